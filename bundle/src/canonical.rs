@@ -1,0 +1,178 @@
+//! The one byte form of a JSON document: a subset of RFC 8785.
+//!
+//! In: a value, or bytes that claim to be canonical. Out: bytes, or the value. Keys are sorted, integers
+//! lie between 0 and 2^53 - 1, there are no floats and no nulls, nothing is indented, and one line feed
+//! ends the document. A reader serialises again what it parsed and compares, so two texts never mean
+//! the same document (that also catches duplicate keys).
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The largest integer a document may hold, 2^53 - 1 (exact in every JSON implementation).
+pub const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+/// How deep a document may nest.
+const MAX_DEPTH: usize = 16;
+
+/// Why a document has no canonical form, or is not in it.
+#[derive(Debug, thiserror::Error)]
+pub enum CanonicalError {
+    /// A float, a negative or an oversized integer.
+    #[error("number `{0}` is not an integer between 0 and 2^53 - 1")]
+    Number(String),
+    /// A null.
+    #[error("null has no place in a canonical document")]
+    Null,
+    /// A key that is empty or not printable ASCII (RFC 8785 would sort it by UTF-16).
+    #[error("key `{0}` is not printable ASCII")]
+    Key(String),
+    /// Nested too deep.
+    #[error("the document nests deeper than {MAX_DEPTH} levels")]
+    Depth,
+    /// Valid JSON in another byte form.
+    #[error("the document is not in canonical form (first difference at byte {at})")]
+    NotCanonical {
+        /// Offset of the first byte that differs.
+        at: usize,
+    },
+    /// Not JSON, or not of the expected shape.
+    #[error("the document cannot be read")]
+    Json(#[from] serde_json::Error),
+}
+
+/// The canonical bytes of `value`, with the final line feed.
+///
+/// # Errors
+/// [`CanonicalError`] if the value holds what a canonical document cannot.
+pub fn to_vec<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
+    let mut text = String::new();
+    write_value(&mut text, &serde_json::to_value(value)?, 0)?;
+    text.push('\n');
+    Ok(text.into_bytes())
+}
+
+/// Parses `bytes`, which must be exactly what [`to_vec`] writes for the value.
+///
+/// # Errors
+/// [`CanonicalError`] if they are not JSON, not of type `T`, or not canonical.
+pub fn from_slice<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, CanonicalError> {
+    let value: T = serde_json::from_slice(bytes)?;
+    let again = to_vec(&value)?;
+    if again == bytes {
+        return Ok(value);
+    }
+    let common = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+    Err(CanonicalError::NotCanonical { at: common })
+}
+
+fn write_value(out: &mut String, value: &Value, depth: usize) -> Result<(), CanonicalError> {
+    if depth > MAX_DEPTH {
+        return Err(CanonicalError::Depth);
+    }
+    match value {
+        Value::Null => return Err(CanonicalError::Null),
+        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::Number(number) => match number.as_u64().filter(|n| *n <= MAX_INTEGER) {
+            Some(integer) => out.push_str(&integer.to_string()),
+            None => return Err(CanonicalError::Number(number.to_string())),
+        },
+        Value::String(text) => write_string(out, text)?,
+        Value::Array(items) => {
+            out.push('[');
+            for (position, item) in items.iter().enumerate() {
+                if position > 0 {
+                    out.push(',');
+                }
+                write_value(out, item, depth + 1)?;
+            }
+            out.push(']');
+        }
+        Value::Object(fields) => {
+            // Sorted here and not by trust in the map type: a cargo feature of another crate can turn
+            // serde_json's map into an insertion-ordered one.
+            let mut sorted: Vec<_> = fields.iter().collect();
+            sorted.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
+            out.push('{');
+            for (position, (key, item)) in sorted.into_iter().enumerate() {
+                if key.is_empty() || !key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+                    return Err(CanonicalError::Key(key.escape_debug().take(80).collect()));
+                }
+                if position > 0 {
+                    out.push(',');
+                }
+                write_string(out, key)?;
+                out.push(':');
+                write_value(out, item, depth + 1)?;
+            }
+            out.push('}');
+        }
+    }
+    Ok(())
+}
+
+/// serde_json escapes as RFC 8785 asks: the two-character escapes, lower-case `\u00xx` for other control
+/// characters, everything else as it is.
+fn write_string(out: &mut String, text: &str) -> Result<(), CanonicalError> {
+    out.push_str(&serde_json::to_string(text)?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_sorted_and_nothing_is_indented() {
+        let bytes = to_vec(&json!({"b": [1, true, "x"], "a": {"d": 0, "c": "é\n\u{1}"}})).unwrap();
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            "{\"a\":{\"c\":\"é\\n\\u0001\",\"d\":0},\"b\":[1,true,\"x\"]}\n"
+        );
+    }
+
+    #[test]
+    fn what_has_no_canonical_form_is_refused() {
+        assert!(matches!(
+            to_vec(&json!(1.5)),
+            Err(CanonicalError::Number(_))
+        ));
+        assert!(matches!(to_vec(&json!(-1)), Err(CanonicalError::Number(_))));
+        assert!(matches!(
+            to_vec(&json!(1_u64 << 53)),
+            Err(CanonicalError::Number(_))
+        ));
+        assert!(matches!(to_vec(&json!([null])), Err(CanonicalError::Null)));
+        assert!(matches!(
+            to_vec(&json!({"é": 1})),
+            Err(CanonicalError::Key(_))
+        ));
+        let deep = (0..20).fold(json!(1), |inner, _| json!([inner]));
+        assert!(matches!(to_vec(&deep), Err(CanonicalError::Depth)));
+        assert_eq!(
+            to_vec(&json!((1_u64 << 53) - 1)).unwrap(),
+            b"9007199254740991\n"
+        );
+    }
+
+    #[test]
+    fn only_the_canonical_bytes_parse() {
+        let parse = |text: &str| from_slice::<Value>(text.as_bytes());
+        assert!(parse("{\"a\":1,\"b\":2}\n").is_ok());
+        for other in [
+            "{\"a\":1,\"b\":2}",
+            "{\"b\":2,\"a\":1}\n",
+            "{\"a\":1, \"b\":2}\n",
+            "{\"a\":1,\"a\":1}\n",
+            "{\"a\":1}\n\n",
+            " {\"a\":1}\n",
+            "{\"a\":\"\\u0041\"}\n",
+            "{\"a\":1e0}\n",
+            "",
+        ] {
+            assert!(parse(other).is_err(), "{other:?}");
+        }
+    }
+}

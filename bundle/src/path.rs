@@ -1,0 +1,210 @@
+//! Host paths that are safe to join to a root, by construction.
+//!
+//! In: text from an index. Out: [`HostPath`]: absolute, normalised, without `.`, `..`, empty or control
+//! characters, short enough for a ustar header, and outside the folders that belong to kubeapply itself.
+//! Links on the host are the applier's concern; this type only speaks of the text.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Folders a bundle may never write to: whom the host trusts, and what it remembers.
+pub const RESERVED: &[&str] = &["/etc/kubeplan", "/var/lib/kubeplan"];
+
+/// The longest accepted path, in bytes; with the `redacted/files` prefix it still fits ustar's 255.
+pub const MAX_LENGTH: usize = 230;
+
+/// An absolute, normalised path on the target host.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostPath(String);
+
+/// Why a text is not a [`HostPath`].
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ParsePathError {
+    /// Relative, or the root itself.
+    #[error("path `{0}` is not absolute, or names no file")]
+    NotAbsolute(String),
+    /// `.`, `..`, `//` or a trailing slash.
+    #[error("path `{0}` is not normalised (`.`, `..`, `//` or a trailing `/`)")]
+    NotNormalised(String),
+    /// A control character, a backslash or a byte outside ASCII.
+    #[error("path `{0}` has a character other than printable ASCII, or a backslash")]
+    Character(String),
+    /// Longer than [`MAX_LENGTH`], or a component over 100 bytes.
+    #[error("path `{0}` is too long (at most {MAX_LENGTH} bytes, 100 in one component)")]
+    TooLong(String),
+    /// Under one of [`RESERVED`].
+    #[error("path `{0}` belongs to kubeapply itself and cannot be a destination")]
+    Reserved(String),
+}
+
+impl HostPath {
+    /// The path as text, starting with `/`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path without its leading `/`, for opening below a root directory handle.
+    #[must_use]
+    pub fn relative(&self) -> &str {
+        self.0.trim_start_matches('/')
+    }
+
+    /// The components, outermost first.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        self.relative().split('/')
+    }
+
+    /// The last component.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The folder this path is in; `None` directly below the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        match self.0.rsplit_once('/') {
+            None | Some(("", _)) => None,
+            Some((parent, _)) => Some(Self(parent.to_owned())),
+        }
+    }
+
+    /// Whether this path is `folder` or lies below it.
+    #[must_use]
+    pub fn is_within(&self, folder: &Self) -> bool {
+        self.0
+            .strip_prefix(folder.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// `self/name`.
+    ///
+    /// # Errors
+    /// As for parsing the joined text.
+    pub fn join(&self, name: &str) -> Result<Self, ParsePathError> {
+        format!("{}/{name}", self.0).parse()
+    }
+}
+
+impl FromStr for HostPath {
+    type Err = ParsePathError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let shown = || text.escape_debug().take(120).collect::<String>();
+        let Some(relative) = text.strip_prefix('/').filter(|rest| !rest.is_empty()) else {
+            return Err(ParsePathError::NotAbsolute(shown()));
+        };
+        if !text
+            .bytes()
+            .all(|byte| (0x20..0x7f).contains(&byte) && byte != b'\\')
+        {
+            return Err(ParsePathError::Character(shown()));
+        }
+        if relative
+            .split('/')
+            .any(|part| matches!(part, "" | "." | ".."))
+        {
+            return Err(ParsePathError::NotNormalised(shown()));
+        }
+        if text.len() > MAX_LENGTH || relative.split('/').any(|part| part.len() > 100) {
+            return Err(ParsePathError::TooLong(shown()));
+        }
+        let path = Self(text.to_owned());
+        if RESERVED
+            .iter()
+            .any(|folder| path.is_within(&Self((*folder).to_owned())))
+        {
+            return Err(ParsePathError::Reserved(shown()));
+        }
+        Ok(path)
+    }
+}
+
+impl TryFrom<String> for HostPath {
+    type Error = ParsePathError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<HostPath> for String {
+    fn from(path: HostPath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for HostPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for HostPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_plain_absolute_paths() {
+        let path: HostPath = "/etc/kubernetes/pki/etcd/ca.crt".parse().unwrap();
+        assert_eq!(path.relative(), "etc/kubernetes/pki/etcd/ca.crt");
+        assert_eq!(path.file_name(), "ca.crt");
+        assert_eq!(path.parent().unwrap().as_str(), "/etc/kubernetes/pki/etcd");
+        assert!("/etc".parse::<HostPath>().unwrap().parent().is_none());
+        assert!(path.is_within(&"/etc/kubernetes".parse().unwrap()));
+        assert!(
+            !"/etc/kubernetes2/x"
+                .parse::<HostPath>()
+                .unwrap()
+                .is_within(&"/etc/kubernetes".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn refuses_everything_that_could_leave_the_root() {
+        use ParsePathError as E;
+        type Case<'a> = (&'a str, fn(String) -> E);
+        let cases: &[Case<'_>] = &[
+            ("", E::NotAbsolute),
+            ("/", E::NotAbsolute),
+            ("etc/x", E::NotAbsolute),
+            ("/etc/../x", E::NotNormalised),
+            ("/etc/./x", E::NotNormalised),
+            ("/etc//x", E::NotNormalised),
+            ("/etc/x/", E::NotNormalised),
+            ("/etc/x\\y", E::Character),
+            ("/etc/x\n", E::Character),
+            ("/etc/\u{e9}", E::Character),
+            ("/etc/kubeplan", E::Reserved),
+            ("/etc/kubeplan/allowed_signers", E::Reserved),
+            ("/var/lib/kubeplan/serials", E::Reserved),
+        ];
+        for (text, error) in cases {
+            let found = text.parse::<HostPath>().unwrap_err();
+            assert_eq!(
+                std::mem::discriminant(&found),
+                std::mem::discriminant(&error(String::new())),
+                "{text}: {found}"
+            );
+        }
+        assert!("/etc/kubeplanner/x".parse::<HostPath>().is_ok());
+        assert!(matches!(
+            format!("/{}", "a/".repeat(120) + "a").parse::<HostPath>(),
+            Err(E::TooLong(_))
+        ));
+        assert!(matches!(
+            format!("/{}", "a".repeat(101)).parse::<HostPath>(),
+            Err(E::TooLong(_))
+        ));
+    }
+}

@@ -1,0 +1,283 @@
+//! kubeadm's configuration documents as typed values, `kubeadm.k8s.io/v1beta4`.
+//!
+//! Field names, optionality and order are those of the published API; which field is known, of what type
+//! and how a misspelt one is reported is [`super::schema`]'s business, so these types never see bad input.
+//! Sources: the v1beta4 API types of kubeadm 1.36.2.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The API version of kubeadm's documents that is read and written.
+pub const API_VERSION: &str = "kubeadm.k8s.io/v1beta4";
+
+/// What is special about the first node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct InitConfiguration {
+    /// Tokens created by `init`.
+    pub bootstrap_tokens: Vec<BootstrapToken>,
+    /// Only show what would be done.
+    pub dry_run: bool,
+    /// How the node registers.
+    pub node_registration: NodeRegistration,
+    /// Where this node's API server listens.
+    #[serde(rename = "localAPIEndpoint")]
+    pub local_api_endpoint: ApiEndpoint,
+    /// Key that encrypts uploaded certificates: 64 hex digits.
+    pub certificate_key: String,
+    /// Phases left out.
+    pub skip_phases: Vec<String>,
+    /// Where patches lie.
+    pub patches: Option<Patches>,
+    /// How long waits last.
+    pub timeouts: Timeouts,
+}
+
+/// What is common to all nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ClusterConfiguration {
+    /// Local or external etcd.
+    pub etcd: Etcd,
+    /// Subnets and DNS domain.
+    pub networking: Networking,
+    /// The version to deploy, `v1.36.2` once defaulted.
+    pub kubernetes_version: String,
+    /// Stable address of the control plane, `host[:port]`.
+    pub control_plane_endpoint: String,
+    /// kube-apiserver.
+    pub api_server: ApiServer,
+    /// kube-controller-manager.
+    pub controller_manager: ControlPlaneComponent,
+    /// kube-scheduler.
+    pub scheduler: ControlPlaneComponent,
+    /// CoreDNS.
+    pub dns: Dns,
+    /// kube-proxy.
+    pub proxy: Proxy,
+    /// Where certificates lie on the host.
+    pub certificates_dir: String,
+    /// Registry and path images come from.
+    pub image_repository: String,
+    /// kubeadm's own feature gates.
+    pub feature_gates: BTreeMap<String, bool>,
+    /// Name of the cluster.
+    pub cluster_name: String,
+    /// `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256` or `ECDSA-P384`.
+    pub encryption_algorithm: String,
+    /// Life of leaf certificates, a Go duration.
+    pub certificate_validity_period: String,
+    /// Life of CA certificates, a Go duration.
+    pub ca_certificate_validity_period: String,
+}
+
+/// One bootstrap token.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct BootstrapToken {
+    /// `[a-z0-9]{6}.[a-z0-9]{16}`.
+    pub token: crate::config::SecretText,
+    /// Free text.
+    pub description: String,
+    /// Life from creation, a Go duration.
+    pub ttl: String,
+    /// Instant of expiry, RFC 3339.
+    pub expires: String,
+    /// `signing`, `authentication`.
+    pub usages: Vec<String>,
+    /// Groups the token authenticates as.
+    pub groups: Vec<String>,
+}
+
+/// How a node registers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct NodeRegistration {
+    /// The node's name.
+    pub name: String,
+    /// Socket of the container runtime, `unix:///…`.
+    pub cri_socket: String,
+    /// Taints; absent means the control-plane taint, empty means none.
+    pub taints: Option<Vec<serde_json::Value>>,
+    /// Extra kubelet flags.
+    pub kubelet_extra_args: Vec<Arg>,
+    /// Checks that may fail.
+    pub ignore_preflight_errors: Vec<String>,
+    /// `Always`, `IfNotPresent` or `Never`.
+    pub image_pull_policy: String,
+    /// Pull one image after the other.
+    pub image_pull_serial: Option<bool>,
+}
+
+/// An address and port of the API server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ApiEndpoint {
+    /// IP address other members reach.
+    pub advertise_address: String,
+    /// Port, 1 to 65535.
+    pub bind_port: i32,
+}
+
+/// Where patches lie.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Patches {
+    /// A folder.
+    pub directory: String,
+}
+
+/// How long waits last; Go durations.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// A control-plane component becomes healthy.
+    pub control_plane_component_health_check: String,
+    /// The kubelet becomes healthy.
+    pub kubelet_health_check: String,
+    /// A Kubernetes API call.
+    #[serde(rename = "kubernetesAPICall")]
+    pub kubernetes_api_call: String,
+    /// An etcd API call.
+    #[serde(rename = "etcdAPICall")]
+    pub etcd_api_call: String,
+    /// The kubelet's TLS bootstrap.
+    pub tls_bootstrap: String,
+    /// Discovery.
+    pub discovery: String,
+    /// Static Pods restart in an upgrade.
+    pub upgrade_manifests: String,
+}
+
+/// A command-line flag without its dashes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Arg {
+    /// The flag.
+    pub name: String,
+    /// Its value; may be empty.
+    pub value: String,
+}
+
+/// Local or external etcd.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Etcd {
+    /// A member on every control-plane node.
+    pub local: Option<LocalEtcd>,
+    /// A cluster somebody else runs.
+    pub external: Option<ExternalEtcd>,
+}
+
+/// An etcd member on the control-plane node.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LocalEtcd {
+    /// Overrides the cluster's image repository.
+    pub image_repository: String,
+    /// Overrides the release's tag.
+    pub image_tag: String,
+    /// Absolute path of the data.
+    pub data_dir: String,
+    /// Extra flags.
+    pub extra_args: Vec<Arg>,
+    /// Extra environment variables (core/v1 EnvVar).
+    pub extra_envs: Vec<serde_json::Value>,
+    /// Extra names of the serving certificate.
+    #[serde(rename = "serverCertSANs")]
+    pub server_cert_sans: Vec<String>,
+    /// Extra names of the peer certificate.
+    #[serde(rename = "peerCertSANs")]
+    pub peer_cert_sans: Vec<String>,
+}
+
+/// An etcd cluster somebody else runs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ExternalEtcd {
+    /// Client URLs.
+    pub endpoints: Vec<String>,
+    /// URLs for health and version.
+    pub http_endpoints: Vec<String>,
+    /// CA of the servers.
+    pub ca_file: String,
+    /// Client certificate.
+    pub cert_file: String,
+    /// Client key.
+    pub key_file: String,
+}
+
+/// Subnets and DNS domain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Networking {
+    /// Services, one CIDR or two of different families.
+    pub service_subnet: String,
+    /// Pods, likewise, or empty.
+    pub pod_subnet: String,
+    /// DNS domain of Services.
+    pub dns_domain: String,
+}
+
+/// kube-controller-manager or kube-scheduler.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ControlPlaneComponent {
+    /// Extra flags.
+    pub extra_args: Vec<Arg>,
+    /// Extra volumes.
+    pub extra_volumes: Vec<HostPathMount>,
+    /// Extra environment variables (core/v1 EnvVar).
+    pub extra_envs: Vec<serde_json::Value>,
+}
+
+/// kube-apiserver.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ApiServer {
+    /// Extra flags.
+    pub extra_args: Vec<Arg>,
+    /// Extra volumes.
+    pub extra_volumes: Vec<HostPathMount>,
+    /// Extra environment variables (core/v1 EnvVar).
+    pub extra_envs: Vec<serde_json::Value>,
+    /// Extra names of the serving certificate.
+    #[serde(rename = "certSANs")]
+    pub cert_sans: Vec<String>,
+}
+
+/// A host path mounted into a static Pod.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct HostPathMount {
+    /// Name of the volume.
+    pub name: String,
+    /// Path on the host.
+    pub host_path: String,
+    /// Path in the container.
+    pub mount_path: String,
+    /// Not writable.
+    pub read_only: bool,
+    /// hostPath type.
+    pub path_type: String,
+}
+
+/// CoreDNS.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Dns {
+    /// Overrides the cluster's image repository.
+    pub image_repository: String,
+    /// Overrides the release's tag.
+    pub image_tag: String,
+    /// Not installed.
+    pub disabled: bool,
+}
+
+/// kube-proxy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Proxy {
+    /// Not installed.
+    pub disabled: bool,
+}

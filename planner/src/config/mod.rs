@@ -1,0 +1,43 @@
+//! Configuration in three stages: as written, defaulted, validated.
+//!
+//! In: the text of one or several YAML files. Out: a [`ValidConfig`] with warnings, or every finding at
+//! once. Nothing here reads files or the clock.
+
+pub mod kubeadm;
+pub mod provenance;
+pub mod valid;
+
+pub use valid::ValidConfig;
+
+use kubeplan_bundle::secret::SecretBytes;
+use serde::{Deserialize, Serialize};
+
+/// Secret text of a configuration file: redacted in `Debug` and when serialised, zeroised on drop.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretText(SecretBytes);
+
+impl SecretText {
+    /// The text itself; must not reach logs, errors or public entries.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        std::str::from_utf8(self.0.expose()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText(<redacted>)")
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(SecretBytes::from_text(text)))
+    }
+}
+
+impl Serialize for SecretText {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("<redacted>")
+    }
+}

@@ -1,0 +1,178 @@
+//! Configuration that is complete and consistent: the planner's only input besides key material and clock.
+//!
+//! A [`ValidConfig`] exists only as the outcome of validation, so nothing behind it checks again. What it
+//! derives (addresses, networks, endpoint) is parsed once, here.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use kubeplan_bundle::index::{HostMatch, Name, Platform};
+use serde_json::Value;
+
+use super::kubeadm::{ClusterConfiguration, InitConfiguration};
+use super::provenance::Provenance;
+use crate::pki::KeyAlgorithm;
+use crate::releases::Release;
+
+/// Everything known about the cluster and its node.
+#[derive(Clone, Debug)]
+pub struct ValidConfig {
+    /// kubeadm's InitConfiguration, defaulted.
+    pub init: InitConfiguration,
+    /// kubeadm's ClusterConfiguration, defaulted.
+    pub cluster: ClusterConfiguration,
+    /// The kubelet's configuration, defaulted as kubeadm does and in Go's normal form.
+    pub kubelet: ComponentConfig,
+    /// kube-proxy's configuration, likewise.
+    pub kube_proxy: ComponentConfig,
+    /// The name of the cluster in file names and in the bundle: `Cluster` `metadata.name`, else `clusterName`.
+    pub bundle_cluster_name: Name,
+    /// The node, from `Cluster.nodes[0]` or from InitConfiguration.
+    pub node: NodeSettings,
+    /// Lifetimes and tolerances of issued credentials.
+    pub credentials: Credentials,
+    /// Signing preferences of the `Cluster` document.
+    pub signing_key_file: Option<String>,
+    /// Facts of the release that is planned.
+    pub release: &'static Release,
+    /// The target version without `v`, such as `1.36.2`.
+    pub version: String,
+    /// Parsed `networking.serviceSubnet`, one or two.
+    pub service_cidrs: Vec<IpNet>,
+    /// Parsed `networking.podSubnet`, none, one or two.
+    pub pod_cidrs: Vec<IpNet>,
+    /// Parsed `localAPIEndpoint.advertiseAddress`.
+    pub advertise_address: IpAddr,
+    /// Parsed `localAPIEndpoint.bindPort`.
+    pub bind_port: u16,
+    /// Parsed `controlPlaneEndpoint`, with the port it defaults to.
+    pub control_plane_endpoint: Option<Endpoint>,
+    /// The algorithm every key is made for.
+    pub key_algorithm: KeyAlgorithm,
+    /// Life of leaf certificates.
+    pub certificate_validity: Duration,
+    /// Life of CA certificates.
+    pub ca_certificate_validity: Duration,
+    /// Life of the window in which static Pods must become healthy.
+    pub component_health_timeout: Duration,
+    /// What the live host would have told kubeadm.
+    pub facts: HostFacts,
+    /// Values that neither the configuration nor facts gave, for the summary.
+    pub assumptions: Vec<Assumption>,
+    /// Where every value comes from.
+    pub provenance: Provenance,
+}
+
+/// A component's configuration document.
+#[derive(Clone, Debug)]
+pub struct ComponentConfig {
+    /// The complete document, every key that kubeadm would print.
+    pub value: Value,
+    /// Whether the user wrote such a document (decides the hash annotation later).
+    pub supplied: bool,
+}
+
+/// What kubeplan's own `Cluster` document says of the node.
+#[derive(Clone, Debug)]
+pub struct NodeSettings {
+    /// The node's name: lower-case DNS-1123 subdomain.
+    pub name: Name,
+    /// age recipients: `age1…` or `ssh-ed25519 …`.
+    pub recipients: Vec<String>,
+    /// Host identity the bundle is bound to.
+    pub host_match: HostMatch,
+    /// Platform, `linux/amd64` unless said otherwise.
+    pub platform: Platform,
+    /// Write the kubelet's systemd drop-in.
+    pub kubelet_drop_in: bool,
+}
+
+/// Lifetimes and tolerances of issued credentials.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials {
+    /// A bundle can be installed while its earliest certificate has at least this left.
+    pub min_remaining: Duration,
+    /// How far notBefore lies before the plan's clock (kubeadm: 5 minutes).
+    pub clock_tolerance: Duration,
+}
+
+/// A host name or address and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// DNS name or IP address.
+    pub host: EndpointHost,
+    /// Port.
+    pub port: u16,
+}
+
+/// The host part of an [`Endpoint`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndpointHost {
+    /// A DNS name.
+    Name(String),
+    /// An address.
+    Address(IpAddr),
+}
+
+/// What kubeadm reads from the live host; documented defaults when nobody looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// The host's own name; when unknown the kubelet is told the node name (`--hostname-override`).
+    pub hostname: Option<String>,
+    /// Which of the optional CA folders exist (see `static_pod::volumes`).
+    pub ca_directories: Vec<String>,
+    /// systemd-resolved runs, so the kubelet needs its real resolv.conf.
+    pub systemd_resolved: bool,
+    /// Proxy variables of kubeadm's environment, by name.
+    pub proxies: BTreeMap<String, String>,
+}
+
+/// Something the plan takes for granted.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Assumption {
+    /// Stable name, such as `hostname`.
+    pub about: String,
+    /// What is assumed, in one sentence.
+    pub assumed: String,
+    /// How to say otherwise.
+    pub instead: String,
+}
+
+impl Endpoint {
+    /// `host:port`, an IPv6 address in brackets.
+    #[must_use]
+    pub fn host_port(&self) -> String {
+        match &self.host {
+            EndpointHost::Name(name) => format!("{name}:{}", self.port),
+            EndpointHost::Address(address) => host_port(*address, self.port),
+        }
+    }
+}
+
+/// `address:port`, an IPv6 address in brackets.
+#[must_use]
+pub fn host_port(address: IpAddr, port: u16) -> String {
+    std::net::SocketAddr::new(address, port).to_string()
+}
+
+impl ValidConfig {
+    /// `https://<advertiseAddress>:<bindPort>`: where this node's own components find the API server.
+    #[must_use]
+    pub fn local_endpoint_url(&self) -> String {
+        format!(
+            "https://{}",
+            host_port(self.advertise_address, self.bind_port)
+        )
+    }
+
+    /// Where everybody finds the API server: the control-plane endpoint, else the local one.
+    #[must_use]
+    pub fn control_plane_url(&self) -> String {
+        match &self.control_plane_endpoint {
+            Some(endpoint) => format!("https://{}", endpoint.host_port()),
+            None => self.local_endpoint_url(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Certificates and keys.
+//!
+//! In: configuration, what the key store already holds, the clock. Out: [`Material`] with every
+//! certificate and key of the cluster, in kubeadm's forms. Private keys never leave [`SecretBytes`].
+
+use std::collections::BTreeMap;
+
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::secret::SecretBytes;
+
+use crate::plan::CertificateRow;
+
+/// Key algorithms, in kubeadm's words (`encryptionAlgorithm`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyAlgorithm {
+    /// `RSA-2048`, the default.
+    Rsa2048,
+    /// `RSA-3072`.
+    Rsa3072,
+    /// `RSA-4096`.
+    Rsa4096,
+    /// `ECDSA-P256`.
+    EcdsaP256,
+    /// `ECDSA-P384`.
+    EcdsaP384,
+}
+
+impl KeyAlgorithm {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Rsa2048,
+        Self::Rsa3072,
+        Self::Rsa4096,
+        Self::EcdsaP256,
+        Self::EcdsaP384,
+    ];
+
+    /// kubeadm's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rsa2048 => "RSA-2048",
+            Self::Rsa3072 => "RSA-3072",
+            Self::Rsa4096 => "RSA-4096",
+            Self::EcdsaP256 => "ECDSA-P256",
+            Self::EcdsaP384 => "ECDSA-P384",
+        }
+    }
+
+    /// The algorithm with kubeadm's name `name`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+    }
+}
+
+/// Every certificate and key of one node, by kubeadm's name (`ca`, `apiserver`, `etcd-ca`, `admin.conf`, …).
+#[derive(Clone, Debug)]
+pub struct Material {
+    /// Certificates with their keys.
+    pub certificates: BTreeMap<String, IssuedCertificate>,
+    /// The service account signing key pair.
+    pub service_account: ServiceAccountKey,
+}
+
+/// A certificate and its private key.
+#[derive(Clone, Debug)]
+pub struct IssuedCertificate {
+    /// `CERTIFICATE` PEM.
+    pub certificate_pem: String,
+    /// DER of the same.
+    pub certificate_der: Vec<u8>,
+    /// Private key in kubeadm's PEM form; absent when somebody else keeps it.
+    pub key_pem: Option<SecretBytes>,
+    /// What tables show; `path` is filled in by the plan.
+    pub row: CertificateRow,
+}
+
+/// The key pair that signs service account tokens.
+#[derive(Clone, Debug)]
+pub struct ServiceAccountKey {
+    /// Private key in kubeadm's PEM form.
+    pub key_pem: SecretBytes,
+    /// `PUBLIC KEY` PEM.
+    pub public_pem: String,
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub spki: Sha256Digest,
+}

@@ -1,0 +1,107 @@
+//! A plan: what every node gets, as pure data.
+//!
+//! In: [`crate::config::ValidConfig`], key material and the clock. Out: entries with their exact bytes, the
+//! transactions that install them, and what a summary needs. Nothing here touches a disk; the bundle
+//! writer and `render` are the two consumers.
+
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::index::{Name, NodeRole, Placement, SecretClass, TransactionName};
+use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_bundle::step::PhaseName;
+use kubeplan_bundle::timestamp::Timestamp;
+
+/// What one node gets.
+#[derive(Clone, Debug)]
+pub struct NodePlan {
+    /// The node's name.
+    pub name: Name,
+    /// What the node is for.
+    pub role: NodeRole,
+    /// Everything placed on the host, in plan order: folders before what lies in them.
+    pub entries: Vec<PlannedEntry>,
+    /// Groups of entries in commit order; static Pod manifests are last.
+    pub transactions: Vec<PlannedTransaction>,
+    /// The certificates among the entries, also those inside kubeconfigs.
+    pub certificates: Vec<CertificateRow>,
+}
+
+/// One file or folder.
+#[derive(Clone, Debug)]
+pub struct PlannedEntry {
+    /// Path, mode and owner on the host.
+    pub placement: Placement,
+    /// kubeadm's phase that writes it.
+    pub phase: PhaseName,
+    /// What it holds.
+    pub content: PlannedContent,
+    /// The kubelet owns it once it is installed.
+    pub handoff: bool,
+    /// Where the values in it come from: configuration field paths, or `default: …`, one per value.
+    pub sources: Vec<ValueSource>,
+}
+
+/// What an entry holds.
+#[derive(Clone, Debug)]
+pub enum PlannedContent {
+    /// A folder.
+    Directory,
+    /// Bytes anybody may read.
+    Public(Vec<u8>),
+    /// Bytes only the target host may read.
+    Secret {
+        /// What kind of secret; decides how the twin is made.
+        class: SecretClass,
+        /// The bytes.
+        bytes: SecretBytes,
+        /// For a private key: SHA-256 of its public half's SubjectPublicKeyInfo.
+        spki: Option<Sha256Digest>,
+    },
+}
+
+/// Where one value in a rendered file comes from.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ValueSource {
+    /// Which value: a flag such as `--secure-port`, or a field path in the rendered document.
+    pub value: String,
+    /// A configuration field path, `facts: …` or `default: …`.
+    pub from: String,
+}
+
+/// Entries that reach the host together.
+#[derive(Clone, Debug)]
+pub struct PlannedTransaction {
+    /// Its name.
+    pub name: TransactionName,
+    /// The phase its step belongs to.
+    pub phase: PhaseName,
+    /// Indexes into [`NodePlan::entries`], in commit order.
+    pub entries: Vec<usize>,
+}
+
+/// One certificate, for tables.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateRow {
+    /// kubeadm's name: `apiserver`, `etcd-ca`, `admin.conf`, ….
+    pub name: String,
+    /// Path of the file that holds it.
+    pub path: String,
+    /// Subject as `O = …, CN = …`.
+    pub subject: String,
+    /// The certificate that signed it; its own name for a CA.
+    pub signer: String,
+    /// DNS names, then addresses, in certificate order.
+    pub sans: Vec<String>,
+    /// `serverAuth`, `clientAuth`.
+    pub usages: Vec<String>,
+    /// Key algorithm, such as `RSA-2048`.
+    pub key: String,
+    /// Start of validity.
+    pub not_before: Timestamp,
+    /// End of validity.
+    pub not_after: Timestamp,
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub spki: Sha256Digest,
+    /// Whether somebody else issued it and it was taken over.
+    pub user_supplied: bool,
+}
