@@ -22,6 +22,7 @@
 
 pub mod canonical;
 pub mod digest;
+pub mod exit;
 pub mod index;
 pub mod mode;
 pub mod path;

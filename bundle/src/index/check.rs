@@ -1,0 +1,364 @@
+//! What ties the parts of an index together.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::{CHUNK_SIZE, Content, Entry, FORMAT, Index, IndexError, Place};
+use crate::path::HostPath;
+use crate::step::{FEATURES, Step};
+
+impl Index {
+    /// Checks everything that ties the parts together.
+    ///
+    /// # Errors
+    /// [`IndexError`] naming the broken rule and the object.
+    pub fn check(&self) -> Result<(), IndexError> {
+        let broken = |rule, at: &dyn fmt::Display| {
+            Err(IndexError::Inconsistent {
+                rule,
+                at: at.to_string(),
+            })
+        };
+        if self.format != FORMAT {
+            return Err(IndexError::Format(self.format.chars().take(80).collect()));
+        }
+        for feature in &self.requires {
+            if !FEATURES.contains(&feature.as_str()) {
+                return Err(IndexError::Feature(feature.chars().take(80).collect()));
+            }
+        }
+        if !self.requires.is_sorted_by(|a, b| a < b) {
+            return broken("requires is sorted and holds nothing twice", &"requires");
+        }
+        if self.serial == 0 {
+            return broken("serial starts at 1", &"serial");
+        }
+        if self.apply_after >= self.apply_before {
+            return broken("applyAfter lies before applyBefore", &self.apply_before);
+        }
+        self.check_entries()?;
+        self.check_transactions()?;
+        for step in &self.steps {
+            if !self
+                .requires
+                .iter()
+                .any(|feature| feature == step.feature())
+            {
+                return broken("requires lists the feature of every step", &step.feature());
+            }
+        }
+        match (&self.sealed, self.sealed_entries().next()) {
+            (None, Some((entry, _))) => broken("a sealed entry needs a sealed part", &entry.name),
+            (Some(sealed), _) if sealed.recipients.is_empty() => {
+                broken("a sealed part has recipients", &"sealed")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_entries(&self) -> Result<(), IndexError> {
+        let broken = |rule, at: &dyn fmt::Display| {
+            Err(IndexError::Inconsistent {
+                rule,
+                at: at.to_string(),
+            })
+        };
+        let mut names = BTreeSet::new();
+        let mut files: BTreeSet<&HostPath> = BTreeSet::new();
+        for entry in &self.entries {
+            if !names.insert(&entry.name) {
+                return broken("an entry's name is unique", &entry.name);
+            }
+            if let Place::File(placement) = &entry.place {
+                files.insert(&placement.path);
+            }
+        }
+        for entry in &self.entries {
+            let (Place::File(placement) | Place::Directory(placement)) = &entry.place else {
+                continue;
+            };
+            let mut ancestor = match &entry.place {
+                // A path that is a file and a folder at once.
+                Place::Directory(_) => Some(placement.path.clone()),
+                _ => placement.path.parent(),
+            };
+            while let Some(folder) = ancestor {
+                if files.contains(&folder) {
+                    return broken("no path lies below a file", &entry.name);
+                }
+                ancestor = folder.parent();
+            }
+        }
+        let payload_entries: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.place == Place::Payload)
+            .map(|entry| &entry.name)
+            .collect();
+        let payloads: Vec<_> = self.payloads.iter().map(|payload| &payload.name).collect();
+        if payload_entries != payloads {
+            return broken(
+                "payloads lists the payload entries in their order",
+                &"payloads",
+            );
+        }
+        if self.members.len() != 1 + self.payloads.len() {
+            return broken(
+                "there is one member for the small entries and one for each payload",
+                &"members",
+            );
+        }
+        if !payloads.is_empty()
+            && !self
+                .requires
+                .iter()
+                .any(|feature| feature == "payload:chunks/1")
+        {
+            return broken(
+                "requires lists payload:chunks/1 when there is a payload",
+                &"requires",
+            );
+        }
+        for payload in &self.payloads {
+            let Some(Content::Public(blob)) = self.entry(&payload.name).map(|entry| &entry.content)
+            else {
+                return broken("a payload is public", &payload.name);
+            };
+            if payload.chunk_size != CHUNK_SIZE
+                || payload.chunks.len() as u64 != blob.size.div_ceil(CHUNK_SIZE)
+            {
+                return broken("a payload has one digest for every 4 MiB", &payload.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Every file and folder is in exactly one transaction, after the folder it lies in, and every transaction is
+    /// committed by exactly one step.
+    fn check_transactions(&self) -> Result<(), IndexError> {
+        let broken = |rule, at: &dyn fmt::Display| {
+            Err(IndexError::Inconsistent {
+                rule,
+                at: at.to_string(),
+            })
+        };
+        let mut transactions = BTreeSet::new();
+        let mut placed = BTreeSet::new();
+        for transaction in &self.transactions {
+            if !transactions.insert(&transaction.name) {
+                return broken("a transaction's name is unique", &transaction.name);
+            }
+            for name in &transaction.entries {
+                let Some(entry) = self.entry(name) else {
+                    return broken("a transaction names entries of the index", name);
+                };
+                if !matches!(entry.place, Place::File(_) | Place::Directory(_)) {
+                    return broken("a transaction holds files and folders", name);
+                }
+                if !placed.insert(name) {
+                    return broken("an entry is in one transaction", name);
+                }
+            }
+        }
+        let on_host = |entry: &&Entry| matches!(entry.place, Place::File(_) | Place::Directory(_));
+        if let Some(entry) = self
+            .entries
+            .iter()
+            .filter(on_host)
+            .find(|entry| !placed.contains(&entry.name))
+        {
+            return broken("every file and folder is in a transaction", &entry.name);
+        }
+        let mut committed = BTreeSet::new();
+        for step in &self.steps {
+            match step {
+                Step::CommitTransaction { transaction, .. } => {
+                    if !transactions.contains(transaction) || !committed.insert(transaction) {
+                        return broken(
+                            "a step commits a transaction of the index, once",
+                            transaction,
+                        );
+                    }
+                }
+            }
+        }
+        if let Some(transaction) = transactions.difference(&committed).next() {
+            return broken("every transaction is committed by a step", transaction);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::*;
+    use crate::mode::FileMode;
+    use crate::step::PhaseName;
+
+    /// The smallest index with a folder, a public and a sealed file.
+    pub(crate) fn sample() -> Index {
+        let phase: PhaseName = "certs".parse().unwrap();
+        let placement = |path: &str, mode| Placement {
+            path: path.parse().unwrap(),
+            mode,
+            uid: 0,
+            gid: 0,
+        };
+        let folder = placement("/etc/kubernetes", FileMode::PUBLIC_DIRECTORY);
+        let public = placement("/etc/kubernetes/ca.crt", FileMode::PUBLIC);
+        let secret = placement("/etc/kubernetes/ca.key", FileMode::PRIVATE);
+        let entry = |name: EntryName, place, content| Entry {
+            name,
+            phase: phase.clone(),
+            place,
+            content,
+            handoff: false,
+            holes: vec![],
+        };
+        let secret_name = EntryName::file(&secret.path);
+        let twin = Twin {
+            name: secret_name.twin(),
+            size: 0,
+            sha256: Sha256Digest::of(b""),
+        };
+        let entries = vec![
+            entry(
+                EntryName::directory(&folder.path),
+                Place::Directory(folder),
+                Content::None,
+            ),
+            entry(
+                EntryName::file(&public.path),
+                Place::File(public),
+                Content::Public(Blob::of(b"x")),
+            ),
+            entry(
+                secret_name,
+                Place::File(secret),
+                Content::Sealed(SealedContent {
+                    class: SecretClass::PrivateKey,
+                    commit: Sha256Digest::of(b"c"),
+                    twin,
+                    spki: Some(Sha256Digest::of(b"s")),
+                }),
+            ),
+        ];
+        let transaction = Transaction {
+            name: "certs".parse().unwrap(),
+            entries: entries.iter().map(|entry| entry.name.clone()).collect(),
+        };
+        let mut index = Index {
+            format: FORMAT.into(),
+            kind: BundleKind::Node,
+            requires: vec!["step:commit-transaction/1".into()],
+            cluster: ClusterRef {
+                name: "c".parse().unwrap(),
+                id: Sha256Digest::of(b"ca"),
+            },
+            node: NodeRef {
+                name: "n".parse().unwrap(),
+                role: NodeRole::ControlPlane,
+            },
+            target: Target {
+                r#match: HostMatch::default(),
+                platform: Platform {
+                    os: "linux".into(),
+                    arch: "amd64".into(),
+                },
+            },
+            plan_digest: Sha256Digest::of(b""),
+            serial: 1,
+            created: "2026-11-20T00:00:00Z".parse().unwrap(),
+            apply_after: "2026-11-20T00:00:00Z".parse().unwrap(),
+            apply_before: "2027-11-20T00:00:00Z".parse().unwrap(),
+            test_only: true,
+            planner: Tool {
+                name: "kubeplan".into(),
+                version: "0".into(),
+            },
+            entries,
+            sealed: Some(SealedPart {
+                size: 1,
+                sha256: Sha256Digest::of(b"s"),
+                recipients: vec!["age1x".into()],
+            }),
+            members: vec![Member {
+                size: 1,
+                sha256: Sha256Digest::of(b"m"),
+            }],
+            payloads: vec![],
+            transactions: vec![transaction],
+            steps: vec![Step::CommitTransaction {
+                phase,
+                transaction: "certs".parse().unwrap(),
+            }],
+            annotations: BTreeMap::new(),
+        };
+        index.plan_digest = index.compute_plan_digest().unwrap();
+        index
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let index = sample();
+        let bytes = index.to_bytes().unwrap();
+        assert_eq!(Index::parse(&bytes).unwrap(), index);
+    }
+
+    #[test]
+    fn the_plan_digest_ignores_what_differs_between_two_bundles_of_one_plan() {
+        let index = sample();
+        let mut other = index.clone();
+        other.serial = 9;
+        other.created = "2026-12-01T00:00:00Z".parse().unwrap();
+        other.members[0].size = 77;
+        other.planner.version = "9".into();
+        other
+            .sealed
+            .as_mut()
+            .unwrap()
+            .recipients
+            .push("age1y".into());
+        assert_eq!(other.compute_plan_digest().unwrap(), index.plan_digest);
+        other.node.name = "m".parse().unwrap();
+        assert_ne!(other.compute_plan_digest().unwrap(), index.plan_digest);
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        type Break = fn(&mut Index);
+        let cases: &[(&str, Break)] = &[
+            ("format", |i| i.format = "kubeplan.io/bundle/2".into()),
+            ("requires `x`", |i| i.requires.insert(1, "x".into())),
+            ("serial starts", |i| i.serial = 0),
+            ("applyAfter", |i| i.apply_before = i.apply_after),
+            ("name is unique", |i| i.entries.push(i.entries[0].clone())),
+            ("in a transaction", |i| {
+                drop(i.transactions[0].entries.pop())
+            }),
+            ("committed by a step", |i| i.steps.clear()),
+            ("names entries", |i| {
+                i.transactions[0]
+                    .entries
+                    .push("files/etc/other".parse().unwrap())
+            }),
+            ("needs a sealed part", |i| i.sealed = None),
+            ("one member", |i| i.members.clear()),
+            ("feature of every step", |i| i.requires.clear()),
+            ("below a file", |i| {
+                let Place::File(p) = &mut i.entries[1].place else {
+                    panic!()
+                };
+                p.path = "/etc/kubernetes/ca.key/x".parse().unwrap();
+            }),
+        ];
+        for (expected, change) in cases {
+            let mut index = sample();
+            change(&mut index);
+            let error = index.check().unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! `kubeplan.json`: everything a bundle will do, as data.
+//!
+//! In and out: canonical JSON (see [`crate::canonical`]). Every type here is valid once it exists: an
+//! [`Entry`] that is sealed has a commitment and a twin, one that is public has a size and a digest, and
+//! [`Index::check`] ties the parts together. Nothing here reads content.
+
+mod check;
+mod entry;
+mod name;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::canonical::{self, CanonicalError};
+use crate::digest::Sha256Digest;
+use crate::step::Step;
+use crate::timestamp::Timestamp;
+
+pub use entry::{Blob, Content, Entry, Place, Placement, SealedContent, SecretClass, Twin};
+pub use name::{EntryName, Name, ParseNameError, TransactionName};
+
+/// The format this crate reads and writes.
+pub const FORMAT: &str = "kubeplan.io/bundle/1";
+
+/// Size of the chunks whose digests protect a payload, in bytes (the last may be shorter).
+pub const CHUNK_SIZE: u64 = 4 * 1024 * 1024;
+
+/// The index of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Index {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// What kind of bundle this is.
+    pub kind: BundleKind,
+    /// Features the applier must have (see [`crate::step::FEATURES`]), sorted.
+    pub requires: Vec<String>,
+    /// Which cluster.
+    pub cluster: ClusterRef,
+    /// Which node.
+    pub node: NodeRef,
+    /// Which host and platform.
+    pub target: Target,
+    /// Digest of what the plan says, without what differs between two bundles of one plan.
+    pub plan_digest: Sha256Digest,
+    /// Advances when the plan digest changes; starts at 1.
+    pub serial: u64,
+    /// The plan's clock.
+    pub created: Timestamp,
+    /// Not to be installed before this instant (latest notBefore of its certificates).
+    pub apply_after: Timestamp,
+    /// Not to be installed after this instant (earliest notAfter minus the remaining life asked for).
+    pub apply_before: Timestamp,
+    /// Made with public test keys: never for a real host.
+    pub test_only: bool,
+    /// The program that wrote the bundle.
+    pub planner: Tool,
+    /// Everything that is installed or applied, in the order of the plan.
+    pub entries: Vec<Entry>,
+    /// The sealed part; absent when no entry is sealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedPart>,
+    /// The gzip members after the first, in file order.
+    pub members: Vec<Member>,
+    /// Chunk digests of the payload entries, in file order.
+    pub payloads: Vec<Payload>,
+    /// Groups of files that reach the host together.
+    pub transactions: Vec<Transaction>,
+    /// What to do, in order.
+    pub steps: Vec<Step>,
+    /// Free text for people and machines; never acted on.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// What a bundle carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BundleKind {
+    /// Files, objects and steps of one node.
+    Node,
+    /// Large items for several nodes.
+    Payload,
+    /// A change of whom hosts trust.
+    Trust,
+}
+
+/// The cluster a bundle belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterRef {
+    /// The cluster's name.
+    pub name: Name,
+    /// SHA-256 of the cluster CA's SubjectPublicKeyInfo.
+    pub id: Sha256Digest,
+}
+
+/// The node a bundle belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeRef {
+    /// The node's name in the cluster.
+    pub name: Name,
+    /// What the node is for.
+    pub role: NodeRole,
+}
+
+/// What a node is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeRole {
+    /// Runs the control plane.
+    ControlPlane,
+    /// Runs workloads only.
+    Worker,
+}
+
+impl fmt::Display for NodeRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ControlPlane => "control-plane",
+            Self::Worker => "worker",
+        })
+    }
+}
+
+/// Which host a bundle is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What must fit; every field that is present.
+    pub r#match: HostMatch,
+    /// The platform the bundle was planned for.
+    pub platform: Platform,
+}
+
+/// The identity of a host; an absent field matches every host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HostMatch {
+    /// Fingerprint of an SSH host key, `SHA256:…` as `ssh-keygen -lf` prints it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssh_host_key: Option<String>,
+    /// SHA-256 of `kubeplan-machine-id/1`, a zero byte and the content of `/etc/machine-id` without the line feed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine_id_hash: Option<Sha256Digest>,
+    /// The lower-cased host name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+}
+
+impl HostMatch {
+    /// The value for [`HostMatch::machine_id_hash`]: systemd asks that the id itself stay private.
+    #[must_use]
+    pub fn hash_machine_id(machine_id: &str) -> Sha256Digest {
+        Sha256Digest::of_parts(&[b"kubeplan-machine-id/1\0", machine_id.trim().as_bytes()])
+    }
+}
+
+/// Operating system and architecture, in Go's words (`linux`, `amd64`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Platform {
+    /// `linux`.
+    pub os: String,
+    /// `amd64`, `arm64`, ….
+    pub arch: String,
+}
+
+/// A program and its version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// The program's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// One gzip member of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Compressed bytes.
+    pub size: u64,
+    /// SHA-256 of the compressed bytes.
+    pub sha256: Sha256Digest,
+}
+
+/// The sealed part, `sealed.age`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedPart {
+    /// Bytes of the age file.
+    pub size: u64,
+    /// SHA-256 of the age file.
+    pub sha256: Sha256Digest,
+    /// Public recipients, as written for age (`age1…` or `ssh-ed25519 …` without comment), sorted.
+    pub recipients: Vec<String>,
+}
+
+/// Chunk digests of one payload entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Payload {
+    /// The entry, `payload/…`.
+    pub name: EntryName,
+    /// Always [`CHUNK_SIZE`] in this format.
+    pub chunk_size: u64,
+    /// SHA-256 of each chunk of the plain bytes.
+    pub chunks: Vec<Sha256Digest>,
+}
+
+/// Files that reach the host together: all of them or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transaction {
+    /// Its name, unique in the index.
+    pub name: TransactionName,
+    /// Its entries in commit order; folders come before what lies in them.
+    pub entries: Vec<EntryName>,
+}
+
+/// Why an index is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Not canonical JSON of the expected shape.
+    #[error("the index is not a canonical document of format {FORMAT}")]
+    Canonical(#[from] CanonicalError),
+    /// Another format.
+    #[error("the bundle has format `{0}`, this program reads `{FORMAT}`")]
+    Format(String),
+    /// A feature this program lacks.
+    #[error(
+        "the bundle requires `{0}`, which this version does not have; use the version that planned it"
+    )]
+    Feature(String),
+    /// One entry contradicts itself.
+    #[error("entry `{name}`: {rule}")]
+    Entry {
+        /// Which entry.
+        name: EntryName,
+        /// The broken rule.
+        rule: &'static str,
+    },
+    /// The parts of the index contradict each other.
+    #[error("the index contradicts itself: {rule} (`{at}`)")]
+    Inconsistent {
+        /// The broken rule.
+        rule: &'static str,
+        /// The object it was broken at.
+        at: String,
+    },
+}
+
+impl Index {
+    /// Parses and checks canonical bytes.
+    ///
+    /// # Errors
+    /// [`IndexError`] if the bytes are not canonical, of another format, or contradict themselves.
+    pub fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
+        let index: Self = canonical::from_slice(bytes)?;
+        index.check()?;
+        Ok(index)
+    }
+
+    /// The canonical bytes.
+    ///
+    /// # Errors
+    /// [`IndexError`] if the index contradicts itself or has no canonical form.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, IndexError> {
+        self.check()?;
+        Ok(canonical::to_vec(self)?)
+    }
+
+    /// SHA-256 over `kubeplan-plan/1`, a zero byte and the canonical index without what differs between two
+    /// bundles of one plan: serial, created, planDigest, sealed, members, planner.
+    ///
+    /// # Errors
+    /// [`IndexError`] if the index has no canonical form.
+    pub fn compute_plan_digest(&self) -> Result<Sha256Digest, IndexError> {
+        let mut value = serde_json::to_value(self).map_err(CanonicalError::from)?;
+        if let Some(fields) = value.as_object_mut() {
+            for left_out in [
+                "serial",
+                "created",
+                "planDigest",
+                "sealed",
+                "members",
+                "planner",
+            ] {
+                fields.remove(left_out);
+            }
+        }
+        let bytes = canonical::to_vec(&value)?;
+        Ok(Sha256Digest::of_parts(&[b"kubeplan-plan/1\0", &bytes]))
+    }
+
+    /// The entry with this name.
+    #[must_use]
+    pub fn entry(&self, name: &EntryName) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.name == *name)
+    }
+
+    /// Names, sizes and digests of everything in the second member before `sealed.age`, in file order (bytewise).
+    #[must_use]
+    pub fn public_blobs(&self) -> BTreeMap<EntryName, Blob> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match (&entry.place, &entry.content) {
+                (Place::Payload, _) | (_, Content::None) => None,
+                (_, Content::Public(blob)) => Some((entry.name.clone(), blob.clone())),
+                (_, Content::Sealed(sealed)) => Some((
+                    sealed.twin.name.clone(),
+                    Blob {
+                        size: sealed.twin.size,
+                        sha256: sealed.twin.sha256,
+                    },
+                )),
+            })
+            .collect()
+    }
+
+    /// The sealed entries, in plan order.
+    pub fn sealed_entries(&self) -> impl Iterator<Item = (&Entry, &SealedContent)> {
+        self.entries
+            .iter()
+            .filter_map(|entry| match &entry.content {
+                Content::Sealed(sealed) => Some((entry, sealed)),
+                Content::None | Content::Public(_) => None,
+            })
+    }
+}
