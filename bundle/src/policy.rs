@@ -1,0 +1,463 @@
+//! How much trust a host asks for, and whether a bundle has it.
+//!
+//! In: the host's [`AllowedSigners`] and [`Policy`], the bytes of an index, signatures and approvals. Out: [`Trust`],
+//! or an error that names what was found, what is trusted and what to do. The index bytes are hashed and compared,
+//! never parsed: whoever parses them does so after this judgement.
+//!
+//! # How signatures count
+//! Every signature present must verify, or the bundle is refused even if others are good. Signatures of keys that
+//! are not trusted here and now count for nothing. The others are counted in people: two keys that share a principal
+//! are one person, and so are two principals that share a signing key. An approval does not count when its key or any
+//! of its principals also signed as an author.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::allowed_signers::AllowedSigners;
+use crate::approval::{Approval, ApprovalError};
+use crate::digest::Sha256Digest;
+use crate::signature::{Fingerprint, Namespace, PublicKey, Signature, SignatureError};
+use crate::timestamp::Timestamp;
+
+/// `apiVersion` of a policy document.
+pub const API_VERSION: &str = "kubeplan.io/v1alpha1";
+
+/// `kind` of a policy document.
+pub const KIND: &str = "Policy";
+
+/// The largest number of authors or approvals a policy may ask for; a bundle carries at most 32 signatures.
+pub const MAX_REQUIRED: u32 = 32;
+
+/// How many people must stand behind a bundle.
+///
+/// As a document: `apiVersion: kubeplan.io/v1alpha1`, `kind: Policy`, `authors`, `approvals`; an absent number has its
+/// default, an unknown field is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "PolicyDocument", into = "PolicyDocument")]
+pub struct Policy {
+    /// Distinct authors needed; 1 by default, at least 1.
+    pub authors: u32,
+    /// Distinct reviewers needed besides the authors; 0 by default.
+    pub approvals: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PolicyDocument {
+    api_version: String,
+    kind: String,
+    #[serde(default = "default_authors")]
+    authors: u32,
+    #[serde(default)]
+    approvals: u32,
+}
+
+fn default_authors() -> u32 {
+    Policy::default().authors
+}
+
+/// Why a policy document cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// Another document.
+    #[error("expected a document with `apiVersion: {API_VERSION}` and `kind: {KIND}`")]
+    Document,
+    /// No author at all would be needed.
+    #[error("`authors` must be at least 1: an unsigned bundle is never installed")]
+    NoAuthor,
+    /// More than a bundle can carry.
+    #[error(
+        "`{field}` must be at most {MAX_REQUIRED}, the number of signatures a bundle can carry"
+    )]
+    TooMany {
+        /// The field.
+        field: &'static str,
+    },
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            authors: 1,
+            approvals: 0,
+        }
+    }
+}
+
+impl Policy {
+    /// A policy with these numbers.
+    ///
+    /// # Errors
+    /// [`PolicyError`] if no author would be needed, or more than a bundle can carry.
+    pub fn new(authors: u32, approvals: u32) -> Result<Self, PolicyError> {
+        if authors == 0 {
+            return Err(PolicyError::NoAuthor);
+        }
+        for (field, value) in [("authors", authors), ("approvals", approvals)] {
+            if value > MAX_REQUIRED {
+                return Err(PolicyError::TooMany { field });
+            }
+        }
+        Ok(Self { authors, approvals })
+    }
+
+    /// A policy that asks for what either asks for: flags can only make the host's policy stricter.
+    #[must_use]
+    pub fn stricter(self, other: Self) -> Self {
+        Self {
+            authors: self.authors.max(other.authors),
+            approvals: self.approvals.max(other.approvals),
+        }
+    }
+}
+
+impl TryFrom<PolicyDocument> for Policy {
+    type Error = PolicyError;
+
+    fn try_from(document: PolicyDocument) -> Result<Self, PolicyError> {
+        if document.api_version != API_VERSION || document.kind != KIND {
+            return Err(PolicyError::Document);
+        }
+        Self::new(document.authors, document.approvals)
+    }
+}
+
+impl From<Policy> for PolicyDocument {
+    fn from(policy: Policy) -> Self {
+        Self {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            authors: policy.authors,
+            approvals: policy.approvals,
+        }
+    }
+}
+
+/// Whom a host trusts, and how many of them it asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustPolicy {
+    /// The trusted keys.
+    pub allowed: AllowedSigners,
+    /// The numbers.
+    pub policy: Policy,
+}
+
+/// A trusted key that signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedKey {
+    /// Its principal; several are joined with commas.
+    pub principal: String,
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+}
+
+/// Who stands behind a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// The trusted author keys.
+    pub authors: Vec<TrustedKey>,
+    /// The trusted approvals that count.
+    pub approvals: Vec<TrustedKey>,
+}
+
+/// Why a bundle is not trusted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// No signature at all.
+    #[error(
+        "the bundle is not signed; sign it with `kubeplan sign`, with a key that this host trusts ({trusted})"
+    )]
+    Unsigned {
+        /// The trusted author keys.
+        trusted: String,
+    },
+    /// A signature that does not hold.
+    #[error("the signature by key {key} is refused")]
+    Signature {
+        /// The key inside the signature.
+        key: Fingerprint,
+        /// Why.
+        #[source]
+        source: SignatureError,
+    },
+    /// Not enough trusted authors.
+    #[error(
+        "{needed} trusted author(s) needed, {counted} found; the bundle is signed by {found}; this host trusts {trusted}; if you know the signer, compare the fingerprint with them and run `kubeapply trust add`"
+    )]
+    Authors {
+        /// How many are needed.
+        needed: u32,
+        /// How many count.
+        counted: usize,
+        /// The keys that signed.
+        found: String,
+        /// The trusted author keys.
+        trusted: String,
+    },
+    /// An approval that does not hold.
+    #[error("the approval by key {key} is refused")]
+    Approval {
+        /// The key inside its signature.
+        key: Fingerprint,
+        /// Why.
+        #[source]
+        source: Box<ApprovalError>,
+    },
+    /// A trusted reviewer approved another index.
+    #[error(
+        "the approval by key {key} is for the index with SHA-256 {approved}, not for this one ({index}); ask for a new approval with `kubeplan approve`"
+    )]
+    OtherIndex {
+        /// The reviewer's key.
+        key: Fingerprint,
+        /// What was approved.
+        approved: Sha256Digest,
+        /// What is here.
+        index: Sha256Digest,
+    },
+    /// Not enough approvals.
+    #[error(
+        "{needed} approval(s) needed, {counted} found; approved by {found}; this host accepts approvals by {trusted}, from people who are not also authors; a reviewer approves with `kubeplan approve`"
+    )]
+    Approvals {
+        /// How many are needed.
+        needed: u32,
+        /// How many count.
+        counted: usize,
+        /// The keys that approved, and why some do not count.
+        found: String,
+        /// The trusted reviewer keys.
+        trusted: String,
+    },
+}
+
+impl TrustPolicy {
+    /// Decides whether the bundle with these index bytes is trusted at `now`.
+    ///
+    /// # Errors
+    /// [`TrustError`] naming what was found, what is trusted and the next step.
+    pub fn judge(
+        &self,
+        now: Timestamp,
+        index_bytes: &[u8],
+        signatures: &[Signature],
+        approvals: &[Approval],
+    ) -> Result<Trust, TrustError> {
+        if signatures.is_empty() {
+            return Err(TrustError::Unsigned {
+                trusted: self.trusted_in(Namespace::Bundle, now),
+            });
+        }
+        for signature in signatures {
+            signature
+                .verify(Namespace::Bundle, index_bytes)
+                .map_err(|source| TrustError::Signature {
+                    key: signature.public_key().fingerprint(),
+                    source,
+                })?;
+        }
+        for approval in approvals {
+            approval.verify().map_err(|source| TrustError::Approval {
+                key: approval.fingerprint(),
+                source: Box::new(source),
+            })?;
+        }
+
+        let mut authors = People::default();
+        for signature in signatures {
+            let key = signature.public_key();
+            authors.add(
+                &key,
+                &self.allowed.principals_for(&key, Namespace::Bundle, now),
+            );
+        }
+        // At least one, whatever somebody put into the public field.
+        let needed = self.policy.authors.max(1);
+        if !authors.suffice(needed) {
+            return Err(TrustError::Authors {
+                needed,
+                counted: authors.count(),
+                found: self.found(
+                    signatures
+                        .iter()
+                        .map(|s| (s.public_key(), Namespace::Bundle)),
+                    now,
+                ),
+                trusted: self.trusted_in(Namespace::Bundle, now),
+            });
+        }
+
+        // From here on a trusted author stands behind the index; statements are read only from trusted reviewers.
+        let index = Sha256Digest::of(index_bytes);
+        let as_author = self.author_identities(signatures);
+        let mut reviewers = People::default();
+        for approval in approvals {
+            let key = approval.signature().public_key();
+            let principals = self.allowed.principals_for(&key, Namespace::Approval, now);
+            if principals.is_empty() {
+                continue;
+            }
+            let fingerprint = key.fingerprint();
+            let statement = approval
+                .statement()
+                .map_err(|source| TrustError::Approval {
+                    key: fingerprint,
+                    source: Box::new(source),
+                })?;
+            if statement.index_sha256 != index {
+                return Err(TrustError::OtherIndex {
+                    key: fingerprint,
+                    approved: statement.index_sha256,
+                    index,
+                });
+            }
+            if !as_author.includes(&key, &principals) {
+                reviewers.add(&key, &principals);
+            }
+        }
+        if !reviewers.suffice(self.policy.approvals) {
+            let keys = approvals
+                .iter()
+                .map(|a| (a.signature().public_key(), Namespace::Approval));
+            return Err(TrustError::Approvals {
+                needed: self.policy.approvals,
+                counted: reviewers.count(),
+                found: self.found(keys, now),
+                trusted: self.trusted_in(Namespace::Approval, now),
+            });
+        }
+        Ok(Trust {
+            authors: authors.keys,
+            approvals: reviewers.keys,
+        })
+    }
+
+    /// Everybody who may have signed as an author: every signing key, and every principal it is listed for in any
+    /// namespace and at any time. Wider than who counts as an author, so that nobody plays both roles.
+    fn author_identities<'a>(&'a self, signatures: &[Signature]) -> Identities<'a> {
+        let mut identities = Identities::default();
+        for signature in signatures {
+            let key = signature.public_key();
+            for entry in self.allowed.entries_for(&key) {
+                identities
+                    .principals
+                    .extend(entry.principals().iter().map(String::as_str));
+            }
+            identities.keys.insert(key.fingerprint());
+        }
+        identities
+    }
+
+    /// The keys trusted in `namespace` at `now`, for an error.
+    fn trusted_in(&self, namespace: Namespace, now: Timestamp) -> String {
+        let keys: Vec<String> = self
+            .allowed
+            .entries()
+            .iter()
+            .filter(|entry| entry.is_allowed(namespace, now))
+            .map(|entry| {
+                format!(
+                    "{} ({})",
+                    entry.key().fingerprint(),
+                    entry.principals().join(",")
+                )
+            })
+            .collect();
+        list(&keys, "no key")
+    }
+
+    /// The keys that signed, and for those that are listed but not trusted now, that fact.
+    fn found(&self, keys: impl Iterator<Item = (PublicKey, Namespace)>, now: Timestamp) -> String {
+        let keys: Vec<String> = keys
+            .map(|(key, namespace)| {
+                let fingerprint = key.fingerprint();
+                let trusted = self.allowed.principals_for(&key, namespace, now);
+                if !trusted.is_empty() {
+                    return format!("{fingerprint} ({})", trusted.join(","));
+                }
+                match self.allowed.entries_for(&key).next() {
+                    None => format!("{fingerprint} (not listed)"),
+                    Some(entry) => format!(
+                        "{fingerprint} ({}, not trusted for `{namespace}` at {now})",
+                        entry.principals().join(",")
+                    ),
+                }
+            })
+            .collect();
+        list(&keys, "nobody")
+    }
+}
+
+/// At most eight items and how many more there are.
+fn list(items: &[String], none: &str) -> String {
+    const SHOWN: usize = 8;
+    match items {
+        [] => none.to_owned(),
+        items if items.len() <= SHOWN => items.join(", "),
+        items => {
+            let head: Vec<&str> = items.iter().take(SHOWN).map(String::as_str).collect();
+            format!("{} and {} more", head.join(", "), items.len() - SHOWN)
+        }
+    }
+}
+
+#[derive(Default)]
+struct Identities<'a> {
+    keys: BTreeSet<Fingerprint>,
+    principals: BTreeSet<&'a str>,
+}
+
+impl Identities<'_> {
+    fn includes(&self, key: &PublicKey, principals: &[&str]) -> bool {
+        self.keys.contains(&key.fingerprint())
+            || principals.iter().any(|name| self.principals.contains(name))
+    }
+}
+
+/// Keys grouped into people.
+#[derive(Default)]
+struct People {
+    keys: Vec<TrustedKey>,
+    /// Disjoint sets of principals; one set is one person.
+    groups: Vec<BTreeSet<String>>,
+}
+
+impl People {
+    /// Adds a key with its principals; without principals, or a second time, it changes nothing.
+    fn add(&mut self, key: &PublicKey, principals: &[&str]) {
+        let fingerprint = key.fingerprint();
+        if principals.is_empty() || self.keys.iter().any(|k| k.fingerprint == fingerprint) {
+            return;
+        }
+        self.keys.push(TrustedKey {
+            principal: principals.join(","),
+            fingerprint,
+        });
+        let mut person: BTreeSet<String> =
+            principals.iter().map(|name| (*name).to_owned()).collect();
+        let mut others = Vec::new();
+        for group in self.groups.drain(..) {
+            if group.is_disjoint(&person) {
+                others.push(group);
+            } else {
+                person.extend(group);
+            }
+        }
+        others.push(person);
+        self.groups = others;
+    }
+
+    fn count(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn suffice(&self, needed: u32) -> bool {
+        u32::try_from(self.count()).unwrap_or(u32::MAX) >= needed
+    }
+}
+
+#[cfg(test)]
+mod tests;

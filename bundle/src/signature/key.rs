@@ -1,0 +1,442 @@
+//! OpenSSH public and private keys, and their fingerprints.
+//!
+//! In: key files and `authorized_keys`-style lines. Out: keys of an algorithm this crate can verify; anything
+//! else is refused by name. Private keys are zeroised on drop and never shown.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use ssh_key::private::{Ed25519Keypair, KeypairData};
+use ssh_key::public::{EcdsaPublicKey, KeyData};
+use ssh_key::{Algorithm, Cipher, EcdsaCurve, HashAlg, Kdf, LineEnding};
+use zeroize::Zeroizing;
+
+use super::{Namespace, Signature};
+use crate::digest::{Sha256Digest, to_hex};
+use crate::secret::SecretBytes;
+
+/// Rounds of bcrypt-pbkdf for a key file that is written encrypted (OpenSSH's default since 9.4).
+const BCRYPT_ROUNDS: u32 = 24;
+
+/// The longest accepted private key file, in bytes.
+const MAX_KEY_FILE: usize = 64 * 1024;
+
+/// The longest accepted public key line, in bytes.
+const MAX_KEY_LINE: usize = 4096;
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// A public key line that is not one.
+    #[error("not an OpenSSH public key; expected one line such as `ssh-ed25519 AAAA…`")]
+    NotPublicKey,
+    /// A private key where a public one belongs. Nothing of it is shown.
+    #[error("this is a private key; give the public one (the file ending in `.pub`)")]
+    PrivateKeyGiven,
+    /// A public key where a private one belongs.
+    #[error("this is a public key; give the private one (the file without `.pub`)")]
+    PublicKeyGiven,
+    /// A private key file in another format.
+    #[error(
+        "this is a `{label}` file, not an OpenSSH private key; rewrite an ECDSA key with `ssh-keygen -p -f FILE`, or make a new key with `ssh-keygen -t ed25519`"
+    )]
+    OtherFormat {
+        /// The PEM label found.
+        label: &'static str,
+    },
+    /// Not a private key file, or a damaged one.
+    #[error("not an OpenSSH private key file, or a damaged one")]
+    NotPrivateKey,
+    /// An algorithm whose signatures this program cannot verify.
+    #[error(
+        "key algorithm `{algorithm}` is not supported; use an ed25519 key (`ssh-keygen -t ed25519`) or an ECDSA key on P-256 or P-384"
+    )]
+    Unsupported {
+        /// OpenSSH's name of the algorithm.
+        algorithm: String,
+    },
+    /// The key file is encrypted and no passphrase was given.
+    #[error("the private key is encrypted; its passphrase is needed")]
+    Encrypted,
+    /// The passphrase does not open the key file.
+    #[error("the passphrase does not open the private key")]
+    Passphrase,
+    /// An ECDSA point that is not on its curve, or not in uncompressed form.
+    #[error("the public key is not a valid point of its curve")]
+    Point,
+    /// The system gave no randomness.
+    #[error("the system gave no random bytes")]
+    Random,
+    /// The key could not sign or be written.
+    #[error("the private key could not be used")]
+    Use(#[source] ssh_key::Error),
+}
+
+/// An OpenSSH public key of a supported algorithm, without its comment.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PublicKey {
+    data: KeyData,
+    /// `<algorithm> <base64>`; made once, so that writing a key cannot fail.
+    text: String,
+}
+
+impl PublicKey {
+    /// Parses one line, `<algorithm> <base64> [comment]`; the comment is dropped.
+    ///
+    /// # Errors
+    /// [`KeyError`] if the line is not a public key in its one written form, or of an unsupported algorithm.
+    pub fn parse(openssh_line: &str) -> Result<Self, KeyError> {
+        let line = openssh_line.trim();
+        if line.contains("PRIVATE KEY-----") || line.starts_with("AGE-SECRET-KEY-") {
+            return Err(KeyError::PrivateKeyGiven);
+        }
+        if line.len() > MAX_KEY_LINE || line.chars().any(char::is_control) {
+            return Err(KeyError::NotPublicKey);
+        }
+        let mut words = line.split_ascii_whitespace();
+        let (Some(algorithm), Some(base64)) = (words.next(), words.next()) else {
+            return Err(KeyError::NotPublicKey);
+        };
+        require_supported_name(algorithm)?;
+        let text = format!("{algorithm} {base64}");
+        let key = ssh_key::PublicKey::from_openssh(&text).map_err(|_| KeyError::NotPublicKey)?;
+        let key = Self::from_data(key.key_data().clone())?;
+        // One written form: no stray bits in the base64, nothing the parser skipped.
+        if key.text == text {
+            Ok(key)
+        } else {
+            Err(KeyError::NotPublicKey)
+        }
+    }
+
+    /// SHA-256 of the key in wire form, as `ssh-keygen -lf` shows it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let fingerprint = self.data.fingerprint(HashAlg::Sha256);
+        // `sha256()` is `Some` for the algorithm asked for one line above.
+        Fingerprint(fingerprint.sha256().unwrap_or_default())
+    }
+
+    /// `<algorithm> <base64>`, without a comment.
+    #[must_use]
+    pub fn to_openssh(&self) -> String {
+        self.text.clone()
+    }
+
+    /// OpenSSH's name of the algorithm, such as `ssh-ed25519`.
+    #[must_use]
+    pub fn algorithm(&self) -> &str {
+        self.text.split(' ').next().unwrap_or_default()
+    }
+
+    pub(super) fn from_data(data: KeyData) -> Result<Self, KeyError> {
+        match &data {
+            KeyData::Ed25519(_) | KeyData::SkEd25519(_) => {}
+            KeyData::Ecdsa(EcdsaPublicKey::NistP256(point)) => {
+                require_uncompressed(point.as_bytes())?;
+                p256::PublicKey::from_sec1_bytes(point.as_bytes()).map_err(|_| KeyError::Point)?;
+            }
+            KeyData::Ecdsa(EcdsaPublicKey::NistP384(point)) => {
+                require_uncompressed(point.as_bytes())?;
+                p384::PublicKey::from_sec1_bytes(point.as_bytes()).map_err(|_| KeyError::Point)?;
+            }
+            other => {
+                return Err(KeyError::Unsupported {
+                    algorithm: shown(other.algorithm().as_str()),
+                });
+            }
+        }
+        let text = ssh_key::PublicKey::from(data.clone())
+            .to_openssh()
+            .map_err(|_| KeyError::NotPublicKey)?;
+        Ok(Self {
+            data,
+            text: text.trim_end().to_owned(),
+        })
+    }
+
+    pub(super) fn data(&self) -> &KeyData {
+        &self.data
+    }
+}
+
+/// OpenSSH writes points uncompressed; a compressed one would be a second form of the same key.
+fn require_uncompressed(sec1: &[u8]) -> Result<(), KeyError> {
+    match sec1.first() {
+        Some(4) => Ok(()),
+        _ => Err(KeyError::Point),
+    }
+}
+
+/// Refuses by the name at the start of a line, so that an RSA key is called one whatever follows.
+fn require_supported_name(algorithm: &str) -> Result<(), KeyError> {
+    const SUPPORTED: &[&str] = &[
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "sk-ssh-ed25519@openssh.com",
+    ];
+    if SUPPORTED.contains(&algorithm) {
+        Ok(())
+    } else if ["ssh-", "ecdsa-", "sk-", "rsa-", "webauthn-"]
+        .iter()
+        .any(|prefix| algorithm.starts_with(prefix))
+    {
+        Err(KeyError::Unsupported {
+            algorithm: shown(algorithm),
+        })
+    } else {
+        Err(KeyError::NotPublicKey)
+    }
+}
+
+/// At most 60 harmless characters of `text`, for an error.
+fn shown(text: &str) -> String {
+    text.escape_debug().take(60).collect()
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({} {})", self.algorithm(), self.fingerprint())
+    }
+}
+
+/// SHA-256 of a public key in wire form; `SHA256:<base64 without padding>` for people.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+/// The text is not a fingerprint.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "`{0}` is not a key fingerprint (`SHA256:` and 43 base64 characters, as `ssh-keygen -lf` prints it)"
+)]
+pub struct ParseFingerprintError(String);
+
+impl Fingerprint {
+    /// 64 lower-case hex digits, as in the names of signature entries.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        to_hex(&self.0)
+    }
+
+    /// The digest itself.
+    #[must_use]
+    pub const fn digest(&self) -> Sha256Digest {
+        Sha256Digest::from_bytes(self.0)
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = ParseFingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.strip_prefix("SHA256:")
+            .and_then(|base64| STANDARD_NO_PAD.decode(base64).ok())
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| ParseFingerprintError(text.escape_debug().take(80).collect()))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SHA256:{}", STANDARD_NO_PAD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An OpenSSH private key that can sign; zeroised on drop, redacted in `Debug`.
+#[derive(Clone)]
+pub struct PrivateKey {
+    key: ssh_key::PrivateKey,
+    public: PublicKey,
+}
+
+impl PrivateKey {
+    /// Parses an OpenSSH private key file, decrypting it if need be.
+    ///
+    /// # Errors
+    /// [`KeyError::Encrypted`] if a passphrase is needed and `passphrase` is `None`, [`KeyError::Passphrase`] if it is
+    /// the wrong one, [`KeyError::Unsupported`] for algorithms that are not signed with here (RSA, DSA, P-521, keys
+    /// that live in hardware), and the others for files that are no OpenSSH private keys.
+    pub fn parse(
+        openssh_pem: &SecretBytes,
+        passphrase: Option<&SecretBytes>,
+    ) -> Result<Self, KeyError> {
+        let file = openssh_pem.expose();
+        let start = file.trim_ascii();
+        for label in [
+            "RSA PRIVATE KEY",
+            "EC PRIVATE KEY",
+            "DSA PRIVATE KEY",
+            "PRIVATE KEY",
+            "ENCRYPTED PRIVATE KEY",
+        ] {
+            if start.starts_with(format!("-----BEGIN {label}-----").as_bytes()) {
+                return Err(KeyError::OtherFormat { label });
+            }
+        }
+        if ["ssh-", "ecdsa-", "sk-"]
+            .iter()
+            .any(|prefix| start.starts_with(prefix.as_bytes()))
+        {
+            return Err(KeyError::PublicKeyGiven);
+        }
+        if file.len() > MAX_KEY_FILE {
+            return Err(KeyError::NotPrivateKey);
+        }
+        let unsupported = |algorithm: &Algorithm| KeyError::Unsupported {
+            algorithm: shown(algorithm.as_str()),
+        };
+        let key = ssh_key::PrivateKey::from_openssh(file).map_err(|error| match error {
+            ssh_key::Error::AlgorithmUnsupported { algorithm } => unsupported(&algorithm),
+            _ => foreign_algorithm(file).map_or(KeyError::NotPrivateKey, |algorithm| {
+                KeyError::Unsupported { algorithm }
+            }),
+        })?;
+        // Before asking for a passphrase: the public half is readable without it.
+        match key.algorithm() {
+            Algorithm::Ed25519
+            | Algorithm::Ecdsa {
+                curve: EcdsaCurve::NistP256 | EcdsaCurve::NistP384,
+            } => {}
+            other => return Err(unsupported(&other)),
+        }
+        let key = match (key.is_encrypted(), passphrase) {
+            (false, _) => key,
+            (true, None) => return Err(KeyError::Encrypted),
+            (true, Some(passphrase)) => key
+                .decrypt(passphrase.expose())
+                .map_err(|_| KeyError::Passphrase)?,
+        };
+        Self::new(key)
+    }
+
+    /// A new ed25519 key from the system's randomness.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`] if there is none.
+    pub fn generate_ed25519(comment: &str) -> Result<Self, KeyError> {
+        let mut seed = Zeroizing::new([0; 32]);
+        rand::fill(seed.as_mut()).map_err(|_| KeyError::Random)?;
+        Self::from_ed25519_seed(&seed, comment)
+    }
+
+    /// The ed25519 key of a 32-byte seed, for keys that must be the same each time (test keys).
+    ///
+    /// # Errors
+    /// [`KeyError`] if the key cannot be built.
+    pub fn from_ed25519_seed(seed: &[u8; 32], comment: &str) -> Result<Self, KeyError> {
+        let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(seed));
+        Self::new(ssh_key::PrivateKey::new(pair, comment).map_err(KeyError::Use)?)
+    }
+
+    fn new(key: ssh_key::PrivateKey) -> Result<Self, KeyError> {
+        let public = PublicKey::from_data(key.public_key().key_data().clone())?;
+        Ok(Self { key, public })
+    }
+
+    /// The key as an OpenSSH private key file, encrypted (aes256-ctr, bcrypt) when a passphrase is given.
+    ///
+    /// # Errors
+    /// [`KeyError`] if there is no randomness for the salt, or the key cannot be written.
+    pub fn to_openssh(&self, passphrase: Option<&SecretBytes>) -> Result<SecretBytes, KeyError> {
+        let encrypted;
+        let key = match passphrase {
+            None => &self.key,
+            Some(passphrase) => {
+                let mut salt = vec![0; 16];
+                rand::fill(&mut salt).map_err(|_| KeyError::Random)?;
+                let mut checkint = [0; 4];
+                rand::fill(&mut checkint).map_err(|_| KeyError::Random)?;
+                let kdf = Kdf::Bcrypt {
+                    salt,
+                    rounds: BCRYPT_ROUNDS,
+                };
+                encrypted = self
+                    .key
+                    .encrypt_with(
+                        Cipher::Aes256Ctr,
+                        kdf,
+                        u32::from_be_bytes(checkint),
+                        passphrase.expose(),
+                    )
+                    .map_err(KeyError::Use)?;
+                &encrypted
+            }
+        };
+        let text = key.to_openssh(LineEnding::LF).map_err(KeyError::Use)?;
+        Ok(SecretBytes::new(text.as_bytes().to_vec()))
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        self.public.clone()
+    }
+
+    /// The comment in the key file; often `user@host`.
+    #[must_use]
+    pub fn comment(&self) -> &str {
+        self.key.comment()
+    }
+
+    /// Signs `message` in `namespace` over its SHA-512, as `ssh-keygen -Y sign` does. The same key and message give
+    /// the same signature each time.
+    ///
+    /// # Errors
+    /// [`KeyError::Use`] if the key cannot sign.
+    pub fn sign(&self, namespace: Namespace, message: &[u8]) -> Result<Signature, KeyError> {
+        let signature = self
+            .key
+            .sign(namespace.as_str(), HashAlg::Sha512, message)
+            .map_err(KeyError::Use)?;
+        Signature::from_sshsig(signature).map_err(|_| KeyError::Use(ssh_key::Error::Crypto))
+    }
+}
+
+/// The name of an unsupported algorithm in a key file that the library could not read: it stands in the clear near the
+/// start, before the part that may be encrypted.
+fn foreign_algorithm(file: &[u8]) -> Option<String> {
+    const NAMES: &[&str] = &[
+        "ecdsa-sha2-nistp521",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        "sk-ssh-ed25519@openssh.com",
+        "ssh-rsa",
+        "ssh-dss",
+        "ssh-ed448",
+    ];
+    let body = std::str::from_utf8(file)
+        .ok()?
+        .trim_ascii()
+        .strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----")?
+        .strip_suffix("-----END OPENSSH PRIVATE KEY-----")?;
+    let base64: Zeroizing<Vec<u8>> =
+        Zeroizing::new(body.bytes().filter(|b| !b.is_ascii_whitespace()).collect());
+    let blob = Zeroizing::new(STANDARD.decode(base64.as_slice()).ok()?);
+    NAMES
+        .iter()
+        .find(|name| blob.windows(name.len()).any(|part| part == name.as_bytes()))
+        .map(|name| (*name).to_owned())
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey(<redacted> {})", self.public.fingerprint())
+    }
+}
