@@ -4,28 +4,60 @@
 //! format, its index, its signatures and its sealed part. It has no command line, no async runtime,
 //! no Kubernetes client, and it never touches a host path: callers hand it readers and writers.
 //!
-//! # The file
-//! `<node>.<cluster>.tar.gz` is one ustar archive in a gzip stream of several members:
-//! [`index`] (`kubeplan.json`), signatures and approvals in the first; public files, objects, redacted
-//! twins and the sealed part in the second; one further member per payload item.
+//! # The file, format 1
+//! `<node>.<cluster>.tar.gz` is a sequence of gzip members whose plain bytes together are one ustar archive, so that
+//! stock `tar` lists and unpacks it. What each member holds and how it is written is in [`frame`]:
+//!
+//! 1. `kubeplan.json` (the [`index`]), signatures, approvals. Stored, in one byte form for each content. This member has no
+//!    digest anywhere; the reader builds it again from its content and compares, and the author signs the index in it;
+//! 2. public files, objects and redacted twins, bytewise by name, then `sealed.age`;
+//! 3. one member for each payload item, in the index's order.
+//!
+//! The index names size and SHA-256 of the compressed bytes of each member after the first, and size and SHA-256 (or a
+//! commitment) of every content. So every bit of the file is covered, adding a signature rewrites the first member only, and
+//! nothing is inflated or parsed that was not verified: [`verify`] has the order, [`limits`] the bounds.
 //!
 //! # Reading
 //! [`reader::Bundle`] is a typestate: `Unverified → Intact → Trusted`. An unverified bundle has no
 //! accessor for content at all, an intact one (its digests hold) can be looked at, and only a trusted
 //! one can be unsealed and installed.
 //!
+//! # Writing
+//! [`writer::Draft`] → [`writer::Prepared`] (plan digest, twins, commitments: the same on every machine) → a file.
+//!
 //! | module | concern |
 //! |---|---|
 //! | [`index`], [`step`] | what `kubeplan.json` says |
 //! | [`canonical`] | the one byte form of a JSON document |
+//! | [`signature`], [`allowed_signers`] | who signed, and who is trusted to |
+//! | [`approval`], [`policy`] | reviewers, and how many of each a host asks for |
+//! | [`redact`], [`seal`] | what the public sees of a secret, and where the secret itself is |
+//! | [`frame`], [`limits`], [`payload`] | members and headers, byte for byte; how big they may be; large items |
+//! | [`reader`], [`verify`], [`unseal`] | from bytes to a trusted bundle and its secrets |
+//! | [`writer`] | from a plan to bytes |
+//! | [`spki`] | the public half of a private key |
 //! | [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
 
+pub mod allowed_signers;
+pub mod approval;
 pub mod canonical;
 pub mod digest;
 pub mod exit;
+pub mod frame;
 pub mod index;
+pub mod limits;
 pub mod mode;
 pub mod path;
+pub mod payload;
+pub mod policy;
+pub mod reader;
+pub mod redact;
+pub mod seal;
 pub mod secret;
+pub mod signature;
+pub mod spki;
 pub mod step;
 pub mod timestamp;
+pub mod unseal;
+pub mod verify;
+pub mod writer;

@@ -1,0 +1,165 @@
+//! Gzip members with compression: all but the first.
+//!
+//! In: plain bytes to write, or compressed bytes whose digest was checked. Out: the member, or a reader of its plain
+//! bytes. The header is fixed but for the byte in which zlib notes its fastest levels, and a member has nothing after
+//! its trailer.
+
+use std::io::{self, BufRead, Read, Write};
+
+use flate2::bufread::GzDecoder;
+use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
+
+use super::stored::GZIP_HEADER;
+
+/// Bytes of a gzip header without optional fields.
+pub(crate) const HEADER_SIZE: usize = GZIP_HEADER.len();
+
+/// The value of the header's extra flags for the fastest algorithms (RFC 1952, section 2.3.1).
+const FASTEST: u8 = 4;
+
+/// How much work compressing a member is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Small texts.
+    Small,
+    /// Large plain items.
+    Fast,
+    /// Items that are compressed already.
+    Store,
+}
+
+/// A writer whose plain bytes reach `out` as one member; `finish` it.
+pub(crate) fn encoder<W: Write>(out: W, effort: Effort) -> GzEncoder<W> {
+    let level = match effort {
+        Effort::Small => 6,
+        Effort::Fast => 1,
+        Effort::Store => 0,
+    };
+    GzBuilder::new()
+        .mtime(0)
+        .operating_system(0xff)
+        .write(out, Compression::new(level))
+}
+
+/// Whether a member may start with these bytes.
+pub(crate) fn is_fixed_header(header: &[u8; HEADER_SIZE]) -> bool {
+    let mut plain = *header;
+    if plain[8] == FASTEST {
+        plain[8] = 0;
+    }
+    plain == GZIP_HEADER
+}
+
+/// A reader of one member's plain bytes. `compressed` must yield that member and nothing else.
+pub(crate) struct Decoder<R> {
+    inner: GzDecoder<io::Chain<io::Cursor<[u8; HEADER_SIZE]>, R>>,
+}
+
+impl<R: BufRead> Decoder<R> {
+    /// Reads the header.
+    pub(crate) fn new(mut compressed: R) -> io::Result<Self> {
+        let mut header = [0; HEADER_SIZE];
+        compressed.read_exact(&mut header)?;
+        if !is_fixed_header(&header) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a gzip member does not start with the fixed header",
+            ));
+        }
+        Ok(Self {
+            inner: GzDecoder::new(io::Cursor::new(header).chain(compressed)),
+        })
+    }
+
+    /// Whether every compressed byte was used; to be asked at the end of the plain bytes.
+    pub(crate) fn all_used(self) -> io::Result<bool> {
+        let mut rest = self.inner.into_inner();
+        Ok(rest.fill_buf()?.is_empty())
+    }
+}
+
+impl<R: BufRead> Read for Decoder<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(plain: &[u8], effort: Effort) -> Vec<u8> {
+        let mut encoder = encoder(Vec::new(), effort);
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> io::Result<(Vec<u8>, bool)> {
+        let mut decoder = Decoder::new(bytes)?;
+        let mut plain = Vec::new();
+        decoder.read_to_end(&mut plain)?;
+        Ok((plain, decoder.all_used()?))
+    }
+
+    #[test]
+    fn every_effort_reads_back_and_has_the_fixed_header() {
+        let plain: Vec<u8> = (0..300_000_u32)
+            .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+            .collect();
+        for effort in [Effort::Small, Effort::Fast, Effort::Store] {
+            let bytes = member(&plain, effort);
+            assert!(is_fixed_header(bytes.first_chunk().unwrap()));
+            assert_eq!(read(&bytes).unwrap(), (plain.clone(), true));
+            assert!(bytes.len() as u64 <= crate::limits::compressed_bound(plain.len() as u64));
+        }
+    }
+
+    #[test]
+    fn noise_stays_below_the_bound_at_every_effort() {
+        let mut state = 1_u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) as u8
+        })
+        .take(3_000_000)
+        .collect();
+        for effort in [Effort::Small, Effort::Fast, Effort::Store] {
+            // In small writes, as a copy through a buffer makes them.
+            let mut encoder = encoder(Vec::new(), effort);
+            noise
+                .chunks(1000)
+                .for_each(|part| encoder.write_all(part).unwrap());
+            let size = encoder.finish().unwrap().len() as u64;
+            assert!(size <= crate::limits::compressed_bound(noise.len() as u64));
+        }
+    }
+
+    #[test]
+    fn trailing_bytes_a_second_member_and_optional_fields_are_noticed() {
+        let good = member(b"abc", Effort::Small);
+        let mut trailing = good.clone();
+        trailing.push(0);
+        assert!(!read(&trailing).unwrap().1);
+        let two = [good.clone(), good.clone()].concat();
+        assert_eq!(read(&two).unwrap(), (b"abc".to_vec(), false));
+        let mut named = GzBuilder::new()
+            .filename("x")
+            .operating_system(0xff)
+            .write(Vec::new(), Compression::new(6));
+        named.write_all(b"abc").unwrap();
+        assert!(read(&named.finish().unwrap()).is_err());
+        for position in 0..HEADER_SIZE {
+            let mut other = good.clone();
+            other[position] ^= 1;
+            assert!(read(&other).is_err(), "{position}");
+        }
+        let mut checksum = good.clone();
+        let at = checksum.len() - 6;
+        checksum[at] ^= 1;
+        assert!(read(&checksum).is_err());
+        assert!(read(&good[..good.len() - 1]).is_err());
+    }
+}

@@ -1,0 +1,215 @@
+//! Walks the plain bytes of a member against what they must be.
+//!
+//! In: a reader of plain bytes, and from the index the name and size of each entry. Out: contents, or the first thing
+//! that differs. No length is ever taken from the archive, so a walk reads and reserves only what the index says.
+
+use std::io::{self, Read};
+
+use super::tar::{self, HeaderError, HeaderProblem, Standing};
+
+/// Why the plain bytes of a member are not what they must be.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    /// The entry's header.
+    #[error("where `{name}` is expected, {problem}")]
+    Entry {
+        /// The entry that was expected.
+        name: String,
+        /// What is there.
+        problem: HeaderProblem,
+    },
+    /// The member ends inside an entry.
+    #[error("it ends inside `{0}`")]
+    EndsInside(String),
+    /// A byte after the content is not zero.
+    #[error("the padding after `{0}` is not zero")]
+    Padding(String),
+    /// Something after the last entry.
+    #[error("after its last entry, {0}")]
+    After(HeaderProblem),
+    /// The archive is not ended by exactly two zero blocks.
+    #[error("the archive does not end with exactly two blocks of zeros")]
+    End,
+    /// The name does not fit a header at all.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// The bytes cannot be read or inflated.
+    #[error("it cannot be inflated")]
+    Inflate(#[source] io::Error),
+}
+
+/// A walk over one member.
+pub(crate) struct Walk<R> {
+    reader: R,
+}
+
+impl<R: Read> Walk<R> {
+    pub(crate) const fn new(reader: R) -> Self {
+        Self { reader }
+    }
+
+    /// Reads the header that must be next.
+    pub(crate) fn header(
+        &mut self,
+        name: &str,
+        size: u64,
+        standing: impl FnOnce(&str) -> Standing,
+    ) -> Result<(), WalkError> {
+        let expected = tar::header(name, size)?;
+        let entry = |problem| WalkError::Entry {
+            name: name.to_owned(),
+            problem,
+        };
+        let mut found = [0; tar::BLOCK as usize];
+        match self.fill(&mut found)? {
+            0 => Err(entry(HeaderProblem::Missing)),
+            count if count < found.len() => Err(WalkError::EndsInside(name.to_owned())),
+            _ if found == expected => Ok(()),
+            _ => Err(entry(tar::problem(&found, standing))),
+        }
+    }
+
+    /// Fills `buffer` with content of the entry `name`.
+    pub(crate) fn content(&mut self, name: &str, buffer: &mut [u8]) -> Result<(), WalkError> {
+        if self.fill(buffer)? == buffer.len() {
+            Ok(())
+        } else {
+            Err(WalkError::EndsInside(name.to_owned()))
+        }
+    }
+
+    /// Reads the zeros after the content of the entry `name`, which has `size` bytes.
+    pub(crate) fn padding(&mut self, name: &str, size: u64) -> Result<(), WalkError> {
+        let mut zeros = [0; tar::BLOCK as usize];
+        let wanted = tar::padding(size) as usize;
+        let found = zeros.get_mut(..wanted).unwrap_or_default();
+        self.content(name, found)?;
+        if found.iter().all(|byte| *byte == 0) {
+            Ok(())
+        } else {
+            Err(WalkError::Padding(name.to_owned()))
+        }
+    }
+
+    /// Reads the end of the member: nothing, or the end of the archive when it is the last one.
+    pub(crate) fn finish(
+        mut self,
+        is_last: bool,
+        standing: impl FnOnce(&str) -> Standing,
+    ) -> Result<R, WalkError> {
+        let mut block = [0; tar::BLOCK as usize];
+        let first = self.fill(&mut block)?;
+        if first == 0 && !is_last {
+            return Ok(self.reader);
+        }
+        let zeros = block.iter().all(|byte| *byte == 0);
+        if first == block.len() && !zeros {
+            return Err(WalkError::After(tar::problem(&block, standing)));
+        }
+        if !(is_last && first == block.len()) {
+            return Err(WalkError::End);
+        }
+        let second = self.fill(&mut block)?;
+        if second < block.len() || block.iter().any(|byte| *byte != 0) {
+            return Err(WalkError::End);
+        }
+        if self.fill(&mut [0])? != 0 {
+            return Err(WalkError::End);
+        }
+        Ok(self.reader)
+    }
+
+    /// Reads until `buffer` is full or the member ends; says how much that was.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, WalkError> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.reader.read(rest) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(WalkError::Inflate(error)),
+            }
+        }
+        Ok(filled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(entries: &[(&str, &[u8])], end: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (name, content) in entries {
+            tar::append(&mut out, name, content).unwrap();
+        }
+        out.extend_from_slice(end);
+        out
+    }
+
+    /// Walks `files/a` with `abc` as the only entry.
+    fn walk(plain: &[u8], is_last: bool) -> Result<(), WalkError> {
+        let standing = |name: &str| match name {
+            "files/a" => Standing::Expected,
+            _ => Standing::Unknown,
+        };
+        let mut walk = Walk::new(plain);
+        walk.header("files/a", 3, standing)?;
+        let mut content = [0; 3];
+        walk.content("files/a", &mut content)?;
+        assert_eq!(&content, b"abc");
+        walk.padding("files/a", 3)?;
+        walk.finish(is_last, |name| match name {
+            "files/a" => Standing::Before,
+            _ => Standing::Unknown,
+        })?;
+        Ok(())
+    }
+
+    #[test]
+    fn exactly_the_expected_bytes_pass() {
+        let one = &[("files/a", &b"abc"[..])];
+        walk(&archive(one, &[]), false).unwrap();
+        walk(&archive(one, &tar::END), true).unwrap();
+    }
+
+    #[test]
+    fn everything_else_is_named() {
+        let one: &[(&str, &[u8])] = &[("files/a", b"abc")];
+        let mut dirty = archive(one, &[]);
+        *dirty.last_mut().unwrap() = 1;
+        let mut cut = archive(one, &[]);
+        cut.pop();
+        let cases: &[(Vec<u8>, bool, &str)] = &[
+            (archive(&[], &[]), false, "missing"),
+            (archive(&[], &tar::END), true, "missing"),
+            (
+                archive(&[("files/b", b"abc")], &[]),
+                false,
+                "`files/b`, which is not in the index",
+            ),
+            (archive(&[("files/a", b"abcd")], &[]), false, "says 4 bytes"),
+            (dirty, false, "padding"),
+            (cut, false, "ends inside"),
+            (archive(one, &tar::END), false, "exactly two blocks"),
+            (archive(one, &[]), true, "exactly two blocks"),
+            (archive(one, &tar::END[..1023]), true, "exactly two blocks"),
+            (archive(one, &[0; 1025]), true, "exactly two blocks"),
+            (archive(one, &[0; 1536]), true, "exactly two blocks"),
+            (archive(one, b"x"), false, "exactly two blocks"),
+            (
+                archive(&[one[0], ("files/b", b"")], &[]),
+                false,
+                "`files/b`, which is not in the index",
+            ),
+            (archive(&[one[0], one[0]], &tar::END), true, "second time"),
+        ];
+        for (plain, is_last, expected) in cases {
+            let error = walk(plain, *is_last).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+        for length in 0..archive(one, &tar::END).len() {
+            assert!(walk(&archive(one, &tar::END)[..length], true).is_err());
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Wrong indexes.
+
+use std::io::Cursor;
+
+use kubeplan_bundle::canonical;
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::index::{Blob, Content, EntryName, Index, Member, Place};
+use kubeplan_bundle::limits;
+use kubeplan_bundle::reader::Bundle;
+
+use super::World;
+use crate::raw::assemble;
+use crate::support::{CERTIFICATE, admit, author};
+
+/// Changes the index; the archive fits it where that is possible.
+#[test]
+fn hostile_indexes_are_refused() {
+    type Change = fn(&mut Index);
+    fn public(index: &mut Index) -> &mut Blob {
+        let entry = index
+            .entries
+            .iter_mut()
+            .find(|entry| entry.name.as_str() == CERTIFICATE)
+            .unwrap();
+        match &mut entry.content {
+            Content::Public(blob) => blob,
+            _ => panic!("not public"),
+        }
+    }
+    let cases: &[(&str, &str, Change)] = &[
+        ("older format", "has format `kubeplan.io/bundle/0`", |i| {
+            i.format = "kubeplan.io/bundle/0".into();
+        }),
+        ("newer format", "has format `kubeplan.io/bundle/2`", |i| {
+            i.format = "kubeplan.io/bundle/2".into();
+        }),
+        ("unknown feature", "requires `step:magic/1`", |i| {
+            i.requires.insert(1, "step:magic/1".into());
+        }),
+        ("serial 0", "serial starts at 1", |i| i.serial = 0),
+        ("window", "applyAfter lies before applyBefore", |i| {
+            i.apply_before = i.apply_after;
+        }),
+        ("duplicate entry", "name is unique", |i| {
+            i.entries.push(i.entries[1].clone());
+        }),
+        ("file below a file", "below a file", |i| {
+            let mut entry = i.entries[1].clone();
+            let Place::File(placement) = &mut entry.place else {
+                panic!()
+            };
+            placement.path = "/etc/kubernetes/ca.crt/x".parse().unwrap();
+            entry.name = EntryName::file(&placement.path);
+            i.transactions[0].entries.push(entry.name.clone());
+            i.entries.push(entry);
+        }),
+        (
+            "sealed entries without a seal",
+            "needs a sealed part",
+            |i| i.sealed = None,
+        ),
+        ("second member missing", "one member", |i| {
+            i.members.push(i.members[0].clone());
+        }),
+        (
+            "huge entry",
+            "the size of `files/etc/kubernetes/ca.crt`",
+            |i| {
+                public(i).size = limits::SMALL_ENTRY + 1;
+            },
+        ),
+        ("largest entry, absent", "its header says 14 bytes", |i| {
+            public(i).size = limits::SMALL_ENTRY;
+        }),
+        ("huge sealed part", "the size of the sealed part", |i| {
+            i.sealed.as_mut().unwrap().size = limits::SEALED + 1;
+        }),
+        ("integer overflow", "the size of the sealed part", |i| {
+            i.sealed.as_mut().unwrap().size = canonical::MAX_INTEGER;
+        }),
+        (
+            "name that fits no header",
+            "does not fit a ustar header",
+            |i| {
+                let mut entry = i.entries[1].clone();
+                let Place::File(placement) = &mut entry.place else {
+                    panic!()
+                };
+                let long = format!("/{}/{}/{}", "a".repeat(80), "b".repeat(100), "c".repeat(45));
+                placement.path = long.parse().unwrap();
+                entry.name = EntryName::file(&placement.path);
+                i.transactions[0].entries.push(entry.name.clone());
+                i.entries.push(entry);
+            },
+        ),
+    ];
+    let world = World::new();
+    for (title, expected, change) in cases {
+        let mut raw = world.raw.clone();
+        change(&mut raw.index);
+        let file = world.sign(&raw);
+        let text = world.refusal(&file);
+        assert!(
+            text.contains(expected),
+            "{title}: expected `{expected}`: {text}"
+        );
+        let intact = Bundle::open(Cursor::new(file)).and_then(Bundle::into_intact);
+        assert!(intact.is_err(), "{title}: can be looked at");
+    }
+}
+
+#[test]
+fn too_many_small_entries_are_refused_by_their_sum() {
+    let world = World::new();
+    let mut raw = world.raw.clone();
+    for number in 0..17 {
+        let mut entry = raw.index.entries[1].clone();
+        let Place::File(placement) = &mut entry.place else {
+            panic!()
+        };
+        placement.path = format!("/etc/many/{number}").parse().unwrap();
+        entry.name = EntryName::file(&placement.path);
+        entry.content = Content::Public(Blob {
+            size: limits::SMALL_ENTRY,
+            sha256: Sha256Digest::of(b""),
+        });
+        raw.index.transactions[0].entries.push(entry.name.clone());
+        raw.index.entries.push(entry);
+    }
+    world.check(&world.sign(&raw), "the size of the small entries together");
+}
+
+/// The bytes of the index, signed as they are.
+#[test]
+fn hostile_index_bytes_are_refused() {
+    let world = World::new();
+    let member = world.raw.member();
+    let mut index = world.raw.index.clone();
+    index.members = vec![Member {
+        size: member.len() as u64,
+        sha256: Sha256Digest::of(&member),
+    }];
+    let good = String::from_utf8(index.to_bytes().unwrap()).unwrap();
+    let file = |text: &str| assemble(text.as_bytes(), &[&author(1)], &[&member]);
+    assert!(admit(&file(&good), &world.identities).is_ok());
+    let wrong_digest = {
+        let mut other = index.clone();
+        other.plan_digest = Sha256Digest::of(b"another plan");
+        String::from_utf8(other.to_bytes().unwrap()).unwrap()
+    };
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let cases: &[(&str, String, &str)] = &[
+        ("plan digest", wrong_digest, "states the plan digest"),
+        ("empty", String::new(), "`kubeplan.json` is refused"),
+        ("no JSON", "no json".into(), "`kubeplan.json` is refused"),
+        ("nested deep", deep, "`kubeplan.json` is refused"),
+        (
+            "pretty-printed",
+            good.replace("\":", "\": "),
+            "canonical form",
+        ),
+        (
+            "without line feed",
+            good.trim_end().into(),
+            "canonical form",
+        ),
+        (
+            "two documents",
+            format!("{good}{good}"),
+            "`kubeplan.json` is refused",
+        ),
+        (
+            "duplicate key",
+            good.replacen('{', "{\"annotations\":{},", 1),
+            "`kubeplan.json` is refused",
+        ),
+        (
+            "unknown field",
+            good.replacen('{', "{\"aaa\":1,", 1),
+            "`kubeplan.json` is refused",
+        ),
+        (
+            "destination with `..`",
+            good.replace("/etc/kubernetes/ca.crt", "/etc/../kubernetes/ca.crt"),
+            "`kubeplan.json` is refused",
+        ),
+        (
+            "destination where kubeapply keeps whom it trusts",
+            good.replace("/etc/kubernetes/ca.crt", "/etc/kubeplan/allowed_signers"),
+            "`kubeplan.json` is refused",
+        ),
+        (
+            "setuid mode",
+            good.replace("\"0644\"", "\"4755\""),
+            "`kubeplan.json` is refused",
+        ),
+        (
+            "shell step",
+            good.replace("commit-transaction\",\"phase", "run-shell\",\"phase"),
+            "`kubeplan.json` is refused",
+        ),
+    ];
+    for (title, text, expected) in cases {
+        assert_ne!(text, &good, "{title}: the case changes something");
+        let found = world.refusal(&file(text));
+        assert!(
+            found.contains(expected),
+            "{title}: expected `{expected}`: {found}"
+        );
+    }
+}
