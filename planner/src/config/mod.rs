@@ -3,10 +3,26 @@
 //! In: the text of one or several YAML files. Out: a [`ValidConfig`] with warnings, or every finding at
 //! once. Nothing here reads files or the clock.
 
+pub mod address;
+mod decode;
+mod default;
+mod documents;
+mod draft;
+pub mod duration;
+mod effective;
 pub mod kubeadm;
+mod load;
 pub mod provenance;
+pub mod quantity;
+pub mod report;
+pub mod schema;
 pub mod valid;
+mod validate;
 
+pub use documents::Source;
+pub use effective::{InitDefaults, effective_documents, init_defaults};
+pub use load::{Loaded, load};
+pub use report::{Finding, Report, Severity};
 pub use valid::ValidConfig;
 
 use kubeplan_bundle::secret::SecretBytes;

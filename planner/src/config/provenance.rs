@@ -40,6 +40,12 @@ impl Provenance {
         self.0.insert(path.into(), origin);
     }
 
+    /// The origin recorded for exactly `path`.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Option<&Origin> {
+        self.0.get(path)
+    }
+
     /// The origin of `path`, or of the nearest field above it.
     #[must_use]
     pub fn of(&self, path: &str) -> Option<&Origin> {

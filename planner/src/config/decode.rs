@@ -1,0 +1,431 @@
+//! A document as written, checked against its table.
+//!
+//! In: the nodes of one document. Out: the fields that are set as JSON, durations and quantities in Go's printed
+//! form; where each was written; a finding for every unknown or repeated field and every value of the wrong
+//! type. What Go's decoder takes is taken: `null` leaves a field unset, `6443.0` is an integer.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Number, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::duration::GoDuration;
+use super::provenance::{Origin, Provenance};
+use super::quantity;
+use super::report::{Finding, Report, Severity};
+use super::schema::{Kind, Object, Type, nearest, places_of};
+use crate::yaml::read::{Data, Entry, Node, Position};
+
+/// Checks `entries`, the content of a document of `kind` in `file`.
+pub(super) fn decode(
+    kind: Kind,
+    entries: &[Entry],
+    file: &str,
+    provenance: &mut Provenance,
+    report: &mut Report,
+) -> Map<String, Value> {
+    let mut decoder = Decoder {
+        file,
+        provenance,
+        report,
+    };
+    decoder.object(kind.object(), entries, kind.name(), true)
+}
+
+/// How many findings a report of mistakes in form lists.
+const MAX_FINDINGS: usize = 500;
+
+struct Decoder<'a> {
+    file: &'a str,
+    provenance: &'a mut Provenance,
+    report: &'a mut Report,
+}
+
+/// Fields of older API versions and common mistakes, with what to write instead.
+const MOVED: &[(&str, &str)] = &[
+    (
+        "timeoutForControlPlane",
+        "v1beta4 has `InitConfiguration.timeouts.controlPlaneComponentHealthCheck` instead",
+    ),
+    (
+        "useHyperKubeImage",
+        "hyperkube images ended with Kubernetes 1.19; remove the field",
+    ),
+];
+
+impl Decoder<'_> {
+    fn error(&mut self, at: Position, path: &str, message: String, hint: Option<String>) {
+        let found = self.report.findings().len();
+        if found > MAX_FINDINGS {
+            return;
+        }
+        let (message, hint) = if found == MAX_FINDINGS {
+            let message = "too many mistakes; from here on they are not listed".to_owned();
+            (message, None)
+        } else {
+            (message, hint)
+        };
+        self.report.push(Finding {
+            severity: Severity::Error,
+            file: self.file.to_owned(),
+            line: Some(at.line),
+            column: Some(at.column),
+            path: path.to_owned(),
+            message,
+            hint,
+        });
+    }
+
+    fn written(&mut self, path: &str, at: Position) {
+        let file = self.file.to_owned();
+        self.provenance.record(
+            path,
+            Origin::Written {
+                file,
+                line: at.line,
+            },
+        );
+    }
+
+    fn object(
+        &mut self,
+        object: &Object,
+        entries: &[Entry],
+        path: &str,
+        top: bool,
+    ) -> Map<String, Value> {
+        let mut values = Map::new();
+        let mut seen: HashMap<&str, &Entry> = HashMap::new();
+        for entry in entries {
+            let child = format!("{path}.{}", entry.key);
+            if let Some(first) = seen.get(entry.key.as_str()) {
+                let hint = if first.position == entry.position {
+                    "a merge key (`<<`) brings it a second time; write each field once".to_owned()
+                } else {
+                    format!(
+                        "it is set on line {} already; write each field once",
+                        first.position.line
+                    )
+                };
+                self.error(
+                    entry.position,
+                    &child,
+                    "duplicate field".to_owned(),
+                    Some(hint),
+                );
+                continue;
+            }
+            seen.insert(&entry.key, entry);
+            if top && matches!(entry.key.as_str(), "apiVersion" | "kind") {
+                self.written(&child, entry.position);
+                continue;
+            }
+            let Some(field) = object.field(&entry.key) else {
+                self.unknown(object, entry, path, &child, top);
+                continue;
+            };
+            if let Some(value) = self.value(&field.ty, field.pointer, &entry.value, &child) {
+                // A field is where its key is, also when the value starts on a later line.
+                self.written(&child, entry.position);
+                values.insert(entry.key.clone(), value);
+            }
+        }
+        values
+    }
+
+    fn unknown(&mut self, object: &Object, entry: &Entry, path: &str, child: &str, top: bool) {
+        if self.report.findings().len() > MAX_FINDINGS {
+            return;
+        }
+        let own = ["apiVersion", "kind"].into_iter().filter(|_| top);
+        let known = object.fields.iter().map(|field| field.name).chain(own);
+        let elsewhere = places_of(&entry.key);
+        let moved = MOVED.iter().find(|(name, _)| *name == entry.key);
+        let hint = if let Some((_, instead)) = moved {
+            (*instead).to_owned()
+        } else if let Some(near) = nearest(&entry.key, known) {
+            if near.eq_ignore_ascii_case(&entry.key) {
+                format!("field names are case-sensitive: write `{near}`")
+            } else {
+                format!("did you mean `{near}`?")
+            }
+        } else if let [first, rest @ ..] = elsewhere.as_slice() {
+            let more = if rest.is_empty() {
+                String::new()
+            } else {
+                format!(" (and {} more places)", rest.len())
+            };
+            format!("`{}` belongs to `{first}`{more}", entry.key)
+        } else {
+            let mut names: Vec<&str> = object.fields.iter().map(|field| field.name).collect();
+            names.sort_unstable();
+            if names.len() > 20 {
+                format!("`{path}` has no such field; see its API reference")
+            } else {
+                format!("known here: {}", names.join(", "))
+            }
+        };
+        self.error(
+            entry.position,
+            child,
+            "unknown field".to_owned(),
+            Some(hint),
+        );
+    }
+
+    /// The value as JSON; `None` if it is unset or wrong.
+    fn value(&mut self, ty: &Type, pointer: bool, node: &Node, path: &str) -> Option<Value> {
+        match (ty, &node.data) {
+            (Type::Duration, Data::Null) if !pointer => {
+                self.wrong_type(ty, node, path);
+                None
+            }
+            (_, Data::Null) => None,
+            (Type::NotYet, _) => Some(Value::Bool(true)),
+            (Type::Bool, Data::Bool(value)) => Some((*value).into()),
+            (Type::Int32, data) => self.integer(
+                data,
+                ty,
+                node,
+                path,
+                i128::from(i32::MIN),
+                i128::from(i32::MAX),
+            ),
+            (Type::Int64, data) => self.integer(
+                data,
+                ty,
+                node,
+                path,
+                i128::from(i64::MIN),
+                i128::from(i64::MAX),
+            ),
+            (Type::Uint32, data) => self.integer(data, ty, node, path, 0, i128::from(u32::MAX)),
+            (Type::Float32 | Type::Float64, Data::Int(_) | Data::Float(_)) => {
+                self.float(ty, node, path)
+            }
+            (Type::String | Type::SecretString | Type::Token, Data::String(text)) => {
+                Some(text.clone().into())
+            }
+            (Type::Duration | Type::DurationOrNanoseconds, Data::String(text)) => {
+                let parsed = GoDuration::parse(text).map(|duration| duration.to_string().into());
+                if parsed.is_none() {
+                    let hint = "write a number and a unit (ns, us, ms, s, m, h), such as `90s` or `1h30m`; there is no unit for days";
+                    self.error(
+                        node.position,
+                        path,
+                        format!("`{text}` is no duration"),
+                        Some(hint.to_owned()),
+                    );
+                }
+                parsed
+            }
+            (Type::DurationOrNanoseconds, data @ (Data::Int(_) | Data::Float(_))) => self.integer(
+                data,
+                ty,
+                node,
+                path,
+                i128::from(i64::MIN),
+                i128::from(i64::MAX),
+            ),
+            (Type::Time, Data::String(text)) => self.time(text, node, path),
+            (Type::Quantity, Data::String(_) | Data::Int(_) | Data::Float(_)) => {
+                self.quantity(node, path)
+            }
+            (Type::List(item), Data::Seq(nodes)) => {
+                self.written(path, node.position);
+                Some(self.list(item, nodes, path))
+            }
+            (Type::Map(item), Data::Map(entries)) => Some(self.map(item, entries, path).into()),
+            (Type::Object(object), Data::Map(entries)) => {
+                Some(self.object(object, entries, path, false).into())
+            }
+            _ => {
+                self.wrong_type(ty, node, path);
+                None
+            }
+        }
+    }
+
+    fn list(&mut self, item: &Type, nodes: &[Node], path: &str) -> Value {
+        let mut values = Vec::with_capacity(nodes.len());
+        for (index, node) in nodes.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            let value = self.value(item, false, node, &path);
+            self.written(&path, node.position);
+            // Wrong items keep their place, so that indexes in later findings are right.
+            values.push(value.unwrap_or(Value::Null));
+        }
+        values.into()
+    }
+
+    fn map(&mut self, item: &Type, entries: &[Entry], path: &str) -> Map<String, Value> {
+        let mut values = Map::new();
+        for entry in entries {
+            let child = format!("{path}.{}", entry.key);
+            if values.contains_key(&entry.key) {
+                let hint =
+                    "write each key once; unquoted `y`, `yes` and `on` are all the key `true`";
+                self.error(
+                    entry.position,
+                    &child,
+                    "duplicate key".to_owned(),
+                    Some(hint.to_owned()),
+                );
+                continue;
+            }
+            let value = self.value(item, false, &entry.value, &child);
+            self.written(&child, entry.position);
+            values.insert(entry.key.clone(), value.unwrap_or(Value::Null));
+        }
+        values
+    }
+
+    fn integer(
+        &mut self,
+        data: &Data,
+        ty: &Type,
+        node: &Node,
+        path: &str,
+        min: i128,
+        max: i128,
+    ) -> Option<Value> {
+        let value = match data {
+            Data::Int(value) => *value,
+            #[expect(clippy::cast_possible_truncation, reason = "bounded by the comparison")]
+            Data::Float(value) if value.fract() == 0.0 && value.abs() < 1e21 => *value as i128,
+            _ => {
+                self.wrong_type(ty, node, path);
+                return None;
+            }
+        };
+        if value < min || value > max {
+            self.error(
+                node.position,
+                path,
+                format!("{value} is out of range: the field holds {min} to {max}"),
+                None,
+            );
+            return None;
+        }
+        i64::try_from(value).ok().map(Value::from)
+    }
+
+    fn float(&mut self, ty: &Type, node: &Node, path: &str) -> Option<Value> {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "as Go decodes integers into floats"
+        )]
+        let value = match node.data {
+            Data::Int(value) => value as f64,
+            Data::Float(value) => value,
+            _ => return None,
+        };
+        // A Go float32 is printed with the digits that identify it among 32-bit floats.
+        #[expect(clippy::cast_possible_truncation, reason = "the field holds 32 bits")]
+        let value = match ty {
+            Type::Float32 => (value as f32).to_string().parse().unwrap_or(f64::INFINITY),
+            _ => value,
+        };
+        let number = number(value);
+        if number.is_none() {
+            self.error(
+                node.position,
+                path,
+                "the number is not finite or out of range".to_owned(),
+                None,
+            );
+        }
+        number.map(Value::Number)
+    }
+
+    fn time(&mut self, text: &str, node: &Node, path: &str) -> Option<Value> {
+        let time = OffsetDateTime::parse(text, &Rfc3339)
+            .ok()
+            .and_then(|time| {
+                time.to_offset(time::UtcOffset::UTC)
+                    .replace_nanosecond(0)
+                    .ok()
+            })
+            .and_then(|time| time.format(&Rfc3339).ok());
+        if time.is_none() {
+            let hint = "write it as RFC 3339: `2027-01-02T15:04:05Z`".to_owned();
+            self.error(
+                node.position,
+                path,
+                format!("`{text}` is no time"),
+                Some(hint),
+            );
+        }
+        time.map(Value::String)
+    }
+
+    fn quantity(&mut self, node: &Node, path: &str) -> Option<Value> {
+        let text = match &node.data {
+            Data::String(text) => text.trim().to_owned(),
+            Data::Int(value) => value.to_string(),
+            Data::Float(value) => value.to_string(),
+            _ => return None,
+        };
+        let canonical = quantity::canonical(&text);
+        if canonical.is_none() {
+            let hint = "write a number with a suffix such as m, k, M, G, Ki, Mi, Gi".to_owned();
+            self.error(
+                node.position,
+                path,
+                format!("`{text}` is no quantity"),
+                Some(hint),
+            );
+        }
+        canonical.map(Value::String)
+    }
+
+    fn wrong_type(&mut self, ty: &Type, node: &Node, path: &str) {
+        let found = match &node.data {
+            Data::Null => "null",
+            Data::Bool(_) => "a boolean",
+            Data::Int(_) => "an integer",
+            Data::Float(_) => "a number",
+            Data::String(_) => "a string",
+            Data::Seq(_) => "a list",
+            Data::Map(_) => "a mapping",
+        };
+        let hint = match (ty, &node.data) {
+            (Type::String | Type::SecretString | Type::Token, Data::Bool(_)) => {
+                Some("quote it: unquoted `yes`, `no`, `on`, `off`, `y`, `n` are booleans in YAML".to_owned())
+            }
+            (Type::String | Type::SecretString | Type::Token, Data::Int(_) | Data::Float(_)) => Some("put it in quotes".to_owned()),
+            (Type::Bool | Type::Int32 | Type::Int64 | Type::Uint32 | Type::Float32 | Type::Float64, Data::String(_)) => {
+                Some("write it without quotes".to_owned())
+            }
+            (Type::Duration, Data::Int(_)) => Some("add a unit, such as `s` or `h`".to_owned()),
+            (Type::List(Type::Object(object)), Data::Map(_)) if object.name == "Arg" => {
+                Some("v1beta4 takes a list: `- {name: FLAG, value: VALUE}`; a mapping was the form of v1beta3".to_owned())
+            }
+            (Type::List(_), _) => Some("write it as a list: one `- …` line for each item".to_owned()),
+            _ => None,
+        };
+        self.error(
+            node.position,
+            path,
+            format!("expected {}, found {found}", ty.describe()),
+            hint,
+        );
+    }
+}
+
+/// `value` as Go prints it: without a fraction if there is none.
+fn number(value: f64) -> Option<Number> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "checked to be integral and small"
+    )]
+    if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
+        Some(Number::from(value as i64))
+    } else {
+        Number::from_f64(value)
+    }
+}
+
+#[cfg(test)]
+mod tests;

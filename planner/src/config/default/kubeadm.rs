@@ -1,0 +1,323 @@
+//! Defaults of InitConfiguration and ClusterConfiguration.
+
+use serde_json::json;
+
+use super::super::address::{self, parse_ip};
+use super::super::draft::{Draft, Unset};
+use super::super::provenance::Origin;
+use super::super::schema::Kind;
+use super::super::valid::{Assumption, HostFacts};
+
+/// The socket kubeadm falls back to.
+pub(in super::super) const DEFAULT_CRI_SOCKET: &str = "unix:///var/run/containerd/containerd.sock";
+
+const RULE: &str = "kubeadm's default";
+
+/// Defaults that need nothing but the documents.
+pub(in super::super) fn apply_static(draft: &mut Draft) {
+    let init = Kind::Init;
+    draft.default_to(init, "bootstrapTokens", Unset::Empty, json!([{}]), RULE);
+    for token in draft.items(init, "bootstrapTokens") {
+        draft.default_to(init, &format!("{token}.ttl"), Unset::Nil, "24h0m0s", RULE);
+        let usages = json!(["signing", "authentication"]);
+        draft.default_to(init, &format!("{token}.usages"), Unset::Empty, usages, RULE);
+        let groups = json!(["system:bootstrappers:kubeadm:default-node-token"]);
+        draft.default_to(init, &format!("{token}.groups"), Unset::Empty, groups, RULE);
+    }
+    draft.default_to(init, "localAPIEndpoint.bindPort", Unset::Empty, 6443, RULE);
+    draft.default_to(
+        init,
+        "nodeRegistration.imagePullPolicy",
+        Unset::Empty,
+        "IfNotPresent",
+        RULE,
+    );
+    draft.default_to(
+        init,
+        "nodeRegistration.imagePullSerial",
+        Unset::Nil,
+        true,
+        RULE,
+    );
+    for (field, value) in super::super::validate::TIMEOUT_DEFAULTS {
+        draft.default_to(init, &format!("timeouts.{field}"), Unset::Nil, *value, RULE);
+    }
+    let cluster = Kind::Cluster;
+    for (path, value) in [
+        ("networking.serviceSubnet", "10.96.0.0/12"),
+        ("networking.dnsDomain", "cluster.local"),
+        ("certificatesDir", "/etc/kubernetes/pki"),
+        ("imageRepository", "registry.k8s.io"),
+        ("clusterName", "kubernetes"),
+        ("encryptionAlgorithm", "RSA-2048"),
+    ] {
+        draft.default_to(cluster, path, Unset::Empty, value, RULE);
+    }
+    draft.default_to(
+        cluster,
+        "certificateValidityPeriod",
+        Unset::Nil,
+        "8760h0m0s",
+        RULE,
+    );
+    draft.default_to(
+        cluster,
+        "caCertificateValidityPeriod",
+        Unset::Nil,
+        "87600h0m0s",
+        RULE,
+    );
+    if draft.get(cluster, "etcd.external").is_none() || draft.get(cluster, "etcd.local").is_some() {
+        draft.default_to(
+            cluster,
+            "etcd.local.dataDir",
+            Unset::Empty,
+            "/var/lib/etcd",
+            RULE,
+        );
+    } else {
+        let endpoints = draft
+            .get(cluster, "etcd.external.endpoints")
+            .cloned()
+            .unwrap_or_default();
+        draft.default_to(
+            cluster,
+            "etcd.external.httpEndpoints",
+            Unset::Empty,
+            endpoints,
+            "kubeadm's default: etcd.external.endpoints",
+        );
+    }
+    for list in [
+        "apiServer.extraEnvs",
+        "controllerManager.extraEnvs",
+        "scheduler.extraEnvs",
+        "etcd.local.extraEnvs",
+    ] {
+        for item in draft.items(cluster, list) {
+            if draft
+                .get(cluster, &format!("{item}.valueFrom.fieldRef"))
+                .is_some()
+            {
+                let path = format!("{item}.valueFrom.fieldRef.apiVersion");
+                draft.default_to(cluster, &path, Unset::Empty, "v1", RULE);
+            }
+        }
+    }
+}
+
+/// Defaults for which kubeadm looks at the host.
+pub(super) fn apply_dynamic(
+    draft: &mut Draft,
+    facts: &HostFacts,
+    assumptions: &mut Vec<Assumption>,
+) {
+    node_name(draft, facts);
+    let taint = json!([{"effect": "NoSchedule", "key": "node-role.kubernetes.io/control-plane"}]);
+    draft.default_to(
+        Kind::Init,
+        "nodeRegistration.taints",
+        Unset::Nil,
+        taint,
+        RULE,
+    );
+    cri_socket(draft, assumptions);
+    advertise_address(draft);
+    control_plane_endpoint(draft);
+    for (path, name) in draft.texts(Kind::Cluster, "apiServer.certSANs") {
+        let lower = name.to_lowercase();
+        if lower != name {
+            draft.set(Kind::Cluster, &path, lower.into());
+        }
+    }
+}
+
+fn node_name(draft: &mut Draft, facts: &HostFacts) {
+    let path = "nodeRegistration.name";
+    let written = draft.text(Kind::Init, path);
+    if written.is_empty() {
+        match &facts.hostname {
+            Some(hostname) => {
+                let origin = Origin::Facts {
+                    fact: "hostname".to_owned(),
+                };
+                let name = hostname.trim().to_lowercase();
+                draft.set_from(Kind::Init, path, name.into(), origin);
+            }
+            None => draft.error(
+                Kind::Init,
+                path,
+                "the node has no name, and the planner has no host to ask",
+                "set it here, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document",
+            ),
+        }
+        return;
+    }
+    let name = written.trim().to_lowercase();
+    if name.is_empty() {
+        draft.error(Kind::Init, path, "the name is only white space", "");
+    }
+    draft.set(Kind::Init, path, name.into());
+}
+
+fn cri_socket(draft: &mut Draft, assumptions: &mut Vec<Assumption>) {
+    let path = "nodeRegistration.criSocket";
+    let written = draft.text(Kind::Init, path);
+    if written.is_empty() {
+        let rule = "kubeadm's default socket (no host to look for one)";
+        draft.default_to(Kind::Init, path, Unset::Empty, DEFAULT_CRI_SOCKET, rule);
+        assumptions.push(Assumption {
+            about: "cri-socket".to_owned(),
+            assumed: format!("the container runtime listens on {DEFAULT_CRI_SOCKET}"),
+            instead: "set InitConfiguration.nodeRegistration.criSocket".to_owned(),
+        });
+    } else if !written.starts_with("unix") {
+        draft.warn(
+            Kind::Init,
+            path,
+            "a socket without `unix://` is deprecated; it is put in front",
+            &format!("write `unix://{written}`"),
+        );
+        draft.set(Kind::Init, path, format!("unix://{written}").into());
+    }
+}
+
+fn advertise_address(draft: &mut Draft) {
+    let path = "localAPIEndpoint.advertiseAddress";
+    let hint =
+        "set it here, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document";
+    let written = draft.text(Kind::Init, path);
+    if written.is_empty() {
+        let message = "the API server has no address, and the planner has no host to look at";
+        draft.error(Kind::Init, path, message, hint);
+        return;
+    }
+    let Some(address) = parse_ip(&written) else {
+        draft.error(
+            Kind::Init,
+            path,
+            format!("`{written}` is no IP address"),
+            "",
+        );
+        return;
+    };
+    if address.is_unspecified() || address.is_loopback() {
+        let message = format!(
+            "`{written}` stands for an address that kubeadm would look for on the host, and the planner has no host to look at"
+        );
+        draft.error(Kind::Init, path, message, hint);
+    } else if !address::is_global_unicast(address) {
+        let message = format!(
+            "`{written}` is a link-local, multicast or broadcast address; the API server cannot be reached there"
+        );
+        draft.error(Kind::Init, path, message, "");
+    }
+    draft.set(Kind::Init, path, address.to_string().into());
+}
+
+fn control_plane_endpoint(draft: &mut Draft) {
+    let path = "controlPlaneEndpoint";
+    let written = draft.text(Kind::Cluster, path);
+    if written.is_empty() {
+        return;
+    }
+    match address::split_host_port(&written) {
+        Ok((host, None)) => {
+            let port = draft
+                .get(Kind::Init, "localAPIEndpoint.bindPort")
+                .and_then(serde_json::Value::as_i64)
+                .unwrap_or(6443);
+            draft.set(
+                Kind::Cluster,
+                path,
+                address::join_host_port(&host, port).into(),
+            );
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let message = format!("`{written}` is no `host[:port]`: {error}");
+            draft.error(
+                Kind::Cluster,
+                path,
+                message,
+                "such as `api.example.com:6443` or `[fd00::1]:6443`",
+            );
+        }
+    }
+}
+
+/// Turns `kubernetesVersion` into `vX.Y.Z`, as kubeadm does for an exact version.
+pub(super) fn apply_version(draft: &mut Draft) {
+    let path = "kubernetesVersion";
+    let written = draft.text(Kind::Cluster, path);
+    let hint = "kubeplan works offline by design and looks nothing up: give an exact version such as `v1.36.2`";
+    if written.is_empty() {
+        let message = "no version is given; kubeadm would ask the internet for `stable-1`";
+        draft.error(Kind::Cluster, path, message, hint);
+        return;
+    }
+    let plain = written.strip_prefix('v').unwrap_or(&written);
+    if is_exact(plain) {
+        draft.set(Kind::Cluster, path, format!("v{plain}").into());
+        return;
+    }
+    let label = written.rsplit('/').next().unwrap_or_default();
+    let message = if written.starts_with("ci/") {
+        format!("`{written}` is a CI build; those are not supported")
+    } else if label.starts_with("stable") || label.starts_with("latest") {
+        format!("`{written}` is a label that only the internet can resolve")
+    } else {
+        format!("`{written}` is no version")
+    };
+    draft.error(Kind::Cluster, path, message, hint);
+}
+
+/// `X.Y.Z`, optionally with a semantic pre-release or build part.
+fn is_exact(text: &str) -> bool {
+    let core_end = text.find(['-', '+']).unwrap_or(text.len());
+    let (core, rest) = text.split_at(core_end);
+    let number = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 9
+            && part.bytes().all(|b| b.is_ascii_digit())
+            && (part == "0" || !part.starts_with('0'))
+    };
+    let parts: Vec<&str> = core.split('.').collect();
+    let (pre_release, build) = rest
+        .split_once('+')
+        .map_or((rest, None), |(pre, build)| (pre, Some(build)));
+    let identifiers = |text: &str| {
+        text.split('.').all(|part| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        })
+    };
+    parts.len() == 3
+        && parts.into_iter().all(number)
+        && pre_release
+            .strip_prefix('-')
+            .map_or(pre_release.is_empty(), identifiers)
+        && build.is_none_or(identifiers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_exact;
+
+    #[test]
+    fn only_full_versions_are_exact() {
+        for good in [
+            "1.36.2",
+            "1.36.0-rc.1",
+            "1.36.3-alpha.0.5+abc",
+            "1.36.2+build",
+        ] {
+            assert!(is_exact(good), "{good}");
+        }
+        for bad in [
+            "1.36", "stable-1", "01.36.2", "1.36.2.1", "1.36.2-", "1.36.x", "", "1.36.2+",
+            "1.36.2 ",
+        ] {
+            assert!(!is_exact(bad), "{bad}");
+        }
+    }
+}

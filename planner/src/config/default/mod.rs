@@ -1,0 +1,107 @@
+//! Defaults: kubeadm's static and dynamic ones, and kubeplan's own.
+//!
+//! In: documents as written, host facts. Out: the same documents with every default filled in and its rule recorded,
+//! and the assumptions made where kubeadm would have looked at the host. Offline by design: what only the host or the
+//! internet could say, and nobody did, is an error here and never a guess.
+//! Rules: kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go, app/util/config/initconfiguration.go.
+
+mod component;
+mod inventory;
+mod kubeadm;
+
+use serde_json::{Map, Value};
+
+use super::draft::Draft;
+use super::provenance::{Origin, Provenance};
+use super::schema::{Kind, normal_form};
+use super::valid::{Assumption, HostFacts};
+
+pub(super) use kubeadm::{DEFAULT_CRI_SOCKET, apply_static};
+
+/// The rule recorded for fields that Go prints although nobody set them.
+const UNSET: &str = "left unset: the component decides";
+
+/// Fills in every default.
+pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) -> Vec<Assumption> {
+    let mut assumptions = Vec::new();
+    inventory::apply(draft);
+    kubeadm::apply_static(draft);
+    kubeadm::apply_dynamic(draft, facts, &mut assumptions);
+    component::apply(draft, facts);
+    kubeadm::apply_version(draft);
+    assume_about_host(facts, &mut assumptions);
+    assumptions
+}
+
+/// The static defaults of the component configurations alone, for `config print init-defaults`.
+pub(super) fn apply_components(draft: &mut Draft) {
+    component::apply(draft, &HostFacts::default());
+}
+
+/// The complete document of `kind`; fields nobody set are recorded as such.
+pub(super) fn complete(draft: &mut Draft, kind: Kind) -> Map<String, Value> {
+    let document = normal_form(kind, &draft.document(kind));
+    for (name, value) in &document {
+        if matches!(name.as_str(), "apiVersion" | "kind") {
+            continue;
+        }
+        record_unset(
+            &mut draft.provenance,
+            &format!("{}.{name}", kind.name()),
+            value,
+        );
+    }
+    document
+}
+
+fn record_unset(provenance: &mut Provenance, path: &str, value: &Value) {
+    match value {
+        Value::Object(entries) if !entries.is_empty() => {
+            for (name, value) in entries {
+                record_unset(provenance, &format!("{path}.{name}"), value);
+            }
+        }
+        _ if provenance.at(path).is_some() => {}
+        _ => provenance.record(
+            path,
+            Origin::Default {
+                rule: UNSET.to_owned(),
+            },
+        ),
+    }
+}
+
+/// What kubeadm would have read from the host when nobody looked at it.
+fn assume_about_host(facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
+    if facts.hostname.is_some() {
+        return;
+    }
+    for (about, assumed, instead) in [
+        (
+            "hostname",
+            "the host's own name is not known, so the kubelet is told the node's name (--hostname-override)",
+            "nothing to do: the flag repeats the host's name where they are the same",
+        ),
+        (
+            "ca-directories",
+            "of the folders with CA certificates only /etc/ssl/certs is mounted into kube-apiserver and kube-controller-manager",
+            "set apiServer.extraVolumes and controllerManager.extraVolumes",
+        ),
+        (
+            "systemd-resolved",
+            "systemd-resolved does not run on the host, so the kubelet keeps its default resolv.conf",
+            "set KubeletConfiguration.resolvConf to /run/systemd/resolve/resolv.conf where it does",
+        ),
+        (
+            "proxies",
+            "the control plane needs no proxy variables in its environment",
+            "set extraEnvs of each component",
+        ),
+    ] {
+        assumptions.push(Assumption {
+            about: about.to_owned(),
+            assumed: assumed.to_owned(),
+            instead: instead.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,210 @@
+//! Files to documents: which kinds there are, each at most once.
+//!
+//! In: the text of every file. Out: a [`Draft`] with each known document as written. Whatever is not known (other
+//! kinds, other API versions) is an error; kubeadm ignores such documents with a warning.
+
+use super::decode::decode;
+use super::draft::Draft;
+use super::provenance::Origin;
+use super::report::{Finding, Severity};
+use super::schema::{Kind, nearest};
+use crate::yaml::read::{self, Data, Entry, Node};
+
+/// The text of one configuration file.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The file as the user named it, `-` for standard input.
+    pub name: &'a str,
+    /// Its text.
+    pub text: &'a str,
+}
+
+/// The last kubeadm that read each old API version (kubeadm v1.36.2, cmd/kubeadm/app/util/config/common.go).
+const OLD_VERSIONS: &[(&str, &str)] = &[
+    ("v1alpha1", "v1.11"),
+    ("v1alpha2", "v1.12"),
+    ("v1alpha3", "v1.14"),
+    ("v1beta1", "v1.15"),
+    ("v1beta2", "v1.22"),
+];
+
+/// kubeadm's kinds that are not planned yet.
+const LATER_KINDS: &[&str] = &[
+    "JoinConfiguration",
+    "ResetConfiguration",
+    "UpgradeConfiguration",
+];
+
+/// Reads every document of every file.
+pub(super) fn read_documents(sources: &[Source<'_>]) -> Draft {
+    let mut draft = Draft::default();
+    draft.first_file = sources
+        .first()
+        .map_or_else(String::new, |source| source.name.to_owned());
+    let mut seen: Vec<(String, String, u64)> = Vec::new();
+    for source in sources {
+        match read::read(source.text) {
+            Ok(documents) => {
+                for document in &documents {
+                    take(&mut draft, &mut seen, source.name, document);
+                }
+            }
+            Err(error) => {
+                let at = error.position();
+                draft.report.push(Finding {
+                    severity: Severity::Error,
+                    file: source.name.to_owned(),
+                    line: at.map(|at| at.line),
+                    column: at.map(|at| at.column),
+                    path: String::new(),
+                    message: error.to_string(),
+                    hint: None,
+                });
+            }
+        }
+    }
+    let known = draft.is_supplied(Kind::Init) || draft.is_supplied(Kind::Cluster);
+    if !known && !draft.report.has_errors() {
+        draft.report.push(Finding {
+            severity: Severity::Error,
+            file: draft.first_file.clone(),
+            line: None,
+            column: None,
+            path: String::new(),
+            message: "there is neither an InitConfiguration nor a ClusterConfiguration".to_owned(),
+            hint: Some("`kubeplan config print init-defaults` shows both".to_owned()),
+        });
+    }
+    draft
+}
+
+fn field<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Node> {
+    entries
+        .iter()
+        .find(|entry| entry.key == key)
+        .map(|entry| &entry.value)
+}
+
+fn take(draft: &mut Draft, seen: &mut Vec<(String, String, u64)>, file: &str, document: &Node) {
+    let line = document.position.line;
+    let mut refuse = |path: &str, message: String, hint: &str| {
+        draft.report.push(Finding {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            line: Some(line),
+            column: None,
+            path: path.to_owned(),
+            message,
+            hint: Some(hint.to_owned()),
+        });
+    };
+    let Data::Map(entries) = &document.data else {
+        refuse(
+            "",
+            "a document must be a mapping".to_owned(),
+            "start it with `apiVersion:` and `kind:`",
+        );
+        return;
+    };
+    let text_of = |key| match field(entries, key).map(|node| &node.data) {
+        Some(Data::String(text)) if !text.is_empty() => Some(text.clone()),
+        _ => None,
+    };
+    let (Some(api_version), Some(name)) = (text_of("apiVersion"), text_of("kind")) else {
+        refuse(
+            "",
+            "the document has no `apiVersion` and `kind`, or they are no strings".to_owned(),
+            "such as `apiVersion: kubeadm.k8s.io/v1beta4` and `kind: ClusterConfiguration`",
+        );
+        return;
+    };
+    if let Some((_, first_file, first_line)) = seen.iter().find(|(kind, ..)| *kind == name) {
+        let message = format!("a second document of kind {name}");
+        refuse(
+            &name,
+            message,
+            &format!("the first one is at {first_file}:{first_line}; join them"),
+        );
+        return;
+    }
+    seen.push((name.clone(), file.to_owned(), line));
+    let Some(kind) = Kind::ALL
+        .into_iter()
+        .find(|kind| kind.name() == name && kind.api_version() == api_version)
+    else {
+        let (message, hint) = explain_unknown(&api_version, &name);
+        refuse(&name, message, &hint);
+        return;
+    };
+    draft.provenance.record(
+        kind.name(),
+        Origin::Written {
+            file: file.to_owned(),
+            line,
+        },
+    );
+    let values = decode(
+        kind,
+        entries,
+        file,
+        &mut draft.provenance,
+        &mut draft.report,
+    );
+    draft.supply(kind, values, file, line);
+}
+
+/// Why no document of this API version and kind is read, and what to do.
+fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let same_group: Vec<Kind> = Kind::ALL
+        .into_iter()
+        .filter(|kind| {
+            kind.api_version()
+                .split_once('/')
+                .is_some_and(|(known, _)| known == group)
+        })
+        .collect();
+    if group == "kubeadm.k8s.io" {
+        if let Some((_, last)) = OLD_VERSIONS.iter().find(|(old, _)| *old == version) {
+            return (
+                format!("the API version `{api_version}` is too old"),
+                format!(
+                    "kubeadm {last} was the last to read it: convert the file with its `kubeadm config migrate`, then on up to v1beta4"
+                ),
+            );
+        }
+        if version == "v1beta3" {
+            return (
+                format!("the API version `{api_version}` is not supported yet"),
+                "convert the file with `kubeadm config migrate`, which writes v1beta4".to_owned(),
+            );
+        }
+        if version != "v1beta4" {
+            return (
+                format!("unknown API version `{api_version}`"),
+                "write `kubeadm.k8s.io/v1beta4`".to_owned(),
+            );
+        }
+        if LATER_KINDS.contains(&name) {
+            return (
+                format!("{name} is not supported yet"),
+                "remove the document; one control-plane node is planned from InitConfiguration and ClusterConfiguration".to_owned(),
+            );
+        }
+    } else if let Some(kind) = same_group.iter().find(|kind| kind.name() == name) {
+        return (
+            format!("the API version `{api_version}` of {name} is not read"),
+            format!("convert the document by hand to `{}`", kind.api_version()),
+        );
+    }
+    let hint = if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.name() == name) {
+        format!("{name} belongs to `{}`", kind.api_version())
+    } else if let Some(near) = nearest(name, Kind::ALL.into_iter().map(Kind::name)) {
+        format!("did you mean `{near}`?")
+    } else {
+        "kubeplan reads InitConfiguration, ClusterConfiguration, KubeletConfiguration, KubeProxyConfiguration and its own Cluster; \
+         objects for the API server do not belong here"
+            .to_owned()
+    };
+    (format!("unknown document `{api_version}` {name}"), hint)
+}

@@ -1,0 +1,240 @@
+//! Configuration on its way from written to valid.
+//!
+//! A [`Draft`] holds one sparse value per kind of document (only what is set), where everything comes from, and the
+//! findings so far. Paths are relative to a document, such as `networking.serviceSubnet`; in findings and in
+//! provenance they start with the kind.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::provenance::{Origin, Provenance};
+use super::report::{Finding, Report, Severity};
+use super::schema::Kind;
+
+/// How many findings a report lists.
+const MAX_FINDINGS: usize = 1000;
+
+/// The documents, their provenance, and what there is to say about them.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    documents: BTreeMap<Kind, Map<String, Value>>,
+    /// Kinds the user wrote, with the line of the document.
+    pub(super) supplied: BTreeMap<Kind, (String, u64)>,
+    /// Where every value comes from.
+    pub(super) provenance: Provenance,
+    /// Findings so far.
+    pub(super) report: Report,
+    /// The file that findings without a place are shown with.
+    pub(super) first_file: String,
+}
+
+/// When a default applies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unset {
+    /// Absent or null, as a nil pointer, list or map in Go.
+    Nil,
+    /// Also an empty string, list or map, or zero.
+    Empty,
+}
+
+fn is_unset(value: Option<&Value>, unset: Unset) -> bool {
+    match value {
+        None | Some(Value::Null) => true,
+        Some(_) if unset == Unset::Nil => false,
+        Some(Value::String(text)) => text.is_empty(),
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::Object(entries)) => entries.is_empty(),
+        Some(Value::Number(number)) => number.as_f64() == Some(0.0),
+        Some(Value::Bool(_)) => false,
+    }
+}
+
+/// A step of a path: a field, or an item of a list.
+fn steps(path: &str) -> impl Iterator<Item = &str> {
+    path.split(['.', '[', ']']).filter(|step| !step.is_empty())
+}
+
+impl Draft {
+    /// Takes over a document as written.
+    pub(super) fn supply(&mut self, kind: Kind, values: Map<String, Value>, file: &str, line: u64) {
+        self.documents.insert(kind, values);
+        self.supplied.insert(kind, (file.to_owned(), line));
+    }
+
+    /// Whether the user wrote such a document.
+    pub(super) fn is_supplied(&self, kind: Kind) -> bool {
+        self.supplied.contains_key(&kind)
+    }
+
+    /// The document as far as it is set.
+    pub(super) fn document(&self, kind: Kind) -> Map<String, Value> {
+        self.documents.get(&kind).cloned().unwrap_or_default()
+    }
+
+    /// The value at `path`, unless it is null.
+    pub(super) fn get(&self, kind: Kind, path: &str) -> Option<&Value> {
+        let mut steps = steps(path);
+        let mut value = self.documents.get(&kind)?.get(steps.next()?)?;
+        for step in steps {
+            value = match value {
+                Value::Array(items) => items.get(step.parse::<usize>().ok()?)?,
+                other => other.get(step)?,
+            };
+        }
+        Some(value).filter(|value| !value.is_null())
+    }
+
+    /// The text at `path`, empty if there is none.
+    pub(super) fn text(&self, kind: Kind, path: &str) -> String {
+        self.get(kind, path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// The texts of the list at `path` with their paths.
+    pub(super) fn texts(&self, kind: Kind, path: &str) -> Vec<(String, String)> {
+        self.items(kind, path)
+            .into_iter()
+            .map(|item| (self.text(kind, &item), item))
+            .map(|(text, item)| (item, text))
+            .collect()
+    }
+
+    /// The paths of the items of the list at `path`.
+    pub(super) fn items(&self, kind: Kind, path: &str) -> Vec<String> {
+        let count = self
+            .get(kind, path)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
+        (0..count).map(|index| format!("{path}[{index}]")).collect()
+    }
+
+    /// Sets the value at `path`, making the mappings above it; items of lists must exist.
+    pub(super) fn set(&mut self, kind: Kind, path: &str, value: Value) {
+        let mut all = steps(path).collect::<Vec<_>>();
+        let Some(last) = all.pop() else { return };
+        let mut root = Value::Object(std::mem::take(self.documents.entry(kind).or_default()));
+        let mut target = Some(&mut root);
+        for step in all {
+            target = target.and_then(|parent| match parent {
+                Value::Array(items) => step
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| items.get_mut(index)),
+                Value::Object(entries) => {
+                    let child = entries.entry(step).or_insert(Value::Null);
+                    if child.is_null() {
+                        *child = Value::Object(Map::new());
+                    }
+                    Some(child)
+                }
+                _ => None,
+            });
+        }
+        match target {
+            Some(Value::Object(entries)) => drop(entries.insert(last.to_owned(), value)),
+            Some(Value::Array(items)) => {
+                if let Some(item) = last
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|index| items.get_mut(index))
+                {
+                    *item = value;
+                }
+            }
+            _ => {}
+        }
+        if let Value::Object(entries) = root {
+            self.documents.insert(kind, entries);
+        }
+    }
+
+    /// Sets the value at `path` and records where it comes from.
+    pub(super) fn set_from(&mut self, kind: Kind, path: &str, value: Value, origin: Origin) {
+        self.provenance
+            .record(format!("{}.{path}", kind.name()), origin);
+        self.set(kind, path, value);
+    }
+
+    /// Fills `path` by `rule` if it is unset.
+    pub(super) fn default_to(
+        &mut self,
+        kind: Kind,
+        path: &str,
+        unset: Unset,
+        value: impl Into<Value>,
+        rule: &str,
+    ) {
+        if is_unset(self.get(kind, path), unset) {
+            let origin = Origin::Default {
+                rule: rule.to_owned(),
+            };
+            self.set_from(kind, path, value.into(), origin);
+        }
+    }
+
+    /// File and line of `path`: where it, or the nearest field above it, was written.
+    pub(super) fn place_of(&self, full_path: &str) -> (String, Option<u64>) {
+        let mut path = full_path;
+        loop {
+            if let Some(Origin::Written { file, line }) = self.provenance.at(path) {
+                return (file.clone(), Some(*line));
+            }
+            match path.rfind(['.', '[']) {
+                Some(at) => path = path.get(..at).unwrap_or_default(),
+                None => return (self.first_file.clone(), None),
+            }
+        }
+    }
+
+    fn say(
+        &mut self,
+        severity: Severity,
+        kind: Kind,
+        path: &str,
+        message: String,
+        hint: Option<String>,
+    ) {
+        let path = if path.is_empty() {
+            kind.name().to_owned()
+        } else {
+            format!("{}.{path}", kind.name())
+        };
+        // A field that was wrong as written has been spoken of.
+        let known = |finding: &Finding| finding.severity == Severity::Error && finding.path == path;
+        let found = self.report.findings().len();
+        if found > MAX_FINDINGS || self.report.findings().iter().any(known) {
+            return;
+        }
+        let (severity, message, hint) = if found == MAX_FINDINGS {
+            let message = "too many findings; from here on they are not listed".to_owned();
+            (Severity::Error, message, None)
+        } else {
+            (severity, message, hint)
+        };
+        let (file, line) = self.place_of(&path);
+        self.report.push(Finding {
+            severity,
+            file,
+            line,
+            column: None,
+            path,
+            message,
+            hint,
+        });
+    }
+
+    /// Reports an error at `path`.
+    pub(super) fn error(&mut self, kind: Kind, path: &str, message: impl Into<String>, hint: &str) {
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        self.say(Severity::Error, kind, path, message.into(), hint);
+    }
+
+    /// Reports a warning at `path`.
+    pub(super) fn warn(&mut self, kind: Kind, path: &str, message: impl Into<String>, hint: &str) {
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        self.say(Severity::Warning, kind, path, message.into(), hint);
+    }
+}

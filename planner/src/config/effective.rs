@@ -1,0 +1,87 @@
+//! Documents for printing: what is in effect, and kubeadm's defaults.
+
+use serde_json::{Value, json};
+
+use super::default;
+use super::draft::Draft;
+use super::schema::{Kind, normal_form};
+use super::valid::ValidConfig;
+
+/// The documents of `kubeadm config print init-defaults`, in Go's normal form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InitDefaults {
+    /// InitConfiguration.
+    pub init: Value,
+    /// ClusterConfiguration.
+    pub cluster: Value,
+    /// KubeletConfiguration, printed with `--component-configs`.
+    pub kubelet: Value,
+    /// KubeProxyConfiguration, printed with `--component-configs`.
+    pub kube_proxy: Value,
+}
+
+/// kubeadm's default documents with its placeholders: token `abcdef.0123456789abcdef`, address `1.2.3.4`, node `node`,
+/// and the release's `.0` patch without `v`.
+#[must_use]
+pub fn init_defaults() -> InitDefaults {
+    let mut draft = Draft::default();
+    let version = crate::releases::RELEASES
+        .last()
+        .map_or_else(String::new, |release| format!("1.{}.0", release.minor));
+    for (kind, path, value) in [
+        (
+            Kind::Init,
+            "bootstrapTokens",
+            json!([{"token": "abcdef.0123456789abcdef"}]),
+        ),
+        (
+            Kind::Init,
+            "localAPIEndpoint.advertiseAddress",
+            json!("1.2.3.4"),
+        ),
+        (Kind::Init, "nodeRegistration.name", json!("node")),
+        (
+            Kind::Init,
+            "nodeRegistration.criSocket",
+            json!(default::DEFAULT_CRI_SOCKET),
+        ),
+        (Kind::Cluster, "kubernetesVersion", json!(version)),
+    ] {
+        draft.set(kind, path, value);
+    }
+    default::apply_static(&mut draft);
+    default::apply_components(&mut draft);
+    let print = |kind| normal_form(kind, &draft.document(kind)).into();
+    InitDefaults {
+        init: print(Kind::Init),
+        cluster: print(Kind::Cluster),
+        kubelet: print(Kind::Kubelet),
+        kube_proxy: print(Kind::KubeProxy),
+    }
+}
+
+/// Every document in effect, defaults filled in, in kubeadm's order; tokens are redacted.
+#[must_use]
+pub fn effective_documents(config: &ValidConfig) -> Vec<Value> {
+    let typed = |kind: Kind, value: serde_json::Result<Value>| match value {
+        Ok(Value::Object(set)) => {
+            let mut document = normal_form(kind, &set);
+            if let Some(Value::Array(tokens)) = document.get_mut("bootstrapTokens") {
+                for (shown, token) in tokens.iter_mut().zip(&config.init.bootstrap_tokens) {
+                    // Nothing to redact: the token is made when it is needed.
+                    if let (Value::Object(shown), true) = (shown, token.token.expose().is_empty()) {
+                        shown.remove("token");
+                    }
+                }
+            }
+            Value::Object(document)
+        }
+        _ => Value::Null,
+    };
+    vec![
+        typed(Kind::Init, serde_json::to_value(&config.init)),
+        typed(Kind::Cluster, serde_json::to_value(&config.cluster)),
+        config.kubelet.value.clone(),
+        config.kube_proxy.value.clone(),
+    ]
+}

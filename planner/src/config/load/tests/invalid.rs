@@ -1,0 +1,220 @@
+//! Every file of `fixtures/invalid` with the place of each of its findings.
+
+#![expect(clippy::disallowed_methods, reason = "a test lists fixtures")]
+
+use super::{VALID, load_one};
+
+macro_rules! invalid {
+    ($($name:literal: [$($finding:literal),* $(,)?]),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../../../fixtures/invalid/", $name, ".yaml")), &[$($finding),*])),*]
+    };
+}
+
+/// Name, text, and the `line: path: ` (or message) of every finding, in order.
+pub(super) type Invalid = (&'static str, &'static str, &'static [&'static str]);
+
+pub(super) const INVALID: &[Invalid] = invalid!(
+    "bad-address": [
+        "5: InitConfiguration.localAPIEndpoint.advertiseAddress",
+        "12: ClusterConfiguration.controlPlaneEndpoint",
+    ],
+    "bad-certificate-key": [
+        "8: InitConfiguration.certificateKey",
+    ],
+    "bad-cidr": [
+        "13: ClusterConfiguration.networking.serviceSubnet",
+        "14: ClusterConfiguration.networking.podSubnet",
+    ],
+    "bad-names": [
+        "7: InitConfiguration.nodeRegistration.name",
+        "8: InitConfiguration.nodeRegistration.criSocket",
+        "9: InitConfiguration.nodeRegistration.imagePullPolicy",
+        "14: ClusterConfiguration.clusterName",
+        "15: ClusterConfiguration.certificatesDir",
+        "16: ClusterConfiguration.imageRepository",
+        "17: ClusterConfiguration.encryptionAlgorithm",
+        "18: ClusterConfiguration.featureGates.EtcdLearnerMode",
+        "18: ClusterConfiguration.featureGates.PublicKeyECDSA",
+        "20: ClusterConfiguration.networking.dnsDomain",
+        "22: ClusterConfiguration.apiServer.certSANs[1]",
+        "24: ClusterConfiguration.apiServer.extraArgs[0].name",
+        "27: ClusterConfiguration.etcd.local.dataDir",
+    ],
+    "bad-token": [
+        "8: InitConfiguration.bootstrapTokens",
+        "9: InitConfiguration.bootstrapTokens[0].token",
+        "10: InitConfiguration.bootstrapTokens[1].token",
+        "10: InitConfiguration.bootstrapTokens[1].groups",
+        "11: InitConfiguration.bootstrapTokens[1].usages[1]",
+        "14: InitConfiguration.bootstrapTokens[2].expires",
+        "15: InitConfiguration.bootstrapTokens[2].groups[0]",
+    ],
+    "cidr-families": [
+        "13: ClusterConfiguration.networking.serviceSubnet",
+        "14: ClusterConfiguration.networking.podSubnet",
+    ],
+    "contradiction": [
+        "10: InitConfiguration.localAPIEndpoint.advertiseAddress",
+        "12: InitConfiguration.nodeRegistration.name",
+    ],
+    "duplicate-field": [
+        "13: ClusterConfiguration.clusterName",
+        "18: ClusterConfiguration.controllerManager.extraArgs",
+    ],
+    "duplicate-kind": [
+        "13: ClusterConfiguration",
+    ],
+    "duration": [
+        "9: InitConfiguration.timeouts.controlPlaneComponentHealthCheck",
+        "14: ClusterConfiguration.certificateValidityPeriod",
+        "15: ClusterConfiguration.caCertificateValidityPeriod",
+        "19: KubeletConfiguration.syncFrequency",
+    ],
+    "inventory": [
+        "4: Cluster.metadata.name",
+        "7: Cluster.nodes[0].role",
+        "9: Cluster.nodes[0].recipients[0]",
+        "9: Cluster.nodes[0].recipients[1]",
+        "10: Cluster.nodes[0].match.sshHostKey",
+        "10: Cluster.nodes[0].match.hostname",
+        "10: Cluster.nodes[0].match.machineIdHash",
+        "11: Cluster.nodes[0].platform.os",
+        "11: Cluster.nodes[0].platform.arch",
+        "12: Cluster.nodes[0].labels",
+        "13: Cluster.credentials.clockTolerance",
+        "13: Cluster.credentials.minRemaining",
+        "14: Cluster.payload",
+    ],
+    "join-configuration": [
+        "13: JoinConfiguration",
+    ],
+    "label-version": [
+        "11: ClusterConfiguration.kubernetesVersion",
+    ],
+    "loopback-address": [
+        "5: InitConfiguration.localAPIEndpoint.advertiseAddress",
+    ],
+    "missing-host-facts": [
+        ": InitConfiguration.nodeRegistration.name",
+        ": InitConfiguration.localAPIEndpoint.advertiseAddress",
+        "2: ClusterConfiguration.kubernetesVersion",
+    ],
+    "no-kind": [
+        "13: the document has no `apiVersion` and `kind`, or they are no strings",
+        "15: a document must be a mapping",
+    ],
+    "no-kubeadm-document": [
+        ": there is neither an InitConfiguration nor a ClusterConfiguration",
+    ],
+    "old-api-version": [
+        "2: InitConfiguration",
+        "5: ClusterConfiguration",
+    ],
+    "out-of-range": [
+        "6: InitConfiguration.localAPIEndpoint.bindPort",
+        "16: KubeletConfiguration.maxPods",
+        "18: KubeletConfiguration.logging.verbosity",
+    ],
+    "two-nodes": [
+        "6: Cluster.nodes[1]",
+    ],
+    "typo": [
+        "8: InitConfiguration.nodeRegistration.criSockt",
+        "9: InitConfiguration.podSubnet",
+        "15: ClusterConfiguration.networking.servicSubnet",
+        "16: ClusterConfiguration.networking.DNSDomain",
+        "18: ClusterConfiguration.apiServer.timeoutForControlPlane",
+        "19: ClusterConfiguration.banana",
+    ],
+    "unknown-document": [
+        "13: ConfigMap",
+        "17: KubeletConfig",
+        "20: KubeProxyConfiguration",
+    ],
+    "unsupported-fields": [
+        "8: InitConfiguration.nodeRegistration.imagePullPolicy",
+        "9: InitConfiguration.nodeRegistration.imagePullSerial",
+        "10: InitConfiguration.nodeRegistration.ignorePreflightErrors",
+        "11: InitConfiguration.nodeRegistration.taints",
+        "12: InitConfiguration.certificateKey",
+        "13: InitConfiguration.dryRun",
+        "14: InitConfiguration.skipPhases",
+        "15: InitConfiguration.patches.directory",
+        "17: InitConfiguration.timeouts.kubeletHealthCheck",
+        "22: ClusterConfiguration.dns.imageRepository",
+        "22: ClusterConfiguration.dns.imageTag",
+        "22: ClusterConfiguration.dns.disabled",
+        "23: ClusterConfiguration.proxy.disabled",
+        "24: ClusterConfiguration.featureGates.RootlessControlPlane",
+        "26: ClusterConfiguration.etcd.external",
+    ],
+    "unsupported-version": [
+        "11: ClusterConfiguration.kubernetesVersion",
+    ],
+    "wrong-type": [
+        "9: InitConfiguration.nodeRegistration.kubeletExtraArgs",
+        "14: ClusterConfiguration.clusterName",
+        "15: ClusterConfiguration.networking",
+        "17: ClusterConfiguration.apiServer.certSANs",
+        "20: ClusterConfiguration.apiServer.extraArgs[0].value",
+        "24: KubeletConfiguration.maxPods",
+        "25: KubeletConfiguration.failSwapOn",
+    ],
+    "yaml-syntax": [
+        "14: not valid YAML: illegal placement of ':' indicator",
+    ],
+);
+
+#[test]
+fn every_mistake_is_found_at_its_place() {
+    for (name, text, expected) in INVALID {
+        let report = load_one(text).unwrap_err();
+        let found: Vec<String> = report
+            .findings()
+            .iter()
+            .map(|finding| {
+                let line = finding
+                    .line
+                    .map_or_else(String::new, |line| line.to_string());
+                let what = if finding.path.is_empty() {
+                    &finding.message
+                } else {
+                    &finding.path
+                };
+                format!("{line}: {what}")
+            })
+            .collect();
+        assert_eq!(found, *expected, "{name}:\n{report}");
+        assert!(report.has_errors());
+    }
+}
+
+#[test]
+fn the_folder_of_mistakes_and_the_table_agree() {
+    let names = |folder: &str| -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|entry| {
+                entry
+                    .unwrap()
+                    .file_name()
+                    .into_string()
+                    .unwrap()
+                    .strip_suffix(".yaml")
+                    .map(str::to_owned)
+            })
+            .collect();
+        names.sort();
+        names
+    };
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures");
+    let invalid: Vec<&str> = INVALID.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(names(&format!("{here}/invalid")), invalid);
+    let index = include_str!("../../../../../fixtures/INDEX.md");
+    for name in VALID.iter().map(|(name, _)| *name).chain(invalid) {
+        assert!(
+            index.contains(&format!("{name}.yaml")),
+            "INDEX.md lacks {name}"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Findings: everything there is to say about a configuration, at once.
+//!
+//! In: findings of any stage. Out: a [`Report`], sorted by file and line, for people (`Display`) and machines
+//! (serde). Messages name fields and places; values of secret fields never get here.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing is planned.
+    Error,
+    /// The plan is made; the user should know.
+    Warning,
+}
+
+/// One thing to say about one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The file as the user named it, `-` for standard input; empty when no file was given.
+    pub file: String,
+    /// Line from 1, when one line is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Column from 1, when known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
+    /// Field path such as `ClusterConfiguration.networking.serviceSubnet`; empty when no field is meant.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// What is wrong, in lower case.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// Every finding, sorted by file and line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Adds a finding.
+    pub fn push(&mut self, finding: Finding) {
+        let key = |f: &Finding| (f.file.clone(), f.line, f.column, f.severity);
+        let new = key(&finding);
+        let at = self.findings.partition_point(|old| key(old) <= new);
+        self.findings.insert(at, finding);
+    }
+
+    /// Adds all findings of `other`.
+    pub fn extend(&mut self, other: Self) {
+        for finding in other.findings {
+            self.push(finding);
+        }
+    }
+
+    /// The findings in order.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Whether there is nothing to say.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Whether any finding is an error.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.severity {
+            Severity::Error => "error: ",
+            Severity::Warning => "warning: ",
+        })?;
+        if !self.file.is_empty() {
+            write!(f, "{}:", self.file)?;
+            if let Some(line) = self.line {
+                write!(f, "{line}:")?;
+            }
+            f.write_str(" ")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, finding) in self.findings.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{finding}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Report {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(file: &str, line: u64, severity: Severity) -> Finding {
+        Finding {
+            severity,
+            file: file.into(),
+            line: Some(line),
+            column: None,
+            path: "ClusterConfiguration.networking.servicSubnet".into(),
+            message: "unknown field".into(),
+            hint: Some("did you mean `serviceSubnet`?".into()),
+        }
+    }
+
+    #[test]
+    fn findings_are_sorted_and_printed_with_place_and_hint() {
+        let mut report = Report::default();
+        report.push(finding("b.yaml", 1, Severity::Warning));
+        report.push(finding("a.yaml", 12, Severity::Error));
+        report.push(finding("a.yaml", 3, Severity::Error));
+        let lines: Vec<_> = report.findings().iter().map(|f| f.line).collect();
+        assert_eq!(lines, [Some(3), Some(12), Some(1)]);
+        assert!(report.to_string().contains(
+            "error: a.yaml:12: ClusterConfiguration.networking.servicSubnet: unknown field\n  hint: did you mean `serviceSubnet`?\nwarning: b.yaml:1: "
+        ));
+        assert!(report.has_errors());
+    }
+
+    #[test]
+    fn json_leaves_out_what_is_unknown() {
+        let mut one = finding("", 1, Severity::Warning);
+        one.line = None;
+        one.hint = None;
+        assert_eq!(
+            serde_json::to_value(&one).unwrap(),
+            serde_json::json!({"severity": "warning", "file": "", "path": one.path, "message": "unknown field"})
+        );
+    }
+}

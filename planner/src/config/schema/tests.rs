@@ -1,0 +1,121 @@
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::kubeadm as typed;
+
+fn keys_of<T: Serialize + Default>() -> BTreeSet<String> {
+    match serde_json::to_value(T::default()).unwrap() {
+        Value::Object(entries) => entries.into_iter().map(|(key, _)| key).collect(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn tables_and_typed_structs_have_the_same_fields() {
+    let pairs: Vec<(&Object, BTreeSet<String>)> = vec![
+        (
+            &kubeadm::INIT_CONFIGURATION,
+            keys_of::<typed::InitConfiguration>(),
+        ),
+        (
+            &kubeadm::CLUSTER_CONFIGURATION,
+            keys_of::<typed::ClusterConfiguration>(),
+        ),
+        (
+            &kubeadm::BOOTSTRAP_TOKEN,
+            keys_of::<typed::BootstrapToken>(),
+        ),
+        (
+            &kubeadm::NODE_REGISTRATION_OPTIONS,
+            keys_of::<typed::NodeRegistration>(),
+        ),
+        (&kubeadm::API_ENDPOINT, keys_of::<typed::ApiEndpoint>()),
+        (&kubeadm::PATCHES, keys_of::<typed::Patches>()),
+        (&kubeadm::TIMEOUTS, keys_of::<typed::Timeouts>()),
+        (&kubeadm::ARG, keys_of::<typed::Arg>()),
+        (&kubeadm::ETCD, keys_of::<typed::Etcd>()),
+        (&kubeadm::LOCAL_ETCD, keys_of::<typed::LocalEtcd>()),
+        (&kubeadm::EXTERNAL_ETCD, keys_of::<typed::ExternalEtcd>()),
+        (&kubeadm::NETWORKING, keys_of::<typed::Networking>()),
+        (
+            &kubeadm::CONTROL_PLANE_COMPONENT,
+            keys_of::<typed::ControlPlaneComponent>(),
+        ),
+        (&kubeadm::API_SERVER, keys_of::<typed::ApiServer>()),
+        (&kubeadm::HOST_PATH_MOUNT, keys_of::<typed::HostPathMount>()),
+        (&kubeadm::DNS, keys_of::<typed::Dns>()),
+        (&kubeadm::PROXY, keys_of::<typed::Proxy>()),
+    ];
+    for (object, typed) in pairs {
+        let table: BTreeSet<String> = object.fields.iter().map(|f| f.name.to_owned()).collect();
+        assert_eq!(
+            table.len(),
+            object.fields.len(),
+            "{}: a field twice",
+            object.name
+        );
+        assert_eq!(table, typed, "{}", object.name);
+    }
+}
+
+#[test]
+fn no_table_has_a_field_twice() {
+    fn visit(object: &Object) {
+        let names: BTreeSet<_> = object.fields.iter().map(|field| field.name).collect();
+        assert_eq!(names.len(), object.fields.len(), "{}", object.name);
+        for field in object.fields {
+            let mut ty = &field.ty;
+            while let Type::List(item) | Type::Map(item) = ty {
+                ty = item;
+            }
+            if let Type::Object(inner) = ty {
+                visit(inner);
+            }
+        }
+    }
+    for kind in Kind::ALL {
+        visit(kind.object());
+    }
+    assert_eq!(Kind::Kubelet.object().fields.len(), 125);
+}
+
+#[test]
+fn the_normal_form_follows_go() {
+    let set = json!({
+        "enableServer": false,
+        "port": 0,
+        "tlsCipherSuites": [],
+        "maxPods": 5,
+        "registerWithTaints": [{"key": "k"}],
+        "memorySwap": {"swapBehavior": ""},
+        "tracing": {},
+    });
+    let Value::Object(set) = set else { panic!() };
+    let normal = normal_form(Kind::Kubelet, &set);
+    assert_eq!(normal["enableServer"], json!(false), "a set pointer stays");
+    assert!(!normal.contains_key("port"), "a zero number is omitted");
+    assert!(
+        !normal.contains_key("tlsCipherSuites"),
+        "an empty list is omitted"
+    );
+    assert_eq!(normal["maxPods"], json!(5));
+    assert_eq!(
+        normal["registerWithTaints"],
+        json!([{"key": "k", "effect": ""}])
+    );
+    assert_eq!(normal["memorySwap"], json!({}), "a struct is never omitted");
+    assert_eq!(normal["tracing"], json!({}));
+    assert_eq!(normal["syncFrequency"], json!("0s"));
+    assert_eq!(normal["kind"], json!("KubeletConfiguration"));
+    let proxy = normal_form(Kind::KubeProxy, &serde_json::Map::new());
+    assert_eq!(
+        proxy["oomScoreAdj"],
+        Value::Null,
+        "a nil pointer without omitempty is null"
+    );
+    assert_eq!(proxy["ipvs"]["excludeCIDRs"], Value::Null);
+    assert!(!proxy.contains_key("featureGates"));
+}

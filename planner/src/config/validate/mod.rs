@@ -1,0 +1,342 @@
+//! Validation: what is complete and consistent becomes a [`ValidConfig`].
+//!
+//! In: documents with every default. Out: the typed configuration, or findings. The rules are kubeadm's (v1.36.2,
+//! cmd/kubeadm/app/apis/kubeadm/validation/validation.go), then the releases kubeplan knows, then what it does
+//! not support yet: a field that is set and would not take effect is an error, never silence.
+
+mod inventory;
+mod names;
+pub(super) mod network;
+mod tokens;
+mod unsupported;
+
+use serde_json::Value;
+
+use super::address;
+use super::default;
+use super::draft::Draft;
+use super::duration::GoDuration;
+use super::kubeadm::{ClusterConfiguration, InitConfiguration};
+use super::schema::Kind;
+use super::valid::{Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, ValidConfig};
+use crate::pki::KeyAlgorithm;
+use crate::releases::{self, RELEASES, Release};
+
+/// kubeadm's timeouts (v1.36.2, cmd/kubeadm/app/constants/constants.go).
+pub(super) const TIMEOUT_DEFAULTS: &[(&str, &str)] = &[
+    ("controlPlaneComponentHealthCheck", "4m0s"),
+    ("kubeletHealthCheck", "4m0s"),
+    ("kubernetesAPICall", "1m0s"),
+    ("etcdAPICall", "2m0s"),
+    ("tlsBootstrap", "5m0s"),
+    ("discovery", "5m0s"),
+    ("upgradeManifests", "5m0s"),
+];
+
+/// Checks everything; `None` if a part of the result cannot be made (then there is an error in the report).
+pub(super) fn validate(
+    draft: &mut Draft,
+    facts: HostFacts,
+    assumptions: Vec<Assumption>,
+) -> Option<ValidConfig> {
+    names::node_registration(draft);
+    tokens::validate(draft);
+    let service_cidrs = network::service_subnet(draft);
+    let pod_cidrs = network::pod_subnet(draft);
+    names::cluster(draft);
+    let bind_port = bind_port(draft);
+    certificate_key(draft);
+    let gate_algorithm = feature_gates(draft);
+    let key_algorithm = encryption_algorithm(draft).map(|named| gate_algorithm.unwrap_or(named));
+    let periods = validity_periods(draft);
+    let component_health_timeout = component_health_timeout(draft);
+    let release = release(draft);
+    unsupported::check(draft);
+    let inventory = inventory::validate(draft);
+    kept_but_without_effect(draft);
+    if draft.report.has_errors() {
+        return None;
+    }
+
+    let init: InitConfiguration = typed(draft, Kind::Init)?;
+    let cluster: ClusterConfiguration = typed(draft, Kind::Cluster)?;
+    let kubelet = component(draft, Kind::Kubelet);
+    let kube_proxy = component(draft, Kind::KubeProxy);
+    default::complete(draft, Kind::Inventory);
+    let (release, version) = release?;
+    let inventory = inventory?;
+    let (certificate_validity, ca_certificate_validity) = periods;
+    Some(ValidConfig {
+        advertise_address: address::parse_ip(&init.local_api_endpoint.advertise_address)?,
+        control_plane_endpoint: endpoint(&cluster.control_plane_endpoint),
+        init,
+        cluster,
+        kubelet,
+        kube_proxy,
+        bundle_cluster_name: inventory.cluster_name,
+        node: inventory.node,
+        credentials: inventory.credentials,
+        signing_key_file: inventory.signing_key_file,
+        release,
+        version,
+        service_cidrs,
+        pod_cidrs,
+        bind_port: bind_port?,
+        key_algorithm: key_algorithm?,
+        certificate_validity: certificate_validity.to_std(),
+        ca_certificate_validity: ca_certificate_validity.to_std(),
+        component_health_timeout: component_health_timeout.to_std(),
+        facts,
+        assumptions,
+        provenance: std::mem::take(&mut draft.provenance),
+    })
+}
+
+/// The document as a typed struct. Tables and structs agree field for field (a test sees to it).
+fn typed<T: serde::de::DeserializeOwned>(draft: &mut Draft, kind: Kind) -> Option<T> {
+    let mut document = default::complete(draft, kind);
+    document.remove("apiVersion");
+    document.remove("kind");
+    serde_json::from_value(without_nulls(Value::Object(document)))
+        .map_err(|error| {
+            draft.error(
+                kind,
+                "",
+                format!("the document cannot be represented: {error}"),
+                "",
+            )
+        })
+        .ok()
+}
+
+/// A nil list is no list for serde.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(entries) => entries
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key, without_nulls(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
+    }
+}
+
+fn component(draft: &mut Draft, kind: Kind) -> ComponentConfig {
+    ComponentConfig {
+        value: default::complete(draft, kind).into(),
+        supplied: draft.is_supplied(kind),
+    }
+}
+
+fn endpoint(text: &str) -> Option<Endpoint> {
+    let (host, port) = address::split_host_port(text).ok()?;
+    let host = match address::parse_ip(&host) {
+        Some(address) => EndpointHost::Address(address),
+        None => EndpointHost::Name(host),
+    };
+    Some(Endpoint { host, port: port? })
+}
+
+fn bind_port(draft: &mut Draft) -> Option<u16> {
+    let path = "localAPIEndpoint.bindPort";
+    let port = draft
+        .get(Kind::Init, path)
+        .and_then(Value::as_i64)
+        .unwrap_or_default();
+    let valid = u16::try_from(port).ok().filter(|port| *port != 0);
+    if valid.is_none() {
+        draft.error(
+            Kind::Init,
+            path,
+            format!("{port} is no port: 1 to 65535"),
+            "",
+        );
+    }
+    valid
+}
+
+fn certificate_key(draft: &mut Draft) {
+    let key = draft.text(Kind::Init, "certificateKey");
+    let well_formed = key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+    if !(key.is_empty() || well_formed) {
+        let hint = "`kubeadm certs certificate-key` makes one";
+        draft.error(
+            Kind::Init,
+            "certificateKey",
+            "the key is not 64 hexadecimal digits (32 bytes)",
+            hint,
+        );
+    }
+}
+
+/// kubeadm's own gates (v1.36.2, cmd/kubeadm/app/features/features.go); the answer is the algorithm one of them forces.
+fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
+    const KNOWN: [&str; 3] = [
+        "NodeLocalCRISocket",
+        "PublicKeysECDSA",
+        "RootlessControlPlane",
+    ];
+    let gates = match draft.get(Kind::Cluster, "featureGates") {
+        Some(Value::Object(gates)) => gates.clone(),
+        _ => return None,
+    };
+    let mut forced = None;
+    for (name, value) in gates {
+        let path = format!("featureGates.{name}");
+        let on = value == Value::Bool(true);
+        match name.as_str() {
+            "NodeLocalCRISocket" => {}
+            "PublicKeysECDSA" => {
+                forced = Some(if on {
+                    KeyAlgorithm::EcdsaP256
+                } else {
+                    KeyAlgorithm::Rsa2048
+                });
+                let message = "the gate is deprecated and overrides encryptionAlgorithm";
+                draft.warn(
+                    Kind::Cluster,
+                    &path,
+                    message,
+                    "set `encryptionAlgorithm` instead",
+                );
+            }
+            "RootlessControlPlane" => {
+                if on {
+                    draft.error(Kind::Cluster, &path, "not supported yet", "remove it");
+                }
+            }
+            _ => {
+                let near = super::schema::nearest(&name, KNOWN);
+                let hint = near.map_or_else(
+                    || format!("known: {}; gates of the components belong in extraArgs or in their configuration", KNOWN.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                draft.error(
+                    Kind::Cluster,
+                    &path,
+                    "kubeadm has no such feature gate",
+                    &hint,
+                );
+            }
+        }
+    }
+    forced
+}
+
+fn encryption_algorithm(draft: &mut Draft) -> Option<KeyAlgorithm> {
+    let path = "encryptionAlgorithm";
+    let name = draft.text(Kind::Cluster, path);
+    let algorithm = KeyAlgorithm::from_name(&name);
+    if algorithm.is_none() {
+        let known: Vec<&str> = KeyAlgorithm::ALL
+            .into_iter()
+            .map(KeyAlgorithm::as_str)
+            .collect();
+        let hint = format!("one of {}", known.join(", "));
+        draft.error(
+            Kind::Cluster,
+            path,
+            format!("unknown algorithm `{name}`"),
+            &hint,
+        );
+    }
+    algorithm
+}
+
+fn duration(draft: &Draft, kind: Kind, path: &str) -> GoDuration {
+    GoDuration::parse(&draft.text(kind, path)).unwrap_or(GoDuration(0))
+}
+
+fn validity_periods(draft: &mut Draft) -> (GoDuration, GoDuration) {
+    let (leaf, ca) = ("certificateValidityPeriod", "caCertificateValidityPeriod");
+    let periods = (
+        duration(draft, Kind::Cluster, leaf),
+        duration(draft, Kind::Cluster, ca),
+    );
+    for (path, period, recommended) in [
+        (leaf, periods.0, "8760h0m0s"),
+        (ca, periods.1, "87600h0m0s"),
+    ] {
+        if period.0 < 1_000_000_000 {
+            draft.error(
+                Kind::Cluster,
+                path,
+                format!("a certificate cannot live for {period}"),
+                "at least one second",
+            );
+        } else if Some(period) > GoDuration::parse(recommended) {
+            draft.warn(
+                Kind::Cluster,
+                path,
+                format!("{period} is more than kubeadm recommends: {recommended}"),
+                "",
+            );
+        }
+    }
+    if periods.0 > periods.1 {
+        let message = format!(
+            "{} is longer than caCertificateValidityPeriod {}",
+            periods.0, periods.1
+        );
+        draft.warn(
+            Kind::Cluster,
+            leaf,
+            message,
+            "such certificates outlive the CA that signed them",
+        );
+    }
+    periods
+}
+
+fn component_health_timeout(draft: &mut Draft) -> GoDuration {
+    let path = "timeouts.controlPlaneComponentHealthCheck";
+    let timeout = duration(draft, Kind::Init, path);
+    if timeout.0 < 0 {
+        draft.error(Kind::Init, path, "a timeout cannot be negative", "");
+    }
+    timeout
+}
+
+/// The release row and the version without `v`.
+fn release(draft: &mut Draft) -> Option<(&'static Release, String)> {
+    let path = "kubernetesVersion";
+    let version = draft
+        .text(Kind::Cluster, path)
+        .strip_prefix('v')?
+        .to_owned();
+    let mut parts = version.split('.');
+    let major = parts.next()?;
+    let minor = parts.next()?.parse().ok();
+    let found = minor.filter(|_| major == "1").and_then(releases::find);
+    if found.is_none() {
+        let supported: Vec<String> = RELEASES
+            .iter()
+            .map(|release| format!("1.{}", release.minor))
+            .collect();
+        let message = format!("Kubernetes {version} is not supported");
+        let hint = format!("supported: {}", supported.join(", "));
+        draft.error(Kind::Cluster, path, message, &hint);
+    }
+    found.map(|release| (release, version))
+}
+
+/// Documents that shape API objects only: read and checked, but bundles do not carry API objects yet.
+fn kept_but_without_effect(draft: &mut Draft) {
+    let message = "it shapes API objects only, and bundles do not carry API objects yet: it is checked and kept, and has no effect now";
+    if draft
+        .provenance
+        .at("InitConfiguration.bootstrapTokens")
+        .is_some_and(is_written)
+    {
+        draft.warn(Kind::Init, "bootstrapTokens", message, "");
+    }
+    if draft.is_supplied(Kind::KubeProxy) {
+        draft.warn(Kind::KubeProxy, "", message, "");
+    }
+}
+
+fn is_written(origin: &super::provenance::Origin) -> bool {
+    matches!(origin, super::provenance::Origin::Written { .. })
+}

@@ -1,0 +1,429 @@
+//! YAML text as trees of nodes that know their line and column.
+//!
+//! In: the text of one file. Out: its documents, every scalar resolved by the rules of go-yaml v2 (YAML 1.1:
+//! unquoted `yes`, `on`, `y` are booleans, `012` is octal), so a file means here what it means to kubeadm.
+//! Anchors are replaced by what they stand for, merge keys (`<<`) by the entries they bring. Duplicate keys are
+//! kept, so that whoever knows the field's path can name it. Nothing here grows without bound: the size of the
+//! text, the depth and the number of nodes (counted after expansion of aliases) are limited.
+//!
+//! Documents without content (nothing, or only comments) are skipped wherever they stand. kubeadm refuses a
+//! document that has comments only; a document after an empty one is never dropped silently here.
+//!
+//! This is the only module that uses the YAML parser.
+
+mod scalar;
+
+use std::collections::HashMap;
+
+use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
+
+/// The largest accepted text, in bytes.
+pub const MAX_SIZE: usize = 4 * 1024 * 1024;
+/// The deepest accepted nesting.
+pub const MAX_DEPTH: usize = 64;
+/// The most nodes in one text, aliases expanded.
+pub const MAX_NODES: usize = 200_000;
+
+/// A place in the text, both counted from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Line.
+    pub line: u64,
+    /// Column, in characters.
+    pub column: u64,
+}
+
+/// One value and where it starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Where the value starts; for what an alias stands for, where that was written.
+    pub position: Position,
+    /// The value.
+    pub data: Data,
+}
+
+/// The value of a [`Node`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// `null`, `~` or nothing.
+    Null,
+    /// A boolean, also `yes`, `off`, `n`, ….
+    Bool(bool),
+    /// An integer of 64 bits, signed or not.
+    Int(i128),
+    /// A floating-point number, also infinite or not a number.
+    Float(f64),
+    /// A string.
+    String(String),
+    /// A list.
+    Seq(Vec<Node>),
+    /// A mapping in the order written; a key may occur twice.
+    Map(Vec<Entry>),
+}
+
+/// One entry of a mapping.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key as text; a boolean or number key as Go prints it.
+    pub key: String,
+    /// Where the key starts.
+    pub position: Position,
+    /// The value.
+    pub value: Node,
+}
+
+/// Why a text cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum ReadError {
+    /// Larger than [`MAX_SIZE`].
+    #[error("the file has {0} bytes; at most {MAX_SIZE} are read")]
+    TooLarge(usize),
+    /// Not YAML.
+    #[error("not valid YAML: {message}")]
+    Syntax {
+        /// Where.
+        position: Position,
+        /// The parser's words.
+        message: String,
+    },
+    /// Deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    TooDeep(Position),
+    /// More nodes than [`MAX_NODES`].
+    #[error("more than {MAX_NODES} values (aliases expanded)")]
+    TooManyNodes(Position),
+    /// A key that is a list, a mapping or null.
+    #[error("a key must be a string, not {found}")]
+    Key {
+        /// Where.
+        position: Position,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A tag other than the plain scalar ones.
+    #[error("the tag `{tag}` is not supported")]
+    Tag {
+        /// Where.
+        position: Position,
+        /// The tag.
+        tag: String,
+    },
+    /// A scalar that is not what its tag says.
+    #[error("the value is no `{tag}`")]
+    NotOfTag {
+        /// Where.
+        position: Position,
+        /// The tag.
+        tag: String,
+    },
+    /// An alias inside the value it names.
+    #[error("an alias refers to a value that contains it")]
+    Recursive(Position),
+    /// `<<` with something that is no mapping.
+    #[error("`<<` takes a mapping or a list of mappings")]
+    Merge(Position),
+}
+
+impl ReadError {
+    /// Where in the text, if it is one place.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Self::TooLarge(_) => None,
+            Self::Syntax { position, .. }
+            | Self::Key { position, .. }
+            | Self::Tag { position, .. }
+            | Self::NotOfTag { position, .. }
+            | Self::TooDeep(position)
+            | Self::TooManyNodes(position)
+            | Self::Recursive(position)
+            | Self::Merge(position) => Some(*position),
+        }
+    }
+}
+
+/// Reads every document of `text` that has content.
+///
+/// # Errors
+/// [`ReadError`] at the first place that is not YAML, or where a limit is passed.
+pub fn read(text: &str) -> Result<Vec<Node>, ReadError> {
+    if text.len() > MAX_SIZE {
+        return Err(ReadError::TooLarge(text.len()));
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader {
+        events: Box::new(Parser::new_from_str(text)),
+        anchors: HashMap::new(),
+        nodes: 0,
+    };
+    let mut documents = Vec::new();
+    while let Some((event, span)) = reader.next()? {
+        match event {
+            Event::DocumentStart(..) | Event::DocumentEnd => reader.anchors.clear(),
+            Event::StreamStart | Event::StreamEnd => {}
+            event => {
+                // The parser stands in for a missing value with a scalar that covers no text.
+                let empty = matches!(&event, Event::Scalar(_, ScalarStyle::Plain, 0, None))
+                    && span.is_empty();
+                let node = reader.node(event, span, 1)?.node;
+                if !empty {
+                    documents.push(node);
+                }
+            }
+        }
+    }
+    Ok(documents)
+}
+
+/// A finished node with what it costs to copy it.
+#[derive(Clone)]
+struct Built {
+    node: Node,
+    size: usize,
+    depth: usize,
+}
+
+type Events<'a> = Box<dyn Iterator<Item = Result<(Event<'a>, Span), ScanError>> + 'a>;
+
+struct Reader<'a> {
+    events: Events<'a>,
+    /// Finished anchored nodes by the parser's number; `None` while the node is being built.
+    anchors: HashMap<usize, Option<Built>>,
+    nodes: usize,
+}
+
+fn position(marker: &Marker) -> Position {
+    Position {
+        line: marker.line() as u64,
+        column: marker.col() as u64 + 1,
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, ReadError> {
+        loop {
+            match self.events.next() {
+                None => return Ok(None),
+                Some(Ok((event, span))) => {
+                    if event.is_node()
+                        || matches!(
+                            event,
+                            Event::SequenceEnd
+                                | Event::MappingEnd
+                                | Event::DocumentStart(..)
+                                | Event::DocumentEnd
+                                | Event::StreamStart
+                                | Event::StreamEnd
+                        )
+                    {
+                        return Ok(Some((event, span)));
+                    }
+                }
+                Some(Err(error)) => {
+                    return Err(ReadError::Syntax {
+                        position: position(error.marker()),
+                        message: error.info(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// The event after a collection has started; the stream cannot end there.
+    fn expect(&mut self) -> Result<(Event<'a>, Span), ReadError> {
+        self.next()?.ok_or_else(|| ReadError::Syntax {
+            position: Position::default(),
+            message: "unexpected end of the text".to_owned(),
+        })
+    }
+
+    fn count(&mut self, nodes: usize, at: Position) -> Result<(), ReadError> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > MAX_NODES {
+            return Err(ReadError::TooManyNodes(at));
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Built, ReadError> {
+        let at = position(&span.start);
+        if depth > MAX_DEPTH {
+            return Err(ReadError::TooDeep(at));
+        }
+        self.count(1, at)?;
+        let (data, anchor, size, height) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                (scalar_data(&text, style, tag.as_deref(), at)?, anchor, 1, 1)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                check_collection_tag(tag.as_deref(), "seq", at)?;
+                self.anchors.insert(anchor, None);
+                let (items, size, height) = self.sequence(depth)?;
+                (Data::Seq(items), anchor, size + 1, height + 1)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                check_collection_tag(tag.as_deref(), "map", at)?;
+                self.anchors.insert(anchor, None);
+                let (entries, size, height) = self.mapping(depth)?;
+                (Data::Map(entries), anchor, size + 1, height + 1)
+            }
+            Event::Alias(anchor) => {
+                let built = match self.anchors.get(&anchor) {
+                    Some(Some(built)) => built.clone(),
+                    _ => return Err(ReadError::Recursive(at)),
+                };
+                self.count(built.size, at)?;
+                if depth + built.depth > MAX_DEPTH {
+                    return Err(ReadError::TooDeep(at));
+                }
+                return Ok(built);
+            }
+            _ => {
+                return Err(ReadError::Syntax {
+                    position: at,
+                    message: "a value was expected".to_owned(),
+                });
+            }
+        };
+        let built = Built {
+            node: Node { position: at, data },
+            size,
+            depth: height,
+        };
+        // The parser numbers anchors from 1; 0 means none.
+        if anchor != 0 {
+            self.anchors.insert(anchor, Some(built.clone()));
+        }
+        Ok(built)
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<(Vec<Node>, usize, usize), ReadError> {
+        let (mut items, mut size, mut height) = (Vec::new(), 0, 0);
+        loop {
+            let (event, span) = self.expect()?;
+            if matches!(event, Event::SequenceEnd) {
+                return Ok((items, size, height));
+            }
+            let built = self.node(event, span, depth + 1)?;
+            size += built.size;
+            height = height.max(built.depth);
+            items.push(built.node);
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<(Vec<Entry>, usize, usize), ReadError> {
+        let (mut entries, mut size, mut height) = (Vec::new(), 0, 0);
+        loop {
+            let (event, span) = self.expect()?;
+            if matches!(event, Event::MappingEnd) {
+                return Ok((entries, size, height));
+            }
+            let merge =
+                matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, _) if text == "<<");
+            let key = self.node(event, span, depth + 1)?.node;
+            let (event, span) = self.expect()?;
+            let value = self.node(event, span, depth + 1)?;
+            size += value.size + 1;
+            height = height.max(value.depth);
+            if merge {
+                merge_into(&mut entries, value.node)?;
+            } else {
+                entries.push(Entry {
+                    key: key_text(&key)?,
+                    position: key.position,
+                    value: value.node,
+                });
+            }
+        }
+    }
+}
+
+/// Adds the entries a merge key brings; one that is set otherwise too stays as a duplicate, as strict Go decoding
+/// refuses it.
+fn merge_into(entries: &mut Vec<Entry>, value: Node) -> Result<(), ReadError> {
+    match value.data {
+        Data::Map(merged) => entries.extend(merged),
+        Data::Seq(items) => {
+            for item in items {
+                match item.data {
+                    Data::Map(merged) => entries.extend(merged),
+                    _ => return Err(ReadError::Merge(item.position)),
+                }
+            }
+        }
+        _ => return Err(ReadError::Merge(value.position)),
+    }
+    Ok(())
+}
+
+fn key_text(key: &Node) -> Result<String, ReadError> {
+    let found = match &key.data {
+        Data::String(text) => return Ok(text.clone()),
+        Data::Bool(value) => return Ok(value.to_string()),
+        Data::Int(value) => return Ok(value.to_string()),
+        Data::Float(value) => return Ok(value.to_string()),
+        Data::Null => "null",
+        Data::Seq(_) => "a list",
+        Data::Map(_) => "a mapping",
+    };
+    Err(ReadError::Key {
+        position: key.position,
+        found,
+    })
+}
+
+const CORE: &str = "tag:yaml.org,2002:";
+
+fn tag_name(tag: &Tag) -> String {
+    let full = format!("{}{}", tag.handle(), tag.suffix());
+    match full.strip_prefix(CORE) {
+        Some(short) => format!("!!{short}"),
+        None => full,
+    }
+}
+
+fn check_collection_tag(tag: Option<&Tag>, kind: &str, at: Position) -> Result<(), ReadError> {
+    match tag.map(tag_name) {
+        None => Ok(()),
+        Some(name) if name == "!" || name == format!("!!{kind}") => Ok(()),
+        Some(tag) => Err(ReadError::Tag { position: at, tag }),
+    }
+}
+
+fn scalar_data(
+    text: &str,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    at: Position,
+) -> Result<Data, ReadError> {
+    let Some(name) = tag.map(tag_name) else {
+        return Ok(if style == ScalarStyle::Plain {
+            scalar::resolve(text)
+        } else {
+            Data::String(text.to_owned())
+        });
+    };
+    let data = match (name.as_str(), scalar::resolve(text)) {
+        ("!" | "!!str", _) => Some(Data::String(text.to_owned())),
+        ("!!bool", data @ Data::Bool(_))
+        | ("!!int", data @ Data::Int(_))
+        | ("!!float", data @ Data::Float(_))
+        | ("!!null", data @ Data::Null) => Some(data),
+        #[expect(clippy::cast_precision_loss, reason = "go-yaml converts the same way")]
+        ("!!float", Data::Int(value)) => Some(Data::Float(value as f64)),
+        ("!!bool" | "!!int" | "!!float" | "!!null", _) => None,
+        _ => {
+            return Err(ReadError::Tag {
+                position: at,
+                tag: name,
+            });
+        }
+    };
+    data.ok_or(ReadError::NotOfTag {
+        position: at,
+        tag: name,
+    })
+}
+
+#[cfg(test)]
+mod tests;

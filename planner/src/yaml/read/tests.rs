@@ -1,0 +1,146 @@
+use super::*;
+
+fn json(node: &Node) -> serde_json::Value {
+    match &node.data {
+        Data::Null => serde_json::Value::Null,
+        Data::Bool(value) => (*value).into(),
+        Data::Int(value) => i64::try_from(*value).unwrap().into(),
+        Data::Float(value) => (*value).into(),
+        Data::String(text) => text.clone().into(),
+        Data::Seq(items) => items.iter().map(json).collect(),
+        Data::Map(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), json(&entry.value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    }
+}
+
+#[test]
+fn documents_keep_their_lines_and_empty_ones_are_skipped() {
+    let text = "# only a comment\n---\n---\na: 1\n---\n# again\n---\nb:\n  - c: x\n...\n---\n";
+    let documents = read(text).unwrap();
+    assert_eq!(documents.len(), 2);
+    assert_eq!(json(&documents[0]), serde_json::json!({"a": 1}));
+    let Data::Map(entries) = &documents[1].data else {
+        panic!()
+    };
+    assert_eq!(entries[0].position, Position { line: 8, column: 1 });
+    let Data::Seq(items) = &entries[0].value.data else {
+        panic!()
+    };
+    let Data::Map(inner) = &items[0].data else {
+        panic!()
+    };
+    assert_eq!(inner[0].position, Position { line: 9, column: 5 });
+    assert_eq!(inner[0].value.position, Position { line: 9, column: 8 });
+}
+
+#[test]
+fn byte_order_mark_and_crlf_change_nothing() {
+    let plain = read("a: 1\nb: |\n  x\n  y\n").unwrap();
+    let windows = read("\u{feff}a: 1\r\nb: |\r\n  x\r\n  y\r\n").unwrap();
+    assert_eq!(json(&plain[0]), json(&windows[0]));
+}
+
+#[test]
+fn quotes_make_strings_and_tags_are_obeyed() {
+    let read_one = |text: &str| read(text).map(|documents| json(&documents[0]));
+    assert_eq!(
+        read_one("a: 'yes'\nb: \"012\"\nc: !!str 5\nd: |\n  no\n").unwrap(),
+        serde_json::json!({"a": "yes", "b": "012", "c": "5", "d": "no\n"})
+    );
+    assert_eq!(
+        read_one("y: n").unwrap(),
+        serde_json::json!({"true": false})
+    );
+    assert!(matches!(
+        read("a: !!binary aGk="),
+        Err(ReadError::Tag { .. })
+    ));
+    assert!(matches!(read("a: !Custom x"), Err(ReadError::Tag { .. })));
+    assert!(matches!(
+        read("a: !!int x"),
+        Err(ReadError::NotOfTag { .. })
+    ));
+}
+
+#[test]
+fn aliases_and_merge_keys_are_expanded() {
+    let text = "base: &base {x: 1, y: [2]}\nalias: *base\nmerged:\n  <<: *base\n  z: 3\nmany:\n  <<: [*base, {w: 4}]\n";
+    assert_eq!(
+        json(&read(text).unwrap()[0]),
+        serde_json::json!({
+            "base": {"x": 1, "true": [2]},
+            "alias": {"x": 1, "true": [2]},
+            "merged": {"x": 1, "true": [2], "z": 3},
+            "many": {"x": 1, "true": [2], "w": 4},
+        })
+    );
+    // Anchors end with their document.
+    assert!(matches!(
+        read("a: &x 1\n---\nb: *x\n"),
+        Err(ReadError::Syntax { .. })
+    ));
+    assert!(matches!(read("a: {<<: 1}"), Err(ReadError::Merge(_))));
+    assert!(matches!(
+        read("a: &a [*a]"),
+        Err(ReadError::Recursive(_) | ReadError::Syntax { .. })
+    ));
+}
+
+#[test]
+fn what_is_set_twice_stays_visible() {
+    let documents = read("base: &b {x: 1}\nm: {<<: *b, x: 2}\nm: 3\n").unwrap();
+    let Data::Map(entries) = &documents[0].data else {
+        panic!()
+    };
+    assert_eq!(entries.iter().filter(|entry| entry.key == "m").count(), 2);
+    let Data::Map(merged) = &entries[1].value.data else {
+        panic!()
+    };
+    assert_eq!(merged.iter().filter(|entry| entry.key == "x").count(), 2);
+}
+
+#[test]
+fn limits_are_errors_with_a_place() {
+    let deep = "[".repeat(MAX_DEPTH + 1) + &"]".repeat(MAX_DEPTH + 1);
+    assert!(matches!(read(&deep), Err(ReadError::TooDeep(_))));
+    let fine = "[".repeat(MAX_DEPTH) + &"]".repeat(MAX_DEPTH);
+    assert!(read(&fine).is_ok());
+    let flood = "[".repeat(100_000);
+    assert!(read(&flood).is_err());
+    let large = format!("a: \"{}\"", "x".repeat(MAX_SIZE));
+    assert!(matches!(read(&large), Err(ReadError::TooLarge(_))));
+    let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..9 {
+        let previous = format!("*a{}", level - 1);
+        laughs += &format!(
+            "a{level}: &a{level} [{}]\n",
+            [previous.as_str(); 10].join(", ")
+        );
+    }
+    assert!(matches!(read(&laughs), Err(ReadError::TooManyNodes(_))));
+    let mut ladder = String::from("a0: &a0 [x]\n");
+    for level in 1..200 {
+        ladder += &format!("a{level}: &a{level} [*a{}]\n", level - 1);
+    }
+    assert!(matches!(read(&ladder), Err(ReadError::TooDeep(_))));
+}
+
+#[test]
+fn bad_yaml_names_its_line() {
+    let error = read("a: 1\nb: [1, 2\nc: 3\n").unwrap_err();
+    assert!(error.position().unwrap().line >= 2, "{error}");
+    assert!(matches!(
+        read("? [a]\n: 1\n"),
+        Err(ReadError::Key {
+            found: "a list",
+            ..
+        })
+    ));
+    assert!(matches!(
+        read("~: 1\n"),
+        Err(ReadError::Key { found: "null", .. })
+    ));
+}
