@@ -1,0 +1,376 @@
+//! The kubeconfigs of a control-plane node.
+//!
+//! In: the configuration and, if there is a key store, certificates with their keys. Out: the text kubeadm
+//! writes (v1.36.2, `cmd/kubeadm/app/phases/kubeconfig`), everything embedded, no file paths. With keys it
+//! exists only as [`SecretBytes`]: the key's text enters a buffer that is zeroised, and no other.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kubeplan_bundle::secret::SecretBytes;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::config::ValidConfig;
+use crate::pki::{IssuedCertificate, Material};
+use crate::plan::ValueSource;
+use crate::static_pod::paths;
+use crate::yaml::write::to_go_yaml;
+
+/// One kubeconfig file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KubeconfigFile {
+    /// Its name, which is also the name of its client certificate.
+    pub file_name: &'static str,
+    /// Which API server it talks to.
+    pub endpoint: Endpoint,
+    /// The user, which is also the common name of the certificate; the kubelet's is followed by the name of
+    /// the node.
+    pub user: &'static str,
+    /// The kubelet replaces it once it has rotated its certificate.
+    pub handoff: bool,
+}
+
+/// Which API server a kubeconfig talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Whoever answers at the control-plane endpoint.
+    ControlPlane,
+    /// The one on the same node.
+    Local,
+}
+
+/// The user prefix that is followed by a node's name.
+const NODE_USER: &str = "system:node:";
+
+/// kubeadm's kubeconfigs, in its order.
+pub const FILES: &[KubeconfigFile] = &[
+    KubeconfigFile {
+        file_name: "admin.conf",
+        endpoint: Endpoint::ControlPlane,
+        user: "kubernetes-admin",
+        handoff: false,
+    },
+    KubeconfigFile {
+        file_name: "super-admin.conf",
+        endpoint: Endpoint::ControlPlane,
+        user: "kubernetes-super-admin",
+        handoff: false,
+    },
+    KubeconfigFile {
+        file_name: "kubelet.conf",
+        endpoint: Endpoint::Local,
+        user: NODE_USER,
+        handoff: true,
+    },
+    KubeconfigFile {
+        file_name: "controller-manager.conf",
+        endpoint: Endpoint::Local,
+        user: "system:kube-controller-manager",
+        handoff: false,
+    },
+    KubeconfigFile {
+        file_name: "scheduler.conf",
+        endpoint: Endpoint::Local,
+        user: "system:kube-scheduler",
+        handoff: false,
+    },
+];
+
+/// The file named `file_name`.
+#[must_use]
+pub fn find(file_name: &str) -> Option<&'static KubeconfigFile> {
+    FILES.iter().find(|file| file.file_name == file_name)
+}
+
+/// The credentials a kubeconfig embeds.
+#[derive(Clone, Copy, Debug)]
+pub enum KubeconfigMaterial<'a> {
+    /// From the key store.
+    Issued {
+        /// The cluster CA.
+        ca: &'a IssuedCertificate,
+        /// The client certificate.
+        client: &'a IssuedCertificate,
+        /// The client's private key.
+        key_pem: &'a SecretBytes,
+    },
+    /// None: the text names what will stand there.
+    Placeholders,
+}
+
+/// Why a kubeconfig cannot be made.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KubeconfigError {
+    /// The key store lacks the certificate.
+    #[error("the key store has no certificate `{name}`, which `{file_name}` embeds")]
+    NoCertificate {
+        /// The certificate.
+        name: &'static str,
+        /// The kubeconfig.
+        file_name: &'static str,
+    },
+    /// The key store has the certificate without its key.
+    #[error(
+        "the key store has no private key of `{file_name}`; put it beside the certificate, or remove the certificate to have both issued"
+    )]
+    NoKey {
+        /// The kubeconfig.
+        file_name: &'static str,
+    },
+    /// The configuration holds something no kubeconfig can.
+    #[error("`{file_name}` cannot be serialised")]
+    Serialise {
+        /// The kubeconfig.
+        file_name: &'static str,
+        /// What serde said.
+        reason: String,
+    },
+}
+
+/// The text of a kubeconfig.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KubeconfigText {
+    /// With credentials.
+    Secret(SecretBytes),
+    /// With placeholders.
+    Public(String),
+}
+
+impl<'a> KubeconfigMaterial<'a> {
+    /// The credentials `file` embeds, from `material`.
+    ///
+    /// # Errors
+    /// [`KubeconfigError::NoCertificate`], [`KubeconfigError::NoKey`].
+    pub fn of(file: &KubeconfigFile, material: &'a Material) -> Result<Self, KubeconfigError> {
+        let file_name = file.file_name;
+        let certificate = |name: &'static str| {
+            material
+                .certificates
+                .get(name)
+                .ok_or(KubeconfigError::NoCertificate { name, file_name })
+        };
+        let client = certificate(file_name)?;
+        Ok(Self::Issued {
+            ca: certificate("ca")?,
+            client,
+            key_pem: client
+                .key_pem
+                .as_ref()
+                .ok_or(KubeconfigError::NoKey { file_name })?,
+        })
+    }
+}
+
+impl KubeconfigFile {
+    /// The user's name on this cluster.
+    #[must_use]
+    pub fn user_name(&self, config: &ValidConfig) -> String {
+        if self.user == NODE_USER {
+            format!("{NODE_USER}{}", config.node.name)
+        } else {
+            self.user.to_owned()
+        }
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// [`KubeconfigError::Serialise`].
+    pub fn render(
+        &self,
+        config: &ValidConfig,
+        material: KubeconfigMaterial<'_>,
+    ) -> Result<KubeconfigText, KubeconfigError> {
+        match material {
+            KubeconfigMaterial::Placeholders => self
+                .text(config, "<ca>", &format!("<{}>", self.file_name))
+                .map(KubeconfigText::Public),
+            KubeconfigMaterial::Issued {
+                ca,
+                client,
+                key_pem,
+            } => {
+                let text = self.text(
+                    config,
+                    &STANDARD.encode(single_pem(ca)),
+                    &STANDARD.encode(single_pem(client)),
+                )?;
+                self.with_key(&text, key_pem).map(KubeconfigText::Secret)
+            }
+        }
+    }
+
+    /// Where the values in the file come from.
+    #[must_use]
+    pub fn sources(&self, config: &ValidConfig) -> Vec<ValueSource> {
+        let mut sources = Vec::new();
+        let mut add = |value: &str, from: &str| {
+            sources.push(ValueSource {
+                value: value.to_owned(),
+                from: from.to_owned(),
+            });
+        };
+        let server = "clusters[0].cluster.server";
+        match (self.endpoint, &config.control_plane_endpoint) {
+            (Endpoint::ControlPlane, Some(_)) => add(server, paths::CONTROL_PLANE_ENDPOINT),
+            _ => {
+                add(server, paths::ADVERTISE_ADDRESS);
+                add(server, paths::BIND_PORT);
+            }
+        }
+        for value in ["clusters[0].name", "contexts[0].context.cluster"] {
+            add(value, paths::CLUSTER_NAME);
+        }
+        for value in ["contexts[0].name", "current-context"] {
+            add(value, paths::CLUSTER_NAME);
+            if self.user == NODE_USER {
+                add(value, paths::NODE_NAME);
+            }
+        }
+        if self.user == NODE_USER {
+            for value in ["contexts[0].context.user", "users[0].name"] {
+                add(value, paths::NODE_NAME);
+            }
+        }
+        sources
+    }
+
+    /// The text with [`KEY_PLACEHOLDER`] for the key.
+    fn text(
+        &self,
+        config: &ValidConfig,
+        ca_data: &str,
+        certificate_data: &str,
+    ) -> Result<String, KubeconfigError> {
+        let cluster = config.cluster.cluster_name.as_str();
+        let user = self.user_name(config);
+        let context = format!("{user}@{cluster}");
+        let server = match self.endpoint {
+            Endpoint::ControlPlane => config.control_plane_url(),
+            Endpoint::Local => config.local_endpoint_url(),
+        };
+        let document = Document {
+            api_version: "v1",
+            kind: "Config",
+            clusters: [NamedCluster {
+                name: cluster,
+                cluster: Cluster {
+                    certificate_authority_data: ca_data,
+                    server: &server,
+                },
+            }],
+            contexts: [NamedContext {
+                name: &context,
+                context: Context {
+                    cluster,
+                    user: &user,
+                },
+            }],
+            current_context: &context,
+            users: [NamedUser {
+                name: &user,
+                user: User {
+                    client_certificate_data: certificate_data,
+                    client_key_data: KEY_PLACEHOLDER,
+                },
+            }],
+        };
+        serde_json::to_value(document)
+            .map(|value| to_go_yaml(&value))
+            .map_err(|error| KubeconfigError::Serialise {
+                file_name: self.file_name,
+                reason: error.to_string(),
+            })
+    }
+
+    /// Puts the key where its placeholder stands. The key is no part of the document that is serialised, so
+    /// that no buffer on the way there keeps a copy; its base64 form is a plain scalar in any case.
+    fn with_key(&self, text: &str, key_pem: &SecretBytes) -> Result<SecretBytes, KubeconfigError> {
+        let failed = |reason: &str| KubeconfigError::Serialise {
+            file_name: self.file_name,
+            reason: reason.to_owned(),
+        };
+        let (before, after) = text
+            .rsplit_once(KEY_PLACEHOLDER)
+            .ok_or_else(|| failed("the key has no place in the document"))?;
+        let encoded_size = base64::encoded_len(key_pem.len(), true)
+            .ok_or_else(|| failed("the key is too long"))?;
+        // Of the final size from the start: a buffer that grows leaves copies behind.
+        let mut bytes = Zeroizing::new(vec![0; before.len() + encoded_size + after.len()]);
+        let (start, rest) = bytes
+            .split_at_mut_checked(before.len())
+            .ok_or_else(|| failed("the key has no place in the document"))?;
+        let (middle, end) = rest
+            .split_at_mut_checked(encoded_size)
+            .ok_or_else(|| failed("the key has no place in the document"))?;
+        start.copy_from_slice(before.as_bytes());
+        STANDARD
+            .encode_slice(key_pem.expose(), middle)
+            .map_err(|error| failed(&error.to_string()))?;
+        end.copy_from_slice(after.as_bytes());
+        Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
+    }
+}
+
+/// Stands for the key in text that anybody may see.
+const KEY_PLACEHOLDER: &str = "<sealed>";
+
+/// The PEM text of the certificate alone: kubeadm embeds one certificate even if the file holds a chain.
+fn single_pem(certificate: &IssuedCertificate) -> String {
+    let block = pem::Pem::new("CERTIFICATE", certificate.certificate_der.as_slice());
+    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    pem::encode_config(&block, config)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'a> {
+    #[serde(rename = "apiVersion")]
+    api_version: &'a str,
+    kind: &'a str,
+    clusters: [NamedCluster<'a>; 1],
+    contexts: [NamedContext<'a>; 1],
+    current_context: &'a str,
+    users: [NamedUser<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct NamedCluster<'a> {
+    name: &'a str,
+    cluster: Cluster<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Cluster<'a> {
+    certificate_authority_data: &'a str,
+    server: &'a str,
+}
+
+#[derive(Serialize)]
+struct NamedContext<'a> {
+    name: &'a str,
+    context: Context<'a>,
+}
+
+#[derive(Serialize)]
+struct Context<'a> {
+    cluster: &'a str,
+    user: &'a str,
+}
+
+#[derive(Serialize)]
+struct NamedUser<'a> {
+    name: &'a str,
+    user: User<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct User<'a> {
+    client_certificate_data: &'a str,
+    client_key_data: &'a str,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The kubelet's files.
+//!
+//! In: the configuration and host facts. Out: `config.yaml`, `instance-config.yaml`, `kubeadm-flags.env` and the
+//! systemd drop-in, each as text with where its values come from. Source: kubeadm v1.36.2,
+//! `cmd/kubeadm/app/phases/kubelet`.
+
+mod drop_in;
+mod quote;
+
+pub use drop_in::drop_in;
+
+use serde_json::Value;
+
+use crate::config::ValidConfig;
+use crate::plan::ValueSource;
+use crate::static_pod::flags::{Flag, last_value, merge};
+use crate::static_pod::paths;
+use crate::yaml::write::to_go_yaml;
+use quote::go_quote;
+
+/// kubeadm's feature gate for a CRI socket that is set per node; on unless it is turned off.
+const NODE_LOCAL_CRI_SOCKET: &str = "NodeLocalCRISocket";
+
+/// Configuration path of the user's kubelet flags.
+const EXTRA_ARGS: &str = "InitConfiguration.nodeRegistration.kubeletExtraArgs";
+
+/// The resolver configuration of a host that runs systemd-resolved: `/etc/resolv.conf` points at its stub
+/// there, which Pods cannot reach.
+const RESOLVED_CONF: &str = "/run/systemd/resolve/resolv.conf";
+
+/// A text file and where its values come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourcedText {
+    /// The file's content.
+    pub text: String,
+    /// Where its values come from.
+    pub sources: Vec<ValueSource>,
+}
+
+/// Whether the CRI socket is set by `instance-config.yaml` (as since 1.34) or by a flag.
+#[must_use]
+pub fn has_instance_config(config: &ValidConfig) -> bool {
+    config
+        .cluster
+        .feature_gates
+        .get(NODE_LOCAL_CRI_SOCKET)
+        .is_none_or(|enabled| *enabled)
+}
+
+/// `config.yaml`: the cluster's kubelet configuration with what this node adds.
+#[must_use]
+pub fn config_yaml(config: &ValidConfig) -> SourcedText {
+    let mut document = config.kubelet.value.clone();
+    let mut sources: Vec<ValueSource> = Vec::new();
+    if let Value::Object(fields) = &mut document {
+        for key in fields.keys() {
+            sources.push(source(key, &format!("KubeletConfiguration.{key}")));
+        }
+        let mut set = |key: &str, value: &str, from: &str| {
+            fields.insert(key.to_owned(), Value::String(value.to_owned()));
+            sources.retain(|known| known.value != key);
+            sources.push(source(key, from));
+        };
+        if has_instance_config(config) {
+            set(
+                "containerRuntimeEndpoint",
+                &config.init.node_registration.cri_socket,
+                paths::CRI_SOCKET,
+            );
+        }
+        if config.facts.systemd_resolved && config.kubelet.value.get("resolvConf").is_none() {
+            set("resolvConf", RESOLVED_CONF, "facts: systemd_resolved");
+        }
+    }
+    SourcedText {
+        text: to_go_yaml(&document),
+        sources,
+    }
+}
+
+/// `instance-config.yaml`: what upstream kubeadm applies on top when it writes `config.yaml` again.
+#[must_use]
+pub fn instance_config_yaml(config: &ValidConfig) -> SourcedText {
+    SourcedText {
+        // kubeadm formats this file with Go's quoting rather than as YAML.
+        text: format!(
+            "containerRuntimeEndpoint: {}\n",
+            go_quote(&config.init.node_registration.cri_socket)
+        ),
+        sources: vec![source("containerRuntimeEndpoint", paths::CRI_SOCKET)],
+    }
+}
+
+/// `kubeadm-flags.env`: flags for the kubelet's unit.
+#[must_use]
+pub fn flags_env(config: &ValidConfig) -> SourcedText {
+    let registration = &config.init.node_registration;
+    let mut defaults = Vec::new();
+    if !has_instance_config(config) {
+        defaults.push(Flag {
+            name: "container-runtime-endpoint".to_owned(),
+            value: registration.cri_socket.clone(),
+            sources: vec![paths::CRI_SOCKET.to_owned()],
+        });
+    }
+    let (name, name_from) = match last_value(&registration.kubelet_extra_args, "hostname-override")
+    {
+        Some((position, name)) => (name, format!("{EXTRA_ARGS}[{position}]")),
+        None => (config.node.name.as_str(), paths::NODE_NAME.to_owned()),
+    };
+    let host_name = config
+        .facts
+        .hostname
+        .as_deref()
+        .map(|name| name.trim().to_lowercase());
+    // A host whose own name is not known is told the node's, which does no harm if they are the same.
+    if host_name.as_deref() != Some(name) {
+        let host_name_from = match host_name {
+            Some(_) => "facts: hostname",
+            None => "default: the host's own name is not known",
+        };
+        defaults.push(Flag {
+            name: "hostname-override".to_owned(),
+            value: name.to_owned(),
+            sources: vec![name_from, host_name_from.to_owned()],
+        });
+    }
+    let flags = merge(defaults, &registration.kubelet_extra_args, EXTRA_ARGS);
+    let line: Vec<String> = flags.iter().map(Flag::text).collect();
+    SourcedText {
+        text: format!("KUBELET_KUBEADM_ARGS={}\n", go_quote(&line.join(" "))),
+        sources: flags.iter().flat_map(Flag::value_sources).collect(),
+    }
+}
+
+fn source(value: &str, from: &str) -> ValueSource {
+    ValueSource {
+        value: value.to_owned(),
+        from: from.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

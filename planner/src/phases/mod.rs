@@ -1,0 +1,218 @@
+//! kubeadm's phases that write files, and the plan of a node made from them.
+//!
+//! In: the configuration and key material. Out: a [`crate::plan::NodePlan`]. Each phase is a pure function
+//! that names the entries it places; the order of [`PHASES`] is kubeadm's (v1.36.2, `kubeadm init --help`),
+//! the order of [`TRANSACTIONS`] the one in which they reach the host: static Pod manifests last, because a
+//! kubelet that already runs starts what it finds.
+
+mod certs;
+mod control_plane;
+mod etcd;
+mod kubeconfig;
+mod kubelet_start;
+mod node;
+
+pub use node::plan_node;
+
+use std::collections::BTreeMap;
+
+use kubeplan_bundle::index::ParseNameError;
+use kubeplan_bundle::path::ParsePathError;
+use kubeplan_bundle::step::{ParsePhaseError, PhaseName};
+
+use crate::config::ValidConfig;
+use crate::kubeconfig::KubeconfigError;
+use crate::layout::Kind;
+use crate::pki::Material;
+use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
+use crate::static_pod::{PodContext, StaticPodError};
+
+/// Where certificates and keys come from.
+#[derive(Clone, Copy, Debug)]
+pub enum MaterialSource<'a> {
+    /// The key store.
+    Issued(&'a Material),
+    /// There is none: certificate and key files are left out, kubeconfigs hold placeholders. Such a plan is for
+    /// review only; the caller shows the certificates' profiles instead.
+    None,
+}
+
+/// Everything a phase may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct PhaseContext<'a> {
+    /// The configuration.
+    pub config: &'a ValidConfig,
+    /// Certificates and keys.
+    pub material: MaterialSource<'a>,
+}
+
+/// One of kubeadm's phases.
+pub struct PhaseDef {
+    /// kubeadm's name, such as `certs/apiserver`.
+    pub name: &'static str,
+    /// What it places on the host, folders before what lies in them.
+    pub plan: fn(&PhaseDef, &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError>,
+}
+
+/// The phases that write files, in kubeadm's order.
+pub const PHASES: &[PhaseDef] = &[
+    PhaseDef::new("certs", certs::folders),
+    PhaseDef::new("certs/ca", certs::certificate),
+    PhaseDef::new("certs/apiserver", certs::certificate),
+    PhaseDef::new("certs/apiserver-kubelet-client", certs::certificate),
+    PhaseDef::new("certs/front-proxy-ca", certs::certificate),
+    PhaseDef::new("certs/front-proxy-client", certs::certificate),
+    PhaseDef::new("certs/etcd-ca", certs::certificate),
+    PhaseDef::new("certs/etcd-server", certs::certificate),
+    PhaseDef::new("certs/etcd-peer", certs::certificate),
+    PhaseDef::new("certs/etcd-healthcheck-client", certs::certificate),
+    PhaseDef::new("certs/apiserver-etcd-client", certs::certificate),
+    PhaseDef::new("certs/sa", certs::service_account),
+    PhaseDef::new("kubeconfig/admin", kubeconfig::file),
+    PhaseDef::new("kubeconfig/super-admin", kubeconfig::file),
+    PhaseDef::new("kubeconfig/kubelet", kubeconfig::file),
+    PhaseDef::new("kubeconfig/controller-manager", kubeconfig::file),
+    PhaseDef::new("kubeconfig/scheduler", kubeconfig::file),
+    PhaseDef::new("etcd/local", etcd::local),
+    PhaseDef::new("control-plane/apiserver", control_plane::apiserver),
+    PhaseDef::new(
+        "control-plane/controller-manager",
+        control_plane::controller_manager,
+    ),
+    PhaseDef::new("control-plane/scheduler", control_plane::scheduler),
+    PhaseDef::new("kubelet-start", kubelet_start::files),
+];
+
+/// The transactions in commit order; each is named after the top-level phase whose entries it holds.
+pub const TRANSACTIONS: &[&str] = &[
+    "certs",
+    "kubeconfig",
+    "kubelet-start",
+    "etcd",
+    "control-plane",
+];
+
+/// Why a node cannot be planned.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The configuration names a place that no bundle can write to.
+    #[error("{path} cannot be a destination; change the configuration field it comes from")]
+    Path {
+        /// The place.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: ParsePathError,
+    },
+    /// The key store lacks a certificate.
+    #[error("the key store has no certificate `{0}`")]
+    NoCertificate(String),
+    /// The key store has a certificate without its key.
+    #[error(
+        "the key store has no private key of certificate `{0}`; only the key of a CA may be kept elsewhere"
+    )]
+    NoKey(String),
+    /// A kubeconfig cannot be made.
+    #[error("a kubeconfig cannot be planned")]
+    Kubeconfig(#[from] KubeconfigError),
+    /// A static Pod cannot be made.
+    #[error("a static Pod cannot be planned")]
+    StaticPod(#[from] StaticPodError),
+    /// Two entries want the same path.
+    #[error("{path} is planned twice: by phase {first} and by phase {second}")]
+    PlannedTwice {
+        /// The path.
+        path: String,
+        /// The earlier phase.
+        first: String,
+        /// The later phase.
+        second: String,
+    },
+    /// A phase of the tables has no transaction, or no valid name.
+    #[error("phase `{0}` has no place in the plan")]
+    Phase(String),
+    /// A name of the tables is no phase name.
+    #[error(transparent)]
+    PhaseName(#[from] ParsePhaseError),
+    /// A name of the tables is no name.
+    #[error(transparent)]
+    Name(#[from] ParseNameError),
+}
+
+impl PhaseDef {
+    const fn new(
+        name: &'static str,
+        plan: fn(&PhaseDef, &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError>,
+    ) -> Self {
+        Self { name, plan }
+    }
+
+    /// The top-level phase: `certs` of `certs/ca`.
+    #[must_use]
+    pub fn top_level(&self) -> &'static str {
+        self.name.split_once('/').map_or(self.name, |(top, _)| top)
+    }
+
+    /// The name below the top level: `ca` of `certs/ca`.
+    fn own_name(&self) -> &'static str {
+        self.name.split_once('/').map_or(self.name, |(_, own)| own)
+    }
+
+    fn folder(&self, kind: Kind, path: &str, from: &str) -> Result<PlannedEntry, PlanError> {
+        let sources = vec![ValueSource {
+            value: "path".to_owned(),
+            from: from.to_owned(),
+        }];
+        self.entry(kind, path, PlannedContent::Directory, sources)
+    }
+
+    fn entry(
+        &self,
+        kind: Kind,
+        path: &str,
+        content: PlannedContent,
+        sources: Vec<ValueSource>,
+    ) -> Result<PlannedEntry, PlanError> {
+        let placement = kind.at(path).map_err(|source| PlanError::Path {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(PlannedEntry {
+            placement,
+            phase: self.name.parse::<PhaseName>()?,
+            content,
+            handoff: false,
+            sources,
+        })
+    }
+}
+
+impl<'a> PhaseContext<'a> {
+    fn pods(&self) -> PodContext<'a> {
+        PodContext {
+            config: self.config,
+            external_ca: match self.material {
+                MaterialSource::Issued(material) => material
+                    .certificates
+                    .get("ca")
+                    .is_some_and(|ca| ca.key_pem.is_none()),
+                MaterialSource::None => false,
+            },
+        }
+    }
+}
+
+/// Paths of certificates by kubeadm's name, for tables.
+fn certificate_paths(config: &ValidConfig) -> BTreeMap<&'static str, String> {
+    let files = crate::layout::CERTIFICATE_FILES.iter().map(|(name, base)| {
+        let folder = &config.cluster.certificates_dir;
+        (*name, crate::layout::certificate(folder, base))
+    });
+    let kubeconfigs = crate::kubeconfig::FILES
+        .iter()
+        .map(|file| (file.file_name, crate::layout::kubeconfig(file.file_name)));
+    files.chain(kubeconfigs).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! The static Pod of etcd: the one member of a new cluster.
+//!
+//! An external etcd has no Pod; the phase that calls this asks [`crate::config`] first.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::environment::Environment;
+use super::flags::{FlagRow, FlagValue, KUBEADM_DEFAULT, defaults, last_value, merge};
+use super::metrics_endpoint::{METRICS_PORT, MetricsEndpoint};
+use super::paths::{ADVERTISE_ADDRESS, CERTIFICATES_DIR, DATA_DIR, NODE_NAME};
+use super::probes::Probes;
+use super::volumes::HostPathVolumes;
+use super::{Component, PodContext, Sourced, StaticPod, StaticPodError, images};
+use crate::config::ValidConfig;
+use crate::config::kubeadm::{Arg, LocalEtcd};
+use crate::config::valid::host_port;
+use crate::layout;
+
+/// The component's name.
+pub const NAME: &str = "etcd";
+
+/// Configuration path of the user's flags.
+pub(super) const EXTRA_ARGS: &str = "ClusterConfiguration.etcd.local.extraArgs";
+
+/// Tells `kubeadm` how clients reach this member.
+const CLIENT_URLS_ANNOTATION: &str = "kubeadm.kubernetes.io/etcd.advertise-client-urls";
+
+const CLIENT_PORT: u16 = 2379;
+const PEER_PORT: u16 = 2380;
+
+/// Its default flags.
+pub const FLAGS: &[FlagRow] = &[
+    FlagRow::new("advertise-client-urls", &[ADVERTISE_ADDRESS], |c| {
+        Some(client_url(c.config.advertise_address).into())
+    }),
+    FlagRow::new("cert-file", &[CERTIFICATES_DIR], |c| {
+        certificate(c, "server")
+    }),
+    FlagRow::new("client-cert-auth", &[KUBEADM_DEFAULT], |_| {
+        Some("true".into())
+    }),
+    FlagRow::new("data-dir", &[DATA_DIR], |c| {
+        let local = c.config.cluster.etcd.local.as_ref()?;
+        Some(local.data_dir.as_str().into())
+    }),
+    FlagRow::new("feature-gates", &[KUBEADM_DEFAULT], |_| {
+        Some("InitialCorruptCheck=true".into())
+    }),
+    FlagRow::new("initial-advertise-peer-urls", &[ADVERTISE_ADDRESS], |c| {
+        Some(peer_url(c))
+    }),
+    FlagRow::new("initial-cluster", &[NODE_NAME, ADVERTISE_ADDRESS], |c| {
+        Some(format!("{}={}", c.config.node.name, peer_url(c).text).into())
+    }),
+    FlagRow::new("key-file", &[CERTIFICATES_DIR], |c| key(c, "server")),
+    FlagRow::new("listen-client-urls", &[ADVERTISE_ADDRESS], |c| {
+        let local = client_url(loopback(c.config));
+        Some(format!("{local},{}", client_url(c.config.advertise_address)).into())
+    }),
+    FlagRow::new("listen-metrics-urls", &[ADVERTISE_ADDRESS], |c| {
+        let address = host_port(loopback(c.config), METRICS_PORT);
+        Some(format!("http://{address}").into())
+    }),
+    FlagRow::new("listen-peer-urls", &[ADVERTISE_ADDRESS], |c| {
+        Some(peer_url(c))
+    }),
+    FlagRow::new("name", &[NODE_NAME], |c| {
+        Some(c.config.node.name.as_str().into())
+    }),
+    FlagRow::new("peer-cert-file", &[CERTIFICATES_DIR], |c| {
+        certificate(c, "peer")
+    }),
+    FlagRow::new("peer-client-cert-auth", &[KUBEADM_DEFAULT], |_| {
+        Some("true".into())
+    }),
+    FlagRow::new("peer-key-file", &[CERTIFICATES_DIR], |c| key(c, "peer")),
+    FlagRow::new("peer-trusted-ca-file", &[CERTIFICATES_DIR], |c| {
+        certificate(c, "ca")
+    }),
+    FlagRow::new("snapshot-count", &[KUBEADM_DEFAULT], |_| {
+        Some("10000".into())
+    }),
+    FlagRow::new("trusted-ca-file", &[CERTIFICATES_DIR], |c| {
+        certificate(c, "ca")
+    }),
+    FlagRow::new("watch-progress-notify-interval", &[KUBEADM_DEFAULT], |_| {
+        Some("5s".into())
+    }),
+];
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the value of a flag table's row is optional"
+)]
+fn certificate(context: &PodContext<'_>, name: &str) -> Option<FlagValue> {
+    let folder = &context.config.cluster.certificates_dir;
+    Some(layout::certificate(folder, &format!("etcd/{name}")).into())
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the value of a flag table's row is optional"
+)]
+fn key(context: &PodContext<'_>, name: &str) -> Option<FlagValue> {
+    let folder = &context.config.cluster.certificates_dir;
+    Some(layout::private_key(folder, &format!("etcd/{name}")).into())
+}
+
+/// The loopback address of the advertise address's family.
+pub(super) const fn loopback(config: &ValidConfig) -> IpAddr {
+    match config.advertise_address {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    }
+}
+
+/// Where clients reach a member at `address`.
+pub(super) fn client_url(address: IpAddr) -> String {
+    format!("https://{}", host_port(address, CLIENT_PORT))
+}
+
+fn peer_url(context: &PodContext<'_>) -> FlagValue {
+    format!(
+        "https://{}",
+        host_port(context.config.advertise_address, PEER_PORT)
+    )
+    .into()
+}
+
+/// Where the member is probed, and where that comes from.
+fn metrics_endpoint(extra: &[Arg]) -> (MetricsEndpoint, String) {
+    match last_value(extra, "listen-metrics-urls") {
+        Some((position, urls)) => (
+            MetricsEndpoint::of_urls(urls),
+            format!("{EXTRA_ARGS}[{position}]"),
+        ),
+        None => (MetricsEndpoint::DEFAULT, ADVERTISE_ADDRESS.to_owned()),
+    }
+}
+
+/// The Pod of the member `local`.
+///
+/// # Errors
+/// [`StaticPodError::EnvVar`] if an entry of `extraEnvs` is no environment variable.
+pub fn pod(context: &PodContext<'_>, local: &LocalEtcd) -> Result<StaticPod, StaticPodError> {
+    let config = context.config;
+    let (endpoint, from) = metrics_endpoint(&local.extra_args);
+    Ok(Component {
+        name: NAME,
+        image: images::etcd(config),
+        // As configured, even if an extra argument says otherwise.
+        annotation: Some((
+            CLIENT_URLS_ANNOTATION,
+            Sourced::new(client_url(config.advertise_address), &[ADVERTISE_ADDRESS]),
+        )),
+        flags: merge(defaults(FLAGS, context), &local.extra_args, EXTRA_ARGS),
+        port: Sourced::new(endpoint.port.into(), &[&from]),
+        probes: Probes {
+            // Unlike the other components', an unspecified address stays.
+            host: Sourced::new(
+                endpoint
+                    .host
+                    .unwrap_or_else(|| loopback(config).to_string()),
+                &[&from],
+            ),
+            scheme: endpoint.scheme,
+            liveness_path: "/livez",
+            readiness_path: Some("/readyz"),
+            startup_path: "/readyz",
+            startup_timeout: config.component_health_timeout,
+        },
+        requests: &[("cpu", "100m"), ("memory", "100Mi")],
+        environment: Environment::default().with(
+            &local.extra_envs,
+            "ClusterConfiguration.etcd.local.extraEnvs",
+        )?,
+        volumes: HostPathVolumes::of_etcd(&local.data_dir, &config.cluster.certificates_dir),
+    }
+    .into_pod())
+}

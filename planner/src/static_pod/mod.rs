@@ -1,0 +1,248 @@
+//! Static Pods of the control plane: typed values, serialised once.
+//!
+//! In: the configuration and what the key store says of the CA. Out: a [`Pod`], its YAML text, and where each
+//! value in it comes from. One file per component says what is special about it; what all four share is
+//! assembled here. Source: kubeadm v1.36.2, `cmd/kubeadm/app/phases/{controlplane,etcd}` and
+//! `cmd/kubeadm/app/util/staticpod`.
+
+pub mod environment;
+pub mod etcd;
+pub mod flags;
+pub mod images;
+pub mod kube_apiserver;
+pub mod kube_controller_manager;
+pub mod kube_scheduler;
+mod metrics_endpoint;
+pub mod probes;
+pub mod volumes;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Container, ContainerPort, Pod, PodSecurityContext, PodSpec, ResourceRequirements,
+    SeccompProfile,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Value, json};
+
+use crate::config::ValidConfig;
+use crate::plan::ValueSource;
+use crate::yaml::write::to_go_yaml;
+use environment::Environment;
+use flags::Flag;
+use probes::Probes;
+use volumes::HostPathVolumes;
+
+/// What a component's Pod is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct PodContext<'a> {
+    /// The configuration.
+    pub config: &'a ValidConfig,
+    /// Somebody else keeps the cluster CA's key, so nothing on the host can sign with it.
+    pub external_ca: bool,
+}
+
+/// Why a Pod cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StaticPodError {
+    /// An entry of `extraEnvs` is no environment variable.
+    #[error("{path} is not an environment variable of Kubernetes (core/v1 EnvVar)")]
+    EnvVar {
+        /// Configuration path of the entry.
+        path: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The Pod cannot be turned into a document.
+    #[error("the static Pod `{component}` cannot be serialised")]
+    Serialise {
+        /// The component.
+        component: &'static str,
+        /// What serde said.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// A static Pod and where its values come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StaticPod {
+    /// The component, which is also the Pod's name.
+    pub component: &'static str,
+    /// The Pod.
+    pub pod: Pod,
+    /// Where its flags and other configured values come from.
+    pub sources: Vec<ValueSource>,
+}
+
+impl StaticPod {
+    /// The manifest's text, as kubeadm prints it.
+    ///
+    /// # Errors
+    /// [`StaticPodError::Serialise`] if serde refuses, which a Pod gives no reason for.
+    pub fn to_yaml(&self) -> Result<String, StaticPodError> {
+        let mut document =
+            serde_json::to_value(&self.pod).map_err(|source| StaticPodError::Serialise {
+                component: self.component,
+                source,
+            })?;
+        // Go prints the empty status of a Pod because it is a struct; k8s-openapi leaves it out.
+        if let Value::Object(fields) = &mut document {
+            fields.insert("status".to_owned(), json!({}));
+        }
+        Ok(to_go_yaml(&document))
+    }
+}
+
+/// What differs from component to component.
+struct Component {
+    name: &'static str,
+    image: Sourced<String>,
+    annotation: Option<(&'static str, Sourced<String>)>,
+    flags: Vec<Flag>,
+    port: Sourced<i32>,
+    probes: Probes,
+    /// Requested resources, such as `("cpu", "100m")`.
+    requests: &'static [(&'static str, &'static str)],
+    environment: Environment,
+    volumes: HostPathVolumes,
+}
+
+/// A value and the configuration fields it is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sourced<T> {
+    value: T,
+    from: Vec<String>,
+}
+
+impl<T> Sourced<T> {
+    pub(crate) fn new(value: T, from: &[&str]) -> Self {
+        Self {
+            value,
+            from: from.iter().map(|source| (*source).to_owned()).collect(),
+        }
+    }
+
+    fn sources(&self, path: &str) -> impl Iterator<Item = ValueSource> {
+        self.from.iter().map(move |from| ValueSource {
+            value: path.to_owned(),
+            from: from.clone(),
+        })
+    }
+}
+
+/// Name of the port that probes use.
+const PROBE_PORT: &str = "probe-port";
+
+/// Priority of the class `system-node-critical`, which the API server would fill in.
+const SYSTEM_NODE_CRITICAL: i32 = 2_000_001_000;
+
+impl Component {
+    fn into_pod(self) -> StaticPod {
+        let mut sources: Vec<ValueSource> =
+            self.flags.iter().flat_map(Flag::value_sources).collect();
+        sources.extend(self.image.sources("spec.containers[0].image"));
+        sources.extend(
+            self.port
+                .sources("spec.containers[0].ports[0].containerPort"),
+        );
+        sources.extend(self.probes.sources());
+        sources.extend(self.environment.sources());
+        sources.extend(self.volumes.sources());
+        if let Some((key, value)) = &self.annotation {
+            sources.extend(value.sources(&format!("metadata.annotations[{key}]")));
+        }
+
+        let mut command = vec![self.name.to_owned()];
+        command.extend(self.flags.iter().map(Flag::text));
+        let container = Container {
+            name: self.name.to_owned(),
+            image: Some(self.image.value),
+            image_pull_policy: Some("IfNotPresent".to_owned()),
+            command: Some(command),
+            env: self.environment.into_variables(),
+            ports: Some(vec![ContainerPort {
+                container_port: self.port.value,
+                name: Some(PROBE_PORT.to_owned()),
+                protocol: Some("TCP".to_owned()),
+                ..ContainerPort::default()
+            }]),
+            liveness_probe: Some(self.probes.liveness()),
+            readiness_probe: self.probes.readiness(),
+            startup_probe: Some(self.probes.startup()),
+            resources: Some(ResourceRequirements {
+                requests: Some(
+                    self.requests
+                        .iter()
+                        .map(|(name, quantity)| {
+                            ((*name).to_owned(), Quantity((*quantity).to_owned()))
+                        })
+                        .collect(),
+                ),
+                ..ResourceRequirements::default()
+            }),
+            volume_mounts: Some(self.volumes.mounts()),
+            ..Container::default()
+        };
+        let pod = Pod {
+            metadata: ObjectMeta {
+                name: Some(self.name.to_owned()),
+                namespace: Some("kube-system".to_owned()),
+                labels: Some(BTreeMap::from([
+                    ("component".to_owned(), self.name.to_owned()),
+                    ("tier".to_owned(), "control-plane".to_owned()),
+                ])),
+                annotations: self
+                    .annotation
+                    .map(|(key, value)| BTreeMap::from([(key.to_owned(), value.value)])),
+                ..ObjectMeta::default()
+            },
+            spec: Some(PodSpec {
+                containers: vec![container],
+                host_network: Some(true),
+                priority: Some(SYSTEM_NODE_CRITICAL),
+                priority_class_name: Some("system-node-critical".to_owned()),
+                security_context: Some(PodSecurityContext {
+                    seccomp_profile: Some(SeccompProfile {
+                        type_: "RuntimeDefault".to_owned(),
+                        ..SeccompProfile::default()
+                    }),
+                    ..PodSecurityContext::default()
+                }),
+                volumes: Some(self.volumes.into_volumes()),
+                ..PodSpec::default()
+            }),
+            status: None,
+        };
+        StaticPod {
+            component: self.name,
+            pod,
+            sources,
+        }
+    }
+}
+
+/// Configuration paths that several components name.
+pub(crate) mod paths {
+    pub(crate) const ADVERTISE_ADDRESS: &str =
+        "InitConfiguration.localAPIEndpoint.advertiseAddress";
+    pub(crate) const BIND_PORT: &str = "InitConfiguration.localAPIEndpoint.bindPort";
+    pub(crate) const NODE_NAME: &str = "InitConfiguration.nodeRegistration.name";
+    pub(crate) const CRI_SOCKET: &str = "InitConfiguration.nodeRegistration.criSocket";
+    pub(crate) const CERTIFICATES_DIR: &str = "ClusterConfiguration.certificatesDir";
+    pub(crate) const CLUSTER_NAME: &str = "ClusterConfiguration.clusterName";
+    pub(crate) const CONTROL_PLANE_ENDPOINT: &str = "ClusterConfiguration.controlPlaneEndpoint";
+    pub(crate) const IMAGE_REPOSITORY: &str = "ClusterConfiguration.imageRepository";
+    pub(crate) const KUBERNETES_VERSION: &str = "ClusterConfiguration.kubernetesVersion";
+    pub(crate) const SERVICE_SUBNET: &str = "ClusterConfiguration.networking.serviceSubnet";
+    pub(crate) const POD_SUBNET: &str = "ClusterConfiguration.networking.podSubnet";
+    pub(crate) const DNS_DOMAIN: &str = "ClusterConfiguration.networking.dnsDomain";
+    pub(crate) const DATA_DIR: &str = "ClusterConfiguration.etcd.local.dataDir";
+    pub(crate) const COMPONENT_HEALTH_CHECK: &str =
+        "InitConfiguration.timeouts.controlPlaneComponentHealthCheck";
+}
+
+#[cfg(test)]
+mod tests;
