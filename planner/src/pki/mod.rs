@@ -2,6 +2,42 @@
 //!
 //! In: configuration, what the key store already holds, the clock. Out: [`Material`] with every
 //! certificate and key of the cluster, in kubeadm's forms. Private keys never leave [`SecretBytes`].
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`certlist`], [`profile`] | which certificates there are, and what each says |
+//! | [`keys`], [`key_source`], [`test_pki`] | private keys: forms, generation, public test keys |
+//! | [`certificate`], [`issue`] | reading certificates, making them |
+//! | [`store`], [`assess`], [`mod@ensure`] | what the key store holds, whether it fits, making what is missing |
+//! | [`store_dir`] | the store's folder: the only module here that touches a disk |
+
+pub mod assess;
+pub mod certificate;
+pub mod certlist;
+pub mod ensure;
+#[cfg(test)]
+mod ensure_tests;
+pub mod error;
+pub mod issue;
+pub mod key_source;
+pub mod keys;
+pub mod profile;
+pub mod store;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: the key store's folder"
+)]
+pub mod store_dir;
+mod supplied;
+pub mod test_pki;
+#[cfg(test)]
+mod testing;
+
+pub use certlist::profiles;
+pub use ensure::{Ensured, StoreChange, ensure, read_existing};
+pub use error::PkiError;
+pub use profile::{CertificateProfile, profile_text};
+pub use store::StoreContents;
 
 use std::collections::BTreeMap;
 
@@ -63,6 +99,8 @@ pub struct Material {
     pub certificates: BTreeMap<String, IssuedCertificate>,
     /// The service account signing key pair.
     pub service_account: ServiceAccountKey,
+    /// Made with public test keys, or from a store that was: never for a real host.
+    pub test_only: bool,
 }
 
 /// A certificate and its private key.

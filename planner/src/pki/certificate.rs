@@ -1,0 +1,344 @@
+//! Reading certificates: what one says, and who signed it.
+//!
+//! In: PEM or DER. Out: [`Certificate`], parsed once into plain values. Judging those values against a
+//! profile is [`mod@super::assess`]'s business.
+
+use std::net::IpAddr;
+
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::timestamp::Timestamp;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::FromDer as _;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::X509Name;
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CertificateError {
+    /// No certificate block.
+    #[error("there is no `CERTIFICATE` block in PEM form")]
+    NoPem,
+    /// A block that is not a certificate.
+    #[error("certificate {0} of the file is not valid X.509 DER")]
+    NotX509(usize),
+}
+
+/// A certificate and the intermediates that follow it in its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// DER.
+    pub der: Vec<u8>,
+    /// What it says.
+    pub facts: CertificateFacts,
+    /// The other certificates of the file, in order.
+    pub intermediates: Vec<Self>,
+}
+
+/// What a certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Subject as `O = …, CN = …`.
+    pub subject: String,
+    /// Issuer, likewise.
+    pub issuer: String,
+    /// Subject name, DER.
+    pub subject_der: Vec<u8>,
+    /// Issuer name, DER.
+    pub issuer_der: Vec<u8>,
+    /// DNS names, in certificate order.
+    pub dns_sans: Vec<String>,
+    /// Addresses, in certificate order.
+    pub ip_sans: Vec<IpAddr>,
+    /// Extended key usages, by RFC 5280's name or as an object identifier.
+    pub usages: Vec<String>,
+    /// BasicConstraints say CA.
+    pub is_authority: bool,
+    /// KeyUsage allows signing certificates; true when the extension is absent.
+    pub may_sign: bool,
+    /// Start of validity (1970 when it is earlier).
+    pub not_before: Timestamp,
+    /// End of validity.
+    pub not_after: Timestamp,
+    /// Key algorithm in kubeadm's words, such as `RSA-2048`.
+    pub key: String,
+    /// Contents of the SubjectPublicKeyInfo's BIT STRING.
+    pub public_bytes: Vec<u8>,
+    /// SHA-256 of the SubjectPublicKeyInfo.
+    pub spki: Sha256Digest,
+    /// SubjectKeyIdentifier.
+    pub subject_key_id: Option<Vec<u8>>,
+    /// Whether rcgen can copy the subject into what this certificate signs: one attribute per RDN, no type twice.
+    pub plain_subject: bool,
+}
+
+impl Certificate {
+    /// Reads the `CERTIFICATE` blocks of a file: the first is the certificate, the others are intermediates.
+    ///
+    /// # Errors
+    /// [`CertificateError`] if there is none, or one of them is not X.509.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, CertificateError> {
+        let blocks = ::pem::parse_many(pem).map_err(|_| CertificateError::NoPem)?;
+        let mut certificates = blocks
+            .into_iter()
+            .filter(|block| block.tag() == "CERTIFICATE")
+            .enumerate()
+            .map(|(position, block)| {
+                Self::from_der(block.into_contents()).ok_or(CertificateError::NotX509(position + 1))
+            });
+        let mut first = certificates.next().ok_or(CertificateError::NoPem)??;
+        first.intermediates = certificates.collect::<Result<_, _>>()?;
+        Ok(first)
+    }
+
+    /// Reads one certificate; `None` if `der` is not exactly one.
+    #[must_use]
+    pub fn from_der(der: Vec<u8>) -> Option<Self> {
+        let facts = facts(&parse(&der)?)?;
+        Some(Self {
+            der,
+            facts,
+            intermediates: Vec::new(),
+        })
+    }
+
+    /// The certificate and its intermediates as PEM, 64 columns, LF.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        let config = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
+        std::iter::once(self)
+            .chain(&self.intermediates)
+            .map(|certificate| {
+                let block = ::pem::Pem::new("CERTIFICATE", certificate.der.clone());
+                ::pem::encode_config(&block, config)
+            })
+            .collect()
+    }
+
+    /// Whether `authority` signed this certificate: its subject is the issuer here, and the signature verifies.
+    #[must_use]
+    pub fn is_signed_by(&self, authority: &Self) -> bool {
+        let verify = || {
+            let own = parse(&self.der)?;
+            let signer = parse(&authority.der)?;
+            own.verify_signature(Some(signer.public_key())).ok()
+        };
+        self.facts.issuer_der == authority.facts.subject_der && verify().is_some()
+    }
+
+    /// Whether a chain leads from this certificate over its intermediates to `authority`.
+    #[must_use]
+    pub fn chains_to(&self, authority: &Self) -> bool {
+        let mut current = self;
+        // Every intermediate is used at most once, so a circle ends.
+        for _ in 0..=self.intermediates.len() {
+            if current.is_signed_by(authority) {
+                return true;
+            }
+            let signer = self.intermediates.iter().find(|candidate| {
+                let facts = &candidate.facts;
+                facts.is_authority && facts.may_sign && current.is_signed_by(candidate)
+            });
+            match signer {
+                Some(signer) => current = signer,
+                None => return false,
+            }
+        }
+        false
+    }
+}
+
+fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Some(certificate),
+        _ => None,
+    }
+}
+
+fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
+    let mut facts = CertificateFacts {
+        subject: name_text(certificate.subject()),
+        issuer: name_text(certificate.issuer()),
+        subject_der: certificate.subject().as_raw().to_vec(),
+        issuer_der: certificate.issuer().as_raw().to_vec(),
+        dns_sans: Vec::new(),
+        ip_sans: Vec::new(),
+        usages: Vec::new(),
+        is_authority: false,
+        may_sign: true,
+        not_before: instant(certificate.validity().not_before.timestamp()),
+        not_after: instant(certificate.validity().not_after.timestamp()),
+        key: key_text(certificate),
+        public_bytes: certificate.public_key().subject_public_key.data.to_vec(),
+        spki: Sha256Digest::of(certificate.public_key().raw),
+        subject_key_id: None,
+        plain_subject: plain_subject(certificate),
+    };
+    for extension in certificate.extensions() {
+        match extension.parsed_extension() {
+            ParsedExtension::BasicConstraints(basic) => facts.is_authority = basic.ca,
+            ParsedExtension::KeyUsage(usage) => facts.may_sign = usage.key_cert_sign(),
+            ParsedExtension::SubjectKeyIdentifier(id) => {
+                facts.subject_key_id = Some(id.0.to_vec());
+            }
+            ParsedExtension::ExtendedKeyUsage(usage) => {
+                let known = [
+                    (usage.server_auth, "serverAuth"),
+                    (usage.client_auth, "clientAuth"),
+                    (usage.any, "anyExtendedKeyUsage"),
+                ];
+                facts.usages = known
+                    .into_iter()
+                    .filter(|(present, _)| *present)
+                    .map(|(_, name)| name.to_owned())
+                    .chain(usage.other.iter().map(ToString::to_string))
+                    .collect();
+            }
+            ParsedExtension::SubjectAlternativeName(names) => {
+                for name in &names.general_names {
+                    match name {
+                        GeneralName::DNSName(name) => facts.dns_sans.push((*name).to_owned()),
+                        GeneralName::IPAddress(bytes) => facts.ip_sans.extend(address(bytes)),
+                        _ => {}
+                    }
+                }
+            }
+            // An extension of a kind we read, in a form nobody can read.
+            ParsedExtension::ParseError { .. } => return None,
+            _ => {}
+        }
+    }
+    Some(facts)
+}
+
+fn instant(seconds: i64) -> Timestamp {
+    let seconds = seconds.clamp(0, Timestamp::MAX.unix_seconds());
+    Timestamp::from_unix_seconds(seconds).unwrap_or(Timestamp::MAX)
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
+fn name_text(name: &X509Name<'_>) -> String {
+    let attributes = name.iter_attributes().map(|attribute| {
+        let kind = match attribute.attr_type().to_id_string().as_str() {
+            "2.5.4.3" => "CN".to_owned(),
+            "2.5.4.6" => "C".to_owned(),
+            "2.5.4.7" => "L".to_owned(),
+            "2.5.4.8" => "ST".to_owned(),
+            "2.5.4.10" => "O".to_owned(),
+            "2.5.4.11" => "OU".to_owned(),
+            other => other.to_owned(),
+        };
+        format!("{kind} = {}", attribute.as_str().unwrap_or("?"))
+    });
+    attributes.collect::<Vec<_>>().join(", ")
+}
+
+/// rcgen keeps a name as a map by attribute type and panics on an empty RDN, so only plain names may reach it.
+fn plain_subject(certificate: &X509Certificate<'_>) -> bool {
+    let mut seen = Vec::new();
+    certificate.subject().iter_rdn().all(|rdn| {
+        let mut attributes = rdn.iter();
+        match (attributes.next(), attributes.next()) {
+            (Some(attribute), None) => {
+                let kind = attribute.attr_type().to_id_string();
+                let fresh = !seen.contains(&kind);
+                seen.push(kind);
+                fresh
+            }
+            _ => false,
+        }
+    })
+}
+
+fn key_text(certificate: &X509Certificate<'_>) -> String {
+    let key = certificate.public_key();
+    match key.parsed() {
+        Ok(PublicKey::RSA(rsa)) => {
+            let leading = rsa.modulus.iter().take_while(|byte| **byte == 0).count();
+            format!("RSA-{}", (rsa.modulus.len() - leading) * 8)
+        }
+        Ok(PublicKey::EC(point)) => format!("ECDSA-P{}", point.key_size()),
+        _ => key.algorithm.algorithm.to_id_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CA: &[u8] = include_bytes!("../../../fixtures/go-x509/rsa-ca.der");
+    const LEAF: &[u8] = include_bytes!("../../../fixtures/go-x509/rsa-leaf.der");
+    const EC_CA: &[u8] = include_bytes!("../../../fixtures/go-x509/p384-ca.der");
+
+    fn read(der: &[u8]) -> Certificate {
+        Certificate::from_der(der.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_a_certificate_says_is_read() {
+        let leaf = read(LEAF).facts;
+        assert_eq!(leaf.subject, "O = system:nodes, CN = system:node:cp1");
+        assert_eq!(leaf.dns_sans, ["*.k8s.example.com", "cp1", "kubernetes"]);
+        let addresses: Vec<_> = leaf.ip_sans.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["10.96.0.1", "::1"]);
+        assert_eq!(leaf.usages, ["serverAuth", "clientAuth"]);
+        assert!(!leaf.is_authority && !leaf.may_sign && leaf.subject_key_id.is_none());
+        assert_eq!(leaf.not_after.to_string(), "2027-11-20T10:23:25Z");
+        assert_eq!(leaf.key, "RSA-2048");
+        let ca = read(EC_CA).facts;
+        assert!(ca.is_authority && ca.may_sign && ca.plain_subject);
+        assert_eq!(ca.key, "ECDSA-P384");
+        assert_eq!(ca.not_after.to_string(), "2061-01-02T03:04:05Z");
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_own_authority_only() {
+        assert!(read(LEAF).is_signed_by(&read(CA)));
+        assert!(read(LEAF).chains_to(&read(CA)));
+        // Same name, another key.
+        assert_eq!(read(CA).facts.subject_der, read(EC_CA).facts.subject_der);
+        assert!(!read(LEAF).is_signed_by(&read(EC_CA)));
+        assert!(!read(LEAF).chains_to(&read(EC_CA)));
+    }
+
+    #[test]
+    fn files_with_several_certificates_keep_their_order() {
+        let mut leaf = read(LEAF);
+        leaf.intermediates = vec![read(EC_CA), read(CA)];
+        let again = Certificate::from_pem(leaf.pem().replace('\n', "\r\n").as_bytes()).unwrap();
+        assert_eq!(again, leaf);
+        assert!(!leaf.pem().contains('\r'));
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_refused() {
+        assert_eq!(
+            Certificate::from_pem(b"").unwrap_err(),
+            CertificateError::NoPem
+        );
+        let pem = read(CA).pem();
+        assert!(Certificate::from_pem(pem.as_bytes()).is_ok());
+        let broken = pem.replacen("MII", "MIJ", 1);
+        assert_eq!(
+            Certificate::from_pem(broken.as_bytes()).unwrap_err(),
+            CertificateError::NotX509(1)
+        );
+        let mut trailing = CA.to_vec();
+        trailing.push(0);
+        assert!(Certificate::from_der(trailing).is_none());
+        // No cut and no flipped byte may panic.
+        for end in 0..CA.len() {
+            assert!(Certificate::from_der(CA[..end].to_vec()).is_none());
+            let mut flipped = CA.to_vec();
+            flipped[end] ^= 0x21;
+            let _ = Certificate::from_der(flipped);
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Certificates the cluster needs, as rows; issuing is in [`super::issue`].
+//!
+//! In: [`ValidConfig`]. Out: [`CertificateProfile`]s in kubeadm's phase order, each CA before what it
+//! signs, the kubeconfig clients last. No row depends on the clock or on randomness, so goldens can show
+//! every profile. Names, subjects and usages are kubeadm's (kubeadm v1.36.2,
+//! cmd/kubeadm/app/phases/certs/certlist.go and phases/kubeconfig/kubeconfig.go).
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::config::ValidConfig;
+use crate::config::valid::EndpointHost;
+
+use super::profile::{CertificateKind, CertificateProfile, ExtendedKeyUsage};
+
+use CertificateKind::{Authority, KubeconfigClient, Leaf};
+use ExtendedKeyUsage::{ClientAuth, ServerAuth};
+
+/// Where a row's common name comes from.
+#[derive(Clone, Copy, Debug)]
+enum CommonName {
+    /// Always the same.
+    Fixed(&'static str),
+    /// The node's name.
+    NodeName,
+    /// `system:node:<node name>`, the identity the Node authorizer knows.
+    SystemNode,
+}
+
+/// Where a row's alternative names come from.
+#[derive(Clone, Copy, Debug)]
+enum Sans {
+    /// The extension is absent.
+    None,
+    /// The common name as a DNS name; kubeadm's CAs carry it.
+    CommonName,
+    /// What clients call the API server.
+    ApiServer,
+    /// What clients and peers call the etcd member, with `serverCertSANs`.
+    EtcdServer,
+    /// Likewise, with `peerCertSANs`.
+    EtcdPeer,
+}
+
+/// One certificate.
+struct Row {
+    name: &'static str,
+    base_name: &'static str,
+    kind: CertificateKind,
+    common_name: CommonName,
+    organization: Option<&'static str>,
+    usages: &'static [ExtendedKeyUsage],
+    signer: &'static str,
+    sans: Sans,
+}
+
+/// Names of every certificate, in kubeadm's order, and of the service account key (`sa`).
+pub const NAMES: [&str; 16] = [
+    "ca",
+    "apiserver",
+    "apiserver-kubelet-client",
+    "front-proxy-ca",
+    "front-proxy-client",
+    "etcd-ca",
+    "etcd-server",
+    "etcd-peer",
+    "etcd-healthcheck-client",
+    "apiserver-etcd-client",
+    "sa",
+    "admin.conf",
+    "super-admin.conf",
+    "kubelet.conf",
+    "controller-manager.conf",
+    "scheduler.conf",
+];
+
+const fn authority(name: &'static str, base_name: &'static str, common_name: &'static str) -> Row {
+    Row {
+        name,
+        base_name,
+        kind: Authority,
+        common_name: CommonName::Fixed(common_name),
+        organization: None,
+        usages: &[],
+        signer: name,
+        sans: Sans::CommonName,
+    }
+}
+
+const fn leaf(
+    name: &'static str,
+    base_name: &'static str,
+    common_name: CommonName,
+    usages: &'static [ExtendedKeyUsage],
+    signer: &'static str,
+    sans: Sans,
+) -> Row {
+    Row {
+        name,
+        base_name,
+        kind: Leaf,
+        common_name,
+        organization: None,
+        usages,
+        signer,
+        sans,
+    }
+}
+
+const fn kubeconfig(
+    name: &'static str,
+    common_name: CommonName,
+    organization: Option<&'static str>,
+) -> Row {
+    Row {
+        name,
+        base_name: name,
+        kind: KubeconfigClient,
+        common_name,
+        organization,
+        usages: &[ClientAuth],
+        signer: "ca",
+        sans: Sans::None,
+    }
+}
+
+const ETCD_CA: &str = "etcd-ca";
+
+// apiserver-kubelet-client has no organization since 1.36.1 (kubernetes/kubernetes#138958).
+const ROWS: &[Row] = &[
+    authority("ca", "ca", "kubernetes"),
+    leaf(
+        "apiserver",
+        "apiserver",
+        CommonName::Fixed("kube-apiserver"),
+        &[ServerAuth],
+        "ca",
+        Sans::ApiServer,
+    ),
+    leaf(
+        "apiserver-kubelet-client",
+        "apiserver-kubelet-client",
+        CommonName::Fixed("kube-apiserver-kubelet-client"),
+        &[ClientAuth],
+        "ca",
+        Sans::None,
+    ),
+    authority("front-proxy-ca", "front-proxy-ca", "front-proxy-ca"),
+    leaf(
+        "front-proxy-client",
+        "front-proxy-client",
+        CommonName::Fixed("front-proxy-client"),
+        &[ClientAuth],
+        "front-proxy-ca",
+        Sans::None,
+    ),
+    authority(ETCD_CA, "etcd/ca", "etcd-ca"),
+    leaf(
+        "etcd-server",
+        "etcd/server",
+        CommonName::NodeName,
+        &[ServerAuth, ClientAuth],
+        ETCD_CA,
+        Sans::EtcdServer,
+    ),
+    leaf(
+        "etcd-peer",
+        "etcd/peer",
+        CommonName::NodeName,
+        &[ServerAuth, ClientAuth],
+        ETCD_CA,
+        Sans::EtcdPeer,
+    ),
+    leaf(
+        "etcd-healthcheck-client",
+        "etcd/healthcheck-client",
+        CommonName::Fixed("kube-etcd-healthcheck-client"),
+        &[ClientAuth],
+        ETCD_CA,
+        Sans::None,
+    ),
+    leaf(
+        "apiserver-etcd-client",
+        "apiserver-etcd-client",
+        CommonName::Fixed("kube-apiserver-etcd-client"),
+        &[ClientAuth],
+        ETCD_CA,
+        Sans::None,
+    ),
+    kubeconfig(
+        "admin.conf",
+        CommonName::Fixed("kubernetes-admin"),
+        Some("kubeadm:cluster-admins"),
+    ),
+    kubeconfig(
+        "super-admin.conf",
+        CommonName::Fixed("kubernetes-super-admin"),
+        Some("system:masters"),
+    ),
+    kubeconfig("kubelet.conf", CommonName::SystemNode, Some("system:nodes")),
+    kubeconfig(
+        "controller-manager.conf",
+        CommonName::Fixed("system:kube-controller-manager"),
+        None,
+    ),
+    kubeconfig(
+        "scheduler.conf",
+        CommonName::Fixed("system:kube-scheduler"),
+        None,
+    ),
+];
+
+/// Every certificate of the configured node, in kubeadm's phase order, then the kubeconfig clients.
+///
+/// With an external etcd cluster, what etcd's CA signs is somebody else's and left out.
+#[must_use]
+pub fn profiles(config: &ValidConfig) -> Vec<CertificateProfile> {
+    let external_etcd = config.cluster.etcd.external.is_some();
+    ROWS.iter()
+        .filter(|row| !(external_etcd && row.signer == ETCD_CA))
+        .map(|row| profile(row, config))
+        .collect()
+}
+
+fn profile(row: &Row, config: &ValidConfig) -> CertificateProfile {
+    let common_name = common_name(row, config);
+    let sans = match row.sans {
+        Sans::None => SanList::default(),
+        Sans::CommonName => SanList::default().name(&common_name),
+        Sans::ApiServer => api_server_sans(config),
+        Sans::EtcdServer => etcd_sans(
+            config,
+            config
+                .cluster
+                .etcd
+                .local
+                .as_ref()
+                .map(|l| &l.server_cert_sans),
+        ),
+        Sans::EtcdPeer => etcd_sans(
+            config,
+            config
+                .cluster
+                .etcd
+                .local
+                .as_ref()
+                .map(|l| &l.peer_cert_sans),
+        ),
+    };
+    let issuer_common_name = ROWS
+        .iter()
+        .find(|candidate| candidate.name == row.signer)
+        .map(|signer| self::common_name(signer, config))
+        .unwrap_or_default();
+    CertificateProfile {
+        name: row.name,
+        base_name: row.base_name,
+        kind: row.kind,
+        common_name,
+        organization: row.organization.map(str::to_owned),
+        usages: row.usages,
+        signer: row.signer,
+        issuer_common_name,
+        dns_sans: sans.dns.into_iter().collect(),
+        ip_sans: sans.addresses,
+        key_algorithm: config.key_algorithm,
+        lifetime: if row.kind == Authority {
+            config.ca_certificate_validity
+        } else {
+            config.certificate_validity
+        },
+    }
+}
+
+fn common_name(row: &Row, config: &ValidConfig) -> String {
+    match row.common_name {
+        CommonName::Fixed(name) => name.to_owned(),
+        CommonName::NodeName => config.node.name.as_str().to_owned(),
+        CommonName::SystemNode => format!("system:node:{}", config.node.name.as_str()),
+    }
+}
+
+/// Alternative names while they are collected: names sorted bytewise, addresses in order of arrival.
+#[derive(Default)]
+struct SanList {
+    dns: BTreeSet<String>,
+    addresses: Vec<IpAddr>,
+}
+
+impl SanList {
+    fn name(mut self, name: &str) -> Self {
+        self.dns.insert(name.to_owned());
+        self
+    }
+
+    fn address(mut self, address: IpAddr) -> Self {
+        // An IPv4 address in IPv6 clothes is the IPv4 address, as in Go's net.IP.
+        let address = address.to_canonical();
+        if !self.addresses.contains(&address) {
+            self.addresses.push(address);
+        }
+        self
+    }
+
+    /// Configured entries: an address, or a name. What is neither was refused by validation.
+    fn configured(self, entries: &[String]) -> Self {
+        entries
+            .iter()
+            .fold(self, |list, entry| match parse_address(entry) {
+                Some(address) => list.address(address),
+                None if is_dns_name(entry) => list.name(entry),
+                None => list,
+            })
+    }
+}
+
+fn api_server_sans(config: &ValidConfig) -> SanList {
+    let mut list = SanList::default()
+        .name(config.node.name.as_str())
+        .name("kubernetes")
+        .name("kubernetes.default")
+        .name("kubernetes.default.svc")
+        .name(&format!(
+            "kubernetes.default.svc.{}",
+            config.cluster.networking.dns_domain
+        ));
+    // Only the first family gets a service address, also with two (kubeadm does the same).
+    if let Some(cidr) = config.service_cidrs.first() {
+        list = list.address(first_service_address(cidr));
+    }
+    list = list.address(config.advertise_address);
+    list = match config.control_plane_endpoint.as_ref().map(|e| &e.host) {
+        Some(EndpointHost::Address(address)) => list.address(*address),
+        Some(EndpointHost::Name(name)) => list.name(name),
+        None => list,
+    };
+    list.configured(&config.cluster.api_server.cert_sans)
+}
+
+fn etcd_sans(config: &ValidConfig, configured: Option<&Vec<String>>) -> SanList {
+    // Both loopback addresses, whatever the cluster's families are.
+    SanList::default()
+        .name(config.node.name.as_str())
+        .name("localhost")
+        .address(config.advertise_address)
+        .address(Ipv4Addr::LOCALHOST.into())
+        .address(Ipv6Addr::LOCALHOST.into())
+        .configured(configured.map_or(&[], Vec::as_slice))
+}
+
+/// The address of the `kubernetes` Service: the network address of the first service CIDR plus one.
+#[must_use]
+pub fn first_service_address(cidr: &ipnet::IpNet) -> IpAddr {
+    match cidr.network() {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits().saturating_add(1)).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits().saturating_add(1)).into(),
+    }
+}
+
+/// An address as kubeadm reads it: leading zeros in IPv4 parts are tolerated and decimal
+/// (k8s.io/utils/net, ParseIPSloppy).
+fn parse_address(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let parts: Vec<&str> = text.split('.').collect();
+    let stripped = parts.iter().map(|part| {
+        let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        digits
+            .then(|| part.trim_start_matches('0'))
+            .map(|rest| if rest.is_empty() { "0" } else { rest })
+    });
+    let parts: Vec<&str> = stripped.collect::<Option<_>>()?;
+    parts.join(".").parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+}
+
+/// A DNS-1123 subdomain, or `*.` and one.
+fn is_dns_name(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let label = |label: &str| {
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !label.is_empty()
+            && label.bytes().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! Why there is no complete key material.
+//!
+//! Messages name files by their path inside the key store, the field, what was found and what is expected,
+//! and the next step. They never hold key bytes.
+
+use kubeplan_bundle::timestamp::Timestamp;
+
+use super::certificate::CertificateError;
+use super::issue::IssueError;
+use super::keys::KeyError;
+
+/// A key store that does not fit the configuration, or a certificate that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PkiError {
+    /// A key file that cannot be used.
+    #[error("cannot use the private key `{file}` of the key store")]
+    Key {
+        /// Path in the store.
+        file: String,
+        /// Why.
+        #[source]
+        source: KeyError,
+    },
+    /// A certificate file that cannot be used.
+    #[error("cannot use the certificate `{file}` of the key store")]
+    Certificate {
+        /// Path in the store.
+        file: String,
+        /// Why.
+        #[source]
+        source: CertificateError,
+    },
+    /// A key stands alone.
+    #[error(
+        "`{key}` has no certificate `{certificate}`: put the certificate beside it, or move the key out of the key store \
+         to have a new pair made"
+    )]
+    KeyWithoutCertificate {
+        /// Path of the key.
+        key: String,
+        /// Path the certificate should have.
+        certificate: String,
+    },
+    /// A user-supplied certificate stands alone.
+    #[error(
+        "`{certificate}` has no private key `{key}`: put the key beside it, or move the certificate out of the key store \
+         to have a new pair made"
+    )]
+    CertificateWithoutKey {
+        /// Path of the certificate.
+        certificate: String,
+        /// Path the key should have.
+        key: String,
+    },
+    /// The cluster CA's key is kept elsewhere.
+    #[error(
+        "`{certificate}` has no private key `{key}`: external CA mode is not supported yet; put the key beside the certificate"
+    )]
+    ExternalCa {
+        /// Path of the CA certificate.
+        certificate: String,
+        /// Path the key should have.
+        key: String,
+    },
+    /// Another CA's key is kept elsewhere, and something has to be signed.
+    #[error(
+        "`{wanted}` has to be issued ({why}), but its CA `{certificate}` has no private key `{key}`: issuing by an external CA \
+         is not supported yet; put the CA's key, or a matching certificate and key for `{wanted}`, into the key store"
+    )]
+    ExternalCaMustSign {
+        /// Path of the certificate that is missing.
+        wanted: String,
+        /// Why it has to be issued.
+        why: String,
+        /// Path of the CA certificate.
+        certificate: String,
+        /// Path the key should have.
+        key: String,
+    },
+    /// The public keys differ.
+    #[error(
+        "`{key}` is not the private key of `{certificate}`: restore the pair that belongs together"
+    )]
+    KeyMismatch {
+        /// Path of the certificate or public key.
+        certificate: String,
+        /// Path of the key.
+        key: String,
+    },
+    /// A user-supplied certificate that does not fit.
+    #[error(
+        "`{file}` was supplied by the user and does not fit the configuration: {field} is `{found}`, expected `{expected}`; \
+         it is not overwritten: supply a matching one, or move it and its key out of the key store to have a pair made"
+    )]
+    UserSupplied {
+        /// Path in the store.
+        file: String,
+        /// Which part of the certificate.
+        field: &'static str,
+        /// What it says.
+        found: String,
+        /// What it should say.
+        expected: String,
+    },
+    /// Something all nodes trust would have to be replaced.
+    #[error(
+        "`{file}` was issued with {field} `{found}`, the configuration now says `{expected}`: replacing it makes every credential \
+         of the cluster invalid, so it is not done silently; set the old value again, or, if no host uses this key store yet, \
+         remove {remove} and plan again"
+    )]
+    SharedChanged {
+        /// Path in the store.
+        file: String,
+        /// Which part.
+        field: &'static str,
+        /// What was issued.
+        found: String,
+        /// What the configuration says.
+        expected: String,
+        /// The files to remove.
+        remove: String,
+    },
+    /// A CA is outside its validity.
+    #[error(
+        "CA `{file}` is valid from {not_before} to {not_after}, but the plan's clock says {now}"
+    )]
+    CaNotValid {
+        /// Path in the store.
+        file: String,
+        /// Start of validity.
+        not_before: Timestamp,
+        /// End of validity.
+        not_after: Timestamp,
+        /// The plan's clock.
+        now: Timestamp,
+    },
+    /// `sa.pub` without `sa.key`.
+    #[error(
+        "`sa.pub` has no `sa.key`: put the key beside it, or move `sa.pub` out of the key store to have a new pair made"
+    )]
+    ServiceAccountKeyMissing,
+    /// Public test keys and real ones must not mix.
+    #[error(
+        "the key store was {made}, this run is {run}: use another key store (`--pki DIR`) for the one or the other"
+    )]
+    TestKeysMix {
+        /// How the store was made.
+        made: &'static str,
+        /// What this run does.
+        run: &'static str,
+    },
+    /// `store.json` of another program or version.
+    #[error("`store.json` is not of the format `{expected}` (found `{found}`)")]
+    StoreFormat {
+        /// What it says.
+        found: String,
+        /// What this program reads.
+        expected: &'static str,
+    },
+    /// `store.json` cannot be read.
+    #[error("`store.json` of the key store cannot be understood")]
+    StoreIndex(#[source] serde_json::Error),
+    /// A key could not be made.
+    #[error("cannot make a private key")]
+    MakeKey(#[source] KeyError),
+    /// A certificate could not be made.
+    #[error("cannot issue `{file}` with the CA `{signer}`")]
+    Issue {
+        /// Path in the store.
+        file: String,
+        /// Name of the CA.
+        signer: String,
+        /// Why.
+        #[source]
+        source: IssueError,
+    },
+}

@@ -1,0 +1,343 @@
+//! What a key store holds, as data.
+//!
+//! In: files by path, and `store.json`. Out: the same, changed by [`mod@super::ensure`]. The layout is kubeadm's
+//! `pki/`: what all nodes share at the top (`ca.crt`, `etcd/ca.key`, `sa.pub`, …), what one node has under
+//! `nodes/<name>/` (`apiserver.crt`, `etcd/server.key`, `admin.conf.crt`, …). Reading and writing the folder is
+//! [`super::store_dir`]'s business. The rules are written down in `docs/decisions/0006-key-store.md`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use kubeplan_bundle::digest::{Sha256Digest, from_hex, to_hex};
+use kubeplan_bundle::index::Name;
+use kubeplan_bundle::mode::FileMode;
+use kubeplan_bundle::secret::SecretBytes;
+use serde::{Deserialize, Serialize};
+
+use super::PkiError;
+use super::profile::{CertificateProfile, ProfileRecord};
+
+/// The format of `store.json`.
+pub const FORMAT: &str = "kubeplan.io/store/1";
+
+/// Name of the index file.
+pub const INDEX_FILE: &str = "store.json";
+
+/// Everything a key store holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreContents {
+    /// Certificates and keys by path, such as `etcd/ca.crt` or `nodes/cp1/admin.conf.key`.
+    pub files: BTreeMap<String, SecretBytes>,
+    /// `store.json`; absent in a store the planner has not written yet.
+    pub index: Option<StoreIndex>,
+}
+
+/// `store.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StoreIndex {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// Keys are public test keys.
+    pub test_only: bool,
+    /// 32 random bytes in hex: commitments to sealed entries are keyed with it.
+    pub salt: SecretField,
+    /// What the planner issued, by [`base_path`].
+    #[serde(default)]
+    pub certificates: BTreeMap<String, IssuedRecord>,
+    /// The service account key, if the planner made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<KeyRecord>,
+    /// What was planned for each node last.
+    #[serde(default)]
+    pub nodes: BTreeMap<Name, NodeRecord>,
+    /// The key that encrypts uploaded certificates, if the planner made one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_key: Option<SecretField>,
+    /// Bootstrap tokens the planner made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bootstrap_tokens: Vec<SecretField>,
+    /// Certificates being replaced by a write that has not ended, by [`base_path`]. Their files may be old or new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<String>,
+}
+
+/// One certificate the planner issued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IssuedRecord {
+    /// What it was issued for.
+    pub profile: ProfileRecord,
+    /// SHA-256 of the certificate's DER: a file with another digest is not what the planner issued.
+    pub sha256: Sha256Digest,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub spki: Sha256Digest,
+}
+
+/// One key pair the planner made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyRecord {
+    /// kubeadm's name of the algorithm.
+    pub key_algorithm: String,
+    /// SHA-256 of its SubjectPublicKeyInfo.
+    pub spki: Sha256Digest,
+}
+
+/// The last plan of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeRecord {
+    /// Its serial, from 1.
+    pub serial: u64,
+    /// Its digest.
+    pub plan_digest: Sha256Digest,
+}
+
+/// A secret text inside `store.json`: written as it is there, redacted everywhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretField(SecretBytes);
+
+impl SecretField {
+    /// Takes the text over.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(SecretBytes::from_text(text))
+    }
+
+    /// The text itself; must not reach logs, errors or public entries.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        std::str::from_utf8(self.0.expose()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for SecretField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretField(<redacted>)")
+    }
+}
+
+impl Serialize for SecretField {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretField {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+impl StoreIndex {
+    /// The index of a store nothing was issued in yet.
+    #[must_use]
+    pub fn new(salt: &SecretBytes, test_only: bool) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            test_only,
+            salt: SecretField::new(to_hex(salt.expose())),
+            certificates: BTreeMap::new(),
+            service_account: None,
+            nodes: BTreeMap::new(),
+            certificate_key: None,
+            bootstrap_tokens: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    /// Reads `store.json`.
+    ///
+    /// # Errors
+    /// [`PkiError::StoreIndex`] or [`PkiError::StoreFormat`].
+    pub fn from_json(json: &[u8]) -> Result<Self, PkiError> {
+        /// Read first: another format may have other fields.
+        #[derive(Deserialize)]
+        struct Format {
+            format: String,
+        }
+        let format: Format = serde_json::from_slice(json).map_err(PkiError::StoreIndex)?;
+        if format.format != FORMAT {
+            return Err(PkiError::StoreFormat {
+                found: format.format.escape_debug().take(60).collect(),
+                expected: FORMAT,
+            });
+        }
+        let index: Self = serde_json::from_slice(json).map_err(PkiError::StoreIndex)?;
+        if index.salt_bytes().is_none() {
+            let error = serde::de::Error::custom("`salt` is not 64 lower-case hex digits");
+            return Err(PkiError::StoreIndex(error));
+        }
+        Ok(index)
+    }
+
+    /// `store.json`.
+    ///
+    /// # Errors
+    /// [`PkiError::StoreIndex`] if it cannot be encoded.
+    pub fn to_json(&self) -> Result<SecretBytes, PkiError> {
+        // Room enough that the buffer, which holds secrets, does not move while it grows.
+        let mut json = Vec::with_capacity(256 * 1024);
+        serde_json::to_writer_pretty(&mut json, self).map_err(PkiError::StoreIndex)?;
+        json.push(b'\n');
+        Ok(SecretBytes::new(json))
+    }
+
+    /// The salt of commitments; always present in an index that was read or made here.
+    #[must_use]
+    pub fn salt_bytes(&self) -> Option<SecretBytes> {
+        from_hex(self.salt.expose())
+            .filter(|bytes| bytes.len() == 32)
+            .map(SecretBytes::new)
+    }
+
+    /// The serial of a plan of `node` with `plan_digest`: the last one if nothing changed, else the next;
+    /// remembered here.
+    pub fn advance(&mut self, node: &Name, plan_digest: Sha256Digest) -> u64 {
+        let record = self.nodes.entry(node.clone()).or_insert(NodeRecord {
+            serial: 1,
+            plan_digest,
+        });
+        if record.plan_digest != plan_digest {
+            record.serial += 1;
+            record.plan_digest = plan_digest;
+        }
+        record.serial
+    }
+}
+
+/// Path of a certificate and its key without extension: `etcd/ca`, `nodes/cp1/etcd/server`.
+#[must_use]
+pub fn base_path(profile: &CertificateProfile, node: &Name) -> String {
+    if profile.is_authority() {
+        profile.base_name.to_owned()
+    } else {
+        format!("nodes/{}/{}", node.as_str(), profile.base_name)
+    }
+}
+
+/// The files a save writes, in this order: `store.json` with what is `pending`, keys, certificates, `store.json`.
+/// Empty if nothing differs. Stopping after any of them leaves a store that [`super::ensure()`] completes.
+///
+/// # Errors
+/// [`PkiError::StoreIndex`] if the index cannot be encoded.
+pub fn save_order(
+    before: &StoreContents,
+    after: &StoreContents,
+) -> Result<Vec<(String, SecretBytes)>, PkiError> {
+    let Some(index) = &after.index else {
+        return Ok(Vec::new());
+    };
+    let mut changed: Vec<_> = after
+        .files
+        .iter()
+        .filter(|(path, bytes)| before.files.get(*path) != Some(*bytes))
+        .map(|(path, bytes)| (path.clone(), bytes.clone()))
+        .collect();
+    if changed.is_empty() && before.index.as_ref() == Some(index) {
+        return Ok(Vec::new());
+    }
+    changed.sort_by_key(|(path, _)| is_certificate(path));
+    let mut writes = Vec::new();
+    if !changed.is_empty() {
+        let bases = changed
+            .iter()
+            .filter_map(|(path, _)| path.strip_suffix(".crt").or(path.strip_suffix(".key")))
+            .filter(|base| index.certificates.contains_key(*base))
+            .map(str::to_owned);
+        let mut started = index.clone();
+        started.pending.extend(bases);
+        started.pending.sort();
+        started.pending.dedup();
+        writes.push((INDEX_FILE.to_owned(), started.to_json()?));
+    }
+    writes.extend(changed);
+    writes.push((INDEX_FILE.to_owned(), index.to_json()?));
+    Ok(writes)
+}
+
+/// Mode of a file of the store: certificates are public, everything else is not.
+#[must_use]
+pub fn file_mode(path: &str) -> FileMode {
+    if is_certificate(path) {
+        FileMode::PUBLIC
+    } else {
+        FileMode::PRIVATE
+    }
+}
+
+/// Whether `path` names a certificate.
+#[must_use]
+pub fn is_certificate(path: &str) -> bool {
+    path.ends_with(".crt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index() -> StoreIndex {
+        StoreIndex::new(&SecretBytes::new(vec![7; 32]), false)
+    }
+
+    #[test]
+    fn the_index_round_trips_and_shows_no_secret() {
+        let mut index = index();
+        index
+            .bootstrap_tokens
+            .push(SecretField::new("abcdef.0123456789abcdef".into()));
+        let json = index.to_json().unwrap();
+        assert_eq!(StoreIndex::from_json(json.expose()).unwrap(), index);
+        let debug = format!("{index:?}");
+        assert!(
+            !debug.contains("0707") && !debug.contains("abcdef"),
+            "{debug}"
+        );
+    }
+
+    #[test]
+    fn an_index_of_another_format_or_with_unknown_fields_is_refused() {
+        let json = String::from_utf8(index().to_json().unwrap().expose().to_vec()).unwrap();
+        assert!(StoreIndex::from_json(json.as_bytes()).is_ok());
+        let newer = json.replace("store/1", "store/2");
+        assert!(matches!(
+            StoreIndex::from_json(newer.as_bytes()),
+            Err(PkiError::StoreFormat { .. })
+        ));
+        for broken in [
+            json.replace("\"nodes\"", "\"knots\""),
+            json.replace("0707", "07"),
+            "{}".into(),
+            String::new(),
+        ] {
+            assert!(matches!(
+                StoreIndex::from_json(broken.as_bytes()),
+                Err(PkiError::StoreIndex(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn the_serial_advances_with_the_plan_digest_only() {
+        let mut index = index();
+        let node: Name = "cp1".parse().unwrap();
+        let (a, b) = (Sha256Digest::of(b"a"), Sha256Digest::of(b"b"));
+        let serials = [a, a, b, b, a].map(|digest| index.advance(&node, digest));
+        assert_eq!(serials, [1, 1, 2, 2, 3]);
+        assert_eq!(index.advance(&"cp2".parse().unwrap(), a), 1);
+    }
+
+    #[test]
+    fn only_certificates_are_readable_by_others() {
+        for (path, mode) in [
+            ("ca.crt", "0644"),
+            ("ca.key", "0600"),
+            ("sa.pub", "0600"),
+            ("nodes/cp1/admin.conf.key", "0600"),
+            (INDEX_FILE, "0600"),
+        ] {
+            assert_eq!(file_mode(path).to_string(), mode, "{path}");
+        }
+    }
+}

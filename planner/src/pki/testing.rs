@@ -1,0 +1,65 @@
+//! A valid configuration for tests: one control-plane node with kubeadm's defaults.
+
+use std::time::Duration;
+
+use kubeplan_bundle::index::{HostMatch, Platform};
+use kubeplan_bundle::timestamp::Timestamp;
+
+use super::KeyAlgorithm;
+use crate::config::ValidConfig;
+use crate::config::kubeadm::LocalEtcd;
+use crate::config::valid::{ComponentConfig, Credentials, HostFacts, NodeSettings};
+
+const HOUR: u64 = 3600;
+
+/// Node `cp1` at 192.168.10.11, everything else defaulted.
+pub(super) fn config() -> ValidConfig {
+    let component = || ComponentConfig {
+        value: serde_json::Value::Null,
+        supplied: false,
+    };
+    let mut config = ValidConfig {
+        init: Default::default(),
+        cluster: Default::default(),
+        kubelet: component(),
+        kube_proxy: component(),
+        bundle_cluster_name: "kubernetes".parse().unwrap(),
+        node: NodeSettings {
+            name: "cp1".parse().unwrap(),
+            recipients: Vec::new(),
+            host_match: HostMatch::default(),
+            platform: Platform {
+                os: "linux".into(),
+                arch: "amd64".into(),
+            },
+            kubelet_drop_in: false,
+        },
+        credentials: Credentials {
+            min_remaining: Duration::from_secs(30 * 24 * HOUR),
+            clock_tolerance: Duration::from_secs(300),
+        },
+        signing_key_file: None,
+        release: crate::releases::find(36).unwrap(),
+        version: "1.36.2".into(),
+        service_cidrs: vec!["10.96.0.0/12".parse().unwrap()],
+        pod_cidrs: Vec::new(),
+        advertise_address: "192.168.10.11".parse().unwrap(),
+        bind_port: 6443,
+        control_plane_endpoint: None,
+        key_algorithm: KeyAlgorithm::Rsa2048,
+        certificate_validity: Duration::from_secs(8760 * HOUR),
+        ca_certificate_validity: Duration::from_secs(87600 * HOUR),
+        component_health_timeout: Duration::from_secs(240),
+        facts: HostFacts::default(),
+        assumptions: Vec::new(),
+        provenance: Default::default(),
+    };
+    config.cluster.networking.dns_domain = "cluster.local".into();
+    config.cluster.etcd.local = Some(LocalEtcd::default());
+    config
+}
+
+/// The instant the tests plan at.
+pub(super) fn now() -> Timestamp {
+    "2026-11-20T10:23:25Z".parse().unwrap()
+}
