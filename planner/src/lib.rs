@@ -2,10 +2,29 @@
 //! bundle per node.
 //!
 //! In: configuration text, a key store, the clock. Out: bundles, or plain trees for review. The planner is
-//! pure inside: only `cli` and `pki::store` touch the disk or read the clock, and nothing here ever contacts
+//! pure inside: only `cli`, `output` and `pki::store_dir` touch the disk or read the clock, and nothing here ever contacts
 //! a network.
 
+pub mod assemble;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: reads files, the clock and the environment"
+)]
+pub mod cli;
 pub mod config;
+pub mod kubeconfig;
+pub mod kubelet;
+pub mod layout;
+#[expect(clippy::disallowed_methods, reason = "the edge: writes results")]
+pub mod output;
+pub mod phases;
 pub mod pki;
 pub mod plan;
 pub mod releases;
+pub mod render;
+pub mod static_pod;
+#[cfg(test)]
+mod testing;
+pub mod yaml;
+
+pub use cli::run;

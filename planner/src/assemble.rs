@@ -1,0 +1,184 @@
+//! From a node's plan to a bundle draft.
+//!
+//! In: the plan, the configuration it was made from, the clock, the store's salt. Out: a [`Draft`] that the
+//! bundle crate turns into bytes. Pure: the same input gives the same plan digest.
+
+use std::collections::BTreeMap;
+
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::index::{ClusterRef, EntryName, NodeRef, Place, Target, Tool, Transaction};
+use kubeplan_bundle::seal::CommitSalt;
+use kubeplan_bundle::step::Step;
+use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
+
+use crate::config::ValidConfig;
+use crate::plan::{CertificateRow, NodePlan, PlannedContent};
+
+/// When a bundle may be installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Latest notBefore of the bundle's certificates.
+    pub apply_after: Timestamp,
+    /// Earliest notAfter minus the remaining life that is asked for.
+    pub apply_before: Timestamp,
+}
+
+/// The certificates leave no time to install them.
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    /// A plan without certificates has no window.
+    #[error("the plan has no certificates, so it has no time window")]
+    NoCertificates,
+    /// The window is empty.
+    #[error(
+        "certificate `{name}` ends {not_after}; less `credentials.minRemaining` that is not after {apply_after}, so the bundle could never be installed"
+    )]
+    Empty {
+        /// The certificate that ends first.
+        name: String,
+        /// When it ends.
+        not_after: Timestamp,
+        /// When the window would start.
+        apply_after: Timestamp,
+    },
+}
+
+/// Computes when a bundle with these certificates may be installed.
+///
+/// # Errors
+/// [`WindowError`] if there is no such time.
+pub fn window(
+    config: &ValidConfig,
+    certificates: &[CertificateRow],
+) -> Result<Window, WindowError> {
+    let latest_start = certificates.iter().map(|row| row.not_before).max();
+    let first_to_end = certificates.iter().min_by_key(|row| row.not_after);
+    let (Some(apply_after), Some(first)) = (latest_start, first_to_end) else {
+        return Err(WindowError::NoCertificates);
+    };
+    let apply_before = first
+        .not_after
+        .saturating_sub(config.credentials.min_remaining);
+    if apply_before <= apply_after {
+        return Err(WindowError::Empty {
+            name: first.name.clone(),
+            not_after: first.not_after,
+            apply_after,
+        });
+    }
+    Ok(Window {
+        apply_after,
+        apply_before,
+    })
+}
+
+/// What a draft needs besides configuration and plan.
+pub struct Circumstances {
+    /// SHA-256 of the cluster CA's SubjectPublicKeyInfo.
+    pub cluster_id: Sha256Digest,
+    /// The plan's clock.
+    pub now: Timestamp,
+    /// Made with public test keys.
+    pub test_only: bool,
+    /// The store's salt, which commitments to secrets are made with.
+    pub salt: CommitSalt,
+}
+
+/// Turns `plan` into a draft.
+///
+/// # Errors
+/// [`WindowError`] if the certificates leave no time to install them.
+pub fn draft(
+    config: &ValidConfig,
+    plan: NodePlan,
+    circumstances: Circumstances,
+) -> Result<Draft, WindowError> {
+    let Window {
+        apply_after,
+        apply_before,
+    } = window(config, &plan.certificates)?;
+    let names: Vec<EntryName> = plan
+        .entries
+        .iter()
+        .map(|entry| match entry.content {
+            PlannedContent::Directory => EntryName::directory(&entry.placement.path),
+            PlannedContent::Public(_) | PlannedContent::Secret { .. } => {
+                EntryName::file(&entry.placement.path)
+            }
+        })
+        .collect();
+    let transactions: Vec<Transaction> = plan
+        .transactions
+        .iter()
+        .map(|transaction| Transaction {
+            name: transaction.name.clone(),
+            entries: transaction
+                .entries
+                .iter()
+                .filter_map(|at| names.get(*at).cloned())
+                .collect(),
+        })
+        .collect();
+    let steps = plan
+        .transactions
+        .iter()
+        .map(|transaction| Step::CommitTransaction {
+            phase: transaction.phase.clone(),
+            transaction: transaction.name.clone(),
+        })
+        .collect();
+    let entries = plan
+        .entries
+        .into_iter()
+        .zip(names)
+        .map(|(entry, name)| {
+            let (place, content) = match entry.content {
+                PlannedContent::Directory => {
+                    (Place::Directory(entry.placement), DraftContent::Directory)
+                }
+                PlannedContent::Public(bytes) => {
+                    (Place::File(entry.placement), DraftContent::Public(bytes))
+                }
+                PlannedContent::Secret { class, bytes, spki } => (
+                    Place::File(entry.placement),
+                    DraftContent::Secret { class, bytes, spki },
+                ),
+            };
+            DraftEntry {
+                name,
+                phase: entry.phase,
+                place,
+                content,
+                handoff: entry.handoff,
+            }
+        })
+        .collect();
+    Ok(Draft {
+        cluster: ClusterRef {
+            name: config.bundle_cluster_name.clone(),
+            id: circumstances.cluster_id,
+        },
+        node: NodeRef {
+            name: plan.name,
+            role: plan.role,
+        },
+        target: Target {
+            r#match: config.node.host_match.clone(),
+            platform: config.node.platform.clone(),
+        },
+        created: circumstances.now,
+        apply_after,
+        apply_before,
+        test_only: circumstances.test_only,
+        planner: Tool {
+            name: "kubeplan".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        },
+        annotations: BTreeMap::new(),
+        entries,
+        transactions,
+        steps,
+        commit_salt: circumstances.salt,
+    })
+}

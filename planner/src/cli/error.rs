@@ -1,0 +1,86 @@
+//! What ends a run early: a kind that decides the exit code, what happened, and what to do next.
+
+use std::error::Error;
+use std::fmt;
+
+use kubeplan_bundle::exit::Exit;
+
+/// An error on its way to the user.
+#[derive(Debug)]
+pub struct CliError {
+    /// Decides the exit code.
+    pub exit: Exit,
+    /// What could not be done, and to what.
+    pub message: String,
+    /// What to do next.
+    pub hints: Vec<String>,
+    /// Why.
+    pub source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl CliError {
+    /// An error without a cause.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            hints: Vec::new(),
+            source: None,
+        }
+    }
+
+    /// Bad usage or configuration.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// An error with its cause.
+    pub fn caused(
+        exit: Exit,
+        message: impl Into<String>,
+        source: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            source: Some(Box::new(source)),
+            ..Self::new(exit, message)
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for CliError {
+    /// `error: message: cause: cause` and a line for each hint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        let mut cause = self.source.as_deref().map(|source| source as &dyn Error);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        for hint in &self.hints {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Turns a failed file operation into an error that names the file.
+pub(super) fn io_error(
+    doing: &str,
+    path: &std::path::Path,
+) -> impl FnOnce(std::io::Error) -> CliError {
+    let message = format!("{doing} {}", path.display());
+    move |error| CliError::caused(Exit::Failed, message, error)
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        Self::caused(Exit::Failed, "writing output", error)
+    }
+}

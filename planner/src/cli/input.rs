@@ -1,0 +1,166 @@
+//! What commands read: configuration files, the clock, secrets that a person types or keeps in a file.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_bundle::timestamp::Timestamp;
+
+use super::error::io_error;
+use super::{CliError, Io};
+use crate::config::valid::HostFacts;
+use crate::config::{self, Loaded, Report, Severity, Source};
+
+/// The largest file that is read whole, in bytes.
+const MAX_INPUT: u64 = 4 * 1024 * 1024;
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigFiles {
+    /// Configuration file: kubeadm's documents and kubeplan's, in one file or
+    /// several; `-` reads standard input
+    #[arg(short = 'f', long = "file", required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+impl ConfigFiles {
+    /// Reads, defaults and validates; warnings are said, errors all come at once.
+    pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
+        let texts = self.read(io)?;
+        let loaded = config::load(&sources(&texts), HostFacts::default()).map_err(|report| {
+            io.say(report.to_string().trim_end());
+            let errors = count(number(&report, Severity::Error), "error");
+            CliError::usage(format!("the configuration is not valid ({errors})"))
+        })?;
+        if !loaded.warnings.is_empty() {
+            io.say(loaded.warnings.to_string().trim_end());
+        }
+        Ok(loaded)
+    }
+
+    /// Reads the files: names and texts.
+    pub(super) fn read(&self, io: &mut Io) -> Result<Vec<(String, String)>, CliError> {
+        self.files
+            .iter()
+            .map(|path| read_source(path, io))
+            .collect()
+    }
+}
+
+/// Names and texts as the configuration takes them.
+pub(super) fn sources(texts: &[(String, String)]) -> Vec<Source<'_>> {
+    texts
+        .iter()
+        .map(|(name, text)| Source { name, text })
+        .collect()
+}
+
+/// How many findings of `severity` there are.
+pub(super) fn number(report: &Report, severity: Severity) -> usize {
+    report
+        .findings()
+        .iter()
+        .filter(|finding| finding.severity == severity)
+        .count()
+}
+
+fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    if name == "-" {
+        (&mut io.input)
+            .take(MAX_INPUT + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| CliError::caused(Exit::Usage, "reading standard input", error))?;
+    } else {
+        fs::File::open(path)
+            .and_then(|file| file.take(MAX_INPUT + 1).read_to_end(&mut bytes))
+            .map_err(|error| {
+                CliError::caused(Exit::Usage, format!("reading configuration {name}"), error)
+            })?;
+    }
+    if bytes.len() as u64 > MAX_INPUT {
+        return Err(CliError::usage(format!(
+            "configuration {name} is larger than {MAX_INPUT} bytes"
+        )));
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| CliError::usage(format!("configuration {name} is not UTF-8 text")))?;
+    Ok((name, text))
+}
+
+/// The instant the plan takes as now.
+#[derive(Debug, clap::Args)]
+pub(super) struct Now {
+    /// The plan's clock, such as 2026-11-20T10:00:00Z [default: the system's]
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<Timestamp>,
+}
+
+impl Now {
+    /// `--now`, else `SOURCE_DATE_EPOCH` where it counts, else the system's clock.
+    pub(super) fn instant(&self, io: &Io, epoch_counts: bool) -> Result<Timestamp, CliError> {
+        let epoch = io
+            .source_date_epoch
+            .filter(|_| epoch_counts)
+            .and_then(Timestamp::from_unix_seconds);
+        self.now.or(epoch).or_else(io.clock).ok_or_else(|| {
+            CliError::usage("the system's clock is outside the years 1970 to 9999")
+                .hint("give the time with --now")
+        })
+    }
+}
+
+/// Reads a file that holds a secret.
+pub(super) fn read_secret(path: &Path, what: &str) -> Result<SecretBytes, CliError> {
+    let doing = format!("reading {what}");
+    let file = fs::File::open(path).map_err(io_error(&doing, path))?;
+    let size = file.metadata().map_err(io_error(&doing, path))?.len();
+    if size > MAX_INPUT {
+        return Err(CliError::usage(format!(
+            "{what} {} is larger than {MAX_INPUT} bytes",
+            path.display()
+        )));
+    }
+    // Reserved at once: a buffer that grows leaves copies behind.
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+    file.take(MAX_INPUT)
+        .read_to_end(&mut bytes)
+        .map_err(io_error(&doing, path))?;
+    Ok(SecretBytes::new(bytes))
+}
+
+/// Reads a passphrase: from `file` (its first line), else from the terminal.
+pub(super) fn read_passphrase(
+    file: Option<&Path>,
+    prompt: &str,
+    io: &Io,
+) -> Result<SecretBytes, CliError> {
+    if let Some(path) = file {
+        let content = read_secret(path, "the passphrase file")?;
+        let line = content
+            .expose()
+            .split(|byte| *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        return Ok(SecretBytes::new(
+            line.strip_suffix(b"\r").unwrap_or(line).to_vec(),
+        ));
+    }
+    if !io.interactive {
+        return Err(
+            CliError::usage(format!("{prompt}: there is no terminal to ask on"))
+                .hint("give the passphrase with --passphrase-file"),
+        );
+    }
+    rpassword::prompt_password(format!("{prompt}: "))
+        .map(SecretBytes::from_text)
+        .map_err(|error| CliError::caused(Exit::Failed, "reading the passphrase", error))
+}
+
+/// `1 error`, `2 errors`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,76 @@
+//! The keys commands sign with: read from a file, asked for a passphrase, or made.
+
+use std::path::{Path, PathBuf};
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::signature::{KeyError, PrivateKey};
+
+use super::input::{read_passphrase, read_secret};
+use super::{CliError, Io};
+use crate::output;
+
+/// Reads the OpenSSH private key in `path`, asking for its passphrase when it has one.
+pub(super) fn read_private_key(
+    path: &Path,
+    passphrase_file: Option<&Path>,
+    io: &Io,
+) -> Result<PrivateKey, CliError> {
+    let shown = path.display();
+    let pem = read_secret(path, "signing key")?;
+    let failed = |error: KeyError| {
+        CliError::caused(Exit::Failed, format!("reading signing key {shown}"), error)
+    };
+    match PrivateKey::parse(&pem, None) {
+        Err(KeyError::Encrypted) => {
+            let passphrase =
+                read_passphrase(passphrase_file, &format!("passphrase of {shown}"), io)?;
+            PrivateKey::parse(&pem, Some(&passphrase)).map_err(failed)
+        }
+        other => other.map_err(failed),
+    }
+}
+
+/// A key pair made for the workspace.
+pub(super) struct CreatedKey {
+    /// The private key.
+    pub key: PrivateKey,
+    /// Where its public half is.
+    pub public_file: PathBuf,
+}
+
+/// Makes an ed25519 key, writes it to `path` (0600) and its public half beside it, as `ssh-keygen` does.
+pub(super) fn create_private_key(
+    path: &Path,
+    comment: &str,
+    passphrase_file: Option<&Path>,
+    io: &Io,
+) -> Result<CreatedKey, CliError> {
+    let failed = |error: KeyError| CliError::caused(Exit::Failed, "making a signing key", error);
+    let key = PrivateKey::generate_ed25519(comment).map_err(failed)?;
+    let passphrase = passphrase_file
+        .map(|file| read_passphrase(Some(file), "passphrase", io))
+        .transpose()?
+        .filter(|passphrase| !passphrase.is_empty());
+    let pem = key.to_openssh(passphrase.as_ref()).map_err(failed)?;
+    let exists = |error: std::io::Error| {
+        let error = CliError::caused(
+            Exit::Failed,
+            format!("writing signing key {}", path.display()),
+            error,
+        );
+        error.hint("an existing key is never replaced: choose another file, or remove it yourself")
+    };
+    output::create_private(path, pem.expose()).map_err(exists)?;
+    let public_file = public_file(path);
+    let line = format!("{} {comment}\n", key.public().to_openssh());
+    output::replace(&public_file, 0o644, line.as_bytes())
+        .map_err(super::error::io_error("writing public key", &public_file))?;
+    Ok(CreatedKey { key, public_file })
+}
+
+/// `<key>.pub`.
+pub(super) fn public_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
+}

@@ -1,0 +1,142 @@
+//! The command line: one file per command, each an `Args` struct and a `run` function.
+//!
+//! In: arguments and streams. Out: an exit code. This folder is the planner's edge: it reads files, the
+//! clock and the terminal, and hands values to the pure modules.
+
+mod approve;
+mod config;
+mod error;
+mod input;
+mod io;
+mod keygen;
+mod keys;
+mod open;
+mod plan;
+mod render;
+mod show;
+mod sign;
+mod summary;
+mod table;
+mod validate;
+mod verify;
+mod workspace;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use kubeplan_bundle::exit::Exit;
+
+pub use error::CliError;
+pub use io::Io;
+
+/// Plan Kubernetes nodes offline, as kubeadm would set them up
+///
+/// kubeplan renders every certificate, kubeconfig, static Pod manifest and kubelet file of a node from a stock
+/// kubeadm configuration into one signed, sealed bundle. It needs no root, no network and no target host;
+/// kubeapply installs the bundle.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubeplan",
+    version,
+    max_term_width = 80,
+    term_width = 80,
+    after_help = "Exit codes: 0 done, 1 failed, 2 bad usage or configuration,\n\
+3 differences found, 4 verification refused, 7 another run holds the lock.",
+    disable_help_subcommand = true,
+    help_expected = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plan the node and write its signed, sealed bundle
+    Plan(plan::Args),
+    /// Write what a bundle would hold as plain files, for review and golden tests
+    Render(render::Args),
+    /// Check a configuration and list everything that is wrong with it
+    Validate(validate::Args),
+    /// Print configuration documents
+    Config(config::Args),
+    /// Show what is in a bundle
+    Show(show::Args),
+    /// Check a bundle's digests and signatures
+    Verify(verify::Args),
+    /// Add an author's signature to a bundle
+    Sign(sign::Args),
+    /// Approve a bundle as a reviewer
+    Approve(approve::Args),
+    /// Create a signing key
+    Keygen(keygen::Args),
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one JSON document with a `version` field.
+    Json,
+}
+
+/// Runs the program with `args` (the first is its name) and returns its exit code.
+pub fn run<I, T>(args: I, io: &mut Io) -> u8
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return report_usage(&error, io).code(),
+    };
+    let outcome = match cli.command {
+        Command::Plan(args) => plan::run(&args, io),
+        Command::Render(args) => render::run(&args, io),
+        Command::Validate(args) => validate::run(&args, io),
+        Command::Config(args) => config::run(&args, io),
+        Command::Show(args) => show::run(&args, io),
+        Command::Verify(args) => verify::run(&args, io),
+        Command::Sign(args) => sign::run(&args, io),
+        Command::Approve(args) => approve::run(&args, io),
+        Command::Keygen(args) => keygen::run(&args, io),
+    };
+    match outcome {
+        Ok(exit) => exit.code(),
+        Err(error) => {
+            io.say(&error.to_string());
+            error.exit.code()
+        }
+    }
+}
+
+/// The command line, for the generated reference.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn report_usage(error: &clap::Error, io: &mut Io) -> Exit {
+    let text = error.render().to_string();
+    if error.use_stderr() {
+        io.say(text.trim_end());
+        return Exit::Usage;
+    }
+    // Asked for: help or version.
+    match io.data(&text) {
+        Ok(()) => Exit::Done,
+        Err(_) => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,188 @@
+//! `kubeplan plan`: configuration in, one signed and sealed bundle per node out.
+//!
+//! Order on disk: key store, then the serial, then the bundle. A run that stops in between can be run again: keys
+//! are reused, and a serial that was never used only leaves a gap.
+
+mod sealing;
+mod signing_key;
+
+use std::path::{Path, PathBuf};
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::seal::CommitSalt;
+use sealing::Sealing;
+use signing_key::SigningKey;
+
+use super::error::io_error;
+use super::input::{ConfigFiles, Now};
+use super::io::Progress;
+use super::summary::PlanSummary;
+use super::workspace::Workspace;
+use super::{CliError, Format, Io};
+use crate::assemble::{self, Circumstances};
+use crate::phases::MaterialSource;
+use crate::pki::key_source::{KeySource, RandomSource};
+use crate::pki::store_dir::{StoreDir, StoreDirError};
+use crate::pki::test_pki::TestPki;
+use crate::pki::{Ensured, StoreContents};
+use crate::{output, phases, pki};
+
+/// Plan the node and write its signed, sealed bundle
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigFiles,
+    /// Folder the bundle is written to
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Key store with the cluster's certificates and keys [default:
+    /// <cluster>.kubeplan/pki]
+    #[arg(long, value_name = "DIR")]
+    pki: Option<PathBuf>,
+    /// OpenSSH private key that signs the bundle (ed25519 or ECDSA) [default:
+    /// <cluster>.kubeplan/keys/author, made when there is none]
+    #[arg(long, value_name = "FILE")]
+    sign_key: Option<PathBuf>,
+    /// File whose first line is the passphrase of the signing key
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// Where the age identity of a node without a recipient goes; never under
+    /// the output folder [default: <cluster>.kubeplan/identities/<node>.age]
+    #[arg(long, value_name = "FILE")]
+    identity_out: Option<PathBuf>,
+    #[command(flatten)]
+    now: Now,
+    /// Use public test keys chosen by SEED: byte-stable output, refused by
+    /// kubeapply on a real host; no key store is read or written
+    #[arg(long, value_name = "SEED", conflicts_with = "pki")]
+    test_pki: Option<String>,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(io, args.test_pki.is_some())?;
+    let loaded = args.config.load(io)?;
+    let config = loaded.config;
+    let workspace = Workspace::new(config.bundle_cluster_name.as_str());
+
+    // Everything that can refuse does so before anything is written.
+    let signing = SigningKey::find(args, &config, &workspace, io)?;
+    let sealing = Sealing::find(args, &config, &workspace)?;
+
+    let folder = args.pki.clone().unwrap_or_else(|| workspace.pki());
+    let store = match &args.test_pki {
+        Some(_) => None,
+        None => Some(StoreDir::open_or_create(&folder).map_err(store_error)?),
+    };
+    let store = store
+        .as_ref()
+        .map(StoreDir::lock)
+        .transpose()
+        .map_err(store_error)?;
+    let before = match &store {
+        Some(store) => store.load().map_err(store_error)?,
+        None => StoreContents::default(),
+    };
+    let source: Box<dyn KeySource> = match &args.test_pki {
+        Some(seed) => Box::new(TestPki::new(seed.as_str())),
+        None => Box::new(RandomSource),
+    };
+    let Ensured {
+        material,
+        store: mut contents,
+        changes,
+        unused,
+    } = {
+        let progress = Progress::new(io, "making keys");
+        pki::ensure(&config, before.clone(), now, &*source, &|keys| {
+            progress.show(keys.done, keys.total)
+        })
+        .map_err(|error| {
+            CliError::caused(
+                Exit::Usage,
+                "the key store cannot serve this configuration",
+                error,
+            )
+        })?
+    };
+    if let Some(store) = &store {
+        store.save(&before, &contents).map_err(store_error)?;
+    }
+    for file in unused {
+        io.say(&format!("warning: nothing uses {file} in the key store"));
+    }
+    let issued = contents.clone();
+    let (index, authority) = match (&mut contents.index, material.certificates.get("ca")) {
+        (Some(index), Some(authority)) => (index, authority),
+        _ => {
+            return Err(CliError::new(
+                Exit::Failed,
+                "the key store has no index or no cluster CA",
+            ));
+        }
+    };
+    let salt = index
+        .salt_bytes()
+        .and_then(|salt| CommitSalt::new(salt).ok())
+        .ok_or_else(|| CliError::new(Exit::Failed, "the key store has no usable salt"))?;
+
+    let plan = phases::plan_node(&config, MaterialSource::Issued(&material))
+        .map_err(|error| CliError::caused(Exit::Failed, "planning the node", error))?;
+    let mut summary = PlanSummary::of_plan(&config, &plan, &changes, &loaded.warnings);
+    let circumstances = Circumstances {
+        cluster_id: authority.row.spki,
+        now,
+        test_only: material.test_only,
+        salt,
+    };
+    let prepared = assemble::draft(&config, plan, circumstances)
+        .map_err(|error| CliError::caused(Exit::Usage, "the plan has no time window", error))?
+        .prepare()
+        .map_err(|error| CliError::caused(Exit::Failed, "preparing the bundle", error))?;
+    let serial = index.advance(&config.node.name, prepared.plan_digest());
+    if let Some(store) = &store {
+        store.save(&issued, &contents).map_err(store_error)?;
+    }
+
+    let signer = signing.take(&config, io)?;
+    let recipients = sealing.take(io)?;
+    output_folder(&args.output)?;
+    let bundle = args.output.join(format!(
+        "{}.{}.tar.gz",
+        config.node.name, config.bundle_cluster_name
+    ));
+    let mut written = None;
+    output::replace_with(&bundle, 0o644, |out| -> Result<(), CliError> {
+        let failed = |error| CliError::caused(Exit::Failed, "writing the bundle", error);
+        written = Some(
+            prepared
+                .write(serial, &recipients.recipients, &[&signer.key], out)
+                .map_err(failed)?,
+        );
+        Ok(())
+    })?;
+    let Some(written) = written else {
+        return Err(CliError::new(Exit::Failed, "the bundle was not written"));
+    };
+    summary.finish(&written.index, &bundle, signer.shown, recipients.identity);
+    match args.format {
+        Format::Text => io.data(&summary.to_text())?,
+        Format::Json => io.data(&summary.to_json()?)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn store_error(error: StoreDirError) -> CliError {
+    let exit = if matches!(error, StoreDirError::Locked(_)) {
+        Exit::Locked
+    } else {
+        Exit::Failed
+    };
+    CliError::caused(exit, "using the key store", error)
+}
+
+fn output_folder(path: &Path) -> Result<(), CliError> {
+    std::fs::create_dir_all(path).map_err(io_error("creating output folder", path))
+}

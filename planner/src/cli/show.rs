@@ -1,0 +1,234 @@
+//! `kubeplan show`: what a bundle holds, for reviewers.
+//!
+//! The bundle only has to be whole: what is shown starts with how far it can be believed.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place};
+use kubeplan_bundle::reader::{Bundle, Intact};
+use serde_json::json;
+
+use super::input::Now;
+use super::open::{TrustArgs, open_intact, standing};
+use super::summary::shown_recipient;
+use super::{CliError, Format, Io, table};
+use crate::pki::certificate::Certificate;
+use crate::plan::CertificateRow;
+
+/// Show what is in a bundle
+///
+/// With ENTRY, prints that entry: a path on the host (/etc/kubernetes/manifests/etcd.yaml) or a name in the archive. Of
+/// a sealed entry the redacted twin is printed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The bundle
+    bundle: PathBuf,
+    /// The entry to print
+    entry: Option<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    now: Now,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t, conflicts_with = "entry")]
+    format: Format,
+}
+
+pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(io, false)?;
+    let policy = args.trust.policy()?;
+    let bundle = open_intact(&args.bundle)?;
+    let (trust, line) = standing(&bundle, policy.as_ref(), now);
+    if let Some(wanted) = &args.entry {
+        let bytes = find(&bundle, wanted).ok_or_else(|| {
+            CliError::usage(format!("the bundle has no public entry `{wanted}`")).hint(format!(
+                "`kubeplan show {}` lists what it has",
+                args.bundle.display()
+            ))
+        })?;
+        if trust.is_none() {
+            io.say(&line);
+        }
+        io.bytes(bytes)?;
+        return Ok(Exit::Done);
+    }
+    let certificates = certificates(&bundle);
+    match args.format {
+        Format::Text => io.data(&to_text(bundle.index(), &line, &certificates))?,
+        Format::Json => {
+            let document = json!({
+                "version": 1,
+                "standing": line,
+                "trusted": trust.is_some(),
+                "index": bundle.index(),
+                "certificates": certificates,
+            });
+            io.data(&format!("{document:#}\n"))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The public bytes of an entry named by host path or archive name.
+fn find<'a>(bundle: &'a Bundle<Intact>, wanted: &str) -> Option<&'a [u8]> {
+    let name: EntryName = match wanted.parse() {
+        Ok(path) => EntryName::file(&path),
+        Err(_) => wanted.parse().ok()?,
+    };
+    bundle.public(&name).or_else(|| bundle.public(&name.twin()))
+}
+
+fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> String {
+    let mut lines = vec![
+        standing.to_owned(),
+        String::new(),
+        format!(
+            "{} {} of cluster {}",
+            index.node.role, index.node.name, index.cluster.name
+        ),
+        format!("  cluster id   {}", index.cluster.id),
+        format!("  plan digest  {}", index.plan_digest),
+        format!("  serial       {}", index.serial),
+        format!(
+            "  planned      {} by {} {}",
+            index.created, index.planner.name, index.planner.version
+        ),
+        format!(
+            "  apply        after {}, before {}",
+            index.apply_after, index.apply_before
+        ),
+        format!(
+            "  platform     {}/{}",
+            index.target.platform.os, index.target.platform.arch
+        ),
+    ];
+    let target = &index.target.r#match;
+    let only = |what: &str, value: Option<String>| {
+        value.map(|value| format!("  only host    {what} {value}"))
+    };
+    lines.extend(only("name", target.hostname.clone()));
+    lines.extend(only("key", target.ssh_host_key.clone()));
+    lines.extend(only(
+        "machine id hash",
+        target.machine_id_hash.map(|hash| hash.to_string()),
+    ));
+    for recipient in index.sealed.iter().flat_map(|sealed| &sealed.recipients) {
+        lines.push(format!("  sealed for   {}", shown_recipient(recipient)));
+    }
+    if index.test_only {
+        lines.push(
+            "  TEST ONLY    made with public test keys; kubeapply refuses it on a real host".into(),
+        );
+    }
+    lines.extend([String::new(), format!("Entries ({})", index.entries.len())]);
+    let rows: Vec<Vec<String>> = index.entries.iter().map(entry_row).collect();
+    lines.push(table::table(
+        &["MODE", "OWNER", "SIZE", "KIND", "PHASE", "PATH"],
+        &rows,
+    ));
+    lines.push(format!("Certificates ({})", certificates.len()));
+    lines.push(table::certificates(certificates));
+    lines.push(format!("Steps ({})", index.steps.len()));
+    lines.extend(index.transactions.iter().map(|transaction| {
+        format!(
+            "  commit {}: {} entries",
+            transaction.name,
+            transaction.entries.len()
+        )
+    }));
+    lines.join("\n") + "\n"
+}
+
+fn entry_row(entry: &Entry) -> Vec<String> {
+    let (size, kind) = match &entry.content {
+        Content::None => (String::new(), "folder"),
+        Content::Public(blob) => (blob.size.to_string(), "public"),
+        Content::Sealed(_) => (String::new(), "sealed"),
+    };
+    let (mode, owner, path) = match &entry.place {
+        Place::File(at) | Place::Directory(at) => (
+            at.mode.to_string(),
+            format!("{}:{}", at.uid, at.gid),
+            at.path.to_string(),
+        ),
+        Place::Object | Place::Payload => (String::new(), String::new(), entry.name.to_string()),
+    };
+    vec![
+        mode,
+        owner,
+        size,
+        kind.into(),
+        entry.phase.to_string(),
+        path,
+    ]
+}
+
+/// Every certificate that can be seen: public `.crt` files, and client certificates in kubeconfigs' twins.
+fn certificates(bundle: &Bundle<Intact>) -> Vec<CertificateRow> {
+    let mut found = Vec::new();
+    for entry in &bundle.index().entries {
+        let Place::File(placement) = &entry.place else {
+            continue;
+        };
+        let public = match &entry.content {
+            Content::Public(_) => bundle.public(&entry.name),
+            Content::Sealed(sealed) => bundle.public(&sealed.twin.name),
+            Content::None => None,
+        };
+        let Some(bytes) = public else { continue };
+        let pem = embedded_certificate(bytes).unwrap_or_else(|| bytes.to_vec());
+        if let Ok(certificate) = Certificate::from_pem(&pem) {
+            found.push((
+                placement.path.file_name().to_owned(),
+                placement.path.to_string(),
+                certificate,
+            ));
+        }
+    }
+    let name_of = |subject_der: &[u8]| {
+        found
+            .iter()
+            .find(|(_, _, certificate)| {
+                certificate.facts.is_authority && certificate.facts.subject_der == subject_der
+            })
+            .map(|(_, path, _)| path.clone())
+    };
+    found
+        .iter()
+        .map(|(name, path, certificate)| {
+            let facts = &certificate.facts;
+            let signer = match name_of(&facts.issuer_der) {
+                Some(signer) if signer == *path => name.clone(),
+                Some(signer) => signer.rsplit("/pki/").next().unwrap_or_default().to_owned(),
+                None => facts.issuer.clone(),
+            };
+            let addresses = facts.ip_sans.iter().map(ToString::to_string);
+            CertificateRow {
+                name: name.clone(),
+                path: path.clone(),
+                subject: facts.subject.clone(),
+                signer,
+                sans: facts.dns_sans.iter().cloned().chain(addresses).collect(),
+                usages: facts.usages.clone(),
+                key: facts.key.clone(),
+                not_before: facts.not_before,
+                not_after: facts.not_after,
+                spki: facts.spki,
+                user_supplied: false,
+            }
+        })
+        .collect()
+}
+
+/// The client certificate of a kubeconfig, found by its field: the value is one line of base64 there.
+fn embedded_certificate(kubeconfig: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(kubeconfig).ok()?;
+    let value = text
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix("client-certificate-data: "))?;
+    base64::engine::general_purpose::STANDARD
+        .decode(value.trim())
+        .ok()
+}

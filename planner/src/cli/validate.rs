@@ -1,0 +1,56 @@
+//! `kubeplan validate`: everything that is wrong with a configuration, at once.
+
+use kubeplan_bundle::exit::Exit;
+use serde_json::json;
+
+use super::input::{ConfigFiles, count, number, sources};
+use super::{CliError, Format, Io};
+use crate::config;
+use crate::config::valid::HostFacts;
+use crate::config::{Report, Severity};
+
+/// Check a configuration and list everything that is wrong with it
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigFiles,
+    /// How findings are printed; JSON goes to standard output
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    let texts = args.config.read(io)?;
+    let (valid, report) = match config::load(&sources(&texts), HostFacts::default()) {
+        Ok(loaded) => (true, loaded.warnings),
+        Err(report) => (false, report),
+    };
+    match args.format {
+        Format::Json => {
+            let document = json!({ "version": 1, "valid": valid, "findings": report.findings() });
+            io.data(&format!("{document:#}\n"))?;
+        }
+        Format::Text => {
+            if !report.is_empty() {
+                io.say(report.to_string().trim_end());
+            }
+            io.say(&verdict(valid, &report));
+        }
+    }
+    Ok(if valid { Exit::Done } else { Exit::Usage })
+}
+
+fn verdict(valid: bool, report: &Report) -> String {
+    let warnings = match number(report, Severity::Warning) {
+        0 => String::new(),
+        number => format!(", {}", count(number, "warning")),
+    };
+    if valid {
+        format!("the configuration is valid{warnings}")
+    } else {
+        format!(
+            "the configuration is not valid: {}{warnings}",
+            count(number(report, Severity::Error), "error")
+        )
+    }
+}
