@@ -1,1 +1,69 @@
+//! `kubeapply`: verifies a bundle, shows what it would change, and installs it.
+//!
+//! In: arguments, a bundle, a directory tree. Out: the tree as the bundle says, or an error and an untouched
+//! tree. It renders nothing and knows no Kubernetes: what to write is in the bundle's bytes, in which order
+//! is in its steps. No byte of a bundle is used before its digests and signatures hold.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`cli`] | arguments in, reports out, one file per command |
+//! | [`host`] | the only code that touches the host |
+//! | [`trust`] | whom the host trusts |
+//! | [`install`] | admission → unseal → compare → stage → commit → record |
+//! | [`state`] | what was installed before |
+//! | [`error`], [`ui`] | exit codes and text |
 
+mod cli;
+mod error;
+pub mod host;
+mod install;
+mod state;
+mod trust;
+mod ui;
+
+use std::ffi::OsString;
+use std::io::{BufRead, Write};
+
+use host::clock::Clock;
+use host::durable::Fault;
+
+/// Everything the program has besides its arguments and the host's files.
+pub struct Io<'a> {
+    /// Where typed answers come from.
+    pub stdin: &'a mut dyn BufRead,
+    /// Where data goes.
+    pub stdout: &'a mut dyn Write,
+    /// Where everything else goes.
+    pub stderr: &'a mut dyn Write,
+    /// Which of the streams are terminals.
+    pub terminals: Terminals,
+    /// Never colour (<https://no-color.org>).
+    pub no_color: bool,
+    /// What time it is; [`Clock::Fixed`] in tests.
+    pub clock: Clock,
+    /// A failure to simulate; [`Fault::None`] outside tests.
+    pub fault: Fault,
+}
+
+/// Which of the standard streams are terminals.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terminals {
+    /// Standard input.
+    pub stdin: bool,
+    /// Standard output.
+    pub stdout: bool,
+    /// Standard error.
+    pub stderr: bool,
+}
+
+/// The command line, for the generated reference.
+#[must_use]
+pub fn command() -> clap::Command {
+    cli::command()
+}
+
+/// Runs the program; `args` begin with its own name. Returns the exit code: 0 done, 1 failed, 2 bad usage,
+/// 3 differences found, 4 verification refused, 5 preflight failed, 6 stopped part-way, 7 locked.
+pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> u8 {
+    cli::run(args, io)
+}

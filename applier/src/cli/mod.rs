@@ -1,0 +1,182 @@
+//! Arguments in, reports out. Each command is a file: its arguments, and a function that turns them into a
+//! request to the rest of the crate.
+
+mod install;
+mod show;
+mod trust;
+mod verify;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use kubeplan_bundle::timestamp::Timestamp;
+
+use crate::Io;
+use crate::error::{CliError, Kind};
+use crate::host::Root;
+use crate::ui::{self, Format};
+
+/// Verify and install the bundles that kubeplan makes
+#[derive(Debug, Parser)]
+#[command(name = "kubeapply", version, max_term_width = 80, term_width = 80)]
+#[command(
+    help_expected = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 bad usage, 3 differences found,\n\
+4 verification refused, 5 preflight failed, 6 stopped part-way,\n\
+7 another run holds the lock."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Trust(trust::TrustArgs),
+    Verify(verify::VerifyArgs),
+    Show(show::ShowArgs),
+    Install(install::InstallArgs),
+}
+
+/// The whole command line.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Which tree is the host.
+#[derive(Debug, Args)]
+struct RootArgs {
+    /// The host's directory tree: `/`, or a folder such as a mounted image
+    #[arg(
+        long,
+        visible_alias = "rootfs",
+        value_name = "DIR",
+        default_value = "/"
+    )]
+    root: PathBuf,
+}
+
+/// How the report is written.
+#[derive(Debug, Args)]
+struct FormatArgs {
+    /// How the report is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// Whom to trust for this run.
+#[derive(Debug, Args)]
+struct PolicyArgs {
+    /// Trust these signers instead of the host's /etc/kubeplan/allowed_signers
+    #[arg(long, value_name = "FILE")]
+    allowed_signers: Option<PathBuf>,
+
+    /// Ask for at least this many authors (never fewer than the host's policy)
+    #[arg(long, value_name = "N")]
+    require_authors: Option<u32>,
+
+    /// Ask for at least this many approvals (never fewer than the host's policy)
+    #[arg(long, value_name = "N")]
+    require_approvals: Option<u32>,
+}
+
+impl PolicyArgs {
+    fn options(&self) -> crate::trust::TrustOptions<'_> {
+        crate::trust::TrustOptions {
+            allowed_signers: self.allowed_signers.as_deref(),
+            require_authors: self.require_authors,
+            require_approvals: self.require_approvals,
+        }
+    }
+}
+
+impl RootArgs {
+    fn open(&self) -> Result<Root, CliError> {
+        Root::open(&self.root).map_err(CliError::usage)
+    }
+}
+
+/// Parses the arguments and runs the command; returns the exit code.
+pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return parse_failure(io, &error),
+    };
+    let outcome = match cli.command {
+        Command::Trust(args) => trust::run(args, io),
+        Command::Verify(args) => verify::run(&args, io),
+        Command::Show(args) => show::run(&args, io),
+        Command::Install(args) => install::run(args, io),
+    };
+    match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            ui::write_error(io, &error);
+            error.kind().exit_code()
+        }
+    }
+}
+
+/// Help and version are data; everything else is bad usage.
+fn parse_failure(io: &mut Io<'_>, error: &clap::Error) -> u8 {
+    let styled = error.render();
+    let is_data = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    let terminal = if is_data {
+        io.terminals.stdout
+    } else {
+        io.terminals.stderr
+    };
+    let text = if terminal && !io.no_color {
+        styled.ansi().to_string()
+    } else {
+        styled.to_string()
+    };
+    if is_data {
+        return ui::write_stdout(io, &text).map_or(1, |()| 0);
+    }
+    ui::write_stderr(io, &text);
+    Kind::Usage.exit_code()
+}
+
+fn now(io: &Io<'_>) -> Result<Timestamp, CliError> {
+    io.clock.now().ok_or_else(|| {
+        CliError::new(
+            Kind::Preflight,
+            "the system's clock is before 1970 or after 9999",
+        )
+        .hint("set the clock")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_fits_in_80_columns() {
+        Cli::command().debug_assert();
+        let mut pending = vec![Cli::command()];
+        while let Some(mut command) = pending.pop() {
+            for text in [
+                command.render_help().to_string(),
+                command.render_long_help().to_string(),
+            ] {
+                for line in text.lines() {
+                    assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+                }
+            }
+            pending.extend(command.get_subcommands().cloned());
+        }
+    }
+}

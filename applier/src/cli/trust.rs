@@ -1,0 +1,299 @@
+//! `kubeapply trust add|list|revoke`.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, Read as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use kubeplan_bundle::allowed_signers::AllowedSigner;
+use kubeplan_bundle::signature::{Fingerprint, Namespace, PublicKey};
+use serde::Serialize;
+
+use super::{FormatArgs, RootArgs};
+use crate::Io;
+use crate::error::CliError;
+use crate::host::{Actions, local};
+use crate::trust::{root_flag, signers};
+use crate::ui::{Report, write_report, write_stderr};
+
+/// Whom this host trusts
+#[derive(Debug, Args)]
+pub(super) struct TrustArgs {
+    #[command(subcommand)]
+    command: TrustCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TrustCommand {
+    /// Trust a key
+    ///
+    /// The fingerprint is the confirmation: get it from the key's owner another
+    /// way than the key itself, and type it. Without --fingerprint it is asked
+    /// for on a terminal.
+    Add(AddArgs),
+    /// List the trusted keys
+    List(ListArgs),
+    /// Stop trusting a key
+    Revoke(RevokeArgs),
+}
+
+#[derive(Debug, Args)]
+struct AddArgs {
+    /// An OpenSSH public key: a file, or the line itself
+    key: String,
+
+    /// Who the key belongs to, such as an e-mail address
+    #[arg(long, value_name = "NAME")]
+    principal: String,
+
+    /// What the key may sign; may be given as a comma-separated list
+    #[arg(long, value_name = "NAMESPACE", value_enum, value_delimiter = ',')]
+    #[arg(default_value = "kubeplan-bundle")]
+    namespaces: Vec<NamespaceArg>,
+
+    /// The key's fingerprint, as `ssh-keygen -lf` prints it (SHA256:…)
+    #[arg(long, value_name = "FINGERPRINT")]
+    fingerprint: Option<Fingerprint>,
+
+    #[command(flatten)]
+    root: RootArgs,
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    root: RootArgs,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+struct RevokeArgs {
+    /// The key's fingerprint (SHA256:…), as `trust list` prints it
+    fingerprint: Fingerprint,
+
+    #[command(flatten)]
+    root: RootArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum NamespaceArg {
+    /// Bundles, as an author
+    #[value(name = "kubeplan-bundle")]
+    Bundle,
+    /// Approvals, as a reviewer
+    #[value(name = "kubeplan-approval")]
+    Approval,
+}
+
+impl From<NamespaceArg> for Namespace {
+    fn from(namespace: NamespaceArg) -> Self {
+        match namespace {
+            NamespaceArg::Bundle => Self::Bundle,
+            NamespaceArg::Approval => Self::Approval,
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn run(args: TrustArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    match args.command {
+        TrustCommand::Add(args) => add(&args, io),
+        TrustCommand::List(args) => list(&args, io),
+        TrustCommand::Revoke(args) => revoke(&args, io),
+    }
+}
+
+fn add(args: &AddArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let line = key_line(&args.key)?;
+    let key = PublicKey::parse(&line).map_err(CliError::usage)?;
+    let found = key.fingerprint();
+    let typed = match args.fingerprint {
+        Some(fingerprint) => fingerprint,
+        None => ask_fingerprint(args, &key, io)?,
+    };
+    if typed != found {
+        return Err(CliError::usage(format!(
+            "the key has the fingerprint {found}, and {typed} was given"
+        ))
+        .hint("this is not the key you were told of: ask its owner before you trust it"));
+    }
+    let namespaces: Vec<Namespace> = args.namespaces.iter().map(|ns| (*ns).into()).collect();
+    let comment = line
+        .split_whitespace()
+        .skip(2)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let signer = AllowedSigner::new(&[args.principal.as_str()], &namespaces, key)
+        .map_err(CliError::usage)?
+        .with_comment(&comment);
+    let root = args.root.open()?;
+    let actions = Actions::new(io.fault);
+    let added = signers::add(&root, &actions, signer)?;
+    let what = if added { "added" } else { "is already listed" };
+    write_stderr(io, &format!("{found} ({}) {what}\n", args.principal));
+    Ok(())
+}
+
+/// The key's line; a file's first line that is no comment.
+fn key_line(key: &str) -> Result<String, CliError> {
+    const LIMIT: u64 = 64 * 1024;
+    if key.contains(char::is_whitespace) && PublicKey::parse(key).is_ok() {
+        return Ok(key.to_owned());
+    }
+    let path = PathBuf::from(key);
+    let text = local::read_text(&path, LIMIT).map_err(|error| {
+        CliError::usage(error).hint("give a public key file, or the line itself in quotes")
+    })?;
+    let mut lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => Ok(line.to_owned()),
+        (Some(line), Some(_)) if line.starts_with("-----BEGIN") => Err(private_key(&path)),
+        _ => Err(CliError::usage(format!(
+            "`{}` does not hold exactly one public key",
+            path.display()
+        ))),
+    }
+}
+
+fn private_key(path: &Path) -> CliError {
+    CliError::usage(format!("`{}` is a private key", path.display()))
+        .hint("give the public key, usually the file of the same name with .pub")
+}
+
+fn ask_fingerprint(
+    args: &AddArgs,
+    key: &PublicKey,
+    io: &mut Io<'_>,
+) -> Result<Fingerprint, CliError> {
+    if !io.terminals.stdin {
+        return Err(CliError::usage(
+            "the fingerprint is missing, and there is no terminal to ask for it",
+        )
+        .hint("get it from the key's owner and give it with --fingerprint SHA256:…"));
+    }
+    // Not shown: what is read off the screen and typed again confirms nothing.
+    write_stderr(
+        io,
+        &format!(
+            "Trust the {} key of {}? Type its fingerprint, as its owner told you\n(SHA256:…): ",
+            key.algorithm(),
+            args.principal
+        ),
+    );
+    let mut answer = String::new();
+    (&mut *io.stdin)
+        .take(1024)
+        .read_line(&mut answer)
+        .map_err(|error| CliError::usage(format!("cannot read the answer: {error}")))?;
+    answer.trim().parse().map_err(CliError::usage)
+}
+
+fn list(args: &ListArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    let signers = signers::load(&root)?.unwrap_or_default();
+    let report = ListReport {
+        signers: signers
+            .entries()
+            .iter()
+            .map(|entry| SignerLine {
+                fingerprint: entry.key().fingerprint().to_string(),
+                algorithm: entry.key().algorithm().to_owned(),
+                principals: entry.principals().to_vec(),
+                namespaces: entry.namespaces().map(<[String]>::to_vec),
+                valid_after: entry.valid_after().map(|time| time.to_string()),
+                valid_before: entry.valid_before().map(|time| time.to_string()),
+            })
+            .collect(),
+    };
+    write_report(io, args.format.format, &report)
+}
+
+fn revoke(args: &RevokeArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    let actions = Actions::new(io.fault);
+    let removed = signers::revoke(&root, &actions, &args.fingerprint)?;
+    if removed.is_empty() {
+        return Err(
+            CliError::usage(format!("the key {} is not listed", args.fingerprint)).hint(format!(
+                "`kubeapply trust list{}` shows the trusted keys",
+                root_flag(&root)
+            )),
+        );
+    }
+    for signer in removed {
+        write_stderr(
+            io,
+            &format!(
+                "{} ({}) removed\n",
+                args.fingerprint,
+                signer.principals().join(",")
+            ),
+        );
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct ListReport {
+    signers: Vec<SignerLine>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SignerLine {
+    fingerprint: String,
+    algorithm: String,
+    principals: Vec<String>,
+    /// Absent: every namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespaces: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_after: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_before: Option<String>,
+}
+
+impl Report for ListReport {
+    const COMMAND: &'static str = "trust list";
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for signer in &self.signers {
+            let namespaces = signer
+                .namespaces
+                .as_ref()
+                .map_or_else(|| "every namespace".to_owned(), |names| names.join(","));
+            let _ = write!(
+                text,
+                "{}  {}  {}  {namespaces}",
+                signer.fingerprint,
+                signer.algorithm,
+                signer.principals.join(",")
+            );
+            if let Some(time) = &signer.valid_after {
+                let _ = write!(text, "  from {time}");
+            }
+            if let Some(time) = &signer.valid_before {
+                let _ = write!(text, "  until {time}");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    fn notes(&self) -> Vec<String> {
+        if self.signers.is_empty() {
+            vec!["this host trusts nobody".to_owned()]
+        } else {
+            Vec::new()
+        }
+    }
+}

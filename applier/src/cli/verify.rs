@@ -1,0 +1,103 @@
+//! `kubeapply verify`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use kubeplan_bundle::digest::Sha256Digest;
+use serde::Serialize;
+
+use super::{FormatArgs, PolicyArgs, RootArgs};
+use crate::Io;
+use crate::error::CliError;
+use crate::install::open_trusted;
+use crate::install::report::{Signer, signers};
+use crate::ui::{Report, write_report};
+
+/// Check that a bundle is intact and trusted here
+///
+/// Exits with 0 if every digest and signature holds and the host's policy is
+/// met, with 4 if not.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The bundle, NODE.CLUSTER.tar.gz
+    bundle: PathBuf,
+
+    #[command(flatten)]
+    root: RootArgs,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VerifyReport {
+    result: &'static str,
+    cluster: String,
+    cluster_id: String,
+    node: String,
+    serial: u64,
+    plan_digest: String,
+    index_sha256: String,
+    test_only: bool,
+    authors: Vec<Signer>,
+    approvals: Vec<Signer>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn run(args: &VerifyArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    let bundle = open_trusted(&args.bundle, &root, &args.policy.options(), super::now(io)?)?;
+    let index = bundle.index();
+    let report = VerifyReport {
+        result: "trusted",
+        cluster: index.cluster.name.to_string(),
+        cluster_id: index.cluster.id.to_string(),
+        node: index.node.name.to_string(),
+        serial: index.serial,
+        plan_digest: index.plan_digest.to_string(),
+        index_sha256: Sha256Digest::of(bundle.index_bytes()).to_string(),
+        test_only: index.test_only,
+        authors: signers(&bundle.trust().authors),
+        approvals: signers(&bundle.trust().approvals),
+    };
+    write_report(io, args.format.format, &report)
+}
+
+impl Report for VerifyReport {
+    const COMMAND: &'static str = "verify";
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "TRUSTED\ncluster       {} ({})\nnode          {}\nserial        {}\nplan digest   {}\nindex SHA-256 {}\n",
+            self.cluster,
+            self.cluster_id,
+            self.node,
+            self.serial,
+            self.plan_digest,
+            self.index_sha256
+        );
+        for signer in &self.authors {
+            let _ = writeln!(text, "author        {}", signer.line());
+        }
+        for signer in &self.approvals {
+            let _ = writeln!(text, "approval      {}", signer.line());
+        }
+        text
+    }
+
+    fn notes(&self) -> Vec<String> {
+        if self.test_only {
+            vec!["made with public test keys (testOnly): not for a real host".to_owned()]
+        } else {
+            Vec::new()
+        }
+    }
+}

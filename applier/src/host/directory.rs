@@ -1,0 +1,206 @@
+//! One open folder, and what lies in it.
+//!
+//! In: the name of an entry. Out: what kind of thing it is, its mode and owner, its bytes. No link is
+//! followed, and a FIFO or a device is never opened for reading. Nothing here changes anything.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use kubeplan_bundle::secret::SecretBytes;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::io::Errno;
+
+use super::error::HostError;
+use super::root::{Owner, RootPath, open_beneath};
+
+/// An open folder below the root.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    fd: OwnedFd,
+    path: RootPath,
+}
+
+/// Mode, owner and size of a file or folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileMeta {
+    /// Permission bits, with set-uid, set-gid and sticky.
+    pub(crate) mode: u32,
+    /// Owner and group.
+    pub(crate) owner: Owner,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+impl From<Stat> for FileMeta {
+    fn from(stat: Stat) -> Self {
+        Self {
+            mode: stat.st_mode & 0o7777,
+            owner: Owner {
+                uid: stat.st_uid,
+                gid: stat.st_gid,
+            },
+            size: u64::try_from(stat.st_size).unwrap_or_default(),
+        }
+    }
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Nothing.
+    Missing,
+    /// A regular file.
+    File(FileMeta),
+    /// A folder.
+    Directory(FileMeta),
+    /// A symbolic link, wherever it leads.
+    Link,
+    /// A FIFO, a socket or a device.
+    Special(&'static str),
+}
+
+impl Directory {
+    pub(super) const fn new(fd: OwnedFd, path: RootPath) -> Self {
+        Self { fd, path }
+    }
+
+    /// Its path below the root.
+    pub(crate) const fn path(&self) -> &RootPath {
+        &self.path
+    }
+
+    /// Mode and owner of the folder itself.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    pub(crate) fn meta(&self) -> Result<FileMeta, HostError> {
+        fstat(&self.fd)
+            .map(FileMeta::from)
+            .map_err(|errno| HostError::io("look at", self.path.as_str(), errno))
+    }
+
+    /// The filesystem the folder is on.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    pub(crate) fn device(&self) -> Result<u64, HostError> {
+        fstat(&self.fd)
+            .map(|stat| stat.st_dev)
+            .map_err(|errno| HostError::io("look at", self.path.as_str(), errno))
+    }
+
+    /// What `name` stands for here; a link is reported, not followed.
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if it cannot be looked at.
+    pub(crate) fn inspect(&self, name: &str) -> Result<Found, HostError> {
+        let stat = match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(Found::Missing),
+            Err(errno) => {
+                return Err(HostError::io(
+                    "look at",
+                    self.path.join(name).as_str(),
+                    errno,
+                ));
+            }
+        };
+        Ok(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Found::File(stat.into()),
+            FileType::Directory => Found::Directory(stat.into()),
+            FileType::Symlink => Found::Link,
+            FileType::Fifo => Found::Special("a FIFO"),
+            FileType::Socket => Found::Special("a socket"),
+            FileType::CharacterDevice | FileType::BlockDevice => Found::Special("a device"),
+            _ => Found::Special("something unknown"),
+        })
+    }
+
+    /// The bytes of the regular file `name`, at most `limit`; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`HostError`] if it cannot be read, is no regular file, or is larger.
+    pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Option<SecretBytes>, HostError> {
+        let path = self.path.join(name);
+        // Without waiting: opening a FIFO would block until somebody writes.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        if !matches!(self.inspect(name)?, Found::File(_) | Found::Missing) {
+            return Err(HostError::NotAFile {
+                path: path.to_string(),
+            });
+        }
+        match open_beneath(self.fd.as_fd(), name, flags, path.as_str())? {
+            Some(fd) => read_open_file(File::from(fd), path.as_str(), limit).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The names in this folder, sorted; names that are not UTF-8 are left out.
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if the folder cannot be listed.
+    pub(crate) fn names(&self) -> Result<Vec<String>, HostError> {
+        let failed = |errno: Errno| HostError::io("list", self.path.as_str(), errno);
+        let readable = self.readable()?;
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&readable).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            match entry.file_name().to_str() {
+                Ok("." | "..") | Err(_) => {}
+                Ok(name) => names.push(name.to_owned()),
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The folder `name` in this one; `None` if it does not exist.
+    pub(crate) fn open(&self, name: &str) -> Result<Option<Self>, HostError> {
+        let path = self.path.join(name);
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(
+            open_beneath(self.fd.as_fd(), name, flags, path.as_str())?
+                .map(|fd| Self::new(fd, path)),
+        )
+    }
+
+    /// A handle that can be listed, synced and locked; the one inside only names the folder.
+    pub(super) fn readable(&self) -> Result<OwnedFd, HostError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.fd, ".", flags, Mode::empty())
+            .map_err(|errno| HostError::io("open", self.path.as_str(), errno))
+    }
+}
+
+impl AsFd for Directory {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Reads an open file to its end; only a regular one, and at most `limit` bytes.
+pub(super) fn read_open_file(
+    file: File,
+    shown: &str,
+    limit: u64,
+) -> Result<SecretBytes, HostError> {
+    let failed = |error: std::io::Error| HostError::io("read", shown, error);
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(HostError::NotAFile { path: shown.into() });
+    }
+    // The whole size at once: a buffer that grows leaves copies of a secret behind.
+    let capacity = metadata.len().min(limit).saturating_add(1);
+    let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or_default());
+    let outcome = file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    let secret = SecretBytes::new(bytes);
+    outcome.map_err(failed)?;
+    if secret.len() as u64 > limit {
+        return Err(HostError::TooLarge {
+            path: shown.into(),
+            limit,
+        });
+    }
+    Ok(secret)
+}

@@ -1,0 +1,142 @@
+//! One run at a time: `flock` on an empty file.
+//!
+//! The file is never written and never removed. Who holds the lock is read from `/proc/locks`, which cannot
+//! be stale; a file that names the holder would be, after a crash.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use rustix::fs::{FlockOperation, OFlags, flock, fstat, major, minor};
+use rustix::io::Errno;
+
+use super::directory::Directory;
+use super::error::HostError;
+use super::root::open_beneath;
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: OwnedFd,
+}
+
+/// What came of asking for a lock.
+#[derive(Debug)]
+pub(crate) enum LockOutcome {
+    /// It is ours.
+    Held(Lock),
+    /// Another process has it, this one if it could be found out.
+    Busy(Option<u32>),
+    /// There is no lock file, so nobody has it.
+    Missing,
+}
+
+/// Asks for the lock on the file `name`, without waiting and without changing anything.
+///
+/// # Errors
+/// [`HostError::Io`] if the file cannot be opened or locked.
+pub(crate) fn try_lock(folder: &Directory, name: &str) -> Result<LockOutcome, HostError> {
+    let path = folder.path().join(name);
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Some(file) = open_beneath(folder.as_fd(), name, flags, path.as_str())? else {
+        return Ok(LockOutcome::Missing);
+    };
+    lock(file, path.as_str())
+}
+
+/// Asks for the lock on the folder itself.
+///
+/// # Errors
+/// [`HostError::Io`] if the folder cannot be opened or locked.
+pub(crate) fn try_lock_directory(folder: &Directory) -> Result<LockOutcome, HostError> {
+    lock(folder.readable()?, folder.path().as_str())
+}
+
+fn lock(file: OwnedFd, path: &str) -> Result<LockOutcome, HostError> {
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(LockOutcome::Held(Lock { _file: file })),
+        Err(Errno::WOULDBLOCK) => Ok(LockOutcome::Busy(holder(&file))),
+        Err(errno) => Err(HostError::io("lock", path, errno)),
+    }
+}
+
+fn holder(file: &OwnedFd) -> Option<u32> {
+    let stat = fstat(file).ok()?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the kernel's list of locks is of this system, not of the root"
+    )]
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    holder_in(&locks, major(stat.st_dev), minor(stat.st_dev), stat.st_ino)
+}
+
+/// Finds the holder in the text of `/proc/locks`, whose lines are
+/// `<n>: FLOCK ADVISORY WRITE <pid> <major>:<minor>:<inode> 0 EOF` (proc_locks(5); waiting requests have `->` second).
+fn holder_in(locks: &str, major: u32, minor: u32, inode: u64) -> Option<u32> {
+    let held = |full: bool| {
+        let mut holders = locks.lines().filter_map(|line| {
+            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+            let [_, "FLOCK", _, _, pid, place, ..] = fields.as_slice() else {
+                return None;
+            };
+            let (device, node) = place.rsplit_once(':')?;
+            let same = node.parse() == Ok(inode)
+                && (!full || device == format!("{major:02x}:{minor:02x}"));
+            if same { pid.parse::<u32>().ok() } else { None }
+        });
+        let first = holders.next().filter(|pid| *pid != 0);
+        if holders.next().is_none() {
+            first
+        } else {
+            None
+        }
+    };
+    // Stacked filesystems (overlayfs, btrfs) show another device here than stat does.
+    held(true).or_else(|| held(false))
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests build the tree they look at"
+)]
+mod tests {
+    use super::*;
+    use crate::host::{Root, RootPath};
+
+    #[test]
+    fn a_second_holder_learns_who_the_first_is() {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = Root::open(temporary.path()).unwrap();
+        let folder = root.open_directory(&RootPath::fixed("/")).unwrap().unwrap();
+        assert!(matches!(
+            try_lock(&folder, "lock").unwrap(),
+            LockOutcome::Missing
+        ));
+        std::fs::write(temporary.path().join("lock"), "").unwrap();
+        let LockOutcome::Held(held) = try_lock(&folder, "lock").unwrap() else {
+            panic!("the lock is free")
+        };
+        match try_lock(&folder, "lock").unwrap() {
+            LockOutcome::Busy(pid) => assert!(pid.is_none_or(|pid| pid == std::process::id())),
+            other => panic!("{other:?}"),
+        }
+        drop(held);
+        assert!(matches!(
+            try_lock(&folder, "lock").unwrap(),
+            LockOutcome::Held(_)
+        ));
+    }
+
+    #[test]
+    fn the_holder_is_found_by_device_and_inode() {
+        let locks = "1: POSIX  ADVISORY  WRITE 11 fe:00:77 0 EOF\n\
+                     2: FLOCK  ADVISORY  WRITE 12 fe:01:77 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE 13 fe:01:77 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 14 fe:00:77 0 EOF\n\
+                     4: FLOCK  ADVISORY  WRITE 0 fe:00:99 0 EOF\n";
+        assert_eq!(holder_in(locks, 0xfe, 0, 77), Some(14));
+        assert_eq!(holder_in(locks, 0xfe, 1, 77), Some(12));
+        assert_eq!(holder_in(locks, 0xaa, 0, 77), None, "two candidates");
+        assert_eq!(holder_in(locks, 0xfe, 0, 99), None, "another pid namespace");
+        assert_eq!(holder_in("garbage\n", 1, 1, 1), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! The only part of the program that touches a host.
+//!
+//! In: a directory handle ([`Root`]) and names relative to it. Out: what is there, and changes that are
+//! durable. Nothing else in the crate opens a file, reads the clock or the environment (`clippy.toml`
+//! checks), so a temporary folder is as good a host as `/`.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`root`] | finding folders below the root without being led astray by links |
+//! | [`directory`] | looking at what one folder holds |
+//! | [`durable`] | every change, numbered |
+//! | [`lock`] | one run at a time |
+//! | [`local`] | files the operator names on the command line |
+//! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
+
+pub mod clock;
+pub(crate) mod directory;
+pub mod durable;
+pub(crate) mod ensure;
+mod error;
+pub(crate) mod identity;
+pub(crate) mod local;
+pub(crate) mod lock;
+pub mod process;
+pub(crate) mod root;
+
+pub(crate) use directory::{Directory, FileMeta, Found};
+pub(crate) use durable::Actions;
+pub(crate) use ensure::ensure_directory;
+pub(crate) use error::HostError;
+pub(crate) use root::{Owner, Root, RootPath};

@@ -1,0 +1,448 @@
+//! The directory tree that is the host: `/`, or the folder given with `--root`.
+//!
+//! In: names below the root. Out: open folders. The root is opened once; every later name is resolved one
+//! component at a time from that handle with `openat2`, so nothing outside the tree can be reached by a
+//! link, not even when somebody changes the tree meanwhile.
+//!
+//! Symbolic links on the way to a folder (`/var/run` → `/run`) are followed when they are owned by root (or,
+//! without privileges, by the invoking user), and are read as a process with this root would read them: an
+//! absolute target starts at the root. A link that climbs above the root, that points to nothing inside it,
+//! or that somebody else owns is an error. A link as the last component of a destination is never
+//! followed: [`super::Directory::inspect`] reports it as what it is.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::secret::SecretBytes;
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
+use rustix::io::Errno;
+
+use super::directory::Directory;
+use super::error::{HostError, LinkRefusal};
+
+/// Links followed on the way to one path; the kernel's own limit.
+const MAX_LINKS: usize = 40;
+
+/// An absolute, normalised path below the root.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RootPath(Cow<'static, str>);
+
+impl RootPath {
+    /// A path this program knows by itself; must be absolute and normalised.
+    pub(crate) const fn fixed(path: &'static str) -> Self {
+        Self(Cow::Borrowed(path))
+    }
+
+    /// The path as text, starting with `/`.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The folder this path is in; the root is its own.
+    pub(crate) fn parent(&self) -> Self {
+        match self.0.rsplit_once('/') {
+            None | Some(("", _)) => Self::fixed("/"),
+            Some((parent, _)) => Self(Cow::Owned(parent.to_owned())),
+        }
+    }
+
+    /// The last component; empty for the root.
+    pub(crate) fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// `self/name`.
+    pub(crate) fn join(&self, name: &str) -> Self {
+        Self(Cow::Owned(join(&self.0, name)))
+    }
+
+    /// Every folder on the way here, outermost first, without the root and without the path itself.
+    pub(crate) fn ancestors(&self) -> Vec<Self> {
+        let mut folders = Vec::new();
+        let mut folder = self.parent();
+        while folder.as_str() != "/" {
+            let next = folder.parent();
+            folders.push(folder);
+            folder = next;
+        }
+        folders.reverse();
+        folders
+    }
+}
+
+impl From<&HostPath> for RootPath {
+    fn from(path: &HostPath) -> Self {
+        Self(Cow::Owned(path.as_str().to_owned()))
+    }
+}
+
+impl fmt::Display for RootPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// User and group of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// User.
+    pub(crate) uid: u32,
+    /// Group.
+    pub(crate) gid: u32,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.uid, self.gid)
+    }
+}
+
+/// The open root.
+#[derive(Debug)]
+pub(crate) struct Root {
+    handle: OwnedFd,
+    shown: String,
+    live: bool,
+    invoker: Owner,
+}
+
+impl Root {
+    /// Opens the folder `path` as the root. Links in `path` itself are followed: the operator named it.
+    ///
+    /// # Errors
+    /// [`HostError`] if it cannot be opened, is no folder, or the kernel lacks `openat2`.
+    pub(crate) fn open(path: &Path) -> Result<Self, HostError> {
+        let shown = path.display().to_string();
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = openat(CWD, path, flags, Mode::empty()).map_err(|errno| match errno {
+            Errno::NOTDIR => HostError::NotADirectory {
+                path: shown.clone(),
+            },
+            _ => HostError::io("open the root", &shown, errno),
+        })?;
+        // Asked for here, so that an old kernel is one clear error and not a failure half-way.
+        open_beneath(handle.as_fd(), ".", flags, &shown)?;
+        let running = openat(CWD, "/", flags, Mode::empty())
+            .and_then(fstat)
+            .map_err(|errno| HostError::io("open", "/", errno))?;
+        let own = fstat(&handle).map_err(|errno| HostError::io("look at", &shown, errno))?;
+        Ok(Self {
+            handle,
+            shown,
+            live: (own.st_dev, own.st_ino) == (running.st_dev, running.st_ino),
+            invoker: Owner {
+                uid: rustix::process::geteuid().as_raw(),
+                gid: rustix::process::getegid().as_raw(),
+            },
+        })
+    }
+
+    /// The root as the operator named it.
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether this is the running system's own `/`, and not a tree for it to be copied to.
+    pub(crate) const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Whether files can be given to any owner.
+    pub(crate) const fn is_privileged(&self) -> bool {
+        self.invoker.uid == 0
+    }
+
+    /// Who runs this program.
+    pub(crate) const fn invoker(&self) -> Owner {
+        self.invoker
+    }
+
+    /// The folder at `path`; `None` if it, or a folder on the way, does not exist.
+    ///
+    /// # Errors
+    /// [`HostError`] if the way leads over a link that is not followed, or over something that is no folder.
+    pub(crate) fn open_directory(&self, path: &RootPath) -> Result<Option<Directory>, HostError> {
+        match self.walk(path)? {
+            Walked::Missing => Ok(None),
+            Walked::Directory(fd) => Ok(Some(Directory::new(fd, path.clone()))),
+            Walked::Other { .. } => Err(HostError::NotADirectory {
+                path: path.to_string(),
+            }),
+        }
+    }
+
+    /// The content of a regular file of at most `limit` bytes; links to it are followed by the rules above.
+    ///
+    /// # Errors
+    /// [`HostError`] if it cannot be read, is no regular file, or is larger.
+    pub(crate) fn read(
+        &self,
+        path: &RootPath,
+        limit: u64,
+    ) -> Result<Option<SecretBytes>, HostError> {
+        match self.walk(path)? {
+            Walked::Missing => Ok(None),
+            Walked::Directory(_) => Err(HostError::NotAFile {
+                path: path.to_string(),
+            }),
+            Walked::Other { parent, name } => {
+                Directory::new(parent, path.parent()).read(&name, limit)
+            }
+        }
+    }
+
+    /// As [`Root::read`], for text.
+    ///
+    /// # Errors
+    /// As for [`Root::read`], or if the file is not UTF-8.
+    pub(crate) fn read_text(
+        &self,
+        path: &RootPath,
+        limit: u64,
+    ) -> Result<Option<String>, HostError> {
+        let Some(bytes) = self.read(path, limit)? else {
+            return Ok(None);
+        };
+        match std::str::from_utf8(bytes.expose()) {
+            Ok(text) => Ok(Some(text.to_owned())),
+            Err(_) => Err(HostError::NotText {
+                path: path.to_string(),
+            }),
+        }
+    }
+
+    fn walk(&self, path: &RootPath) -> Result<Walked, HostError> {
+        // The folders from the root down to here, so that `..` in a link goes back the way that was come.
+        let mut way: Vec<OwnedFd> = Vec::new();
+        let mut pending: VecDeque<String> = split(path.as_str()).collect();
+        // How many of the pending components come from a link, and that link's own text.
+        let mut from_link = 0_usize;
+        let mut target = String::new();
+        let mut links = 0_usize;
+        while let Some(part) = pending.pop_front() {
+            let in_link = from_link > 0;
+            from_link = from_link.saturating_sub(1);
+            let link_error = |reason| {
+                Err(HostError::Link {
+                    path: path.to_string(),
+                    reason,
+                })
+            };
+            if part == ".." {
+                if way.pop().is_none() {
+                    return link_error(LinkRefusal::LeavesRoot);
+                }
+                continue;
+            }
+            let here = way.last().unwrap_or(&self.handle).as_fd();
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let found = match open_beneath(here, &part, flags, path.as_str())? {
+                Some(found) => found,
+                None if in_link => return link_error(LinkRefusal::Dangling { target }),
+                None => return Ok(Walked::Missing),
+            };
+            let stat =
+                fstat(&found).map_err(|errno| HostError::io("look at", path.as_str(), errno))?;
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => way.push(found),
+                FileType::Symlink => {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return link_error(LinkRefusal::TooMany);
+                    }
+                    if stat.st_uid != 0 && stat.st_uid != self.invoker.uid {
+                        return link_error(LinkRefusal::Owner { uid: stat.st_uid });
+                    }
+                    target = read_link(&found, path)?;
+                    if target.starts_with('/') {
+                        way.clear();
+                    }
+                    let parts: Vec<String> = split(&target).collect();
+                    from_link += parts.len();
+                    for part in parts.into_iter().rev() {
+                        pending.push_front(part);
+                    }
+                }
+                _ if pending.is_empty() => {
+                    let parent = match way.pop() {
+                        Some(parent) => parent,
+                        None => self.duplicate(path)?,
+                    };
+                    return Ok(Walked::Other { parent, name: part });
+                }
+                _ => {
+                    return Err(HostError::NotADirectory {
+                        path: path.to_string(),
+                    });
+                }
+            }
+        }
+        match way.pop() {
+            Some(folder) => Ok(Walked::Directory(folder)),
+            None => self.duplicate(path).map(Walked::Directory),
+        }
+    }
+
+    fn duplicate(&self, path: &RootPath) -> Result<OwnedFd, HostError> {
+        self.handle
+            .try_clone()
+            .map_err(|error| HostError::io("open", path.as_str(), error))
+    }
+}
+
+/// Where the way to a path ended.
+enum Walked {
+    Missing,
+    Directory(OwnedFd),
+    /// Neither folder nor link.
+    Other {
+        parent: OwnedFd,
+        name: String,
+    },
+}
+
+fn split(path: &str) -> impl Iterator<Item = String> {
+    path.split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .map(str::to_owned)
+}
+
+fn read_link(link: &OwnedFd, path: &RootPath) -> Result<String, HostError> {
+    readlinkat(link, "", Vec::new())
+        .map_err(|errno| HostError::io("read the link on the way to", path.as_str(), errno))?
+        .into_string()
+        .map_err(|_| HostError::NotText {
+            path: path.to_string(),
+        })
+}
+
+/// `folder/name` for messages; `name` may itself be several components.
+pub(super) fn join(folder: &str, name: &str) -> String {
+    format!("{}/{name}", folder.trim_end_matches('/'))
+}
+
+/// Opens one name in `folder`; `None` if it does not exist. Never follows a link, never leaves the folder.
+pub(super) fn open_beneath(
+    folder: BorrowedFd<'_>,
+    name: &str,
+    flags: OFlags,
+    shown: &str,
+) -> Result<Option<OwnedFd>, HostError> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    match openat2(folder, name, flags, Mode::empty(), resolve) {
+        Ok(fd) => Ok(Some(fd)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(Errno::NOSYS) => Err(HostError::NoOpenat2),
+        Err(errno) => Err(HostError::io("open", shown, errno)),
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests build the tree they look at"
+)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{chown, lchown, symlink};
+
+    use super::*;
+    use crate::host::Found;
+
+    fn tree() -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("root/run/lock")).unwrap();
+        fs::create_dir_all(folder.path().join("root/var")).unwrap();
+        fs::create_dir_all(folder.path().join("outside/secret")).unwrap();
+        let root = Root::open(&folder.path().join("root")).unwrap();
+        (folder, root)
+    }
+
+    fn open(root: &Root, path: &'static str) -> Result<Option<Directory>, HostError> {
+        root.open_directory(&RootPath::fixed(path))
+    }
+
+    #[test]
+    fn links_inside_the_root_are_followed_as_a_process_there_would() {
+        let (folder, root) = tree();
+        let at = folder.path().join("root/var");
+        symlink("/run", at.join("absolute")).unwrap();
+        symlink("../run/lock", at.join("relative")).unwrap();
+        symlink("absolute/lock", at.join("chain")).unwrap();
+        for path in [
+            "/run",
+            "/var/absolute/lock",
+            "/var/relative",
+            "/var/chain",
+            "/",
+        ] {
+            assert!(open(&root, path).unwrap().is_some(), "{path}");
+        }
+        assert!(open(&root, "/var/absolute/none/deeper").unwrap().is_none());
+        assert!(open(&root, "/none").unwrap().is_none());
+    }
+
+    #[test]
+    fn links_that_lead_out_or_to_nothing_are_refused() {
+        let (folder, root) = tree();
+        let at = folder.path().join("root/var");
+        symlink("../../outside", at.join("climbs")).unwrap();
+        symlink(folder.path().join("outside"), at.join("absolute")).unwrap();
+        symlink("loop", at.join("loop")).unwrap();
+        fs::write(at.join("file"), "x").unwrap();
+        let reason = |path| match open(&root, path) {
+            Err(HostError::Link { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reason("/var/climbs/secret"), LinkRefusal::LeavesRoot);
+        assert!(matches!(
+            reason("/var/absolute/secret"),
+            LinkRefusal::Dangling { .. }
+        ));
+        assert_eq!(reason("/var/loop"), LinkRefusal::TooMany);
+        assert!(matches!(
+            open(&root, "/var/file/x"),
+            Err(HostError::NotADirectory { .. })
+        ));
+    }
+
+    #[test]
+    fn links_of_other_users_are_not_followed() {
+        let (folder, root) = tree();
+        let link = folder.path().join("root/var/run");
+        symlink("/run", &link).unwrap();
+        assert!(open(&root, "/var/run").unwrap().is_some());
+        if root.is_privileged() {
+            lchown(&link, Some(4242), Some(4242)).unwrap();
+            assert!(matches!(
+                open(&root, "/var/run"),
+                Err(HostError::Link {
+                    reason: LinkRefusal::Owner { uid: 4242 },
+                    ..
+                })
+            ));
+            chown(folder.path().join("root/run"), Some(4242), None).unwrap();
+            assert!(open(&root, "/run").unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn a_link_at_the_end_is_reported_and_not_followed() {
+        let (folder, root) = tree();
+        symlink("/run", folder.path().join("root/var/last")).unwrap();
+        let var = open(&root, "/var").unwrap().unwrap();
+        assert!(matches!(var.inspect("last").unwrap(), Found::Link));
+        assert!(matches!(var.inspect("lost").unwrap(), Found::Missing));
+    }
+
+    #[test]
+    fn the_running_system_is_recognised() {
+        let (_folder, root) = tree();
+        assert!(!root.is_live());
+        assert!(Root::open(Path::new("/")).unwrap().is_live());
+    }
+}

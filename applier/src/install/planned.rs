@@ -1,0 +1,176 @@
+//! What a trusted bundle puts on the host, in the order of its steps.
+
+use std::collections::BTreeMap;
+
+use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Name, Place, SecretClass};
+use kubeplan_bundle::mode::FileMode;
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::step::{PhaseName, Step};
+
+use crate::error::{CliError, Kind};
+use crate::host::Owner;
+
+/// The files and folders that one step brings to the host.
+#[derive(Debug)]
+pub(crate) struct PlannedTransaction<'a> {
+    /// Its name in the index.
+    pub(crate) name: &'a Name,
+    /// The phase of the step that commits it.
+    pub(crate) phase: &'a PhaseName,
+    /// Its entries in commit order.
+    pub(crate) entries: Vec<PlannedEntry<'a>>,
+}
+
+/// A file or a folder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PlannedEntry<'a> {
+    /// A file.
+    File(PlannedFile<'a>),
+    /// A folder.
+    Directory(PlannedDirectory<'a>),
+}
+
+/// A file with everything that is to be written.
+#[derive(Clone, Copy)]
+pub(crate) struct PlannedFile<'a> {
+    /// Where.
+    pub(crate) path: &'a HostPath,
+    /// Permission bits.
+    pub(crate) mode: FileMode,
+    /// Owner and group.
+    pub(crate) owner: Owner,
+    /// The bytes.
+    pub(crate) bytes: &'a [u8],
+    /// Set if the bytes must not be shown.
+    pub(crate) secret: Option<PlannedSecret<'a>>,
+    /// Somebody else owns the file once it is installed.
+    pub(crate) handoff: bool,
+}
+
+/// What may be shown of a secret file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlannedSecret<'a> {
+    /// How its twin was made.
+    pub(crate) class: SecretClass,
+    /// The twin: the same text with secret values replaced.
+    pub(crate) twin: &'a [u8],
+}
+
+/// A folder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlannedDirectory<'a> {
+    /// Where.
+    pub(crate) path: &'a HostPath,
+    /// Permission bits.
+    pub(crate) mode: FileMode,
+    /// Owner and group.
+    pub(crate) owner: Owner,
+}
+
+impl std::fmt::Debug for PlannedFile<'_> {
+    /// Without the bytes, which may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlannedFile")
+            .field("path", &self.path)
+            .field("mode", &self.mode)
+            .field("owner", &self.owner)
+            .field("size", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where bytes are found: public ones by entry name, secret ones after unsealing.
+pub(crate) trait Contents {
+    /// The bytes of a public entry or a twin.
+    fn public(&self, name: &EntryName) -> Option<&[u8]>;
+    /// The bytes of a sealed entry.
+    fn secret(&self, name: &EntryName) -> Option<&[u8]>;
+}
+
+/// The bundle's transactions in the order of its steps.
+///
+/// # Errors
+/// [`CliError`] if the bundle lacks the bytes of an entry, which its own checks rule out.
+pub(crate) fn transactions<'a>(
+    index: &'a Index,
+    contents: &'a dyn Contents,
+) -> Result<Vec<PlannedTransaction<'a>>, CliError> {
+    let entries: BTreeMap<&EntryName, &Entry> = index
+        .entries
+        .iter()
+        .map(|entry| (&entry.name, entry))
+        .collect();
+    let mut planned = Vec::new();
+    for step in &index.steps {
+        match step {
+            Step::CommitTransaction { phase, transaction } => {
+                let found = index
+                    .transactions
+                    .iter()
+                    .find(|candidate| candidate.name == *transaction)
+                    .ok_or_else(|| missing(transaction))?;
+                let entries = found
+                    .entries
+                    .iter()
+                    .map(|name| {
+                        entries
+                            .get(name)
+                            .and_then(|entry| plan_entry(entry, contents))
+                            .ok_or_else(|| missing(name))
+                    })
+                    .collect::<Result<_, _>>()?;
+                planned.push(PlannedTransaction {
+                    name: &found.name,
+                    phase,
+                    entries,
+                });
+            }
+        }
+    }
+    Ok(planned)
+}
+
+fn missing(name: &dyn std::fmt::Display) -> CliError {
+    CliError::new(
+        Kind::Refused,
+        format!("the bundle has no content for `{name}`"),
+    )
+}
+
+fn plan_entry<'a>(entry: &'a Entry, contents: &'a dyn Contents) -> Option<PlannedEntry<'a>> {
+    match (&entry.place, &entry.content) {
+        (Place::Directory(place), _) => Some(PlannedEntry::Directory(PlannedDirectory {
+            path: &place.path,
+            mode: place.mode,
+            owner: Owner {
+                uid: place.uid,
+                gid: place.gid,
+            },
+        })),
+        (Place::File(place), content) => {
+            let (bytes, secret) = match content {
+                Content::None => return None,
+                Content::Public(_) => (contents.public(&entry.name)?, None),
+                Content::Sealed(sealed) => (
+                    contents.secret(&entry.name)?,
+                    Some(PlannedSecret {
+                        class: sealed.class,
+                        twin: contents.public(&sealed.twin.name)?,
+                    }),
+                ),
+            };
+            Some(PlannedEntry::File(PlannedFile {
+                path: &place.path,
+                mode: place.mode,
+                owner: Owner {
+                    uid: place.uid,
+                    gid: place.gid,
+                },
+                bytes,
+                secret,
+                handoff: entry.handoff,
+            }))
+        }
+        (Place::Object | Place::Payload, _) => None,
+    }
+}

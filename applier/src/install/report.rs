@@ -1,0 +1,304 @@
+//! What an installation did or would do, for people and machines.
+
+use std::fmt::Write as _;
+
+use kubeplan_bundle::index::Index;
+use kubeplan_bundle::policy::Trust;
+use serde::Serialize;
+
+use super::compare::{Comparison, DirectoryAction, FileAction, Item};
+use super::diff;
+use crate::host::Root;
+use crate::ui::{Report, printable};
+
+/// The report of `install`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InstallReport {
+    /// What came of it.
+    pub(crate) result: InstallResult,
+    root: String,
+    cluster: String,
+    cluster_id: String,
+    node: String,
+    serial: u64,
+    plan_digest: String,
+    authors: Vec<Signer>,
+    approvals: Vec<Signer>,
+    entries: Vec<EntryLine>,
+    /// Folders on the way, made with mode 0755.
+    parents: Vec<String>,
+    /// Installed before, no longer planned, left as they are.
+    orphans: Vec<String>,
+    notes: Vec<String>,
+    next: Vec<String>,
+}
+
+/// What came of an installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum InstallResult {
+    /// Changes were made.
+    Installed,
+    /// There was nothing to change.
+    Unchanged,
+    /// Nothing was written because nothing was to be.
+    DryRun,
+    /// Nothing was written because something is in the way.
+    Refused,
+}
+
+/// A key that counts.
+#[derive(Debug, Serialize)]
+pub(crate) struct Signer {
+    principal: String,
+    fingerprint: String,
+}
+
+/// The keys that count.
+pub(crate) fn signers(keys: &[kubeplan_bundle::policy::TrustedKey]) -> Vec<Signer> {
+    keys.iter()
+        .map(|key| Signer {
+            principal: key.principal.clone(),
+            fingerprint: key.fingerprint.to_string(),
+        })
+        .collect()
+}
+
+impl Signer {
+    /// For people.
+    pub(crate) fn line(&self) -> String {
+        format!("{} ({})", self.fingerprint, self.principal)
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryLine {
+    path: String,
+    kind: &'static str,
+    action: &'static str,
+    mode: String,
+    uid: u32,
+    gid: u32,
+    phase: String,
+    secret: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<String>,
+}
+
+impl InstallReport {
+    /// Describes a comparison.
+    pub(crate) fn new(
+        result: InstallResult,
+        root: &Root,
+        index: &Index,
+        trust: &Trust,
+        comparison: &Comparison<'_>,
+    ) -> Self {
+        let with_diff = matches!(result, InstallResult::DryRun | InstallResult::Refused);
+        let entries = comparison
+            .transactions
+            .iter()
+            .flat_map(|transaction| {
+                let phase = transaction.planned.phase;
+                transaction
+                    .items
+                    .iter()
+                    .map(move |item| line(item, phase.as_str(), with_diff))
+            })
+            .collect();
+        let mut report = Self {
+            result,
+            root: root.shown().to_owned(),
+            cluster: index.cluster.name.to_string(),
+            cluster_id: index.cluster.id.to_string(),
+            node: index.node.name.to_string(),
+            serial: index.serial,
+            plan_digest: index.plan_digest.to_string(),
+            authors: signers(&trust.authors),
+            approvals: signers(&trust.approvals),
+            entries,
+            parents: comparison.parents.iter().map(ToString::to_string).collect(),
+            orphans: comparison.orphans.iter().map(ToString::to_string).collect(),
+            notes: Vec::new(),
+            next: Vec::new(),
+        };
+        report.add_notes(root, comparison);
+        report.add_next(root);
+        report
+    }
+
+    /// Adds a remark.
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
+    }
+
+    fn add_notes(&mut self, root: &Root, comparison: &Comparison<'_>) {
+        if !root.is_privileged() {
+            self.note(format!(
+                "not running as root: files belong to user {} and not to the planned owners",
+                root.invoker()
+            ));
+        }
+        for item in comparison.items() {
+            match item {
+                Item::File(item) => match item.action {
+                    FileAction::Drift => self.note(format!(
+                        "{} was changed since it was installed and is left as it is; replace it with --overwrite-drift {}",
+                        item.planned.path, item.planned.path
+                    )),
+                    FileAction::HandedOff => self.note(format!(
+                        "{} was handed off when it was installed and is left to its owner",
+                        item.planned.path
+                    )),
+                    _ => {}
+                },
+                Item::Directory(item) => {
+                    if let DirectoryAction::Left(how) = &item.action {
+                        self.note(format!(
+                            "folder {} exists and is left as it is ({how})",
+                            item.planned.path
+                        ));
+                    }
+                }
+            }
+        }
+        for path in &comparison.orphans {
+            self.note(format!(
+                "{path} was installed before and is no longer planned; it is left as it is"
+            ));
+        }
+    }
+
+    fn add_next(&mut self, root: &Root) {
+        if !matches!(
+            self.result,
+            InstallResult::Installed | InstallResult::Unchanged
+        ) {
+            return;
+        }
+        self.next.push(if root.is_live() {
+            "start the kubelet: systemctl enable --now kubelet".to_owned()
+        } else {
+            format!(
+                "the tree {} is ready; once it runs as a system, start the kubelet there: systemctl enable --now kubelet",
+                root.shown()
+            )
+        });
+    }
+}
+
+fn line(item: &Item<'_>, phase: &str, with_diff: bool) -> EntryLine {
+    match item {
+        Item::File(item) => EntryLine {
+            path: item.planned.path.to_string(),
+            kind: "file",
+            action: item.action.word(),
+            mode: item.planned.mode.to_string(),
+            uid: item.planned.owner.uid,
+            gid: item.planned.owner.gid,
+            phase: phase.to_owned(),
+            secret: item.planned.secret.is_some(),
+            reason: match &item.action {
+                FileAction::Obstacle(reason) => Some(reason.clone()),
+                _ if item.differs.is_empty() => None,
+                _ => Some(format!("{} differs", item.differs.join(", "))),
+            },
+            diff: if with_diff && !matches!(item.action, FileAction::Obstacle(_)) {
+                diff::unified(item)
+            } else {
+                None
+            },
+        },
+        Item::Directory(item) => EntryLine {
+            path: item.planned.path.to_string(),
+            kind: "directory",
+            action: item.action.word(),
+            mode: item.planned.mode.to_string(),
+            uid: item.planned.owner.uid,
+            gid: item.planned.owner.gid,
+            phase: phase.to_owned(),
+            secret: false,
+            reason: match &item.action {
+                DirectoryAction::Left(reason) | DirectoryAction::Obstacle(reason) => {
+                    Some(reason.clone())
+                }
+                _ => None,
+            },
+            diff: None,
+        },
+    }
+}
+
+impl Report for InstallReport {
+    const COMMAND: &'static str = "install";
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "node {} of cluster {} (serial {}, plan {}) → {}\n",
+            self.node,
+            self.cluster,
+            self.serial,
+            self.plan_digest.chars().take(12).collect::<String>(),
+            printable(&self.root),
+        );
+        for signer in &self.authors {
+            let _ = writeln!(text, "signed by {}", signer.line());
+        }
+        for signer in &self.approvals {
+            let _ = writeln!(text, "approved by {}", signer.line());
+        }
+        text.push('\n');
+        let complete = self.result == InstallResult::DryRun;
+        for path in &self.parents {
+            let _ = writeln!(text, "{:<10} 0755 {:>7}  {path}/", "create", "");
+        }
+        let mut unchanged = 0;
+        for entry in &self.entries {
+            if entry.action == "unchanged" && !complete {
+                unchanged += 1;
+                continue;
+            }
+            let slash = if entry.kind == "directory" { "/" } else { "" };
+            let owner = format!("{}:{}", entry.uid, entry.gid);
+            let _ = write!(
+                text,
+                "{:<10} {} {owner:>7}  {}{slash}",
+                entry.action, entry.mode, entry.path
+            );
+            if entry.secret {
+                text.push_str("  [secret]");
+            }
+            if let Some(reason) = &entry.reason {
+                let _ = write!(text, "  ({})", printable(reason));
+            }
+            text.push('\n');
+            if let Some(diff) = &entry.diff {
+                for line in printable(diff).lines() {
+                    let _ = writeln!(text, "    {line}");
+                }
+            }
+        }
+        if unchanged > 0 {
+            let _ = writeln!(text, "{unchanged} files and folders are as planned");
+        }
+        text.push('\n');
+        text.push_str(match self.result {
+            InstallResult::Installed => "installed\n",
+            InstallResult::Unchanged => "nothing to change: the host is as planned\n",
+            InstallResult::DryRun => "dry run: nothing was written\n",
+            InstallResult::Refused => "refused: nothing was written\n",
+        });
+        for next in &self.next {
+            let _ = writeln!(text, "next: {}", printable(next));
+        }
+        text
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.iter().map(|note| printable(note)).collect()
+    }
+}

@@ -1,0 +1,121 @@
+//! Reading and writing one strict document.
+
+use kubeplan_bundle::canonical::{self, CanonicalError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{FOLDER, open_folder};
+use crate::host::{Actions, HostError, Root, RootPath};
+
+/// Far more than a thousand nodes' records.
+const LIMIT: u64 = 64 * 1024 * 1024;
+
+/// A document of the state folder.
+pub(super) trait Document: Serialize + DeserializeOwned {
+    /// The file's name.
+    const NAME: &'static str;
+    /// The value of its `format` field.
+    const FORMAT: &'static str;
+
+    /// The document's own `format` field.
+    fn format(&self) -> &str;
+}
+
+/// Why the state cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StateError {
+    /// The host refused.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The file is not what this program writes.
+    #[error(
+        "the state file `{path}` is damaged; restore it from a backup, or move it away and check the installed files by hand (without it they count as somebody else's)"
+    )]
+    Damaged {
+        /// The file.
+        path: RootPath,
+        /// Why.
+        #[source]
+        source: CanonicalError,
+    },
+    /// Another version wrote it.
+    #[error("the state file `{path}` has format `{found}`, this version reads `{expected}`")]
+    Format {
+        /// The file.
+        path: RootPath,
+        /// Its format.
+        found: String,
+        /// The known one.
+        expected: &'static str,
+    },
+    /// A state file that does not have the only length it can have.
+    #[error("the state file `{path}` is damaged: {rule}")]
+    Length {
+        /// The file.
+        path: RootPath,
+        /// What it should be.
+        rule: &'static str,
+    },
+    /// Records of secret files without the key they were made with.
+    #[error(
+        "the state file `{path}` is missing, so records of secret files cannot be compared; restore it from a backup"
+    )]
+    NoSalt {
+        /// The file.
+        path: RootPath,
+    },
+}
+
+/// Reads a document; `None` if it does not exist.
+///
+/// # Errors
+/// [`StateError`].
+pub(super) fn load<T: Document>(root: &Root) -> Result<Option<T>, StateError> {
+    let path = FOLDER.join(T::NAME);
+    let Some(folder) = open_folder(root)? else {
+        return Ok(None);
+    };
+    let Some(bytes) = folder.read(T::NAME, LIMIT)? else {
+        return Ok(None);
+    };
+    // The format first: another version's document is not a damaged one.
+    if let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(bytes.expose())
+        && let Some(found) = fields.get("format").and_then(serde_json::Value::as_str)
+        && found != T::FORMAT
+    {
+        return Err(StateError::Format {
+            path,
+            found: found.escape_debug().take(80).collect(),
+            expected: T::FORMAT,
+        });
+    }
+    let document: T =
+        canonical::from_slice(bytes.expose()).map_err(|source| StateError::Damaged {
+            path: path.clone(),
+            source,
+        })?;
+    if document.format() != T::FORMAT {
+        return Err(StateError::Format {
+            path,
+            found: document.format().escape_debug().take(80).collect(),
+            expected: T::FORMAT,
+        });
+    }
+    Ok(Some(document))
+}
+
+/// Replaces a document; the folder must exist.
+///
+/// # Errors
+/// [`StateError`].
+pub(super) fn store<T: Document>(
+    root: &Root,
+    actions: &Actions,
+    document: &T,
+) -> Result<(), StateError> {
+    let path = FOLDER.join(T::NAME);
+    let bytes =
+        canonical::to_vec(document).map_err(|source| StateError::Damaged { path, source })?;
+    let folder = super::create_folder(root, actions)?;
+    Ok(actions.replace_file(&folder, T::NAME, &bytes, 0o600)?)
+}

@@ -1,0 +1,84 @@
+//! What this program remembers about a host, under `/var/lib/kubeplan` (mode 0700).
+//!
+//! In and out: three small files, each replaced as a whole and synced. Every document is strict: an unknown
+//! field, another format or another byte form is an error that names the file, never a guess.
+//!
+//! | file | content |
+//! |---|---|
+//! | `installed.json` | what was installed, per cluster and node ([`installed`]) |
+//! | `serials.json` | the highest serial of each cluster ([`serials`]) |
+//! | `salt` | 32 random bytes, so that the record of a secret file is nothing to guess against ([`salt`]) |
+//! | `lock` | empty; locked while a run changes the host |
+
+mod document;
+pub(crate) mod installed;
+pub(crate) mod salt;
+pub(crate) mod serials;
+
+use crate::error::CliError;
+use crate::host::lock::{Lock, LockOutcome, try_lock};
+use crate::host::{Actions, Directory, HostError, Root, RootPath};
+
+pub(crate) use document::StateError;
+
+/// The folder.
+pub(crate) const FOLDER: RootPath = RootPath::fixed("/var/lib/kubeplan");
+
+const LOCK: &str = "lock";
+
+/// The folder, if it exists.
+///
+/// # Errors
+/// [`HostError`].
+pub(crate) fn open_folder(root: &Root) -> Result<Option<Directory>, HostError> {
+    root.open_directory(&FOLDER)
+}
+
+/// Takes the lock if its file exists, and changes nothing. `None`: there is no file, so nobody holds it.
+///
+/// # Errors
+/// [`CliError`] of kind `Locked` if another run holds it.
+pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, CliError> {
+    let Some(folder) = open_folder(root)? else {
+        return Ok(None);
+    };
+    match try_lock(&folder, LOCK)? {
+        LockOutcome::Held(lock) => Ok(Some(lock)),
+        LockOutcome::Missing => Ok(None),
+        LockOutcome::Busy(pid) => Err(CliError::locked(pid)),
+    }
+}
+
+/// Creates the folder and the lock file where they are missing, and takes the lock.
+///
+/// # Errors
+/// [`CliError`] of kind `Locked` if another run holds it.
+pub(crate) fn lock(root: &Root, actions: &Actions) -> Result<Lock, CliError> {
+    let folder = create_folder(root, actions)?;
+    match try_lock(&folder, LOCK)? {
+        LockOutcome::Held(lock) => return Ok(lock),
+        LockOutcome::Busy(pid) => return Err(CliError::locked(pid)),
+        LockOutcome::Missing => {}
+    }
+    match actions.create_file(&folder, LOCK, b"", 0o600, None) {
+        Ok(_) => actions.sync_directory(&folder)?,
+        // Another first run was faster; which of the two gets the lock is decided below.
+        Err(HostError::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+        }
+        Err(error) => return Err(error.into()),
+    }
+    match try_lock(&folder, LOCK)? {
+        LockOutcome::Held(lock) => Ok(lock),
+        LockOutcome::Busy(pid) => Err(CliError::locked(pid)),
+        LockOutcome::Missing => Err(HostError::io(
+            "open",
+            FOLDER.join(LOCK).as_str(),
+            std::io::Error::from(std::io::ErrorKind::NotFound),
+        )
+        .into()),
+    }
+}
+
+fn create_folder(root: &Root, actions: &Actions) -> Result<Directory, HostError> {
+    crate::host::ensure_directory(root, actions, &FOLDER, 0o700)
+}

@@ -1,0 +1,60 @@
+//! `policy.yaml`: how many people must stand behind a bundle. The only YAML this program reads.
+
+use kubeplan_bundle::policy::Policy;
+
+use super::{FOLDER, read_owned};
+use crate::error::CliError;
+use crate::host::Root;
+
+const NAME: &str = "policy.yaml";
+
+/// The policy file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("`{path}` cannot be used: {reason}")]
+struct PolicyFileError {
+    path: String,
+    reason: String,
+}
+
+/// Reads the host's policy; `None` if there is no file.
+///
+/// # Errors
+/// [`CliError`] if the file is not a policy document; a host with a broken policy accepts nothing.
+pub(super) fn load(root: &Root) -> Result<Option<Policy>, CliError> {
+    let Some(text) = read_owned(root, NAME)? else {
+        return Ok(None);
+    };
+    parse(&text).map(Some).map_err(|reason| {
+        CliError::usage(PolicyFileError {
+            path: FOLDER.join(NAME).to_string(),
+            reason,
+        })
+    })
+}
+
+fn parse(text: &str) -> Result<Policy, String> {
+    serde_yaml::from_str(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_strict() {
+        let head = "apiVersion: kubeplan.io/v1alpha1\nkind: Policy\n";
+        let policy = parse(&format!("{head}authors: 2\napprovals: 1\n")).unwrap();
+        assert_eq!((policy.authors, policy.approvals), (2, 1));
+        assert_eq!(parse(head).unwrap(), Policy::default());
+        for bad in [
+            "authors: 0\n",
+            "author: 2\n",
+            "authors: 1\nauthors: 2\n",
+            "authors: x\n",
+        ] {
+            assert!(parse(&format!("{head}{bad}")).is_err(), "{bad}");
+        }
+        assert!(parse("authors: 2\n").is_err());
+        assert!(parse("").is_err());
+    }
+}

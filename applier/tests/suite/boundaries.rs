@@ -1,0 +1,58 @@
+//! What the program does not know: anything about Kubernetes that belongs into a bundle.
+
+use std::fs;
+use std::path::Path;
+
+/// Words of images, manifests, RBAC rules and paths. All of that is rendered by the planner and arrives as bytes.
+const FORBIDDEN: &[&str] = &[
+    "registry.k8s.io",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kube-system",
+    "coredns",
+    "etcd",
+    "pause:",
+    "image:",
+    "apiVersion: v1",
+    "kind: Pod",
+    "ClusterRole",
+    "RoleBinding",
+    "rbac.authorization",
+    "system:masters",
+    "system:node",
+    "/etc/kubernetes",
+    "/var/lib/kubelet",
+    "k8s.io/",
+    "v1.3",
+];
+
+fn scan(folder: &Path, found: &mut Vec<String>, files: &mut usize) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            scan(&path, found, files);
+            continue;
+        }
+        *files += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            for word in FORBIDDEN {
+                if line.contains(word) {
+                    found.push(format!("{}:{}: {word}", path.display(), number + 1));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_source_holds_no_kubernetes_knowledge() {
+    let mut found = Vec::new();
+    let mut files = 0;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    scan(&source, &mut found, &mut files);
+    assert!(files > 20, "only {files} files were looked at");
+    assert_eq!(found, Vec::<String>::new());
+}

@@ -1,0 +1,18 @@
+//! The whole program against temporary trees: bundles are made with the bundle crate's writer, the program is
+//! called as a library with a fixed clock, or as a process where that matters.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests build and look at the tree they test"
+)]
+
+mod boundaries;
+mod crash;
+mod process;
+mod refusals;
+mod show;
+mod state;
+mod support;
+mod three_way;
+mod trust;
