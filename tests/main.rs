@@ -1,0 +1,20 @@
+//! The cross-crate suites, as one test program.
+//!
+//! A case that needs a tool this machine lacks is listed as ignored, and one line on standard error says
+//! which tool; it never counts as passed.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test program: a panic is a failed test, and nobody links against it"
+)]
+
+mod suites;
+
+use libtest_mimic::Arguments;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    libtest_mimic::run(&arguments, suites::all()).exit();
+}

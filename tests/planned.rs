@@ -1,0 +1,133 @@
+//! A planned node with everything a host needs to install it, in a scratch folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use crate::programs::{NOW, Run, kubeapply, kubeplan, repository};
+
+/// A planned bundle and what belongs to it.
+pub struct Planned {
+    folder: TempDir,
+    config: PathBuf,
+    /// The bundle's path.
+    pub bundle: PathBuf,
+}
+
+impl Planned {
+    /// Plans `fixtures/<name>.yaml` with real keys.
+    ///
+    /// # Errors
+    /// If planning fails.
+    pub fn fixture(name: &str) -> Result<Self> {
+        Self::config(&fs::read_to_string(
+            repository().join("fixtures").join(format!("{name}.yaml")),
+        )?)
+    }
+
+    /// Plans `config` with real keys.
+    ///
+    /// # Errors
+    /// If planning fails.
+    pub fn config(config: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("cluster.yaml");
+        fs::write(&path, config)?;
+        let key = folder.path().join("author");
+        kubeplan(&["keygen", "-o", text(&key)?]).expect(0)?;
+        let public = fs::read_to_string(folder.path().join("author.pub"))?;
+        fs::write(
+            folder.path().join("allowed_signers"),
+            format!("author {public}"),
+        )?;
+        fs::create_dir(folder.path().join("root"))?;
+        let mut planned = Self {
+            folder,
+            config: path,
+            bundle: PathBuf::new(),
+        };
+        planned.plan(&[])?.expect(0)?;
+        let mut bundles = fs::read_dir(planned.path("out"))?;
+        planned.bundle = bundles.next().context("plan wrote nothing")??.path();
+        Ok(planned)
+    }
+
+    /// Plans again, into the same folders, with more arguments.
+    ///
+    /// # Errors
+    /// If a path is not text.
+    pub fn plan(&self, more: &[&str]) -> Result<Run> {
+        let mut args = self.plan_args()?;
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        Ok(kubeplan(&args))
+    }
+
+    fn plan_args(&self) -> Result<Vec<String>> {
+        let mut args = vec![
+            "plan".to_owned(),
+            "-f".into(),
+            text(&self.config)?.into(),
+            "--now".into(),
+            NOW.into(),
+        ];
+        for (flag, name) in [
+            ("--output", "out"),
+            ("--pki", "pki"),
+            ("--sign-key", "author"),
+            ("--identity-out", "identity"),
+        ] {
+            args.push(flag.into());
+            args.push(text(&self.path(name))?.into());
+        }
+        Ok(args)
+    }
+
+    /// A path in the scratch folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The root it is installed into.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.path("root")
+    }
+
+    /// Arguments of an installation of `bundle`.
+    ///
+    /// # Errors
+    /// If a path is not text.
+    pub fn install_args(&self, bundle: &Path, more: &[&str]) -> Result<Vec<String>> {
+        let mut args = vec!["install".to_owned()];
+        for (flag, name) in [
+            ("--root", "root"),
+            ("--allowed-signers", "allowed_signers"),
+            ("--identity", "identity"),
+        ] {
+            args.push(flag.into());
+            args.push(text(&self.path(name))?.into());
+        }
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        args.push(text(bundle)?.into());
+        Ok(args)
+    }
+
+    /// Installs the bundle into the root.
+    ///
+    /// # Errors
+    /// If a path is not text.
+    pub fn install(&self, more: &[&str]) -> Result<Run> {
+        Ok(kubeapply(&self.install_args(&self.bundle, more)?))
+    }
+}
+
+/// A path as text.
+///
+/// # Errors
+/// If it is not UTF-8.
+pub fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("the path is not text")
+}

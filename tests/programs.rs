@@ -1,0 +1,132 @@
+//! Both programs, run inside this process with their streams in memory.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use kubeapply::host::clock::Clock;
+use kubeapply::host::durable::Fault;
+use kubeplan_bundle::timestamp::Timestamp;
+
+/// The clock of every run in the suites.
+pub const NOW: &str = "2026-11-20T10:23:25Z";
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The exit code.
+    pub code: u8,
+    /// Standard output.
+    pub out: Vec<u8>,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Run {
+    /// Standard output as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.out).into_owned()
+    }
+
+    /// Fails unless the run ended with `code`; the message holds everything the run said.
+    ///
+    /// # Errors
+    /// If the exit code is another one.
+    pub fn expect(self, code: u8) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            self.code == code,
+            "exit code {} instead of {code}\nstdout: {}\nstderr: {}",
+            self.code,
+            self.text(),
+            self.err
+        );
+        Ok(self)
+    }
+}
+
+/// The repository's root folder.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).unwrap_or(here)
+}
+
+/// Runs `kubeplan` with the suites' clock.
+pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Run {
+    let (out, err) = (Buffer::default(), Buffer::default());
+    let mut io = kubeplan::cli::Io {
+        out: Box::new(out.clone()),
+        err: Box::new(err.clone()),
+        input: Box::new(io::empty()),
+        interactive: false,
+        clock: || NOW.parse::<Timestamp>().ok(),
+        source_date_epoch: None,
+    };
+    let code = kubeplan::run(named("kubeplan", args), &mut io);
+    Run {
+        code,
+        out: out.take(),
+        err: String::from_utf8_lossy(&err.take()).into_owned(),
+    }
+}
+
+fn named<T: Into<OsString> + Clone>(name: &str, args: &[T]) -> Vec<OsString> {
+    std::iter::once(name.into())
+        .chain(args.iter().cloned().map(Into::into))
+        .collect()
+}
+
+/// A writer whose bytes can be taken out again.
+#[derive(Clone, Default)]
+pub struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    /// The bytes written so far.
+    #[must_use]
+    pub fn take(&self) -> Vec<u8> {
+        self.0
+            .lock()
+            .map(|mut bytes| std::mem::take(&mut *bytes))
+            .unwrap_or_default()
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Ok(mut buffer) = self.0.lock() {
+            buffer.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs `kubeapply` with the suites' clock.
+pub fn kubeapply<T: Into<OsString> + Clone>(args: &[T]) -> Run {
+    kubeapply_at(NOW, args)
+}
+
+/// Runs `kubeapply` at another time.
+pub fn kubeapply_at<T: Into<OsString> + Clone>(now: &str, args: &[T]) -> Run {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut io = kubeapply::Io {
+        stdin: &mut io::empty(),
+        stdout: &mut out,
+        stderr: &mut err,
+        terminals: kubeapply::Terminals::default(),
+        no_color: true,
+        clock: now.parse().map_or(Clock::System, Clock::Fixed),
+        fault: Fault::None,
+    };
+    let code = kubeapply::run(named("kubeapply", args), &mut io);
+    Run {
+        code,
+        out,
+        err: String::from_utf8_lossy(&err).into_owned(),
+    }
+}

@@ -1,0 +1,284 @@
+//! What a user meets: exit codes, messages, machine-readable output.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use kubeplan_testsuite::planned::{Planned, text};
+use kubeplan_testsuite::programs::{kubeapply, kubeplan, repository};
+use libtest_mimic::Trial;
+
+use super::case;
+
+pub fn cases() -> Vec<Trial> {
+    vec![
+        case(
+            "command_line::a_misspelt_field_names_its_neighbour",
+            misspelt,
+        ),
+        case("command_line::every_finding_comes_at_once", all_at_once),
+        case("command_line::json_output_has_a_version", json),
+        case("command_line::bad_usage_exits_with_2", usage),
+        case("command_line::help_and_version_go_to_standard_output", help),
+        case(
+            "command_line::an_identity_never_lies_beside_its_bundle",
+            identity,
+        ),
+        case("command_line::an_existing_key_is_never_replaced", keygen),
+        case(
+            "command_line::render_without_a_store_makes_no_keys",
+            render_without_store,
+        ),
+        case("command_line::plan_shows_who_signed", signer),
+        case("command_line::verify_without_trust_exits_with_4", verify),
+        case(
+            "command_line::approvals_count_where_a_policy_asks_for_them",
+            approvals,
+        ),
+    ]
+}
+
+fn misspelt() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let file = scratch.path().join("cluster.yaml");
+    let good = fs::read_to_string(repository().join("fixtures/single-node-ecdsa.yaml"))?;
+    fs::write(
+        &file,
+        format!("{good}networking:\n  servicSubnet: 10.0.0.0/16\n"),
+    )?;
+    let run = kubeplan(&["validate", "-f", text(&file)?]).expect(2)?;
+    for expected in [
+        "servicSubnet",
+        "serviceSubnet",
+        "cluster.yaml:",
+        "ClusterConfiguration.networking",
+    ] {
+        ensure!(
+            run.err.contains(expected),
+            "`{expected}` is missing in: {}",
+            run.err
+        );
+    }
+    Ok(())
+}
+
+fn all_at_once() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let file = scratch.path().join("cluster.yaml");
+    fs::write(
+        &file,
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: {bindPort: 70000, advertiseAdress: 10.0.0.1}\n\
+         ---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: stable-1\nclusterNam: x\n\
+         networking: {serviceSubnet: 10.0.0.0/33}\n",
+    )?;
+    let run = kubeplan(&["validate", "-f", text(&file)?]).expect(2)?;
+    for expected in [
+        "bindPort",
+        "advertiseAdress",
+        "clusterNam",
+        "stable-1",
+        "10.0.0.0/33",
+    ] {
+        ensure!(
+            run.err.contains(expected),
+            "`{expected}` is missing in: {}",
+            run.err
+        );
+    }
+    Ok(())
+}
+
+fn json() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let bundle = text(&planned.bundle)?;
+    let signers = planned.path("allowed_signers");
+    let config = planned.path("cluster.yaml");
+    let documents = [
+        planned.plan(&["--format", "json"])?.expect(0)?,
+        kubeplan(&["show", "--format", "json", bundle]).expect(0)?,
+        kubeplan(&[
+            "verify",
+            "--format",
+            "json",
+            "--allowed-signers",
+            text(&signers)?,
+            bundle,
+        ])
+        .expect(0)?,
+        kubeplan(&["validate", "--format", "json", "-f", text(&config)?]).expect(0)?,
+        kubeapply(&["show", "--format", "json", bundle]).expect(0)?,
+        kubeapply(&[
+            "verify",
+            "--format",
+            "json",
+            "--allowed-signers",
+            text(&signers)?,
+            bundle,
+        ])
+        .expect(0)?,
+        planned
+            .install(&["--format", "json", "--dry-run"])?
+            .expect(0)?,
+        planned.install(&["--format", "json"])?.expect(0)?,
+    ];
+    for run in documents {
+        let value: serde_json::Value = serde_json::from_slice(&run.out)?;
+        ensure!(value["version"] == 1, "no version in {}", run.text());
+    }
+    Ok(())
+}
+
+fn usage() -> Result<()> {
+    for args in [
+        &["plan"][..],
+        &["no-such-command"],
+        &["render", "-f", "x"],
+        &["plan", "-f", "/nonexistent", "-o", "out"],
+    ] {
+        kubeplan(args).expect(2)?;
+    }
+    kubeapply(&["install"]).expect(2)?;
+    Ok(())
+}
+
+fn help() -> Result<()> {
+    for run in [
+        kubeplan(&["--help"]),
+        kubeplan(&["plan", "--help"]),
+        kubeapply(&["--help"]),
+        kubeplan(&["--version"]),
+    ] {
+        let run = run.expect(0)?;
+        ensure!(
+            !run.out.is_empty() && run.err.is_empty(),
+            "help is not data: {}",
+            run.err
+        );
+    }
+    Ok(())
+}
+
+fn identity() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let (config, out) = (planned.path("cluster.yaml"), planned.path("out"));
+    let inside = out.join("identity");
+    let (key, pki) = (planned.path("author"), planned.path("pki"));
+    let run = kubeplan(&[
+        "plan",
+        "-f",
+        text(&config)?,
+        "-o",
+        text(&out)?,
+        "--pki",
+        text(&pki)?,
+        "--sign-key",
+        text(&key)?,
+        "--identity-out",
+        text(&inside)?,
+    ])
+    .expect(2)?;
+    ensure!(run.err.contains("beside the bundle"), "{}", run.err);
+    ensure!(!inside.exists(), "the identity was written");
+    Ok(())
+}
+
+fn keygen() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let key = planned.path("author");
+    let before = fs::read(&key)?;
+    kubeplan(&["keygen", "-o", text(&key)?]).expect(1)?;
+    ensure!(fs::read(&key)? == before, "the key was replaced");
+    Ok(())
+}
+
+fn render_without_store() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let fixture = repository().join("fixtures/single-node-defaults.yaml");
+    let out = scratch.path().join("out");
+    // A cluster name of its own, so that no store of a workspace is found.
+    let config = scratch.path().join("cluster.yaml");
+    fs::write(
+        &config,
+        fs::read_to_string(fixture)? + "clusterName: no-such-workspace\n",
+    )?;
+    kubeplan(&["render", "-f", text(&config)?, "-o", text(&out)?]).expect(0)?;
+    let files = kubeplan_testsuite::tree::read(&out)?;
+    ensure!(
+        files
+            .keys()
+            .any(|name| name.ends_with("manifests/kube-apiserver.yaml")),
+        "no manifest"
+    );
+    ensure!(
+        !files
+            .keys()
+            .any(|name| name.ends_with(".key") || name.ends_with(".crt")),
+        "a key or certificate was made"
+    );
+    let profiles =
+        String::from_utf8_lossy(files.get("pki.txt").map_or(&[][..], |b| b)).into_owned();
+    ensure!(
+        profiles.contains("kube-apiserver-kubelet-client"),
+        "no profiles in {profiles}"
+    );
+    let entries: Vec<_> = fs::read_dir(scratch.path())?
+        .map(|entry| entry.map(|e| e.file_name()))
+        .collect::<Result<_, _>>()?;
+    ensure!(
+        entries.len() == 2,
+        "something else was written: {entries:?}"
+    );
+    Ok(())
+}
+
+fn signer() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let run = planned.plan(&[])?.expect(0)?;
+    ensure!(
+        run.text().contains("signed by    SHA256:"),
+        "the signer is not shown: {}",
+        run.text()
+    );
+    Ok(())
+}
+
+fn verify() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let bundle = text(&planned.bundle)?;
+    let run = kubeplan(&["verify", bundle]).expect(4)?;
+    ensure!(run.text().contains("UNTRUSTED"), "{}", run.text());
+    let signers = planned.path("allowed_signers");
+    let run = kubeplan(&["verify", bundle, "--allowed-signers", text(&signers)?]).expect(0)?;
+    ensure!(run.text().contains("TRUSTED"), "{}", run.text());
+    Ok(())
+}
+
+fn approvals() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let reviewer = planned.path("reviewer");
+    kubeplan(&["keygen", "-o", text(&reviewer)?]).expect(0)?;
+    let signers = planned.path("allowed_signers");
+    let author = fs::read_to_string(&signers)?
+        .replace("author ssh", "author namespaces=\"kubeplan-bundle\" ssh");
+    let public = fs::read_to_string(planned.path("reviewer.pub"))?;
+    fs::write(
+        &signers,
+        format!("{author}reviewer namespaces=\"kubeplan-approval\" {public}"),
+    )?;
+    let asked = ["--require-approvals", "1"];
+    planned.install(&asked)?.expect(4)?;
+    let (bundle, key) = (text(&planned.bundle)?, planned.path("author"));
+    // An author's own approval does not count.
+    kubeplan(&["approve", "--key", text(&key)?, bundle]).expect(0)?;
+    planned.install(&asked)?.expect(4)?;
+    kubeplan(&[
+        "approve",
+        "--key",
+        text(&reviewer)?,
+        "--comment",
+        "read it",
+        bundle,
+    ])
+    .expect(0)?;
+    planned.install(&asked)?.expect(0)?;
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! One module per concern; each lists its cases.
+
+mod command_line;
+mod golden;
+mod install;
+mod pki;
+mod reference;
+mod refusals;
+mod secrecy;
+mod stock_tools;
+mod tamper;
+
+use std::process::{Command, Stdio};
+
+use libtest_mimic::{Failed, Trial};
+
+/// Every case of every suite.
+pub fn all() -> Vec<Trial> {
+    [
+        golden::cases(),
+        reference::cases(),
+        pki::cases(),
+        command_line::cases(),
+        install::cases(),
+        refusals::cases(),
+        stock_tools::cases(),
+        tamper::cases(),
+        secrecy::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A case that needs nothing but this workspace.
+fn case(
+    name: impl Into<String>,
+    run: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> Trial {
+    Trial::test(name, move || {
+        run().map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
+/// A case that needs programs; ignored, with a line that says why, where one is missing.
+fn case_with(
+    tools: &[&str],
+    name: impl Into<String>,
+    run: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> Trial {
+    let name = name.into();
+    let missing: Vec<&str> = tools
+        .iter()
+        .copied()
+        .filter(|tool| !installed(tool))
+        .collect();
+    if !missing.is_empty() {
+        eprintln!(
+            "ignored: {name} needs {}, which this machine lacks",
+            missing.join(" and ")
+        );
+    }
+    case(name, run).with_ignored_flag(!missing.is_empty())
+}
+
+fn installed(tool: &str) -> bool {
+    // ssh-keygen has no option that only prints a version; starting it is enough.
+    Command::new(tool)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+}

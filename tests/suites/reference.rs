@@ -1,0 +1,200 @@
+//! What is installed equals what the real kubeadm 1.36.2 wrote for the same configuration.
+//!
+//! `fixtures/reference/<case>/` holds kubeadm's files; keys and embedded data are elided there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use kubeplan_testsuite::planned::{Planned, text};
+use kubeplan_testsuite::programs::repository;
+use kubeplan_testsuite::tree;
+use libtest_mimic::Trial;
+
+use super::{case, case_with};
+
+pub fn cases() -> Vec<Trial> {
+    vec![
+        case("reference::default_files_are_byte_equal", files),
+        case("reference::default_modes_are_equal", modes),
+        case_with(
+            &["openssl"],
+            "reference::default_certificates_are_equal_but_for_keys_serials_dates",
+            certificates,
+        ),
+    ]
+}
+
+fn installed() -> Result<Planned> {
+    let config = fs::read_to_string(repository().join("fixtures/reference/default/config.yaml"))?;
+    let planned = Planned::config(&config)?;
+    planned.install(&[])?.expect(0)?;
+    Ok(planned)
+}
+
+/// A kubeconfig with its embedded data elided, as in the reference.
+fn elided(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let line = |line: &str| match line.split_once("-data: ") {
+        Some((key, _)) => format!("{key}-data: (elided)\n"),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect::<String>().into_bytes()
+}
+
+fn files() -> Result<()> {
+    let planned = installed()?;
+    let mut expected = tree::read(&repository().join("fixtures/reference/default"))?;
+    expected.retain(|name, _| name.starts_with("etc/") || name.starts_with("var/"));
+    ensure!(
+        expected.len() == 12,
+        "the reference has {} files",
+        expected.len()
+    );
+    let mut found = BTreeMap::new();
+    for name in expected.keys() {
+        let bytes = fs::read(planned.root().join(name))
+            .with_context(|| format!("{name} is not installed"))?;
+        found.insert(
+            name.clone(),
+            if name.ends_with(".conf") {
+                elided(&bytes)
+            } else {
+                bytes
+            },
+        );
+    }
+    let expected = expected
+        .into_iter()
+        .map(|(name, bytes)| {
+            if name.ends_with(".conf") {
+                (name, elided(&bytes))
+            } else {
+                (name, bytes)
+            }
+        })
+        .collect();
+    let diff = tree::diff(&expected, &found);
+    ensure!(diff.is_empty(), "{diff}");
+    Ok(())
+}
+
+fn modes() -> Result<()> {
+    let planned = installed()?;
+    let reference = fs::read_to_string(repository().join("fixtures/reference/default/modes.txt"))?;
+    let mut expected: BTreeMap<String, u32> = BTreeMap::new();
+    for line in reference.lines() {
+        let (mode, path) = line
+            .split_once(' ')
+            .context("a line of modes.txt is a mode and a path")?;
+        expected.insert(
+            path.trim_start_matches('/').to_owned(),
+            u32::from_str_radix(mode, 8)?,
+        );
+    }
+    let snapshot = tree::snapshot(&planned.root())?;
+    let found: BTreeMap<String, u32> = snapshot
+        .iter()
+        .filter(|(name, node)| node.bytes.is_some() && !name.starts_with("var/lib/kubeplan"))
+        .map(|(name, node)| (name.clone(), node.mode & 0o7777))
+        .collect();
+    ensure!(
+        found == expected,
+        "files and modes differ:\nexpected {expected:#?}\nfound {found:#?}"
+    );
+    // Folders, as kubeadm makes them on an empty host.
+    for (name, mode) in [
+        ("etc/kubernetes", 0o755),
+        ("etc/kubernetes/manifests", 0o700),
+        ("etc/kubernetes/pki", 0o755),
+        ("etc/kubernetes/pki/etcd", 0o755),
+        ("var/lib/etcd", 0o700),
+        ("var/lib/kubelet", 0o700),
+    ] {
+        let node = snapshot
+            .get(name)
+            .with_context(|| format!("{name} is missing"))?;
+        ensure!(
+            node.mode & 0o7777 == mode,
+            "{name} has mode {:o} instead of {mode:o}",
+            node.mode & 0o7777
+        );
+    }
+    Ok(())
+}
+
+/// Compares `openssl x509 -text` of every certificate with the reference's, after leaving out what differs by nature.
+fn certificates() -> Result<()> {
+    let planned = installed()?;
+    let reference = fs::read_to_string(repository().join("fixtures/reference/default/certs.txt"))?;
+    let mut compared = 0;
+    for section in reference.split("=== ").skip(1) {
+        let (path, rest) = section.split_once('\n').context("a section has a path")?;
+        if !path.ends_with(".crt") {
+            continue;
+        }
+        let expected = normalised(
+            rest.split("\n    Signature Algorithm:")
+                .next()
+                .unwrap_or_default(),
+        );
+        let found = text_of(&planned.root().join(path.trim_start_matches('/')))?;
+        ensure!(
+            expected == found,
+            "{path} differs\nexpected:\n{expected}\nfound:\n{found}"
+        );
+        compared += 1;
+    }
+    ensure!(
+        compared == 10,
+        "compared {compared} certificates instead of 10"
+    );
+    Ok(())
+}
+
+fn text_of(certificate: &Path) -> Result<String> {
+    let output = Command::new("openssl")
+        .args([
+            "x509",
+            "-noout",
+            "-text",
+            "-nameopt",
+            "sep_multiline",
+            "-in",
+            text(certificate)?,
+        ])
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "openssl cannot read {}",
+        certificate.display()
+    );
+    let all = String::from_utf8_lossy(&output.stdout).into_owned();
+    let signed = all.split("\n    Signature Algorithm:").next();
+    Ok(normalised(signed.unwrap_or_default()))
+}
+
+/// Leaves out serial number, dates, the key's numbers, key identifiers; keeps every other line.
+fn normalised(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines().map(str::trim) {
+        let is_hex = |line: &str| {
+            line.contains(':') && line.chars().all(|c| c.is_ascii_hexdigit() || c == ':')
+        };
+        match line {
+            "" => {}
+            _ if line.starts_with("Serial Number:") => {}
+            _ if line.starts_with("Not Before") || line.starts_with("Not After") => {}
+            _ if line.starts_with("notBefore") || line.starts_with("notAfter") => {}
+            _ if line == "Modulus:"
+                || is_hex(line)
+                || line == "(key id)"
+                || line.starts_with("keyid:") => {}
+            _ if line.starts_with("(random)") => {}
+            other => lines.push(other.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
