@@ -1,1 +1,62 @@
-fn main() {}
+//! Chores of the workspace: `cargo xtask --help` is the menu.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a program for a terminal, with no interface but its command line"
+)]
+
+mod bench;
+mod bless;
+mod ci;
+mod generate;
+mod quickstart;
+mod repository;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the kubeplan workspace
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Plan a sample cluster, verify, show and install its bundle in a scratch folder
+    Quickstart,
+    /// Rewrite golden/ from fixtures/ and list what changed
+    Bless,
+    /// Rewrite docs/reference/ from the programs
+    Generate {
+        /// Only compare; fail if anything differs
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure planning, installing and bundle throughput
+    Bench(bench::Args),
+    /// Everything CI checks, in order, with the time each part took
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Quickstart => quickstart::run(),
+        Task::Bless => bless::run(),
+        Task::Generate { check } => generate::run(check),
+        Task::Bench(args) => bench::run(&args),
+        Task::Ci => ci::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

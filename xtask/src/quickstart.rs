@@ -1,0 +1,97 @@
+//! `cargo quickstart`: the whole way once, in a scratch folder, with the commands a user would type.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use crate::repository;
+
+/// The node and cluster of the sample configuration.
+const BUNDLE: &str = "bundles/cp1.kubernetes.tar.gz";
+
+pub fn run() -> Result<()> {
+    let root = repository::root()?;
+    let scratch = root.join("target/quickstart");
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).with_context(|| format!("clearing {}", scratch.display()))?;
+    }
+    fs::create_dir_all(scratch.join("root"))?;
+    fs::copy(
+        root.join("fixtures/single-node-defaults.yaml"),
+        scratch.join("cluster.yaml"),
+    )?;
+    std::env::set_current_dir(&scratch)?;
+    let begin = Instant::now();
+
+    step("Plan the node: keys are made, the bundle is signed and sealed");
+    plan(&["plan", "-f", "cluster.yaml", "-o", "bundles"])?;
+
+    step("Look at it as a reviewer would");
+    let public = fs::read_to_string("kubernetes.kubeplan/keys/author.pub")?;
+    fs::write(
+        "allowed_signers",
+        format!("sample-author namespaces=\"kubeplan-bundle\" {public}"),
+    )?;
+    plan(&["verify", BUNDLE, "--allowed-signers", "allowed_signers"])?;
+    plan(&[
+        "show",
+        BUNDLE,
+        "/etc/kubernetes/manifests/kube-scheduler.yaml",
+    ])?;
+
+    step("Trust the author on the host (here: a scratch folder)");
+    let fingerprint = fingerprint(Path::new("kubernetes.kubeplan/keys/author.pub"))?;
+    apply(&[
+        "trust",
+        "add",
+        "--root",
+        "root",
+        "--principal",
+        "sample-author",
+        "--fingerprint",
+        &fingerprint,
+        "kubernetes.kubeplan/keys/author.pub",
+    ])?;
+
+    step("Install, and install again: the second run changes nothing");
+    let install = [
+        "install",
+        "--root",
+        "root",
+        "--identity",
+        "kubernetes.kubeplan/identities/cp1.age",
+        BUNDLE,
+    ];
+    apply(&install)?;
+    apply(&install)?;
+
+    println!(
+        "\nDone in {:.1} s. Everything is in {}",
+        begin.elapsed().as_secs_f64(),
+        scratch.display()
+    );
+    Ok(())
+}
+
+fn step(title: &str) {
+    println!("\n== {title}");
+}
+
+fn plan(args: &[&str]) -> Result<()> {
+    println!("$ kubeplan {}", args.join(" "));
+    repository::kubeplan(args)
+}
+
+fn apply(args: &[&str]) -> Result<()> {
+    println!("$ kubeapply {}", args.join(" "));
+    repository::kubeapply(args)
+}
+
+fn fingerprint(public_key: &Path) -> Result<String> {
+    let line = fs::read_to_string(public_key)?;
+    let key = kubeplan_bundle::signature::PublicKey::parse(&line)
+        .context("reading the author's public key")?;
+    Ok(key.fingerprint().to_string())
+}

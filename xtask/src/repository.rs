@@ -1,0 +1,38 @@
+//! Where the repository is, and the two programs run inside this process.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+
+/// The repository's root folder.
+pub fn root() -> Result<PathBuf> {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    Ok(here
+        .parent()
+        .context("the xtask folder has no parent")?
+        .to_owned())
+}
+
+/// Runs `kubeplan` with `args` on this process's streams; anything but exit code 0 is an error.
+pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Result<()> {
+    let code = kubeplan::run(
+        with_name("kubeplan", args),
+        &mut kubeplan::cli::Io::process(),
+    );
+    ensure!(code == 0, "kubeplan exited with {code}");
+    Ok(())
+}
+
+/// Runs `kubeapply` with `args` on this process's streams; anything but exit code 0 is an error.
+pub fn kubeapply<T: Into<OsString> + Clone>(args: &[T]) -> Result<()> {
+    let code = kubeapply::host::process::run(with_name("kubeapply", args));
+    ensure!(code == 0, "kubeapply exited with {code}");
+    Ok(())
+}
+
+fn with_name<T: Into<OsString> + Clone>(name: &str, args: &[T]) -> Vec<OsString> {
+    std::iter::once(name.into())
+        .chain(args.iter().cloned().map(Into::into))
+        .collect()
+}
