@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 /// Folders a bundle may never write to: whom the host trusts, and what it remembers.
 pub const RESERVED: &[&str] = &["/etc/kubeplan", "/var/lib/kubeplan"];
 
-/// The longest accepted path, in bytes; with the `redacted/files` prefix it still fits ustar's 255.
+/// The longest accepted path, in bytes. With the `redacted/files` prefix most such paths fit ustar's 255, which
+/// also wants a `/` within the last 100; the few that do not are refused when a bundle is written.
 pub const MAX_LENGTH: usize = 230;
 
 /// An absolute, normalised path on the target host.

@@ -1,11 +1,11 @@
 //! What ties the parts of an index together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{CHUNK_SIZE, Content, Entry, FORMAT, Index, IndexError, Place};
+use super::{CHUNK_SIZE, Content, Entry, EntryName, Index, IndexError, Place, check_head};
 use crate::path::HostPath;
-use crate::step::{FEATURES, Step};
+use crate::step::Step;
 
 impl Index {
     /// Checks everything that ties the parts together.
@@ -19,14 +19,7 @@ impl Index {
                 at: at.to_string(),
             })
         };
-        if self.format != FORMAT {
-            return Err(IndexError::Format(self.format.chars().take(80).collect()));
-        }
-        for feature in &self.requires {
-            if !FEATURES.contains(&feature.as_str()) {
-                return Err(IndexError::Feature(feature.chars().take(80).collect()));
-            }
-        }
+        check_head(&self.format, &self.requires)?;
         if !self.requires.is_sorted_by(|a, b| a < b) {
             return broken("requires is sorted and holds nothing twice", &"requires");
         }
@@ -142,14 +135,22 @@ impl Index {
                 at: at.to_string(),
             })
         };
-        let mut transactions = BTreeSet::new();
+        let entries: BTreeMap<&EntryName, &Entry> = self
+            .entries
+            .iter()
+            .map(|entry| (&entry.name, entry))
+            .collect();
+        let mut transactions = BTreeMap::new();
         let mut placed = BTreeSet::new();
         for transaction in &self.transactions {
-            if !transactions.insert(&transaction.name) {
+            if transactions
+                .insert(&transaction.name, transaction)
+                .is_some()
+            {
                 return broken("a transaction's name is unique", &transaction.name);
             }
             for name in &transaction.entries {
-                let Some(entry) = self.entry(name) else {
+                let Some(entry) = entries.get(name) else {
                     return broken("a transaction names entries of the index", name);
                 };
                 if !matches!(entry.place, Place::File(_) | Place::Directory(_)) {
@@ -170,29 +171,60 @@ impl Index {
             return broken("every file and folder is in a transaction", &entry.name);
         }
         let mut committed = BTreeSet::new();
+        let mut order: Vec<&Entry> = Vec::new();
         for step in &self.steps {
             match step {
                 Step::CommitTransaction { transaction, .. } => {
-                    if !transactions.contains(transaction) || !committed.insert(transaction) {
+                    let Some(found) = transactions
+                        .get(transaction)
+                        .filter(|_| committed.insert(transaction))
+                    else {
                         return broken(
                             "a step commits a transaction of the index, once",
                             transaction,
                         );
-                    }
+                    };
+                    order.extend(found.entries.iter().filter_map(|name| entries.get(name)));
                 }
             }
         }
-        if let Some(transaction) = transactions.difference(&committed).next() {
+        if let Some(transaction) = transactions.keys().find(|name| !committed.contains(*name)) {
             return broken("every transaction is committed by a step", transaction);
         }
-        Ok(())
+        folders_come_first(&order)
     }
+}
+
+/// Whether every folder of the index is committed before what lies in it.
+fn folders_come_first(order: &[&Entry]) -> Result<(), IndexError> {
+    let mut pending: BTreeSet<HostPath> = order
+        .iter()
+        .filter_map(|entry| match &entry.place {
+            Place::Directory(placement) => Some(placement.path.clone()),
+            _ => None,
+        })
+        .collect();
+    for entry in order {
+        let (Place::File(placement) | Place::Directory(placement)) = &entry.place else {
+            continue;
+        };
+        let mut ancestor = placement.path.parent();
+        while let Some(folder) = ancestor {
+            if pending.contains(&folder) {
+                return Err(IndexError::Inconsistent {
+                    rule: "a folder is committed before what lies in it",
+                    at: entry.name.to_string(),
+                });
+            }
+            ancestor = folder.parent();
+        }
+        pending.remove(&placement.path);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::super::*;
     use crate::mode::FileMode;
     use crate::step::PhaseName;
@@ -308,6 +340,21 @@ mod tests {
     }
 
     #[test]
+    fn a_later_program_is_named_before_its_unknown_steps_are_met() {
+        let mut value = serde_json::to_value(sample()).unwrap();
+        value["steps"][0] = serde_json::json!({"do": "fly", "phase": "certs"});
+        value["requires"] = serde_json::json!(["step:commit-transaction/1", "step:fly/1"]);
+        let error = Index::parse(&crate::canonical::to_vec(&value).unwrap()).unwrap_err();
+        assert!(
+            matches!(&error, IndexError::Feature(name) if name == "step:fly/1"),
+            "{error}"
+        );
+        value["requires"] = serde_json::json!(["step:commit-transaction/1"]);
+        let error = Index::parse(&crate::canonical::to_vec(&value).unwrap()).unwrap_err();
+        assert!(matches!(error, IndexError::Canonical(_)), "{error}");
+    }
+
+    #[test]
     fn the_plan_digest_ignores_what_differs_between_two_bundles_of_one_plan() {
         let index = sample();
         let mut other = index.clone();
@@ -339,6 +386,9 @@ mod tests {
                 drop(i.transactions[0].entries.pop())
             }),
             ("committed by a step", |i| i.steps.clear()),
+            ("before what lies in it", |i| {
+                i.transactions[0].entries.reverse();
+            }),
             ("names entries", |i| {
                 i.transactions[0]
                     .entries

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, CanonicalError};
 use crate::digest::Sha256Digest;
-use crate::step::Step;
+use crate::step::{FEATURES, Step};
 use crate::timestamp::Timestamp;
 
 pub use entry::{Blob, Content, Entry, Place, Placement, SealedContent, SecretClass, Twin};
@@ -254,12 +254,44 @@ pub enum IndexError {
     },
 }
 
+/// What is read before the rest: an index of a later program may have fields and steps that are unknown here, and
+/// its reader should be told which program to use instead.
+#[derive(Deserialize)]
+struct Head {
+    format: String,
+    requires: Vec<String>,
+}
+
+impl Head {
+    fn check(bytes: &[u8]) -> Result<(), IndexError> {
+        let head: Self = serde_json::from_slice(bytes).map_err(CanonicalError::from)?;
+        check_head(&head.format, &head.requires)
+    }
+}
+
+/// Whether this crate can read an index of `format` that requires these features.
+fn check_head(format: &str, requires: &[String]) -> Result<(), IndexError> {
+    if format != FORMAT {
+        return Err(IndexError::Format(format.escape_debug().take(80).collect()));
+    }
+    match requires
+        .iter()
+        .find(|feature| !FEATURES.contains(&feature.as_str()))
+    {
+        Some(unknown) => Err(IndexError::Feature(
+            unknown.escape_debug().take(80).collect(),
+        )),
+        None => Ok(()),
+    }
+}
+
 impl Index {
     /// Parses and checks canonical bytes.
     ///
     /// # Errors
     /// [`IndexError`] if the bytes are not canonical, of another format, or contradict themselves.
     pub fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
+        Head::check(bytes)?;
         let index: Self = canonical::from_slice(bytes)?;
         index.check()?;
         Ok(index)
