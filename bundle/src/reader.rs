@@ -39,12 +39,12 @@
 //! ```
 
 use std::fmt;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::approval::Approval;
 use crate::frame::first::FirstMember;
 use crate::index::{Blob, Content, EntryName, Index};
-use crate::payload::{PayloadReader, Source};
+use crate::payload::{PayloadReadError, PayloadReader, Source};
 use crate::policy::Trust;
 use crate::signature::Signature;
 use crate::verify::VerifyError;
@@ -248,6 +248,25 @@ impl<S: Readable> Bundle<S> {
             member.size,
         )
         .map_err(VerifyError::Payload)
+    }
+
+    /// Reads every payload item to its end, so that each of its chunks is checked. For programs that verify and do
+    /// not use the payload; one that uses it checks by reading.
+    ///
+    /// # Errors
+    /// [`VerifyError`] naming the item.
+    pub fn check_payloads(&mut self) -> Result<(), VerifyError> {
+        let payloads = &self.state.contents().index.payloads;
+        let names: Vec<EntryName> = payloads.iter().map(|item| item.name.clone()).collect();
+        for name in &names {
+            let mut item = self.payload(name)?;
+            io::copy(&mut item, &mut io::sink()).map_err(|error| {
+                error
+                    .downcast::<PayloadReadError>()
+                    .map_or_else(VerifyError::Read, VerifyError::Payload)
+            })?;
+        }
+        Ok(())
     }
 }
 

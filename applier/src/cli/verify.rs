@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::{FormatArgs, PolicyArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
-use crate::install::open_trusted;
 use crate::install::report::{Signer, signers};
+use crate::install::{open_trusted, refuse};
 use crate::ui::{Report, write_report};
 
 /// Check that a bundle is intact and trusted here
@@ -54,7 +54,10 @@ struct VerifyReport {
 /// [`CliError`].
 pub(super) fn run(args: &VerifyArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let root = args.root.open()?;
-    let bundle = open_trusted(&args.bundle, &root, &args.policy.options(), super::now(io)?)?;
+    let mut bundle = open_trusted(&args.bundle, &root, &args.policy.options(), super::now(io)?)?;
+    bundle
+        .check_payloads()
+        .map_err(|error| refuse(&args.bundle, error))?;
     let index = bundle.index();
     let report = VerifyReport {
         result: "trusted",

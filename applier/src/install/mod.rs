@@ -23,4 +23,4 @@ pub(crate) mod report;
 mod run;
 mod stage;
 
-pub(crate) use run::{BundleError, Request, open_trusted, run};
+pub(crate) use run::{BundleError, Request, open_trusted, refuse, run};

@@ -100,12 +100,15 @@ pub(crate) fn open_trusted(
     let file = local::open(path).map_err(CliError::refused)?;
     Bundle::open(file)
         .and_then(|bundle| bundle.into_trusted(&policy, now))
-        .map_err(|error| {
-            CliError::refused(BundleError {
-                path: path.display().to_string(),
-                source: error,
-            })
-        })
+        .map_err(|error| refuse(path, error))
+}
+
+/// The refusal of the bundle at `path`.
+pub(crate) fn refuse(path: &Path, source: kubeplan_bundle::verify::VerifyError) -> CliError {
+    CliError::refused(BundleError {
+        path: path.display().to_string(),
+        source,
+    })
 }
 
 /// Names the bundle that is refused.

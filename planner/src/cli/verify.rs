@@ -35,7 +35,10 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             .into_trusted(policy, now)
             .map_err(|error| refused(&args.bundle, error))?;
     }
-    let bundle = open_intact(&args.bundle)?;
+    let mut bundle = open_intact(&args.bundle)?;
+    bundle
+        .check_payloads()
+        .map_err(|error| refused(&args.bundle, error))?;
     let (trust, line) = standing(&bundle, policy.as_ref(), now);
     let index = bundle.index();
     match args.format {
