@@ -15,7 +15,16 @@ use super::root::open_beneath;
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: OwnedFd,
+    file: OwnedFd,
+}
+
+impl Drop for Lock {
+    /// Unlocks, and does not leave it to closing the file: a process that another thread is just starting may have a
+    /// copy of the descriptor, and would hold the lock until it executes its program.
+    fn drop(&mut self) {
+        // Nothing can be done about a failure; closing the file follows.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// What came of asking for a lock.
@@ -52,7 +61,7 @@ pub(crate) fn try_lock_directory(folder: &Directory) -> Result<LockOutcome, Host
 
 fn lock(file: OwnedFd, path: &str) -> Result<LockOutcome, HostError> {
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(LockOutcome::Held(Lock { _file: file })),
+        Ok(()) => Ok(LockOutcome::Held(Lock { file })),
         Err(Errno::WOULDBLOCK) => Ok(LockOutcome::Busy(holder(&file))),
         Err(errno) => Err(HostError::io("lock", path, errno)),
     }

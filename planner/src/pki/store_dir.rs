@@ -113,8 +113,16 @@ pub struct StoreDir {
 #[derive(Debug)]
 pub struct StoreLock<'a> {
     store: &'a StoreDir,
-    /// Unlocked when it is closed.
-    _file: File,
+    file: File,
+}
+
+impl Drop for StoreLock<'_> {
+    /// Unlocks, and does not leave it to closing the file: a process that another thread is just starting may have a
+    /// copy of the descriptor, and would hold the lock until it executes its program.
+    fn drop(&mut self) {
+        // Nothing can be done about a failure; closing the file follows.
+        let _ = self.file.unlock();
+    }
 }
 
 impl StoreDir {
@@ -167,10 +175,7 @@ impl StoreDir {
             Err(TryLockError::WouldBlock) => return Err(StoreDirError::Locked(self.path.clone())),
             Err(TryLockError::Error(error)) => return Err(error).at("lock", &path),
         }
-        Ok(StoreLock {
-            store: self,
-            _file: file,
-        })
+        Ok(StoreLock { store: self, file })
     }
 
     /// Reads the store without locking it, for reviewing. Writes nothing.
