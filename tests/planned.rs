@@ -12,6 +12,7 @@ use crate::programs::{NOW, Run, kubeapply, kubeplan, repository};
 pub struct Planned {
     folder: TempDir,
     config: PathBuf,
+    seed: Option<&'static str>,
     /// The bundle's path.
     pub bundle: PathBuf,
 }
@@ -32,6 +33,18 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn config(config: &str) -> Result<Self> {
+        Self::new(config, None)
+    }
+
+    /// Plans `config` with public test keys, which take no time to make.
+    ///
+    /// # Errors
+    /// If planning fails.
+    pub fn with_test_keys(config: &str) -> Result<Self> {
+        Self::new(config, Some("seed"))
+    }
+
+    fn new(config: &str, seed: Option<&'static str>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("cluster.yaml");
         fs::write(&path, config)?;
@@ -46,6 +59,7 @@ impl Planned {
         let mut planned = Self {
             folder,
             config: path,
+            seed,
             bundle: PathBuf::new(),
         };
         planned.plan(&[])?.expect(0)?;
@@ -74,12 +88,15 @@ impl Planned {
         ];
         for (flag, name) in [
             ("--output", "out"),
-            ("--pki", "pki"),
             ("--sign-key", "author"),
             ("--identity-out", "identity"),
         ] {
             args.push(flag.into());
             args.push(text(&self.path(name))?.into());
+        }
+        match self.seed {
+            Some(seed) => args.extend(["--test-pki".into(), seed.into()]),
+            None => args.extend(["--pki".into(), text(&self.path("pki"))?.into()]),
         }
         Ok(args)
     }
