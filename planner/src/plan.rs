@@ -25,6 +25,19 @@ pub struct NodePlan {
     pub certificates: Vec<CertificateRow>,
 }
 
+impl NodePlan {
+    /// Certificates that end after the CA that signed them: they stop being accepted when the CA ends. kubeadm only
+    /// warns about them, too.
+    pub fn outliving_their_signer(
+        &self,
+    ) -> impl Iterator<Item = (&CertificateRow, &CertificateRow)> {
+        self.certificates.iter().filter_map(|row| {
+            let signer = self.certificates.iter().find(|ca| ca.name == row.signer)?;
+            (row.not_after > signer.not_after).then_some((row, signer))
+        })
+    }
+}
+
 /// One file or folder.
 #[derive(Clone, Debug)]
 pub struct PlannedEntry {

@@ -28,6 +28,10 @@ pub fn cases() -> Vec<Trial> {
             "command_line::render_without_a_store_makes_no_keys",
             render_without_store,
         ),
+        case(
+            "command_line::a_certificate_that_outlives_its_ca_is_a_warning",
+            outlives,
+        ),
         case("command_line::plan_shows_who_signed", signer),
         case("command_line::verify_without_trust_exits_with_4", verify),
         case(
@@ -280,5 +284,31 @@ fn approvals() -> Result<()> {
     ])
     .expect(0)?;
     planned.install(&asked)?.expect(0)?;
+    Ok(())
+}
+
+fn outlives() -> Result<()> {
+    let config = fs::read_to_string(repository().join("fixtures/single-node-ecdsa.yaml"))?;
+    let shorter = config.replace(
+        "caCertificateValidityPeriod: 43800h",
+        "caCertificateValidityPeriod: 4000h",
+    );
+    ensure!(shorter != config, "the fixture names no validity of its CA");
+    let planned = Planned::config(&shorter)?;
+    let run = planned.plan(&[])?.expect(0)?;
+    for name in ["apiserver", "etcd-peer", "admin.conf"] {
+        let warned = format!("warning: certificate {name} ends ");
+        ensure!(
+            run.err.contains(&warned),
+            "no warning about {name}: {}",
+            run.err
+        );
+    }
+    let control = Planned::config(&config)?.plan(&[])?.expect(0)?;
+    ensure!(
+        !control.err.contains("warning: certificate"),
+        "{}",
+        control.err
+    );
     Ok(())
 }

@@ -130,6 +130,12 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
 
     let plan = phases::plan_node(&config, MaterialSource::Issued(&material))
         .map_err(|error| CliError::caused(Exit::Failed, "planning the node", error))?;
+    for (row, signer) in plan.outliving_their_signer() {
+        io.say(&format!(
+            "warning: certificate {} ends {}, after its CA {} ({}): it stops being accepted then",
+            row.name, row.not_after, signer.name, signer.not_after
+        ));
+    }
     let mut summary = PlanSummary::of_plan(&config, &plan, &changes, &loaded.warnings);
     let circumstances = Circumstances {
         cluster_id: authority.row.spki,
