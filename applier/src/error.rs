@@ -3,53 +3,24 @@
 use std::error::Error;
 use std::fmt;
 
+use kubeplan_bundle::exit::Exit;
+
 use crate::host::HostError;
 use crate::state::StateError;
 
-/// What kind of failure, which decides the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Something did not work.
-    Failed,
-    /// Bad usage or configuration.
-    Usage,
-    /// The bundle is not accepted: not intact, not trusted, not for this host, not now.
-    Refused,
-    /// The host is not in a state the bundle can be installed on.
-    Preflight,
-    /// Some of the changes were made.
-    PartWay,
-    /// Another run holds the lock.
-    Locked,
-}
-
-impl Kind {
-    /// The process's exit code.
-    pub(crate) const fn exit_code(self) -> u8 {
-        match self {
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::Refused => 4,
-            Self::Preflight => 5,
-            Self::PartWay => 6,
-            Self::Locked => 7,
-        }
-    }
-}
-
-/// A failure with its kind and hints.
+/// A failure, the exit code it ends with, and hints.
 #[derive(Debug)]
 pub(crate) struct CliError {
-    kind: Kind,
+    exit: Exit,
     error: Box<dyn Error + Send + Sync>,
     hints: Vec<String>,
 }
 
 impl CliError {
     /// Wraps an error.
-    pub(crate) fn new(kind: Kind, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            kind,
+            exit,
             error: error.into(),
             hints: Vec::new(),
         }
@@ -57,12 +28,12 @@ impl CliError {
 
     /// Bad usage or configuration.
     pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::new(Kind::Usage, error)
+        Self::new(Exit::Usage, error)
     }
 
     /// The bundle is not accepted.
     pub(crate) fn refused(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::new(Kind::Refused, error)
+        Self::new(Exit::Refused, error)
     }
 
     /// Another run holds the lock.
@@ -72,7 +43,7 @@ impl CliError {
             |pid| format!("process {pid}"),
         );
         Self::new(
-            Kind::Locked,
+            Exit::Locked,
             format!("another run holds the lock of this host ({who})"),
         )
         .hint("wait until it has finished and run the command again")
@@ -85,8 +56,8 @@ impl CliError {
     }
 
     /// The kind.
-    pub(crate) const fn kind(&self) -> Kind {
-        self.kind
+    pub(crate) const fn exit(&self) -> Exit {
+        self.exit
     }
 
     /// The hints.
@@ -110,12 +81,12 @@ impl fmt::Display for CliError {
 
 impl From<HostError> for CliError {
     fn from(error: HostError) -> Self {
-        Self::new(Kind::Failed, error)
+        Self::new(Exit::Failed, error)
     }
 }
 
 impl From<StateError> for CliError {
     fn from(error: StateError) -> Self {
-        Self::new(Kind::Failed, error)
+        Self::new(Exit::Failed, error)
     }
 }

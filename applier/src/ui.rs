@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::Io;
 use crate::error::CliError;
+use kubeplan_bundle::exit::Exit;
 
 /// Version of the JSON reports.
 const VERSION: u32 = 1;
@@ -64,7 +65,7 @@ pub(crate) fn write_report<R: Report>(
                 report,
             };
             let mut text = serde_json::to_string_pretty(&envelope)
-                .map_err(|error| CliError::new(crate::error::Kind::Failed, error))?;
+                .map_err(|error| CliError::new(Exit::Failed, error))?;
             text.push('\n');
             text
         }
@@ -83,7 +84,7 @@ pub(crate) fn write_report<R: Report>(
 pub(crate) fn write_stdout(io: &mut Io<'_>, text: &str) -> Result<(), CliError> {
     match write_all(io.stdout, text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::new(
-            crate::error::Kind::Failed,
+            Exit::Failed,
             format!("cannot write to standard output: {error}"),
         )),
         _ => Ok(()),

@@ -117,19 +117,7 @@ impl FromStr for Sha256Digest {
     }
 }
 
-impl TryFrom<String> for Sha256Digest {
-    type Error = ParseDigestError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<Sha256Digest> for String {
-    fn from(digest: Sha256Digest) -> Self {
-        digest.to_string()
-    }
-}
+text_form!(Sha256Digest, ParseDigestError);
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -38,6 +38,9 @@
 //! | [`spki`] | the public half of a private key |
 //! | [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
 
+#[macro_use]
+mod text;
+
 pub mod allowed_signers;
 pub mod approval;
 pub mod canonical;

@@ -56,19 +56,7 @@ impl FromStr for FileMode {
     }
 }
 
-impl TryFrom<String> for FileMode {
-    type Error = ParseModeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<FileMode> for String {
-    fn from(mode: FileMode) -> Self {
-        mode.to_string()
-    }
-}
+text_form!(FileMode, ParseModeError);
 
 impl fmt::Display for FileMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

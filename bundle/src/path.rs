@@ -4,7 +4,6 @@
 //! characters, short enough for a ustar header, and outside the folders that belong to kubeapply itself.
 //! Links on the host are the applier's concern; this type only speaks of the text.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -125,31 +124,9 @@ impl FromStr for HostPath {
     }
 }
 
-impl TryFrom<String> for HostPath {
-    type Error = ParsePathError;
+text_form!(HostPath, ParsePathError);
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<HostPath> for String {
-    fn from(path: HostPath) -> Self {
-        path.0
-    }
-}
-
-impl fmt::Display for HostPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for HostPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
+text_display!(HostPath);
 
 #[cfg(test)]
 mod tests {

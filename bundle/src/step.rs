@@ -3,7 +3,6 @@
 //! The enum is closed on purpose: a new variant breaks the applier's one `match` at compile time, and a
 //! step that an older applier does not know is refused through the index's `requires` list.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -47,31 +46,9 @@ impl FromStr for PhaseName {
     }
 }
 
-impl TryFrom<String> for PhaseName {
-    type Error = ParsePhaseError;
+text_form!(PhaseName, ParsePhaseError);
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<PhaseName> for String {
-    fn from(phase: PhaseName) -> Self {
-        phase.0
-    }
-}
-
-impl fmt::Display for PhaseName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for PhaseName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
+text_display!(PhaseName);
 
 /// One step of an installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,9 +14,10 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use kubeplan_bundle::timestamp::Timestamp;
 
 use crate::Io;
-use crate::error::{CliError, Kind};
+use crate::error::CliError;
 use crate::host::Root;
 use crate::ui::{self, Format};
+use kubeplan_bundle::exit::Exit;
 
 /// Verify and install the bundles that kubeplan makes
 #[derive(Debug, Parser)]
@@ -118,7 +119,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> 
         Ok(()) => 0,
         Err(error) => {
             ui::write_error(io, &error);
-            error.kind().exit_code()
+            error.exit().code()
         }
     }
 }
@@ -144,13 +145,13 @@ fn parse_failure(io: &mut Io<'_>, error: &clap::Error) -> u8 {
         return ui::write_stdout(io, &text).map_or(1, |()| 0);
     }
     ui::write_stderr(io, &text);
-    Kind::Usage.exit_code()
+    Exit::Usage.code()
 }
 
 fn now(io: &Io<'_>) -> Result<Timestamp, CliError> {
     io.clock.now().ok_or_else(|| {
         CliError::new(
-            Kind::Preflight,
+            Exit::Preflight,
             "the system's clock is before 1970 or after 9999",
         )
         .hint("set the clock")

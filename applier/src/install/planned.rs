@@ -7,8 +7,9 @@ use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::{PhaseName, Step};
 
-use crate::error::{CliError, Kind};
+use crate::error::CliError;
 use crate::host::Owner;
+use kubeplan_bundle::exit::Exit;
 
 /// The files and folders that one step brings to the host.
 #[derive(Debug)]
@@ -132,7 +133,7 @@ pub(crate) fn transactions<'a>(
 
 fn missing(name: &dyn std::fmt::Display) -> CliError {
     CliError::new(
-        Kind::Refused,
+        Exit::Refused,
         format!("the bundle has no content for `{name}`"),
     )
 }

@@ -16,7 +16,7 @@ use super::compare::{Comparer, Comparison, FileAction, Item};
 use super::planned::{self, Contents, PlannedTransaction};
 use super::record::{CommitFailure, Recorder};
 use super::report::{InstallReport, InstallResult};
-use crate::error::{CliError, Kind};
+use crate::error::CliError;
 use crate::host::identity::HostIdentity;
 use crate::host::{Actions, Root, RootPath, local};
 use crate::state::installed::Installed;
@@ -24,6 +24,7 @@ use crate::state::salt::Salt;
 use crate::state::serials::Serials;
 use crate::state::{self};
 use crate::trust::{self, TrustOptions};
+use kubeplan_bundle::exit::Exit;
 
 /// The host's own key, which opens what is sealed to the host.
 const SSH_HOST_KEY: RootPath = RootPath::fixed("/etc/ssh/ssh_host_ed25519_key");
@@ -154,7 +155,7 @@ fn pipeline(
     }
     if root.is_live() && !root.is_privileged() && !request.dry_run {
         return Err(CliError::new(
-            Kind::Preflight,
+            Exit::Preflight,
             "installing into the running system needs root",
         )
         .hint("run as root, or install into a folder with --root DIR"));
@@ -288,7 +289,7 @@ fn stopped(
 ) -> CliError {
     const SHOWN: usize = 12;
     let mut error = CliError::new(
-        Kind::PartWay,
+        Exit::Partial,
         PartWay {
             at: at.to_owned(),
             done,
@@ -460,7 +461,7 @@ fn obstacles(comparison: &Comparison<'_>) -> CliError {
         });
     }
     let error = CliError::new(
-        Kind::Preflight,
+        Exit::Preflight,
         format!(
             "{} of the bundle's paths cannot be installed:\n  - {}",
             lines.len(),

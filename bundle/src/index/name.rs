@@ -1,6 +1,5 @@
 //! Names as values: of clusters, nodes and transactions, and of entries in the archive.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -126,37 +125,10 @@ impl FromStr for EntryName {
     }
 }
 
-macro_rules! text_newtype {
-    ($type:ident) => {
-        impl TryFrom<String> for $type {
-            type Error = ParseNameError;
-
-            fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(name: $type) -> Self {
-                name.0
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
-            }
-        }
-    };
-}
-text_newtype!(Name);
-text_newtype!(EntryName);
+text_form!(Name, ParseNameError);
+text_form!(EntryName, ParseNameError);
+text_display!(Name);
+text_display!(EntryName);
 
 #[cfg(test)]
 mod tests {
