@@ -55,7 +55,7 @@ impl CliError {
         self
     }
 
-    /// The kind.
+    /// The code the run ends with.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
     }
