@@ -1,7 +1,8 @@
 //! Golden cases: what every fixture renders to, computed once for both comparing and blessing.
 //!
 //! `fixtures/<case>.yaml` gives `golden/<case>/` (the rendered tree and what `validate` says);
-//! `fixtures/invalid/<case>.yaml` gives `golden/invalid/<case>.stderr`. Keys, clock and seed are fixed, so the
+//! `fixtures/invalid/<case>.yaml` gives `golden/invalid/<case>.stderr`; `fixtures/by-version/reference.yaml` gives
+//! `golden/by-version/v1.NN/` for every supported minor, with its images. Keys, clock and seed are fixed, so the
 //! bytes are exact.
 
 use std::collections::BTreeMap;
@@ -9,6 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+
+use kubeplan::releases::{self, RELEASES, Release};
 
 use crate::programs::{self, NOW, Run};
 use crate::tree;
@@ -26,6 +29,28 @@ pub struct Case {
     pub name: String,
     /// Whether the configuration is wrong on purpose.
     pub invalid: bool,
+    /// The version the reference fixture is rendered for, such as `v1.36.1`, in cases by version.
+    pub version: Option<String>,
+}
+
+/// The fixture that is rendered for every release.
+const REFERENCE: &str = "fixtures/by-version/reference.yaml";
+
+/// The version that stands in [`REFERENCE`].
+const REFERENCE_VERSION: &str = "kubernetesVersion: v1.36.1\n";
+
+/// One case for every supported minor, at the oldest patch release of its newest row.
+fn by_version() -> Vec<Case> {
+    let newest = |release: &&Release| releases::find(release.minor) == Some(*release);
+    RELEASES
+        .iter()
+        .filter(newest)
+        .map(|release| Case {
+            name: format!("by-version/v1.{}", release.minor),
+            invalid: false,
+            version: Some(format!("v1.{}.{}", release.minor, release.since_patch)),
+        })
+        .collect()
 }
 
 /// All cases, from the fixtures that exist.
@@ -45,12 +70,17 @@ pub fn cases(root: &Path) -> Result<Vec<Case>> {
                 } else {
                     name.to_owned()
                 };
-                cases.push(Case { name, invalid });
+                cases.push(Case {
+                    name,
+                    invalid,
+                    version: None,
+                });
             }
         }
     }
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     ensure!(!cases.is_empty(), "there are no fixtures");
+    cases.extend(by_version());
     Ok(cases)
 }
 
@@ -59,6 +89,9 @@ pub fn cases(root: &Path) -> Result<Vec<Case>> {
 /// # Errors
 /// If a valid case does not render, or an invalid one is accepted.
 pub fn render(root: &Path, case: &Case) -> Result<Files> {
+    if let Some(version) = &case.version {
+        return render_for(root, case, version);
+    }
     let fixture = root.join("fixtures").join(format!("{}.yaml", case.name));
     let fixture = fixture.to_string_lossy().into_owned();
     let validated = programs::kubeplan(&["validate", "-f", &fixture]);
@@ -72,13 +105,47 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
         )]));
     }
     let validated = validated.expect(0)?;
+    let mut files = rendered(&fixture, &case.name)?;
+    files.insert(
+        format!("{}/validate.stderr", case.name),
+        said(root, &validated),
+    );
+    Ok(files)
+}
+
+/// What the reference renders to for `version`, and its images.
+fn render_for(root: &Path, case: &Case, version: &str) -> Result<Files> {
+    let text = fs::read_to_string(root.join(REFERENCE)).context(REFERENCE)?;
+    ensure!(
+        text.contains(REFERENCE_VERSION),
+        "{REFERENCE} lacks the version that is replaced"
+    );
+    let text = text.replace(
+        REFERENCE_VERSION,
+        &format!("kubernetesVersion: {version}\n"),
+    );
+    let scratch = tempfile::tempdir()?;
+    let fixture = scratch.path().join("cluster.yaml");
+    fs::write(&fixture, text)?;
+    let fixture = fixture.to_string_lossy().into_owned();
+    let mut files = rendered(&fixture, &case.name)?;
+    let images = programs::kubeplan(&["config", "images", "list", "-f", &fixture]).expect(0)?;
+    files.insert(
+        format!("{}/images.txt", case.name),
+        images.text().into_bytes(),
+    );
+    Ok(files)
+}
+
+/// The tree of `fixture`, below `name`.
+fn rendered(fixture: &str, name: &str) -> Result<Files> {
     let scratch = tempfile::tempdir()?;
     let out = scratch.path().join("out");
     let shown = out.to_string_lossy().into_owned();
     programs::kubeplan(&[
         "render",
         "-f",
-        &fixture,
+        fixture,
         "-o",
         &shown,
         "--test-pki",
@@ -87,15 +154,10 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
         NOW,
     ])
     .expect(0)?;
-    let mut files: Files = tree::read(&out)?
+    Ok(tree::read(&out)?
         .into_iter()
-        .map(|(name, bytes)| (format!("{}/{name}", case.name), bytes))
-        .collect();
-    files.insert(
-        format!("{}/validate.stderr", case.name),
-        said(root, &validated),
-    );
-    Ok(files)
+        .map(|(file, bytes)| (format!("{name}/{file}"), bytes))
+        .collect())
 }
 
 /// What a run said, with the repository's own path left out.

@@ -172,6 +172,17 @@ impl KubeconfigFile {
         }
     }
 
+    /// Which API server it talks to on this cluster: a feature gate of older releases can make the kubelet's
+    /// follow the control-plane endpoint.
+    #[must_use]
+    pub fn endpoint_in(&self, config: &ValidConfig) -> Endpoint {
+        if self.user == NODE_USER && config.gate("ControlPlaneKubeletLocalMode") == Some(false) {
+            Endpoint::ControlPlane
+        } else {
+            self.endpoint
+        }
+    }
+
     /// The text of the file.
     ///
     /// # Errors
@@ -211,7 +222,7 @@ impl KubeconfigFile {
             });
         };
         let server = "clusters[0].cluster.server";
-        match (self.endpoint, &config.control_plane_endpoint) {
+        match (self.endpoint_in(config), &config.control_plane_endpoint) {
             (Endpoint::ControlPlane, Some(_)) => add(server, paths::CONTROL_PLANE_ENDPOINT),
             _ => {
                 add(server, paths::ADVERTISE_ADDRESS);
@@ -245,7 +256,7 @@ impl KubeconfigFile {
         let cluster = config.cluster.cluster_name.as_str();
         let user = self.user_name(config);
         let context = format!("{user}@{cluster}");
-        let server = match self.endpoint {
+        let server = match self.endpoint_in(config) {
             Endpoint::ControlPlane => config.control_plane_url(),
             Endpoint::Local => config.local_endpoint_url(),
         };
@@ -267,6 +278,10 @@ impl KubeconfigFile {
                 },
             }],
             current_context: &context,
+            preferences: config
+                .release
+                .prints_kubeconfig_preferences
+                .then_some(Preferences {}),
             users: [NamedUser {
                 name: &user,
                 user: User {
@@ -331,8 +346,14 @@ struct Document<'a> {
     clusters: [NamedCluster<'a>; 1],
     contexts: [NamedContext<'a>; 1],
     current_context: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferences: Option<Preferences>,
     users: [NamedUser<'a>; 1],
 }
+
+/// kubectl's; kubeadm sets none.
+#[derive(Serialize)]
+struct Preferences {}
 
 #[derive(Serialize)]
 struct NamedCluster<'a> {

@@ -14,11 +14,11 @@ use serde_json::Value;
 use crate::config::ValidConfig;
 use crate::plan::ValueSource;
 use crate::static_pod::flags::{Flag, last_value, merge};
-use crate::static_pod::paths;
+use crate::static_pod::{images, paths};
 use crate::yaml::write::to_go_yaml;
 use quote::go_quote;
 
-/// kubeadm's feature gate for a CRI socket that is set per node; on unless it is turned off.
+/// kubeadm's feature gate for a CRI socket that is set per node; where there is no gate it always is.
 const NODE_LOCAL_CRI_SOCKET: &str = "NodeLocalCRISocket";
 
 /// Configuration path of the user's kubelet flags.
@@ -37,14 +37,10 @@ pub struct SourcedText {
     pub sources: Vec<ValueSource>,
 }
 
-/// Whether the CRI socket is set by `instance-config.yaml` (as since 1.34) or by a flag.
+/// Whether the CRI socket is set by `instance-config.yaml` or by a flag.
 #[must_use]
 pub fn has_instance_config(config: &ValidConfig) -> bool {
-    config
-        .cluster
-        .feature_gates
-        .get(NODE_LOCAL_CRI_SOCKET)
-        .is_none_or(|enabled| *enabled)
+    config.gate(NODE_LOCAL_CRI_SOCKET).unwrap_or(true)
 }
 
 /// `config.yaml`: the cluster's kubelet configuration with what this node adds.
@@ -125,7 +121,20 @@ pub fn flags_env(config: &ValidConfig) -> SourcedText {
             sources: vec![name_from, host_name_from.to_owned()],
         });
     }
-    let flags = merge(defaults, &registration.kubelet_extra_args, EXTRA_ARGS);
+    if config.release.pod_infra_container_image {
+        let image = images::pause(config);
+        defaults.push(Flag {
+            name: "pod-infra-container-image".to_owned(),
+            value: image.value,
+            sources: image.from,
+        });
+    }
+    let flags = merge(
+        defaults,
+        &registration.kubelet_extra_args,
+        EXTRA_ARGS,
+        config.release.argument_order,
+    );
     let line: Vec<String> = flags.iter().map(Flag::text).collect();
     SourcedText {
         text: format!("KUBELET_KUBEADM_ARGS={}\n", go_quote(&line.join(" "))),

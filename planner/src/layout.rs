@@ -47,6 +47,9 @@ pub const EXTRA_CA_DIRS: &[&str] = &[
     "/usr/local/share/ca-certificates",
 ];
 
+/// Where the kubelet looks for flexvolume plugins when nobody says otherwise.
+pub const FLEXVOLUME_PLUGINS_DIR: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec";
+
 /// Certificates with files of their own: kubeadm's name and the path below `certificatesDir` without its
 /// ending, in kubeadm's order.
 pub const CERTIFICATE_FILES: &[(&str, &str)] = &[

@@ -12,6 +12,7 @@ pub mod assemble;
 )]
 pub mod cli;
 pub mod config;
+pub mod images;
 pub mod kubeconfig;
 pub mod kubelet;
 pub mod layout;

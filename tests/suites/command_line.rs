@@ -109,6 +109,16 @@ fn json() -> Result<()> {
         ])
         .expect(0)?,
         kubeplan(&["validate", "--format", "json", "-f", text(&config)?]).expect(0)?,
+        kubeplan(&[
+            "config",
+            "images",
+            "list",
+            "--format",
+            "json",
+            "-f",
+            text(&config)?,
+        ])
+        .expect(0)?,
         kubeapply(&["show", "--format", "json", bundle]).expect(0)?,
         kubeapply(&[
             "verify",

@@ -13,6 +13,10 @@ pub fn cases() -> Vec<Trial> {
     let mut trials = vec![
         case("golden::there_are_fixtures_and_no_orphans", no_orphans),
         case(
+            "golden::every_minor_has_a_case_and_the_newest_has_goldens",
+            every_minor_has_goldens,
+        ),
+        case(
             "golden::check_reports_a_changed_byte_with_exit_3",
             check_reports_changes,
         ),
@@ -54,6 +58,26 @@ fn no_orphans() -> Result<()> {
         orphans.is_empty(),
         "golden files without a fixture: {}",
         orphans.join(", ")
+    );
+    Ok(())
+}
+
+fn every_minor_has_goldens() -> Result<()> {
+    let root = repository();
+    let names: Vec<String> = golden::cases(&root)?
+        .into_iter()
+        .filter(|case| case.version.is_some())
+        .map(|case| case.name)
+        .collect();
+    let expected: Vec<String> = kubeplan::releases::supported()
+        .iter()
+        .map(|minor| format!("by-version/v{minor}"))
+        .collect();
+    ensure!(names == expected, "{names:?} are not {expected:?}");
+    let newest = expected.last().map(|name| root.join("golden").join(name));
+    ensure!(
+        newest.is_some_and(|folder| folder.join("images.txt").is_file()),
+        "the newest release has no goldens"
     );
     Ok(())
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
 use super::schema::Kind;
+use crate::releases::{self, Release};
 
 /// How many findings a report lists.
 const MAX_FINDINGS: usize = 1000;
@@ -83,6 +84,12 @@ impl Draft {
             };
         }
         Some(value).filter(|value| !value.is_null())
+    }
+
+    /// The release that is asked for, if it is a supported one.
+    pub(super) fn release(&self) -> Option<&'static Release> {
+        let version = self.text(Kind::Cluster, "kubernetesVersion");
+        releases::of_version(version.strip_prefix('v').unwrap_or(&version))
     }
 
     /// The text at `path`, empty if there is none.

@@ -6,6 +6,7 @@ use super::default;
 use super::draft::Draft;
 use super::schema::{Kind, normal_form};
 use super::valid::ValidConfig;
+use crate::releases::Release;
 
 /// The documents of `kubeadm config print init-defaults`, in Go's normal form.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,11 +24,9 @@ pub struct InitDefaults {
 /// kubeadm's default documents with its placeholders: token `abcdef.0123456789abcdef`, address `1.2.3.4`, node `node`,
 /// and the release's `.0` patch without `v`.
 #[must_use]
-pub fn init_defaults() -> InitDefaults {
+pub fn init_defaults(release: &Release) -> InitDefaults {
     let mut draft = Draft::default();
-    let version = crate::releases::RELEASES
-        .last()
-        .map_or_else(String::new, |release| format!("1.{}.0", release.minor));
+    let version = format!("1.{}.0", release.minor);
     for (kind, path, value) in [
         (
             Kind::Init,

@@ -18,6 +18,7 @@ pub mod report;
 pub mod schema;
 pub mod valid;
 mod validate;
+pub mod version;
 
 pub use documents::Source;
 pub use effective::{InitDefaults, effective_documents, init_defaults};

@@ -167,6 +167,15 @@ impl ValidConfig {
         )
     }
 
+    /// Whether kubeadm's feature gate `name` is on; `None` if this release has no such gate, or nothing
+    /// depends on it any more.
+    #[must_use]
+    pub fn gate(&self, name: &str) -> Option<bool> {
+        let gate = self.release.gate(name).filter(|gate| gate.has_effect)?;
+        let set = self.cluster.feature_gates.get(name).copied();
+        Some(set.unwrap_or(gate.default))
+    }
+
     /// Where everybody finds the API server: the control-plane endpoint, else the local one.
     #[must_use]
     pub fn control_plane_url(&self) -> String {

@@ -29,6 +29,23 @@ fn every_file_is_what_kubeadm_writes() {
 }
 
 #[test]
+fn the_kubelets_server_follows_the_gate_in_releases_that_honour_it() {
+    let mut config = testing::ha_config();
+    let gate = "ControlPlaneKubeletLocalMode";
+    config.cluster.feature_gates.insert(gate.into(), false);
+    let (endpoint, local) = (config.control_plane_url(), config.local_endpoint_url());
+    for (minor, expected) in [(33, &endpoint), (34, &endpoint), (35, &local), (36, &local)] {
+        config.release = crate::releases::find(minor).unwrap();
+        let text = rendered(&config, "kubelet.conf");
+        assert!(text.contains(&format!("server: {expected}\n")), "1.{minor}");
+    }
+    config.cluster.feature_gates.clear();
+    config.release = crate::releases::find(33).unwrap();
+    let text = rendered(&config, "kubelet.conf");
+    assert!(text.contains(&local) && text.contains("\npreferences: {}\n"));
+}
+
+#[test]
 fn credentials_are_embedded_as_base64_of_pem() {
     let text = rendered(&testing::default_config(), "admin.conf");
     let data = |key: &str| {

@@ -28,6 +28,47 @@ fn every_file_is_what_kubeadm_writes() {
     }
 }
 
+#[test]
+fn the_cri_socket_and_the_pause_image_are_flags_in_releases_that_want_them() {
+    let mut config = testing::default_config();
+    config.init.node_registration.kubelet_extra_args = vec![arg("v", "4"), arg("b", "")];
+    let socket = "--container-runtime-endpoint=unix:///var/run/containerd/containerd.sock";
+    let pause = "--pod-infra-container-image=registry.k8s.io/pause:";
+    for (version, expected) in [
+        (
+            "1.33.0",
+            format!("--b= {socket} --hostname-override=cp1 {pause}3.10 --v=4"),
+        ),
+        (
+            "1.33.8",
+            format!("{socket} --hostname-override=cp1 {pause}3.10 --v=4 --b="),
+        ),
+        (
+            "1.34.9",
+            format!("--hostname-override=cp1 {pause}3.10.1 --v=4 --b="),
+        ),
+        ("1.35.0", "--b= --hostname-override=cp1 --v=4".to_owned()),
+        ("1.37.1", "--hostname-override=cp1 --v=4 --b=".to_owned()),
+    ] {
+        config.release = crate::releases::of_version(version).unwrap();
+        let expected = format!("KUBELET_KUBEADM_ARGS=\"{expected}\"\n");
+        assert_eq!(flags_env(&config).text, expected, "{version}");
+    }
+
+    config.release = crate::releases::find(33).unwrap();
+    assert!(!has_instance_config(&config));
+    let gates = &mut config.cluster.feature_gates;
+    gates.insert(NODE_LOCAL_CRI_SOCKET.into(), true);
+    assert!(has_instance_config(&config));
+    // Where the gate is gone, it cannot be turned off.
+    config
+        .cluster
+        .feature_gates
+        .insert(NODE_LOCAL_CRI_SOCKET.into(), false);
+    config.release = crate::releases::find(37).unwrap();
+    assert!(has_instance_config(&config));
+}
+
 /// Quirk: the ConfigMap has an empty endpoint, the file on the host the node's socket.
 #[test]
 fn the_cri_socket_is_in_the_file_but_not_in_the_cluster_wide_document() {

@@ -27,6 +27,17 @@ enum CommonName {
     SystemNode,
 }
 
+/// Where a row's organization comes from.
+#[derive(Clone, Copy, Debug)]
+enum Organization {
+    /// There is none.
+    None,
+    /// Always the same.
+    Fixed(&'static str),
+    /// What the release gives the API server towards kubelets.
+    OfKubeletClient,
+}
+
 /// Where a row's alternative names come from.
 #[derive(Clone, Copy, Debug)]
 enum Sans {
@@ -48,7 +59,7 @@ struct Row {
     base_name: &'static str,
     kind: CertificateKind,
     common_name: CommonName,
-    organization: Option<&'static str>,
+    organization: Organization,
     usages: &'static [ExtendedKeyUsage],
     signer: &'static str,
     sans: Sans,
@@ -80,7 +91,7 @@ const fn authority(name: &'static str, base_name: &'static str, common_name: &'s
         base_name,
         kind: Authority,
         common_name: CommonName::Fixed(common_name),
-        organization: None,
+        organization: Organization::None,
         usages: &[],
         signer: name,
         sans: Sans::CommonName,
@@ -100,7 +111,7 @@ const fn leaf(
         base_name,
         kind: Leaf,
         common_name,
-        organization: None,
+        organization: Organization::None,
         usages,
         signer,
         sans,
@@ -117,7 +128,10 @@ const fn kubeconfig(
         base_name: name,
         kind: KubeconfigClient,
         common_name,
-        organization,
+        organization: match organization {
+            Some(name) => Organization::Fixed(name),
+            None => Organization::None,
+        },
         usages: &[ClientAuth],
         signer: "ca",
         sans: Sans::None,
@@ -126,7 +140,6 @@ const fn kubeconfig(
 
 const ETCD_CA: &str = "etcd-ca";
 
-// apiserver-kubelet-client has no organization since 1.36.1 (kubernetes/kubernetes#138958).
 const ROWS: &[Row] = &[
     authority("ca", "ca", "kubernetes"),
     leaf(
@@ -137,14 +150,17 @@ const ROWS: &[Row] = &[
         "ca",
         Sans::ApiServer,
     ),
-    leaf(
-        "apiserver-kubelet-client",
-        "apiserver-kubelet-client",
-        CommonName::Fixed("kube-apiserver-kubelet-client"),
-        &[ClientAuth],
-        "ca",
-        Sans::None,
-    ),
+    Row {
+        organization: Organization::OfKubeletClient,
+        ..leaf(
+            "apiserver-kubelet-client",
+            "apiserver-kubelet-client",
+            CommonName::Fixed("kube-apiserver-kubelet-client"),
+            &[ClientAuth],
+            "ca",
+            Sans::None,
+        )
+    },
     authority("front-proxy-ca", "front-proxy-ca", "front-proxy-ca"),
     leaf(
         "front-proxy-client",
@@ -257,7 +273,15 @@ fn profile(row: &Row, config: &ValidConfig) -> CertificateProfile {
         base_name: row.base_name,
         kind: row.kind,
         common_name,
-        organization: row.organization.map(str::to_owned),
+        organization: match row.organization {
+            Organization::None => None,
+            Organization::Fixed(name) => Some(name.to_owned()),
+            Organization::OfKubeletClient => config
+                .release
+                .apiserver_kubelet_client_organization
+                .map(str::to_owned),
+        },
+        subject_key_id: config.release.subject_key_id,
         usages: row.usages,
         signer: row.signer,
         issuer_common_name,

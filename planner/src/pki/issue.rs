@@ -3,10 +3,10 @@
 //! In: a [`CertificateProfile`], the subject's key, the signer, serial number and dates. Out: a
 //! [`Certificate`]. rcgen writes the frame and signs; its own extension fields stay empty, because their
 //! order and contents are not Go's. As Go does it: extension order KU, EKU, BC, SKI, AKI,
-//! SAN; PrintableString where the characters allow; O before CN; key ids from SHA-256 over the public key
+//! SAN; PrintableString where the characters allow; O before CN; key ids from a hash over the public key
 //! (Go 1.25 and later, crypto/x509). `fixtures/go-x509` holds certificates made by Go to compare with.
 
-use kubeplan_bundle::digest::Sha256Digest;
+use aws_lc_rs::digest;
 use kubeplan_bundle::timestamp::Timestamp;
 use rcgen::string::PrintableString;
 use rcgen::{
@@ -19,6 +19,7 @@ use yasna::Tag;
 use super::certificate::Certificate;
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
+use crate::releases::KeyIdHash;
 
 const KEY_USAGE: &[u64] = &[2, 5, 29, 15];
 const EXTENDED_KEY_USAGE: &[u64] = &[2, 5, 29, 37];
@@ -112,11 +113,15 @@ pub fn issue_leaf(
     Ok(certificate)
 }
 
-/// The key identifier Go gives to a CA: the first 160 bits of SHA-256 over the public key's BIT STRING.
+/// The key identifier Go gives to a CA: 160 bits of a hash over the contents of the public key's BIT STRING.
 #[must_use]
-pub fn key_id(public_bytes: &[u8]) -> [u8; 20] {
-    let digest = Sha256Digest::of(public_bytes);
-    digest.as_bytes().first_chunk().copied().unwrap_or_default()
+pub fn key_id(public_bytes: &[u8], hash: KeyIdHash) -> [u8; 20] {
+    let algorithm = match hash {
+        KeyIdHash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        KeyIdHash::Sha256 => &digest::SHA256,
+    };
+    let digest = digest::digest(algorithm, public_bytes);
+    digest.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 fn params(
@@ -153,7 +158,7 @@ fn params(
         basic_constraints(profile),
     ));
     if profile.is_authority() {
-        let id = key_id(key.public_bytes());
+        let id = key_id(key.public_bytes(), profile.subject_key_id);
         let content = yasna::construct_der(|writer| writer.write_bytes(&id));
         extensions.push(extension(SUBJECT_KEY_ID, false, content));
     }
@@ -266,6 +271,7 @@ mod tests {
 
     fn profile(kind: CertificateKind, common_name: &str) -> CertificateProfile {
         CertificateProfile {
+            subject_key_id: KeyIdHash::Sha256,
             name: "ca",
             base_name: "ca",
             kind,
@@ -374,6 +380,22 @@ mod tests {
                     assert_eq!(made.der, go);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_key_identifier_has_160_bits_of_the_releases_hash() {
+        // FIPS 180-4's example message.
+        for (hash, expected) in [
+            (KeyIdHash::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (
+                KeyIdHash::Sha256,
+                "ba7816bf8f01cfea414140de5dae2223b00361a3",
+            ),
+        ] {
+            let id = key_id(b"abc", hash);
+            let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, expected);
         }
     }
 

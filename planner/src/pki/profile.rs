@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::KeyAlgorithm;
+use crate::releases::KeyIdHash;
 
 /// What a certificate is for; decides where it is kept and when it starts to be valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,9 @@ pub struct CertificateProfile {
     pub ip_sans: Vec<IpAddr>,
     /// The key's algorithm.
     pub key_algorithm: KeyAlgorithm,
+    /// What a CA's key identifier is made with. Not part of what is recorded: identifiers of a CA that exists
+    /// stay as they are.
+    pub subject_key_id: KeyIdHash,
     /// From the plan's clock to notAfter.
     pub lifetime: Duration,
 }

@@ -2,6 +2,7 @@
 //!
 //! An external etcd has no Pod; the phase that calls this asks [`crate::config`] first.
 
+use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::environment::Environment;
@@ -14,7 +15,9 @@ use super::{Component, PodContext, Sourced, StaticPod, StaticPodError, images};
 use crate::config::ValidConfig;
 use crate::config::kubeadm::{Arg, LocalEtcd};
 use crate::config::valid::host_port;
+use crate::config::version::is_semantic_version;
 use crate::layout;
+use crate::releases::EtcdFlags;
 
 /// The component's name.
 pub const NAME: &str = "etcd";
@@ -43,8 +46,18 @@ pub const FLAGS: &[FlagRow] = &[
         let local = c.config.cluster.etcd.local.as_ref()?;
         Some(local.data_dir.as_str().into())
     }),
-    FlagRow::new("feature-gates", &[KUBEADM_DEFAULT], |_| {
-        Some("InitialCorruptCheck=true".into())
+    FlagRow::new(
+        "experimental-initial-corrupt-check",
+        &[KUBEADM_DEFAULT],
+        |c| (!has_stable_flags(c)).then(|| "true".into()),
+    ),
+    FlagRow::new(
+        "experimental-watch-progress-notify-interval",
+        &[KUBEADM_DEFAULT],
+        |c| (!has_stable_flags(c)).then(|| "5s".into()),
+    ),
+    FlagRow::new("feature-gates", &[KUBEADM_DEFAULT], |c| {
+        has_stable_flags(c).then(|| "InitialCorruptCheck=true".into())
     }),
     FlagRow::new("initial-advertise-peer-urls", &[ADVERTISE_ADDRESS], |c| {
         Some(peer_url(c))
@@ -83,10 +96,39 @@ pub const FLAGS: &[FlagRow] = &[
     FlagRow::new("trusted-ca-file", &[CERTIFICATES_DIR], |c| {
         certificate(c, "ca")
     }),
-    FlagRow::new("watch-progress-notify-interval", &[KUBEADM_DEFAULT], |_| {
-        Some("5s".into())
+    FlagRow::new("watch-progress-notify-interval", &[KUBEADM_DEFAULT], |c| {
+        has_stable_flags(c).then(|| "5s".into())
     }),
 ];
+
+/// Whether the corruption check and the progress interval have their names of etcd 3.6.
+fn has_stable_flags(context: &PodContext<'_>) -> bool {
+    match context.config.release.etcd_flags {
+        EtcdFlags::Experimental => false,
+        EtcdFlags::ByImageTag => is_since_3_6_0(&images::etcd_tag(context.config).value),
+        EtcdFlags::Stable => true,
+    }
+}
+
+/// Whether `tag` is a semantic version from 3.6.0 on. What follows a `-` makes a pre-release of it, as in the
+/// tag `3.6.0-0`, which is therefore older than 3.6.0.
+fn is_since_3_6_0(tag: &str) -> bool {
+    let version = tag.strip_prefix('v').unwrap_or(tag);
+    if !is_semantic_version(version) {
+        return false;
+    }
+    let core_end = version.find(['-', '+']).unwrap_or(version.len());
+    let (core, rest) = version.split_at(core_end);
+    let numbers: Vec<u64> = core
+        .split('.')
+        .filter_map(|part| part.parse().ok())
+        .collect();
+    match numbers.as_slice().cmp(&[3, 6, 0]) {
+        Ordering::Less => false,
+        Ordering::Equal => !rest.starts_with('-'),
+        Ordering::Greater => true,
+    }
+}
 
 #[expect(
     clippy::unnecessary_wraps,
@@ -153,7 +195,12 @@ pub fn pod(context: &PodContext<'_>, local: &LocalEtcd) -> Result<StaticPod, Sta
             CLIENT_URLS_ANNOTATION,
             Sourced::new(client_url(config.advertise_address), &[ADVERTISE_ADDRESS]),
         )),
-        flags: merge(defaults(FLAGS, context), &local.extra_args, EXTRA_ARGS),
+        flags: merge(
+            defaults(FLAGS, context),
+            &local.extra_args,
+            EXTRA_ARGS,
+            config.release.argument_order,
+        ),
         port: Sourced::new(endpoint.port.into(), &[&from]),
         probes: Probes {
             // Unlike the other components', an unspecified address stays.
@@ -176,5 +223,20 @@ pub fn pod(context: &PodContext<'_>, local: &LocalEtcd) -> Result<StaticPod, Sta
         )?,
         volumes: HostPathVolumes::of_etcd(&local.data_dir, &config.cluster.certificates_dir),
     }
-    .into_pod())
+    .into_pod(config.release))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_with_a_suffix_is_older_than_the_version_it_names() {
+        for new in ["3.6.0", "v3.6.1", "3.6.1-0", "3.6.0+x", "3.7.0-0", "4.0.0"] {
+            assert!(is_since_3_6_0(new), "{new}");
+        }
+        for old in ["3.5.24-0", "3.6.0-0", "3.6", "latest", "", "3.6.01"] {
+            assert!(!is_since_3_6_0(old), "{old}");
+        }
+    }
 }

@@ -3,12 +3,13 @@
 //! In: a component's rows, the configuration, the user's extra arguments. Out: the command and where each
 //! flag comes from. A release-specific flag is a row with its [`Span`]; nothing else looks at versions.
 //! Rules (kubeadm v1.36.2, `cmd/kubeadm/app/util/arguments.go`): defaults are sorted by name and value;
-//! a default whose name the user gives is dropped; the user's follow in their order, duplicates kept.
+//! a default whose name the user gives is dropped; the user's follow in their order, duplicates kept. Older
+//! patch releases sort the user's in as well ([`ArgumentOrder`]).
 
 use super::PodContext;
 use crate::config::kubeadm::Arg;
 use crate::plan::ValueSource;
-use crate::releases::Span;
+use crate::releases::{ArgumentOrder, Span};
 
 /// What kubeadm sets whatever the configuration says.
 pub const KUBEADM_DEFAULT: &str = "default: kubeadm sets it on every cluster";
@@ -107,14 +108,23 @@ pub fn defaults(rows: &[FlagRow], context: &PodContext<'_>) -> Vec<Flag> {
 
 /// `defaults` with the user's `extra` arguments, which stand at configuration path `extra_path`.
 #[must_use]
-pub fn merge(mut defaults: Vec<Flag>, extra: &[Arg], extra_path: &str) -> Vec<Flag> {
-    defaults.sort_by(|a, b| (&a.name, &a.value).cmp(&(&b.name, &b.value)));
+pub fn merge(
+    mut defaults: Vec<Flag>,
+    extra: &[Arg],
+    extra_path: &str,
+    order: ArgumentOrder,
+) -> Vec<Flag> {
+    let by_name_and_value = |a: &Flag, b: &Flag| (&a.name, &a.value).cmp(&(&b.name, &b.value));
+    defaults.sort_by(by_name_and_value);
     defaults.retain(|flag| extra.iter().all(|arg| arg.name != flag.name));
     defaults.extend(extra.iter().enumerate().map(|(position, arg)| Flag {
         name: arg.name.clone(),
         value: arg.value.clone(),
         sources: vec![format!("{extra_path}[{position}]")],
     }));
+    if order == ArgumentOrder::AllSorted {
+        defaults.sort_by(by_name_and_value);
+    }
     defaults
 }
 
@@ -131,6 +141,7 @@ pub fn last_value<'a>(args: &'a [Arg], name: &str) -> Option<(usize, &'a str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::releases::{RELEASES, Release};
     use crate::static_pod::{etcd, kube_apiserver, kube_controller_manager, kube_scheduler};
 
     fn flag(name: &str, value: &str) -> Flag {
@@ -150,22 +161,30 @@ mod tests {
 
     #[test]
     fn user_flags_replace_defaults_and_follow_in_their_order() {
-        let merged = merge(
-            vec![
-                flag("c", "2"),
-                flag("b", "1"),
-                flag("a", "1"),
-                flag("c", "1"),
-            ],
-            &[arg("z", "1"), arg("b", "x"), arg("b", ""), arg("a0", "")],
-            "X.extraArgs",
-        );
-        let texts: Vec<String> = merged.iter().map(Flag::text).collect();
+        let merged = |order| {
+            merge(
+                vec![
+                    flag("c", "2"),
+                    flag("b", "1"),
+                    flag("a", "1"),
+                    flag("c", "1"),
+                ],
+                &[arg("z", "1"), arg("b", "x"), arg("b", ""), arg("a0", "")],
+                "X.extraArgs",
+                order,
+            )
+        };
+        let texts = |flags: &[Flag]| flags.iter().map(Flag::text).collect::<Vec<_>>();
+        let kept = merged(ArgumentOrder::DefaultsSorted);
         assert_eq!(
-            texts,
+            texts(&kept),
             ["--a=1", "--c=1", "--c=2", "--z=1", "--b=x", "--b=", "--a0="]
         );
-        assert_eq!(merged[5].sources, ["X.extraArgs[2]"]);
+        assert_eq!(kept[5].sources, ["X.extraArgs[2]"]);
+        assert_eq!(
+            texts(&merged(ArgumentOrder::AllSorted)),
+            ["--a=1", "--a0=", "--b=", "--b=x", "--c=1", "--c=2", "--z=1"]
+        );
     }
 
     #[test]
@@ -173,6 +192,35 @@ mod tests {
         let args = [arg("a", "1"), arg("b", "2"), arg("a", "3")];
         assert_eq!(last_value(&args, "a"), Some((2, "3")));
         assert_eq!(last_value(&args, "c"), None);
+    }
+
+    #[test]
+    fn a_row_for_a_new_minor_is_rendered_for_that_minor_only() {
+        static NEXT: Release = Release {
+            minor: 38,
+            ..*RELEASES.last().unwrap()
+        };
+        let rows = [
+            FlagRow::new("old", &[KUBEADM_DEFAULT], |_| Some("1".into())),
+            FlagRow {
+                releases: Span::since(38),
+                ..FlagRow::new("new", &[KUBEADM_DEFAULT], |_| Some("2".into()))
+            },
+        ];
+        let texts = |release: &'static Release| {
+            let mut config = crate::testing::default_config();
+            config.release = release;
+            let context = PodContext {
+                config: &config,
+                external_ca: false,
+            };
+            let flags = merge(defaults(&rows, &context), &[], "X", release.argument_order);
+            flags.iter().map(Flag::text).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(&NEXT), ["--new=2", "--old=1"]);
+        for release in RELEASES {
+            assert_eq!(texts(release), ["--old=1"]);
+        }
     }
 
     #[test]
@@ -186,7 +234,7 @@ mod tests {
             for row in rows {
                 assert!(!row.sources.is_empty(), "{}", row.name);
                 assert!(row.releases.is_possible(), "{}", row.name);
-                for release in crate::releases::RELEASES {
+                for release in RELEASES {
                     let same = rows
                         .iter()
                         .filter(|r| r.name == row.name && r.releases.contains(release));

@@ -1,9 +1,12 @@
-//! Names of the images static Pods run.
+//! Names of the images a cluster runs.
 //!
 //! In: the configuration. Out: `repository/name:tag` with where its parts come from.
 
 use super::{Sourced, paths};
 use crate::config::ValidConfig;
+
+/// The registry of Kubernetes itself (kubeadm v1.36.2, cmd/kubeadm/app/images/images.go).
+const DEFAULT_REPOSITORY: &str = "registry.k8s.io";
 
 /// `repository/name:tag`.
 fn reference(repository: &str, name: &str, tag: &str) -> String {
@@ -21,9 +24,9 @@ pub(crate) fn kubernetes(config: &ValidConfig, name: &str) -> Sourced<String> {
 
 /// The image of etcd.
 pub(crate) fn etcd(config: &ValidConfig) -> Sourced<String> {
-    let (own_repository, own_tag) = match &config.cluster.etcd.local {
-        Some(local) => (local.image_repository.as_str(), local.image_tag.as_str()),
-        None => ("", ""),
+    let own_repository = match &config.cluster.etcd.local {
+        Some(local) => local.image_repository.as_str(),
+        None => "",
     };
     let (repository, repository_from) = if own_repository.is_empty() {
         (
@@ -36,17 +39,76 @@ pub(crate) fn etcd(config: &ValidConfig) -> Sourced<String> {
             "ClusterConfiguration.etcd.local.imageRepository",
         )
     };
-    let (tag, tag_from) = if own_tag.is_empty() {
-        (
-            config.release.etcd_image_tag,
-            "default: the etcd of this Kubernetes release",
+    let tag = etcd_tag(config);
+    let mut image = Sourced::new(
+        reference(repository, "etcd", &tag.value),
+        &[repository_from],
+    );
+    image.from.extend(tag.from);
+    image
+}
+
+/// The tag of etcd's image.
+pub(super) fn etcd_tag(config: &ValidConfig) -> Sourced<String> {
+    let own_tag = match &config.cluster.etcd.local {
+        Some(local) => local.image_tag.as_str(),
+        None => "",
+    };
+    if own_tag.is_empty() {
+        Sourced::new(
+            config.release.etcd_image_tag.to_owned(),
+            &["default: the etcd of this Kubernetes release"],
         )
     } else {
-        (own_tag, "ClusterConfiguration.etcd.local.imageTag")
+        Sourced::new(
+            own_tag.to_owned(),
+            &["ClusterConfiguration.etcd.local.imageTag"],
+        )
+    }
+}
+
+/// The image of CoreDNS. In the default registry it lies one folder deeper than in any other.
+pub(crate) fn coredns(config: &ValidConfig) -> Sourced<String> {
+    let dns = &config.cluster.dns;
+    let (repository, repository_from) = if dns.image_repository.is_empty() {
+        (&config.cluster.image_repository, paths::IMAGE_REPOSITORY)
+    } else {
+        (
+            &dns.image_repository,
+            "ClusterConfiguration.dns.imageRepository",
+        )
+    };
+    let repository = if repository == DEFAULT_REPOSITORY {
+        format!("{repository}/coredns")
+    } else {
+        repository.clone()
+    };
+    let (tag, tag_from) = if dns.image_tag.is_empty() {
+        (
+            config.release.coredns_image_tag,
+            "default: the CoreDNS of this Kubernetes release",
+        )
+    } else {
+        (dns.image_tag.as_str(), "ClusterConfiguration.dns.imageTag")
     };
     Sourced::new(
-        reference(repository, "etcd", tag),
+        reference(&repository, "coredns", tag),
         &[repository_from, tag_from],
+    )
+}
+
+/// The image every Pod's sandbox runs.
+pub(crate) fn pause(config: &ValidConfig) -> Sourced<String> {
+    Sourced::new(
+        reference(
+            &config.cluster.image_repository,
+            "pause",
+            config.release.pause_image_tag,
+        ),
+        &[
+            paths::IMAGE_REPOSITORY,
+            "default: the pause image of this Kubernetes release",
+        ],
     )
 }
 

@@ -167,6 +167,7 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
             defaults(FLAGS, context),
             &server.extra_args,
             "ClusterConfiguration.apiServer.extraArgs",
+            config.release.argument_order,
         ),
         port: Sourced::new(config.bind_port.into(), &[BIND_PORT]),
         probes: Probes {
@@ -187,5 +188,5 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
             "ClusterConfiguration.apiServer.extraVolumes",
         ),
     }
-    .into_pod())
+    .into_pod(config.release))
 }

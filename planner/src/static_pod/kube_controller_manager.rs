@@ -1,7 +1,7 @@
 //! The static Pod of kube-controller-manager.
 
 use super::environment::Environment;
-use super::flags::{FlagRow, FlagValue, KUBEADM_DEFAULT, defaults, merge};
+use super::flags::{FlagRow, FlagValue, KUBEADM_DEFAULT, defaults, last_value, merge};
 use super::paths::{CERTIFICATES_DIR, CLUSTER_NAME, POD_SUBNET, SERVICE_SUBNET};
 use super::probes::{Probes, bind_address};
 use super::volumes::HostPathVolumes;
@@ -16,6 +16,9 @@ const KUBECONFIG: &str = "controller-manager.conf";
 
 /// Its port for health requests.
 const PORT: i32 = 10257;
+
+/// Configuration path of the user's flags.
+const EXTRA_ARGS: &str = "ClusterConfiguration.controllerManager.extraArgs";
 
 /// Why the signing flags are empty with an external CA: the signing controllers must not start.
 const EXTERNAL_CA: &str = "default: the key of the cluster CA is kept elsewhere";
@@ -108,6 +111,21 @@ fn unless_external(context: &PodContext<'_>, path: String) -> FlagValue {
     }
 }
 
+/// Adds the folder of flexvolume plugins in releases that mount it: where the user says, else the kubelet's
+/// default.
+fn with_flexvolumes(context: &PodContext<'_>, volumes: HostPathVolumes) -> HostPathVolumes {
+    if !context.config.release.mounts_flexvolume {
+        return volumes;
+    }
+    let extra = &context.config.cluster.controller_manager.extra_args;
+    match last_value(extra, "flex-volume-plugin-dir") {
+        Some((position, folder)) => {
+            volumes.with_flexvolumes(folder, &format!("{EXTRA_ARGS}[{position}]"))
+        }
+        None => volumes.with_flexvolumes(layout::FLEXVOLUME_PLUGINS_DIR, KUBEADM_DEFAULT),
+    }
+}
+
 /// The Pod.
 ///
 /// # Errors
@@ -122,14 +140,12 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
         flags: merge(
             defaults(FLAGS, context),
             &manager.extra_args,
-            "ClusterConfiguration.controllerManager.extraArgs",
+            EXTRA_ARGS,
+            config.release.argument_order,
         ),
         port: Sourced::new(PORT, &[KUBEADM_DEFAULT]),
         probes: Probes {
-            host: bind_address(
-                &manager.extra_args,
-                "ClusterConfiguration.controllerManager.extraArgs",
-            ),
+            host: bind_address(&manager.extra_args, EXTRA_ARGS),
             scheme: "HTTPS",
             liveness_path: "/healthz",
             readiness_path: None,
@@ -141,12 +157,12 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
             &manager.extra_envs,
             "ClusterConfiguration.controllerManager.extraEnvs",
         )?,
-        volumes: HostPathVolumes::of_certificates(config)
+        volumes: with_flexvolumes(context, HostPathVolumes::of_certificates(config))
             .with_kubeconfig(KUBECONFIG)
             .with_extra(
                 &manager.extra_volumes,
                 "ClusterConfiguration.controllerManager.extraVolumes",
             ),
     }
-    .into_pod())
+    .into_pod(config.release))
 }

@@ -48,6 +48,7 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
             defaults(FLAGS, context),
             &scheduler.extra_args,
             "ClusterConfiguration.scheduler.extraArgs",
+            config.release.argument_order,
         ),
         port: Sourced::new(PORT, &[KUBEADM_DEFAULT]),
         probes: Probes {
@@ -73,5 +74,5 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
                 "ClusterConfiguration.scheduler.extraVolumes",
             ),
     }
-    .into_pod())
+    .into_pod(config.release))
 }

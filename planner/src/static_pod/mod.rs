@@ -24,10 +24,12 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Value, json};
 
 use crate::config::ValidConfig;
 use crate::plan::ValueSource;
+use crate::releases::{ProbePorts, Release};
 use crate::yaml::write::to_go_yaml;
 use environment::Environment;
 use flags::Flag;
@@ -75,6 +77,8 @@ pub struct StaticPod {
     pub pod: Pod,
     /// Where its flags and other configured values come from.
     pub sources: Vec<ValueSource>,
+    /// The release whose kubeadm prints it.
+    pub release: &'static Release,
 }
 
 impl StaticPod {
@@ -91,6 +95,12 @@ impl StaticPod {
         // Go prints the empty status of a Pod because it is a struct; k8s-openapi leaves it out.
         if let Value::Object(fields) = &mut document {
             fields.insert("status".to_owned(), json!({}));
+            // Go's time is a struct, which older releases print even if it was never set.
+            if self.release.prints_creation_timestamp
+                && let Some(Value::Object(metadata)) = fields.get_mut("metadata")
+            {
+                metadata.insert("creationTimestamp".to_owned(), Value::Null);
+            }
         }
         Ok(to_go_yaml(&document))
     }
@@ -113,8 +123,8 @@ struct Component {
 /// A value and the configuration fields it is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sourced<T> {
-    value: T,
-    from: Vec<String>,
+    pub(crate) value: T,
+    pub(crate) from: Vec<String>,
 }
 
 impl<T> Sourced<T> {
@@ -140,14 +150,27 @@ const PROBE_PORT: &str = "probe-port";
 const SYSTEM_NODE_CRITICAL: i32 = 2_000_001_000;
 
 impl Component {
-    fn into_pod(self) -> StaticPod {
+    fn into_pod(self, release: &'static Release) -> StaticPod {
         let mut sources: Vec<ValueSource> =
             self.flags.iter().flat_map(Flag::value_sources).collect();
         sources.extend(self.image.sources("spec.containers[0].image"));
-        sources.extend(
-            self.port
-                .sources("spec.containers[0].ports[0].containerPort"),
-        );
+        let probe_port = match release.probe_ports {
+            ProbePorts::Name => {
+                sources.extend(
+                    self.port
+                        .sources("spec.containers[0].ports[0].containerPort"),
+                );
+                IntOrString::String(PROBE_PORT.to_owned())
+            }
+            ProbePorts::Number => {
+                sources.extend(self.probes.paths().flat_map(|probe| {
+                    self.port
+                        .sources(&format!("spec.containers[0].{probe}.httpGet.port"))
+                        .collect::<Vec<_>>()
+                }));
+                IntOrString::Int(self.port.value)
+            }
+        };
         sources.extend(self.probes.sources());
         sources.extend(self.environment.sources());
         sources.extend(self.volumes.sources());
@@ -163,15 +186,17 @@ impl Component {
             image_pull_policy: Some("IfNotPresent".to_owned()),
             command: Some(command),
             env: self.environment.into_variables(),
-            ports: Some(vec![ContainerPort {
-                container_port: self.port.value,
-                name: Some(PROBE_PORT.to_owned()),
-                protocol: Some("TCP".to_owned()),
-                ..ContainerPort::default()
-            }]),
-            liveness_probe: Some(self.probes.liveness()),
-            readiness_probe: self.probes.readiness(),
-            startup_probe: Some(self.probes.startup()),
+            ports: (release.probe_ports == ProbePorts::Name).then(|| {
+                vec![ContainerPort {
+                    container_port: self.port.value,
+                    name: Some(PROBE_PORT.to_owned()),
+                    protocol: Some("TCP".to_owned()),
+                    ..ContainerPort::default()
+                }]
+            }),
+            liveness_probe: Some(self.probes.liveness(&probe_port)),
+            readiness_probe: self.probes.readiness(&probe_port),
+            startup_probe: Some(self.probes.startup(&probe_port)),
             resources: Some(ResourceRequirements {
                 requests: Some(
                     self.requests
@@ -220,6 +245,7 @@ impl Component {
             component: self.name,
             pod,
             sources,
+            release,
         }
     }
 }

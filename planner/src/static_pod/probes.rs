@@ -1,14 +1,14 @@
 //! Probes of a static Pod.
 //!
 //! In: where a component answers health requests, and for how long it may start. Out: HTTP probes. They
-//! ask the host's own network, on the port the container names `probe-port`.
+//! ask the host's own network, on the port the container names `probe-port` or, in older releases, by number.
 
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{HTTPGetAction, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{PROBE_PORT, Sourced, paths};
+use super::{Sourced, paths};
 use crate::config::ValidConfig;
 use crate::config::kubeadm::Arg;
 use crate::plan::ValueSource;
@@ -34,35 +34,35 @@ pub(super) struct Probes {
 }
 
 impl Probes {
-    pub(super) fn liveness(&self) -> Probe {
+    pub(super) fn liveness(&self, port: &IntOrString) -> Probe {
         Probe {
             failure_threshold: Some(8),
             initial_delay_seconds: Some(10),
-            ..self.probe(self.liveness_path, 10)
+            ..self.probe(self.liveness_path, port, 10)
         }
     }
 
-    pub(super) fn readiness(&self) -> Option<Probe> {
+    pub(super) fn readiness(&self, port: &IntOrString) -> Option<Probe> {
         self.readiness_path.map(|path| Probe {
             failure_threshold: Some(3),
-            ..self.probe(path, 1)
+            ..self.probe(path, port, 1)
         })
     }
 
-    pub(super) fn startup(&self) -> Probe {
+    pub(super) fn startup(&self, port: &IntOrString) -> Probe {
         Probe {
             failure_threshold: Some(startup_failures(self.startup_timeout)),
             initial_delay_seconds: Some(STARTUP_PERIOD),
-            ..self.probe(self.startup_path, STARTUP_PERIOD)
+            ..self.probe(self.startup_path, port, STARTUP_PERIOD)
         }
     }
 
-    fn probe(&self, path: &str, period_seconds: i32) -> Probe {
+    fn probe(&self, path: &str, port: &IntOrString, period_seconds: i32) -> Probe {
         Probe {
             http_get: Some(HTTPGetAction {
                 host: Some(self.host.value.clone()).filter(|host| !host.is_empty()),
                 path: Some(path.to_owned()),
-                port: IntOrString::String(PROBE_PORT.to_owned()),
+                port: port.clone(),
                 scheme: Some(self.scheme.to_owned()),
                 ..HTTPGetAction::default()
             }),
@@ -72,15 +72,20 @@ impl Probes {
         }
     }
 
-    pub(super) fn sources(&self) -> impl Iterator<Item = ValueSource> {
-        let hosts = ["livenessProbe", "readinessProbe", "startupProbe"]
+    /// The container's fields that hold the probes.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &'static str> {
+        let has_readiness = self.readiness_path.is_some();
+        ["livenessProbe", "readinessProbe", "startupProbe"]
             .into_iter()
-            .filter(|probe| *probe != "readinessProbe" || self.readiness_path.is_some())
-            .flat_map(|probe| {
-                self.host
-                    .sources(&format!("spec.containers[0].{probe}.httpGet.host"))
-                    .collect::<Vec<_>>()
-            });
+            .filter(move |probe| *probe != "readinessProbe" || has_readiness)
+    }
+
+    pub(super) fn sources(&self) -> impl Iterator<Item = ValueSource> {
+        let hosts = self.paths().flat_map(|probe| {
+            self.host
+                .sources(&format!("spec.containers[0].{probe}.httpGet.host"))
+                .collect::<Vec<_>>()
+        });
         hosts.chain(std::iter::once(ValueSource {
             value: "spec.containers[0].startupProbe.failureThreshold".to_owned(),
             from: paths::COMPONENT_HEALTH_CHECK.to_owned(),

@@ -88,6 +88,12 @@ impl HostPathVolumes {
         self
     }
 
+    /// Adds the folder of flexvolume plugins. They answer on sockets in it, so it is writable.
+    pub(super) fn with_flexvolumes(mut self, folder: &str, from: &str) -> Self {
+        self.writable("flexvolume-dir", folder, from);
+        self
+    }
+
     /// Adds the user's volumes, which stand at configuration path `path`.
     pub(super) fn with_extra(mut self, extra: &[HostPathMount], path: &str) -> Self {
         for (position, volume) in extra.iter().enumerate() {

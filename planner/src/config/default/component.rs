@@ -157,6 +157,10 @@ fn kube_proxy(draft: &mut Draft) {
         let rule = "kubeadm's default: networking.podSubnet";
         recommend(draft, kind, "clusterCIDR", Unset::Empty, json!(pods), rule);
     }
+    let mode = draft.release().map(|release| release.kube_proxy_mode);
+    if let Some(mode) = mode.filter(|mode| !mode.is_empty()) {
+        draft.default_to(kind, "mode", Unset::Empty, mode, RULE);
+    }
     let path = "clientConnection.kubeconfig";
     recommend(
         draft,

@@ -5,8 +5,9 @@ use serde_json::json;
 use super::super::address::{self, parse_ip};
 use super::super::draft::{Draft, Unset};
 use super::super::provenance::Origin;
-use super::super::schema::Kind;
+use super::super::schema::{self, Kind};
 use super::super::valid::{Assumption, HostFacts};
+use super::super::version::is_semantic_version;
 
 /// The socket kubeadm falls back to.
 pub(in super::super) const DEFAULT_CRI_SOCKET: &str = "unix:///var/run/containerd/containerd.sock";
@@ -75,7 +76,10 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
             "/var/lib/etcd",
             RULE,
         );
-    } else {
+    } else if draft
+        .release()
+        .is_none_or(|release| schema::HTTP_ENDPOINTS.contains(release))
+    {
         let endpoints = draft
             .get(cluster, "etcd.external.endpoints")
             .cloned()
@@ -257,7 +261,7 @@ pub(super) fn apply_version(draft: &mut Draft) {
         return;
     }
     let plain = written.strip_prefix('v').unwrap_or(&written);
-    if is_exact(plain) {
+    if is_semantic_version(plain) {
         draft.set(Kind::Cluster, path, format!("v{plain}").into());
         return;
     }
@@ -270,54 +274,4 @@ pub(super) fn apply_version(draft: &mut Draft) {
         format!("`{written}` is no version")
     };
     draft.error(Kind::Cluster, path, message, hint);
-}
-
-/// `X.Y.Z`, optionally with a semantic pre-release or build part.
-fn is_exact(text: &str) -> bool {
-    let core_end = text.find(['-', '+']).unwrap_or(text.len());
-    let (core, rest) = text.split_at(core_end);
-    let number = |part: &str| {
-        !part.is_empty()
-            && part.len() <= 9
-            && part.bytes().all(|b| b.is_ascii_digit())
-            && (part == "0" || !part.starts_with('0'))
-    };
-    let parts: Vec<&str> = core.split('.').collect();
-    let (pre_release, build) = rest
-        .split_once('+')
-        .map_or((rest, None), |(pre, build)| (pre, Some(build)));
-    let identifiers = |text: &str| {
-        text.split('.').all(|part| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        })
-    };
-    parts.len() == 3
-        && parts.into_iter().all(number)
-        && pre_release
-            .strip_prefix('-')
-            .map_or(pre_release.is_empty(), identifiers)
-        && build.is_none_or(identifiers)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_exact;
-
-    #[test]
-    fn only_full_versions_are_exact() {
-        for good in [
-            "1.36.2",
-            "1.36.0-rc.1",
-            "1.36.3-alpha.0.5+abc",
-            "1.36.2+build",
-        ] {
-            assert!(is_exact(good), "{good}");
-        }
-        for bad in [
-            "1.36", "stable-1", "01.36.2", "1.36.2.1", "1.36.2-", "1.36.x", "", "1.36.2+",
-            "1.36.2 ",
-        ] {
-            assert!(!is_exact(bad), "{bad}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! `kubeproxy.config.k8s.io/v1alpha1`: KubeProxyConfiguration.
 //!
-//! Source: k8s.io/kube-proxy v0.36.2, config/v1alpha1/types.go.
+//! Source: k8s.io/kube-proxy v0.33.13, v0.35.4, v0.36.2 and v0.37.1, config/v1alpha1/types.go (the same fields).
 
 use super::common::LOGGING_CONFIGURATION;
 use super::{BOOL, DURATION, FLOAT32, INT32, Object, STRING, field, list, map, object};

@@ -4,6 +4,7 @@
 
 use super::common::{ENV_VAR, TAINT};
 use super::{BOOL, DURATION, INT32, Object, SECRET, STRING, TIME, TOKEN, field, list, map, object};
+use crate::releases::Span;
 
 /// `v1.BootstrapToken`.
 pub(super) static BOOTSTRAP_TOKEN: Object = Object {
@@ -17,6 +18,9 @@ pub(super) static BOOTSTRAP_TOKEN: Object = Object {
         field("groups", list(&STRING)).omitempty(),
     ],
 };
+
+/// The releases with `etcd.external.httpEndpoints` (kubernetes/kubernetes#134890).
+pub const HTTP_ENDPOINTS: Span = Span::since(35);
 
 /// `v1beta4.Arg`.
 pub(super) static ARG: Object = Object {
@@ -103,7 +107,9 @@ pub(super) static EXTERNAL_ETCD: Object = Object {
     name: "ExternalEtcd",
     fields: &[
         field("endpoints", list(&STRING)),
-        field("httpEndpoints", list(&STRING)).omitempty(),
+        field("httpEndpoints", list(&STRING))
+            .omitempty()
+            .only(HTTP_ENDPOINTS),
         field("caFile", STRING),
         field("certFile", STRING),
         field("keyFile", STRING),

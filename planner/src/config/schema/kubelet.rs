@@ -1,11 +1,12 @@
 //! `kubelet.config.k8s.io/v1beta1`: KubeletConfiguration.
 //!
-//! Source: k8s.io/kubelet v0.36.2, config/v1beta1/types.go.
+//! Source: k8s.io/kubelet v0.33.13, v0.34.9, v0.35.4, v0.36.2 and v0.37.1, config/v1beta1/types.go.
 
 use super::common::{LOGGING_CONFIGURATION, TAINT};
 use super::{
     BOOL, DURATION, FLOAT64, INT32, INT64, Object, QUANTITY, STRING, field, list, map, object,
 };
+use crate::releases::Span;
 
 /// `v1beta1.KubeletX509Authentication`.
 static KUBELET_X509_AUTHENTICATION: Object = Object {
@@ -118,7 +119,9 @@ pub(super) static KUBELET_CONFIGURATION: Object = Object {
         field("tlsCertFile", STRING).omitempty(),
         field("tlsPrivateKeyFile", STRING).omitempty(),
         field("tlsCipherSuites", list(&STRING)).omitempty(),
-        field("tlsCurvePreferences", list(&INT32)).omitempty(),
+        field("tlsCurvePreferences", list(&INT32))
+            .omitempty()
+            .only(Span::since(36)),
         field("tlsMinVersion", STRING).omitempty(),
         field("rotateCertificates", BOOL).omitempty(),
         field("serverTLSBootstrap", BOOL).omitempty(),
@@ -236,7 +239,9 @@ pub(super) static KUBELET_CONFIGURATION: Object = Object {
         field("memoryThrottlingFactor", FLOAT64)
             .pointer()
             .omitempty(),
-        field("memoryReservationPolicy", STRING).omitempty(),
+        field("memoryReservationPolicy", STRING)
+            .omitempty()
+            .only(Span::since(36)),
         field("registerWithTaints", list(&object(&TAINT))).omitempty(),
         field("registerNode", BOOL).pointer().omitempty(),
         field("tracing", object(&TRACING_CONFIGURATION))
@@ -251,5 +256,8 @@ pub(super) static KUBELET_CONFIGURATION: Object = Object {
         field("userNamespaces", object(&USER_NAMESPACES))
             .pointer()
             .omitempty(),
+        field("defaultPodSysctls", map(&STRING))
+            .omitempty()
+            .only(Span::since(37)),
     ],
 };

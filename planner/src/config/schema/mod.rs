@@ -12,6 +12,9 @@ mod kubelet;
 mod normal;
 mod suggest;
 
+use crate::releases::Span;
+
+pub use kubeadm::HTTP_ENDPOINTS;
 pub use normal::normal_form;
 pub use suggest::{nearest, places_of};
 
@@ -74,6 +77,8 @@ pub struct Field {
     pub pointer: bool,
     /// Not printed when empty (never applies to structs).
     pub omitempty: bool,
+    /// The releases whose types have it. One that not all of them have is `omitempty`.
+    pub releases: Span,
 }
 
 /// A kind of document that is read.
@@ -193,6 +198,7 @@ const fn field(name: &'static str, ty: Type) -> Field {
         ty,
         pointer: false,
         omitempty: false,
+        releases: Span::ALL,
     }
 }
 
@@ -204,6 +210,12 @@ impl Field {
 
     const fn omitempty(mut self) -> Self {
         self.omitempty = true;
+        self
+    }
+
+    /// In these releases only.
+    const fn only(mut self, releases: Span) -> Self {
+        self.releases = releases;
         self
     }
 }

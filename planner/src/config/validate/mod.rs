@@ -4,6 +4,7 @@
 //! cmd/kubeadm/app/apis/kubeadm/validation/validation.go), then the releases kubeplan knows, then what it does
 //! not support yet: a field that is set and would not take effect is an error, never silence.
 
+mod fields;
 mod inventory;
 mod names;
 pub(super) mod network;
@@ -51,6 +52,7 @@ pub(super) fn validate(
     let periods = validity_periods(draft);
     let component_health_timeout = component_health_timeout(draft);
     let release = release(draft);
+    fields::check(draft);
     unsupported::check(draft);
     let inventory = inventory::validate(draft);
     kept_but_without_effect(draft);
@@ -171,13 +173,18 @@ fn certificate_key(draft: &mut Draft) {
     }
 }
 
-/// kubeadm's own gates (v1.36.2, cmd/kubeadm/app/features/features.go); the answer is the algorithm one of them forces.
+/// kubeadm's own gates, by release; the answer is the algorithm one of them forces.
 fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
-    const KNOWN: [&str; 3] = [
-        "NodeLocalCRISocket",
-        "PublicKeysECDSA",
-        "RootlessControlPlane",
-    ];
+    // Without a release to go by, a gate that some release has is good enough.
+    let releases = draft.release().map_or(RELEASES, std::slice::from_ref);
+    let gate_of = |name: &str| releases.iter().find_map(|release| release.gate(name));
+    let mut known: Vec<&str> = releases
+        .iter()
+        .flat_map(|release| release.gates)
+        .map(|gate| gate.name)
+        .collect();
+    known.sort_unstable();
+    known.dedup();
     let gates = match draft.get(Kind::Cluster, "featureGates") {
         Some(Value::Object(gates)) => gates.clone(),
         _ => return None,
@@ -186,9 +193,15 @@ fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
     for (name, value) in gates {
         let path = format!("featureGates.{name}");
         let on = value == Value::Bool(true);
-        match name.as_str() {
-            "NodeLocalCRISocket" => {}
-            "PublicKeysECDSA" => {
+        match (name.as_str(), gate_of(&name)) {
+            (_, Some(gate)) if !gate.has_effect => {
+                if on != gate.default {
+                    let message = "nothing depends on the gate any more in this release";
+                    draft.warn(Kind::Cluster, &path, message, "remove it");
+                }
+            }
+            ("ControlPlaneKubeletLocalMode" | "NodeLocalCRISocket", Some(_)) => {}
+            ("PublicKeysECDSA", Some(_)) => {
                 forced = Some(if on {
                     KeyAlgorithm::EcdsaP256
                 } else {
@@ -202,15 +215,15 @@ fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
                     "set `encryptionAlgorithm` instead",
                 );
             }
-            "RootlessControlPlane" => {
-                if on {
+            (_, Some(gate)) => {
+                if on != gate.default {
                     draft.error(Kind::Cluster, &path, "not supported yet", "remove it");
                 }
             }
-            _ => {
-                let near = super::schema::nearest(&name, KNOWN);
+            (_, None) => {
+                let near = super::schema::nearest(&name, known.iter().copied());
                 let hint = near.map_or_else(
-                    || format!("known: {}; gates of the components belong in extraArgs or in their configuration", KNOWN.join(", ")),
+                    || format!("known: {}; gates of the components belong in extraArgs or in their configuration", known.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
                 draft.error(
@@ -228,10 +241,13 @@ fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
 fn encryption_algorithm(draft: &mut Draft) -> Option<KeyAlgorithm> {
     let path = "encryptionAlgorithm";
     let name = draft.text(Kind::Cluster, path);
-    let algorithm = KeyAlgorithm::from_name(&name);
+    let p384 = draft.release().is_none_or(|release| release.ecdsa_p384);
+    let has = |algorithm: &KeyAlgorithm| p384 || *algorithm != KeyAlgorithm::EcdsaP384;
+    let algorithm = KeyAlgorithm::from_name(&name).filter(has);
     if algorithm.is_none() {
         let known: Vec<&str> = KeyAlgorithm::ALL
             .into_iter()
+            .filter(has)
             .map(KeyAlgorithm::as_str)
             .collect();
         let hint = format!("one of {}", known.join(", "));
@@ -306,17 +322,10 @@ fn release(draft: &mut Draft) -> Option<(&'static Release, String)> {
         .text(Kind::Cluster, path)
         .strip_prefix('v')?
         .to_owned();
-    let mut parts = version.split('.');
-    let major = parts.next()?;
-    let minor = parts.next()?.parse().ok();
-    let found = minor.filter(|_| major == "1").and_then(releases::find);
+    let found = draft.release();
     if found.is_none() {
-        let supported: Vec<String> = RELEASES
-            .iter()
-            .map(|release| format!("1.{}", release.minor))
-            .collect();
         let message = format!("Kubernetes {version} is not supported");
-        let hint = format!("supported: {}", supported.join(", "));
+        let hint = format!("supported: {}", releases::supported().join(", "));
         draft.error(Kind::Cluster, path, message, &hint);
     }
     found.map(|release| (release, version))

@@ -106,6 +106,12 @@ pub(super) const INVALID: &[Invalid] = invalid!(
     "no-kubeadm-document": [
         ": there is neither an InitConfiguration nor a ClusterConfiguration",
     ],
+    "not-in-release": [
+        "12: ClusterConfiguration.encryptionAlgorithm",
+        "14: ClusterConfiguration.featureGates.EtcdLearnerMode",
+        "18: KubeletConfiguration.memoryReservationPolicy",
+        "19: KubeletConfiguration.defaultPodSysctls",
+    ],
     "old-api-version": [
         "2: InitConfiguration",
         "5: ClusterConfiguration",

@@ -1,0 +1,195 @@
+//! The rows: every supported release and what kubeadm of that release does.
+//!
+//! A row says only what differs from the row before it. "kubeadm" is `cmd/kubeadm/app` of the Kubernetes
+//! release that a row's `source` names; a number after `#` is a change of kubernetes/kubernetes.
+
+use super::{ArgumentOrder, EtcdFlags, Gate, KeyIdHash, ProbePorts, Release};
+
+/// The organization whose members are cluster administrators.
+const CLUSTER_ADMINS: &str = "kubeadm:cluster-admins";
+
+/// A gate that changes what is rendered.
+const fn gate(name: &'static str, default: bool) -> Gate {
+    Gate {
+        name,
+        default,
+        has_effect: true,
+    }
+}
+
+/// A gate that is still accepted.
+const fn gate_without_effect(name: &'static str) -> Gate {
+    Gate {
+        name,
+        default: true,
+        has_effect: false,
+    }
+}
+
+const V1_33: Release = Release {
+    minor: 33,
+    since_patch: 0,
+    etcd_image_tag: "3.5.21-0",
+    coredns_image_tag: "v1.12.0",
+    pause_image_tag: "3.10",
+    etcd_flags: EtcdFlags::Experimental,
+    argument_order: ArgumentOrder::AllSorted,
+    probe_ports: ProbePorts::Number,
+    mounts_flexvolume: true,
+    pod_infra_container_image: true,
+    prints_creation_timestamp: true,
+    prints_kubeconfig_preferences: true,
+    ecdsa_p384: false,
+    subject_key_id: KeyIdHash::Sha1,
+    apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
+    kube_proxy_mode: "",
+    gates: &[
+        gate("ControlPlaneKubeletLocalMode", true),
+        gate("NodeLocalCRISocket", false),
+        gate("PublicKeysECDSA", false),
+        gate("RootlessControlPlane", false),
+        gate("WaitForAllControlPlaneComponents", true),
+    ],
+    source: "kubeadm v1.33.0: constants, features, phases, util/arguments.go; go.mod (godebug go1.24)",
+};
+
+const V1_33_6: Release = Release {
+    since_patch: 6,
+    etcd_image_tag: "3.5.24-0",
+    source: "kubeadm v1.33.5 and v1.33.6: constants (#135018)",
+    ..V1_33
+};
+
+const V1_33_8: Release = Release {
+    since_patch: 8,
+    argument_order: ArgumentOrder::DefaultsSorted,
+    source: "CHANGELOG-1.33.md, v1.33.8 (extraArgs are not sorted); kubeadm v1.33.12: util/arguments.go",
+    ..V1_33_6
+};
+
+const V1_33_12: Release = Release {
+    since_patch: 12,
+    apiserver_kubelet_client_organization: None,
+    source: "kubeadm v1.33.12 and v1.33.13: phases/certs/certlist.go (#138964)",
+    ..V1_33_8
+};
+
+const V1_34: Release = Release {
+    minor: 34,
+    since_patch: 0,
+    etcd_image_tag: "3.6.4-0",
+    coredns_image_tag: "v1.12.1",
+    pause_image_tag: "3.10.1",
+    etcd_flags: EtcdFlags::ByImageTag,
+    argument_order: ArgumentOrder::AllSorted,
+    probe_ports: ProbePorts::Name,
+    prints_creation_timestamp: false,
+    prints_kubeconfig_preferences: false,
+    ecdsa_p384: true,
+    apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
+    gates: &[
+        gate("ControlPlaneKubeletLocalMode", true),
+        gate("NodeLocalCRISocket", true),
+        gate("PublicKeysECDSA", false),
+        gate("RootlessControlPlane", false),
+        gate_without_effect("WaitForAllControlPlaneComponents"),
+    ],
+    source: "kubeadm v1.34.0: constants, features, phases (#131677, #131981, #132776, #132838); go.mod (godebug go1.24)",
+    ..V1_33_12
+};
+
+const V1_34_2: Release = Release {
+    since_patch: 2,
+    etcd_image_tag: "3.6.5-0",
+    source: "kubeadm v1.34.1 and v1.34.2: constants",
+    ..V1_34
+};
+
+const V1_34_4: Release = Release {
+    since_patch: 4,
+    argument_order: ArgumentOrder::DefaultsSorted,
+    source: "CHANGELOG-1.34.md, v1.34.4 (extraArgs are not sorted); kubeadm v1.34.8: util/arguments.go",
+    ..V1_34_2
+};
+
+const V1_34_8: Release = Release {
+    since_patch: 8,
+    apiserver_kubelet_client_organization: None,
+    source: "kubeadm v1.34.8 and v1.34.9: phases/certs/certlist.go (#138960)",
+    ..V1_34_4
+};
+
+const V1_35: Release = Release {
+    minor: 35,
+    since_patch: 0,
+    etcd_image_tag: "3.6.6-0",
+    coredns_image_tag: "v1.13.1",
+    argument_order: ArgumentOrder::AllSorted,
+    pod_infra_container_image: false,
+    subject_key_id: KeyIdHash::Sha256,
+    apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
+    gates: &[
+        gate_without_effect("ControlPlaneKubeletLocalMode"),
+        gate("NodeLocalCRISocket", true),
+        gate("PublicKeysECDSA", false),
+        gate("RootlessControlPlane", false),
+    ],
+    source: "kubeadm v1.35.0: constants, features, phases (#133779); go.mod (godebug go1.25: x509sha256skid)",
+    ..V1_34_8
+};
+
+const V1_35_1: Release = Release {
+    since_patch: 1,
+    argument_order: ArgumentOrder::DefaultsSorted,
+    source: "CHANGELOG-1.35.md, v1.35.1 (extraArgs are not sorted); kubeadm v1.35.4: util/arguments.go",
+    ..V1_35
+};
+
+const V1_35_5: Release = Release {
+    since_patch: 5,
+    apiserver_kubelet_client_organization: None,
+    source: "CHANGELOG-1.35.md, v1.35.5 (#138959); kubeadm v1.35.6: phases/certs/certlist.go",
+    ..V1_35_1
+};
+
+const V1_36: Release = Release {
+    minor: 36,
+    since_patch: 0,
+    etcd_image_tag: "3.6.8-0",
+    coredns_image_tag: "v1.14.2",
+    pause_image_tag: "3.10.2",
+    etcd_flags: EtcdFlags::Stable,
+    mounts_flexvolume: false,
+    apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
+    gates: &[
+        gate("NodeLocalCRISocket", true),
+        gate("PublicKeysECDSA", false),
+        gate("RootlessControlPlane", false),
+    ],
+    source: "kubeadm v1.36.0: constants, features, phases (#135400, #135701, #136423)",
+    ..V1_35_5
+};
+
+const V1_36_1: Release = Release {
+    since_patch: 1,
+    apiserver_kubelet_client_organization: None,
+    source: "kubeadm v1.36.1, v1.36.2 and v1.36.3: phases/certs/certlist.go (#138958)",
+    ..V1_36
+};
+
+const V1_37: Release = Release {
+    minor: 37,
+    since_patch: 0,
+    etcd_image_tag: "3.7.0-0",
+    coredns_image_tag: "v1.14.6",
+    kube_proxy_mode: "iptables",
+    gates: &[gate("RootlessControlPlane", false)],
+    source: "kubeadm v1.37.0 and v1.37.1: constants, features, componentconfigs/kubeproxy.go",
+    ..V1_36_1
+};
+
+/// The supported releases, oldest first; several rows of a minor where a patch release changed something.
+pub const RELEASES: &[Release] = &[
+    V1_33, V1_33_6, V1_33_8, V1_33_12, V1_34, V1_34_2, V1_34_4, V1_34_8, V1_35, V1_35_1, V1_35_5,
+    V1_36, V1_36_1, V1_37,
+];
