@@ -151,6 +151,7 @@ pub fn draft(
                 place,
                 content,
                 handoff: entry.handoff,
+                holes: Vec::new(),
             }
         })
         .collect();
