@@ -201,10 +201,15 @@ const KUBECONFIG_PUBLIC: &[&str] = &[
 ];
 
 /// Where a Kubernetes Secret has values that are not secret. Annotations are not on the list: `kubectl apply` keeps a
-/// copy of the data in one.
+/// copy of the data in one. Of a bootstrap token's data, who its bearer becomes and what for is shown: that is what a
+/// reviewer approves.
 const SECRET_PUBLIC: &[&str] = &[
     "apiVersion",
     "kind",
+    "data/auth-extra-groups",
+    "data/token-id",
+    "data/usage-bootstrap-authentication",
+    "data/usage-bootstrap-signing",
     "type",
     "immutable",
     "metadata/name",

@@ -15,6 +15,7 @@ pub mod config;
 pub mod kubeconfig;
 pub mod kubelet;
 pub mod layout;
+pub mod objects;
 #[expect(clippy::disallowed_methods, reason = "the edge: writes results")]
 pub mod output;
 pub mod phases;
@@ -22,6 +23,7 @@ pub mod pki;
 pub mod plan;
 pub mod releases;
 pub mod render;
+mod secret_text;
 pub mod static_pod;
 #[cfg(test)]
 mod testing;

@@ -94,7 +94,7 @@ type: bootstrap.kubernetes.io/token
 const SECRET_TWIN: &str = "\
 apiVersion: v1
 data:
-  token-id: <sealed>
+  token-id: YWJjZGVm
   token-secret: <sealed>
   expiration: <hole:token-expiry>
   .dockerconfigjson: <sealed>

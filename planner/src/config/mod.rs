@@ -20,7 +20,7 @@ pub mod valid;
 mod validate;
 
 pub use documents::Source;
-pub use effective::{InitDefaults, effective_documents, init_defaults};
+pub use effective::{InitDefaults, cluster_configuration, effective_documents, init_defaults};
 pub use load::{Loaded, load};
 pub use report::{Finding, Report, Severity};
 pub use valid::ValidConfig;

@@ -50,6 +50,39 @@ pub(crate) fn etcd(config: &ValidConfig) -> Sourced<String> {
     )
 }
 
+/// The image of CoreDNS. Kubernetes' own registry has it one folder deeper than any other one.
+pub(crate) fn coredns(config: &ValidConfig) -> Sourced<String> {
+    let dns = &config.cluster.dns;
+    let (repository, repository_from) = if dns.image_repository.is_empty() {
+        (
+            config.cluster.image_repository.as_str(),
+            paths::IMAGE_REPOSITORY,
+        )
+    } else {
+        (
+            dns.image_repository.as_str(),
+            "ClusterConfiguration.dns.imageRepository",
+        )
+    };
+    let (tag, tag_from) = if dns.image_tag.is_empty() {
+        (
+            config.release.coredns_image_tag,
+            "default: the CoreDNS of this Kubernetes release",
+        )
+    } else {
+        (dns.image_tag.as_str(), "ClusterConfiguration.dns.imageTag")
+    };
+    let name = if repository == "registry.k8s.io" {
+        "coredns/coredns"
+    } else {
+        "coredns"
+    };
+    Sourced::new(
+        reference(repository, name, tag),
+        &[repository_from, tag_from],
+    )
+}
+
 /// A version as a tag: what a tag cannot hold (such as `+`) becomes `_`.
 fn version_tag(version: &str) -> String {
     version
