@@ -101,6 +101,28 @@ impl Planned {
         Ok(args)
     }
 
+    /// Arguments of a rendering of the same plan into `out`.
+    ///
+    /// # Errors
+    /// If a path is not text.
+    pub fn render_args(&self, out: &Path) -> Result<Vec<String>> {
+        let pki = self.path("pki");
+        let mut args = vec!["render".to_owned(), "--now".to_owned(), NOW.to_owned()];
+        for (flag, path) in [("-f", self.config.as_path()), ("--pki", &pki), ("-o", out)] {
+            args.push(flag.into());
+            args.push(text(path)?.into());
+        }
+        Ok(args)
+    }
+
+    /// The configuration that is planned.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn configuration(&self) -> Result<String> {
+        Ok(fs::read_to_string(&self.config)?)
+    }
+
     /// A path in the scratch folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

@@ -4,14 +4,14 @@
 //! purpose: the text is read line by line, only the plain block style that our own serialiser writes is accepted, and what
 //! a reader could take for anything else (block scalars, flow collections, quoted keys, anchors, tags, comments, values
 //! over several lines) is refused. A value is shown only if its *place* is on the list of public places; every other value
-//! is replaced, so a field nobody thought of is sealed, not shown. At last the twin is searched for the values that were
+//! is replaced, so a field nobody thought of is sealed, not shown. Placeholders of holes are constants and stay. At last the twin is searched for the values that were
 //! replaced: text that repeats a secret in a public place is refused.
 //!
 //! What stays visible of a secret: the names of keys, the number and order of lines, the labels of PEM blocks.
 
 use std::collections::BTreeSet;
 
-use crate::index::SecretClass;
+use crate::index::{SecretClass, hole};
 
 /// What stands for a secret value.
 pub const PLACEHOLDER: &str = "<sealed>";
@@ -201,15 +201,26 @@ const KUBECONFIG_PUBLIC: &[&str] = &[
 ];
 
 /// Where a Kubernetes Secret has values that are not secret. Annotations are not on the list: `kubectl apply` keeps a
-/// copy of the data in one.
+/// copy of the data in one. Of a bootstrap token's data, who its bearer becomes and what for is shown: that is what a
+/// reviewer approves.
 const SECRET_PUBLIC: &[&str] = &[
     "apiVersion",
     "kind",
+    "data/auth-extra-groups",
+    "data/token-id",
+    "data/usage-bootstrap-authentication",
+    "data/usage-bootstrap-signing",
     "type",
     "immutable",
     "metadata/name",
     "metadata/namespace",
     "metadata/labels/*",
+    "metadata/ownerReferences/-/apiVersion",
+    "metadata/ownerReferences/-/blockOwnerDeletion",
+    "metadata/ownerReferences/-/controller",
+    "metadata/ownerReferences/-/kind",
+    "metadata/ownerReferences/-/name",
+    "metadata/ownerReferences/-/uid",
 ];
 
 /// One line of block-style YAML.
@@ -266,7 +277,7 @@ fn yaml(text: &str, public: &[&str]) -> Result<String, Failure> {
         };
         let plain = scalar(value).ok_or_else(|| fail(Reason::Value))?;
         let path: Vec<&str> = stack.iter().skip(1).map(|frame| frame.name).collect();
-        if plain.is_empty_collection || is_public(&path, public, value) {
+        if plain.is_empty_collection || is_public(&path, public, value) || is_hole(value) {
             twin.push_str(raw);
         } else {
             if plain.text.len() >= MIN_SEARCHED && plain.text != PLACEHOLDER {
@@ -284,6 +295,11 @@ fn yaml(text: &str, public: &[&str]) -> Result<String, Failure> {
         }
     }
     Ok(twin)
+}
+
+/// Whether the value is the placeholder of a hole: a constant, which reviewers have to see.
+fn is_hole(value: &str) -> bool {
+    hole::PLACEHOLDERS.contains(&value)
 }
 
 /// Whether the value at `path` may be shown. A value written with escapes is not: they could hide what it says.

@@ -3,11 +3,13 @@
 //! The enum is closed on purpose: a new variant breaks the applier's one `match` at compile time, and a
 //! step that an older applier does not know is refused through the index's `requires` list.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::index::TransactionName;
+use crate::index::{EntryName, Name, TransactionName};
 
 /// A phase in kubeadm's words (`certs`, `control-plane`, …). Phases travel as names with the bundle's own
 /// order, so a new one needs no new applier.
@@ -72,6 +74,73 @@ pub enum Step {
         /// Which transaction of the index.
         transaction: TransactionName,
     },
+    /// Brings objects into the API, in order.
+    ///
+    /// - Precondition: the API server answers, and the identity that is used may write these objects; every hole of an
+    ///   object can be filled.
+    /// - Effect: holes are filled, then each object is applied as a whole (server-side apply): created, or changed to what
+    ///   the bundle says. Fields the bundle does not name are left alone.
+    /// - Twice: an object that is as planned is not changed, except where a hole is filled with a new value.
+    /// - Completion: the API returns each object.
+    /// - Undo: none. What was there before is not known; the objects that were applied are listed.
+    ApplyObjects {
+        /// kubeadm's phase that writes these objects.
+        phase: PhaseName,
+        /// Object entries of the index, in the order in which they are applied.
+        entries: Vec<EntryName>,
+    },
+    /// Sets labels and adds taints of the bundle's own node.
+    ///
+    /// - Precondition: the kubelet has registered the node, and the node has the label `kubernetes.io/hostname`.
+    /// - Effect: each label is set to its value; each taint that the node does not have is put in front of those it has.
+    /// - Twice: labels and taints that are there are not touched.
+    /// - Completion: the API returns the node with every label and taint.
+    /// - Undo: none. Labels and taints that were set are listed.
+    LabelAndTaintNode {
+        /// kubeadm's phase that does so.
+        phase: PhaseName,
+        /// The node.
+        node: Name,
+        /// Labels by key.
+        labels: BTreeMap<String, String>,
+        /// Taints, in order.
+        taints: Vec<Taint>,
+    },
+}
+
+/// A taint of a node: Pods that do not tolerate it are kept away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taint {
+    /// The key.
+    pub key: String,
+    /// The value; none if empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub value: String,
+    /// What it does to Pods.
+    pub effect: TaintEffect,
+}
+
+/// What a taint does to Pods that do not tolerate it, in Kubernetes' words (core/v1 TaintEffect).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaintEffect {
+    /// They are not placed on the node.
+    NoSchedule,
+    /// They are placed elsewhere if possible.
+    PreferNoSchedule,
+    /// They are not placed on the node, and those that run there are evicted.
+    NoExecute,
+}
+
+impl fmt::Display for Taint {
+    /// As `kubectl taint` takes it: `key=value:effect` or `key:effect`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.key)?;
+        if !self.value.is_empty() {
+            write!(f, "={}", self.value)?;
+        }
+        write!(f, ":{:?}", self.effect)
+    }
 }
 
 impl Step {
@@ -80,6 +149,8 @@ impl Step {
     pub const fn feature(&self) -> &'static str {
         match self {
             Self::CommitTransaction { .. } => "step:commit-transaction/1",
+            Self::ApplyObjects { .. } => "step:apply-objects/1",
+            Self::LabelAndTaintNode { .. } => "step:label-and-taint-node/1",
         }
     }
 
@@ -87,17 +158,65 @@ impl Step {
     #[must_use]
     pub const fn phase(&self) -> &PhaseName {
         match self {
-            Self::CommitTransaction { phase, .. } => phase,
+            Self::CommitTransaction { phase, .. }
+            | Self::ApplyObjects { phase, .. }
+            | Self::LabelAndTaintNode { phase, .. } => phase,
+        }
+    }
+
+    /// Whether the step needs a running cluster. Such a step is not run when a bundle is installed into a folder.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        match self {
+            Self::CommitTransaction { .. } => false,
+            Self::ApplyObjects { .. } | Self::LabelAndTaintNode { .. } => true,
         }
     }
 }
 
 /// Every feature this version of the format knows; an index that requires another one is refused.
-pub const FEATURES: &[&str] = &["step:commit-transaction/1", "payload:chunks/1"];
+pub const FEATURES: &[&str] = &[
+    "step:commit-transaction/1",
+    "step:apply-objects/1",
+    "step:label-and-taint-node/1",
+    "hole:token-expiry/1",
+    "hole:owner-uid/1",
+    "payload:chunks/1",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn live_steps_are_read_and_known() {
+        for (text, live) in [
+            (
+                r#"{"do":"commit-transaction","phase":"certs","transaction":"certs"}"#,
+                false,
+            ),
+            (
+                r#"{"do":"apply-objects","phase":"addon/coredns","entries":["objects/01.yaml"]}"#,
+                true,
+            ),
+            (
+                r#"{"do":"label-and-taint-node","phase":"mark-control-plane","node":"n","labels":{"a":""},"taints":[{"key":"k","value":"v","effect":"NoSchedule"},{"key":"k","effect":"NoExecute"}]}"#,
+                true,
+            ),
+        ] {
+            let step: Step = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&step).unwrap(), text);
+            assert!(FEATURES.contains(&step.feature()), "{text}");
+            assert_eq!(step.is_live(), live, "{text}");
+        }
+        let taint = |value: &str| Taint {
+            key: "k".into(),
+            value: value.into(),
+            effect: TaintEffect::NoSchedule,
+        };
+        assert_eq!(taint("v").to_string(), "k=v:NoSchedule");
+        assert_eq!(taint("").to_string(), "k:NoSchedule");
+    }
 
     #[test]
     fn steps_are_tagged_objects_without_room_for_more() {
@@ -108,6 +227,7 @@ mod tests {
         assert!(FEATURES.contains(&step.feature()));
         assert_eq!(step.phase().as_str(), "certs");
         for bad in [
+            r#"{"do":"label-and-taint-node","phase":"p","node":"n","labels":{},"taints":[{"key":"k","effect":"Now"}]}"#,
             r#"{"do":"run-shell","phase":"certs","command":"true"}"#,
             r#"{"do":"commit-transaction","phase":"certs","transaction":"certs","also":1}"#,
             r#"{"do":"commit-transaction","phase":"Certs","transaction":"certs"}"#,

@@ -13,7 +13,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 
 use crate::config::ValidConfig;
-use crate::plan::{CertificateRow, NodePlan, PlannedContent};
+use crate::plan::{CertificateRow, NodePlan, PlannedContent, PlannedObject};
 
 /// When a bundle may be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +127,7 @@ pub fn draft(
             phase: transaction.phase.clone(),
             transaction: transaction.name.clone(),
         })
+        .chain(plan.live_steps)
         .collect();
     let entries = plan
         .entries
@@ -151,8 +152,10 @@ pub fn draft(
                 place,
                 content,
                 handoff: entry.handoff,
+                holes: Vec::new(),
             }
         })
+        .chain(plan.objects.into_iter().map(object))
         .collect();
     Ok(Draft {
         cluster: ClusterRef {
@@ -181,4 +184,19 @@ pub fn draft(
         steps,
         commit_salt: circumstances.salt,
     })
+}
+
+fn object(object: PlannedObject) -> DraftEntry {
+    let content = match object.content {
+        PlannedContent::Public(bytes) => DraftContent::Public(bytes),
+        PlannedContent::Secret { class, bytes, spki } => {
+            DraftContent::Secret { class, bytes, spki }
+        }
+        // No object has such content; the bundle's own checks refuse the draft.
+        PlannedContent::Directory => DraftContent::Directory,
+    };
+    DraftEntry {
+        holes: object.holes,
+        ..DraftEntry::object(object.phase, object.entry, content)
+    }
 }

@@ -8,11 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kubeplan_bundle::secret::SecretBytes;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use crate::config::ValidConfig;
 use crate::pki::{IssuedCertificate, Material};
 use crate::plan::ValueSource;
+use crate::secret_text::insert_base64;
 use crate::static_pod::paths;
 use crate::yaml::write::to_go_yaml;
 
@@ -301,29 +301,10 @@ impl KubeconfigFile {
     /// Puts the key where its placeholder stands. The key is no part of the document that is serialised, so
     /// that no buffer on the way there keeps a copy; its base64 form is a plain scalar in any case.
     fn with_key(&self, text: &str, key_pem: &SecretBytes) -> Result<SecretBytes, KubeconfigError> {
-        let failed = |reason: &str| KubeconfigError::Serialise {
+        insert_base64(text, KEY_PLACEHOLDER, key_pem).ok_or_else(|| KubeconfigError::Serialise {
             file_name: self.file_name,
-            reason: reason.to_owned(),
-        };
-        let (before, after) = text
-            .rsplit_once(KEY_PLACEHOLDER)
-            .ok_or_else(|| failed("the key has no place in the document"))?;
-        let encoded_size = base64::encoded_len(key_pem.len(), true)
-            .ok_or_else(|| failed("the key is too long"))?;
-        // Of the final size from the start: a buffer that grows leaves copies behind.
-        let mut bytes = Zeroizing::new(vec![0; before.len() + encoded_size + after.len()]);
-        let (start, rest) = bytes
-            .split_at_mut_checked(before.len())
-            .ok_or_else(|| failed("the key has no place in the document"))?;
-        let (middle, end) = rest
-            .split_at_mut_checked(encoded_size)
-            .ok_or_else(|| failed("the key has no place in the document"))?;
-        start.copy_from_slice(before.as_bytes());
-        STANDARD
-            .encode_slice(key_pem.expose(), middle)
-            .map_err(|error| failed(&error.to_string()))?;
-        end.copy_from_slice(after.as_bytes());
-        Ok(SecretBytes::new(std::mem::take(&mut *bytes)))
+            reason: "the key has no place in the document".to_owned(),
+        })
     }
 }
 
@@ -331,7 +312,7 @@ impl KubeconfigFile {
 const KEY_PLACEHOLDER: &str = "<sealed>";
 
 /// The PEM text of the certificate alone: kubeadm embeds one certificate even if the file holds a chain.
-fn single_pem(certificate: &IssuedCertificate) -> String {
+pub(crate) fn single_pem(certificate: &IssuedCertificate) -> String {
     let block = pem::Pem::new("CERTIFICATE", certificate.certificate_der.as_slice());
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
     pem::encode_config(&block, config)

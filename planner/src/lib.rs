@@ -16,6 +16,7 @@ pub mod images;
 pub mod kubeconfig;
 pub mod kubelet;
 pub mod layout;
+pub mod objects;
 #[expect(clippy::disallowed_methods, reason = "the edge: writes results")]
 pub mod output;
 pub mod phases;
@@ -23,6 +24,7 @@ pub mod pki;
 pub mod plan;
 pub mod releases;
 pub mod render;
+mod secret_text;
 pub mod static_pod;
 #[cfg(test)]
 mod testing;

@@ -5,9 +5,11 @@
 //! writer and `render` are the two consumers.
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{Name, NodeRole, Placement, SecretClass, TransactionName};
+use kubeplan_bundle::index::{
+    EntryName, Hole, Name, NodeRole, Placement, SecretClass, TransactionName,
+};
 use kubeplan_bundle::secret::SecretBytes;
-use kubeplan_bundle::step::PhaseName;
+use kubeplan_bundle::step::{PhaseName, Step};
 use kubeplan_bundle::timestamp::Timestamp;
 
 /// What one node gets.
@@ -21,6 +23,10 @@ pub struct NodePlan {
     pub entries: Vec<PlannedEntry>,
     /// Groups of entries in commit order; static Pod manifests are last.
     pub transactions: Vec<PlannedTransaction>,
+    /// API objects, in the order in which they are applied.
+    pub objects: Vec<PlannedObject>,
+    /// Steps that need a running cluster, in order, after every transaction.
+    pub live_steps: Vec<Step>,
     /// The certificates among the entries, also those inside kubeconfigs.
     pub certificates: Vec<CertificateRow>,
 }
@@ -50,6 +56,27 @@ pub struct PlannedEntry {
     /// The kubelet owns it once it is installed.
     pub handoff: bool,
     /// Where the values in it come from: configuration field paths, or `default: …`, one per value.
+    pub sources: Vec<ValueSource>,
+}
+
+/// One API object.
+#[derive(Clone, Debug)]
+pub struct PlannedObject {
+    /// Its entry, `objects/NN-<phase>-<kind>-<name>.yaml`; sorted, entries are in the order in which they are applied.
+    pub entry: EntryName,
+    /// kubeadm's phase that writes it.
+    pub phase: PhaseName,
+    /// Its kind.
+    pub kind: String,
+    /// Its namespace, unless the whole cluster has one of it.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its YAML text.
+    pub content: PlannedContent,
+    /// What only the running cluster knows.
+    pub holes: Vec<Hole>,
+    /// Where the values in it come from.
     pub sources: Vec<ValueSource>,
 }
 

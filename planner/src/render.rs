@@ -1,19 +1,20 @@
 //! A plan as plain files: what reviewers read and golden tests compare.
 //!
 //! In: configuration and a node's plan. Out: a [`Tree`]: `plan.json`, `pki.txt`, `config.yaml` and
-//! `<node>/{files,redacted}`. Secrets appear as redacted twins unless they are asked for. Pure.
+//! `<node>/{files,objects,redacted}`. Secrets appear as redacted twins unless they are asked for. Pure.
 
 use std::collections::BTreeMap;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::EntryName;
+use kubeplan_bundle::index::{EntryName, Hole};
 use kubeplan_bundle::redact::{self, RedactError};
+use kubeplan_bundle::step::Step;
 use serde::Serialize;
 
 use crate::config::valid::Assumption;
 use crate::config::{self, ValidConfig};
 use crate::output::{Tree, TreeFile};
-use crate::plan::{NodePlan, PlannedContent, PlannedEntry, ValueSource};
+use crate::plan::{NodePlan, PlannedContent, PlannedEntry, PlannedObject, ValueSource};
 use crate::yaml;
 
 /// The file every rendered tree has, by which an earlier tree is recognised.
@@ -23,10 +24,10 @@ pub const MARKER: &str = "plan.json";
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// A secret that has no safe twin.
-    #[error("no redacted twin can be made of {path}")]
+    #[error("no redacted twin can be made of {entry}")]
     Redact {
-        /// The file.
-        path: String,
+        /// Its entry.
+        entry: String,
         /// Why.
         source: RedactError,
     },
@@ -53,6 +54,28 @@ struct NodeDocument<'a> {
     role: String,
     entries: Vec<EntryDocument<'a>>,
     transactions: BTreeMap<String, Vec<String>>,
+    objects: Vec<ObjectDocument<'a>>,
+    live_steps: &'a [Step],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectDocument<'a> {
+    entry: &'a EntryName,
+    phase: &'a str,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    name: &'a str,
+    content: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<Sha256Digest>,
+    #[serde(skip_serializing_if = "<[Hole]>::is_empty")]
+    holes: &'a [Hole],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<&'a ValueSource>,
 }
 
 #[derive(Serialize)]
@@ -88,9 +111,16 @@ pub fn tree(
     let mut tree = Tree::new();
     let mut add =
         |name: String, mode: u32, bytes: Vec<u8>| tree.insert(name, TreeFile { mode, bytes });
-    for entry in &plan.entries {
-        let name = EntryName::file(&entry.placement.path);
-        match &entry.content {
+    let files = plan
+        .entries
+        .iter()
+        .map(|entry| (EntryName::file(&entry.placement.path), &entry.content));
+    let objects = plan
+        .objects
+        .iter()
+        .map(|object| (object.entry.clone(), &object.content));
+    for (name, content) in files.chain(objects) {
+        match content {
             PlannedContent::Directory => {}
             PlannedContent::Public(bytes) => {
                 add(format!("{}/{name}", plan.name), 0o644, bytes.clone());
@@ -98,7 +128,7 @@ pub fn tree(
             PlannedContent::Secret { class, bytes, .. } => {
                 let twin =
                     redact::twin(*class, bytes.expose()).map_err(|source| RenderError::Redact {
-                        path: entry.placement.path.to_string(),
+                        entry: name.to_string(),
                         source,
                     })?;
                 add(format!("{}/{}", plan.name, name.twin()), 0o644, twin);
@@ -155,15 +185,38 @@ fn node_document(plan: &NodePlan) -> NodeDocument<'_> {
                 )
             })
             .collect(),
+        objects: plan.objects.iter().map(object_document).collect(),
+        live_steps: &plan.live_steps,
+    }
+}
+
+/// The word for a content, and its bytes if anybody may read them.
+fn shown(content: &PlannedContent) -> (&'static str, Option<&Vec<u8>>) {
+    match content {
+        PlannedContent::Directory => ("directory", None),
+        PlannedContent::Public(bytes) => ("public", Some(bytes)),
+        PlannedContent::Secret { .. } => ("sealed", None),
+    }
+}
+
+fn object_document(object: &PlannedObject) -> ObjectDocument<'_> {
+    let (content, public) = shown(&object.content);
+    ObjectDocument {
+        entry: &object.entry,
+        phase: object.phase.as_str(),
+        kind: &object.kind,
+        namespace: object.namespace.as_deref(),
+        name: &object.name,
+        content,
+        size: public.map(Vec::len),
+        sha256: public.map(|bytes| Sha256Digest::of(bytes)),
+        holes: &object.holes,
+        values: object.sources.iter().collect(),
     }
 }
 
 fn entry_document(entry: &PlannedEntry) -> EntryDocument<'_> {
-    let (content, public) = match &entry.content {
-        PlannedContent::Directory => ("directory", None),
-        PlannedContent::Public(bytes) => ("public", Some(bytes)),
-        PlannedContent::Secret { .. } => ("sealed", None),
-    };
+    let (content, public) = shown(&entry.content);
     EntryDocument {
         path: entry.placement.path.as_str(),
         mode: entry.placement.mode.to_string(),

@@ -152,6 +152,7 @@ pub(crate) fn default_config() -> ValidConfig {
         component_health_timeout: Duration::from_secs(240),
         facts: HostFacts::default(),
         assumptions: Vec::new(),
+        upload_certs: false,
         provenance: Provenance::default(),
     }
 }
@@ -284,6 +285,7 @@ pub(crate) fn material() -> Material {
             public_pem: "public key of sa\n".into(),
             spki: Sha256Digest::of(b"sa"),
         },
+        credentials: Default::default(),
         test_only: true,
     }
 }

@@ -20,6 +20,10 @@ pub fn cases() -> Vec<Trial> {
             "secrecy::public_entries_and_output_hold_no_secret",
             public_parts,
         ),
+        case(
+            "secrecy::tokens_and_the_certificate_key_stay_sealed",
+            tokens,
+        ),
         case("secrecy::errors_do_not_repeat_tokens", errors),
         case("secrecy::golden_files_hold_no_private_key", goldens),
     ]
@@ -49,6 +53,32 @@ fn secrets_of(planned: &Planned) -> Result<Secrets> {
     add_keys("author", &fs::read(planned.path("author"))?)?;
     let store: serde_json::Value =
         serde_json::from_slice(&fs::read(planned.path("pki/store.json"))?)?;
+    let token = |text: &str| {
+        text.split('.')
+            .nth(1)
+            .map(|secret| secret.as_bytes().to_vec())
+    };
+    let made = store["bootstrapTokens"].as_array().into_iter().flatten();
+    for (position, text) in made.chain(store.get("uploadToken")).enumerate() {
+        let secret = text.as_str().and_then(token);
+        let secret = secret.context("a token has a secret part")?;
+        secrets.insert(format!("token {position}"), secret);
+    }
+    if let Some(key) = store["certificateKey"].as_str() {
+        // As the operator types it, and as the cipher takes it.
+        secrets.insert("certificate key hex".into(), key.as_bytes().to_vec());
+        let bytes = (0..key.len())
+            .step_by(2)
+            .filter_map(|at| key.get(at..at + 2));
+        let bytes: Result<Vec<u8>, _> = bytes.map(|hex| u8::from_str_radix(hex, 16)).collect();
+        secrets.insert("certificate key".into(), bytes?);
+    }
+    for line in planned.configuration()?.lines() {
+        if let Some((_, given)) = line.split_once("token: ") {
+            let secret = token(given).context("a token has a secret part")?;
+            secrets.insert("configured token".into(), secret);
+        }
+    }
     let salt = store.to_string();
     let salt = salt
         .split("alt\":\"")
@@ -182,15 +212,75 @@ fn control() -> Result<()> {
 }
 
 fn public_parts() -> Result<()> {
-    let planned = Planned::fixture("single-node-ecdsa")?;
+    let found = search_public(&Planned::fixture("single-node-ecdsa")?, &[])?;
+    ensure!(found.is_empty(), "secrets in public: {}", found.join("; "));
+    Ok(())
+}
+
+/// Configured and generated tokens and the certificate key: in the sealed objects, and nowhere a reviewer looks.
+fn tokens() -> Result<()> {
+    let planned = Planned::fixture("single-node-tokens-taints")?;
+    let upload = ["--upload-certs"];
+    planned.plan(&upload)?.expect(0)?;
+    let secrets = secrets_of(&planned)?;
+    for name in [
+        "token 0",
+        "token 1",
+        "token 2",
+        "configured token",
+        "certificate key",
+        "certificate key hex",
+    ] {
+        ensure!(secrets.contains_key(name), "{name} is not looked for");
+    }
+    // The same search finds the tokens where they are: in the objects that are sealed.
+    let out = planned.path("review");
+    let mut args = planned.render_args(&out)?;
+    args.extend(["--upload-certs", "--with-secrets"].map(str::to_owned));
+    let run = kubeplan(&args).expect(0)?;
+    let all = tree::read(&out)?;
+    let (objects, public): (BTreeMap<_, _>, BTreeMap<_, _>) = all
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("cp1/files/"))
+        .partition(|(name, _)| name.starts_with("cp1/objects/"));
+    let found = search(&objects, &secrets);
+    for name in ["token 0", "token 1", "token 2", "configured token"] {
+        ensure!(
+            found
+                .iter()
+                .any(|line| line.starts_with(&format!("{name} in "))),
+            "{name} was not found in its own Secret: {found:?}"
+        );
+    }
+    // The certificate key encrypts and is no part of any object.
+    ensure!(
+        !found.iter().any(|line| line.starts_with("certificate key")),
+        "{found:?}"
+    );
+    let mut public = public;
+    public.insert("render stderr".into(), run.err.into_bytes());
+    let found = search(&public, &secrets);
+    ensure!(found.is_empty(), "secrets in review: {}", found.join("; "));
+    let found = search_public(&planned, &upload)?;
+    ensure!(found.is_empty(), "secrets in public: {}", found.join("; "));
+    Ok(())
+}
+
+/// Secrets in public entries of the planned bundle, and in what the programs say of it.
+fn search_public(planned: &Planned, more: &[&str]) -> Result<Vec<String>> {
     let mut places = BTreeMap::new();
     let mut keep = |name: &str, run: kubeplan_testsuite::programs::Run| {
         places.insert(format!("{name} stdout"), run.out);
         places.insert(format!("{name} stderr"), run.err.into_bytes());
     };
     let bundle = text(&planned.bundle)?;
-    keep("plan", planned.plan(&[])?.expect(0)?);
-    keep("plan json", planned.plan(&["--format", "json"])?.expect(0)?);
+    keep("plan", planned.plan(more)?.expect(0)?);
+    keep(
+        "plan json",
+        planned
+            .plan(&[more, &["--format", "json"]].concat())?
+            .expect(0)?,
+    );
     keep("show", kubeplan(&["show", bundle]).expect(0)?);
     keep(
         "show json",
@@ -235,9 +325,7 @@ fn public_parts() -> Result<()> {
         );
     }
     ensure!(entries > 30, "only {entries} public entries");
-    let found = search(&places, &secrets_of(&planned)?);
-    ensure!(found.is_empty(), "secrets in public: {}", found.join("; "));
-    Ok(())
+    Ok(search(&places, &secrets_of(planned)?))
 }
 
 fn errors() -> Result<()> {

@@ -6,6 +6,7 @@ use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Name, Place, Secr
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::{PhaseName, Step};
+use serde::Serialize;
 
 use crate::error::CliError;
 use crate::host::Owner;
@@ -126,9 +127,56 @@ pub(crate) fn transactions<'a>(
                     entries,
                 });
             }
+            // They need a running cluster: see `remaining`.
+            Step::ApplyObjects { .. } | Step::LabelAndTaintNode { .. } => {}
         }
     }
     Ok(planned)
+}
+
+/// A step that is not run here because it needs a running cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RemainingStep {
+    /// The phase it belongs to.
+    pub(crate) phase: String,
+    /// What it would do, for people.
+    pub(crate) what: String,
+    /// The step as the index has it.
+    pub(crate) step: Step,
+}
+
+/// The steps that need a running cluster, in order.
+pub(crate) fn remaining(index: &Index) -> Vec<RemainingStep> {
+    let live = index.steps.iter().filter(|step| step.is_live());
+    live.filter_map(|step| {
+        let what = match step {
+            Step::CommitTransaction { .. } => return None,
+            Step::ApplyObjects { entries, .. } => match entries.len() {
+                1 => "apply 1 object".to_owned(),
+                many => format!("apply {many} objects"),
+            },
+            Step::LabelAndTaintNode {
+                node,
+                labels,
+                taints,
+                ..
+            } => {
+                let labels = labels
+                    .iter()
+                    .map(|(key, value)| format!("label {key}={value}"));
+                let taints = taints.iter().map(|taint| format!("taint {taint}"));
+                let all: Vec<String> = labels.chain(taints).collect();
+                format!("set on node {node}: {}", all.join(", "))
+            }
+        };
+        Some(RemainingStep {
+            phase: step.phase().to_string(),
+            what,
+            step: step.clone(),
+        })
+    })
+    .collect()
 }
 
 fn missing(name: &dyn std::fmt::Display) -> CliError {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::compare::{Comparison, DirectoryAction, FileAction, Item};
 use super::diff;
+use super::planned::{self, RemainingStep};
 use crate::host::Root;
 use crate::ui::{Report, printable};
 
@@ -30,6 +31,8 @@ pub(crate) struct InstallReport {
     parents: Vec<String>,
     /// Installed before, no longer planned, left as they are.
     orphans: Vec<String>,
+    /// Steps that were not run because they need a running cluster.
+    remaining: Vec<RemainingStep>,
     notes: Vec<String>,
     next: Vec<String>,
 }
@@ -123,6 +126,7 @@ impl InstallReport {
             entries,
             parents: comparison.parents.iter().map(ToString::to_string).collect(),
             orphans: comparison.orphans.iter().map(ToString::to_string).collect(),
+            remaining: planned::remaining(index),
             notes: Vec::new(),
             next: Vec::new(),
         };
@@ -294,6 +298,12 @@ impl Report for InstallReport {
         });
         for next in &self.next {
             let _ = writeln!(text, "next: {}", printable(next));
+        }
+        if !self.remaining.is_empty() {
+            text.push_str("remaining, needs a running cluster (not run):\n");
+        }
+        for step in &self.remaining {
+            let _ = writeln!(text, "  {:<24} {}", step.phase, printable(&step.what));
         }
         text
     }

@@ -9,6 +9,7 @@
 
 mod boundaries;
 mod crash;
+mod live_steps;
 mod process;
 mod refusals;
 mod show;

@@ -12,13 +12,13 @@ use kubeapply::host::durable::Fault;
 use kubeapply::{Io, Terminals};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    ClusterRef, HostMatch, NodeRef, NodeRole, Placement, Platform, SecretClass, Target, Tool,
+    ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Placement, Platform, SecretClass, Target, Tool,
     Transaction,
 };
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::PrivateKey;
-use kubeplan_bundle::step::{PhaseName, Step};
+use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 
@@ -276,6 +276,8 @@ pub(crate) struct Plan {
     pub(crate) apply_after: &'static str,
     pub(crate) apply_before: &'static str,
     pub(crate) annotations: BTreeMap<String, String>,
+    /// With objects and steps that need a running cluster.
+    pub(crate) live_steps: bool,
 }
 
 impl Default for Plan {
@@ -294,6 +296,7 @@ impl Default for Plan {
             apply_after: "2026-11-20T00:00:00Z",
             apply_before: "2027-10-20T00:00:00Z",
             annotations: BTreeMap::new(),
+            live_steps: false,
         }
     }
 }
@@ -370,6 +373,13 @@ impl Plan {
             transaction: name.parse().unwrap(),
         };
         let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        let mut entries: Vec<DraftEntry> = first.into_iter().chain(second).collect();
+        let mut steps = vec![step(&certs, "node"), step(&last, "static-pods")];
+        if self.live_steps {
+            let (objects, live) = live_steps(&self.secret);
+            entries.extend(objects);
+            steps.extend(live);
+        }
         Draft {
             cluster: ClusterRef {
                 name: "test".parse().unwrap(),
@@ -395,12 +405,54 @@ impl Plan {
                 version: "0.1.0".into(),
             },
             annotations: self.annotations.clone(),
-            entries: first.into_iter().chain(second).collect(),
+            entries,
             transactions,
-            steps: vec![step(&certs, "node"), step(&last, "static-pods")],
+            steps,
             commit_salt: CommitSalt::new(SecretBytes::new(vec![7; 32])).unwrap(),
         }
     }
+}
+
+/// A public object, a sealed one with a hole, and a node to label and taint.
+fn live_steps(secret: &str) -> (Vec<DraftEntry>, [Step; 2]) {
+    let phase: PhaseName = "bootstrap-token".parse().unwrap();
+    let object = |name: &str, content| {
+        DraftEntry::object(
+            phase.clone(),
+            format!("objects/{name}").parse().unwrap(),
+            content,
+        )
+    };
+    let text = format!(
+        "data:\n  expiration: <hole:token-expiry>\n  token-secret: {secret}\nkind: Secret\n"
+    );
+    let content = DraftContent::Secret {
+        class: SecretClass::SecretObject,
+        bytes: SecretBytes::from_text(text),
+        spki: None,
+    };
+    let mut token = object("02-token.yaml", content);
+    token.holes.push(Hole::TokenExpiry {
+        at: "data/expiration".parse().unwrap(),
+        ttl: "24h0m0s".parse().unwrap(),
+    });
+    let info = DraftContent::Public(b"kind: ConfigMap\n".to_vec());
+    let objects = vec![object("01-info.yaml", info), token];
+    let apply = Step::ApplyObjects {
+        phase,
+        entries: objects.iter().map(|entry| entry.name.clone()).collect(),
+    };
+    let label = Step::LabelAndTaintNode {
+        phase: "mark-control-plane".parse().unwrap(),
+        node: "cp-0".parse().unwrap(),
+        labels: BTreeMap::from([("example.com/role".into(), String::new())]),
+        taints: vec![Taint {
+            key: "example.com/role".into(),
+            value: String::new(),
+            effect: TaintEffect::NoSchedule,
+        }],
+    };
+    (objects, [label, apply])
 }
 
 fn placement(path: &str, mode: &str) -> Placement {

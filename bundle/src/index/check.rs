@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{CHUNK_SIZE, Content, Entry, EntryName, Index, IndexError, Place, check_head};
+use super::{CHUNK_SIZE, Content, Entry, EntryName, Hole, Index, IndexError, Place, check_head};
 use crate::path::HostPath;
 use crate::step::Step;
 
@@ -40,6 +40,7 @@ impl Index {
                 return broken("requires lists the feature of every step", &step.feature());
             }
         }
+        self.check_objects()?;
         match (&self.sealed, self.sealed_entries().next()) {
             (None, Some((entry, _))) => broken("a sealed entry needs a sealed part", &entry.name),
             (Some(sealed), _) if sealed.recipients.is_empty() => {
@@ -186,12 +187,72 @@ impl Index {
                     };
                     order.extend(found.entries.iter().filter_map(|name| entries.get(name)));
                 }
+                Step::ApplyObjects { .. } | Step::LabelAndTaintNode { .. } => {}
             }
         }
         if let Some(transaction) = transactions.keys().find(|name| !committed.contains(*name)) {
             return broken("every transaction is committed by a step", transaction);
         }
         folders_come_first(&order)
+    }
+
+    /// Every object is applied by exactly one step, its phase's; what fills its holes is there by then.
+    fn check_objects(&self) -> Result<(), IndexError> {
+        let broken = |rule, at: &dyn fmt::Display| {
+            Err(IndexError::Inconsistent {
+                rule,
+                at: at.to_string(),
+            })
+        };
+        let mut applied: BTreeSet<&EntryName> = BTreeSet::new();
+        for step in &self.steps {
+            match step {
+                Step::CommitTransaction { .. } => {}
+                Step::LabelAndTaintNode { node, .. } => {
+                    if *node != self.node.name {
+                        return broken("a step labels the bundle's own node", node);
+                    }
+                }
+                Step::ApplyObjects { phase, entries } => {
+                    if entries.is_empty() {
+                        return broken("a step applies at least one object", phase);
+                    }
+                    for name in entries {
+                        let Some(entry) = self.entry(name).filter(|e| e.place == Place::Object)
+                        else {
+                            return broken("a step applies objects of the index", name);
+                        };
+                        if entry.phase != *phase {
+                            return broken("an object belongs to the phase of its step", name);
+                        }
+                        for hole in &entry.holes {
+                            if !self.requires.iter().any(|f| f == hole.feature()) {
+                                return broken(
+                                    "requires lists the feature of every hole",
+                                    &hole.feature(),
+                                );
+                            }
+                            if let Hole::OwnerUid { owner, .. } = hole
+                                && !applied.contains(owner)
+                            {
+                                return broken("an owner is applied before what it owns", name);
+                            }
+                        }
+                        if !applied.insert(name) {
+                            return broken("an object is applied by one step, once", name);
+                        }
+                    }
+                }
+            }
+        }
+        let left = self
+            .entries
+            .iter()
+            .find(|entry| entry.place == Place::Object && !applied.contains(&entry.name));
+        match left {
+            Some(entry) => broken("every object is applied by a step", &entry.name),
+            None => Ok(()),
+        }
     }
 }
 
@@ -330,6 +391,121 @@ mod tests {
         };
         index.plan_digest = index.compute_plan_digest().unwrap();
         index
+    }
+
+    /// [`sample`] with two objects, the second owned by the first, and a node to label.
+    fn with_objects() -> Index {
+        let mut index = sample();
+        let phase: PhaseName = "upload-certs".parse().unwrap();
+        let entry = |name: &str, holes| Entry {
+            name: name.parse().unwrap(),
+            phase: phase.clone(),
+            place: Place::Object,
+            content: Content::Public(Blob::of(b"x")),
+            handoff: false,
+            holes,
+        };
+        let owner = Hole::OwnerUid {
+            at: "metadata/ownerReferences/0/uid".parse().unwrap(),
+            owner: "objects/01.yaml".parse().unwrap(),
+        };
+        let expiry = Hole::TokenExpiry {
+            at: "data/expiration".parse().unwrap(),
+            ttl: "2h0m0s".parse().unwrap(),
+        };
+        index.entries.push(entry("objects/01.yaml", vec![expiry]));
+        index.entries.push(entry("objects/02.yaml", vec![owner]));
+        index.steps.push(Step::ApplyObjects {
+            phase: phase.clone(),
+            entries: vec![
+                "objects/01.yaml".parse().unwrap(),
+                "objects/02.yaml".parse().unwrap(),
+            ],
+        });
+        index.steps.push(Step::LabelAndTaintNode {
+            phase: "mark-control-plane".parse().unwrap(),
+            node: "n".parse().unwrap(),
+            labels: BTreeMap::from([("a".into(), String::new())]),
+            taints: vec![],
+        });
+        index.requires = [
+            "hole:owner-uid/1",
+            "hole:token-expiry/1",
+            "step:apply-objects/1",
+            "step:commit-transaction/1",
+            "step:label-and-taint-node/1",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        index
+    }
+
+    #[test]
+    fn contradictions_about_objects_are_named() {
+        type Break = fn(&mut Index);
+        fn applied(index: &mut Index) -> &mut Vec<EntryName> {
+            let Step::ApplyObjects { entries, .. } = &mut index.steps[1] else {
+                panic!()
+            };
+            entries
+        }
+        let good = with_objects();
+        assert_eq!(Index::parse(&good.to_bytes().unwrap()).unwrap(), good);
+        let cases: &[(&str, Break)] = &[
+            ("every object is applied", |i| drop(applied(i).pop())),
+            ("every object is applied", |i| drop(i.steps.remove(1))),
+            ("at least one object", |i| applied(i).clear()),
+            ("by one step, once", |i| {
+                let first = applied(i)[0].clone();
+                applied(i).push(first);
+            }),
+            ("applies objects of the index", |i| {
+                applied(i).push("objects/03.yaml".parse().unwrap())
+            }),
+            ("applies objects of the index", |i| {
+                applied(i).push("files/etc/kubernetes/ca.crt".parse().unwrap())
+            }),
+            ("phase of its step", |i| {
+                i.entries[3].phase = "addon".parse().unwrap()
+            }),
+            ("before what it owns", |i| applied(i).reverse()),
+            ("feature of every hole", |i| drop(i.requires.remove(0))),
+            ("feature of every step", |i| drop(i.requires.remove(2))),
+            ("own node", |i| {
+                let Step::LabelAndTaintNode { node, .. } = &mut i.steps[2] else {
+                    panic!()
+                };
+                *node = "m".parse().unwrap();
+            }),
+        ];
+        for (expected, change) in cases {
+            let mut index = with_objects();
+            change(&mut index);
+            let error = index.check().unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+    }
+
+    #[test]
+    fn holes_are_refused_where_they_do_not_belong() {
+        let json = |index: &Index| serde_json::to_value(index).unwrap();
+        let good = json(&with_objects());
+        assert!(serde_json::from_value::<Index>(good.clone()).is_ok());
+        let hole = good["entries"][3]["holes"][0].clone();
+        for (entry, holes) in [
+            // On a file, in another kind's place, twice in one place, unknown.
+            (1, serde_json::json!([hole])),
+            (
+                3,
+                serde_json::json!([{"hole": "token-expiry", "at": "metadata/name", "ttl": "1s"}]),
+            ),
+            (3, serde_json::json!([hole, hole])),
+            (3, serde_json::json!([{"hole": "script", "at": "data/x"}])),
+        ] {
+            let mut bad = good.clone();
+            bad["entries"][entry]["holes"] = holes;
+            assert!(serde_json::from_value::<Index>(bad).is_err(), "{entry}");
+        }
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! They are written flat ([`EntryRecord`]), every field optional that some kind lacks, and read into [`Entry`], which
 //! has no contradictory form.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{EntryName, IndexError};
+use super::{EntryName, Hole, IndexError};
 use crate::digest::Sha256Digest;
 use crate::mode::FileMode;
 use crate::path::HostPath;
@@ -25,8 +27,8 @@ pub struct Entry {
     pub content: Content,
     /// The kubelet owns the file once it is installed.
     pub handoff: bool,
-    /// What can only be known on the live host; empty in this version of the format's vocabulary.
-    pub holes: Vec<String>,
+    /// What only the running cluster knows; objects alone have holes.
+    pub holes: Vec<Hole>,
 }
 
 /// Where an entry goes.
@@ -165,7 +167,7 @@ struct EntryRecord {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     handoff: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    holes: Vec<String>,
+    holes: Vec<Hole>,
 }
 
 impl From<Entry> for EntryRecord {
@@ -282,8 +284,15 @@ impl TryFrom<EntryRecord> for Entry {
             }
             _ => return Err(wrong("the content does not fit the kind")),
         }
-        if !record.holes.is_empty() {
-            return Err(wrong("this version knows no holes"));
+        if !record.holes.is_empty() && place != Place::Object {
+            return Err(wrong("only an object has holes"));
+        }
+        if !record.holes.iter().all(Hole::fits_its_place) {
+            return Err(wrong("a hole is in a place of its kind"));
+        }
+        let places: BTreeSet<_> = record.holes.iter().map(Hole::at).collect();
+        if places.len() != record.holes.len() {
+            return Err(wrong("a place has one hole"));
         }
         Ok(Self {
             name,

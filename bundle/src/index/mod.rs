@@ -6,6 +6,7 @@
 
 mod check;
 mod entry;
+pub mod hole;
 mod name;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::step::{FEATURES, Step};
 use crate::timestamp::Timestamp;
 
 pub use entry::{Blob, Content, Entry, Place, Placement, SealedContent, SecretClass, Twin};
+pub use hole::Hole;
 pub use name::{EntryName, Name, ParseNameError, TransactionName};
 
 /// The format this crate reads and writes.

@@ -70,6 +70,7 @@ apiVersion: v1
 data:
   token-id: YWJjZGVm
   token-secret: MDEyMzQ1Njc4OWFiY2RlZg==
+  expiration: <hole:token-expiry>
   .dockerconfigjson: e30=
 stringData:
   usage: \"true\"
@@ -81,14 +82,21 @@ metadata:
     app.kubernetes.io/name: kubeplan
   name: bootstrap-token-abcdef
   namespace: kube-system
+  ownerReferences:
+  - apiVersion: v1
+    controller: true
+    kind: Secret
+    name: bootstrap-token-abcdef
+    uid: <hole:owner-uid>
 type: bootstrap.kubernetes.io/token
 ";
 
 const SECRET_TWIN: &str = "\
 apiVersion: v1
 data:
-  token-id: <sealed>
+  token-id: YWJjZGVm
   token-secret: <sealed>
+  expiration: <hole:token-expiry>
   .dockerconfigjson: <sealed>
 stringData:
   usage: <sealed>
@@ -100,6 +108,12 @@ metadata:
     app.kubernetes.io/name: kubeplan
   name: bootstrap-token-abcdef
   namespace: kube-system
+  ownerReferences:
+  - apiVersion: v1
+    controller: true
+    kind: Secret
+    name: bootstrap-token-abcdef
+    uid: <hole:owner-uid>
 type: bootstrap.kubernetes.io/token
 ";
 
@@ -254,6 +268,25 @@ fn a_public_place_is_a_path_not_a_word() {
         text(SecretClass::SecretObject, nested).unwrap(),
         "metadata:\n  labels:\n    a:\n      b: <sealed>\n    c: shown\n    d:\n    - <sealed>\n"
     );
+}
+
+#[test]
+fn only_exact_placeholders_of_holes_are_shown() {
+    let with = |value: &str| format!("data:\n  expiration: {value}\n");
+    let shown = with("<hole:token-expiry>");
+    assert_eq!(text(SecretClass::SecretObject, &shown).unwrap(), shown);
+    for value in [
+        "<hole:token-expiry>hunter2",
+        "<hole:hunter2>",
+        "\"<hole:token-expiry>\"",
+        "hunter2<hole:token-expiry>",
+    ] {
+        assert_eq!(
+            text(SecretClass::SecretObject, &with(value)).unwrap(),
+            with("<sealed>"),
+            "{value}"
+        );
+    }
 }
 
 #[test]
@@ -429,7 +462,11 @@ fn no_secret_survives(class: SecretClass, public: &[&str], input: &str) {
             });
         let repeats_a_public_word = value.len() < MIN_SEARCHED;
         assert!(
-            is_public || repeats_a_public_word || value == PLACEHOLDER || !twin.contains(&value),
+            is_public
+                || repeats_a_public_word
+                || value == PLACEHOLDER
+                || is_hole(&value)
+                || !twin.contains(&value),
             "{path} is shown\n{input}\n{twin}"
         );
     }

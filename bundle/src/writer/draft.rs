@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Prepared, WriteError};
 use crate::digest::Sha256Digest;
 use crate::index::{
-    Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entry, EntryName, FORMAT, Index, Member,
-    NodeRef, Payload, Place, Placement, SealedContent, SealedPart, SecretClass, Target, Tool,
-    Transaction, Twin,
+    Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entry, EntryName, FORMAT, Hole, Index,
+    Member, NodeRef, Payload, Place, Placement, SealedContent, SealedPart, SecretClass, Target,
+    Tool, Transaction, Twin, hole,
 };
 use crate::limits;
 use crate::payload::{self, PayloadSource};
@@ -66,6 +66,8 @@ pub struct DraftEntry {
     pub content: DraftContent,
     /// The kubelet owns the file once it is installed.
     pub handoff: bool,
+    /// What only the running cluster knows; the content has each one's placeholder.
+    pub holes: Vec<Hole>,
 }
 
 /// What an entry holds.
@@ -97,6 +99,7 @@ impl DraftEntry {
             place: Place::Directory(placement),
             content: DraftContent::Directory,
             handoff: false,
+            holes: Vec::new(),
         }
     }
 
@@ -109,6 +112,7 @@ impl DraftEntry {
             place: Place::File(placement),
             content,
             handoff: false,
+            holes: Vec::new(),
         }
     }
 
@@ -121,6 +125,7 @@ impl DraftEntry {
             place: Place::Object,
             content,
             handoff: false,
+            holes: Vec::new(),
         }
     }
 
@@ -133,6 +138,7 @@ impl DraftEntry {
             place: Place::Payload,
             content: DraftContent::Payload(source),
             handoff: false,
+            holes: Vec::new(),
         }
     }
 }
@@ -176,6 +182,8 @@ impl Draft {
         }
         let index = &mut prepared.index;
         let mut requires: BTreeSet<&str> = index.steps.iter().map(Step::feature).collect();
+        let holes = index.entries.iter().flat_map(|entry| &entry.holes);
+        requires.extend(holes.map(Hole::feature));
         if !index.payloads.is_empty() {
             requires.insert(PAYLOAD_FEATURE);
         }
@@ -186,9 +194,27 @@ impl Draft {
     }
 }
 
+fn check_holes(name: &EntryName, holes: &[Hole], text: &[u8]) -> Result<(), WriteError> {
+    if hole::agrees(holes, text) {
+        return Ok(());
+    }
+    Err(WriteError::Entry {
+        name: name.clone(),
+        rule: "the text has the placeholders of its holes, and no others",
+    })
+}
+
 impl Prepared {
     fn add(&mut self, entry: DraftEntry, salt: &CommitSalt) -> Result<(), WriteError> {
         let name = entry.name;
+        if let (Place::Object, DraftContent::Public(bytes)) = (&entry.place, &entry.content) {
+            check_holes(&name, &entry.holes, bytes)?;
+        }
+        if let DraftContent::Secret { bytes, .. } = &entry.content
+            && entry.place == Place::Object
+        {
+            check_holes(&name, &entry.holes, bytes.expose())?;
+        }
         let content = match entry.content {
             DraftContent::Directory => Content::None,
             DraftContent::Public(bytes) => {
@@ -220,7 +246,14 @@ impl Prepared {
                 Content::Public(blob)
             }
             DraftContent::Secret { class, bytes, spki } => {
-                Content::Sealed(self.add_secret(&name, class, bytes, spki, salt)?)
+                let sealed = self.add_secret(&name, class, bytes, spki, salt)?;
+                // What a reviewer does not see, nobody has agreed to.
+                if let Some(twin) = self.public.get(&sealed.twin.name)
+                    && entry.place == Place::Object
+                {
+                    check_holes(&name, &entry.holes, twin)?;
+                }
+                Content::Sealed(sealed)
             }
         };
         self.index.entries.push(Entry {
@@ -229,7 +262,7 @@ impl Prepared {
             place: entry.place,
             content,
             handoff: entry.handoff,
-            holes: vec![],
+            holes: entry.holes,
         });
         Ok(())
     }

@@ -3,10 +3,11 @@
 use std::io::{Cursor, Read as _};
 
 use kubeplan_bundle::approval::{Approval, ApprovalStatement};
-use kubeplan_bundle::index::{EntryName, SecretClass};
+use kubeplan_bundle::index::{EntryName, Hole, SecretClass};
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::signature::Namespace;
+use kubeplan_bundle::step::Step;
 use kubeplan_bundle::verify::VerifyError;
 use kubeplan_bundle::writer::{
     Draft, DraftContent, DraftEntry, WriteError, with_approval, with_signature,
@@ -32,6 +33,68 @@ fn payload(size: usize) -> Vec<u8> {
     (0..size).map(|n| (n % 253) as u8).collect()
 }
 
+const SECRET: &[u8] =
+    b"data:\n  expiration: <hole:token-expiry>\n  token-secret: MDEyMzQ1Njc4OQ==\nkind: Secret\n";
+
+fn token_expiry() -> Hole {
+    Hole::TokenExpiry {
+        at: "data/expiration".parse().unwrap(),
+        ttl: "24h0m0s".parse().unwrap(),
+    }
+}
+
+/// A public object, a sealed one with a hole, and the step that applies both.
+fn add_objects(draft: &mut Draft) {
+    let config_map = DraftContent::Public(b"kind: ConfigMap\n".to_vec());
+    let mut token = DraftEntry::object(
+        phase(),
+        name("objects/02-b.yaml"),
+        secret(SecretClass::SecretObject, SECRET),
+    );
+    token.holes.push(token_expiry());
+    let entries = [
+        DraftEntry::object(phase(), name("objects/01-a.yaml"), config_map),
+        token,
+    ];
+    draft.steps.push(Step::ApplyObjects {
+        phase: phase(),
+        entries: entries.iter().map(|entry| entry.name.clone()).collect(),
+    });
+    draft.entries.extend(entries);
+}
+
+#[test]
+fn a_hole_nobody_sees_and_a_placeholder_without_hole_are_refused() {
+    type Break = fn(&mut DraftEntry);
+    let cases: &[(bool, Break)] = &[
+        (true, |_| {}),
+        (false, |entry| entry.holes.clear()),
+        (false, |entry| {
+            entry.holes.push(Hole::TokenExpiry {
+                at: "data/other".parse().unwrap(),
+                ttl: "1s".parse().unwrap(),
+            })
+        }),
+        (false, |entry| {
+            entry.content = DraftContent::Public(b"kind: Secret\n".to_vec())
+        }),
+        // An opaque secret's twin shows nothing, so no hole either.
+        (false, |entry| {
+            entry.content = secret(SecretClass::Opaque, SECRET)
+        }),
+    ];
+    for (position, (accepted, change)) in cases.iter().enumerate() {
+        let mut draft = draft(true);
+        add_objects(&mut draft);
+        change(draft.entries.last_mut().unwrap());
+        let prepared = draft.prepare();
+        assert_eq!(prepared.is_ok(), *accepted, "case {position}");
+        if let Err(error) = prepared {
+            assert!(error.to_string().contains("placeholders"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn everything_that_is_written_is_read() {
     let (identities, recipient) = identity();
@@ -51,11 +114,7 @@ fn everything_that_is_written_is_read() {
         FileMode::PRIVATE,
         secret(SecretClass::Kubeconfig, kubeconfig),
     );
-    draft.entries.push(DraftEntry::object(
-        phase(),
-        name("objects/01-a.yaml"),
-        DraftContent::Public(b"kind: ConfigMap\n".to_vec()),
-    ));
+    add_objects(&mut draft);
     for (item, bytes) in [("payload/a", big.clone()), ("payload/b", vec![])] {
         draft
             .entries
@@ -68,7 +127,12 @@ fn everything_that_is_written_is_read() {
     assert_eq!(bundle.index().members.len(), 3);
     assert_eq!(
         bundle.index().requires,
-        ["payload:chunks/1", "step:commit-transaction/1"]
+        [
+            "hole:token-expiry/1",
+            "payload:chunks/1",
+            "step:apply-objects/1",
+            "step:commit-transaction/1"
+        ]
     );
     assert_eq!(bundle.trust().authors[0].principal, "alice");
     assert_eq!(
@@ -93,7 +157,21 @@ fn everything_that_is_written_is_read() {
         b"hunter2hunter2\n"
     );
     assert_eq!(unsealed.content(&name(KEY)).unwrap().expose(), CA_KEY);
-    assert_eq!(unsealed.names().count(), 3);
+    let twin = bundle.public(&name("redacted/objects/02-b.yaml")).unwrap();
+    assert_eq!(
+        twin,
+        b"data:\n  expiration: <hole:token-expiry>\n  token-secret: <sealed>\nkind: Secret\n"
+    );
+    assert_eq!(
+        unsealed
+            .content(&name("objects/02-b.yaml"))
+            .unwrap()
+            .expose(),
+        SECRET
+    );
+    let entry = bundle.index().entry(&name("objects/02-b.yaml")).unwrap();
+    assert_eq!(entry.holes, [token_expiry()]);
+    assert_eq!(unsealed.names().count(), 4);
     for (item, bytes) in [("payload/b", vec![]), ("payload/a", big)] {
         let mut out = Vec::new();
         let mut reader = bundle.payload(&name(item)).unwrap();

@@ -11,7 +11,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::error::io_error;
 use super::{CliError, Io};
 use crate::config::valid::HostFacts;
-use crate::config::{self, Loaded, Report, Severity, Source};
+use crate::config::{self, Loaded, Report, Severity, Source, ValidConfig};
 
 /// The largest file that is read whole, in bytes.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -89,6 +89,14 @@ fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
     let text = String::from_utf8(bytes)
         .map_err(|_| CliError::usage(format!("configuration {name} is not UTF-8 text")))?;
     Ok((name, text))
+}
+
+/// Takes over `--upload-certs`; says so when a certificate key would have no effect without it, as in kubeadm.
+pub(super) fn apply_upload_certs(config: &mut ValidConfig, upload_certs: bool, io: &mut Io) {
+    config.upload_certs = upload_certs;
+    if !(upload_certs || config.init.certificate_key.expose().is_empty()) {
+        io.say("warning: InitConfiguration.certificateKey has an effect with --upload-certs only");
+    }
 }
 
 /// The instant the plan takes as now.

@@ -14,7 +14,7 @@ use sealing::Sealing;
 use signing_key::SigningKey;
 
 use super::error::io_error;
-use super::input::{ConfigFiles, Now};
+use super::input::{ConfigFiles, Now, apply_upload_certs};
 use super::io::Progress;
 use super::summary::PlanSummary;
 use super::workspace::Workspace;
@@ -56,6 +56,10 @@ pub(super) struct Args {
     /// kubeapply on a real host; no key store is read or written
     #[arg(long, value_name = "SEED", conflicts_with = "pki")]
     test_pki: Option<String>,
+    /// Also plan the upload of the certificates that control-plane nodes share,
+    /// encrypted, for `kubeadm join --certificate-key`
+    #[arg(long)]
+    upload_certs: bool,
     /// How the summary is printed
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -64,7 +68,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, args.test_pki.is_some())?;
     let loaded = args.config.load(io)?;
-    let config = loaded.config;
+    let mut config = loaded.config;
+    apply_upload_certs(&mut config, args.upload_certs, io);
     let workspace = Workspace::new(config.bundle_cluster_name.as_str());
 
     // Everything that can refuse does so before anything is written.

@@ -7,7 +7,7 @@ use kubeplan_bundle::exit::Exit;
 use similar::TextDiff;
 
 use super::error::io_error;
-use super::input::{ConfigFiles, Now, count};
+use super::input::{ConfigFiles, Now, apply_upload_certs, count};
 use super::workspace::Workspace;
 use super::{CliError, Io};
 use crate::output::{self, Tree};
@@ -43,11 +43,16 @@ pub(super) struct Args {
     /// Use public test keys chosen by SEED instead of a key store
     #[arg(long, value_name = "SEED", conflicts_with = "pki")]
     test_pki: Option<String>,
+    /// Also plan the upload of the certificates that control-plane nodes share,
+    /// encrypted, for `kubeadm join --certificate-key`
+    #[arg(long)]
+    upload_certs: bool,
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, true)?;
-    let config = args.config.load(io)?.config;
+    let mut config = args.config.load(io)?.config;
+    apply_upload_certs(&mut config, args.upload_certs, io);
     let unusable = |error| {
         CliError::caused(
             Exit::Usage,

@@ -8,9 +8,10 @@ use base64::Engine as _;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place};
 use kubeplan_bundle::reader::{Bundle, Intact};
+use kubeplan_bundle::step::Step;
 use serde_json::json;
 
-use super::input::Now;
+use super::input::{Now, count};
 use super::open::{TrustArgs, open_intact, standing};
 use super::summary::shown_recipient;
 use super::{CliError, Format, Io, table};
@@ -131,14 +132,49 @@ fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> St
     lines.push(format!("Certificates ({})", certificates.len()));
     lines.push(table::certificates(certificates));
     lines.push(format!("Steps ({})", index.steps.len()));
-    lines.extend(index.transactions.iter().map(|transaction| {
-        format!(
-            "  commit {}: {} entries",
-            transaction.name,
-            transaction.entries.len()
-        )
-    }));
+    lines.extend(index.steps.iter().flat_map(|step| step_lines(index, step)));
     lines.join("\n") + "\n"
+}
+
+/// What a step does; what it fills in is on lines of its own.
+fn step_lines(index: &Index, step: &Step) -> Vec<String> {
+    match step {
+        Step::CommitTransaction { transaction, .. } => {
+            let found = index.transactions.iter().find(|t| t.name == *transaction);
+            let entries = found.map_or(0, |transaction| transaction.entries.len());
+            vec![format!("  commit {transaction}: {entries} entries")]
+        }
+        Step::ApplyObjects { phase, entries } => {
+            let mut lines = vec![format!(
+                "  apply {phase}: {}",
+                count(entries.len(), "object")
+            )];
+            for entry in entries.iter().filter_map(|name| index.entry(name)) {
+                lines.extend(
+                    entry
+                        .holes
+                        .iter()
+                        .map(|hole| format!("    hole in {}: {hole}", entry.name)),
+                );
+            }
+            lines
+        }
+        Step::LabelAndTaintNode {
+            phase,
+            node,
+            labels,
+            taints,
+        } => {
+            let labels = labels
+                .iter()
+                .map(|(key, value)| format!("    label {key}={value}"));
+            let taints = taints.iter().map(|taint| format!("    taint {taint}"));
+            std::iter::once(format!("  {phase}: node {node}"))
+                .chain(labels)
+                .chain(taints)
+                .collect()
+        }
+    }
 }
 
 fn entry_row(entry: &Entry) -> Vec<String> {

@@ -35,6 +35,9 @@ pub(super) struct PlanSummary {
     public_files: usize,
     sealed_files: usize,
     directories: usize,
+    public_objects: usize,
+    sealed_objects: usize,
+    live_steps: usize,
     certificates: Vec<CertificateRow>,
     recipients: Vec<String>,
     identity: Option<Identity>,
@@ -93,6 +96,9 @@ impl PlanSummary {
             public_files: 0,
             sealed_files: 0,
             directories: 0,
+            public_objects: 0,
+            sealed_objects: 0,
+            live_steps: 0,
             certificates: plan.certificates.clone(),
             recipients: Vec::new(),
             identity: None,
@@ -123,10 +129,13 @@ impl PlanSummary {
         for entry in &index.entries {
             match (&entry.place, &entry.content) {
                 (Place::Directory(_), _) => self.directories += 1,
+                (Place::Object, Content::Sealed(_)) => self.sealed_objects += 1,
+                (Place::Object, _) => self.public_objects += 1,
                 (_, Content::Sealed(_)) => self.sealed_files += 1,
                 _ => self.public_files += 1,
             }
         }
+        self.live_steps = index.steps.iter().filter(|step| step.is_live()).count();
         let recipients = index.sealed.iter().flat_map(|sealed| &sealed.recipients);
         self.recipients = recipients.map(|text| shown_recipient(text)).collect();
         self.next = next_commands(self, bundle, &signer, identity.as_ref());
@@ -160,6 +169,12 @@ impl PlanSummary {
                 count(self.public_files, "public file"),
                 count(self.sealed_files, "sealed file"),
                 count(self.directories, "folder")
+            ),
+            format!(
+                "  objects      {}, {}, in {} that need a running cluster",
+                count(self.public_objects, "public object"),
+                count(self.sealed_objects, "sealed object"),
+                count(self.live_steps, "step")
             ),
         ];
         lines.extend(

@@ -62,7 +62,22 @@ pub fn init_defaults(release: &Release) -> InitDefaults {
 /// Every document in effect, defaults filled in, in kubeadm's order; tokens are redacted.
 #[must_use]
 pub fn effective_documents(config: &ValidConfig) -> Vec<Value> {
-    let typed = |kind: Kind, value: serde_json::Result<Value>| match value {
+    vec![
+        typed(config, Kind::Init, serde_json::to_value(&config.init)),
+        cluster_configuration(config),
+        config.kubelet.value.clone(),
+        config.kube_proxy.value.clone(),
+    ]
+}
+
+/// ClusterConfiguration as kubeadm uploads it: defaulted, in Go's normal form.
+#[must_use]
+pub fn cluster_configuration(config: &ValidConfig) -> Value {
+    typed(config, Kind::Cluster, serde_json::to_value(&config.cluster))
+}
+
+fn typed(config: &ValidConfig, kind: Kind, value: serde_json::Result<Value>) -> Value {
+    match value {
         Ok(Value::Object(set)) => {
             let mut document = normal_form(kind, &set);
             if let Some(Value::Array(tokens)) = document.get_mut("bootstrapTokens") {
@@ -73,14 +88,11 @@ pub fn effective_documents(config: &ValidConfig) -> Vec<Value> {
                     }
                 }
             }
+            if config.init.certificate_key.expose().is_empty() {
+                document.remove("certificateKey");
+            }
             Value::Object(document)
         }
         _ => Value::Null,
-    };
-    vec![
-        typed(Kind::Init, serde_json::to_value(&config.init)),
-        typed(Kind::Cluster, serde_json::to_value(&config.cluster)),
-        config.kubelet.value.clone(),
-        config.kube_proxy.value.clone(),
-    ]
+    }
 }

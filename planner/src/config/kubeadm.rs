@@ -24,7 +24,7 @@ pub struct InitConfiguration {
     #[serde(rename = "localAPIEndpoint")]
     pub local_api_endpoint: ApiEndpoint,
     /// Key that encrypts uploaded certificates: 64 hex digits.
-    pub certificate_key: String,
+    pub certificate_key: crate::config::SecretText,
     /// Phases left out.
     pub skip_phases: Vec<String>,
     /// Where patches lie.

@@ -21,7 +21,7 @@ mod validate;
 pub mod version;
 
 pub use documents::Source;
-pub use effective::{InitDefaults, effective_documents, init_defaults};
+pub use effective::{InitDefaults, cluster_configuration, effective_documents, init_defaults};
 pub use load::{Loaded, load};
 pub use report::{Finding, Report, Severity};
 pub use valid::ValidConfig;

@@ -61,6 +61,9 @@ pub struct ValidConfig {
     pub facts: HostFacts,
     /// Values that neither the configuration nor facts gave, for the summary.
     pub assumptions: Vec<Assumption>,
+    /// Upload the shared certificates, encrypted, for other control-plane nodes: kubeadm's `--upload-certs`, which no field
+    /// of the configuration can set. False unless the command line says so.
+    pub upload_certs: bool,
     /// Where every value comes from.
     pub provenance: Provenance,
 }
@@ -158,6 +161,13 @@ pub fn host_port(address: IpAddr, port: u16) -> String {
 }
 
 impl ValidConfig {
+    /// The address of the DNS Service: the tenth of the first service network.
+    #[must_use]
+    pub fn dns_address(&self) -> Option<IpAddr> {
+        let network = self.service_cidrs.first()?;
+        super::validate::network::nth_address(network, 10)
+    }
+
     /// `https://<advertiseAddress>:<bindPort>`: where this node's own components find the API server.
     #[must_use]
     pub fn local_endpoint_url(&self) -> String {

@@ -23,6 +23,7 @@ use kubeplan_bundle::step::{ParsePhaseError, PhaseName};
 use crate::config::ValidConfig;
 use crate::kubeconfig::KubeconfigError;
 use crate::layout::Kind;
+use crate::objects::ObjectError;
 use crate::pki::Material;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
 use crate::static_pod::{PodContext, StaticPodError};
@@ -115,6 +116,9 @@ pub enum PlanError {
     /// A kubeconfig cannot be made.
     #[error("a kubeconfig cannot be planned")]
     Kubeconfig(#[from] KubeconfigError),
+    /// An API object cannot be made.
+    #[error("an API object cannot be planned")]
+    Object(#[from] ObjectError),
     /// A static Pod cannot be made.
     #[error("a static Pod cannot be planned")]
     StaticPod(#[from] StaticPodError),

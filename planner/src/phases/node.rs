@@ -7,6 +7,7 @@ use super::{
 };
 use crate::config::ValidConfig;
 use crate::layout::CERTIFICATE_FILES;
+use crate::objects::{self, ObjectContext};
 use crate::plan::{CertificateRow, NodePlan, PlannedEntry, PlannedTransaction};
 
 /// Everything the node gets: entries in kubeadm's order of phases, transactions in commit order.
@@ -34,12 +35,15 @@ pub fn plan_node(
             entries.push(entry);
         }
     }
+    let (objects, live_steps) = objects::plan(&ObjectContext { config, material })?;
     Ok(NodePlan {
         name: config.node.name.clone(),
         role: NodeRole::ControlPlane,
         transactions: transactions(&members)?,
         certificates: certificate_rows(config, material)?,
         entries,
+        objects,
+        live_steps,
     })
 }
 

@@ -21,7 +21,7 @@ use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
 use super::keys::PrivateKey;
 use super::profile::{CertificateKind, CertificateProfile};
 use super::store::{IssuedRecord, KeyRecord, StoreContents, StoreIndex, base_path};
-use super::{IssuedCertificate, Material, PkiError, ServiceAccountKey};
+use super::{Credentials, IssuedCertificate, Material, PkiError, ServiceAccountKey, credentials};
 
 /// Name of the service account key in requests.
 const SERVICE_ACCOUNT: &str = "sa";
@@ -184,7 +184,15 @@ pub fn ensure(
         let public = SecretBytes::from_text(service_account.public_pem());
         store.files.insert("sa.pub".to_owned(), public);
     }
-    let material = material(&profiles, &kept, &service_account, index.test_only);
+    credentials::complete(config, &mut index, source, &mut changes)?;
+    let credentials = credentials::read(config, &index)?;
+    let material = material(
+        &profiles,
+        &kept,
+        &service_account,
+        credentials,
+        index.test_only,
+    );
     store.index = Some(index);
     Ok(Ensured {
         material,
@@ -219,8 +227,16 @@ pub fn read_existing(
     let ServiceAccountVerdict::Keep { key, .. } = assessment.service_account else {
         return Ok(None);
     };
-    let test_only = contents.index.as_ref().is_some_and(|index| index.test_only);
-    Ok(Some(material(&assessment.profiles, &kept, &key, test_only)))
+    let index = contents.index.as_ref();
+    let test_only = index.is_some_and(|index| index.test_only);
+    let credentials = index.map(|index| credentials::read(config, index));
+    Ok(Some(material(
+        &assessment.profiles,
+        &kept,
+        &key,
+        credentials.transpose()?.unwrap_or_default(),
+        test_only,
+    )))
 }
 
 /// Cannot happen: one key is made for every verdict that asks for one.
@@ -366,6 +382,7 @@ fn material(
     profiles: &[CertificateProfile],
     kept: &BTreeMap<&'static str, Kept>,
     service_account: &PrivateKey,
+    credentials: Credentials,
     test_only: bool,
 ) -> Material {
     let certificates = profiles
@@ -387,6 +404,7 @@ fn material(
             public_pem: service_account.public_pem(),
             spki: service_account.spki_digest(),
         },
+        credentials,
         test_only,
     }
 }

@@ -160,6 +160,14 @@ pub enum PkiError {
     /// `store.json` cannot be read.
     #[error("`store.json` of the key store cannot be understood")]
     StoreIndex(#[source] serde_json::Error),
+    /// A token or key in `store.json` has the wrong form.
+    #[error(
+        "`{what}` in `store.json` of the key store has the wrong form; remove it to have a new one made"
+    )]
+    StoreSecret {
+        /// The field.
+        what: &'static str,
+    },
     /// A key could not be made.
     #[error("cannot make a private key")]
     MakeKey(#[source] KeyError),

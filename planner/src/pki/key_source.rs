@@ -44,6 +44,13 @@ pub trait KeySource: Sync {
     /// [`KeyError::Crypto`] if there are no random numbers.
     fn salt(&self) -> Result<SecretBytes, KeyError>;
 
+    /// 32 bytes for a token or a certificate key. `context` names what they are for; a repeatable source derives
+    /// them from it.
+    ///
+    /// # Errors
+    /// [`KeyError::Crypto`] if there are no random numbers.
+    fn secret(&self, context: &[u8]) -> Result<SecretBytes, KeyError>;
+
     /// Whether keys of this source are public.
     fn test_only(&self) -> bool;
 }
@@ -78,6 +85,10 @@ impl KeySource for RandomSource {
         let secret = SecretBytes::take(&mut salt);
         salt.zeroize();
         Ok(secret)
+    }
+
+    fn secret(&self, _context: &[u8]) -> Result<SecretBytes, KeyError> {
+        self.salt()
     }
 
     fn test_only(&self) -> bool {

@@ -8,12 +8,14 @@
 //! | [`certlist`], [`profile`] | which certificates there are, and what each says |
 //! | [`keys`], [`key_source`], [`test_pki`] | private keys: forms, generation, public test keys |
 //! | [`certificate`], [`issue`] | reading certificates, making them |
+//! | [`credentials`] | bootstrap tokens and the certificate key |
 //! | [`store`], [`assess`], [`mod@ensure`] | what the key store holds, whether it fits, making what is missing |
 //! | [`store_dir`] | the store's folder: the only module here that touches a disk |
 
 pub mod assess;
 pub mod certificate;
 pub mod certlist;
+pub mod credentials;
 pub mod ensure;
 #[cfg(test)]
 mod ensure_tests;
@@ -34,6 +36,7 @@ pub mod test_pki;
 mod testing;
 
 pub use certlist::profiles;
+pub use credentials::Credentials;
 pub use ensure::{Ensured, StoreChange, ensure, read_existing};
 pub use error::PkiError;
 pub use profile::{CertificateProfile, profile_text};
@@ -99,6 +102,8 @@ pub struct Material {
     pub certificates: BTreeMap<String, IssuedCertificate>,
     /// The service account signing key pair.
     pub service_account: ServiceAccountKey,
+    /// Tokens and the certificate key, as far as the configuration does not give them.
+    pub credentials: Credentials,
     /// Made with public test keys, or from a store that was: never for a real host.
     pub test_only: bool,
 }

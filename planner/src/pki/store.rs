@@ -57,6 +57,9 @@ pub struct StoreIndex {
     /// Bootstrap tokens the planner made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bootstrap_tokens: Vec<SecretField>,
+    /// The token whose Secret owns the uploaded certificates, if the planner made one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload_token: Option<SecretField>,
     /// Certificates being replaced by a write that has not ended, by [`base_path`]. Their files may be old or new.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<String>,
@@ -143,6 +146,7 @@ impl StoreIndex {
             nodes: BTreeMap::new(),
             certificate_key: None,
             bootstrap_tokens: Vec::new(),
+            upload_token: None,
             pending: Vec::new(),
         }
     }

@@ -129,6 +129,12 @@ impl KeySource for TestPki {
         Ok(SecretBytes::new(self.derive("salt", &[]).as_ref().to_vec()))
     }
 
+    fn secret(&self, context: &[u8]) -> Result<SecretBytes, KeyError> {
+        Ok(SecretBytes::new(
+            self.derive("secret", &[context]).as_ref().to_vec(),
+        ))
+    }
+
     fn test_only(&self) -> bool {
         true
     }

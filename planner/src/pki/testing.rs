@@ -52,6 +52,7 @@ pub(super) fn config() -> ValidConfig {
         component_health_timeout: Duration::from_secs(240),
         facts: HostFacts::default(),
         assumptions: Vec::new(),
+        upload_certs: false,
         provenance: Default::default(),
     };
     config.cluster.networking.dns_domain = "cluster.local".into();

@@ -19,7 +19,7 @@ pub mod volumes;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, Pod, PodSecurityContext, PodSpec, ResourceRequirements,
+    Container, ContainerPort, EnvVar, Pod, PodSecurityContext, PodSpec, ResourceRequirements,
     SeccompProfile,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -127,7 +127,19 @@ pub(crate) struct Sourced<T> {
     pub(crate) from: Vec<String>,
 }
 
+/// The proxy variables that kubeadm would pass on, sorted by name.
+pub(crate) fn proxy_variables(config: &ValidConfig) -> Vec<EnvVar> {
+    Environment::of_proxies(&config.facts.proxies)
+        .into_variables()
+        .unwrap_or_default()
+}
+
 impl<T> Sourced<T> {
+    /// The value and the configuration fields it is made from.
+    pub(crate) fn into_parts(self) -> (T, Vec<String>) {
+        (self.value, self.from)
+    }
+
     pub(crate) fn new(value: T, from: &[&str]) -> Self {
         Self {
             value,

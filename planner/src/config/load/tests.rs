@@ -337,14 +337,10 @@ fn facts_replace_assumptions() {
 }
 
 #[test]
-fn warnings_name_what_has_no_effect_and_what_is_not_recommended() {
+fn warnings_name_what_is_not_recommended() {
     let quiet = load_one(&with_cluster("")).unwrap();
     assert!(quiet.warnings.is_empty(), "{}", quiet.warnings);
     let cases = [
-        (
-            "---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n",
-            "c.yaml:10: KubeProxyConfiguration: it shapes API objects only",
-        ),
         (
             "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nreadOnlyPort: 10255\n",
             "KubeletConfiguration.readOnlyPort: kubeadm recommends 0; 10255 is kept",
@@ -383,11 +379,6 @@ fn warnings_name_what_has_no_effect_and_what_is_not_recommended() {
                 .all(|f| f.severity == Severity::Warning)
         );
     }
-    let tokens = load_one(VALID[1].1).unwrap().warnings.to_string();
-    assert!(
-        tokens.contains("InitConfiguration.bootstrapTokens: it shapes API objects only"),
-        "{tokens}"
-    );
     let socket = INIT.replace("{name: cp1}", "{name: cp1, criSocket: /run/crio.sock}") + CLUSTER;
     let loaded = load_one(&socket).unwrap();
     assert_eq!(

@@ -8,6 +8,7 @@ mod fields;
 mod inventory;
 mod names;
 pub(super) mod network;
+mod taints;
 mod tokens;
 mod unsupported;
 
@@ -41,6 +42,7 @@ pub(super) fn validate(
     assumptions: Vec<Assumption>,
 ) -> Option<ValidConfig> {
     names::node_registration(draft);
+    taints::validate(draft);
     tokens::validate(draft);
     let service_cidrs = network::service_subnet(draft);
     let pod_cidrs = network::pod_subnet(draft);
@@ -55,7 +57,6 @@ pub(super) fn validate(
     fields::check(draft);
     unsupported::check(draft);
     let inventory = inventory::validate(draft);
-    kept_but_without_effect(draft);
     if draft.report.has_errors() {
         return None;
     }
@@ -90,6 +91,7 @@ pub(super) fn validate(
         component_health_timeout: component_health_timeout.to_std(),
         facts,
         assumptions,
+        upload_certs: false,
         provenance: std::mem::take(&mut draft.provenance),
     })
 }
@@ -329,23 +331,4 @@ fn release(draft: &mut Draft) -> Option<(&'static Release, String)> {
         draft.error(Kind::Cluster, path, message, &hint);
     }
     found.map(|release| (release, version))
-}
-
-/// Documents that shape API objects only: read and checked, but bundles do not carry API objects yet.
-fn kept_but_without_effect(draft: &mut Draft) {
-    let message = "it shapes API objects only, and bundles do not carry API objects yet: it is checked and kept, and has no effect now";
-    if draft
-        .provenance
-        .at("InitConfiguration.bootstrapTokens")
-        .is_some_and(is_written)
-    {
-        draft.warn(Kind::Init, "bootstrapTokens", message, "");
-    }
-    if draft.is_supplied(Kind::KubeProxy) {
-        draft.warn(Kind::KubeProxy, "", message, "");
-    }
-}
-
-fn is_written(origin: &super::provenance::Origin) -> bool {
-    matches!(origin, super::provenance::Origin::Written { .. })
 }

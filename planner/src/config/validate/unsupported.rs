@@ -8,18 +8,11 @@ use super::TIMEOUT_DEFAULTS;
 
 /// Reports every field that is set to something else than its default and has no effect.
 pub(super) fn check(draft: &mut Draft) {
-    let taint = json!([{"effect": "NoSchedule", "key": "node-role.kubernetes.io/control-plane"}]);
     let mut rows: Vec<(Kind, String, Value)> = [
         (Kind::Cluster, "etcd.external", Value::Null),
-        (Kind::Cluster, "dns.imageRepository", json!("")),
-        (Kind::Cluster, "dns.imageTag", json!("")),
-        (Kind::Cluster, "dns.disabled", json!(false)),
-        (Kind::Cluster, "proxy.disabled", json!(false)),
-        (Kind::Init, "certificateKey", json!("")),
         (Kind::Init, "dryRun", json!(false)),
         (Kind::Init, "skipPhases", json!([])),
         (Kind::Init, "patches.directory", json!("")),
-        (Kind::Init, "nodeRegistration.taints", taint),
         (
             Kind::Init,
             "nodeRegistration.ignorePreflightErrors",

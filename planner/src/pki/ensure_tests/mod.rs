@@ -440,6 +440,9 @@ fn a_failing_source_is_an_error() {
         fn salt(&self) -> Result<SecretBytes, crate::pki::keys::KeyError> {
             RandomSource.salt()
         }
+        fn secret(&self, context: &[u8]) -> Result<SecretBytes, crate::pki::keys::KeyError> {
+            RandomSource.secret(context)
+        }
         fn test_only(&self) -> bool {
             false
         }

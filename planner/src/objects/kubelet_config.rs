@@ -1,0 +1,36 @@
+//! `upload-config/kubelet`: the configuration all kubelets of the cluster share.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+
+use super::{
+    ApiObject, KUBE_SYSTEM, NODE_BOOTSTRAPPERS, ObjectContext, ObjectError, component_hash,
+    metadata, rbac,
+};
+use crate::yaml::write::to_go_yaml;
+
+const CONFIG_MAP: &str = "kubelet-config";
+const ROLE: &str = "kubeadm:kubelet-config";
+
+/// The ConfigMap and who may read it. The subjects stand the other way round than those of kubeadm-config.
+pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
+    let kubelet = &context.config.kubelet;
+    let data = BTreeMap::from([("kubelet".to_owned(), to_go_yaml(&kubelet.value))]);
+    let mut metadata = metadata(Some(KUBE_SYSTEM), CONFIG_MAP);
+    metadata.annotations = component_hash::annotations(kubelet, &data);
+    let config_map = ConfigMap {
+        metadata,
+        data: Some(data),
+        ..ConfigMap::default()
+    };
+    Ok(vec![
+        ApiObject::public(&config_map, &[("data.kubelet", "KubeletConfiguration")])?,
+        rbac::role_to_get(KUBE_SYSTEM, ROLE, "configmaps", CONFIG_MAP)?,
+        rbac::role_binding(
+            KUBE_SYSTEM,
+            ROLE,
+            vec![rbac::group("system:nodes"), rbac::group(NODE_BOOTSTRAPPERS)],
+        )?,
+    ])
+}

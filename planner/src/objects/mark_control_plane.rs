@@ -1,0 +1,38 @@
+//! `mark-control-plane`: labels and taints of the node. A step and no object: the kubelet registers the node itself.
+
+use std::collections::BTreeMap;
+
+use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
+
+use super::ObjectError;
+use crate::config::ValidConfig;
+
+/// Labels of a control-plane node, without value (kubeadm v1.36.2, cmd/kubeadm/app/constants/constants.go).
+const LABELS: [&str; 2] = [
+    "node-role.kubernetes.io/control-plane",
+    "node.kubernetes.io/exclude-from-external-load-balancers",
+];
+
+/// The step for the planned node.
+pub(super) fn step(phase: PhaseName, config: &ValidConfig) -> Result<Step, ObjectError> {
+    let [role, _] = LABELS;
+    let taints = match &config.init.node_registration.taints {
+        None => vec![Taint {
+            key: role.to_owned(),
+            value: String::new(),
+            effect: TaintEffect::NoSchedule,
+        }],
+        Some(taints) => taints
+            .iter()
+            .map(|taint| serde_json::from_value(taint.clone()))
+            .collect::<Result<_, _>>()
+            .map_err(|_| ObjectError::Value("InitConfiguration.nodeRegistration.taints"))?,
+    };
+    let labels = LABELS.map(|label| (label.to_owned(), String::new()));
+    Ok(Step::LabelAndTaintNode {
+        phase,
+        node: config.node.name.clone(),
+        labels: BTreeMap::from(labels),
+        taints,
+    })
+}

@@ -1,0 +1,266 @@
+//! The objects together: order, names, steps, holes, what is left out. Their texts are compared with kubeadm's in the
+//! cross-crate suite.
+
+use kubeplan_bundle::index::hole;
+use kubeplan_bundle::secret::SecretBytes;
+
+use super::*;
+use crate::pki::Material;
+use crate::pki::credentials::Token;
+use crate::testing;
+
+fn material() -> Material {
+    let token = |text| Token::parse(text);
+    let mut material = testing::material();
+    material.credentials.bootstrap_tokens = token("aaaaaa.0123456789abcdef").into_iter().collect();
+    material.credentials.upload_token = token("bbbbbb.0123456789abcdef");
+    material.credentials.certificate_key = Some(SecretBytes::new(vec![1; 32]));
+    material.credentials.salt = Some(SecretBytes::new(vec![2; 32]));
+    material
+}
+
+fn config(upload_certs: bool) -> ValidConfig {
+    let mut config = testing::default_config();
+    let token = serde_json::json!({
+        "ttl": "24h0m0s",
+        "usages": ["signing", "authentication"],
+        "groups": [NODE_BOOTSTRAPPERS],
+    });
+    config.init.bootstrap_tokens = vec![serde_json::from_value(token).unwrap()];
+    config.upload_certs = upload_certs;
+    config
+}
+
+fn planned(config: &ValidConfig, material: &Material) -> (Vec<PlannedObject>, Vec<Step>) {
+    plan(&ObjectContext {
+        config,
+        material: MaterialSource::Issued(material),
+    })
+    .unwrap()
+}
+
+fn text(object: &PlannedObject) -> String {
+    let bytes = match &object.content {
+        PlannedContent::Public(bytes) => bytes.clone(),
+        PlannedContent::Secret { bytes, .. } => bytes.expose().to_vec(),
+        PlannedContent::Directory => panic!("a folder"),
+    };
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn phases_come_in_kubeadms_order_and_names_sort_in_it() {
+    let (objects, steps) = planned(&config(true), &material());
+    let phases: Vec<&str> = steps.iter().map(|step| step.phase().as_str()).collect();
+    assert_eq!(
+        phases,
+        [
+            "wait-control-plane",
+            "upload-config/kubeadm",
+            "upload-config/kubelet",
+            "upload-certs",
+            "mark-control-plane",
+            "bootstrap-token",
+            "addon/coredns",
+            "addon/kube-proxy",
+        ]
+    );
+    assert_eq!(objects.len(), 33);
+    assert!(objects.is_sorted_by(|a, b| a.entry < b.entry));
+    let applied: Vec<&EntryName> = steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::ApplyObjects { entries, .. } => Some(entries),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert_eq!(
+        applied,
+        objects.iter().map(|o| &o.entry).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        objects[3].entry.as_str(),
+        "objects/04-upload-config-kubeadm-rolebinding-kubeadm-nodes-kubeadm-config.yaml"
+    );
+}
+
+#[test]
+fn what_is_disabled_or_not_asked_for_is_left_out() {
+    let mut config = config(false);
+    config.cluster.dns.disabled = true;
+    config.cluster.proxy.disabled = true;
+    let (objects, steps) = planned(&config, &material());
+    for phase in ["upload-certs", "addon/coredns", "addon/kube-proxy"] {
+        assert!(steps.iter().all(|step| step.phase().as_str() != phase));
+        assert!(objects.iter().all(|object| object.phase.as_str() != phase));
+    }
+    let uploaded = text(&objects[1]);
+    assert!(
+        uploaded.contains("    dns:\n      disabled: true\n"),
+        "{uploaded}"
+    );
+    assert!(
+        uploaded.contains("    proxy:\n      disabled: true\n"),
+        "{uploaded}"
+    );
+}
+
+#[test]
+fn holes_are_where_their_placeholders_are() {
+    let (objects, _) = planned(&config(true), &material());
+    let with_holes: Vec<(&str, String)> = objects
+        .iter()
+        .flat_map(|object| {
+            let hole = |hole: &Hole| (object.name.as_str(), hole.to_string());
+            object.holes.iter().map(hole)
+        })
+        .collect();
+    let owner = &objects[7];
+    assert_eq!(
+        with_holes,
+        [
+            (
+                "bootstrap-token-bbbbbb",
+                "data/expiration: filled with the time of the call plus 2h0m0s".to_owned()
+            ),
+            (
+                "kubeadm-certs",
+                format!(
+                    "metadata/ownerReferences/0/uid: filled with the uid of {}",
+                    owner.entry
+                )
+            ),
+            (
+                "bootstrap-token-aaaaaa",
+                "data/expiration: filled with the time of the call plus 24h0m0s".to_owned()
+            ),
+        ]
+    );
+    for object in &objects {
+        assert!(
+            hole::agrees(&object.holes, text(object).as_bytes()),
+            "{}",
+            object.entry
+        );
+    }
+}
+
+#[test]
+fn a_token_without_end_has_no_expiry_and_no_hole() {
+    let mut config = config(false);
+    config.init.bootstrap_tokens[0].ttl = "0s".into();
+    let (objects, _) = planned(&config, &material());
+    let token = objects.iter().find(|o| o.name == "bootstrap-token-aaaaaa");
+    let token = token.unwrap();
+    assert!(token.holes.is_empty() && !text(token).contains("expiration"));
+}
+
+#[test]
+fn tokens_without_a_name_take_the_stores_in_order() {
+    let mut config = config(false);
+    let given = serde_json::json!({"token": "cccccc.fedcba9876543210", "ttl": "1h0m0s"});
+    config
+        .init
+        .bootstrap_tokens
+        .insert(0, serde_json::from_value(given).unwrap());
+    let (objects, _) = planned(&config, &material());
+    let names: Vec<&str> = objects
+        .iter()
+        .filter(|object| object.kind == "Secret")
+        .map(|object| object.name.as_str())
+        .collect();
+    assert_eq!(names, ["bootstrap-token-cccccc", "bootstrap-token-aaaaaa"]);
+}
+
+#[test]
+fn a_key_that_somebody_else_keeps_is_uploaded_as_nothing() {
+    let mut material = material();
+    material.certificates.get_mut("ca").unwrap().key_pem = None;
+    let (objects, _) = planned(&config(true), &material);
+    let upload = text(&objects[8]);
+    assert!(upload.contains("  ca.key: null\n"), "{upload}");
+    assert!(!upload.contains("  ca.crt: null\n"), "{upload}");
+    let mut external = config(true);
+    external.cluster.etcd.local = None;
+    let refused = plan(&ObjectContext {
+        config: &external,
+        material: MaterialSource::Issued(&material),
+    });
+    assert!(matches!(refused, Err(ObjectError::ExternalEtcd)));
+}
+
+#[test]
+fn without_a_key_store_nothing_is_secret_and_placeholders_show_it() {
+    let (objects, _) = plan(&ObjectContext {
+        config: &config(true),
+        material: MaterialSource::None,
+    })
+    .unwrap();
+    let all: String = objects.iter().map(text).collect();
+    assert!(
+        objects
+            .iter()
+            .all(|object| matches!(object.content, PlannedContent::Public(_)))
+    );
+    for placeholder in [
+        "certificate-authority-data: <ca>\n",
+        "  name: bootstrap-token-<token-id>\n",
+        "  token-secret: <sealed>\n",
+        "  ca.key: <ca.key>\n",
+    ] {
+        assert!(all.contains(placeholder), "{placeholder}");
+    }
+}
+
+#[test]
+fn the_node_gets_kubeadms_labels_and_the_configured_taints() {
+    let step = |taints: Option<serde_json::Value>| {
+        let mut config = config(false);
+        config.init.node_registration.taints =
+            taints.map(|taints| serde_json::from_value(taints).unwrap());
+        let (_, steps) = planned(&config, &material());
+        let mark = |step: Step| match step {
+            Step::LabelAndTaintNode { labels, taints, .. } => Some((labels, taints)),
+            _ => None,
+        };
+        steps.into_iter().find_map(mark).unwrap()
+    };
+    let taints = |taints: Option<serde_json::Value>| -> Vec<String> {
+        step(taints).1.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        taints(None),
+        ["node-role.kubernetes.io/control-plane:NoSchedule"]
+    );
+    assert!(taints(Some(serde_json::json!([]))).is_empty());
+    assert_eq!(
+        taints(Some(
+            serde_json::json!([{"key": "a", "value": "b", "effect": "NoExecute"}])
+        )),
+        ["a=b:NoExecute"]
+    );
+    let labels: Vec<String> = step(None).0.into_keys().collect();
+    assert_eq!(
+        labels,
+        [
+            "node-role.kubernetes.io/control-plane",
+            "node.kubernetes.io/exclude-from-external-load-balancers"
+        ]
+    );
+}
+
+#[test]
+fn proxies_reach_kube_proxy_behind_its_node_name() {
+    let mut config = config(false);
+    config.facts.proxies = [("https_proxy", "http://p:3128"), ("NO_PROXY", ".svc")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    let (objects, _) = planned(&config, &material());
+    let daemon_set = objects.iter().find(|o| o.kind == "DaemonSet").unwrap();
+    let text = text(daemon_set);
+    let node_name = text.find("- name: NODE_NAME").unwrap();
+    let no_proxy = text.find("- name: NO_PROXY").unwrap();
+    let https = text.find("- name: https_proxy").unwrap();
+    assert!(node_name < no_proxy && no_proxy < https, "{text}");
+}
