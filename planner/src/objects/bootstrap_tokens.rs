@@ -65,12 +65,15 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
             &format!("{approve}:selfnodeclient"),
             rbac::group("system:nodes"),
         )?,
-        rbac::cluster_role_binding(
+    ]);
+    let release = context.config.release;
+    if release.apiserver_kubelet_client_organization.is_none() {
+        objects.push(rbac::cluster_role_binding(
             "kubeadm:apiserver-kubelet-client",
             "system:kubelet-api-admin",
             rbac::user("kube-apiserver-kubelet-client"),
-        )?,
-    ]);
+        )?);
+    }
     objects.extend(cluster_info::objects(context)?);
     Ok(objects)
 }

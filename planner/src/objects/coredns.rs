@@ -23,6 +23,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{ApiObject, KUBE_SYSTEM, ObjectContext, ObjectError, metadata, rbac};
 use crate::config::ValidConfig;
+use crate::releases::ProbePorts;
 use crate::static_pod::{images, paths};
 
 /// Name of the Deployment, its ServiceAccount and its ConfigMap.
@@ -86,7 +87,7 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
         )?,
         rbac::cluster_role_binding(ROLE, ROLE, rbac::service_account(KUBE_SYSTEM, NAME))?,
         ApiObject::public(&service_account, &[])?,
-        ApiObject::public(&deployment(image), &image_from)?,
+        ApiObject::public(&deployment(image, config.release.probe_ports), &image_from)?,
         ApiObject::public(
             &service(config)?,
             &[("spec.clusterIP", paths::SERVICE_SUBNET)],
@@ -138,7 +139,7 @@ fn labels() -> BTreeMap<String, String> {
     BTreeMap::from([("k8s-app".to_owned(), "kube-dns".to_owned())])
 }
 
-fn deployment(image: String) -> Deployment {
+fn deployment(image: String, probe_ports: ProbePorts) -> Deployment {
     Deployment {
         metadata: ObjectMeta {
             labels: Some(labels()),
@@ -162,7 +163,7 @@ fn deployment(image: String) -> Deployment {
                     labels: Some(labels()),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(pod(image)),
+                spec: Some(pod(image, probe_ports)),
             },
             ..DeploymentSpec::default()
         }),
@@ -170,7 +171,7 @@ fn deployment(image: String) -> Deployment {
     }
 }
 
-fn pod(image: String) -> PodSpec {
+fn pod(image: String, probe_ports: ProbePorts) -> PodSpec {
     PodSpec {
         affinity: Some(Affinity {
             pod_anti_affinity: Some(PodAntiAffinity {
@@ -184,7 +185,7 @@ fn pod(image: String) -> PodSpec {
             }),
             ..Affinity::default()
         }),
-        containers: vec![container(image)],
+        containers: vec![container(image, probe_ports)],
         // Not `ClusterFirst`: that would be this Pod itself.
         dns_policy: Some("Default".to_owned()),
         node_selector: Some(linux()),
@@ -239,7 +240,7 @@ pub(super) fn linux() -> BTreeMap<String, String> {
     BTreeMap::from([("kubernetes.io/os".to_owned(), "linux".to_owned())])
 }
 
-fn container(image: String) -> Container {
+fn container(image: String, probe_ports: ProbePorts) -> Container {
     let quantities = |pairs: &[(&str, &str)]| {
         let quantity =
             |(name, amount): &(&str, &str)| ((*name).to_owned(), Quantity((*amount).to_owned()));
@@ -251,10 +252,18 @@ fn container(image: String) -> Container {
         protocol: Some(protocol.to_owned()),
         ..ContainerPort::default()
     };
-    let get = |path: &str, (_, _, port): Port| {
+    let (ports, by_name) = match probe_ports {
+        ProbePorts::Name => (&[DNS, DNS_TCP, METRICS, LIVENESS, READINESS][..], true),
+        ProbePorts::Number => (&[DNS, DNS_TCP, METRICS][..], false),
+    };
+    let get = |path: &str, (number, _, name): Port| {
         Some(HTTPGetAction {
             path: Some(path.to_owned()),
-            port: IntOrString::String(port.to_owned()),
+            port: if by_name {
+                IntOrString::String(name.to_owned())
+            } else {
+                IntOrString::Int(number)
+            },
             scheme: Some("HTTP".to_owned()),
             ..HTTPGetAction::default()
         })
@@ -264,11 +273,7 @@ fn container(image: String) -> Container {
         image: Some(image),
         image_pull_policy: Some("IfNotPresent".to_owned()),
         args: Some(vec!["-conf".to_owned(), format!("{CONFIG_DIR}/{COREFILE}")]),
-        ports: Some(
-            [DNS, DNS_TCP, METRICS, LIVENESS, READINESS]
-                .map(port)
-                .into(),
-        ),
+        ports: Some(ports.iter().copied().map(port).collect()),
         liveness_probe: Some(Probe {
             http_get: get("/health", LIVENESS),
             initial_delay_seconds: Some(60),
