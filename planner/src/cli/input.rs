@@ -21,7 +21,13 @@ const MAX_INPUT: u64 = 4 * 1024 * 1024;
 pub(super) struct ConfigFiles {
     /// Configuration file: kubeadm's documents and kubeplan's, in one file or
     /// several; `-` reads standard input
-    #[arg(short = 'f', long = "file", required = true, value_name = "FILE")]
+    #[arg(
+        short = 'f',
+        long = "file",
+        visible_alias = "config",
+        required = true,
+        value_name = "FILE"
+    )]
     pub files: Vec<PathBuf>,
 }
 
@@ -29,11 +35,8 @@ impl ConfigFiles {
     /// Reads, defaults and validates; warnings are said, errors all come at once.
     pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
         let texts = self.read(io)?;
-        let loaded = config::load(&sources(&texts), HostFacts::default()).map_err(|report| {
-            io.say(report.to_string().trim_end());
-            let errors = count(number(&report, Severity::Error), "error");
-            CliError::usage(format!("the configuration is not valid ({errors})"))
-        })?;
+        let loaded = config::load(&sources(&texts), HostFacts::default())
+            .map_err(|report| refused(&report, io))?;
         if !loaded.warnings.is_empty() {
             io.say(loaded.warnings.to_string().trim_end());
         }
@@ -55,6 +58,13 @@ pub(super) fn sources(texts: &[(String, String)]) -> Vec<Source<'_>> {
         .iter()
         .map(|(name, text)| Source { name, text })
         .collect()
+}
+
+/// Says every finding; the answer ends the run.
+pub(super) fn refused(report: &Report, io: &mut Io) -> CliError {
+    io.say(report.to_string().trim_end());
+    let errors = count(number(report, Severity::Error), "error");
+    CliError::usage(format!("the configuration is not valid ({errors})"))
 }
 
 /// How many findings of `severity` there are.

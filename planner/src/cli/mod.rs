@@ -58,7 +58,7 @@ enum Command {
     Render(render::Args),
     /// Check a configuration and list everything that is wrong with it
     Validate(validate::Args),
-    /// Print configuration documents
+    /// Print and convert configuration documents
     Config(config::Args),
     /// Show what is in a bundle
     Show(show::Args),

@@ -5,15 +5,16 @@ use serde_json::json;
 
 use super::input::{ConfigFiles, count, number, sources};
 use super::{CliError, Format, Io};
-use crate::config;
-use crate::config::valid::HostFacts;
-use crate::config::{Report, Severity};
+use crate::config::{self, Options, Report, Severity};
 
 /// Check a configuration and list everything that is wrong with it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigFiles,
+    /// Report unknown and repeated fields as warnings, not as errors
+    #[arg(long)]
+    lenient: bool,
     /// How findings are printed; JSON goes to standard output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -21,7 +22,11 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let texts = args.config.read(io)?;
-    let (valid, report) = match config::load(&sources(&texts), HostFacts::default()) {
+    let options = Options {
+        lenient: args.lenient,
+        ..Options::default()
+    };
+    let (valid, report) = match config::load_with(&sources(&texts), options) {
         Ok(loaded) => (true, loaded.warnings),
         Err(report) => (false, report),
     };

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
 use super::schema::Kind;
+use super::v1beta3::ControlPlaneTimeout;
 
 /// How many findings a report lists.
 const MAX_FINDINGS: usize = 1000;
@@ -21,6 +22,10 @@ pub(super) struct Draft {
     documents: BTreeMap<Kind, Map<String, Value>>,
     /// Kinds the user wrote, with the line of the document.
     pub(super) supplied: BTreeMap<Kind, (String, u64)>,
+    /// Kinds that were written in an API version that is deprecated.
+    pub(super) old_documents: Vec<Kind>,
+    /// What a v1beta3 ClusterConfiguration says of InitConfiguration.
+    pub(super) moved_timeout: Option<ControlPlaneTimeout>,
     /// Where every value comes from.
     pub(super) provenance: Provenance,
     /// Findings so far.

@@ -12,16 +12,19 @@ pub mod duration;
 mod effective;
 pub mod kubeadm;
 mod load;
+mod migrate;
 pub mod provenance;
 pub mod quantity;
 pub mod report;
 pub mod schema;
+mod v1beta3;
 pub mod valid;
 mod validate;
 
 pub use documents::Source;
 pub use effective::{InitDefaults, effective_documents, init_defaults};
-pub use load::{Loaded, load};
+pub use load::{Loaded, Options, load, load_with};
+pub use migrate::{Migrated, migrate};
 pub use report::{Finding, Report, Severity};
 pub use valid::ValidConfig;
 

@@ -40,6 +40,11 @@ impl Provenance {
         self.0.insert(path.into(), origin);
     }
 
+    /// Forgets the origin recorded for exactly `path`, and returns it.
+    pub fn remove(&mut self, path: &str) -> Option<Origin> {
+        self.0.remove(path)
+    }
+
     /// The origin recorded for exactly `path`.
     #[must_use]
     pub fn at(&self, path: &str) -> Option<&Origin> {

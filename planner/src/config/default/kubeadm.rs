@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::super::address::{self, parse_ip};
 use super::super::draft::{Draft, Unset};
+use super::super::migrate::warn_of_unset;
 use super::super::provenance::Origin;
 use super::super::schema::Kind;
 use super::super::valid::{Assumption, HostFacts};
@@ -106,6 +107,33 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
     }
 }
 
+/// Dynamic defaults without a host and without a wish to plan: whatever cannot be known stays unset, with a warning.
+pub(super) fn apply_to_convert(draft: &mut Draft) {
+    let (name, address) = ("nodeRegistration.name", "localAPIEndpoint.advertiseAddress");
+    let unset = |draft: &Draft, kind, path| draft.text(kind, path).is_empty();
+    if unset(draft, Kind::Init, name) {
+        warn_of_unset(draft, Kind::Init, name, "write its host's name");
+    } else {
+        node_name(draft, &HostFacts::default());
+    }
+    taints(draft);
+    cri_socket(draft, &mut Vec::new());
+    if unset(draft, Kind::Init, address) {
+        let source = "write the address of its host's default route";
+        warn_of_unset(draft, Kind::Init, address, source);
+    } else {
+        advertise_address(draft);
+    }
+    control_plane_endpoint(draft);
+    lower_case_names(draft);
+    if unset(draft, Kind::Cluster, "kubernetesVersion") {
+        let source = "ask the internet for `stable-1` and write the answer";
+        warn_of_unset(draft, Kind::Cluster, "kubernetesVersion", source);
+    } else {
+        apply_version(draft);
+    }
+}
+
 /// Defaults for which kubeadm looks at the host.
 pub(super) fn apply_dynamic(
     draft: &mut Draft,
@@ -113,6 +141,14 @@ pub(super) fn apply_dynamic(
     assumptions: &mut Vec<Assumption>,
 ) {
     node_name(draft, facts);
+    taints(draft);
+    cri_socket(draft, assumptions);
+    advertise_address(draft);
+    control_plane_endpoint(draft);
+    lower_case_names(draft);
+}
+
+fn taints(draft: &mut Draft) {
     let taint = json!([{"effect": "NoSchedule", "key": "node-role.kubernetes.io/control-plane"}]);
     draft.default_to(
         Kind::Init,
@@ -121,9 +157,9 @@ pub(super) fn apply_dynamic(
         taint,
         RULE,
     );
-    cri_socket(draft, assumptions);
-    advertise_address(draft);
-    control_plane_endpoint(draft);
+}
+
+fn lower_case_names(draft: &mut Draft) {
     for (path, name) in draft.texts(Kind::Cluster, "apiServer.certSANs") {
         let lower = name.to_lowercase();
         if lower != name {

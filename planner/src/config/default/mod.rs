@@ -33,6 +33,12 @@ pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) -> Vec<Assumption> {
     assumptions
 }
 
+/// The defaults that `config migrate` writes; what only the host or the internet could say stays unset.
+pub(super) fn apply_to_convert(draft: &mut Draft) {
+    kubeadm::apply_static(draft);
+    kubeadm::apply_to_convert(draft);
+}
+
 /// The static defaults of the component configurations alone, for `config print init-defaults`.
 pub(super) fn apply_components(draft: &mut Draft) {
     component::apply(draft, &HostFacts::default());
