@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{kubeapply, kubeplan, repository};
+use kubeplan_testsuite::tree;
 use libtest_mimic::Trial;
 
 use super::case;
@@ -18,6 +19,18 @@ pub fn cases() -> Vec<Trial> {
         case("command_line::every_finding_comes_at_once", all_at_once),
         case("command_line::json_output_has_a_version", json),
         case("command_line::bad_usage_exits_with_2", usage),
+        case(
+            "command_line::kubeadms_flags_stand_for_a_file",
+            flags_without_file,
+        ),
+        case(
+            "command_line::most_flags_stand_beside_no_file",
+            flags_beside_file,
+        ),
+        case(
+            "command_line::migrate_writes_a_private_file_that_plans_the_same",
+            migrate,
+        ),
         case("command_line::help_and_version_go_to_standard_output", help),
         case(
             "command_line::an_identity_never_lies_beside_its_bundle",
@@ -137,6 +150,103 @@ fn usage() -> Result<()> {
         kubeplan(args).expect(2)?;
     }
     kubeapply(&["install"]).expect(2)?;
+    Ok(())
+}
+
+fn flags_without_file() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let (file, by_flags) = (scratch.path().join("file"), scratch.path().join("flags"));
+    let fixture = scratch.path().join("cluster.yaml");
+    fs::write(
+        &fixture,
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: {advertiseAddress: 192.168.10.11}\n\
+         nodeRegistration: {name: cp1}\n---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
+         kubernetesVersion: v1.36.2\nnetworking: {podSubnet: 10.244.0.0/16}\n",
+    )?;
+    let common = ["render", "--test-pki", "seed", "-o"];
+    let with = |out: &std::path::Path, more: &[&str]| -> Result<Vec<String>> {
+        let mut args: Vec<String> = common.iter().map(|arg| (*arg).to_owned()).collect();
+        args.push(text(out)?.to_owned());
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        Ok(args)
+    };
+    kubeplan(&with(&file, &["--config", text(&fixture)?])?).expect(0)?;
+    let flags = [
+        "--kubernetes-version",
+        "1.36.2",
+        "--apiserver-advertise-address=192.168.10.11",
+        "--node-name",
+        "cp1",
+        "--pod-network-cidr",
+        "10.244.0.0/16",
+    ];
+    kubeplan(&with(&by_flags, &flags)?).expect(0)?;
+    let found = tree::read(&by_flags.join("cp1"))?;
+    ensure!(found.len() > 20, "only {} files", found.len());
+    let diff = tree::diff(&tree::read(&file.join("cp1"))?, &found);
+    ensure!(diff.is_empty(), "{diff}");
+    Ok(())
+}
+
+fn flags_beside_file() -> Result<()> {
+    let fixture = repository().join("fixtures/single-node-ecdsa.yaml");
+    let with = |more: &[&str]| -> Result<_> {
+        let mut args = vec!["validate", "-f", text(&fixture)?];
+        args.extend(more);
+        Ok(kubeplan(&args))
+    };
+    with(&["--node-name", "cp7"])?.expect(0)?;
+    let run = with(&["--service-cidr", "10.0.0.0/16", "--token-ttl", "5m"])?.expect(2)?;
+    ensure!(
+        run.err
+            .contains("--service-cidr, --token-ttl cannot be combined with a configuration file"),
+        "{}",
+        run.err
+    );
+    let secret = "0123456789abcdef0123456789abcdef";
+    for flag in ["--token", "--certificate-key"] {
+        let run = kubeplan(&["validate", flag, secret, "--node-name", "cp1"]).expect(2)?;
+        ensure!(
+            run.err.contains("does not belong on a command line") && !run.err.contains(secret),
+            "{}",
+            run.err
+        );
+    }
+    let run = kubeplan(&["validate"]).expect(2)?;
+    ensure!(run.err.contains("there is no configuration"), "{}", run.err);
+    Ok(())
+}
+
+fn migrate() -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = tempfile::tempdir()?;
+    let old = repository().join("fixtures/single-node-v1beta3.yaml");
+    let new = scratch.path().join("new.yaml");
+    let run = kubeplan(&["config", "migrate", "-f", text(&old)?, "-o", text(&new)?]).expect(0)?;
+    ensure!(run.out.is_empty() && run.err.is_empty(), "{}", run.err);
+    ensure!(fs::metadata(&new)?.permissions().mode() & 0o777 == 0o600);
+    let shown = kubeplan(&["config", "migrate", "--config", text(&old)?]).expect(0)?;
+    ensure!(fs::read(&new)? == shown.out);
+    let mut trees = Vec::new();
+    for (name, file) in [("a", &old), ("b", &new)] {
+        let out = scratch.path().join(name);
+        kubeplan(&[
+            "render",
+            "-f",
+            text(file)?,
+            "-o",
+            text(&out)?,
+            "--test-pki",
+            "seed",
+        ])
+        .expect(0)?;
+        trees.push(tree::read(&out.join("cp1"))?);
+    }
+    let [before, after] = trees.as_slice() else {
+        anyhow::bail!("two trees")
+    };
+    let diff = tree::diff(before, after);
+    ensure!(diff.is_empty(), "{diff}");
     Ok(())
 }
 

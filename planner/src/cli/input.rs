@@ -9,9 +9,10 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::error::io_error;
+use super::init_flags::InitFlags;
 use super::{CliError, Io};
 use crate::config::valid::HostFacts;
-use crate::config::{self, Loaded, Report, Severity, Source};
+use crate::config::{self, Loaded, Options, Report, Severity, Source};
 
 /// The largest file that is read whole, in bytes.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -31,6 +32,55 @@ pub(super) struct ConfigFiles {
     pub files: Vec<PathBuf>,
 }
 
+/// The configuration of a plan: files, or kubeadm's flags.
+#[derive(Debug, clap::Args)]
+pub(super) struct Configuration {
+    /// Configuration file: kubeadm's documents and kubeplan's, in one file or
+    /// several; `-` reads standard input
+    #[arg(
+        short = 'f',
+        long = "file",
+        visible_alias = "config",
+        value_name = "FILE"
+    )]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    flags: InitFlags,
+}
+
+impl Configuration {
+    /// Reads, defaults and validates; warnings are said, errors all come at once.
+    pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
+        let loaded = self
+            .check(false, io)?
+            .map_err(|report| refused(&report, io))?;
+        if !loaded.warnings.is_empty() {
+            io.say(loaded.warnings.to_string().trim_end());
+        }
+        Ok(loaded)
+    }
+
+    /// Reads, defaults and validates; says nothing.
+    pub(super) fn check(
+        &self,
+        lenient: bool,
+        io: &mut Io,
+    ) -> Result<Result<Loaded, Report>, CliError> {
+        let flags = self.flags.take(!self.files.is_empty())?.to_vec();
+        if self.files.is_empty() && self.flags.is_empty() {
+            return Err(CliError::usage("there is no configuration")
+                .hint("give a file with -f, or kubeadm's flags, such as --kubernetes-version"));
+        }
+        let texts = read_all(&self.files, io)?;
+        let options = Options {
+            facts: HostFacts::default(),
+            lenient,
+            flags,
+        };
+        Ok(config::load_with(&sources(&texts), options))
+    }
+}
+
 impl ConfigFiles {
     /// Reads, defaults and validates; warnings are said, errors all come at once.
     pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
@@ -45,11 +95,12 @@ impl ConfigFiles {
 
     /// Reads the files: names and texts.
     pub(super) fn read(&self, io: &mut Io) -> Result<Vec<(String, String)>, CliError> {
-        self.files
-            .iter()
-            .map(|path| read_source(path, io))
-            .collect()
+        read_all(&self.files, io)
     }
+}
+
+fn read_all(files: &[PathBuf], io: &mut Io) -> Result<Vec<(String, String)>, CliError> {
+    files.iter().map(|path| read_source(path, io)).collect()
 }
 
 /// Names and texts as the configuration takes them.

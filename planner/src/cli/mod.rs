@@ -6,6 +6,7 @@
 mod approve;
 mod config;
 mod error;
+mod init_flags;
 mod input;
 mod io;
 mod keygen;

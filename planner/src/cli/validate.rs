@@ -3,15 +3,15 @@
 use kubeplan_bundle::exit::Exit;
 use serde_json::json;
 
-use super::input::{ConfigFiles, count, number, sources};
+use super::input::{Configuration, count, number};
 use super::{CliError, Format, Io};
-use crate::config::{self, Options, Report, Severity};
+use crate::config::{Report, Severity};
 
 /// Check a configuration and list everything that is wrong with it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigFiles,
+    config: Configuration,
     /// Report unknown and repeated fields as warnings, not as errors
     #[arg(long)]
     lenient: bool,
@@ -21,12 +21,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let texts = args.config.read(io)?;
-    let options = Options {
-        lenient: args.lenient,
-        ..Options::default()
-    };
-    let (valid, report) = match config::load_with(&sources(&texts), options) {
+    let (valid, report) = match args.config.check(args.lenient, io)? {
         Ok(loaded) => (true, loaded.warnings),
         Err(report) => (false, report),
     };

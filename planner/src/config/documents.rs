@@ -69,7 +69,8 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
         draft.set_from(Kind::Init, path, timeout.value.into(), timeout.origin);
     }
     let known = draft.is_supplied(Kind::Init) || draft.is_supplied(Kind::Cluster);
-    if !known && !draft.report.has_errors() {
+    // Without any file, flags say everything.
+    if !known && !sources.is_empty() && !draft.report.has_errors() {
         draft.report.push(Finding {
             severity: Severity::Error,
             file: draft.first_file.clone(),

@@ -180,12 +180,14 @@ impl Draft {
         }
     }
 
-    /// File and line of `path`: where it, or the nearest field above it, was written.
+    /// File and line of `path`, or the flag: where it, or the nearest field above it, was written.
     pub(super) fn place_of(&self, full_path: &str) -> (String, Option<u64>) {
         let mut path = full_path;
         loop {
-            if let Some(Origin::Written { file, line }) = self.provenance.at(path) {
-                return (file.clone(), Some(*line));
+            match self.provenance.at(path) {
+                Some(Origin::Written { file, line }) => return (file.clone(), Some(*line)),
+                Some(Origin::Flag { name }) => return (format!("--{name}"), None),
+                _ => {}
             }
             match path.rfind(['.', '[']) {
                 Some(at) => path = path.get(..at).unwrap_or_default(),

@@ -3,6 +3,7 @@
 use super::decode::Fields;
 use super::documents::{Source, read_documents};
 use super::draft::Draft;
+use super::flags::{self, Given};
 use super::report::{Report, Severity};
 use super::schema::v1beta3;
 use super::valid::{HostFacts, ValidConfig};
@@ -24,6 +25,8 @@ pub struct Options {
     pub facts: HostFacts,
     /// Unknown and repeated fields are warnings, not errors.
     pub lenient: bool,
+    /// Flags that stand for fields.
+    pub flags: Vec<Given>,
 }
 
 /// Reads, defaults and validates `sources`.
@@ -50,6 +53,7 @@ pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Rep
     let mut draft = read(sources, options.lenient)?;
     let facts = options.facts;
     warn_of_old_versions(&mut draft);
+    flags::apply(&mut draft, &options.flags, !sources.is_empty());
     let assumptions = default::apply(&mut draft, &facts);
     let config = validate::validate(&mut draft, facts, assumptions);
     match config {

@@ -10,6 +10,7 @@ mod documents;
 mod draft;
 pub mod duration;
 mod effective;
+pub mod flags;
 pub mod kubeadm;
 mod load;
 mod migrate;

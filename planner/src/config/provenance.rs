@@ -1,6 +1,6 @@
 //! Where a value comes from, for every field path of the configuration.
 //!
-//! In: decoding and defaulting record one [`Origin`] per field. Out: lookups by path. Nothing is guessed:
+//! In: decoding, flags and defaulting record one [`Origin`] per field. Out: lookups by path. Nothing is guessed:
 //! a path nobody recorded has no origin.
 
 use std::collections::BTreeMap;
@@ -17,6 +17,11 @@ pub enum Origin {
         file: String,
         /// Line, from 1.
         line: u64,
+    },
+    /// The user gave it on the command line.
+    Flag {
+        /// The flag, without dashes.
+        name: String,
     },
     /// A rule of kubeadm or kubeplan filled it in.
     Default {

@@ -189,6 +189,24 @@ fn node_name(draft: &mut Draft, facts: &HostFacts) {
         }
         return;
     }
+    // kubeadm lower-cases the name in a configuration file, and takes that of its flag as it is.
+    let full = format!("{}.{path}", Kind::Init.name());
+    if matches!(draft.provenance.at(&full), Some(Origin::Flag { .. })) {
+        let lower = written.to_lowercase();
+        if lower != written {
+            let message = format!(
+                "`{}` would be the node's name as it is, and bundles are named after the node in lower case",
+                written.escape_debug()
+            );
+            draft.error(
+                Kind::Init,
+                path,
+                message,
+                &format!("write `{}`", lower.escape_debug()),
+            );
+        }
+        return;
+    }
     let name = written.trim().to_lowercase();
     if name.is_empty() {
         draft.error(Kind::Init, path, "the name is only white space", "");

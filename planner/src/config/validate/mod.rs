@@ -351,10 +351,11 @@ fn release(draft: &mut Draft) -> Option<(&'static Release, String)> {
 /// Documents that shape API objects only: read and checked, but bundles do not carry API objects yet.
 fn kept_but_without_effect(draft: &mut Draft) {
     let message = "it shapes API objects only, and bundles do not carry API objects yet: it is checked and kept, and has no effect now";
-    if draft
-        .provenance
-        .at("InitConfiguration.bootstrapTokens")
-        .is_some_and(is_written)
+    let tokens = ["bootstrapTokens", "bootstrapTokens[0].ttl"]
+        .map(|path| format!("{}.{path}", Kind::Init.name()));
+    if tokens
+        .iter()
+        .any(|path| draft.provenance.at(path).is_some_and(is_written))
     {
         draft.warn(Kind::Init, "bootstrapTokens", message, "");
     }
@@ -364,5 +365,6 @@ fn kept_but_without_effect(draft: &mut Draft) {
 }
 
 fn is_written(origin: &super::provenance::Origin) -> bool {
-    matches!(origin, super::provenance::Origin::Written { .. })
+    use super::provenance::Origin;
+    matches!(origin, Origin::Written { .. } | Origin::Flag { .. })
 }
