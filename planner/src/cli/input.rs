@@ -9,6 +9,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::error::io_error;
+use super::facts::FactsArgs;
 use super::init_flags::InitFlags;
 use super::{CliError, Io};
 use crate::config::valid::HostFacts;
@@ -45,6 +46,8 @@ pub(super) struct Configuration {
     )]
     files: Vec<PathBuf>,
     #[command(flatten)]
+    facts: FactsArgs,
+    #[command(flatten)]
     flags: InitFlags,
 }
 
@@ -74,6 +77,7 @@ impl Configuration {
         let texts = read_all(&self.files, io)?;
         let options = Options {
             facts: HostFacts::default(),
+            hosts: self.facts.read()?,
             lenient,
             flags,
         };
@@ -150,6 +154,21 @@ fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
     let text = String::from_utf8(bytes)
         .map_err(|_| CliError::usage(format!("configuration {name} is not UTF-8 text")))?;
     Ok((name, text))
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(super) fn read_limited(path: &Path, what: &str, limit: u64) -> Result<Vec<u8>, CliError> {
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+        .map_err(|error| CliError::caused(Exit::Usage, format!("reading {what} {shown}"), error))?;
+    if bytes.len() as u64 > limit {
+        return Err(CliError::usage(format!(
+            "{what} {shown}: larger than {limit} bytes"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// The instant the plan takes as now.

@@ -6,6 +6,7 @@
 mod approve;
 mod config;
 mod error;
+mod facts;
 mod init_flags;
 mod input;
 mod io;

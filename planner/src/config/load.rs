@@ -3,6 +3,7 @@
 use super::decode::Fields;
 use super::documents::{Source, read_documents};
 use super::draft::Draft;
+use super::facts::{self, FactsSource};
 use super::flags::{self, Given};
 use super::report::{Report, Severity};
 use super::schema::v1beta3;
@@ -21,8 +22,10 @@ pub struct Loaded {
 /// What else decides about a configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What is known of the host; the default if nobody looked.
+    /// What is known of the host, when it does not come from [`Options::hosts`].
     pub facts: HostFacts,
+    /// Facts of hosts, and what confirms their keys.
+    pub hosts: FactsSource,
     /// Unknown and repeated fields are warnings, not errors.
     pub lenient: bool,
     /// Flags that stand for fields.
@@ -51,9 +54,13 @@ pub fn load(sources: &[Source<'_>], facts: HostFacts) -> Result<Loaded, Report> 
 /// The [`Report`] with every finding, if any of them is an error.
 pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Report> {
     let mut draft = read(sources, options.lenient)?;
-    let facts = options.facts;
     warn_of_old_versions(&mut draft);
     flags::apply(&mut draft, &options.flags, !sources.is_empty());
+    let facts = if options.hosts.is_empty() {
+        options.facts
+    } else {
+        facts::take(&mut draft, &options.hosts)
+    };
     let assumptions = default::apply(&mut draft, &facts);
     let config = validate::validate(&mut draft, facts, assumptions);
     match config {

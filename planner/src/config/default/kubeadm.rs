@@ -1,5 +1,7 @@
 //! Defaults of InitConfiguration and ClusterConfiguration.
 
+use std::net::IpAddr;
+
 use serde_json::json;
 
 use super::super::address::{self, parse_ip};
@@ -117,12 +119,12 @@ pub(super) fn apply_to_convert(draft: &mut Draft) {
         node_name(draft, &HostFacts::default());
     }
     taints(draft);
-    cri_socket(draft, &mut Vec::new());
+    cri_socket(draft, &HostFacts::default(), &mut Vec::new());
     if unset(draft, Kind::Init, address) {
         let source = "write the address of its host's default route";
         warn_of_unset(draft, Kind::Init, address, source);
     } else {
-        advertise_address(draft);
+        advertise_address(draft, &HostFacts::default());
     }
     control_plane_endpoint(draft);
     lower_case_names(draft);
@@ -142,8 +144,8 @@ pub(super) fn apply_dynamic(
 ) {
     node_name(draft, facts);
     taints(draft);
-    cri_socket(draft, assumptions);
-    advertise_address(draft);
+    cri_socket(draft, facts, assumptions);
+    advertise_address(draft, facts);
     control_plane_endpoint(draft);
     lower_case_names(draft);
 }
@@ -184,7 +186,7 @@ fn node_name(draft: &mut Draft, facts: &HostFacts) {
                 Kind::Init,
                 path,
                 "the node has no name, and the planner has no host to ask",
-                "set it here, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document",
+                "set it here, with --node-name, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts",
             ),
         }
         return;
@@ -214,10 +216,30 @@ fn node_name(draft: &mut Draft, facts: &HostFacts) {
     draft.set(Kind::Init, path, name.into());
 }
 
-fn cri_socket(draft: &mut Draft, assumptions: &mut Vec<Assumption>) {
+fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
     let path = "nodeRegistration.criSocket";
     let written = draft.text(Kind::Init, path);
-    if written.is_empty() {
+    if let (true, Some(sockets)) = (written.is_empty(), &facts.cri_sockets) {
+        match sockets.as_slice() {
+            [] => {
+                let rule = "kubeadm's default socket (none answers on the host)";
+                draft.default_to(Kind::Init, path, Unset::Empty, DEFAULT_CRI_SOCKET, rule);
+            }
+            [socket] => {
+                let origin = Origin::Facts {
+                    fact: "criSockets".to_owned(),
+                };
+                draft.set_from(Kind::Init, path, socket.as_str().into(), origin);
+            }
+            several => {
+                let message = format!(
+                    "several container runtimes answer on the host: {}",
+                    several.join(", ")
+                );
+                draft.error(Kind::Init, path, message, "set the one that is to be used");
+            }
+        }
+    } else if written.is_empty() {
         let rule = "kubeadm's default socket (no host to look for one)";
         draft.default_to(Kind::Init, path, Unset::Empty, DEFAULT_CRI_SOCKET, rule);
         assumptions.push(Assumption {
@@ -236,23 +258,35 @@ fn cri_socket(draft: &mut Draft, assumptions: &mut Vec<Assumption>) {
     }
 }
 
-fn advertise_address(draft: &mut Draft) {
+fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     let path = "localAPIEndpoint.advertiseAddress";
-    let hint =
-        "set it here, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document";
+    let hint = "set it here, with --apiserver-advertise-address, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts";
     let written = draft.text(Kind::Init, path);
-    if written.is_empty() {
-        let message = "the API server has no address, and the planner has no host to look at";
-        draft.error(Kind::Init, path, message, hint);
+    let parsed = parse_ip(&written);
+    if let (false, None) = (written.is_empty(), parsed) {
+        let message = format!("`{written}` is no IP address");
+        draft.error(Kind::Init, path, message, "");
         return;
     }
-    let Some(address) = parse_ip(&written) else {
-        draft.error(
-            Kind::Init,
-            path,
-            format!("`{written}` is no IP address"),
-            "",
-        );
+    // kubeadm takes an empty or unspecified address from the default route, IPv4 unless `::` asks for IPv6.
+    if parsed.is_none_or(|address| address.is_unspecified()) {
+        let ipv4 = facts.default_route.ipv4.map(IpAddr::from);
+        let ipv6 = facts.default_route.ipv6.map(IpAddr::from);
+        let found = match parsed {
+            Some(IpAddr::V6(_)) => ipv6.or(ipv4),
+            _ => ipv4.or(ipv6),
+        };
+        if let Some(address) = found {
+            let origin = Origin::Facts {
+                fact: "defaultRoute".to_owned(),
+            };
+            draft.set_from(Kind::Init, path, address.to_string().into(), origin);
+            return;
+        }
+    }
+    let Some(address) = parsed else {
+        let message = "the API server has no address, and the planner has no host to look at";
+        draft.error(Kind::Init, path, message, hint);
         return;
     };
     if address.is_unspecified() || address.is_loopback() {
