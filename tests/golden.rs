@@ -1,6 +1,7 @@
 //! Golden cases: what every fixture renders to, computed once for both comparing and blessing.
 //!
-//! `fixtures/<case>.yaml` gives `golden/<case>/` (the rendered tree and what `validate` says);
+//! `fixtures/<case>.yaml`, with the host facts of `fixtures/facts/<case>/` where there are some, gives
+//! `golden/<case>/` (the rendered tree and what `validate` says);
 //! `fixtures/invalid/<case>.yaml` gives `golden/invalid/<case>.stderr`; `fixtures/by-version/reference.yaml` gives
 //! `golden/by-version/v1.NN/` for every supported minor, with its images. Keys, clock and seed are fixed, so the
 //! bytes are exact.
@@ -94,7 +95,18 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
     }
     let fixture = root.join("fixtures").join(format!("{}.yaml", case.name));
     let fixture = fixture.to_string_lossy().into_owned();
-    let validated = programs::kubeplan(&["validate", "-f", &fixture]);
+    let facts = root.join("fixtures/facts").join(&case.name);
+    let facts: Vec<String> = facts
+        .is_dir()
+        .then(|| ["--facts".to_owned(), facts.to_string_lossy().into_owned()])
+        .into_iter()
+        .flatten()
+        .collect();
+    let with_facts = |args: &[&str]| -> Vec<String> {
+        let args = args.iter().map(|arg| (*arg).to_owned());
+        args.chain(facts.clone()).collect()
+    };
+    let validated = programs::kubeplan(&with_facts(&["validate", "-f", &fixture]));
     if case.invalid {
         let run = validated
             .expect(2)
@@ -142,7 +154,7 @@ fn rendered(fixture: &str, name: &str) -> Result<Files> {
     let scratch = tempfile::tempdir()?;
     let out = scratch.path().join("out");
     let shown = out.to_string_lossy().into_owned();
-    programs::kubeplan(&[
+    programs::kubeplan(&with_facts(&[
         "render",
         "-f",
         fixture,
@@ -152,7 +164,7 @@ fn rendered(fixture: &str, name: &str) -> Result<Files> {
         SEED,
         "--now",
         NOW,
-    ])
+    ]))
     .expect(0)?;
     Ok(tree::read(&out)?
         .into_iter()

@@ -35,6 +35,7 @@
 //! | [`frame`], [`limits`], [`payload`] | members and headers, byte for byte; how big they may be; large items |
 //! | [`reader`], [`verify`], [`unseal`] | from bytes to a trusted bundle and its secrets |
 //! | [`writer`] | from a plan to bytes |
+//! | [`facts`] | what is known of a host before it has a bundle |
 //! | [`spki`] | the public half of a private key |
 //! | [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
 
@@ -46,6 +47,7 @@ pub mod approval;
 pub mod canonical;
 pub mod digest;
 pub mod exit;
+pub mod facts;
 pub mod frame;
 pub mod index;
 pub mod limits;

@@ -26,7 +26,7 @@ const EXTRA_ARGS: &str = "InitConfiguration.nodeRegistration.kubeletExtraArgs";
 
 /// The resolver configuration of a host that runs systemd-resolved: `/etc/resolv.conf` points at its stub
 /// there, which Pods cannot reach.
-const RESOLVED_CONF: &str = "/run/systemd/resolve/resolv.conf";
+pub(crate) const RESOLVED_CONF: &str = "/run/systemd/resolve/resolv.conf";
 
 /// A text file and where its values come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

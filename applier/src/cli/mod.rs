@@ -1,6 +1,7 @@
 //! Arguments in, reports out. Each command is a file: its arguments, and a function that turns them into a
 //! request to the rest of the crate.
 
+mod facts;
 mod install;
 mod show;
 mod trust;
@@ -39,6 +40,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Facts(facts::FactsArgs),
     Trust(trust::TrustArgs),
     Verify(verify::VerifyArgs),
     Show(show::ShowArgs),
@@ -110,6 +112,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> 
         Err(error) => return parse_failure(io, &error),
     };
     let outcome = match cli.command {
+        Command::Facts(args) => facts::run(&args, io),
         Command::Trust(args) => trust::run(args, io),
         Command::Verify(args) => verify::run(&args, io),
         Command::Show(args) => show::run(&args, io),

@@ -1,10 +1,12 @@
 //! Files that the operator names on the command line: bundles, keys, identities.
 //!
 //! They belong to whoever runs the program, not to the root that is installed into, so their paths are used as
-//! they are. They are only read.
+//! they are. Only what the operator asks to be written is: [`write()`].
 
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::secret::SecretBytes;
 
@@ -49,4 +51,39 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, HostError> {
         .map_err(|_| HostError::NotText {
             path: path.display().to_string(),
         })
+}
+
+/// Writes `bytes` to `path`, or to the file `name` in it if it is a folder; for the invoking user alone. What was
+/// there is replaced in one step. Returns the path of the file.
+///
+/// # Errors
+/// [`HostError`] if it cannot be written.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the operator named this file; it is no part of the root"
+)]
+pub(crate) fn write(path: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, HostError> {
+    let target = if path.is_dir() {
+        path.join(name)
+    } else {
+        path.to_owned()
+    };
+    let failed = |error| HostError::io("write", target.display().to_string(), error);
+    let mut temporary = target.clone().into_os_string();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&temporary, &target));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map_err(failed)?;
+    Ok(target)
 }

@@ -12,17 +12,21 @@
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
+//! | [`facts`], [`route`], [`query`] | what a plan wants to know of the host; its addresses; what its programs say |
 
 pub mod clock;
 pub(crate) mod directory;
 pub mod durable;
 pub(crate) mod ensure;
 mod error;
+pub(crate) mod facts;
 pub(crate) mod identity;
 pub(crate) mod local;
 pub(crate) mod lock;
 pub mod process;
+pub(crate) mod query;
 pub(crate) mod root;
+pub(crate) mod route;
 
 pub(crate) use directory::{Directory, FileMeta, Found};
 pub(crate) use durable::Actions;

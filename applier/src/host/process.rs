@@ -1,5 +1,6 @@
-//! The process itself: arguments, standard streams, environment. Used by `main` and by nothing else.
+//! The process itself: arguments, standard streams, environment. Used by `main`, and for facts about the host.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -43,4 +44,28 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         stderr: &mut stderr,
     };
     crate::run(args, &mut io)
+}
+
+/// Variables of the environment whose names end in `_proxy`, in any case, and that are not empty.
+#[must_use]
+pub(crate) fn proxy_variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, value)| is_proxy(name, value))
+        .collect()
+}
+
+fn is_proxy(name: &str, value: &str) -> bool {
+    name.to_lowercase().ends_with("_proxy") && !value.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_proxy;
+
+    #[test]
+    fn proxies_are_known_by_the_end_of_their_names() {
+        assert!(is_proxy("HTTP_PROXY", "a") && is_proxy("no_proxy", "b"));
+        assert!(!is_proxy("HTTP_PROXY", "") && !is_proxy("PROXY_URL", "a"));
+    }
 }

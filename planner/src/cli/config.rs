@@ -1,17 +1,21 @@
 //! `kubeplan config`: configuration documents as text, and what follows from them.
 
+use std::path::PathBuf;
+
 use clap::{Subcommand, ValueEnum};
 use kubeplan_bundle::exit::Exit;
 use serde_json::{Value, json};
 
-use super::input::ConfigFiles;
+use super::error::io_error;
+use super::input::{ConfigFiles, refused, sources};
 use super::{CliError, Format, Io};
 use crate::config;
 use crate::images;
+use crate::output;
 use crate::releases::RELEASES;
 use crate::yaml;
 
-/// Print configuration documents and images
+/// Print and convert configuration documents, list images
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -24,6 +28,8 @@ enum Command {
     Print(PrintArgs),
     /// What to pull or carry to the host
     Images(ImagesArgs),
+    /// Write kubeadm's documents in the newest API version, kubeadm.k8s.io/v1beta4
+    Migrate(MigrateArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +48,24 @@ enum Images {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+}
+
+/// Write kubeadm's documents in the newest API version, kubeadm.k8s.io/v1beta4
+///
+/// Reads v1beta3 and v1beta4, and writes InitConfiguration and ClusterConfiguration with every default, as
+/// `kubeadm config migrate` does. What only the host or the internet could say stays unset. The result holds the
+/// bootstrap tokens of the input.
+#[derive(Debug, clap::Args)]
+struct MigrateArgs {
+    #[command(flatten)]
+    config: ConfigFiles,
+    /// File the result is written to, for its owner alone; standard output if
+    /// not given
+    #[arg(short, long, value_name = "FILE", visible_alias = "new-config")]
+    output: Option<PathBuf>,
+    /// Report unknown and repeated fields as warnings, not as errors
+    #[arg(long)]
+    lenient: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +118,7 @@ fn init_defaults(components: &[Component]) -> Vec<Value> {
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     match &args.command {
         Command::Print(args) => print(args, io),
+        Command::Migrate(args) => migrate(args, io),
         Command::Images(args) => {
             let Images::List { config, format } = &args.what;
             list_images(config, *format, io)
@@ -125,5 +150,21 @@ fn print(args: &PrintArgs, io: &mut Io) -> Result<Exit, CliError> {
         What::Effective { config } => config::effective_documents(&config.load(io)?.config),
     };
     io.data(&yaml::documents(&documents))?;
+    Ok(Exit::Done)
+}
+
+fn migrate(args: &MigrateArgs, io: &mut Io) -> Result<Exit, CliError> {
+    let texts = args.config.read(io)?;
+    let migrated =
+        config::migrate(&sources(&texts), args.lenient).map_err(|report| refused(&report, io))?;
+    if !migrated.warnings.is_empty() {
+        io.say(migrated.warnings.to_string().trim_end());
+    }
+    let text = yaml::documents(&migrated.documents);
+    match &args.output {
+        None => io.data(&text)?,
+        Some(path) => output::replace(path, 0o600, text.as_bytes())
+            .map_err(io_error("writing the converted configuration to", path))?,
+    }
     Ok(Exit::Done)
 }

@@ -9,9 +9,11 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::error::io_error;
+use super::facts::FactsArgs;
+use super::init_flags::InitFlags;
 use super::{CliError, Io};
 use crate::config::valid::HostFacts;
-use crate::config::{self, Loaded, Report, Severity, Source, ValidConfig};
+use crate::config::{self, Loaded, Options, Report, Severity, Source, ValidConfig};
 
 /// The largest file that is read whole, in bytes.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -21,19 +23,74 @@ const MAX_INPUT: u64 = 4 * 1024 * 1024;
 pub(super) struct ConfigFiles {
     /// Configuration file: kubeadm's documents and kubeplan's, in one file or
     /// several; `-` reads standard input
-    #[arg(short = 'f', long = "file", required = true, value_name = "FILE")]
+    #[arg(
+        short = 'f',
+        long = "file",
+        visible_alias = "config",
+        required = true,
+        value_name = "FILE"
+    )]
     pub files: Vec<PathBuf>,
+}
+
+/// The configuration of a plan: files, or kubeadm's flags.
+#[derive(Debug, clap::Args)]
+pub(super) struct Configuration {
+    /// Configuration file: kubeadm's documents and kubeplan's, in one file or
+    /// several; `-` reads standard input
+    #[arg(
+        short = 'f',
+        long = "file",
+        visible_alias = "config",
+        value_name = "FILE"
+    )]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    facts: FactsArgs,
+    #[command(flatten)]
+    flags: InitFlags,
+}
+
+impl Configuration {
+    /// Reads, defaults and validates; warnings are said, errors all come at once.
+    pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
+        let loaded = self
+            .check(false, io)?
+            .map_err(|report| refused(&report, io))?;
+        if !loaded.warnings.is_empty() {
+            io.say(loaded.warnings.to_string().trim_end());
+        }
+        Ok(loaded)
+    }
+
+    /// Reads, defaults and validates; says nothing.
+    pub(super) fn check(
+        &self,
+        lenient: bool,
+        io: &mut Io,
+    ) -> Result<Result<Loaded, Report>, CliError> {
+        let flags = self.flags.take(!self.files.is_empty())?.to_vec();
+        if self.files.is_empty() && self.flags.is_empty() {
+            return Err(CliError::usage("there is no configuration")
+                .hint("give a file with -f, or kubeadm's flags, such as --kubernetes-version"));
+        }
+        let texts = read_all(&self.files, io)?;
+        let options = Options {
+            facts: HostFacts::default(),
+            hosts: self.facts.read()?,
+            lenient,
+            flags,
+        };
+        Ok(config::load_with(&sources(&texts), options))
+    }
 }
 
 impl ConfigFiles {
     /// Reads, defaults and validates; warnings are said, errors all come at once.
     pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
         let texts = self.read(io)?;
-        let loaded = config::load(&sources(&texts), HostFacts::default()).map_err(|report| {
-            io.say(report.to_string().trim_end());
-            let errors = count(number(&report, Severity::Error), "error");
-            CliError::usage(format!("the configuration is not valid ({errors})"))
-        })?;
+        let loaded = config::load(&sources(&texts), HostFacts::default())
+            .map_err(|report| refused(&report, io))?;
         if !loaded.warnings.is_empty() {
             io.say(loaded.warnings.to_string().trim_end());
         }
@@ -42,11 +99,12 @@ impl ConfigFiles {
 
     /// Reads the files: names and texts.
     pub(super) fn read(&self, io: &mut Io) -> Result<Vec<(String, String)>, CliError> {
-        self.files
-            .iter()
-            .map(|path| read_source(path, io))
-            .collect()
+        read_all(&self.files, io)
     }
+}
+
+fn read_all(files: &[PathBuf], io: &mut Io) -> Result<Vec<(String, String)>, CliError> {
+    files.iter().map(|path| read_source(path, io)).collect()
 }
 
 /// Names and texts as the configuration takes them.
@@ -55,6 +113,13 @@ pub(super) fn sources(texts: &[(String, String)]) -> Vec<Source<'_>> {
         .iter()
         .map(|(name, text)| Source { name, text })
         .collect()
+}
+
+/// Says every finding; the answer ends the run.
+pub(super) fn refused(report: &Report, io: &mut Io) -> CliError {
+    io.say(report.to_string().trim_end());
+    let errors = count(number(report, Severity::Error), "error");
+    CliError::usage(format!("the configuration is not valid ({errors})"))
 }
 
 /// How many findings of `severity` there are.
@@ -97,6 +162,21 @@ pub(super) fn apply_upload_certs(config: &mut ValidConfig, upload_certs: bool, i
     if !(upload_certs || config.init.certificate_key.expose().is_empty()) {
         io.say("warning: InitConfiguration.certificateKey has an effect with --upload-certs only");
     }
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(super) fn read_limited(path: &Path, what: &str, limit: u64) -> Result<Vec<u8>, CliError> {
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+        .map_err(|error| CliError::caused(Exit::Usage, format!("reading {what} {shown}"), error))?;
+    if bytes.len() as u64 > limit {
+        return Err(CliError::usage(format!(
+            "{what} {shown}: larger than {limit} bytes"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// The instant the plan takes as now.

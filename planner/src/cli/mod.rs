@@ -6,6 +6,8 @@
 mod approve;
 mod config;
 mod error;
+mod facts;
+mod init_flags;
 mod input;
 mod io;
 mod keygen;
@@ -58,7 +60,7 @@ enum Command {
     Render(render::Args),
     /// Check a configuration and list everything that is wrong with it
     Validate(validate::Args),
-    /// Print configuration documents and images
+    /// Print and convert configuration documents, list images
     Config(config::Args),
     /// Show what is in a bundle
     Show(show::Args),

@@ -14,7 +14,7 @@ use sealing::Sealing;
 use signing_key::SigningKey;
 
 use super::error::io_error;
-use super::input::{ConfigFiles, Now, apply_upload_certs};
+use super::input::{Configuration, Now, apply_upload_certs};
 use super::io::Progress;
 use super::summary::PlanSummary;
 use super::workspace::Workspace;
@@ -31,7 +31,7 @@ use crate::{output, phases, pki};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigFiles,
+    config: Configuration,
     /// Folder the bundle is written to
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,

@@ -7,7 +7,7 @@ use kubeplan_bundle::exit::Exit;
 use similar::TextDiff;
 
 use super::error::io_error;
-use super::input::{ConfigFiles, Now, apply_upload_certs, count};
+use super::input::{Configuration, Now, apply_upload_certs, count};
 use super::workspace::Workspace;
 use super::{CliError, Io};
 use crate::output::{self, Tree};
@@ -24,7 +24,7 @@ use crate::render;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigFiles,
+    config: Configuration,
     /// Folder the files are written to; an earlier output there is replaced
     #[arg(short, long, value_name = "DIR", required_unless_present = "check")]
     output: Option<PathBuf>,

@@ -3,25 +3,25 @@
 use kubeplan_bundle::exit::Exit;
 use serde_json::json;
 
-use super::input::{ConfigFiles, count, number, sources};
+use super::input::{Configuration, count, number};
 use super::{CliError, Format, Io};
-use crate::config;
-use crate::config::valid::HostFacts;
 use crate::config::{Report, Severity};
 
 /// Check a configuration and list everything that is wrong with it
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigFiles,
+    config: Configuration,
+    /// Report unknown and repeated fields as warnings, not as errors
+    #[arg(long)]
+    lenient: bool,
     /// How findings are printed; JSON goes to standard output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let texts = args.config.read(io)?;
-    let (valid, report) = match config::load(&sources(&texts), HostFacts::default()) {
+    let (valid, report) = match args.config.check(args.lenient, io)? {
         Ok(loaded) => (true, loaded.warnings),
         Err(report) => (false, report),
     };

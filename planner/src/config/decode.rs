@@ -2,7 +2,9 @@
 //!
 //! In: the nodes of one document. Out: the fields that are set as JSON, durations and quantities in Go's printed
 //! form; where each was written; a finding for every unknown or repeated field and every value of the wrong
-//! type. What Go's decoder takes is taken: `null` leaves a field unset, `6443.0` is an integer.
+//! type. What Go's decoder takes is taken: `null` leaves a field unset, `6443.0` is an integer. Where
+//! [`Fields::Lenient`] is asked for, unknown and repeated fields are warnings, and the last of a repeated field counts,
+//! as in kubeadm's lenient decoder.
 
 use std::collections::HashMap;
 
@@ -17,20 +19,36 @@ use super::report::{Finding, Report, Severity};
 use super::schema::{Kind, Object, Type, nearest, places_of};
 use crate::yaml::read::{Data, Entry, Node, Position};
 
-/// Checks `entries`, the content of a document of `kind` in `file`.
+/// What an unknown or repeated field is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Fields {
+    /// An error.
+    #[default]
+    Strict,
+    /// A warning.
+    Lenient,
+}
+
+/// Checks `entries`, the content of a document in `file`, against the table `object`.
 pub(super) fn decode(
-    kind: Kind,
+    object: &Object,
     entries: &[Entry],
     file: &str,
+    fields: Fields,
     provenance: &mut Provenance,
     report: &mut Report,
 ) -> Map<String, Value> {
+    let old = Kind::ALL
+        .into_iter()
+        .all(|kind| !std::ptr::eq(kind.object(), object));
     let mut decoder = Decoder {
         file,
+        fields,
+        old,
         provenance,
         report,
     };
-    decoder.object(kind.object(), entries, kind.name(), true)
+    decoder.object(object, entries, object.name, true)
 }
 
 /// How many findings a report of mistakes in form lists.
@@ -38,9 +56,15 @@ const MAX_FINDINGS: usize = 500;
 
 struct Decoder<'a> {
     file: &'a str,
+    fields: Fields,
+    /// The document has an older API version.
+    old: bool,
     provenance: &'a mut Provenance,
     report: &'a mut Report,
 }
+
+/// What is said of a field that no table has.
+const UNKNOWN: &str = "unknown field";
 
 /// Fields of older API versions and common mistakes, with what to write instead.
 const MOVED: &[(&str, &str)] = &[
@@ -56,18 +80,41 @@ const MOVED: &[(&str, &str)] = &[
 
 impl Decoder<'_> {
     fn error(&mut self, at: Position, path: &str, message: String, hint: Option<String>) {
+        self.say(Severity::Error, at, path, message, hint);
+    }
+
+    /// Reports an unknown or repeated field.
+    fn not_strict(&mut self, at: Position, path: &str, message: &str, hint: String) {
+        let (severity, message) = match self.fields {
+            Fields::Strict => (Severity::Error, message.to_owned()),
+            Fields::Lenient if message == UNKNOWN => {
+                (Severity::Warning, format!("{message}; it is left out"))
+            }
+            Fields::Lenient => (Severity::Warning, format!("{message}; the last one counts")),
+        };
+        self.say(severity, at, path, message, Some(hint));
+    }
+
+    fn say(
+        &mut self,
+        severity: Severity,
+        at: Position,
+        path: &str,
+        message: String,
+        hint: Option<String>,
+    ) {
         let found = self.report.findings().len();
         if found > MAX_FINDINGS {
             return;
         }
-        let (message, hint) = if found == MAX_FINDINGS {
+        let (severity, message, hint) = if found == MAX_FINDINGS {
             let message = "too many mistakes; from here on they are not listed".to_owned();
-            (message, None)
+            (Severity::Error, message, None)
         } else {
-            (message, hint)
+            (severity, message, hint)
         };
         self.report.push(Finding {
-            severity: Severity::Error,
+            severity,
             file: self.file.to_owned(),
             line: Some(at.line),
             column: Some(at.column),
@@ -108,13 +155,10 @@ impl Decoder<'_> {
                         first.position.line
                     )
                 };
-                self.error(
-                    entry.position,
-                    &child,
-                    "duplicate field".to_owned(),
-                    Some(hint),
-                );
-                continue;
+                self.not_strict(entry.position, &child, "duplicate field", hint);
+                if self.fields == Fields::Strict {
+                    continue;
+                }
             }
             seen.insert(&entry.key, entry);
             if top && matches!(entry.key.as_str(), "apiVersion" | "kind") {
@@ -129,6 +173,8 @@ impl Decoder<'_> {
                 // A field is where its key is, also when the value starts on a later line.
                 self.written(&child, entry.position);
                 values.insert(entry.key.clone(), value);
+            } else {
+                values.remove(&entry.key);
             }
         }
         values
@@ -144,6 +190,8 @@ impl Decoder<'_> {
         let moved = MOVED.iter().find(|(name, _)| *name == entry.key);
         let hint = if let Some((_, instead)) = moved {
             (*instead).to_owned()
+        } else if self.old && elsewhere.iter().any(|place| place == child) {
+            "the field came with v1beta4: remove it, convert the document with `kubeplan config migrate`, then set it".to_owned()
         } else if let Some(near) = nearest(&entry.key, known) {
             if near.eq_ignore_ascii_case(&entry.key) {
                 format!("field names are case-sensitive: write `{near}`")
@@ -166,12 +214,7 @@ impl Decoder<'_> {
                 format!("known here: {}", names.join(", "))
             }
         };
-        self.error(
-            entry.position,
-            child,
-            "unknown field".to_owned(),
-            Some(hint),
-        );
+        self.not_strict(entry.position, child, UNKNOWN, hint);
     }
 
     /// The value as JSON; `None` if it is unset or wrong.
@@ -266,13 +309,10 @@ impl Decoder<'_> {
             if values.contains_key(&entry.key) {
                 let hint =
                     "write each key once; unquoted `y`, `yes` and `on` are all the key `true`";
-                self.error(
-                    entry.position,
-                    &child,
-                    "duplicate key".to_owned(),
-                    Some(hint.to_owned()),
-                );
-                continue;
+                self.not_strict(entry.position, &child, "duplicate key", hint.to_owned());
+                if self.fields == Fields::Strict {
+                    continue;
+                }
             }
             let value = self.value(item, false, &entry.value, &child);
             self.written(&child, entry.position);
@@ -401,6 +441,9 @@ impl Decoder<'_> {
             (Type::Duration, Data::Int(_)) => Some("add a unit, such as `s` or `h`".to_owned()),
             (Type::List(Type::Object(object)), Data::Map(_)) if object.name == "Arg" => {
                 Some("v1beta4 takes a list: `- {name: FLAG, value: VALUE}`; a mapping was the form of v1beta3".to_owned())
+            }
+            (Type::Map(Type::String), Data::Seq(_)) if self.old => {
+                Some("v1beta3 takes a mapping: `FLAG: VALUE`; a list is the form of v1beta4".to_owned())
             }
             (Type::List(_), _) => Some("write it as a list: one `- …` line for each item".to_owned()),
             _ => None,

@@ -3,11 +3,12 @@
 //! In: the text of every file. Out: a [`Draft`] with each known document as written. Whatever is not known (other
 //! kinds, other API versions) is an error; kubeadm ignores such documents with a warning.
 
-use super::decode::decode;
+use super::decode::{Fields, decode};
 use super::draft::Draft;
 use super::provenance::Origin;
 use super::report::{Finding, Severity};
-use super::schema::{Kind, nearest};
+use super::schema::{Kind, Object, nearest, v1beta3 as old};
+use super::v1beta3;
 use crate::yaml::read::{self, Data, Entry, Node};
 
 /// The text of one configuration file.
@@ -36,7 +37,7 @@ const LATER_KINDS: &[&str] = &[
 ];
 
 /// Reads every document of every file.
-pub(super) fn read_documents(sources: &[Source<'_>]) -> Draft {
+pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
     let mut draft = Draft::default();
     draft.first_file = sources
         .first()
@@ -46,7 +47,7 @@ pub(super) fn read_documents(sources: &[Source<'_>]) -> Draft {
         match read::read(source.text) {
             Ok(documents) => {
                 for document in &documents {
-                    take(&mut draft, &mut seen, source.name, document);
+                    take(&mut draft, &mut seen, source.name, document, fields);
                 }
             }
             Err(error) => {
@@ -63,8 +64,13 @@ pub(super) fn read_documents(sources: &[Source<'_>]) -> Draft {
             }
         }
     }
+    if let Some(timeout) = draft.moved_timeout.take() {
+        let path = "timeouts.controlPlaneComponentHealthCheck";
+        draft.set_from(Kind::Init, path, timeout.value.into(), timeout.origin);
+    }
     let known = draft.is_supplied(Kind::Init) || draft.is_supplied(Kind::Cluster);
-    if !known && !draft.report.has_errors() {
+    // Without any file, flags say everything.
+    if !known && !sources.is_empty() && !draft.report.has_errors() {
         draft.report.push(Finding {
             severity: Severity::Error,
             file: draft.first_file.clone(),
@@ -85,7 +91,29 @@ fn field<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Node> {
         .map(|entry| &entry.value)
 }
 
-fn take(draft: &mut Draft, seen: &mut Vec<(String, String, u64)>, file: &str, document: &Node) {
+/// The table of a document of this kind and API version.
+fn table(api_version: &str, name: &str) -> Option<(Kind, &'static Object)> {
+    if api_version == old::API_VERSION {
+        return [
+            (Kind::Init, &old::INIT_CONFIGURATION),
+            (Kind::Cluster, &old::CLUSTER_CONFIGURATION),
+        ]
+        .into_iter()
+        .find(|(kind, _)| kind.name() == name);
+    }
+    Kind::ALL
+        .into_iter()
+        .find(|kind| kind.name() == name && kind.api_version() == api_version)
+        .map(|kind| (kind, kind.object()))
+}
+
+fn take(
+    draft: &mut Draft,
+    seen: &mut Vec<(String, String, u64)>,
+    file: &str,
+    document: &Node,
+    fields: Fields,
+) {
     let line = document.position.line;
     let mut refuse = |path: &str, message: String, hint: &str| {
         draft.report.push(Finding {
@@ -128,10 +156,7 @@ fn take(draft: &mut Draft, seen: &mut Vec<(String, String, u64)>, file: &str, do
         return;
     }
     seen.push((name.clone(), file.to_owned(), line));
-    let Some(kind) = Kind::ALL
-        .into_iter()
-        .find(|kind| kind.name() == name && kind.api_version() == api_version)
-    else {
+    let Some((kind, table)) = table(&api_version, &name) else {
         let (message, hint) = explain_unknown(&api_version, &name);
         refuse(&name, message, &hint);
         return;
@@ -143,13 +168,19 @@ fn take(draft: &mut Draft, seen: &mut Vec<(String, String, u64)>, file: &str, do
             line,
         },
     );
-    let values = decode(
-        kind,
+    let mut values = decode(
+        table,
         entries,
         file,
+        fields,
         &mut draft.provenance,
         &mut draft.report,
     );
+    if api_version == old::API_VERSION {
+        let timeout = v1beta3::convert(kind, &mut values, &mut draft.provenance);
+        draft.moved_timeout = timeout.or(draft.moved_timeout.take());
+        draft.old_documents.push(kind);
+    }
     draft.supply(kind, values, file, line);
 }
 
@@ -173,13 +204,7 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
                 ),
             );
         }
-        if version == "v1beta3" {
-            return (
-                format!("the API version `{api_version}` is not supported yet"),
-                "convert the file with `kubeadm config migrate`, which writes v1beta4".to_owned(),
-            );
-        }
-        if version != "v1beta4" {
+        if !matches!(version, "v1beta3" | "v1beta4") {
             return (
                 format!("unknown API version `{api_version}`"),
                 "write `kubeadm.k8s.io/v1beta4`".to_owned(),

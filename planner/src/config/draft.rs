@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
 use super::schema::Kind;
+use super::v1beta3::ControlPlaneTimeout;
 use crate::releases::{self, Release};
 
 /// How many findings a report lists.
@@ -22,6 +23,10 @@ pub(super) struct Draft {
     documents: BTreeMap<Kind, Map<String, Value>>,
     /// Kinds the user wrote, with the line of the document.
     pub(super) supplied: BTreeMap<Kind, (String, u64)>,
+    /// Kinds that were written in an API version that is deprecated.
+    pub(super) old_documents: Vec<Kind>,
+    /// What a v1beta3 ClusterConfiguration says of InitConfiguration.
+    pub(super) moved_timeout: Option<ControlPlaneTimeout>,
     /// Where every value comes from.
     pub(super) provenance: Provenance,
     /// Findings so far.
@@ -182,12 +187,14 @@ impl Draft {
         }
     }
 
-    /// File and line of `path`: where it, or the nearest field above it, was written.
+    /// File and line of `path`, or the flag: where it, or the nearest field above it, was written.
     pub(super) fn place_of(&self, full_path: &str) -> (String, Option<u64>) {
         let mut path = full_path;
         loop {
-            if let Some(Origin::Written { file, line }) = self.provenance.at(path) {
-                return (file.clone(), Some(*line));
+            match self.provenance.at(path) {
+                Some(Origin::Written { file, line }) => return (file.clone(), Some(*line)),
+                Some(Origin::Flag { name }) => return (format!("--{name}"), None),
+                _ => {}
             }
             match path.rfind(['.', '[']) {
                 Some(at) => path = path.get(..at).unwrap_or_default(),

@@ -1,7 +1,12 @@
 //! From text to a valid configuration.
 
+use super::decode::Fields;
 use super::documents::{Source, read_documents};
-use super::report::Report;
+use super::draft::Draft;
+use super::facts::{self, FactsSource};
+use super::flags::{self, Given};
+use super::report::{Report, Severity};
+use super::schema::v1beta3;
 use super::valid::{HostFacts, ValidConfig};
 use super::{default, validate};
 
@@ -14,6 +19,19 @@ pub struct Loaded {
     pub warnings: Report,
 }
 
+/// What else decides about a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What is known of the host, when it does not come from [`Options::hosts`].
+    pub facts: HostFacts,
+    /// Facts of hosts, and what confirms their keys.
+    pub hosts: FactsSource,
+    /// Unknown and repeated fields are warnings, not errors.
+    pub lenient: bool,
+    /// Flags that stand for fields.
+    pub flags: Vec<Given>,
+}
+
 /// Reads, defaults and validates `sources`.
 ///
 /// `facts` is what is known of the host; [`HostFacts::default`] if nobody looked.
@@ -21,16 +39,28 @@ pub struct Loaded {
 /// # Errors
 /// The [`Report`] with every finding, if any of them is an error.
 pub fn load(sources: &[Source<'_>], facts: HostFacts) -> Result<Loaded, Report> {
-    let mut draft = read_documents(sources);
-    // A file that cannot be read, or a document that was refused, may hold what later stages would miss.
-    if draft
-        .report
-        .findings()
-        .iter()
-        .any(|finding| !finding.path.contains('.'))
-    {
-        return Err(draft.report);
-    }
+    load_with(
+        sources,
+        Options {
+            facts,
+            ..Options::default()
+        },
+    )
+}
+
+/// Reads, defaults and validates `sources`, with every [`Options`].
+///
+/// # Errors
+/// The [`Report`] with every finding, if any of them is an error.
+pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Report> {
+    let mut draft = read(sources, options.lenient)?;
+    warn_of_old_versions(&mut draft);
+    flags::apply(&mut draft, &options.flags, !sources.is_empty());
+    let facts = if options.hosts.is_empty() {
+        options.facts
+    } else {
+        facts::take(&mut draft, &options.hosts)
+    };
     let assumptions = default::apply(&mut draft, &facts);
     let config = validate::validate(&mut draft, facts, assumptions);
     match config {
@@ -39,6 +69,38 @@ pub fn load(sources: &[Source<'_>], facts: HostFacts) -> Result<Loaded, Report> 
             warnings: draft.report,
         }),
         _ => Err(draft.report),
+    }
+}
+
+/// The documents as written, unless one of them could not be read at all.
+pub(super) fn read(sources: &[Source<'_>], lenient: bool) -> Result<Draft, Report> {
+    let fields = if lenient {
+        Fields::Lenient
+    } else {
+        Fields::Strict
+    };
+    let draft = read_documents(sources, fields);
+    // A file that cannot be read, or a document that was refused, may hold what later stages would miss.
+    let refused = draft
+        .report
+        .findings()
+        .iter()
+        .any(|finding| finding.severity == Severity::Error && !finding.path.contains('.'));
+    if refused {
+        Err(draft.report)
+    } else {
+        Ok(draft)
+    }
+}
+
+fn warn_of_old_versions(draft: &mut Draft) {
+    for kind in std::mem::take(&mut draft.old_documents) {
+        let message = format!("the API version `{}` is deprecated", v1beta3::API_VERSION);
+        let hint = format!(
+            "`kubeplan config migrate` writes the document as `{}`",
+            kind.api_version()
+        );
+        draft.warn(kind, "", message, &hint);
     }
 }
 

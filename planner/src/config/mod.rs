@@ -10,19 +10,25 @@ mod documents;
 mod draft;
 pub mod duration;
 mod effective;
+pub mod facts;
+pub mod flags;
+mod known_hosts;
 pub mod kubeadm;
 mod load;
+mod migrate;
 pub mod provenance;
 pub mod quantity;
 pub mod report;
 pub mod schema;
+mod v1beta3;
 pub mod valid;
 mod validate;
 pub mod version;
 
 pub use documents::Source;
 pub use effective::{InitDefaults, cluster_configuration, effective_documents, init_defaults};
-pub use load::{Loaded, load};
+pub use load::{Loaded, Options, load, load_with};
+pub use migrate::{Migrated, migrate};
 pub use report::{Finding, Report, Severity};
 pub use valid::ValidConfig;
 

@@ -1,6 +1,6 @@
 //! Where a value comes from, for every field path of the configuration.
 //!
-//! In: decoding and defaulting record one [`Origin`] per field. Out: lookups by path. Nothing is guessed:
+//! In: decoding, flags and defaulting record one [`Origin`] per field. Out: lookups by path. Nothing is guessed:
 //! a path nobody recorded has no origin.
 
 use std::collections::BTreeMap;
@@ -17,6 +17,11 @@ pub enum Origin {
         file: String,
         /// Line, from 1.
         line: u64,
+    },
+    /// The user gave it on the command line.
+    Flag {
+        /// The flag, without dashes.
+        name: String,
     },
     /// A rule of kubeadm or kubeplan filled it in.
     Default {
@@ -38,6 +43,11 @@ impl Provenance {
     /// Records where the value at `path` comes from; a later record replaces an earlier one.
     pub fn record(&mut self, path: impl Into<String>, origin: Origin) {
         self.0.insert(path.into(), origin);
+    }
+
+    /// Forgets the origin recorded for exactly `path`, and returns it.
+    pub fn remove(&mut self, path: &str) -> Option<Origin> {
+        self.0.remove(path)
     }
 
     /// The origin recorded for exactly `path`.

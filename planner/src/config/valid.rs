@@ -3,11 +3,12 @@
 //! A [`ValidConfig`] exists only as the outcome of validation, so nothing behind it checks again. What it
 //! derives (addresses, networks, endpoint) is parsed once, here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use kubeplan_bundle::facts::DefaultRoute;
 use kubeplan_bundle::index::{HostMatch, Name, Platform};
 use serde_json::Value;
 
@@ -130,6 +131,14 @@ pub struct HostFacts {
     pub systemd_resolved: bool,
     /// Proxy variables of kubeadm's environment, by name.
     pub proxies: BTreeMap<String, String>,
+    /// Addresses on the interface of the default route.
+    pub default_route: DefaultRoute,
+    /// Sockets of container runtimes that answer.
+    pub cri_sockets: Option<Vec<String>>,
+    /// Architecture, in Go's words.
+    pub arch: Option<String>,
+    /// Names of assumptions that stand although somebody looked.
+    pub unknown: BTreeSet<&'static str>,
 }
 
 /// Something the plan takes for granted.

@@ -27,7 +27,7 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
         }
         MaterialSource::None => "<ca>".to_owned(),
     };
-    let kubeconfig = json!({
+    let mut kubeconfig = json!({
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{
@@ -41,6 +41,11 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
         "current-context": "",
         "users": null,
     });
+    if context.config.release.prints_kubeconfig_preferences
+        && let Some(fields) = kubeconfig.as_object_mut()
+    {
+        fields.insert("preferences".to_owned(), json!({}));
+    }
     let config_map = ConfigMap {
         metadata: metadata(Some(NAMESPACE), CONFIG_MAP),
         data: Some(BTreeMap::from([(

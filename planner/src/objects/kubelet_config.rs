@@ -8,6 +8,7 @@ use super::{
     ApiObject, KUBE_SYSTEM, NODE_BOOTSTRAPPERS, ObjectContext, ObjectError, component_hash,
     metadata, rbac,
 };
+use crate::kubelet::RESOLVED_CONF;
 use crate::yaml::write::to_go_yaml;
 
 const CONFIG_MAP: &str = "kubelet-config";
@@ -15,8 +16,18 @@ const ROLE: &str = "kubeadm:kubelet-config";
 
 /// The ConfigMap and who may read it. The subjects stand the other way round than those of kubeadm-config.
 pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
-    let kubelet = &context.config.kubelet;
-    let data = BTreeMap::from([("kubelet".to_owned(), to_go_yaml(&kubelet.value))]);
+    let config = context.config;
+    let kubelet = &config.kubelet;
+    let mut value = kubelet.value.clone();
+    if config.release.uploads_resolv_conf
+        && config.facts.systemd_resolved
+        && let Some(fields) = value.as_object_mut()
+    {
+        fields
+            .entry("resolvConf")
+            .or_insert_with(|| RESOLVED_CONF.into());
+    }
+    let data = BTreeMap::from([("kubelet".to_owned(), to_go_yaml(&value))]);
     let mut metadata = metadata(Some(KUBE_SYSTEM), CONFIG_MAP);
     metadata.annotations = component_hash::annotations(kubelet, &data);
     let config_map = ConfigMap {

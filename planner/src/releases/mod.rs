@@ -43,6 +43,8 @@ pub struct Release {
     /// The organization of the certificate with which the API server talks to kubelets. Where it has none, a
     /// ClusterRoleBinding `kubeadm:apiserver-kubelet-client` gives its user the rights.
     pub apiserver_kubelet_client_organization: Option<&'static str>,
+    /// The kubelet configuration that is uploaded names the resolver file of a host that runs systemd-resolved.
+    pub uploads_resolv_conf: bool,
     /// kube-proxy's mode when the configuration leaves it open.
     pub kube_proxy_mode: &'static str,
     /// kubeadm's own feature gates.

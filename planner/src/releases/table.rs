@@ -39,6 +39,7 @@ const V1_33: Release = Release {
     pod_infra_container_image: true,
     prints_creation_timestamp: true,
     prints_kubeconfig_preferences: true,
+    uploads_resolv_conf: true,
     ecdsa_p384: false,
     subject_key_id: KeyIdHash::Sha1,
     apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
@@ -188,8 +189,15 @@ const V1_37: Release = Release {
     ..V1_36_1
 };
 
+const V1_37_1: Release = Release {
+    since_patch: 1,
+    uploads_resolv_conf: false,
+    source: "kubeadm v1.37.1: componentconfigs/kubelet.go (the ConfigMap does not inherit resolvConf)",
+    ..V1_37
+};
+
 /// The supported releases, oldest first; several rows of a minor where a patch release changed something.
 pub const RELEASES: &[Release] = &[
     V1_33, V1_33_6, V1_33_8, V1_33_12, V1_34, V1_34_2, V1_34_4, V1_34_8, V1_35, V1_35_1, V1_35_5,
-    V1_36, V1_36_1, V1_37,
+    V1_36, V1_36_1, V1_37, V1_37_1,
 ];

@@ -9,7 +9,14 @@ fn decode_text(kind: Kind, text: &str) -> (Value, Report) {
         panic!()
     };
     let (mut provenance, mut report) = (Provenance::default(), Report::default());
-    let values = decode(kind, entries, "c.yaml", &mut provenance, &mut report);
+    let values = decode(
+        kind.object(),
+        entries,
+        "c.yaml",
+        Fields::Strict,
+        &mut provenance,
+        &mut report,
+    );
     (values.into(), report)
 }
 

@@ -6,6 +6,7 @@ use super::super::address::parse_ip;
 use super::super::draft::{Draft, Unset};
 use super::super::provenance::Origin;
 use super::super::schema::Kind;
+use super::super::valid::HostFacts;
 
 /// How long a bundle's certificates must last when it is installed.
 const MIN_REMAINING: &str = "720h0m0s";
@@ -13,7 +14,7 @@ const MIN_REMAINING: &str = "720h0m0s";
 const CLOCK_TOLERANCE: &str = "5m0s";
 
 /// Fills in the document's own defaults and hands name and address of the node on.
-pub(super) fn apply(draft: &mut Draft) {
+pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) {
     let kind = Kind::Inventory;
     for (path, value) in [
         ("credentials.minRemaining", MIN_REMAINING),
@@ -31,6 +32,9 @@ pub(super) fn apply(draft: &mut Draft) {
         );
     }
     let nodes = draft.items(kind, "nodes");
+    if let Some(arch) = &facts.arch {
+        architecture(draft, arch);
+    }
     for node in &nodes {
         for (field, value) in [
             ("role", "control-plane"),
@@ -62,6 +66,24 @@ pub(super) fn apply(draft: &mut Draft) {
         "localAPIEndpoint.advertiseAddress",
         &address,
     );
+}
+
+/// Takes the architecture from facts, or says that the configuration has another.
+fn architecture(draft: &mut Draft, arch: &str) {
+    let (kind, path) = (Kind::Inventory, "nodes[0].platform.arch");
+    let written = draft.text(kind, path);
+    if written.is_empty() {
+        let origin = Origin::Facts {
+            fact: "platform".to_owned(),
+        };
+        draft.set_from(kind, path, arch.into(), origin);
+    } else if written != arch {
+        let message = format!(
+            "the host's facts say `{arch}`; `{}` is kept",
+            written.escape_debug()
+        );
+        draft.warn(kind, path, message, "");
+    }
 }
 
 /// Copies a value of the inventory to InitConfiguration, or reports that the two differ.

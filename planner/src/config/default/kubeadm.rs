@@ -1,9 +1,12 @@
 //! Defaults of InitConfiguration and ClusterConfiguration.
 
+use std::net::IpAddr;
+
 use serde_json::json;
 
 use super::super::address::{self, parse_ip};
 use super::super::draft::{Draft, Unset};
+use super::super::migrate::warn_of_unset;
 use super::super::provenance::Origin;
 use super::super::schema::{self, Kind};
 use super::super::valid::{Assumption, HostFacts};
@@ -110,6 +113,33 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
     }
 }
 
+/// Dynamic defaults without a host and without a wish to plan: whatever cannot be known stays unset, with a warning.
+pub(super) fn apply_to_convert(draft: &mut Draft) {
+    let (name, address) = ("nodeRegistration.name", "localAPIEndpoint.advertiseAddress");
+    let unset = |draft: &Draft, kind, path| draft.text(kind, path).is_empty();
+    if unset(draft, Kind::Init, name) {
+        warn_of_unset(draft, Kind::Init, name, "write its host's name");
+    } else {
+        node_name(draft, &HostFacts::default());
+    }
+    taints(draft);
+    cri_socket(draft, &HostFacts::default(), &mut Vec::new());
+    if unset(draft, Kind::Init, address) {
+        let source = "write the address of its host's default route";
+        warn_of_unset(draft, Kind::Init, address, source);
+    } else {
+        advertise_address(draft, &HostFacts::default());
+    }
+    control_plane_endpoint(draft);
+    lower_case_names(draft);
+    if unset(draft, Kind::Cluster, "kubernetesVersion") {
+        let source = "ask the internet for `stable-1` and write the answer";
+        warn_of_unset(draft, Kind::Cluster, "kubernetesVersion", source);
+    } else {
+        apply_version(draft);
+    }
+}
+
 /// Defaults for which kubeadm looks at the host.
 pub(super) fn apply_dynamic(
     draft: &mut Draft,
@@ -117,6 +147,14 @@ pub(super) fn apply_dynamic(
     assumptions: &mut Vec<Assumption>,
 ) {
     node_name(draft, facts);
+    taints(draft);
+    cri_socket(draft, facts, assumptions);
+    advertise_address(draft, facts);
+    control_plane_endpoint(draft);
+    lower_case_names(draft);
+}
+
+fn taints(draft: &mut Draft) {
     let taint = json!([{"effect": "NoSchedule", "key": "node-role.kubernetes.io/control-plane"}]);
     draft.default_to(
         Kind::Init,
@@ -125,9 +163,9 @@ pub(super) fn apply_dynamic(
         taint,
         RULE,
     );
-    cri_socket(draft, assumptions);
-    advertise_address(draft);
-    control_plane_endpoint(draft);
+}
+
+fn lower_case_names(draft: &mut Draft) {
     for (path, name) in draft.texts(Kind::Cluster, "apiServer.certSANs") {
         let lower = name.to_lowercase();
         if lower != name {
@@ -152,8 +190,26 @@ fn node_name(draft: &mut Draft, facts: &HostFacts) {
                 Kind::Init,
                 path,
                 "the node has no name, and the planner has no host to ask",
-                "set it here, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document",
+                "set it here, with --node-name, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts",
             ),
+        }
+        return;
+    }
+    // kubeadm lower-cases the name in a configuration file, and takes that of its flag as it is.
+    let full = format!("{}.{path}", Kind::Init.name());
+    if matches!(draft.provenance.at(&full), Some(Origin::Flag { .. })) {
+        let lower = written.to_lowercase();
+        if lower != written {
+            let message = format!(
+                "`{}` would be the node's name as it is, and bundles are named after the node in lower case",
+                written.escape_debug()
+            );
+            draft.error(
+                Kind::Init,
+                path,
+                message,
+                &format!("write `{}`", lower.escape_debug()),
+            );
         }
         return;
     }
@@ -164,10 +220,30 @@ fn node_name(draft: &mut Draft, facts: &HostFacts) {
     draft.set(Kind::Init, path, name.into());
 }
 
-fn cri_socket(draft: &mut Draft, assumptions: &mut Vec<Assumption>) {
+fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
     let path = "nodeRegistration.criSocket";
     let written = draft.text(Kind::Init, path);
-    if written.is_empty() {
+    if let (true, Some(sockets)) = (written.is_empty(), &facts.cri_sockets) {
+        match sockets.as_slice() {
+            [] => {
+                let rule = "kubeadm's default socket (none answers on the host)";
+                draft.default_to(Kind::Init, path, Unset::Empty, DEFAULT_CRI_SOCKET, rule);
+            }
+            [socket] => {
+                let origin = Origin::Facts {
+                    fact: "criSockets".to_owned(),
+                };
+                draft.set_from(Kind::Init, path, socket.as_str().into(), origin);
+            }
+            several => {
+                let message = format!(
+                    "several container runtimes answer on the host: {}",
+                    several.join(", ")
+                );
+                draft.error(Kind::Init, path, message, "set the one that is to be used");
+            }
+        }
+    } else if written.is_empty() {
         let rule = "kubeadm's default socket (no host to look for one)";
         draft.default_to(Kind::Init, path, Unset::Empty, DEFAULT_CRI_SOCKET, rule);
         assumptions.push(Assumption {
@@ -186,23 +262,35 @@ fn cri_socket(draft: &mut Draft, assumptions: &mut Vec<Assumption>) {
     }
 }
 
-fn advertise_address(draft: &mut Draft) {
+fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     let path = "localAPIEndpoint.advertiseAddress";
-    let hint =
-        "set it here, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document";
+    let hint = "set it here, with --apiserver-advertise-address, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts";
     let written = draft.text(Kind::Init, path);
-    if written.is_empty() {
-        let message = "the API server has no address, and the planner has no host to look at";
-        draft.error(Kind::Init, path, message, hint);
+    let parsed = parse_ip(&written);
+    if let (false, None) = (written.is_empty(), parsed) {
+        let message = format!("`{written}` is no IP address");
+        draft.error(Kind::Init, path, message, "");
         return;
     }
-    let Some(address) = parse_ip(&written) else {
-        draft.error(
-            Kind::Init,
-            path,
-            format!("`{written}` is no IP address"),
-            "",
-        );
+    // kubeadm takes an empty or unspecified address from the default route, IPv4 unless `::` asks for IPv6.
+    if parsed.is_none_or(|address| address.is_unspecified()) {
+        let ipv4 = facts.default_route.ipv4.map(IpAddr::from);
+        let ipv6 = facts.default_route.ipv6.map(IpAddr::from);
+        let found = match parsed {
+            Some(IpAddr::V6(_)) => ipv6.or(ipv4),
+            _ => ipv4.or(ipv6),
+        };
+        if let Some(address) = found {
+            let origin = Origin::Facts {
+                fact: "defaultRoute".to_owned(),
+            };
+            draft.set_from(Kind::Init, path, address.to_string().into(), origin);
+            return;
+        }
+    }
+    let Some(address) = parsed else {
+        let message = "the API server has no address, and the planner has no host to look at";
+        draft.error(Kind::Init, path, message, hint);
         return;
     };
     if address.is_unspecified() || address.is_loopback() {

@@ -24,13 +24,19 @@ const UNSET: &str = "left unset: the component decides";
 /// Fills in every default.
 pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) -> Vec<Assumption> {
     let mut assumptions = Vec::new();
-    inventory::apply(draft);
+    inventory::apply(draft, facts);
     kubeadm::apply_static(draft);
     kubeadm::apply_dynamic(draft, facts, &mut assumptions);
     component::apply(draft, facts);
     kubeadm::apply_version(draft);
     assume_about_host(facts, &mut assumptions);
     assumptions
+}
+
+/// The defaults that `config migrate` writes; what only the host or the internet could say stays unset.
+pub(super) fn apply_to_convert(draft: &mut Draft) {
+    kubeadm::apply_static(draft);
+    kubeadm::apply_to_convert(draft);
 }
 
 /// The static defaults of the component configurations alone, for `config print init-defaults`.
@@ -73,9 +79,7 @@ fn record_unset(provenance: &mut Provenance, path: &str, value: &Value) {
 
 /// What kubeadm would have read from the host when nobody looked at it.
 fn assume_about_host(facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
-    if facts.hostname.is_some() {
-        return;
-    }
+    let looked = facts.hostname.is_some();
     for (about, assumed, instead) in [
         (
             "hostname",
@@ -98,6 +102,9 @@ fn assume_about_host(facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
             "set extraEnvs of each component",
         ),
     ] {
+        if looked && !facts.unknown.contains(about) {
+            continue;
+        }
         assumptions.push(Assumption {
             about: about.to_owned(),
             assumed: assumed.to_owned(),

@@ -61,6 +61,7 @@ const VALID: &[(&str, &str)] = cases!("":
     "single-node-extra-args",
     "single-node-inventory",
     "single-node-ipv6",
+    "single-node-v1beta3",
     "single-node-volumes-envs",
 );
 
@@ -101,21 +102,23 @@ fn the_documents_in_effect_are_those_of_kubeadm() {
         ),
         (
             VALID[8].0,
+            include_str!("kubeadm-1.36.2/single-node-v1beta3.yaml"),
+        ),
+        (
+            VALID[9].0,
             include_str!("kubeadm-1.36.2/single-node-volumes-envs.yaml"),
         ),
     ];
     for ((name, text), (expected_name, expected)) in VALID.iter().zip(expected) {
         assert_eq!(name, expected_name);
         let loaded = load_one(text).unwrap_or_else(|report| panic!("{name}:\n{report}"));
-        let mut ours = effective_documents(&loaded.config);
+        let ours = effective_documents(&loaded.config);
         let mut theirs = parsed(expected);
-        // `config migrate` prints this time-out as 0s whatever it is.
-        assert_eq!(
-            theirs[0]["timeouts"]["controlPlaneComponentHealthCheck"],
-            json!("0s")
-        );
-        for documents in [&mut ours, &mut theirs] {
-            documents[0]["timeouts"]["controlPlaneComponentHealthCheck"] = json!("-");
+        // `config migrate` prints this time-out as 0s whatever it is, unless the ClusterConfiguration is v1beta3.
+        let timeout = "controlPlaneComponentHealthCheck";
+        if *name != "single-node-v1beta3" {
+            assert_eq!(theirs[0]["timeouts"][timeout], json!("0s"));
+            theirs[0]["timeouts"][timeout] = ours[0]["timeouts"][timeout].clone();
         }
         assert_eq!(ours.len(), theirs.len(), "{name}");
         for (ours, theirs) in ours.iter().zip(&theirs) {
@@ -655,5 +658,69 @@ fn no_change_of_a_file_makes_it_panic() {
                 let _ = load_one(&changed.join("\n"));
             }
         }
+    }
+}
+
+#[test]
+fn old_documents_are_read_with_a_warning() {
+    let (name, text) = VALID[8];
+    assert_eq!(name, "single-node-v1beta3");
+    let loaded = load_one(text).unwrap();
+    let warnings = loaded.warnings.to_string();
+    for place in [
+        "c.yaml:2: InitConfiguration: ",
+        "c.yaml:14: ClusterConfiguration: ",
+    ] {
+        assert!(
+            warnings.contains(&format!(
+                "{place}the API version `kubeadm.k8s.io/v1beta3` is deprecated"
+            )),
+            "{warnings}"
+        );
+    }
+    let origin = |path| loaded.config.provenance.of(path).cloned();
+    let written = |line| {
+        Some(Origin::Written {
+            file: "c.yaml".into(),
+            line,
+        })
+    };
+    assert_eq!(
+        origin("InitConfiguration.timeouts.controlPlaneComponentHealthCheck"),
+        written(18)
+    );
+    assert_eq!(
+        origin("ClusterConfiguration.apiServer.extraArgs[0].value"),
+        written(21)
+    );
+}
+
+#[test]
+fn lenient_reading_warns_of_unknown_and_repeated_fields_only() {
+    let lenient = |text: &str| {
+        let name = "c.yaml";
+        let options = Options {
+            lenient: true,
+            ..Options::default()
+        };
+        load_with(&[Source { name, text }], options)
+    };
+    let text = with_cluster(
+        "clusterNam: x\nclusterName: a\nclusterName: b\nfeatureGates: {PublicKeysECDSA: true, PublicKeysECDSA: false}\n",
+    );
+    assert_eq!(load_one(&text).unwrap_err().findings().len(), 3);
+    let loaded = lenient(&text).unwrap();
+    assert_eq!(loaded.config.cluster.cluster_name, "b");
+    assert!(!loaded.config.cluster.feature_gates["PublicKeysECDSA"]);
+    let warnings = loaded.warnings.to_string();
+    for expected in [
+        "clusterNam: unknown field; it is left out\n  hint: did you mean `clusterName`?",
+        "ClusterConfiguration.clusterName: duplicate field; the last one counts",
+        "featureGates.PublicKeysECDSA: duplicate key; the last one counts",
+    ] {
+        assert!(warnings.contains(expected), "{expected}: {warnings}");
+    }
+    for wrong in ["clusterName: 5\n", "encryptionAlgorithm: DSA\n"] {
+        assert!(lenient(&with_cluster(wrong)).is_err(), "{wrong}");
     }
 }

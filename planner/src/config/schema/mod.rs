@@ -11,6 +11,7 @@ mod kubeadm;
 mod kubelet;
 mod normal;
 mod suggest;
+pub mod v1beta3;
 
 use crate::releases::Span;
 

@@ -12,6 +12,7 @@ mod taints;
 mod tokens;
 mod unsupported;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use super::address;
@@ -41,17 +42,13 @@ pub(super) fn validate(
     facts: HostFacts,
     assumptions: Vec<Assumption>,
 ) -> Option<ValidConfig> {
-    names::node_registration(draft);
-    taints::validate(draft);
-    tokens::validate(draft);
-    let service_cidrs = network::service_subnet(draft);
-    let pod_cidrs = network::pod_subnet(draft);
-    names::cluster(draft);
-    let bind_port = bind_port(draft);
-    certificate_key(draft);
-    let gate_algorithm = feature_gates(draft);
-    let key_algorithm = encryption_algorithm(draft).map(|named| gate_algorithm.unwrap_or(named));
-    let periods = validity_periods(draft);
+    let Checked {
+        service_cidrs,
+        pod_cidrs,
+        bind_port,
+        key_algorithm,
+        periods,
+    } = kubeadm_rules(draft);
     let component_health_timeout = component_health_timeout(draft);
     let release = release(draft);
     fields::check(draft);
@@ -94,6 +91,35 @@ pub(super) fn validate(
         upload_certs: false,
         provenance: std::mem::take(&mut draft.provenance),
     })
+}
+
+/// What kubeadm's rules parse on the way.
+pub(super) struct Checked {
+    service_cidrs: Vec<IpNet>,
+    pod_cidrs: Vec<IpNet>,
+    bind_port: Option<u16>,
+    key_algorithm: Option<KeyAlgorithm>,
+    periods: (GoDuration, GoDuration),
+}
+
+/// Checks what kubeadm checks, whether kubeplan can plan it or not.
+pub(super) fn kubeadm_rules(draft: &mut Draft) -> Checked {
+    names::node_registration(draft);
+    taints::validate(draft);
+    tokens::validate(draft);
+    let service_cidrs = network::service_subnet(draft);
+    let pod_cidrs = network::pod_subnet(draft);
+    names::cluster(draft);
+    let bind_port = bind_port(draft);
+    certificate_key(draft);
+    let gate_algorithm = feature_gates(draft);
+    Checked {
+        service_cidrs,
+        pod_cidrs,
+        bind_port,
+        key_algorithm: encryption_algorithm(draft).map(|named| gate_algorithm.unwrap_or(named)),
+        periods: validity_periods(draft),
+    }
 }
 
 /// The document as a typed struct. Tables and structs agree field for field (a test sees to it).

@@ -157,6 +157,14 @@ pub(super) const INVALID: &[Invalid] = invalid!(
     "unsupported-version": [
         "11: ClusterConfiguration.kubernetesVersion",
     ],
+    "v1beta3": [
+        "2: InitConfiguration",
+        "8: InitConfiguration.nodeRegistration.imagePullSerial",
+        "9: InitConfiguration.dryRun",
+        "11: ClusterConfiguration",
+        "16: ClusterConfiguration.apiServer.extraArgs",
+        "20: ClusterConfiguration.scheduler.extraArgs.v",
+    ],
     "wrong-type": [
         "9: InitConfiguration.nodeRegistration.kubeletExtraArgs",
         "14: ClusterConfiguration.clusterName",

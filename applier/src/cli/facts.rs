@@ -1,0 +1,63 @@
+//! `kubeapply facts`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::RootArgs;
+use kubeplan_bundle::exit::Exit;
+
+use crate::Io;
+use crate::error::CliError;
+use crate::host::{facts, local};
+use crate::ui::{printable, write_stderr, write_stdout};
+
+/// Describe this host for kubeplan
+///
+/// Writes what a plan wants to know: the host's name and addresses, its CA
+/// folders, container runtime, resolver, proxies, architecture, kubelet and SSH
+/// host key, as one JSON document that `kubeplan --facts` reads. Of a tree that
+/// is not the running system only what its files say is known. Nothing on the
+/// host is changed and no secret is read; proxies are written as they are.
+#[derive(Debug, Args)]
+pub(super) struct FactsArgs {
+    #[command(flatten)]
+    root: RootArgs,
+
+    /// File the facts go to, or a folder in which they become HOSTNAME.json;
+    /// standard output if not given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn run(args: &FactsArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    let (facts, missing) = facts::gather(&root).map_err(|reason| {
+        CliError::new(Exit::Failed, reason)
+            .hint("set the host's name: lower-case letters, digits, `-` and `.`")
+    })?;
+    let text = facts
+        .to_json()
+        .map_err(|error| CliError::new(Exit::Failed, error))?;
+    for reason in missing {
+        write_stderr(io, &format!("note: {}\n", printable(&reason)));
+    }
+    let Some(path) = &args.output else {
+        return write_stdout(io, &text);
+    };
+    let name = format!("{}.json", facts.hostname);
+    let written = local::write(path, &name, text.as_bytes())?;
+    let shown = printable(&written.display().to_string());
+    write_stderr(io, &format!("wrote {shown}\n"));
+    if written
+        .file_name()
+        .is_none_or(|found| found != name.as_str())
+    {
+        write_stderr(io, &format!("note: kubeplan reads it as {name} only\n"));
+    }
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! What a plan wants to know of this host.
+//!
+//! In: the root. Out: [`Facts`], and why something is missing. Of a tree that is not the running system only what its
+//! files say is known: no addresses, sockets, services or variables. Nothing is changed, no secret is read.
+
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::unix::net::UnixStream;
+
+use kubeplan_bundle::facts::{Facts, SshHostKey};
+use kubeplan_bundle::index::Platform;
+use kubeplan_bundle::signature::PublicKey;
+
+use super::directory::Found;
+use super::identity::{HostIdentity, SSH_HOST_KEY_PUBLIC};
+use super::root::{Root, RootPath};
+use super::{process, query, route};
+
+/// Folders in which distributions keep CA certificates.
+const CA_DIRECTORIES: &[RootPath] = &[
+    RootPath::fixed("/etc/pki/ca-trust"),
+    RootPath::fixed("/etc/pki/tls/certs"),
+    RootPath::fixed("/etc/ca-certificates"),
+    RootPath::fixed("/usr/share/ca-certificates"),
+    RootPath::fixed("/usr/local/share/ca-certificates"),
+];
+
+/// Where container runtimes listen.
+const CRI_SOCKETS: &[RootPath] = &[
+    RootPath::fixed("/var/run/containerd/containerd.sock"),
+    RootPath::fixed("/var/run/crio/crio.sock"),
+    RootPath::fixed("/var/run/cri-dockerd.sock"),
+];
+
+/// A program every host has, to see what it is built for.
+const SHELL: RootPath = RootPath::fixed("/bin/sh");
+
+/// Bytes of a program or a key that are read.
+const LIMIT: u64 = 64 * 1024 * 1024;
+
+/// Looks at the host; the texts say what could not be found out.
+///
+/// # Errors
+/// Why the host's name is not known or cannot be used: without it there is nothing to plan.
+pub(crate) fn gather(root: &Root) -> Result<(Facts, Vec<String>), String> {
+    let identity = HostIdentity::read(root);
+    let mut missing = Vec::new();
+    let hostname = identity
+        .hostname
+        .and_then(|name| name.parse().map_err(|error| format!("{error}")))
+        .map_err(|reason| format!("the host's name: {reason}"))?;
+    let mut facts = Facts::of(hostname);
+    facts.ca_directories = Some(
+        CA_DIRECTORIES
+            .iter()
+            .filter(|path| matches!(root.open_directory(path), Ok(Some(_))))
+            .map(ToString::to_string)
+            .collect(),
+    );
+    facts.platform = architecture(root).map(|arch| Platform {
+        os: "linux".to_owned(),
+        arch: arch.to_owned(),
+    });
+    facts.machine_id_hash = identity
+        .machine_id_hash
+        .map_err(|reason| missing.push(reason))
+        .ok();
+    facts.ssh_host_key = ssh_host_key(root)
+        .map_err(|reason| missing.push(reason))
+        .ok();
+    if root.is_live() {
+        facts.default_route = route::addresses(root);
+        if facts.default_route.is_none() {
+            missing.push("there is no default route with an address".to_owned());
+        }
+        facts.cri_sockets = Some(
+            CRI_SOCKETS
+                .iter()
+                .filter(|path| answers(root, path))
+                .map(|path| format!("unix://{path}"))
+                .collect(),
+        );
+        let state = query::first_line("systemctl", &["is-active", "systemd-resolved"]);
+        let active = |state: &str| matches!(state, "active" | "activating");
+        facts.systemd_resolved = Some(state.as_deref().is_some_and(active));
+        facts.proxies = Some(process::proxy_variables());
+        facts.kubelet_version = query::first_line("kubelet", &["--version"])
+            .as_deref()
+            .and_then(|line| line.rsplit(' ').next())
+            .filter(|version| version.starts_with('v'))
+            .map(str::to_owned);
+        if facts.kubelet_version.is_none() {
+            missing.push("no kubelet says its version".to_owned());
+        }
+    } else {
+        missing.push(
+            "this is not the running system: addresses, sockets, services and variables are not known"
+                .to_owned(),
+        );
+    }
+    Ok((facts, missing))
+}
+
+fn ssh_host_key(root: &Root) -> Result<SshHostKey, String> {
+    let text = root
+        .read_text(&SSH_HOST_KEY_PUBLIC, LIMIT)
+        .map_err(|error| error.to_string())?
+        .ok_or_else(|| format!("{SSH_HOST_KEY_PUBLIC} does not exist"))?;
+    let line = text.lines().next().unwrap_or_default();
+    let key = PublicKey::parse(line)
+        .map_err(|error| format!("{SSH_HOST_KEY_PUBLIC} cannot be used: {error}"))?;
+    Ok(SshHostKey {
+        fingerprint: key.fingerprint().to_string(),
+        public_key: key.to_openssh(),
+    })
+}
+
+/// Whether a program listens on the socket; one that nobody serves any more does not count.
+fn answers(root: &Root, path: &RootPath) -> bool {
+    let Ok(Some(folder)) = root.open_directory(&path.parent()) else {
+        return false;
+    };
+    let name = path.file_name();
+    let is_socket = matches!(folder.inspect(name), Ok(Found::Special("a socket")));
+    let way = format!("/proc/self/fd/{}/{name}", folder.as_fd().as_raw_fd());
+    is_socket && UnixStream::connect(way).is_ok()
+}
+
+/// What the host's programs are built for, in Go's words: the ELF header of its shell.
+fn architecture(root: &Root) -> Option<&'static str> {
+    let program = root.read(&SHELL, LIMIT).ok()??;
+    elf_architecture(program.expose())
+}
+
+/// `e_machine` of an ELF header (System V ABI): byte order at 5, machine at 18.
+fn elf_architecture(program: &[u8]) -> Option<&'static str> {
+    let little = match (program.get(..4)?, program.get(5)?) {
+        (b"\x7fELF", 1) => true,
+        (b"\x7fELF", 2) => false,
+        _ => return None,
+    };
+    let machine: [u8; 2] = program.get(18..20)?.try_into().ok()?;
+    let machine = if little {
+        u16::from_le_bytes(machine)
+    } else {
+        u16::from_be_bytes(machine)
+    };
+    match (machine, little) {
+        (62, true) => Some("amd64"),
+        (183, true) => Some("arm64"),
+        (21, true) => Some("ppc64le"),
+        (22, false) => Some("s390x"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests build the tree they look at"
+)]
+mod tests {
+    use std::fs;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_tree_says_what_its_files_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        assert!(gather(&root).unwrap_err().contains("/etc/hostname"));
+        for dir in ["etc/ssh", "bin", "usr/share/ca-certificates"] {
+            fs::create_dir_all(folder.path().join(dir)).unwrap();
+        }
+        fs::write(folder.path().join("etc/hostname"), "CP1\n").unwrap();
+        let mut elf = b"\x7fELF\x02\x01".to_vec();
+        elf.resize(18, 0);
+        elf.extend([183, 0]);
+        fs::write(folder.path().join("bin/sh"), elf).unwrap();
+        let (facts, missing) = gather(&root).unwrap();
+        assert_eq!(facts.hostname.as_str(), "cp1");
+        assert_eq!(
+            facts.ca_directories,
+            Some(vec!["/usr/share/ca-certificates".to_owned()])
+        );
+        assert_eq!(facts.platform.unwrap().arch, "arm64");
+        assert_eq!((facts.proxies, facts.cri_sockets), (None, None));
+        assert_eq!((facts.systemd_resolved, facts.default_route), (None, None));
+        assert_eq!(missing.len(), 3, "{missing:?}");
+
+        fs::write(folder.path().join("etc/hostname"), "under_score\n").unwrap();
+        assert!(gather(&root).unwrap_err().contains("is not a name"));
+    }
+
+    #[test]
+    fn only_a_socket_that_answers_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let path = RootPath::fixed("/run/a.sock");
+        assert!(!answers(&root, &path));
+        fs::create_dir(folder.path().join("run")).unwrap();
+        let listener = UnixListener::bind(folder.path().join("run/a.sock")).unwrap();
+        assert!(answers(&root, &path));
+        drop(listener);
+        assert!(!answers(&root, &path));
+        fs::write(folder.path().join("run/b.sock"), "").unwrap();
+        assert!(!answers(&root, &RootPath::fixed("/run/b.sock")));
+    }
+
+    #[test]
+    fn architectures_are_read_from_elf_headers() {
+        let header = |order: u8, machine: [u8; 2]| {
+            let mut bytes = b"\x7fELF\x02".to_vec();
+            bytes.push(order);
+            bytes.resize(18, 0);
+            bytes.extend(machine);
+            bytes
+        };
+        for (bytes, expected) in [
+            (header(1, [62, 0]), Some("amd64")),
+            (header(1, [21, 0]), Some("ppc64le")),
+            (header(2, [0, 22]), Some("s390x")),
+            (header(2, [0, 62]), None),
+            (header(3, [62, 0]), None),
+            (b"#!/bin/sh".to_vec(), None),
+        ] {
+            assert_eq!(elf_architecture(&bytes), expected);
+        }
+    }
+}

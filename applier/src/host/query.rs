@@ -1,0 +1,68 @@
+//! What the host's own programs say.
+//!
+//! In: a program and its arguments. Out: the first line it prints, or nothing if it is missing, fails to start or
+//! takes longer than [`LIMIT`]. Nothing is changed: only programs that report are asked.
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// How long a program may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How often it is looked after.
+const STEP: Duration = Duration::from_millis(20);
+
+/// Bytes of output that are read.
+const OUTPUT: u64 = 4096;
+
+/// The first line that `program` prints with `arguments`, whatever its exit code.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that runs programs"
+)]
+pub(crate) fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let mut steps = LIMIT.as_millis() / STEP.as_millis();
+    // So little is printed that it fits into the pipe: the program never waits for its reader.
+    while child.try_wait().ok()?.is_none() {
+        if steps == 0 {
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        steps -= 1;
+        thread::sleep(STEP);
+    }
+    let mut bytes = Vec::new();
+    child
+        .stdout
+        .take()?
+        .take(OUTPUT)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    text.lines().next().map(|line| line.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_answers_or_nobody_does() {
+        assert_eq!(
+            first_line("sh", &["-c", "echo ' one '; echo two; exit 3"]).as_deref(),
+            Some("one")
+        );
+        assert_eq!(first_line("sh", &["-c", ""]), None);
+        assert_eq!(first_line("no-such-program-here", &[]), None);
+    }
+}

@@ -1,0 +1,245 @@
+//! Host facts: which host a plan is for, and what its facts say.
+//!
+//! In: the facts of any number of hosts, and what confirms their keys. Out: the [`HostFacts`] of the node that is
+//! planned; and its recipient, if the key in the facts is confirmed. Facts are data, not authority: they fill what
+//! the configuration does not say, and nobody's secrets are sealed for a key that only they name.
+
+use std::collections::BTreeSet;
+
+use kubeplan_bundle::facts::Facts;
+use serde_json::json;
+
+use super::draft::{Draft, Unset};
+use super::known_hosts::{self, Verdict};
+use super::provenance::Origin;
+use super::schema::Kind;
+use super::valid::HostFacts;
+
+/// The facts of several hosts and what confirms their keys.
+#[derive(Clone, Debug, Default)]
+pub struct FactsSource {
+    /// The facts, by file.
+    pub hosts: Vec<Facts>,
+    /// Fingerprints (`SHA256:…`) that the operator compared, with the node's name.
+    pub confirmed: Vec<(String, String)>,
+    /// The text of a `known_hosts` file and its name.
+    pub known_hosts: Option<(String, String)>,
+}
+
+impl FactsSource {
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && self.confirmed.is_empty() && self.known_hosts.is_none()
+    }
+}
+
+const RECIPIENTS: &str = "nodes[0].recipients";
+
+/// Finds the facts of the node that is planned, and takes its recipient from them if that is confirmed.
+pub(super) fn take(draft: &mut Draft, source: &FactsSource) -> HostFacts {
+    if source.is_empty() {
+        return HostFacts::default();
+    }
+    let own = draft.text(Kind::Init, "nodeRegistration.name");
+    let listed = draft.text(Kind::Inventory, "nodes[0].name");
+    let name = Some(own)
+        .filter(|name| !name.is_empty())
+        .unwrap_or(listed)
+        .trim()
+        .to_lowercase();
+    let hostname = draft
+        .text(Kind::Inventory, "nodes[0].match.hostname")
+        .trim()
+        .to_lowercase();
+    let wanted = if hostname.is_empty() {
+        &name
+    } else {
+        &hostname
+    };
+    let found = match source.hosts.as_slice() {
+        [one] if wanted.is_empty() => Some(one),
+        hosts => hosts.iter().find(|facts| facts.hostname.as_str() == wanted),
+    };
+    let Some(facts) = found else {
+        no_facts(draft, source, wanted);
+        return HostFacts::default();
+    };
+    let node = if name.is_empty() {
+        facts.hostname.as_str().to_owned()
+    } else {
+        name
+    };
+    recipient(draft, source, facts, &node);
+    if facts
+        .proxies
+        .iter()
+        .flatten()
+        .any(|(_, url)| url.contains('@'))
+    {
+        let message = "a proxy in the host's facts comes with a password; everybody can read it in the static Pod manifests, as with kubeadm";
+        draft.warn(Kind::Cluster, "", message, "name a proxy that needs none");
+    }
+    host_facts(facts)
+}
+
+fn no_facts(draft: &mut Draft, source: &FactsSource, wanted: &str) {
+    let names: Vec<&str> = source
+        .hosts
+        .iter()
+        .map(|facts| facts.hostname.as_str())
+        .collect();
+    let path = "nodeRegistration.name";
+    let message = match (names.as_slice(), wanted) {
+        ([], _) => "a host's key is to be confirmed, and there are no facts".to_owned(),
+        (names, "") => format!(
+            "there are facts of {}, and the node has no name to choose by",
+            names.join(", ")
+        ),
+        (names, wanted) => format!(
+            "there are facts of {}, none of the host `{}`",
+            names.join(", "),
+            wanted.escape_debug()
+        ),
+    };
+    let hint = if names.is_empty() {
+        "give the folder with the host's facts with --facts"
+    } else {
+        "where the node's name is not its host's, say `match: {hostname: …}` of the node in a `kubeplan.io/v1alpha1` Cluster document"
+    };
+    draft.error(Kind::Init, path, message, hint);
+}
+
+fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str) {
+    let (matching, others): (Vec<_>, Vec<_>) = source
+        .confirmed
+        .iter()
+        .partition(|(name, _)| name == node || name == facts.hostname.as_str());
+    for (name, _) in others {
+        let message = format!(
+            "a host key of `{}` is confirmed, and no such node is planned",
+            name.escape_debug()
+        );
+        draft.error(
+            Kind::Inventory,
+            RECIPIENTS,
+            message,
+            &format!("the node is `{node}`"),
+        );
+    }
+    let Some(key) = &facts.ssh_host_key else {
+        if !source.confirmed.is_empty() {
+            let message = format!(
+                "a host key is confirmed, and the facts of {} name none",
+                facts.hostname
+            );
+            draft.error(
+                Kind::Inventory,
+                RECIPIENTS,
+                message,
+                "run `kubeapply facts` again on the host",
+            );
+        }
+        return;
+    };
+    let mut confirmed = None;
+    for (_, fingerprint) in matching {
+        if *fingerprint == key.fingerprint {
+            confirmed = Some("--confirm-host-key".to_owned());
+        } else {
+            let message = format!(
+                "the facts of {} name the SSH host key {}, and {} is confirmed",
+                facts.hostname,
+                key.fingerprint,
+                fingerprint.escape_debug()
+            );
+            let hint = "one of the two is not that host's: compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on it";
+            draft.error(Kind::Inventory, RECIPIENTS, message, hint);
+        }
+    }
+    if let (None, Some((text, file))) = (&confirmed, &source.known_hosts) {
+        let addresses = facts.default_route.iter().flat_map(|route| {
+            let ipv4 = route.ipv4.map(|ip| ip.to_string());
+            ipv4.into_iter().chain(route.ipv6.map(|ip| ip.to_string()))
+        });
+        // An address that only the facts name proves nothing about this host.
+        let own = draft.text(Kind::Init, "localAPIEndpoint.advertiseAddress");
+        let listed = draft.text(Kind::Inventory, "nodes[0].address");
+        let mut names = vec![node.to_owned(), facts.hostname.as_str().to_owned()];
+        names.extend(addresses.filter(|address| *address == own || *address == listed));
+        match known_hosts::verdict(text, &names, &key.public_key) {
+            Verdict::Confirmed => confirmed = Some(file.clone()),
+            Verdict::Unknown => {}
+            verdict => {
+                let problem = if verdict == Verdict::Revoked {
+                    "says that it is revoked"
+                } else {
+                    "names another one"
+                };
+                let message = format!(
+                    "the facts of {} name the SSH host key {}, and {file} {problem}",
+                    facts.hostname, key.fingerprint
+                );
+                let hint = "find out which is right before anything is sealed for the host";
+                draft.error(Kind::Inventory, RECIPIENTS, message, hint);
+                return;
+            }
+        }
+    }
+    if !draft.items(Kind::Inventory, RECIPIENTS).is_empty() {
+        return;
+    }
+    let Some(by) = confirmed else {
+        let message = format!(
+            "the facts of {} name the SSH host key {}; nothing is sealed for it until it is confirmed",
+            facts.hostname, key.fingerprint
+        );
+        let hint = format!(
+            "compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host, then add --confirm-host-key {node}={}; or give --known-hosts FILE",
+            key.fingerprint
+        );
+        draft.warn(Kind::Inventory, RECIPIENTS, message, &hint);
+        return;
+    };
+    draft.default_to(
+        Kind::Inventory,
+        "nodes",
+        Unset::Empty,
+        json!([{}]),
+        "one control-plane node",
+    );
+    let origin = Origin::Facts {
+        fact: format!("sshHostKey, confirmed by {by}"),
+    };
+    draft.set_from(Kind::Inventory, RECIPIENTS, json!([key.public_key]), origin);
+}
+
+/// Facts as the rest of the configuration takes them; what is absent stays an assumption.
+fn host_facts(facts: &Facts) -> HostFacts {
+    let mut unknown = BTreeSet::new();
+    for (about, known) in [
+        ("ca-directories", facts.ca_directories.is_some()),
+        ("systemd-resolved", facts.systemd_resolved.is_some()),
+        ("proxies", facts.proxies.is_some()),
+    ] {
+        if !known {
+            unknown.insert(about);
+        }
+    }
+    HostFacts {
+        hostname: Some(facts.hostname.as_str().to_owned()),
+        ca_directories: facts.ca_directories.clone().unwrap_or_default(),
+        systemd_resolved: facts.systemd_resolved.unwrap_or_default(),
+        proxies: facts.proxies.clone().unwrap_or_default(),
+        default_route: facts.default_route.unwrap_or_default(),
+        cri_sockets: facts.cri_sockets.clone(),
+        arch: facts
+            .platform
+            .as_ref()
+            .map(|platform| platform.arch.clone()),
+        unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests;
