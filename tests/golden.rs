@@ -96,17 +96,8 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
     let fixture = root.join("fixtures").join(format!("{}.yaml", case.name));
     let fixture = fixture.to_string_lossy().into_owned();
     let facts = root.join("fixtures/facts").join(&case.name);
-    let facts: Vec<String> = facts
-        .is_dir()
-        .then(|| ["--facts".to_owned(), facts.to_string_lossy().into_owned()])
-        .into_iter()
-        .flatten()
-        .collect();
-    let with_facts = |args: &[&str]| -> Vec<String> {
-        let args = args.iter().map(|arg| (*arg).to_owned());
-        args.chain(facts.clone()).collect()
-    };
-    let validated = programs::kubeplan(&with_facts(&["validate", "-f", &fixture]));
+    let facts = facts.is_dir().then_some(facts.as_path());
+    let validated = programs::kubeplan(&with_facts(&["validate", "-f", &fixture], facts));
     if case.invalid {
         let run = validated
             .expect(2)
@@ -117,7 +108,7 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
         )]));
     }
     let validated = validated.expect(0)?;
-    let mut files = rendered(&fixture, &case.name)?;
+    let mut files = rendered(&fixture, &case.name, facts)?;
     files.insert(
         format!("{}/validate.stderr", case.name),
         said(root, &validated),
@@ -140,7 +131,7 @@ fn render_for(root: &Path, case: &Case, version: &str) -> Result<Files> {
     let fixture = scratch.path().join("cluster.yaml");
     fs::write(&fixture, text)?;
     let fixture = fixture.to_string_lossy().into_owned();
-    let mut files = rendered(&fixture, &case.name)?;
+    let mut files = rendered(&fixture, &case.name, None)?;
     let images = programs::kubeplan(&["config", "images", "list", "-f", &fixture]).expect(0)?;
     files.insert(
         format!("{}/images.txt", case.name),
@@ -149,12 +140,21 @@ fn render_for(root: &Path, case: &Case, version: &str) -> Result<Files> {
     Ok(files)
 }
 
+/// `args`, and the folder of host facts where there is one.
+fn with_facts(args: &[&str], facts: Option<&Path>) -> Vec<String> {
+    let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    if let Some(facts) = facts {
+        args.extend(["--facts".to_owned(), facts.to_string_lossy().into_owned()]);
+    }
+    args
+}
+
 /// The tree of `fixture`, below `name`.
-fn rendered(fixture: &str, name: &str) -> Result<Files> {
+fn rendered(fixture: &str, name: &str, facts: Option<&Path>) -> Result<Files> {
     let scratch = tempfile::tempdir()?;
     let out = scratch.path().join("out");
     let shown = out.to_string_lossy().into_owned();
-    programs::kubeplan(&with_facts(&[
+    let args = [
         "render",
         "-f",
         fixture,
@@ -164,8 +164,8 @@ fn rendered(fixture: &str, name: &str) -> Result<Files> {
         SEED,
         "--now",
         NOW,
-    ]))
-    .expect(0)?;
+    ];
+    programs::kubeplan(&with_facts(&args, facts)).expect(0)?;
     Ok(tree::read(&out)?
         .into_iter()
         .map(|(file, bytes)| (format!("{name}/{file}"), bytes))
