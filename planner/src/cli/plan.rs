@@ -16,6 +16,7 @@ use signing_key::SigningKey;
 use super::error::io_error;
 use super::input::{ConfigFiles, Now};
 use super::io::Progress;
+use super::patches::PatchesDir;
 use super::summary::PlanSummary;
 use super::workspace::Workspace;
 use super::{CliError, Format, Io};
@@ -32,6 +33,8 @@ use crate::{output, phases, pki};
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigFiles,
+    #[command(flatten)]
+    patches: PatchesDir,
     /// Folder the bundle is written to
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -64,7 +67,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, args.test_pki.is_some())?;
     let loaded = args.config.load(io)?;
-    let config = loaded.config;
+    let mut config = loaded.config;
+    args.patches.load(&mut config, io)?;
     let workspace = Workspace::new(config.bundle_cluster_name.as_str());
 
     // Everything that can refuse does so before anything is written.

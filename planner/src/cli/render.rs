@@ -8,6 +8,7 @@ use similar::TextDiff;
 
 use super::error::io_error;
 use super::input::{ConfigFiles, Now, count};
+use super::patches::PatchesDir;
 use super::workspace::Workspace;
 use super::{CliError, Io};
 use crate::output::{self, Tree};
@@ -25,6 +26,8 @@ use crate::render;
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigFiles,
+    #[command(flatten)]
+    patches: PatchesDir,
     /// Folder the files are written to; an earlier output there is replaced
     #[arg(short, long, value_name = "DIR", required_unless_present = "check")]
     output: Option<PathBuf>,
@@ -47,7 +50,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, true)?;
-    let config = args.config.load(io)?.config;
+    let mut config = args.config.load(io)?.config;
+    args.patches.load(&mut config, io)?;
     let unusable = |error| {
         CliError::caused(
             Exit::Usage,

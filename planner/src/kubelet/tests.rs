@@ -18,7 +18,7 @@ fn every_file_is_what_kubeadm_writes() {
         (testing::ha_config(), testing::HA),
     ] {
         for (name, text) in [
-            ("config.yaml", config_yaml(&config).text),
+            ("config.yaml", config_yaml(&config).unwrap().text),
             ("instance-config.yaml", instance_config_yaml(&config).text),
             ("kubeadm-flags.env", flags_env(&config).text),
         ] {
@@ -33,7 +33,7 @@ fn every_file_is_what_kubeadm_writes() {
 fn the_cri_socket_is_in_the_file_but_not_in_the_cluster_wide_document() {
     let config = testing::default_config();
     assert_eq!(config.kubelet.value["containerRuntimeEndpoint"], "");
-    let file = config_yaml(&config);
+    let file = config_yaml(&config).unwrap();
     assert!(
         file.text
             .contains("containerRuntimeEndpoint: unix:///var/run/containerd/containerd.sock\n")
@@ -61,6 +61,7 @@ fn without_the_node_local_socket_it_is_a_flag() {
     );
     assert!(
         config_yaml(&config)
+            .unwrap()
             .text
             .contains("containerRuntimeEndpoint: \"\"\n")
     );
@@ -106,7 +107,7 @@ fn extra_args_replace_and_follow_defaults() {
 fn systemd_resolved_decides_only_what_the_user_left_open() {
     let mut config = testing::default_config();
     config.facts.systemd_resolved = true;
-    let file = config_yaml(&config);
+    let file = config_yaml(&config).unwrap();
     assert!(
         file.text
             .contains("resolvConf: /run/systemd/resolve/resolv.conf\n")
@@ -119,6 +120,7 @@ fn systemd_resolved_decides_only_what_the_user_left_open() {
     config.kubelet.value["resolvConf"] = "/etc/resolv.conf".into();
     assert!(
         config_yaml(&config)
+            .unwrap()
             .text
             .contains("resolvConf: /etc/resolv.conf\n")
     );

@@ -78,11 +78,11 @@ pub struct StaticPod {
 }
 
 impl StaticPod {
-    /// The manifest's text, as kubeadm prints it.
+    /// The Pod as the document kubeadm prints.
     ///
     /// # Errors
     /// [`StaticPodError::Serialise`] if serde refuses, which a Pod gives no reason for.
-    pub fn to_yaml(&self) -> Result<String, StaticPodError> {
+    pub fn document(&self) -> Result<Value, StaticPodError> {
         let mut document =
             serde_json::to_value(&self.pod).map_err(|source| StaticPodError::Serialise {
                 component: self.component,
@@ -92,7 +92,15 @@ impl StaticPod {
         if let Value::Object(fields) = &mut document {
             fields.insert("status".to_owned(), json!({}));
         }
-        Ok(to_go_yaml(&document))
+        Ok(document)
+    }
+
+    /// The manifest's text without patches, as kubeadm prints it.
+    ///
+    /// # Errors
+    /// As [`StaticPod::document`].
+    pub fn to_yaml(&self) -> Result<String, StaticPodError> {
+        self.document().map(|document| to_go_yaml(&document))
     }
 }
 

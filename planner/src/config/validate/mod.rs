@@ -19,6 +19,7 @@ use super::duration::GoDuration;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::schema::Kind;
 use super::valid::{Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, ValidConfig};
+use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
 use crate::releases::{self, RELEASES, Release};
 
@@ -86,6 +87,7 @@ pub(super) fn validate(
         certificate_validity: certificate_validity.to_std(),
         ca_certificate_validity: ca_certificate_validity.to_std(),
         component_health_timeout: component_health_timeout.to_std(),
+        patches: Patches::default(),
         facts,
         assumptions,
         provenance: std::mem::take(&mut draft.provenance),

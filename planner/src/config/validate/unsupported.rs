@@ -18,7 +18,6 @@ pub(super) fn check(draft: &mut Draft) {
         (Kind::Init, "certificateKey", json!("")),
         (Kind::Init, "dryRun", json!(false)),
         (Kind::Init, "skipPhases", json!([])),
-        (Kind::Init, "patches.directory", json!("")),
         (Kind::Init, "nodeRegistration.taints", taint),
         (
             Kind::Init,
