@@ -1,6 +1,7 @@
 //! Golden cases: what every fixture renders to, computed once for both comparing and blessing.
 //!
-//! `fixtures/<case>.yaml` gives `golden/<case>/` (the rendered tree and what `validate` says);
+//! `fixtures/<case>.yaml`, with the patches in `fixtures/patches/<case>/` if there are any, gives `golden/<case>/` (the
+//! rendered tree and what `validate` says);
 //! `fixtures/invalid/<case>.yaml` gives `golden/invalid/<case>.stderr`. Keys, clock and seed are fixed, so the
 //! bytes are exact.
 
@@ -75,7 +76,9 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
     let scratch = tempfile::tempdir()?;
     let out = scratch.path().join("out");
     let shown = out.to_string_lossy().into_owned();
-    programs::kubeplan(&[
+    let patches = root.join("fixtures/patches").join(&case.name);
+    let patches = patches.to_string_lossy();
+    let mut args = vec![
         "render",
         "-f",
         &fixture,
@@ -85,8 +88,11 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
         SEED,
         "--now",
         NOW,
-    ])
-    .expect(0)?;
+    ];
+    if Path::new(&*patches).is_dir() {
+        args.extend(["--patches", &patches]);
+    }
+    programs::kubeplan(&args).expect(0)?;
     let mut files: Files = tree::read(&out)?
         .into_iter()
         .map(|(name, bytes)| (format!("{}/{name}", case.name), bytes))
