@@ -16,6 +16,7 @@ fn every_file_is_what_kubeadm_writes() {
     for (config, reference) in [
         (testing::default_config(), testing::DEFAULT),
         (testing::ha_config(), testing::HA),
+        (testing::external_etcd_config(), testing::EXTERNAL_ETCD),
     ] {
         for (name, text) in [
             ("config.yaml", config_yaml(&config).unwrap().text),

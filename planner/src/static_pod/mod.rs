@@ -247,6 +247,7 @@ pub(crate) mod paths {
     pub(crate) const SERVICE_SUBNET: &str = "ClusterConfiguration.networking.serviceSubnet";
     pub(crate) const POD_SUBNET: &str = "ClusterConfiguration.networking.podSubnet";
     pub(crate) const DNS_DOMAIN: &str = "ClusterConfiguration.networking.dnsDomain";
+    pub(crate) const EXTERNAL_ETCD: &str = "ClusterConfiguration.etcd.external";
     pub(crate) const DATA_DIR: &str = "ClusterConfiguration.etcd.local.dataDir";
     pub(crate) const COMPONENT_HEALTH_CHECK: &str =
         "InitConfiguration.timeouts.controlPlaneComponentHealthCheck";

@@ -4,6 +4,7 @@
 //! cmd/kubeadm/app/apis/kubeadm/validation/validation.go), then the releases kubeplan knows, then what it does
 //! not support yet: a field that is set and would not take effect is an error, never silence.
 
+mod etcd;
 mod inventory;
 mod names;
 pub(super) mod network;
@@ -45,6 +46,7 @@ pub(super) fn validate(
     let service_cidrs = network::service_subnet(draft);
     let pod_cidrs = network::pod_subnet(draft);
     names::cluster(draft);
+    etcd::external(draft);
     let bind_port = bind_port(draft);
     certificate_key(draft);
     let gate_algorithm = feature_gates(draft);
@@ -54,6 +56,10 @@ pub(super) fn validate(
     let release = release(draft);
     unsupported::check(draft);
     let inventory = inventory::validate(draft);
+    let assumptions = assumptions
+        .into_iter()
+        .chain(etcd::assumption(draft))
+        .collect();
     kept_but_without_effect(draft);
     if draft.report.has_errors() {
         return None;

@@ -10,7 +10,6 @@ use super::TIMEOUT_DEFAULTS;
 pub(super) fn check(draft: &mut Draft) {
     let taint = json!([{"effect": "NoSchedule", "key": "node-role.kubernetes.io/control-plane"}]);
     let mut rows: Vec<(Kind, String, Value)> = [
-        (Kind::Cluster, "etcd.external", Value::Null),
         (Kind::Cluster, "dns.imageRepository", json!("")),
         (Kind::Cluster, "dns.imageTag", json!("")),
         (Kind::Cluster, "dns.disabled", json!(false)),

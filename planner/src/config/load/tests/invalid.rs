@@ -70,6 +70,14 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "15: ClusterConfiguration.caCertificateValidityPeriod",
         "19: KubeletConfiguration.syncFrequency",
     ],
+    "external-etcd": [
+        "13: ClusterConfiguration.etcd.external",
+        "15: ClusterConfiguration.etcd.external.endpoints[0]",
+        "16: ClusterConfiguration.etcd.external.endpoints[1]",
+        "17: ClusterConfiguration.etcd.external.endpoints[2]",
+        "18: ClusterConfiguration.etcd.external.httpEndpoints[0]",
+        "19: ClusterConfiguration.etcd.external.caFile",
+    ],
     "inventory": [
         "4: Cluster.metadata.name",
         "7: Cluster.nodes[0].role",
@@ -145,7 +153,6 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "21: ClusterConfiguration.dns.disabled",
         "22: ClusterConfiguration.proxy.disabled",
         "23: ClusterConfiguration.featureGates.RootlessControlPlane",
-        "25: ClusterConfiguration.etcd.external",
     ],
     "unsupported-version": [
         "11: ClusterConfiguration.kubernetesVersion",
