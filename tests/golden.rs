@@ -1,14 +1,14 @@
 //! Golden cases: what every fixture renders to, computed once for both comparing and blessing.
 //!
-//! `fixtures/<case>.yaml`, with the host facts of `fixtures/facts/<case>/` where there are some, gives
-//! `golden/<case>/` (the rendered tree and what `validate` says);
+//! `fixtures/<case>.yaml`, with the host facts of `fixtures/facts/<case>/` and the patches in `fixtures/patches/<case>/`
+//! where there are some, gives `golden/<case>/` (the rendered tree and what `validate` says);
 //! `fixtures/invalid/<case>.yaml` gives `golden/invalid/<case>.stderr`; `fixtures/by-version/reference.yaml` gives
 //! `golden/by-version/v1.NN/` for every supported minor, with its images. Keys, clock and seed are fixed, so the
 //! bytes are exact.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -96,8 +96,13 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
     let fixture = root.join("fixtures").join(format!("{}.yaml", case.name));
     let fixture = fixture.to_string_lossy().into_owned();
     let facts = root.join("fixtures/facts").join(&case.name);
-    let facts = facts.is_dir().then_some(facts.as_path());
-    let validated = programs::kubeplan(&with_facts(&["validate", "-f", &fixture], facts));
+    let patches = root.join("fixtures/patches").join(&case.name);
+    let beside = Beside {
+        facts: facts.is_dir().then_some(&facts),
+        patches: patches.is_dir().then_some(&patches),
+    };
+    let validate = beside.arguments(&["validate", "-f", &fixture], false);
+    let validated = programs::kubeplan(&validate);
     if case.invalid {
         let run = validated
             .expect(2)
@@ -108,7 +113,7 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
         )]));
     }
     let validated = validated.expect(0)?;
-    let mut files = rendered(&fixture, &case.name, facts)?;
+    let mut files = rendered(&fixture, &case.name, beside)?;
     files.insert(
         format!("{}/validate.stderr", case.name),
         said(root, &validated),
@@ -131,7 +136,7 @@ fn render_for(root: &Path, case: &Case, version: &str) -> Result<Files> {
     let fixture = scratch.path().join("cluster.yaml");
     fs::write(&fixture, text)?;
     let fixture = fixture.to_string_lossy().into_owned();
-    let mut files = rendered(&fixture, &case.name, None)?;
+    let mut files = rendered(&fixture, &case.name, Beside::default())?;
     let images = programs::kubeplan(&["config", "images", "list", "-f", &fixture]).expect(0)?;
     files.insert(
         format!("{}/images.txt", case.name),
@@ -140,17 +145,29 @@ fn render_for(root: &Path, case: &Case, version: &str) -> Result<Files> {
     Ok(files)
 }
 
-/// `args`, and the folder of host facts where there is one.
-fn with_facts(args: &[&str], facts: Option<&Path>) -> Vec<String> {
-    let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    if let Some(facts) = facts {
-        args.extend(["--facts".to_owned(), facts.to_string_lossy().into_owned()]);
+/// Folders that belong to a fixture.
+#[derive(Clone, Copy, Default)]
+struct Beside<'a> {
+    facts: Option<&'a PathBuf>,
+    patches: Option<&'a PathBuf>,
+}
+
+impl Beside<'_> {
+    /// `args` and the folders; `validate` takes no patches.
+    fn arguments(self, args: &[&str], with_patches: bool) -> Vec<String> {
+        let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let patches = self.patches.filter(|_| with_patches);
+        for (flag, folder) in [("--facts", self.facts), ("--patches", patches)] {
+            if let Some(folder) = folder {
+                args.extend([flag.to_owned(), folder.to_string_lossy().into_owned()]);
+            }
+        }
+        args
     }
-    args
 }
 
 /// The tree of `fixture`, below `name`.
-fn rendered(fixture: &str, name: &str, facts: Option<&Path>) -> Result<Files> {
+fn rendered(fixture: &str, name: &str, beside: Beside<'_>) -> Result<Files> {
     let scratch = tempfile::tempdir()?;
     let out = scratch.path().join("out");
     let shown = out.to_string_lossy().into_owned();
@@ -165,7 +182,7 @@ fn rendered(fixture: &str, name: &str, facts: Option<&Path>) -> Result<Files> {
         "--now",
         NOW,
     ];
-    programs::kubeplan(&with_facts(&args, facts)).expect(0)?;
+    programs::kubeplan(&beside.arguments(&args, true)).expect(0)?;
     Ok(tree::read(&out)?
         .into_iter()
         .map(|(file, bytes)| (format!("{name}/{file}"), bytes))

@@ -12,6 +12,7 @@ pub use drop_in::drop_in;
 use serde_json::Value;
 
 use crate::config::ValidConfig;
+use crate::patches::{PatchError, Patched};
 use crate::plan::ValueSource;
 use crate::static_pod::flags::{Flag, last_value, merge};
 use crate::static_pod::{images, paths};
@@ -43,34 +44,48 @@ pub fn has_instance_config(config: &ValidConfig) -> bool {
     config.gate(NODE_LOCAL_CRI_SOCKET).unwrap_or(true)
 }
 
-/// `config.yaml`: the cluster's kubelet configuration with what this node adds.
-#[must_use]
-pub fn config_yaml(config: &ValidConfig) -> SourcedText {
+/// `config.yaml`: the cluster's kubelet configuration with the user's patches and what this node adds.
+///
+/// # Errors
+/// [`PatchError`] if a patch does not apply.
+pub fn config_yaml(config: &ValidConfig) -> Result<SourcedText, PatchError> {
     let mut document = config.kubelet.value.clone();
     let mut sources: Vec<ValueSource> = Vec::new();
     if let Value::Object(fields) = &mut document {
         for key in fields.keys() {
             sources.push(source(key, &format!("KubeletConfiguration.{key}")));
         }
-        let mut set = |key: &str, value: &str, from: &str| {
-            fields.insert(key.to_owned(), Value::String(value.to_owned()));
-            sources.retain(|known| known.value != key);
-            sources.push(source(key, from));
-        };
-        if has_instance_config(config) {
-            set(
-                "containerRuntimeEndpoint",
-                &config.init.node_registration.cri_socket,
-                paths::CRI_SOCKET,
-            );
-        }
-        if config.facts.systemd_resolved && config.kubelet.value.get("resolvConf").is_none() {
-            set("resolvConf", RESOLVED_CONF, "facts: systemd_resolved");
-        }
     }
-    SourcedText {
-        text: to_go_yaml(&document),
-        sources,
+    let mut rendered = Patched { document, sources };
+    if config.facts.systemd_resolved && config.kubelet.value.get("resolvConf").is_none() {
+        set(
+            &mut rendered,
+            "resolvConf",
+            RESOLVED_CONF,
+            "facts: systemd_resolved",
+        );
+    }
+    let mut rendered = config.patches.kubelet(rendered)?;
+    // kubeadm applies the instance configuration after the patches, so no patch changes the socket.
+    if has_instance_config(config) {
+        set(
+            &mut rendered,
+            "containerRuntimeEndpoint",
+            &config.init.node_registration.cri_socket,
+            paths::CRI_SOCKET,
+        );
+    }
+    Ok(SourcedText {
+        text: to_go_yaml(&rendered.document),
+        sources: rendered.sources,
+    })
+}
+
+fn set(rendered: &mut Patched, key: &str, value: &str, from: &str) {
+    if let Value::Object(fields) = &mut rendered.document {
+        fields.insert(key.to_owned(), Value::String(value.to_owned()));
+        rendered.sources.retain(|known| known.value != key);
+        rendered.sources.push(source(key, from));
     }
 }
 

@@ -5,6 +5,7 @@
 //! pure inside: only `cli`, `output` and `pki::store_dir` touch the disk or read the clock, and nothing here ever contacts
 //! a network.
 
+pub mod api_types;
 pub mod assemble;
 #[expect(
     clippy::disallowed_methods,
@@ -19,6 +20,7 @@ pub mod layout;
 pub mod objects;
 #[expect(clippy::disallowed_methods, reason = "the edge: writes results")]
 pub mod output;
+pub mod patches;
 pub mod phases;
 pub mod pki;
 pub mod plan;

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::config::ValidConfig;
 use crate::config::kubeadm::{
-    ApiEndpoint, Arg, ClusterConfiguration, Etcd, HostPathMount, InitConfiguration, LocalEtcd,
-    Networking, NodeRegistration,
+    ApiEndpoint, Arg, ClusterConfiguration, Etcd, ExternalEtcd, HostPathMount, InitConfiguration,
+    LocalEtcd, Networking, NodeRegistration,
 };
 use crate::config::provenance::Provenance;
 use crate::config::valid::{
@@ -31,6 +31,9 @@ use crate::releases;
 pub(crate) const DEFAULT: &str = "default";
 /// The reference with extra arguments, volumes, variables, another registry and endpoint.
 pub(crate) const HA: &str = "ha";
+
+/// The reference with an etcd cluster that somebody else runs.
+pub(crate) const EXTERNAL_ETCD: &str = "extetcd";
 
 /// A file kubeadm wrote.
 pub(crate) fn reference_file(reference: &str, path: &str) -> String {
@@ -150,11 +153,35 @@ pub(crate) fn default_config() -> ValidConfig {
         certificate_validity: Duration::from_secs(8760 * 3600),
         ca_certificate_validity: Duration::from_secs(87600 * 3600),
         component_health_timeout: Duration::from_secs(240),
+        patches: crate::patches::Patches::default(),
         facts: HostFacts::default(),
         assumptions: Vec::new(),
         upload_certs: false,
         provenance: Provenance::default(),
     }
+}
+
+/// `fixtures/reference/extetcd/config.yaml`, defaulted.
+pub(crate) fn external_etcd_config() -> ValidConfig {
+    let mut config = default_config();
+    config.control_plane_endpoint = Some(Endpoint {
+        host: EndpointHost::Address("192.168.10.10".parse().unwrap()),
+        port: 6443,
+    });
+    config.cluster.control_plane_endpoint = "192.168.10.10:6443".into();
+    config.cluster.etcd = Etcd {
+        local: None,
+        external: Some(ExternalEtcd {
+            endpoints: ["21", "22", "23"]
+                .map(|host| format!("https://192.168.10.{host}:2379"))
+                .to_vec(),
+            ca_file: "/etc/etcd/pki/ca.crt".into(),
+            cert_file: "/etc/etcd/pki/client.crt".into(),
+            key_file: "/etc/etcd/pki/client.key".into(),
+            ..ExternalEtcd::default()
+        }),
+    };
+    config
 }
 
 /// `fixtures/reference/ha/config.yaml`, defaulted.

@@ -51,12 +51,118 @@ pub fn cases() -> Vec<Trial> {
             outlives,
         ),
         case("command_line::plan_shows_who_signed", signer),
+        case(
+            "command_line::patches_are_read_from_the_flag_else_the_configuration",
+            patches,
+        ),
+        case(
+            "command_line::a_patch_that_does_not_apply_leaves_nothing_behind",
+            wrong_patch,
+        ),
         case("command_line::verify_without_trust_exits_with_4", verify),
         case(
             "command_line::approvals_count_where_a_policy_asks_for_them",
             approvals,
         ),
     ]
+}
+
+/// A configuration with `patches.directory`, and two folders of patches.
+fn with_patches(folder: &std::path::Path, patch: &str) -> Result<Vec<String>> {
+    for (name, priority) in [("configured", "1"), ("given", "2")] {
+        fs::create_dir(folder.join(name))?;
+        let text = patch.replace("PRIORITY", priority);
+        fs::write(folder.join(name).join("etcd.yaml"), text)?;
+    }
+    fs::write(folder.join("given/notes.txt"), "not a patch")?;
+    std::os::unix::fs::symlink(folder.join("given"), folder.join("link"))?;
+    let config = fs::read_to_string(repository().join("fixtures/single-node-patches.yaml"))?;
+    let directory = format!(
+        "patches: {{directory: {}}}\nnodeRegistration:",
+        folder.join("configured").display()
+    );
+    fs::write(
+        folder.join("cluster.yaml"),
+        config.replace("nodeRegistration:", &directory),
+    )?;
+    let file = folder.join("cluster.yaml").display().to_string();
+    let out = folder.join("out").display().to_string();
+    Ok([
+        "-f",
+        &file,
+        "-o",
+        &out,
+        "--test-pki",
+        "seed",
+        "--now",
+        "2026-11-20T10:23:25Z",
+    ]
+    .map(str::to_owned)
+    .to_vec())
+}
+
+fn patches() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let common = with_patches(scratch.path(), "spec: {priority: PRIORITY}")?;
+    let run = |more: &[&str]| {
+        let mut args = vec!["render".to_owned()];
+        args.extend(common.iter().cloned());
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        kubeplan(&args)
+    };
+    let priority = || -> Result<String> {
+        let manifest = "out/cp1/files/etc/kubernetes/manifests/etcd.yaml";
+        let text = fs::read_to_string(scratch.path().join(manifest))?;
+        let line = text.lines().find(|line| line.contains("priority: "));
+        Ok(line.unwrap_or_default().trim().to_owned())
+    };
+    run(&[]).expect(0)?;
+    ensure!(priority()? == "priority: 1", "{}", priority()?);
+    let given = scratch.path().join("given");
+    let said = run(&["--patches", text(&given)?]).expect(0)?.err;
+    ensure!(priority()? == "priority: 2", "{}", priority()?);
+    ensure!(
+        said.contains("`notes.txt` is ignored: the extension"),
+        "the ignored file is not named: {said}"
+    );
+    let plan = fs::read_to_string(scratch.path().join("out/plan.json"))?;
+    ensure!(
+        plan.contains("\"from\": \"patch etcd.yaml\""),
+        "the patch is no source in plan.json"
+    );
+    for missing in ["link", "nowhere", "cluster.yaml"] {
+        run(&["--patches", text(&scratch.path().join(missing))?]).expect(2)?;
+    }
+    Ok(())
+}
+
+fn wrong_patch() -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let common = with_patches(scratch.path(), "metadata: {annotations: {x: y}}")?;
+    let at = |name: &str| scratch.path().join(name).display().to_string();
+    let args: Vec<String> = std::iter::once("plan".to_owned())
+        .chain(
+            common
+                .into_iter()
+                .filter(|arg| arg != "--test-pki" && arg != "seed"),
+        )
+        .chain(["--pki".into(), at("pki"), "--sign-key".into(), at("author")])
+        .collect();
+    let run = kubeplan(&args).expect(2)?;
+    for expected in ["(etcd.yaml) etcd", "metadata.annotations[x]", "(quote it)"] {
+        ensure!(
+            run.err.contains(expected),
+            "`{expected}` is missing in: {}",
+            run.err
+        );
+    }
+    for written in ["pki", "out", "author"] {
+        ensure!(
+            !scratch.path().join(written).exists(),
+            "{written} was written"
+        );
+    }
+    Ok(())
 }
 
 fn misspelt() -> Result<()> {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -15,24 +15,73 @@ use libtest_mimic::Trial;
 
 use super::{case, case_with};
 
-pub fn cases() -> Vec<Trial> {
-    vec![
-        case("reference::default_files_are_byte_equal", files),
-        case("reference::default_modes_are_equal", modes),
-        case("reference::default_objects_are_equal", || {
-            objects("default", 28)
-        }),
-        case("reference::ha_objects_are_equal", || objects("ha", 32)),
-        case_with(
-            &["openssl"],
-            "reference::default_certificates_are_equal_but_for_keys_serials_dates",
-            certificates,
-        ),
-    ]
+/// A configuration with what kubeadm wrote for it.
+#[derive(Clone, Copy)]
+struct Reference {
+    /// Its folder in `fixtures/reference/`.
+    name: &'static str,
+    /// How many manifests, kubeconfigs and kubelet files there are.
+    files: usize,
+    /// How many certificates have files.
+    certificates: usize,
+    /// Folders, as kubeadm makes them on an empty host.
+    folders: &'static [(&'static str, u32)],
 }
 
-fn installed() -> Result<Planned> {
-    let config = fs::read_to_string(repository().join("fixtures/reference/default/config.yaml"))?;
+const REFERENCES: &[Reference] = &[
+    Reference {
+        name: "default",
+        files: 12,
+        certificates: 10,
+        folders: &[
+            ("etc/kubernetes", 0o755),
+            ("etc/kubernetes/manifests", 0o700),
+            ("etc/kubernetes/pki", 0o755),
+            ("etc/kubernetes/pki/etcd", 0o755),
+            ("var/lib/etcd", 0o700),
+            ("var/lib/kubelet", 0o700),
+        ],
+    },
+    Reference {
+        name: "extetcd",
+        files: 11,
+        certificates: 5,
+        folders: &[
+            ("etc/kubernetes", 0o755),
+            ("etc/kubernetes/manifests", 0o700),
+            ("etc/kubernetes/pki", 0o755),
+            ("var/lib/kubelet", 0o700),
+        ],
+    },
+];
+
+pub fn cases() -> Vec<Trial> {
+    let of = |reference: &'static Reference| {
+        let name = |what: &str| format!("reference::{}_{what}", reference.name);
+        [
+            case(name("files_are_byte_equal"), move || files(reference)),
+            case(name("modes_are_equal"), move || modes(reference)),
+            case_with(
+                &["openssl"],
+                name("certificates_are_equal_but_for_keys_serials_dates"),
+                move || certificates(reference),
+            ),
+        ]
+    };
+    let objects = [("default", 28), ("ha", 32)].map(|(name, count)| {
+        case(format!("reference::{name}_objects_are_equal"), move || {
+            objects(name, count)
+        })
+    });
+    REFERENCES.iter().flat_map(of).chain(objects).collect()
+}
+
+fn folder(reference: &Reference) -> PathBuf {
+    repository().join("fixtures/reference").join(reference.name)
+}
+
+fn installed(reference: &Reference) -> Result<Planned> {
+    let config = fs::read_to_string(folder(reference).join("config.yaml"))?;
     let planned = Planned::config(&config)?;
     planned.install(&[])?.expect(0)?;
     Ok(planned)
@@ -48,12 +97,12 @@ fn elided(bytes: &[u8]) -> Vec<u8> {
     text.lines().map(line).collect::<String>().into_bytes()
 }
 
-fn files() -> Result<()> {
-    let planned = installed()?;
-    let mut expected = tree::read(&repository().join("fixtures/reference/default"))?;
+fn files(reference: &Reference) -> Result<()> {
+    let planned = installed(reference)?;
+    let mut expected = tree::read(&folder(reference))?;
     expected.retain(|name, _| name.starts_with("etc/") || name.starts_with("var/"));
     ensure!(
-        expected.len() == 12,
+        expected.len() == reference.files,
         "the reference has {} files",
         expected.len()
     );
@@ -85,11 +134,11 @@ fn files() -> Result<()> {
     Ok(())
 }
 
-fn modes() -> Result<()> {
-    let planned = installed()?;
-    let reference = fs::read_to_string(repository().join("fixtures/reference/default/modes.txt"))?;
+fn modes(reference: &Reference) -> Result<()> {
+    let planned = installed(reference)?;
+    let listed = fs::read_to_string(folder(reference).join("modes.txt"))?;
     let mut expected: BTreeMap<String, u32> = BTreeMap::new();
-    for line in reference.lines() {
+    for line in listed.lines() {
         let (mode, path) = line
             .split_once(' ')
             .context("a line of modes.txt is a mode and a path")?;
@@ -108,24 +157,28 @@ fn modes() -> Result<()> {
         found == expected,
         "files and modes differ:\nexpected {expected:#?}\nfound {found:#?}"
     );
-    // Folders, as kubeadm makes them on an empty host.
-    for (name, mode) in [
-        ("etc/kubernetes", 0o755),
-        ("etc/kubernetes/manifests", 0o700),
-        ("etc/kubernetes/pki", 0o755),
-        ("etc/kubernetes/pki/etcd", 0o755),
-        ("var/lib/etcd", 0o700),
-        ("var/lib/kubelet", 0o700),
-    ] {
+    for (name, mode) in reference.folders {
         let node = snapshot
-            .get(name)
+            .get(*name)
             .with_context(|| format!("{name} is missing"))?;
         ensure!(
-            node.mode & 0o7777 == mode,
+            node.mode & 0o7777 == *mode,
             "{name} has mode {:o} instead of {mode:o}",
             node.mode & 0o7777
         );
     }
+    let folders = snapshot
+        .iter()
+        .filter(|(name, node)| node.bytes.is_none() && name.contains("etcd"));
+    let wanted = reference
+        .folders
+        .iter()
+        .filter(|(name, _)| name.contains("etcd"));
+    ensure!(
+        folders.count() == wanted.count(),
+        "folders of etcd differ: {:?}",
+        snapshot.keys()
+    );
     Ok(())
 }
 
@@ -226,11 +279,11 @@ fn as_referenced(text: &str) -> String {
 }
 
 /// Compares `openssl x509 -text` of every certificate with the reference's, after leaving out what differs by nature.
-fn certificates() -> Result<()> {
-    let planned = installed()?;
-    let reference = fs::read_to_string(repository().join("fixtures/reference/default/certs.txt"))?;
+fn certificates(reference: &Reference) -> Result<()> {
+    let planned = installed(reference)?;
+    let listed = fs::read_to_string(folder(reference).join("certs.txt"))?;
     let mut compared = 0;
-    for section in reference.split("=== ").skip(1) {
+    for section in listed.split("=== ").skip(1) {
         let (path, rest) = section.split_once('\n').context("a section has a path")?;
         if !path.ends_with(".crt") {
             continue;
@@ -248,8 +301,9 @@ fn certificates() -> Result<()> {
         compared += 1;
     }
     ensure!(
-        compared == 10,
-        "compared {compared} certificates instead of 10"
+        compared == reference.certificates,
+        "compared {compared} certificates instead of {}",
+        reference.certificates
     );
     Ok(())
 }

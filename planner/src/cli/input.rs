@@ -133,27 +133,36 @@ pub(super) fn number(report: &Report, severity: Severity) -> usize {
 
 fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
     let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    if name == "-" {
-        (&mut io.input)
-            .take(MAX_INPUT + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| CliError::caused(Exit::Usage, "reading standard input", error))?;
-    } else {
-        fs::File::open(path)
-            .and_then(|file| file.take(MAX_INPUT + 1).read_to_end(&mut bytes))
-            .map_err(|error| {
-                CliError::caused(Exit::Usage, format!("reading configuration {name}"), error)
-            })?;
+    if name != "-" {
+        return Ok((name, read_text(path, "configuration")?));
     }
+    let mut bytes = Vec::new();
+    (&mut io.input)
+        .take(MAX_INPUT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| CliError::caused(Exit::Usage, "reading standard input", error))?;
+    let text = checked_text(bytes, "configuration", &name)?;
+    Ok((name, text))
+}
+
+/// Reads a file the user wrote: UTF-8 text of a limited size. `what` is what messages call it.
+pub(super) fn read_text(path: &Path, what: &str) -> Result<String, CliError> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_INPUT + 1).read_to_end(&mut bytes))
+        .map_err(|error| CliError::caused(Exit::Usage, format!("reading {what} {name}"), error))?;
+    checked_text(bytes, what, &name)
+}
+
+fn checked_text(bytes: Vec<u8>, what: &str, name: &str) -> Result<String, CliError> {
     if bytes.len() as u64 > MAX_INPUT {
         return Err(CliError::usage(format!(
-            "configuration {name} is larger than {MAX_INPUT} bytes"
+            "{what} {name} is larger than {MAX_INPUT} bytes"
         )));
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| CliError::usage(format!("configuration {name} is not UTF-8 text")))?;
-    Ok((name, text))
+    String::from_utf8(bytes)
+        .map_err(|_| CliError::usage(format!("{what} {name} is not UTF-8 text")))
 }
 
 /// Takes over `--upload-certs`; says so when a certificate key would have no effect without it, as in kubeadm.

@@ -13,6 +13,7 @@ mod io;
 mod keygen;
 mod keys;
 mod open;
+mod patches;
 mod plan;
 mod render;
 mod show;

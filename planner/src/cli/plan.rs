@@ -18,7 +18,7 @@ use super::input::{Configuration, Now, apply_upload_certs};
 use super::io::Progress;
 use super::summary::PlanSummary;
 use super::workspace::Workspace;
-use super::{CliError, Format, Io};
+use super::{CliError, Format, Io, patches};
 use crate::assemble::{self, Circumstances};
 use crate::phases::MaterialSource;
 use crate::pki::key_source::{KeySource, RandomSource};
@@ -70,6 +70,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let loaded = args.config.load(io)?;
     let mut config = loaded.config;
     apply_upload_certs(&mut config, args.upload_certs, io);
+    patches::load(&mut config, io)?;
     let workspace = Workspace::new(config.bundle_cluster_name.as_str());
 
     // Everything that can refuse does so before anything is written.

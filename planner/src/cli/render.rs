@@ -9,7 +9,7 @@ use similar::TextDiff;
 use super::error::io_error;
 use super::input::{Configuration, Now, apply_upload_certs, count};
 use super::workspace::Workspace;
-use super::{CliError, Io};
+use super::{CliError, Io, patches};
 use crate::output::{self, Tree};
 use crate::phases::{self, MaterialSource};
 use crate::pki::store_dir::StoreDir;
@@ -53,6 +53,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, true)?;
     let mut config = args.config.load(io)?.config;
     apply_upload_certs(&mut config, args.upload_certs, io);
+    patches::load(&mut config, io)?;
     let unusable = |error| {
         CliError::caused(
             Exit::Usage,

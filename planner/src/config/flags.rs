@@ -101,7 +101,7 @@ pub static FLAGS: &[Flag] = &[
     flag("image-repository", "REPOSITORY", Text, Cluster, "imageRepository", "Registry and path of the control plane's images"),
     flag("kubernetes-version", "VERSION", Text, Cluster, "kubernetesVersion", "Exact version, such as v1.36.2"),
     flag("node-name", "NAME", Text, Init, "nodeRegistration.name", "Name of the node, before that of the file").beside_file(),
-    flag("patches", "DIR", Text, Init, "patches.directory", "Folder of patches"),
+    flag("patches", "DIR", Text, Init, "patches.directory", "Folder of patches named target[suffix][+patchtype].extension, before that of the file").beside_file(),
     flag("pod-network-cidr", "CIDRS", Text, Cluster, "networking.podSubnet", "Network of the Pods, one or two of different families"),
     flag("service-cidr", "CIDRS", Text, Cluster, "networking.serviceSubnet", "Network of the Services, one or two of different families"),
     flag("service-dns-domain", "DOMAIN", Text, Cluster, "networking.dnsDomain", "DNS domain of the Services"),

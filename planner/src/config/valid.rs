@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::provenance::Provenance;
+use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
 use crate::releases::Release;
 
@@ -58,6 +59,8 @@ pub struct ValidConfig {
     pub ca_certificate_validity: Duration,
     /// Life of the window in which static Pods must become healthy.
     pub component_health_timeout: Duration,
+    /// The user's patches of rendered files; the command line reads their folder.
+    pub patches: Patches,
     /// What the live host would have told kubeadm.
     pub facts: HostFacts,
     /// Values that neither the configuration nor facts gave, for the summary.

@@ -16,9 +16,10 @@ fn every_file_is_what_kubeadm_writes() {
     for (config, reference) in [
         (testing::default_config(), testing::DEFAULT),
         (testing::ha_config(), testing::HA),
+        (testing::external_etcd_config(), testing::EXTERNAL_ETCD),
     ] {
         for (name, text) in [
-            ("config.yaml", config_yaml(&config).text),
+            ("config.yaml", config_yaml(&config).unwrap().text),
             ("instance-config.yaml", instance_config_yaml(&config).text),
             ("kubeadm-flags.env", flags_env(&config).text),
         ] {
@@ -74,7 +75,7 @@ fn the_cri_socket_and_the_pause_image_are_flags_in_releases_that_want_them() {
 fn the_cri_socket_is_in_the_file_but_not_in_the_cluster_wide_document() {
     let config = testing::default_config();
     assert_eq!(config.kubelet.value["containerRuntimeEndpoint"], "");
-    let file = config_yaml(&config);
+    let file = config_yaml(&config).unwrap();
     assert!(
         file.text
             .contains("containerRuntimeEndpoint: unix:///var/run/containerd/containerd.sock\n")
@@ -102,6 +103,7 @@ fn without_the_node_local_socket_it_is_a_flag() {
     );
     assert!(
         config_yaml(&config)
+            .unwrap()
             .text
             .contains("containerRuntimeEndpoint: \"\"\n")
     );
@@ -147,7 +149,7 @@ fn extra_args_replace_and_follow_defaults() {
 fn systemd_resolved_decides_only_what_the_user_left_open() {
     let mut config = testing::default_config();
     config.facts.systemd_resolved = true;
-    let file = config_yaml(&config);
+    let file = config_yaml(&config).unwrap();
     assert!(
         file.text
             .contains("resolvConf: /run/systemd/resolve/resolv.conf\n")
@@ -160,6 +162,7 @@ fn systemd_resolved_decides_only_what_the_user_left_open() {
     config.kubelet.value["resolvConf"] = "/etc/resolv.conf".into();
     assert!(
         config_yaml(&config)
+            .unwrap()
             .text
             .contains("resolvConf: /etc/resolv.conf\n")
     );

@@ -7,6 +7,7 @@ use kubeplan_bundle::index::SecretClass;
 
 use super::{MaterialSource, PhaseContext, PhaseDef, PlanError};
 use crate::layout::{self, CERTIFICATE_FILES, Kind};
+use crate::pki::certlist::is_external;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
 use crate::static_pod::flags::KUBEADM_DEFAULT;
 use crate::static_pod::paths::CERTIFICATES_DIR;
@@ -26,11 +27,13 @@ pub(super) fn folders(
     if certificates_dir != layout::KUBERNETES_DIR {
         folders.push(phase.folder(Kind::OpenFolder, certificates_dir, CERTIFICATES_DIR)?);
     }
-    folders.push(phase.folder(
-        Kind::OpenFolder,
-        &layout::etcd_certificates_dir(certificates_dir),
-        CERTIFICATES_DIR,
-    )?);
+    if context.config.cluster.etcd.external.is_none() {
+        folders.push(phase.folder(
+            Kind::OpenFolder,
+            &layout::etcd_certificates_dir(certificates_dir),
+            CERTIFICATES_DIR,
+        )?);
+    }
     Ok(folders)
 }
 
@@ -43,6 +46,9 @@ pub(super) fn certificate(
         return Ok(Vec::new());
     };
     let name = phase.own_name();
+    if is_external(context.config, name) {
+        return Ok(Vec::new());
+    }
     let (_, base) = CERTIFICATE_FILES
         .iter()
         .find(|(known, _)| *known == name)

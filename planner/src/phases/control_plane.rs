@@ -2,9 +2,11 @@
 
 use super::{PhaseContext, PhaseDef, PlanError};
 use crate::layout::{self, Kind};
+use crate::patches::{Patched, Target};
 use crate::plan::{PlannedContent, PlannedEntry};
 use crate::static_pod::flags::KUBEADM_DEFAULT;
 use crate::static_pod::{StaticPod, kube_apiserver, kube_controller_manager, kube_scheduler};
+use crate::yaml::write::to_go_yaml;
 
 /// kube-apiserver; with an external etcd also the folder of manifests, which nobody made before.
 pub(super) fn apiserver(
@@ -15,7 +17,8 @@ pub(super) fn apiserver(
     if context.config.cluster.etcd.local.is_none() {
         entries.push(phase.folder(Kind::ClosedFolder, layout::MANIFESTS_DIR, KUBEADM_DEFAULT)?);
     }
-    entries.push(manifest(phase, kube_apiserver::pod(&context.pods())?)?);
+    let pod = kube_apiserver::pod(&context.pods())?;
+    entries.push(manifest(phase, context, Target::KubeApiserver, pod)?);
     Ok(entries)
 }
 
@@ -25,7 +28,8 @@ pub(super) fn controller_manager(
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
     let pod = kube_controller_manager::pod(&context.pods())?;
-    Ok(vec![manifest(phase, pod)?])
+    let target = Target::KubeControllerManager;
+    Ok(vec![manifest(phase, context, target, pod)?])
 }
 
 /// kube-scheduler.
@@ -33,18 +37,28 @@ pub(super) fn scheduler(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
-    Ok(vec![manifest(
-        phase,
-        kube_scheduler::pod(&context.pods())?,
-    )?])
+    let pod = kube_scheduler::pod(&context.pods())?;
+    Ok(vec![manifest(phase, context, Target::KubeScheduler, pod)?])
 }
 
-/// The entry of a static Pod.
-pub(super) fn manifest(phase: &PhaseDef, pod: StaticPod) -> Result<PlannedEntry, PlanError> {
+/// The entry of a static Pod, patched.
+pub(super) fn manifest(
+    phase: &PhaseDef,
+    context: &PhaseContext<'_>,
+    target: Target,
+    pod: StaticPod,
+) -> Result<PlannedEntry, PlanError> {
+    let path = layout::manifest(pod.component);
+    let rendered = Patched {
+        document: pod.document()?,
+        sources: pod.sources,
+    };
+    let Patched { document, sources } = context.config.patches.pod(target, rendered)?;
+    let text = to_go_yaml(&document);
     phase.entry(
         Kind::Manifest,
-        &layout::manifest(pod.component),
-        PlannedContent::Public(pod.to_yaml()?.into_bytes()),
-        pod.sources,
+        &path,
+        PlannedContent::Public(text.into_bytes()),
+        sources,
     )
 }

@@ -3,6 +3,7 @@
 use super::control_plane::manifest;
 use super::{PhaseContext, PhaseDef, PlanError};
 use crate::layout::{self, Kind};
+use crate::patches::Target;
 use crate::plan::PlannedEntry;
 use crate::static_pod::flags::KUBEADM_DEFAULT;
 use crate::static_pod::paths::DATA_DIR;
@@ -24,6 +25,6 @@ pub(super) fn local(
             DATA_DIR,
         )?,
         phase.folder(Kind::ClosedFolder, layout::MANIFESTS_DIR, KUBEADM_DEFAULT)?,
-        manifest(phase, pod)?,
+        manifest(phase, context, Target::Etcd, pod)?,
     ])
 }

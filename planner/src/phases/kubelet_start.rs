@@ -34,7 +34,7 @@ pub(super) fn files(
     entries.push(file(
         Kind::KubeletFile,
         layout::KUBELET_CONFIG,
-        kubelet::config_yaml(config),
+        kubelet::config_yaml(config)?,
     )?);
     if config.node.kubelet_drop_in {
         entries.push(phase.folder(

@@ -11,8 +11,10 @@ mod etcd;
 mod kubeconfig;
 mod kubelet_start;
 mod node;
+mod notices;
 
 pub use node::plan_node;
+pub use notices::patch_notices;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +26,7 @@ use crate::config::ValidConfig;
 use crate::kubeconfig::KubeconfigError;
 use crate::layout::Kind;
 use crate::objects::ObjectError;
+use crate::patches::PatchError;
 use crate::pki::Material;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
 use crate::static_pod::{PodContext, StaticPodError};
@@ -122,6 +125,9 @@ pub enum PlanError {
     /// A static Pod cannot be made.
     #[error("a static Pod cannot be planned")]
     StaticPod(#[from] StaticPodError),
+    /// A patch does not apply.
+    #[error("the user's patches cannot be applied")]
+    Patch(#[from] PatchError),
     /// Two entries want the same path.
     #[error("{path} is planned twice: by phase {first} and by phase {second}")]
     PlannedTwice {

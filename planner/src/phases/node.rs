@@ -8,6 +8,7 @@ use super::{
 use crate::config::ValidConfig;
 use crate::layout::CERTIFICATE_FILES;
 use crate::objects::{self, ObjectContext};
+use crate::pki::certlist::is_external;
 use crate::plan::{CertificateRow, NodePlan, PlannedEntry, PlannedTransaction};
 
 /// Everything the node gets: entries in kubeadm's order of phases, transactions in commit order.
@@ -93,6 +94,7 @@ fn certificate_rows(
         .map(|(name, _)| *name)
         .chain(crate::kubeconfig::FILES.iter().map(|file| file.file_name));
     names
+        .filter(|name| !is_external(config, name))
         .map(|name| {
             let certificate = material
                 .certificates

@@ -30,6 +30,7 @@ fn files_and_modes_are_kubeadms() {
     for (config, reference) in [
         (testing::default_config(), testing::DEFAULT),
         (testing::ha_config(), testing::HA),
+        (testing::external_etcd_config(), testing::EXTERNAL_ETCD),
     ] {
         let plan = plan(&config);
         let found: BTreeSet<String> = plan
@@ -68,6 +69,28 @@ fn folders_have_kubeadms_modes() {
             "0700 /etc/kubernetes/manifests",
             "0700 /var/lib/kubelet",
         ]
+    );
+}
+
+/// What the etcd CA would sign is somebody else's, and so are the folders.
+#[test]
+fn an_external_etcd_leaves_no_trace_on_the_node() {
+    let plan = plan(&testing::external_etcd_config());
+    assert!(
+        plan.entries
+            .iter()
+            .all(|entry| !entry.placement.path.as_str().contains("etcd"))
+    );
+    assert!(
+        plan.certificates
+            .iter()
+            .all(|row| !row.name.contains("etcd"))
+    );
+    assert_eq!(plan.certificates.len(), 10);
+    let names: Vec<&str> = plan.transactions.iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["certs", "kubeconfig", "kubelet-start", "control-plane"]
     );
 }
 

@@ -231,11 +231,19 @@ const ROWS: &[Row] = &[
 /// With an external etcd cluster, what etcd's CA signs is somebody else's and left out.
 #[must_use]
 pub fn profiles(config: &ValidConfig) -> Vec<CertificateProfile> {
-    let external_etcd = config.cluster.etcd.external.is_some();
     ROWS.iter()
-        .filter(|row| !(external_etcd && row.signer == ETCD_CA))
+        .filter(|row| !is_external(config, row.name))
         .map(|row| profile(row, config))
         .collect()
+}
+
+/// Whether etcd is external and the certificate `name` is therefore somebody else's.
+#[must_use]
+pub fn is_external(config: &ValidConfig, name: &str) -> bool {
+    config.cluster.etcd.external.is_some()
+        && ROWS
+            .iter()
+            .any(|row| row.name == name && row.signer == ETCD_CA)
 }
 
 fn profile(row: &Row, config: &ValidConfig) -> CertificateProfile {

@@ -50,6 +50,7 @@ pub(super) fn config() -> ValidConfig {
         certificate_validity: Duration::from_secs(8760 * HOUR),
         ca_certificate_validity: Duration::from_secs(87600 * HOUR),
         component_health_timeout: Duration::from_secs(240),
+        patches: crate::patches::Patches::default(),
         facts: HostFacts::default(),
         assumptions: Vec::new(),
         upload_certs: false,

@@ -2,10 +2,13 @@
 
 use super::environment::Environment;
 use super::flags::{FlagRow, FlagValue, KUBEADM_DEFAULT, defaults, last_value, merge};
-use super::paths::{ADVERTISE_ADDRESS, BIND_PORT, CERTIFICATES_DIR, DNS_DOMAIN, SERVICE_SUBNET};
+use super::paths::{
+    ADVERTISE_ADDRESS, BIND_PORT, CERTIFICATES_DIR, DNS_DOMAIN, EXTERNAL_ETCD, SERVICE_SUBNET,
+};
 use super::probes::{Probes, advertise_address};
 use super::volumes::HostPathVolumes;
 use super::{Component, PodContext, Sourced, StaticPod, StaticPodError, etcd, images};
+use crate::config::kubeadm::ExternalEtcd;
 use crate::config::valid::host_port;
 use crate::layout;
 
@@ -40,14 +43,19 @@ pub const FLAGS: &[FlagRow] = &[
     FlagRow::new("enable-bootstrap-token-auth", &[KUBEADM_DEFAULT], |_| {
         Some("true".into())
     }),
-    FlagRow::new("etcd-cafile", &[CERTIFICATES_DIR], |c| {
-        certificate(c, "etcd/ca")
+    FlagRow::new("etcd-cafile", &[CERTIFICATES_DIR], |c| match external(c) {
+        Some(etcd) => external_file(&etcd.ca_file, "caFile"),
+        None => certificate(c, "etcd/ca"),
     }),
     FlagRow::new("etcd-certfile", &[CERTIFICATES_DIR], |c| {
-        certificate(c, "apiserver-etcd-client")
+        match external(c) {
+            Some(etcd) => external_file(&etcd.cert_file, "certFile"),
+            None => certificate(c, "apiserver-etcd-client"),
+        }
     }),
-    FlagRow::new("etcd-keyfile", &[CERTIFICATES_DIR], |c| {
-        key(c, "apiserver-etcd-client")
+    FlagRow::new("etcd-keyfile", &[CERTIFICATES_DIR], |c| match external(c) {
+        Some(etcd) => external_file(&etcd.key_file, "keyFile"),
+        None => key(c, "apiserver-etcd-client"),
     }),
     FlagRow::new("etcd-servers", &[ADVERTISE_ADDRESS], etcd_servers),
     FlagRow::new("kubelet-client-certificate", &[CERTIFICATES_DIR], |c| {
@@ -127,8 +135,27 @@ fn key(context: &PodContext<'_>, base: &str) -> Option<FlagValue> {
     Some(layout::private_key(&context.config.cluster.certificates_dir, base).into())
 }
 
-/// The member on this host, or wherever the user told etcd to be reached.
+/// The etcd cluster that somebody else runs, if there is one.
+fn external<'a>(context: &PodContext<'a>) -> Option<&'a ExternalEtcd> {
+    context.config.cluster.etcd.external.as_ref()
+}
+
+/// A file of `etcd.external`; validation saw to it that certificate and key are set together.
+fn external_file(path: &str, field: &str) -> Option<FlagValue> {
+    (!path.is_empty()).then(|| FlagValue {
+        text: path.to_owned(),
+        instead_from: Some(format!("{EXTERNAL_ETCD}.{field}")),
+    })
+}
+
+/// The external cluster, the member on this host, or wherever the user told etcd to be reached.
 fn etcd_servers(context: &PodContext<'_>) -> Option<FlagValue> {
+    if let Some(etcd) = external(context) {
+        return Some(FlagValue {
+            text: etcd.endpoints.join(","),
+            instead_from: Some(format!("{EXTERNAL_ETCD}.endpoints")),
+        });
+    }
     let overridden = context
         .config
         .cluster
@@ -183,10 +210,12 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
             &server.extra_envs,
             "ClusterConfiguration.apiServer.extraEnvs",
         )?,
-        volumes: HostPathVolumes::of_certificates(config).with_extra(
-            &server.extra_volumes,
-            "ClusterConfiguration.apiServer.extraVolumes",
-        ),
+        volumes: HostPathVolumes::of_certificates(config)
+            .with_external_etcd(config)
+            .with_extra(
+                &server.extra_volumes,
+                "ClusterConfiguration.apiServer.extraVolumes",
+            ),
     }
     .into_pod(config.release))
 }

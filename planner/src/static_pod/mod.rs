@@ -82,11 +82,11 @@ pub struct StaticPod {
 }
 
 impl StaticPod {
-    /// The manifest's text, as kubeadm prints it.
+    /// The Pod as the document kubeadm prints.
     ///
     /// # Errors
     /// [`StaticPodError::Serialise`] if serde refuses, which a Pod gives no reason for.
-    pub fn to_yaml(&self) -> Result<String, StaticPodError> {
+    pub fn document(&self) -> Result<Value, StaticPodError> {
         let mut document =
             serde_json::to_value(&self.pod).map_err(|source| StaticPodError::Serialise {
                 component: self.component,
@@ -102,7 +102,15 @@ impl StaticPod {
                 metadata.insert("creationTimestamp".to_owned(), Value::Null);
             }
         }
-        Ok(to_go_yaml(&document))
+        Ok(document)
+    }
+
+    /// The manifest's text without patches, as kubeadm prints it.
+    ///
+    /// # Errors
+    /// As [`StaticPod::document`].
+    pub fn to_yaml(&self) -> Result<String, StaticPodError> {
+        self.document().map(|document| to_go_yaml(&document))
     }
 }
 
@@ -277,6 +285,7 @@ pub(crate) mod paths {
     pub(crate) const SERVICE_SUBNET: &str = "ClusterConfiguration.networking.serviceSubnet";
     pub(crate) const POD_SUBNET: &str = "ClusterConfiguration.networking.podSubnet";
     pub(crate) const DNS_DOMAIN: &str = "ClusterConfiguration.networking.dnsDomain";
+    pub(crate) const EXTERNAL_ETCD: &str = "ClusterConfiguration.etcd.external";
     pub(crate) const DATA_DIR: &str = "ClusterConfiguration.etcd.local.dataDir";
     pub(crate) const COMPONENT_HEALTH_CHECK: &str =
         "InitConfiguration.timeouts.controlPlaneComponentHealthCheck";

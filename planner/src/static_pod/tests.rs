@@ -18,14 +18,17 @@ fn etcd_pod(config: &ValidConfig) -> StaticPod {
     etcd::pod(&context(config), local).unwrap()
 }
 
-fn all(config: &ValidConfig) -> [StaticPod; 4] {
+/// Every Pod; etcd's comes first where it runs on the node.
+fn all(config: &ValidConfig) -> Vec<StaticPod> {
     let context = context(config);
-    [
-        etcd_pod(config),
+    let local = config.cluster.etcd.local.as_ref();
+    let mut pods: Vec<StaticPod> = local.map(|_| etcd_pod(config)).into_iter().collect();
+    pods.extend([
         kube_apiserver::pod(&context).unwrap(),
         kube_controller_manager::pod(&context).unwrap(),
         kube_scheduler::pod(&context).unwrap(),
-    ]
+    ]);
+    pods
 }
 
 fn document(pod: &StaticPod) -> Value {
@@ -49,6 +52,7 @@ fn every_manifest_is_what_kubeadm_writes() {
     for (config, reference) in [
         (testing::default_config(), testing::DEFAULT),
         (testing::ha_config(), testing::HA),
+        (testing::external_etcd_config(), testing::EXTERNAL_ETCD),
     ] {
         for pod in all(&config) {
             let path = format!("etc/kubernetes/manifests/{}.yaml", pod.component);

@@ -77,6 +77,24 @@ impl HostPathVolumes {
         volumes
     }
 
+    /// Adds the folders of an external etcd's client files that nothing else mounts.
+    pub(super) fn with_external_etcd(mut self, config: &ValidConfig) -> Self {
+        let Some(etcd) = &config.cluster.etcd.external else {
+            return self;
+        };
+        let files = [
+            (etcd.ca_file.as_str(), "caFile"),
+            (&etcd.cert_file, "certFile"),
+            (&etcd.key_file, "keyFile"),
+        ];
+        let folders = external_etcd_folders(files, &config.cluster.certificates_dir);
+        for (position, (folder, field)) in folders.into_iter().enumerate() {
+            let from = format!("{}.{field}", paths::EXTERNAL_ETCD);
+            self.read_only(&format!("etcd-certs-{position}"), &folder, DIRECTORY, &from);
+        }
+        self
+    }
+
     /// Adds a component's kubeconfig.
     pub(super) fn with_kubeconfig(mut self, file_name: &str) -> Self {
         self.read_only(
@@ -172,6 +190,52 @@ impl HostPathVolumes {
     }
 }
 
+/// The folders of `files` (paths with what names them) that are not mounted anyway, sorted.
+///
+/// As kubeadm (v1.36.2, `getEtcdCertVolumes`): a folder lies in another if that is how its text begins, so
+/// `/etc/etcd-b` counts as a part of `/etc/etcd`.
+fn external_etcd_folders<'a>(
+    files: [(&str, &'a str); 3],
+    certificates_dir: &str,
+) -> BTreeMap<String, &'a str> {
+    let mut folders: BTreeMap<String, &str> = BTreeMap::new();
+    for (file, field) in files {
+        let folder = folder_of(file);
+        let mounted = layout::EXTRA_CA_DIRS
+            .iter()
+            .copied()
+            .chain([layout::CA_CERTS_DIR, certificates_dir])
+            .any(|mounted| folder.starts_with(mounted));
+        if file.is_empty() || mounted {
+            continue;
+        }
+        folders.retain(|known, _| !known.starts_with(&folder));
+        if !folders
+            .keys()
+            .any(|known| folder.starts_with(known.as_str()))
+        {
+            folders.insert(folder, field);
+        }
+    }
+    folders
+}
+
+/// The folder of an absolute path, without `.`, `..` and doubled slashes (Go's `filepath.Dir`).
+fn folder_of(path: &str) -> String {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +258,40 @@ mod tests {
         let source = volumes.into_volumes().remove(0).host_path.unwrap();
         assert_eq!(source.path, "/opt/ca");
         assert_eq!(source.type_.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn folders_of_an_external_etcd_are_mounted_once() {
+        let cases: [([&str; 3], &[&str]); 10] = [
+            (["/e/ca.crt", "/e/c.crt", "/e/c.key"], &["/e"]),
+            (["/c/ca.crt", "/b/c.crt", "/a/c.key"], &["/a", "/b", "/c"]),
+            (["/e/ca/ca.crt", "/e/c.crt", "/e/x/y/c.key"], &["/e"]),
+            (["/e/ca.crt", "/e-b/c.crt", "/e/c.key"], &["/e"]),
+            (["/e-b/ca.crt", "/e/c.crt", "/f/c.key"], &["/e", "/f"]),
+            (
+                ["/etc/ssl/certs/ca.crt", "/pki/c.crt", "/pki/etcd/c.key"],
+                &[],
+            ),
+            (
+                [
+                    "/etc/pki/tls/certs/ca.crt",
+                    "/usr/share/ca-certificates-x/c",
+                    "/pki2/c.key",
+                ],
+                &[],
+            ),
+            (["", "", ""], &[]),
+            (["/ca.crt", "/e/c.crt", "/e/c.key"], &["/"]),
+            (
+                ["/e/../f//./ca.crt", "/f/c.crt", "/g/../../f/c.key"],
+                &["/f"],
+            ),
+        ];
+        for (files, expected) in cases {
+            let [ca, cert, key] = files;
+            let found = external_etcd_folders([(ca, "a"), (cert, "b"), (key, "c")], "/pki");
+            let found: Vec<&String> = found.keys().collect();
+            assert_eq!(found, expected, "{files:?}");
+        }
     }
 }

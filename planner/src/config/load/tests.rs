@@ -483,7 +483,12 @@ fn cluster_rules_are_kubeadms() {
         ),
         (
             "etcd: {local: {}, external: {endpoints: ['https://a:1']}}",
-            "not supported yet",
+            "exclude each other",
+        ),
+        ("etcd: {external: {endpoints: ['http://a:1']}}", ""),
+        (
+            "etcd: {external: {endpoints: ['http://a:1'], caFile: /ca.crt}}",
+            "is not https",
         ),
         (
             "apiServer: {extraEnvs: [{name: A, valueFrom: {fieldRef: {fieldpath: x}}}]}",

@@ -4,6 +4,7 @@
 //! cmd/kubeadm/app/apis/kubeadm/validation/validation.go), then the releases kubeplan knows, then what it does
 //! not support yet: a field that is set and would not take effect is an error, never silence.
 
+mod etcd;
 mod fields;
 mod inventory;
 mod names;
@@ -22,6 +23,7 @@ use super::duration::GoDuration;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::schema::Kind;
 use super::valid::{Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, ValidConfig};
+use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
 use crate::releases::{self, RELEASES, Release};
 
@@ -54,6 +56,10 @@ pub(super) fn validate(
     fields::check(draft);
     unsupported::check(draft);
     let inventory = inventory::validate(draft);
+    let assumptions = assumptions
+        .into_iter()
+        .chain(etcd::assumption(draft))
+        .collect();
     if draft.report.has_errors() {
         return None;
     }
@@ -86,6 +92,7 @@ pub(super) fn validate(
         certificate_validity: certificate_validity.to_std(),
         ca_certificate_validity: ca_certificate_validity.to_std(),
         component_health_timeout: component_health_timeout.to_std(),
+        patches: Patches::default(),
         facts,
         assumptions,
         upload_certs: false,
@@ -110,6 +117,7 @@ pub(super) fn kubeadm_rules(draft: &mut Draft) -> Checked {
     let service_cidrs = network::service_subnet(draft);
     let pod_cidrs = network::pod_subnet(draft);
     names::cluster(draft);
+    etcd::external(draft);
     let bind_port = bind_port(draft);
     certificate_key(draft);
     let gate_algorithm = feature_gates(draft);

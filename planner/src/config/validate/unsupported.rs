@@ -9,10 +9,8 @@ use super::TIMEOUT_DEFAULTS;
 /// Reports every field that is set to something else than its default and has no effect.
 pub(super) fn check(draft: &mut Draft) {
     let mut rows: Vec<(Kind, String, Value)> = [
-        (Kind::Cluster, "etcd.external", Value::Null),
         (Kind::Init, "dryRun", json!(false)),
         (Kind::Init, "skipPhases", json!([])),
-        (Kind::Init, "patches.directory", json!("")),
         (
             Kind::Init,
             "nodeRegistration.ignorePreflightErrors",

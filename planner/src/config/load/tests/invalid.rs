@@ -76,6 +76,14 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "15: ClusterConfiguration.caCertificateValidityPeriod",
         "19: KubeletConfiguration.syncFrequency",
     ],
+    "external-etcd": [
+        "13: ClusterConfiguration.etcd.external",
+        "15: ClusterConfiguration.etcd.external.endpoints[0]",
+        "16: ClusterConfiguration.etcd.external.endpoints[1]",
+        "17: ClusterConfiguration.etcd.external.endpoints[2]",
+        "18: ClusterConfiguration.etcd.external.httpEndpoints[0]",
+        "19: ClusterConfiguration.etcd.external.caFile",
+    ],
     "inventory": [
         "4: Cluster.metadata.name",
         "7: Cluster.nodes[0].role",

@@ -1,0 +1,318 @@
+//! What a JSON document becomes when Go decodes it into its type and prints it again.
+//!
+//! Unknown fields vanish (they are reported, not kept), `null` is the zero value, quantities and times take their
+//! canonical form, empty fields that Go omits are left out. A value of the wrong type is an error with its path.
+//! Source: encoding/json, sigs.k8s.io/json v0.36.2, apimachinery's `Quantity`, `Time` and `IntOrString`.
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Field, Object, Type};
+use crate::config::quantity;
+
+/// A document in Go's normal form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalised {
+    /// The document.
+    pub document: Map<String, Value>,
+    /// Paths of fields the type does not have; they are not in the document.
+    pub unknown: Vec<String>,
+}
+
+/// A value that does not fit its type.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{path} must be {expected}, not {found}")]
+pub struct TypeMismatch {
+    /// The field, such as `spec.containers[0].env[1].value`.
+    pub path: String,
+    /// What the type says.
+    pub expected: &'static str,
+    /// What is there.
+    pub found: &'static str,
+}
+
+/// Decodes `document` as `object` and prints it again.
+///
+/// # Errors
+/// [`TypeMismatch`] at the first value that does not fit.
+pub fn normalise(
+    object: &'static Object,
+    document: &Map<String, Value>,
+) -> Result<Normalised, TypeMismatch> {
+    let mut unknown = Vec::new();
+    let document = decode_object(object, document, "", &mut unknown)?;
+    Ok(Normalised { document, unknown })
+}
+
+fn decode_object(
+    object: &Object,
+    entries: &Map<String, Value>,
+    path: &str,
+    unknown: &mut Vec<String>,
+) -> Result<Map<String, Value>, TypeMismatch> {
+    let child = |name: &str| {
+        if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        }
+    };
+    for name in entries.keys() {
+        if object.fields.iter().all(|field| field.name != name) {
+            unknown.push(child(name));
+        }
+    }
+    let mut printed = Map::new();
+    for field in object.fields {
+        let set = entries.get(field.name).filter(|value| !value.is_null());
+        let value = match set {
+            Some(value) => Some(decode(&field.ty, value, &child(field.name), unknown)?),
+            None => None,
+        };
+        if let Some(value) = print(field, value) {
+            printed.insert(field.name.to_owned(), value);
+        }
+    }
+    Ok(printed)
+}
+
+/// What is printed for a field; `None` if it is left out.
+fn print(field: &Field, value: Option<Value>) -> Option<Value> {
+    if field.pointer {
+        return match value {
+            Some(value) => Some(value),
+            None => (!field.omitempty).then_some(Value::Null),
+        };
+    }
+    let value = value.unwrap_or_else(|| zero(&field.ty));
+    let omitted = (field.omitempty && is_empty(&field.ty, &value))
+        || (field.omitzero && value == zero(&field.ty));
+    (!omitted).then_some(value)
+}
+
+fn decode(
+    ty: &Type,
+    value: &Value,
+    path: &str,
+    unknown: &mut Vec<String>,
+) -> Result<Value, TypeMismatch> {
+    let mismatch = || TypeMismatch {
+        path: path.to_owned(),
+        expected: expected(ty),
+        found: kind(value),
+    };
+    match (ty, value) {
+        (Type::Raw, _) => Ok(value.clone()),
+        (_, Value::Null) => Ok(zero(ty)),
+        (Type::Bool, Value::Bool(_)) | (Type::String | Type::IntOrString, Value::String(_)) => {
+            Ok(value.clone())
+        }
+        (Type::Int32 | Type::IntOrString, Value::Number(number)) => number
+            .as_i64()
+            .filter(|number| i32::try_from(*number).is_ok())
+            .map(Value::from)
+            .ok_or_else(mismatch),
+        (Type::Int64, Value::Number(number)) => {
+            number.as_i64().map(Value::from).ok_or_else(mismatch)
+        }
+        (Type::Quantity, Value::String(text)) => quantity::canonical(text)
+            .map(Value::from)
+            .ok_or_else(mismatch),
+        (Type::Quantity, Value::Number(number)) => quantity::canonical(&number.to_string())
+            .map(Value::from)
+            .ok_or_else(mismatch),
+        (Type::Time, Value::String(text)) => canonical_time(text).ok_or_else(mismatch),
+        (Type::List(item), Value::Array(items)) => items
+            .iter()
+            .enumerate()
+            .map(|(position, value)| decode(item, value, &format!("{path}[{position}]"), unknown))
+            .collect(),
+        (Type::Map(item), Value::Object(entries)) => entries
+            .iter()
+            .map(|(key, value)| {
+                let value = decode(item, value, &format!("{path}[{key}]"), unknown)?;
+                Ok((key.clone(), value))
+            })
+            .collect::<Result<Map<_, _>, _>>()
+            .map(Value::Object),
+        (Type::Object(object), Value::Object(entries)) => {
+            decode_object(object, entries, path, unknown).map(Value::Object)
+        }
+        _ => Err(mismatch()),
+    }
+}
+
+/// Whole seconds in UTC, as apimachinery prints a time.
+fn canonical_time(text: &str) -> Option<Value> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    let seconds = OffsetDateTime::from_unix_timestamp(time.unix_timestamp()).ok()?;
+    seconds.format(&Rfc3339).ok().map(Value::from)
+}
+
+/// Go's zero value as JSON.
+fn zero(ty: &Type) -> Value {
+    match ty {
+        Type::Bool => false.into(),
+        Type::Int32 | Type::Int64 | Type::IntOrString => 0.into(),
+        Type::String => "".into(),
+        Type::Quantity => "0".into(),
+        Type::Time | Type::Raw | Type::List(_) | Type::Map(_) => Value::Null,
+        Type::Object(object) => object
+            .fields
+            .iter()
+            .filter_map(|field| Some((field.name.to_owned(), print(field, None)?)))
+            .collect::<Map<_, _>>()
+            .into(),
+    }
+}
+
+/// What `omitempty` leaves out; structs never are.
+fn is_empty(ty: &Type, value: &Value) -> bool {
+    match ty {
+        Type::Quantity | Type::IntOrString | Type::Time | Type::Raw | Type::Object(_) => false,
+        Type::Bool | Type::Int32 | Type::Int64 | Type::String | Type::List(_) | Type::Map(_) => {
+            match value {
+                Value::Null => true,
+                Value::Bool(value) => !value,
+                Value::Number(number) => number.as_i64() == Some(0),
+                Value::String(text) => text.is_empty(),
+                Value::Array(items) => items.is_empty(),
+                Value::Object(entries) => entries.is_empty(),
+            }
+        }
+    }
+}
+
+const fn expected(ty: &Type) -> &'static str {
+    match ty {
+        Type::Bool => "true or false",
+        Type::Int32 => "an integer of 32 bits",
+        Type::Int64 => "an integer of 64 bits",
+        Type::String => "a string (quote it)",
+        Type::Quantity => "a quantity such as `500m`",
+        Type::IntOrString => "an integer of 32 bits or a string",
+        Type::Time => "a time such as `2027-01-02T15:04:05Z`",
+        Type::Raw => "JSON",
+        Type::List(_) => "a list",
+        Type::Map(_) | Type::Object(_) => "a mapping",
+    }
+}
+
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "this string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a mapping",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::pod::POD;
+    use super::*;
+    use crate::static_pod::{PodContext, kube_apiserver};
+    use crate::testing;
+
+    fn spec(spec: &Value) -> Result<Normalised, TypeMismatch> {
+        let document = json!({ "spec": spec });
+        normalise(&POD, document.as_object().unwrap())
+    }
+
+    #[test]
+    fn what_kubeplan_renders_is_in_normal_form() {
+        let config = testing::ha_config();
+        let context = PodContext {
+            config: &config,
+            external_ca: false,
+        };
+        let document = kube_apiserver::pod(&context).unwrap().document().unwrap();
+        let document = document.as_object().unwrap();
+        let normal = normalise(&POD, document).unwrap();
+        assert_eq!(&normal.document, document);
+        assert!(normal.unknown.is_empty());
+    }
+
+    #[test]
+    fn zero_values_are_printed_as_go_prints_them() {
+        let normal = spec(&json!({
+            "hostNetwork": false,
+            "priority": 0,
+            "hostname": "",
+            "nodeSelector": {},
+            "volumes": [{"name": "a", "hostPath": {"path": "/a", "type": ""}}],
+            "containers": [{"name": "c", "image": null, "command": [], "resources": {"limits": {"cpu": 0.5, "memory": "0"}},
+                            "volumeMounts": [{"name": "a", "mountPath": "/a", "readOnly": false}],
+                            "livenessProbe": {"httpGet": {"port": "p"}, "initialDelaySeconds": 0},
+                            "securityContext": {"runAsUser": 0}}],
+        }))
+        .unwrap();
+        assert_eq!(
+            Value::Object(normal.document),
+            json!({
+                "metadata": {},
+                "spec": {
+                    "priority": 0,
+                    "volumes": [{"name": "a", "hostPath": {"path": "/a", "type": ""}}],
+                    "containers": [{"name": "c", "resources": {"limits": {"cpu": "500m", "memory": "0"}},
+                                    "volumeMounts": [{"name": "a", "mountPath": "/a"}],
+                                    "livenessProbe": {"httpGet": {"port": "p"}},
+                                    "securityContext": {"runAsUser": 0}}],
+                },
+                "status": {},
+            })
+        );
+    }
+
+    #[test]
+    fn unknown_fields_vanish_and_are_named() {
+        let normal =
+            spec(&json!({"containers": [{"name": "c", "imagee": "x"}], "Priority": 1})).unwrap();
+        assert_eq!(
+            normal.unknown,
+            ["spec.Priority", "spec.containers[0].imagee"]
+        );
+        assert_eq!(
+            normal.document["spec"],
+            json!({"containers": [{"name": "c", "resources": {}}]})
+        );
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_its_path() {
+        for (patch, message) in [
+            (
+                json!({"priority": "1"}),
+                "spec.priority must be an integer of 32 bits, not this string",
+            ),
+            (
+                json!({"priority": 1.5}),
+                "spec.priority must be an integer of 32 bits, not a number",
+            ),
+            (
+                json!({"containers": [{"command": [true]}]}),
+                "spec.containers[0].command[0] must be a string (quote it), not a boolean",
+            ),
+            (
+                json!({"nodeSelector": {"x": true}}),
+                "spec.nodeSelector[x] must be a string (quote it), not a boolean",
+            ),
+            (
+                json!({"containers": {}}),
+                "spec.containers must be a list, not a mapping",
+            ),
+            (
+                json!({"overhead": {"cpu": "x"}}),
+                "spec.overhead[cpu] must be a quantity such as `500m`, not this string",
+            ),
+        ] {
+            assert_eq!(spec(&patch).unwrap_err().to_string(), message);
+        }
+        assert!(spec(&json!({"priority": 1})).is_ok());
+    }
+}

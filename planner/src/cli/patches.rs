@@ -1,0 +1,97 @@
+//! The folder of patches: `--patches`, or `patches.directory` of the configuration.
+//!
+//! Files are read in lexical order, those of folders below too; what is no patch is named and left aside. Nothing
+//! is applied here. A relative folder is relative to the current one, as with kubeadm.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kubeplan_bundle::exit::Exit;
+
+use super::input::read_text;
+use super::{CliError, Io};
+use crate::config::ValidConfig;
+use crate::patches::{Ignored, PatchFile, Patches};
+use crate::phases::{self, MaterialSource};
+
+/// Reads the patches into `config`, from the folder it names; says what is left aside or has no effect.
+pub(super) fn load(config: &mut ValidConfig, io: &mut Io) -> Result<(), CliError> {
+    let configured = config
+        .init
+        .patches
+        .as_ref()
+        .map(|patches| &patches.directory);
+    let Some(folder) = configured.filter(|folder| !folder.is_empty()) else {
+        return Ok(());
+    };
+    let folder = PathBuf::from(folder);
+    // As kubeadm, a link to a folder is none.
+    let kind = fs::symlink_metadata(&folder).map_err(|error| unreadable(&folder, error))?;
+    if !kind.is_dir() {
+        return Err(CliError::usage(format!(
+            "the folder of patches {} is not a folder",
+            folder.display()
+        )));
+    }
+    let mut files = Vec::new();
+    walk(&folder, "", &mut files, io)?;
+    config.patches = Patches::new(files);
+    // Patches that do not apply are refused before anything is written.
+    let usage = |error| CliError::caused(Exit::Usage, "planning with patches", error);
+    phases::plan_node(config, MaterialSource::None).map_err(usage)?;
+    let notices = phases::patch_notices(config).map_err(usage)?;
+    for notice in notices {
+        io.say(&format!("warning: patch {notice}"));
+    }
+    Ok(())
+}
+
+/// Adds the patches of `folder` to `files`; `prefix` is its path relative to the folder of patches.
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    files: &mut Vec<PatchFile>,
+    io: &mut Io,
+) -> Result<(), CliError> {
+    let mut entries = fs::read_dir(folder)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable(folder, error))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        let kind = entry
+            .file_type()
+            .map_err(|error| unreadable(&path, error))?;
+        if kind.is_dir() {
+            walk(&path, &format!("{name}/"), files, io)?;
+            continue;
+        }
+        let ignored = match read(&path, &name)? {
+            Ok(file) => {
+                files.push(file);
+                continue;
+            }
+            Err(ignored) => ignored,
+        };
+        io.say(&format!("note: patch file `{name}` is ignored: {ignored}"));
+    }
+    Ok(())
+}
+
+fn read(path: &Path, name: &str) -> Result<Result<PatchFile, Ignored>, CliError> {
+    let usage = |error| CliError::caused(Exit::Usage, "reading patches", error);
+    // The name alone decides about files that are none of ours, whatever is in them.
+    if let Err(ignored) = PatchFile::read(name, " ").map_err(usage)? {
+        return Ok(Err(ignored));
+    }
+    PatchFile::read(name, &read_text(path, "patch file")?).map_err(usage)
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> CliError {
+    CliError::caused(
+        Exit::Usage,
+        format!("reading patches in {}", path.display()),
+        error,
+    )
+}

@@ -1,0 +1,189 @@
+//! etcd: a member on this node, or a cluster that somebody else runs.
+//!
+//! Rules: kubeadm v1.36.2, `ValidateEtcd`; reading of URLs: Go's net/url.
+
+use super::super::draft::Draft;
+use super::super::provenance::Origin;
+use super::super::schema::Kind;
+use super::super::valid::Assumption;
+
+const KIND: Kind = Kind::Cluster;
+
+/// Checks `etcd.external`.
+pub(super) fn external(draft: &mut Draft) {
+    if draft.get(KIND, "etcd.external").is_none() {
+        return;
+    }
+    if draft.get(KIND, "etcd.local").is_some() {
+        draft.error(
+            KIND,
+            "etcd",
+            "`local` and `external` exclude each other",
+            "remove one of them",
+        );
+        return;
+    }
+    let file = |name: &str| draft.text(KIND, &format!("etcd.external.{name}"));
+    let (ca, cert, key) = (file("caFile"), file("certFile"), file("keyFile"));
+    for (name, path) in [("caFile", &ca), ("certFile", &cert), ("keyFile", &key)] {
+        if !path.is_empty() && !path.starts_with('/') {
+            let message = format!("`{}` is not absolute", path.escape_debug());
+            draft.error(KIND, &format!("etcd.external.{name}"), message, "");
+        }
+    }
+    if cert.is_empty() != key.is_empty() {
+        let message = "`certFile` and `keyFile` belong together: one is set, the other is not";
+        draft.error(KIND, "etcd.external", message, "");
+    } else if !cert.is_empty() && ca.is_empty() {
+        let message = "with `certFile` and `keyFile` the `caFile` must be set too";
+        draft.error(KIND, "etcd.external", message, "");
+    }
+    let secure = !(ca.is_empty() && cert.is_empty() && key.is_empty());
+    let endpoints = draft.texts(KIND, "etcd.external.endpoints");
+    if endpoints.is_empty() {
+        let hint = "such as `https://10.0.0.21:2379`";
+        draft.error(
+            KIND,
+            "etcd.external.endpoints",
+            "there is no endpoint",
+            hint,
+        );
+    }
+    urls(draft, endpoints, secure);
+    if is_written(draft) {
+        let http = draft.texts(KIND, "etcd.external.httpEndpoints");
+        urls(draft, http, false);
+    }
+}
+
+/// Whether `httpEndpoints` were written; defaulted ones are the endpoints, which are checked already.
+fn is_written(draft: &Draft) -> bool {
+    let origin = draft
+        .provenance
+        .at("ClusterConfiguration.etcd.external.httpEndpoints");
+    origin.is_some_and(|origin| matches!(origin, Origin::Written { .. } | Origin::Flag { .. }))
+}
+
+fn urls(draft: &mut Draft, urls: Vec<(String, String)>, https: bool) {
+    for (path, url) in urls {
+        let shown = url.escape_debug();
+        match scheme(&url) {
+            None => {
+                let message = format!("`{shown}` is no absolute URL");
+                draft.error(KIND, &path, message, "such as `https://10.0.0.21:2379`");
+            }
+            Some(scheme) if https && !scheme.eq_ignore_ascii_case("https") => {
+                let message = format!("`{shown}` is not https, but certificates or a CA are given");
+                draft.error(KIND, &path, message, "");
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// The scheme of an absolute URL; `None` if Go reads none, or no URL.
+fn scheme(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once(':')?;
+    let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    // Without a slash it is opaque, and so are its escapes.
+    let path = rest.split('?').next().unwrap_or_default();
+    let escapes_ok = is_escaped(fragment) && (!path.starts_with('/') || is_escaped(path));
+    if !well_formed || !escapes_ok || url.chars().any(|c| c.is_ascii_control()) {
+        return None;
+    }
+    let Some(rest) = rest.strip_prefix("//") else {
+        return Some(scheme);
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    is_authority(authority).then_some(scheme)
+}
+
+/// Whether every `%` is followed by two hexadecimal digits.
+fn is_escaped(text: &str) -> bool {
+    text.split('%')
+        .skip(1)
+        .all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|b| b.is_ascii_hexdigit()))
+}
+
+/// `[user@]host[:port]`, an IPv6 address in brackets.
+fn is_authority(text: &str) -> bool {
+    let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    let (name, after) = match host.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, after)) => (address, after),
+            None => return false,
+        },
+        None => host.find(':').map_or((host, ""), |at| host.split_at(at)),
+    };
+    // Only what is not ASCII, and the `%` of a zone, may be escaped in a host.
+    let escapes_ok = host.split('%').skip(1).all(|rest| {
+        rest.starts_with("25")
+            || rest.starts_with(|c| matches!(c, '8'..='9' | 'a'..='f' | 'A'..='F'))
+    });
+    let port_ok = after.is_empty()
+        || after
+            .strip_prefix(':')
+            .is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    port_ok
+        && escapes_ok
+        && !name
+            .chars()
+            .any(|c| c.is_ascii() && b" <>\"\\^`{|}".contains(&(c as u8)))
+}
+
+/// What a plan with an external etcd takes for granted.
+pub(super) fn assumption(draft: &Draft) -> Option<Assumption> {
+    let named: Vec<String> = ["caFile", "certFile", "keyFile"]
+        .iter()
+        .map(|name| draft.text(KIND, &format!("etcd.external.{name}")))
+        .filter(|path| !path.is_empty())
+        .collect();
+    (!named.is_empty()).then(|| Assumption {
+        about: "external-etcd".to_owned(),
+        assumed: format!(
+            "{} {} on the host already: the bundle does not bring what belongs to the external etcd",
+            named.join(", "),
+            if named.len() == 1 { "is" } else { "are" }
+        ),
+        instead: "place them before the bundle is installed".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_are_read_as_go_reads_them() {
+        for (url, expected) in [
+            ("https://10.0.0.1:2379", Some("https")),
+            ("HTTPS://a", Some("HTTPS")),
+            ("https://[fd00::1]:2379/x?y=%", Some("https")),
+            ("unix:/run/etcd.sock", Some("unix")),
+            ("https://user:pw@a:1", Some("https")),
+            ("https://a:", Some("https")),
+            ("a.example.com", None),
+            ("10.0.0.1:2379", None),
+            ("//a:1", None),
+            ("https://a:http", None),
+            ("https://a b", None),
+            ("https://[fd00::1", None),
+            ("https://a/%zz", None),
+            ("https://a?%zz", Some("https")),
+            ("https://a?x#%zz", None),
+            ("https:%zz", Some("https")),
+            ("https://a/%41", Some("https")),
+            ("https://a%41", None),
+            ("https://a%25", Some("https")),
+            ("ht_tp://a", None),
+            ("https://a\n", None),
+            ("", None),
+        ] {
+            assert_eq!(scheme(url), expected, "{url:?}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! JSON patches (RFC 6902) and merge patches (RFC 7386), as kubeadm's library applies them.
+//!
+//! Beyond the RFC, kubeadm (gopkg.in/evanphx/json-patch.v4) counts negative list indexes from the end, lets `replace`
+//! set a member that is not there, lets `test` find null and `copy` take null where nothing is, and refuses operations
+//! on the whole document.
+
+use json_patch::jsonptr::{PointerBuf, Token};
+use json_patch::{AddOperation, PatchOperation, patch as apply};
+use serde_json::Value;
+
+/// Why a JSON patch does not apply.
+#[derive(Debug, thiserror::Error)]
+pub enum JsonPatchError {
+    /// The patch is no list of operations.
+    #[error("the patch is no list of JSON patch operations (RFC 6902)")]
+    Form(#[source] serde_json::Error),
+    /// An operation on the document itself.
+    #[error("operation {0} is about the document as a whole, which kubeadm refuses")]
+    Whole(usize),
+    /// An operation that does not apply.
+    #[error("operation {position} does not apply")]
+    Operation {
+        /// Counted from 0.
+        position: usize,
+        /// Why.
+        #[source]
+        source: json_patch::PatchError,
+    },
+    /// A merge patch that is no mapping.
+    #[error("a merge patch is a mapping")]
+    NoMapping,
+}
+
+/// Applies a JSON patch.
+///
+/// # Errors
+/// [`JsonPatchError`] if an operation does not apply.
+pub fn json_patch(document: &mut Value, patch: &Value) -> Result<(), JsonPatchError> {
+    let operations: Vec<PatchOperation> =
+        serde_json::from_value(patch.clone()).map_err(JsonPatchError::Form)?;
+    for (position, mut operation) in operations.into_iter().enumerate() {
+        let appending = matches!(
+            operation,
+            PatchOperation::Add(_) | PatchOperation::Copy(_) | PatchOperation::Move(_)
+        );
+        let (path, from) = pointers(&mut operation);
+        for (pointer, appending) in [(Some(path), appending), (from, false)] {
+            let Some(pointer) = pointer else { continue };
+            if pointer.is_root() {
+                return Err(JsonPatchError::Whole(position));
+            }
+            *pointer = from_the_end(document, pointer, appending);
+        }
+        let Some(operation) = beyond_the_rfc(document, operation) else {
+            continue;
+        };
+        apply(document, &[operation])
+            .map_err(|source| JsonPatchError::Operation { position, source })?;
+    }
+    Ok(())
+}
+
+/// What kubeadm's library takes and the RFC does not, in the RFC's words; `None` if there is nothing to do.
+fn beyond_the_rfc(document: &Value, operation: PatchOperation) -> Option<PatchOperation> {
+    let missing = |pointer: &PointerBuf| {
+        let parent = pointer
+            .parent()
+            .and_then(|parent| parent.resolve(document).ok());
+        parent.is_some_and(Value::is_object) && pointer.resolve(document).is_err()
+    };
+    match operation {
+        PatchOperation::Replace(replace) if missing(&replace.path) => {
+            Some(PatchOperation::Add(AddOperation {
+                path: replace.path,
+                value: replace.value,
+            }))
+        }
+        PatchOperation::Copy(copy) if missing(&copy.from) => {
+            Some(PatchOperation::Add(AddOperation {
+                path: copy.path,
+                value: Value::Null,
+            }))
+        }
+        PatchOperation::Test(test) if test.value.is_null() && missing(&test.path) => None,
+        other => Some(other),
+    }
+}
+
+/// The pointers of an operation: `path`, and `from` if it has one.
+fn pointers(operation: &mut PatchOperation) -> (&mut PointerBuf, Option<&mut PointerBuf>) {
+    match operation {
+        PatchOperation::Add(operation) => (&mut operation.path, None),
+        PatchOperation::Remove(operation) => (&mut operation.path, None),
+        PatchOperation::Replace(operation) => (&mut operation.path, None),
+        PatchOperation::Test(operation) => (&mut operation.path, None),
+        PatchOperation::Move(operation) => (&mut operation.path, Some(&mut operation.from)),
+        PatchOperation::Copy(operation) => (&mut operation.path, Some(&mut operation.from)),
+    }
+}
+
+/// `pointer` with negative list indexes replaced by what they stand for in `document`.
+fn from_the_end(document: &Value, pointer: &PointerBuf, appending: bool) -> PointerBuf {
+    let tokens: Vec<Token<'_>> = pointer.tokens().collect();
+    let last = tokens.len().saturating_sub(1);
+    let mut here = Some(document);
+    let mut resolved = Vec::with_capacity(tokens.len());
+    for (position, token) in tokens.into_iter().enumerate() {
+        let text = token.decoded().into_owned();
+        let text = match (here, text.strip_prefix('-').map(str::parse::<usize>)) {
+            (Some(Value::Array(items)), Some(Ok(back))) => {
+                // A place to add is one more than there are items.
+                let places = items.len() + usize::from(appending && position == last);
+                places
+                    .checked_sub(back)
+                    .map_or(text, |index| index.to_string())
+            }
+            _ => text,
+        };
+        here = match here {
+            Some(Value::Array(items)) => text.parse::<usize>().ok().and_then(|at| items.get(at)),
+            Some(Value::Object(entries)) => entries.get(&text),
+            _ => None,
+        };
+        resolved.push(text);
+    }
+    PointerBuf::from_tokens(resolved)
+}
+
+/// Applies a merge patch.
+///
+/// # Errors
+/// [`JsonPatchError::NoMapping`] if the patch is something else than a mapping.
+pub fn merge_patch(document: &mut Value, patch: &Value) -> Result<(), JsonPatchError> {
+    if !patch.is_object() {
+        return Err(JsonPatchError::NoMapping);
+    }
+    let mut patch = patch.clone();
+    prune_lists(&mut patch, false);
+    json_patch::merge(document, &patch);
+    Ok(())
+}
+
+/// Takes nulls out of mappings inside lists; kubeadm's library does, the RFC leaves lists alone.
+fn prune_lists(value: &mut Value, in_list: bool) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| prune_lists(item, true)),
+        Value::Object(entries) => {
+            if in_list {
+                entries.retain(|_, value| !value.is_null());
+            }
+            entries
+                .values_mut()
+                .for_each(|value| prune_lists(value, in_list));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn operations_apply_in_order_with_indexes_from_the_end() {
+        let mut document = json!({"a": ["0", "1", "2"], "b": {"c": 1}});
+        let patch = json!([
+            {"op": "add", "path": "/a/-", "value": "3"},
+            {"op": "replace", "path": "/a/-1", "value": "last"},
+            {"op": "add", "path": "/a/-1", "value": "after"},
+            {"op": "remove", "path": "/a/0"},
+            {"op": "test", "path": "/b/c", "value": 1},
+            {"op": "move", "from": "/b/c", "path": "/b/x~1y"},
+            {"op": "copy", "from": "/a/-1", "path": "/z"},
+            {"op": "replace", "path": "/b/new", "value": 1},
+            {"op": "test", "path": "/b/none", "value": null},
+            {"op": "copy", "from": "/b/none", "path": "/n"},
+        ]);
+        json_patch(&mut document, &patch).unwrap();
+        assert_eq!(
+            document,
+            json!({"a": ["1", "2", "last", "after"], "b": {"x/y": 1, "new": 1}, "z": "after", "n": null})
+        );
+    }
+
+    #[test]
+    fn what_does_not_apply_is_named_by_its_place() {
+        let cases = [
+            (
+                json!({"op": "add"}),
+                "the patch is no list of JSON patch operations (RFC 6902)",
+            ),
+            (
+                json!([{"op": "jump", "path": "/a"}]),
+                "the patch is no list of JSON patch operations (RFC 6902)",
+            ),
+            (
+                json!([{"op": "replace", "path": "", "value": 1}]),
+                "operation 0 is about the document as a whole, which kubeadm refuses",
+            ),
+            (
+                json!([{"op": "test", "path": "/a", "value": 1}, {"op": "remove", "path": "/b"}]),
+                "operation 1 does not apply",
+            ),
+            (
+                json!([{"op": "remove", "path": "/l/-2"}]),
+                "operation 0 does not apply",
+            ),
+            (
+                json!([{"op": "test", "path": "/a", "value": 2}]),
+                "operation 0 does not apply",
+            ),
+        ];
+        for (patch, message) in cases {
+            let error = json_patch(&mut json!({"a": 1, "l": [1]}), &patch).unwrap_err();
+            assert_eq!(error.to_string(), message, "{patch}");
+        }
+    }
+
+    #[test]
+    fn a_merge_patch_removes_what_is_null() {
+        let mut document = json!({"a": {"b": 1, "c": 2}, "l": [1, 2]});
+        let patch = json!({"a": {"b": null, "d": {"e": null}}, "l": [{"x": null, "y": 1}, null]});
+        merge_patch(&mut document, &patch).unwrap();
+        assert_eq!(
+            document,
+            json!({"a": {"c": 2, "d": {}}, "l": [{"y": 1}, null]})
+        );
+        assert!(merge_patch(&mut document, &json!([1])).is_err());
+    }
+}

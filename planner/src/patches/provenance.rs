@@ -1,0 +1,291 @@
+//! What a patch changed, as rows of provenance.
+//!
+//! In: a document before and after, the rows so far. Out: the rows with those of changed values replaced by
+//! `from: patch …`. Paths are those of the rendered files' rows: list items by `name` where they have one
+//! (`spec.volumes[etcd-data]`), containers by their position in the end, the component's flags as `--name`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::plan::ValueSource;
+
+/// Records that `from` turned `before` into `after`.
+pub(super) fn record(before: &Value, after: &Value, from: &str, sources: &mut Vec<ValueSource>) {
+    let changes = Changes::between(before, after);
+    rename(sources, |label| {
+        let container = containers(before).get(label.parse::<usize>().ok()?)?;
+        container.get("name")?.as_str().map(str::to_owned)
+    });
+    let replaced = |known: &str| {
+        let below = |path: &String| {
+            known
+                .strip_prefix(path.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        changes.set.iter().any(below) || changes.gone.iter().any(below)
+    };
+    sources.retain(|known| !replaced(&known.value));
+    sources.extend(changes.set.into_iter().map(|value| ValueSource {
+        value,
+        from: from.to_owned(),
+    }));
+    rename(sources, |label| position_of(after, label));
+}
+
+/// Drops patch rows of values that are what they were before any patch, or not there.
+pub(super) fn forget_unchanged(before: &Value, after: &Value, sources: &mut Vec<ValueSource>) {
+    let mut changed: Vec<ValueSource> = Changes::between(before, after)
+        .set
+        .into_iter()
+        .map(|value| ValueSource {
+            value,
+            from: String::new(),
+        })
+        .collect();
+    rename(&mut changed, |label| position_of(after, label));
+    let changed: BTreeSet<String> = changed.into_iter().map(|row| row.value).collect();
+    sources.retain(|known| !known.from.starts_with("patch ") || changed.contains(&known.value));
+}
+
+const CONTAINERS: &str = "spec.containers";
+
+fn containers(document: &Value) -> &[Value] {
+    document
+        .pointer("/spec/containers")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+/// The position of the container `name`: rows say positions, but a patch can move a container.
+fn position_of(document: &Value, name: &str) -> Option<String> {
+    containers(document)
+        .iter()
+        .position(|container| container.get("name").and_then(Value::as_str) == Some(name))
+        .map(|position| position.to_string())
+}
+
+/// Replaces the label of `spec.containers[label]` in every row.
+fn rename(sources: &mut [ValueSource], new_label: impl Fn(&str) -> Option<String>) {
+    for row in sources {
+        let parts = row
+            .value
+            .strip_prefix(CONTAINERS)
+            .and_then(|rest| rest.strip_prefix('['))
+            .and_then(|rest| rest.split_once(']'));
+        if let Some((label, rest)) = parts
+            && let Some(label) = new_label(label)
+        {
+            row.value = format!("{CONTAINERS}[{label}]{rest}");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Changes {
+    set: BTreeSet<String>,
+    gone: BTreeSet<String>,
+    /// Path of the component's own command, whose flags are rows by themselves.
+    command: Option<String>,
+}
+
+impl Changes {
+    /// What turned `before` into `after`; containers go by name.
+    fn between(before: &Value, after: &Value) -> Self {
+        let name = containers(before).first().and_then(|own| own.get("name"));
+        let mut changes = Self {
+            command: name
+                .and_then(Value::as_str)
+                .map(|name| format!("{CONTAINERS}[{name}].command")),
+            ..Self::default()
+        };
+        changes.compare(before, after, "");
+        changes
+    }
+
+    fn compare(&mut self, before: &Value, after: &Value, path: &str) {
+        match (before, after) {
+            (before, after) if before == after => {}
+            (Value::Object(before), Value::Object(after)) => {
+                for (key, value) in after {
+                    let path = member(path, key);
+                    match before.get(key) {
+                        Some(before) => self.compare(before, value, &path),
+                        None => self.leaves(value, &path),
+                    }
+                }
+                let gone = before.keys().filter(|key| !after.contains_key(*key));
+                self.gone.extend(gone.map(|key| member(path, key)));
+            }
+            (Value::Array(before), Value::Array(after))
+                if self.command.as_deref() == Some(path) =>
+            {
+                self.flags(before, after, path);
+            }
+            (Value::Array(before), Value::Array(after)) => self.items(before, after, path),
+            (_, after) => {
+                self.gone.insert(path.to_owned());
+                self.leaves(after, path);
+            }
+        }
+    }
+
+    fn items(&mut self, before: &[Value], after: &[Value], path: &str) {
+        for (position, item) in after.iter().enumerate() {
+            let label = label(item, position);
+            let path = format!("{path}[{label}]");
+            let same = before
+                .iter()
+                .enumerate()
+                .find(|(position, other)| self::label(other, *position) == label);
+            match same {
+                Some((_, before)) => self.compare(before, item, &path),
+                None => self.leaves(item, &path),
+            }
+        }
+        let labels: Vec<String> = after
+            .iter()
+            .enumerate()
+            .map(|(position, item)| label(item, position))
+            .collect();
+        for (position, item) in before.iter().enumerate() {
+            let label = label(item, position);
+            if !labels.contains(&label) {
+                self.gone.insert(format!("{path}[{label}]"));
+            }
+        }
+    }
+
+    /// A command is its flags; what is no flag goes by its position.
+    fn flags(&mut self, before: &[Value], after: &[Value], path: &str) {
+        let name = |(position, word): (usize, &Value)| {
+            word.as_str()
+                .filter(|word| word.starts_with("--"))
+                .map_or_else(
+                    || format!("{path}[{position}]"),
+                    |word| word.split('=').next().unwrap_or(word).to_owned(),
+                )
+        };
+        for (position, word) in after.iter().enumerate() {
+            if !before.contains(word) {
+                self.set.insert(name((position, word)));
+            }
+        }
+        for (position, word) in before.iter().enumerate() {
+            let flag = name((position, word));
+            if !after.contains(word) && !after.iter().enumerate().any(|word| name(word) == flag) {
+                self.gone.insert(flag);
+            }
+        }
+    }
+
+    /// Every scalar and empty collection below `path` is set.
+    fn leaves(&mut self, value: &Value, path: &str) {
+        match value {
+            Value::Object(entries) if !entries.is_empty() => {
+                for (key, value) in entries {
+                    self.leaves(value, &member(path, key));
+                }
+            }
+            Value::Array(items) if !items.is_empty() => {
+                for (position, item) in items.iter().enumerate() {
+                    self.leaves(item, &format!("{path}[{}]", label(item, position)));
+                }
+            }
+            _ => {
+                self.set.insert(path.to_owned());
+            }
+        }
+    }
+}
+
+/// `spec.priority`; annotations and labels in brackets, because their names have dots.
+fn member(path: &str, key: &str) -> String {
+    if path.is_empty() {
+        key.to_owned()
+    } else if key.contains(['.', '/']) {
+        format!("{path}[{key}]")
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// What an item is called: its name, its mount path, or its position.
+fn label(item: &Value, position: usize) -> String {
+    let named = ["mountPath", "name"]
+        .into_iter()
+        .find_map(|key| item.get(key)?.as_str());
+    named.map_or_else(|| position.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rows(rows: &[(&str, &str)]) -> Vec<ValueSource> {
+        rows.iter()
+            .map(|(value, from)| ValueSource {
+                value: (*value).into(),
+                from: (*from).into(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn changed_values_are_the_patches_and_others_keep_their_source() {
+        let before = json!({
+            "metadata": {"annotations": {"a.b/c": "1"}},
+            "spec": {"containers": [{"name": "x", "image": "i", "command": ["x", "--a=1", "--b=2", "--c=3"]}],
+                     "volumes": [{"name": "v", "p": "/v"}, {"name": "w"}]},
+        });
+        let after = json!({
+            "metadata": {"annotations": {"a.b/c": "2"}},
+            "spec": {"containers": [{"name": "x", "image": "i", "command": ["x", "--a=1", "--b=9", "--d=4"]}, {"name": "y"}],
+                     "volumes": [{"name": "v", "p": "/u"}], "priority": 1},
+        });
+        let mut sources = rows(&[
+            ("--a", "A"),
+            ("--b", "B"),
+            ("--c", "C"),
+            ("spec.containers[0].image", "I"),
+            ("spec.volumes[v]", "V"),
+            ("spec.volumes[w]", "W"),
+            ("metadata.annotations[a.b/c]", "N"),
+        ]);
+        record(&before, &after, "patch f", &mut sources);
+        assert_eq!(
+            sources,
+            rows(&[
+                ("--a", "A"),
+                ("spec.containers[0].image", "I"),
+                ("spec.volumes[v]", "V"),
+                ("--b", "patch f"),
+                ("--d", "patch f"),
+                ("metadata.annotations[a.b/c]", "patch f"),
+                ("spec.containers[1].name", "patch f"),
+                ("spec.priority", "patch f"),
+                ("spec.volumes[v].p", "patch f"),
+            ])
+        );
+    }
+
+    #[test]
+    fn a_container_that_only_moves_keeps_its_sources() {
+        let before = json!({"spec": {"containers": [{"name": "x", "image": "i", "command": ["x", "--a=1"]}]}});
+        let after = json!({"spec": {"containers": [{"name": "log", "image": "l"}, {"name": "x", "image": "i", "command": ["x", "--a=2"]}]}});
+        let mut sources = rows(&[("--a", "A"), ("spec.containers[0].image", "I")]);
+        record(&before, &after, "patch f", &mut sources);
+        forget_unchanged(&before, &after, &mut sources);
+        assert_eq!(
+            sources,
+            rows(&[
+                ("spec.containers[1].image", "I"),
+                ("--a", "patch f"),
+                ("spec.containers[0].image", "patch f"),
+                ("spec.containers[0].name", "patch f"),
+            ])
+        );
+    }
+}
