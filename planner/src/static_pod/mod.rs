@@ -92,6 +92,7 @@ impl StaticPod {
         if let Value::Object(fields) = &mut document {
             fields.insert("status".to_owned(), json!({}));
         }
+        environment::leave_out_empty_names(&mut document);
         Ok(to_go_yaml(&document))
     }
 }
