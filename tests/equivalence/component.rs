@@ -27,7 +27,9 @@ fn object(random: &mut Random, object: &Object, percent: usize) -> Map<String, V
     let mut fields = Map::new();
     for field in object.fields {
         if random.chance(percent) && !matches!(field.ty, Type::NotYet) {
-            let value = if random.chance(3) {
+            // A duration that is no pointer cannot be null: kubeadm refuses it.
+            let nullable = field.pointer || !matches!(field.ty, Type::Duration);
+            let value = if random.chance(3) && nullable {
                 Value::Null
             } else {
                 value(random, &field.ty)

@@ -60,8 +60,8 @@ pub struct Options {
 pub enum Verdict {
     /// Both take it and write the same.
     Equal,
-    /// Both refuse it.
-    Refused,
+    /// Both refuse it; the planner's first reason.
+    Refused(String),
     /// One refuses it, for a reason that the list of differences has under this name.
     Intended(&'static str),
     /// They differ; why.
@@ -73,8 +73,8 @@ pub enum Verdict {
 pub struct Summary {
     /// Valid cases where both wrote the same.
     pub equal: u64,
-    /// Valid cases that both refused: the grammar's mistake, not the planner's.
-    pub refused: u64,
+    /// Valid cases that both refused: the grammar's mistake, not the planner's; by the planner's first reason.
+    pub refused: BTreeMap<String, u64>,
     /// Broken cases that both refused.
     pub invalid_refused: u64,
     /// Broken cases that both took and wrote the same for, by mutation.
@@ -105,8 +105,8 @@ pub fn run(options: &Options, mut progress: impl FnMut(u64, &Summary)) -> Result
             let mutation = case.mutation.map(|mutation| mutation.name);
             match (verdict, mutation) {
                 (Verdict::Equal, None) => summary.equal += 1,
-                (Verdict::Refused, None) => summary.refused += 1,
-                (Verdict::Refused, Some(_)) => summary.invalid_refused += 1,
+                (Verdict::Refused(why), None) => *summary.refused.entry(why).or_default() += 1,
+                (Verdict::Refused(_), Some(_)) => summary.invalid_refused += 1,
                 (Verdict::Equal, Some(name)) => {
                     *summary.invalid_equal.entry(name).or_default() += 1
                 }
@@ -166,8 +166,10 @@ fn compare_case(kubeadm: &Kubeadm, case: &Case) -> Result<Verdict> {
                 )),
             }
         }
-        (false, _) => Verdict::Refused,
-        (true, Planned::Panicked(message)) => Verdict::Different(message),
+        (false, Planned::Refused(findings)) => {
+            Verdict::Refused(findings.into_iter().next().unwrap_or_default())
+        }
+        (_, Planned::Panicked(message)) => Verdict::Different(message),
     })
 }
 
@@ -213,17 +215,18 @@ impl Summary {
     /// Whether the run shows equivalence: nothing differs, and the grammar hardly ever makes what both refuse.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.failures.is_empty() && self.refused * 20 <= self.equal + self.refused
+        let refused: u64 = self.refused.values().sum();
+        self.failures.is_empty() && refused * 20 <= self.equal + refused
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "valid: {} equal, {} refused by both",
-            self.equal, self.refused
-        )?;
+        let refused: u64 = self.refused.values().sum();
+        writeln!(f, "valid: {} equal, {refused} refused by both", self.equal)?;
+        for (why, count) in &self.refused {
+            writeln!(f, "  refused by both: {count} with {why}")?;
+        }
         let taken: u64 = self.invalid_equal.values().sum();
         writeln!(
             f,

@@ -460,6 +460,12 @@ pub const MUTATIONS: &[Mutation] = &[
         "failSwapOn",
         &[r#""false""#, "0", r#""yes""#, "[]"],
     ),
+    set(
+        "kubelet duration that is null",
+        Kubelet,
+        "syncFrequency",
+        &["null"],
+    ),
     set("kubelet duration", Kubelet, "syncFrequency", DURATIONS),
     set(
         "kubelet mapping",

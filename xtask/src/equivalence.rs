@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(file) = &args.repeat {
         match equivalence::repeat(&args.kubeadm, file)? {
             Verdict::Equal => println!("both take it and write the same"),
-            Verdict::Refused => println!("both refuse it"),
+            Verdict::Refused(why) => println!("both refuse it: {why}"),
             Verdict::Intended(name) => {
                 println!("intended difference `{name}`, see docs/differences.md")
             }
