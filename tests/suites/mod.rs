@@ -1,6 +1,7 @@
 //! One module per concern; each lists its cases.
 
 mod command_line;
+mod equivalence;
 mod golden;
 mod install;
 mod pki;
@@ -26,6 +27,7 @@ pub fn all() -> Vec<Trial> {
         stock_tools::cases(),
         tamper::cases(),
         secrecy::cases(),
+        equivalence::cases(),
     ]
     .into_iter()
     .flatten()

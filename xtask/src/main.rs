@@ -10,6 +10,7 @@
 mod bench;
 mod bless;
 mod ci;
+mod equivalence;
 mod generate;
 mod quickstart;
 mod repository;
@@ -40,6 +41,8 @@ enum Task {
     },
     /// Measure planning, installing and bundle throughput
     Bench(bench::Args),
+    /// Compare the planner with the real kubeadm on random configurations
+    Equivalence(equivalence::Args),
     /// Everything CI checks, in order, with the time each part took
     Ci,
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Bless => bless::run(),
         Task::Generate { check } => generate::run(check),
         Task::Bench(args) => bench::run(&args),
+        Task::Equivalence(args) => equivalence::run(&args),
         Task::Ci => ci::run(),
     };
     match done {

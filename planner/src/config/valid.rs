@@ -155,17 +155,6 @@ pub struct Assumption {
     pub instead: String,
 }
 
-impl Endpoint {
-    /// `host:port`, an IPv6 address in brackets.
-    #[must_use]
-    pub fn host_port(&self) -> String {
-        match &self.host {
-            EndpointHost::Name(name) => format!("{name}:{}", self.port),
-            EndpointHost::Address(address) => host_port(*address, self.port),
-        }
-    }
-}
-
 /// `address:port`, an IPv6 address in brackets.
 #[must_use]
 pub fn host_port(address: IpAddr, port: u16) -> String {
@@ -202,7 +191,8 @@ impl ValidConfig {
     #[must_use]
     pub fn control_plane_url(&self) -> String {
         match &self.control_plane_endpoint {
-            Some(endpoint) => format!("https://{}", endpoint.host_port()),
+            // As written, like kubeadm: capitals of an IPv6 address and leading zeros of the port stay.
+            Some(_) => format!("https://{}", self.cluster.control_plane_endpoint),
             None => self.local_endpoint_url(),
         }
     }

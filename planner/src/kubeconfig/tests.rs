@@ -96,6 +96,19 @@ fn ipv6_servers_are_in_brackets() {
 }
 
 #[test]
+fn the_control_plane_endpoint_stays_as_written() {
+    for endpoint in ["[FD00:0::1]:6443", "10.0.0.1:08443", "api.example.com:443"] {
+        let mut config = testing::ha_config();
+        config.cluster.control_plane_endpoint = endpoint.into();
+        let text = rendered(&config, "admin.conf");
+        assert!(
+            text.contains(&format!("server: https://{endpoint}\n")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_missing_key_or_certificate_is_named() {
     let file = find("admin.conf").unwrap();
     let mut material = testing::material();

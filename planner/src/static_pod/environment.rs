@@ -85,6 +85,23 @@ fn in_go_form(mut variable: EnvVar) -> EnvVar {
     variable
 }
 
+/// Leaves out the empty name of a ConfigMap or Secret that a variable of `pod` refers to: Go does, k8s-openapi prints it.
+pub(super) fn leave_out_empty_names(pod: &mut Value) {
+    let variables = pod
+        .pointer_mut("/spec/containers/0/env")
+        .and_then(Value::as_array_mut);
+    for variable in variables.into_iter().flatten() {
+        for reference in ["configMapKeyRef", "secretKeyRef"] {
+            let pointer = format!("/valueFrom/{reference}");
+            if let Some(Value::Object(fields)) = variable.pointer_mut(&pointer)
+                && fields.get("name").and_then(Value::as_str) == Some("")
+            {
+                fields.remove("name");
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -118,6 +135,24 @@ mod tests {
                 {"name": "IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
                 {"name": "no_proxy", "value": ".svc"},
             ])
+        );
+    }
+
+    #[test]
+    fn an_empty_name_of_a_config_map_or_secret_is_left_out() {
+        let mut pod = json!({"spec": {"containers": [{"env": [
+            {"name": "A", "valueFrom": {"configMapKeyRef": {"key": "", "name": ""}}},
+            {"name": "B", "valueFrom": {"secretKeyRef": {"key": "k", "name": "kept"}}},
+            {"name": "", "value": "x"},
+        ]}]}});
+        leave_out_empty_names(&mut pod);
+        assert_eq!(
+            pod,
+            json!({"spec": {"containers": [{"env": [
+                {"name": "A", "valueFrom": {"configMapKeyRef": {"key": ""}}},
+                {"name": "B", "valueFrom": {"secretKeyRef": {"key": "k", "name": "kept"}}},
+                {"name": "", "value": "x"},
+            ]}]}})
         );
     }
 

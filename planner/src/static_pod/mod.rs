@@ -102,6 +102,7 @@ impl StaticPod {
                 metadata.insert("creationTimestamp".to_owned(), Value::Null);
             }
         }
+        environment::leave_out_empty_names(&mut document);
         Ok(document)
     }
 

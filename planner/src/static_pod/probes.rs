@@ -51,7 +51,8 @@ impl Probes {
 
     pub(super) fn startup(&self, port: &IntOrString) -> Probe {
         Probe {
-            failure_threshold: Some(startup_failures(self.startup_timeout)),
+            // Go leaves out a zero; the kubelet then takes its own default.
+            failure_threshold: Some(startup_failures(self.startup_timeout)).filter(|n| *n > 0),
             initial_delay_seconds: Some(STARTUP_PERIOD),
             ..self.probe(self.startup_path, port, STARTUP_PERIOD)
         }
@@ -138,6 +139,26 @@ mod tests {
         }
         assert_eq!(startup_failures(Duration::from_millis(10_001)), 2);
         assert_eq!(startup_failures(Duration::MAX), i32::MAX);
+    }
+
+    #[test]
+    fn a_startup_probe_without_timeout_has_no_threshold() {
+        let threshold = |seconds| {
+            let probes = Probes {
+                host: Sourced::new(
+                    "127.0.0.1".to_owned(),
+                    &[super::super::flags::KUBEADM_DEFAULT],
+                ),
+                scheme: "HTTPS",
+                liveness_path: "/livez",
+                readiness_path: None,
+                startup_path: "/livez",
+                startup_timeout: Duration::from_secs(seconds),
+            };
+            probes.startup(&IntOrString::Int(2381)).failure_threshold
+        };
+        assert_eq!(threshold(0), None);
+        assert_eq!(threshold(1), Some(1));
     }
 
     #[test]

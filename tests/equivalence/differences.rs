@@ -1,0 +1,65 @@
+//! The differences that are intended. `docs/differences.md` gives each of them its reason, under the same name.
+//!
+//! In: what a program said. Out: the row that covers it, if there is one. Rows cover verdicts only: there is no intended
+//! difference in what is written.
+
+/// One intended difference between the verdicts.
+pub struct Difference {
+    /// Its heading in `docs/differences.md`.
+    pub name: &'static str,
+    /// A part of what the refusing program says.
+    pub said: &'static str,
+}
+
+/// What kubeadm takes and the planner refuses; `said` is part of the planner's finding.
+pub const STRICTER: &[Difference] = &[
+    Difference {
+        name: "unsupported",
+        said: "not supported yet",
+    },
+    Difference {
+        name: "cri-socket",
+        said: "is no unix socket",
+    },
+    Difference {
+        name: "min-remaining",
+        said: "certificates would never have that much left",
+    },
+    Difference {
+        name: "cluster-name",
+        said: "files and bundles are named after the cluster",
+    },
+];
+
+/// What kubeadm refuses and the planner takes; `said` is part of kubeadm's error, or of the configuration where kubeadm
+/// ends without a word.
+pub const LAXER: &[Difference] = &[
+    Difference {
+        name: "control-characters",
+        said: "\\x7f",
+    },
+    Difference {
+        name: "ipv6-registry",
+        said: "[fd00::1]:5000/k8s",
+    },
+];
+
+/// The row that covers each of `findings`, the first one's if all are covered.
+#[must_use]
+pub fn stricter(findings: &[String]) -> Option<&'static str> {
+    let row = |finding: &String| STRICTER.iter().find(|row| finding.contains(row.said));
+    let first = row(findings.first()?)?;
+    findings
+        .iter()
+        .all(|finding| row(finding).is_some())
+        .then_some(first.name)
+}
+
+/// The row that covers what kubeadm said about `config`.
+#[must_use]
+pub fn laxer(said: &str, config: &str) -> Option<&'static str> {
+    LAXER
+        .iter()
+        .find(|row| said.contains(row.said) || config.contains(row.said))
+        .map(|row| row.name)
+}

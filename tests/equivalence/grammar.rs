@@ -1,0 +1,540 @@
+//! Random valid configurations over every field that takes effect.
+//!
+//! In: a source of choices, what the host says. Out: kubeadm's documents (and kubeplan's own one where only it can name a
+//! bundle). A field that starts to take effect gets its line here. What a value may be is kubeadm's rule (v1.36.2,
+//! cmd/kubeadm/app/apis/kubeadm/validation/validation.go) narrowed by the rows of [`super::differences`].
+
+use kubeplan::config::schema::Kind;
+use serde_json::{Map, Value, json};
+
+use super::case::Host;
+use super::random::Random;
+use super::{component, flags, words};
+
+/// Fields of one mapping under construction.
+type Fields = Map<String, Value>;
+
+/// Documents in random order.
+pub fn documents(random: &mut Random, host: &Host) -> Vec<Value> {
+    let mut documents = vec![init(random, host)];
+    let cluster = cluster(random);
+    let name = cluster
+        .get("clusterName")
+        .and_then(Value::as_str)
+        .unwrap_or("kubernetes");
+    let mut inventory = Fields::new();
+    if name.parse::<kubeplan_bundle::index::Name>().is_err() && !name.is_empty() {
+        inventory.insert("metadata".into(), json!({"name": "named-for-the-bundle"}));
+    }
+    if cluster.get("certificateValidityPeriod").is_some()
+        || cluster.get("caCertificateValidityPeriod").is_some()
+    {
+        // Without it, certificates that live for less than 30 days are refused.
+        inventory.insert("credentials".into(), json!({"minRemaining": "0s"}));
+    }
+    if !inventory.is_empty() {
+        documents.push(document(Kind::Inventory, inventory));
+    }
+    documents.push(cluster);
+    for kind in [Kind::Kubelet, Kind::KubeProxy] {
+        if random.chance(45) {
+            documents.push(component::document(random, kind));
+        }
+    }
+    random.shuffle(&mut documents);
+    documents
+}
+
+/// Puts in `key` `percent` times in a hundred.
+fn maybe(
+    fields: &mut Fields,
+    random: &mut Random,
+    percent: usize,
+    key: &str,
+    value: impl FnOnce(&mut Random) -> Value,
+) {
+    if random.chance(percent) {
+        let value = value(random);
+        fields.insert(key.to_owned(), value);
+    }
+}
+
+/// Puts in a mapping if anything is in it; sometimes an empty one or null.
+fn nested(fields: &mut Fields, random: &mut Random, key: &str, inner: Fields) {
+    if !inner.is_empty() || random.chance(4) {
+        fields.insert(key.to_owned(), Value::Object(inner));
+    } else if random.chance(3) {
+        fields.insert(key.to_owned(), Value::Null);
+    }
+}
+
+fn document(kind: Kind, mut fields: Fields) -> Value {
+    fields.insert("apiVersion".into(), json!(kind.api_version()));
+    fields.insert("kind".into(), json!(kind.name()));
+    Value::Object(fields)
+}
+
+fn init(random: &mut Random, host: &Host) -> Value {
+    let mut init = Fields::new();
+    let mut endpoint = Fields::new();
+    let address = if random.chance(65) {
+        words::ipv4(random)
+    } else {
+        words::ipv6(random)
+    };
+    endpoint.insert("advertiseAddress".into(), json!(address));
+    maybe(&mut endpoint, random, 30, "bindPort", |r| {
+        json!(r.one::<i64>(&[0, 1, 80, 443, 6443, 7443, 10259, 65535]))
+    });
+    init.insert("localAPIEndpoint".into(), Value::Object(endpoint));
+
+    let mut node = Fields::new();
+    if host.known && random.chance(20) {
+        // The host's own name, written or not.
+        maybe(&mut node, random, 50, "name", |_| json!(host.hostname));
+    } else {
+        let name = node_name(random);
+        node.insert("name".into(), json!(name));
+    }
+    maybe(&mut node, random, 40, "criSocket", |r| {
+        json!(r.pick(&[
+            "unix:///var/run/containerd/containerd.sock",
+            "unix:///run/crio/crio.sock",
+            "/run/containerd/containerd.sock",
+            "unix:///tmp/a-b_c.sock",
+            "",
+        ]))
+    });
+    maybe(&mut node, random, 35, "kubeletExtraArgs", flags::kubelet);
+    maybe(&mut node, random, 5, "imagePullPolicy", |_| {
+        json!("IfNotPresent")
+    });
+    nested(&mut init, random, "nodeRegistration", node);
+
+    let mut timeouts = Fields::new();
+    maybe(
+        &mut timeouts,
+        random,
+        25,
+        "controlPlaneComponentHealthCheck",
+        |r| json!(words::duration(r)),
+    );
+    nested(&mut init, random, "timeouts", timeouts);
+    maybe(&mut init, random, 15, "bootstrapTokens", bootstrap_tokens);
+    document(Kind::Init, init)
+}
+
+fn node_name(random: &mut Random) -> String {
+    let name = words::subdomain(random, 63);
+    match random.below(10) {
+        0 => name.to_uppercase(),
+        1 => format!("  {name} "),
+        2 => format!("{name}\n"),
+        _ => name,
+    }
+}
+
+fn bootstrap_tokens(random: &mut Random) -> Value {
+    let mut tokens = Vec::new();
+    for token in [
+        "abcdef.0123456789abcdef",
+        "000000.1111111111111111",
+        "1e3e55.1234567890123456",
+    ] {
+        if random.chance(50) {
+            let mut fields = Fields::new();
+            fields.insert("token".into(), json!(token));
+            maybe(&mut fields, random, 40, "description", |r| {
+                json!(words::text(r))
+            });
+            maybe(&mut fields, random, 40, "ttl", |r| {
+                json!(words::duration(r))
+            });
+            maybe(&mut fields, random, 30, "usages", |r| {
+                json!(r.one(&[vec!["signing", "authentication"], vec!["authentication"]]))
+            });
+            maybe(&mut fields, random, 30, "groups", |r| {
+                json!([r.pick(&[
+                    "system:bootstrappers:a",
+                    "system:bootstrappers:kubeadm:default-node-token"
+                ])])
+            });
+            tokens.push(Value::Object(fields));
+        }
+    }
+    Value::Array(tokens)
+}
+
+fn cluster(random: &mut Random) -> Value {
+    let mut cluster = Fields::new();
+    cluster.insert(
+        "kubernetesVersion".into(),
+        json!(random.pick(&[
+            "v1.36.2",
+            "v1.36.2",
+            "1.36.2",
+            "v1.36.0",
+            "1.36.1",
+            "v1.36.3-alpha.0.5+abc"
+        ])),
+    );
+    let mut networking = Fields::new();
+    maybe(&mut networking, random, 45, "serviceSubnet", |r| {
+        json!(service_subnet(r))
+    });
+    maybe(&mut networking, random, 45, "podSubnet", |r| {
+        json!(pod_subnet(r))
+    });
+    maybe(&mut networking, random, 25, "dnsDomain", |r| {
+        json!(words::subdomain(r, 80))
+    });
+    nested(&mut cluster, random, "networking", networking);
+    maybe(&mut cluster, random, 35, "controlPlaneEndpoint", |r| {
+        json!(endpoint(r))
+    });
+
+    let mut api_server = component_fields(random, flags::KUBE_APISERVER);
+    maybe(&mut api_server, random, 35, "certSANs", |r| json!(sans(r)));
+    nested(&mut cluster, random, "apiServer", api_server);
+    let manager = component_fields(random, flags::KUBE_CONTROLLER_MANAGER);
+    nested(&mut cluster, random, "controllerManager", manager);
+    let scheduler = component_fields(random, flags::KUBE_SCHEDULER);
+    nested(&mut cluster, random, "scheduler", scheduler);
+
+    if random.chance(45) {
+        let local = local_etcd(random);
+        let mut etcd = Fields::new();
+        nested(&mut etcd, random, "local", local);
+        nested(&mut cluster, random, "etcd", etcd);
+    }
+    maybe(&mut cluster, random, 20, "certificatesDir", |r| {
+        json!(r.pick(&[
+            "/etc/kubernetes/pki",
+            "/etc/kubernetes/custom-pki",
+            "/srv/a.b/c_d",
+            "/etc/kubernetes/pki/etcd",
+            "/p"
+        ]))
+    });
+    maybe(&mut cluster, random, 25, "imageRepository", |r| {
+        json!(repository(r))
+    });
+    maybe(&mut cluster, random, 25, "clusterName", |r| {
+        json!(if r.chance(50) {
+            words::subdomain(r, 40)
+        } else {
+            words::text(r)
+        })
+    });
+    encryption(&mut cluster, random);
+    for (key, choices) in [
+        (
+            "certificateValidityPeriod",
+            &["24h", "8760h", "1h30m", "87600h", "1s", "2160h0m0s"],
+        ),
+        (
+            "caCertificateValidityPeriod",
+            &["87600h", "8760h", "24h", "262800h", "1s", "43800h30m"],
+        ),
+    ] {
+        maybe(&mut cluster, random, 15, key, |r| json!(r.pick(choices)));
+    }
+    document(Kind::Cluster, cluster)
+}
+
+/// Mostly ECDSA: RSA keys cost kubeadm a second.
+fn encryption(cluster: &mut Fields, random: &mut Random) {
+    let algorithm = match random.below(100) {
+        0..=64 => Some("ECDSA-P256"),
+        65..=84 => Some("ECDSA-P384"),
+        85..=91 => Some("RSA-2048"),
+        92 => Some("RSA-3072"),
+        93 => Some("RSA-4096"),
+        _ => None,
+    };
+    if let Some(algorithm) = algorithm {
+        cluster.insert("encryptionAlgorithm".into(), json!(algorithm));
+    }
+    if random.chance(15) {
+        let mut gates = Fields::new();
+        maybe(&mut gates, random, 50, "NodeLocalCRISocket", |r| {
+            json!(r.chance(50))
+        });
+        maybe(&mut gates, random, 30, "PublicKeysECDSA", |r| {
+            json!(r.chance(80))
+        });
+        maybe(&mut gates, random, 20, "RootlessControlPlane", |_| {
+            json!(false)
+        });
+        cluster.insert("featureGates".into(), Value::Object(gates));
+    }
+}
+
+fn service_subnet(random: &mut Random) -> String {
+    let (v4, v6) = (words::cidr4(random, 12, 28), words::cidr6(random, 108, 124));
+    one_or_two(random, v4, v6)
+}
+
+fn pod_subnet(random: &mut Random) -> String {
+    let (v4, v6) = (words::cidr4(random, 8, 24), words::cidr6(random, 48, 64));
+    one_or_two(random, v4, v6)
+}
+
+fn one_or_two(random: &mut Random, v4: String, v6: String) -> String {
+    match random.below(8) {
+        0..=3 => v4,
+        4 => v6,
+        5 => format!("{v6},{v4}"),
+        _ => format!("{v4},{v6}"),
+    }
+}
+
+fn endpoint(random: &mut Random) -> String {
+    let port = random.pick(&["443", "6443", "1", "65535", "08443"]);
+    let name = words::subdomain(random, 60);
+    let (v4, v6) = (words::ipv4(random), words::ipv6(random));
+    match random.below(8) {
+        0 | 1 => name,
+        2 | 3 => format!("{name}:{port}"),
+        4 => v4,
+        5 => format!("{v4}:{port}"),
+        6 => v6,
+        _ => format!("[{v6}]:{port}"),
+    }
+}
+
+fn sans(random: &mut Random) -> Vec<String> {
+    let mut names: Vec<String> = (0..random.below(6)).map(|_| san(random)).collect();
+    if random.chance(30)
+        && let Some(first) = names.first().cloned()
+    {
+        names.push(first);
+    }
+    names
+}
+
+fn san(random: &mut Random) -> String {
+    match random.below(10) {
+        0..=3 => words::subdomain(random, 80),
+        4 => format!("*.{}", words::subdomain(random, 60)),
+        5 | 6 => words::ipv4(random),
+        7 => words::ipv6(random),
+        8 => random
+            .pick(&[
+                "127.0.0.1",
+                "::1",
+                "10.96.0.1",
+                "0.0.0.0",
+                "::ffff:10.0.0.1",
+                "010.001.000.007",
+            ])
+            .to_owned(),
+        _ => random
+            .pick(&[
+                "localhost",
+                "kubernetes",
+                "kubernetes.default.svc",
+                "cp1",
+                "example.com",
+                "1.2.3",
+                "256.1.1.1",
+            ])
+            .to_owned(),
+    }
+}
+
+fn repository(random: &mut Random) -> String {
+    random
+        .pick(&[
+            "registry.k8s.io",
+            "registry.example.com:5000/k8s",
+            "localhost/a__b/c-d",
+            "[fd00::1]:5000/k8s",
+            "k8s",
+            "Registry.Example.Com/k8s",
+            "10.0.0.1:443",
+            "a.b/c---d",
+            "gcr.io/k8s-staging-ci-images",
+        ])
+        .to_owned()
+}
+
+/// As [`repository`], also one that kubeadm's own template of CoreDNS cannot hold.
+fn etcd_repository(random: &mut Random) -> String {
+    if random.chance(15) {
+        return "[fd00::2]:5000/etcd".to_owned();
+    }
+    repository(random)
+}
+
+fn component_fields(random: &mut Random, flags: &[(&str, &[&str])]) -> Fields {
+    let mut fields = Fields::new();
+    maybe(&mut fields, random, 40, "extraArgs", |r| {
+        flags::list(r, flags)
+    });
+    maybe(&mut fields, random, 25, "extraVolumes", extra_volumes);
+    maybe(&mut fields, random, 25, "extraEnvs", extra_envs);
+    fields
+}
+
+fn local_etcd(random: &mut Random) -> Fields {
+    let mut etcd = Fields::new();
+    maybe(&mut etcd, random, 45, "extraArgs", |r| {
+        flags::list(r, flags::ETCD)
+    });
+    maybe(&mut etcd, random, 20, "extraEnvs", extra_envs);
+    for key in ["serverCertSANs", "peerCertSANs"] {
+        maybe(&mut etcd, random, 30, key, |r| json!(sans(r)));
+    }
+    maybe(&mut etcd, random, 35, "dataDir", |r| {
+        json!(r.pick(&[
+            "/var/lib/etcd",
+            "/data/etcd",
+            "/d",
+            "/srv/a b/etcd",
+            "/var/lib/etcd-1.2"
+        ]))
+    });
+    maybe(&mut etcd, random, 20, "imageRepository", |r| {
+        json!(etcd_repository(r))
+    });
+    maybe(&mut etcd, random, 25, "imageTag", |r| {
+        json!(r.pick(&["3.6.8-1", "v3.5.21", "latest", "1", "1.0", "0x1F", "3_6"]))
+    });
+    etcd
+}
+
+fn extra_volumes(random: &mut Random) -> Value {
+    let mut volumes = Vec::new();
+    for _ in 0..random.between(1, 4) {
+        let mut volume = Fields::new();
+        volume.insert(
+            "name".into(),
+            json!(random.pick(&[
+                "audit",
+                "extra-1",
+                "k8s-certs",
+                "ca-certs",
+                "kubeconfig",
+                "etc-pki-tls-certs",
+                "a",
+                "zz",
+                "usr-share-ca-certificates",
+                "1",
+                "yes",
+                "flexvolume-dir",
+            ])),
+        );
+        for key in ["hostPath", "mountPath"] {
+            volume.insert(
+                key.into(),
+                json!(random.pick(&[
+                    "/var/log",
+                    "/etc/kubernetes/x y",
+                    "/",
+                    "/a:b",
+                    "relative",
+                    "",
+                    "/etc/kubernetes/pki",
+                    "/a#b",
+                    "/a #b",
+                ])),
+            );
+        }
+        maybe(&mut volume, random, 50, "readOnly", |r| json!(r.chance(50)));
+        maybe(&mut volume, random, 70, "pathType", |r| {
+            json!(r.pick(&[
+                "",
+                "Directory",
+                "DirectoryOrCreate",
+                "File",
+                "FileOrCreate",
+                "Socket",
+                "CharDevice",
+                "BlockDevice",
+                "Other",
+            ]))
+        });
+        volumes.push(Value::Object(volume));
+    }
+    Value::Array(volumes)
+}
+
+fn extra_envs(random: &mut Random) -> Value {
+    let mut variables = Vec::new();
+    for _ in 0..random.between(1, 4) {
+        let mut variable = Fields::new();
+        variable.insert(
+            "name".into(),
+            json!(random.pick(&[
+                "HTTPS_PROXY",
+                "no_proxy",
+                "A",
+                "B_1",
+                "a.b",
+                "yes",
+                "ETCD_QUOTA",
+                "Z"
+            ])),
+        );
+        if random.chance(50) {
+            maybe(&mut variable, random, 85, "value", |r| {
+                json!(words::text(r))
+            });
+        } else {
+            let source = value_from(random);
+            variable.insert("valueFrom".into(), source);
+        }
+        variables.push(Value::Object(variable));
+    }
+    Value::Array(variables)
+}
+
+fn value_from(random: &mut Random) -> Value {
+    let mut source = Fields::new();
+    let kind = random.below(6);
+    match kind {
+        0 => {
+            source.insert(
+                "fieldPath".into(),
+                json!(random.pick(&["status.podIP", "metadata.labels['a']", "spec.nodeName"])),
+            );
+            maybe(&mut source, random, 40, "apiVersion", |r| {
+                json!(r.pick(&["v1", "v2", ""]))
+            });
+            json!({ "fieldRef": source })
+        }
+        1 => {
+            source.insert(
+                "resource".into(),
+                json!(random.pick(&["limits.cpu", "requests.memory"])),
+            );
+            maybe(&mut source, random, 40, "containerName", |r| {
+                json!(words::word(r))
+            });
+            maybe(&mut source, random, 60, "divisor", |r| {
+                json!(r.pick(&["1", "1000m", "1Mi", "0", "0.5", "1e3", "1024Ki"]))
+            });
+            json!({ "resourceFieldRef": source })
+        }
+        2 | 3 => {
+            source.insert("key".into(), json!(words::word(random)));
+            maybe(&mut source, random, 80, "name", |r| json!(words::text(r)));
+            maybe(&mut source, random, 40, "optional", |r| json!(r.chance(50)));
+            let name = if kind == 2 {
+                "configMapKeyRef"
+            } else {
+                "secretKeyRef"
+            };
+            json!({ name: source })
+        }
+        4 => {
+            for key in ["volumeName", "path", "key"] {
+                source.insert(key.into(), json!(words::word(random)));
+            }
+            maybe(&mut source, random, 40, "optional", |r| json!(r.chance(50)));
+            json!({ "fileKeyRef": source })
+        }
+        _ => json!({}),
+    }
+}

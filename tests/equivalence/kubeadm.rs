@@ -1,0 +1,299 @@
+//! Running the real kubeadm.
+//!
+//! In: the program, a configuration, a host. Out: its verdict, every file of `kubeadm init --dry-run` with its mode, and
+//! the settings it would upload. As root it runs in a root folder of its own, whose CA folders are the case's; without,
+//! it sees the machine it runs on, which then is the host of every case. Nothing is written outside the scratch folder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context as _, Result, ensure};
+use kubeplan::layout::{CA_CERTS_DIR, EXTRA_CA_DIRS};
+use kubeplan::yaml::read::{self, Data};
+use tempfile::TempDir;
+
+use super::case::Host;
+use crate::tree;
+
+/// Names of the ConfigMap entries that are taken out of what kubeadm says.
+pub const SETTINGS: &[&str] = &["ClusterConfiguration", "kubelet", "config.conf"];
+
+/// Mode and content of files, by name.
+pub type Files = BTreeMap<String, (u32, Vec<u8>)>;
+
+/// A kubeadm that can be run.
+pub struct Kubeadm {
+    program: PathBuf,
+    scratch: TempDir,
+    isolated: bool,
+    host: Host,
+}
+
+/// What kubeadm did with a configuration.
+pub struct KubeadmRun {
+    /// Whether both `init --dry-run` and `config validate` take it.
+    pub accepted: bool,
+    /// What it said about that.
+    pub said: String,
+    /// The files, flat as in a dry run's folder.
+    pub files: Files,
+    /// Entries of the ConfigMaps it would upload, by name.
+    pub settings: BTreeMap<String, String>,
+}
+
+impl Kubeadm {
+    /// Prepares `program`.
+    ///
+    /// # Errors
+    /// If it cannot be run, or is of a release this suite does not know.
+    pub fn new(program: &Path) -> Result<Self> {
+        let program = fs::canonicalize(program)
+            .with_context(|| format!("looking for {}", program.display()))?;
+        let scratch = tempfile::tempdir()?;
+        let isolated = id()? == "0" && prepare_root(&program, scratch.path()).is_ok();
+        let host = if isolated {
+            Host::default()
+        } else {
+            Host {
+                ca_directories: EXTRA_CA_DIRS
+                    .iter()
+                    .filter(|folder| Path::new(folder).exists())
+                    .map(|folder| (*folder).to_owned())
+                    .collect(),
+                systemd_resolved: resolved_runs(),
+                ..Host::default()
+            }
+        };
+        let mut kubeadm = Self {
+            program,
+            scratch,
+            isolated,
+            host,
+        };
+        kubeadm.host.known = true;
+        kubeadm.host.hostname = hostname()?;
+        let output = kubeadm
+            .command(&["version", "--output=short"], &Host::default())
+            .output()?;
+        let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        ensure!(
+            output.status.success() && version.starts_with("v1.36."),
+            "kubeadm reports version `{version}`; the suite compares with v1.36 only"
+        );
+        Ok(kubeadm)
+    }
+
+    /// The host of cases that are not varied.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Whether every case may have a host of its own.
+    #[must_use]
+    pub fn can_vary_host(&self) -> bool {
+        self.isolated
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    /// The name by which kubeadm finds what lies at [`Self::path`].
+    fn seen(&self, name: &str) -> PathBuf {
+        if self.isolated {
+            Path::new("/").join(name)
+        } else {
+            self.path(name)
+        }
+    }
+
+    fn command(&self, args: &[&str], host: &Host) -> Command {
+        let mut command = if self.isolated {
+            isolated(self.scratch.path())
+        } else {
+            Command::new(&self.program)
+        };
+        command
+            .args(args)
+            .env_clear()
+            .envs(&host.proxies)
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .env("HOME", self.seen("home"))
+            .env("KUBEADM_INIT_DRYRUN_DIR", self.seen("out"));
+        command
+    }
+
+    /// Runs `kubeadm config validate` and `kubeadm init --dry-run` on `config`.
+    ///
+    /// # Errors
+    /// If it cannot be started or its files cannot be read.
+    pub fn run(&self, config: &str, host: &Host) -> Result<KubeadmRun> {
+        fs::write(self.path("config.yaml"), config)?;
+        let out = self.path("out");
+        if out.exists() {
+            fs::remove_dir_all(&out)?;
+        }
+        fs::create_dir(&out)?;
+        if self.isolated {
+            self.make_ca_folders(host)?;
+        }
+        let seen = self.seen("config.yaml").display().to_string();
+        let validate = self
+            .command(&["config", "validate", "--config", &seen], host)
+            .output()?;
+        let mut run = KubeadmRun {
+            accepted: validate.status.success(),
+            said: text(&validate),
+            files: Files::new(),
+            settings: BTreeMap::new(),
+        };
+        if !run.accepted {
+            return Ok(run);
+        }
+        let init = self
+            .command(
+                &[
+                    "init",
+                    "--dry-run",
+                    "--skip-phases=preflight",
+                    "--config",
+                    &seen,
+                ],
+                host,
+            )
+            .output()?;
+        run.accepted = init.status.success();
+        run.said = last_lines(&text(&init));
+        if run.accepted {
+            run.files = files(&out)?;
+            run.settings = settings(&String::from_utf8_lossy(&init.stdout));
+        }
+        Ok(run)
+    }
+
+    fn make_ca_folders(&self, host: &Host) -> Result<()> {
+        for folder in EXTRA_CA_DIRS {
+            let path = self.path(folder.trim_start_matches('/'));
+            let wanted = host.ca_directories.iter().any(|wanted| wanted == folder);
+            if wanted {
+                fs::create_dir_all(&path)?;
+            } else if path.exists() {
+                fs::remove_dir(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A root folder that holds kubeadm, the libraries it is linked with, and nothing else.
+fn prepare_root(program: &Path, root: &Path) -> Result<()> {
+    fs::copy(program, root.join("kubeadm"))?;
+    let linked = Command::new("ldd").arg(program).output()?;
+    for library in String::from_utf8_lossy(&linked.stdout).split_whitespace() {
+        if library.starts_with('/') {
+            let copy = root.join(library.trim_start_matches('/'));
+            if let Some(folder) = copy.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::copy(library, copy)?;
+        }
+    }
+    for folder in [CA_CERTS_DIR, "/tmp", "/home", "/etc/kubernetes"] {
+        fs::create_dir_all(root.join(folder.trim_start_matches('/')))?;
+    }
+    let output = isolated(root).arg("version").output()?;
+    ensure!(
+        output.status.success(),
+        "kubeadm does not run in its own root folder"
+    );
+    Ok(())
+}
+
+/// kubeadm in `root`, without a network: it would ask the internet for a version that is not given.
+fn isolated(root: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "chroot"]).arg(root).arg("/kubeadm");
+    command
+}
+
+fn id() -> Result<String> {
+    let output = Command::new("id").arg("-u").output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn hostname() -> Result<String> {
+    let name =
+        fs::read_to_string("/proc/sys/kernel/hostname").context("reading this machine's name")?;
+    Ok(name.trim().to_lowercase())
+}
+
+fn resolved_runs() -> bool {
+    Command::new("systemctl")
+        .args(["is-active", "systemd-resolved"])
+        .output()
+        .is_ok_and(|output| matches!(text(&output).trim(), "active" | "activating"))
+}
+
+fn text(output: &Output) -> String {
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    format!("{out}{err}")
+}
+
+/// The end of what a program said: its errors.
+fn last_lines(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().filter(|line| !line.is_empty()).collect();
+    let end = lines.get(lines.len().saturating_sub(5)..);
+    end.unwrap_or_default().join("\n")
+}
+
+fn files(folder: &Path) -> Result<Files> {
+    let mut files = Files::new();
+    for (name, bytes) in tree::read(folder)? {
+        let mode = fs::metadata(folder.join(&name))?.permissions().mode() & 0o7777;
+        files.insert(name, (mode, bytes));
+    }
+    Ok(files)
+}
+
+/// The ConfigMap entries named in [`SETTINGS`] among the objects a dry run prints.
+fn settings(said: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for object in said.split("[dryrun] Attached object:\n").skip(1) {
+        // Only YAML keys and list items stand in the first column of an object; what kubeadm says next starts with `[`.
+        let object = object.split("\n[").next().unwrap_or_default();
+        let Ok(documents) = read::read(object) else {
+            continue;
+        };
+        let data = documents
+            .first()
+            .and_then(|document| field(&document.data, "data"));
+        for name in SETTINGS {
+            if let Some(Data::String(text)) = data.and_then(|data| field(data, name)) {
+                // The planner's documents end in a line feed; whether kubeadm's entry does is its object's business.
+                let end = if text.ends_with('\n') { "" } else { "\n" };
+                found.insert((*name).to_owned(), format!("{text}{end}"));
+            }
+        }
+    }
+    found
+}
+
+fn field<'a>(data: &'a Data, name: &str) -> Option<&'a Data> {
+    match data {
+        Data::Map(entries) => entries
+            .iter()
+            .find(|entry| entry.key == name)
+            .map(|entry| &entry.value.data),
+        _ => None,
+    }
+}

@@ -1,0 +1,107 @@
+//! Running the planner on the same configuration.
+//!
+//! In: a configuration, a host. Out: its verdict, and every file it plans under the name a kubeadm dry run gives it. Keys
+//! are the public test keys, so nothing here takes time or randomness.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anyhow::{Context as _, Result};
+use kubeplan::config::{self, Severity, Source};
+use kubeplan::layout::{KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
+use kubeplan::phases::{self, MaterialSource};
+use kubeplan::pki::test_pki::TestPki;
+use kubeplan::pki::{self, StoreContents};
+use kubeplan::plan::PlannedContent;
+use kubeplan::yaml::write::to_go_yaml;
+
+use super::case::Host;
+use super::kubeadm::{Files, SETTINGS};
+use crate::programs::NOW;
+
+/// What the planner did with a configuration.
+pub enum Planned {
+    /// It planned it.
+    Accepted {
+        /// The files, flat as in a dry run's folder.
+        files: Files,
+        /// What it takes to be in effect, by the names of [`SETTINGS`].
+        settings: BTreeMap<String, String>,
+    },
+    /// It refused it, with these errors.
+    Refused(Vec<String>),
+    /// It panicked, which it never may.
+    Panicked(String),
+}
+
+/// Plans `config`.
+#[must_use]
+pub fn run(config: &str, host: &Host) -> Planned {
+    match catch_unwind(AssertUnwindSafe(|| plan(config, host))) {
+        Ok(Ok(planned)) => planned,
+        Ok(Err(error)) => Planned::Refused(vec![format!("planning: {error:#}")]),
+        Err(payload) => {
+            let message = payload.downcast_ref::<String>().cloned().or_else(|| {
+                payload
+                    .downcast_ref::<&str>()
+                    .map(|text| (*text).to_owned())
+            });
+            Planned::Panicked(message.unwrap_or_else(|| "no message".to_owned()))
+        }
+    }
+}
+
+fn plan(text: &str, host: &Host) -> Result<Planned> {
+    let source = Source {
+        name: "config.yaml",
+        text,
+    };
+    let config = match config::load(&[source], host.facts()) {
+        Ok(loaded) => loaded.config,
+        Err(report) => {
+            let errors = report
+                .findings()
+                .iter()
+                .filter(|finding| finding.severity == Severity::Error);
+            let lines = errors.map(|finding| format!("{}: {}", finding.path, finding.message));
+            return Ok(Planned::Refused(lines.collect()));
+        }
+    };
+    let now = NOW.parse().ok().context("the suite's clock")?;
+    let keys = TestPki::new("equivalence");
+    let material = pki::ensure(&config, StoreContents::default(), now, &keys, &|_| {})?.material;
+    let plan = phases::plan_node(&config, MaterialSource::Issued(&material))?;
+
+    let certificates = config.cluster.certificates_dir.trim_end_matches('/');
+    let mut files = Files::new();
+    for entry in &plan.entries {
+        let path = entry.placement.path.as_str();
+        let flat = |folder: &str| {
+            path.strip_prefix(folder)?
+                .strip_prefix('/')
+                .map(str::to_owned)
+        };
+        let name = flat(certificates)
+            .or_else(|| flat(MANIFESTS_DIR))
+            .or_else(|| flat(KUBELET_DIR))
+            .or_else(|| flat(KUBERNETES_DIR))
+            .unwrap_or_else(|| path.to_owned());
+        let mode = u32::from(entry.placement.mode.bits());
+        match &entry.content {
+            PlannedContent::Directory => {}
+            PlannedContent::Public(bytes) => {
+                files.insert(name, (mode, bytes.clone()));
+            }
+            PlannedContent::Secret { bytes, .. } => {
+                files.insert(name, (mode, bytes.expose().to_vec()));
+            }
+        }
+    }
+    let effective = config::effective_documents(&config);
+    let settings = SETTINGS
+        .iter()
+        .zip(effective.iter().skip(1))
+        .map(|(name, document)| ((*name).to_owned(), to_go_yaml(document)))
+        .collect();
+    Ok(Planned::Accepted { files, settings })
+}

@@ -1,0 +1,111 @@
+//! The real kubeadm and the planner on random configurations; needs a kubeadm, named by the variable `KUBEADM`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use kubeplan_testsuite::equivalence::case::{Case, Host};
+use kubeplan_testsuite::equivalence::differences::{LAXER, STRICTER};
+use kubeplan_testsuite::equivalence::planner::{self, Planned};
+use kubeplan_testsuite::equivalence::{self, Options};
+use kubeplan_testsuite::programs::repository;
+use libtest_mimic::Trial;
+
+use super::case;
+
+pub fn cases() -> Vec<Trial> {
+    let kubeadm = std::env::var_os("KUBEADM").map(PathBuf::from);
+    let name = "equivalence::random_configurations_render_as_kubeadm_renders_them";
+    if kubeadm.is_none() {
+        eprintln!("ignored: {name} needs the variable KUBEADM, the path of a kubeadm 1.36");
+    }
+    let ignored = kubeadm.is_none();
+    vec![
+        case(name, move || random_configurations(kubeadm)).with_ignored_flag(ignored),
+        case(
+            "equivalence::every_intended_difference_has_its_reason",
+            reasons,
+        ),
+        case(
+            "equivalence::the_grammar_makes_what_the_planner_takes_and_breaks",
+            without_kubeadm,
+        ),
+    ]
+}
+
+fn random_configurations(kubeadm: Option<PathBuf>) -> Result<()> {
+    let options = Options {
+        kubeadm: kubeadm.context("KUBEADM is not set")?,
+        seed: 20_261_120,
+        first: 0,
+        valid: 60,
+        invalid: 80,
+        failures: repository().join("target/equivalence"),
+    };
+    let summary = equivalence::run(&options, |_, _| {})?;
+    let differing: Vec<String> = summary
+        .failures
+        .iter()
+        .map(|(file, why)| format!("{}\n{why}", file.display()))
+        .collect();
+    ensure!(summary.is_good(), "{summary}\n{}", differing.join("\n"));
+    ensure!(
+        summary.equal > 40 && summary.invalid_refused > 60,
+        "too little was compared: {summary}"
+    );
+    Ok(())
+}
+
+fn reasons() -> Result<()> {
+    let page = fs::read_to_string(repository().join("docs/differences.md"))?;
+    let headings: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .collect();
+    let names: Vec<&str> = STRICTER.iter().chain(LAXER).map(|row| row.name).collect();
+    ensure!(
+        headings == names,
+        "docs/differences.md has {headings:?}, the table {names:?}"
+    );
+    Ok(())
+}
+
+/// What can be said without kubeadm: the same seed gives the same text, most of it is valid, and mistakes are found.
+fn without_kubeadm() -> Result<()> {
+    let host = Host {
+        known: true,
+        hostname: "host".into(),
+        ..Host::default()
+    };
+    let (mut taken, mut refused) = (0, 0);
+    for number in 0..80 {
+        let valid = Case::generate(7, number, &host, true, false);
+        let again = Case::generate(7, number, &host, true, false);
+        ensure!(
+            valid.to_file()? == again.to_file()?,
+            "case {number} is not repeatable"
+        );
+        let read = Case::from_file(&valid.to_file()?)?;
+        ensure!(
+            read.planner_text() == valid.planner_text() && read.host == valid.host,
+            "case {number} changes on its way through a file"
+        );
+        match planner::run(&valid.planner_text(), &valid.host) {
+            Planned::Accepted { .. } => taken += 1,
+            Planned::Refused(_) => {}
+            Planned::Panicked(message) => anyhow::bail!("case {number}: {message}"),
+        }
+        let broken = Case::generate(7, number, &host, true, true);
+        match planner::run(&broken.planner_text(), &broken.host) {
+            Planned::Accepted { .. } => {}
+            Planned::Refused(_) => refused += 1,
+            Planned::Panicked(message) => anyhow::bail!("broken case {number}: {message}"),
+        }
+    }
+    ensure!(taken >= 70, "only {taken} of 80 valid cases are taken");
+    ensure!(
+        refused >= 78,
+        "only {refused} of 80 broken cases are refused"
+    );
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! `cargo xtask equivalence`: compares the planner with the real kubeadm on random configurations.
+//!
+//! In: where kubeadm is, how many cases, a seed. Out: a summary, and failing cases as files, each with the command that
+//! repeats it. Same seed, same cases.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+use kubeplan_testsuite::equivalence::{self, Options, Verdict};
+
+/// Options of `cargo xtask equivalence`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The real kubeadm, 1.36
+    #[arg(long, value_name = "PATH")]
+    kubeadm: PathBuf,
+    /// How many valid configurations are compared
+    #[arg(long, default_value_t = 500)]
+    cases: u64,
+    /// How many configurations with one mistake are compared
+    #[arg(long, default_value_t = 300)]
+    invalid: u64,
+    /// Chooses the configurations
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Number of the first configuration
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// Where failing cases are written
+    #[arg(long, value_name = "DIR", default_value = "target/equivalence")]
+    failures: PathBuf,
+    /// Only run the case in this file again
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["cases", "invalid", "seed", "first"])]
+    repeat: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    if let Some(file) = &args.repeat {
+        match equivalence::repeat(&args.kubeadm, file)? {
+            Verdict::Equal => println!("both take it and write the same"),
+            Verdict::Refused(why) => println!("both refuse it: {why}"),
+            Verdict::Intended(name) => {
+                println!("intended difference `{name}`, see docs/differences.md")
+            }
+            Verdict::Different(why) => bail!("they differ\n{why}"),
+        }
+        return Ok(());
+    }
+    let options = Options {
+        kubeadm: args.kubeadm.clone(),
+        seed: args.seed,
+        first: args.first,
+        valid: args.cases,
+        invalid: args.invalid,
+        failures: args.failures.clone(),
+    };
+    println!(
+        "seed {}: {} valid cases, {} broken ones, from number {}",
+        args.seed, args.cases, args.invalid, args.first
+    );
+    let mut done = 0_u64;
+    let mut known = 0;
+    let summary = equivalence::run(&options, |number, summary| {
+        done += 1;
+        if summary.failures.len() > known {
+            known = summary.failures.len();
+            eprintln!("case {number} differs");
+        } else if done.is_multiple_of(50) {
+            eprint!("\r{done} cases, {known} different ");
+            // Progress only: a terminal that is gone loses nothing.
+            let _ = std::io::stderr().flush();
+        }
+    })?;
+    eprintln!();
+    for (file, why) in &summary.failures {
+        let lines: Vec<&str> = why.lines().take(12).collect();
+        println!("\n{}\n{}", file.display(), lines.join("\n"));
+        println!(
+            "repeat: cargo xtask equivalence --kubeadm {} --repeat {}",
+            args.kubeadm.display(),
+            file.display()
+        );
+    }
+    println!("{summary}");
+    ensure!(summary.is_good(), "the two are not equivalent");
+    Ok(())
+}
