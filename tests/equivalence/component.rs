@@ -3,7 +3,8 @@
 //! In: the planner's schema tables, a source of choices. Out: a document whose values have the right types and nothing
 //! else to recommend them: kubeadm passes them through, and so must the planner.
 
-use kubeplan::config::schema::{Kind, Object, Type};
+use kubeplan::config::schema::{Field, Kind, Object, Type};
+use kubeplan::releases;
 use serde_json::{Map, Value, json};
 
 use super::random::Random;
@@ -23,9 +24,14 @@ pub fn document(random: &mut Random, kind: Kind) -> Value {
     Value::Object(fields)
 }
 
+/// The minor of the kubeadm that is compared with: its documents have the fields of that release.
+const MINOR: u64 = 36;
+
 fn object(random: &mut Random, object: &Object, percent: usize) -> Map<String, Value> {
     let mut fields = Map::new();
-    for field in object.fields {
+    let known =
+        |field: &&Field| releases::find(MINOR).is_some_and(|row| field.releases.contains(row));
+    for field in object.fields.iter().filter(known) {
         if random.chance(percent) && !matches!(field.ty, Type::NotYet) {
             // A duration that is no pointer cannot be null: kubeadm refuses it.
             let nullable = field.pointer || !matches!(field.ty, Type::Duration);

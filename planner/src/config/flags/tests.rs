@@ -202,11 +202,6 @@ fn a_text_a_flag_does_not_take_is_named_with_the_flag() {
             "--dry-run: InitConfiguration.dryRun: not supported yet",
         ),
         (
-            "patches",
-            "/p",
-            "--patches: InitConfiguration.patches.directory: not supported yet",
-        ),
-        (
             "skip-phases",
             "preflight,certs/ca",
             "InitConfiguration.skipPhases: not supported yet",

@@ -157,10 +157,8 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "10: InitConfiguration.nodeRegistration.ignorePreflightErrors",
         "11: InitConfiguration.dryRun",
         "12: InitConfiguration.skipPhases",
-        "13: InitConfiguration.patches.directory",
-        "15: InitConfiguration.timeouts.kubeletHealthCheck",
-        "20: ClusterConfiguration.featureGates.RootlessControlPlane",
-        "22: ClusterConfiguration.etcd.external",
+        "14: InitConfiguration.timeouts.kubeletHealthCheck",
+        "19: ClusterConfiguration.featureGates.RootlessControlPlane",
     ],
     "unsupported-version": [
         "11: ClusterConfiguration.kubernetesVersion",
