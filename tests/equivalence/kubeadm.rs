@@ -265,6 +265,12 @@ fn files(folder: &Path) -> Result<Files> {
     Ok(files)
 }
 
+/// `text` with one line feed at its end: whether an entry of a ConfigMap has one, or more, is its object's business.
+#[must_use]
+pub fn ended(text: &str) -> String {
+    format!("{}\n", text.trim_end_matches('\n'))
+}
+
 /// The ConfigMap entries named in [`SETTINGS`] among the objects a dry run prints.
 fn settings(said: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -279,9 +285,7 @@ fn settings(said: &str) -> BTreeMap<String, String> {
             .and_then(|document| field(&document.data, "data"));
         for name in SETTINGS {
             if let Some(Data::String(text)) = data.and_then(|data| field(data, name)) {
-                // The planner's documents end in a line feed; whether kubeadm's entry does is its object's business.
-                let end = if text.ends_with('\n') { "" } else { "\n" };
-                found.insert((*name).to_owned(), format!("{text}{end}"));
+                found.insert((*name).to_owned(), ended(text));
             }
         }
     }

@@ -16,7 +16,7 @@ use kubeplan::plan::PlannedContent;
 use kubeplan::yaml::write::to_go_yaml;
 
 use super::case::Host;
-use super::kubeadm::{Files, SETTINGS};
+use super::kubeadm::{Files, SETTINGS, ended};
 use crate::programs::NOW;
 
 /// What the planner did with a configuration.
@@ -101,7 +101,7 @@ fn plan(text: &str, host: &Host) -> Result<Planned> {
     let settings = SETTINGS
         .iter()
         .zip(effective.iter().skip(1))
-        .map(|(name, document)| ((*name).to_owned(), to_go_yaml(document)))
+        .map(|(name, document)| ((*name).to_owned(), ended(&to_go_yaml(document))))
         .collect();
     Ok(Planned::Accepted { files, settings })
 }
