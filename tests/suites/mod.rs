@@ -1,6 +1,7 @@
 //! One module per concern; each lists its cases.
 
 mod command_line;
+mod configuration;
 mod equivalence;
 mod golden;
 mod install;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Trial> {
         reference::cases(),
         pki::cases(),
         command_line::cases(),
+        configuration::cases(),
         install::cases(),
         refusals::cases(),
         stock_tools::cases(),
