@@ -4,8 +4,11 @@
 //! of each list. Only types that users may patch are here; everything else is built typed with `k8s-openapi`, whose
 //! types do not say what Go leaves out (`omitempty` of a value, not of a pointer) or which key merges a list.
 
+mod container;
 mod normalise;
 pub mod pod;
+mod status;
+mod volume;
 
 pub use normalise::{Normalised, TypeMismatch, normalise};
 
