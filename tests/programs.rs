@@ -122,6 +122,7 @@ pub fn kubeapply_at<T: Into<OsString> + Clone>(now: &str, args: &[T]) -> Run {
         no_color: true,
         clock: now.parse().map_or(Clock::System, Clock::Fixed),
         fault: Fault::None,
+        performed: 0,
     };
     let code = kubeapply::run(named("kubeapply", args), &mut io);
     Run {

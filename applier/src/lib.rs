@@ -43,6 +43,8 @@ pub struct Io<'a> {
     pub clock: Clock,
     /// A failure to simulate; [`Fault::None`] outside tests.
     pub fault: Fault,
+    /// How many durable actions the run performed; set by it.
+    pub performed: u64,
 }
 
 /// Which of the standard streams are terminals.

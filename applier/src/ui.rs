@@ -3,7 +3,7 @@
 //! Data goes to standard output in one piece, everything else to standard error. JSON reports are one object
 //! with `version` (1) and `command`. A reader that closes the pipe early is no error.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufRead as _, ErrorKind, Read as _, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -94,6 +94,23 @@ pub(crate) fn write_stdout(io: &mut Io<'_>, text: &str) -> Result<(), CliError> 
 /// Writes a remark; if that fails there is nobody to tell.
 pub(crate) fn write_stderr(io: &mut Io<'_>, text: &str) {
     let _ = write_all(io.stderr, text);
+}
+
+/// Asks a question on the terminal; anything but a clear yes is a no.
+///
+/// # Errors
+/// [`CliError`] if the answer cannot be read.
+pub(crate) fn ask(io: &mut Io<'_>, question: &str) -> Result<bool, CliError> {
+    write_stderr(io, &format!("{question} [y/N] "));
+    let mut answer = String::new();
+    (&mut *io.stdin)
+        .take(64)
+        .read_line(&mut answer)
+        .map_err(|error| CliError::usage(format!("cannot read the answer: {error}")))?;
+    Ok(matches!(
+        answer.trim().to_ascii_lowercase().as_str(),
+        "y" | "yes"
+    ))
 }
 
 /// Writes an error with its causes and hints.

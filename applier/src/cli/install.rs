@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use kubeplan_bundle::path::HostPath;
@@ -9,17 +10,18 @@ use kubeplan_bundle::path::HostPath;
 use super::{FormatArgs, PolicyArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
-use crate::host::Actions;
+use crate::host::{Actions, Root};
 use crate::install::admission::Allowances;
+use crate::install::report::InstallReport;
 use crate::install::{self, Request};
-use crate::ui::write_report;
+use crate::ui::{self, Format, Report as _, write_report, write_stderr};
 
 /// Install a bundle's files
 ///
 /// Nothing is written before the bundle is verified, fits this host and meets
-/// nothing that others own. Every file is then the old one or the new one,
-/// whatever happens; a further run continues, and one after that changes
-/// nothing.
+/// nothing that others own. Every transaction is then as before or as after,
+/// whatever happens: `resume` goes on, `rollback` goes back, and a further run
+/// changes nothing.
 #[derive(Debug, Args)]
 pub(super) struct InstallArgs {
     /// The bundle, NODE.CLUSTER.tar.gz
@@ -58,6 +60,16 @@ pub(super) struct InstallArgs {
     #[arg(long)]
     allow_test_only: bool,
 
+    /// Do not ask before writing; without a terminal nobody is asked anyway
+    #[arg(long)]
+    yes: bool,
+
+    /// Bring every file back unless `kubeapply confirm` comes within DURATION
+    /// (such as 10m); not on a first installation
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(conflicts_with = "dry_run")]
+    confirm_within: Option<Duration>,
+
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -68,11 +80,12 @@ pub(super) struct InstallArgs {
 /// [`CliError`].
 pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let root = args.root.open()?;
-    let actions = Actions::new(io.fault);
     let request = Request {
-        bundle: &args.bundle,
-        identities: &args.identities,
-        trust: args.policy.options(),
+        bundle: args.bundle,
+        identities: args.identities,
+        allowed_signers: args.policy.allowed_signers,
+        require_authors: args.policy.require_authors,
+        require_approvals: args.policy.require_approvals,
         allowed: Allowances {
             as_node: args.as_node,
             older_serial: args.allow_older_serial,
@@ -80,10 +93,101 @@ pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         },
         overwrite: args.overwrite_drift.into_iter().collect::<BTreeSet<_>>(),
         dry_run: args.dry_run,
+        confirm_within: args.confirm_within,
+        resumes: None,
     };
-    let outcome = install::run(&request, &root, super::now(io)?, &actions);
+    carry_out(&request, &root, args.yes, args.format.format, io)
+}
+
+/// Installs, and asks before it writes if there is a terminal to ask. Without one it goes on: the bundle is signed, its target
+/// is checked, and everything can be brought back.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn carry_out(
+    request: &Request,
+    root: &Root,
+    yes: bool,
+    format: Format,
+    io: &mut Io<'_>,
+) -> Result<(), CliError> {
+    let actions = Actions::new(io.fault);
+    let now = super::now(io)?;
+    let mut ask = |report: &InstallReport| -> Result<bool, CliError> {
+        if yes || !io.terminals.stdin {
+            return Ok(true);
+        }
+        write_stderr(io, &report.text());
+        for note in report.notes() {
+            write_stderr(io, &format!("note: {note}\n"));
+        }
+        ui::ask(io, "Install this?")
+    };
+    let outcome = install::run(request, root, now, &actions, &mut ask);
+    io.performed = actions.count();
     if let Some(report) = &outcome.report {
-        write_report(io, args.format.format, report)?;
+        write_report(io, format, report)?;
     }
     outcome.error.map_or(Ok(()), Err)
+}
+
+/// A length of time as `30s`, `10m`, `1h30m`; at least 10 seconds, at most a week.
+fn duration(text: &str) -> Result<Duration, String> {
+    let mut seconds: u64 = 0;
+    let mut number = String::new();
+    for character in text.chars() {
+        let unit = match character {
+            '0'..='9' if number.len() < 7 => {
+                number.push(character);
+                continue;
+            }
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            _ => return Err("use seconds, minutes and hours, such as 90s, 10m or 1h30m".into()),
+        };
+        let count: u64 = number
+            .parse()
+            .map_err(|_| format!("a number is missing before `{character}`"))?;
+        number.clear();
+        seconds = seconds.saturating_add(count.saturating_mul(unit));
+    }
+    if !number.is_empty() {
+        return Err(format!("`{number}` has no unit: s, m or h"));
+    }
+    if (10..=7 * 24 * 3600).contains(&seconds) {
+        Ok(Duration::from_secs(seconds))
+    } else {
+        Err("it must be between 10s and 168h".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_have_units() {
+        for (text, seconds) in [
+            ("10m", 600),
+            ("90s", 90),
+            ("1h30m", 5400),
+            ("168h", 604_800),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in [
+            "",
+            "10",
+            "m",
+            "9s",
+            "169h",
+            "1d",
+            "-10m",
+            "10m5",
+            "99999999999h",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 }

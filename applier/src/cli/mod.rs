@@ -1,9 +1,13 @@
 //! Arguments in, reports out. Each command is a file: its arguments, and a function that turns them into a
 //! request to the rest of the crate.
 
+mod confirm;
 mod facts;
 mod install;
+mod resume;
+mod rollback;
 mod show;
+mod status;
 mod trust;
 mod verify;
 
@@ -45,6 +49,10 @@ enum Command {
     Verify(verify::VerifyArgs),
     Show(show::ShowArgs),
     Install(install::InstallArgs),
+    Status(status::StatusArgs),
+    Resume(resume::ResumeArgs),
+    Confirm(confirm::ConfirmArgs),
+    Rollback(rollback::RollbackArgs),
 }
 
 /// The whole command line.
@@ -117,6 +125,10 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> 
         Command::Verify(args) => verify::run(&args, io),
         Command::Show(args) => show::run(&args, io),
         Command::Install(args) => install::run(args, io),
+        Command::Status(args) => status::run(&args, io),
+        Command::Resume(args) => resume::run(args, io),
+        Command::Confirm(args) => confirm::run(&args, io),
+        Command::Rollback(args) => rollback::run(&args, io),
     };
     match outcome {
         Ok(()) => 0,

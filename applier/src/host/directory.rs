@@ -8,7 +8,9 @@ use std::io::Read as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use kubeplan_bundle::secret::SecretBytes;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fstat, openat, statat, statx,
+};
 use rustix::io::Errno;
 
 use super::error::HostError;
@@ -80,14 +82,20 @@ impl Directory {
             .map_err(|errno| HostError::io("look at", self.path.as_str(), errno))
     }
 
-    /// The filesystem the folder is on.
+    /// The mount the folder is on: files can be renamed within one only. The second number is 0 before Linux 5.8.
     ///
     /// # Errors
     /// [`HostError::Io`].
-    pub(crate) fn device(&self) -> Result<u64, HostError> {
-        fstat(&self.fd)
-            .map(|stat| stat.st_dev)
-            .map_err(|errno| HostError::io("look at", self.path.as_str(), errno))
+    pub(crate) fn mount(&self) -> Result<(u64, u64), HostError> {
+        let failed = |errno| HostError::io("look at", self.path.as_str(), errno);
+        let device = fstat(&self.fd).map_err(failed)?.st_dev;
+        let flags = AtFlags::EMPTY_PATH;
+        let mount = match statx(&self.fd, "", flags, StatxFlags::MNT_ID) {
+            Ok(found) if found.stx_mask & StatxFlags::MNT_ID.bits() != 0 => found.stx_mnt_id,
+            Ok(_) | Err(Errno::NOSYS | Errno::INVAL) => 0,
+            Err(errno) => return Err(failed(errno)),
+        };
+        Ok((device, mount))
     }
 
     /// What `name` stands for here; a link is reported, not followed.
@@ -163,6 +171,17 @@ impl Directory {
             open_beneath(self.fd.as_fd(), name, flags, path.as_str())?
                 .map(|fd| Self::new(fd, path)),
         )
+    }
+
+    /// Another handle of the same folder.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    pub(super) fn duplicate(&self) -> Result<Self, HostError> {
+        self.fd
+            .try_clone()
+            .map(|fd| Self::new(fd, self.path.clone()))
+            .map_err(|error| HostError::io("open", self.path.as_str(), error))
     }
 
     /// A handle that can be listed, synced and locked; the one inside only names the folder.

@@ -10,99 +10,65 @@
 //! temporary name too, so that it never exists with another mode.
 
 use std::cell::Cell;
-use std::fmt;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Uid, chmodat, chownat, fchmod, fchown,
-    fstat, fsync, mkdirat, openat2, renameat, renameat_with, unlinkat,
+    fstat, fsync, ftruncate, linkat, mkdirat, openat2, renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::directory::{Directory, FileMeta};
 use super::error::HostError;
-use super::root::Owner;
+use super::fault::Verdict;
+pub use super::fault::{Action, Failure, Fault};
+use super::power_loss::{At, Unsynced};
+use super::root::{Owner, open_beneath};
 
 /// Start of every temporary name; 16 lower-case hex digits follow.
 const STAGE_PREFIX: &str = ".kubeplan-stage-";
-
-/// One kind of change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// `mkdir`.
-    CreateDirectory,
-    /// `open` with `O_CREAT` and `O_EXCL`.
-    CreateFile,
-    /// `write`.
-    Write,
-    /// `fchown`.
-    SetOwner,
-    /// `fchmod`.
-    SetMode,
-    /// `fsync` of a file.
-    SyncFile,
-    /// `rename`.
-    Rename,
-    /// `fsync` of a folder.
-    SyncDirectory,
-    /// `unlink`.
-    RemoveFile,
-    /// `rmdir`.
-    RemoveDirectory,
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.words())
-    }
-}
-
-impl Action {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::CreateDirectory => "create folder",
-            Self::CreateFile => "create file",
-            Self::Write => "write",
-            Self::SetOwner => "set the owner of",
-            Self::SetMode => "set the mode of",
-            Self::SyncFile => "sync file",
-            Self::Rename => "rename to",
-            Self::SyncDirectory => "sync folder",
-            Self::RemoveFile => "remove file",
-            Self::RemoveDirectory => "remove folder",
-        }
-    }
-}
-
-/// A failure to simulate; [`Fault::None`] outside tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing fails.
-    #[default]
-    None,
-    /// As if the process were killed after this many actions: no later one happens, clean-up included.
-    StopAfter(u64),
-    /// The action with this number (from 0) fails; later ones work, clean-up included.
-    FailAt(u64),
-}
 
 /// Counts and performs changes.
 #[derive(Debug, Default)]
 pub(crate) struct Actions {
     fault: Fault,
     count: Cell<u64>,
+    /// Set once a file system said that it knows no flags of `renameat2`.
+    no_flags: Cell<bool>,
+    /// Kept only when a power failure is simulated.
+    unsynced: Option<Unsynced>,
+}
+
+/// What came of giving a file a name that must not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placing {
+    /// It has the name.
+    Done,
+    /// Something has the name already, or the file is not there (any more).
+    Refused,
+}
+
+/// A record that was not appended.
+#[derive(Debug)]
+pub(crate) struct AppendFailure {
+    /// Why.
+    pub(crate) error: HostError,
+    /// Whether the file is durably as it was before. If not, part of the record, or all of it, may be found there later.
+    pub(crate) unchanged: bool,
 }
 
 impl Actions {
     /// Actions that fail as `fault` says.
-    pub(crate) const fn new(fault: Fault) -> Self {
+    pub(crate) fn new(fault: Fault) -> Self {
         Self {
             fault,
             count: Cell::new(0),
+            no_flags: Cell::new(false),
+            unsynced: fault.loses_unsynced().then(Unsynced::default),
         }
     }
 
-    /// How many actions were performed.
-    #[cfg(test)]
+    /// How many actions were performed, or were to be and failed.
     pub(crate) const fn count(&self) -> u64 {
         self.count.get()
     }
@@ -115,20 +81,24 @@ impl Actions {
         change: impl FnOnce() -> rustix::io::Result<T>,
     ) -> Result<T, HostError> {
         let number = self.count.get();
-        let stopped = match self.fault {
-            Fault::None => false,
-            Fault::StopAfter(limit) => number >= limit,
-            Fault::FailAt(at) => number == at,
-        };
-        if !matches!(self.fault, Fault::StopAfter(limit) if number >= limit) {
-            self.count.set(number + 1);
+        let verdict = self.fault.verdict(number);
+        if matches!(verdict, Verdict::Dead) {
+            if let Some(unsynced) = &self.unsynced {
+                unsynced.lose();
+            }
+        } else {
+            self.count.set(number.saturating_add(1));
         }
-        if stopped {
-            return Err(HostError::Stopped {
-                number,
-                action,
-                path: path.to_owned(),
-            });
+        match verdict {
+            Verdict::Happens => {}
+            Verdict::Fails(Some(errno)) => return Err(HostError::io(action.words(), path, errno)),
+            Verdict::Dead | Verdict::Fails(None) => {
+                return Err(HostError::Stopped {
+                    number,
+                    action,
+                    path: path.to_owned(),
+                });
+            }
         }
         change().map_err(|errno| match errno {
             Errno::NOSYS => HostError::NoOpenat2,
@@ -200,6 +170,9 @@ impl Actions {
         self.perform(Action::CreateDirectory, path.as_str(), || {
             mkdirat(parent, name, Mode::from_raw_mode(0o700))
         })?;
+        if let Some(log) = &self.unsynced {
+            log.created(At::new(parent, name));
+        }
         if let Some(owner) = owner {
             self.perform(Action::SetOwner, path.as_str(), || {
                 let (uid, gid) = raw(owner);
@@ -218,9 +191,10 @@ impl Actions {
         })
     }
 
+    /// For a folder: `false` if something has the name already.
     fn rename_new(&self, folder: &Directory, from: &str, to: &str) -> Result<bool, HostError> {
         let path = folder.path().join(to);
-        self.perform(Action::Rename, path.as_str(), || {
+        let renamed = self.perform(Action::Rename, path.as_str(), || {
             match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
                 Ok(()) => Ok(true),
                 Err(Errno::EXIST) => Ok(false),
@@ -230,7 +204,169 @@ impl Actions {
                 }
                 Err(errno) => Err(errno),
             }
+        })?;
+        if let Some(log) = self.unsynced.as_ref().filter(|_| renamed) {
+            log.moved(At::new(folder, from), At::new(folder, to), None);
+        }
+        Ok(renamed)
+    }
+
+    /// Gives the file `old` the name `new`, unless something has that name already: it is not touched then.
+    ///
+    /// Where a file system does not know how to do that in one step, the file is linked to the new name, which fails if that
+    /// exists, and the old name removed.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub(crate) fn place(
+        &self,
+        from: &Directory,
+        old: &str,
+        to: &Directory,
+        new: &str,
+    ) -> Result<Placing, HostError> {
+        let path = to.path().join(new);
+        if !self.no_flags.get() {
+            let placed = self.perform(Action::Rename, path.as_str(), || {
+                match renameat_with(from, old, to, new, RenameFlags::NOREPLACE) {
+                    Ok(()) => Ok(Some(Placing::Done)),
+                    Err(Errno::EXIST | Errno::NOENT) => Ok(Some(Placing::Refused)),
+                    Err(Errno::INVAL | Errno::NOSYS) => Ok(None),
+                    Err(errno) => Err(errno),
+                }
+            })?;
+            match placed {
+                Some(Placing::Done) => {
+                    if let Some(log) = &self.unsynced {
+                        log.moved(At::new(from, old), At::new(to, new), None);
+                    }
+                    return Ok(Placing::Done);
+                }
+                Some(Placing::Refused) => return Ok(Placing::Refused),
+                None => self.no_flags.set(true),
+            }
+        }
+        let linked = self.perform(Action::Link, path.as_str(), || {
+            match linkat(from, old, to, new, AtFlags::empty()) {
+                Ok(()) => Ok(Placing::Done),
+                Err(Errno::EXIST | Errno::NOENT) => Ok(Placing::Refused),
+                Err(errno) => Err(errno),
+            }
+        })?;
+        if linked == Placing::Done {
+            if let Some(log) = &self.unsynced {
+                log.created(At::new(to, new));
+            }
+            self.remove_file(from, old)?;
+        }
+        Ok(linked)
+    }
+
+    /// Lets two files change their names, in one step. `false` if the file system cannot, or one of them is not there:
+    /// nothing changed then.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub(crate) fn exchange(
+        &self,
+        one: &Directory,
+        first: &str,
+        other: &Directory,
+        second: &str,
+    ) -> Result<bool, HostError> {
+        if self.no_flags.get() {
+            return Ok(false);
+        }
+        let path = other.path().join(second);
+        let done = self.perform(Action::Exchange, path.as_str(), || {
+            match renameat_with(one, first, other, second, RenameFlags::EXCHANGE) {
+                Ok(()) => Ok(Some(true)),
+                Err(Errno::NOENT) => Ok(Some(false)),
+                Err(Errno::INVAL | Errno::NOSYS) => Ok(None),
+                Err(errno) => Err(errno),
+            }
+        })?;
+        match done {
+            None => self.no_flags.set(true),
+            Some(true) => {
+                if let Some(log) = &self.unsynced {
+                    log.exchanged(At::new(one, first), At::new(other, second));
+                }
+            }
+            Some(false) => {}
+        }
+        Ok(done.unwrap_or_default())
+    }
+
+    /// Whether the file system was found to know no flags of `renameat2`.
+    pub(crate) const fn has_no_flags(&self) -> bool {
+        self.no_flags.get()
+    }
+
+    /// Appends `bytes` to the file `name`, which has `length` bytes, and syncs it. If that fails, what was written is cut off
+    /// again.
+    ///
+    /// # Errors
+    /// [`AppendFailure`], also if the file has another length.
+    pub(crate) fn append(
+        &self,
+        folder: &Directory,
+        name: &str,
+        length: u64,
+        bytes: &[u8],
+    ) -> Result<(), AppendFailure> {
+        let path = folder.path().join(name);
+        let path = path.as_str();
+        let untouched = |error| AppendFailure {
+            error,
+            unchanged: true,
+        };
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = open_beneath(folder.as_fd(), name, flags, path)
+            .map_err(untouched)?
+            .ok_or_else(|| untouched(HostError::io("open", path, Errno::NOENT)))?;
+        let found =
+            fstat(&file).map_err(|errno| untouched(HostError::io("look at", path, errno)))?;
+        if u64::try_from(found.st_size) != Ok(length) {
+            return Err(untouched(HostError::Changed {
+                path: path.to_owned(),
+            }));
+        }
+        let appended = self
+            .perform(Action::AppendRecord, path, || write_all(&file, bytes))
+            .and_then(|()| {
+                if let Some(log) = &self.unsynced {
+                    log.written(&file, length);
+                }
+                self.sync_file(&file, path)
+            });
+        appended.map_err(|error| AppendFailure {
+            error,
+            unchanged: self
+                .perform(Action::CutRecord, path, || ftruncate(&file, length))
+                .and_then(|()| self.sync_file(&file, path))
+                .is_ok(),
         })
+    }
+
+    fn sync_file(&self, file: &OwnedFd, path: &str) -> Result<(), HostError> {
+        self.perform(Action::SyncFile, path, || fsync(file))?;
+        if let Some(log) = &self.unsynced {
+            log.synced_file(file);
+        }
+        Ok(())
+    }
+
+    /// Makes what is in the file `name` durable, whoever wrote it.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub(crate) fn sync_named(&self, folder: &Directory, name: &str) -> Result<(), HostError> {
+        let path = folder.path().join(name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = open_beneath(folder.as_fd(), name, flags, path.as_str())?
+            .ok_or_else(|| HostError::io("open", path.as_str(), Errno::NOENT))?;
+        self.sync_file(&file, path.as_str())
     }
 
     /// Creates the file `name` with these bytes and exactly this mode and, if given, owner, and syncs it.
@@ -256,18 +392,11 @@ impl Actions {
                 ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
             )
         })?;
-        self.perform(Action::Write, path, || {
-            let mut rest = bytes;
-            while !rest.is_empty() {
-                match rustix::io::write(&file, rest) {
-                    Ok(0) => return Err(Errno::IO),
-                    Ok(count) => rest = rest.get(count..).unwrap_or_default(),
-                    Err(Errno::INTR) => {}
-                    Err(errno) => return Err(errno),
-                }
-            }
-            Ok(())
-        })?;
+        if let Some(log) = &self.unsynced {
+            log.created(At::new(folder, name));
+            log.written(&file, 0);
+        }
+        self.perform(Action::Write, path, || write_all(&file, bytes))?;
         if let Some(owner) = owner {
             self.perform(Action::SetOwner, path, || {
                 let (uid, gid) = raw(owner);
@@ -277,7 +406,7 @@ impl Actions {
         self.perform(Action::SetMode, path, || {
             fchmod(&file, Mode::from_raw_mode(mode))
         })?;
-        self.perform(Action::SyncFile, path, || fsync(&file))?;
+        self.sync_file(&file, path)?;
         fstat(&file)
             .map(FileMeta::from)
             .map_err(|errno| HostError::io("look at", path, errno))
@@ -317,9 +446,17 @@ impl Actions {
         new: &str,
     ) -> Result<(), HostError> {
         let path = to.path().join(new);
+        let replaced = self
+            .unsynced
+            .as_ref()
+            .and_then(|_| At::new(to, new)?.save());
         self.perform(Action::Rename, path.as_str(), || {
             renameat(from, old, to, new)
-        })
+        })?;
+        if let Some(log) = &self.unsynced {
+            log.moved(At::new(from, old), At::new(to, new), replaced);
+        }
+        Ok(())
     }
 
     /// Makes the names in a folder durable.
@@ -330,7 +467,11 @@ impl Actions {
         let readable = folder.readable()?;
         self.perform(Action::SyncDirectory, folder.path().as_str(), || {
             fsync(&readable)
-        })
+        })?;
+        if let Some(log) = &self.unsynced {
+            log.synced_directory(folder);
+        }
+        Ok(())
     }
 
     /// Removes a file (or a link, not what it points to); it is no error if there is none.
@@ -357,13 +498,34 @@ impl Actions {
         flags: AtFlags,
     ) -> Result<(), HostError> {
         let path = folder.path().join(name);
+        let saved = self
+            .unsynced
+            .as_ref()
+            .and_then(|_| At::new(folder, name)?.save());
         self.perform(action, path.as_str(), || {
             match unlinkat(folder, name, flags) {
                 Err(Errno::NOENT) => Ok(()),
                 other => other,
             }
-        })
+        })?;
+        if let Some(log) = &self.unsynced {
+            log.removed(At::new(folder, name), saved);
+        }
+        Ok(())
     }
+}
+
+fn write_all(file: &OwnedFd, bytes: &[u8]) -> rustix::io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match rustix::io::write(file, rest) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }
 
 /// Whether `name` is one of this program's temporary names, left by a run that was killed.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::durable::Action;
+use super::fault::Action;
 
 /// A failed operation on the host. Names the path below the root, never content.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub(crate) enum HostError {
         /// The file.
         path: String,
     },
-    /// The run was stopped by [`super::durable::Fault`].
+    /// The run was stopped by [`super::fault::Fault`].
     #[error("stopped at durable action {number} ({action} `{path}`)")]
     Stopped {
         /// The number of the action that did not happen.
@@ -66,6 +66,12 @@ pub(crate) enum HostError {
         /// What it was.
         action: Action,
         /// Where.
+        path: String,
+    },
+    /// Others changed a file at the very moment when it was to be changed.
+    #[error("`{path}` was changed by others meanwhile; what they wrote is left as it is")]
+    Changed {
+        /// The file.
         path: String,
     },
     /// No random bytes.

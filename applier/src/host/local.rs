@@ -13,6 +13,14 @@ use kubeplan_bundle::secret::SecretBytes;
 use super::directory::read_open_file;
 use super::error::HostError;
 
+/// The path as it is from any folder; as it is given if there is no current folder.
+pub(crate) fn absolute(path: &Path) -> String {
+    std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .display()
+        .to_string()
+}
+
 /// Opens a file for reading.
 ///
 /// # Errors

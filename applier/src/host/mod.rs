@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`root`] | finding folders below the root without being led astray by links |
 //! | [`directory`] | looking at what one folder holds |
-//! | [`durable`] | every change, numbered |
+//! | [`durable`] | every change, numbered; [`fault`] and [`power_loss`] let them fail in tests |
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
@@ -20,16 +20,18 @@ pub mod durable;
 pub(crate) mod ensure;
 mod error;
 pub(crate) mod facts;
+mod fault;
 pub(crate) mod identity;
 pub(crate) mod local;
 pub(crate) mod lock;
+mod power_loss;
 pub mod process;
 pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod route;
 
 pub(crate) use directory::{Directory, FileMeta, Found};
-pub(crate) use durable::Actions;
+pub(crate) use durable::{Actions, AppendFailure, Placing};
 pub(crate) use ensure::ensure_directory;
 pub(crate) use error::HostError;
 pub(crate) use root::{Owner, Root, RootPath};

@@ -146,6 +146,11 @@ impl Root {
         &self.shown
     }
 
+    /// The root's absolute path, for commands that are typed somewhere else.
+    pub(crate) fn absolute(&self) -> String {
+        super::local::absolute(Path::new(&self.shown))
+    }
+
     /// Whether this is the running system's own `/`, and not a tree for it to be copied to.
     pub(crate) const fn is_live(&self) -> bool {
         self.live

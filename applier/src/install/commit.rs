@@ -1,158 +1,222 @@
-//! Brings the planned files and folders to the host, one transaction after the other.
+//! Brings the planned files and folders to the host, one transaction after the other, each as a whole.
 //!
-//! In: a comparison that refuses nothing, and the lock. The order of durable actions, for each transaction in
-//! step order:
+//! In: changes that the journal holds already, and the lock. The order of durable actions, for each transaction in step
+//! order:
 //!
 //! 1. missing folders, outermost first, each complete when it appears;
-//! 2. every file to be written is staged: created, written, given its owner and mode, synced;
-//! 3. every staged file is renamed to its destination, in the transaction's order;
-//! 4. every folder that got a file is synced;
-//! 5. the empty stage is removed.
+//! 2. the old bytes of every file to be replaced are written to the run's `backup` folder and synced;
+//! 3. every new file is staged: created, written, given its owner and mode, synced;
+//! 4. the journal says `prepared`;
+//! 5. every staged file takes its place, in the transaction's order;
+//! 6. every folder that got a file is synced;
+//! 7. the journal says `committed`;
+//! 8. the stage, with the old files in it, is removed.
 //!
-//! Stopped anywhere, every destination holds the old file or the new one. The next transaction starts when the one
-//! before is durable, so what must come last is last after a power failure too.
+//! Stopped before 4 there is nothing but folders to remove; between 4 and 7 everything is brought back from the backups
+//! ([`super::undo`]); from 7 on the transaction is there to stay. The next one starts when the one before is durable, so what must come
+//! last is last after a power failure too.
 
-use std::collections::BTreeMap;
+use kubeplan_bundle::path::HostPath;
 
-use super::compare::{ComparedTransaction, Comparison, DirectoryAction, Item};
-use super::planned::PlannedDirectory;
-use super::stage::{Placed, Stage, clear_leftovers, owner_to_set};
-use crate::host::ensure::{PARENT_MODE, open};
-use crate::host::{Actions, Found, HostError, Root, RootPath};
-use crate::state;
+use super::compare::{ComparedTransaction, FileItem, Item};
+use super::stage::{NewFile, Place, Stage, Swap};
+use super::undo;
+use crate::host::ensure::open;
+use crate::host::{Found, HostError, Owner, RootPath};
+use crate::state::StateError;
+use crate::state::journal::record::{Change, PlannedChanges, Record};
+use crate::state::runs::{self, Runs};
 
-/// What a commit did, complete or not.
-#[derive(Default)]
-pub(crate) struct Committed<'a> {
-    /// Files that have their new content.
-    pub(crate) placed: Vec<Placed<'a>>,
-    /// Folders that were made.
-    pub(crate) folders: Vec<RootPath>,
-    /// Where and why it stopped.
-    pub(crate) failure: Option<(String, HostError)>,
+/// A transaction that did not come to its end.
+pub(crate) struct Stopped {
+    /// Why.
+    pub(crate) error: StateError,
+    /// What became of its files.
+    pub(crate) files: Aftermath,
 }
 
-/// Removes what an earlier run that was killed left behind.
+/// What became of the files of a transaction that failed.
+pub(crate) enum Aftermath {
+    /// They are as before, except these, which others changed.
+    Undone(Vec<HostPath>),
+    /// They may be half old and half new; the next run brings them back.
+    Open,
+    /// They are in place; something after that failed.
+    Committed,
+}
+
+/// Commits one transaction. If it fails it is undone at once, if that can be done.
 ///
 /// # Errors
-/// [`HostError`].
-pub(crate) fn clear(
-    root: &Root,
-    actions: &Actions,
-    comparison: &Comparison<'_>,
-) -> Result<(), HostError> {
-    let mut folders: Vec<RootPath> = comparison
-        .items()
-        .flat_map(|item| RootPath::from(item.path()).ancestors())
-        .collect();
-    folders.extend(state::FOLDER.ancestors());
-    folders.push(state::FOLDER);
-    folders.push(RootPath::fixed("/"));
-    folders.sort();
-    folders.dedup();
-    for folder in &folders {
-        clear_leftovers(root, actions, folder)?;
+/// [`Stopped`].
+pub(crate) fn commit(
+    place: Place<'_>,
+    runs: &mut Runs,
+    run: u32,
+    changes: &PlannedChanges,
+    compared: &ComparedTransaction<'_>,
+    bundle_folders: &[RootPath],
+) -> Result<(), Stopped> {
+    let mut stage = Stage::new(place, bundle_folders);
+    let outcome = prepare(place, &mut stage, run, changes, compared)
+        .map_err(Failure::certain)
+        .and_then(|()| {
+            record(
+                place,
+                runs,
+                run,
+                Record::Prepared {
+                    transaction: changes.number,
+                },
+            )
+        })
+        .and_then(|()| match stage.commit(true) {
+            Ok(refused) => match refused.into_iter().next() {
+                None => Ok(()),
+                Some(path) => Err(Failure::certain(StateError::Host(HostError::Changed {
+                    path: path.to_string(),
+                }))),
+            },
+            Err(error) => Err(Failure::certain(error)),
+        })
+        .and_then(|()| {
+            record(
+                place,
+                runs,
+                run,
+                Record::Committed {
+                    transaction: changes.number,
+                },
+            )
+        });
+    let cleared = stage.clear();
+    match outcome {
+        Ok(()) => cleared.map_err(|error| Stopped {
+            error: error.into(),
+            files: Aftermath::Committed,
+        }),
+        Err(failure) => {
+            let undone = if failure.journal_is_certain {
+                undo::undo_in_flight(place, runs, run).ok().flatten()
+            } else {
+                None
+            };
+            Err(Stopped {
+                error: failure.error,
+                files: undone.map_or(Aftermath::Open, |undone| Aftermath::Undone(undone.left)),
+            })
+        }
+    }
+}
+
+/// A failure, and whether it is known what the journal holds.
+struct Failure {
+    error: StateError,
+    journal_is_certain: bool,
+}
+
+impl Failure {
+    const fn certain(error: StateError) -> Self {
+        Self {
+            error,
+            journal_is_certain: true,
+        }
+    }
+}
+
+fn record(place: Place<'_>, runs: &mut Runs, run: u32, record: Record) -> Result<(), Failure> {
+    runs.record(place.root, place.actions, run, record)
+        .map_err(|failure| Failure {
+            error: failure.error,
+            journal_is_certain: failure.unchanged,
+        })
+}
+
+/// Everything up to the point where files change.
+fn prepare<'a>(
+    place: Place<'a>,
+    stage: &mut Stage<'a>,
+    run: u32,
+    changes: &'a PlannedChanges,
+    compared: &'a ComparedTransaction<'_>,
+) -> Result<(), StateError> {
+    for change in &changes.changes {
+        if let Change::MakeFolder { path, after } = change {
+            let owner = Owner {
+                uid: after.uid,
+                gid: after.gid,
+            };
+            make_folder(place, &RootPath::from(path), after.mode.get(), owner)?;
+        }
+    }
+    let mut kept = false;
+    for change in &changes.changes {
+        if let Change::Replace { path, backup, .. } = change
+            && let Some(old) =
+                find(compared, path).and_then(|item| item.host.as_ref()?.bytes.as_ref())
+        {
+            runs::keep_backup(place.root, place.actions, run, *backup, old.expose())?;
+            kept = true;
+        }
+    }
+    if kept {
+        runs::sync_backups(place.root, place.actions, run)?;
+    }
+    for change in &changes.changes {
+        let (path, expected, after) = match change {
+            Change::MakeFolder { .. } => continue,
+            Change::Create { path, after } => (path, None, after),
+            Change::Replace {
+                path,
+                before,
+                after,
+                ..
+            } => (path, Some(before), after),
+        };
+        if let Some(item) = find(compared, path) {
+            stage.add(Swap {
+                path: RootPath::from(path),
+                expected,
+                new: Some(NewFile {
+                    bytes: item.planned.bytes,
+                    mode: after.mode.get(),
+                    owner: after.owner(),
+                }),
+            })?;
+        }
     }
     Ok(())
 }
 
-/// Commits every transaction.
-pub(crate) fn commit<'a>(
-    root: &'a Root,
-    actions: &'a Actions,
-    comparison: &Comparison<'a>,
-) -> Committed<'a> {
-    let planned: BTreeMap<RootPath, PlannedDirectory<'a>> = comparison
-        .items()
-        .filter_map(|item| match item {
-            Item::Directory(item) => Some((RootPath::from(item.planned.path), item.planned)),
-            Item::File(_) => None,
-        })
-        .collect();
-    let committer = Committer {
-        root,
-        actions,
-        bundle_folders: planned.keys().cloned().collect(),
-        planned,
-    };
-    let mut committed = Committed::default();
-    for transaction in &comparison.transactions {
-        if let Err(error) = committer.commit(transaction, &mut committed) {
-            committed.failure = Some((transaction.planned.name.to_string(), error));
-            break;
-        }
-    }
-    committed
+fn find<'c, 'a>(
+    compared: &'c ComparedTransaction<'a>,
+    path: &HostPath,
+) -> Option<&'c FileItem<'a>> {
+    compared.items.iter().find_map(|item| match item {
+        Item::File(item) if item.planned.path == path => Some(item),
+        _ => None,
+    })
 }
 
-struct Committer<'a> {
-    root: &'a Root,
-    actions: &'a Actions,
-    planned: BTreeMap<RootPath, PlannedDirectory<'a>>,
-    bundle_folders: Vec<RootPath>,
-}
-
-impl<'a> Committer<'a> {
-    fn commit(
-        &self,
-        transaction: &ComparedTransaction<'a>,
-        committed: &mut Committed<'a>,
-    ) -> Result<(), HostError> {
-        for item in transaction.items.iter().filter(|item| item.writes()) {
-            let path = RootPath::from(item.path());
-            for folder in path.ancestors() {
-                self.ensure(&folder, committed)?;
-            }
-            if matches!(item, Item::Directory(item) if item.action == DirectoryAction::Create) {
-                self.ensure(&path, committed)?;
-            }
-        }
-        let mut stage = Stage::new(self.root, self.actions);
-        let outcome = self.place(transaction, &mut stage, committed);
-        let cleared = stage.clear();
-        outcome.and(cleared)
+/// Makes the folder unless others did so meanwhile.
+fn make_folder(
+    place: Place<'_>,
+    path: &RootPath,
+    mode: u32,
+    owner: Owner,
+) -> Result<(), HostError> {
+    if place.root.open_directory(path)?.is_some() {
+        return Ok(());
     }
-
-    fn place(
-        &self,
-        transaction: &ComparedTransaction<'a>,
-        stage: &mut Stage<'a>,
-        committed: &mut Committed<'a>,
-    ) -> Result<(), HostError> {
-        for item in &transaction.items {
-            if let Item::File(item) = item
-                && item.action.writes()
-            {
-                stage.add(item.planned, &self.bundle_folders)?;
-            }
-        }
-        stage.commit(|placed| committed.placed.push(placed))
+    let parent = open(place.root, &path.parent())?;
+    if parent.inspect(path.file_name())? != Found::Missing {
+        return Err(HostError::NotADirectory {
+            path: path.to_string(),
+        });
     }
-
-    /// Makes the folder if it is missing: as planned if the bundle names it, with 0755 otherwise.
-    fn ensure(&self, path: &RootPath, committed: &mut Committed<'a>) -> Result<(), HostError> {
-        if self.root.open_directory(path)?.is_some() {
-            return Ok(());
-        }
-        let parent = open(self.root, &path.parent())?;
-        if parent.inspect(path.file_name())? != Found::Missing {
-            return Err(HostError::NotADirectory {
-                path: path.to_string(),
-            });
-        }
-        let (mode, owner) = match self.planned.get(path) {
-            Some(planned) => (
-                u32::from(planned.mode.bits()),
-                owner_to_set(self.root, planned.owner),
-            ),
-            None => (PARENT_MODE, None),
-        };
-        if self
-            .actions
-            .create_directory(&parent, path.file_name(), mode, owner)?
-        {
-            committed.folders.push(path.clone());
-        }
-        Ok(())
-    }
+    let owner = place.root.is_privileged().then_some(owner);
+    place
+        .actions
+        .create_directory(&parent, path.file_name(), mode, owner)
+        .map(drop)
 }

@@ -22,6 +22,7 @@ use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 
+use super::drift::{self, Suspect};
 use super::planned::{PlannedDirectory, PlannedEntry, PlannedFile, PlannedTransaction};
 use crate::host::{FileMeta, Found, HostError, Owner, Root, RootPath};
 use crate::state::StateError;
@@ -29,7 +30,7 @@ use crate::state::installed::{FileRecord, InstalledNode};
 use crate::state::salt::Salt;
 
 /// The largest file that is compared; no entry of a bundle is larger.
-const LIMIT: u64 = 16 * 1024 * 1024;
+pub(super) const LIMIT: u64 = 16 * 1024 * 1024;
 
 /// What to do with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +88,8 @@ pub(crate) struct FileItem<'a> {
     pub(crate) differs: Vec<&'static str>,
     /// The host's file.
     pub(crate) host: Option<HostFile>,
+    /// Who could have changed it, if others did.
+    pub(crate) suspect: Option<Suspect>,
 }
 
 /// A planned folder and what to do with it.
@@ -273,6 +276,7 @@ impl Comparer<'_> {
             action,
             differs,
             host,
+            suspect: None,
         };
         let meta = match look(self.root, planned.path)? {
             Look::Missing => return Ok(item(FileAction::Create, vec![], None)),
@@ -306,11 +310,24 @@ impl Comparer<'_> {
             (None, true) => FileAction::Adopt,
             (Some(_), false) if planned.handoff => FileAction::HandedOff,
             (Some(Since::AsInstalled), false) => FileAction::Update,
+            _ if self.overwrite.contains(planned.path) && host.bytes.is_none() => {
+                FileAction::Obstacle("it is too large to keep a copy of; move it away".into())
+            }
             _ if self.overwrite.contains(planned.path) => FileAction::Overwrite,
             (Some(Since::Changed), false) => FileAction::Drift,
             (None, false) => FileAction::Foreign,
         };
-        Ok(item(action, differs, Some(host)))
+        let suspect = match (&action, self.record) {
+            (FileAction::Drift, Some(record)) => {
+                let bytes = host.bytes.as_ref().map(SecretBytes::expose);
+                Some(drift::suspect(self.root, record, planned.path, bytes))
+            }
+            _ => None,
+        };
+        Ok(FileItem {
+            suspect,
+            ..item(action, differs, Some(host))
+        })
     }
 
     fn read(&self, path: &HostPath, meta: FileMeta) -> Result<Option<SecretBytes>, HostError> {

@@ -1,26 +1,46 @@
-//! Installing a bundle's files: admission → unseal → compare → stage → commit → record.
+//! Installing a bundle's files: verify → admit → lock → unseal → recover → compare → commit → record; and going back.
 //!
 //! In: a bundle, a root, what the operator allows. Out: a report, and a root as the bundle says. Until every
-//! check has passed nothing is written, not even a lock file; from then on every file is the old one or the
-//! new one whatever happens, and a further run continues.
+//! check has passed nothing is written, not even a lock file; from then on every transaction is as before or as
+//! after whatever happens, by means of a journal ([`crate::state::journal`]).
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`admission`] | may this bundle be installed on this host now? |
+//! | [`run`], [`request`] | the pipeline, and what is asked of it |
+//! | [`bundle`], [`admission`] | may this bundle be installed on this host now? |
 //! | [`planned`] | the bundle's files as one list, in step order |
-//! | [`compare`] | bundle, record and host: what to do with each file |
-//! | [`commit`], [`stage`] | doing it |
+//! | [`memory`] | what the host remembers |
+//! | [`compare`], [`obstacles`] | bundle, record and host: what to do with each file, and what is in the way |
+//! | [`write`], [`changes`], [`commit`], [`stage`] | doing it, each transaction as a whole |
+//! | [`undo`], [`recover`], [`rollback`] | bringing back: one transaction, what a stopped run left, a whole run |
+//! | [`supervise`] | bringing back what nobody confirmed |
 //! | [`record`] | remembering it |
-//! | [`diff`], [`report`] | showing it |
+//! | [`drift`], [`status`] | what became of it since, and how the host stands |
+//! | [`diff`], [`report`], [`next`] | showing it |
 
 pub(crate) mod admission;
+mod bundle;
+mod changes;
 mod commit;
 mod compare;
 mod diff;
+pub(crate) mod drift;
+pub(crate) mod memory;
+pub(crate) mod next;
+mod obstacles;
 mod planned;
 mod record;
+pub(crate) mod recover;
 pub(crate) mod report;
+mod request;
+pub(crate) mod rollback;
 mod run;
-mod stage;
+pub(crate) mod stage;
+pub(crate) mod status;
+pub(crate) mod supervise;
+mod undo;
+mod write;
 
-pub(crate) use run::{BundleError, Request, open_trusted, refuse, run};
+pub(crate) use bundle::{BundleError, open_trusted, refuse};
+pub(crate) use request::Request;
+pub(crate) use run::{require_root, run};

@@ -1,150 +1,98 @@
-//! Remembering what was installed.
-//!
-//! Before a run changes anything it records what it is about to write, beside what was there; afterwards it
-//! records what is there. A run that is stopped in between leaves both, so the next one knows every file the
-//! stopped one may have written as its own.
+//! Remembering what was installed: `installed.json` and the serials, at the end of a run.
 
-use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::Index;
-
-use super::compare::{Comparison, FileAction, FileItem, Item, file_mode};
-use super::planned::PlannedFile;
-use super::stage::{Placed, owner_to_set};
-use crate::host::{Actions, HostError, Owner, Root};
+use super::changes;
+use super::compare::{FileAction, FileItem, Item, file_mode};
+use super::drift;
+use super::memory::Memory;
+use super::planned;
+use super::write::Writing;
+use crate::host::{Actions, Root};
 use crate::state::StateError;
-use crate::state::installed::{FileRecord, Installed};
-use crate::state::salt::{RecordedDigest, Salt};
-use crate::state::serials::Serials;
+use crate::state::installed::{FileOrigin, RemainingRecord};
+use crate::state::salt::Salt;
 
-/// The host's memory while a bundle is installed.
-pub(crate) struct Recorder<'a> {
-    pub(crate) root: &'a Root,
-    pub(crate) actions: &'a Actions,
-    pub(crate) index: &'a Index,
-    pub(crate) installed: Installed,
-    pub(crate) serials: Serials,
-    pub(crate) salt: Option<Salt>,
-}
-
-impl Recorder<'_> {
-    /// Records what is about to be written. Writes nothing if nothing will be.
-    ///
-    /// # Errors
-    /// [`StateError`].
-    pub(crate) fn begin(&mut self, comparison: &Comparison<'_>) -> Result<(), StateError> {
-        let before = self.installed.clone();
-        for item in files(comparison) {
-            if !item.action.writes() {
-                continue;
+/// Records what is there now, and the serial. Writes nothing that is recorded already. `changed`: something was written.
+///
+/// # Errors
+/// [`StateError`].
+pub(super) fn remember(
+    writing: &Writing<'_, '_>,
+    memory: &mut Memory,
+    changed: bool,
+) -> Result<(), StateError> {
+    let (root, actions, index) = (writing.root, writing.actions, writing.index);
+    ensure_salt(memory, root, actions)?;
+    let before = memory.installed.clone();
+    memory.installed = memory.as_installed();
+    let node = memory.installed.node_mut(&index.cluster, &index.node.name);
+    for item in files(writing) {
+        let adopted = match item.action {
+            FileAction::Unchanged | FileAction::Adopt => item.host.as_ref(),
+            // What is recorded stays what was installed; only then is a change by others still seen next time.
+            _ => None,
+        };
+        if let Some(host) = adopted.filter(|host| file_mode(host.meta).is_some())
+            && let Some(salt) = &memory.salt
+            && let Some(mut record) = changes::after(root, &item.planned, salt).record()
+        {
+            (record.uid, record.gid) = (host.meta.owner.uid, host.meta.owner.gid);
+            let file = node.files.entry(item.planned.path.clone()).or_default();
+            if file.current.is_none() && file.pending.is_none() {
+                file.origin = Some(FileOrigin::Adopted);
             }
-            let owner =
-                owner_to_set(self.root, item.planned.owner).unwrap_or_else(|| self.root.invoker());
-            let record = self.record(&item.planned, owner)?;
-            let node = self.installed.node_mut(self.index);
-            let file = node.files.entry(item.planned.path.clone()).or_default();
-            file.pending = Some(record);
-        }
-        self.store_if_changed(&before)
-    }
-
-    /// Records what is there now, and the serial.
-    ///
-    /// # Errors
-    /// [`StateError`].
-    pub(crate) fn finish(
-        &mut self,
-        comparison: &Comparison<'_>,
-        placed: &[Placed<'_>],
-        target_overridden: bool,
-    ) -> Result<(), StateError> {
-        let before = self.installed.clone();
-        for item in files(comparison) {
-            let meta = match item.action {
-                FileAction::Create | FileAction::Update | FileAction::Overwrite => placed
-                    .iter()
-                    .find(|placed| placed.planned.path == item.planned.path)
-                    .map(|placed| placed.meta),
-                FileAction::Unchanged | FileAction::Adopt => {
-                    item.host.as_ref().map(|host| host.meta)
-                }
-                // What is recorded stays what was installed; only then is the change still seen next time.
-                FileAction::HandedOff
-                | FileAction::Drift
-                | FileAction::Foreign
-                | FileAction::Obstacle(_) => None,
-            };
-            let Some(meta) = meta.filter(|meta| file_mode(*meta).is_some()) else {
-                continue;
-            };
-            let record = self.record(&item.planned, meta.owner)?;
-            let node = self.installed.node_mut(self.index);
-            let file = node.files.entry(item.planned.path.clone()).or_default();
             file.current = Some(record);
             file.pending = None;
         }
-        let node = self.installed.node_mut(self.index);
-        node.cluster_name = self.index.cluster.name.clone();
-        node.plan_digest = Some(self.index.plan_digest);
-        node.serial = Some(self.index.serial);
-        node.target_overridden = target_overridden;
-        self.store_if_changed(&before)?;
-
-        let before = self.serials.clone();
-        self.serials.advance(self.index);
-        if self.serials != before {
-            self.serials.store(self.root, self.actions)?;
+        if let Some(file) = node.files.get_mut(item.planned.path) {
+            file.handoff = item.planned.handoff;
+            if !matches!(item.action, FileAction::Drift | FileAction::HandedOff) {
+                file.issuer = drift::issuer(item.planned.bytes);
+            }
         }
-        Ok(())
     }
-
-    fn store_if_changed(&self, before: &Installed) -> Result<(), StateError> {
-        if self.installed == *before {
-            return Ok(());
-        }
-        self.installed.store(self.root, self.actions)
+    node.cluster_name = index.cluster.name.clone();
+    if changed || node.plan_digest != Some(index.plan_digest) || node.installed.is_none() {
+        node.installed = Some(writing.now);
     }
-
-    fn record(
-        &mut self,
-        planned: &PlannedFile<'_>,
-        owner: Owner,
-    ) -> Result<FileRecord, StateError> {
-        let digest = if planned.secret.is_some() {
-            self.salt()?.digest(planned.bytes)
-        } else {
-            RecordedDigest::Sha256(Sha256Digest::of(planned.bytes))
-        };
-        Ok(FileRecord {
-            digest,
-            mode: planned.mode,
-            uid: owner.uid,
-            gid: owner.gid,
+    node.plan_digest = Some(index.plan_digest);
+    node.serial = Some(index.serial);
+    node.remaining = planned::remaining(index)
+        .into_iter()
+        .map(|step| RemainingRecord {
+            phase: step.phase,
+            what: step.what,
         })
+        .collect();
+    node.target_overridden = writing.request.allowed.as_node.is_some();
+    if memory.installed != before {
+        memory.installed.store(root, actions)?;
     }
-
-    fn salt(&mut self) -> Result<&Salt, StateError> {
-        let salt = match self.salt.take() {
-            Some(salt) => salt,
-            None => Salt::create(self.root, self.actions)?,
-        };
-        Ok(self.salt.insert(salt))
+    let before = memory.serials.clone();
+    memory.serials.advance(index);
+    if memory.serials != before {
+        memory.serials.store(root, actions)?;
     }
+    Ok(())
 }
 
-fn files<'a, 'b>(comparison: &'b Comparison<'a>) -> impl Iterator<Item = &'b FileItem<'a>> {
-    comparison.items().filter_map(|item| match item {
-        Item::File(file) => Some(file),
+/// Makes the key of recorded digests if the host has none.
+///
+/// # Errors
+/// [`StateError`].
+pub(super) fn ensure_salt(
+    memory: &mut Memory,
+    root: &Root,
+    actions: &Actions,
+) -> Result<(), StateError> {
+    if memory.salt.is_none() {
+        memory.salt = Some(Salt::create(root, actions)?);
+    }
+    Ok(())
+}
+
+fn files<'a>(writing: &Writing<'a, '_>) -> impl Iterator<Item = &'a FileItem<'a>> {
+    writing.comparison.items().filter_map(|item| match item {
+        Item::File(item) => Some(item),
         Item::Directory(_) => None,
     })
-}
-
-/// Keeps the types of failures of a commit together.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CommitFailure {
-    /// The host refused.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// The record could not be kept.
-    #[error(transparent)]
-    State(#[from] StateError),
 }

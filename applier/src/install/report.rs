@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::compare::{Comparison, DirectoryAction, FileAction, Item};
 use super::diff;
+use super::drift::Suspect;
+use super::memory::Memory;
 use super::planned::{self, RemainingStep};
 use crate::host::Root;
 use crate::ui::{Report, printable};
@@ -31,6 +33,9 @@ pub(crate) struct InstallReport {
     parents: Vec<String>,
     /// Installed before, no longer planned, left as they are.
     orphans: Vec<String>,
+    /// Until when the operator has to confirm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirm_by: Option<String>,
     /// Steps that were not run because they need a running cluster.
     remaining: Vec<RemainingStep>,
     notes: Vec<String>,
@@ -45,6 +50,8 @@ pub(crate) enum InstallResult {
     Installed,
     /// There was nothing to change.
     Unchanged,
+    /// Nothing was written yet: the operator is asked first.
+    Asking,
     /// Nothing was written because nothing was to be.
     DryRun,
     /// Nothing was written because something is in the way.
@@ -126,6 +133,7 @@ impl InstallReport {
             entries,
             parents: comparison.parents.iter().map(ToString::to_string).collect(),
             orphans: comparison.orphans.iter().map(ToString::to_string).collect(),
+            confirm_by: None,
             remaining: planned::remaining(index),
             notes: Vec::new(),
             next: Vec::new(),
@@ -133,6 +141,23 @@ impl InstallReport {
         report.add_notes(root, comparison);
         report.add_next(root);
         report
+    }
+
+    /// Says how the operator can go back, and until when.
+    pub(super) fn written(&mut self, root: &Root, memory: &Memory, run: u32) {
+        let Some(run) = memory.runs.get(run) else {
+            return;
+        };
+        if let Some(until) = run.waits_for_confirm() {
+            self.confirm_by = Some(until.to_string());
+            self.next.insert(
+                0,
+                format!(
+                    "confirm until {until}, or everything is brought back: {}",
+                    super::next::command(root, &["confirm"])
+                ),
+            );
+        }
     }
 
     /// Adds a remark.
@@ -151,8 +176,10 @@ impl InstallReport {
             match item {
                 Item::File(item) => match item.action {
                     FileAction::Drift => self.note(format!(
-                        "{} was changed since it was installed and is left as it is; replace it with --overwrite-drift {}",
-                        item.planned.path, item.planned.path
+                        "{} was changed since it was installed ({}) and is left as it is; replace it with --overwrite-drift {}",
+                        item.planned.path,
+                        item.suspect.unwrap_or(Suspect::ByHand).words(),
+                        item.planned.path
                     )),
                     FileAction::HandedOff => self.note(format!(
                         "{} was handed off when it was installed and is left to its owner",
@@ -293,6 +320,7 @@ impl Report for InstallReport {
         text.push_str(match self.result {
             InstallResult::Installed => "installed\n",
             InstallResult::Unchanged => "nothing to change: the host is as planned\n",
+            InstallResult::Asking => "",
             InstallResult::DryRun => "dry run: nothing was written\n",
             InstallResult::Refused => "refused: nothing was written\n",
         });

@@ -1,53 +1,25 @@
-//! The pipeline of `install`, from the file to the report.
+//! The pipeline of `install` and `resume`, from the file to the report.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-
-use kubeplan_bundle::index::{EntryName, Index};
-use kubeplan_bundle::path::HostPath;
-use kubeplan_bundle::reader::{Bundle, Trusted};
-use kubeplan_bundle::seal::{Identities, Recipient};
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::index::Index;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_bundle::unseal::Unsealed;
 
-use super::admission::{self, Allowances, Host};
-use super::commit::{self, Committed};
-use super::compare::{Comparer, Comparison, FileAction, Item};
-use super::planned::{self, Contents, PlannedTransaction};
-use super::record::{CommitFailure, Recorder};
+use super::admission::{self, Host, Refusal};
+use super::bundle::{BundleContents, open_trusted, unseal};
+use super::compare::Comparison;
+use super::memory::Memory;
+use super::obstacles::{check_overwrite, obstacles};
+use super::planned::{self, PlannedTransaction};
+use super::recover::recover;
 use super::report::{InstallReport, InstallResult};
+use super::request::Request;
+use super::write::Writing;
 use crate::error::CliError;
 use crate::host::identity::HostIdentity;
-use crate::host::{Actions, Root, RootPath, local};
-use crate::state::installed::Installed;
-use crate::state::salt::Salt;
-use crate::state::serials::Serials;
-use crate::state::{self};
-use crate::trust::{self, TrustOptions};
-use kubeplan_bundle::exit::Exit;
-
-/// The host's own key, which opens what is sealed to the host.
-const SSH_HOST_KEY: RootPath = RootPath::fixed("/etc/ssh/ssh_host_ed25519_key");
-
-/// Far more than an identity file has.
-const IDENTITY_LIMIT: u64 = 1024 * 1024;
-
-/// What the operator asks for.
-#[derive(Debug)]
-pub(crate) struct Request<'a> {
-    /// The bundle.
-    pub(crate) bundle: &'a Path,
-    /// Files with identities; the host's own key if there are none.
-    pub(crate) identities: &'a [PathBuf],
-    /// Whom to trust.
-    pub(crate) trust: TrustOptions<'a>,
-    /// What is allowed.
-    pub(crate) allowed: Allowances,
-    /// Paths that may be overwritten although others changed them.
-    pub(crate) overwrite: BTreeSet<HostPath>,
-    /// Only show what would be done.
-    pub(crate) dry_run: bool,
-}
+use crate::host::lock::Lock;
+use crate::host::{Actions, Root};
+use crate::state;
 
 /// A report if it got that far, and an error if it did not get to the end.
 pub(crate) struct Outcome {
@@ -66,71 +38,124 @@ impl From<CliError> for Outcome {
     }
 }
 
-/// An installation that was stopped in the middle.
-#[derive(Debug, thiserror::Error)]
-#[error("the installation stopped part-way, {at}: {done} of {planned} changes are in place")]
-struct PartWay {
-    at: String,
-    done: usize,
-    planned: usize,
-    #[source]
-    source: CommitFailure,
-}
+/// Asks the operator whether to do what the report says.
+pub(crate) type Ask<'a> = &'a mut dyn FnMut(&InstallReport) -> Result<bool, CliError>;
 
 /// Installs a bundle, or shows what that would do.
 pub(crate) fn run(
-    request: &Request<'_>,
+    request: &Request,
     root: &Root,
     now: Timestamp,
     actions: &Actions,
+    ask: Ask<'_>,
 ) -> Outcome {
-    pipeline(request, root, now, actions).unwrap_or_else(Outcome::from)
+    pipeline(request, root, now, actions, ask).unwrap_or_else(Outcome::from)
 }
 
-/// Opens a bundle and judges it by the host's trust policy.
-///
-/// # Errors
-/// [`CliError`] of kind `Refused` if it is not intact or not trusted.
-pub(crate) fn open_trusted(
-    path: &Path,
-    root: &Root,
-    options: &TrustOptions<'_>,
-    now: Timestamp,
-) -> Result<Bundle<Trusted>, CliError> {
-    let policy = trust::load(root, options)?;
-    let file = local::open(path).map_err(CliError::refused)?;
-    Bundle::open(file)
-        .and_then(|bundle| bundle.into_trusted(&policy, now))
-        .map_err(|error| refuse(path, error))
-}
-
-/// The refusal of the bundle at `path`.
-pub(crate) fn refuse(path: &Path, source: kubeplan_bundle::verify::VerifyError) -> CliError {
-    CliError::refused(BundleError {
-        path: path.display().to_string(),
-        source,
-    })
-}
-
-/// Names the bundle that is refused.
-#[derive(Debug, thiserror::Error)]
-#[error("the bundle `{path}` is refused")]
-pub(crate) struct BundleError {
-    /// The file.
-    pub(crate) path: String,
-    /// Why.
-    #[source]
-    pub(crate) source: kubeplan_bundle::verify::VerifyError,
-}
-
+/// verify → admit → lock → (preflight) → unseal → recover → compare → ask → write.
 fn pipeline(
-    request: &Request<'_>,
+    request: &Request,
     root: &Root,
     now: Timestamp,
     actions: &Actions,
+    ask: Ask<'_>,
 ) -> Result<Outcome, CliError> {
-    let bundle = open_trusted(request.bundle, root, &request.trust, now)?;
+    let bundle = open_trusted(request.path(), root, &request.trust(), now)?;
     let index = bundle.index();
+    let index_digest = Sha256Digest::of(bundle.index_bytes());
+    check_resumed(request, index_digest)?;
+    let (lock, mut notes) = admit(request, index, root, now)?;
+
+    // Preflight checks belong here: everything about the bundle is known, nothing secret is open, nothing is changed.
+
+    let unsealed = unseal(&bundle, root, &request.identities)?;
+    let contents = BundleContents {
+        bundle: &bundle,
+        unsealed: unsealed.as_ref(),
+    };
+    let planned = planned::transactions(index, &contents)?;
+    check_overwrite(&planned, &request.overwrite)?;
+    let session = Session {
+        request,
+        index,
+        root,
+        actions,
+        now,
+        planned: &planned,
+    };
+    let (lock, mut memory, comparison) = session.look(lock, &mut notes)?;
+    let report = |result| {
+        let mut report = InstallReport::new(result, root, index, bundle.trust(), &comparison);
+        for note in &notes {
+            report.note(note.clone());
+        }
+        if request.allowed.as_node.is_some() {
+            report.note("the bundle's target was not compared with this host (--as-node)");
+        }
+        report
+    };
+    let done = |result| Outcome {
+        report: Some(report(result)),
+        error: None,
+    };
+    if comparison.refuses() {
+        return Ok(Outcome {
+            error: Some(obstacles(&comparison)),
+            ..done(InstallResult::Refused)
+        });
+    }
+    if request.dry_run {
+        return Ok(done(InstallResult::DryRun));
+    }
+    session.check_confirmation(&memory, &comparison)?;
+    if comparison.changes() > 0 && !ask(&report(InstallResult::Asking))? {
+        return Err(CliError::new(
+            Exit::Failed,
+            "the answer was no: nothing was written",
+        ));
+    }
+    let writing = Writing {
+        root,
+        actions,
+        index,
+        index_digest,
+        comparison: &comparison,
+        request,
+        now,
+    };
+    let run = writing.write(&mut memory)?;
+    drop(lock);
+    let mut outcome = done(if comparison.changes() == 0 {
+        InstallResult::Unchanged
+    } else {
+        InstallResult::Installed
+    });
+    if let (Some(report), Some(run)) = (&mut outcome.report, run) {
+        report.written(root, &memory, run);
+    }
+    Ok(outcome)
+}
+
+fn check_resumed(request: &Request, found: Sha256Digest) -> Result<(), CliError> {
+    match request.resumes {
+        Some(expected) if expected != found => Err(CliError::refused(format!(
+            "the bundle `{}` is not the one whose installation was interrupted (index {}, expected {})",
+            request.path().display(),
+            found.short(),
+            expected.short()
+        ))
+        .hint("give the bundle that was being installed; to install this one instead, use `install`")),
+        _ => Ok(()),
+    }
+}
+
+/// May this bundle be installed on this host now? Takes the lock if its file exists; nothing is created for it yet.
+fn admit(
+    request: &Request,
+    index: &Index,
+    root: &Root,
+    now: Timestamp,
+) -> Result<(Option<Lock>, Vec<String>), CliError> {
     let identity = HostIdentity::read(root);
     let host = Host {
         identity: &identity,
@@ -138,13 +163,23 @@ fn pipeline(
         now,
     };
     let mut refusals = admission::check(index, &host, &request.allowed);
-    // Held before the state is read, if there is one already; nothing is created for it yet.
-    let mut lock = if request.dry_run {
+    let mut notes = Vec::new();
+    if request.resumes.is_some() {
+        // Half a node is worse than one that has to be renewed soon.
+        refusals.retain(|refusal| {
+            let late = matches!(refusal, Refusal::TooEarly { .. } | Refusal::TooLate { .. });
+            if late {
+                notes.push(refusal.to_string());
+            }
+            !late
+        });
+    }
+    let lock = if request.dry_run {
         None
     } else {
         state::lock_existing(root)?
     };
-    let serials = Serials::load(root)?;
+    let serials = state::serials::Serials::load(root)?;
     refusals.extend(admission::check_serial(
         index,
         serials.highest(index),
@@ -153,324 +188,130 @@ fn pipeline(
     if let Some(error) = admission::into_error(&refusals) {
         return Err(error);
     }
-    if root.is_live() && !root.is_privileged() && !request.dry_run {
-        return Err(CliError::new(
-            Exit::Preflight,
-            "installing into the running system needs root",
-        )
-        .hint("run as root, or install into a folder with --root DIR"));
+    if !request.dry_run {
+        require_root(root, "installing into the running system")?;
     }
-    let unsealed = unseal(&bundle, root, request.identities)?;
-    let contents = BundleContents {
-        bundle: &bundle,
-        unsealed: unsealed.as_ref(),
-    };
-    let planned = planned::transactions(index, &contents)?;
-    check_overwrite(&planned, &request.overwrite)?;
-
-    let report = |result, comparison: &Comparison<'_>| {
-        let mut report = InstallReport::new(result, root, index, bundle.trust(), comparison);
-        if request.allowed.as_node.is_some() {
-            report.note("the bundle's target was not compared with this host (--as-node)");
-        }
-        report
-    };
-    let mut memory = Memory::load(root)?;
-    let mut comparison = memory.compare(root, index, &request.overwrite, &planned)?;
-    if lock.is_none() && !comparison.refuses() && !request.dry_run {
-        // Another first run may have been faster: what was seen before the lock counts for nothing.
-        lock = Some(state::lock(root, actions)?);
-        memory = Memory::load(root)?;
-        let late = admission::check_serial(index, memory.serials.highest(index), &request.allowed);
-        if let Some(error) = admission::into_error(late.as_slice()) {
-            return Err(error);
-        }
-        comparison = memory.compare(root, index, &request.overwrite, &planned)?;
-    }
-    if comparison.refuses() {
-        return Ok(Outcome {
-            report: Some(report(InstallResult::Refused, &comparison)),
-            error: Some(obstacles(&comparison)),
-        });
-    }
-    if request.dry_run {
-        return Ok(Outcome {
-            report: Some(report(InstallResult::DryRun, &comparison)),
-            error: None,
-        });
-    }
-    let changes = comparison.changes();
-    let recorder = Recorder {
-        root,
-        actions,
-        index,
-        installed: memory.installed,
-        serials: memory.serials,
-        salt: memory.salt,
-    };
-    write(root, actions, &comparison, recorder, &request.allowed)?;
-    drop(lock);
-    let result = if changes == 0 {
-        InstallResult::Unchanged
-    } else {
-        InstallResult::Installed
-    };
-    Ok(Outcome {
-        report: Some(report(result, &comparison)),
-        error: None,
-    })
+    Ok((lock, notes))
 }
 
-/// Everything that changes the host besides the lock.
-fn write(
-    root: &Root,
-    actions: &Actions,
-    comparison: &Comparison<'_>,
-    mut recorder: Recorder<'_>,
-    allowed: &Allowances,
-) -> Result<(), CliError> {
-    let planned = comparison.changes();
-    commit::clear(root, actions, comparison)
-        .map_err(CommitFailure::from)
-        .map_err(|error| stopped("before the first transaction", 0, planned, error, &[]))?;
-    recorder.begin(comparison).map_err(|error| {
-        stopped(
-            "before the first transaction",
-            0,
-            planned,
-            error.into(),
-            &[],
-        )
-    })?;
-    let committed = commit::commit(root, actions, comparison);
-    let in_place = in_place(&committed);
-    if let Some((transaction, error)) = committed.failure {
-        return Err(stopped(
-            &format!("in transaction `{transaction}`"),
-            in_place.len(),
-            planned,
-            error.into(),
-            &in_place,
-        ));
-    }
-    recorder
-        .finish(comparison, &committed.placed, allowed.as_node.is_some())
-        .map_err(|error| {
-            stopped(
-                "while recording what was installed",
-                in_place.len(),
-                planned,
-                error.into(),
-                &in_place,
-            )
-        })
-}
-
-fn in_place(committed: &Committed<'_>) -> Vec<String> {
-    committed
-        .folders
-        .iter()
-        .map(|path| format!("{path}/"))
-        .chain(
-            committed
-                .placed
-                .iter()
-                .map(|placed| placed.planned.path.to_string()),
-        )
-        .collect()
-}
-
-fn stopped(
-    at: &str,
-    done: usize,
-    planned: usize,
-    source: CommitFailure,
-    in_place: &[String],
-) -> CliError {
-    const SHOWN: usize = 12;
-    let mut error = CliError::new(
-        Exit::Partial,
-        PartWay {
-            at: at.to_owned(),
-            done,
-            planned,
-            source,
-        },
-    );
-    if !in_place.is_empty() {
-        let shown: Vec<&str> = in_place.iter().take(SHOWN).map(String::as_str).collect();
-        let more = in_place.len().saturating_sub(SHOWN);
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        error = error.hint(format!("in place: {}{more}", shown.join(", ")));
-    }
-    error.hint("every other file is as it was; remove the cause and run the same install again, it continues")
-}
-
-/// What the host remembers.
-struct Memory {
-    installed: Installed,
-    serials: Serials,
-    salt: Option<Salt>,
-}
-
-impl Memory {
-    fn load(root: &Root) -> Result<Self, CliError> {
-        Ok(Self {
-            installed: Installed::load(root)?,
-            serials: Serials::load(root)?,
-            salt: Salt::load(root)?,
-        })
-    }
-
-    fn compare<'a>(
-        &self,
-        root: &Root,
-        index: &Index,
-        overwrite: &BTreeSet<HostPath>,
-        planned: &'a [PlannedTransaction<'a>],
-    ) -> Result<Comparison<'a>, CliError> {
-        let comparer = Comparer {
-            root,
-            record: self.installed.node(index),
-            salt: self.salt.as_ref(),
-            overwrite,
-        };
-        Ok(comparer.compare(planned)?)
-    }
-}
-
-struct BundleContents<'a> {
-    bundle: &'a Bundle<Trusted>,
-    /// Absent if the bundle seals nothing.
-    unsealed: Option<&'a Unsealed>,
-}
-
-impl Contents for BundleContents<'_> {
-    fn public(&self, name: &EntryName) -> Option<&[u8]> {
-        self.bundle.public(name)
-    }
-
-    fn secret(&self, name: &EntryName) -> Option<&[u8]> {
-        self.unsealed?.content(name).map(|secret| secret.expose())
-    }
-}
-
-/// The sealed contents; `None` if the bundle seals nothing.
-fn unseal(
-    bundle: &Bundle<Trusted>,
-    root: &Root,
-    files: &[PathBuf],
-) -> Result<Option<Unsealed>, CliError> {
-    let sealed = bundle.index().sealed.as_ref();
-    let with_recipients = |mut error: CliError| {
-        for recipient in sealed
-            .map(|part| part.recipients.as_slice())
-            .unwrap_or_default()
-        {
-            let fingerprint = Recipient::parse(recipient).map(|key| key.fingerprint());
-            error = error.hint(match fingerprint {
-                Ok(fingerprint) if fingerprint != *recipient => {
-                    format!("the bundle is sealed to {recipient} ({fingerprint})")
-                }
-                _ => format!("the bundle is sealed to {recipient}"),
-            });
-        }
-        error.hint("give the matching identity with --identity FILE")
-    };
-    let mut identities: Option<Identities> = None;
-    let mut add = |file, name: &str| -> Result<(), CliError> {
-        let parsed = Identities::parse(&file, name).map_err(CliError::refused)?;
-        identities = Some(match identities.take() {
-            Some(others) => others.and(parsed),
-            None => parsed,
-        });
-        Ok(())
-    };
-    if sealed.is_none() {
-        // Nothing is sealed, and no key is needed to find that out.
-    } else if files.is_empty() {
-        let file = root
-            .read(&SSH_HOST_KEY, IDENTITY_LIMIT)
-            .map_err(CliError::refused)?
-            .ok_or_else(|| {
-                with_recipients(CliError::refused(format!(
-                    "this host has no key to open the sealed part with: `{SSH_HOST_KEY}` does not exist"
-                )))
-            })?;
-        add(file, SSH_HOST_KEY.as_str()).map_err(with_recipients)?;
-    } else {
-        for path in files {
-            let file = local::read(path, IDENTITY_LIMIT).map_err(CliError::refused)?;
-            add(file, &path.display().to_string())?;
-        }
-    }
-    let Some(identities) = identities else {
-        return Ok(None);
-    };
-    bundle
-        .unseal(&identities)
-        .map(Some)
-        .map_err(|error| with_recipients(CliError::refused(error)))
-}
-
-fn check_overwrite(
-    planned: &[PlannedTransaction<'_>],
-    overwrite: &BTreeSet<HostPath>,
-) -> Result<(), CliError> {
-    for path in overwrite {
-        let known = planned
-            .iter()
-            .flat_map(|t| &t.entries)
-            .any(|entry| matches!(entry, planned::PlannedEntry::File(file) if file.path == path));
-        if !known {
-            return Err(CliError::usage(format!(
-                "`--overwrite-drift {path}`: the bundle has no file of this path"
-            )));
-        }
+/// Refuses to change the running system without privileges.
+///
+/// # Errors
+/// [`CliError`] of kind `Preflight`.
+pub(crate) fn require_root(root: &Root, what: &str) -> Result<(), CliError> {
+    if root.is_live() && !root.is_privileged() {
+        return Err(CliError::new(Exit::Preflight, format!("{what} needs root"))
+            .hint("run as root, or work on a folder with --root DIR"));
     }
     Ok(())
 }
 
-/// One error for everything that is in the way.
-fn obstacles(comparison: &Comparison<'_>) -> CliError {
-    let mut lines = Vec::new();
-    let mut foreign = false;
-    for item in comparison.items().filter(|item| item.refuses()) {
-        lines.push(match item {
-            Item::File(item) => match &item.action {
-                FileAction::Obstacle(reason) => format!("{}: {reason}", item.planned.path),
-                _ => {
-                    foreign = true;
-                    format!(
-                        "{}: exists, was not installed by kubeapply, and differs ({})",
-                        item.planned.path,
-                        item.differs.join(", ")
-                    )
-                }
-            },
-            Item::Directory(item) => match &item.action {
-                super::compare::DirectoryAction::Obstacle(reason) => {
-                    format!("{}: {reason}", item.planned.path)
-                }
-                _ => continue,
-            },
-        });
+/// One installation, as far as looking goes.
+struct Session<'a> {
+    request: &'a Request,
+    index: &'a Index,
+    root: &'a Root,
+    actions: &'a Actions,
+    now: Timestamp,
+    planned: &'a [PlannedTransaction<'a>],
+}
+
+impl<'a> Session<'a> {
+    /// Reads the memory, brings what is half done to an end, compares. What was seen before the lock was held counts for nothing.
+    fn look(
+        &self,
+        lock: Option<Lock>,
+        notes: &mut Vec<String>,
+    ) -> Result<(Option<Lock>, Memory, Comparison<'a>), CliError> {
+        let memory = Memory::load(self.root)?;
+        if lock.is_some() {
+            let (memory, comparison) = self.recover(memory, notes)?;
+            return Ok((lock, memory, comparison));
+        }
+        let comparison = self.compare(&memory, &memory.as_found())?;
+        if self.request.dry_run || comparison.refuses() {
+            if let Some(run) = memory.runs.interrupted() {
+                notes.push(format!(
+                    "run {} was interrupted; what it may have left half done is brought back before anything else",
+                    run.number()
+                ));
+            }
+            return Ok((None, memory, comparison));
+        }
+        let lock = state::lock(self.root, self.actions)?;
+        let memory = Memory::load(self.root)?;
+        // Another first run may have been faster.
+        let late = admission::check_serial(
+            self.index,
+            memory.serials.highest(self.index),
+            &self.request.allowed,
+        );
+        if let Some(error) = admission::into_error(late.as_slice()) {
+            return Err(error);
+        }
+        let (memory, comparison) = self.recover(memory, notes)?;
+        Ok((Some(lock), memory, comparison))
     }
-    let error = CliError::new(
-        Exit::Preflight,
-        format!(
-            "{} of the bundle's paths cannot be installed:\n  - {}",
-            lines.len(),
-            lines.join("\n  - ")
-        ),
-    );
-    if foreign {
-        error.hint("look at the files with --dry-run, then move them away or name each with --overwrite-drift PATH")
-    } else {
-        error.hint("move what is in the way, and run the command again")
+
+    fn recover(
+        &self,
+        mut memory: Memory,
+        notes: &mut Vec<String>,
+    ) -> Result<(Memory, Comparison<'a>), CliError> {
+        notes.extend(recover(&mut memory, self.root, self.actions, self.now)?);
+        let comparison = self.compare(&memory, &memory.as_installed())?;
+        Ok((memory, comparison))
+    }
+
+    fn compare(
+        &self,
+        memory: &Memory,
+        installed: &state::installed::Installed,
+    ) -> Result<Comparison<'a>, CliError> {
+        memory.compare(
+            self.root,
+            self.index,
+            installed,
+            &self.request.overwrite,
+            self.planned,
+        )
+    }
+
+    /// Whether a run waits for the operator's confirmation, and whether this one can.
+    fn check_confirmation(
+        &self,
+        memory: &Memory,
+        comparison: &Comparison<'_>,
+    ) -> Result<(), CliError> {
+        if comparison.changes() == 0 {
+            return Ok(());
+        }
+        let command = |words: &[&str]| super::next::command(self.root, words);
+        if let Some(run) = memory.runs.current()
+            && self.request.resumes.is_none()
+            && let Some(until) = run.waits_for_confirm()
+            && matches!(run.standing, state::journal::Standing::Finished(_))
+        {
+            return Err(CliError::new(
+                Exit::Preflight,
+                format!("run {} waits until {until} to be confirmed", run.number()),
+            )
+            .hint(format!(
+                "keep it with `{}`, or go back with `{}`",
+                command(&["confirm"]),
+                command(&["rollback"])
+            )));
+        }
+        let installed = memory
+            .installed
+            .node(&self.index.cluster, &self.index.node.name)
+            .is_some_and(|node| node.plan_digest.is_some());
+        if self.request.confirm_within.is_some() && !installed {
+            return Err(CliError::usage(
+                "`--confirm-within`: nothing of this node was installed here before, so there is nothing to go back to",
+            )
+            .hint("install without it; `rollback` removes what a first installation added"));
+        }
+        Ok(())
     }
 }

@@ -1,199 +1,298 @@
 //! Files on their way: written and synced beside the destination tree before any of them gets its name.
 //!
-//! A stage is a folder of mode 0700 with a random name. It lies in the topmost folder of the bundle's own that
-//! contains the file and is on the same filesystem as its destination, so that the rename is atomic and no
-//! half-written file ever appears in a folder that somebody watches. A file in no folder of the bundle is
-//! staged in the folder it goes to.
+//! A stage is a folder of mode 0700 with a random name. It lies beside the bundle's topmost folder that contains the
+//! file, never in a folder of the bundle, so nobody who watches one of them ever sees it. Where that is another
+//! mount it lies in the outermost folder from which the file can be renamed to its place; a file in no folder of the
+//! bundle is staged in the folder it goes to.
+//!
+//! A file is replaced by exchanging names: what was there is in the stage afterwards, and is compared with what was expected. If it is
+//! something else, the exchange is taken back. A file that must not exist gets its name only if nothing has it. So
+//! nothing that others wrote is lost, whenever they write it.
 
 use std::collections::BTreeMap;
 
-use super::planned::PlannedFile;
+use kubeplan_bundle::secret::SecretBytes;
+
+use super::compare::{LIMIT, owner_fits};
 use crate::host::durable::is_temporary_name;
 use crate::host::ensure::open;
-use crate::host::{Actions, Directory, FileMeta, Found, HostError, Owner, Root, RootPath};
+use crate::host::{Actions, Directory, Found, HostError, Owner, Placing, Root, RootPath};
+use crate::state::StateError;
+use crate::state::journal::record::FileState;
+use crate::state::salt::Salt;
+
+/// The host, for those who change it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Where.
+    pub(crate) root: &'a Root,
+    /// How.
+    pub(crate) actions: &'a Actions,
+    /// The key of recorded digests.
+    pub(crate) salt: Option<&'a Salt>,
+}
+
+/// A change of one file: from what is expected to be there to what is to be there. `None` stands for no file.
+pub(crate) struct Swap<'a> {
+    /// Where.
+    pub(crate) path: RootPath,
+    /// What is there.
+    pub(crate) expected: Option<&'a FileState>,
+    /// What is to be there.
+    pub(crate) new: Option<NewFile<'a>>,
+}
+
+/// A file to be written.
+pub(crate) struct NewFile<'a> {
+    /// The bytes.
+    pub(crate) bytes: &'a [u8],
+    /// Permission bits.
+    pub(crate) mode: u32,
+    /// Owner, if it can be chosen.
+    pub(crate) owner: Owner,
+}
 
 /// The staged files of one transaction.
 pub(crate) struct Stage<'a> {
-    root: &'a Root,
-    actions: &'a Actions,
+    place: Place<'a>,
+    bundle_folders: &'a [RootPath],
     /// Open stages by the folder they lie in.
     folders: BTreeMap<RootPath, (String, Directory)>,
-    files: Vec<StagedFile<'a>>,
+    files: Vec<Staged<'a>>,
 }
 
-struct StagedFile<'a> {
-    planned: PlannedFile<'a>,
-    /// The folder whose stage it is in, and its name there.
-    place: RootPath,
-    name: String,
-    meta: FileMeta,
-}
-
-/// A file that has its final name.
-pub(crate) struct Placed<'a> {
-    /// What was planned.
-    pub(crate) planned: PlannedFile<'a>,
-    /// Mode and owner as they are.
-    pub(crate) meta: FileMeta,
+struct Staged<'a> {
+    path: RootPath,
+    expected: Option<&'a FileState>,
+    is_new: bool,
+    /// The folder whose stage it is in; its name there is its number.
+    beside: RootPath,
 }
 
 impl<'a> Stage<'a> {
     /// An empty stage.
-    pub(crate) const fn new(root: &'a Root, actions: &'a Actions) -> Self {
+    pub(crate) const fn new(place: Place<'a>, bundle_folders: &'a [RootPath]) -> Self {
         Self {
-            root,
-            actions,
+            place,
+            bundle_folders,
             folders: BTreeMap::new(),
             files: Vec::new(),
         }
     }
 
-    /// Writes and syncs one file; its destination's folder must exist.
+    /// Writes and syncs the new file, if there is one; its destination's folder must exist.
     ///
     /// # Errors
     /// [`HostError`].
-    pub(crate) fn add(
-        &mut self,
-        planned: PlannedFile<'a>,
-        bundle_folders: &[RootPath],
-    ) -> Result<(), HostError> {
-        let place = self.place(planned, bundle_folders)?;
-        if !self.folders.contains_key(&place) {
-            let stage = self.actions.create_stage(&open(self.root, &place)?)?;
-            self.folders.insert(place.clone(), stage);
+    pub(crate) fn add(&mut self, swap: Swap<'a>) -> Result<(), HostError> {
+        let beside = self.beside(&swap.path)?;
+        if !self.folders.contains_key(&beside) {
+            let folder = open(self.place.root, &beside)?;
+            let stage = self.place.actions.create_stage(&folder)?;
+            self.folders.insert(beside.clone(), stage);
         }
         let name = self.files.len().to_string();
-        let Some((_, folder)) = self.folders.get(&place) else {
-            return Ok(());
-        };
-        // Known before it is complete, so that clearing away finds it.
-        let owner = owner_to_set(self.root, planned.owner);
-        let written = self.actions.create_file(
-            folder,
-            &name,
-            planned.bytes,
-            u32::from(planned.mode.bits()),
-            owner,
-        );
-        match written {
-            Ok(meta) => {
-                self.files.push(StagedFile {
-                    planned,
-                    place,
-                    name,
-                    meta,
-                });
-                Ok(())
-            }
-            Err(error) => {
-                let _ = self.actions.remove_file(folder, &name);
-                Err(error)
-            }
+        if let (Some(new), Some((_, stage))) = (&swap.new, self.folders.get(&beside)) {
+            let owner = self.place.root.is_privileged().then_some(new.owner);
+            self.place
+                .actions
+                .create_file(stage, &name, new.bytes, new.mode, owner)?;
         }
+        self.files.push(Staged {
+            path: swap.path,
+            expected: swap.expected,
+            is_new: swap.new.is_some(),
+            beside,
+        });
+        Ok(())
     }
 
-    /// Where the stage for this file goes.
-    fn place(
-        &self,
-        planned: PlannedFile<'_>,
-        bundle_folders: &[RootPath],
-    ) -> Result<RootPath, HostError> {
-        let path = RootPath::from(planned.path);
-        let device = open(self.root, &path.parent())?.device()?;
-        for folder in path.ancestors() {
-            if bundle_folders.contains(&folder) && open(self.root, &folder)?.device()? == device {
+    /// The folder whose stage this file goes to.
+    fn beside(&self, path: &RootPath) -> Result<RootPath, HostError> {
+        let mount = open(self.place.root, &path.parent())?.mount()?;
+        let ancestors = path.ancestors();
+        let ours = |folder: &&RootPath| self.bundle_folders.contains(folder);
+        let outside = ancestors.iter().find(ours).map(RootPath::parent);
+        let below = ancestors.iter().filter(ours).cloned();
+        for folder in outside.into_iter().chain(below) {
+            if open(self.place.root, &folder)?.mount()? == mount {
                 return Ok(folder);
             }
         }
         Ok(path.parent())
     }
 
-    /// Renames every file to its destination, in order, calling `placed` after each; then syncs the folders.
+    /// Brings every file to its place, in order, and syncs the folders. Returns those that others had changed: they are
+    /// left as they are. With `until_refused` it ends at the first of them.
     ///
     /// # Errors
-    /// [`HostError`]; what was renamed stays.
-    pub(crate) fn commit(&mut self, mut placed: impl FnMut(Placed<'a>)) -> Result<(), HostError> {
+    /// [`StateError`]; what has its place stays there.
+    pub(crate) fn commit(&self, until_refused: bool) -> Result<Vec<RootPath>, StateError> {
         let mut changed: Vec<Directory> = Vec::new();
+        let mut refused = Vec::new();
         let mut outcome = Ok(());
-        let files = std::mem::take(&mut self.files);
-        let mut rest = files.into_iter();
-        for file in rest.by_ref() {
-            match self.rename(&file, &mut changed) {
-                Ok(()) => placed(Placed {
-                    planned: file.planned,
-                    meta: file.meta,
-                }),
+        for (number, file) in self.files.iter().enumerate() {
+            match self.swap(number, file) {
+                Ok(Some(folder)) => {
+                    if !changed.iter().any(|known| known.path() == folder.path()) {
+                        changed.push(folder);
+                    }
+                }
+                Ok(None) => {
+                    refused.push(file.path.clone());
+                    if until_refused {
+                        break;
+                    }
+                }
                 Err(error) => {
                     outcome = Err(error);
-                    self.files.push(file);
                     break;
                 }
             }
         }
-        // What is left is for clear() to remove.
-        self.files.extend(rest);
-        // Also after a failure: what has its name should keep it.
+        // Also after a failure: what has its place should keep it.
         for folder in &changed {
-            let synced = self.actions.sync_directory(folder);
-            outcome = outcome.and(synced);
+            let synced = self.place.actions.sync_directory(folder);
+            outcome = outcome.and(synced.map_err(StateError::from));
         }
-        outcome
+        outcome.map(|()| refused)
     }
 
-    fn rename(&self, file: &StagedFile<'_>, changed: &mut Vec<Directory>) -> Result<(), HostError> {
-        let path = RootPath::from(file.planned.path);
-        let folder = open(self.root, &path.parent())?;
-        let Some((_, stage)) = self.folders.get(&file.place) else {
-            return Ok(());
+    /// Returns the folder that changed; `None` if others had changed the file.
+    fn swap(&self, number: usize, file: &Staged<'_>) -> Result<Option<Directory>, StateError> {
+        let Place { root, actions, .. } = self.place;
+        let staged = number.to_string();
+        let name = file.path.file_name();
+        let folder = match open(root, &file.path.parent()) {
+            Ok(folder) => folder,
+            Err(_) if !file.is_new => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
-        self.actions
-            .rename(stage, &file.name, &folder, path.file_name())?;
-        if !changed.iter().any(|known| known.path() == folder.path()) {
-            changed.push(folder);
-        }
-        Ok(())
+        let Some((_, stage)) = self.folders.get(&file.beside) else {
+            return Ok(None);
+        };
+        let done = match (file.expected, file.is_new) {
+            (None, _) => actions.place(stage, &staged, &folder, name)? == Placing::Done,
+            (Some(expected), true) => {
+                if actions.exchange(stage, &staged, &folder, name)? {
+                    let as_expected = self.place.is_as(stage, &staged, expected)?;
+                    if !as_expected {
+                        actions.exchange(stage, &staged, &folder, name)?;
+                    }
+                    as_expected
+                } else if actions.has_no_flags() && self.place.is_as(&folder, name, expected)? {
+                    // Who writes between these two steps loses: there is no better way on such a file system.
+                    actions.rename(stage, &staged, &folder, name)?;
+                    true
+                } else {
+                    false
+                }
+            }
+            (Some(expected), false) => {
+                if actions.place(&folder, name, stage, &staged)? == Placing::Done {
+                    let as_expected = self.place.is_as(stage, &staged, expected)?;
+                    if !as_expected {
+                        actions.place(stage, &staged, &folder, name)?;
+                    }
+                    as_expected
+                } else {
+                    false
+                }
+            }
+        };
+        Ok(done.then_some(folder))
     }
 
-    /// Removes what is left of the stage.
+    /// Removes what is left of the stage, durably.
     ///
     /// # Errors
     /// The first [`HostError`]; the rest is tried all the same.
     pub(crate) fn clear(self) -> Result<(), HostError> {
         let mut outcome = Ok(());
-        for file in &self.files {
-            if let Some((_, stage)) = self.folders.get(&file.place) {
-                outcome = outcome.and(self.actions.remove_file(stage, &file.name));
-            }
-        }
-        for (place, (name, _)) in &self.folders {
-            let removed = open(self.root, place)
-                .and_then(|folder| self.actions.remove_directory(&folder, name));
+        for (beside, (name, stage)) in &self.folders {
+            let removed = self.remove(beside, name, stage);
             outcome = outcome.and(removed);
         }
         outcome
     }
+
+    fn remove(&self, beside: &RootPath, name: &str, stage: &Directory) -> Result<(), HostError> {
+        let actions = self.place.actions;
+        let mut outcome = Ok(());
+        for file in stage.names()? {
+            outcome = outcome.and(actions.remove_file(stage, &file));
+        }
+        outcome?;
+        let folder = open(self.place.root, beside)?;
+        actions.remove_directory(&folder, name)?;
+        actions.sync_directory(&folder)
+    }
 }
 
-/// The owner to give a file: without privileges there is no choice.
-pub(crate) const fn owner_to_set(root: &Root, planned: Owner) -> Option<Owner> {
-    if root.is_privileged() {
-        Some(planned)
-    } else {
-        None
+impl Place<'_> {
+    /// Whether the file `name` is in this state.
+    ///
+    /// # Errors
+    /// [`StateError`] if it cannot be looked at, or the state not be compared.
+    pub(crate) fn is_as(
+        &self,
+        folder: &Directory,
+        name: &str,
+        state: &FileState,
+    ) -> Result<bool, StateError> {
+        let Found::File(meta) = folder.inspect(name)? else {
+            return Ok(false);
+        };
+        if meta.mode != state.mode.get() || !owner_fits(self.root, meta.owner, state.owner()) {
+            return Ok(false);
+        }
+        match self.read(folder, name)? {
+            Some(bytes) => state.digest.matches(bytes.expose(), self.salt),
+            None => Ok(false),
+        }
+    }
+
+    /// The bytes of a file; `None` if there is none, or it is larger than any file of ours.
+    pub(crate) fn read(
+        &self,
+        folder: &Directory,
+        name: &str,
+    ) -> Result<Option<SecretBytes>, HostError> {
+        match folder.read(name, LIMIT) {
+            Err(HostError::TooLarge { .. }) => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Removes what a killed run left in these folders and in all that they lie in.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub(crate) fn clear_leftovers(
+        &self,
+        below: impl IntoIterator<Item = RootPath>,
+    ) -> Result<(), HostError> {
+        let mut folders = vec![RootPath::fixed("/")];
+        for folder in below {
+            folders.extend(folder.ancestors());
+            folders.push(folder);
+        }
+        folders.sort();
+        folders.dedup();
+        for folder in &folders {
+            clear_leftovers(self.root, self.actions, folder)?;
+        }
+        Ok(())
     }
 }
 
 /// Removes temporary files and folders that a killed run left in `folder`. Called with the lock held.
-///
-/// # Errors
-/// [`HostError`].
-pub(crate) fn clear_leftovers(
-    root: &Root,
-    actions: &Actions,
-    folder: &RootPath,
-) -> Result<(), HostError> {
-    let Some(folder) = root.open_directory(folder)? else {
-        return Ok(());
+fn clear_leftovers(root: &Root, actions: &Actions, folder: &RootPath) -> Result<(), HostError> {
+    let folder = match root.open_directory(folder) {
+        Ok(Some(folder)) => folder,
+        // No stage was ever made where no folder is.
+        Ok(None) | Err(HostError::NotADirectory { .. } | HostError::Link { .. }) => return Ok(()),
+        Err(error) => return Err(error),
     };
     for name in folder
         .names()?
@@ -204,7 +303,10 @@ pub(crate) fn clear_leftovers(
             Found::File(meta) if meta.owner.uid == root.invoker().uid => {
                 actions.remove_file(&folder, name)?;
             }
-            Found::Directory(meta) if meta.owner.uid == root.invoker().uid => {
+            // Also one that was to be given to somebody else.
+            Found::Directory(meta)
+                if meta.owner.uid == root.invoker().uid || root.is_privileged() =>
+            {
                 let Some(stage) = folder.open(name)? else {
                     continue;
                 };

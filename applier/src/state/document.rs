@@ -1,6 +1,7 @@
 //! Reading and writing one strict document.
 
 use kubeplan_bundle::canonical::{self, CanonicalError};
+use kubeplan_bundle::path::HostPath;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,6 +17,8 @@ pub(super) trait Document: Serialize + DeserializeOwned {
     const NAME: &'static str;
     /// The value of its `format` field.
     const FORMAT: &'static str;
+    /// Values of earlier versions that are read too.
+    const EARLIER: &'static [&'static str] = &[];
 
     /// The document's own `format` field.
     fn format(&self) -> &str;
@@ -47,6 +50,40 @@ pub(crate) enum StateError {
         found: String,
         /// The known one.
         expected: &'static str,
+    },
+    /// A journal with a record that does not fit.
+    #[error(
+        "the journal `{path}` is damaged: record {record}: {rule}; restore it from a backup, or move its folder away (what it backed up cannot be rolled back then) and compare the host with `install --dry-run`"
+    )]
+    Journal {
+        /// The file.
+        path: RootPath,
+        /// Which record, from 0.
+        record: u64,
+        /// What does not fit.
+        rule: &'static str,
+    },
+    /// A backup that is not there.
+    #[error(
+        "the backup `{path}` is missing; restore it from a backup of the host, or go on without (`resume`, `install`)"
+    )]
+    NoBackup {
+        /// The file.
+        path: RootPath,
+    },
+    /// A backup that is not what was kept.
+    #[error("the backup `{path}` is damaged: it is not what was kept for `{of}`")]
+    BadBackup {
+        /// The file.
+        path: RootPath,
+        /// Whose backup it is.
+        of: HostPath,
+    },
+    /// A run that is not remembered.
+    #[error("there is no run {run}")]
+    NoRun {
+        /// Its number.
+        run: u32,
     },
     /// A state file that does not have the only length it can have.
     #[error("the state file `{path}` is damaged: {rule}")]
@@ -81,7 +118,7 @@ pub(super) fn load<T: Document>(root: &Root) -> Result<Option<T>, StateError> {
     // The format first: another version's document is not a damaged one.
     if let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(bytes.expose())
         && let Some(found) = fields.get("format").and_then(serde_json::Value::as_str)
-        && found != T::FORMAT
+        && !is_known::<T>(found)
     {
         return Err(StateError::Format {
             path,
@@ -94,7 +131,7 @@ pub(super) fn load<T: Document>(root: &Root) -> Result<Option<T>, StateError> {
             path: path.clone(),
             source,
         })?;
-    if document.format() != T::FORMAT {
+    if !is_known::<T>(document.format()) {
         return Err(StateError::Format {
             path,
             found: document.format().escape_debug().take(80).collect(),
@@ -102,6 +139,10 @@ pub(super) fn load<T: Document>(root: &Root) -> Result<Option<T>, StateError> {
         });
     }
     Ok(Some(document))
+}
+
+fn is_known<T: Document>(format: &str) -> bool {
+    format == T::FORMAT || T::EARLIER.contains(&format)
 }
 
 /// Replaces a document; the folder must exist.

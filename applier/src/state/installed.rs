@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{Index, Name};
+use kubeplan_bundle::index::{ClusterRef, Name};
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::document::{self, Document, StateError};
+use super::journal::record::Bits;
 use super::salt::RecordedDigest;
 use crate::host::{Actions, Owner, Root};
 
@@ -37,11 +39,20 @@ pub(crate) struct InstalledNode {
     /// Its serial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) serial: Option<u64>,
+    /// When that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) installed: Option<Timestamp>,
     /// The bundle was meant for another host, and the operator said to install it here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) target_overridden: bool,
+    /// Steps that need a running cluster and were not run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remaining: Vec<RemainingRecord>,
     /// The files.
     pub(crate) files: BTreeMap<HostPath, InstalledFile>,
+    /// The folders that were made here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) folders: BTreeMap<HostPath, FolderRecord>,
 }
 
 /// What is known of one file.
@@ -51,9 +62,53 @@ pub(crate) struct InstalledFile {
     /// As it was last installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) current: Option<FileRecord>,
-    /// As a run was about to install it; present only if that run was stopped.
+    /// As a run of an earlier version was about to install it, before there were journals. Also used in memory, for
+    /// what an open run was about to install when nothing may be changed to find out. Gone once the file is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pending: Option<FileRecord>,
+    /// How it came here; unknown in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<FileOrigin>,
+    /// Who issued the certificate in it, as a digest of name and key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) issuer: Option<Sha256Digest>,
+    /// Somebody else owns it since it was installed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) handoff: bool,
+}
+
+/// A step that was not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RemainingRecord {
+    /// kubeadm's phase it belongs to.
+    pub(crate) phase: String,
+    /// What it would do, for people.
+    pub(crate) what: String,
+}
+
+/// How an installed file came to its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FileOrigin {
+    /// Nothing was there.
+    Created,
+    /// Somebody else's file was there, and the operator said to overwrite it.
+    Replaced,
+    /// It was there as planned already.
+    Adopted,
+}
+
+/// Mode and owner of a folder that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct FolderRecord {
+    /// Permission bits.
+    pub(crate) mode: Bits,
+    /// Owner.
+    pub(crate) uid: u32,
+    /// Group.
+    pub(crate) gid: u32,
 }
 
 /// Bytes, mode and owner.
@@ -82,7 +137,8 @@ impl FileRecord {
 
 impl Document for Installed {
     const NAME: &'static str = "installed.json";
-    const FORMAT: &'static str = "kubeplan.io/installed/1";
+    const FORMAT: &'static str = "kubeplan.io/installed/2";
+    const EARLIER: &'static [&'static str] = &["kubeplan.io/installed/1"];
 
     fn format(&self) -> &str {
         &self.format
@@ -104,7 +160,9 @@ impl Installed {
     /// # Errors
     /// [`StateError`].
     pub(crate) fn load(root: &Root) -> Result<Self, StateError> {
-        Ok(document::load(root)?.unwrap_or_default())
+        let mut installed: Self = document::load(root)?.unwrap_or_default();
+        Self::FORMAT.clone_into(&mut installed.format);
+        Ok(installed)
     }
 
     /// Replaces the records.
@@ -115,29 +173,37 @@ impl Installed {
         document::store(root, actions, self)
     }
 
-    /// The installation this bundle continues.
-    pub(crate) fn node(&self, index: &Index) -> Option<&InstalledNode> {
-        self.nodes
-            .iter()
-            .find(|node| node.cluster_id == index.cluster.id && node.node == index.node.name)
+    /// Every installation.
+    pub(crate) fn nodes(&self) -> &[InstalledNode] {
+        &self.nodes
     }
 
-    /// The record to change for this bundle; made if there is none.
-    pub(crate) fn node_mut(&mut self, index: &Index) -> &mut InstalledNode {
+    /// The installation of this node of this cluster.
+    pub(crate) fn node(&self, cluster: &ClusterRef, node: &Name) -> Option<&InstalledNode> {
+        self.nodes
+            .iter()
+            .find(|known| known.cluster_id == cluster.id && known.node == *node)
+    }
+
+    /// The record to change for this node; made if there is none.
+    pub(crate) fn node_mut(&mut self, cluster: &ClusterRef, node: &Name) -> &mut InstalledNode {
         let position = self
             .nodes
             .iter()
-            .position(|node| node.cluster_id == index.cluster.id && node.node == index.node.name)
+            .position(|known| known.cluster_id == cluster.id && known.node == *node)
             .unwrap_or(self.nodes.len());
         if position == self.nodes.len() {
             self.nodes.push(InstalledNode {
-                cluster_id: index.cluster.id,
-                cluster_name: index.cluster.name.clone(),
-                node: index.node.name.clone(),
+                cluster_id: cluster.id,
+                cluster_name: cluster.name.clone(),
+                node: node.clone(),
                 plan_digest: None,
                 serial: None,
+                installed: None,
                 target_overridden: false,
+                remaining: Vec::new(),
                 files: BTreeMap::new(),
+                folders: BTreeMap::new(),
             });
         }
         #[expect(
@@ -145,5 +211,20 @@ impl Installed {
             reason = "the position was found, or the element was just added there"
         )]
         &mut self.nodes[position]
+    }
+
+    /// Puts back what was known of a node before; forgets the node if nothing was.
+    pub(crate) fn restore(
+        &mut self,
+        cluster: &ClusterRef,
+        node: &Name,
+        previous: Option<&InstalledNode>,
+    ) {
+        match previous {
+            Some(previous) => previous.clone_into(self.node_mut(cluster, node)),
+            None => self
+                .nodes
+                .retain(|known| known.cluster_id != cluster.id || known.node != *node),
+        }
     }
 }

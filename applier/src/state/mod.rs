@@ -1,6 +1,6 @@
 //! What this program remembers about a host, under `/var/lib/kubeplan` (mode 0700).
 //!
-//! In and out: three small files, each replaced as a whole and synced. Every document is strict: an unknown
+//! In and out: three small files, each replaced as a whole and synced, and the journals of the last runs. Every document is strict: an unknown
 //! field, another format or another byte form is an error that names the file, never a guess.
 //!
 //! | file | content |
@@ -8,10 +8,13 @@
 //! | `installed.json` | what was installed, per cluster and node ([`installed`]) |
 //! | `serials.json` | the highest serial of each cluster ([`serials`]) |
 //! | `salt` | 32 random bytes, so that the record of a secret file is nothing to guess against ([`salt`]) |
+//! | `runs/<NNNN>/` | journal and backups of a run ([`runs`], [`journal`]) |
 //! | `lock` | empty; locked while a run changes the host |
 
 mod document;
 pub(crate) mod installed;
+pub(crate) mod journal;
+pub(crate) mod runs;
 pub(crate) mod salt;
 pub(crate) mod serials;
 

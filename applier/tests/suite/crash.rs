@@ -1,11 +1,25 @@
-//! Stopping after every durable action: each file is old or new, and a further run finishes the work.
+//! Stopping after every durable action: each transaction is as before or as after, and a further run finishes the work.
+//!
+//! A scenario is a host and a command. For every action of the command, and for every way it can end there, the command is run until
+//! then on a copy of the host. Then a run that only recovers has to find every transaction as before or as after and leave nothing
+//! temporary, and each way to go on has to come to exactly the end it promises.
 
-use kubeapply::host::durable::Fault;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{CA, FILES, Fixture, HANDOFF, Plan, Run};
+use kubeapply::host::durable::{Failure, Fault};
 
-/// More actions than any of these installations has.
-const MANY: u64 = 1000;
+use crate::support::{ADMIN, CA, CONFIG, FILES, Fixture, HANDOFF, MANIFEST, Output, Plan, Run};
+use crate::tree::{Tree, check_before_or_after, differences};
+
+/// More actions than any of these commands has.
+const MANY: u64 = 2000;
+
+/// The paths of each transaction of the test bundles.
+const TRANSACTIONS: &[&[&str]] = &[
+    &[CA, ADMIN, HANDOFF, CONFIG, "/etc/app/pki", "/var/lib/agent"],
+    &[MANIFEST, "/etc/app/manifests"],
+];
 
 fn at(fault: Fault) -> Run {
     Run {
@@ -14,96 +28,340 @@ fn at(fault: Fault) -> Run {
     }
 }
 
-/// What a file may hold: its content before, or the planned one.
-fn check_old_or_new(fixture: &Fixture, old: Option<&Plan>, new: &Plan, at: &str) {
-    for path in FILES {
-        let found = std::fs::read_to_string(fixture.host(path)).ok();
-        let old = old.map(|plan| plan.content(path));
-        let new = Some(new.content(path));
-        assert!(found == old || found == new, "{at}: {path}: {found:?}");
-        if found.is_some() {
-            let mode = fixture.mode(path);
-            assert!(mode == 0o600 || mode == 0o644, "{at}: {path}: {mode:o}");
-        }
-    }
+/// A host, and a command that changes it.
+struct Scenario {
+    fixture: Fixture,
+    bundle: String,
+    /// What an `install` of the bundle gets besides.
+    more: &'static [&'static str],
+    command: Command,
+    before: Tree,
+    after: Tree,
+    /// The host as a rollback leaves it.
+    rolled_back: Tree,
 }
 
-/// Runs with each fault in turn until one is never reached; returns how many runs were stopped.
-fn every_fault(update: bool, fault: fn(u64) -> Fault, check: fn(&Fixture, u64)) -> u64 {
-    for number in 0..MANY {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Command {
+    Install,
+    Resume,
+    Rollback,
+}
+
+/// How it goes on.
+const WAYS: [Command; 3] = [Command::Install, Command::Resume, Command::Rollback];
+
+impl Scenario {
+    /// A first installation, on a host where somebody else's file is in the way.
+    fn first() -> Self {
         let fixture = Fixture::new();
+        let bundle = fixture.bundle(Plan::default());
+        fs::create_dir_all(fixture.host("/var/lib")).unwrap();
+        fs::create_dir_all(fixture.host("/etc/app/pki")).unwrap();
+        fs::write(fixture.host(CA), "foreign\n").unwrap();
+        fs::set_permissions(fixture.host(CA), fs::Permissions::from_mode(0o4640)).unwrap();
+        Self::new(
+            fixture,
+            bundle,
+            &["--overwrite-drift", CA],
+            Command::Install,
+        )
+    }
+
+    /// The second installation, on top of the first.
+    fn update() -> Self {
+        let (fixture, second) = Self::installed();
+        Self::new(fixture, second, &[], Command::Install)
+    }
+
+    /// Going back from the second installation to the first.
+    fn rollback() -> Self {
+        let (fixture, second) = Self::installed();
+        let rolled_back = fixture.tree();
+        fixture.install(&second, &[]).expect(0);
+        let mut scenario = Self::new(fixture, second, &[], Command::Rollback);
+        scenario.rolled_back = rolled_back;
+        scenario
+    }
+
+    /// Going on with a second installation that was killed between its transactions.
+    fn resume() -> Self {
+        let (fixture, second) = Self::installed();
+        let rolled_back = fixture.tree();
+        fixture.stop_when(&second, "in-place   transaction node");
+        let mut scenario = Self::new(fixture, second, &[], Command::Resume);
+        scenario.rolled_back = rolled_back;
+        scenario
+    }
+
+    fn installed() -> (Fixture, String) {
+        let fixture = Fixture::new();
+        fs::create_dir_all(fixture.host("/var/lib")).unwrap();
         let author = fixture.author.clone();
         let first = fixture.bundle(Plan::default());
         let second = fixture.write("second", Plan::second(), 2, &[&author]);
-        let (old, new, bundle) = if update {
-            fixture.install(&first, &[]).expect(0);
-            (Some(Plan::default()), Plan::second(), &second)
-        } else {
-            (None, Plan::default(), &first)
-        };
-        let stopped = fixture.install_with(&at(fault(number)), bundle, &[]);
-        if stopped.code == 0 {
-            return number;
-        }
-        let name = format!("action {number}: {}", stopped.stderr);
-        assert!(matches!(stopped.code, 1 | 6), "{name}");
-        check_old_or_new(&fixture, old.as_ref(), &new, &name);
-        // The manifests come last: when one is new, everything before it is.
-        if std::fs::read_to_string(fixture.host("/etc/app/manifests/server.yaml")).ok()
-            == Some(new.manifest.clone())
-        {
-            assert_eq!(fixture.read("/etc/app/pki/ca.crt"), new.ca, "{name}");
-        }
-        check(&fixture, number);
-        fixture.install(bundle, &[]).expect(0);
-        for path in FILES {
-            let expected = match old {
-                Some(ref old) if path == HANDOFF => old.content(path),
-                _ => new.content(path),
-            };
-            assert_eq!(fixture.read(path), expected, "{name}: {path}");
-        }
-        assert!(fixture.leftovers().is_empty(), "{name}");
-        let before = fixture.snapshot();
-        let again = fixture.install(bundle, &[]).expect(0);
-        assert!(again.stdout.contains("nothing to change"), "{name}");
-        assert_eq!(fixture.snapshot(), before, "{name}");
+        fixture.install(&first, &[]).expect(0);
+        (fixture, second)
     }
-    panic!("never finished");
-}
 
-#[test]
-fn a_first_installation_killed_after_any_action_can_be_continued() {
-    assert!(every_fault(false, Fault::StopAfter, |_, _| {}) > 60);
-}
+    fn new(
+        fixture: Fixture,
+        bundle: String,
+        more: &'static [&'static str],
+        command: Command,
+    ) -> Self {
+        fixture.save("template");
+        let before = fixture.tree();
+        let mut scenario = Self {
+            fixture,
+            bundle,
+            more,
+            command,
+            rolled_back: before.clone(),
+            before,
+            after: Tree::new(),
+        };
+        scenario.run(command, Fault::None).expect(0);
+        scenario.after = scenario.fixture.tree();
+        assert_ne!(scenario.before, scenario.after);
+        scenario
+    }
 
-#[test]
-fn an_update_killed_after_any_action_can_be_continued() {
-    assert!(every_fault(true, Fault::StopAfter, |_, _| {}) > 30);
-}
-
-#[test]
-fn a_failed_action_leaves_nothing_temporary_behind() {
-    let stopped = every_fault(true, Fault::FailAt, |fixture, number| {
-        // Removing the empty stage is the one action whose failure leaves it; the next run removes it.
-        let leftovers = fixture.leftovers();
-        assert!(leftovers.len() <= 1, "action {number}: {leftovers:?}");
-        for path in leftovers {
-            assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0, "{path:?}");
+    fn run(&self, command: Command, fault: Fault) -> Output {
+        let run = at(fault);
+        match command {
+            Command::Install => self.fixture.install_with(&run, &self.bundle, self.more),
+            Command::Resume => self.fixture.run(&run, &["resume"]),
+            Command::Rollback => self.fixture.run(&run, &["rollback", "--yes"]),
         }
-    });
-    assert!(stopped > 30);
+    }
+
+    /// What an installation comes to, from here.
+    fn installed_tree(&self) -> &Tree {
+        match self.command {
+            Command::Rollback => &self.before,
+            Command::Install | Command::Resume => &self.after,
+        }
+    }
+
+    /// Runs the command with each fault in turn until one is never reached; returns how many were.
+    fn every(
+        &self,
+        fault: impl Fn(u64) -> Fault,
+        ways: impl Fn(u64) -> Vec<Command>,
+        check: impl Fn(&Output, &str),
+    ) -> u64 {
+        for number in 0..MANY {
+            for way in ways(number) {
+                self.fixture.restore("template");
+                let fault = fault(number);
+                let stopped = self.run(self.command, fault);
+                if stopped.performed < number || (stopped.performed == number && stopped.code == 0)
+                {
+                    assert_eq!(stopped.code, 0, "{}", stopped.stderr);
+                    return number;
+                }
+                let name = format!("{fault:?}, then {way:?}: {}", stopped.stderr);
+                assert!(matches!(stopped.code, 0 | 1 | 6), "{name}");
+                self.check_every_file(&name);
+                check(&stopped, &name);
+                self.recover(&name);
+                self.go_on(way, &name);
+            }
+        }
+        panic!("never finished")
+    }
+
+    /// At every instant each file is as before or as after.
+    fn check_every_file(&self, name: &str) {
+        let found = self.fixture.tree();
+        let files: Vec<[&str; 1]> = FILES.iter().map(|path| [*path]).collect();
+        let groups: Vec<&[&str]> = files.iter().map(<[&str; 1]>::as_slice).collect();
+        check_before_or_after(&self.before, &self.after, &found, &groups, name);
+    }
+
+    fn check_transactions(&self, name: &str) {
+        let found = self.fixture.tree();
+        check_before_or_after(&self.before, &self.after, &found, TRANSACTIONS, name);
+    }
+
+    /// A run that is told not to write anything new.
+    fn recover(&self, name: &str) {
+        let refusing = Run {
+            terminal: true,
+            stdin: "n\n",
+            ..Run::default()
+        };
+        let output = self
+            .fixture
+            .install_with(&refusing, &self.bundle, self.more);
+        assert!(matches!(output.code, 0 | 1), "{name}: {output:?}");
+        self.check_transactions(name);
+        assert_eq!(
+            self.fixture.leftovers(),
+            Vec::<std::path::PathBuf>::new(),
+            "{name}"
+        );
+        let status = self
+            .fixture
+            .run(&Run::default(), &["status", "--format", "json"]);
+        assert_eq!(status.code, 0, "{name}: {}", status.stderr);
+        assert_eq!(status.json()["drift"], serde_json::json!([]), "{name}");
+    }
+
+    fn go_on(&self, way: Command, name: &str) {
+        let status = self.fixture.run(&Run::default(), &["status"]).stdout;
+        let here = self.fixture.tree();
+        // The run had not begun: to roll back would be to roll back the one before.
+        let way = if self.command == Command::Install
+            && status.contains(": installed\n")
+            && here == self.before
+        {
+            Command::Install
+        } else {
+            way
+        };
+        let output = self.run(way, Fault::None);
+        let name = format!("{name}\nstatus: {status}\n{output:?}");
+        let expected = match (way, output.code) {
+            (Command::Install | Command::Resume, 0) => self.installed_tree(),
+            (Command::Rollback, 0) => &self.rolled_back,
+            // There is nothing to go on with, or to go back from.
+            (Command::Resume, 1) if !status.contains("kubeapply resume") => &here,
+            (Command::Rollback, 1) => {
+                assert!(here == self.rolled_back || here == self.before, "{name}");
+                &here
+            }
+            _ => panic!("{name}"),
+        };
+        assert_eq!(
+            differences(expected, &self.fixture.tree()),
+            Vec::<String>::new(),
+            "{name}"
+        );
+        assert!(self.fixture.leftovers().is_empty(), "{name}");
+        self.run(Command::Install, Fault::None).expect(0);
+        assert_eq!(
+            differences(self.installed_tree(), &self.fixture.tree()),
+            Vec::<String>::new(),
+            "{name}"
+        );
+        let before = self.fixture.snapshot();
+        let again = self.run(Command::Install, Fault::None).expect(0);
+        assert!(again.stdout.contains("nothing to change"), "{name}");
+        assert_eq!(self.fixture.snapshot(), before, "{name}");
+    }
+
+    /// As if killed after every action.
+    fn killed(&self) -> u64 {
+        self.every(Fault::StopAfter, |_| WAYS.to_vec(), |_, _| {})
+    }
+
+    /// As if the power failed after every action.
+    fn powerless(&self) -> u64 {
+        self.every(Fault::LoseUnsynced, |_| WAYS.to_vec(), |_, _| {})
+    }
+
+    /// Every action fails, alone: what was begun is undone at once.
+    fn failing(&self) -> u64 {
+        let count = |how| {
+            self.every(
+                |number| Fault::FailWith(number, how),
+                |number| vec![WAYS[(number % 3) as usize]],
+                |stopped, name| {
+                    // A rollback is a row of transactions that goes on, it does not go back.
+                    if self.command != Command::Rollback {
+                        self.check_transactions(name);
+                        if stopped.code != 0 && !stopped.stderr.contains("cannot remove") {
+                            assert!(self.fixture.leftovers().is_empty(), "{name}");
+                        }
+                    }
+                },
+            )
+        };
+        Failure::ALL.map(count)[0]
+    }
+
+    /// Every action fails, and all that come after it.
+    fn broken(&self) -> u64 {
+        self.every(
+            |number| Fault::FailFrom(number, Failure::ALL[(number % 4) as usize]),
+            |number| vec![WAYS[(number % 3) as usize]],
+            |_, _| {},
+        )
+    }
+}
+
+#[test]
+fn a_first_installation_killed_after_any_action() {
+    assert!(Scenario::first().killed() > 80);
+}
+
+#[test]
+fn an_update_killed_after_any_action() {
+    assert!(Scenario::update().killed() > 60);
+}
+
+#[test]
+fn a_rollback_killed_after_any_action() {
+    assert!(Scenario::rollback().killed() > 40);
+}
+
+#[test]
+fn a_resumed_run_killed_after_any_action() {
+    assert!(Scenario::resume().killed() > 20);
+}
+
+#[test]
+fn a_first_installation_without_power_after_any_action() {
+    assert!(Scenario::first().powerless() > 80);
+}
+
+#[test]
+fn an_update_without_power_after_any_action() {
+    assert!(Scenario::update().powerless() > 60);
+}
+
+#[test]
+fn a_rollback_without_power_after_any_action() {
+    assert!(Scenario::rollback().powerless() > 40);
+}
+
+#[test]
+fn a_resumed_run_without_power_after_any_action() {
+    assert!(Scenario::resume().powerless() > 20);
+}
+
+#[test]
+fn a_first_installation_with_any_action_failing() {
+    assert!(Scenario::first().failing() > 80);
+    assert!(Scenario::first().broken() > 80);
+}
+
+#[test]
+fn an_update_with_any_action_failing() {
+    assert!(Scenario::update().failing() > 60);
+    assert!(Scenario::update().broken() > 60);
+}
+
+#[test]
+fn a_rollback_with_any_action_failing() {
+    assert!(Scenario::rollback().failing() > 40);
+    assert!(Scenario::rollback().broken() > 40);
 }
 
 #[test]
 fn a_newer_bundle_can_follow_one_that_was_stopped_half_way() {
+    let fixture = Fixture::new();
+    let author = fixture.author.clone();
+    let first = fixture.bundle(Plan::default());
+    let second = fixture.write("second", Plan::second(), 2, &[&author]);
+    fs::create_dir_all(fixture.host("/var/lib")).unwrap();
+    fixture.save("template");
+    let before = fixture.tree();
     for number in (0..MANY).step_by(3) {
-        let fixture = Fixture::new();
-        let author = fixture.author.clone();
-        let first = fixture.bundle(Plan::default());
+        fixture.restore("template");
         let stopped = fixture.install_with(&at(Fault::StopAfter(number)), &first, &[]);
-        let done = stopped.code == 0;
-        let second = fixture.write("second", Plan::second(), 2, &[&author]);
         fixture.install(&second, &[]).expect(0);
         for path in FILES {
             // The handed-off file may have been installed already.
@@ -111,30 +369,43 @@ fn a_newer_bundle_can_follow_one_that_was_stopped_half_way() {
                 assert_eq!(fixture.read(path), Plan::second().content(path), "{number}");
             }
         }
-        if done {
+        if stopped.code == 0 {
             return;
         }
+        // Back to what was interrupted, and from there to before it, if it had begun.
+        fixture
+            .run(&Run::default(), &["rollback", "--yes"])
+            .expect(0);
+        let status = fixture.run(&Run::default(), &["status"]).expect(0).stdout;
+        if status.contains("a run was interrupted") {
+            fixture
+                .run(&Run::default(), &["rollback", "--yes"])
+                .expect(0);
+        }
+        assert_eq!(
+            differences(&before, &fixture.tree()),
+            Vec::<String>::new(),
+            "{number}"
+        );
     }
     panic!("never finished");
 }
 
 #[test]
-fn a_foreign_file_stays_foreign_when_its_replacement_was_stopped() {
+fn a_foreign_file_stays_foreign_until_the_transaction_that_replaces_it_is_whole() {
+    let scenario = Scenario::first();
     for number in (0..MANY).step_by(2) {
-        let fixture = Fixture::new();
-        let bundle = fixture.bundle(Plan::default());
-        std::fs::create_dir_all(fixture.host("/etc/app/pki")).unwrap();
-        std::fs::write(fixture.host(CA), "foreign\n").unwrap();
-        let run = at(Fault::StopAfter(number));
-        let stopped = fixture.install_with(&run, &bundle, &["--overwrite-drift", CA]);
-        if fixture.read(CA) != "foreign\n" {
-            assert!(number > 20, "{number}");
-            fixture.install(&bundle, &[]).expect(0);
+        scenario.fixture.restore("template");
+        let stopped = scenario.run(Command::Install, Fault::StopAfter(number));
+        if stopped.code == 0 {
             return;
         }
-        assert_ne!(stopped.code, 0);
-        fixture.install(&bundle, &[]).expect(5);
-        assert_eq!(fixture.read(CA), "foreign\n");
+        let again = scenario.fixture.install(&scenario.bundle, &[]);
+        match again.code {
+            0 => assert_eq!(scenario.fixture.read(CA), Plan::default().ca, "{number}"),
+            5 => assert_eq!(scenario.fixture.read(CA), "foreign\n", "{number}"),
+            other => panic!("{number}: {other}: {}", again.stderr),
+        }
     }
     panic!("never finished");
 }

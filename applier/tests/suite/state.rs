@@ -24,7 +24,11 @@ fn damaged_state_files_are_named() {
         ];
         if name != "salt" {
             cases.push(text.replacen('{', "{\"also\":1,", 1).into_bytes());
-            cases.push(text.replace("/1\"", "/2\"").into_bytes());
+            cases.push(
+                text.replacen("/1\"", "/9\"", 1)
+                    .replacen("/2\"", "/9\"", 1)
+                    .into_bytes(),
+            );
             cases.push(b"\xff\xfe".to_vec());
         }
         for case in cases {

@@ -22,6 +22,8 @@ use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 
+use crate::tree::{self, Tree};
+
 /// Inside every test bundle's time window.
 pub(crate) const NOW: &str = "2026-11-20T12:00:00Z";
 
@@ -48,6 +50,8 @@ pub(crate) struct Output {
     pub(crate) code: u8,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    /// Durable actions, also the one that failed.
+    pub(crate) performed: u64,
 }
 
 impl Output {
@@ -102,15 +106,18 @@ impl Run {
             no_color: false,
             clock: Clock::Fixed(self.now.parse().unwrap()),
             fault: self.fault,
+            performed: 0,
         };
         let args = std::iter::once("kubeapply")
             .chain(args.iter().copied())
             .map(OsString::from);
         let code = kubeapply::run(args, &mut io);
+        let performed = io.performed;
         Output {
             code,
             stdout: String::from_utf8(stdout).unwrap(),
             stderr: String::from_utf8(stderr).unwrap(),
+            performed,
         }
     }
 }
@@ -118,7 +125,10 @@ impl Run {
 impl Fixture {
     /// An empty root, whose `/etc/kubeplan` trusts the author.
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        // Syncing costs nothing there, and these tests do little else.
+        let dir = tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .unwrap();
         let author = PrivateKey::from_ed25519_seed(&[1; 32], "author@example.com").unwrap();
         let (identity, recipient) = Identities::generate();
         fs::write(dir.path().join("identity.txt"), identity.expose()).unwrap();
@@ -210,6 +220,48 @@ impl Fixture {
         run.run(&args)
     }
 
+    /// `kubeapply` with these arguments, on the root.
+    pub(crate) fn run(&self, run: &Run, args: &[&str]) -> Output {
+        let root = self.root();
+        let mut all = args.to_vec();
+        all.extend(["--root", &root]);
+        run.run(&all)
+    }
+
+    /// Kills an installation as soon as `status` says this of the host.
+    pub(crate) fn stop_when(&self, bundle: &str, says: &str) {
+        self.save("stop-when");
+        for number in 0..1000 {
+            self.restore("stop-when");
+            let run = Run {
+                fault: Fault::StopAfter(number),
+                ..Run::default()
+            };
+            self.install_with(&run, bundle, &[]);
+            if self.run(&Run::default(), &["status"]).stdout.contains(says) {
+                fs::remove_dir_all(self.path("stop-when")).unwrap();
+                return;
+            }
+        }
+        panic!("never `{says}`");
+    }
+
+    /// Everything about the root but times and the program's own state.
+    pub(crate) fn tree(&self) -> Tree {
+        tree::read(&self.path("root"), &["var/lib/kubeplan"])
+    }
+
+    /// Keeps a copy of the root under this name.
+    pub(crate) fn save(&self, name: &str) {
+        copy(&self.path("root"), &self.path(name));
+    }
+
+    /// Puts the copy back.
+    pub(crate) fn restore(&self, name: &str) {
+        fs::remove_dir_all(self.path("root")).unwrap();
+        copy(&self.path(name), &self.path("root"));
+    }
+
     /// Everything about the root: kinds, modes, owners, times, contents.
     pub(crate) fn snapshot(&self) -> BTreeMap<PathBuf, String> {
         let mut tree = BTreeMap::new();
@@ -228,6 +280,17 @@ impl Fixture {
     pub(crate) fn mode(&self, path: &str) -> u32 {
         fs::symlink_metadata(self.host(path)).unwrap().mode() & 0o7777
     }
+}
+
+/// Copies a tree with modes, owners and times.
+fn copy(from: &Path, to: &Path) {
+    let status = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(from)
+        .arg(to)
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
 
 fn walk(path: &Path, tree: &mut BTreeMap<PathBuf, String>) {

@@ -1,0 +1,301 @@
+//! `kubeapply rollback`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::Args;
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::path::HostPath;
+use serde::Serialize;
+
+use super::{FormatArgs, RootArgs};
+use crate::Io;
+use crate::error::CliError;
+use crate::host::{Actions, Root, process};
+use crate::install::memory::Memory;
+use crate::install::rollback::{self, Preview, RolledBack};
+use crate::install::{next, recover, require_root, supervise};
+use crate::state;
+use crate::state::journal::{Run, Standing};
+use crate::state::runs::Runs;
+use crate::ui::{self, Report, write_report};
+
+/// How long a supervisor waits for the lock.
+const LOCK_PATIENCE: u32 = 600;
+
+/// Bring files, modes and owners back to before the last run
+///
+/// What the run added is removed, also its folders if they are empty; what it
+/// replaced is put back; what others changed since is left and named. Steps that
+/// were done in a running cluster are listed, not taken back. An interrupted
+/// rollback goes on.
+#[derive(Debug, Args)]
+pub(super) struct RollbackArgs {
+    #[command(flatten)]
+    root: RootArgs,
+
+    /// Do not ask; needed where no terminal can be asked
+    #[arg(long)]
+    yes: bool,
+
+    /// Bring the file PATH back although others changed it since; may be repeated
+    #[arg(long = "overwrite-drift", value_name = "PATH")]
+    overwrite_drift: Vec<HostPath>,
+
+    /// Only if run RUN still waits to be confirmed
+    #[arg(long, value_name = "RUN", hide = true)]
+    unconfirmed: Option<u32>,
+
+    /// Wait this long first
+    #[arg(long, value_name = "SECONDS", hide = true, requires = "unconfirmed")]
+    after: Option<u64>,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// What a rollback came to.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RollbackReport {
+    run: u32,
+    cluster: String,
+    node: String,
+    restored: Vec<String>,
+    left: Vec<String>,
+    /// Steps that were done in the cluster and are not taken back.
+    live_steps: Vec<String>,
+    notes: Vec<String>,
+    next: Vec<String>,
+}
+
+impl Report for RollbackReport {
+    const COMMAND: &'static str = "rollback";
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for path in &self.restored {
+            let _ = writeln!(text, "as before  {path}");
+        }
+        for path in &self.left {
+            let _ = writeln!(
+                text,
+                "left       {path}  (changed by others since, or not empty)"
+            );
+        }
+        for step in &self.live_steps {
+            let _ = writeln!(text, "not taken back: {}", ui::printable(step));
+        }
+        let _ = writeln!(
+            text,
+            "run {} (node {} of cluster {}) was rolled back",
+            self.run, self.node, self.cluster
+        );
+        for next in &self.next {
+            let _ = writeln!(text, "next: {}", ui::printable(next));
+        }
+        text
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.iter().map(|note| ui::printable(note)).collect()
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn run(args: &RollbackArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    require_root(&root, "rolling back the running system")?;
+    if let (Some(run), Some(seconds)) = (args.unconfirmed, args.after)
+        && !wait(&root, run, seconds, io)?
+    {
+        return Ok(());
+    }
+    let actions = Actions::new(io.fault);
+    let outcome = roll_back(args, &root, &actions, io);
+    io.performed = actions.count();
+    match outcome? {
+        Some(report) => write_report(io, args.format.format, &report),
+        None => Ok(()),
+    }
+}
+
+/// Waits in the background. `false` if the run was confirmed, or rolled back, meanwhile.
+fn wait(root: &Root, run: u32, seconds: u64, io: &mut Io<'_>) -> Result<bool, CliError> {
+    process::leave_session();
+    ui::write_stdout(io, &format!("{}\n", process::READY))?;
+    for _ in 0..seconds {
+        process::sleep(Duration::from_secs(1));
+        // What cannot be read now may be readable when it counts.
+        if Runs::load(root).is_ok_and(|runs| !waits(&runs, run)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn waits(runs: &Runs, number: u32) -> bool {
+    runs.current()
+        .is_some_and(|run| run.number() == number && run.waits_for_confirm().is_some())
+}
+
+/// `None` if a supervisor finds nothing to do.
+fn roll_back(
+    args: &RollbackArgs,
+    root: &Root,
+    actions: &Actions,
+    io: &mut Io<'_>,
+) -> Result<Option<RollbackReport>, CliError> {
+    let nothing = || CliError::new(Exit::Failed, "there is nothing to roll back on this host");
+    let now = super::now(io)?;
+    let Some(_lock) = lock(args, root)? else {
+        return Err(nothing());
+    };
+    let mut memory = Memory::load(root)?;
+    if let Some(number) = args.unconfirmed
+        && !waits(&memory.runs, number)
+    {
+        return Ok(None);
+    }
+    let run = memory.runs.current().ok_or_else(nothing)?.clone();
+    let number = run.number();
+    refuse(&run)?;
+    let overwrite: BTreeSet<HostPath> = args.overwrite_drift.iter().cloned().collect();
+    for path in &overwrite {
+        if !run.changes().any(|change| change.path() == path) {
+            return Err(CliError::usage(format!(
+                "`--overwrite-drift {path}`: run {number} did not change this path"
+            )));
+        }
+    }
+    let part_way = |error: state::StateError| {
+        CliError::new(Exit::Partial, Stopped(error))
+            .hint("what was brought back stays so; remove the cause, then go on with the command below")
+            .hint(next::command(root, &["rollback", "--yes"]))
+    };
+    let begun = matches!(run.standing, Standing::RollingBack(_));
+    if !begun && !args.yes {
+        let preview = rollback::preview(memory.place(root, actions), &run, &overwrite)?;
+        if !ask(&run, &preview, root, io)? {
+            return Err(CliError::new(
+                Exit::Failed,
+                "the answer was no: nothing was changed",
+            ));
+        }
+    }
+    let mut notes = Vec::new();
+    let mut outcome = RolledBack::default();
+    if begun {
+        recover::tidy(&mut memory, root, actions).map_err(part_way)?;
+    } else {
+        notes = recover::recover(&mut memory, root, actions, now).map_err(part_way)?;
+    }
+    if !begun || !overwrite.is_empty() {
+        rollback::begin(&mut memory, root, actions, now, number, &overwrite).map_err(part_way)?;
+    }
+    let done = rollback::carry_out(&mut memory, root, actions, now, number).map_err(part_way)?;
+    outcome.restored.extend(done.restored);
+    outcome.left.extend(done.left);
+    supervise::disarm(root, number);
+    Ok(Some(report(args, root, &run, outcome, notes)))
+}
+
+/// A rollback that was stopped in the middle.
+#[derive(Debug, thiserror::Error)]
+#[error("the rollback stopped part-way")]
+struct Stopped(#[source] state::StateError);
+
+fn report(
+    args: &RollbackArgs,
+    root: &Root,
+    run: &Run,
+    outcome: RolledBack,
+    mut notes: Vec<String>,
+) -> RollbackReport {
+    let text = |paths: Vec<HostPath>| paths.iter().map(ToString::to_string).collect();
+    let mut next = Vec::new();
+    if root.is_live() {
+        if args.unconfirmed.is_some() {
+            match process::restart("kubelet") {
+                Ok(()) => notes.push("the kubelet was restarted".to_owned()),
+                Err(reason) => notes.push(format!("the kubelet was not restarted: {reason}")),
+            }
+        } else {
+            next.push("systemctl restart kubelet".to_owned());
+        }
+    }
+    RollbackReport {
+        run: run.number(),
+        cluster: run.begin.cluster.name.to_string(),
+        node: run.begin.node.to_string(),
+        restored: text(outcome.restored),
+        left: text(outcome.left),
+        live_steps: run
+            .live_steps
+            .iter()
+            .map(|step| format!("{} {}", step.phase, step.what))
+            .collect(),
+        notes,
+        next,
+    }
+}
+
+/// Takes the lock; a supervisor waits for it. `None` if there never was a run.
+fn lock(args: &RollbackArgs, root: &Root) -> Result<Option<crate::host::lock::Lock>, CliError> {
+    let mut patience = if args.unconfirmed.is_some() {
+        LOCK_PATIENCE
+    } else {
+        0
+    };
+    loop {
+        match state::lock_existing(root) {
+            Err(error) if error.exit() == Exit::Locked && patience > 0 => {
+                patience -= 1;
+                process::sleep(Duration::from_secs(1));
+            }
+            other => return other,
+        }
+    }
+}
+
+fn refuse(run: &Run) -> Result<(), CliError> {
+    let number = run.number();
+    let reason = if let Standing::RolledBack(time) = run.standing {
+        format!("run {number} was rolled back at {time} already")
+    } else if let Some(time) = run.confirmed {
+        format!("run {number} was confirmed at {time}: the copies of the old files are gone")
+    } else if run.expired {
+        format!("run {number} is older than 30 days: the copies of the old files are gone")
+    } else {
+        return Ok(());
+    };
+    Err(CliError::new(Exit::Failed, reason)
+        .hint("to go back to an older plan, install its bundle with --allow-older-serial"))
+}
+
+fn ask(run: &Run, preview: &[Preview], root: &Root, io: &mut Io<'_>) -> Result<bool, CliError> {
+    if !io.terminals.stdin {
+        return Err(
+            CliError::usage("standard input is no terminal, so nobody can be asked").hint(format!(
+                "if it is meant, say so: {}",
+                next::command(root, &["rollback", "--yes"])
+            )),
+        );
+    }
+    let mut text = format!(
+        "Run {} of {} (node {} of cluster {}) is to be rolled back:\n",
+        run.number(),
+        run.begin.time,
+        run.begin.node,
+        run.begin.cluster.name
+    );
+    for Preview { path, action } in preview {
+        let _ = writeln!(text, "  {action:<8} {path}");
+    }
+    ui::write_stderr(io, &text);
+    ui::ask(io, "Go on?")
+}

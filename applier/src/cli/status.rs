@@ -1,0 +1,33 @@
+//! `kubeapply status`.
+
+use clap::Args;
+
+use super::{FormatArgs, RootArgs};
+use crate::Io;
+use crate::error::CliError;
+use crate::install::status;
+use crate::ui::write_report;
+
+/// Show where this host stands, and what to run next
+///
+/// What is installed, whether a run was interrupted and what of it is in place,
+/// whether one waits to be confirmed, which files were changed since and who
+/// could have, and the next command. Changes nothing.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    root: RootArgs,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn run(args: &StatusArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    let report = status::look(&root, super::now(io)?)?;
+    write_report(io, args.format.format, &report)
+}

@@ -1,0 +1,178 @@
+//! What a comparison comes to, in the journal's words.
+//!
+//! In: a comparison that refuses nothing. Out: for each transaction that changes something its folders, outermost first, and its
+//! files in the bundle's order, each with how it was and how it will be. Nothing is changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::path::HostPath;
+
+use super::compare::{ComparedTransaction, Comparison, DirectoryAction, FileItem, Item};
+use super::planned::{PlannedDirectory, PlannedFile};
+use crate::error::CliError;
+use crate::host::ensure::PARENT_MODE;
+use crate::host::{Owner, Root, RootPath};
+use crate::state::journal::record::{Bits, Change, FileState, FolderState, PlannedChanges};
+use crate::state::salt::{RecordedDigest, Salt};
+use kubeplan_bundle::exit::Exit;
+
+/// Where numbering goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers {
+    /// The next transaction's.
+    pub(crate) transaction: u32,
+    /// The next backup's.
+    pub(crate) backup: u32,
+}
+
+/// The changes of every transaction that has any, and which transaction of the comparison each is.
+///
+/// # Errors
+/// [`CliError`] if a folder's path cannot be recorded, which the index rules out.
+pub(crate) fn plan<'c, 'a>(
+    root: &Root,
+    comparison: &'c Comparison<'a>,
+    salt: &Salt,
+    mut numbers: Numbers,
+) -> Result<Vec<(PlannedChanges, &'c ComparedTransaction<'a>)>, CliError> {
+    let named: BTreeMap<RootPath, PlannedDirectory<'_>> = comparison
+        .items()
+        .filter_map(|item| match item {
+            Item::Directory(item) => Some((RootPath::from(item.planned.path), item.planned)),
+            Item::File(_) => None,
+        })
+        .collect();
+    let missing: BTreeSet<RootPath> = comparison
+        .parents
+        .iter()
+        .cloned()
+        .chain(comparison.items().filter_map(|item| match item {
+            Item::Directory(item) if item.action == DirectoryAction::Create => {
+                Some(RootPath::from(item.planned.path))
+            }
+            _ => None,
+        }))
+        .collect();
+    let mut made = BTreeSet::new();
+    let mut planned = Vec::new();
+    for transaction in &comparison.transactions {
+        let mut folders = Vec::new();
+        let mut files = Vec::new();
+        for item in transaction.items.iter().filter(|item| item.writes()) {
+            let path = RootPath::from(item.path());
+            let mut way = path.ancestors();
+            match item {
+                Item::Directory(_) => way.push(path),
+                Item::File(item) => files.push(file(root, item, salt, &mut numbers)?),
+            }
+            for folder in way {
+                if missing.contains(&folder) && made.insert(folder.clone()) {
+                    folders.push(make_folder(root, &folder, named.get(&folder))?);
+                }
+            }
+        }
+        if folders.is_empty() && files.is_empty() {
+            continue;
+        }
+        let changes = PlannedChanges {
+            number: numbers.transaction,
+            name: transaction.planned.name.clone(),
+            phase: transaction.planned.phase.clone(),
+            changes: folders.into_iter().chain(files).collect(),
+        };
+        numbers.transaction = numbers.transaction.saturating_add(1);
+        planned.push((changes, transaction));
+    }
+    Ok(planned)
+}
+
+/// The folders that the bundle names.
+pub(crate) fn bundle_folders(comparison: &Comparison<'_>) -> Vec<RootPath> {
+    comparison
+        .items()
+        .filter_map(|item| match item {
+            Item::Directory(item) => Some(RootPath::from(item.planned.path)),
+            Item::File(_) => None,
+        })
+        .collect()
+}
+
+/// How a planned file is recorded.
+pub(crate) fn after(root: &Root, planned: &PlannedFile<'_>, salt: &Salt) -> FileState {
+    let owner = given_owner(root, planned.owner);
+    FileState {
+        digest: if planned.secret.is_some() {
+            salt.digest(planned.bytes)
+        } else {
+            RecordedDigest::Sha256(Sha256Digest::of(planned.bytes))
+        },
+        mode: Bits::new(u32::from(planned.mode.bits())),
+        uid: owner.uid,
+        gid: owner.gid,
+    }
+}
+
+/// Without privileges there is no choice.
+fn given_owner(root: &Root, planned: Owner) -> Owner {
+    if root.is_privileged() {
+        planned
+    } else {
+        root.invoker()
+    }
+}
+
+fn file(
+    root: &Root,
+    item: &FileItem<'_>,
+    salt: &Salt,
+    numbers: &mut Numbers,
+) -> Result<Change, CliError> {
+    let path = item.planned.path.clone();
+    let after = after(root, &item.planned, salt);
+    let Some(host) = &item.host else {
+        return Ok(Change::Create { path, after });
+    };
+    // What others left there may be secret, whatever the bundle has in its place: the digest is keyed.
+    let bytes = host.bytes.as_ref().ok_or_else(|| {
+        CliError::new(
+            Exit::Preflight,
+            format!("{path}: is too large to keep a copy of"),
+        )
+    })?;
+    let before = FileState::of(host.meta, salt.digest(bytes.expose()));
+    let backup = numbers.backup;
+    numbers.backup = backup.saturating_add(1);
+    Ok(Change::Replace {
+        path,
+        before,
+        after,
+        backup,
+    })
+}
+
+fn make_folder(
+    root: &Root,
+    path: &RootPath,
+    planned: Option<&PlannedDirectory<'_>>,
+) -> Result<Change, CliError> {
+    let (mode, owner) = match planned {
+        Some(planned) => (
+            u32::from(planned.mode.bits()),
+            given_owner(root, planned.owner),
+        ),
+        None => (PARENT_MODE, root.invoker()),
+    };
+    let path: HostPath = path
+        .as_str()
+        .parse()
+        .map_err(|error| CliError::new(Exit::Failed, error))?;
+    Ok(Change::MakeFolder {
+        path,
+        after: FolderState {
+            mode: Bits::new(mode),
+            uid: owner.uid,
+            gid: owner.gid,
+        },
+    })
+}

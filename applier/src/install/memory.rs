@@ -1,0 +1,105 @@
+//! What the host remembers, read as one.
+//!
+//! In: a root. Out: records, serials, journals, the key of the digests. What an interrupted run has in place counts as installed here,
+//! although `installed.json` does not say so yet.
+
+use std::collections::BTreeSet;
+
+use kubeplan_bundle::index::Index;
+use kubeplan_bundle::path::HostPath;
+
+use super::compare::{Comparer, Comparison};
+use super::planned::PlannedTransaction;
+use super::stage::Place;
+use crate::error::CliError;
+use crate::host::{Actions, Root};
+use crate::state::StateError;
+use crate::state::installed::Installed;
+use crate::state::journal::record::Change;
+use crate::state::runs::Runs;
+use crate::state::salt::Salt;
+use crate::state::serials::Serials;
+
+/// What the host remembers.
+pub(crate) struct Memory {
+    /// What was installed.
+    pub(crate) installed: Installed,
+    /// The highest serials.
+    pub(crate) serials: Serials,
+    /// The last runs.
+    pub(crate) runs: Runs,
+    /// The key of recorded digests.
+    pub(crate) salt: Option<Salt>,
+}
+
+impl Memory {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub(crate) fn load(root: &Root) -> Result<Self, StateError> {
+        Ok(Self {
+            installed: Installed::load(root)?,
+            serials: Serials::load(root)?,
+            runs: Runs::load(root)?,
+            salt: Salt::load(root)?,
+        })
+    }
+
+    /// The host, for those who change it.
+    pub(crate) const fn place<'a>(&'a self, root: &'a Root, actions: &'a Actions) -> Place<'a> {
+        Place {
+            root,
+            actions,
+            salt: self.salt.as_ref(),
+        }
+    }
+
+    /// What was installed, with what an interrupted run has in place.
+    pub(crate) fn as_installed(&self) -> Installed {
+        let mut installed = self.installed.clone();
+        if let Some(run) = self.runs.interrupted() {
+            run.settle(installed.node_mut(&run.begin.cluster, &run.begin.node));
+        }
+        installed
+    }
+
+    /// As [`Memory::as_installed`]; what the interrupted run may have half done counts as its own, too. For those who may not
+    /// bring it back first.
+    pub(crate) fn as_found(&self) -> Installed {
+        let mut installed = self.as_installed();
+        if let Some(run) = self.runs.interrupted()
+            && let Some(attempt) = run.in_flight()
+        {
+            let node = installed.node_mut(&run.begin.cluster, &run.begin.node);
+            for change in &attempt.planned.changes {
+                if let Change::Create { path, after } | Change::Replace { path, after, .. } = change
+                {
+                    node.files.entry(path.clone()).or_default().pending = after.record();
+                }
+            }
+        }
+        installed
+    }
+
+    /// Compares what is planned with a record and the host.
+    ///
+    /// # Errors
+    /// [`CliError`] if the host cannot be looked at, or the record not be used.
+    pub(crate) fn compare<'a>(
+        &self,
+        root: &Root,
+        index: &Index,
+        installed: &Installed,
+        overwrite: &BTreeSet<HostPath>,
+        planned: &'a [PlannedTransaction<'a>],
+    ) -> Result<Comparison<'a>, CliError> {
+        let comparer = Comparer {
+            root,
+            record: installed.node(&index.cluster, &index.node.name),
+            salt: self.salt.as_ref(),
+            overwrite,
+        };
+        Ok(comparer.compare(planned)?)
+    }
+}

@@ -1,0 +1,72 @@
+//! What speaks against writing: paths that the bundle does not have, and what is in the way on the host.
+
+use std::collections::BTreeSet;
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::path::HostPath;
+
+use super::compare::{Comparison, DirectoryAction, FileAction, Item};
+use super::planned::{PlannedEntry, PlannedTransaction};
+use crate::error::CliError;
+
+/// Refuses paths to overwrite that are no files of the bundle.
+///
+/// # Errors
+/// [`CliError`] of kind `Usage`.
+pub(super) fn check_overwrite(
+    planned: &[PlannedTransaction<'_>],
+    overwrite: &BTreeSet<HostPath>,
+) -> Result<(), CliError> {
+    for path in overwrite {
+        let known = planned
+            .iter()
+            .flat_map(|t| &t.entries)
+            .any(|entry| matches!(entry, PlannedEntry::File(file) if file.path == path));
+        if !known {
+            return Err(CliError::usage(format!(
+                "`--overwrite-drift {path}`: the bundle has no file of this path"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// One error for everything that is in the way.
+pub(super) fn obstacles(comparison: &Comparison<'_>) -> CliError {
+    let mut lines = Vec::new();
+    let mut foreign = false;
+    for item in comparison.items().filter(|item| item.refuses()) {
+        lines.push(match item {
+            Item::File(item) => match &item.action {
+                FileAction::Obstacle(reason) => format!("{}: {reason}", item.planned.path),
+                _ => {
+                    foreign = true;
+                    format!(
+                        "{}: exists, was not installed by kubeapply, and differs ({})",
+                        item.planned.path,
+                        item.differs.join(", ")
+                    )
+                }
+            },
+            Item::Directory(item) => match &item.action {
+                DirectoryAction::Obstacle(reason) => {
+                    format!("{}: {reason}", item.planned.path)
+                }
+                _ => continue,
+            },
+        });
+    }
+    let error = CliError::new(
+        Exit::Preflight,
+        format!(
+            "{} of the bundle's paths cannot be installed:\n  - {}",
+            lines.len(),
+            lines.join("\n  - ")
+        ),
+    );
+    if foreign {
+        error.hint("look at the files with --dry-run, then move them away or name each with --overwrite-drift PATH")
+    } else {
+        error.hint("move what is in the way, and run the command again")
+    }
+}

@@ -1,0 +1,88 @@
+//! What the operator asks for.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::path::HostPath;
+
+use super::admission::Allowances;
+use crate::host::local;
+use crate::state::journal::record::RecordedRequest;
+use crate::trust::TrustOptions;
+
+/// An installation that is asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    /// The bundle.
+    pub(crate) bundle: PathBuf,
+    /// Files with identities; the host's own key if there are none.
+    pub(crate) identities: Vec<PathBuf>,
+    /// Other signers than the host's.
+    pub(crate) allowed_signers: Option<PathBuf>,
+    /// At least this many authors.
+    pub(crate) require_authors: Option<u32>,
+    /// At least this many approvals.
+    pub(crate) require_approvals: Option<u32>,
+    /// What is allowed.
+    pub(crate) allowed: Allowances,
+    /// Paths that may be overwritten although others changed them.
+    pub(crate) overwrite: BTreeSet<HostPath>,
+    /// Only show what would be done.
+    pub(crate) dry_run: bool,
+    /// Bring everything back unless it is confirmed within this time.
+    pub(crate) confirm_within: Option<Duration>,
+    /// Set if an interrupted run goes on: the index it must be, and the time window only warns.
+    pub(crate) resumes: Option<Sha256Digest>,
+}
+
+impl Request {
+    /// Whom to trust.
+    pub(super) fn trust(&self) -> TrustOptions<'_> {
+        TrustOptions {
+            allowed_signers: self.allowed_signers.as_deref(),
+            require_authors: self.require_authors,
+            require_approvals: self.require_approvals,
+        }
+    }
+
+    /// What of it counts when the run goes on.
+    pub(super) fn recorded(&self) -> RecordedRequest {
+        let text = |path: &PathBuf| local::absolute(path);
+        RecordedRequest {
+            bundle: text(&self.bundle),
+            identities: self.identities.iter().map(text).collect(),
+            allowed_signers: self.allowed_signers.as_ref().map(text),
+            require_authors: self.require_authors,
+            require_approvals: self.require_approvals,
+            as_node: self.allowed.as_node.clone(),
+            older_serial: self.allowed.older_serial,
+            test_only: self.allowed.test_only,
+            overwrite: self.overwrite.iter().cloned().collect(),
+        }
+    }
+
+    /// The request that was recorded.
+    pub(crate) fn from_record(recorded: &RecordedRequest) -> Self {
+        Self {
+            bundle: PathBuf::from(&recorded.bundle),
+            identities: recorded.identities.iter().map(PathBuf::from).collect(),
+            allowed_signers: recorded.allowed_signers.as_ref().map(PathBuf::from),
+            require_authors: recorded.require_authors,
+            require_approvals: recorded.require_approvals,
+            allowed: Allowances {
+                as_node: recorded.as_node.clone(),
+                older_serial: recorded.older_serial,
+                test_only: recorded.test_only,
+            },
+            overwrite: recorded.overwrite.iter().cloned().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The bundle's path.
+    pub(super) fn path(&self) -> &Path {
+        &self.bundle
+    }
+}

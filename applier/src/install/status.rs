@@ -1,0 +1,432 @@
+//! How a host stands: what is installed, whether a run is not over, what others changed since, what to do next.
+//!
+//! In: a root. Out: a report. Nothing is changed, no lock is taken; while another run is at work the answer is that of an
+//! instant.
+
+use std::fmt::Write as _;
+
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_bundle::timestamp::Timestamp;
+use serde::Serialize;
+
+use super::compare::{LIMIT, owner_fits};
+use super::drift::{self, Suspect};
+use super::memory::Memory;
+use super::next::command;
+use crate::error::CliError;
+use crate::host::{Found, HostError, Root, RootPath};
+use crate::state::StateError;
+use crate::state::installed::InstalledNode;
+use crate::state::journal::{Progress, Run, Standing};
+use crate::ui::{Report, printable};
+
+/// The report of `status`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StatusReport {
+    state: State,
+    root: String,
+    installed: Vec<NodeLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunLine>,
+    drift: Vec<DriftLine>,
+    remaining: Vec<StepLine>,
+    next: Vec<String>,
+}
+
+/// In one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    NothingInstalled,
+    Installed,
+    Interrupted,
+    WaitingForConfirm,
+    RollbackInterrupted,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeLine {
+    cluster: String,
+    cluster_id: String,
+    node: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installed: Option<String>,
+    files: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RunLine {
+    number: u32,
+    begun: String,
+    bundle: String,
+    cluster: String,
+    node: String,
+    serial: u64,
+    plan_digest: String,
+    transactions: Vec<TransactionLine>,
+    in_place: Vec<String>,
+    /// Steps that were done in the cluster: no rollback takes them back.
+    live_steps: Vec<StepLine>,
+    can_be_rolled_back: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirm_by: Option<String>,
+    overdue: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct TransactionLine {
+    name: String,
+    phase: String,
+    progress: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct StepLine {
+    phase: String,
+    what: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DriftLine {
+    path: String,
+    what: Vec<&'static str>,
+    by: Suspect,
+    words: &'static str,
+}
+
+/// Looks at a host.
+///
+/// # Errors
+/// [`CliError`] if it, or what it remembers, cannot be read.
+pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, CliError> {
+    let memory = Memory::load(root)?;
+    let current = memory.runs.current();
+    let state = match current.map(|run| &run.standing) {
+        Some(Standing::RollingBack(_)) => State::RollbackInterrupted,
+        Some(Standing::Open | Standing::Superseded(_)) => State::Interrupted,
+        Some(Standing::Finished(_)) if current.and_then(Run::waits_for_confirm).is_some() => {
+            State::WaitingForConfirm
+        }
+        _ if memory.installed.nodes().is_empty() => State::NothingInstalled,
+        _ => State::Installed,
+    };
+    let found = memory.as_found();
+    let mut drift = Vec::new();
+    for node in found.nodes() {
+        // What a rollback has half brought back is nobody's drift.
+        if state != State::RollbackInterrupted {
+            drift.extend(drift_of(root, &memory, node)?);
+        }
+    }
+    let remaining = memory
+        .installed
+        .nodes()
+        .iter()
+        .flat_map(|node| &node.remaining)
+        .map(|step| StepLine {
+            phase: step.phase.clone(),
+            what: step.what.clone(),
+        })
+        .collect();
+    Ok(StatusReport {
+        state,
+        root: root.shown().to_owned(),
+        installed: memory.installed.nodes().iter().map(node_line).collect(),
+        run: current.map(|run| run_line(run, now)),
+        next: next(root, state, current, !drift.is_empty()),
+        drift,
+        remaining,
+    })
+}
+
+fn node_line(node: &InstalledNode) -> NodeLine {
+    NodeLine {
+        cluster: node.cluster_name.to_string(),
+        cluster_id: node.cluster_id.to_string(),
+        node: node.node.to_string(),
+        plan_digest: node.plan_digest.map(|digest| digest.to_string()),
+        serial: node.serial,
+        installed: node.installed.map(|time| time.to_string()),
+        files: node.files.len(),
+    }
+}
+
+fn run_line(run: &Run, now: Timestamp) -> RunLine {
+    let in_flight = run.in_flight().map(|attempt| attempt.planned.number);
+    RunLine {
+        number: run.number(),
+        begun: run.begin.time.to_string(),
+        bundle: run.begin.request.bundle.clone(),
+        cluster: run.begin.cluster.name.to_string(),
+        node: run.begin.node.to_string(),
+        serial: run.begin.serial,
+        plan_digest: run.begin.plan_digest.to_string(),
+        transactions: run
+            .attempts
+            .iter()
+            .map(|attempt| TransactionLine {
+                name: attempt.planned.name.to_string(),
+                phase: attempt.planned.phase.to_string(),
+                progress: match attempt.progress {
+                    Progress::Committed => "in-place",
+                    Progress::Undone => "as-before",
+                    Progress::Prepared => "half-done",
+                    Progress::Planned if Some(attempt.planned.number) == in_flight => "begun",
+                    Progress::Planned => "not-begun",
+                },
+            })
+            .collect(),
+        in_place: run
+            .in_place()
+            .map(|change| change.path().to_string())
+            .collect(),
+        live_steps: run
+            .live_steps
+            .iter()
+            .map(|step| StepLine {
+                phase: step.phase.to_string(),
+                what: step.what.clone(),
+            })
+            .collect(),
+        can_be_rolled_back: run.can_be_rolled_back(),
+        confirm_by: run.waits_for_confirm().map(|until| until.to_string()),
+        overdue: run.waits_for_confirm().is_some_and(|until| now > until),
+    }
+}
+
+fn next(root: &Root, state: State, run: Option<&Run>, drift: bool) -> Vec<String> {
+    match state {
+        State::NothingInstalled => vec![command(root, &["install", "BUNDLE"])],
+        State::Installed => run
+            .filter(|_| drift)
+            .map(|run| command(root, &install_words(run)))
+            .into_iter()
+            .collect(),
+        State::Interrupted => vec![
+            command(root, &["resume"]),
+            command(root, &["rollback", "--yes"]),
+        ],
+        State::WaitingForConfirm => vec![
+            command(root, &["confirm"]),
+            command(root, &["rollback", "--yes"]),
+        ],
+        State::RollbackInterrupted => vec![command(root, &["rollback", "--yes"])],
+    }
+}
+
+/// The dry run that shows what the drift comes to.
+fn install_words(run: &Run) -> Vec<&str> {
+    let request = &run.begin.request;
+    let mut words = vec!["install", "--dry-run", request.bundle.as_str()];
+    for identity in &request.identities {
+        words.extend(["--identity", identity]);
+    }
+    if let Some(signers) = &request.allowed_signers {
+        words.extend(["--allowed-signers", signers]);
+    }
+    if let Some(node) = &request.as_node {
+        words.extend(["--as-node", node]);
+    }
+    if request.older_serial {
+        words.push("--allow-older-serial");
+    }
+    if request.test_only {
+        words.push("--allow-test-only");
+    }
+    words
+}
+
+/// What others changed since.
+fn drift_of(
+    root: &Root,
+    memory: &Memory,
+    node: &InstalledNode,
+) -> Result<Vec<DriftLine>, StateError> {
+    let mut drift = Vec::new();
+    for (path, file) in &node.files {
+        let mut line = |what: Vec<&'static str>, bytes: Option<&[u8]>| {
+            let by = drift::suspect(root, node, path, bytes);
+            drift.push(DriftLine {
+                path: path.to_string(),
+                what,
+                by,
+                words: by.words(),
+            });
+        };
+        let Some((meta, bytes)) = read(root, path)? else {
+            // What a stopped run had not come to is not missing.
+            if file.current.is_some() {
+                line(vec!["missing"], None);
+            }
+            continue;
+        };
+        let records = [&file.current, &file.pending];
+        let mut differs: Option<Vec<&'static str>> = None;
+        for record in records.into_iter().flatten() {
+            let mut what = Vec::new();
+            if !record
+                .digest
+                .matches(bytes.expose(), memory.salt.as_ref())?
+            {
+                what.push("content");
+            }
+            if meta.mode != u32::from(record.mode.bits()) {
+                what.push("mode");
+            }
+            if !owner_fits(root, meta.owner, record.owner()) {
+                what.push("owner");
+            }
+            if differs
+                .as_ref()
+                .is_none_or(|known| known.len() > what.len())
+            {
+                differs = Some(what);
+            }
+        }
+        match differs {
+            // Not ours yet: a stopped run was about to overwrite it.
+            _ if file.current.is_none() => {}
+            Some(what) if !what.is_empty() => line(what, Some(bytes.expose())),
+            _ => {}
+        }
+    }
+    Ok(drift)
+}
+
+/// Mode, owner and bytes; no bytes if there are too many. `None` if it is no file (any more).
+fn read(
+    root: &Root,
+    path: &HostPath,
+) -> Result<Option<(crate::host::FileMeta, SecretBytes)>, HostError> {
+    let path = RootPath::from(path);
+    let folder = match root.open_directory(&path.parent()) {
+        Ok(Some(folder)) => folder,
+        Ok(None) | Err(HostError::Link { .. } | HostError::NotADirectory { .. }) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let Found::File(meta) = folder.inspect(path.file_name())? else {
+        return Ok(None);
+    };
+    match folder.read(path.file_name(), LIMIT) {
+        Ok(bytes) => Ok(bytes.map(|bytes| (meta, bytes))),
+        Err(HostError::TooLarge { .. }) => Ok(Some((meta, SecretBytes::default()))),
+        Err(error) => Err(error),
+    }
+}
+
+impl Report for StatusReport {
+    const COMMAND: &'static str = "status";
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let _ = writeln!(
+            text,
+            "{}: {}",
+            printable(&self.root),
+            match self.state {
+                State::NothingInstalled => "nothing is installed",
+                State::Installed => "installed",
+                State::Interrupted => "a run was interrupted",
+                State::WaitingForConfirm => "installed, waiting to be confirmed",
+                State::RollbackInterrupted => "a rollback was interrupted",
+            }
+        );
+        for node in &self.installed {
+            let _ = writeln!(
+                text,
+                "node {} of cluster {}: serial {}, plan {}, installed {}, {} files",
+                node.node,
+                node.cluster,
+                node.serial
+                    .map_or("none".to_owned(), |serial| serial.to_string()),
+                short(node.plan_digest.as_deref()),
+                node.installed.as_deref().unwrap_or("at an unknown time"),
+                node.files,
+            );
+        }
+        if let Some(run) = self
+            .run
+            .as_ref()
+            .filter(|_| self.state != State::Installed && self.state != State::NothingInstalled)
+        {
+            let _ = writeln!(
+                text,
+                "run {} of {}: node {} of cluster {}, serial {}, plan {}\n  bundle {}",
+                run.number,
+                run.begun,
+                run.node,
+                run.cluster,
+                run.serial,
+                short(Some(&run.plan_digest)),
+                printable(&run.bundle)
+            );
+            for transaction in &run.transactions {
+                let _ = writeln!(
+                    text,
+                    "  {:<10} transaction {} ({})",
+                    transaction.progress, transaction.name, transaction.phase
+                );
+            }
+            if self.state != State::WaitingForConfirm {
+                for path in &run.in_place {
+                    let _ = writeln!(text, "  in place: {path}");
+                }
+            }
+            for step in &run.live_steps {
+                let _ = writeln!(
+                    text,
+                    "  done in the cluster: {} {}",
+                    step.phase,
+                    printable(&step.what)
+                );
+            }
+            if let Some(until) = &run.confirm_by {
+                let _ = writeln!(
+                    text,
+                    "  to be confirmed until {until}{}",
+                    if run.overdue {
+                        "; that has passed, and nobody brought the files back"
+                    } else {
+                        ""
+                    }
+                );
+            }
+        }
+        for line in &self.drift {
+            let _ = writeln!(
+                text,
+                "changed since: {} ({}): {}",
+                line.path,
+                line.what.join(", "),
+                line.words
+            );
+        }
+        if !self.remaining.is_empty() {
+            text.push_str("remaining, needs a running cluster (not run):\n");
+        }
+        for step in &self.remaining {
+            let _ = writeln!(text, "  {:<24} {}", step.phase, printable(&step.what));
+        }
+        for next in &self.next {
+            let _ = writeln!(text, "next: {}", printable(next));
+        }
+        text
+    }
+}
+
+fn short(digest: Option<&str>) -> String {
+    digest.map_or("none".to_owned(), |digest| {
+        digest.chars().take(12).collect()
+    })
+}

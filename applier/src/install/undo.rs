@@ -1,0 +1,265 @@
+//! Brings a transaction back to how everything was before it.
+//!
+//! In: the journal's account of the transaction, the backups, the lock. For each change, whatever had come of it:
+//!
+//! | on the host | what happens |
+//! |---|---|
+//! | as after the change | as before again |
+//! | as before it | nothing |
+//! | anything else | others changed it: left and named, unless overwriting this path was allowed |
+//!
+//! So it may be stopped and run again at any time. The order of durable actions: what a killed run left in stages is removed; all old
+//! files are staged and synced; they take their places, the last one that was changed first; their folders are synced; folders
+//! that were made are removed if they are empty, innermost first; the stage is removed; the journal says `undone`.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::secret::SecretBytes;
+
+use super::stage::{NewFile, Place, Stage, Swap};
+use crate::host::{Found, HostError, RootPath};
+use crate::state::StateError;
+use crate::state::journal::record::{Change, FileState, Record};
+use crate::state::journal::{Attempt, Progress, Run};
+use crate::state::runs::{self, Runs};
+
+/// What undoing a transaction came to.
+#[derive(Debug, Default)]
+pub(crate) struct Undone {
+    /// Name of the transaction.
+    pub(crate) transaction: String,
+    /// Files and folders that are as before again, because of this.
+    pub(crate) restored: Vec<HostPath>,
+    /// Files and folders that others changed, and that were left.
+    pub(crate) left: Vec<HostPath>,
+}
+
+/// What is to be done with one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It is as before.
+    Nothing,
+    /// It is as the run left it, or may be overwritten as it is.
+    Back(Option<FileState>),
+    /// Others changed it.
+    Leave,
+}
+
+/// Undoes the transaction that was being committed when the run stopped; `None` if there is none.
+///
+/// # Errors
+/// [`StateError`]; it can be tried again.
+pub(crate) fn undo_in_flight(
+    place: Place<'_>,
+    runs: &mut Runs,
+    run: u32,
+) -> Result<Option<Undone>, StateError> {
+    let Some(attempt) = runs.get(run).and_then(Run::in_flight).cloned() else {
+        return Ok(None);
+    };
+    undo(place, runs, run, &attempt, &BTreeSet::new()).map(Some)
+}
+
+/// Undoes one transaction of a run, and says so in the journal.
+///
+/// # Errors
+/// [`StateError`]; it can be tried again.
+pub(crate) fn undo(
+    place: Place<'_>,
+    runs: &mut Runs,
+    run: u32,
+    attempt: &Attempt,
+    overwrite: &BTreeSet<HostPath>,
+) -> Result<Undone, StateError> {
+    let changes = &attempt.planned.changes;
+    let folders: Vec<RootPath> = changes
+        .iter()
+        .map(|change| RootPath::from(change.path()))
+        .flat_map(|path| [path.parent(), path])
+        .collect();
+    place.clear_leftovers(folders)?;
+    let mut undone = Undone {
+        transaction: attempt.planned.name.to_string(),
+        ..Undone::default()
+    };
+    if matches!(attempt.progress, Progress::Prepared | Progress::Committed) {
+        let Some(run) = runs.get(run) else {
+            return Err(StateError::NoRun { run });
+        };
+        undo_files(place, run, changes, overwrite, &mut undone)?;
+    }
+    for change in changes.iter().rev() {
+        if let Change::MakeFolder { path, .. } = change {
+            remove_folder(place, path, &mut undone)?;
+        }
+    }
+    let record = Record::Undone {
+        transaction: attempt.planned.number,
+        left: undone.left.clone(),
+    };
+    runs.record(place.root, place.actions, run, record)
+        .map_err(|failure| failure.error)?;
+    Ok(undone)
+}
+
+/// What is to be done with a file that was changed.
+///
+/// # Errors
+/// [`StateError`] if it cannot be looked at.
+pub(crate) fn way(
+    place: Place<'_>,
+    change: &Change,
+    overwrite: &BTreeSet<HostPath>,
+) -> Result<Way, StateError> {
+    let (path, before, after) = match change {
+        Change::MakeFolder { .. } => return Ok(Way::Nothing),
+        Change::Create { path, after } => (path, None, after),
+        Change::Replace {
+            path,
+            before,
+            after,
+            ..
+        } => (path, Some(before), after),
+    };
+    let at = RootPath::from(path);
+    let folder = match place.root.open_directory(&at.parent()) {
+        Ok(Some(folder)) => folder,
+        Ok(None) if before.is_none() => return Ok(Way::Nothing),
+        Ok(None) | Err(HostError::Link { .. } | HostError::NotADirectory { .. }) => {
+            return Ok(Way::Leave);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let name = at.file_name();
+    let found = folder.inspect(name)?;
+    match (found, before) {
+        (Found::Missing, None) => return Ok(Way::Nothing),
+        (_, Some(before)) if place.is_as(&folder, name, before)? => return Ok(Way::Nothing),
+        _ => {}
+    }
+    if place.is_as(&folder, name, after)? {
+        return Ok(Way::Back(Some(after.clone())));
+    }
+    if !overwrite.contains(path) {
+        return Ok(Way::Leave);
+    }
+    match (found, place.salt) {
+        (Found::Missing, _) => Ok(Way::Back(None)),
+        (Found::File(meta), Some(salt)) => match place.read(&folder, name)? {
+            Some(bytes) => Ok(Way::Back(Some(FileState::of(
+                meta,
+                salt.digest(bytes.expose()),
+            )))),
+            None => Ok(Way::Leave),
+        },
+        _ => Ok(Way::Leave),
+    }
+}
+
+fn undo_files(
+    place: Place<'_>,
+    run: &Run,
+    changes: &[Change],
+    overwrite: &BTreeSet<HostPath>,
+    undone: &mut Undone,
+) -> Result<(), StateError> {
+    let folders = &run.begin.folders;
+    let mut back: Vec<(&Change, Option<FileState>, Option<SecretBytes>)> = Vec::new();
+    for change in changes.iter().rev() {
+        match way(place, change, overwrite)? {
+            Way::Nothing => {}
+            Way::Leave => undone.left.push(change.path().clone()),
+            Way::Back(found) => back.push((change, found, old_bytes(place, run.number(), change)?)),
+        }
+    }
+    if back.is_empty() {
+        return Ok(());
+    }
+    let folders: Vec<RootPath> = folders.iter().map(RootPath::from).collect();
+    let mut stage = Stage::new(place, &folders);
+    let mut outcome = Ok(());
+    for (change, found, bytes) in &back {
+        let new = match (change, bytes) {
+            (Change::Replace { before, .. }, Some(bytes)) => Some(NewFile {
+                bytes: bytes.expose(),
+                mode: before.mode.get(),
+                owner: before.owner(),
+            }),
+            _ => None,
+        };
+        outcome = stage.add(Swap {
+            path: RootPath::from(change.path()),
+            expected: found.as_ref(),
+            new,
+        });
+        if outcome.is_err() {
+            break;
+        }
+    }
+    let outcome = outcome
+        .map_err(StateError::from)
+        .and_then(|()| stage.commit(false));
+    let cleared = stage.clear();
+    let refused = outcome?;
+    cleared?;
+    for (change, ..) in &back {
+        let path = change.path();
+        if refused.contains(&RootPath::from(path)) {
+            undone.left.push(path.clone());
+        } else {
+            undone.restored.push(path.clone());
+        }
+    }
+    Ok(())
+}
+
+/// The bytes to bring back, if there are any; they must be those that were kept.
+fn old_bytes(
+    place: Place<'_>,
+    run: u32,
+    change: &Change,
+) -> Result<Option<SecretBytes>, StateError> {
+    let Change::Replace {
+        path,
+        before,
+        backup,
+        ..
+    } = change
+    else {
+        return Ok(None);
+    };
+    let bytes = runs::backup(place.root, run, *backup)?;
+    if !before.digest.matches(bytes.expose(), place.salt)? {
+        return Err(StateError::BadBackup {
+            path: runs::path(run).join("backup").join(&backup.to_string()),
+            of: path.clone(),
+        });
+    }
+    Ok(Some(bytes))
+}
+
+/// Removes a folder that was made, if nothing is in it.
+fn remove_folder(place: Place<'_>, path: &HostPath, undone: &mut Undone) -> Result<(), StateError> {
+    let at = RootPath::from(path);
+    let parent = match place.root.open_directory(&at.parent()) {
+        Ok(Some(parent)) => parent,
+        Ok(None) | Err(HostError::Link { .. } | HostError::NotADirectory { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if !matches!(parent.inspect(at.file_name())?, Found::Directory(_)) {
+        return Ok(());
+    }
+    match place.actions.remove_directory(&parent, at.file_name()) {
+        Ok(()) => {
+            place.actions.sync_directory(&parent)?;
+            undone.restored.push(path.clone());
+        }
+        Err(HostError::Io { source, .. }) if source.kind() == ErrorKind::DirectoryNotEmpty => {
+            undone.left.push(path.clone());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}

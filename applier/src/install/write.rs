@@ -1,0 +1,310 @@
+//! Everything that changes the host: the run begins, each transaction is committed, the end is recorded.
+//!
+//! In: a comparison that refuses nothing, the lock, a memory after [`super::recover`]. Out: a host as planned, or an error that says how
+//! far it came; the journal says the same. A run of the same bundle that was interrupted goes on in its own journal; on top of one of another
+//! bundle a new run begins.
+
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::index::Index;
+use kubeplan_bundle::timestamp::Timestamp;
+
+use super::changes::{self, Numbers};
+use super::commit::{self, Aftermath};
+use super::compare::{ComparedTransaction, Comparison};
+use super::memory::Memory;
+use super::record::{ensure_salt, remember};
+use super::recover::left_note;
+use super::request::Request;
+use super::stage::Place;
+use super::supervise;
+use crate::error::CliError;
+use crate::host::{Actions, Root, RootPath};
+use crate::state::StateError;
+use crate::state::journal::record::{Begin, FORMAT, PlannedChanges, Record};
+use crate::state::journal::{Run, Standing};
+
+/// What is to be written, and where.
+pub(super) struct Writing<'a, 'r> {
+    /// The host.
+    pub(super) root: &'a Root,
+    /// Its changes.
+    pub(super) actions: &'a Actions,
+    /// The bundle's index.
+    pub(super) index: &'a Index,
+    /// Digest of the index.
+    pub(super) index_digest: Sha256Digest,
+    /// What to do.
+    pub(super) comparison: &'a Comparison<'a>,
+    /// What was asked for.
+    pub(super) request: &'r Request,
+    /// The time.
+    pub(super) now: Timestamp,
+}
+
+/// An installation that was stopped in the middle.
+#[derive(Debug, thiserror::Error)]
+#[error("the installation stopped part-way, {at}: {done} of {planned} changes are in place")]
+struct PartWay {
+    at: String,
+    done: usize,
+    planned: usize,
+    #[source]
+    source: StateError,
+}
+
+/// A transaction as the journal and as the comparison have it.
+type Planned<'a> = (PlannedChanges, &'a ComparedTransaction<'a>);
+
+impl<'a> Writing<'a, '_> {
+    /// Writes everything. Returns the number of the run; `None` if there was nothing to change.
+    ///
+    /// # Errors
+    /// [`CliError`] of kind `Partial`.
+    pub(super) fn write(&self, memory: &mut Memory) -> Result<Option<u32>, CliError> {
+        let early = |error| self.not_begun(error);
+        let folders: Vec<RootPath> = self
+            .comparison
+            .items()
+            .map(|item| RootPath::from(item.path()))
+            .collect();
+        memory
+            .place(self.root, self.actions)
+            .clear_leftovers(folders)
+            .map_err(|error| early(error.into()))?;
+        memory
+            .runs
+            .prune(self.root, self.actions, self.now)
+            .map_err(early)?;
+        if self.comparison.changes() == 0 && memory.runs.interrupted().is_none() {
+            remember(self, memory, false).map_err(|error| self.not_begun(error))?;
+            return Ok(None);
+        }
+        ensure_salt(memory, self.root, self.actions).map_err(early)?;
+        let (run, planned) = self.begin(memory)?;
+        self.arm(memory, run)?;
+        let done = self.commit(memory, run, &planned)?;
+        remember(self, memory, true)
+            .and_then(|()| {
+                self.record(memory, run, Record::Finished { time: self.now })?;
+                memory.runs.prune(self.root, self.actions, self.now)
+            })
+            .map_err(|error| self.stopped("while recording what was installed", done, error))?;
+        Ok(Some(run))
+    }
+
+    /// Begins a run, or goes on with the one that was interrupted.
+    fn begin(&self, memory: &mut Memory) -> Result<(u32, Vec<Planned<'a>>), CliError> {
+        let early = |error| self.not_begun(error);
+        let interrupted = memory.runs.interrupted();
+        let same = interrupted.filter(|run| {
+            run.standing == Standing::Open && run.begin.index_digest == self.index_digest
+        });
+        let numbers = same.map_or(
+            Numbers {
+                transaction: 1,
+                backup: 1,
+            },
+            |run| Numbers {
+                transaction: run.next_transaction(),
+                backup: run.next_backup(),
+            },
+        );
+        let salt = memory.salt.as_ref().ok_or_else(|| {
+            CliError::new(
+                Exit::Failed,
+                "there is no key for the digests of the journal",
+            )
+        })?;
+        let planned = changes::plan(self.root, self.comparison, salt, numbers)?;
+        let transactions = planned.iter().map(|(changes, _)| changes.clone()).collect();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        if let Some(number) = same.map(Run::number) {
+            let resumed = Record::Resumed {
+                time: self.now,
+                version,
+                transactions,
+            };
+            self.record(memory, number, resumed).map_err(early)?;
+            return Ok((number, planned));
+        }
+        let next = memory.runs.next_number();
+        if let Some(below) = interrupted.map(Run::number) {
+            memory.installed = memory.as_installed();
+            memory
+                .installed
+                .store(self.root, self.actions)
+                .and_then(|()| self.record(memory, below, Record::Superseded { by: next }))
+                .map_err(early)?;
+        }
+        let begin = Begin {
+            format: FORMAT.to_owned(),
+            run: next,
+            time: self.now,
+            version,
+            request: self.request.recorded(),
+            index_digest: self.index_digest,
+            plan_digest: self.index.plan_digest,
+            cluster: self.index.cluster.clone(),
+            node: self.index.node.name.clone(),
+            serial: self.index.serial,
+            confirm_by: self
+                .request
+                .confirm_within
+                .map(|within| self.now.saturating_add(within)),
+            previous: memory
+                .installed
+                .node(&self.index.cluster, &self.index.node.name)
+                .cloned(),
+            folders: self.named_folders(),
+            transactions,
+        };
+        let run = memory
+            .runs
+            .begin(self.root, self.actions, begin)
+            .map_err(early)?;
+        Ok((run, planned))
+    }
+
+    fn named_folders(&self) -> Vec<kubeplan_bundle::path::HostPath> {
+        self.comparison
+            .items()
+            .filter_map(|item| match item {
+                super::compare::Item::Directory(item) => Some(item.planned.path.clone()),
+                super::compare::Item::File(_) => None,
+            })
+            .collect()
+    }
+
+    /// Sees to it that the run is rolled back unless it is confirmed in time. Nothing was changed yet.
+    fn arm(&self, memory: &mut Memory, run: u32) -> Result<(), CliError> {
+        let Some(within) = self.request.confirm_within else {
+            return Ok(());
+        };
+        supervise::arm(self.root, run, within).or_else(|error| {
+            let none = std::collections::BTreeSet::new();
+            super::rollback::begin(memory, self.root, self.actions, self.now, run, &none)?;
+            super::rollback::carry_out(memory, self.root, self.actions, self.now, run)?;
+            Err(error)
+        })
+    }
+
+    /// Returns how many changes are in place.
+    fn commit(
+        &self,
+        memory: &mut Memory,
+        run: u32,
+        planned: &[Planned<'a>],
+    ) -> Result<usize, CliError> {
+        let folders = changes::bundle_folders(self.comparison);
+        let mut done = 0;
+        for (changes, compared) in planned {
+            let place = Place {
+                root: self.root,
+                actions: self.actions,
+                salt: memory.salt.as_ref(),
+            };
+            let outcome = commit::commit(place, &mut memory.runs, run, changes, compared, &folders);
+            let Err(stopped) = outcome else {
+                done += changes.changes.len();
+                continue;
+            };
+            let name = &changes.name;
+            let (at, hint, left) = match stopped.files {
+                Aftermath::Undone(left) => (
+                    format!("in transaction `{name}`"),
+                    format!("every file of transaction `{name}` is as it was before it"),
+                    left_note(&left),
+                ),
+                Aftermath::Open => (
+                    format!("in transaction `{name}`"),
+                    format!(
+                        "transaction `{name}` may be half done: the next resume, install or rollback brings its files back first"
+                    ),
+                    None,
+                ),
+                Aftermath::Committed => {
+                    done += changes.changes.len();
+                    (format!("after transaction `{name}`"), String::new(), None)
+                }
+            };
+            let mut error = self.stopped_with(&at, done, stopped.error, memory.runs.get(run));
+            if !hint.is_empty() {
+                error = error.hint(hint);
+            }
+            if let Some(left) = left {
+                error = error.hint(left);
+            }
+            return Err(self.advise(error));
+        }
+        Ok(done)
+    }
+
+    fn record(&self, memory: &mut Memory, run: u32, record: Record) -> Result<(), StateError> {
+        memory
+            .runs
+            .record(self.root, self.actions, run, record)
+            .map_err(|failure| failure.error)
+    }
+
+    /// A failure while nothing of this run is in place. To roll back would be to roll back the run before: that is not offered.
+    fn not_begun(&self, source: StateError) -> CliError {
+        self.stopped_with("before the first transaction", 0, source, None)
+            .hint(format!(
+                "remove the cause and run the same command again; `{}` shows where the host stands",
+                super::next::command(self.root, &["status"])
+            ))
+    }
+
+    fn stopped(&self, at: &str, done: usize, source: StateError) -> CliError {
+        self.advise(self.stopped_with(at, done, source, None))
+    }
+
+    fn stopped_with(
+        &self,
+        at: &str,
+        done: usize,
+        source: StateError,
+        run: Option<&Run>,
+    ) -> CliError {
+        const SHOWN: usize = 12;
+        let error = CliError::new(
+            Exit::Partial,
+            PartWay {
+                at: at.to_owned(),
+                done,
+                planned: self
+                    .comparison
+                    .changes()
+                    .saturating_add(self.comparison.parents.len()),
+                source,
+            },
+        );
+        let in_place: Vec<&str> = run
+            .into_iter()
+            .flat_map(Run::in_place)
+            .map(|change| change.path().as_str())
+            .collect();
+        if in_place.is_empty() {
+            return error;
+        }
+        let shown = in_place
+            .get(..SHOWN.min(in_place.len()))
+            .unwrap_or_default();
+        let more = match in_place.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        error.hint(format!("in place: {}{more}", shown.join(", ")))
+    }
+
+    fn advise(&self, error: CliError) -> CliError {
+        let command = |words: &[&str]| super::next::command(self.root, words);
+        error.hint(format!(
+            "remove the cause, then go on with `{}` or go back with `{}`; `{}` shows where the host stands",
+            command(&["resume"]),
+            command(&["rollback", "--yes"]),
+            command(&["status"]),
+        ))
+    }
+}

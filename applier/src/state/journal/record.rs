@@ -1,0 +1,319 @@
+//! What a journal says: one record for each thing that is certain from then on.
+//!
+//! In and out: canonical JSON. No record holds content, and the digest of whatever may be secret is keyed.
+
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::index::{ClusterRef, Name};
+use kubeplan_bundle::mode::FileMode;
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::step::PhaseName;
+use kubeplan_bundle::timestamp::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::host::{FileMeta, Owner};
+use crate::state::installed::{FileRecord, InstalledNode};
+use crate::state::salt::RecordedDigest;
+
+/// The value of a journal's `format`.
+pub(crate) const FORMAT: &str = "kubeplan.io/journal/1";
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "record",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+pub(crate) enum Record {
+    /// A run begins; nothing was changed yet. Always the first record, and never a later one.
+    Begin(Box<Begin>),
+    /// The run goes on after it was interrupted; replaces what was planned and not committed.
+    Resumed {
+        /// When.
+        time: Timestamp,
+        /// The version of the program that goes on.
+        version: String,
+        /// What is to be changed.
+        transactions: Vec<PlannedChanges>,
+    },
+    /// Everything new is staged and everything old is backed up, durably. From here on files change.
+    Prepared {
+        /// Number of the transaction.
+        transaction: u32,
+    },
+    /// Every file of the transaction is in place, durably.
+    Committed {
+        /// Number of the transaction.
+        transaction: u32,
+    },
+    /// Every file of the transaction is as before, durably, except those that others changed meanwhile.
+    Undone {
+        /// Number of the transaction.
+        transaction: u32,
+        /// Files and folders that were left as others made them.
+        left: Vec<HostPath>,
+    },
+    /// A step that needs a running cluster was done.
+    LiveStep {
+        /// kubeadm's phase it belongs to.
+        phase: PhaseName,
+        /// What it did, for people.
+        what: String,
+        /// When.
+        time: Timestamp,
+    },
+    /// The bundle is installed and `installed.json` says so.
+    Finished {
+        /// When.
+        time: Timestamp,
+    },
+    /// The run was interrupted, and another bundle was installed on top of it.
+    Superseded {
+        /// Number of the run that did.
+        by: u32,
+    },
+    /// The files are being brought back.
+    RollbackBegun {
+        /// When.
+        time: Timestamp,
+        /// Files that are brought back although others changed them.
+        overwrite: Vec<HostPath>,
+    },
+    /// The files are as before the run, and `installed.json` too.
+    RolledBack {
+        /// When.
+        time: Timestamp,
+        /// Files and folders that were left as others made them.
+        left: Vec<HostPath>,
+    },
+    /// The operator is content; there is no way back.
+    Confirmed {
+        /// When.
+        time: Timestamp,
+    },
+    /// The backups were removed because of their age; there is no way back.
+    Expired {
+        /// When.
+        time: Timestamp,
+    },
+}
+
+/// What a run is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Begin {
+    /// [`FORMAT`].
+    pub(crate) format: String,
+    /// Number of the run.
+    pub(crate) run: u32,
+    /// When.
+    pub(crate) time: Timestamp,
+    /// Version of the program.
+    pub(crate) version: String,
+    /// What the operator asked for.
+    pub(crate) request: RecordedRequest,
+    /// Digest of the bundle's index.
+    pub(crate) index_digest: Sha256Digest,
+    /// Digest of the plan.
+    pub(crate) plan_digest: Sha256Digest,
+    /// The cluster.
+    pub(crate) cluster: ClusterRef,
+    /// The node.
+    pub(crate) node: Name,
+    /// The plan's serial.
+    pub(crate) serial: u64,
+    /// Until when the operator must have confirmed; otherwise the files are brought back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) confirm_by: Option<Timestamp>,
+    /// What `installed.json` said of this node before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<InstalledNode>,
+    /// Folders that the bundle names. Nothing is staged in them.
+    pub(crate) folders: Vec<HostPath>,
+    /// What is to be changed.
+    pub(crate) transactions: Vec<PlannedChanges>,
+}
+
+/// The arguments that count when the run goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RecordedRequest {
+    /// Absolute path of the bundle.
+    pub(crate) bundle: String,
+    /// Absolute paths of the files with identities.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) identities: Vec<String>,
+    /// Absolute path of another list of signers than the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) allowed_signers: Option<String>,
+    /// Authors asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) require_authors: Option<u32>,
+    /// Approvals asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) require_approvals: Option<u32>,
+    /// The node this host is to become.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) as_node: Option<String>,
+    /// An older plan was allowed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) older_serial: bool,
+    /// Public keys were allowed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) test_only: bool,
+    /// Files to be overwritten although others changed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) overwrite: Vec<HostPath>,
+}
+
+/// A transaction of the bundle, with what it changes on this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PlannedChanges {
+    /// Number within the run, from 1; never used twice.
+    pub(crate) number: u32,
+    /// Its name in the bundle.
+    pub(crate) name: Name,
+    /// kubeadm's phase.
+    pub(crate) phase: PhaseName,
+    /// The changes: folders, outermost first, then files in the bundle's order.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// A change of one file or folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Change {
+    /// A folder where nothing was.
+    MakeFolder {
+        /// Where.
+        path: HostPath,
+        /// How it will be.
+        after: FolderState,
+    },
+    /// A file where nothing was.
+    Create {
+        /// Where.
+        path: HostPath,
+        /// How it will be.
+        after: FileState,
+    },
+    /// A file in the place of another one.
+    Replace {
+        /// Where.
+        path: HostPath,
+        /// How it was.
+        before: FileState,
+        /// How it will be.
+        after: FileState,
+        /// Name of the copy of the old bytes in the run's `backup` folder.
+        backup: u32,
+    },
+}
+
+/// Bytes, mode and owner of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct FileState {
+    /// Digest of the bytes.
+    pub(crate) digest: RecordedDigest,
+    /// Permission bits, with set-uid, set-gid and sticky.
+    pub(crate) mode: Bits,
+    /// Owner.
+    pub(crate) uid: u32,
+    /// Group.
+    pub(crate) gid: u32,
+}
+
+/// Mode and owner of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct FolderState {
+    /// Permission bits.
+    pub(crate) mode: Bits,
+    /// Owner.
+    pub(crate) uid: u32,
+    /// Group.
+    pub(crate) gid: u32,
+}
+
+/// Twelve permission bits, written as four octal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Bits(u32);
+
+impl Bits {
+    /// From what `stat` says.
+    pub(crate) const fn new(mode: u32) -> Self {
+        Self(mode & 0o7777)
+    }
+
+    /// As for `chmod`.
+    pub(crate) const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl From<Bits> for String {
+    fn from(bits: Bits) -> Self {
+        format!("{:04o}", bits.0)
+    }
+}
+
+impl TryFrom<String> for Bits {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.len() == 4
+            && let Ok(bits) = u32::from_str_radix(&text, 8)
+        {
+            return Ok(Self(bits));
+        }
+        Err(format!(
+            "`{}` is not a mode of four octal digits",
+            text.escape_debug().take(20).collect::<String>()
+        ))
+    }
+}
+
+impl Change {
+    /// Where.
+    pub(crate) const fn path(&self) -> &HostPath {
+        match self {
+            Self::MakeFolder { path, .. }
+            | Self::Create { path, .. }
+            | Self::Replace { path, .. } => path,
+        }
+    }
+}
+
+impl FileState {
+    /// A file of the host with this digest.
+    pub(crate) const fn of(meta: FileMeta, digest: RecordedDigest) -> Self {
+        Self {
+            digest,
+            mode: Bits::new(meta.mode),
+            uid: meta.owner.uid,
+            gid: meta.owner.gid,
+        }
+    }
+
+    /// Owner and group.
+    pub(crate) const fn owner(&self) -> Owner {
+        Owner {
+            uid: self.uid,
+            gid: self.gid,
+        }
+    }
+
+    /// As `installed.json` has it; `None` for modes that no bundle can have.
+    pub(crate) fn record(&self) -> Option<FileRecord> {
+        Some(FileRecord {
+            digest: self.digest,
+            mode: FileMode::from_bits(u16::try_from(self.mode.get()).ok()?)?,
+            uid: self.uid,
+            gid: self.gid,
+        })
+    }
+}
