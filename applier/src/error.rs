@@ -6,6 +6,7 @@ use std::fmt;
 use kubeplan_bundle::exit::Exit;
 
 use crate::host::HostError;
+use crate::host::lock::Holder;
 use crate::state::StateError;
 
 /// A failure, the exit code it ends with, and hints.
@@ -37,10 +38,19 @@ impl CliError {
     }
 
     /// Another run holds the lock.
-    pub(crate) fn locked(holder: Option<u32>) -> Self {
+    pub(crate) fn locked(holder: Option<&Holder>) -> Self {
         let who = holder.map_or_else(
             || "another process".to_owned(),
-            |pid| format!("process {pid}"),
+            |holder| {
+                let mut who = format!("process {}", holder.pid);
+                if let Some(command) = &holder.command {
+                    who.push_str(&format!(", `{command}`"));
+                }
+                if let Some(since) = holder.since {
+                    who.push_str(&format!(", started {since}"));
+                }
+                who
+            },
         );
         Self::new(
             Exit::Locked,

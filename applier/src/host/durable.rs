@@ -614,6 +614,80 @@ mod tests {
     }
 
     #[test]
+    fn a_file_gets_a_name_only_if_nothing_has_it() {
+        for without_flags in [false, true] {
+            let (folder, directory) = root();
+            let actions = Actions::new(Fault::None);
+            actions.no_flags.set(without_flags);
+            let text = |name: &str| fs::read_to_string(folder.path().join(name)).ok();
+            fs::write(folder.path().join("new"), "new").unwrap();
+            fs::write(folder.path().join("other"), "theirs").unwrap();
+            let place = |to| actions.place(&directory, "new", &directory, to).unwrap();
+            assert_eq!(place("other"), Placing::Refused);
+            assert_eq!(text("other").as_deref(), Some("theirs"));
+            assert_eq!(place("free"), Placing::Done);
+            assert_eq!((text("new"), text("free").as_deref()), (None, Some("new")));
+            assert_eq!(place("again"), Placing::Refused, "it is not there any more");
+            let exchanged = actions
+                .exchange(&directory, "free", &directory, "other")
+                .unwrap();
+            assert_eq!(exchanged, !without_flags);
+            let expected = if without_flags { "theirs" } else { "new" };
+            assert_eq!(text("other").as_deref(), Some(expected));
+            assert!(
+                !actions
+                    .exchange(&directory, "free", &directory, "none")
+                    .unwrap()
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_appended_is_whole_or_cut_off_again() {
+        for at in 0..2 {
+            let (folder, directory) = root();
+            fs::write(folder.path().join("f"), "one\n").unwrap();
+            let append =
+                |fault, length| Actions::new(fault).append(&directory, "f", length, b"two\n");
+            let text = || fs::read_to_string(folder.path().join("f")).unwrap();
+            assert!(
+                append(Fault::FailWith(at, Failure::NoSpace), 4)
+                    .unwrap_err()
+                    .unchanged
+            );
+            assert_eq!(text(), "one\n");
+            assert!(
+                append(Fault::None, 3).unwrap_err().unchanged,
+                "somebody wrote to it"
+            );
+            assert!(
+                !append(Fault::FailFrom(at, Failure::Io), 4)
+                    .unwrap_err()
+                    .unchanged
+            );
+            fs::write(folder.path().join("f"), "one\n").unwrap();
+            append(Fault::None, 4).unwrap();
+            assert_eq!(text(), "one\ntwo\n");
+        }
+    }
+
+    #[test]
+    fn what_was_not_synced_is_lost_with_the_power() {
+        // create, write, set mode, sync, rename, sync folder
+        for limit in 0..6 {
+            let (folder, directory) = root();
+            fs::write(folder.path().join("f"), "old").unwrap();
+            let actions = Actions::new(Fault::LoseUnsynced(limit));
+            actions
+                .replace_file(&directory, "f", b"new", 0o600)
+                .unwrap_err();
+            let found = fs::read_to_string(folder.path().join("f")).unwrap();
+            assert_eq!(found, "old", "{limit}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{limit}");
+        }
+    }
+
+    #[test]
     fn temporary_names_are_recognised() {
         assert!(is_temporary_name(&temporary_name().unwrap()));
         for other in [

@@ -5,6 +5,7 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use kubeplan_bundle::timestamp::Timestamp;
 use rustix::fs::{FlockOperation, OFlags, flock, fstat, major, minor};
 use rustix::io::Errno;
 
@@ -27,13 +28,24 @@ impl Drop for Lock {
     }
 }
 
+/// Who has the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    /// The process.
+    pub(crate) pid: u32,
+    /// Its command line, if it can be read.
+    pub(crate) command: Option<String>,
+    /// When it started.
+    pub(crate) since: Option<Timestamp>,
+}
+
 /// What came of asking for a lock.
 #[derive(Debug)]
 pub(crate) enum LockOutcome {
     /// It is ours.
     Held(Lock),
     /// Another process has it, this one if it could be found out.
-    Busy(Option<u32>),
+    Busy(Option<Holder>),
     /// There is no lock file, so nobody has it.
     Missing,
 }
@@ -67,14 +79,45 @@ fn lock(file: OwnedFd, path: &str) -> Result<LockOutcome, HostError> {
     }
 }
 
-fn holder(file: &OwnedFd) -> Option<u32> {
+fn holder(file: &OwnedFd) -> Option<Holder> {
     let stat = fstat(file).ok()?;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the kernel's list of locks is of this system, not of the root"
-    )]
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    holder_in(&locks, major(stat.st_dev), minor(stat.st_dev), stat.st_ino)
+    let locks = proc("locks")?;
+    let pid = holder_in(&locks, major(stat.st_dev), minor(stat.st_dev), stat.st_ino)?;
+    let command = proc(&format!("{pid}/cmdline")).map(|text| {
+        let words = text.split('\0').filter(|word| !word.is_empty());
+        let line = words.collect::<Vec<_>>().join(" ");
+        line.chars().take(200).collect::<String>()
+    });
+    Some(Holder {
+        pid,
+        command: command.filter(|line| !line.is_empty()),
+        since: proc("stat")
+            .zip(proc(&format!("{pid}/stat")))
+            .and_then(|(system, process)| started(&system, &process)),
+    })
+}
+
+/// What the kernel says of this system, which is not the root's.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the kernel's view of this system, not of the root"
+)]
+fn proc(name: &str) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{name}")).ok()
+}
+
+/// When a process started: its 22nd field, in hundredths of a second since `btime` (proc_pid_stat(5), proc_stat(5)). The second
+/// field may hold anything but ends with the last parenthesis.
+fn started(system: &str, process: &str) -> Option<Timestamp> {
+    let boot: i64 = system
+        .lines()
+        .find_map(|line| line.strip_prefix("btime "))?
+        .trim()
+        .parse()
+        .ok()?;
+    let (_, fields) = process.rsplit_once(')')?;
+    let ticks: i64 = fields.split_ascii_whitespace().nth(19)?.parse().ok()?;
+    Timestamp::from_unix_seconds(boot.checked_add(ticks / 100)?)
 }
 
 /// Finds the holder in the text of `/proc/locks`, whose lines are
@@ -125,7 +168,11 @@ mod tests {
             panic!("the lock is free")
         };
         match try_lock(&folder, "lock").unwrap() {
-            LockOutcome::Busy(pid) => assert!(pid.is_none_or(|pid| pid == std::process::id())),
+            LockOutcome::Busy(holder) => {
+                assert!(holder.is_none_or(|holder| holder.pid == std::process::id()
+                    && holder.command.is_some()
+                    && holder.since.is_some()));
+            }
             other => panic!("{other:?}"),
         }
         drop(held);
@@ -133,6 +180,16 @@ mod tests {
             try_lock(&folder, "lock").unwrap(),
             LockOutcome::Held(_)
         ));
+    }
+
+    #[test]
+    fn the_start_of_a_process_is_read_from_the_kernels_tables() {
+        let process = "77 (a) b (c)) S 1 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 999";
+        let started =
+            |system: &str, process: &str| started(system, process).map(|time| time.unix_seconds());
+        assert_eq!(started("cpu 1\nbtime 1000\n", process), Some(1123));
+        assert_eq!(started("cpu 1\n", process), None);
+        assert_eq!(started("btime 1000\n", "77"), None);
     }
 
     #[test]

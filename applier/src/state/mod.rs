@@ -48,7 +48,7 @@ pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, CliError> {
     match try_lock(&folder, LOCK)? {
         LockOutcome::Held(lock) => Ok(Some(lock)),
         LockOutcome::Missing => Ok(None),
-        LockOutcome::Busy(pid) => Err(CliError::locked(pid)),
+        LockOutcome::Busy(holder) => Err(CliError::locked(holder.as_ref())),
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn lock(root: &Root, actions: &Actions) -> Result<Lock, CliError> {
     let folder = create_folder(root, actions)?;
     match try_lock(&folder, LOCK)? {
         LockOutcome::Held(lock) => return Ok(lock),
-        LockOutcome::Busy(pid) => return Err(CliError::locked(pid)),
+        LockOutcome::Busy(holder) => return Err(CliError::locked(holder.as_ref())),
         LockOutcome::Missing => {}
     }
     match actions.create_file(&folder, LOCK, b"", 0o600, None) {
@@ -72,7 +72,7 @@ pub(crate) fn lock(root: &Root, actions: &Actions) -> Result<Lock, CliError> {
     }
     match try_lock(&folder, LOCK)? {
         LockOutcome::Held(lock) => Ok(lock),
-        LockOutcome::Busy(pid) => Err(CliError::locked(pid)),
+        LockOutcome::Busy(holder) => Err(CliError::locked(holder.as_ref())),
         LockOutcome::Missing => Err(HostError::io(
             "open",
             FOLDER.join(LOCK).as_str(),

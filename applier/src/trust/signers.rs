@@ -92,7 +92,7 @@ pub(crate) fn revoke(
 fn lock(folder: &Directory) -> Result<Lock, CliError> {
     match try_lock_directory(folder)? {
         LockOutcome::Held(lock) => Ok(lock),
-        LockOutcome::Busy(pid) => Err(CliError::locked(pid)),
+        LockOutcome::Busy(holder) => Err(CliError::locked(holder.as_ref())),
         LockOutcome::Missing => Err(CliError::locked(None)),
     }
 }
