@@ -3,6 +3,7 @@
 
 mod facts;
 mod install;
+mod reset;
 mod show;
 mod trust;
 mod verify;
@@ -45,6 +46,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Show(show::ShowArgs),
     Install(install::InstallArgs),
+    Reset(reset::ResetArgs),
 }
 
 /// The whole command line.
@@ -117,6 +119,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> 
         Command::Verify(args) => verify::run(&args, io),
         Command::Show(args) => show::run(&args, io),
         Command::Install(args) => install::run(args, io),
+        Command::Reset(args) => reset::run(args, io),
     };
     match outcome {
         Ok(()) => 0,

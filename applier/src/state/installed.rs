@@ -115,6 +115,11 @@ impl Installed {
         document::store(root, actions, self)
     }
 
+    /// Every installation.
+    pub(crate) fn nodes(&self) -> &[InstalledNode] {
+        &self.nodes
+    }
+
     /// The installation this bundle continues.
     pub(crate) fn node(&self, index: &Index) -> Option<&InstalledNode> {
         self.nodes

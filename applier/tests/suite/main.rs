@@ -12,6 +12,7 @@ mod crash;
 mod live_steps;
 mod process;
 mod refusals;
+mod reset;
 mod show;
 mod state;
 mod support;
