@@ -492,6 +492,95 @@ fn what_is_mounted_in_a_folder_is_not_entered() {
     assert!(volume.exists() && !fixture.host("/var/lib/kubelet/pki").exists());
 }
 
+/// Stands in for a program of the host: writes down what it is told and answers as the real one does.
+fn play(fixture: &Fixture, name: &str, answers: &str) {
+    let script =
+        format!("#!/bin/sh\necho \"{name} $*\" >> /calls\ncase \"$*\" in\n{answers}\nesac\n");
+    let path = format!("/played/{name}");
+    write(fixture, &path, &script);
+    fs::set_permissions(fixture.host(&path), Permissions::from_mode(0o755)).unwrap();
+}
+
+const MEMBERS: &str = r#"{"members":[{"ID":9372538179322589801,"name":"cp1","peerURLs":["https://10.0.0.1:2380"]},{"ID":2,"name":"cp2","peerURLs":["https://10.0.0.2:2380"]}]}"#;
+
+const CONTAINERS: &str = r#"{"containers":[{"id":"c0","labels":{"io.kubernetes.container.name":"etcd","io.kubernetes.pod.name":"etcd-cp1","io.kubernetes.pod.namespace":"kube-system"}}]}"#;
+
+const SANDBOXES: &str = r#"{"items":[{"id":"s0","metadata":{"name":"web","namespace":"shop"},"labels":{"io.kubernetes.pod.uid":"u1"}},{"id":"s1","metadata":{"name":"vm","namespace":"x"},"labels":{}}]}"#;
+
+#[test]
+fn a_running_system_is_taken_down_with_its_own_programs() {
+    let fixture = Fixture::new();
+    run_components(&fixture);
+    write(&fixture, "/etc/kubernetes/manifests/etcd.yaml", ETCD);
+    write(
+        &fixture,
+        "/var/lib/kubelet/instance-config.yaml",
+        "containerRuntimeEndpoint: \"unix:///run/test.sock\"\n",
+    );
+    play(
+        &fixture,
+        "systemctl",
+        "show*) printf 'LoadState=loaded\\nActiveState=active\\n';;",
+    );
+    let crictl = format!(
+        "*' pods '*) echo '{SANDBOXES}';;\n*' ps '*) echo '{CONTAINERS}';;\n*'member list'*) echo '{MEMBERS}';;"
+    );
+    play(&fixture, "crictl", &crictl);
+    // A chroot is a running system of its own, as far as the program can see.
+    for folder in ["/usr", "/proc", "/dev", "/run/systemd/system"] {
+        fs::create_dir_all(fixture.host(folder)).unwrap();
+    }
+    for name in ["bin", "lib", "lib64"] {
+        symlink(format!("usr/{name}"), fixture.host(&format!("/{name}"))).unwrap();
+    }
+    fs::copy(env!("CARGO_BIN_EXE_kubeapply"), fixture.host("/kubeapply")).unwrap();
+    let volume = "/var/lib/kubelet/pods/u1/volumes/v";
+    let script = "cd \"$1\" && mount --rbind /usr usr && mount --rbind /proc proc && mount --rbind /dev dev && mount --bind precious \".$2\" \
+        && mount -t tmpfs none \".$2\" && test -x bin/sh || exit 77\nexec chroot . /usr/bin/env PATH=/played:/usr/bin:/usr/sbin /kubeapply reset --yes --kubeadm-node";
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh", &fixture.root(), volume])
+        .output();
+    let output = match output {
+        Ok(output) if !matches!(output.status.code(), Some(77 | 125..)) => output,
+        other => {
+            eprintln!("skipped: no chroot can be made here ({other:?})");
+            return;
+        }
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{text}{errors}");
+    let crictl = "crictl --runtime-endpoint unix:///run/test.sock --timeout 30s";
+    let etcdctl = format!(
+        "{crictl} exec --sync c0 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt --key=/etc/kubernetes/pki/etcd/healthcheck-client.key"
+    );
+    let running = format!("{crictl} ps --state Running --output json");
+    let expected = [
+        running.clone(),
+        format!("{etcdctl} member list --write-out=json"),
+        "systemctl show --property=LoadState,ActiveState kubelet".to_owned(),
+        format!("{crictl} pods --output json"),
+        running,
+        format!("{etcdctl} member remove 8211f1d0f64f3269"),
+        "systemctl stop kubelet".to_owned(),
+        format!("{crictl} stopp s0"),
+        format!("{crictl} rmp --force s0"),
+    ];
+    let calls = fixture.read("/calls");
+    assert_eq!(calls.lines().collect::<Vec<_>>(), expected);
+    // Both mounts are gone, so the folder could go, and what was mounted is as it was.
+    assert_eq!(
+        fs::read_dir(fixture.host("/var/lib/kubelet"))
+            .unwrap()
+            .count(),
+        0
+    );
+    assert_eq!(fixture.read("/precious/file"), "precious");
+    assert!(!fixture.host("/var/lib/etcd/member").exists(), "{text}");
+    let unmount = format!("cleanup-node/unmount\n  unmount  {volume}\n  unmount  {volume}\n");
+    assert!(text.contains(&unmount), "{text}");
+}
+
 #[test]
 fn the_data_of_etcd_in_a_folder_goes_when_that_is_asked_for() {
     let fixture = Fixture::new();
