@@ -25,6 +25,8 @@ pub(crate) struct ResetReport {
     /// What a reset never touches.
     untouched: Vec<String>,
     next: Vec<String>,
+    /// What stayed although it was to go: somebody changed it while the plan was carried out.
+    stayed: Vec<String>,
     notes: Vec<String>,
     /// Whether the plan was shown before: then people need not read it again.
     #[serde(skip)]
@@ -92,6 +94,7 @@ impl ResetReport {
             entries: entries.collect(),
             untouched: layout::NEVER_TOUCHED.map(str::to_owned).to_vec(),
             next: Vec::new(),
+            stayed: Vec::new(),
             notes: Vec::new(),
             shown: false,
         };
@@ -103,8 +106,12 @@ impl ResetReport {
         report
     }
 
-    /// Adds a remark.
-    pub(super) fn note(&mut self, note: impl Into<String>) {
+    /// Says that something stayed although it was to go.
+    pub(super) fn stayed(&mut self, what: impl Into<String>) {
+        self.stayed.push(what.into());
+    }
+
+    fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
 
@@ -141,10 +148,13 @@ impl Report for ResetReport {
     }
 
     fn notes(&self) -> Vec<String> {
-        if self.shown || self.result == ResetResult::Nothing {
-            return Vec::new();
-        }
-        self.notes.iter().map(|note| printable(note)).collect()
+        let known: &[String] = if self.shown || self.result == ResetResult::Nothing {
+            &[]
+        } else {
+            &self.notes
+        };
+        let all = self.stayed.iter().chain(known);
+        all.map(|note| printable(note)).collect()
     }
 }
 

@@ -115,6 +115,9 @@ fn pipeline(
         Some(path) => layout::certificates(path).map_err(CliError::usage)?,
         None => RootPath::fixed(layout::CERTIFICATES),
     };
+    if !request.dry_run && !Phase::Preflight.is_in(&request.skip) {
+        check_privileges(root)?;
+    }
     // Held while the operator reads the plan, if there is one already; nothing is created for it yet.
     let mut lock = if request.dry_run {
         None
@@ -123,9 +126,6 @@ fn pipeline(
     };
     let memory = Memory::load(root)?;
     let inventory = Inventory::new(&memory.installed);
-    if !request.dry_run && !Phase::Preflight.is_in(&request.skip) {
-        check_privileges(root)?;
-    }
     let report = |result, plan: &Plan| ResetReport::new(result, root, request, &inventory, plan);
     if inventory.is_empty() && !request.kubeadm_node {
         check_traces(root)?;
@@ -163,7 +163,7 @@ fn pipeline(
     drop(lock);
     let mut done = report(ResetResult::Reset, &plan);
     for stays in stays {
-        done.note(format!("{} was left: {}", stays.path, stays.reason));
+        done.stayed(format!("{} was left: {}", stays.path, stays.reason));
     }
     Ok(done)
 }

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
@@ -433,6 +434,34 @@ fn a_reset_that_was_killed_goes_on_although_etcd_answers_no_more() {
         assert_eq!(node.files(), FOREIGN, "{number}");
         assert!(!node.exists("var/lib/kubeplan/reset.json"));
     }
+}
+
+#[test]
+fn what_somebody_changes_while_the_plan_is_read_is_named() {
+    let node = node();
+    let path = node.dir.path().join("var/lib/kubelet");
+    let actions = Actions::default();
+    let outcome = run_on(
+        &request(),
+        &node.root,
+        Some(&Played::default()),
+        &actions,
+        &mut |_| {
+            let odd = OsStr::from_bytes(b"\xff");
+            fs::create_dir(path.join("new")).unwrap();
+            fs::write(path.join("new").join(odd), "x").unwrap();
+            Ok(())
+        },
+    );
+    assert!(outcome.error.is_none());
+    let mut report = outcome.report.unwrap();
+    report.shown = true;
+    let notes = report.notes();
+    assert_eq!(
+        notes,
+        ["/var/lib/kubelet/new was left: it holds names that are not UTF-8"]
+    );
+    assert!(path.join("new").exists() && !path.join("config.yaml").exists());
 }
 
 #[test]
