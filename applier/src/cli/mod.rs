@@ -4,6 +4,7 @@
 mod confirm;
 mod facts;
 mod install;
+mod reset;
 mod resume;
 mod rollback;
 mod show;
@@ -53,6 +54,7 @@ enum Command {
     Resume(resume::ResumeArgs),
     Confirm(confirm::ConfirmArgs),
     Rollback(rollback::RollbackArgs),
+    Reset(reset::ResetArgs),
 }
 
 /// The whole command line.
@@ -129,6 +131,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> 
         Command::Resume(args) => resume::run(args, io),
         Command::Confirm(args) => confirm::run(&args, io),
         Command::Rollback(args) => rollback::run(&args, io),
+        Command::Reset(args) => reset::run(args, io),
     };
     match outcome {
         Ok(()) => 0,

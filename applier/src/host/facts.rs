@@ -72,13 +72,7 @@ pub(crate) fn gather(root: &Root) -> Result<(Facts, Vec<String>), String> {
         if facts.default_route.is_none() {
             missing.push("there is no default route with an address".to_owned());
         }
-        facts.cri_sockets = Some(
-            CRI_SOCKETS
-                .iter()
-                .filter(|path| answers(root, path))
-                .map(|path| format!("unix://{path}"))
-                .collect(),
-        );
+        facts.cri_sockets = Some(cri_sockets(root));
         let state = query::first_line("systemctl", &["is-active", "systemd-resolved"]);
         let active = |state: &str| matches!(state, "active" | "activating");
         facts.systemd_resolved = Some(state.as_deref().is_some_and(active));
@@ -112,6 +106,15 @@ fn ssh_host_key(root: &Root) -> Result<SshHostKey, String> {
         fingerprint: key.fingerprint().to_string(),
         public_key: key.to_openssh(),
     })
+}
+
+/// The sockets on which a container runtime answers.
+pub(crate) fn cri_sockets(root: &Root) -> Vec<String> {
+    CRI_SOCKETS
+        .iter()
+        .filter(|path| answers(root, path))
+        .map(|path| format!("unix://{path}"))
+        .collect()
 }
 
 /// Whether a program listens on the socket; one that nobody serves any more does not count.

@@ -12,9 +12,11 @@
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
+//! | [`tree`], [`mounts`], [`command`] | whole trees that are taken away; what is mounted; programs that are run |
 //! | [`facts`], [`route`], [`query`] | what a plan wants to know of the host; its addresses; what its programs say |
 
 pub mod clock;
+pub(crate) mod command;
 pub(crate) mod directory;
 pub mod durable;
 pub(crate) mod ensure;
@@ -24,11 +26,13 @@ mod fault;
 pub(crate) mod identity;
 pub(crate) mod local;
 pub(crate) mod lock;
+pub(crate) mod mounts;
 mod power_loss;
 pub mod process;
 pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod route;
+pub(crate) mod tree;
 
 pub(crate) use directory::{Directory, FileMeta, Found};
 pub(crate) use durable::{Actions, AppendFailure, Placing};

@@ -262,6 +262,21 @@ impl Runs {
         }
         Ok(())
     }
+
+    /// Removes every run, the newest last: what is left after a failure tells of it all the same.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub(crate) fn forget(self, root: &Root, actions: &Actions) -> Result<(), StateError> {
+        let Some(folder) = root.open_directory(&FOLDER.join(RUNS))? else {
+            return Ok(());
+        };
+        let runs = self.runs.iter().map(|run| name_of(run.number()));
+        for name in self.debris.iter().cloned().chain(runs) {
+            remove_run(&folder, actions, &name)?;
+        }
+        Ok(())
+    }
 }
 
 /// The folder of a run.

@@ -1,4 +1,4 @@
-//! `policy.yaml`: how many people must stand behind a bundle. The only YAML this program reads.
+//! `policy.yaml`: how many people must stand behind a bundle.
 
 use kubeplan_bundle::policy::Policy;
 

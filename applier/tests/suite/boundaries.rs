@@ -28,6 +28,31 @@ const FORBIDDEN: &[&str] = &[
     "v1.3",
 ];
 
+/// What a reset has to name all the same: what it takes away from hosts, bundle or not. Places are named in one file only.
+const EXCEPTIONS: &[(&str, &[&str])] = &[
+    (
+        "src/reset/layout.rs",
+        &["etcd", "/etc/kubernetes", "/var/lib/kubelet", "kube-system"],
+    ),
+    ("src/reset/tests.rs", FORBIDDEN),
+    (
+        "src/reset/etcd.rs",
+        &["etcd", "/etc/kubernetes", "kind: Pod", "apiVersion: v1"],
+    ),
+    ("src/reset/", &["etcd"]),
+    ("src/cli/reset.rs", &["etcd"]),
+    ("src/state/reset.rs", &["etcd"]),
+    ("src/state/mod.rs", &["etcd"]),
+];
+
+fn is_excepted(path: &Path, word: &str) -> bool {
+    let path = path.to_string_lossy();
+    EXCEPTIONS
+        .iter()
+        .find(|(place, _)| path.contains(place))
+        .is_some_and(|(_, words)| words.contains(&word))
+}
+
 fn scan(folder: &Path, found: &mut Vec<String>, files: &mut usize) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -39,7 +64,7 @@ fn scan(folder: &Path, found: &mut Vec<String>, files: &mut usize) {
         let text = fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {
             for word in FORBIDDEN {
-                if line.contains(word) {
+                if line.contains(word) && !is_excepted(&path, word) {
                     found.push(format!("{}:{}: {word}", path.display(), number + 1));
                 }
             }

@@ -13,6 +13,7 @@ mod crash;
 mod live_steps;
 mod process;
 mod refusals;
+mod reset;
 mod rollback;
 mod show;
 mod state;

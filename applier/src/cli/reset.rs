@@ -1,0 +1,157 @@
+//! `kubeapply reset`.
+
+use std::io::{BufRead as _, Read as _};
+
+use clap::Args;
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::path::HostPath;
+
+use super::{FormatArgs, RootArgs};
+use crate::Io;
+use crate::error::CliError;
+use crate::host::Actions;
+use crate::reset::phase::Phase;
+use crate::reset::report::ResetReport;
+use crate::reset::{self, Request, layout};
+use crate::ui::{Format, Report as _, write_report, write_stderr};
+
+/// Remove what was installed on this host
+///
+/// Shows what it will do, asks, and does it: the member of etcd leaves its
+/// cluster, the kubelet and its Pods are stopped, and the files that kubeapply
+/// installed are removed, with what the kubelet and etcd made. Files of others
+/// are left and named. A reset that was stopped goes on when it is run again.
+#[derive(Debug, Args)]
+pub(super) struct ResetArgs {
+    #[command(flatten)]
+    root: RootArgs,
+
+    /// Do not ask; needed when there is no terminal to ask on
+    #[arg(long, short = 'f', visible_alias = "force")]
+    yes: bool,
+
+    /// Show what would be done, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Also remove what `kubeadm reset` removes, although kubeapply did not
+    /// install it: manifests, certificates, kubeconfigs, the kubelet's folder,
+    /// etcd's data
+    #[arg(long)]
+    kubeadm_node: bool,
+
+    /// With --kubeadm-node: the folder of certificates; everything in it is
+    /// removed
+    #[arg(long, value_name = "PATH", requires = "kubeadm_node")]
+    #[arg(default_value = layout::CERTIFICATES, hide_default_value = false)]
+    cert_dir: HostPath,
+
+    /// Also remove everything in kubeadm's folder of temporary files, `tmp`
+    #[arg(long)]
+    cleanup_tmp_dir: bool,
+
+    /// The container runtime's socket, unix:///… [default: as the kubelet was
+    /// told, else the one that answers]
+    #[arg(long, value_name = "SOCKET", value_parser = socket)]
+    cri_socket: Option<String>,
+
+    /// The kubeconfig to name in the commands that are left to do
+    #[arg(long, value_name = "FILE", default_value = layout::ADMIN)]
+    kubeconfig: String,
+
+    /// Leave out these phases, or parts of them; may be given as a
+    /// comma-separated list
+    #[arg(long, value_name = "PHASE", value_enum, value_delimiter = ',')]
+    skip_phases: Vec<Phase>,
+
+    /// Remove the data of etcd although it is not known whether the member has
+    /// left its cluster; the other members may lose their quorum
+    #[arg(long)]
+    force_etcd_data: bool,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+fn socket(text: &str) -> Result<String, String> {
+    match text.strip_prefix("unix://") {
+        Some(path) if path.starts_with('/') => Ok(text.to_owned()),
+        None if text.starts_with('/') => Ok(format!("unix://{text}")),
+        _ => Err("give a socket as unix:///PATH".to_owned()),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn run(args: ResetArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    let actions = Actions::new(io.fault);
+    let request = Request {
+        kubeadm_node: args.kubeadm_node,
+        cert_dir: args.kubeadm_node.then_some(args.cert_dir),
+        cleanup_tmp: args.cleanup_tmp_dir,
+        cri_socket: args.cri_socket,
+        kubeconfig: args.kubeconfig,
+        skip: args.skip_phases,
+        force_etcd_data: args.force_etcd_data,
+        dry_run: args.dry_run,
+    };
+    if !args.yes && !args.dry_run && !io.terminals.stdin {
+        return Err(CliError::usage(
+            "a reset removes files for good, and there is no terminal to ask on",
+        )
+        .hint("look at it with --dry-run, then run it with --yes"));
+    }
+    let mut shown = false;
+    let outcome = reset::run(&request, &root, &actions, &mut |planned| {
+        if args.yes {
+            return Ok(());
+        }
+        shown = true;
+        ask(planned, io)
+    });
+    if let Some(mut report) = outcome.report {
+        // Whoever agreed to the plan on this terminal has read it; machines get the whole.
+        report.shown = shown && args.format.format == Format::Text;
+        write_report(io, args.format.format, &report)?;
+    }
+    outcome.error.map_or(Ok(()), Err)
+}
+
+/// Shows the plan and asks.
+fn ask(planned: &ResetReport, io: &mut Io<'_>) -> Result<(), CliError> {
+    let mut text = planned.text();
+    for note in planned.notes() {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    text.push_str("Do this? It cannot be undone. [y/N]: ");
+    write_stderr(io, &text);
+    let mut answer = String::new();
+    (&mut *io.stdin)
+        .take(1024)
+        .read_line(&mut answer)
+        .map_err(|error| CliError::usage(format!("cannot read the answer: {error}")))?;
+    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Failed,
+        "the reset was not confirmed: nothing was changed",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::socket;
+
+    #[test]
+    fn sockets_are_absolute() {
+        assert_eq!(socket("unix:///run/a.sock").unwrap(), "unix:///run/a.sock");
+        assert_eq!(socket("/run/a.sock").unwrap(), "unix:///run/a.sock");
+        for bad in ["", "a.sock", "unix://a.sock", "tcp://1.2.3.4:5"] {
+            assert!(socket(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Where kubeadm, and the components it starts, keep things on a host.
+//!
+//! The only places this program knows by itself: a reset has to find them on hosts that kubeadm made, and has to know what
+//! the kubelet and etcd made on hosts that a bundle was installed on. Source: cmd/kubeadm/app/constants and
+//! cmd/kubeadm/app/cmd/phases/reset/cleanupnode.go of Kubernetes 1.36.
+
+use kubeplan_bundle::path::HostPath;
+
+use crate::host::{Found, HostError, Root, RootPath};
+
+/// Static Pod manifests.
+pub(super) const MANIFESTS: RootPath = RootPath::fixed("/etc/kubernetes/manifests");
+
+/// The manifest of etcd, in [`MANIFESTS`].
+pub(super) const ETCD_MANIFEST: &str = "etcd.yaml";
+
+/// The name of etcd's data in its folder, in the manifest and as a container.
+pub(super) const ETCD_VOLUME: &str = "etcd-data";
+/// The container of etcd.
+pub(super) const ETCD_CONTAINER: &str = "etcd";
+/// The namespace of static Pods that kubeadm makes.
+pub(super) const SYSTEM_NAMESPACE: &str = "kube-system";
+/// What etcd makes in its data folder.
+pub(super) const ETCD_MEMBER: &str = "member";
+/// etcd's data folder unless configured otherwise.
+pub(super) const ETCD_DATA: RootPath = RootPath::fixed("/var/lib/etcd");
+
+/// The kubelet's folder.
+pub(super) const KUBELET: RootPath = RootPath::fixed("/var/lib/kubelet");
+/// In it: a folder for each Pod that this kubelet runs, named by the Pod's UID.
+pub(super) const PODS: &str = "pods";
+/// The kubelet's service.
+pub(super) const KUBELET_SERVICE: &str = "kubelet";
+
+/// kubeadm's kubeconfig files.
+pub(super) const KUBECONFIGS: [RootPath; 6] = [
+    RootPath::fixed("/etc/kubernetes/admin.conf"),
+    RootPath::fixed("/etc/kubernetes/super-admin.conf"),
+    RootPath::fixed("/etc/kubernetes/kubelet.conf"),
+    RootPath::fixed("/etc/kubernetes/bootstrap-kubelet.conf"),
+    RootPath::fixed("/etc/kubernetes/controller-manager.conf"),
+    RootPath::fixed("/etc/kubernetes/scheduler.conf"),
+];
+
+/// What the kubelet writes itself when it is given [`BOOTSTRAP_KUBECONFIG`].
+pub(super) const KUBELET_KUBECONFIG: RootPath = RootPath::fixed("/etc/kubernetes/kubelet.conf");
+/// What a kubelet joins with.
+pub(super) const BOOTSTRAP_KUBECONFIG: RootPath =
+    RootPath::fixed("/etc/kubernetes/bootstrap-kubelet.conf");
+
+/// kubeadm's certificates unless configured otherwise.
+pub(crate) const CERTIFICATES: &str = "/etc/kubernetes/pki";
+/// kubeadm's backups of upgrades and outputs of dry runs.
+pub(super) const TEMPORARY: RootPath = RootPath::fixed("/etc/kubernetes/tmp");
+/// The kubeconfig of kubeadm's commands.
+pub(crate) const ADMIN: &str = "/etc/kubernetes/admin.conf";
+
+/// Files that say which container runtime the kubelet uses; the first that does counts.
+pub(super) const RUNTIME_SETTINGS: [RootPath; 3] = [
+    RootPath::fixed("/var/lib/kubelet/instance-config.yaml"),
+    RootPath::fixed("/var/lib/kubelet/config.yaml"),
+    RootPath::fixed("/var/lib/kubelet/kubeadm-flags.env"),
+];
+
+/// What a reset never touches, and why it may matter.
+pub(super) const NEVER_TOUCHED: [&str; 4] = [
+    "network configuration in /etc/cni/net.d, and network programs",
+    "rules of iptables, nftables and IPVS (a restart of the host clears them)",
+    "kubeconfig files of users, such as ~/.kube/config",
+    "container images, and whether the kubelet's service is enabled",
+];
+
+/// Folders of the system itself: no reset removes or clears them, whatever is in them.
+const SYSTEM: [&str; 34] = [
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/etc/cni",
+    "/etc/containerd",
+    "/etc/default",
+    "/etc/ssh",
+    "/etc/ssl",
+    "/etc/sysconfig",
+    "/etc/systemd",
+    "/etc/systemd/system",
+    "/home",
+    "/lib",
+    "/lib64",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/srv",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/local",
+    "/usr/local/bin",
+    "/usr/share",
+    "/var",
+    "/var/lib",
+    "/var/log",
+];
+
+/// Whether the path is a folder of the system itself.
+pub(super) fn is_system(path: &RootPath) -> bool {
+    path.as_str() == "/" || SYSTEM.contains(&path.as_str())
+}
+
+/// Whether `path` lies in `folder`, at any depth.
+pub(super) fn is_below(path: &RootPath, folder: &RootPath) -> bool {
+    path.as_str()
+        .strip_prefix(folder.as_str())
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Things that only a cluster's node has, and that are here.
+///
+/// # Errors
+/// [`HostError`] if a place cannot be looked at.
+pub(super) fn traces(root: &Root) -> Result<Vec<RootPath>, HostError> {
+    let mut found = Vec::new();
+    for path in KUBECONFIGS {
+        if let Some(folder) = root.open_directory(&path.parent())?
+            && folder.inspect(path.file_name())? != Found::Missing
+        {
+            found.push(path);
+        }
+    }
+    for path in [MANIFESTS, RootPath::fixed(CERTIFICATES)] {
+        if let Some(folder) = root.open_directory(&path)?
+            && !folder.names()?.is_empty()
+        {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// The folder of certificates that the operator named.
+///
+/// # Errors
+/// Why everything in it must not be removed.
+pub(super) fn certificates(path: &HostPath) -> Result<RootPath, String> {
+    let path = RootPath::from(path);
+    if is_system(&path) || is_below(&KUBELET, &path) || is_below(&MANIFESTS, &path) {
+        return Err(format!(
+            "`--cert-dir {path}`: everything in this folder would be removed, and it holds more than certificates"
+        ));
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_the_system_are_not_certificate_folders() {
+        let judge = |path: &str| certificates(&path.parse().unwrap());
+        for bad in ["/etc", "/var/lib", "/etc/kubernetes", "/usr/local/bin"] {
+            assert!(judge(bad).is_err(), "{bad}");
+        }
+        for good in [CERTIFICATES, "/srv/pki", "/etc/kubernetes2"] {
+            assert!(judge(good).is_ok(), "{good}");
+        }
+        assert!(is_system(&RootPath::fixed("/")));
+        assert!(!is_below(&MANIFESTS, &MANIFESTS));
+    }
+}

@@ -1,0 +1,443 @@
+//! What a reset needs of the running system besides its files.
+//!
+//! In: questions and requests about services, mounts, the container runtime, etcd. Out: answers, or why there is none.
+//! [`Running`] uses the host's own programs: `systemctl` or `rc-service`, and `crictl`, with `etcdctl` inside etcd's
+//! container. Tests answer for themselves.
+
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::etcd::{self, LocalMember, Member};
+use super::layout;
+use crate::host::command::{self, CommandError, Said};
+use crate::host::{Directory, HostError, Root, RootPath, facts, mounts};
+
+/// How long a service may take to stop; the default of systemd is 90 seconds.
+const SERVICE: Duration = Duration::from_secs(120);
+
+/// How long each question to the container runtime may take, and each answer of etcd.
+const RUNTIME: Duration = Duration::from_secs(60);
+
+/// How often removing a sandbox is tried, as in kubeadm.
+const TRIES: usize = 5;
+
+/// Folders that exist while the service manager runs (sd_booted(3); openrc's own state).
+const SYSTEMD: RootPath = RootPath::fixed("/run/systemd/system");
+const OPENRC: RootPath = RootPath::fixed("/run/openrc");
+
+/// How a service stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    /// It runs, or is about to.
+    Running,
+    /// It does not.
+    Stopped,
+    /// There is none of that name.
+    Missing,
+    /// The system has no service manager that is known.
+    NoManager,
+}
+
+/// The sandbox of a Pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sandbox {
+    /// Its id.
+    pub(super) id: String,
+    /// The Pod's name, with its namespace.
+    pub(super) pod: String,
+    /// The Pod's UID; absent if no kubelet made the sandbox.
+    pub(super) uid: Option<String>,
+}
+
+/// A request to the running system that failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LiveError {
+    /// A program could not be run.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The host refused.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A program said no, or something that is not understood.
+    #[error("{what}: {reason}")]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// What came back.
+        reason: String,
+    },
+}
+
+/// The running system.
+pub(super) trait LiveHost {
+    /// How a service stands.
+    fn service(&self, name: &str) -> Result<Service, LiveError>;
+    /// Stops a service, and waits until it is.
+    fn stop_service(&self, name: &str) -> Result<(), LiveError>;
+    /// Mount points strictly below a folder, deepest first.
+    fn mounts_below(&self, folder: &Directory) -> Result<Vec<OsString>, LiveError>;
+    /// Unmounts what is mounted there, if anything is.
+    fn unmount(&self, path: &OsStr) -> Result<(), LiveError>;
+    /// Sockets on which a container runtime answers.
+    fn sockets(&self) -> Vec<String>;
+    /// Every sandbox of the runtime.
+    fn sandboxes(&self, socket: &str) -> Result<Vec<Sandbox>, LiveError>;
+    /// Stops and removes a sandbox with its containers.
+    fn remove_sandbox(&self, socket: &str, id: &str) -> Result<(), LiveError>;
+    /// The members of etcd's cluster.
+    fn etcd_members(&self, socket: &str, local: &LocalMember) -> Result<Vec<Member>, LiveError>;
+    /// Takes a member out of etcd's cluster.
+    fn remove_etcd_member(
+        &self,
+        socket: &str,
+        local: &LocalMember,
+        id: u64,
+    ) -> Result<(), LiveError>;
+}
+
+/// The system this program runs on.
+pub(super) struct Running<'a> {
+    /// Its files.
+    pub(super) root: &'a Root,
+}
+
+#[derive(Clone, Copy)]
+enum Manager {
+    Systemd,
+    OpenRc,
+}
+
+impl Running<'_> {
+    fn manager(&self) -> Option<Manager> {
+        let exists = |path: &RootPath| matches!(self.root.open_directory(path), Ok(Some(_)));
+        if exists(&SYSTEMD) {
+            Some(Manager::Systemd)
+        } else if exists(&OPENRC) {
+            Some(Manager::OpenRc)
+        } else {
+            None
+        }
+    }
+
+    /// The running container of etcd.
+    fn etcd_container(&self, socket: &str) -> Result<String, LiveError> {
+        let said = crictl(socket, &["ps", "--state", "Running", "--output", "json"])?;
+        find_etcd(&said.stdout).map_err(|reason| LiveError::Refused {
+            what: "looking for the running container of etcd".to_owned(),
+            reason,
+        })
+    }
+
+    fn etcdctl(
+        &self,
+        socket: &str,
+        local: &LocalMember,
+        arguments: &[&str],
+    ) -> Result<Said, LiveError> {
+        let container = self.etcd_container(socket)?;
+        let connection = etcdctl_flags(local);
+        let mut all = vec!["exec", "--sync", &container, "etcdctl"];
+        all.extend(connection.iter().map(String::as_str));
+        all.extend(arguments);
+        crictl(socket, &all)
+    }
+}
+
+/// How etcdctl reaches the member; the files are those the member's probes and kubeadm use.
+pub(super) fn etcdctl_flags(local: &LocalMember) -> [String; 4] {
+    let folder = &local.certificates;
+    [
+        format!("--endpoints={}", local.client_url),
+        format!("--cacert={folder}/ca.crt"),
+        format!("--cert={folder}/healthcheck-client.crt"),
+        format!("--key={folder}/healthcheck-client.key"),
+    ]
+}
+
+fn crictl(socket: &str, arguments: &[&str]) -> Result<Said, LiveError> {
+    let mut all = vec!["--runtime-endpoint", socket, "--timeout", "30s"];
+    all.extend(arguments);
+    run("crictl", &all, RUNTIME)
+}
+
+/// Runs a program that must succeed.
+fn run(program: &str, arguments: &[&str], limit: Duration) -> Result<Said, LiveError> {
+    let said = command::run(program, arguments, limit)?;
+    if said.success {
+        return Ok(said);
+    }
+    let words: Vec<&str> = said.stderr.split_whitespace().collect();
+    let reason: String = words.join(" ").chars().take(400).collect();
+    Err(LiveError::Refused {
+        what: format!("{program} {}", arguments.join(" ")),
+        reason: if reason.is_empty() {
+            "it failed without a word".to_owned()
+        } else {
+            reason
+        },
+    })
+}
+
+impl LiveHost for Running<'_> {
+    fn service(&self, name: &str) -> Result<Service, LiveError> {
+        match self.manager() {
+            None => Ok(Service::NoManager),
+            Some(Manager::Systemd) => {
+                let show = ["show", "--property=LoadState,ActiveState", name];
+                Ok(systemd_state(&run("systemctl", &show, SERVICE)?.stdout))
+            }
+            Some(Manager::OpenRc) => {
+                if !command::run("rc-service", &["--exists", name], SERVICE)?.success {
+                    return Ok(Service::Missing);
+                }
+                let status = command::run("rc-service", &[name, "status"], SERVICE)?;
+                Ok(if status.success {
+                    Service::Running
+                } else {
+                    Service::Stopped
+                })
+            }
+        }
+    }
+
+    fn stop_service(&self, name: &str) -> Result<(), LiveError> {
+        match self.manager() {
+            None => Ok(()),
+            Some(Manager::Systemd) => run("systemctl", &["stop", name], SERVICE).map(drop),
+            Some(Manager::OpenRc) => run("rc-service", &[name, "stop"], SERVICE).map(drop),
+        }
+    }
+
+    fn mounts_below(&self, folder: &Directory) -> Result<Vec<OsString>, LiveError> {
+        Ok(mounts::below(folder)?)
+    }
+
+    fn unmount(&self, path: &OsStr) -> Result<(), LiveError> {
+        Ok(mounts::unmount(path)?)
+    }
+
+    fn sockets(&self) -> Vec<String> {
+        facts::cri_sockets(self.root)
+    }
+
+    fn sandboxes(&self, socket: &str) -> Result<Vec<Sandbox>, LiveError> {
+        let said = crictl(socket, &["pods", "--output", "json"])?;
+        parse_sandboxes(&said.stdout).map_err(|reason| LiveError::Refused {
+            what: "crictl pods".to_owned(),
+            reason,
+        })
+    }
+
+    fn remove_sandbox(&self, socket: &str, id: &str) -> Result<(), LiveError> {
+        let mut tries = TRIES;
+        loop {
+            let outcome = crictl(socket, &["stopp", id])
+                .and_then(|_| crictl(socket, &["rmp", "--force", id]));
+            match outcome {
+                Ok(_) => return Ok(()),
+                Err(error) if tries <= 1 => return Err(error),
+                Err(_) => tries -= 1,
+            }
+        }
+    }
+
+    fn etcd_members(&self, socket: &str, local: &LocalMember) -> Result<Vec<Member>, LiveError> {
+        let said = self.etcdctl(socket, local, &["member", "list", "--write-out=json"])?;
+        etcd::parse_members(&said.stdout).map_err(|reason| LiveError::Refused {
+            what: "etcdctl member list".to_owned(),
+            reason,
+        })
+    }
+
+    fn remove_etcd_member(
+        &self,
+        socket: &str,
+        local: &LocalMember,
+        id: u64,
+    ) -> Result<(), LiveError> {
+        let id = format!("{id:x}");
+        self.etcdctl(socket, local, &["member", "remove", &id])
+            .map(drop)
+    }
+}
+
+/// `systemctl show` prints a line for each property, in its own order (org.freedesktop.systemd1(5)).
+fn systemd_state(text: &str) -> Service {
+    let value = |name: &str| {
+        text.lines()
+            .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='))
+            .unwrap_or_default()
+    };
+    match (value("LoadState"), value("ActiveState")) {
+        ("not-found", "inactive" | "") => Service::Missing,
+        (_, "inactive") => Service::Stopped,
+        // Also `failed`: a service that restarts by itself is that for a moment.
+        _ => Service::Running,
+    }
+}
+
+/// The labels the kubelet gives to sandboxes and containers (pkg/kubelet/types/labels.go of Kubernetes).
+#[derive(Deserialize, Default)]
+struct Labels {
+    #[serde(default, rename = "io.kubernetes.pod.name")]
+    pod: String,
+    #[serde(default, rename = "io.kubernetes.pod.namespace")]
+    namespace: String,
+    #[serde(default, rename = "io.kubernetes.pod.uid")]
+    uid: String,
+    #[serde(default, rename = "io.kubernetes.container.name")]
+    container: String,
+}
+
+/// Reads what `crictl pods --output json` prints: the answer of the runtime's ListPodSandbox.
+fn parse_sandboxes(json: &str) -> Result<Vec<Sandbox>, String> {
+    #[derive(Deserialize)]
+    struct List {
+        #[serde(default)]
+        items: Option<Vec<Item>>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        id: String,
+        #[serde(default)]
+        metadata: Metadata,
+        #[serde(default)]
+        labels: Option<Labels>,
+    }
+    #[derive(Deserialize, Default)]
+    struct Metadata {
+        #[serde(default)]
+        name: String,
+        #[serde(default)]
+        namespace: String,
+    }
+    let list: List = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    Ok(list
+        .items
+        .unwrap_or_default()
+        .into_iter()
+        .map(|item| {
+            let labels = item.labels.unwrap_or_default();
+            Sandbox {
+                id: item.id,
+                pod: format!("{}/{}", item.metadata.namespace, item.metadata.name),
+                uid: Some(labels.uid).filter(|uid| !uid.is_empty()),
+            }
+        })
+        .collect())
+}
+
+/// The id of etcd's container in what `crictl ps --output json` prints.
+fn find_etcd(json: &str) -> Result<String, String> {
+    #[derive(Deserialize)]
+    struct List {
+        #[serde(default)]
+        containers: Option<Vec<Item>>,
+    }
+    #[derive(Deserialize)]
+    struct Item {
+        id: String,
+        #[serde(default)]
+        labels: Option<Labels>,
+    }
+    let list: List = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let mut found = list
+        .containers
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|item| {
+            let labels = item.labels?;
+            // A static Pod is named after its node: etcd-<node>.
+            let ours = labels.container == layout::ETCD_CONTAINER
+                && labels.namespace == layout::SYSTEM_NAMESPACE
+                && labels
+                    .pod
+                    .strip_prefix(layout::ETCD_CONTAINER)
+                    .is_some_and(|node| node.starts_with('-'));
+            ours.then_some(item.id)
+        });
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(id),
+        (Some(_), Some(_)) => Err("there are several".to_owned()),
+        (None, _) => Err("there is none".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_stand_as_systemd_says() {
+        for (text, state) in [
+            ("LoadState=loaded\nActiveState=active\n", Service::Running),
+            (
+                "ActiveState=activating\nLoadState=loaded\n",
+                Service::Running,
+            ),
+            ("LoadState=loaded\nActiveState=failed\n", Service::Running),
+            ("LoadState=loaded\nActiveState=inactive\n", Service::Stopped),
+            (
+                "LoadState=not-found\nActiveState=inactive\n",
+                Service::Missing,
+            ),
+            // Deleted while it runs.
+            (
+                "LoadState=not-found\nActiveState=active\n",
+                Service::Running,
+            ),
+        ] {
+            assert_eq!(systemd_state(text), state, "{text}");
+        }
+    }
+
+    #[test]
+    fn sandboxes_of_a_kubelet_have_the_uid_of_their_pod() {
+        let json = r#"{"items":[
+            {"id":"aa","metadata":{"name":"web-0","uid":"u1","namespace":"shop","attempt":0},
+             "state":"SANDBOX_READY","labels":{"io.kubernetes.pod.name":"web-0","io.kubernetes.pod.namespace":"shop","io.kubernetes.pod.uid":"u1"}},
+            {"id":"bb","metadata":{"name":"vm","uid":"u2","namespace":"default"},"labels":{}},
+            {"id":"cc","metadata":{"name":"old","namespace":"default"},"labels":null}]}"#;
+        let found = parse_sandboxes(json).unwrap();
+        assert_eq!(found.len(), 3);
+        assert_eq!(
+            found[0],
+            Sandbox {
+                id: "aa".into(),
+                pod: "shop/web-0".into(),
+                uid: Some("u1".into()),
+            }
+        );
+        assert_eq!((&found[1].uid, &found[2].uid), (&None, &None));
+        assert_eq!(parse_sandboxes(r#"{"items":null}"#).unwrap(), []);
+        assert_eq!(parse_sandboxes("{}").unwrap(), []);
+        assert!(parse_sandboxes("no").is_err());
+    }
+
+    #[test]
+    fn the_container_of_etcd_is_the_one_of_the_static_pod() {
+        let container = |id: &str, name: &str, pod: &str, namespace: &str| {
+            format!(
+                r#"{{"id":"{id}","labels":{{"io.kubernetes.container.name":"{name}","io.kubernetes.pod.name":"{pod}","io.kubernetes.pod.namespace":"{namespace}"}}}}"#
+            )
+        };
+        let list = |items: &[String]| format!(r#"{{"containers":[{}]}}"#, items.join(","));
+        let system = layout::SYSTEM_NAMESPACE;
+        let ours = container("1", "etcd", "etcd-cp1", system);
+        let others = [
+            container("2", "etcd", "etcd-shop", "shop"),
+            container("3", "proxy", "etcd-cp1", system),
+            container("4", "etcd", "calico", system),
+            r#"{"id":"5"}"#.to_owned(),
+        ];
+        let mut all = others.to_vec();
+        assert!(find_etcd(&list(&all)).is_err());
+        all.push(ours.clone());
+        assert_eq!(find_etcd(&list(&all)).unwrap(), "1");
+        all.push(ours);
+        assert!(find_etcd(&list(&all)).is_err());
+        assert!(find_etcd("{}").is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! `reset`: takes away what was installed, and what the components made that were started by it.
+//!
+//! In: what the host remembers of its installations, the host as it is, and the operator's consent. Out: the host without
+//! that, or an error and how far it came; running it again goes on. Nothing is removed by guessing: what was not installed,
+//! and was not made by the kubelet or etcd of this node, stays and is named.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`inventory`] | what was installed, from the records |
+//! | [`layout`] | where kubeadm and its components keep things |
+//! | [`phase`] | kubeadm's phases |
+//! | [`plan`] | what will be done, step by step |
+//! | [`live`], [`etcd`] | the running system; this host's member of etcd |
+//! | [`run`] | the order of things: lock, plan, consent, steps, forgetting |
+//! | [`report`] | showing it |
+
+mod etcd;
+mod inventory;
+pub(crate) mod layout;
+mod live;
+pub(crate) mod phase;
+mod plan;
+pub(crate) mod report;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use kubeplan_bundle::path::HostPath;
+
+use self::phase::Phase;
+
+pub(crate) use run::run;
+
+/// What the operator asks for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    /// Also remove what kubeadm's reset removes, whoever made it.
+    pub(crate) kubeadm_node: bool,
+    /// The folder of certificates of such a node, if not kubeadm's own.
+    pub(crate) cert_dir: Option<HostPath>,
+    /// Also clear kubeadm's temporary folder.
+    pub(crate) cleanup_tmp: bool,
+    /// The container runtime's socket.
+    pub(crate) cri_socket: Option<String>,
+    /// The kubeconfig that printed commands name.
+    pub(crate) kubeconfig: String,
+    /// Phases that are left out.
+    pub(crate) skip: Vec<Phase>,
+    /// Remove etcd's data although nobody knows whether the member left its cluster.
+    pub(crate) force_etcd_data: bool,
+    /// Only show what would be done.
+    pub(crate) dry_run: bool,
+}

@@ -1,0 +1,174 @@
+//! The phase `remove-etcd-member`: whether the member has to leave, and whether its data may be removed.
+//!
+//! Data is removed only when the member is known to have left its cluster, to be the only one, or when the operator says
+//! so. A member whose data vanishes while the others still count on it may cost the cluster its quorum.
+
+use super::super::etcd::{self, LocalMember, Membership};
+use super::super::layout;
+use super::super::live::{LiveError, etcdctl_flags};
+use super::super::phase::Phase;
+use super::{Plan, Planner, Work};
+use crate::error::CliError;
+use crate::host::{Found, RootPath};
+use crate::state::reset::ResetProgress;
+use kubeplan_bundle::exit::Exit;
+
+const PHASE: Phase = Phase::RemoveEtcdMember;
+
+/// Far more than a manifest has.
+const LIMIT: u64 = 1024 * 1024;
+
+impl Planner<'_> {
+    /// Plans the phase; returns the folder whose data may be removed.
+    pub(super) fn etcd(&self, plan: &mut Plan) -> Result<Option<RootPath>, CliError> {
+        let path = layout::MANIFESTS.join(layout::ETCD_MANIFEST);
+        let ours = self.request.kubeadm_node || self.inventory.files.contains_key(&path);
+        let manifest = if ours {
+            self.root.read(&path, LIMIT)?
+        } else {
+            None
+        };
+        let bytes = manifest.as_ref().map(|bytes| bytes.expose());
+        if let Some(progress) = self.progress
+            && progress.applies(bytes, self.installed)?
+        {
+            let data = RootPath::from(&progress.etcd_data);
+            if self.skips(PHASE) {
+                leave_data(plan, &data);
+                return Ok(None);
+            }
+            let reason = "a reset that was stopped has dealt with it";
+            plan.skip(PHASE, "member of etcd", reason);
+            return Ok(Some(data));
+        }
+        let Some(bytes) = bytes else {
+            if self.has_data(&layout::ETCD_DATA)? {
+                let reason = "no static Pod of etcd was set up here: it may be somebody else's";
+                plan.leave(PHASE, layout::ETCD_DATA.to_string(), reason);
+            }
+            return Ok(None);
+        };
+        let parsed = std::str::from_utf8(bytes)
+            .map_err(|error| error.to_string())
+            .and_then(etcd::parse);
+        if self.skips(PHASE) {
+            if let Ok(local) = parsed {
+                leave_data(plan, &RootPath::from(&local.data));
+            }
+            return Ok(None);
+        }
+        let local = parsed.map_err(|reason| {
+            let error = format!("`{path}` does not say which member of etcd this is: {reason}");
+            CliError::new(Exit::Preflight, error).hint(format!(
+                "remove the member by hand, then leave the phase out: --skip-phases {} (its data stays then)",
+                PHASE.name()
+            ))
+        })?;
+        let data = RootPath::from(&local.data);
+        if !self.decide(plan, &local, &data)? {
+            return Ok(None);
+        }
+        plan.progress = Some(ResetProgress::new(
+            local.data.clone(),
+            bytes,
+            self.installed,
+        )?);
+        Ok(Some(data))
+    }
+
+    /// Plans what has to happen to the member; returns whether the data may be removed then.
+    fn decide(
+        &self,
+        plan: &mut Plan,
+        local: &LocalMember,
+        data: &RootPath,
+    ) -> Result<bool, CliError> {
+        let forced = self.request.force_etcd_data;
+        let has_data = self.has_data(data)?;
+        let Some(live) = self.live else {
+            if has_data && !forced {
+                let reason = "whether its member left the cluster cannot be asked of a folder; --force-etcd-data removes it";
+                plan.leave(PHASE, data.join(layout::ETCD_MEMBER).to_string(), reason);
+            } else if !has_data {
+                plan.skip(PHASE, "member of etcd", "it has no data here");
+            }
+            return Ok(has_data && forced);
+        };
+        let asked = self.socket(live).and_then(|socket| {
+            let socket = socket.ok_or_else(|| "no container runtime answers".to_owned())?;
+            let members = live
+                .etcd_members(&socket, local)
+                .map_err(|error: LiveError| error.to_string())?;
+            Ok((socket, members))
+        });
+        match asked {
+            Ok((socket, members)) => {
+                match etcd::judge(local, &members) {
+                    Membership::Only => {
+                        plan.skip(
+                            PHASE,
+                            "member of etcd",
+                            "it is the only one: the cluster ends with it",
+                        );
+                    }
+                    Membership::Left => {
+                        plan.skip(PHASE, "member of etcd", "it has left its cluster already");
+                    }
+                    Membership::Among { id, others } => {
+                        let work = Work::RemoveMember {
+                            socket,
+                            local: local.clone(),
+                            id,
+                        };
+                        let what = format!("member {id:x} of etcd ({})", local.peer_url);
+                        let reason = format!("{others} others stay in the cluster");
+                        plan.add(PHASE, "remove", what, work).reason = Some(reason);
+                    }
+                }
+                Ok(true)
+            }
+            Err(reason) if forced => {
+                let reason =
+                    format!("not asked ({reason}); its data is removed (--force-etcd-data)");
+                plan.skip(PHASE, "member of etcd", reason);
+                Ok(true)
+            }
+            Err(reason) if !has_data => {
+                let reason = format!("it has no data here, and etcd cannot be asked ({reason})");
+                plan.skip(PHASE, "member of etcd", reason);
+                Ok(false)
+            }
+            Err(reason) => Err(unknown(local, data, &reason)),
+        }
+    }
+
+    fn has_data(&self, folder: &RootPath) -> Result<bool, CliError> {
+        Ok(match self.root.open_directory(folder)? {
+            Some(folder) => folder.inspect(layout::ETCD_MEMBER)? != Found::Missing,
+            None => false,
+        })
+    }
+}
+
+fn leave_data(plan: &mut Plan, data: &RootPath) {
+    let reason = format!("the phase {} is left out", PHASE.name());
+    plan.leave(PHASE, data.join(layout::ETCD_MEMBER).to_string(), reason);
+}
+
+/// The refusal when etcd does not say who its members are.
+fn unknown(local: &LocalMember, data: &RootPath, reason: &str) -> CliError {
+    let flags = etcdctl_flags(local);
+    let [_, authority, certificate, key] = &flags;
+    CliError::new(
+        Exit::Preflight,
+        format!("whether this host's member left the cluster of etcd is not known: {reason}"),
+    )
+    .hint(format!(
+        "remove the member from another control-plane node: etcdctl {authority} {certificate} {key} member list, then member remove ID for the one with {}",
+        local.peer_url
+    ))
+    .hint(format!(
+        "then, or if it is the only member, have the data in {data} removed with --force-etcd-data; leave member and data as they are with --skip-phases {}",
+        PHASE.name()
+    ))
+}
