@@ -302,6 +302,16 @@ impl<'a> Session<'a> {
                 command(&["rollback"])
             )));
         }
+        if self.request.confirm_within.is_some() && memory.runs.interrupted().is_some() {
+            return Err(CliError::usage(
+                "`--confirm-within`: a run was interrupted here, and to go back would be to go back to that",
+            )
+            .hint(format!(
+                "first go on with `{}`, or go back with `{}`",
+                command(&["resume"]),
+                command(&["rollback", "--yes"])
+            )));
+        }
         let installed = memory
             .installed
             .node(&self.index.cluster, &self.index.node.name)

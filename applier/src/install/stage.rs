@@ -322,3 +322,89 @@ fn clear_leftovers(root: &Root, actions: &Actions, folder: &RootPath) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests build and look at the tree they test"
+)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use kubeplan_bundle::digest::Sha256Digest;
+
+    use super::*;
+    use crate::host::durable::Fault;
+    use crate::state::journal::record::Bits;
+    use crate::state::salt::RecordedDigest;
+
+    /// What others write between the comparison and the exchange is there afterwards, whatever was to be done.
+    #[test]
+    fn what_others_write_at_the_last_moment_is_not_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("etc/app")).unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let actions = Actions::new(Fault::None);
+        let place = Place {
+            root: &root,
+            actions: &actions,
+            salt: None,
+        };
+        let file = folder.path().join("etc/app/f");
+        let expected = FileState {
+            digest: RecordedDigest::Sha256(Sha256Digest::of(b"old")),
+            mode: Bits::new(0o640),
+            uid: root.invoker().uid,
+            gid: root.invoker().gid,
+        };
+        let ours = [RootPath::fixed("/etc/app")];
+        // There before, there afterwards; what is on the host; whether it is done, and what is there then.
+        let cases = [
+            (true, true, Some(("old", 0o640)), true, Some("new")),
+            (true, true, Some(("theirs", 0o640)), false, Some("theirs")),
+            (true, true, Some(("old", 0o644)), false, Some("old")),
+            (true, true, None, false, None),
+            (true, false, Some(("old", 0o640)), true, None),
+            (true, false, Some(("theirs", 0o640)), false, Some("theirs")),
+            (true, false, None, false, None),
+            (false, true, None, true, Some("new")),
+            (false, true, Some(("theirs", 0o600)), false, Some("theirs")),
+        ];
+        for (number, (before, after, host, done, content)) in cases.into_iter().enumerate() {
+            let _ = fs::remove_file(&file);
+            if let Some((text, mode)) = host {
+                fs::write(&file, text).unwrap();
+                fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            }
+            let mut stage = Stage::new(place, &ours);
+            let swap = Swap {
+                path: RootPath::fixed("/etc/app/f"),
+                expected: before.then_some(&expected),
+                new: after.then_some(NewFile {
+                    bytes: b"new",
+                    mode: 0o600,
+                    owner: root.invoker(),
+                }),
+            };
+            stage.add(swap).unwrap();
+            assert_eq!(
+                fs::read_dir(folder.path().join("etc/app")).unwrap().count(),
+                usize::from(host.is_some())
+            );
+            let refused = stage.commit(true).unwrap();
+            assert_eq!(refused.is_empty(), done, "case {number}");
+            stage.clear().unwrap();
+            assert_eq!(
+                fs::read_to_string(&file).ok().as_deref(),
+                content,
+                "case {number}"
+            );
+            if let (false, Some((_, mode))) = (done, host) {
+                let found = fs::metadata(&file).unwrap().permissions().mode();
+                assert_eq!(found & 0o7777, mode, "case {number}");
+            }
+            assert_eq!(fs::read_dir(folder.path().join("etc")).unwrap().count(), 1);
+        }
+    }
+}

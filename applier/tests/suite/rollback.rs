@@ -300,6 +300,10 @@ fn only_the_same_bundle_resumes_and_its_time_only_warns() {
     let refused = run(&fixture, &["resume", &other]).expect(4);
     assert!(refused.stderr.contains("interrupted"), "{}", refused.stderr);
     run(&fixture, &["confirm"]).expect(6);
+    let output = fixture
+        .install(&second, &["--confirm-within", "10m"])
+        .expect(2);
+    assert!(output.stderr.contains("interrupted"), "{}", output.stderr);
     fs::rename(&second, fixture.path("moved")).unwrap();
     run(&fixture, &["resume"]).expect(4);
     let late = Run {
@@ -416,5 +420,42 @@ fn what_nobody_confirms_is_brought_back() {
         if confirmed {
             assert_eq!(fixture.tree(), after);
         }
+    }
+}
+
+/// Two certificates of one authority, and one of another of the same name.
+fn certificates() -> [String; 3] {
+    let authority = || {
+        let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        rcgen::Issuer::new(params, rcgen::KeyPair::generate().unwrap())
+    };
+    let (ours, other) = (authority(), authority());
+    [&ours, &ours, &other].map(|issuer| {
+        let mut params = rcgen::CertificateParams::new(vec!["server".into()]).unwrap();
+        params.use_authority_key_identifier_extension = true;
+        let key = rcgen::KeyPair::generate().unwrap();
+        params.signed_by(&key, issuer).unwrap().pem()
+    })
+}
+
+#[test]
+fn a_renewed_certificate_is_told_from_another_one() {
+    let [first, renewed, foreign] = certificates();
+    let fixture = Fixture::new();
+    let plan = |ca: &str| Plan {
+        ca: ca.to_owned(),
+        ..Plan::default()
+    };
+    let bundle = fixture.bundle(plan(&first));
+    fixture.install(&bundle, &[]).expect(0);
+    for (content, by) in [(&renewed, "renewal"), (&foreign, "by-hand")] {
+        fs::write(fixture.host(CA), content).unwrap();
+        let report = status(&fixture);
+        assert_eq!(report["drift"][0]["path"], CA);
+        assert_eq!(report["drift"][0]["by"], by, "{report}");
+        let output = fixture.install(&bundle, &[]).expect(0);
+        let renewal = output.stderr.contains("kubeadm certs renew");
+        assert_eq!(renewal, by == "renewal", "{}", output.stderr);
     }
 }

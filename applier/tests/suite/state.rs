@@ -5,7 +5,9 @@ use std::fs::File;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::support::{Fixture, Plan};
+use kubeplan_bundle::digest::Sha256Digest;
+
+use crate::support::{CONFIG, Fixture, Plan, Run};
 
 #[test]
 fn damaged_state_files_are_named() {
@@ -58,10 +60,61 @@ fn another_run_holds_the_lock() {
     flock(&lock, FlockOperation::LockExclusive).unwrap();
     let before = fixture.snapshot();
     let output = fixture.install(&bundle, &[]).expect(7);
-    assert!(output.stderr.contains("process"), "{}", output.stderr);
+    // Who it is can be found out unless the process is in another namespace.
+    assert!(
+        output.stderr.contains("another process") || output.stderr.contains("started 2"),
+        "{}",
+        output.stderr
+    );
     assert_eq!(fixture.snapshot(), before);
     // Looking needs no lock.
     fixture.install(&bundle, &["--dry-run"]).expect(0);
     drop(lock);
     fixture.install(&bundle, &[]).expect(0);
+}
+
+/// Before there were journals, `installed.json` itself held what a run was about to write.
+#[test]
+fn records_of_earlier_versions_are_read() {
+    let fixture = Fixture::new();
+    fixture
+        .install(&fixture.bundle(Plan::default()), &[])
+        .expect(0);
+    fs::remove_dir_all(fixture.host("/var/lib/kubeplan/runs")).unwrap();
+    let path = fixture.host("/var/lib/kubeplan/installed.json");
+    let mut record: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    record["format"] = "kubeplan.io/installed/1".into();
+    let node = record["nodes"][0].as_object_mut().unwrap();
+    for field in ["folders", "installed"] {
+        node.remove(field).unwrap();
+    }
+    for file in node["files"].as_object_mut().unwrap().values_mut() {
+        let file = file.as_object_mut().unwrap();
+        file.remove("origin").unwrap();
+        file.remove("handoff");
+    }
+    // The run that was to replace this file was stopped after it did.
+    fs::write(fixture.host(CONFIG), "config: half way\n").unwrap();
+    let mut pending = node["files"][CONFIG]["current"].clone();
+    let digest = Sha256Digest::of(b"config: half way\n").to_string();
+    pending["digest"]["sha256"] = digest.into();
+    node["files"][CONFIG]["pending"] = pending;
+    fs::write(&path, format!("{record}\n")).unwrap();
+    let status = fixture.run(&Run::default(), &["status"]).expect(0);
+    assert!(
+        !status.stdout.contains("changed since"),
+        "{}",
+        status.stdout
+    );
+    let author = fixture.author.clone();
+    let second = fixture.write("second", Plan::second(), 2, &[&author]);
+    let output = fixture.install(&second, &[]).expect(0);
+    assert!(!output.stdout.contains("drift"), "{}", output.stdout);
+    assert_eq!(fixture.read(CONFIG), Plan::second().config);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        text.contains("installed/2") && !text.contains("pending"),
+        "{text}"
+    );
 }

@@ -171,7 +171,7 @@ pub(crate) struct RecordedRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PlannedChanges {
-    /// Number within the run, from 1; never used twice.
+    /// Number within the run, from 1; used again only if nothing of the transaction was begun.
     pub(crate) number: u32,
     /// Its name in the bundle.
     pub(crate) name: Name,
