@@ -404,6 +404,11 @@ impl Plan {
                 name: "kubeplan".into(),
                 version: "0.1.0".into(),
             },
+            api: steps.iter().any(Step::calls_api).then(|| Api {
+                kubeconfig: "/etc/kubernetes/admin.conf".parse().unwrap(),
+                server: "https://10.0.0.10:6443".into(),
+                timeout_seconds: 60,
+            }),
             annotations: self.annotations.clone(),
             entries,
             transactions,
@@ -441,6 +446,7 @@ fn live_steps(secret: &str) -> (Vec<DraftEntry>, [Step; 2]) {
     let apply = Step::ApplyObjects {
         phase,
         entries: objects.iter().map(|entry| entry.name.clone()).collect(),
+        fallback_kubeconfig: None,
     };
     let label = Step::LabelAndTaintNode {
         phase: "mark-control-plane".parse().unwrap(),
