@@ -241,7 +241,10 @@ impl FromStr for ServiceName {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@');
         let valid = text.len() <= 60
             && text.bytes().all(plain)
-            && text.bytes().next().is_some_and(|b| !matches!(b, b'-' | b'.'));
+            && text
+                .bytes()
+                .next()
+                .is_some_and(|b| !matches!(b, b'-' | b'.'));
         if valid {
             Ok(Self(text.to_owned()))
         } else {

@@ -12,8 +12,8 @@ use kubeapply::host::durable::Fault;
 use kubeapply::{Io, Terminals};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Placement, Platform, SecretClass, Target, Tool,
-    Transaction,
+    Api, ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Placement, Platform, SecretClass, Target,
+    Tool, Transaction,
 };
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::secret::SecretBytes;

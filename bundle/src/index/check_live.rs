@@ -54,7 +54,10 @@ impl Index {
         if let Some(api) = &self.api
             && (!api.server.starts_with("https://") || api.timeout_seconds == 0)
         {
-            return broken("the API server is reached by https, in some time", &api.server);
+            return broken(
+                "the API server is reached by https, in some time",
+                &api.server,
+            );
         }
         let left = self
             .entries
@@ -106,7 +109,10 @@ fn check_endpoints(
     timeout_seconds: u32,
 ) -> Result<(), IndexError> {
     if endpoints.is_empty() || timeout_seconds == 0 {
-        return broken("a step waits for at least one endpoint, for some time", phase);
+        return broken(
+            "a step waits for at least one endpoint, for some time",
+            phase,
+        );
     }
     match endpoints
         .iter()

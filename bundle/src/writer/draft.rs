@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Prepared, WriteError};
 use crate::digest::Sha256Digest;
-use crate::index::{Api, 
-    Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entry, EntryName, FORMAT, Hole, Index,
+use crate::index::{
+    Api, Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entry, EntryName, FORMAT, Hole, Index,
     Member, NodeRef, Payload, Place, Placement, SealedContent, SealedPart, SecretClass, Target,
     Tool, Transaction, Twin, hole,
 };
