@@ -10,6 +10,7 @@
 //! | [`host`] | the only code that touches the host |
 //! | [`trust`] | whom the host trusts |
 //! | [`install`] | admission → unseal → compare → stage → commit → record |
+//! | [`live`] | steps that need a running host |
 //! | [`state`] | what was installed before |
 //! | [`error`], [`ui`] | exit codes and text |
 
@@ -17,6 +18,7 @@ mod cli;
 mod error;
 pub mod host;
 mod install;
+mod live;
 mod state;
 mod trust;
 mod ui;

@@ -3,6 +3,7 @@
 
 mod facts;
 mod install;
+mod live_progress;
 mod show;
 mod trust;
 mod verify;

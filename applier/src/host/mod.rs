@@ -12,6 +12,7 @@
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
+//! | [`service`] | starting services |
 //! | [`facts`], [`route`], [`query`] | what a plan wants to know of the host; its addresses; what its programs say |
 
 pub mod clock;
@@ -27,6 +28,7 @@ pub mod process;
 pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod route;
+pub(crate) mod service;
 
 pub(crate) use directory::{Directory, FileMeta, Found};
 pub(crate) use durable::Actions;

@@ -17,10 +17,10 @@ pub(crate) mod admission;
 mod commit;
 mod compare;
 mod diff;
-mod planned;
+pub(crate) mod planned;
 mod record;
 pub(crate) mod report;
 mod run;
 mod stage;
 
-pub(crate) use run::{BundleError, Request, open_trusted, refuse, run};
+pub(crate) use run::{BundleError, Live, Request, Steps, open_trusted, refuse, run};

@@ -143,6 +143,8 @@ pub(crate) fn transactions<'a>(
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RemainingStep {
+    /// Its position among the steps of the index, from 0.
+    pub(crate) position: usize,
     /// The phase it belongs to.
     pub(crate) phase: String,
     /// What it would do, for people.
@@ -153,8 +155,10 @@ pub(crate) struct RemainingStep {
 
 /// The steps that need a running cluster, in order.
 pub(crate) fn remaining(index: &Index) -> Vec<RemainingStep> {
-    let live = index.steps.iter().filter(|step| step.is_live());
-    live.map(|step| RemainingStep {
+    let steps = index.steps.iter().enumerate();
+    let live = steps.filter(|(_, step)| step.is_live());
+    live.map(|(position, step)| RemainingStep {
+        position,
         phase: step.phase().to_string(),
         what: step.summary(),
         step: step.clone(),

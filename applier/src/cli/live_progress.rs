@@ -1,0 +1,176 @@
+//! How live steps go, on standard error, while they run.
+//!
+//! In: events. Out: a line for each step that ends and each new reason to wait; on a terminal the line of a step that
+//! waits is written over. For machines one JSON object per line, with the same version as reports.
+
+use std::error::Error;
+use std::io::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::Io;
+use crate::host::clock::Clock;
+use crate::live::{Event, Observer, State};
+use crate::ui::{self, Format, printable};
+
+/// Tells how live steps go.
+pub(super) struct LiveProgress<'a> {
+    out: &'a mut dyn Write,
+    format: Format,
+    terminal: bool,
+    clock: Clock,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    version: u32,
+    event: &'static str,
+    #[serde(flatten)]
+    content: &'a Event,
+}
+
+impl<'a> LiveProgress<'a> {
+    pub(super) fn new(io: &'a mut Io<'_>, format: Format) -> Self {
+        Self {
+            terminal: io.terminals.stderr,
+            clock: io.clock,
+            out: io.stderr,
+            format,
+        }
+    }
+
+    pub(super) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn line(&self, event: &Event) -> Option<String> {
+        if self.format == Format::Json {
+            let line = Line {
+                version: ui::VERSION,
+                event: "live-step",
+                content: event,
+            };
+            return serde_json::to_string(&line).ok().map(|text| text + "\n");
+        }
+        let (said, stays) = match &event.state {
+            State::Started if self.terminal => (String::new(), false),
+            State::Started => return None,
+            State::Waiting { detail } => (format!("waiting: {detail}"), false),
+            State::Done { outcome } => (outcome.clone(), true),
+            State::Failed { error } => (format!("stopped: {error}"), true),
+        };
+        let colon = if said.is_empty() { "" } else { ": " };
+        let text = format!(
+            "[{}] {}{colon}{said} ({})",
+            event.phase,
+            event.what,
+            time(event.elapsed)
+        );
+        let text = printable(&text);
+        Some(match (self.terminal, stays) {
+            (false, _) => format!("{text}\n"),
+            (true, true) => format!("\r\u{1b}[K{text}\n"),
+            // One line that fits most terminals, so that the next one can be written over it.
+            (true, false) => {
+                let line = text.replace(['\n', '\t'], " ");
+                format!("\r\u{1b}[K{}", line.chars().take(118).collect::<String>())
+            }
+        })
+    }
+}
+
+impl Observer for LiveProgress<'_> {
+    fn event(&mut self, event: &Event) {
+        if let Some(line) = self.line(event) {
+            // If that fails there is nobody to tell.
+            let _ = self.out.write_all(line.as_bytes());
+            let _ = self.out.flush();
+        }
+    }
+
+    fn completed(&mut self, _position: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
+    }
+}
+
+/// `0.4 s`, `1m05s`.
+fn time(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    if seconds < 60 {
+        format!("{:.1} s", elapsed.as_secs_f64())
+    } else {
+        format!("{}m{:02}s", seconds / 60, seconds % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(format: Format, terminal: bool) -> String {
+        let mut out = Vec::new();
+        let mut progress = LiveProgress {
+            out: &mut out,
+            format,
+            terminal,
+            clock: Clock::System,
+        };
+        for (state, seconds) in [
+            (State::Started, 0),
+            (
+                State::Waiting {
+                    detail: "scheduler: refused\u{1b}[2J".into(),
+                },
+                3,
+            ),
+            (
+                State::Done {
+                    outcome: "healthy".into(),
+                },
+                65,
+            ),
+        ] {
+            progress.event(&Event {
+                step: 4,
+                phase: "wait".into(),
+                what: "wait for scheduler".into(),
+                state,
+                elapsed: Duration::from_secs(seconds),
+            });
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_step_has_a_line_for_each_reason_and_one_for_its_end() {
+        assert_eq!(
+            lines(Format::Text, false),
+            "[wait] wait for scheduler: waiting: scheduler: refused\\u{1b}[2J (3.0 s)\n\
+             [wait] wait for scheduler: healthy (1m05s)\n"
+        );
+    }
+
+    #[test]
+    fn on_a_terminal_the_last_line_is_the_end_of_the_step() {
+        let text = lines(Format::Text, true);
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        assert!(
+            text.ends_with("\r\u{1b}[K[wait] wait for scheduler: healthy (1m05s)\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn machines_read_one_object_per_line() {
+        let text = lines(Format::Json, true);
+        let states: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(states.len(), 3);
+        assert_eq!(states[1]["state"], "waiting");
+        assert_eq!(states[1]["event"], "live-step");
+        assert_eq!(states[2]["elapsedMilliseconds"], 65_000);
+    }
+}
