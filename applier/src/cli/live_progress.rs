@@ -20,7 +20,12 @@ pub(super) struct LiveProgress<'a> {
     format: Format,
     terminal: bool,
     clock: Clock,
+    /// What was said last: the step, why it waits, and when.
+    last: Option<(usize, String, Duration)>,
 }
+
+/// How often a reason to wait is repeated where lines stay.
+const REPEATED: Duration = Duration::from_secs(30);
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -37,11 +42,28 @@ impl<'a> LiveProgress<'a> {
             clock: io.clock,
             out: io.stderr,
             format,
+            last: None,
         }
     }
 
     pub(super) const fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// Whether the event only says again what still stands there to be read.
+    fn is_repeated(&mut self, event: &Event) -> bool {
+        let State::Waiting { detail } = &event.state else {
+            self.last = None;
+            return false;
+        };
+        let repeated = self.last.as_ref().is_some_and(|(step, said, at)| {
+            *step == event.step && said == detail && event.elapsed < *at + REPEATED
+        });
+        let repeated = repeated && self.format == Format::Text && !self.terminal;
+        if !repeated {
+            self.last = Some((event.step, detail.clone(), event.elapsed));
+        }
+        repeated
     }
 
     fn line(&self, event: &Event) -> Option<String> {
@@ -54,19 +76,14 @@ impl<'a> LiveProgress<'a> {
             return serde_json::to_string(&line).ok().map(|text| text + "\n");
         }
         let (said, stays) = match &event.state {
-            State::Started if self.terminal => (String::new(), false),
+            State::Started if self.terminal => (event.what.clone(), false),
             State::Started => return None,
             State::Waiting { detail } => (format!("waiting: {detail}"), false),
-            State::Done { outcome } => (outcome.clone(), true),
-            State::Failed { error } => (format!("stopped: {error}"), true),
+            State::Done { outcome } => (format!("{}: {outcome}", event.what), true),
+            // Why is told at the end, with what to do.
+            State::Failed { .. } => (format!("{}: stopped", event.what), true),
         };
-        let colon = if said.is_empty() { "" } else { ": " };
-        let text = format!(
-            "[{}] {}{colon}{said} ({})",
-            event.phase,
-            event.what,
-            time(event.elapsed)
-        );
+        let text = format!("[{}] {said} ({})", event.phase, time(event.elapsed));
         let text = printable(&text);
         Some(match (self.terminal, stays) {
             (false, _) => format!("{text}\n"),
@@ -82,6 +99,9 @@ impl<'a> LiveProgress<'a> {
 
 impl Observer for LiveProgress<'_> {
     fn event(&mut self, event: &Event) {
+        if self.is_repeated(event) {
+            return;
+        }
         if let Some(line) = self.line(event) {
             // If that fails there is nobody to tell.
             let _ = self.out.write_all(line.as_bytes());
@@ -115,6 +135,7 @@ mod tests {
             format,
             terminal,
             clock: Clock::System,
+            last: None,
         };
         for (state, seconds) in [
             (State::Started, 0),
@@ -123,6 +144,12 @@ mod tests {
                     detail: "scheduler: refused\u{1b}[2J".into(),
                 },
                 3,
+            ),
+            (
+                State::Waiting {
+                    detail: "scheduler: refused\u{1b}[2J".into(),
+                },
+                8,
             ),
             (
                 State::Done {
@@ -146,7 +173,7 @@ mod tests {
     fn a_step_has_a_line_for_each_reason_and_one_for_its_end() {
         assert_eq!(
             lines(Format::Text, false),
-            "[wait] wait for scheduler: waiting: scheduler: refused\\u{1b}[2J (3.0 s)\n\
+            "[wait] waiting: scheduler: refused\\u{1b}[2J (3.0 s)\n\
              [wait] wait for scheduler: healthy (1m05s)\n"
         );
     }
@@ -168,9 +195,9 @@ mod tests {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
-        assert_eq!(states.len(), 3);
+        assert_eq!(states.len(), 4);
         assert_eq!(states[1]["state"], "waiting");
         assert_eq!(states[1]["event"], "live-step");
-        assert_eq!(states[2]["elapsedMilliseconds"], 65_000);
+        assert_eq!(states[3]["elapsedMilliseconds"], 65_000);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In: the name of a service. Out: it is enabled and runs with the files that are there, or an error that says what the
 //! init system answered. The init system is the one whose program the host has, systemd first, as kubeadm looks for it
-//! (v1.36.2, `cmd/kubeadm/app/util/initsystem`). Nothing here knows what a service is for.
+//! (1.36.2, `cmd/kubeadm/app/util/initsystem`). Nothing here knows what a service is for.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

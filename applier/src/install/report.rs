@@ -49,6 +49,8 @@ pub(crate) enum InstallResult {
     Installed,
     /// There was nothing to change.
     Unchanged,
+    /// The files are in place; a live step is not done.
+    Stopped,
     /// Nothing was written because nothing was to be.
     DryRun,
     /// Nothing was written because something is in the way.
@@ -316,6 +318,7 @@ impl Report for InstallReport {
         text.push_str(match self.result {
             InstallResult::Installed => "installed\n",
             InstallResult::Unchanged => "nothing to change: the host is as planned\n",
+            InstallResult::Stopped => "the files are in place; a live step is not done\n",
             InstallResult::DryRun => "dry run: nothing was written\n",
             InstallResult::Refused => "refused: nothing was written\n",
         });

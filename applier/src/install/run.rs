@@ -268,7 +268,9 @@ fn pipeline(
     });
     drop(lock);
     let live_changed = outcome.as_ref().is_some_and(|o| o.report.changed());
-    let result = if changes == 0 && !live_changed {
+    let result = if outcome.as_ref().is_some_and(|o| o.failure.is_some()) {
+        InstallResult::Stopped
+    } else if changes == 0 && !live_changed {
         InstallResult::Unchanged
     } else {
         InstallResult::Installed

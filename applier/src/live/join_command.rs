@@ -1,6 +1,6 @@
 //! How other nodes join, in kubeadm's words.
 //!
-//! In: what the step says, and the Secrets with the tokens. Out: the text that `kubeadm init` of v1.36.2 ends with
+//! In: what the step says, and the Secrets with the tokens. Out: the text that `kubeadm init` of 1.36.2 ends with
 //! (`cmd/kubeadm/app/cmd/phases/init/showjoincommand.go`, `cmd/kubeadm/app/cmd/util/join.go`), spaces at the ends of lines included, once for each
 //! token. The key of uploaded certificates is in no bundle that reaches a host, so its place is marked as withheld.
 

@@ -2,7 +2,7 @@
 //!
 //! In: the labels and taints of the step. Out: the node has them, by one change that names the state it was decided on.
 //! The kubelet registers the node, which may be late, and writes its first labels with it: the node counts as registered
-//! once it has the label of its host name, as for kubeadm (v1.36.2, `cmd/kubeadm/app/util/apiclient/idempotency.go`).
+//! once it has the label of its host name, as for kubeadm (1.36.2, `cmd/kubeadm/app/util/apiclient/idempotency.go`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -84,8 +84,13 @@ pub(crate) async fn run(
     .await?;
     let mut result = if change.done.is_empty() {
         StepResult::unchanged("every label and taint is there")
+    } else if change.done.len() == labels.len() + taints.len() {
+        StepResult::changed("set")
     } else {
-        StepResult::changed(change.done.join(", "))
+        StepResult::changed(format!(
+            "was missing and is set: {}",
+            change.done.join(", ")
+        ))
     };
     result.notes = change.notes;
     Ok(result)
@@ -287,7 +292,7 @@ mod tests {
             Failure::Connection("reset"),
         ]);
         let first = mark(&fake, 240).await.unwrap();
-        assert_eq!(first.outcome, "label role=, taint k:NoSchedule");
+        assert_eq!(first.outcome, "set");
         assert!(first.changed);
         assert_eq!(fake.count("PATCH"), 2);
         let again = mark(&fake, 240).await.unwrap();
@@ -296,6 +301,9 @@ mod tests {
             (false, "every label and taint is there")
         );
         assert_eq!(fake.count("PATCH"), 2);
+        fake.server().objects.get_mut(PATH).unwrap()["spec"]["taints"] = json!([]);
+        let third = mark(&fake, 240).await.unwrap();
+        assert_eq!(third.outcome, "was missing and is set: taint k:NoSchedule");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! How long and how often a call to the API server is tried again.
 //!
 //! In: the time a call has, and what came of each attempt. Out: when to try again, or that the time is over. The first
-//! pause is the one kubeadm makes (v1.36.2, `KubernetesAPICallRetryInterval`, 500 ms); later ones grow, and each
+//! pause is the one kubeadm makes (1.36.2, `KubernetesAPICallRetryInterval`, 500 ms); later ones grow, and each
 //! differs a little, so that nodes that start together do not call together.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub(crate) struct Window {
     start: Instant,
     length: Duration,
-    pause: Duration,
+    next: Duration,
     attempts: u32,
 }
 
@@ -30,7 +30,7 @@ impl Window {
         Self {
             start: Instant::now(),
             length,
-            pause: FIRST,
+            next: FIRST,
             attempts: 1,
         }
     }
@@ -52,8 +52,8 @@ impl Window {
 
     /// Waits before the next attempt, at least as long as the server asked for; `false` if the time is over by then.
     pub(crate) async fn pause(&mut self, asked: Option<Duration>) -> bool {
-        let pause = asked.unwrap_or_default().max(spread(self.pause, random()));
-        self.pause = (self.pause * 3 / 2).min(LONGEST);
+        let pause = asked.unwrap_or_default().max(spread(self.next, random()));
+        self.next = (self.next * 3 / 2).min(LONGEST);
         if pause >= self.left() {
             return false;
         }
@@ -63,9 +63,9 @@ impl Window {
     }
 }
 
-/// `pause` made up to a fifth shorter or longer; `by` is between 0 and 255.
-fn spread(pause: Duration, by: u8) -> Duration {
-    pause.mul_f64(0.8 + 0.4 * f64::from(by) / 255.0)
+/// `time` made up to a fifth shorter or longer; `by` is between 0 and 255.
+fn spread(time: Duration, by: u8) -> Duration {
+    time.mul_f64(0.8 + 0.4 * f64::from(by) / 255.0)
 }
 
 /// Any byte; if the operating system has no random ones, the middle one will do for a pause.

@@ -1,7 +1,7 @@
 //! A kubeconfig that uses the certificate which its reader rotates.
 //!
 //! In: the kubeconfig's text, and the path of the newest certificate with its key. Out: the text in which the user of the
-//! current context names that path for both, and embeds nothing (kubeadm v1.36.2,
+//! current context names that path for both, and embeds nothing (kubeadm 1.36.2,
 //! `cmd/kubeadm/app/phases/kubelet/kubelet.go`). Everything else stays as it is, byte for byte where the text has the form
 //! that kubeadm writes.
 

@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use tokio::time::timeout;
 
 use super::kubeconfig::{Identity, Proof};
 
-/// How long one request may take, as in kubeadm (v1.36.2, `cmd/kubeadm/app/util/kubeconfig`).
+/// How long one request may take, as in kubeadm (1.36.2, `cmd/kubeadm/app/util/kubeconfig`).
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
 /// Bytes of an answer that are read: more than the largest object an API server stores.
@@ -130,12 +131,19 @@ impl Transport for Network {
 }
 
 /// The innermost cause: the outer ones only say that a client failed to connect.
-fn innermost(error: &dyn Error) -> Unreachable {
+fn innermost(error: &(dyn Error + 'static)) -> Unreachable {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    Unreachable(cause.to_string())
+    let closed = cause
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);
+    Unreachable(if closed {
+        "the server closed the connection".to_owned()
+    } else {
+        cause.to_string()
+    })
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -151,7 +159,7 @@ fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier
 /// Takes every certificate for good.
 ///
 /// The scheduler and the controller manager of a control plane serve with certificates that they make for themselves at
-/// every start: there is nothing to check them against, and kubeadm does not either (v1.36.2,
+/// every start: there is nothing to check them against, and kubeadm does not either (1.36.2,
 /// `cmd/kubeadm/app/util/apiclient/wait.go`). Nothing but the status of the answer is used, and nothing secret is sent.
 struct Unproven(Arc<CryptoProvider>);
 

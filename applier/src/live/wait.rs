@@ -1,7 +1,7 @@
 //! Waiting until endpoints answer 200.
 //!
 //! In: endpoints, and the time each of them has. Out: all have answered 200, or who has not and what he answered last.
-//! All are asked at once and each twice a second, as kubeadm asks them (v1.36.2, `cmd/kubeadm/app/util/apiclient/wait.go`).
+//! All are asked at once and each twice a second, as kubeadm asks them (1.36.2, `cmd/kubeadm/app/util/apiclient/wait.go`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,8 @@ enum Asker {
 
 /// What is heard of an endpoint.
 enum News {
+    /// Nothing yet.
+    Nothing,
     Healthy(Duration),
     Not(String),
 }
@@ -59,10 +61,7 @@ pub(crate) async fn run(
         tasks.spawn(poll(position, asker, deadline, sender.clone()));
     }
     drop(sender);
-    let mut states: Vec<News> = endpoints
-        .iter()
-        .map(|_| News::Not("not asked yet".to_owned()))
-        .collect();
+    let mut states: Vec<News> = endpoints.iter().map(|_| News::Nothing).collect();
     while let Some((position, heard)) = news.recv().await {
         if let Some(state) = states.get_mut(position) {
             *state = heard;
@@ -74,16 +73,19 @@ pub(crate) async fn run(
     let mut silent = Vec::new();
     let mut healthy = Vec::new();
     for (endpoint, state) in endpoints.iter().zip(states) {
-        match state {
+        let last = match state {
             News::Healthy(after) => {
-                healthy.push(format!("{} after {}", endpoint.name, seconds(after)))
+                healthy.push(format!("{} after {}", endpoint.name, seconds(after)));
+                continue;
             }
-            News::Not(last) => silent.push(Silent {
-                name: endpoint.name.clone(),
-                url: endpoint.url.clone(),
-                last,
-            }),
-        }
+            News::Not(last) => last,
+            News::Nothing => "no answer".to_owned(),
+        };
+        silent.push(Silent {
+            name: endpoint.name.clone(),
+            url: endpoint.url.clone(),
+            last,
+        });
     }
     if silent.is_empty() {
         return Ok(StepResult::unchanged(format!(
@@ -105,7 +107,7 @@ fn detail(endpoints: &[Endpoint], states: &[News]) -> Option<String> {
         .iter()
         .zip(states)
         .filter_map(|(endpoint, state)| match state {
-            News::Healthy(_) => None,
+            News::Healthy(_) | News::Nothing => None,
             News::Not(last) => Some(format!("{}: {last}", endpoint.name)),
         })
         .collect();
