@@ -99,14 +99,15 @@ pub(crate) async fn run(
 impl Change {
     /// A merge patch (RFC 7386) that only fits the state the change was decided on.
     fn patch(&self, version: &str) -> Value {
-        let mut patch = json!({"metadata": {"resourceVersion": version}});
+        let mut metadata = Map::from_iter([("resourceVersion".to_owned(), Value::from(version))]);
         if !self.labels.is_empty() {
-            patch["metadata"]["labels"] = Value::Object(self.labels.clone());
+            metadata.insert("labels".to_owned(), Value::Object(self.labels.clone()));
         }
+        let mut patch = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
         if let Some(taints) = &self.taints {
-            patch["spec"] = json!({"taints": taints});
+            patch.insert("spec".to_owned(), json!({"taints": taints}));
         }
-        patch
+        Value::Object(patch)
     }
 }
 
@@ -147,10 +148,13 @@ fn plan(node: &Json, labels: &BTreeMap<String, String>, taints: &[Taint]) -> Cha
                 taint.key
             )),
             None => {
-                let mut item = json!({"key": taint.key, "effect": effect});
-                if !taint.value.is_empty() {
-                    item["value"] = Value::from(taint.value.clone());
-                }
+                let value = (!taint.value.is_empty()).then_some(("value", taint.value.as_str()));
+                let fields = [("key", taint.key.as_str()), ("effect", effect.as_str())];
+                let item = fields
+                    .into_iter()
+                    .chain(value)
+                    .map(|(key, value)| (key.to_owned(), Value::from(value)));
+                let item = Value::Object(item.collect());
                 missing.push(item);
                 change.done.push(format!("taint {taint}"));
             }
