@@ -11,6 +11,7 @@
 //! | [`trust`] | whom the host trusts |
 //! | [`install`] | admission → unseal → compare → stage → commit → record |
 //! | [`reset`] | taking away what was installed |
+//! | [`live`] | steps that need a running host |
 //! | [`state`] | what was installed before |
 //! | [`error`], [`ui`] | exit codes and text |
 
@@ -18,6 +19,7 @@ mod cli;
 mod error;
 pub mod host;
 mod install;
+mod live;
 mod reset;
 mod state;
 mod trust;

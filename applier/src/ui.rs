@@ -13,7 +13,7 @@ use crate::error::CliError;
 use kubeplan_bundle::exit::Exit;
 
 /// Version of the JSON reports.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// How reports are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

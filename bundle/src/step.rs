@@ -9,7 +9,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Sha256Digest;
 use crate::index::{EntryName, Name, TransactionName};
+use crate::path::HostPath;
 
 /// A phase in kubeadm's words (`certs`, `control-plane`, …). Phases travel as names with the bundle's own
 /// order, so a new one needs no new applier.
@@ -79,8 +81,9 @@ pub enum Step {
     /// - Precondition: the API server answers, and the identity that is used may write these objects; every hole of an
     ///   object can be filled.
     /// - Effect: holes are filled, then each object is applied as a whole (server-side apply): created, or changed to what
-    ///   the bundle says. Fields the bundle does not name are left alone.
-    /// - Twice: an object that is as planned is not changed, except where a hole is filled with a new value.
+    ///   the bundle says. Fields the bundle does not name are left alone, and so is an object that others changed.
+    /// - Twice: an object that is as planned is not changed. One with a hole that was applied before is not applied
+    ///   again, so no token begins a second life.
     /// - Completion: the API returns each object.
     /// - Undo: none. What was there before is not known; the objects that were applied are listed.
     ApplyObjects {
@@ -88,6 +91,9 @@ pub enum Step {
         phase: PhaseName,
         /// Object entries of the index, in the order in which they are applied.
         entries: Vec<EntryName>,
+        /// A kubeconfig on the host to use where the API forbids the call to the one of [`crate::index::Api`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fallback_kubeconfig: Option<HostPath>,
     },
     /// Sets labels and adds taints of the bundle's own node.
     ///
@@ -106,7 +112,150 @@ pub enum Step {
         /// Taints, in order.
         taints: Vec<Taint>,
     },
+    /// Starts a service of the host's init system with the files that are there now.
+    ///
+    /// - Precondition: the host runs systemd or OpenRC, which knows the service.
+    /// - Effect: the init system reads its units again, the service is enabled and, if files changed or it does not run,
+    ///   restarted.
+    /// - Twice: a service that runs with the files that are there is not touched.
+    /// - Completion: the init system says that the service is active.
+    /// - Undo: none; after a rollback of the files the service is restarted with the old ones.
+    StartService {
+        /// kubeadm's phase that does so.
+        phase: PhaseName,
+        /// The service, without the suffix of its unit.
+        service: ServiceName,
+    },
+    /// Waits until every endpoint answers 200.
+    ///
+    /// - Precondition: what answers was started.
+    /// - Effect: none; each endpoint is asked twice a second, all at once.
+    /// - Twice: endpoints that answer are asked once.
+    /// - Completion: every endpoint has answered 200 within its time.
+    /// - Undo: nothing to undo.
+    WaitForEndpoints {
+        /// kubeadm's phase that waits.
+        phase: PhaseName,
+        /// Whom to ask.
+        endpoints: Vec<Endpoint>,
+        /// How long each of them has, in seconds.
+        timeout_seconds: u32,
+    },
+    /// Lets a kubeconfig use the client certificate that the kubelet rotates, instead of the one inside it.
+    ///
+    /// - Precondition: the kubelet runs. Where it made no certificate of its own there is nothing to do.
+    /// - Effect: the user of the current context gets the certificate's path as certificate and key, its embedded ones
+    ///   are removed, the file is replaced, and the service is restarted.
+    /// - Twice: a kubeconfig that names the path is not touched.
+    /// - Completion: the file names the path and the service is active.
+    /// - Undo: with the file's transaction.
+    UseRotatedCertificate {
+        /// kubeadm's phase that does so.
+        phase: PhaseName,
+        /// The kubeconfig on the host.
+        kubeconfig: HostPath,
+        /// The link to the newest certificate and its key, in one file.
+        certificate: HostPath,
+        /// The service that reads the kubeconfig.
+        service: ServiceName,
+    },
+    /// Says how other nodes join, as kubeadm does.
+    ///
+    /// - Precondition: none.
+    /// - Effect: text; nothing changes.
+    /// - Twice: the text is shown again.
+    /// - Completion: it was shown.
+    /// - Undo: nothing to undo.
+    ShowJoinCommand {
+        /// kubeadm's phase that does so.
+        phase: PhaseName,
+        /// The administrator's kubeconfig on the host.
+        kubeconfig: HostPath,
+        /// `host:port` of the API server.
+        endpoint: String,
+        /// SHA-256 of each cluster CA's SubjectPublicKeyInfo.
+        ca_cert_hashes: Vec<Sha256Digest>,
+        /// Secrets with the tokens, among the object entries.
+        tokens: Vec<EntryName>,
+        /// How other control-plane nodes get the shared certificates; absent if they cannot join.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        control_plane: Option<SharedCertificates>,
+    },
 }
+
+/// Somebody who says whether he is well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Whose health it is.
+    pub name: String,
+    /// What is asked, `http://…` or `https://…`.
+    pub url: String,
+    /// As whom, and whether the server must prove who it is.
+    pub identity: EndpointIdentity,
+}
+
+/// As whom an endpoint is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndpointIdentity {
+    /// As the one of [`crate::index::Api`]; the server must prove who it is.
+    Administrator,
+    /// As nobody. The server has a certificate of its own making and cannot prove anything; nothing but its status is
+    /// used, and the endpoint is of this host.
+    Anonymous,
+}
+
+/// How other control-plane nodes get the shared certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SharedCertificates {
+    /// They are copied by hand.
+    Copied,
+    /// They are in the cluster, encrypted; who joins has the key.
+    Uploaded,
+}
+
+/// The name of a service of the host: letters, digits, `-`, `_`, `.` and `@`, at most 60, no `-` or `.` first.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServiceName(String);
+
+/// The text is no service name.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is no service name (letters, digits, `-`, `_`, `.`, `@`, at most 60)")]
+pub struct ParseServiceError(String);
+
+impl ServiceName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ServiceName {
+    type Err = ParseServiceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@');
+        let valid = text.len() <= 60
+            && text.bytes().all(plain)
+            && text
+                .bytes()
+                .next()
+                .is_some_and(|b| !matches!(b, b'-' | b'.'));
+        if valid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ParseServiceError(text.escape_debug().take(80).collect()))
+        }
+    }
+}
+
+text_form!(ServiceName, ParseServiceError);
+
+text_display!(ServiceName);
 
 /// A taint of a node: Pods that do not tolerate it are kept away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +300,10 @@ impl Step {
             Self::CommitTransaction { .. } => "step:commit-transaction/1",
             Self::ApplyObjects { .. } => "step:apply-objects/1",
             Self::LabelAndTaintNode { .. } => "step:label-and-taint-node/1",
+            Self::StartService { .. } => "step:start-service/1",
+            Self::WaitForEndpoints { .. } => "step:wait-for-endpoints/1",
+            Self::UseRotatedCertificate { .. } => "step:use-rotated-certificate/1",
+            Self::ShowJoinCommand { .. } => "step:show-join-command/1",
         }
     }
 
@@ -160,16 +313,72 @@ impl Step {
         match self {
             Self::CommitTransaction { phase, .. }
             | Self::ApplyObjects { phase, .. }
-            | Self::LabelAndTaintNode { phase, .. } => phase,
+            | Self::LabelAndTaintNode { phase, .. }
+            | Self::StartService { phase, .. }
+            | Self::WaitForEndpoints { phase, .. }
+            | Self::UseRotatedCertificate { phase, .. }
+            | Self::ShowJoinCommand { phase, .. } => phase,
         }
     }
 
-    /// Whether the step needs a running cluster. Such a step is not run when a bundle is installed into a folder.
+    /// What the step does, in one line for people. Secrets have no part in it.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::CommitTransaction { transaction, .. } => format!("commit {transaction}"),
+            Self::ApplyObjects { entries, .. } => match entries.len() {
+                1 => "apply 1 object".to_owned(),
+                many => format!("apply {many} objects"),
+            },
+            Self::LabelAndTaintNode {
+                node,
+                labels,
+                taints,
+                ..
+            } => {
+                let labels = labels
+                    .iter()
+                    .map(|(key, value)| format!("label {key}={value}"));
+                let taints = taints.iter().map(|taint| format!("taint {taint}"));
+                let all: Vec<String> = labels.chain(taints).collect();
+                format!("set on node {node}: {}", all.join(", "))
+            }
+            Self::StartService { service, .. } => format!("start {service}"),
+            Self::WaitForEndpoints {
+                endpoints,
+                timeout_seconds,
+                ..
+            } => {
+                let names: Vec<&str> = endpoints.iter().map(|e| e.name.as_str()).collect();
+                format!("wait up to {timeout_seconds} s for {}", names.join(", "))
+            }
+            Self::UseRotatedCertificate {
+                kubeconfig,
+                certificate,
+                ..
+            } => format!("let {kubeconfig} use {certificate}"),
+            Self::ShowJoinCommand { .. } => "say how other nodes join".to_owned(),
+        }
+    }
+
+    /// Whether the step needs a running host. Such a step is not run when a bundle is installed into a folder.
     #[must_use]
     pub const fn is_live(&self) -> bool {
+        !matches!(self, Self::CommitTransaction { .. })
+    }
+
+    /// Whether the step calls the API server.
+    #[must_use]
+    pub fn calls_api(&self) -> bool {
         match self {
-            Self::CommitTransaction { .. } => false,
             Self::ApplyObjects { .. } | Self::LabelAndTaintNode { .. } => true,
+            Self::WaitForEndpoints { endpoints, .. } => endpoints
+                .iter()
+                .any(|endpoint| endpoint.identity == EndpointIdentity::Administrator),
+            Self::CommitTransaction { .. }
+            | Self::StartService { .. }
+            | Self::UseRotatedCertificate { .. }
+            | Self::ShowJoinCommand { .. } => false,
         }
     }
 }
@@ -179,6 +388,10 @@ pub const FEATURES: &[&str] = &[
     "step:commit-transaction/1",
     "step:apply-objects/1",
     "step:label-and-taint-node/1",
+    "step:start-service/1",
+    "step:wait-for-endpoints/1",
+    "step:use-rotated-certificate/1",
+    "step:show-join-command/1",
     "hole:token-expiry/1",
     "hole:owner-uid/1",
     "payload:chunks/1",
@@ -201,6 +414,26 @@ mod tests {
             ),
             (
                 r#"{"do":"label-and-taint-node","phase":"mark-control-plane","node":"n","labels":{"a":""},"taints":[{"key":"k","value":"v","effect":"NoSchedule"},{"key":"k","effect":"NoExecute"}]}"#,
+                true,
+            ),
+            (
+                r#"{"do":"apply-objects","phase":"wait-control-plane","entries":["objects/01.yaml"],"fallbackKubeconfig":"/etc/a.conf"}"#,
+                true,
+            ),
+            (
+                r#"{"do":"start-service","phase":"kubelet-start","service":"kubelet"}"#,
+                true,
+            ),
+            (
+                r#"{"do":"wait-for-endpoints","phase":"wait-control-plane","endpoints":[{"name":"kubelet","url":"http://127.0.0.1:10248/healthz","identity":"anonymous"}],"timeoutSeconds":240}"#,
+                true,
+            ),
+            (
+                r#"{"do":"use-rotated-certificate","phase":"kubelet-finalize","kubeconfig":"/etc/kubelet.conf","certificate":"/var/lib/k.pem","service":"kubelet"}"#,
+                true,
+            ),
+            (
+                r#"{"do":"show-join-command","phase":"show-join-command","kubeconfig":"/etc/a.conf","endpoint":"a:6443","caCertHashes":[],"tokens":["objects/02.yaml"],"controlPlane":"uploaded"}"#,
                 true,
             ),
         ] {
@@ -229,6 +462,9 @@ mod tests {
         for bad in [
             r#"{"do":"label-and-taint-node","phase":"p","node":"n","labels":{},"taints":[{"key":"k","effect":"Now"}]}"#,
             r#"{"do":"run-shell","phase":"certs","command":"true"}"#,
+            r#"{"do":"start-service","phase":"p","service":"--now"}"#,
+            r#"{"do":"start-service","phase":"p","service":"a b"}"#,
+            r#"{"do":"wait-for-endpoints","phase":"p","endpoints":[{"name":"a","url":"http://b","identity":"root"}],"timeoutSeconds":1}"#,
             r#"{"do":"commit-transaction","phase":"certs","transaction":"certs","also":1}"#,
             r#"{"do":"commit-transaction","phase":"Certs","transaction":"certs"}"#,
         ] {

@@ -2,26 +2,32 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::step::PhaseName;
 
+use super::operator::Console;
 use super::{FormatArgs, PolicyArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
+use crate::host::service::Programs;
 use crate::host::{Actions, Root};
 use crate::install::admission::Allowances;
-use crate::install::report::InstallReport;
-use crate::install::{self, Request};
-use crate::ui::{self, Format, Report as _, write_report, write_stderr};
+use crate::install::{self, Means, Request, Steps};
+use crate::live::selection::Phases;
+use crate::ui::{Format, write_report};
 
-/// Install a bundle's files
+/// Install a bundle's files and run its live steps
 ///
 /// Nothing is written before the bundle is verified, fits this host and meets
 /// nothing that others own. Every transaction is then as before or as after,
 /// whatever happens: `resume` goes on, `rollback` goes back, and a further run
-/// changes nothing.
+/// changes nothing. Steps that need a running host (services, the API) follow
+/// the files; below --root they are only listed.
 #[derive(Debug, Args)]
 pub(super) struct InstallArgs {
     /// The bundle, NODE.CLUSTER.tar.gz
@@ -42,10 +48,30 @@ pub(super) struct InstallArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Replace the file PATH although others changed it or own it; may be
-    /// repeated
+    /// Replace the file PATH, or apply the object `objects/…`, although others
+    /// changed it or own it; may be repeated
     #[arg(long = "overwrite-drift", value_name = "PATH")]
-    overwrite_drift: Vec<HostPath>,
+    overwrite_drift: Vec<Overwrite>,
+
+    /// Install files and run no live steps
+    #[arg(long, conflicts_with = "live_only")]
+    files_only: bool,
+
+    /// Run live steps; the files must be as planned
+    #[arg(long)]
+    live_only: bool,
+
+    /// Run the steps of this phase and of those below it; may be repeated
+    #[arg(long = "phase", value_name = "PHASE", value_delimiter = ',')]
+    phases: Vec<PhaseName>,
+
+    /// Leave out the steps of these phases and of those below them
+    #[arg(long, value_name = "PHASES", value_delimiter = ',')]
+    skip_phases: Vec<PhaseName>,
+
+    /// Show how other nodes join without the tokens
+    #[arg(long)]
+    skip_token_print: bool,
 
     /// This host is to become the bundle's node NAME, although the bundle's
     /// target does not fit it; recorded
@@ -74,12 +100,43 @@ pub(super) struct InstallArgs {
     format: FormatArgs,
 }
 
+/// What may be overwritten.
+#[derive(Clone, Debug)]
+enum Overwrite {
+    File(HostPath),
+    Object(EntryName),
+}
+
+impl FromStr for Overwrite {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("objects/") {
+            text.parse()
+                .map(Self::Object)
+                .map_err(|error| format!("{error}"))
+        } else {
+            text.parse()
+                .map(Self::File)
+                .map_err(|error| format!("{error}"))
+        }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// [`CliError`].
 pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let root = args.root.open()?;
+    let mut overwrite = BTreeSet::new();
+    let mut overwrite_objects = BTreeSet::new();
+    for named in args.overwrite_drift {
+        match named {
+            Overwrite::File(path) => overwrite.insert(path),
+            Overwrite::Object(name) => overwrite_objects.insert(name),
+        };
+    }
     let request = Request {
         bundle: args.bundle,
         identities: args.identities,
@@ -91,7 +148,17 @@ pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
             older_serial: args.allow_older_serial,
             test_only: args.allow_test_only,
         },
-        overwrite: args.overwrite_drift.into_iter().collect::<BTreeSet<_>>(),
+        overwrite,
+        overwrite_objects,
+        steps: Steps {
+            phases: Phases {
+                only: args.phases,
+                skip: args.skip_phases,
+            },
+            files_only: args.files_only,
+            live_only: args.live_only,
+        },
+        skip_token_print: args.skip_token_print,
         dry_run: args.dry_run,
         confirm_within: args.confirm_within,
         resumes: None,
@@ -113,24 +180,20 @@ pub(super) fn carry_out(
 ) -> Result<(), CliError> {
     let actions = Actions::new(io.fault);
     let now = super::now(io)?;
-    let mut ask = |report: &InstallReport| -> Result<bool, CliError> {
-        if yes || !io.terminals.stdin {
-            return Ok(true);
-        }
-        write_stderr(io, &report.text());
-        for note in report.notes() {
-            write_stderr(io, &format!("note: {note}\n"));
-        }
-        ui::ask(io, "Install this?")
+    let clock = io.clock;
+    let mut console = Console::new(io, format, yes);
+    let means = Means {
+        operator: &mut console,
+        programs: Programs::default(),
+        clock,
     };
-    let outcome = install::run(request, root, now, &actions, &mut ask);
+    let outcome = install::run(request, root, now, &actions, means);
     io.performed = actions.count();
     if let Some(report) = &outcome.report {
         write_report(io, format, report)?;
     }
     outcome.error.map_or(Ok(()), Err)
 }
-
 /// A length of time as `30s`, `10m`, `1h30m`; at least 10 seconds, at most a week.
 fn duration(text: &str) -> Result<Duration, String> {
     let mut seconds: u64 = 0;

@@ -4,6 +4,7 @@
 mod confirm;
 mod facts;
 mod install;
+mod operator;
 mod reset;
 mod resume;
 mod rollback;

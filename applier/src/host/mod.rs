@@ -13,6 +13,7 @@
 //! | [`local`] | files the operator names on the command line |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
 //! | [`tree`], [`mounts`], [`command`] | whole trees that are taken away; what is mounted; programs that are run |
+//! | [`service`] | starting services |
 //! | [`facts`], [`route`], [`query`] | what a plan wants to know of the host; its addresses; what its programs say |
 
 pub mod clock;
@@ -32,6 +33,7 @@ pub mod process;
 pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod route;
+pub(crate) mod service;
 pub(crate) mod tree;
 
 pub(crate) use directory::{Directory, FileMeta, Found};

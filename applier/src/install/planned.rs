@@ -127,8 +127,13 @@ pub(crate) fn transactions<'a>(
                     entries,
                 });
             }
-            // They need a running cluster: see `remaining`.
-            Step::ApplyObjects { .. } | Step::LabelAndTaintNode { .. } => {}
+            // They need a running host: see `remaining`.
+            Step::ApplyObjects { .. }
+            | Step::LabelAndTaintNode { .. }
+            | Step::StartService { .. }
+            | Step::WaitForEndpoints { .. }
+            | Step::UseRotatedCertificate { .. }
+            | Step::ShowJoinCommand { .. } => {}
         }
     }
     Ok(planned)
@@ -138,6 +143,8 @@ pub(crate) fn transactions<'a>(
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RemainingStep {
+    /// Its position among the steps of the index, from 0.
+    pub(crate) position: usize,
     /// The phase it belongs to.
     pub(crate) phase: String,
     /// What it would do, for people.
@@ -148,33 +155,13 @@ pub(crate) struct RemainingStep {
 
 /// The steps that need a running cluster, in order.
 pub(crate) fn remaining(index: &Index) -> Vec<RemainingStep> {
-    let live = index.steps.iter().filter(|step| step.is_live());
-    live.filter_map(|step| {
-        let what = match step {
-            Step::CommitTransaction { .. } => return None,
-            Step::ApplyObjects { entries, .. } => match entries.len() {
-                1 => "apply 1 object".to_owned(),
-                many => format!("apply {many} objects"),
-            },
-            Step::LabelAndTaintNode {
-                node,
-                labels,
-                taints,
-                ..
-            } => {
-                let labels = labels
-                    .iter()
-                    .map(|(key, value)| format!("label {key}={value}"));
-                let taints = taints.iter().map(|taint| format!("taint {taint}"));
-                let all: Vec<String> = labels.chain(taints).collect();
-                format!("set on node {node}: {}", all.join(", "))
-            }
-        };
-        Some(RemainingStep {
-            phase: step.phase().to_string(),
-            what,
-            step: step.clone(),
-        })
+    let steps = index.steps.iter().enumerate();
+    let live = steps.filter(|(_, step)| step.is_live());
+    live.map(|(position, step)| RemainingStep {
+        position,
+        phase: step.phase().to_string(),
+        what: step.summary(),
+        step: step.clone(),
     })
     .collect()
 }

@@ -1,5 +1,7 @@
 //! Remembering what was installed: `installed.json` and the serials, at the end of a run.
 
+use std::collections::BTreeSet;
+
 use super::changes;
 use super::compare::{FileAction, FileItem, Item, file_mode};
 use super::drift;
@@ -11,7 +13,8 @@ use crate::state::StateError;
 use crate::state::installed::{FileOrigin, RemainingRecord};
 use crate::state::salt::Salt;
 
-/// Records what is there now, and the serial. Writes nothing that is recorded already. `changed`: something was written.
+/// Records what is there now, and the serial. Writes nothing that is recorded already. `changed`: something was written;
+/// `done`: positions of the live steps of this plan that are done.
 ///
 /// # Errors
 /// [`StateError`].
@@ -19,6 +22,7 @@ pub(super) fn remember(
     writing: &Writing<'_, '_>,
     memory: &mut Memory,
     changed: bool,
+    done: &BTreeSet<usize>,
 ) -> Result<(), StateError> {
     let (root, actions, index) = (writing.root, writing.actions, writing.index);
     ensure_salt(memory, root, actions)?;
@@ -56,8 +60,10 @@ pub(super) fn remember(
     }
     node.plan_digest = Some(index.plan_digest);
     node.serial = Some(index.serial);
+    node.done.clone_from(done);
     node.remaining = planned::remaining(index)
         .into_iter()
+        .filter(|step| !done.contains(&step.position))
         .map(|step| RemainingRecord {
             phase: step.phase,
             what: step.what,

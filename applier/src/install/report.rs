@@ -12,6 +12,7 @@ use super::drift::Suspect;
 use super::memory::Memory;
 use super::planned::{self, RemainingStep};
 use crate::host::Root;
+use crate::live::{LiveReport, StepReport};
 use crate::ui::{Report, printable};
 
 /// The report of `install`.
@@ -36,7 +37,10 @@ pub(crate) struct InstallReport {
     /// Until when the operator has to confirm.
     #[serde(skip_serializing_if = "Option::is_none")]
     confirm_by: Option<String>,
-    /// Steps that were not run because they need a running cluster.
+    /// Live steps that were run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    live: Vec<StepReport>,
+    /// Steps that were not run: they need a running cluster, were not asked for, or come after one that failed.
     remaining: Vec<RemainingStep>,
     notes: Vec<String>,
     next: Vec<String>,
@@ -52,6 +56,8 @@ pub(crate) enum InstallResult {
     Unchanged,
     /// Nothing was written yet: the operator is asked first.
     Asking,
+    /// The files are in place; a live step is not done.
+    Stopped,
     /// Nothing was written because nothing was to be.
     DryRun,
     /// Nothing was written because something is in the way.
@@ -134,6 +140,7 @@ impl InstallReport {
             parents: comparison.parents.iter().map(ToString::to_string).collect(),
             orphans: comparison.orphans.iter().map(ToString::to_string).collect(),
             confirm_by: None,
+            live: Vec::new(),
             remaining: planned::remaining(index),
             notes: Vec::new(),
             next: Vec::new(),
@@ -163,6 +170,24 @@ impl InstallReport {
     /// Adds a remark.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
+    }
+
+    /// Adds what came of live steps.
+    pub(crate) fn add_live(&mut self, live: LiveReport) {
+        if live.steps.is_empty() {
+            return;
+        }
+        self.next.clear();
+        self.remaining.retain(|remaining| {
+            !live
+                .steps
+                .iter()
+                .any(|step| step.step == remaining.position)
+        });
+        for step in &live.steps {
+            self.notes.extend(step.result.notes.iter().cloned());
+        }
+        self.live = live.steps;
     }
 
     fn add_notes(&mut self, root: &Root, comparison: &Comparison<'_>) {
@@ -321,17 +346,39 @@ impl Report for InstallReport {
             InstallResult::Installed => "installed\n",
             InstallResult::Unchanged => "nothing to change: the host is as planned\n",
             InstallResult::Asking => "",
+            InstallResult::Stopped => "the files are in place; a live step is not done\n",
             InstallResult::DryRun => "dry run: nothing was written\n",
             InstallResult::Refused => "refused: nothing was written\n",
         });
         for next in &self.next {
             let _ = writeln!(text, "next: {}", printable(next));
         }
+        for step in &self.live {
+            let seconds = step.elapsed.as_secs_f64();
+            let _ = writeln!(
+                text,
+                "  {:<24} {}: {} ({seconds:.1} s)",
+                step.phase,
+                printable(&step.what),
+                printable(&step.result.outcome)
+            );
+        }
         if !self.remaining.is_empty() {
-            text.push_str("remaining, needs a running cluster (not run):\n");
+            text.push_str(if self.live.is_empty() {
+                "remaining, needs a running cluster (not run):\n"
+            } else {
+                "remaining (not run):\n"
+            });
         }
         for step in &self.remaining {
             let _ = writeln!(text, "  {:<24} {}", step.phase, printable(&step.what));
+        }
+        for said in self
+            .live
+            .iter()
+            .filter_map(|step| step.result.text.as_ref())
+        {
+            text.push_str(&said.0);
         }
         text
     }

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 
 use super::admission::Allowances;
+use super::steps::Steps;
 use crate::host::local;
+use crate::live::selection::Phases;
 use crate::state::journal::record::RecordedRequest;
 use crate::trust::TrustOptions;
 
@@ -29,6 +32,12 @@ pub(crate) struct Request {
     pub(crate) allowed: Allowances,
     /// Paths that may be overwritten although others changed them.
     pub(crate) overwrite: BTreeSet<HostPath>,
+    /// Objects that may be brought back to the plan although others changed them.
+    pub(crate) overwrite_objects: BTreeSet<EntryName>,
+    /// Which steps are run.
+    pub(crate) steps: Steps,
+    /// Whether tokens are left out of what is shown.
+    pub(crate) skip_token_print: bool,
     /// Only show what would be done.
     pub(crate) dry_run: bool,
     /// Bring everything back unless it is confirmed within this time.
@@ -60,6 +69,12 @@ impl Request {
             older_serial: self.allowed.older_serial,
             test_only: self.allowed.test_only,
             overwrite: self.overwrite.iter().cloned().collect(),
+            overwrite_objects: self.overwrite_objects.iter().cloned().collect(),
+            phases: self.steps.phases.only.clone(),
+            skip_phases: self.steps.phases.skip.clone(),
+            files_only: self.steps.files_only,
+            live_only: self.steps.live_only,
+            skip_token_print: self.skip_token_print,
         }
     }
 
@@ -77,6 +92,16 @@ impl Request {
                 test_only: recorded.test_only,
             },
             overwrite: recorded.overwrite.iter().cloned().collect(),
+            overwrite_objects: recorded.overwrite_objects.iter().cloned().collect(),
+            steps: Steps {
+                phases: Phases {
+                    only: recorded.phases.clone(),
+                    skip: recorded.skip_phases.clone(),
+                },
+                files_only: recorded.files_only,
+                live_only: recorded.live_only,
+            },
+            skip_token_print: recorded.skip_token_print,
             ..Self::default()
         }
     }

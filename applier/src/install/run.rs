@@ -14,11 +14,15 @@ use super::planned::{self, PlannedTransaction};
 use super::recover::recover;
 use super::report::{InstallReport, InstallResult};
 use super::request::Request;
+use super::steps::{self, LiveSteps, Selected, not_as_planned};
 use super::write::Writing;
 use crate::error::CliError;
+use crate::host::clock::Clock;
 use crate::host::identity::HostIdentity;
 use crate::host::lock::Lock;
+use crate::host::service::Programs;
 use crate::host::{Actions, Root};
+use crate::live::{Event, LiveOutcome};
 use crate::state;
 
 /// A report if it got that far, and an error if it did not get to the end.
@@ -38,8 +42,27 @@ impl From<CliError> for Outcome {
     }
 }
 
-/// Asks the operator whether to do what the report says.
-pub(crate) type Ask<'a> = &'a mut dyn FnMut(&InstallReport) -> Result<bool, CliError>;
+/// Who asked for the installation.
+pub(crate) trait Operator {
+    /// Whether to do what the report says.
+    ///
+    /// # Errors
+    /// [`CliError`] if there is no answer.
+    fn agrees(&mut self, report: &InstallReport) -> Result<bool, CliError>;
+
+    /// How a live step goes.
+    fn event(&mut self, event: &Event);
+}
+
+/// What an installation needs besides the bundle and the host's files.
+pub(crate) struct Means<'a> {
+    /// Who is asked and told.
+    pub(crate) operator: &'a mut dyn Operator,
+    /// The host's programs.
+    pub(crate) programs: Programs,
+    /// What time it is when a step runs.
+    pub(crate) clock: Clock,
+}
 
 /// Installs a bundle, or shows what that would do.
 pub(crate) fn run(
@@ -47,18 +70,18 @@ pub(crate) fn run(
     root: &Root,
     now: Timestamp,
     actions: &Actions,
-    ask: Ask<'_>,
+    mut means: Means<'_>,
 ) -> Outcome {
-    pipeline(request, root, now, actions, ask).unwrap_or_else(Outcome::from)
+    pipeline(request, root, now, actions, &mut means).unwrap_or_else(Outcome::from)
 }
 
-/// verify → admit → lock → (preflight) → unseal → recover → compare → ask → write.
+/// verify → admit → lock → (preflight) → unseal → recover → compare → ask → write → live steps → record.
 fn pipeline(
     request: &Request,
     root: &Root,
     now: Timestamp,
     actions: &Actions,
-    ask: Ask<'_>,
+    means: &mut Means<'_>,
 ) -> Result<Outcome, CliError> {
     let bundle = open_trusted(request.path(), root, &request.trust(), now)?;
     let index = bundle.index();
@@ -68,6 +91,7 @@ fn pipeline(
 
     // Preflight checks belong here: everything about the bundle is known, nothing secret is open, nothing is changed.
 
+    let selected = Selected::of(request, index, root)?;
     let unsealed = unseal(&bundle, root, &request.identities)?;
     let contents = BundleContents {
         bundle: &bundle,
@@ -107,13 +131,20 @@ fn pipeline(
     if request.dry_run {
         return Ok(done(InstallResult::DryRun));
     }
+    if !selected.files && comparison.changes() > 0 {
+        return Err(not_as_planned(&comparison));
+    }
     session.check_confirmation(&memory, &comparison)?;
-    if comparison.changes() > 0 && !ask(&report(InstallResult::Asking))? {
+    if comparison.changes() > 0 && !means.operator.agrees(&report(InstallResult::Asking))? {
         return Err(CliError::new(
             Exit::Failed,
             "the answer was no: nothing was written",
         ));
     }
+    let done_before = steps::done_before(&memory, index);
+    let interrupted = memory.runs.interrupted();
+    let files_changed =
+        comparison.changes() > 0 || interrupted.is_some_and(|run| run.in_place().next().is_some());
     let writing = Writing {
         root,
         actions,
@@ -122,17 +153,42 @@ fn pipeline(
         comparison: &comparison,
         request,
         now,
+        done_before: &done_before,
+        live_steps_are_new: !selected.live.is_subset(&done_before),
     };
     let run = writing.write(&mut memory)?;
+    let live = LiveSteps {
+        request,
+        index,
+        contents: &contents,
+        root,
+        actions,
+        selected: &selected.live,
+        completed: &done_before,
+        files_changed,
+        run,
+    };
+    let LiveOutcome {
+        report: live_report,
+        failure,
+    } = live.run(&mut memory, means);
+    let mut done_now = done_before.clone();
+    done_now.extend(live_report.steps.iter().map(|step| step.step));
+    writing.finish(&mut memory, run, &done_now, failure.is_some())?;
     drop(lock);
-    let mut outcome = done(if comparison.changes() == 0 {
-        InstallResult::Unchanged
-    } else {
-        InstallResult::Installed
+    let changed = comparison.changes() > 0 || live_report.changed();
+    let mut outcome = done(match (&failure, changed) {
+        (Some(_), _) => InstallResult::Stopped,
+        (None, true) => InstallResult::Installed,
+        (None, false) => InstallResult::Unchanged,
     });
-    if let (Some(report), Some(run)) = (&mut outcome.report, run) {
-        report.written(root, &memory, run);
+    if let Some(report) = &mut outcome.report {
+        if let Some(run) = run {
+            report.written(root, &memory, run);
+        }
+        report.add_live(live_report);
     }
+    outcome.error = failure.map(|failure| live.error(failure));
     Ok(outcome)
 }
 

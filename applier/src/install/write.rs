@@ -4,6 +4,8 @@
 //! far it came; the journal says the same. A run of the same bundle that was interrupted goes on in its own journal; on top of one of another
 //! bundle a new run begins.
 
+use std::collections::BTreeSet;
+
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Index;
@@ -40,6 +42,10 @@ pub(super) struct Writing<'a, 'r> {
     pub(super) request: &'r Request,
     /// The time.
     pub(super) now: Timestamp,
+    /// Positions of the live steps of this plan that were done before.
+    pub(super) done_before: &'r BTreeSet<usize>,
+    /// Live steps follow that were never done for this plan.
+    pub(super) live_steps_are_new: bool,
 }
 
 /// An installation that was stopped in the middle.
@@ -57,7 +63,8 @@ struct PartWay {
 type Planned<'a> = (PlannedChanges, &'a ComparedTransaction<'a>);
 
 impl<'a> Writing<'a, '_> {
-    /// Writes everything. Returns the number of the run; `None` if there was nothing to change.
+    /// Writes every file. Returns the number of the run, which is open until [`Writing::finish`]; `None` if there was nothing to
+    /// change and nothing else that the journal has to tell.
     ///
     /// # Errors
     /// [`CliError`] of kind `Partial`.
@@ -76,21 +83,43 @@ impl<'a> Writing<'a, '_> {
             .runs
             .prune(self.root, self.actions, self.now)
             .map_err(early)?;
-        if self.comparison.changes() == 0 && memory.runs.interrupted().is_none() {
-            remember(self, memory, false).map_err(|error| self.not_begun(error))?;
+        let nothing = self.comparison.changes() == 0 && memory.runs.interrupted().is_none();
+        if nothing && !self.live_steps_are_new {
+            remember(self, memory, false, self.done_before).map_err(early)?;
             return Ok(None);
         }
         ensure_salt(memory, self.root, self.actions).map_err(early)?;
         let (run, planned) = self.begin(memory)?;
         self.arm(memory, run)?;
         let done = self.commit(memory, run, &planned)?;
-        remember(self, memory, true)
-            .and_then(|()| {
-                self.record(memory, run, Record::Finished { time: self.now })?;
-                memory.runs.prune(self.root, self.actions, self.now)
-            })
+        remember(self, memory, true, self.done_before)
             .map_err(|error| self.stopped("while recording what was installed", done, error))?;
         Ok(Some(run))
+    }
+
+    /// Records the live steps that are done and, unless one `failed`, the end of the run.
+    ///
+    /// # Errors
+    /// [`CliError`] of kind `Partial`.
+    pub(super) fn finish(
+        &self,
+        memory: &mut Memory,
+        run: Option<u32>,
+        done: &BTreeSet<usize>,
+        failed: bool,
+    ) -> Result<(), CliError> {
+        let end = |memory: &mut Memory| {
+            remember(self, memory, run.is_some(), done)?;
+            let Some(run) = run.filter(|_| !failed) else {
+                return Ok(());
+            };
+            self.record(memory, run, Record::Finished { time: self.now })?;
+            memory.runs.prune(self.root, self.actions, self.now)
+        };
+        end(memory).map_err(|error| {
+            let changes = self.comparison.changes();
+            self.stopped("while recording what was installed", changes, error)
+        })
     }
 
     /// Begins a run, or goes on with the one that was interrupted.
@@ -182,7 +211,7 @@ impl<'a> Writing<'a, '_> {
             return Ok(());
         };
         supervise::arm(self.root, run, within).or_else(|error| {
-            let none = std::collections::BTreeSet::new();
+            let none = BTreeSet::new();
             super::rollback::begin(memory, self.root, self.actions, self.now, run, &none)?;
             super::rollback::carry_out(memory, self.root, self.actions, self.now, run)?;
             Err(error)

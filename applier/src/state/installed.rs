@@ -1,6 +1,6 @@
 //! `installed.json`: what was installed, so that a later run can tell its own files from changed ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{ClusterRef, Name};
@@ -45,7 +45,10 @@ pub(crate) struct InstalledNode {
     /// The bundle was meant for another host, and the operator said to install it here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) target_overridden: bool,
-    /// Steps that need a running cluster and were not run.
+    /// Positions of the steps of this plan that needed a running host and were done.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) done: BTreeSet<usize>,
+    /// Steps that need a running host and were not run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) remaining: Vec<RemainingRecord>,
     /// The files.
@@ -194,6 +197,7 @@ impl Installed {
             .unwrap_or(self.nodes.len());
         if position == self.nodes.len() {
             self.nodes.push(InstalledNode {
+                done: BTreeSet::new(),
                 cluster_id: cluster.id,
                 cluster_name: cluster.name.clone(),
                 node: node.clone(),

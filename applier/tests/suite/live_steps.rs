@@ -57,3 +57,91 @@ fn a_bundle_of_files_alone_leaves_nothing() {
     let output = fixture.install(&bundle, &[]).expect(0);
     assert!(!output.stdout.contains("remaining"), "{}", output.stdout);
 }
+
+#[test]
+fn flags_choose_between_files_and_live_steps() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(plan());
+    // Nothing is there yet: live steps alone have nothing to stand on.
+    let output = fixture.install(&bundle, &["--live-only"]).expect(5);
+    assert!(
+        output
+            .stderr
+            .contains("are not as planned, and only live steps are to be run"),
+        "{}",
+        output.stderr
+    );
+    let by_phase = fixture
+        .install(&bundle, &["--phase", "bootstrap-token"])
+        .expect(5);
+    assert!(
+        by_phase.stderr.contains("install the files first"),
+        "{}",
+        by_phase.stderr
+    );
+    fixture.install(&bundle, &["--files-only"]).expect(0);
+    fixture.install(&bundle, &["--live-only"]).expect(0);
+    fixture
+        .install(
+            &bundle,
+            &["--skip-phases", "bootstrap-token,mark-control-plane"],
+        )
+        .expect(0);
+    fixture
+        .install(&bundle, &["--files-only", "--live-only"])
+        .expect(2);
+}
+
+#[test]
+fn what_the_bundle_does_not_have_cannot_be_named() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(plan());
+    for flag in ["--phase", "--skip-phases"] {
+        let output = fixture.install(&bundle, &[flag, "addons"]).expect(2);
+        assert!(
+            output
+                .stderr
+                .contains("the bundle has no phase `addons`; it has: ")
+                && output
+                    .stderr
+                    .contains("mark-control-plane, bootstrap-token"),
+            "{}",
+            output.stderr
+        );
+    }
+    let output = fixture
+        .install(&bundle, &["--overwrite-drift", "objects/09.yaml"])
+        .expect(2);
+    assert!(
+        output
+            .stderr
+            .contains("`--overwrite-drift objects/09.yaml`: the bundle has no object of this name"),
+        "{}",
+        output.stderr
+    );
+    fixture
+        .install(&bundle, &["--overwrite-drift", "objects/../x"])
+        .expect(2);
+    fixture
+        .install(&bundle, &["--overwrite-drift", "objects/01-info.yaml"])
+        .expect(0);
+}
+
+#[test]
+fn a_part_of_the_files_is_not_installed() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(plan());
+    let phases = fixture
+        .install(&bundle, &["--phase", "nothing"])
+        .expect(2)
+        .stderr;
+    let known = phases.split("it has: ").nth(1).unwrap().trim();
+    let first = known.split(", ").next().unwrap().to_owned();
+    let output = fixture.install(&bundle, &["--phase", &first]).expect(2);
+    assert!(
+        output.stderr.contains("which are installed together"),
+        "{}",
+        output.stderr
+    );
+    assert!(!fixture.path("root/etc/app").exists());
+}

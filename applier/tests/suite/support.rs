@@ -12,8 +12,8 @@ use kubeapply::host::durable::Fault;
 use kubeapply::{Io, Terminals};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Placement, Platform, SecretClass, Target, Tool,
-    Transaction,
+    Api, ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Placement, Platform, SecretClass, Target,
+    Tool, Transaction,
 };
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::secret::SecretBytes;
@@ -467,6 +467,11 @@ impl Plan {
                 name: "kubeplan".into(),
                 version: "0.1.0".into(),
             },
+            api: steps.iter().any(Step::calls_api).then(|| Api {
+                kubeconfig: "/etc/kubernetes/admin.conf".parse().unwrap(),
+                server: "https://10.0.0.10:6443".into(),
+                timeout_seconds: 60,
+            }),
             annotations: self.annotations.clone(),
             entries,
             transactions,
@@ -504,6 +509,7 @@ fn live_steps(secret: &str) -> (Vec<DraftEntry>, [Step; 2]) {
     let apply = Step::ApplyObjects {
         phase,
         entries: objects.iter().map(|entry| entry.name.clone()).collect(),
+        fallback_kubeconfig: None,
     };
     let label = Step::LabelAndTaintNode {
         phase: "mark-control-plane".parse().unwrap(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{CHUNK_SIZE, Content, Entry, EntryName, Hole, Index, IndexError, Place, check_head};
+use super::{CHUNK_SIZE, Content, Entry, EntryName, Index, IndexError, Place, check_head};
 use crate::path::HostPath;
 use crate::step::Step;
 
@@ -40,7 +40,7 @@ impl Index {
                 return broken("requires lists the feature of every step", &step.feature());
             }
         }
-        self.check_objects()?;
+        self.check_live_steps()?;
         match (&self.sealed, self.sealed_entries().next()) {
             (None, Some((entry, _))) => broken("a sealed entry needs a sealed part", &entry.name),
             (Some(sealed), _) if sealed.recipients.is_empty() => {
@@ -187,72 +187,19 @@ impl Index {
                     };
                     order.extend(found.entries.iter().filter_map(|name| entries.get(name)));
                 }
-                Step::ApplyObjects { .. } | Step::LabelAndTaintNode { .. } => {}
+                // They change no file of the bundle's: see `check_live_steps`.
+                Step::ApplyObjects { .. }
+                | Step::LabelAndTaintNode { .. }
+                | Step::StartService { .. }
+                | Step::WaitForEndpoints { .. }
+                | Step::UseRotatedCertificate { .. }
+                | Step::ShowJoinCommand { .. } => {}
             }
         }
         if let Some(transaction) = transactions.keys().find(|name| !committed.contains(*name)) {
             return broken("every transaction is committed by a step", transaction);
         }
         folders_come_first(&order)
-    }
-
-    /// Every object is applied by exactly one step, its phase's; what fills its holes is there by then.
-    fn check_objects(&self) -> Result<(), IndexError> {
-        let broken = |rule, at: &dyn fmt::Display| {
-            Err(IndexError::Inconsistent {
-                rule,
-                at: at.to_string(),
-            })
-        };
-        let mut applied: BTreeSet<&EntryName> = BTreeSet::new();
-        for step in &self.steps {
-            match step {
-                Step::CommitTransaction { .. } => {}
-                Step::LabelAndTaintNode { node, .. } => {
-                    if *node != self.node.name {
-                        return broken("a step labels the bundle's own node", node);
-                    }
-                }
-                Step::ApplyObjects { phase, entries } => {
-                    if entries.is_empty() {
-                        return broken("a step applies at least one object", phase);
-                    }
-                    for name in entries {
-                        let Some(entry) = self.entry(name).filter(|e| e.place == Place::Object)
-                        else {
-                            return broken("a step applies objects of the index", name);
-                        };
-                        if entry.phase != *phase {
-                            return broken("an object belongs to the phase of its step", name);
-                        }
-                        for hole in &entry.holes {
-                            if !self.requires.iter().any(|f| f == hole.feature()) {
-                                return broken(
-                                    "requires lists the feature of every hole",
-                                    &hole.feature(),
-                                );
-                            }
-                            if let Hole::OwnerUid { owner, .. } = hole
-                                && !applied.contains(owner)
-                            {
-                                return broken("an owner is applied before what it owns", name);
-                            }
-                        }
-                        if !applied.insert(name) {
-                            return broken("an object is applied by one step, once", name);
-                        }
-                    }
-                }
-            }
-        }
-        let left = self
-            .entries
-            .iter()
-            .find(|entry| entry.place == Place::Object && !applied.contains(&entry.name));
-        match left {
-            Some(entry) => broken("every object is applied by a step", &entry.name),
-            None => Ok(()),
-        }
     }
 }
 
@@ -288,7 +235,7 @@ fn folders_come_first(order: &[&Entry]) -> Result<(), IndexError> {
 mod tests {
     use super::super::*;
     use crate::mode::FileMode;
-    use crate::step::PhaseName;
+    use crate::step::{Endpoint, EndpointIdentity, PhaseName};
 
     /// The smallest index with a folder, a public and a sealed file.
     pub(crate) fn sample() -> Index {
@@ -387,6 +334,7 @@ mod tests {
                 phase,
                 transaction: "certs".parse().unwrap(),
             }],
+            api: None,
             annotations: BTreeMap::new(),
         };
         index.plan_digest = index.compute_plan_digest().unwrap();
@@ -421,6 +369,12 @@ mod tests {
                 "objects/01.yaml".parse().unwrap(),
                 "objects/02.yaml".parse().unwrap(),
             ],
+            fallback_kubeconfig: None,
+        });
+        index.api = Some(Api {
+            kubeconfig: "/etc/kubernetes/admin.conf".parse().unwrap(),
+            server: "https://10.0.0.10:6443".into(),
+            timeout_seconds: 60,
         });
         index.steps.push(Step::LabelAndTaintNode {
             phase: "mark-control-plane".parse().unwrap(),
@@ -449,6 +403,19 @@ mod tests {
             };
             entries
         }
+        fn wait(index: &mut Index, urls: &[&str]) {
+            index.requires.push("step:wait-for-endpoints/1".into());
+            let endpoint = |url: &&str| Endpoint {
+                name: "kubelet".into(),
+                url: (*url).to_owned(),
+                identity: EndpointIdentity::Anonymous,
+            };
+            index.steps.push(Step::WaitForEndpoints {
+                phase: "wait-control-plane".parse().unwrap(),
+                endpoints: urls.iter().map(endpoint).collect(),
+                timeout_seconds: 1,
+            });
+        }
         let good = with_objects();
         assert_eq!(Index::parse(&good.to_bytes().unwrap()).unwrap(), good);
         let cases: &[(&str, Break)] = &[
@@ -476,6 +443,23 @@ mod tests {
                     panic!()
                 };
                 *node = "m".parse().unwrap();
+            }),
+            ("needs `api`", |i| i.api = None),
+            ("reached by https", |i| {
+                i.api.as_mut().unwrap().server = "http://10.0.0.10:6443".into();
+            }),
+            ("at least one endpoint", |i| wait(i, &[])),
+            ("by http or https", |i| wait(i, &["file:///etc/shadow"])),
+            ("tokens of the index", |i| {
+                i.requires.push("step:show-join-command/1".into());
+                i.steps.push(Step::ShowJoinCommand {
+                    phase: "show-join-command".parse().unwrap(),
+                    kubeconfig: "/etc/kubernetes/admin.conf".parse().unwrap(),
+                    endpoint: "10.0.0.10:6443".into(),
+                    ca_cert_hashes: vec![],
+                    tokens: vec!["files/etc/kubernetes/ca.crt".parse().unwrap()],
+                    control_plane: None,
+                });
             }),
         ];
         for (expected, change) in cases {

@@ -5,6 +5,7 @@
 //! [`Index::check`] ties the parts together. Nothing here reads content.
 
 mod check;
+mod check_live;
 mod entry;
 pub mod hole;
 mod name;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, CanonicalError};
 use crate::digest::Sha256Digest;
+use crate::path::HostPath;
 use crate::step::{FEATURES, Step};
 use crate::timestamp::Timestamp;
 
@@ -72,6 +74,9 @@ pub struct Index {
     pub transactions: Vec<Transaction>,
     /// What to do, in order.
     pub steps: Vec<Step>,
+    /// How steps reach the API server; present when one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Api>,
     /// Free text for people and machines; never acted on.
     pub annotations: BTreeMap<String, String>,
 }
@@ -212,6 +217,18 @@ pub struct Payload {
     pub chunk_size: u64,
     /// SHA-256 of each chunk of the plain bytes.
     pub chunks: Vec<Sha256Digest>,
+}
+
+/// How steps reach the API server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Api {
+    /// The kubeconfig on the host whose identity is used.
+    pub kubeconfig: HostPath,
+    /// Asked instead of the server that the kubeconfig names, `https://host:port`: the node's own API server.
+    pub server: String,
+    /// How long a call is tried again, in seconds.
+    pub timeout_seconds: u32,
 }
 
 /// Files that reach the host together: all of them or none.

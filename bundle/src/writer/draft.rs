@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Prepared, WriteError};
 use crate::digest::Sha256Digest;
 use crate::index::{
-    Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entry, EntryName, FORMAT, Hole, Index,
+    Api, Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entry, EntryName, FORMAT, Hole, Index,
     Member, NodeRef, Payload, Place, Placement, SealedContent, SealedPart, SecretClass, Target,
     Tool, Transaction, Twin, hole,
 };
@@ -50,6 +50,8 @@ pub struct Draft {
     pub transactions: Vec<Transaction>,
     /// What to do, in order.
     pub steps: Vec<Step>,
+    /// How steps reach the API server.
+    pub api: Option<Api>,
     /// The key store's salt for the commitments to secrets.
     pub commit_salt: CommitSalt,
 }
@@ -171,6 +173,7 @@ impl Draft {
                 payloads: vec![],
                 transactions: self.transactions,
                 steps: self.steps,
+                api: self.api,
                 annotations: self.annotations,
             },
             public: BTreeMap::new(),

@@ -59,6 +59,12 @@ fn add_objects(draft: &mut Draft) {
     draft.steps.push(Step::ApplyObjects {
         phase: phase(),
         entries: entries.iter().map(|entry| entry.name.clone()).collect(),
+        fallback_kubeconfig: None,
+    });
+    draft.api = Some(kubeplan_bundle::index::Api {
+        kubeconfig: "/etc/kubernetes/admin.conf".parse().unwrap(),
+        server: "https://10.0.0.10:6443".into(),
+        timeout_seconds: 60,
     });
     draft.entries.extend(entries);
 }

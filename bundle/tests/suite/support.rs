@@ -138,6 +138,7 @@ pub(crate) fn draft(secrets: bool) -> Draft {
             name: "test".into(),
             version: "0".into(),
         },
+        api: None,
         annotations: BTreeMap::new(),
         transactions: vec![Transaction {
             name: "certs".parse().unwrap(),

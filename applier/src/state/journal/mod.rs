@@ -63,6 +63,8 @@ pub(crate) enum Standing {
 /// A step that needed a running cluster, and was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DoneStep {
+    /// Its position among the steps of the index, from 0.
+    pub(crate) position: usize,
     /// kubeadm's phase.
     pub(crate) phase: PhaseName,
     /// What it did.
@@ -304,7 +306,20 @@ impl Run {
             Record::Prepared { transaction } => self.advance(transaction, Progress::Prepared)?,
             Record::Committed { transaction } => self.advance(transaction, Progress::Committed)?,
             Record::Undone { transaction, .. } => self.advance(transaction, Progress::Undone)?,
-            Record::LiveStep { phase, what, .. } => self.live_steps.push(DoneStep { phase, what }),
+            Record::LiveStep {
+                position,
+                phase,
+                what,
+                ..
+            } => {
+                // A run that goes on does them again.
+                self.live_steps.retain(|step| step.position != position);
+                self.live_steps.push(DoneStep {
+                    position,
+                    phase,
+                    what,
+                });
+            }
             Record::Finished { time } => self.standing = Standing::Finished(time),
             Record::Superseded { by } => self.standing = Standing::Superseded(by),
             Record::RollbackBegun { time, overwrite } => {

@@ -3,7 +3,7 @@
 //! In and out: canonical JSON. No record holds content, and the digest of whatever may be secret is keyed.
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{ClusterRef, Name};
+use kubeplan_bundle::index::{ClusterRef, EntryName, Name};
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::PhaseName;
@@ -56,6 +56,8 @@ pub(crate) enum Record {
     },
     /// A step that needs a running cluster was done.
     LiveStep {
+        /// Its position among the steps of the index, from 0.
+        position: usize,
         /// kubeadm's phase it belongs to.
         phase: PhaseName,
         /// What it did, for people.
@@ -165,6 +167,24 @@ pub(crate) struct RecordedRequest {
     /// Files to be overwritten although others changed them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) overwrite: Vec<HostPath>,
+    /// Objects to be brought back to the plan although others changed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) overwrite_objects: Vec<EntryName>,
+    /// Only these phases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) phases: Vec<PhaseName>,
+    /// Not these phases.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) skip_phases: Vec<PhaseName>,
+    /// Only files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) files_only: bool,
+    /// Only steps that need a running host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) live_only: bool,
+    /// Tokens are not shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) skip_token_print: bool,
 }
 
 /// A transaction of the bundle, with what it changes on this host.

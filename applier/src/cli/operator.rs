@@ -1,0 +1,222 @@
+//! The operator at the command line: is asked before anything is written, and sees on standard error how live steps go.
+//!
+//! In: a report to agree to, events. Out: an answer; a line for each step that ends and each new reason to wait; on a terminal the
+//! line of a step that waits is written over. For machines one JSON object per line, with the same version as reports.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::Io;
+use crate::error::CliError;
+use crate::install::Operator;
+use crate::install::report::InstallReport;
+use crate::live::{Event, State};
+use crate::ui::{self, Format, Report as _, printable, write_stderr};
+
+/// The operator, on the process's own streams.
+pub(super) struct Console<'a, 'b> {
+    io: &'a mut Io<'b>,
+    /// Consent was given on the command line.
+    yes: bool,
+    progress: LiveProgress,
+}
+
+/// How live steps are told.
+struct LiveProgress {
+    format: Format,
+    terminal: bool,
+    /// What was said last: the step, why it waits, and when.
+    last: Option<(usize, String, Duration)>,
+}
+
+/// How often a reason to wait is repeated where lines stay.
+const REPEATED: Duration = Duration::from_secs(30);
+
+#[derive(Serialize)]
+struct Line<'a> {
+    version: u32,
+    event: &'static str,
+    #[serde(flatten)]
+    content: &'a Event,
+}
+
+impl<'a, 'b> Console<'a, 'b> {
+    pub(super) fn new(io: &'a mut Io<'b>, format: Format, yes: bool) -> Self {
+        Self {
+            progress: LiveProgress {
+                format,
+                terminal: io.terminals.stderr,
+                last: None,
+            },
+            io,
+            yes,
+        }
+    }
+}
+
+impl Operator for Console<'_, '_> {
+    fn agrees(&mut self, report: &InstallReport) -> Result<bool, CliError> {
+        if self.yes || !self.io.terminals.stdin {
+            return Ok(true);
+        }
+        write_stderr(self.io, &report.text());
+        for note in report.notes() {
+            write_stderr(self.io, &format!("note: {note}\n"));
+        }
+        ui::ask(self.io, "Install this?")
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.progress.tell(event, self.io.stderr);
+    }
+}
+
+impl LiveProgress {
+    /// Whether the event only says again what still stands there to be read.
+    fn is_repeated(&mut self, event: &Event) -> bool {
+        let State::Waiting { detail } = &event.state else {
+            self.last = None;
+            return false;
+        };
+        let repeated = self.last.as_ref().is_some_and(|(step, said, at)| {
+            *step == event.step && said == detail && event.elapsed < *at + REPEATED
+        });
+        let repeated = repeated && self.format == Format::Text && !self.terminal;
+        if !repeated {
+            self.last = Some((event.step, detail.clone(), event.elapsed));
+        }
+        repeated
+    }
+
+    fn line(&self, event: &Event) -> Option<String> {
+        if self.format == Format::Json {
+            let line = Line {
+                version: ui::VERSION,
+                event: "live-step",
+                content: event,
+            };
+            return serde_json::to_string(&line).ok().map(|text| text + "\n");
+        }
+        let (said, stays) = match &event.state {
+            State::Started if self.terminal => (event.what.clone(), false),
+            State::Started => return None,
+            State::Waiting { detail } => (format!("waiting: {detail}"), false),
+            State::Done { outcome } => (format!("{}: {outcome}", event.what), true),
+            // Why is told at the end, with what to do.
+            State::Failed { .. } => (format!("{}: stopped", event.what), true),
+        };
+        let text = format!("[{}] {said} ({})", event.phase, time(event.elapsed));
+        let text = printable(&text);
+        Some(match (self.terminal, stays) {
+            (false, _) => format!("{text}\n"),
+            (true, true) => format!("\r\u{1b}[K{text}\n"),
+            // One line that fits most terminals, so that the next one can be written over it.
+            (true, false) => {
+                let line = text.replace(['\n', '\t'], " ");
+                format!("\r\u{1b}[K{}", line.chars().take(118).collect::<String>())
+            }
+        })
+    }
+
+    fn tell(&mut self, event: &Event, out: &mut dyn Write) {
+        if self.is_repeated(event) {
+            return;
+        }
+        if let Some(line) = self.line(event) {
+            // If that fails there is nobody to tell.
+            let _ = out.write_all(line.as_bytes());
+            let _ = out.flush();
+        }
+    }
+}
+
+/// `0.4 s`, `1m05s`.
+fn time(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    if seconds < 60 {
+        format!("{:.1} s", elapsed.as_secs_f64())
+    } else {
+        format!("{}m{:02}s", seconds / 60, seconds % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(format: Format, terminal: bool) -> String {
+        let mut out = Vec::new();
+        let mut progress = LiveProgress {
+            format,
+            terminal,
+            last: None,
+        };
+        for (state, seconds) in [
+            (State::Started, 0),
+            (
+                State::Waiting {
+                    detail: "scheduler: refused\u{1b}[2J".into(),
+                },
+                3,
+            ),
+            (
+                State::Waiting {
+                    detail: "scheduler: refused\u{1b}[2J".into(),
+                },
+                8,
+            ),
+            (
+                State::Done {
+                    outcome: "healthy".into(),
+                },
+                65,
+            ),
+        ] {
+            progress.tell(
+                &Event {
+                    step: 4,
+                    phase: "wait".into(),
+                    what: "wait for scheduler".into(),
+                    state,
+                    elapsed: Duration::from_secs(seconds),
+                },
+                &mut out,
+            );
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_step_has_a_line_for_each_reason_and_one_for_its_end() {
+        assert_eq!(
+            lines(Format::Text, false),
+            "[wait] waiting: scheduler: refused\\u{1b}[2J (3.0 s)\n\
+             [wait] wait for scheduler: healthy (1m05s)\n"
+        );
+    }
+
+    #[test]
+    fn on_a_terminal_the_last_line_is_the_end_of_the_step() {
+        let text = lines(Format::Text, true);
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        assert!(
+            text.ends_with("\r\u{1b}[K[wait] wait for scheduler: healthy (1m05s)\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn machines_read_one_object_per_line() {
+        let text = lines(Format::Json, true);
+        let states: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(states.len(), 4);
+        assert_eq!(states[1]["state"], "waiting");
+        assert_eq!(states[1]["event"], "live-step");
+        assert_eq!(states[3]["elapsedMilliseconds"], 65_000);
+    }
+}

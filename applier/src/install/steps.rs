@@ -1,0 +1,197 @@
+//! Which steps of a bundle are run, and how the live ones go on record.
+//!
+//! In: what the operator asks for, the index. Out: the files' share and positions of live steps; each live step that is done
+//! is in the journal before the next one begins.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::index::{EntryName, Index, Place};
+use kubeplan_bundle::step::Step;
+
+use super::compare::Comparison;
+use super::memory::Memory;
+use super::run::{Means, Operator};
+use crate::error::CliError;
+use crate::host::clock::Clock;
+use crate::host::{Actions, Root};
+use crate::live::selection::Phases;
+use crate::live::{self, Event, LiveFailure, LiveOutcome, LiveRequest, Observer};
+use crate::state::journal::record::Record;
+
+use super::planned::Contents;
+use super::request::Request;
+
+/// Which steps of a bundle are run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Steps {
+    /// Those of these phases.
+    pub(crate) phases: Phases,
+    /// Only files.
+    pub(crate) files_only: bool,
+    /// Only steps that need a running host.
+    pub(crate) live_only: bool,
+}
+
+/// Which steps are run on this host.
+pub(super) struct Selected {
+    /// Whether files are installed.
+    pub(super) files: bool,
+    /// Positions of live steps; none unless the root is the running system.
+    pub(super) live: BTreeSet<usize>,
+}
+
+impl Selected {
+    /// # Errors
+    /// [`CliError`] of kind `Usage` if the bundle has no such phase or object, or only a part of the files is chosen.
+    pub(super) fn of(request: &Request, index: &Index, root: &Root) -> Result<Self, CliError> {
+        let wanted = &request.steps;
+        let positions = wanted.phases.select(index).map_err(CliError::usage)?;
+        let transactions = || {
+            let steps = index.steps.iter().enumerate();
+            steps.filter(|(_, step)| matches!(step, Step::CommitTransaction { .. }))
+        };
+        let chosen = transactions()
+            .filter(|(position, _)| positions.contains(position))
+            .count();
+        if chosen > 0 && chosen < transactions().count() {
+            let names: Vec<String> = transactions()
+                .map(|(_, step)| step.phase().to_string())
+                .collect();
+            return Err(CliError::usage(
+                "these phases have a part of the bundle's files, which are installed together",
+            )
+            .hint("leave the phases with files out, or name them all; `kubeplan plan --phase` makes a bundle of some")
+            .hint(format!("phases with files: {}", names.join(", "))));
+        }
+        let object = |name: &EntryName| index.entry(name).is_some_and(|e| e.place == Place::Object);
+        if let Some(unknown) = request.overwrite_objects.iter().find(|name| !object(name)) {
+            return Err(CliError::usage(format!(
+                "`--overwrite-drift {unknown}`: the bundle has no object of this name"
+            )));
+        }
+        let live = |position: &usize| index.steps.get(*position).is_some_and(Step::is_live);
+        Ok(Self {
+            files: !wanted.live_only && (chosen > 0 || wanted.phases.is_all()),
+            live: if wanted.files_only || !root.is_live() {
+                BTreeSet::new()
+            } else {
+                positions.into_iter().filter(live).collect()
+            },
+        })
+    }
+}
+
+/// Files are to be left alone, and are not as planned.
+pub(super) fn not_as_planned(comparison: &Comparison<'_>) -> CliError {
+    CliError::new(
+        Exit::Preflight,
+        format!(
+            "{} of the bundle's files and folders are not as planned, and only live steps are to be run",
+            comparison.changes()
+        ),
+    )
+    .hint("install the files first, without --live-only and without --phase")
+}
+
+/// Positions of the live steps that were done for exactly this plan, by a finished run or the one that goes on.
+pub(super) fn done_before(memory: &Memory, index: &Index) -> BTreeSet<usize> {
+    let mut done = BTreeSet::new();
+    if let Some(node) = memory.installed.node(&index.cluster, &index.node.name)
+        && node.plan_digest == Some(index.plan_digest)
+    {
+        done.extend(&node.done);
+    }
+    if let Some(run) = memory.runs.interrupted()
+        && run.begin.plan_digest == index.plan_digest
+    {
+        done.extend(run.live_steps.iter().map(|step| step.position));
+    }
+    done
+}
+
+/// The live steps of one run.
+pub(super) struct LiveSteps<'a> {
+    pub(super) request: &'a Request,
+    pub(super) index: &'a Index,
+    pub(super) contents: &'a dyn Contents,
+    pub(super) root: &'a Root,
+    pub(super) actions: &'a Actions,
+    pub(super) selected: &'a BTreeSet<usize>,
+    /// Those that were done before.
+    pub(super) completed: &'a BTreeSet<usize>,
+    /// Files changed in this run, or in the one that it goes on with.
+    pub(super) files_changed: bool,
+    /// The run whose journal tells of them; none if nothing is left to be told.
+    pub(super) run: Option<u32>,
+}
+
+impl LiveSteps<'_> {
+    /// Runs them up to the first that fails.
+    pub(super) fn run(&self, memory: &mut Memory, means: &mut Means<'_>) -> LiveOutcome {
+        let request = LiveRequest {
+            index: self.index,
+            contents: self.contents,
+            root: self.root,
+            actions: self.actions,
+            programs: &means.programs,
+            clock: means.clock,
+            files_changed: self.files_changed,
+            completed: self.completed,
+            selected: self.selected,
+            overwrite: &self.request.overwrite_objects,
+            skip_token_print: self.request.skip_token_print,
+        };
+        let mut recorder = Recorder {
+            operator: &mut *means.operator,
+            clock: means.clock,
+            memory,
+            steps: self,
+        };
+        live::run(&request, &mut recorder)
+    }
+
+    /// The error that a step which failed ends the run with.
+    pub(super) fn error(&self, failure: LiveFailure) -> CliError {
+        let go_on = match self.run {
+            Some(_) => super::next::command(self.root, &["resume"]),
+            None => "the same install".to_owned(),
+        };
+        let hints = failure.hints(&go_on);
+        hints
+            .into_iter()
+            .fold(CliError::new(Exit::Partial, failure), CliError::hint)
+    }
+}
+
+/// Hands events on, and writes what is done into the journal.
+struct Recorder<'a, 'b> {
+    operator: &'a mut dyn Operator,
+    clock: Clock,
+    memory: &'a mut Memory,
+    steps: &'a LiveSteps<'b>,
+}
+
+impl Observer for Recorder<'_, '_> {
+    fn event(&mut self, event: &Event) {
+        self.operator.event(event);
+    }
+
+    fn completed(&mut self, position: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let (Some(run), Some(step)) = (self.steps.run, self.steps.index.steps.get(position)) else {
+            return Ok(());
+        };
+        let time = self.clock.now().ok_or("the system's clock has no time")?;
+        let record = Record::LiveStep {
+            position,
+            phase: step.phase().clone(),
+            what: step.summary(),
+            time,
+        };
+        self.memory
+            .runs
+            .record(self.steps.root, self.steps.actions, run, record)
+            .map_err(|failure| failure.error.into())
+    }
+}

@@ -1,0 +1,317 @@
+//! Steps that need a running host: services, endpoints, the API.
+//!
+//! In: a trusted bundle whose files are in place. Out: what came of each live step, and the first one that failed. Every
+//! step may run again and ends in the same state ([`Step`] says how). What others changed is reported and left.
+//!
+//! This is the only part of the program that talks to a network, and to nobody but the API server that the index names
+//! and the endpoints of its steps. The rest of the program knows no futures: they begin and end inside [`run`].
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`session`], [`client`], [`kubeconfig`], [`tls`], [`discovery`] | whom to ask, as whom, and where |
+//! | [`retry`] | how long and how often |
+//! | [`apply`], [`holes`], [`node`] | changes of the API |
+//! | [`wait`], [`rotated`], [`join_command`] | the other steps; services are [`crate::host::service`]'s |
+//! | [`report`], [`error`], [`json`] | what is said; texts that are wiped |
+
+mod apply;
+mod client;
+mod discovery;
+mod error;
+mod holes;
+mod join_command;
+mod json;
+mod kubeconfig;
+mod node;
+mod report;
+mod retry;
+mod rotated;
+pub(crate) mod selection;
+mod session;
+#[cfg(test)]
+mod testing;
+mod tls;
+mod wait;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kubeplan_bundle::index::{EntryName, Index};
+use kubeplan_bundle::step::{ServiceName, Step};
+
+use tokio::runtime::{Builder, Runtime};
+
+use apply::Batch;
+pub(crate) use error::StepError;
+use join_command::Join;
+pub(crate) use report::{Event, LiveReport, Observer, State, StepReport};
+use report::{Progress, StepResult};
+use session::Session;
+
+use crate::host::clock::Clock;
+use crate::host::service::Programs;
+use crate::host::{Actions, Root};
+use crate::install::planned::Contents;
+
+/// What live steps need.
+pub(crate) struct LiveRequest<'a> {
+    /// The bundle's index.
+    pub(crate) index: &'a Index,
+    /// The bytes of its entries.
+    pub(crate) contents: &'a dyn Contents,
+    /// The host.
+    pub(crate) root: &'a Root,
+    /// Changes of files.
+    pub(crate) actions: &'a Actions,
+    /// The host's programs.
+    pub(crate) programs: &'a Programs,
+    /// What time it is.
+    pub(crate) clock: Clock,
+    /// Files changed in this run, or in the one that it goes on with: services are restarted.
+    pub(crate) files_changed: bool,
+    /// Positions of steps that an earlier run of the same plan completed: no token among them begins a second life.
+    pub(crate) completed: &'a BTreeSet<usize>,
+    /// Positions of the steps to run; others are passed over.
+    pub(crate) selected: &'a BTreeSet<usize>,
+    /// Objects that are brought back to the plan although others changed them.
+    pub(crate) overwrite: &'a BTreeSet<EntryName>,
+    /// Whether tokens are left out of the text that says how to join.
+    pub(crate) skip_token_print: bool,
+}
+
+/// What came of live steps.
+pub(crate) struct LiveOutcome {
+    /// The steps that are done.
+    pub(crate) report: LiveReport,
+    /// The step that is not; none after it was begun.
+    pub(crate) failure: Option<LiveFailure>,
+}
+
+/// A step that did not get to its end.
+#[derive(Debug, thiserror::Error)]
+#[error("step {} ({phase}: {what}) stopped", step + 1)]
+pub(crate) struct LiveFailure {
+    /// Its position in the index, from 0.
+    pub(crate) step: usize,
+    /// Its phase.
+    pub(crate) phase: String,
+    /// What it does.
+    pub(crate) what: String,
+    /// Why it stopped.
+    #[source]
+    pub(crate) source: StepError,
+}
+
+impl LiveFailure {
+    /// What to look at, and what to do; `go_on` is the command that continues.
+    pub(crate) fn hints(&self, go_on: &str) -> Vec<String> {
+        let mut hints = self.source.hints();
+        hints.push(format!(
+            "the files are in place; once the cause is removed, `{go_on}` goes on"
+        ));
+        hints
+    }
+}
+
+/// Runs the selected live steps in their order, up to the first that fails.
+pub(crate) fn run(request: &LiveRequest<'_>, observer: &mut dyn Observer) -> LiveOutcome {
+    let mut report = LiveReport::default();
+    let mut session = request
+        .index
+        .api
+        .as_ref()
+        .map(|api| Session::new(request.root, api));
+    // One for all steps: connections that one of them opened are used by the next.
+    let mut runtime = None;
+    let steps = request.index.steps.iter().enumerate();
+    for (position, step) in
+        steps.filter(|(position, step)| step.is_live() && request.selected.contains(position))
+    {
+        let phase = step.phase().to_string();
+        let what = step.summary();
+        let mut progress = Progress::begin(observer, position, &phase, what.clone());
+        let outcome = start_runtime(&mut runtime).and_then(|runtime| {
+            let step = run_step(request, session.as_mut(), position, step, &mut progress);
+            runtime.block_on(step)
+        });
+        let outcome = match outcome {
+            Ok(result) => progress.done(result).map_err(StepError::Record),
+            Err(error) => {
+                progress.failed(&error_text(&error));
+                Err(error)
+            }
+        };
+        match outcome {
+            Ok(done) => report.steps.push(done),
+            Err(source) => {
+                let failure = LiveFailure {
+                    step: position,
+                    phase,
+                    what,
+                    source,
+                };
+                return LiveOutcome {
+                    report,
+                    failure: Some(failure),
+                };
+            }
+        }
+    }
+    LiveOutcome {
+        report,
+        failure: None,
+    }
+}
+
+/// The one place that knows every kind of live step.
+async fn run_step(
+    request: &LiveRequest<'_>,
+    session: Option<&mut Session<'_>>,
+    position: usize,
+    step: &Step,
+    progress: &mut Progress<'_>,
+) -> Result<StepResult, StepError> {
+    let no_api = StepError::Bundle("it does not say how its API server is reached");
+    match step {
+        Step::CommitTransaction { .. } => Ok(StepResult::unchanged("files are no live step")),
+        Step::ApplyObjects {
+            entries,
+            fallback_kubeconfig,
+            ..
+        } => {
+            let batch = Batch {
+                index: request.index,
+                contents: request.contents,
+                entries,
+                fallback: fallback_kubeconfig.as_ref(),
+                overwrite: request.overwrite,
+                completed: request.completed.contains(&position),
+                clock: request.clock,
+            };
+            let session = session.ok_or(no_api)?;
+            apply::run(session, &batch, progress).await
+        }
+        Step::LabelAndTaintNode {
+            node,
+            labels,
+            taints,
+            ..
+        } => {
+            let session = session.ok_or(no_api)?;
+            let registers = longest_wait(request.index);
+            node::run(session, node, labels, taints, registers, progress).await
+        }
+        Step::StartService { service, .. } => start(request, service),
+        Step::WaitForEndpoints {
+            endpoints,
+            timeout_seconds,
+            ..
+        } => {
+            let window = Duration::from_secs(u64::from(*timeout_seconds));
+            wait::run(session, endpoints, window, progress)
+                .await
+                .map_err(|error| with_logs(request, error))
+        }
+        Step::UseRotatedCertificate {
+            kubeconfig,
+            certificate,
+            service,
+            ..
+        } => rotated::run(
+            request.root,
+            request.actions,
+            request.programs,
+            kubeconfig,
+            certificate,
+            service,
+        ),
+        Step::ShowJoinCommand {
+            kubeconfig,
+            endpoint,
+            ca_cert_hashes,
+            tokens,
+            control_plane,
+            ..
+        } => {
+            let join = Join {
+                kubeconfig,
+                endpoint,
+                ca_cert_hashes,
+                tokens,
+                control_plane: *control_plane,
+                skip_token_print: request.skip_token_print,
+            };
+            join.run(request.contents)
+        }
+    }
+}
+
+fn start(request: &LiveRequest<'_>, service: &ServiceName) -> Result<StepResult, StepError> {
+    let started = request.programs.start(service, request.files_changed)?;
+    let mut result = if started.restarted {
+        StepResult::changed(format!("{service} was restarted"))
+    } else {
+        StepResult::unchanged(format!("{service} runs"))
+    };
+    result.notes = started.notes;
+    Ok(result)
+}
+
+/// How long the kubelet may take to come up, by the plan's own account: the longest time any endpoint has.
+fn longest_wait(index: &Index) -> Duration {
+    let seconds = index.steps.iter().filter_map(|step| match step {
+        Step::WaitForEndpoints {
+            timeout_seconds, ..
+        } => Some(*timeout_seconds),
+        _ => None,
+    });
+    Duration::from_secs(seconds.max().unwrap_or_default().into())
+}
+
+/// Adds what the services of the bundle logged last.
+fn with_logs(request: &LiveRequest<'_>, mut error: StepError) -> StepError {
+    if let StepError::Endpoints { logs, .. } = &mut error {
+        let services: BTreeSet<&ServiceName> = request
+            .index
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::StartService { service, .. } => Some(service),
+                _ => None,
+            })
+            .collect();
+        logs.extend(services.into_iter().map(|service| {
+            (
+                service.to_string(),
+                request.programs.last_log_lines(service),
+            )
+        }));
+    }
+    error
+}
+
+/// The runtime that waits for the network, started if there is none yet.
+fn start_runtime(runtime: &mut Option<Runtime>) -> Result<&mut Runtime, StepError> {
+    let started = match runtime.take() {
+        Some(runtime) => runtime,
+        None => Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StepError::Runtime)?,
+    };
+    Ok(runtime.insert(started))
+}
+
+/// An error with its causes, on one line.
+fn error_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(&format!(": {source}"));
+        cause = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

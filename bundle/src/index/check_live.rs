@@ -1,0 +1,124 @@
+//! What ties the steps that need a running host to the rest of an index.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::{EntryName, Hole, Index, IndexError, Place};
+use crate::step::{Endpoint, PhaseName, Step};
+
+fn broken<T>(rule: &'static str, at: &dyn fmt::Display) -> Result<T, IndexError> {
+    Err(IndexError::Inconsistent {
+        rule,
+        at: at.to_string(),
+    })
+}
+
+impl Index {
+    /// Every object is applied by exactly one step, its phase's; what fills its holes is there by then. Every other live
+    /// step names what the index has.
+    ///
+    /// # Errors
+    /// [`IndexError`] naming the broken rule and the object.
+    pub(super) fn check_live_steps(&self) -> Result<(), IndexError> {
+        let mut applied: BTreeSet<&EntryName> = BTreeSet::new();
+        for step in &self.steps {
+            if step.calls_api() && self.api.is_none() {
+                return broken("a step that calls the API server needs `api`", step.phase());
+            }
+            match step {
+                Step::CommitTransaction { .. }
+                | Step::StartService { .. }
+                | Step::UseRotatedCertificate { .. } => {}
+                Step::LabelAndTaintNode { node, .. } => {
+                    if *node != self.node.name {
+                        return broken("a step labels the bundle's own node", node);
+                    }
+                }
+                Step::ApplyObjects { phase, entries, .. } => {
+                    self.check_applied(phase, entries, &mut applied)?;
+                }
+                Step::WaitForEndpoints {
+                    phase,
+                    endpoints,
+                    timeout_seconds,
+                } => check_endpoints(phase, endpoints, *timeout_seconds)?,
+                Step::ShowJoinCommand { tokens, .. } => {
+                    for token in tokens {
+                        if self.entry(token).is_none_or(|e| e.place != Place::Object) {
+                            return broken("a join command names tokens of the index", token);
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(api) = &self.api
+            && (!api.server.starts_with("https://") || api.timeout_seconds == 0)
+        {
+            return broken(
+                "the API server is reached by https, in some time",
+                &api.server,
+            );
+        }
+        let left = self
+            .entries
+            .iter()
+            .find(|entry| entry.place == Place::Object && !applied.contains(&entry.name));
+        match left {
+            Some(entry) => broken("every object is applied by a step", &entry.name),
+            None => Ok(()),
+        }
+    }
+
+    fn check_applied<'a>(
+        &self,
+        phase: &PhaseName,
+        entries: &'a [EntryName],
+        applied: &mut BTreeSet<&'a EntryName>,
+    ) -> Result<(), IndexError> {
+        if entries.is_empty() {
+            return broken("a step applies at least one object", phase);
+        }
+        for name in entries {
+            let Some(entry) = self.entry(name).filter(|e| e.place == Place::Object) else {
+                return broken("a step applies objects of the index", name);
+            };
+            if entry.phase != *phase {
+                return broken("an object belongs to the phase of its step", name);
+            }
+            for hole in &entry.holes {
+                if !self.requires.iter().any(|f| f == hole.feature()) {
+                    return broken("requires lists the feature of every hole", &hole.feature());
+                }
+                if let Hole::OwnerUid { owner, .. } = hole
+                    && !applied.contains(owner)
+                {
+                    return broken("an owner is applied before what it owns", name);
+                }
+            }
+            if !applied.insert(name) {
+                return broken("an object is applied by one step, once", name);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_endpoints(
+    phase: &PhaseName,
+    endpoints: &[Endpoint],
+    timeout_seconds: u32,
+) -> Result<(), IndexError> {
+    if endpoints.is_empty() || timeout_seconds == 0 {
+        return broken(
+            "a step waits for at least one endpoint, for some time",
+            phase,
+        );
+    }
+    match endpoints
+        .iter()
+        .find(|e| !e.url.starts_with("http://") && !e.url.starts_with("https://"))
+    {
+        Some(endpoint) => broken("an endpoint is asked by http or https", &endpoint.url),
+        None => Ok(()),
+    }
+}
