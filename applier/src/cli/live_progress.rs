@@ -109,7 +109,7 @@ impl Observer for LiveProgress<'_> {
         }
     }
 
-    fn completed(&mut self, _position: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn completed(&mut self, _position: usize, _: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
         Ok(())
     }
 }

@@ -11,16 +11,19 @@
 //! | [`compare`] | bundle, record and host: what to do with each file |
 //! | [`commit`], [`stage`] | doing it |
 //! | [`record`] | remembering it |
+//! | [`live`] | the steps that need a running host |
 //! | [`diff`], [`report`] | showing it |
 
 pub(crate) mod admission;
 mod commit;
 mod compare;
 mod diff;
+mod live;
 pub(crate) mod planned;
 mod record;
 pub(crate) mod report;
 mod run;
 mod stage;
 
-pub(crate) use run::{BundleError, Live, Request, Steps, open_trusted, refuse, run};
+pub(crate) use live::{Live, Steps};
+pub(crate) use run::{BundleError, Request, open_trusted, refuse, run};

@@ -3,27 +3,24 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use kubeplan_bundle::index::{EntryName, Index, Place};
+use kubeplan_bundle::index::{EntryName, Index};
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::reader::{Bundle, Trusted};
 use kubeplan_bundle::seal::{Identities, Recipient};
-use kubeplan_bundle::step::Step;
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::unseal::Unsealed;
 
 use super::admission::{self, Allowances, Host};
 use super::commit::{self, Committed};
 use super::compare::{Comparer, Comparison, FileAction, Item};
+use super::live::{Live, Ready, Selected, Steps, live_error, not_as_planned};
 use super::planned::{self, Contents, PlannedTransaction};
 use super::record::{CommitFailure, Recorder};
 use super::report::{InstallReport, InstallResult};
 use crate::error::CliError;
-use crate::host::clock::Clock;
 use crate::host::identity::HostIdentity;
-use crate::host::service::Programs;
 use crate::host::{Actions, Root, RootPath, local};
-use crate::live::selection::Phases;
-use crate::live::{self, LiveFailure, LiveOutcome, LiveRequest, Observer};
+use crate::live::LiveOutcome;
 use crate::state::installed::Installed;
 use crate::state::salt::Salt;
 use crate::state::serials::Serials;
@@ -58,17 +55,6 @@ pub(crate) struct Request<'a> {
     pub(crate) steps: Steps,
     /// Whether tokens are left out of what is shown.
     pub(crate) skip_token_print: bool,
-}
-
-/// Which steps of a bundle are run.
-#[derive(Debug, Default)]
-pub(crate) struct Steps {
-    /// Those of these phases.
-    pub(crate) phases: Phases,
-    /// Only files.
-    pub(crate) files_only: bool,
-    /// Only steps that need a running host.
-    pub(crate) live_only: bool,
 }
 
 /// A report if it got that far, and an error if it did not get to the end.
@@ -108,16 +94,6 @@ pub(crate) fn run(
     live: &mut Live<'_>,
 ) -> Outcome {
     pipeline(request, root, now, actions, live).unwrap_or_else(Outcome::from)
-}
-
-/// What live steps need besides the bundle.
-pub(crate) struct Live<'a> {
-    /// The host's programs.
-    pub(crate) programs: Programs,
-    /// What time it is when a step runs.
-    pub(crate) clock: Clock,
-    /// Who is told how they go.
-    pub(crate) observer: &'a mut dyn Observer,
 }
 
 /// Opens a bundle and judges it by the host's trust policy.
@@ -249,22 +225,15 @@ fn pipeline(
     if selected.files {
         write(root, actions, &comparison, recorder, &request.allowed)?;
     }
-    let outcome = root.is_live().then(|| {
-        let none = BTreeSet::new();
-        let live_request = LiveRequest {
-            index,
-            contents: &contents,
-            root,
-            actions,
-            programs: &live.programs,
-            clock: live.clock,
-            files_changed: changes > 0,
-            completed: &none,
-            selected: &selected.live,
-            overwrite: &request.overwrite_objects,
-            skip_token_print: request.skip_token_print,
-        };
-        live::run(&live_request, live.observer)
+    let outcome = live.run(&Ready {
+        request,
+        index,
+        contents: &contents,
+        root,
+        actions,
+        files_changed: changes > 0,
+        completed: &BTreeSet::new(),
+        selected: &selected,
     });
     drop(lock);
     let live_changed = outcome.as_ref().is_some_and(|o| o.report.changed());
@@ -289,83 +258,6 @@ fn pipeline(
         report: Some(report),
         error,
     })
-}
-
-/// A live step failed.
-fn live_error(failure: LiveFailure) -> CliError {
-    let hints = failure.hints();
-    hints
-        .into_iter()
-        .fold(CliError::new(Exit::Partial, failure), CliError::hint)
-}
-
-/// Which steps are run.
-struct Selected {
-    /// Whether files are installed.
-    files: bool,
-    /// Positions of live steps.
-    live: BTreeSet<usize>,
-}
-
-impl Selected {
-    fn of(request: &Request<'_>, index: &Index) -> Result<Self, CliError> {
-        let wanted = &request.steps;
-        let positions = wanted.phases.select(index).map_err(CliError::usage)?;
-        let transactions = || {
-            index
-                .steps
-                .iter()
-                .enumerate()
-                .filter(|(_, step)| !step.is_live())
-        };
-        let chosen = transactions()
-            .filter(|(position, _)| positions.contains(position))
-            .count();
-        if chosen > 0 && chosen < transactions().count() {
-            return Err(CliError::usage(
-                "these phases have a part of the bundle's files, which are installed together",
-            )
-            .hint("leave the phases with files out, or name them all")
-            .hint(format!(
-                "phases with files: {}",
-                transactions()
-                    .map(|(_, step)| step.phase().to_string())
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )));
-        }
-        for name in &request.overwrite_objects {
-            if index
-                .entry(name)
-                .is_none_or(|entry| entry.place != Place::Object)
-            {
-                return Err(CliError::usage(format!(
-                    "`--overwrite-drift {name}`: the bundle has no object of this name"
-                )));
-            }
-        }
-        let live = |position: &usize| index.steps.get(*position).is_some_and(Step::is_live);
-        Ok(Self {
-            files: !wanted.live_only && (chosen > 0 || wanted.phases.is_all()),
-            live: if wanted.files_only {
-                BTreeSet::new()
-            } else {
-                positions.into_iter().filter(live).collect()
-            },
-        })
-    }
-}
-
-/// Files are to be left alone, and are not as planned.
-fn not_as_planned(comparison: &Comparison<'_>) -> CliError {
-    CliError::new(
-        Exit::Preflight,
-        format!(
-            "{} of the bundle's files and folders are not as planned, and only live steps are to be run",
-            comparison.changes()
-        ),
-    )
-    .hint("install the files first, without --live-only and without --phase")
 }
 
 /// Everything that changes the host besides the lock.
