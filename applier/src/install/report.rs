@@ -364,7 +364,8 @@ impl Report for InstallReport {
             );
         }
         if !self.remaining.is_empty() {
-            text.push_str(if self.live.is_empty() {
+            let listed = self.live.is_empty() && self.result != InstallResult::Stopped;
+            text.push_str(if listed {
                 "remaining, needs a running cluster (not run):\n"
             } else {
                 "remaining (not run):\n"

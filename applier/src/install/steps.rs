@@ -178,7 +178,11 @@ impl Observer for Recorder<'_, '_> {
         self.operator.event(event);
     }
 
-    fn completed(&mut self, position: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn completed(
+        &mut self,
+        position: usize,
+        _outcome: &str,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let (Some(run), Some(step)) = (self.steps.run, self.steps.index.steps.get(position)) else {
             return Ok(());
         };

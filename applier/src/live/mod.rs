@@ -46,6 +46,7 @@ pub(crate) use error::StepError;
 use join_command::Join;
 pub(crate) use report::{Event, LiveReport, Observer, State, StepReport};
 use report::{Progress, StepResult};
+use rotated::Rotation;
 use session::Session;
 
 use crate::host::clock::Clock;
@@ -67,9 +68,11 @@ pub(crate) struct LiveRequest<'a> {
     pub(crate) programs: &'a Programs,
     /// What time it is.
     pub(crate) clock: Clock,
-    /// Files changed in this run, or in the one that it goes on with: services are restarted.
+    /// Files changed in this run: services are restarted.
     pub(crate) files_changed: bool,
-    /// Positions of steps that an earlier run of the same plan completed: no token among them begins a second life.
+    /// Positions of steps that an earlier run of the same plan completed. No token among them begins a second life, and a
+    /// service that one of them started is left alone. What is not known to be completed is done: a run that was killed
+    /// between a file and the restart of its reader must not leave the reader with the old file.
     pub(crate) completed: &'a BTreeSet<usize>,
     /// Positions of the steps to run; others are passed over.
     pub(crate) selected: &'a BTreeSet<usize>,
@@ -201,7 +204,7 @@ async fn run_step(
             let registers = longest_wait(request.index);
             node::run(session, node, labels, taints, registers, progress).await
         }
-        Step::StartService { service, .. } => start(request, service),
+        Step::StartService { service, .. } => start(request, position, service),
         Step::WaitForEndpoints {
             endpoints,
             timeout_seconds,
@@ -221,9 +224,12 @@ async fn run_step(
             request.root,
             request.actions,
             request.programs,
-            kubeconfig,
-            certificate,
-            service,
+            &Rotation {
+                kubeconfig,
+                certificate,
+                service,
+                completed: request.completed.contains(&position),
+            },
         ),
         Step::ShowJoinCommand {
             kubeconfig,
@@ -246,8 +252,13 @@ async fn run_step(
     }
 }
 
-fn start(request: &LiveRequest<'_>, service: &ServiceName) -> Result<StepResult, StepError> {
-    let started = request.programs.start(service, request.files_changed)?;
+fn start(
+    request: &LiveRequest<'_>,
+    position: usize,
+    service: &ServiceName,
+) -> Result<StepResult, StepError> {
+    let restart = request.files_changed || !request.completed.contains(&position);
+    let started = request.programs.start(service, restart)?;
     let mut result = if started.restarted {
         StepResult::changed(format!("{service} was restarted"))
     } else {

@@ -56,13 +56,14 @@ pub(crate) trait Observer {
     /// Something happened.
     fn event(&mut self, event: &Event);
 
-    /// The step at `position` of the index is done.
+    /// The step at `position` of the index is done, with this outcome.
     ///
     /// # Errors
     /// If that cannot be recorded; no further step is begun then.
     fn completed(
         &mut self,
         position: usize,
+        outcome: &str,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
@@ -264,7 +265,7 @@ impl<'a> Progress<'a> {
         mut self,
         result: StepResult,
     ) -> Result<StepReport, Box<dyn std::error::Error + Send + Sync>> {
-        self.observer.completed(self.step)?;
+        self.observer.completed(self.step, &result.outcome)?;
         self.tell(State::Done {
             outcome: result.outcome.clone(),
         });

@@ -50,13 +50,16 @@ impl Window {
         self.attempts
     }
 
-    /// Waits before the next attempt, at least as long as the server asked for; `false` if the time is over by then.
+    /// Waits before the next attempt, at least as long as the server asked for; `false` if the time is over by then. The
+    /// last attempt is made when the time ends.
     pub(crate) async fn pause(&mut self, asked: Option<Duration>) -> bool {
-        let pause = asked.unwrap_or_default().max(spread(self.next, random()));
-        self.next = (self.next * 3 / 2).min(LONGEST);
-        if pause >= self.left() {
+        let left = self.left();
+        let asked = asked.unwrap_or_default();
+        if left.is_zero() || asked > left {
             return false;
         }
+        let pause = asked.max(spread(self.next, random())).min(left);
+        self.next = (self.next * 3 / 2).min(LONGEST);
         self.attempts += 1;
         sleep(pause).await;
         true
@@ -101,7 +104,8 @@ mod tests {
             window.attempts() > 10 && window.attempts() < 25,
             "{window:?}"
         );
-        assert!(last > Duration::from_secs(53) && last < Duration::from_secs(60));
+        // Timers have milliseconds.
+        assert!(last >= Duration::from_secs(60) && last < Duration::from_millis(60_010));
         assert!(!window.pause(None).await);
     }
 

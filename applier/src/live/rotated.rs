@@ -29,6 +29,18 @@ const FIELDS: [(&str, &str); 2] = [
     ("client-key-data", "client-key"),
 ];
 
+/// Who is to use which certificate.
+pub(crate) struct Rotation<'a> {
+    /// The kubeconfig.
+    pub(crate) kubeconfig: &'a HostPath,
+    /// The link to the newest certificate and its key.
+    pub(crate) certificate: &'a HostPath,
+    /// The service that reads the kubeconfig.
+    pub(crate) service: &'a ServiceName,
+    /// Whether the service is known to have been restarted since.
+    pub(crate) completed: bool,
+}
+
 /// Lets the kubeconfig use the certificate, and restarts the service that reads it.
 ///
 /// # Errors
@@ -37,11 +49,15 @@ pub(crate) fn run(
     root: &Root,
     actions: &Actions,
     programs: &Programs,
-    kubeconfig: &HostPath,
-    certificate: &HostPath,
-    service: &ServiceName,
+    rotation: &Rotation<'_>,
 ) -> Result<StepResult, StepError> {
-    if root.read(&RootPath::from(certificate), LIMIT)?.is_none() {
+    let Rotation {
+        kubeconfig,
+        certificate,
+        service,
+        completed,
+    } = rotation;
+    if root.read(&RootPath::from(*certificate), LIMIT)?.is_none() {
         return Ok(StepResult::unchanged(format!(
             "`{certificate}` does not exist: no certificate is rotated here"
         )));
@@ -50,15 +66,15 @@ pub(crate) fn run(
         .ok_or_else(|| KubeconfigError::Missing(kubeconfig.to_string()))?;
     let new = rewrite(kubeconfig, parsed, &text, certificate)?;
     if let Some(new) = &new {
-        let path = RootPath::from(kubeconfig);
+        let path = RootPath::from(*kubeconfig);
         let folder = ensure::open(root, &path.parent())?;
         actions.replace_file(&folder, path.file_name(), new.expose(), MODE)?;
     }
-    let started = programs.start(service, new.is_some())?;
+    let started = programs.start(service, new.is_some() || !completed)?;
     let mut result = match (&new, started.restarted) {
         (Some(_), _) => StepResult::changed(format!("{kubeconfig} uses {certificate}")),
         (None, true) => StepResult::changed(format!(
-            "{kubeconfig} used it already, {service} was started"
+            "{kubeconfig} used it already, {service} was restarted"
         )),
         (None, false) => StepResult::unchanged(format!("{kubeconfig} uses it already")),
     };
@@ -196,24 +212,23 @@ mod tests {
         fs::set_permissions(at("bin/systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(at("kubelet.conf"), TEXT).unwrap();
         let root = Root::open(folder.path()).unwrap();
-        let run = || {
-            super::run(
-                &root,
-                &Actions::new(Fault::None),
-                &Programs::Folder(at("bin")),
-                &"/kubelet.conf".parse().unwrap(),
-                &"/pki/current.pem".parse().unwrap(),
-                &"agent".parse().unwrap(),
-            )
-            .unwrap()
+        let run = |completed| {
+            let rotation = Rotation {
+                kubeconfig: &"/kubelet.conf".parse().unwrap(),
+                certificate: &"/pki/current.pem".parse().unwrap(),
+                service: &"agent".parse().unwrap(),
+                completed,
+            };
+            let programs = Programs::Folder(at("bin"));
+            super::run(&root, &Actions::new(Fault::None), &programs, &rotation).unwrap()
         };
         // Nothing rotates yet.
-        assert!(!run().changed);
+        assert!(!run(false).changed);
         assert_eq!(fs::read_to_string(at("kubelet.conf")).unwrap(), TEXT);
         fs::create_dir(at("pki")).unwrap();
         fs::write(at("pki/2026.pem"), "both").unwrap();
         symlink("/pki/2026.pem", at("pki/current.pem")).unwrap();
-        assert!(run().changed);
+        assert!(run(false).changed);
         let new = fs::read_to_string(at("kubelet.conf")).unwrap();
         assert_eq!(new, ROTATED.replace("/var/lib/agent/", "/pki/"));
         let mode = fs::metadata(at("kubelet.conf"))
@@ -221,8 +236,14 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o7777, 0o600);
-        assert!(!run().changed);
-        let calls = fs::read_to_string(at("calls")).unwrap();
-        assert_eq!(calls.matches("restart agent").count(), 1, "{calls}");
+        let restarts = || {
+            let calls = fs::read_to_string(at("calls")).unwrap();
+            calls.matches("restart agent").count()
+        };
+        assert!(!run(true).changed);
+        assert_eq!(restarts(), 1);
+        // A run was killed between the file and the restart: nobody knows that the service reads the new one.
+        assert!(run(false).changed);
+        assert_eq!(restarts(), 2);
     }
 }

@@ -239,6 +239,7 @@ impl Observer for Told {
     fn completed(
         &mut self,
         position: usize,
+        _: &str,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         self.completed.push(position);
         Ok(())
