@@ -127,7 +127,7 @@ pub fn draft(
             phase: transaction.phase.clone(),
             transaction: transaction.name.clone(),
         })
-        .chain(plan.live_steps)
+        .chain(plan.live.steps)
         .collect();
     let entries = plan
         .entries
@@ -155,7 +155,7 @@ pub fn draft(
                 holes: Vec::new(),
             }
         })
-        .chain(plan.objects.into_iter().map(object))
+        .chain(plan.live.objects.into_iter().map(object))
         .collect();
     Ok(Draft {
         cluster: ClusterRef {
@@ -182,6 +182,7 @@ pub fn draft(
         entries,
         transactions,
         steps,
+        api: plan.live.api,
         commit_salt: circumstances.salt,
     })
 }

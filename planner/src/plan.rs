@@ -6,7 +6,7 @@
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    EntryName, Hole, Name, NodeRole, Placement, SecretClass, TransactionName,
+    Api, EntryName, Hole, Name, NodeRole, Placement, SecretClass, TransactionName,
 };
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::step::{PhaseName, Step};
@@ -23,10 +23,8 @@ pub struct NodePlan {
     pub entries: Vec<PlannedEntry>,
     /// Groups of entries in commit order; static Pod manifests are last.
     pub transactions: Vec<PlannedTransaction>,
-    /// API objects, in the order in which they are applied.
-    pub objects: Vec<PlannedObject>,
-    /// Steps that need a running cluster, in order, after every transaction.
-    pub live_steps: Vec<Step>,
+    /// API objects and steps that need a running host, after every transaction.
+    pub live: LivePlan,
     /// The certificates among the entries, also those inside kubeconfigs.
     pub certificates: Vec<CertificateRow>,
 }
@@ -42,6 +40,17 @@ impl NodePlan {
             (row.not_after > signer.not_after).then_some((row, signer))
         })
     }
+}
+
+/// What follows once the files are in place.
+#[derive(Clone, Debug, Default)]
+pub struct LivePlan {
+    /// API objects, in the order in which they are applied.
+    pub objects: Vec<PlannedObject>,
+    /// Steps in order.
+    pub steps: Vec<Step>,
+    /// How they reach the API server; present if one does.
+    pub api: Option<Api>,
 }
 
 /// One file or folder.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::config::ValidConfig;
 use crate::config::kubeadm::{
     ApiEndpoint, Arg, ClusterConfiguration, Etcd, ExternalEtcd, HostPathMount, InitConfiguration,
-    LocalEtcd, Networking, NodeRegistration,
+    LocalEtcd, Networking, NodeRegistration, Timeouts,
 };
 use crate::config::provenance::Provenance;
 use crate::config::valid::{
@@ -98,6 +98,12 @@ pub(crate) fn default_config() -> ValidConfig {
                 name: "cp1".into(),
                 cri_socket: "unix:///var/run/containerd/containerd.sock".into(),
                 ..NodeRegistration::default()
+            },
+            timeouts: Timeouts {
+                control_plane_component_health_check: "4m0s".into(),
+                kubelet_health_check: "4m0s".into(),
+                kubernetes_api_call: "1m0s".into(),
+                ..Timeouts::default()
             },
             ..InitConfiguration::default()
         },

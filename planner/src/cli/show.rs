@@ -132,6 +132,12 @@ fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> St
     lines.push(format!("Certificates ({})", certificates.len()));
     lines.push(table::certificates(certificates));
     lines.push(format!("Steps ({})", index.steps.len()));
+    if let Some(api) = &index.api {
+        lines.push(format!(
+            "  the API server is {} as {}",
+            api.server, api.kubeconfig
+        ));
+    }
     lines.extend(index.steps.iter().flat_map(|step| step_lines(index, step)));
     lines.join("\n") + "\n"
 }
@@ -144,11 +150,20 @@ fn step_lines(index: &Index, step: &Step) -> Vec<String> {
             let entries = found.map_or(0, |transaction| transaction.entries.len());
             vec![format!("  commit {transaction}: {entries} entries")]
         }
-        Step::ApplyObjects { phase, entries } => {
+        Step::ApplyObjects {
+            phase,
+            entries,
+            fallback_kubeconfig,
+        } => {
             let mut lines = vec![format!(
                 "  apply {phase}: {}",
                 count(entries.len(), "object")
             )];
+            lines.extend(
+                fallback_kubeconfig
+                    .iter()
+                    .map(|file| format!("    as {file} where that is not allowed")),
+            );
             for entry in entries.iter().filter_map(|name| index.entry(name)) {
                 lines.extend(
                     entry
@@ -174,6 +189,19 @@ fn step_lines(index: &Index, step: &Step) -> Vec<String> {
                 .chain(taints)
                 .collect()
         }
+        Step::WaitForEndpoints {
+            phase, endpoints, ..
+        } => {
+            let endpoints = endpoints
+                .iter()
+                .map(|endpoint| format!("    {} at {}", endpoint.name, endpoint.url));
+            std::iter::once(format!("  {phase}: {}", step.summary()))
+                .chain(endpoints)
+                .collect()
+        }
+        Step::StartService { phase, .. }
+        | Step::UseRotatedCertificate { phase, .. }
+        | Step::ShowJoinCommand { phase, .. } => vec![format!("  {phase}: {}", step.summary())],
     }
 }
 

@@ -1,6 +1,6 @@
 //! API objects: what `kubeadm init` writes to the API, as reviewable text.
 //!
-//! In: the configuration and key material. Out: [`PlannedObject`]s in kubeadm's order and the live [`Step`]s that apply them. One file per
+//! In: the configuration, key material and the planned files. Out: a [`LivePlan`]: [`PlannedObject`]s in kubeadm's order and the [`Step`]s that apply them. One file per
 //! family; typed with k8s-openapi and serialised once, here; texts inside ConfigMaps are kubeadm's, byte for byte. What
 //! only the running cluster knows is a [`Hole`]. Nothing here contacts an API.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases, order of `kubeadm init --dry-run`.
@@ -15,6 +15,7 @@ mod kubeadm_config;
 mod kubelet_config;
 mod mark_control_plane;
 mod rbac;
+mod running_host;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -24,12 +25,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{Metadata, Resource};
 use kubeplan_bundle::index::hole::{FieldPath, ParseHoleError, Ttl};
 use kubeplan_bundle::index::{EntryName, Hole, ParseNameError};
+use kubeplan_bundle::path::ParsePathError;
 use kubeplan_bundle::step::{ParsePhaseError, PhaseName, Step};
 use serde::Serialize;
 
 use crate::config::ValidConfig;
 use crate::phases::MaterialSource;
-use crate::plan::{PlannedContent, PlannedObject, ValueSource};
+use crate::plan::{LivePlan, PlannedContent, PlannedEntry, PlannedObject, ValueSource};
 use crate::yaml::write::to_go_yaml;
 
 /// The namespace of nearly everything.
@@ -45,6 +47,8 @@ pub struct ObjectContext<'a> {
     pub config: &'a ValidConfig,
     /// Certificates, keys, tokens.
     pub material: MaterialSource<'a>,
+    /// What is planned for the host; components are asked for their health where their manifests say.
+    pub entries: &'a [PlannedEntry],
 }
 
 /// Why objects cannot be planned.
@@ -84,6 +88,9 @@ pub enum ObjectError {
     /// A name of the tables is no phase name.
     #[error(transparent)]
     Phase(#[from] ParsePhaseError),
+    /// A place on the host that the configuration gives is none.
+    #[error(transparent)]
+    HostPath(#[from] ParsePathError),
     /// An object's name gives no entry name.
     #[error(transparent)]
     Name(#[from] ParseNameError),
@@ -92,7 +99,7 @@ pub enum ObjectError {
     Hole(#[from] ParseHoleError),
 }
 
-/// One of kubeadm's phases that write to the API.
+/// One of kubeadm's phases that need a running host.
 struct LivePhase {
     /// kubeadm's name.
     name: &'static str,
@@ -102,35 +109,62 @@ struct LivePhase {
 /// What a phase does.
 enum Work {
     /// Applies objects; none, and there is no step.
-    Apply(fn(&ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError>),
-    /// Labels and taints the node.
-    MarkNode,
+    Apply(Objects),
+    /// The same, as super-admin.conf where admin.conf may not: it is what makes admin.conf an administrator.
+    ApplyAsSuperAdmin(Objects),
+    /// A step without objects, or none.
+    Step(fn(PhaseName, &ObjectContext<'_>) -> Result<Option<Step>, ObjectError>),
+    /// Says how to join with the tokens that were applied.
+    ShowJoinCommand,
 }
 
-/// The phases in kubeadm's order. The binding of the administrators is written as soon as the API server answers,
-/// which is in `wait-control-plane`.
+type Objects = fn(&ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError>;
+
+/// The phases in kubeadm's order, but that the components are waited for before the administrators are bound: kubeadm
+/// binds first and gives the API server one minute for it, whatever the time for components is.
 const PHASES: &[LivePhase] = &[
-    LivePhase::apply("wait-control-plane", cluster_admins::objects),
+    LivePhase::step("kubelet-start", running_host::start_kubelet),
+    LivePhase::step("wait-control-plane", running_host::wait_for_kubelet),
+    LivePhase::step("wait-control-plane", running_host::wait_for_components),
+    LivePhase {
+        name: "wait-control-plane",
+        work: Work::ApplyAsSuperAdmin(cluster_admins::objects),
+    },
     LivePhase::apply("upload-config/kubeadm", kubeadm_config::objects),
     LivePhase::apply("upload-config/kubelet", kubelet_config::objects),
     LivePhase::apply("upload-certs", upload_certs::objects),
-    LivePhase {
-        name: "mark-control-plane",
-        work: Work::MarkNode,
-    },
-    LivePhase::apply("bootstrap-token", bootstrap_tokens::objects),
+    LivePhase::step("mark-control-plane", mark_control_plane::step),
+    LivePhase::apply(BOOTSTRAP_TOKEN, bootstrap_tokens::objects),
+    LivePhase::step(
+        "kubelet-finalize/enable-client-cert-rotation",
+        running_host::use_rotated_certificate,
+    ),
     LivePhase::apply("addon/coredns", coredns::objects),
     LivePhase::apply("addon/kube-proxy", kube_proxy::objects),
+    LivePhase {
+        name: "show-join-command",
+        work: Work::ShowJoinCommand,
+    },
 ];
 
+/// The phase whose Secrets are the tokens to join with.
+const BOOTSTRAP_TOKEN: &str = "bootstrap-token";
+
 impl LivePhase {
-    const fn apply(
-        name: &'static str,
-        objects: fn(&ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError>,
-    ) -> Self {
+    const fn apply(name: &'static str, objects: Objects) -> Self {
         Self {
             name,
             work: Work::Apply(objects),
+        }
+    }
+
+    const fn step(
+        name: &'static str,
+        step: fn(PhaseName, &ObjectContext<'_>) -> Result<Option<Step>, ObjectError>,
+    ) -> Self {
+        Self {
+            name,
+            work: Work::Step(step),
         }
     }
 }
@@ -195,16 +229,16 @@ fn metadata(namespace: Option<&str>, name: &str) -> ObjectMeta {
     }
 }
 
-/// Every object of the first control-plane node in the order of application, and the steps that need a running cluster.
+/// Every object of the first control-plane node in the order of application, and the steps that need a running host.
 ///
 /// # Errors
 /// [`ObjectError`] if the key store lacks something, or an object cannot be written down.
-pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step>), ObjectError> {
+pub fn plan(context: &ObjectContext<'_>) -> Result<LivePlan, ObjectError> {
     let mut phases = Vec::new();
     for phase in PHASES {
         let objects = match phase.work {
-            Work::Apply(objects) => objects(context)?,
-            Work::MarkNode => Vec::new(),
+            Work::Apply(objects) | Work::ApplyAsSuperAdmin(objects) => objects(context)?,
+            Work::Step(_) | Work::ShowJoinCommand => Vec::new(),
         };
         phases.push((phase, objects));
     }
@@ -214,27 +248,10 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step
     let mut steps = Vec::new();
     for (phase, objects) in phases {
         let name: PhaseName = phase.name.parse()?;
-        if matches!(phase.work, Work::MarkNode) {
-            steps.push(mark_control_plane::step(name, context.config)?);
-            continue;
-        }
         let mut entries: Vec<EntryName> = Vec::with_capacity(objects.len());
         for object in objects {
             let entry = entry_name(planned.len() + 1, width, phase.name, &object)?;
-            let holes = object.holes.iter().map(|hole| match hole {
-                ObjectHole::TokenExpiry(ttl) => Ok(Hole::TokenExpiry {
-                    at: path("data/expiration")?,
-                    ttl: *ttl,
-                }),
-                ObjectHole::OwnerUid(position) => Ok(Hole::OwnerUid {
-                    at: path("metadata/ownerReferences/0/uid")?,
-                    owner: entries
-                        .get(*position)
-                        .cloned()
-                        .ok_or(ObjectError::Owner(phase.name))?,
-                }),
-            });
-            let holes = holes.collect::<Result<_, ObjectError>>()?;
+            let holes = holes(&object, &entries, phase.name)?;
             entries.push(entry.clone());
             planned.push(PlannedObject {
                 entry,
@@ -247,14 +264,62 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step
                 sources: object.sources,
             });
         }
-        if !entries.is_empty() {
-            steps.push(Step::ApplyObjects {
-                phase: name,
-                entries,
-            });
-        }
+        let fallback_kubeconfig = match phase.work {
+            Work::ApplyAsSuperAdmin(_) => Some(running_host::super_admin()?),
+            _ => None,
+        };
+        steps.extend(match phase.work {
+            Work::Apply(_) | Work::ApplyAsSuperAdmin(_) => {
+                (!entries.is_empty()).then_some(Step::ApplyObjects {
+                    phase: name,
+                    entries,
+                    fallback_kubeconfig,
+                })
+            }
+            Work::Step(step) => step(name, context)?,
+            Work::ShowJoinCommand => {
+                let tokens = join_tokens(&planned);
+                Some(running_host::show_join_command(name, context, tokens)?)
+            }
+        });
     }
-    Ok((planned, steps))
+    let api = steps.iter().any(Step::calls_api);
+    Ok(LivePlan {
+        objects: planned,
+        steps,
+        api: api.then(|| running_host::api(context.config)).transpose()?,
+    })
+}
+
+/// The holes of `object`, whose phase has these entries so far.
+fn holes(
+    object: &ApiObject,
+    entries: &[EntryName],
+    phase: &'static str,
+) -> Result<Vec<Hole>, ObjectError> {
+    let holes = object.holes.iter().map(|hole| match hole {
+        ObjectHole::TokenExpiry(ttl) => Ok(Hole::TokenExpiry {
+            at: path("data/expiration")?,
+            ttl: *ttl,
+        }),
+        ObjectHole::OwnerUid(position) => Ok(Hole::OwnerUid {
+            at: path("metadata/ownerReferences/0/uid")?,
+            owner: entries
+                .get(*position)
+                .cloned()
+                .ok_or(ObjectError::Owner(phase))?,
+        }),
+    });
+    holes.collect()
+}
+
+/// The Secrets of the tokens that others join with.
+fn join_tokens(planned: &[PlannedObject]) -> Vec<EntryName> {
+    planned
+        .iter()
+        .filter(|object| object.phase.as_str() == BOOTSTRAP_TOKEN && object.kind == "Secret")
+        .map(|object| object.entry.clone())
+        .collect()
 }
 
 fn path(text: &str) -> Result<FieldPath, ObjectError> {

@@ -32,11 +32,13 @@ fn config(upload_certs: bool) -> ValidConfig {
 }
 
 fn planned(config: &ValidConfig, material: &Material) -> (Vec<PlannedObject>, Vec<Step>) {
-    plan(&ObjectContext {
+    let live = plan(&ObjectContext {
         config,
         material: MaterialSource::Issued(material),
+        entries: &[],
     })
-    .unwrap()
+    .unwrap();
+    (live.objects, live.steps)
 }
 
 fn text(object: &PlannedObject) -> String {
@@ -55,14 +57,18 @@ fn phases_come_in_kubeadms_order_and_names_sort_in_it() {
     assert_eq!(
         phases,
         [
+            "kubelet-start",
+            "wait-control-plane",
             "wait-control-plane",
             "upload-config/kubeadm",
             "upload-config/kubelet",
             "upload-certs",
             "mark-control-plane",
             "bootstrap-token",
+            "kubelet-finalize/enable-client-cert-rotation",
             "addon/coredns",
             "addon/kube-proxy",
+            "show-join-command",
         ]
     );
     assert_eq!(objects.len(), 33);
@@ -186,17 +192,20 @@ fn a_key_that_somebody_else_keeps_is_uploaded_as_nothing() {
     let refused = plan(&ObjectContext {
         config: &external,
         material: MaterialSource::Issued(&material),
+        entries: &[],
     });
     assert!(matches!(refused, Err(ObjectError::ExternalEtcd)));
 }
 
 #[test]
 fn without_a_key_store_nothing_is_secret_and_placeholders_show_it() {
-    let (objects, _) = plan(&ObjectContext {
+    let objects = plan(&ObjectContext {
         config: &config(true),
         material: MaterialSource::None,
+        entries: &[],
     })
-    .unwrap();
+    .unwrap()
+    .objects;
     let all: String = objects.iter().map(text).collect();
     assert!(
         objects

@@ -36,15 +36,18 @@ pub fn plan_node(
             entries.push(entry);
         }
     }
-    let (objects, live_steps) = objects::plan(&ObjectContext { config, material })?;
+    let live = objects::plan(&ObjectContext {
+        config,
+        material,
+        entries: &entries,
+    })?;
     Ok(NodePlan {
         name: config.node.name.clone(),
         role: NodeRole::ControlPlane,
         transactions: transactions(&members)?,
         certificates: certificate_rows(config, material)?,
         entries,
-        objects,
-        live_steps,
+        live,
     })
 }
 
