@@ -36,6 +36,7 @@
 //! | [`reader`], [`verify`], [`unseal`] | from bytes to a trusted bundle and its secrets |
 //! | [`writer`] | from a plan to bytes |
 //! | [`facts`] | what is known of a host before it has a bundle |
+//! | [`receipt`] | what a host says it installed |
 //! | [`spki`] | the public half of a private key |
 //! | [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
 
@@ -56,6 +57,7 @@ pub mod path;
 pub mod payload;
 pub mod policy;
 pub mod reader;
+pub mod receipt;
 pub mod redact;
 pub mod seal;
 pub mod secret;

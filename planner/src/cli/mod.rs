@@ -15,6 +15,7 @@ mod keys;
 mod open;
 mod patches;
 mod plan;
+mod receipt;
 mod render;
 mod show;
 mod sign;
