@@ -1,7 +1,7 @@
 //! API objects: what `kubeadm init` writes to the API, as reviewable text.
 //!
-//! In: the configuration and key material. Out: [`PlannedObject`]s in kubeadm's order and the live [`Step`]s that apply them. One file per
-//! family; typed with k8s-openapi and serialised once, here; texts inside ConfigMaps are kubeadm's, byte for byte. What
+//! In: the configuration and key material. Out: [`PlannedObject`]s of the selected phases in kubeadm's order and the live [`Step`]s that
+//! apply them. An object has the same name in every selection. One file per family; typed with k8s-openapi and serialised once, here; texts inside ConfigMaps are kubeadm's, byte for byte. What
 //! only the running cluster knows is a [`Hole`]. Nothing here contacts an API.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases, order of `kubeadm init --dry-run`.
 
@@ -28,7 +28,7 @@ use kubeplan_bundle::step::{ParsePhaseError, PhaseName, Step};
 use serde::Serialize;
 
 use crate::config::ValidConfig;
-use crate::phases::MaterialSource;
+use crate::phases::{MaterialSource, Selection};
 use crate::plan::{PlannedContent, PlannedObject, ValueSource};
 use crate::yaml::write::to_go_yaml;
 
@@ -107,10 +107,10 @@ enum Work {
     MarkNode,
 }
 
-/// The phases in kubeadm's order. The binding of the administrators is written as soon as the API server answers,
-/// which is in `wait-control-plane`.
+/// The phases in kubeadm's order. The binding of the administrators is written with the first use of admin.conf, which is in
+/// [`BINDING_PHASE`]; where that is skipped, in the phase that comes next.
 const PHASES: &[LivePhase] = &[
-    LivePhase::apply("wait-control-plane", cluster_admins::objects),
+    LivePhase::apply(BINDING_PHASE, cluster_admins::objects),
     LivePhase::apply("upload-config/kubeadm", kubeadm_config::objects),
     LivePhase::apply("upload-config/kubelet", kubelet_config::objects),
     LivePhase::apply("upload-certs", upload_certs::objects),
@@ -122,6 +122,9 @@ const PHASES: &[LivePhase] = &[
     LivePhase::apply("addon/coredns", coredns::objects),
     LivePhase::apply("addon/kube-proxy", kube_proxy::objects),
 ];
+
+/// Where the binding of the administrators is written unless it is skipped.
+const BINDING_PHASE: &str = "wait-control-plane";
 
 impl LivePhase {
     const fn apply(
@@ -195,32 +198,30 @@ fn metadata(namespace: Option<&str>, name: &str) -> ObjectMeta {
     }
 }
 
-/// Every object of the first control-plane node in the order of application, and the steps that need a running cluster.
+/// The selected objects of the first control-plane node in the order of application, and the steps that need a running cluster.
 ///
 /// # Errors
 /// [`ObjectError`] if the key store lacks something, or an object cannot be written down.
 pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step>), ObjectError> {
-    let mut phases = Vec::new();
-    for phase in PHASES {
-        let objects = match phase.work {
-            Work::Apply(objects) => objects(context)?,
-            Work::MarkNode => Vec::new(),
-        };
-        phases.push((phase, objects));
-    }
-    let total: usize = phases.iter().map(|(_, objects)| objects.len()).sum();
+    let phases = phases(context)?;
+    let total: usize = phases.iter().map(|phase| phase.objects.len()).sum();
     let width = total.to_string().len().max(2);
     let mut planned = Vec::with_capacity(total);
     let mut steps = Vec::new();
-    for (phase, objects) in phases {
-        let name: PhaseName = phase.name.parse()?;
-        if matches!(phase.work, Work::MarkNode) {
-            steps.push(mark_control_plane::step(name, context.config)?);
+    let mut number = 0;
+    for phase in phases {
+        if !phase.selected {
+            number += phase.objects.len();
             continue;
         }
-        let mut entries: Vec<EntryName> = Vec::with_capacity(objects.len());
-        for object in objects {
-            let entry = entry_name(planned.len() + 1, width, phase.name, &object)?;
+        let name: PhaseName = phase.name.parse()?;
+        let mut entries: Vec<EntryName> = Vec::with_capacity(phase.objects.len());
+        for (at, object) in phase.objects.into_iter().enumerate() {
+            // A binding that was moved here keeps its number, which is the first.
+            let moved = at < phase.moved;
+            number += usize::from(!moved);
+            let own_number = if moved { at + 1 } else { number };
+            let entry = entry_name(own_number, width, phase.name, &object)?;
             let holes = object.holes.iter().map(|hole| match hole {
                 ObjectHole::TokenExpiry(ttl) => Ok(Hole::TokenExpiry {
                     at: path("data/expiration")?,
@@ -229,7 +230,7 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step
                 ObjectHole::OwnerUid(position) => Ok(Hole::OwnerUid {
                     at: path("metadata/ownerReferences/0/uid")?,
                     owner: entries
-                        .get(*position)
+                        .get(*position + phase.moved)
                         .cloned()
                         .ok_or(ObjectError::Owner(phase.name))?,
                 }),
@@ -249,12 +250,59 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step
         }
         if !entries.is_empty() {
             steps.push(Step::ApplyObjects {
-                phase: name,
+                phase: name.clone(),
                 entries,
             });
         }
+        if phase.marks_node {
+            steps.push(mark_control_plane::step(name, context.config)?);
+        }
     }
     Ok((planned, steps))
+}
+
+/// A phase with its objects; of one that is not selected they are counted only.
+struct PhaseObjects {
+    name: &'static str,
+    selected: bool,
+    marks_node: bool,
+    objects: Vec<ApiObject>,
+    /// How many of the objects, the first ones, are those of a phase that was skipped.
+    moved: usize,
+}
+
+fn phases(context: &ObjectContext<'_>) -> Result<Vec<PhaseObjects>, ObjectError> {
+    let selection = Selection::of(context.config);
+    // Whoever asks for single phases gets what is theirs and nothing else.
+    let mut to_move = !(selection.is_exact() || selection.includes(BINDING_PHASE));
+    let mut phases = Vec::with_capacity(PHASES.len());
+    for phase in PHASES {
+        let selected = selection.includes(phase.name);
+        let mut found = PhaseObjects {
+            name: phase.name,
+            selected,
+            marks_node: matches!(phase.work, Work::MarkNode),
+            objects: Vec::new(),
+            moved: 0,
+        };
+        if let Work::Apply(objects) = phase.work {
+            match objects(context) {
+                Ok(objects) => found.objects.extend(objects),
+                Err(error) if selected => return Err(error),
+                // What cannot be made for this configuration may be the reason why it is left out.
+                Err(_) => {}
+            }
+        }
+        if to_move && selected && (found.marks_node || !found.objects.is_empty()) {
+            to_move = false;
+            let mut moved = cluster_admins::objects(context)?;
+            found.moved = moved.len();
+            moved.append(&mut found.objects);
+            found.objects = moved;
+        }
+        phases.push(found);
+    }
+    Ok(phases)
 }
 
 fn path(text: &str) -> Result<FieldPath, ObjectError> {
