@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     say_what_renders_nothing(&config, material, &plan, io);
     let selection = Selection::of(&config);
     let mut profiles = pki::profiles(&config);
-    profiles.retain(|profile| selection.includes(&phase_of_certificate(&profile.name)));
+    profiles.retain(|profile| selection.includes(&phase_of_certificate(profile.name)));
     let certificates = pki::profile_text(&profiles);
     let tree = render::tree(&config, &plan, &certificates, args.with_secrets)
         .map_err(|error| CliError::caused(Exit::Failed, "rendering the plan", error))?;
