@@ -119,7 +119,7 @@ fn secrets() -> Result<()> {
     ] {
         let alone = rendered("alone", &["--phase", phase])?;
         ensure!(
-            alone.get(file).is_some() && alone.get(file) == whole.get(file),
+            alone.contains_key(file) && alone.get(file) == whole.get(file),
             "{phase} alone has another {file}"
         );
     }
