@@ -27,16 +27,27 @@ pub struct NodePlan {
     pub live: LivePlan,
     /// The certificates among the entries, also those inside kubeconfigs.
     pub certificates: Vec<CertificateRow>,
+    /// The certificates of the whole node: what is installed works with them, whoever put them there.
+    pub all_certificates: Vec<CertificateRow>,
+    /// kubeadm's phases that were left out, a parent for all of its children.
+    pub left_out: Vec<&'static str>,
 }
 
 impl NodePlan {
+    /// Whether there is nothing to install and nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.live.objects.is_empty() && self.live.steps.is_empty()
+    }
+
     /// Certificates that end after the CA that signed them: they stop being accepted when the CA ends. kubeadm only
     /// warns about them, too.
     pub fn outliving_their_signer(
         &self,
     ) -> impl Iterator<Item = (&CertificateRow, &CertificateRow)> {
         self.certificates.iter().filter_map(|row| {
-            let signer = self.certificates.iter().find(|ca| ca.name == row.signer)?;
+            let mut authorities = self.all_certificates.iter();
+            let signer = authorities.find(|ca| ca.name == row.signer)?;
             (row.not_after > signer.not_after).then_some((row, signer))
         })
     }

@@ -52,6 +52,8 @@ struct PlanDocument<'a> {
 struct NodeDocument<'a> {
     name: &'a str,
     role: String,
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    left_out_phases: &'a [&'static str],
     entries: Vec<EntryDocument<'a>>,
     transactions: BTreeMap<String, Vec<String>>,
     objects: Vec<ObjectDocument<'a>>,
@@ -175,6 +177,7 @@ fn node_document(plan: &NodePlan) -> NodeDocument<'_> {
     NodeDocument {
         name: plan.name.as_str(),
         role: plan.role.to_string(),
+        left_out_phases: &plan.left_out,
         entries: plan.entries.iter().map(entry_document).collect(),
         transactions: plan
             .transactions

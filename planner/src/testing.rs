@@ -163,6 +163,7 @@ pub(crate) fn default_config() -> ValidConfig {
         facts: HostFacts::default(),
         assumptions: Vec::new(),
         upload_certs: false,
+        only_phases: Vec::new(),
         provenance: Provenance::default(),
     }
 }

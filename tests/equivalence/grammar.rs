@@ -121,7 +121,40 @@ fn init(random: &mut Random, host: &Host) -> Value {
     );
     nested(&mut init, random, "timeouts", timeouts);
     maybe(&mut init, random, 15, "bootstrapTokens", bootstrap_tokens);
+    maybe(&mut init, random, 25, "skipPhases", skip_phases);
     document(Kind::Init, init)
+}
+
+/// What a dry run can do without: `preflight`, which it cannot do here, and any of some groups.
+fn skip_phases(random: &mut Random) -> Value {
+    let mut phases = vec!["preflight"];
+    for group in [
+        &["certs/apiserver"][..],
+        &["certs/etcd-peer", "certs/front-proxy-client"],
+        &["certs/sa", "certs/all", "certs/apiserver-etcd-client"],
+        &["kubeconfig/kubelet", "kubeconfig/super-admin"],
+        &["kubeconfig/scheduler", "kubeconfig/controller-manager"],
+        &["etcd"],
+        &["etcd/local"],
+        // It prints what those that write files wrote.
+        &["wait-control-plane", "control-plane", "kubelet-start"],
+        &["wait-control-plane", "control-plane/scheduler"],
+        &["wait-control-plane"],
+        &["upload-config"],
+        &["upload-config/kubelet", "mark-control-plane"],
+        &["bootstrap-token", "upload-certs", "show-join-command"],
+        &["kubelet-finalize/enable-client-cert-rotation"],
+        &["addon"],
+        &["addon/coredns"],
+        &["addon/kube-proxy"],
+        &["show-join-command"],
+    ] {
+        if random.chance(12) {
+            phases.extend(group);
+        }
+    }
+    random.shuffle(&mut phases);
+    json!(phases)
 }
 
 fn node_name(random: &mut Random) -> String {

@@ -150,6 +150,21 @@ pub const MUTATIONS: &[Mutation] = &[
         NO_FLAG,
     ),
     set(
+        "skipped phase",
+        Init,
+        "skipPhases",
+        &[
+            r#"["preflight", "addons"]"#,
+            r#"["preflight", "uploadconfig"]"#,
+            r#"["preflight", "etcd/all"]"#,
+            r#"["preflight", "Certs"]"#,
+            r#"["preflight", "certs/ca "]"#,
+            r#"["preflight", ""]"#,
+            r#"["preflight", "bootstrap-token"]"#,
+            r#"["preflight", "upload-certs"]"#,
+        ],
+    ),
+    set(
         "kubelet flags as mapping",
         Init,
         "nodeRegistration.kubeletExtraArgs",

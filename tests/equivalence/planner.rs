@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anyhow::{Context as _, Result};
 use kubeplan::config::{self, Severity, Source};
 use kubeplan::layout::{KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
-use kubeplan::phases::{self, MaterialSource};
+use kubeplan::phases::{self, MaterialSource, Selection};
 use kubeplan::pki::test_pki::TestPki;
 use kubeplan::pki::{self, StoreContents};
 use kubeplan::plan::PlannedContent;
@@ -98,10 +98,12 @@ fn plan(text: &str, host: &Host) -> Result<Planned> {
         }
     }
     let effective = config::effective_documents(&config);
+    let selection = Selection::of(&config);
     let settings = SETTINGS
         .iter()
         .zip(effective.iter().skip(1))
-        .map(|(name, document)| ((*name).to_owned(), ended(&to_go_yaml(document))))
+        .filter(|((_, phase), _)| selection.includes(phase))
+        .map(|((name, _), document)| ((*name).to_owned(), ended(&to_go_yaml(document))))
         .collect();
     Ok(Planned::Accepted { files, settings })
 }

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use kubeplan::phases::names::NAMES;
 use kubeplan_testsuite::equivalence::case::{Case, Host};
 use kubeplan_testsuite::equivalence::differences::{LAXER, STRICTER};
 use kubeplan_testsuite::equivalence::planner::{self, Planned};
@@ -16,12 +18,17 @@ use super::case;
 pub fn cases() -> Vec<Trial> {
     let kubeadm = std::env::var_os("KUBEADM").map(PathBuf::from);
     let name = "equivalence::random_configurations_render_as_kubeadm_renders_them";
+    let phases = "equivalence::phases_have_kubeadms_names_and_order";
     if kubeadm.is_none() {
-        eprintln!("ignored: {name} needs the variable KUBEADM, the path of a kubeadm 1.36");
+        for name in [name, phases] {
+            eprintln!("ignored: {name} needs the variable KUBEADM, the path of a kubeadm 1.36");
+        }
     }
+    let program = kubeadm.clone();
     let ignored = kubeadm.is_none();
     vec![
         case(name, move || random_configurations(kubeadm)).with_ignored_flag(ignored),
+        case(phases, move || phase_names(program)).with_ignored_flag(ignored),
         case(
             "equivalence::every_intended_difference_has_its_reason",
             reasons,
@@ -53,6 +60,31 @@ fn random_configurations(kubeadm: Option<PathBuf>) -> Result<()> {
         summary.equal > 40 && summary.invalid_refused > 60,
         "too little was compared: {summary}"
     );
+    Ok(())
+}
+
+/// kubeadm's help lists its phases between two lines of backquotes, children indented and with `/` in front.
+fn phase_names(kubeadm: Option<PathBuf>) -> Result<()> {
+    let output = Command::new(kubeadm.context("KUBEADM is not set")?)
+        .args(["init", "--help"])
+        .output()?;
+    let help = String::from_utf8_lossy(&output.stdout);
+    let mut parts = help.split("```");
+    let listed = parts.nth(1).context("the help lists no phases")?;
+    let mut parent = "";
+    let mut found = Vec::new();
+    for word in listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+    {
+        if word.starts_with('/') {
+            found.push(format!("{parent}{word}"));
+        } else {
+            parent = word;
+            found.push(word.to_owned());
+        }
+    }
+    ensure!(found == NAMES, "kubeadm has the phases {found:?}");
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod configuration;
 mod equivalence;
 mod golden;
 mod install;
+mod phases;
 mod pki;
 mod reference;
 mod refusals;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Trial> {
         command_line::cases(),
         configuration::cases(),
         install::cases(),
+        phases::cases(),
         refusals::cases(),
         stock_tools::cases(),
         tamper::cases(),

@@ -14,6 +14,7 @@ mod keygen;
 mod keys;
 mod open;
 mod patches;
+mod phases;
 mod plan;
 mod receipt;
 mod render;

@@ -15,6 +15,7 @@ use super::input::{Now, count};
 use super::open::{TrustArgs, open_intact, standing};
 use super::summary::shown_recipient;
 use super::{CliError, Format, Io, table};
+use crate::assemble::LEFT_OUT_PHASES;
 use crate::pki::certificate::Certificate;
 use crate::plan::CertificateRow;
 
@@ -117,6 +118,14 @@ fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> St
     ));
     for recipient in index.sealed.iter().flat_map(|sealed| &sealed.recipients) {
         lines.push(format!("  sealed for   {}", shown_recipient(recipient)));
+    }
+    for (name, value) in &index.annotations {
+        let value = value.escape_debug();
+        lines.push(if name == LEFT_OUT_PHASES {
+            format!("  left out     phases {value}")
+        } else {
+            format!("  annotation   {}: {value}", name.escape_debug())
+        });
     }
     if index.test_only {
         lines.push(

@@ -38,6 +38,7 @@ pub(super) struct PlanSummary {
     public_objects: usize,
     sealed_objects: usize,
     live_steps: usize,
+    left_out_phases: Vec<&'static str>,
     certificates: Vec<CertificateRow>,
     recipients: Vec<String>,
     identity: Option<Identity>,
@@ -99,6 +100,7 @@ impl PlanSummary {
             public_objects: 0,
             sealed_objects: 0,
             live_steps: 0,
+            left_out_phases: plan.left_out.clone(),
             certificates: plan.certificates.clone(),
             recipients: Vec::new(),
             identity: None,
@@ -177,6 +179,12 @@ impl PlanSummary {
                 count(self.live_steps, "step")
             ),
         ];
+        if !self.left_out_phases.is_empty() {
+            lines.push(format!(
+                "  left out     phases {}",
+                self.left_out_phases.join(", ")
+            ));
+        }
         lines.extend(
             self.recipients
                 .iter()

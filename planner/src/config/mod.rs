@@ -20,6 +20,7 @@ pub mod provenance;
 pub mod quantity;
 pub mod report;
 pub mod schema;
+mod skip_phases;
 mod v1beta3;
 pub mod valid;
 mod validate;

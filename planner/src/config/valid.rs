@@ -68,6 +68,9 @@ pub struct ValidConfig {
     /// Upload the shared certificates, encrypted, for other control-plane nodes: kubeadm's `--upload-certs`, which no field
     /// of the configuration can set. False unless the command line says so.
     pub upload_certs: bool,
+    /// The phases of kubeadm that are planned and no others, as `kubeadm init phase` would run them; every phase if empty. Only
+    /// the command line says so.
+    pub only_phases: Vec<&'static str>,
     /// Where every value comes from.
     pub provenance: Provenance,
 }

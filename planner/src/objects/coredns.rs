@@ -1,6 +1,6 @@
 //! `addon/coredns`: the cluster's DNS.
 //!
-//! Left out when `dns.disabled`. Two things kubeadm sends are no part of the object: the Service's `resourceVersion: "0"`, which says
+//! Two things kubeadm sends are no part of the object: the Service's `resourceVersion: "0"`, which says
 //! nothing when an object is applied, and the empty `status` of Go's types.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases/addons/dns.
 
@@ -46,9 +46,6 @@ const READINESS: Port = (8181, "TCP", "readiness-probe");
 /// ConfigMap, RBAC, ServiceAccount, Deployment, Service.
 pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     let config = context.config;
-    if config.cluster.dns.disabled {
-        return Ok(Vec::new());
-    }
     let config_map = ConfigMap {
         metadata: metadata(Some(KUBE_SYSTEM), NAME),
         data: Some(BTreeMap::from([(

@@ -1,6 +1,7 @@
 //! API objects: what `kubeadm init` writes to the API, as reviewable text.
 //!
-//! In: the configuration, key material and the planned files. Out: a [`LivePlan`]: [`PlannedObject`]s in kubeadm's order and the [`Step`]s that apply them. One file per
+//! In: the configuration and key material. Out: a [`LivePlan`]: the [`PlannedObject`]s of the selected phases in
+//! kubeadm's order and the [`Step`]s around them. An object has the same name in every selection. One file per
 //! family; typed with k8s-openapi and serialised once, here; texts inside ConfigMaps are kubeadm's, byte for byte. What
 //! only the running cluster knows is a [`Hole`]. Nothing here contacts an API.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases, order of `kubeadm init --dry-run`.
@@ -30,8 +31,10 @@ use kubeplan_bundle::step::{ParsePhaseError, PhaseName, Step};
 use serde::Serialize;
 
 use crate::config::ValidConfig;
-use crate::phases::MaterialSource;
-use crate::plan::{LivePlan, PlannedContent, PlannedEntry, PlannedObject, ValueSource};
+use crate::patches::PatchError;
+use crate::phases::{MaterialSource, Selection};
+use crate::plan::{LivePlan, PlannedContent, PlannedObject, ValueSource};
+use crate::static_pod::StaticPodError;
 use crate::yaml::write::to_go_yaml;
 
 /// The namespace of nearly everything.
@@ -47,8 +50,6 @@ pub struct ObjectContext<'a> {
     pub config: &'a ValidConfig,
     /// Certificates, keys, tokens.
     pub material: MaterialSource<'a>,
-    /// What is planned for the host; components are asked for their health where their manifests say.
-    pub entries: &'a [PlannedEntry],
 }
 
 /// Why objects cannot be planned.
@@ -85,6 +86,12 @@ pub enum ObjectError {
     /// An object names an owner that its phase does not have.
     #[error("the owner of an object of phase `{0}` is not among its objects")]
     Owner(&'static str),
+    /// A static Pod, whose addresses are asked for, cannot be made.
+    #[error(transparent)]
+    StaticPod(#[from] StaticPodError),
+    /// A patch of it cannot be applied.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
     /// A name of the tables is no phase name.
     #[error(transparent)]
     Phase(#[from] ParsePhaseError),
@@ -110,8 +117,8 @@ struct LivePhase {
 enum Work {
     /// Applies objects; none, and there is no step.
     Apply(Objects),
-    /// The same, as super-admin.conf where admin.conf may not: it is what makes admin.conf an administrator.
-    ApplyAsSuperAdmin(Objects),
+    /// Makes admin.conf an administrator, as super-admin.conf.
+    Bind,
     /// A step without objects, or none.
     Step(fn(PhaseName, &ObjectContext<'_>) -> Result<Option<Step>, ObjectError>),
     /// Says how to join with the tokens that were applied.
@@ -121,14 +128,15 @@ enum Work {
 type Objects = fn(&ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError>;
 
 /// The phases in kubeadm's order, but that the components are waited for before the administrators are bound: kubeadm
-/// binds first and gives the API server one minute for it, whatever the time for components is.
+/// binds first and gives the API server one minute for it, whatever the time for components is. The binding is written
+/// with the first use of admin.conf, which is in [`BINDING_PHASE`]; where that is skipped, in the phase that comes next.
 const PHASES: &[LivePhase] = &[
     LivePhase::step("kubelet-start", running_host::start_kubelet),
-    LivePhase::step("wait-control-plane", running_host::wait_for_kubelet),
-    LivePhase::step("wait-control-plane", running_host::wait_for_components),
+    LivePhase::step(BINDING_PHASE, running_host::wait_for_kubelet),
+    LivePhase::step(BINDING_PHASE, running_host::wait_for_components),
     LivePhase {
-        name: "wait-control-plane",
-        work: Work::ApplyAsSuperAdmin(cluster_admins::objects),
+        name: BINDING_PHASE,
+        work: Work::Bind,
     },
     LivePhase::apply("upload-config/kubeadm", kubeadm_config::objects),
     LivePhase::apply("upload-config/kubelet", kubelet_config::objects),
@@ -146,6 +154,9 @@ const PHASES: &[LivePhase] = &[
         work: Work::ShowJoinCommand,
     },
 ];
+
+/// Where the binding of the administrators is written unless it is skipped.
+const BINDING_PHASE: &str = "wait-control-plane";
 
 /// The phase whose Secrets are the tokens to join with.
 const BOOTSTRAP_TOKEN: &str = "bootstrap-token";
@@ -229,31 +240,33 @@ fn metadata(namespace: Option<&str>, name: &str) -> ObjectMeta {
     }
 }
 
-/// Every object of the first control-plane node in the order of application, and the steps that need a running host.
+/// The selected objects of the first control-plane node in the order of application, and the steps that need a running host.
 ///
 /// # Errors
 /// [`ObjectError`] if the key store lacks something, or an object cannot be written down.
 pub fn plan(context: &ObjectContext<'_>) -> Result<LivePlan, ObjectError> {
-    let mut phases = Vec::new();
-    for phase in PHASES {
-        let objects = match phase.work {
-            Work::Apply(objects) | Work::ApplyAsSuperAdmin(objects) => objects(context)?,
-            Work::Step(_) | Work::ShowJoinCommand => Vec::new(),
-        };
-        phases.push((phase, objects));
-    }
-    let total: usize = phases.iter().map(|(_, objects)| objects.len()).sum();
+    let phases = phases(context)?;
+    let total: usize = phases.iter().map(|phase| phase.objects.len()).sum();
     let width = total.to_string().len().max(2);
-    let mut planned = Vec::with_capacity(total);
-    let mut steps = Vec::new();
-    for (phase, objects) in phases {
+    let mut live = LivePlan::default();
+    let mut number = 0;
+    for phase in phases {
+        if !phase.selected {
+            number += phase.objects.len();
+            continue;
+        }
         let name: PhaseName = phase.name.parse()?;
-        let mut entries: Vec<EntryName> = Vec::with_capacity(objects.len());
-        for object in objects {
-            let entry = entry_name(planned.len() + 1, width, phase.name, &object)?;
-            let holes = holes(&object, &entries, phase.name)?;
+        let mut entries: Vec<EntryName> = Vec::with_capacity(phase.objects.len());
+        for (at, object) in phase.objects.into_iter().enumerate() {
+            // A binding that was moved here keeps its number, which is the first.
+            let moved = at < phase.moved;
+            number += usize::from(!moved);
+            let own_number = if moved { at + 1 } else { number };
+            let entry = entry_name(own_number, width, phase.name, &object)?;
+            let own = entries.get(phase.moved..).unwrap_or_default();
+            let holes = holes(&object, own, phase.name)?;
             entries.push(entry.clone());
-            planned.push(PlannedObject {
+            live.objects.push(PlannedObject {
                 entry,
                 phase: name.clone(),
                 kind: object.kind.to_owned(),
@@ -264,31 +277,24 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<LivePlan, ObjectError> {
                 sources: object.sources,
             });
         }
-        let fallback_kubeconfig = match phase.work {
-            Work::ApplyAsSuperAdmin(_) => Some(running_host::super_admin()?),
-            _ => None,
-        };
-        steps.extend(match phase.work {
-            Work::Apply(_) | Work::ApplyAsSuperAdmin(_) => {
-                (!entries.is_empty()).then_some(Step::ApplyObjects {
-                    phase: name,
-                    entries,
-                    fallback_kubeconfig,
-                })
-            }
-            Work::Step(step) => step(name, context)?,
-            Work::ShowJoinCommand => {
-                let tokens = join_tokens(&planned);
-                Some(running_host::show_join_command(name, context, tokens)?)
-            }
-        });
+        if !entries.is_empty() {
+            live.steps.push(Step::ApplyObjects {
+                phase: name.clone(),
+                entries,
+                fallback_kubeconfig: phase.binds.then(running_host::super_admin).transpose()?,
+            });
+        }
+        live.steps.extend(phase.step);
+        if phase.shows_join_command {
+            let tokens = join_tokens(&live.objects);
+            live.steps
+                .extend(running_host::show_join_command(name, context, tokens)?);
+        }
     }
-    let api = steps.iter().any(Step::calls_api);
-    Ok(LivePlan {
-        objects: planned,
-        steps,
-        api: api.then(|| running_host::api(context.config)).transpose()?,
-    })
+    if live.steps.iter().any(Step::calls_api) {
+        live.api = Some(running_host::api(context.config)?);
+    }
+    Ok(live)
 }
 
 /// The holes of `object`, whose phase has these entries so far.
@@ -320,6 +326,65 @@ fn join_tokens(planned: &[PlannedObject]) -> Vec<EntryName> {
         .filter(|object| object.phase.as_str() == BOOTSTRAP_TOKEN && object.kind == "Secret")
         .map(|object| object.entry.clone())
         .collect()
+}
+
+/// A phase with what it does; the objects of one that is not selected are counted only.
+struct PhaseWork {
+    name: &'static str,
+    selected: bool,
+    objects: Vec<ApiObject>,
+    /// How many of the objects, the first ones, are those of a phase that was skipped.
+    moved: usize,
+    /// Whether the binding of the administrators is among the objects.
+    binds: bool,
+    step: Option<Step>,
+    shows_join_command: bool,
+}
+
+fn phases(context: &ObjectContext<'_>) -> Result<Vec<PhaseWork>, ObjectError> {
+    let selection = Selection::of(context.config);
+    // Whoever asks for single phases gets what is theirs and nothing else.
+    let mut to_move = !(selection.is_exact() || selection.includes(BINDING_PHASE));
+    let mut phases = Vec::with_capacity(PHASES.len());
+    for phase in PHASES {
+        let selected = selection.includes(phase.name);
+        let mut found = PhaseWork {
+            name: phase.name,
+            selected,
+            objects: Vec::new(),
+            moved: 0,
+            binds: matches!(phase.work, Work::Bind),
+            step: None,
+            shows_join_command: matches!(phase.work, Work::ShowJoinCommand),
+        };
+        let objects: Option<Objects> = match phase.work {
+            Work::Apply(objects) => Some(objects),
+            Work::Bind => Some(cluster_admins::objects),
+            Work::Step(step) if selected => {
+                found.step = step(phase.name.parse()?, context)?;
+                None
+            }
+            Work::Step(_) | Work::ShowJoinCommand => None,
+        };
+        match objects.map(|objects| objects(context)) {
+            Some(Ok(objects)) => found.objects = objects,
+            Some(Err(error)) if selected => return Err(error),
+            // What cannot be made for this configuration may be the reason why it is left out.
+            Some(Err(_)) | None => {}
+        }
+        let calls_api =
+            !found.objects.is_empty() || found.step.as_ref().is_some_and(Step::calls_api);
+        if to_move && selected && calls_api {
+            to_move = false;
+            let mut moved = cluster_admins::objects(context)?;
+            found.moved = moved.len();
+            found.binds = true;
+            moved.append(&mut found.objects);
+            found.objects = moved;
+        }
+        phases.push(found);
+    }
+    Ok(phases)
 }
 
 fn path(text: &str) -> Result<FieldPath, ObjectError> {

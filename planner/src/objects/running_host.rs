@@ -1,7 +1,6 @@
 //! Steps that need a running host and apply no object: what is started, who is waited for, what is said at the end.
 //!
-//! In: the configuration, key material and the manifests as they were rendered. Out: [`Step`]s. Addresses and ports of the
-//! components are read from the manifests, as kubeadm does, so a patch of a manifest counts.
+//! In: the configuration and key material. Out: [`Step`]s. Addresses and ports of the components are read from their manifests, as kubeadm does, so a patch of a manifest counts.
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/cmd/phases/init/{kubelet,waitcontrolplane,kubeletfinalize,showjoincommand}.go`,
 //! `cmd/kubeadm/app/util/apiclient/wait.go`.
 
@@ -18,10 +17,12 @@ use crate::config::ValidConfig;
 use crate::config::duration::GoDuration;
 use crate::config::valid::host_port;
 use crate::layout;
+use crate::patches::{Patched, Target};
 use crate::phases::MaterialSource;
-use crate::plan::{PlannedContent, PlannedEntry};
 use crate::static_pod::flags::last_value;
-use crate::yaml::read::{Data, Node, read};
+use crate::static_pod::{
+    PodContext, StaticPod, StaticPodError, kube_apiserver, kube_controller_manager, kube_scheduler,
+};
 
 /// The kubelet's service, as every package of it has it.
 const KUBELET: &str = "kubelet";
@@ -38,6 +39,8 @@ struct Component {
     default_port: u16,
     path: &'static str,
     identity: EndpointIdentity,
+    pod: fn(&PodContext<'_>) -> Result<StaticPod, StaticPodError>,
+    target: Target,
 }
 
 /// kubeadm's order; etcd is not asked.
@@ -49,6 +52,8 @@ const COMPONENTS: &[Component] = &[
         default_port: 6443,
         path: "livez",
         identity: EndpointIdentity::Administrator,
+        pod: kube_apiserver::pod,
+        target: Target::KubeApiserver,
     },
     Component {
         name: "kube-controller-manager",
@@ -57,6 +62,8 @@ const COMPONENTS: &[Component] = &[
         default_port: 10257,
         path: "healthz",
         identity: EndpointIdentity::Anonymous,
+        pod: kube_controller_manager::pod,
+        target: Target::KubeControllerManager,
     },
     Component {
         name: "kube-scheduler",
@@ -65,6 +72,8 @@ const COMPONENTS: &[Component] = &[
         default_port: 10259,
         path: "livez",
         identity: EndpointIdentity::Anonymous,
+        pod: kube_scheduler::pod,
+        target: Target::KubeScheduler,
     },
 ];
 
@@ -125,7 +134,7 @@ pub(super) fn wait_for_kubelet(
     }))
 }
 
-/// `wait-control-plane`, then the components whose manifests are planned.
+/// `wait-control-plane`, then the components.
 pub(super) fn wait_for_components(
     phase: PhaseName,
     context: &ObjectContext<'_>,
@@ -133,9 +142,8 @@ pub(super) fn wait_for_components(
     let config = context.config;
     let mut endpoints = Vec::new();
     for component in COMPONENTS {
-        let Some(arguments) = arguments(context.entries, component.name) else {
-            continue;
-        };
+        // A patch can take the command away; kubeadm then asks at the defaults, too.
+        let arguments = arguments(config, component)?.unwrap_or_default();
         let flag = |name: &str| {
             let prefix = format!("--{name}=");
             arguments.iter().rev().find_map(|a| a.strip_prefix(&prefix))
@@ -152,9 +160,6 @@ pub(super) fn wait_for_components(
             url: format!("https://{}/{}", authority(address, port), component.path),
             identity: component.identity,
         });
-    }
-    if endpoints.is_empty() {
-        return Ok(None);
     }
     Ok(Some(Step::WaitForEndpoints {
         phase,
@@ -182,12 +187,15 @@ pub(super) fn use_rotated_certificate(
     }))
 }
 
-/// `show-join-command`: `tokens` are the Secrets of the configured bootstrap tokens.
+/// `show-join-command`: `tokens` are the Secrets of the configured bootstrap tokens; without them there is nothing to say.
 pub(super) fn show_join_command(
     phase: PhaseName,
     context: &ObjectContext<'_>,
     tokens: Vec<EntryName>,
-) -> Result<Step, ObjectError> {
+) -> Result<Option<Step>, ObjectError> {
+    if tokens.is_empty() {
+        return Ok(None);
+    }
     let config = context.config;
     let url = config.control_plane_url();
     let authority = match context.material {
@@ -205,14 +213,14 @@ pub(super) fn show_join_command(
         } else {
             SharedCertificates::Copied
         });
-    Ok(Step::ShowJoinCommand {
+    Ok(Some(Step::ShowJoinCommand {
         phase,
         kubeconfig: kubeconfig("admin.conf")?,
         endpoint: url.strip_prefix("https://").unwrap_or(&url).to_owned(),
         ca_cert_hashes: authority.into_iter().collect(),
         tokens,
         control_plane,
-    })
+    }))
 }
 
 fn kubelet() -> Result<ServiceName, ObjectError> {
@@ -241,34 +249,41 @@ fn authority(address: &str, port: &str) -> String {
     }
 }
 
-/// The arguments of `component` in its manifest: of the first container that starts it.
-fn arguments(entries: &[PlannedEntry], component: &str) -> Option<Vec<String>> {
-    let path = layout::manifest(component);
-    let entry = entries
-        .iter()
-        .find(|entry| entry.placement.path.as_str() == path)?;
-    let PlannedContent::Public(bytes) = &entry.content else {
-        return None;
+/// The arguments of `component` in its manifest, patches included: of the first container that starts it. The manifest
+/// itself need not be part of the plan.
+fn arguments(
+    config: &ValidConfig,
+    component: &Component,
+) -> Result<Option<Vec<String>>, ObjectError> {
+    // An external CA changes no address.
+    let pods = PodContext {
+        config,
+        external_ca: false,
     };
-    let pods = read(std::str::from_utf8(bytes).ok()?).ok()?;
-    let containers = pods.first()?.get("spec")?.get("containers")?.items();
-    containers.iter().find_map(|container| {
-        let mut words = Vec::new();
-        for field in ["command", "args"] {
-            let items = container.get(field).map(Node::items).unwrap_or_default();
-            words.extend(items.iter().filter_map(|item| match &item.data {
-                Data::String(text) => Some(text.clone()),
-                _ => None,
-            }));
-        }
-        (words.first().map(String::as_str) == Some(component)).then_some(words)
-    })
+    let pod = (component.pod)(&pods)?;
+    let rendered = Patched {
+        document: pod.document()?,
+        sources: Vec::new(),
+    };
+    let pod = config.patches.pod(component.target, rendered)?.document;
+    let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
+    let starts = containers.into_iter().flatten().find_map(|container| {
+        let words = ["command", "args"]
+            .iter()
+            .filter_map(|field| container.get(field)?.as_array())
+            .flatten();
+        let words: Vec<String> = words
+            .filter_map(|word| word.as_str().map(str::to_owned))
+            .collect();
+        (words.first().map(String::as_str) == Some(component.name)).then_some(words)
+    });
+    Ok(starts)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::kubeadm::Arg;
+    use crate::config::kubeadm::{Arg, BootstrapToken};
     use crate::phases::plan_node;
     use crate::testing::{default_config, ha_config};
 
@@ -381,10 +396,15 @@ mod tests {
                 _ => None,
             })
         };
-        let config = default_config();
+        let with_token = |mut config: ValidConfig| {
+            config.init.bootstrap_tokens = vec![BootstrapToken::default()];
+            config
+        };
+        assert_eq!(shared(&default_config()), None, "no token, no command");
+        let config = with_token(default_config());
         let local = host_port(config.advertise_address, config.bind_port);
         assert_eq!(shared(&config), Some((local, None)));
-        let mut config = ha_config();
+        let mut config = with_token(ha_config());
         let endpoint = config.cluster.control_plane_endpoint.clone();
         for (upload, expected) in [
             (false, SharedCertificates::Copied),

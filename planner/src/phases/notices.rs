@@ -1,8 +1,10 @@
-//! What a user should hear about patches that apply: fields that vanish, patches of files that are not rendered.
+//! What a user should hear: of patches, fields that vanish and files that are not rendered; of phases, which render nothing.
 
-use super::PlanError;
+use super::names::with_children;
+use super::{MaterialSource, PlanError, Selection};
 use crate::config::ValidConfig;
 use crate::patches::Target;
+use crate::plan::NodePlan;
 use crate::static_pod::{
     PodContext, etcd, kube_apiserver, kube_controller_manager, kube_scheduler,
 };
@@ -16,6 +18,7 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
         config,
         external_ca: false,
     };
+    let selection = Selection::of(config);
     let mut notices = Vec::new();
     for target in Target::ALL {
         let files = config.patches.files().iter();
@@ -27,6 +30,20 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
             continue;
         }
         let files = files.join(", ");
+        let phase = match target {
+            Target::Etcd => "etcd/local",
+            Target::KubeApiserver => "control-plane/apiserver",
+            Target::KubeControllerManager => "control-plane/controller-manager",
+            Target::KubeScheduler => "control-plane/scheduler",
+            Target::KubeletConfiguration => "kubelet-start",
+            Target::CoreDnsDeployment => "addon/coredns",
+        };
+        if !selection.includes(phase) {
+            notices.push(format!(
+                "{files}: phase {phase} is left out, so there is nothing to patch"
+            ));
+            continue;
+        }
         let pod = match target {
             Target::Etcd => match &config.cluster.etcd.local {
                 Some(local) => etcd::pod(&context, local)?,
@@ -54,4 +71,40 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
         }));
     }
     Ok(notices)
+}
+
+/// One line for each of `names` that puts nothing into `plan`, with the reason.
+#[must_use]
+pub fn renders_nothing(
+    names: &[&'static str],
+    config: &ValidConfig,
+    material: MaterialSource<'_>,
+    plan: &NodePlan,
+) -> Vec<String> {
+    let selection = Selection::of(config);
+    let is_planned = |name: &str| {
+        plan.entries.iter().any(|it| it.phase.as_str() == name)
+            || plan.live.objects.iter().any(|it| it.phase.as_str() == name)
+            || plan.live.steps.iter().any(|it| it.phase().as_str() == name)
+    };
+    let mut notices = Vec::new();
+    for name in names {
+        if with_children(name).any(is_planned) {
+            continue;
+        }
+        let left = with_children(name).any(|name| selection.includes(name));
+        let top = name.split('/').next().unwrap_or_default();
+        let etcd_is_external = config.cluster.etcd.external.is_some();
+        let why = match top {
+            _ if !left => "it is skipped or disabled",
+            "preflight" => "it looks at the live host and writes nothing",
+            "upload-certs" => "it needs --upload-certs",
+            "show-join-command" => "it tells of the tokens that bootstrap-token plans",
+            "etcd" | "certs" if etcd_is_external => "etcd is external",
+            "certs" if matches!(material, MaterialSource::None) => "there is no key store",
+            _ => "the configuration leaves it nothing",
+        };
+        notices.push(format!("phase {name} has nothing to render: {why}"));
+    }
+    notices
 }

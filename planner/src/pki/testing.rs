@@ -54,6 +54,7 @@ pub(super) fn config() -> ValidConfig {
         facts: HostFacts::default(),
         assumptions: Vec::new(),
         upload_certs: false,
+        only_phases: Vec::new(),
         provenance: Default::default(),
     };
     config.cluster.networking.dns_domain = "cluster.local".into();

@@ -72,27 +72,6 @@ pub struct Entry {
     pub value: Node,
 }
 
-impl Node {
-    /// The value of `key`, the last one if it is written twice; `None` if this is no mapping or has no such key.
-    #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Self> {
-        let Data::Map(entries) = &self.data else {
-            return None;
-        };
-        let entry = entries.iter().rev().find(|entry| entry.key == key)?;
-        Some(&entry.value)
-    }
-
-    /// The items of a list; none if this is something else.
-    #[must_use]
-    pub fn items(&self) -> &[Self] {
-        match &self.data {
-            Data::Seq(items) => items,
-            _ => &[],
-        }
-    }
-}
-
 /// Why a text cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum ReadError {

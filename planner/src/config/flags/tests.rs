@@ -203,8 +203,8 @@ fn a_text_a_flag_does_not_take_is_named_with_the_flag() {
         ),
         (
             "skip-phases",
-            "preflight,certs/ca",
-            "InitConfiguration.skipPhases: not supported yet",
+            "preflight,cert/ca",
+            "--skip-phases: InitConfiguration.skipPhases[1]: kubeadm init has no phase `cert/ca`",
         ),
         (
             "ignore-preflight-errors",
@@ -240,6 +240,41 @@ fn checks_are_added_to_those_of_the_file_and_phases_replace_them() {
     assert_eq!(joined, json!(["mem", "numcpu", "swap"]));
     let replaced = value(Form::List, &texts, before).unwrap_or_default();
     assert_eq!(replaced, json!(["swap", "Mem"]));
+}
+
+#[test]
+fn skipped_phases_replace_those_of_the_file_unless_the_list_is_empty() {
+    let text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: {advertiseAddress: 192.168.10.11}\n\
+                nodeRegistration: {name: cp1}\nskipPhases: [certs/ca, nothing]\n---\n\
+                apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n";
+    let source = [Source {
+        name: "c.yaml",
+        text,
+    }];
+    let config = load(
+        &source,
+        &[
+            ("skip-phases", "preflight,"),
+            ("skip-phases", "addon/coredns"),
+        ],
+    )
+    .unwrap()
+    .config;
+    assert_eq!(config.init.skip_phases, ["preflight", "addon/coredns"]);
+    assert!(config.cluster.dns.disabled);
+    let report = load(&source, &[("skip-phases", "preflight,x")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        report.starts_with("error: --skip-phases: InitConfiguration.skipPhases[1]: "),
+        "{report}"
+    );
+    for empty in ["", ","] {
+        let report = load(&source, &[("skip-phases", empty)])
+            .unwrap_err()
+            .to_string();
+        assert!(report.starts_with("error: c.yaml:5: "), "{report}");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use super::draft::Draft;
 use super::duration::GoDuration;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::schema::Kind;
+use super::skip_phases;
 use super::valid::{Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, ValidConfig};
 use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
@@ -54,6 +55,7 @@ pub(super) fn validate(
     let component_health_timeout = component_health_timeout(draft);
     let release = release(draft);
     fields::check(draft);
+    skip_phases::check(draft);
     unsupported::check(draft);
     let inventory = inventory::validate(draft);
     let assumptions = assumptions
@@ -96,6 +98,7 @@ pub(super) fn validate(
         facts,
         assumptions,
         upload_certs: false,
+        only_phases: Vec::new(),
         provenance: std::mem::take(&mut draft.provenance),
     })
 }

@@ -10,7 +10,6 @@ use super::TIMEOUT_DEFAULTS;
 pub(super) fn check(draft: &mut Draft) {
     let mut rows: Vec<(Kind, String, Value)> = [
         (Kind::Init, "dryRun", json!(false)),
-        (Kind::Init, "skipPhases", json!([])),
         (
             Kind::Init,
             "nodeRegistration.ignorePreflightErrors",

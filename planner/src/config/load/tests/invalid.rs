@@ -135,6 +135,14 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "16: KubeletConfiguration.maxPods",
         "18: KubeletConfiguration.logging.verbosity",
     ],
+    "phases": [
+        "9: InitConfiguration.skipPhases[0]",
+        "10: InitConfiguration.skipPhases[1]",
+        "11: InitConfiguration.skipPhases[2]",
+        "12: InitConfiguration.skipPhases[3]",
+        "13: InitConfiguration.skipPhases[4]",
+        "14: InitConfiguration.skipPhases[5]",
+    ],
     "two-nodes": [
         "6: Cluster.nodes[1]",
     ],
@@ -156,9 +164,8 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "9: InitConfiguration.nodeRegistration.imagePullSerial",
         "10: InitConfiguration.nodeRegistration.ignorePreflightErrors",
         "11: InitConfiguration.dryRun",
-        "12: InitConfiguration.skipPhases",
-        "14: InitConfiguration.timeouts.kubeletHealthCheck",
-        "19: ClusterConfiguration.featureGates.RootlessControlPlane",
+        "13: InitConfiguration.timeouts.kubeletHealthCheck",
+        "18: ClusterConfiguration.featureGates.RootlessControlPlane",
     ],
     "unsupported-version": [
         "11: ClusterConfiguration.kubernetesVersion",
