@@ -152,7 +152,7 @@ pub(crate) fn default_config() -> ValidConfig {
         key_algorithm: KeyAlgorithm::Rsa2048,
         certificate_validity: Duration::from_secs(8760 * 3600),
         ca_certificate_validity: Duration::from_secs(87600 * 3600),
-        component_health_timeout: Duration::from_secs(240),
+        timeouts: crate::config::timeouts::Timeouts::default(),
         patches: crate::patches::Patches::default(),
         facts: HostFacts::default(),
         assumptions: Vec::new(),

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::provenance::Provenance;
+use super::timeouts::Timeouts;
 use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
 use crate::releases::Release;
@@ -57,8 +58,8 @@ pub struct ValidConfig {
     pub certificate_validity: Duration,
     /// Life of CA certificates.
     pub ca_certificate_validity: Duration,
-    /// Life of the window in which static Pods must become healthy.
-    pub component_health_timeout: Duration,
+    /// Parsed `timeouts`.
+    pub timeouts: Timeouts,
     /// The user's patches of rendered files; the command line reads their folder.
     pub patches: Patches,
     /// What the live host would have told kubeadm.

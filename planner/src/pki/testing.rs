@@ -49,7 +49,7 @@ pub(super) fn config() -> ValidConfig {
         key_algorithm: KeyAlgorithm::Rsa2048,
         certificate_validity: Duration::from_secs(8760 * HOUR),
         ca_certificate_validity: Duration::from_secs(87600 * HOUR),
-        component_health_timeout: Duration::from_secs(240),
+        timeouts: crate::config::timeouts::Timeouts::default(),
         patches: crate::patches::Patches::default(),
         facts: HostFacts::default(),
         assumptions: Vec::new(),

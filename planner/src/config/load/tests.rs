@@ -215,7 +215,7 @@ fn what_is_derived_is_parsed() {
         config.cluster.api_server.cert_sans[1],
         "api.internal.example.com"
     );
-    assert_eq!(config.component_health_timeout.as_secs(), 600);
+    assert_eq!(config.timeouts.component_health_check.as_secs(), 600);
     assert_eq!(config.bundle_cluster_name.as_str(), "prod-a");
     assert_eq!(config.version, "1.36.2");
 
@@ -548,7 +548,9 @@ fn init_rules_are_kubeadms() {
             "cannot be negative",
         ),
         ("timeouts: {kubeletHealthCheck: 240s, discovery: 300s}", ""),
-        ("timeouts: {tlsBootstrap: 6m}", "not supported yet"),
+        ("timeouts: {tlsBootstrap: 6m}", ""),
+        ("timeouts: {etcdAPICall: -6m}", "cannot be negative"),
+        ("skipPhases: [addon]", "not supported yet"),
         (
             "dryRun: false\nskipPhases: []\npatches: {}\ncertificateKey: ''",
             "",

@@ -84,6 +84,15 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "18: ClusterConfiguration.etcd.external.httpEndpoints[0]",
         "19: ClusterConfiguration.etcd.external.caFile",
     ],
+    "host-work": [
+        "8: InitConfiguration.nodeRegistration.imagePullPolicy",
+        "9: InitConfiguration.nodeRegistration.imagePullSerial",
+        "10: InitConfiguration.nodeRegistration.ignorePreflightErrors",
+        "11: InitConfiguration.dryRun",
+        "13: InitConfiguration.timeouts.kubeletHealthCheck",
+        "14: InitConfiguration.timeouts.discovery",
+        "15: InitConfiguration.timeouts.upgradeManifests",
+    ],
     "inventory": [
         "4: Cluster.metadata.name",
         "7: Cluster.nodes[0].role",
@@ -152,13 +161,8 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "20: KubeProxyConfiguration",
     ],
     "unsupported-fields": [
-        "8: InitConfiguration.nodeRegistration.imagePullPolicy",
-        "9: InitConfiguration.nodeRegistration.imagePullSerial",
-        "10: InitConfiguration.nodeRegistration.ignorePreflightErrors",
-        "11: InitConfiguration.dryRun",
-        "12: InitConfiguration.skipPhases",
-        "14: InitConfiguration.timeouts.kubeletHealthCheck",
-        "19: ClusterConfiguration.featureGates.RootlessControlPlane",
+        "8: InitConfiguration.skipPhases",
+        "13: ClusterConfiguration.featureGates.RootlessControlPlane",
     ],
     "unsupported-version": [
         "11: ClusterConfiguration.kubernetesVersion",
