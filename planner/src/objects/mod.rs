@@ -26,8 +26,10 @@ use kubeplan_bundle::index::hole::{FieldPath, ParseHoleError, Ttl};
 use kubeplan_bundle::index::{EntryName, Hole, ParseNameError};
 use kubeplan_bundle::step::{ParsePhaseError, PhaseName, Step};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::config::ValidConfig;
+use crate::patches::PatchError;
 use crate::phases::MaterialSource;
 use crate::plan::{PlannedContent, PlannedObject, ValueSource};
 use crate::yaml::write::to_go_yaml;
@@ -78,6 +80,9 @@ pub enum ObjectError {
     /// A taint or an endpoint that validation let through and nothing can be made of.
     #[error("{0} has no form that an object can hold")]
     Value(&'static str),
+    /// A patch does not apply.
+    #[error("the user's patches cannot be applied")]
+    Patch(#[from] PatchError),
     /// An object names an owner that its phase does not have.
     #[error("the owner of an object of phase `{0}` is not among its objects")]
     Owner(&'static str),
@@ -158,22 +163,46 @@ impl ApiObject {
     where
         T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
     {
-        let metadata = object.metadata();
-        let name = metadata.name.clone().unwrap_or_default();
-        let value = serde_json::to_value(object).map_err(|source| ObjectError::Serialise {
-            kind: T::KIND,
-            name: name.clone(),
-            source,
-        })?;
-        Ok(Self {
-            kind: T::KIND,
-            namespace: metadata.namespace.clone(),
-            name,
-            content: PlannedContent::Public(to_go_yaml(&value).into_bytes()),
-            holes: Vec::new(),
-            sources: value_sources(sources),
-        })
+        let document = document(object)?;
+        Ok(Self::of_document(
+            T::KIND,
+            &document,
+            value_sources(sources),
+        ))
     }
+
+    /// A public object whose document exists already.
+    fn of_document(kind: &'static str, document: &Value, sources: Vec<ValueSource>) -> Self {
+        let text = |pointer| document.pointer(pointer).and_then(Value::as_str);
+        Self {
+            kind,
+            namespace: text("/metadata/namespace").map(str::to_owned),
+            name: text("/metadata/name").unwrap_or_default().to_owned(),
+            content: PlannedContent::Public(to_go_yaml(document).into_bytes()),
+            holes: Vec::new(),
+            sources,
+        }
+    }
+}
+
+/// An object as a document.
+fn document<T>(object: &T) -> Result<Value, ObjectError>
+where
+    T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
+{
+    serde_json::to_value(object).map_err(|source| ObjectError::Serialise {
+        kind: T::KIND,
+        name: object.metadata().name.clone().unwrap_or_default(),
+        source,
+    })
+}
+
+/// CoreDNS's Deployment without the user's patches.
+///
+/// # Errors
+/// [`ObjectError`] if it cannot be written down.
+pub fn coredns_deployment(config: &ValidConfig) -> Result<Value, ObjectError> {
+    coredns::deployment_document(config)
 }
 
 fn value_sources(sources: &[(&str, &str)]) -> Vec<ValueSource> {

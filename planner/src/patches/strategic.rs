@@ -10,7 +10,7 @@ mod list;
 
 use serde_json::{Map, Value};
 
-use crate::api_types::{Merge, Object, Type};
+use crate::go_types::{Merge, Object, Type};
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
