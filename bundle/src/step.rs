@@ -106,6 +106,21 @@ pub enum Step {
         /// Taints, in order.
         taints: Vec<Taint>,
     },
+    /// Sets annotations of the bundle's own node.
+    ///
+    /// - Precondition: the kubelet has registered the node.
+    /// - Effect: each annotation is set to its value; others are left alone.
+    /// - Twice: annotations that are as planned are not touched.
+    /// - Completion: the API returns the node with every annotation.
+    /// - Undo: none. Annotations that were set are listed.
+    AnnotateNode {
+        /// kubeadm's phase that does so.
+        phase: PhaseName,
+        /// The node.
+        node: Name,
+        /// Annotations by key.
+        annotations: BTreeMap<String, String>,
+    },
 }
 
 /// A taint of a node: Pods that do not tolerate it are kept away.
@@ -151,6 +166,7 @@ impl Step {
             Self::CommitTransaction { .. } => "step:commit-transaction/1",
             Self::ApplyObjects { .. } => "step:apply-objects/1",
             Self::LabelAndTaintNode { .. } => "step:label-and-taint-node/1",
+            Self::AnnotateNode { .. } => "step:annotate-node/1",
         }
     }
 
@@ -160,7 +176,8 @@ impl Step {
         match self {
             Self::CommitTransaction { phase, .. }
             | Self::ApplyObjects { phase, .. }
-            | Self::LabelAndTaintNode { phase, .. } => phase,
+            | Self::LabelAndTaintNode { phase, .. }
+            | Self::AnnotateNode { phase, .. } => phase,
         }
     }
 
@@ -169,7 +186,9 @@ impl Step {
     pub const fn is_live(&self) -> bool {
         match self {
             Self::CommitTransaction { .. } => false,
-            Self::ApplyObjects { .. } | Self::LabelAndTaintNode { .. } => true,
+            Self::ApplyObjects { .. }
+            | Self::LabelAndTaintNode { .. }
+            | Self::AnnotateNode { .. } => true,
         }
     }
 }
@@ -179,6 +198,7 @@ pub const FEATURES: &[&str] = &[
     "step:commit-transaction/1",
     "step:apply-objects/1",
     "step:label-and-taint-node/1",
+    "step:annotate-node/1",
     "hole:token-expiry/1",
     "hole:owner-uid/1",
     "payload:chunks/1",
@@ -201,6 +221,10 @@ mod tests {
             ),
             (
                 r#"{"do":"label-and-taint-node","phase":"mark-control-plane","node":"n","labels":{"a":""},"taints":[{"key":"k","value":"v","effect":"NoSchedule"},{"key":"k","effect":"NoExecute"}]}"#,
+                true,
+            ),
+            (
+                r#"{"do":"annotate-node","phase":"upload-config/kubelet","node":"n","annotations":{"a":"b"}}"#,
                 true,
             ),
         ] {
@@ -228,6 +252,8 @@ mod tests {
         assert_eq!(step.phase().as_str(), "certs");
         for bad in [
             r#"{"do":"label-and-taint-node","phase":"p","node":"n","labels":{},"taints":[{"key":"k","effect":"Now"}]}"#,
+            r#"{"do":"annotate-node","phase":"p","node":"n","annotations":{"a":1}}"#,
+            r#"{"do":"annotate-node","phase":"p","node":"n"}"#,
             r#"{"do":"run-shell","phase":"certs","command":"true"}"#,
             r#"{"do":"commit-transaction","phase":"certs","transaction":"certs","also":1}"#,
             r#"{"do":"commit-transaction","phase":"Certs","transaction":"certs"}"#,

@@ -186,8 +186,6 @@ fn modes(reference: &Reference) -> Result<()> {
 fn objects(reference: &str, count: usize) -> Result<()> {
     let folder = repository().join("fixtures/reference").join(reference);
     let config = fs::read_to_string(folder.join("config.yaml"))?;
-    // How images are pulled is the kubelet's business and shapes no object.
-    let config = config.replace("  imagePullPolicy: Always\n", "");
     let scratch = tempfile::tempdir()?;
     let file = scratch.path().join("cluster.yaml");
     fs::write(&file, config)?;

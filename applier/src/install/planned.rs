@@ -128,7 +128,9 @@ pub(crate) fn transactions<'a>(
                 });
             }
             // They need a running cluster: see `remaining`.
-            Step::ApplyObjects { .. } | Step::LabelAndTaintNode { .. } => {}
+            Step::ApplyObjects { .. }
+            | Step::LabelAndTaintNode { .. }
+            | Step::AnnotateNode { .. } => {}
         }
     }
     Ok(planned)
@@ -167,6 +169,15 @@ pub(crate) fn remaining(index: &Index) -> Vec<RemainingStep> {
                     .map(|(key, value)| format!("label {key}={value}"));
                 let taints = taints.iter().map(|taint| format!("taint {taint}"));
                 let all: Vec<String> = labels.chain(taints).collect();
+                format!("set on node {node}: {}", all.join(", "))
+            }
+            Step::AnnotateNode {
+                node, annotations, ..
+            } => {
+                let all: Vec<String> = annotations
+                    .iter()
+                    .map(|(key, value)| format!("annotation {key}={value}"))
+                    .collect();
                 format!("set on node {node}: {}", all.join(", "))
             }
         };

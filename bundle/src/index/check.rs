@@ -187,7 +187,9 @@ impl Index {
                     };
                     order.extend(found.entries.iter().filter_map(|name| entries.get(name)));
                 }
-                Step::ApplyObjects { .. } | Step::LabelAndTaintNode { .. } => {}
+                Step::ApplyObjects { .. }
+                | Step::LabelAndTaintNode { .. }
+                | Step::AnnotateNode { .. } => {}
             }
         }
         if let Some(transaction) = transactions.keys().find(|name| !committed.contains(*name)) {
@@ -211,6 +213,16 @@ impl Index {
                 Step::LabelAndTaintNode { node, .. } => {
                     if *node != self.node.name {
                         return broken("a step labels the bundle's own node", node);
+                    }
+                }
+                Step::AnnotateNode {
+                    node, annotations, ..
+                } => {
+                    if *node != self.node.name {
+                        return broken("a step annotates the bundle's own node", node);
+                    }
+                    if annotations.is_empty() {
+                        return broken("a step sets at least one annotation", node);
                     }
                 }
                 Step::ApplyObjects { phase, entries } => {
@@ -428,9 +440,15 @@ mod tests {
             labels: BTreeMap::from([("a".into(), String::new())]),
             taints: vec![],
         });
+        index.steps.push(Step::AnnotateNode {
+            phase: "upload-config/kubelet".parse().unwrap(),
+            node: "n".parse().unwrap(),
+            annotations: BTreeMap::from([("a".into(), "b".into())]),
+        });
         index.requires = [
             "hole:owner-uid/1",
             "hole:token-expiry/1",
+            "step:annotate-node/1",
             "step:apply-objects/1",
             "step:commit-transaction/1",
             "step:label-and-taint-node/1",
@@ -476,6 +494,18 @@ mod tests {
                     panic!()
                 };
                 *node = "m".parse().unwrap();
+            }),
+            ("annotates the bundle's own node", |i| {
+                let Step::AnnotateNode { node, .. } = &mut i.steps[3] else {
+                    panic!()
+                };
+                *node = "m".parse().unwrap();
+            }),
+            ("at least one annotation", |i| {
+                let Step::AnnotateNode { annotations, .. } = &mut i.steps[3] else {
+                    panic!()
+                };
+                annotations.clear();
             }),
         ];
         for (expected, change) in cases {

@@ -25,6 +25,11 @@ pub struct HostWork {
 /// files that serve several of kubeadm's commands have them, and `kubeadm init` has no use for them either.
 const WAITS: &[Wait] = &[
     (
+        "timeouts.controlPlaneComponentHealthCheck",
+        "how long the components are waited for; the startup probes of their Pods hold it too",
+        |timeouts| timeouts.component_health_check,
+    ),
+    (
         "timeouts.kubeletHealthCheck",
         "how long the kubelet is waited for",
         |timeouts| timeouts.kubelet_health_check,

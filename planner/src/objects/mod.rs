@@ -10,6 +10,7 @@ mod cluster_admins;
 mod cluster_info;
 mod component_hash;
 mod coredns;
+mod cri_socket;
 mod kube_proxy;
 mod kubeadm_config;
 mod kubelet_config;
@@ -108,8 +109,8 @@ struct LivePhase {
 enum Work {
     /// Applies objects; none, and there is no step.
     Apply(fn(&ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError>),
-    /// Labels and taints the node.
-    MarkNode,
+    /// A step without objects; none, and there is nothing to do.
+    OnNode(fn(PhaseName, &ValidConfig) -> Result<Option<Step>, ObjectError>),
 }
 
 /// The phases in kubeadm's order. The binding of the administrators is written as soon as the API server answers,
@@ -118,11 +119,13 @@ const PHASES: &[LivePhase] = &[
     LivePhase::apply("wait-control-plane", cluster_admins::objects),
     LivePhase::apply("upload-config/kubeadm", kubeadm_config::objects),
     LivePhase::apply("upload-config/kubelet", kubelet_config::objects),
+    LivePhase::on_node("upload-config/kubelet", |phase, config| {
+        Ok(cri_socket::step(phase, config))
+    }),
     LivePhase::apply("upload-certs", upload_certs::objects),
-    LivePhase {
-        name: "mark-control-plane",
-        work: Work::MarkNode,
-    },
+    LivePhase::on_node("mark-control-plane", |phase, config| {
+        mark_control_plane::step(phase, config).map(Some)
+    }),
     LivePhase::apply("bootstrap-token", bootstrap_tokens::objects),
     LivePhase::apply("addon/coredns", coredns::objects),
     LivePhase::apply("addon/kube-proxy", kube_proxy::objects),
@@ -136,6 +139,16 @@ impl LivePhase {
         Self {
             name,
             work: Work::Apply(objects),
+        }
+    }
+
+    const fn on_node(
+        name: &'static str,
+        step: fn(PhaseName, &ValidConfig) -> Result<Option<Step>, ObjectError>,
+    ) -> Self {
+        Self {
+            name,
+            work: Work::OnNode(step),
         }
     }
 }
@@ -233,7 +246,7 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step
     for phase in PHASES {
         let objects = match phase.work {
             Work::Apply(objects) => objects(context)?,
-            Work::MarkNode => Vec::new(),
+            Work::OnNode(_) => Vec::new(),
         };
         phases.push((phase, objects));
     }
@@ -243,8 +256,8 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step
     let mut steps = Vec::new();
     for (phase, objects) in phases {
         let name: PhaseName = phase.name.parse()?;
-        if matches!(phase.work, Work::MarkNode) {
-            steps.push(mark_control_plane::step(name, context.config)?);
+        if let Work::OnNode(step) = phase.work {
+            steps.extend(step(name, context.config)?);
             continue;
         }
         let mut entries: Vec<EntryName> = Vec::with_capacity(objects.len());
