@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use kubeplan_testsuite::equivalence::objects::comparable;
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, kubeplan, repository};
 use kubeplan_testsuite::tree;
@@ -188,7 +189,7 @@ fn objects(reference: &str, count: usize) -> Result<()> {
     let config = fs::read_to_string(folder.join("config.yaml"))?;
     let scratch = tempfile::tempdir()?;
     let file = scratch.path().join("cluster.yaml");
-    fs::write(&file, config)?;
+    fs::write(&file, &config)?;
     let out = scratch.path().join("out");
     let mut args = vec![
         "render",
@@ -206,7 +207,7 @@ fn objects(reference: &str, count: usize) -> Result<()> {
         args.push("--upload-certs");
     }
     kubeplan(&args).expect(0)?;
-    let mut expected = tree::read(&folder.join("objects"))?;
+    let expected = tree::read(&folder.join("objects"))?;
     let mut found = tree::read(&out.join("cp1/objects"))?;
     ensure!(
         expected.len() == count && found.len() == count + 1,
@@ -221,59 +222,28 @@ fn objects(reference: &str, count: usize) -> Result<()> {
         "{} is first",
         first.0
     );
-    let expected = std::mem::take(&mut expected)
-        .into_values()
-        .map(|bytes| as_applied(&String::from_utf8_lossy(&bytes)));
-    let found = found
-        .into_values()
-        .map(|bytes| as_referenced(&String::from_utf8_lossy(&bytes)));
-    let number = |(position, text): (usize, String)| (format!("{position:02}"), text.into_bytes());
-    let diff = tree::diff(
-        &expected.enumerate().map(number).collect(),
-        &found.enumerate().map(number).collect(),
-    );
+    let numbered = |objects: BTreeMap<String, Vec<u8>>| {
+        let texts = objects
+            .into_values()
+            .map(|bytes| without_secrets(&String::from_utf8_lossy(&bytes), &config));
+        let numbered = texts.enumerate();
+        numbered
+            .map(|(position, text)| (format!("{position:02}"), text))
+            .collect()
+    };
+    let diff = tree::diff(&numbered(expected), &numbered(found));
     ensure!(diff.is_empty(), "{diff}");
     Ok(())
 }
 
-/// kubeadm's text without what says nothing about the object: the empty `status` that Go prints, `resourceVersion: "0"`.
-fn as_applied(text: &str) -> String {
-    let mut in_status = false;
-    let mut kept = String::new();
-    for line in text.lines() {
-        in_status = line.starts_with("status:") || (in_status && line.starts_with(' '));
-        if !in_status && line != "  resourceVersion: \"0\"" {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-    }
-    kept
-}
-
-/// Our text with secrets, holes and random names as the reference has them.
-fn as_referenced(text: &str) -> String {
-    let is_upload = text.contains("\n  name: kubeadm-certs\n") && text.contains("kind: Secret");
-    let is_owner =
-        text.contains("UHJveHkgZm9yIG1hbmFnaW5nIFRUTCBmb3IgdGhlIGt1YmVhZG0tY2VydHMgc2VjcmV0");
-    let replaced = |line: &str| -> Option<&str> {
-        let (key, _) = line.split_once(": ")?;
-        match key.trim_start() {
-            "certificate-authority-data" | "token-secret" => Some("(elided)"),
-            "expiration" if line.ends_with(": <hole:token-expiry>") => Some("(live)"),
-            "token-id" if is_owner => Some("(random)"),
-            "uid" if line.ends_with(": <hole:owner-uid>") => Some("\"\""),
-            "name" if (is_owner || is_upload) && line.contains(": bootstrap-token-") => {
-                Some("bootstrap-token-(random)")
-            }
-            _ if is_upload && line.len() > 60 => Some("null"),
-            _ => None,
-        }
+/// The text of an object as [`comparable`] has it, also without the secrets of tokens, which the references do not show.
+fn without_secrets(text: &str, config: &str) -> Vec<u8> {
+    let line = |line: &str| match line.split_once("token-secret: ") {
+        Some((before, _)) => format!("{before}token-secret: (elided)\n"),
+        None => format!("{line}\n"),
     };
-    let line = |line: &str| match (line.split_once(": "), replaced(line)) {
-        (Some((key, _)), Some(value)) => format!("{key}: {value}\n"),
-        _ => format!("{line}\n"),
-    };
-    text.lines().map(line).collect()
+    let text: String = comparable(text, config).lines().map(line).collect();
+    text.into_bytes()
 }
 
 /// Compares `openssl x509 -text` of every certificate with the reference's, after leaving out what differs by nature.
