@@ -136,6 +136,7 @@ pub(crate) fn default_config() -> ValidConfig {
                 arch: "amd64".into(),
             },
             kubelet_drop_in: false,
+            system_ids: None,
         },
         credentials: Credentials {
             min_remaining: Duration::from_secs(30 * 24 * 3600),

@@ -22,6 +22,10 @@ pub const STRICTER: &[Difference] = &[
         said: "is no unix socket",
     },
     Difference {
+        name: "negative-timeout",
+        said: "a timeout cannot be negative",
+    },
+    Difference {
         name: "min-remaining",
         said: "certificates would never have that much left",
     },

@@ -135,7 +135,11 @@ pub fn repeat(kubeadm: &Path, file: &Path) -> Result<Verdict> {
     compare_case(&Kubeadm::new(kubeadm)?, &Case::from_file(&text)?)
 }
 
-fn compare_case(kubeadm: &Kubeadm, case: &Case) -> Result<Verdict> {
+/// Runs both programs on one case.
+///
+/// # Errors
+/// If kubeadm cannot be run.
+pub fn compare_case(kubeadm: &Kubeadm, case: &Case) -> Result<Verdict> {
     let ours = planner::run(&case.planner_text(), &case.host);
     if let Planned::Panicked(message) = &ours {
         return Ok(Verdict::Different(format!(

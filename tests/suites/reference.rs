@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use kubeplan::config::valid::HostFacts;
+use kubeplan::config::{self, Source};
+use kubeplan::phases::{self, MaterialSource};
+use kubeplan::pki::test_pki::TestPki;
+use kubeplan::pki::{self, StoreContents};
+use kubeplan::plan::PlannedContent;
 use kubeplan_testsuite::equivalence::objects::comparable;
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, kubeplan, repository};
@@ -74,7 +80,16 @@ pub fn cases() -> Vec<Trial> {
             objects(name, count)
         })
     });
-    REFERENCES.iter().flat_map(of).chain(objects).collect()
+    let rootless = case(
+        "reference::without_root_manifests_and_owners_are_equal",
+        rootless,
+    );
+    REFERENCES
+        .iter()
+        .flat_map(of)
+        .chain(objects)
+        .chain([rootless])
+        .collect()
 }
 
 fn folder(reference: &Reference) -> PathBuf {
@@ -244,6 +259,68 @@ fn without_secrets(text: &str, config: &str) -> Vec<u8> {
     };
     let text: String = comparable(text, config).lines().map(line).collect();
     text.into_bytes()
+}
+
+/// Manifests, and mode and owner of everything that the phases make which kubeadm ran.
+fn rootless() -> Result<()> {
+    let folder = repository().join("fixtures/reference/rootless");
+    let text = fs::read_to_string(folder.join("config.yaml"))?;
+    let source = Source {
+        name: "config.yaml",
+        text: &text,
+    };
+    let config = config::load(&[source], HostFacts::default())
+        .map_err(|report| anyhow::anyhow!("{report}"))?
+        .config;
+    let now = NOW.parse().ok().context("the suite's clock")?;
+    let keys = TestPki::new("rootless");
+    let material = pki::ensure(&config, StoreContents::default(), now, &keys, &|_| {})?.material;
+    let plan = phases::plan_node(&config, MaterialSource::Issued(&material))?;
+    let made = plan.entries.iter().filter(|entry| {
+        !entry
+            .placement
+            .path
+            .as_str()
+            .starts_with("/var/lib/kubelet")
+    });
+    let mut owners: Vec<String> = made
+        .map(|entry| {
+            let placement = &entry.placement;
+            format!(
+                "{} {}:{} {}\n",
+                placement.mode, placement.uid, placement.gid, placement.path
+            )
+        })
+        .collect();
+    owners.sort_by(|left, right| {
+        let path = |line: &str| line.rsplit(' ').next().map(str::to_owned);
+        path(left).cmp(&path(right))
+    });
+    let expected = fs::read_to_string(folder.join("owners.txt"))?;
+    let diff = tree::diff(
+        &BTreeMap::from([("owners".to_owned(), expected.into_bytes())]),
+        &BTreeMap::from([("owners".to_owned(), owners.concat().into_bytes())]),
+    );
+    ensure!(diff.is_empty(), "{diff}");
+    let mut found = BTreeMap::new();
+    for entry in &plan.entries {
+        let path = entry.placement.path.as_str();
+        if let (true, PlannedContent::Public(bytes)) =
+            (path.contains("/manifests/"), &entry.content)
+        {
+            found.insert(path.trim_start_matches('/').to_owned(), bytes.clone());
+        }
+    }
+    let mut expected = tree::read(&folder)?;
+    expected.retain(|name, _| name.starts_with("etc/"));
+    ensure!(
+        expected.len() == 4,
+        "there are {} manifests",
+        expected.len()
+    );
+    let diff = tree::diff(&expected, &found);
+    ensure!(diff.is_empty(), "{diff}");
+    Ok(())
 }
 
 /// Compares `openssl x509 -text` of every certificate with the reference's, after leaving out what differs by nature.

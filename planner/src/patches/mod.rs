@@ -14,6 +14,7 @@ pub mod strategic;
 use serde_json::Value;
 
 use crate::api_types::{self, TypeMismatch, deployment::DEPLOYMENT, pod::POD};
+use crate::config::schema::Kind;
 use crate::go_types::Object;
 use crate::plan::ValueSource;
 use crate::yaml::read::ReadError;
@@ -270,7 +271,7 @@ impl Patches {
     pub fn kubelet(&self, config: Patched) -> Result<Patched, PatchError> {
         self.apply(
             Target::KubeletConfiguration,
-            Schema::NoMergeKeys,
+            Schema::Object(Kind::Kubelet.object()),
             config,
             &Value::clone,
         )

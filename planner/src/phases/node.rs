@@ -10,6 +10,7 @@ use crate::layout::CERTIFICATE_FILES;
 use crate::objects::{self, ObjectContext};
 use crate::pki::certlist::is_external;
 use crate::plan::{CertificateRow, NodePlan, PlannedEntry, PlannedTransaction};
+use crate::static_pod::run_as;
 
 /// Everything the node gets: entries in kubeadm's order of phases, transactions in commit order.
 ///
@@ -36,6 +37,7 @@ pub fn plan_node(
             entries.push(entry);
         }
     }
+    run_as::give_files_away(config, &mut entries);
     let (objects, live_steps) = objects::plan(&ObjectContext { config, material })?;
     Ok(NodePlan {
         name: config.node.name.clone(),

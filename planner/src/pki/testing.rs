@@ -33,6 +33,7 @@ pub(super) fn config() -> ValidConfig {
                 arch: "amd64".into(),
             },
             kubelet_drop_in: false,
+            system_ids: None,
         },
         credentials: Credentials {
             min_remaining: Duration::from_secs(30 * 24 * HOUR),

@@ -223,7 +223,7 @@ pub fn pod(context: &PodContext<'_>, local: &LocalEtcd) -> Result<StaticPod, Sta
         )?,
         volumes: HostPathVolumes::of_etcd(&local.data_dir, &config.cluster.certificates_dir),
     }
-    .into_pod(config.release))
+    .into_pod(config))
 }
 
 #[cfg(test)]

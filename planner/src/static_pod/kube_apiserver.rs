@@ -217,5 +217,5 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
                 "ClusterConfiguration.apiServer.extraVolumes",
             ),
     }
-    .into_pod(config.release))
+    .into_pod(config))
 }

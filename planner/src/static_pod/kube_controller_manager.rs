@@ -164,5 +164,5 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
                 "ClusterConfiguration.controllerManager.extraVolumes",
             ),
     }
-    .into_pod(config.release))
+    .into_pod(config))
 }

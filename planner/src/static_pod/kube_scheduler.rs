@@ -74,5 +74,5 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
                 "ClusterConfiguration.scheduler.extraVolumes",
             ),
     }
-    .into_pod(config.release))
+    .into_pod(config))
 }

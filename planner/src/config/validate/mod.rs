@@ -10,6 +10,7 @@ mod host_work;
 mod inventory;
 mod names;
 pub(super) mod network;
+mod system_ids;
 mod taints;
 mod tokens;
 mod unsupported;
@@ -226,7 +227,10 @@ fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
                     draft.warn(Kind::Cluster, &path, message, "remove it");
                 }
             }
-            ("ControlPlaneKubeletLocalMode" | "NodeLocalCRISocket", Some(_)) => {}
+            (
+                "ControlPlaneKubeletLocalMode" | "NodeLocalCRISocket" | "RootlessControlPlane",
+                Some(_),
+            ) => {}
             ("PublicKeysECDSA", Some(_)) => {
                 forced = Some(if on {
                     KeyAlgorithm::EcdsaP256

@@ -144,6 +144,19 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "16: KubeletConfiguration.maxPods",
         "18: KubeletConfiguration.logging.verbosity",
     ],
+    "system-ids": [
+        "18: Cluster.nodes[0].systemIds.users.kubeadm-ks",
+        "20: Cluster.nodes[0].systemIds.users.kubeadm-kas",
+        "21: Cluster.nodes[0].systemIds.users.kubeadm-kcm",
+        "22: Cluster.nodes[0].systemIds.groups.kubeadm-etcd",
+        "22: Cluster.nodes[0].systemIds.groups.kubeadm-sa-key-readers",
+    ],
+    "system-ids-missing": [
+        "12: ClusterConfiguration.featureGates.RootlessControlPlane",
+    ],
+    "system-ids-unused": [
+        "16: Cluster.nodes[0].systemIds",
+    ],
     "two-nodes": [
         "6: Cluster.nodes[1]",
     ],
@@ -162,7 +175,6 @@ pub(super) const INVALID: &[Invalid] = invalid!(
     ],
     "unsupported-fields": [
         "8: InitConfiguration.skipPhases",
-        "13: ClusterConfiguration.featureGates.RootlessControlPlane",
     ],
     "unsupported-version": [
         "11: ClusterConfiguration.kubernetesVersion",
