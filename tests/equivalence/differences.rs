@@ -26,6 +26,10 @@ pub const STRICTER: &[Difference] = &[
         said: "a timeout cannot be negative",
     },
     Difference {
+        name: "without-root",
+        said: "the numbers of the users that kubeadm would create",
+    },
+    Difference {
         name: "min-remaining",
         said: "certificates would never have that much left",
     },

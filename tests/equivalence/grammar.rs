@@ -193,8 +193,8 @@ fn encryption(cluster: &mut Fields, random: &mut Random) {
         maybe(&mut gates, random, 30, "PublicKeysECDSA", |r| {
             json!(r.chance(80))
         });
-        maybe(&mut gates, random, 20, "RootlessControlPlane", |_| {
-            json!(false)
+        maybe(&mut gates, random, 20, "RootlessControlPlane", |r| {
+            json!(r.chance(10))
         });
         cluster.insert("featureGates".into(), Value::Object(gates));
     }
