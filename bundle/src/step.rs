@@ -112,6 +112,21 @@ pub enum Step {
         /// Taints, in order.
         taints: Vec<Taint>,
     },
+    /// Sets annotations of the bundle's own node.
+    ///
+    /// - Precondition: the kubelet has registered the node.
+    /// - Effect: each annotation is set to its value; others are left alone.
+    /// - Twice: annotations that are as planned are not touched.
+    /// - Completion: the API returns the node with every annotation.
+    /// - Undo: none. Annotations that were set are listed.
+    AnnotateNode {
+        /// kubeadm's phase that does so.
+        phase: PhaseName,
+        /// The node.
+        node: Name,
+        /// Annotations by key.
+        annotations: BTreeMap<String, String>,
+    },
     /// Starts a service of the host's init system with the files that are there now.
     ///
     /// - Precondition: the host runs systemd or OpenRC, which knows the service.
@@ -300,6 +315,7 @@ impl Step {
             Self::CommitTransaction { .. } => "step:commit-transaction/1",
             Self::ApplyObjects { .. } => "step:apply-objects/1",
             Self::LabelAndTaintNode { .. } => "step:label-and-taint-node/1",
+            Self::AnnotateNode { .. } => "step:annotate-node/1",
             Self::StartService { .. } => "step:start-service/1",
             Self::WaitForEndpoints { .. } => "step:wait-for-endpoints/1",
             Self::UseRotatedCertificate { .. } => "step:use-rotated-certificate/1",
@@ -314,6 +330,7 @@ impl Step {
             Self::CommitTransaction { phase, .. }
             | Self::ApplyObjects { phase, .. }
             | Self::LabelAndTaintNode { phase, .. }
+            | Self::AnnotateNode { phase, .. }
             | Self::StartService { phase, .. }
             | Self::WaitForEndpoints { phase, .. }
             | Self::UseRotatedCertificate { phase, .. }
@@ -341,6 +358,15 @@ impl Step {
                     .map(|(key, value)| format!("label {key}={value}"));
                 let taints = taints.iter().map(|taint| format!("taint {taint}"));
                 let all: Vec<String> = labels.chain(taints).collect();
+                format!("set on node {node}: {}", all.join(", "))
+            }
+            Self::AnnotateNode {
+                node, annotations, ..
+            } => {
+                let all: Vec<String> = annotations
+                    .iter()
+                    .map(|(key, value)| format!("annotation {key}={value}"))
+                    .collect();
                 format!("set on node {node}: {}", all.join(", "))
             }
             Self::StartService { service, .. } => format!("start {service}"),
@@ -371,7 +397,9 @@ impl Step {
     #[must_use]
     pub fn calls_api(&self) -> bool {
         match self {
-            Self::ApplyObjects { .. } | Self::LabelAndTaintNode { .. } => true,
+            Self::ApplyObjects { .. }
+            | Self::LabelAndTaintNode { .. }
+            | Self::AnnotateNode { .. } => true,
             Self::WaitForEndpoints { endpoints, .. } => endpoints
                 .iter()
                 .any(|endpoint| endpoint.identity == EndpointIdentity::Administrator),
@@ -388,6 +416,7 @@ pub const FEATURES: &[&str] = &[
     "step:commit-transaction/1",
     "step:apply-objects/1",
     "step:label-and-taint-node/1",
+    "step:annotate-node/1",
     "step:start-service/1",
     "step:wait-for-endpoints/1",
     "step:use-rotated-certificate/1",
@@ -414,6 +443,10 @@ mod tests {
             ),
             (
                 r#"{"do":"label-and-taint-node","phase":"mark-control-plane","node":"n","labels":{"a":""},"taints":[{"key":"k","value":"v","effect":"NoSchedule"},{"key":"k","effect":"NoExecute"}]}"#,
+                true,
+            ),
+            (
+                r#"{"do":"annotate-node","phase":"upload-config/kubelet","node":"n","annotations":{"a":"b"}}"#,
                 true,
             ),
             (
@@ -461,6 +494,8 @@ mod tests {
         assert_eq!(step.phase().as_str(), "certs");
         for bad in [
             r#"{"do":"label-and-taint-node","phase":"p","node":"n","labels":{},"taints":[{"key":"k","effect":"Now"}]}"#,
+            r#"{"do":"annotate-node","phase":"p","node":"n","annotations":{"a":1}}"#,
+            r#"{"do":"annotate-node","phase":"p","node":"n"}"#,
             r#"{"do":"run-shell","phase":"certs","command":"true"}"#,
             r#"{"do":"start-service","phase":"p","service":"--now"}"#,
             r#"{"do":"start-service","phase":"p","service":"a b"}"#,

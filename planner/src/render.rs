@@ -12,7 +12,7 @@ use kubeplan_bundle::step::Step;
 use serde::Serialize;
 
 use crate::config::valid::Assumption;
-use crate::config::{self, ValidConfig};
+use crate::config::{self, HostWork, ValidConfig, host_work};
 use crate::output::{Tree, TreeFile};
 use crate::plan::{NodePlan, PlannedContent, PlannedEntry, PlannedObject, ValueSource};
 use crate::yaml;
@@ -45,6 +45,8 @@ struct PlanDocument<'a> {
     kubernetes_version: &'a str,
     nodes: Vec<NodeDocument<'a>>,
     assumptions: &'a [Assumption],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    host_work: Vec<HostWork>,
 }
 
 #[derive(Serialize)]
@@ -153,6 +155,7 @@ pub fn tree(
         kubernetes_version: &config.version,
         nodes: vec![node_document(plan)],
         assumptions: &config.assumptions,
+        host_work: host_work(config),
     };
     add(
         MARKER.into(),

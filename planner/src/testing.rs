@@ -142,6 +142,7 @@ pub(crate) fn default_config() -> ValidConfig {
                 arch: "amd64".into(),
             },
             kubelet_drop_in: false,
+            system_ids: None,
         },
         credentials: Credentials {
             min_remaining: Duration::from_secs(30 * 24 * 3600),
@@ -158,7 +159,7 @@ pub(crate) fn default_config() -> ValidConfig {
         key_algorithm: KeyAlgorithm::Rsa2048,
         certificate_validity: Duration::from_secs(8760 * 3600),
         ca_certificate_validity: Duration::from_secs(87600 * 3600),
-        component_health_timeout: Duration::from_secs(240),
+        timeouts: crate::config::timeouts::Timeouts::default(),
         patches: crate::patches::Patches::default(),
         facts: HostFacts::default(),
         assumptions: Vec::new(),

@@ -15,7 +15,8 @@ use kubeplan::layout::{CA_CERTS_DIR, EXTRA_CA_DIRS};
 use kubeplan::yaml::read::{self, Data};
 use tempfile::TempDir;
 
-use super::case::Host;
+use super::case::{Host, PATCHES_DIR};
+use super::objects;
 use crate::tree;
 
 /// Names of the ConfigMap entries that are taken out of what kubeadm says.
@@ -148,6 +149,7 @@ impl Kubeadm {
         fs::create_dir(&out)?;
         if self.isolated {
             self.make_ca_folders(host)?;
+            self.make_patches(host)?;
         }
         let seen = self.seen("config.yaml").display().to_string();
         let validate = self
@@ -162,19 +164,48 @@ impl Kubeadm {
         if !run.accepted {
             return Ok(run);
         }
-        let mut init = vec!["init", "--dry-run", "--config", &seen];
+        let mut args = vec!["init", "--dry-run", "--config", &seen];
         // The flag would replace the list of the file, which names that phase too.
         if !config.contains("skipPhases") {
-            init.push("--skip-phases=preflight");
+            args.push("--skip-phases=preflight");
         }
-        let init = self.command(&init, host).output()?;
+        if host.upload_certs {
+            args.push("--upload-certs");
+        }
+        let init = self.command(&args, host).output()?;
         run.accepted = init.status.success();
         run.said = last_lines(&text(&init));
         if run.accepted {
+            let said = String::from_utf8_lossy(&init.stdout);
             run.files = files(&out)?;
-            run.settings = settings(&String::from_utf8_lossy(&init.stdout));
+            run.settings = settings(&said);
+            let images = self
+                .command(&["config", "images", "list", "--config", &seen], host)
+                .output()?;
+            let images = String::from_utf8_lossy(&images.stdout).into_owned();
+            run.settings.insert("images".into(), images);
+            let node = objects::node_of_dry_run(&said);
+            run.settings.insert("node".into(), node);
+            for (number, object) in objects::of_dry_run(&said, config).into_iter().enumerate() {
+                run.settings.insert(format!("object-{number:02}"), object);
+            }
         }
         Ok(run)
+    }
+
+    fn make_patches(&self, host: &Host) -> Result<()> {
+        let folder = self.path(PATCHES_DIR.trim_start_matches('/'));
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        for (name, text) in &host.patches {
+            let file = folder.join(name);
+            if let Some(parent) = file.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(file, text)?;
+        }
+        Ok(())
     }
 
     fn make_ca_folders(&self, host: &Host) -> Result<()> {

@@ -8,15 +8,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context as _, Result};
 use kubeplan::config::{self, Severity, Source};
+use kubeplan::images;
 use kubeplan::layout::{KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
+use kubeplan::patches::{PatchFile, Patches};
 use kubeplan::phases::{self, MaterialSource, Selection};
 use kubeplan::pki::test_pki::TestPki;
 use kubeplan::pki::{self, StoreContents};
 use kubeplan::plan::PlannedContent;
 use kubeplan::yaml::write::to_go_yaml;
 
-use super::case::Host;
+use super::case::{Host, PATCHES_DIR};
 use super::kubeadm::{Files, SETTINGS, ended};
+use super::objects;
 use crate::programs::NOW;
 
 /// What the planner did with a configuration.
@@ -56,7 +59,7 @@ fn plan(text: &str, host: &Host) -> Result<Planned> {
         name: "config.yaml",
         text,
     };
-    let config = match config::load(&[source], host.facts()) {
+    let mut config = match config::load(&[source], host.facts()) {
         Ok(loaded) => loaded.config,
         Err(report) => {
             let errors = report
@@ -67,6 +70,15 @@ fn plan(text: &str, host: &Host) -> Result<Planned> {
             return Ok(Planned::Refused(lines.collect()));
         }
     };
+    config.upload_certs = host.upload_certs;
+    let folder = config.init.patches.as_ref();
+    if folder.is_some_and(|patches| patches.directory == PATCHES_DIR) {
+        let mut files = Vec::new();
+        for (name, text) in &host.patches {
+            files.extend(PatchFile::read(name, text)?.ok());
+        }
+        config.patches = Patches::new(files);
+    }
     let now = NOW.parse().ok().context("the suite's clock")?;
     let keys = TestPki::new("equivalence");
     let material = pki::ensure(&config, StoreContents::default(), now, &keys, &|_| {})?.material;
@@ -99,11 +111,19 @@ fn plan(text: &str, host: &Host) -> Result<Planned> {
     }
     let effective = config::effective_documents(&config);
     let selection = Selection::of(&config);
-    let settings = SETTINGS
+    let mut settings: BTreeMap<String, String> = SETTINGS
         .iter()
         .zip(effective.iter().skip(1))
         .filter(|((_, phase), _)| selection.includes(phase))
         .map(|((name, _), document)| ((*name).to_owned(), ended(&to_go_yaml(document))))
         .collect();
+    if config.cluster.proxy.disabled {
+        settings.remove("config.conf");
+    }
+    settings.insert("images".into(), images::list(&config)?.join("\n") + "\n");
+    settings.insert("node".into(), objects::node_of_plan(&plan));
+    for (number, object) in objects::of_plan(&plan, text).into_iter().enumerate() {
+        settings.insert(format!("object-{number:02}"), object);
+    }
     Ok(Planned::Accepted { files, settings })
 }

@@ -130,6 +130,7 @@ pub(crate) fn transactions<'a>(
             // They need a running host: see `remaining`.
             Step::ApplyObjects { .. }
             | Step::LabelAndTaintNode { .. }
+            | Step::AnnotateNode { .. }
             | Step::StartService { .. }
             | Step::WaitForEndpoints { .. }
             | Step::UseRotatedCertificate { .. }

@@ -190,6 +190,7 @@ impl Index {
                 // They change no file of the bundle's: see `check_live_steps`.
                 Step::ApplyObjects { .. }
                 | Step::LabelAndTaintNode { .. }
+                | Step::AnnotateNode { .. }
                 | Step::StartService { .. }
                 | Step::WaitForEndpoints { .. }
                 | Step::UseRotatedCertificate { .. }
@@ -278,9 +279,15 @@ mod tests {
             labels: BTreeMap::from([("a".into(), String::new())]),
             taints: vec![],
         });
+        index.steps.push(Step::AnnotateNode {
+            phase: "upload-config/kubelet".parse().unwrap(),
+            node: "n".parse().unwrap(),
+            annotations: BTreeMap::from([("a".into(), "b".into())]),
+        });
         index.requires = [
             "hole:owner-uid/1",
             "hole:token-expiry/1",
+            "step:annotate-node/1",
             "step:apply-objects/1",
             "step:commit-transaction/1",
             "step:label-and-taint-node/1",
@@ -339,6 +346,18 @@ mod tests {
                     panic!()
                 };
                 *node = "m".parse().unwrap();
+            }),
+            ("annotates the bundle's own node", |i| {
+                let Step::AnnotateNode { node, .. } = &mut i.steps[3] else {
+                    panic!()
+                };
+                *node = "m".parse().unwrap();
+            }),
+            ("at least one annotation", |i| {
+                let Step::AnnotateNode { annotations, .. } = &mut i.steps[3] else {
+                    panic!()
+                };
+                annotations.clear();
             }),
             ("needs `api`", |i| i.api = None),
             ("reached by https", |i| {

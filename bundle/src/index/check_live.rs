@@ -34,6 +34,16 @@ impl Index {
                         return broken("a step labels the bundle's own node", node);
                     }
                 }
+                Step::AnnotateNode {
+                    node, annotations, ..
+                } => {
+                    if *node != self.node.name {
+                        return broken("a step annotates the bundle's own node", node);
+                    }
+                    if annotations.is_empty() {
+                        return broken("a step sets at least one annotation", node);
+                    }
+                }
                 Step::ApplyObjects { phase, entries, .. } => {
                     self.check_applied(phase, entries, &mut applied)?;
                 }

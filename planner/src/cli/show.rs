@@ -198,6 +198,18 @@ fn step_lines(index: &Index, step: &Step) -> Vec<String> {
                 .chain(taints)
                 .collect()
         }
+        Step::AnnotateNode {
+            phase,
+            node,
+            annotations,
+        } => {
+            let annotations = annotations
+                .iter()
+                .map(|(key, value)| format!("    annotation {key}={value}"));
+            std::iter::once(format!("  {phase}: node {node}"))
+                .chain(annotations)
+                .collect()
+        }
         Step::WaitForEndpoints {
             phase, endpoints, ..
         } => {

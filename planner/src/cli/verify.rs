@@ -74,8 +74,8 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
                 "serial": index.serial,
                 "planDigest": index.plan_digest,
             });
-            if let Some(receipt) = &receipt {
-                document["receipt"] = receipt.json();
+            if let (Some(receipt), Some(fields)) = (&receipt, document.as_object_mut()) {
+                fields.insert("receipt".to_owned(), receipt.json());
             }
             io.data(&format!("{document:#}\n"))?;
         }

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::provenance::Provenance;
+use super::timeouts::Timeouts;
 use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
 use crate::releases::Release;
@@ -57,8 +58,8 @@ pub struct ValidConfig {
     pub certificate_validity: Duration,
     /// Life of CA certificates.
     pub ca_certificate_validity: Duration,
-    /// Life of the window in which static Pods must become healthy.
-    pub component_health_timeout: Duration,
+    /// Parsed `timeouts`.
+    pub timeouts: Timeouts,
     /// The user's patches of rendered files; the command line reads their folder.
     pub patches: Patches,
     /// What the live host would have told kubeadm.
@@ -97,6 +98,48 @@ pub struct NodeSettings {
     pub platform: Platform,
     /// Write the kubelet's systemd drop-in.
     pub kubelet_drop_in: bool,
+    /// The users of a control plane that does not run as root.
+    pub system_ids: Option<SystemIds>,
+}
+
+/// Numbers of the users and groups of a control plane that does not run as root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemIds {
+    /// `kubeadm-etcd`.
+    pub etcd: Account,
+    /// `kubeadm-kas`.
+    pub kube_apiserver: Account,
+    /// `kubeadm-kcm`.
+    pub kube_controller_manager: Account,
+    /// `kubeadm-ks`.
+    pub kube_scheduler: Account,
+    /// The group `kubeadm-sa-key-readers`.
+    pub sa_key_readers: u32,
+}
+
+/// A user and the group of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+}
+
+impl SystemIds {
+    /// kubeadm's users (v1.36.2, cmd/kubeadm/app/constants/constants.go), in the order of the fields.
+    pub const USERS: [&'static str; 4] =
+        ["kubeadm-etcd", "kubeadm-kas", "kubeadm-kcm", "kubeadm-ks"];
+    /// Its group of those that may read the key of service accounts.
+    pub const SA_KEY_READERS: &'static str = "kubeadm-sa-key-readers";
+    /// Its groups.
+    pub const GROUPS: [&'static str; 5] = [
+        Self::USERS[0],
+        Self::USERS[1],
+        Self::USERS[2],
+        Self::USERS[3],
+        Self::SA_KEY_READERS,
+    ];
 }
 
 /// Lifetimes and tolerances of issued credentials.

@@ -11,6 +11,7 @@ mod cluster_admins;
 mod cluster_info;
 mod component_hash;
 mod coredns;
+mod cri_socket;
 mod kube_proxy;
 mod kubeadm_config;
 mod kubelet_config;
@@ -29,6 +30,7 @@ use kubeplan_bundle::index::{EntryName, Hole, ParseNameError};
 use kubeplan_bundle::path::ParsePathError;
 use kubeplan_bundle::step::{ParsePhaseError, PhaseName, Step};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::config::ValidConfig;
 use crate::patches::PatchError;
@@ -83,15 +85,15 @@ pub enum ObjectError {
     /// A taint or an endpoint that validation let through and nothing can be made of.
     #[error("{0} has no form that an object can hold")]
     Value(&'static str),
+    /// A patch does not apply.
+    #[error("the user's patches cannot be applied")]
+    Patch(#[from] PatchError),
     /// An object names an owner that its phase does not have.
     #[error("the owner of an object of phase `{0}` is not among its objects")]
     Owner(&'static str),
     /// A static Pod, whose addresses are asked for, cannot be made.
     #[error(transparent)]
     StaticPod(#[from] StaticPodError),
-    /// A patch of it cannot be applied.
-    #[error(transparent)]
-    Patch(#[from] PatchError),
     /// A name of the tables is no phase name.
     #[error(transparent)]
     Phase(#[from] ParsePhaseError),
@@ -119,7 +121,7 @@ enum Work {
     Apply(Objects),
     /// Makes admin.conf an administrator, as super-admin.conf.
     Bind,
-    /// A step without objects, or none.
+    /// A step without objects; none, and there is nothing to do.
     Step(fn(PhaseName, &ObjectContext<'_>) -> Result<Option<Step>, ObjectError>),
     /// Says how to join with the tokens that were applied.
     ShowJoinCommand,
@@ -140,6 +142,7 @@ const PHASES: &[LivePhase] = &[
     },
     LivePhase::apply("upload-config/kubeadm", kubeadm_config::objects),
     LivePhase::apply("upload-config/kubelet", kubelet_config::objects),
+    LivePhase::step("upload-config/kubelet", cri_socket::step),
     LivePhase::apply("upload-certs", upload_certs::objects),
     LivePhase::step("mark-control-plane", mark_control_plane::step),
     LivePhase::apply(BOOTSTRAP_TOKEN, bootstrap_tokens::objects),
@@ -203,22 +206,46 @@ impl ApiObject {
     where
         T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
     {
-        let metadata = object.metadata();
-        let name = metadata.name.clone().unwrap_or_default();
-        let value = serde_json::to_value(object).map_err(|source| ObjectError::Serialise {
-            kind: T::KIND,
-            name: name.clone(),
-            source,
-        })?;
-        Ok(Self {
-            kind: T::KIND,
-            namespace: metadata.namespace.clone(),
-            name,
-            content: PlannedContent::Public(to_go_yaml(&value).into_bytes()),
-            holes: Vec::new(),
-            sources: value_sources(sources),
-        })
+        let document = document(object)?;
+        Ok(Self::of_document(
+            T::KIND,
+            &document,
+            value_sources(sources),
+        ))
     }
+
+    /// A public object whose document exists already.
+    fn of_document(kind: &'static str, document: &Value, sources: Vec<ValueSource>) -> Self {
+        let text = |pointer| document.pointer(pointer).and_then(Value::as_str);
+        Self {
+            kind,
+            namespace: text("/metadata/namespace").map(str::to_owned),
+            name: text("/metadata/name").unwrap_or_default().to_owned(),
+            content: PlannedContent::Public(to_go_yaml(document).into_bytes()),
+            holes: Vec::new(),
+            sources,
+        }
+    }
+}
+
+/// An object as a document.
+fn document<T>(object: &T) -> Result<Value, ObjectError>
+where
+    T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
+{
+    serde_json::to_value(object).map_err(|source| ObjectError::Serialise {
+        kind: T::KIND,
+        name: object.metadata().name.clone().unwrap_or_default(),
+        source,
+    })
+}
+
+/// CoreDNS's Deployment without the user's patches.
+///
+/// # Errors
+/// [`ObjectError`] if it cannot be written down.
+pub fn coredns_deployment(config: &ValidConfig) -> Result<Value, ObjectError> {
+    coredns::deployment_document(config)
 }
 
 fn value_sources(sources: &[(&str, &str)]) -> Vec<ValueSource> {

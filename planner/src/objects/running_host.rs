@@ -5,6 +5,7 @@
 //! `cmd/kubeadm/app/util/apiclient/wait.go`.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use kubeplan_bundle::index::{Api, EntryName};
 use kubeplan_bundle::step::{
@@ -14,7 +15,6 @@ use serde_json::Value;
 
 use super::{ObjectContext, ObjectError};
 use crate::config::ValidConfig;
-use crate::config::duration::GoDuration;
 use crate::config::valid::host_port;
 use crate::layout;
 use crate::patches::{Patched, Target};
@@ -82,10 +82,7 @@ pub(super) fn api(config: &ValidConfig) -> Result<Api, ObjectError> {
     Ok(Api {
         kubeconfig: kubeconfig("admin.conf")?,
         server: config.local_endpoint_url(),
-        timeout_seconds: seconds(
-            &config.init.timeouts.kubernetes_api_call,
-            "timeouts.kubernetesAPICall",
-        )?,
+        timeout_seconds: seconds(config.timeouts.kubernetes_api_call),
     })
 }
 
@@ -127,10 +124,7 @@ pub(super) fn wait_for_kubelet(
     Ok(Some(Step::WaitForEndpoints {
         phase,
         endpoints: vec![endpoint],
-        timeout_seconds: seconds(
-            &context.config.init.timeouts.kubelet_health_check,
-            "timeouts.kubeletHealthCheck",
-        )?,
+        timeout_seconds: seconds(context.config.timeouts.kubelet_health_check),
     }))
 }
 
@@ -164,10 +158,7 @@ pub(super) fn wait_for_components(
     Ok(Some(Step::WaitForEndpoints {
         phase,
         endpoints,
-        timeout_seconds: seconds(
-            &config.init.timeouts.control_plane_component_health_check,
-            "timeouts.controlPlaneComponentHealthCheck",
-        )?,
+        timeout_seconds: seconds(config.timeouts.component_health_check),
     }))
 }
 
@@ -234,11 +225,9 @@ fn kubeconfig(name: &str) -> Result<kubeplan_bundle::path::HostPath, ObjectError
 }
 
 /// Whole seconds, at least one: a part of a second counts as one.
-fn seconds(text: &str, field: &'static str) -> Result<u32, ObjectError> {
-    let duration = GoDuration::parse(text).ok_or(ObjectError::Value(field))?;
-    let duration = duration.to_std();
+fn seconds(duration: Duration) -> u32 {
     let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    Ok(u32::try_from(whole.max(1)).unwrap_or(u32::MAX))
+    u32::try_from(whole.max(1)).unwrap_or(u32::MAX)
 }
 
 /// `address:port`, brackets around an IPv6 address.
@@ -265,7 +254,7 @@ fn arguments(
         document: pod.document()?,
         sources: Vec::new(),
     };
-    let pod = config.patches.pod(component.target, rendered)?.document;
+    let pod = config.patches.typed(component.target, rendered)?.document;
     let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
     let starts = containers.into_iter().flatten().find_map(|container| {
         let words = ["command", "args"]
@@ -348,9 +337,9 @@ mod tests {
     #[test]
     fn waits_are_as_long_as_the_configuration_says() {
         let mut config = default_config();
-        config.init.timeouts.kubelet_health_check = "1m0.5s".into();
-        config.init.timeouts.control_plane_component_health_check = "10m".into();
-        config.init.timeouts.kubernetes_api_call = "0s".into();
+        config.timeouts.kubelet_health_check = Duration::from_millis(60_500);
+        config.timeouts.component_health_check = Duration::from_secs(600);
+        config.timeouts.kubernetes_api_call = Duration::ZERO;
         let plan = plan_node(&config, MaterialSource::None).unwrap();
         let waits: Vec<u32> = plan
             .live

@@ -258,6 +258,44 @@ fn the_node_gets_kubeadms_labels_and_the_configured_taints() {
 }
 
 #[test]
+fn the_socket_is_an_annotation_where_no_file_of_the_kubelet_has_it() {
+    let annotated = |minor: u64, gate: Option<bool>| {
+        let mut config = config(false);
+        config.release = crate::releases::find(minor).unwrap();
+        let gates = gate.map(|on| ("NodeLocalCRISocket".to_owned(), on));
+        config.cluster.feature_gates = gates.into_iter().collect();
+        let (_, steps) = planned(&config, &material());
+        let names: Vec<&str> = steps.iter().map(|step| step.phase().as_str()).collect();
+        let at = steps
+            .iter()
+            .position(|step| matches!(step, Step::AnnotateNode { .. }))?;
+        assert_eq!(names[at - 1..=at], ["upload-config/kubelet"; 2]);
+        match &steps[at] {
+            Step::AnnotateNode { annotations, .. } => Some(annotations.clone()),
+            _ => None,
+        }
+    };
+    let socket = "unix:///var/run/containerd/containerd.sock".to_owned();
+    let expected = Some([("kubeadm.alpha.kubernetes.io/cri-socket".to_owned(), socket)].into());
+    for (minor, gate, is_annotated) in [
+        (33, None, true),
+        (33, Some(true), false),
+        (34, None, false),
+        (34, Some(false), true),
+        (35, Some(false), true),
+        (36, Some(false), false),
+        (37, None, false),
+    ] {
+        let found = annotated(minor, gate);
+        assert_eq!(
+            found,
+            expected.clone().filter(|_| is_annotated),
+            "{minor} {gate:?}"
+        );
+    }
+}
+
+#[test]
 fn proxies_reach_kube_proxy_behind_its_node_name() {
     let mut config = config(false);
     config.facts.proxies = [("https_proxy", "http://p:3128"), ("NO_PROXY", ".svc")]

@@ -58,7 +58,7 @@ pub(super) fn manifest(
         document: pod.document()?,
         sources: pod.sources,
     };
-    let Patched { document, sources } = context.config.patches.pod(target, rendered)?;
+    let Patched { document, sources } = context.config.patches.typed(target, rendered)?;
     let text = to_go_yaml(&document);
     phase.entry(
         Kind::Manifest,

@@ -12,6 +12,7 @@ use crate::layout::CERTIFICATE_FILES;
 use crate::objects::{self, ObjectContext};
 use crate::pki::certlist::is_external;
 use crate::plan::{CertificateRow, NodePlan, PlannedContent, PlannedEntry, PlannedTransaction};
+use crate::static_pod::run_as;
 
 /// Everything the node gets from the selected phases: entries in kubeadm's order of phases, transactions in commit order.
 ///
@@ -46,6 +47,7 @@ pub fn plan_node(
             entries.push(entry);
         }
     }
+    run_as::give_files_away(config, &mut entries);
     let live = objects::plan(&ObjectContext { config, material })?;
     let all_certificates = certificate_rows(config, material)?;
     let certificates = all_certificates

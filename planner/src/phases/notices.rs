@@ -3,6 +3,7 @@
 use super::names::with_children;
 use super::{MaterialSource, PlanError, Selection};
 use crate::config::ValidConfig;
+use crate::objects;
 use crate::patches::Target;
 use crate::plan::NodePlan;
 use crate::static_pod::{
@@ -12,7 +13,7 @@ use crate::static_pod::{
 /// One line per patch that does less than it says.
 ///
 /// # Errors
-/// [`PlanError`] if a Pod cannot be rendered.
+/// [`PlanError`] if a Pod or an object cannot be rendered.
 pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
     let context = PodContext {
         config,
@@ -44,9 +45,9 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
             ));
             continue;
         }
-        let pod = match target {
+        let rendered = match target {
             Target::Etcd => match &config.cluster.etcd.local {
-                Some(local) => etcd::pod(&context, local)?,
+                Some(local) => etcd::pod(&context, local)?.document()?,
                 None => {
                     notices.push(format!(
                         "{files}: etcd is external, so there is nothing to patch"
@@ -54,18 +55,19 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
                     continue;
                 }
             },
-            Target::KubeApiserver => kube_apiserver::pod(&context)?,
-            Target::KubeControllerManager => kube_controller_manager::pod(&context)?,
-            Target::KubeScheduler => kube_scheduler::pod(&context)?,
+            Target::KubeApiserver => kube_apiserver::pod(&context)?.document()?,
+            Target::KubeControllerManager => kube_controller_manager::pod(&context)?.document()?,
+            Target::KubeScheduler => kube_scheduler::pod(&context)?.document()?,
             Target::KubeletConfiguration => continue,
-            Target::CoreDnsDeployment => {
+            Target::CoreDnsDeployment if config.cluster.dns.disabled => {
                 notices.push(format!(
-                    "{files}: patches of the CoreDNS Deployment are not supported yet, so this one has no effect"
+                    "{files}: CoreDNS is disabled, so there is nothing to patch"
                 ));
                 continue;
             }
+            Target::CoreDnsDeployment => objects::coredns_deployment(config)?,
         };
-        let unknown = config.patches.unknown_fields(target, &pod.document()?);
+        let unknown = config.patches.unknown_fields(target, &rendered);
         notices.extend(unknown.into_iter().map(|path| {
             format!("{files}: Kubernetes has no field {path}; it vanishes, as with kubeadm")
         }));

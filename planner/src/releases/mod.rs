@@ -45,6 +45,8 @@ pub struct Release {
     pub apiserver_kubelet_client_organization: Option<&'static str>,
     /// The kubelet configuration that is uploaded names the resolver file of a host that runs systemd-resolved.
     pub uploads_resolv_conf: bool,
+    /// Where the gate `NodeLocalCRISocket` is off, the Node carries its CRI socket as an annotation.
+    pub annotates_cri_socket: bool,
     /// kube-proxy's mode when the configuration leaves it open.
     pub kube_proxy_mode: &'static str,
     /// kubeadm's own feature gates.

@@ -43,6 +43,7 @@ const V1_33: Release = Release {
     ecdsa_p384: false,
     subject_key_id: KeyIdHash::Sha1,
     apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
+    annotates_cri_socket: true,
     kube_proxy_mode: "",
     gates: &[
         gate("ControlPlaneKubeletLocalMode", true),
@@ -51,7 +52,7 @@ const V1_33: Release = Release {
         gate("RootlessControlPlane", false),
         gate("WaitForAllControlPlaneComponents", true),
     ],
-    source: "kubeadm v1.33.0: constants, features, phases, util/arguments.go; go.mod (godebug go1.24)",
+    source: "kubeadm v1.33.0: constants, features, phases, cmd/phases/init/uploadconfig.go, util/arguments.go; go.mod (godebug go1.24)",
 };
 
 const V1_33_6: Release = Release {
@@ -161,13 +162,14 @@ const V1_36: Release = Release {
     pause_image_tag: "3.10.2",
     etcd_flags: EtcdFlags::Stable,
     mounts_flexvolume: false,
+    annotates_cri_socket: false,
     apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
     gates: &[
         gate("NodeLocalCRISocket", true),
         gate("PublicKeysECDSA", false),
         gate("RootlessControlPlane", false),
     ],
-    source: "kubeadm v1.36.0: constants, features, phases (#135400, #135701, #136423)",
+    source: "kubeadm v1.36.0: constants, features, phases, cmd/phases/init/uploadconfig.go (#135400, #135701, #136423)",
     ..V1_35_5
 };
 

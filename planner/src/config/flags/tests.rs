@@ -197,19 +197,14 @@ fn a_text_a_flag_does_not_take_is_named_with_the_flag() {
         ),
         ("dry-run", "maybe", "is no boolean"),
         (
-            "dry-run",
-            "true",
-            "--dry-run: InitConfiguration.dryRun: not supported yet",
-        ),
-        (
             "skip-phases",
             "preflight,cert/ca",
             "--skip-phases: InitConfiguration.skipPhases[1]: kubeadm init has no phase `cert/ca`",
         ),
         (
             "ignore-preflight-errors",
-            "Swap",
-            "ignorePreflightErrors: not supported yet",
+            "all,Swap",
+            "ignorePreflightErrors: `all` stands beside",
         ),
         ("kubernetes-version", "stable-1", "is a label"),
     ] {
@@ -217,6 +212,14 @@ fn a_text_a_flag_does_not_take_is_named_with_the_flag() {
         assert!(report.contains(expected), "{name} {text}: {report}");
     }
     assert!(enough_and(&[("dry-run", "false")]).is_ok());
+    let loaded = enough_and(&[("dry-run", "true"), ("ignore-preflight-errors", "Swap,ALL")]);
+    let report = loaded.unwrap_err().to_string();
+    assert!(
+        report.contains("warning: --dry-run: InitConfiguration.dryRun: a plan changes no host"),
+        "{report}"
+    );
+    assert!(report.contains("`all` stands beside"), "{report}");
+    assert!(enough_and(&[("dry-run", "true"), ("ignore-preflight-errors", "Swap")]).is_ok());
 }
 
 #[test]
