@@ -136,13 +136,16 @@ impl Case {
     /// The configuration as kubeadm reads it: without kubeplan's own document.
     #[must_use]
     pub fn kubeadm_text(&self) -> String {
+        let own = Kind::Inventory.api_version();
+        if let Some(text) = self.text.as_ref().filter(|text| text.contains(own)) {
+            let documents = text.split("\n---");
+            let kept: Vec<&str> = documents.filter(|text| !text.contains(own)).collect();
+            return kept.join("\n---");
+        }
         let known: Vec<Value> = self
             .documents
             .iter()
-            .filter(|document| {
-                document.get("apiVersion").and_then(Value::as_str)
-                    != Some(Kind::Inventory.api_version())
-            })
+            .filter(|document| document.get("apiVersion").and_then(Value::as_str) != Some(own))
             .cloned()
             .collect();
         self.written(&known)

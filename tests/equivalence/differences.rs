@@ -43,6 +43,10 @@ pub const LAXER: &[Difference] = &[
         said: "\\x7f",
     },
     Difference {
+        name: "other-releases",
+        said: "this version of kubeadm only supports deploying clusters with the control plane version",
+    },
+    Difference {
         name: "ipv6-registry",
         said: "[fd00::1]:5000/k8s",
     },

@@ -207,6 +207,18 @@ pub fn host_port(address: IpAddr, port: u16) -> String {
     std::net::SocketAddr::new(address, port).to_string()
 }
 
+/// `host:port` taken apart and put together again, as kubeadm does it: capitals of an IPv6 address and leading zeros of the port
+/// stay as they are written, brackets only around what needs them.
+fn rejoined(endpoint: &str) -> String {
+    let bracketed = endpoint
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'));
+    match bracketed {
+        Some((host, port)) if !host.contains(':') => format!("{host}{port}"),
+        _ => endpoint.to_owned(),
+    }
+}
+
 impl ValidConfig {
     /// The address of the DNS Service: the tenth of the first service network.
     #[must_use]
@@ -237,9 +249,25 @@ impl ValidConfig {
     #[must_use]
     pub fn control_plane_url(&self) -> String {
         match &self.control_plane_endpoint {
-            // As written, like kubeadm: capitals of an IPv6 address and leading zeros of the port stay.
-            Some(_) => format!("https://{}", self.cluster.control_plane_endpoint),
+            Some(_) => format!("https://{}", rejoined(&self.cluster.control_plane_endpoint)),
             None => self.local_endpoint_url(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rejoined;
+
+    #[test]
+    fn brackets_stay_around_ipv6_addresses_only() {
+        for (written, expected) in [
+            ("[host]:6443", "host:6443"),
+            ("[10.0.0.1]:6443", "10.0.0.1:6443"),
+            ("[FD00::1]:06443", "[FD00::1]:06443"),
+            ("host:6443", "host:6443"),
+        ] {
+            assert_eq!(rejoined(written), expected);
         }
     }
 }
