@@ -9,7 +9,7 @@ use similar::TextDiff;
 use super::error::io_error;
 use super::input::{Configuration, Now, apply_upload_certs, count};
 use super::workspace::Workspace;
-use super::{CliError, Io, patches};
+use super::{CliError, Io, certs, patches};
 use crate::output::{self, Tree};
 use crate::phases::{self, MaterialSource};
 use crate::pki::store_dir::StoreDir;
@@ -54,18 +54,11 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let mut config = args.config.load(io)?.config;
     apply_upload_certs(&mut config, args.upload_certs, io);
     patches::load(&mut config, io)?;
-    let unusable = |error| {
-        CliError::caused(
-            Exit::Usage,
-            "the key store cannot serve this configuration",
-            error,
-        )
-    };
     let material = match &args.test_pki {
         Some(seed) => {
             let source = TestPki::new(seed.as_str());
             let ensured = pki::ensure(&config, StoreContents::default(), now, &source, &|_| {});
-            Some(ensured.map_err(unusable)?.material)
+            Some(ensured.map_err(certs::unfit)?.material)
         }
         None => {
             let folder = match &args.pki {
@@ -76,7 +69,9 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
                 .and_then(|store| store.map(|store| store.load()).transpose())
                 .map_err(|error| CliError::caused(Exit::Failed, "reading the key store", error))?;
             match contents {
-                Some(contents) => pki::read_existing(&config, &contents, now).map_err(unusable)?,
+                Some(contents) => {
+                    pki::read_existing(&config, &contents, now).map_err(certs::unfit)?
+                }
                 None if args.pki.is_some() => {
                     return Err(CliError::usage(format!(
                         "there is no key store in {}",

@@ -1,13 +1,15 @@
 //! Whether what the key store holds fits the configuration.
 //!
 //! In: [`ValidConfig`], [`StoreContents`], the clock. Out: an [`Assessment`]: which certificates and keys are
-//! kept, which have to be issued and why; or the first thing only the user can put right. Nothing is made
+//! kept, which have to be issued and why; or everything that only the user can put right. Nothing is made
 //! or changed here.
 //!
 //! What `store.json` records with the same digest is the planner's: it is issued again when it no longer
-//! fits, except what all nodes share. Anything else is the user's: checked, never replaced.
+//! fits, except what all nodes share. Anything else is the user's: checked, never replaced. Below a CA whose key is
+//! not in the store nothing is issued: whoever made the certificates there, they have to fit as they are.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::secret::SecretBytes;
@@ -21,7 +23,7 @@ use super::certlist::profiles;
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
 use super::store::{IssuedRecord, StoreContents, base_path};
-use super::supplied::misfit;
+use super::supplied::{Misfit, misfits};
 
 /// A certificate that is there and fits.
 #[derive(Debug)]
@@ -98,7 +100,7 @@ impl Assessment {
 /// Compares the store with what `config` asks for at `now`.
 ///
 /// # Errors
-/// [`PkiError`] naming the file, the field, what was found and what is expected.
+/// [`PkiError`] naming the file, the field, what was found and what is expected, for everything that does not fit.
 pub fn assess(
     config: &ValidConfig,
     contents: &StoreContents,
@@ -106,32 +108,76 @@ pub fn assess(
 ) -> Result<Assessment, PkiError> {
     let profiles = profiles(config);
     let mut verdicts: BTreeMap<&'static str, Verdict> = BTreeMap::new();
+    let mut refused = Vec::new();
     for profile in &profiles {
-        let slot = Slot::read(config, contents, profile)?;
-        let verdict = if slot.interrupted {
-            slot.issue("an earlier run was interrupted while writing it")
-        } else if profile.is_authority() {
-            slot.authority(profile, now)?
-        } else {
-            slot.leaf(config, profile, verdicts.get(profile.signer), now)?
-        };
-        verdicts.insert(profile.name, verdict);
+        // Below a CA that was refused nothing can be judged.
+        if !(profile.is_authority() || verdicts.contains_key(profile.signer)) {
+            continue;
+        }
+        let signer = verdicts.get(profile.signer);
+        let judged = Slot::read(config, contents, profile)
+            .map_err(|error| vec![error])
+            .and_then(|slot| slot.judge(config, profile, signer, now));
+        match judged {
+            Ok(verdict) => {
+                verdicts.insert(profile.name, verdict);
+            }
+            Err(mut errors) => refused.append(&mut errors),
+        }
     }
-    let service_account = service_account(config, contents)?;
-    let unused = unused(&profiles, contents);
-    Ok(Assessment {
-        profiles,
-        verdicts,
-        service_account,
-        unused,
+    if config.upload_certs {
+        refused.extend(unfit_for_upload(&profiles, &verdicts));
+    }
+    let service_account = match service_account(config, contents) {
+        Ok(verdict) => Some(verdict),
+        Err(error) => {
+            refused.push(error);
+            None
+        }
+    };
+    match (PkiError::all(refused), service_account) {
+        (None, Some(service_account)) => Ok(Assessment {
+            unused: unused(&profiles, contents),
+            profiles,
+            verdicts,
+            service_account,
+        }),
+        (refused, _) => Err(refused.unwrap_or(PkiError::ServiceAccountKeyMissing)),
+    }
+}
+
+/// kubeadm uploads no certificates of an external cluster CA or front-proxy CA (kubeadm v1.36.2, cmd/init.go); of an
+/// external etcd CA it leaves the key out.
+fn unfit_for_upload(
+    profiles: &[CertificateProfile],
+    verdicts: &BTreeMap<&'static str, Verdict>,
+) -> Option<PkiError> {
+    let external = |profile: &&CertificateProfile| {
+        matches!(profile.name, "ca" | "front-proxy-ca")
+            && verdicts.get(profile.name).and_then(external).is_some()
+    };
+    let profile = profiles.iter().find(external)?;
+    Some(PkiError::UploadExternal {
+        authority: format!("{}.crt", profile.base_name),
     })
 }
 
+/// The certificate of a CA whose key is not in the store.
+fn external(verdict: &Verdict) -> Option<&Certificate> {
+    match verdict {
+        Verdict::Keep(kept) if kept.key.is_none() => Some(&kept.certificate),
+        _ => None,
+    }
+}
+
 /// What the store has for one profile.
-struct Slot<'a> {
-    base: String,
-    certificate: Option<Certificate>,
-    key: Option<PrivateKey>,
+pub(super) struct Slot<'a> {
+    /// [`base_path`] of the profile.
+    pub base: String,
+    /// Its certificate.
+    pub certificate: Option<Certificate>,
+    /// Its private key.
+    pub key: Option<PrivateKey>,
     /// What the planner remembers of it.
     record: Option<&'a IssuedRecord>,
     /// The certificate is the one the planner remembers.
@@ -141,7 +187,8 @@ struct Slot<'a> {
 }
 
 impl<'a> Slot<'a> {
-    fn read(
+    /// Reads what is there.
+    pub(super) fn read(
         config: &ValidConfig,
         contents: &'a StoreContents,
         profile: &CertificateProfile,
@@ -172,11 +219,35 @@ impl<'a> Slot<'a> {
         })
     }
 
-    fn certificate_path(&self) -> String {
+    /// What is to be done, `signer` being the verdict on the CA.
+    fn judge(
+        self,
+        config: &ValidConfig,
+        profile: &CertificateProfile,
+        signer: Option<&Verdict>,
+        now: Timestamp,
+    ) -> Result<Verdict, Vec<PkiError>> {
+        if !profile.is_authority()
+            && let Some(authority) = signer.and_then(external)
+        {
+            return self.below_external_ca(config, profile, authority, now);
+        }
+        if self.interrupted {
+            return Ok(self.issue("an earlier run was interrupted while writing it"));
+        }
+        if profile.is_authority() {
+            return self.authority(profile, now).map_err(|error| vec![error]);
+        }
+        self.leaf(config, profile, signer, now)
+    }
+
+    /// Path of the certificate in the store.
+    pub(super) fn certificate_path(&self) -> String {
         format!("{}.crt", self.base)
     }
 
-    fn key_path(&self) -> String {
+    /// Path of the private key in the store.
+    pub(super) fn key_path(&self) -> String {
         format!("{}.key", self.base)
     }
 
@@ -209,12 +280,12 @@ impl<'a> Slot<'a> {
         }
     }
 
-    fn user_supplied(&self, field: &'static str, found: String, expected: String) -> PkiError {
+    fn user_supplied(&self, misfit: Misfit) -> PkiError {
         PkiError::UserSupplied {
             file: self.certificate_path(),
-            field,
-            found,
-            expected,
+            field: misfit.field,
+            found: misfit.found,
+            expected: misfit.expected,
         }
     }
 
@@ -229,21 +300,12 @@ impl<'a> Slot<'a> {
             (Some(certificate), key) => (certificate, key),
         };
         let facts = &certificate.facts;
-        match &key {
-            // Without the cluster CA's key kube-controller-manager cannot sign either: a mode of its own.
-            None if profile.name == "ca" => {
-                return Err(PkiError::ExternalCa {
-                    certificate: self.certificate_path(),
-                    key: self.key_path(),
-                });
-            }
-            Some(key) if !belong(&certificate, key) => {
-                return Err(PkiError::KeyMismatch {
-                    certificate: self.certificate_path(),
-                    key: self.key_path(),
-                });
-            }
-            _ => {}
+        // Without a key it is an external CA.
+        if key.as_ref().is_some_and(|key| !belong(&certificate, key)) {
+            return Err(PkiError::KeyMismatch {
+                certificate: self.certificate_path(),
+                key: self.key_path(),
+            });
         }
         if now < facts.not_before || now > facts.not_after {
             return Err(PkiError::CaNotValid {
@@ -277,7 +339,11 @@ impl<'a> Slot<'a> {
                 ("keyUsage", facts.may_sign, "no keyCertSign", "keyCertSign"),
             ];
             if let Some((field, _, found, expected)) = checks.into_iter().find(|check| !check.1) {
-                return Err(self.user_supplied(field, found.to_owned(), expected.to_owned()));
+                return Err(self.user_supplied(Misfit {
+                    field,
+                    found: found.to_owned(),
+                    expected: expected.to_owned(),
+                }));
             }
         }
         Ok(self.keep(certificate, key))
@@ -289,7 +355,7 @@ impl<'a> Slot<'a> {
         profile: &CertificateProfile,
         signer: Option<&Verdict>,
         now: Timestamp,
-    ) -> Result<Verdict, PkiError> {
+    ) -> Result<Verdict, Vec<PkiError>> {
         let (certificate, key) = match (self.certificate.take(), self.key.take()) {
             (None, None) => return Ok(self.issue_missing()),
             (None, Some(key)) => {
@@ -297,7 +363,7 @@ impl<'a> Slot<'a> {
                     Some(record) if record.spki == key.spki_digest() => {
                         Ok(self.issue("its certificate was removed from the key store"))
                     }
-                    _ => Err(self.key_without_certificate()),
+                    _ => Err(vec![self.key_without_certificate()]),
                 };
             }
             (Some(certificate), None) => {
@@ -305,18 +371,18 @@ impl<'a> Slot<'a> {
                     self.certificate = Some(certificate);
                     return Ok(self.issue("its private key was removed from the key store"));
                 }
-                return Err(PkiError::CertificateWithoutKey {
+                return Err(vec![PkiError::CertificateWithoutKey {
                     certificate: self.certificate_path(),
                     key: self.key_path(),
-                });
+                }]);
             }
             (Some(certificate), Some(key)) => (certificate, key),
         };
         if !belong(&certificate, &key) {
-            return Err(PkiError::KeyMismatch {
+            return Err(vec![PkiError::KeyMismatch {
                 certificate: self.certificate_path(),
                 key: self.key_path(),
-            });
+            }]);
         }
         let signer = match signer {
             Some(Verdict::Keep(kept)) => Some(&kept.certificate),
@@ -331,9 +397,76 @@ impl<'a> Slot<'a> {
                 None => return Ok(self.keep(certificate, Some(key))),
             }
         }
-        match misfit(profile, &certificate, signer, now) {
-            Some((field, found, expected)) => Err(self.user_supplied(field, found, expected)),
-            None => Ok(self.keep(certificate, Some(key))),
+        let found = misfits(config, profile, &certificate, signer, now);
+        if found.is_empty() {
+            return Ok(self.keep(certificate, Some(key)));
+        }
+        Err(found
+            .into_iter()
+            .map(|misfit| self.user_supplied(misfit))
+            .collect())
+    }
+
+    /// A leaf of a CA whose key is not in the store: there, whole, and fitting, or everything it lacks.
+    fn below_external_ca(
+        mut self,
+        config: &ValidConfig,
+        profile: &CertificateProfile,
+        authority: &Certificate,
+        now: Timestamp,
+    ) -> Result<Verdict, Vec<PkiError>> {
+        let (certificate, key) = (self.certificate.take(), self.key.take());
+        let mut found = Vec::new();
+        let certificate_path = self.certificate_path();
+        match (&certificate, &key) {
+            (Some(_), None) => found.push((
+                self.key_path(),
+                Misfit {
+                    field: "private key",
+                    found: "missing".to_owned(),
+                    expected: format!("the key of `{certificate_path}`"),
+                },
+            )),
+            (Some(certificate), Some(key)) if !belong(certificate, key) => found.push((
+                certificate_path.clone(),
+                Misfit {
+                    field: "public key",
+                    found: format!("SHA256:{}", certificate.facts.spki),
+                    expected: format!("SHA256:{} of `{}`", key.spki_digest(), self.key_path()),
+                },
+            )),
+            _ => {}
+        }
+        match &certificate {
+            Some(certificate) => found.extend(
+                misfits(config, profile, certificate, Some(authority), now)
+                    .into_iter()
+                    .map(|misfit| (certificate_path.clone(), misfit)),
+            ),
+            None => found.push((
+                certificate_path,
+                Misfit {
+                    field: "certificate",
+                    found: match key {
+                        Some(_) => "missing beside its key".to_owned(),
+                        None => "missing".to_owned(),
+                    },
+                    expected: profile.summary(),
+                },
+            )),
+        }
+        match certificate {
+            Some(certificate) if found.is_empty() => Ok(self.keep(certificate, key)),
+            _ => Err(found
+                .into_iter()
+                .map(|(file, misfit)| PkiError::External {
+                    file,
+                    authority: format!("{}.crt", profile.signer_base_name),
+                    field: misfit.field,
+                    found: misfit.found,
+                    expected: misfit.expected,
+                })
+                .collect()),
         }
     }
 
@@ -367,18 +500,33 @@ impl<'a> Slot<'a> {
         if facts.not_after < now {
             return Some(format!("expired at {}", facts.not_after));
         }
-        // A third of short lifetimes: with the whole of minRemaining they would never be long enough.
-        let needed = config.credentials.min_remaining.min(profile.lifetime / 3);
-        (facts.not_after < now.saturating_add(needed))
-            .then(|| format!("expires soon, at {}", facts.not_after))
+        expires_soon(config, profile.lifetime, certificate, now)
     }
 }
 
-fn belong(certificate: &Certificate, key: &PrivateKey) -> bool {
+/// Whether less is left of `certificate` than a plan should have, `lifetime` being all it has.
+pub(super) fn expires_soon(
+    config: &ValidConfig,
+    lifetime: Duration,
+    certificate: &Certificate,
+    now: Timestamp,
+) -> Option<String> {
+    let not_after = certificate.facts.not_after;
+    // A third of short lifetimes: with the whole of minRemaining they would never be long enough.
+    let needed = config.credentials.min_remaining.min(lifetime / 3);
+    (not_after < now.saturating_add(needed)).then(|| format!("expires soon, at {not_after}"))
+}
+
+/// Whether `key` is the private key of `certificate`.
+pub(super) fn belong(certificate: &Certificate, key: &PrivateKey) -> bool {
     certificate.facts.public_bytes == key.public_bytes()
 }
 
-fn read_certificate(contents: &StoreContents, path: &str) -> Result<Option<Certificate>, PkiError> {
+/// The certificate at `path`, if there is one.
+pub(super) fn read_certificate(
+    contents: &StoreContents,
+    path: &str,
+) -> Result<Option<Certificate>, PkiError> {
     let read = |bytes: &SecretBytes| {
         Certificate::from_pem(bytes.expose()).map_err(|source| PkiError::Certificate {
             file: path.to_owned(),

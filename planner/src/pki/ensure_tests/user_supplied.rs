@@ -205,10 +205,6 @@ fn a_leaf_below_an_intermediate_is_accepted_with_its_chain() {
 
 #[test]
 fn half_a_pair_is_an_error_unless_the_planner_made_the_other_half() {
-    // The cluster CA without its key: external CA mode.
-    let mut store = fresh();
-    store.files.remove("ca.key");
-    assert!(error(run(&fast(), store)).contains("external CA mode is not supported yet"));
     // A key without certificate.
     for base in ["ca", "nodes/cp1/apiserver"] {
         let mut store = StoreContents::default();
@@ -236,28 +232,6 @@ fn half_a_pair_is_an_error_unless_the_planner_made_the_other_half() {
         assert_eq!(made(&ensured), ["nodes/cp1/apiserver.crt"]);
         assert!(ensured.changes[0].why.starts_with(why));
     }
-}
-
-#[test]
-fn another_ca_without_key_is_accepted_until_something_has_to_be_signed() {
-    let mut store = fresh();
-    store.files.remove("front-proxy-ca.key");
-    let ensured = run(&fast(), store.clone()).unwrap();
-    assert_eq!(ensured.changes, []);
-    assert!(
-        ensured.material.certificates["front-proxy-ca"]
-            .key_pem
-            .is_none()
-    );
-    store.files.remove("nodes/cp1/front-proxy-client.crt");
-    store.files.remove("nodes/cp1/front-proxy-client.key");
-    let message = error(run(&fast(), store));
-    assert!(
-        message.starts_with("`nodes/cp1/front-proxy-client.crt` has to be issued")
-            && message
-                .contains("its CA `front-proxy-ca.crt` has no private key `front-proxy-ca.key`"),
-        "{message}"
-    );
 }
 
 #[test]
