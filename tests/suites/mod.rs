@@ -3,6 +3,7 @@
 mod command_line;
 mod configuration;
 mod equivalence;
+mod external_ca;
 mod golden;
 mod install;
 mod pki;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Trial> {
         golden::cases(),
         reference::cases(),
         pki::cases(),
+        external_ca::cases(),
         command_line::cases(),
         configuration::cases(),
         install::cases(),
