@@ -27,6 +27,7 @@ pub trait OutsideCa {
 
 /// A CA of rcgen.
 pub struct RcgenCa {
+    /// Its certificate, then those above it.
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -40,6 +41,20 @@ impl RcgenCa {
         let params = Self::params(name);
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?.pem();
+        Ok(Self {
+            certificate,
+            issuer: Issuer::new(params, key),
+        })
+    }
+
+    /// A CA whose certificate this one signs.
+    ///
+    /// # Errors
+    /// If rcgen fails.
+    pub fn below(&self, name: &str) -> Result<Self> {
+        let params = Self::params(name);
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?.pem() + &self.certificate;
         Ok(Self {
             certificate,
             issuer: Issuer::new(params, key),

@@ -178,10 +178,11 @@ impl Kubeadm {
         Ok(run)
     }
 
-    /// Whether it has a root folder of its own, in which it can be given an `/etc/kubernetes`.
+    /// Whether a kubeadm can have a root folder of its own on this machine, in which it can be given an `/etc/kubernetes`.
     #[must_use]
-    pub fn is_isolated(&self) -> bool {
-        self.isolated
+    pub fn can_be_isolated() -> bool {
+        let unshare = Command::new("unshare").args(["--net", "true"]).output();
+        id().is_ok_and(|id| id == "0") && unshare.is_ok_and(|output| output.status.success())
     }
 
     /// Runs [`Self::run`] with `files`, flat as in a dry run's folder, in `/etc/kubernetes` and `/etc/kubernetes/pki`.

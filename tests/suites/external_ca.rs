@@ -72,27 +72,35 @@ pub fn cases() -> Vec<Trial> {
         case("external_ca::uploading_needs_the_keys", no_upload),
     ];
     let kubeadm = std::env::var_os("KUBEADM").map(PathBuf::from);
-    for (name, run) in [
+    let isolated = kubeadm.is_some() && Kubeadm::can_be_isolated();
+    type Comparison = fn(Kubeadm) -> Result<()>;
+    let comparisons: [(&str, bool, &str, Comparison); 3] = [
         (
             "external_ca::requests_are_those_of_kubeadm",
-            same_requests as fn(Kubeadm) -> Result<()>,
+            kubeadm.is_some(),
+            "the variable KUBEADM, the path of a kubeadm 1.36",
+            same_requests,
         ),
         (
             "external_ca::kubeadm_takes_the_files_and_writes_the_same_rest",
+            isolated,
+            "the variable KUBEADM and root, to give kubeadm a root folder",
             same_files,
         ),
-    ] {
-        if kubeadm.is_none() {
-            eprintln!("ignored: {name} needs the variable KUBEADM, the path of a kubeadm 1.36");
+        (
+            "external_ca::kubeadm_takes_a_bundle_of_cas_too",
+            isolated,
+            "the variable KUBEADM and root, to give kubeadm a root folder",
+            same_files_with_bundles,
+        ),
+    ];
+    for (name, possible, needs, run) in comparisons {
+        if !possible {
+            eprintln!("ignored: {name} needs {needs}");
         }
         let program = kubeadm.clone();
-        let ignored = program.is_none();
-        trials.push(
-            case(name, move || {
-                run(Kubeadm::new(&program.context("KUBEADM is not set")?)?)
-            })
-            .with_ignored_flag(ignored),
-        );
+        let compare = move || run(Kubeadm::new(&program.context("KUBEADM is not set")?)?);
+        trials.push(case(name, compare).with_ignored_flag(!possible));
     }
     trials
 }
@@ -797,11 +805,28 @@ fn same_requests(kubeadm: Kubeadm) -> Result<()> {
 }
 
 fn same_files(kubeadm: Kubeadm) -> Result<()> {
-    if !kubeadm.is_isolated() {
-        eprintln!("ignored: kubeadm needs a root folder of its own to be given an external CA");
-        return Ok(());
-    }
-    let three = Three::new()?;
+    same_files_of(&kubeadm, &Three::new()?)
+}
+
+/// The issuing CA first, the root behind it.
+fn same_files_with_bundles(kubeadm: Kubeadm) -> Result<()> {
+    let root = RcgenCa::new("corporate-root")?;
+    let three = Three([
+        root.below("corporate-kubernetes")?,
+        root.below("corporate-front-proxy")?,
+        root.below("corporate-etcd")?,
+    ]);
+    ensure!(
+        three.0[0]
+            .certificate()
+            .matches("BEGIN CERTIFICATE")
+            .count()
+            == 2
+    );
+    same_files_of(&kubeadm, &three)
+}
+
+fn same_files_of(kubeadm: &Kubeadm, three: &Three) -> Result<()> {
     let mut store = StoreContents::default();
     for (base, ca) in three.cas() {
         let pem = SecretBytes::from_text(ca.certificate());

@@ -86,12 +86,13 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     if material.is_none() {
         io.say("no key store: certificates appear as profiles in pki.txt");
     }
+    let external = material.as_ref().and_then(pki::external_text);
     let failed = |error| CliError::caused(Exit::Failed, "planning the node", error);
     let material = material
         .as_ref()
         .map_or(MaterialSource::None, MaterialSource::Issued);
     let plan = phases::plan_node(&config, material).map_err(failed)?;
-    let certificates = pki::profile_text(&pki::profiles(&config));
+    let certificates = external.unwrap_or_default() + &pki::profile_text(&pki::profiles(&config));
     let tree = render::tree(&config, &plan, &certificates, args.with_secrets)
         .map_err(|error| CliError::caused(Exit::Failed, "rendering the plan", error))?;
     match (&args.check, &args.output) {

@@ -111,6 +111,19 @@ pub struct Material {
     pub test_only: bool,
 }
 
+/// What `pki.txt` says of CAs whose keys are kept elsewhere; nothing if there are none.
+#[must_use]
+pub fn external_text(material: &Material) -> Option<String> {
+    let names = material.external_authorities();
+    (!names.is_empty()).then(|| {
+        format!(
+            "external CA: {}\n  The keys are kept elsewhere. What these CAs sign says at least what stands below; issuer, dates and further \
+             content are theirs.\n\n",
+            names.join(", ")
+        )
+    })
+}
+
 impl Material {
     /// kubeadm's names of the CAs whose keys are kept elsewhere.
     #[must_use]
