@@ -231,6 +231,13 @@ fn whole() -> Result<()> {
         keys_of_authorities(&planned)?.is_empty(),
         "a CA's key is on the host"
     );
+    let shown = kubeplan(&["show", text(&planned.bundle)?])
+        .expect(0)?
+        .text();
+    ensure!(
+        shown.contains("  external CA  ca, front-proxy-ca, etcd-ca: "),
+        "{shown}"
+    );
     for (base, _) in AUTHORITIES {
         ensure!(!planned.path("pki").join(format!("{base}.key")).exists());
         let installed = planned
@@ -410,7 +417,31 @@ fn with_openssl() -> Result<()> {
         }
     }
     planned.plan(&[])?.expect(0)?;
+    // A client shows the issuing CA with its own certificate; of the CAs there is one.
+    let review = planned.path("review");
+    kubeplan(&planned.render_args(&review)?).expect(0)?;
+    let admin = review.join("cp1/redacted/files/etc/kubernetes/admin.conf");
+    let admin = fs::read_to_string(admin)?;
+    for (field, expected) in [
+        ("client-certificate-data: ", 2),
+        ("certificate-authority-data: ", 1),
+    ] {
+        let data = admin
+            .lines()
+            .find_map(|line| line.trim_start().strip_prefix(field))
+            .with_context(|| format!("no {field}"))?;
+        let pem = String::from_utf8(decode_base64(data)?)?;
+        ensure!(
+            pem.matches("BEGIN CERTIFICATE").count() == expected,
+            "{field}{pem}"
+        );
+    }
     Ok(())
+}
+
+fn decode_base64(text: &str) -> Result<Vec<u8>> {
+    use base64::Engine as _;
+    Ok(base64::engine::general_purpose::STANDARD.decode(text)?)
 }
 
 fn refusals() -> Result<()> {

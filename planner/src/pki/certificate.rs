@@ -344,6 +344,37 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_is_no_longer_than_its_cas_allow() {
+        use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+        let params = |name: &str, constraint: Option<BasicConstraints>| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.is_ca = constraint.map_or(IsCa::NoCa, IsCa::Ca);
+            params
+        };
+        for (constraint, allowed) in [
+            (BasicConstraints::Constrained(0), false),
+            (BasicConstraints::Constrained(1), true),
+            (BasicConstraints::Unconstrained, true),
+        ] {
+            let keys = [(); 3].map(|()| KeyPair::generate().unwrap());
+            let [root_key, middle_key, leaf_key] = keys;
+            let root_params = params("root", Some(constraint));
+            let root = root_params.self_signed(&root_key).unwrap();
+            let root_issuer = Issuer::new(root_params, root_key);
+            let middle_params = params("middle", Some(BasicConstraints::Constrained(0)));
+            let middle = middle_params.signed_by(&middle_key, &root_issuer).unwrap();
+            let middle_issuer = Issuer::new(middle_params, middle_key);
+            let leaf = params("leaf", None).signed_by(&leaf_key, &middle_issuer);
+            let mut leaf = read(leaf.unwrap().der());
+            leaf.intermediates = vec![read(middle.der())];
+            assert_eq!(leaf.chains_to(&read(root.der()), None), allowed);
+            // An intermediate can be the end of a chain itself.
+            assert!(leaf.chains_to(&read(middle.der()), None));
+        }
+    }
+
+    #[test]
     fn files_with_several_certificates_keep_their_order() {
         let mut leaf = read(LEAF);
         leaf.intermediates = vec![read(EC_CA), read(CA)];

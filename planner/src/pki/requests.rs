@@ -99,7 +99,7 @@ pub fn requests(
     progress: ProgressFn<'_>,
 ) -> Result<Requests, PkiError> {
     let mut store = contents.clone();
-    let index = match store.index.take() {
+    let mut index = match store.index.take() {
         Some(index) => index,
         None => StoreIndex::new(
             &source.salt().map_err(PkiError::MakeKey)?,
@@ -107,7 +107,6 @@ pub fn requests(
         ),
     };
     refuse_mixing(&index, source)?;
-    store.index = Some(index);
 
     let profiles = profiles(config);
     let mut asked = Vec::new();
@@ -127,6 +126,11 @@ pub fn requests(
     if let Some(error) = PkiError::all(refused) {
         return Err(error);
     }
+
+    // From here on these are the user's, whatever an interrupted run left of them.
+    let is_asked = |base: &String| asked.iter().any(|asked| asked.slot.base == *base);
+    index.pending.retain(|base| !is_asked(base));
+    store.index = Some(index);
 
     let node = config.node.name.as_str();
     let wanted: Vec<_> = asked
