@@ -13,6 +13,31 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
+/// The CAs as files of the store, with kubeadm's names.
+pub const AUTHORITIES: [(&str, &str); 3] = [
+    ("ca", "ca"),
+    ("front-proxy-ca", "front-proxy-ca"),
+    ("etcd/ca", "etcd-ca"),
+];
+
+/// A configuration with quick keys.
+pub const CONFIG: &str = "\
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+localAPIEndpoint:
+  advertiseAddress: 192.168.10.11
+nodeRegistration:
+  name: cp1
+bootstrapTokens:
+- token: abcdef.0123456789abcdef
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v1.36.2
+controlPlaneEndpoint: api.example.com:6443
+encryptionAlgorithm: ECDSA-P256
+";
+
 /// A CA that signs requests.
 pub trait OutsideCa {
     /// Its certificate, and whatever stands above it, as PEM.
@@ -95,6 +120,32 @@ impl OutsideCa for RcgenCa {
             })
             .collect::<Result<_>>()?;
         Ok(request.signed_by(&self.issuer)?.pem())
+    }
+}
+
+/// One CA of rcgen for each of [`AUTHORITIES`].
+pub struct Three(pub [RcgenCa; 3]);
+
+impl Three {
+    /// Makes them.
+    ///
+    /// # Errors
+    /// If rcgen fails.
+    pub fn new() -> Result<Self> {
+        Ok(Self([
+            RcgenCa::new("corporate-kubernetes")?,
+            RcgenCa::new("corporate-front-proxy")?,
+            RcgenCa::new("corporate-etcd")?,
+        ]))
+    }
+
+    /// Each with its file in the key store.
+    #[must_use]
+    pub fn cas(&self) -> Vec<(&'static str, &dyn OutsideCa)> {
+        let bases = AUTHORITIES.iter().map(|(base, _)| *base);
+        bases
+            .zip(self.0.iter().map(|ca| ca as &dyn OutsideCa))
+            .collect()
     }
 }
 

@@ -4,6 +4,7 @@ mod command_line;
 mod configuration;
 mod equivalence;
 mod external_ca;
+mod external_ca_kubeadm;
 mod golden;
 mod install;
 mod pki;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Trial> {
         reference::cases(),
         pki::cases(),
         external_ca::cases(),
+        external_ca_kubeadm::cases(),
         command_line::cases(),
         configuration::cases(),
         install::cases(),

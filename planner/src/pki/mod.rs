@@ -26,6 +26,7 @@ pub mod key_source;
 pub mod keys;
 pub mod profile;
 pub mod requests;
+mod slot;
 pub mod store;
 #[expect(
     clippy::disallowed_methods,

@@ -12,7 +12,6 @@ use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer as _;
 
 use super::PkiError;
-use super::assess::{Slot, belong, expires_soon};
 use super::certificate::Certificate;
 use super::certlist::profiles;
 use super::ensure::refuse_mixing;
@@ -20,6 +19,7 @@ use super::issue;
 use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
+use super::slot::{Slot, belong, expires_soon};
 use super::store::{StoreContents, StoreIndex};
 use super::supplied::misfits;
 use crate::config::ValidConfig;

@@ -8,8 +8,8 @@ use kubeplan_bundle::timestamp::Timestamp;
 use serde::Serialize;
 
 use super::PkiError;
-use super::assess::read_certificate;
 use super::certlist::{Known, known};
+use super::slot::read_certificate;
 use super::store::StoreContents;
 
 /// Who issued a certificate.
