@@ -386,12 +386,17 @@ fn material(
 /// What the certificate itself says, which for a user's may be more than the profile asks.
 fn row(profile: &CertificateProfile, kept: &Kept) -> CertificateRow {
     let facts = &kept.certificate.facts;
+    let intermediate = profile.is_authority() && facts.issuer_der != facts.subject_der;
     let addresses = facts.ip_sans.iter().map(ToString::to_string);
     CertificateRow {
         name: profile.name.to_owned(),
         path: String::new(),
         subject: facts.subject.clone(),
-        signer: profile.signer.to_owned(),
+        signer: if intermediate {
+            facts.issuer.clone()
+        } else {
+            profile.signer.to_owned()
+        },
         sans: facts.dns_sans.iter().cloned().chain(addresses).collect(),
         usages: facts.usages.clone(),
         key: facts.key.clone(),

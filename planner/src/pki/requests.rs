@@ -5,8 +5,6 @@
 //! again. What fits is not asked for, and nothing is signed here. A signed certificate comes back as the `.crt` file
 //! beside its key; [`mod@super::assess`] judges it like everything else the user supplies.
 
-use std::time::Duration;
-
 use kubeplan_bundle::timestamp::Timestamp;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer as _;
@@ -19,7 +17,7 @@ use super::issue;
 use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
-use super::slot::{Slot, belong, expires_soon};
+use super::slot::{Slot, belong};
 use super::store::{StoreContents, StoreIndex};
 use super::supplied::misfits;
 use crate::config::ValidConfig;
@@ -219,16 +217,12 @@ fn lacks(
         .into_iter()
         // While the CA's certificate is missing nobody can tell who signed.
         .find(|misfit| signer.is_some() || misfit.field != "signer");
-    if let Some(misfit) = misfit {
-        return Some(format!(
+    misfit.map(|misfit| {
+        format!(
             "{} is `{}`, expected `{}`",
             misfit.field, misfit.found, misfit.expected
-        ));
-    }
-    let facts = &certificate.facts;
-    let lifetime = facts.not_after.unix_seconds() - facts.not_before.unix_seconds();
-    let lifetime = Duration::from_secs(u64::try_from(lifetime).unwrap_or_default());
-    expires_soon(config, lifetime, certificate, now)
+        )
+    })
 }
 
 fn request(

@@ -3,8 +3,6 @@
 //! In: a profile, the store, the verdict on the CA, the clock. Out: [`Slot`], and its [`Verdict`] or everything that only
 //! the user can put right. [`mod@super::assess`] does this for every profile. Nothing is made or changed here.
 
-use std::time::Duration;
-
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
@@ -348,21 +346,11 @@ impl<'a> Slot<'a> {
         if facts.not_after < now {
             return Some(format!("expired at {}", facts.not_after));
         }
-        expires_soon(config, profile.lifetime, certificate, now)
+        // A third of short lifetimes: with the whole of minRemaining they would never be long enough.
+        let needed = config.credentials.min_remaining.min(profile.lifetime / 3);
+        (facts.not_after < now.saturating_add(needed))
+            .then(|| format!("expires soon, at {}", facts.not_after))
     }
-}
-
-/// Whether less is left of `certificate` than a plan should have, `lifetime` being all it has.
-pub(super) fn expires_soon(
-    config: &ValidConfig,
-    lifetime: Duration,
-    certificate: &Certificate,
-    now: Timestamp,
-) -> Option<String> {
-    let not_after = certificate.facts.not_after;
-    // A third of short lifetimes: with the whole of minRemaining they would never be long enough.
-    let needed = config.credentials.min_remaining.min(lifetime / 3);
-    (not_after < now.saturating_add(needed)).then(|| format!("expires soon, at {not_after}"))
 }
 
 /// Whether `key` is the private key of `certificate`.

@@ -49,14 +49,20 @@ pub(super) fn misfits(
             expected,
         ));
     }
-    if facts.not_after < now {
-        let expected = format!("{now} or later");
-        found.push(Misfit::new(
-            "notAfter",
-            facts.not_after.to_string(),
-            expected,
-        ));
-    }
+    // What ends sooner could be planned, but no host would install it (`applyBefore` of the bundle).
+    let needed = now.saturating_add(config.credentials.min_remaining);
+    let expected = if facts.not_after < now {
+        Some(format!("{now} or later"))
+    } else if facts.not_after < needed {
+        Some(format!(
+            "{needed} or later, as `Cluster.credentials.minRemaining` asks"
+        ))
+    } else {
+        None
+    };
+    found.extend(
+        expected.map(|expected| Misfit::new("notAfter", facts.not_after.to_string(), expected)),
+    );
     found.extend(usages(profile, facts));
     found.extend(names(profile, facts));
     found.extend(identity(config, profile, facts));

@@ -479,12 +479,15 @@ fn what_ends_soon_or_no_longer_fits_is_asked_for_again() {
     let late = now().saturating_add(DAY * 340);
     let asked = requests(&fast(), store.clone(), late, &RandomSource, &|_| {}).unwrap();
     assert_eq!(asked.requests.len(), 7);
+    let message = error(run_at(&fast(), store.clone(), late));
     assert!(
-        asked
-            .requests
-            .iter()
-            .all(|r| r.why.starts_with("expires soon, at 2027-11-20") && !r.key_made)
+        message.starts_with("7 things have to be put right")
+            && message.contains("expected `2027-11-25T10:23:25Z or later, as `Cluster.credentials.minRemaining` asks`"),
+        "{message}"
     );
+    assert!(asked.requests.iter().all(|r| r.why.starts_with(
+        "notAfter is `2027-11-20T10:23:25Z`, expected `2027-11-25T10:23:25Z or later, as"
+    ) && !r.key_made));
     let mut config = fast();
     config
         .cluster

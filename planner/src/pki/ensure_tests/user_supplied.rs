@@ -104,9 +104,10 @@ fn a_users_leaf_that_fits_is_kept_and_one_that_does_not_is_an_error() {
     assert!(ensured.material.certificates["apiserver"].row.user_supplied);
 
     let expired = stamp(now().saturating_sub(DAY * 2), DAY);
-    let future = stamp(now().saturating_add(DAY), DAY);
+    let future = stamp(now().saturating_add(DAY), DAY * 365);
+    let brief = stamp(now().saturating_sub(DAY), DAY * 30);
     type Change = fn(&mut CertificateProfile);
-    let cases: [(Stamp, Change, &str); 5] = [
+    let cases: [(Stamp, Change, &str); 6] = [
         (
             year_before_now(),
             |p| p.dns_sans.retain(|name| name != "kubernetes"),
@@ -126,6 +127,11 @@ fn a_users_leaf_that_fits_is_kept_and_one_that_does_not_is_an_error() {
             expired,
             |_| {},
             "notAfter is `2026-11-19T10:23:25Z`, expected `2026-11-20T10:23:25Z or later`",
+        ),
+        (
+            brief,
+            |_| {},
+            "notAfter is `2026-12-19T10:23:25Z`, expected `2026-12-20T10:23:25Z or later, as",
         ),
         (
             future,
