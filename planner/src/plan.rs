@@ -148,7 +148,7 @@ pub struct CertificateRow {
     pub path: String,
     /// Subject as `O = …, CN = …`.
     pub subject: String,
-    /// The certificate that signed it; its own name for a CA.
+    /// The certificate that signed it; its own name for a CA, the issuer's subject for one that is not self-signed.
     pub signer: String,
     /// DNS names, then addresses, in certificate order.
     pub sans: Vec<String>,

@@ -208,6 +208,66 @@ impl Kubeadm {
         Ok(())
     }
 
+    /// Whether a kubeadm can have a root folder of its own on this machine, in which it can be given an `/etc/kubernetes`.
+    #[must_use]
+    pub fn can_be_isolated() -> bool {
+        let unshare = Command::new("unshare").args(["--net", "true"]).output();
+        id().is_ok_and(|id| id == "0") && unshare.is_ok_and(|output| output.status.success())
+    }
+
+    /// Runs [`Self::run`] with `files`, flat as in a dry run's folder, in `/etc/kubernetes` and `/etc/kubernetes/pki`.
+    ///
+    /// # Errors
+    /// If it has no root folder of its own, or the files cannot be written.
+    pub fn run_beside(&self, config: &str, host: &Host, files: &Files) -> Result<KubeadmRun> {
+        ensure!(self.isolated, "the files would be the machine's own");
+        let kubernetes = self.path("etc/kubernetes");
+        for (name, (_, bytes)) in files {
+            let folder = if name.ends_with(".conf") { "" } else { "pki" };
+            let path = kubernetes.join(folder).join(name);
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::write(path, bytes)?;
+        }
+        let run = self.run(config, host);
+        fs::remove_dir_all(&kubernetes)?;
+        fs::create_dir(&kubernetes)?;
+        run
+    }
+
+    /// Runs `kubeadm certs generate-csr` on `config`: its files, flat as in a dry run's folder.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn generate_csr(&self, config: &str) -> Result<Files> {
+        fs::write(self.path("config.yaml"), config)?;
+        let out = self.path("csr");
+        if out.exists() {
+            fs::remove_dir_all(&out)?;
+        }
+        fs::create_dir(&out)?;
+        let seen = |name: &str| self.seen(name).display().to_string();
+        let (config, folder) = (seen("config.yaml"), seen("csr"));
+        let run = self
+            .command(
+                &[
+                    "certs",
+                    "generate-csr",
+                    "--config",
+                    &config,
+                    "--cert-dir",
+                    &folder,
+                    "--kubeconfig-dir",
+                    &folder,
+                ],
+                &self.host,
+            )
+            .output()?;
+        ensure!(run.status.success(), "{}", last_lines(&text(&run)));
+        files(&out)
+    }
+
     fn make_ca_folders(&self, host: &Host) -> Result<()> {
         for folder in EXTRA_CA_DIRS {
             let path = self.path(folder.trim_start_matches('/'));

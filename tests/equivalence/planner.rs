@@ -1,7 +1,7 @@
 //! Running the planner on the same configuration.
 //!
 //! In: a configuration, a host. Out: its verdict, and every file it plans under the name a kubeadm dry run gives it. Keys
-//! are the public test keys, so nothing here takes time or randomness.
+//! are the public test keys, so nothing here takes time or randomness, unless a key store is given.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +12,7 @@ use kubeplan::images;
 use kubeplan::layout::{KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
 use kubeplan::patches::{PatchFile, Patches};
 use kubeplan::phases::{self, MaterialSource, Selection};
+use kubeplan::pki::key_source::KeySource;
 use kubeplan::pki::test_pki::TestPki;
 use kubeplan::pki::{self, StoreContents};
 use kubeplan::plan::PlannedContent;
@@ -37,10 +38,21 @@ pub enum Planned {
     Panicked(String),
 }
 
-/// Plans `config`.
+/// Plans `config` with public test keys.
 #[must_use]
 pub fn run(config: &str, host: &Host) -> Planned {
-    match catch_unwind(AssertUnwindSafe(|| plan(config, host))) {
+    run_with(
+        config,
+        host,
+        StoreContents::default(),
+        &TestPki::new("equivalence"),
+    )
+}
+
+/// Plans `config` with what is in `store`, and keys of `keys` for what is not.
+#[must_use]
+pub fn run_with(config: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> Planned {
+    match catch_unwind(AssertUnwindSafe(|| plan(config, host, store, keys))) {
         Ok(Ok(planned)) => planned,
         Ok(Err(error)) => Planned::Refused(vec![format!("planning: {error:#}")]),
         Err(payload) => {
@@ -54,7 +66,7 @@ pub fn run(config: &str, host: &Host) -> Planned {
     }
 }
 
-fn plan(text: &str, host: &Host) -> Result<Planned> {
+fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> Result<Planned> {
     let source = Source {
         name: "config.yaml",
         text,
@@ -80,8 +92,7 @@ fn plan(text: &str, host: &Host) -> Result<Planned> {
         config.patches = Patches::new(files);
     }
     let now = NOW.parse().ok().context("the suite's clock")?;
-    let keys = TestPki::new("equivalence");
-    let material = pki::ensure(&config, StoreContents::default(), now, &keys, &|_| {})?.material;
+    let material = pki::ensure(&config, store, now, keys, &|_| {})?.material;
     let plan = phases::plan_node(&config, MaterialSource::Issued(&material))?;
 
     let certificates = config.cluster.certificates_dir.trim_end_matches('/');

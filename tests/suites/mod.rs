@@ -3,6 +3,8 @@
 mod command_line;
 mod configuration;
 mod equivalence;
+mod external_ca;
+mod external_ca_kubeadm;
 mod golden;
 mod install;
 mod phases;
@@ -23,6 +25,8 @@ pub fn all() -> Vec<Trial> {
         golden::cases(),
         reference::cases(),
         pki::cases(),
+        external_ca::cases(),
+        external_ca_kubeadm::cases(),
         command_line::cases(),
         configuration::cases(),
         install::cases(),

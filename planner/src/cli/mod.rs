@@ -4,6 +4,7 @@
 //! clock and the terminal, and hands values to the pure modules.
 
 mod approve;
+mod certs;
 mod config;
 mod error;
 mod facts;
@@ -65,6 +66,8 @@ enum Command {
     Validate(validate::Args),
     /// Print and convert configuration documents, list images
     Config(config::Args),
+    /// List the key store's certificates, ask an external CA for others
+    Certs(certs::Args),
     /// Show what is in a bundle
     Show(show::Args),
     /// Check a bundle's digests and signatures
@@ -102,6 +105,7 @@ where
         Command::Render(args) => render::run(&args, io),
         Command::Validate(args) => validate::run(&args, io),
         Command::Config(args) => config::run(&args, io),
+        Command::Certs(args) => certs::run(&args, io),
         Command::Show(args) => show::run(&args, io),
         Command::Verify(args) => verify::run(&args, io),
         Command::Sign(args) => sign::run(&args, io),

@@ -13,18 +13,19 @@ use kubeplan_bundle::seal::CommitSalt;
 use sealing::{Sealing, TakenRecipients};
 use signing_key::SigningKey;
 
+use super::certs::store_error;
 use super::error::io_error;
 use super::input::{Configuration, Now, apply_upload_certs};
 use super::io::Progress;
 use super::phases::{PhaseArgs, say_what_renders_nothing};
 use super::summary::PlanSummary;
 use super::workspace::Workspace;
-use super::{CliError, Format, Io, patches};
+use super::{CliError, Format, Io, certs, patches};
 use crate::assemble::{self, Circumstances};
 use crate::config::ValidConfig;
 use crate::phases::MaterialSource;
 use crate::pki::key_source::{KeySource, RandomSource};
-use crate::pki::store_dir::{StoreDir, StoreDirError};
+use crate::pki::store_dir::StoreDir;
 use crate::pki::test_pki::TestPki;
 use crate::pki::{Ensured, StoreContents};
 use crate::{output, phases, pki};
@@ -111,13 +112,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         pki::ensure(&config, before.clone(), now, &*source, &|keys| {
             progress.show(keys.done, keys.total)
         })
-        .map_err(|error| {
-            CliError::caused(
-                Exit::Usage,
-                "the key store cannot serve this configuration",
-                error,
-            )
-        })?
+        .map_err(certs::unfit)?
     };
     if let Some(store) = &store {
         store.save(&before, &contents).map_err(store_error)?;
@@ -151,6 +146,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         ));
     }
     let mut summary = PlanSummary::of_plan(&config, &plan, &changes, &loaded.warnings);
+    summary.external_authorities(&material);
     let circumstances = Circumstances {
         cluster_id: authority.row.spki,
         now,
@@ -211,15 +207,6 @@ fn refuse_nothing(config: &ValidConfig, io: &mut Io) -> Result<(), CliError> {
         CliError::usage("the phases that are left put nothing into a bundle")
             .hint("name other phases with --phase, or skip fewer"),
     )
-}
-
-fn store_error(error: StoreDirError) -> CliError {
-    let exit = if matches!(error, StoreDirError::Locked(_)) {
-        Exit::Locked
-    } else {
-        Exit::Failed
-    };
-    CliError::caused(exit, "using the key store", error)
 }
 
 fn output_folder(path: &Path) -> Result<(), CliError> {

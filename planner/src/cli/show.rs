@@ -65,6 +65,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
                 "standing": line,
                 "trusted": trust.is_some(),
                 "index": bundle.index(),
+                "externalAuthorities": external_authorities(bundle.index()),
                 "certificates": certificates,
             });
             io.data(&format!("{document:#}\n"))?;
@@ -118,6 +119,13 @@ fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> St
     ));
     for recipient in index.sealed.iter().flat_map(|sealed| &sealed.recipients) {
         lines.push(format!("  sealed for   {}", shown_recipient(recipient)));
+    }
+    let external = external_authorities(index);
+    if !external.is_empty() {
+        let names = external.join(", ");
+        lines.push(format!(
+            "  external CA  {names}: the key is in no bundle of this plan"
+        ));
     }
     for (name, value) in &index.annotations {
         let value = value.escape_debug();
@@ -248,6 +256,29 @@ fn entry_row(entry: &Entry) -> Vec<String> {
         entry.phase.to_string(),
         path,
     ]
+}
+
+/// CAs of which the bundle has the certificate and not the key, by kubeadm's name.
+fn external_authorities(index: &Index) -> Vec<&'static str> {
+    let phases = [
+        ("certs/ca", "ca"),
+        ("certs/front-proxy-ca", "front-proxy-ca"),
+        ("certs/etcd-ca", "etcd-ca"),
+    ];
+    let external = |phase: &str| {
+        let mut entries = index
+            .entries
+            .iter()
+            .filter(|entry| entry.phase.to_string() == phase)
+            .peekable();
+        entries.peek().is_some()
+            && entries.all(|entry| !matches!(entry.content, Content::Sealed(_)))
+    };
+    phases
+        .into_iter()
+        .filter(|(phase, _)| external(phase))
+        .map(|(_, name)| name)
+        .collect()
 }
 
 /// Every certificate that can be seen: public `.crt` files, and client certificates in kubeconfigs' twins.
