@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::{Check, CheckName};
 use crate::index::{EntryName, Name, TransactionName};
 
 /// A phase in kubeadm's words (`certs`, `control-plane`, …). Phases travel as names with the bundle's own
@@ -61,6 +62,23 @@ text_display!(PhaseName);
     deny_unknown_fields
 )]
 pub enum Step {
+    /// Looks at the host before anything is changed: one run of kubeadm's preflight checks.
+    ///
+    /// - Precondition: none.
+    /// - Effect: none on files. Every check of the run is made, in order, also after a failed one; if one fails that is not
+    ///   ignored, nothing that comes later happens. A check of images pulls them into the container runtime's store.
+    /// - Twice: the same; what an earlier installation of the same node left is not held against it.
+    /// - Completion: every check has passed, has only warned, or is ignored.
+    /// - Undo: none is needed; images that were pulled stay.
+    Preflight {
+        /// kubeadm's phase that does so.
+        phase: PhaseName,
+        /// The checks, in kubeadm's order.
+        checks: Vec<Check>,
+        /// Checks whose errors count as warnings, in any case; `all` for every one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ignore: Vec<CheckName>,
+    },
     /// Brings the files of one transaction to their destinations.
     ///
     /// - Precondition: every entry is staged, verified and synced.
@@ -148,6 +166,7 @@ impl Step {
     #[must_use]
     pub const fn feature(&self) -> &'static str {
         match self {
+            Self::Preflight { .. } => "step:preflight/1",
             Self::CommitTransaction { .. } => "step:commit-transaction/1",
             Self::ApplyObjects { .. } => "step:apply-objects/1",
             Self::LabelAndTaintNode { .. } => "step:label-and-taint-node/1",
@@ -158,7 +177,8 @@ impl Step {
     #[must_use]
     pub const fn phase(&self) -> &PhaseName {
         match self {
-            Self::CommitTransaction { phase, .. }
+            Self::Preflight { phase, .. }
+            | Self::CommitTransaction { phase, .. }
             | Self::ApplyObjects { phase, .. }
             | Self::LabelAndTaintNode { phase, .. } => phase,
         }
@@ -168,7 +188,7 @@ impl Step {
     #[must_use]
     pub const fn is_live(&self) -> bool {
         match self {
-            Self::CommitTransaction { .. } => false,
+            Self::Preflight { .. } | Self::CommitTransaction { .. } => false,
             Self::ApplyObjects { .. } | Self::LabelAndTaintNode { .. } => true,
         }
     }
@@ -179,6 +199,7 @@ pub const FEATURES: &[&str] = &[
     "step:commit-transaction/1",
     "step:apply-objects/1",
     "step:label-and-taint-node/1",
+    "step:preflight/1",
     "hole:token-expiry/1",
     "hole:owner-uid/1",
     "payload:chunks/1",
@@ -191,6 +212,10 @@ mod tests {
     #[test]
     fn live_steps_are_read_and_known() {
         for (text, live) in [
+            (
+                r#"{"do":"preflight","phase":"preflight","checks":[{"name":"Swap","severity":"warning","look":{"kind":"no-swap"}}],"ignore":["NumCPU"]}"#,
+                false,
+            ),
             (
                 r#"{"do":"commit-transaction","phase":"certs","transaction":"certs"}"#,
                 false,

@@ -120,13 +120,17 @@ pub fn draft(
                 .collect(),
         })
         .collect();
-    let steps = plan
+    let commits = plan
         .transactions
         .iter()
         .map(|transaction| Step::CommitTransaction {
             phase: transaction.phase.clone(),
             transaction: transaction.name.clone(),
-        })
+        });
+    let steps = plan
+        .preflight
+        .into_iter()
+        .chain(commits)
         .chain(plan.live_steps)
         .collect();
     let entries = plan

@@ -19,6 +19,8 @@ pub struct NodePlan {
     pub name: Name,
     /// What the node is for.
     pub role: NodeRole,
+    /// What is looked at on the host before anything is changed, one step for each run of checks.
+    pub preflight: Vec<Step>,
     /// Everything placed on the host, in plan order: folders before what lies in them.
     pub entries: Vec<PlannedEntry>,
     /// Groups of entries in commit order; static Pod manifests are last.

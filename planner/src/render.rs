@@ -52,6 +52,7 @@ struct PlanDocument<'a> {
 struct NodeDocument<'a> {
     name: &'a str,
     role: String,
+    preflight: &'a [Step],
     entries: Vec<EntryDocument<'a>>,
     transactions: BTreeMap<String, Vec<String>>,
     objects: Vec<ObjectDocument<'a>>,
@@ -172,6 +173,7 @@ fn node_document(plan: &NodePlan) -> NodeDocument<'_> {
     NodeDocument {
         name: plan.name.as_str(),
         role: plan.role.to_string(),
+        preflight: &plan.preflight,
         entries: plan.entries.iter().map(entry_document).collect(),
         transactions: plan
             .transactions

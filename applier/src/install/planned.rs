@@ -128,7 +128,8 @@ pub(crate) fn transactions<'a>(
                 });
             }
             // They need a running cluster: see `remaining`.
-            Step::ApplyObjects { .. } | Step::LabelAndTaintNode { .. } => {}
+            Step::Preflight { .. } | Step::ApplyObjects { .. } | Step::LabelAndTaintNode { .. } => {
+            }
         }
     }
     Ok(planned)
@@ -151,7 +152,7 @@ pub(crate) fn remaining(index: &Index) -> Vec<RemainingStep> {
     let live = index.steps.iter().filter(|step| step.is_live());
     live.filter_map(|step| {
         let what = match step {
-            Step::CommitTransaction { .. } => return None,
+            Step::Preflight { .. } | Step::CommitTransaction { .. } => return None,
             Step::ApplyObjects { entries, .. } => match entries.len() {
                 1 => "apply 1 object".to_owned(),
                 many => format!("apply {many} objects"),

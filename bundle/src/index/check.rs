@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{CHUNK_SIZE, Content, Entry, EntryName, Hole, Index, IndexError, Place, check_head};
 use crate::path::HostPath;
-use crate::step::Step;
+use crate::step::{PhaseName, Step};
 
 impl Index {
     /// Checks everything that ties the parts together.
@@ -40,6 +40,7 @@ impl Index {
                 return broken("requires lists the feature of every step", &step.feature());
             }
         }
+        self.check_preflight()?;
         self.check_objects()?;
         match (&self.sealed, self.sealed_entries().next()) {
             (None, Some((entry, _))) => broken("a sealed entry needs a sealed part", &entry.name),
@@ -187,13 +188,42 @@ impl Index {
                     };
                     order.extend(found.entries.iter().filter_map(|name| entries.get(name)));
                 }
-                Step::ApplyObjects { .. } | Step::LabelAndTaintNode { .. } => {}
+                Step::Preflight { .. }
+                | Step::ApplyObjects { .. }
+                | Step::LabelAndTaintNode { .. } => {}
             }
         }
         if let Some(transaction) = transactions.keys().find(|name| !committed.contains(*name)) {
             return broken("every transaction is committed by a step", transaction);
         }
         folders_come_first(&order)
+    }
+
+    /// Every run of checks looks at something, and all of them come before anything is changed.
+    fn check_preflight(&self) -> Result<(), IndexError> {
+        let broken = |rule, at: &PhaseName| {
+            Err(IndexError::Inconsistent {
+                rule,
+                at: at.to_string(),
+            })
+        };
+        let mut changed = false;
+        for step in &self.steps {
+            match step {
+                Step::Preflight { phase, checks, .. } => {
+                    if checks.is_empty() {
+                        return broken("a step makes at least one check", phase);
+                    }
+                    if changed {
+                        return broken("checks come before everything that is changed", phase);
+                    }
+                }
+                Step::CommitTransaction { .. }
+                | Step::ApplyObjects { .. }
+                | Step::LabelAndTaintNode { .. } => changed = true,
+            }
+        }
+        Ok(())
     }
 
     /// Every object is applied by exactly one step, its phase's; what fills its holes is there by then.
@@ -207,7 +237,7 @@ impl Index {
         let mut applied: BTreeSet<&EntryName> = BTreeSet::new();
         for step in &self.steps {
             match step {
-                Step::CommitTransaction { .. } => {}
+                Step::Preflight { .. } | Step::CommitTransaction { .. } => {}
                 Step::LabelAndTaintNode { node, .. } => {
                     if *node != self.node.name {
                         return broken("a step labels the bundle's own node", node);
@@ -484,6 +514,33 @@ mod tests {
             let error = index.check().unwrap_err().to_string();
             assert!(error.contains(expected), "{expected}: {error}");
         }
+    }
+
+    #[test]
+    fn checks_come_first() {
+        let swap = crate::check::Check {
+            name: "Swap".parse().unwrap(),
+            severity: crate::check::Severity::Warning,
+            look: crate::check::CheckKind::NoSwap,
+        };
+        let step = |checks| Step::Preflight {
+            phase: "preflight".parse().unwrap(),
+            checks,
+            ignore: vec![],
+        };
+        let with = |at: usize, step| {
+            let mut index = sample();
+            index.requires.push("step:preflight/1".into());
+            index.steps.insert(at, step);
+            index.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(with(0, step(vec![swap.clone()])), Ok(()));
+        assert!(
+            with(1, step(vec![swap]))
+                .unwrap_err()
+                .contains("come before")
+        );
+        assert!(with(0, step(vec![])).unwrap_err().contains("at least one"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod kubeconfig;
 mod kubelet_start;
 mod node;
 mod notices;
+pub mod preflight;
 
 pub use node::plan_node;
 pub use notices::patch_notices;
@@ -144,6 +145,9 @@ pub enum PlanError {
     /// A name of the tables is no phase name.
     #[error(transparent)]
     PhaseName(#[from] ParsePhaseError),
+    /// A check cannot look where the configuration says.
+    #[error("the host cannot be checked as the configuration says")]
+    Check(#[from] kubeplan_bundle::check::ParseCheckError),
     /// A name of the tables is no name.
     #[error(transparent)]
     Name(#[from] ParseNameError),

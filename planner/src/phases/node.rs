@@ -4,6 +4,7 @@ use kubeplan_bundle::index::NodeRole;
 
 use super::{
     MaterialSource, PHASES, PhaseContext, PhaseDef, PlanError, TRANSACTIONS, certificate_paths,
+    preflight,
 };
 use crate::config::ValidConfig;
 use crate::layout::CERTIFICATE_FILES;
@@ -40,6 +41,7 @@ pub fn plan_node(
     Ok(NodePlan {
         name: config.node.name.clone(),
         role: NodeRole::ControlPlane,
+        preflight: preflight::steps(config, preflight::Command::Init)?,
         transactions: transactions(&members)?,
         certificates: certificate_rows(config, material)?,
         entries,
