@@ -176,6 +176,65 @@ pub enum CheckKind {
     },
 }
 
+impl CheckKind {
+    /// Every value of `kind`, in the order of the enum.
+    pub const WORDS: &'static [&'static str] = &[
+        "privileged-user",
+        "cpu-count",
+        "memory",
+        "version-below",
+        "service-inactive",
+        "service-enabled",
+        "port-free",
+        "path-absent",
+        "path-present",
+        "directory-empty",
+        "file-begins",
+        "executable",
+        "direct-connection",
+        "direct-network",
+        "runtime-ready",
+        "runtime-config",
+        "no-swap",
+        "system",
+        "node-name",
+        "program-version",
+        "server-version",
+        "images",
+        "same-cluster",
+    ];
+
+    /// The value of `kind`.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::PrivilegedUser => "privileged-user",
+            Self::CpuCount { .. } => "cpu-count",
+            Self::Memory { .. } => "memory",
+            Self::VersionBelow { .. } => "version-below",
+            Self::ServiceInactive { .. } => "service-inactive",
+            Self::ServiceEnabled { .. } => "service-enabled",
+            Self::PortFree { .. } => "port-free",
+            Self::PathAbsent { .. } => "path-absent",
+            Self::PathPresent { .. } => "path-present",
+            Self::DirectoryEmpty { .. } => "directory-empty",
+            Self::FileBegins { .. } => "file-begins",
+            Self::Executable { .. } => "executable",
+            Self::DirectConnection { .. } => "direct-connection",
+            Self::DirectNetwork { .. } => "direct-network",
+            Self::RuntimeReady { .. } => "runtime-ready",
+            Self::RuntimeConfig { .. } => "runtime-config",
+            Self::NoSwap => "no-swap",
+            Self::System(_) => "system",
+            Self::NodeName { .. } => "node-name",
+            Self::ProgramVersion { .. } => "program-version",
+            Self::ServerVersion { .. } => "server-version",
+            Self::Images(_) => "images",
+            Self::SameCluster { .. } => "same-cluster",
+        }
+    }
+}
+
 /// Files on the host for a TLS client; empty texts for none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -381,6 +440,8 @@ mod tests {
         ] {
             let check: Check = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&check).unwrap(), text);
+            assert!(CheckKind::WORDS.contains(&check.look.word()));
+            assert!(text.contains(&format!(r#""kind":"{}""#, check.look.word())));
         }
         for bad in [
             r#"{"name":"","severity":"error","look":{"kind":"no-swap"}}"#,
