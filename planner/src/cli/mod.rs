@@ -15,6 +15,7 @@ mod keys;
 mod open;
 mod patches;
 mod plan;
+mod preflight;
 mod render;
 mod show;
 mod sign;
@@ -61,6 +62,8 @@ enum Command {
     Render(render::Args),
     /// Check a configuration and list everything that is wrong with it
     Validate(validate::Args),
+    /// Make the preflight checks that host facts can answer
+    Preflight(preflight::Args),
     /// Print and convert configuration documents, list images
     Config(config::Args),
     /// Show what is in a bundle
@@ -99,6 +102,7 @@ where
         Command::Plan(args) => plan::run(&args, io),
         Command::Render(args) => render::run(&args, io),
         Command::Validate(args) => validate::run(&args, io),
+        Command::Preflight(args) => preflight::run(&args, io),
         Command::Config(args) => config::run(&args, io),
         Command::Show(args) => show::run(&args, io),
         Command::Verify(args) => verify::run(&args, io),

@@ -5,6 +5,8 @@
 //! [`runs`] says which of its groups a command goes through. Nothing is looked at here.
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/preflight/checks.go` and k8s.io/system-validators v1.12.1.
 
+pub mod answer;
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
