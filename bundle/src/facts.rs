@@ -315,6 +315,8 @@ mod tests {
             ("/proxies", "{\"http_proxy\": \"\"}", "proxies"),
             ("/platform/arch", "\"AMD64\"", "platform"),
             ("/kubeletVersion", "\"1.36.2\"", "kubeletVersion"),
+            ("/machine/kernel", "\"\"", "machine.kernel"),
+            ("/machine/cpus", "-1", "not a document"),
             ("/machineIdHash", "\"12\"", "not a document"),
             ("/sshHostKey/fingerprint", "\"SHA256:abc\"", "fingerprint"),
             ("/sshHostKey/publicKey", "\"ssh-rsa AAAA\"", "publicKey"),

@@ -6,6 +6,7 @@ mod equivalence;
 mod golden;
 mod install;
 mod pki;
+mod preflight;
 mod reference;
 mod refusals;
 mod secrecy;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Trial> {
         golden::cases(),
         reference::cases(),
         pki::cases(),
+        preflight::cases(),
         command_line::cases(),
         configuration::cases(),
         install::cases(),

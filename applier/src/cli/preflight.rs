@@ -110,6 +110,7 @@ pub(super) fn run(args: PreflightArgs, io: &mut Io<'_>) -> Result<(), CliError> 
         overwrite: &BTreeSet::new(),
         ignored: &ignored,
         pull: args.pull_images,
+        alone: true,
     })?;
     report.prepend(preflight::admission(&refusals));
     let lines = report.lines();

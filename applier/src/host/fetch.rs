@@ -64,3 +64,6 @@ fn certificates(pem: &[u8], what: &str) -> Result<Vec<Certificate<'static>>, Str
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,6 +172,7 @@ fn pipeline(
         overwrite: &request.overwrite,
         ignored: &request.ignored,
         pull: !request.dry_run,
+        alone: false,
     })?;
     if let Some(error) = checked.full_error() {
         return Err(error);

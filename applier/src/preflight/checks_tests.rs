@@ -332,20 +332,20 @@ fn versions() {
     case(&below("x"), |_| {}, Fails("no version"));
     let program = CheckKind::ProgramVersion {
         program: "agent".into(),
-        minimum: "1.33.0".into(),
-        newest_minor: Some("1.36".into()),
+        minimum: "2.33.0".into(),
+        newest_minor: Some("2.36".into()),
     };
     let version = |text: &'static str| -> (CheckKind, Answer) {
         (program.clone(), answer(&format!("Agent {text}\n"), true))
     };
     for (text, expect) in [
-        ("v1.36.2", Pass),
-        ("v1.33.0", Pass),
-        ("v1.36.5-distribution.1+abc", Pass),
-        ("v1.33.0-rc.1", Found("too old")),
-        ("v1.32.9", Found("too old")),
-        ("v1.37.0", Found("newer")),
-        ("v2.0.0", Found("newer")),
+        ("v2.36.2", Pass),
+        ("v2.33.0", Pass),
+        ("v2.36.5-distribution.1+abc", Pass),
+        ("v2.33.0-rc.1", Found("too old")),
+        ("v2.32.9", Found("too old")),
+        ("v2.37.0", Found("newer")),
+        ("v3.0.0", Found("newer")),
         ("unknown", Blind("does not say")),
     ] {
         let (kind, said) = version(text);
@@ -610,7 +610,7 @@ fn kernel_and_cgroups() {
         &system,
         |host| {
             v1(host);
-            say(host, "agent --version", "Agent v1.34.9\n", true)
+            say(host, "agent --version", "Agent v2.34.9\n", true)
         },
         Warns("cgroups v1"),
     );
@@ -625,7 +625,7 @@ fn kernel_and_cgroups() {
         &system,
         |host| {
             v1(host);
-            say(host, "agent --version", "Agent v1.34.9\n", true);
+            say(host, "agent --version", "Agent v2.34.9\n", true);
             host.write(
                 "/boot/config-6.12.3",
                 &kernel_config(&["CONFIG_CGROUP_BPF"]),

@@ -33,6 +33,8 @@ pub(crate) struct Request<'a> {
     pub(crate) ignored: &'a Ignored,
     /// Whether images may be pulled.
     pub(crate) pull: bool,
+    /// Whether nothing is installed afterwards, which would compare every file by itself.
+    pub(crate) alone: bool,
 }
 
 /// Our own checks of the tree: name, what a finding counts as.
@@ -75,10 +77,11 @@ pub(crate) fn run(request: &Request<'_>) -> Result<Report, CliError> {
         }
         stopped |= failed;
     }
-    for ((name, severity), looked) in [
-        (DISK_SPACE, space::disk(&view)),
-        (FOREIGN_FILES, space::foreign(&view, request.record)),
-    ] {
+    let mut own = vec![(DISK_SPACE, space::disk(&view))];
+    if request.alone {
+        own.push((FOREIGN_FILES, space::foreign(&view, request.record)));
+    }
+    for ((name, severity), looked) in own {
         let mut checked = judge(name, severity, looked, everything_ignored.covers(name));
         checked.own = true;
         report.checks.push(checked);

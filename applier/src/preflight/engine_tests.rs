@@ -57,6 +57,7 @@ fn try_on(
         overwrite: &BTreeSet::from(["/etc/app/known.yaml".parse().unwrap()]),
         ignored: &Ignored::parse(&[ignore.to_owned()])?,
         pull: true,
+        alone: true,
     })
 }
 

@@ -18,7 +18,7 @@ const LIMIT: u64 = 4 * 1024 * 1024;
 const PACKED: RootPath = RootPath::fixed("/proc/config.gz");
 
 /// Where the configuration of the kernel `release` can lie, in the order in which it is looked for
-/// (k8s.io/system-validators, `kernel_validator.go`).
+/// (kubernetes/system-validators, `kernel_validator.go`).
 fn sources(release: &str) -> [String; 8] {
     [
         format!("/boot/config-{release}"),

@@ -97,7 +97,8 @@ fn judge(needed: &Needed) -> Option<Finding> {
 /// The innermost folder on the way to `path` that exists.
 fn existing(root: &Root, path: &RootPath) -> Result<crate::host::Directory, super::CannotLook> {
     for folder in path.ancestors().iter().rev() {
-        if let Some(found) = root.open_directory(folder)? {
+        // What is in the way of a folder is the installation's to report.
+        if let Ok(Some(found)) = root.open_directory(folder) {
             return Ok(found);
         }
     }
@@ -110,7 +111,8 @@ pub(super) fn foreign(view: &View<'_>, record: Option<&InstalledNode>) -> Looked
     let mut paths = Vec::new();
     for placement in files(view.index) {
         let recorded = record.is_some_and(|node| node.files.contains_key(placement));
-        if !recorded && view.root.look(&placement.into())? != Found::Missing {
+        let found = view.root.look(&placement.into());
+        if !recorded && !matches!(found, Ok(Found::Missing)) {
             paths.push(placement.to_string());
         }
     }

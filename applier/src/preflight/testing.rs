@@ -137,7 +137,7 @@ impl Default for FakeSystem {
                 "systemctl is-enabled agent.service",
                 answer("enabled\n", true),
             ),
-            ("agent --version", answer("Agent v1.36.2\n", true)),
+            ("agent --version", answer("Agent v2.36.2\n", true)),
         ];
         Self {
             root: true,
@@ -378,7 +378,7 @@ pub(super) fn requirements() -> SystemRequirements {
         v1: controllers(&["cpu", "cpuacct"], &["blkio"]),
         v2: controllers(&["cpu", "devices", "freezer"], &["io"]),
         program: "agent".into(),
-        v1_error_since: Some("1.35.0-0".into()),
+        v1_error_since: Some("2.35.0-0".into()),
     }
 }
 
