@@ -276,6 +276,27 @@ pub struct SystemRequirements {
     pub v1_error_since: Option<String>,
 }
 
+impl SystemRequirements {
+    /// Whether a kernel release is of a listed series, or `major.minor.patch` of a major that is new enough.
+    #[must_use]
+    pub fn lists(&self, release: &str) -> bool {
+        let in_series = self.kernel_series.iter().any(|series| {
+            release
+                .strip_prefix(series.as_str())
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        });
+        let mut parts = release.splitn(3, '.');
+        let mut number = || {
+            let part = parts.next()?;
+            let end = part.find(|c: char| !c.is_ascii_digit());
+            part.get(..end.unwrap_or(part.len()))?.parse::<u32>().ok()
+        };
+        let numbers = (number(), number(), number());
+        in_series
+            || matches!(numbers, (Some(major), Some(_), Some(_)) if major >= self.kernel_major)
+    }
+}
+
 /// A kernel option, without `CONFIG_`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -426,6 +447,36 @@ mod tests {
         }
         for bad in ["", "a\0", &"x".repeat(MAX_NAME + 1)] {
             assert!(bad.parse::<CheckName>().is_err(), "{bad:.20}");
+        }
+    }
+
+    #[test]
+    fn listed_kernels_are_whole_series_and_new_majors() {
+        let wanted = SystemRequirements {
+            os: "Linux".into(),
+            kernel_series: ["5.4", "5.10", "5.15"].map(Into::into).to_vec(),
+            kernel_major: 6,
+            kernel_severity: Severity::Warning,
+            options: vec![],
+            options_v1: vec![],
+            options_v2: vec![],
+            v1: CgroupRequirements::default(),
+            v2: CgroupRequirements::default(),
+            program: "kubelet".into(),
+            v1_error_since: None,
+        };
+        for release in [
+            "5.4.0-1",
+            "5.10.7",
+            "5.15",
+            "6.1.0",
+            "6.12.3-amd64",
+            "7.0.0",
+        ] {
+            assert!(wanted.lists(release), "{release}");
+        }
+        for release in ["5.40.1", "5.11.2", "4.19.0", "6.1", "6", "", "x.y.z"] {
+            assert!(!wanted.lists(release), "{release}");
         }
     }
 

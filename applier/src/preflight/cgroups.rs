@@ -101,7 +101,8 @@ pub(super) fn judge(
         )));
     }
     if *cgroups == Cgroups::V1 {
-        findings.push(v1(wanted, view)?);
+        let finding = v1(wanted, view).unwrap_or_else(|CannotLook(reason)| Finding::Error(reason));
+        findings.push(finding);
     }
     Ok(findings)
 }

@@ -42,10 +42,13 @@ pub(super) struct FakeSystem {
     pub(super) programs: BTreeMap<String, Answer>,
     pub(super) names: Vec<String>,
     /// By URL, in the order in which they are given.
-    pub(super) documents: Mutex<BTreeMap<String, Vec<Result<(u16, String), String>>>>,
+    pub(super) documents: Mutex<BTreeMap<String, Vec<Fetched>>>,
     pub(super) paused: Mutex<u64>,
     pub(super) runtime: Option<FakeRuntime>,
 }
+
+/// Status and body, or why there is no answer.
+type Fetched = Result<(u16, String), String>;
 
 /// A container runtime.
 #[derive(Clone)]

@@ -104,17 +104,22 @@ fn lines(config: &ValidConfig) -> Result<Vec<Line>, CliError> {
             })
         };
         for check in checks {
+            let mut severity = check.severity;
             let (outcome, message) = match answer(check, &config.facts) {
                 Answer::Passed => ("passed", None),
                 Answer::Unknown => ("unknown", None),
                 Answer::Found(message) => ("found", Some(message)),
+                Answer::Warned(message) => {
+                    severity = Severity::Warning;
+                    ("found", Some(message))
+                }
             };
             lines.push(Line {
                 name: check.name.to_string(),
                 severity: if ignored(check.name.as_str()) {
                     Severity::Warning
                 } else {
-                    check.severity
+                    severity
                 },
                 outcome,
                 message,

@@ -3,7 +3,7 @@
 //! In: a check and the facts. Out: whether it would pass, or that the facts do not say. Only `kubeapply preflight` on the host makes
 //! every check; this is a first look.
 
-use kubeplan_bundle::check::{Check, CheckKind};
+use kubeplan_bundle::check::{Check, CheckKind, Severity};
 use kubeplan_bundle::facts::CRI_SOCKETS;
 use semver::Version;
 
@@ -14,8 +14,10 @@ use crate::config::valid::HostFacts;
 pub enum Answer {
     /// Nothing speaks against the host.
     Passed,
-    /// This does.
+    /// This does, and counts as the check says.
     Found(String),
+    /// This is a warning, whatever the check says.
+    Warned(String),
     /// The facts do not say.
     Unknown,
 }
@@ -61,6 +63,18 @@ fn judge(look: &CheckKind, facts: &HostFacts) -> Option<Answer> {
                 return None;
             }
             Answer::Found(format!("nobody answers on {socket}"))
+        }
+        CheckKind::System(wanted) => {
+            let release = &machine?.kernel;
+            if wanted.lists(release) {
+                // Options and cgroups only the host knows.
+                return None;
+            }
+            let message = format!("the kernel release {release} is not supported");
+            match wanted.kernel_severity {
+                Severity::Warning => Answer::Warned(message),
+                Severity::Error => Answer::Found(message),
+            }
         }
         CheckKind::VersionBelow { version, limit, .. } => {
             let (version, limit) = (parse(version)?, parse(limit)?);
@@ -180,6 +194,7 @@ mod tests {
                 memory_mib: 1,
                 swap: true,
                 ipv4_forwarding: false,
+                kernel: "4.19.0".into(),
                 ..machine()
             }),
             kubelet_version: Some("v1.37.0".into()),
@@ -198,6 +213,8 @@ mod tests {
                 "FileContent--proc-sys-net-ipv4-ip_forward",
             ]
         );
+        let warned = |answer: &Answer| matches!(answer, Answer::Warned(_));
+        assert_eq!(names(&bad, warned), ["SystemVerification"]);
         let old = HostFacts {
             kubelet_version: Some("v1.32.9".into()),
             ..HostFacts::default()
