@@ -49,7 +49,7 @@ pub enum Severity {
 )]
 pub enum CheckKind {
     /// The program runs as root.
-    PrivilegedUser,
+    PrivilegedUser {},
     /// The process may use at least so many CPUs.
     CpuCount {
         /// The fewest that suffice.
@@ -134,7 +134,7 @@ pub enum CheckKind {
         socket: String,
     },
     /// No swap is in use.
-    NoSwap,
+    NoSwap {},
     /// Kernel, its options and its cgroups suffice for a kubelet.
     System(Box<SystemRequirements>),
     /// The node's name is a name, and resolves.
@@ -208,7 +208,7 @@ impl CheckKind {
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
-            Self::PrivilegedUser => "privileged-user",
+            Self::PrivilegedUser {} => "privileged-user",
             Self::CpuCount { .. } => "cpu-count",
             Self::Memory { .. } => "memory",
             Self::VersionBelow { .. } => "version-below",
@@ -224,7 +224,7 @@ impl CheckKind {
             Self::DirectNetwork { .. } => "direct-network",
             Self::RuntimeReady { .. } => "runtime-ready",
             Self::RuntimeConfig { .. } => "runtime-config",
-            Self::NoSwap => "no-swap",
+            Self::NoSwap {} => "no-swap",
             Self::System(_) => "system",
             Self::NodeName { .. } => "node-name",
             Self::ProgramVersion { .. } => "program-version",

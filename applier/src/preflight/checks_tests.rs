@@ -81,7 +81,7 @@ fn say(host: &mut Host, command: &str, text: &str, success: bool) {
 
 #[test]
 fn the_machine() {
-    let user = CheckKind::PrivilegedUser;
+    let user = CheckKind::PrivilegedUser {};
     case(&user, |_| {}, Pass);
     case(&user, |host| host.system.root = false, Found("root"));
     let cpus = CheckKind::CpuCount { minimum: 2 };
@@ -295,10 +295,14 @@ fn files_and_programs() {
         },
         Blind("not a folder"),
     );
-    case(&CheckKind::NoSwap, |_| {}, Pass);
-    case(&CheckKind::NoSwap, |host| host.remove("/proc/swaps"), Pass);
+    case(&CheckKind::NoSwap {}, |_| {}, Pass);
     case(
-        &CheckKind::NoSwap,
+        &CheckKind::NoSwap {},
+        |host| host.remove("/proc/swaps"),
+        Pass,
+    );
+    case(
+        &CheckKind::NoSwap {},
         |host| host.write("/proc/swaps", "Filename\n/dev/sda2 partition 1 0 -2\n"),
         Found("swap"),
     );

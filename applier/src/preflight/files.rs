@@ -76,7 +76,7 @@ pub(super) fn executable(look: &CheckKind, view: &View<'_>) -> Looked {
 
 /// The kernel swaps to nothing. As in kubeadm a kernel that does not say does not swap.
 pub(super) fn no_swap(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::NoSwap = look else {
+    let CheckKind::NoSwap {} = look else {
         return mismatch(look);
     };
     let Ok(Some(text)) = view.root.read_text(&SWAPS, LIMIT) else {

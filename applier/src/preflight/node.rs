@@ -10,7 +10,7 @@ use crate::host::system::System;
 
 /// The program runs as root.
 pub(super) fn privileged_user(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::PrivilegedUser = look else {
+    let CheckKind::PrivilegedUser {} = look else {
         return mismatch(look);
     };
     found_if(!view.system.is_root(), || {

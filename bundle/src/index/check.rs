@@ -521,7 +521,7 @@ mod tests {
         let swap = crate::check::Check {
             name: "Swap".parse().unwrap(),
             severity: crate::check::Severity::Warning,
-            look: crate::check::CheckKind::NoSwap,
+            look: crate::check::CheckKind::NoSwap {},
         };
         let step = |checks| Step::Preflight {
             phase: "preflight".parse().unwrap(),

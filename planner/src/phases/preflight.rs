@@ -134,7 +134,7 @@ pub const CHECKS: &[CheckDef] = &[
 
     row(Group::Common, Error, "CRI", "the container runtime answers and is ready", |row| row.one(CheckKind::RuntimeReady { socket: row.socket() })),
     CheckDef { span: Span::since(36), ..row(Group::Common, Warning, "ContainerRuntimeVersion", "the container runtime tells its cgroup driver; an error if it does not answer", |row| row.one(CheckKind::RuntimeConfig { socket: row.socket() })) },
-    row(Group::Common, Warning, "Swap", "no swap is in use", |row| row.one(CheckKind::NoSwap)),
+    row(Group::Common, Warning, "Swap", "no swap is in use", |row| row.one(CheckKind::NoSwap {})),
     row(Group::Common, Error, "FileExisting-losetup", "the program is in PATH", |row| row.executable("losetup")),
     row(Group::Common, Error, "FileExisting-mount", "the program is in PATH", |row| row.executable("mount")),
     row(Group::Common, Error, "FileExisting-cp", "the program is in PATH", |row| row.executable("cp")),
@@ -324,7 +324,7 @@ impl Row<'_> {
 }
 
 fn privileged_user(row: &Row<'_>) -> Made {
-    row.one(CheckKind::PrivilegedUser)
+    row.one(CheckKind::PrivilegedUser {})
 }
 
 fn kubelet_conf(row: &Row<'_>) -> Made {

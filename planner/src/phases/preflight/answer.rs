@@ -43,7 +43,7 @@ fn judge(look: &CheckKind, facts: &HostFacts) -> Option<Answer> {
                 format!("the host has {memory} MiB of memory, {minimum_mib} MiB are needed")
             })
         }
-        CheckKind::NoSwap => found_if(machine?.swap, || "swap is in use".to_owned()),
+        CheckKind::NoSwap {} => found_if(machine?.swap, || "swap is in use".to_owned()),
         CheckKind::FileBegins { path, text } => {
             let on = match path.as_str() {
                 super::IPV4_FORWARDING => machine?.ipv4_forwarding,
@@ -95,8 +95,7 @@ fn judge(look: &CheckKind, facts: &HostFacts) -> Option<Answer> {
                     "{program} is {version}, which is too old: at least {minimum} is needed"
                 ))
             } else {
-                let newer = newest
-                    .filter(|limit| (version.major, version.minor) > (limit.major, limit.minor));
+                let newer = newest.filter(|newest| series(&version) > series(newest));
                 found_if(newer.is_some(), || {
                     format!("{program} is {version}, newer than the control plane")
                 })
@@ -112,6 +111,11 @@ fn found_if(wrong: bool, message: impl FnOnce() -> String) -> Answer {
     } else {
         Answer::Passed
     }
+}
+
+/// Major and minor.
+const fn series(version: &Version) -> (u64, u64) {
+    (version.major, version.minor)
 }
 
 fn parse(version: &str) -> Option<Version> {
