@@ -9,14 +9,18 @@
 //! | [`cli`] | arguments in, reports out, one file per command |
 //! | [`host`] | the only code that touches the host |
 //! | [`trust`] | whom the host trusts |
+//! | [`preflight`] | what a host has to be before anything is changed |
+//! | [`cri`] | the container runtime |
 //! | [`install`] | admission → unseal → compare → stage → commit → record |
 //! | [`state`] | what was installed before |
 //! | [`error`], [`ui`] | exit codes and text |
 
 mod cli;
+mod cri;
 mod error;
 pub mod host;
 mod install;
+mod preflight;
 mod state;
 mod trust;
 mod ui;
@@ -60,6 +64,14 @@ pub struct Terminals {
 #[must_use]
 pub fn command() -> clap::Command {
     cli::command()
+}
+
+pub use preflight::CheckDoc;
+
+/// Every kind of check, for the generated reference.
+#[must_use]
+pub fn checks() -> Vec<CheckDoc> {
+    preflight::docs()
 }
 
 /// Runs the program; `args` begin with its own name. Returns the exit code: 0 done, 1 failed, 2 bad usage,

@@ -27,7 +27,7 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`index`], [`step`] | what `kubeplan.json` says |
+//! | [`index`], [`step`], [`check`] | what `kubeplan.json` says |
 //! | [`canonical`] | the one byte form of a JSON document |
 //! | [`signature`], [`allowed_signers`] | who signed, and who is trusted to |
 //! | [`approval`], [`policy`] | reviewers, and how many of each a host asks for |
@@ -46,6 +46,7 @@ mod text;
 pub mod allowed_signers;
 pub mod approval;
 pub mod canonical;
+pub mod check;
 pub mod digest;
 pub mod exit;
 pub mod facts;

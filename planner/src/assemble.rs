@@ -128,13 +128,17 @@ pub fn draft(
                 .collect(),
         })
         .collect();
-    let steps = plan
+    let commits = plan
         .transactions
         .iter()
         .map(|transaction| Step::CommitTransaction {
             phase: transaction.phase.clone(),
             transaction: transaction.name.clone(),
-        })
+        });
+    let steps = plan
+        .preflight
+        .into_iter()
+        .chain(commits)
         .chain(plan.live.steps)
         .collect();
     let entries = plan

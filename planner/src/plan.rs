@@ -19,6 +19,9 @@ pub struct NodePlan {
     pub name: Name,
     /// What the node is for.
     pub role: NodeRole,
+    /// What is looked at on the host before anything is changed, one step for each run of checks; none where the phase is
+    /// left out.
+    pub preflight: Vec<Step>,
     /// Everything placed on the host, in plan order: folders before what lies in them.
     pub entries: Vec<PlannedEntry>,
     /// Groups of entries in commit order; static Pod manifests are last.
@@ -34,10 +37,13 @@ pub struct NodePlan {
 }
 
 impl NodePlan {
-    /// Whether there is nothing to install and nothing to do.
+    /// Whether there is nothing to look at, nothing to install and nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.live.objects.is_empty() && self.live.steps.is_empty()
+        self.preflight.is_empty()
+            && self.entries.is_empty()
+            && self.live.objects.is_empty()
+            && self.live.steps.is_empty()
     }
 
     /// Certificates that end after the CA that signed them: they stop being accepted when the CA ends. kubeadm only

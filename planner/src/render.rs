@@ -12,7 +12,7 @@ use kubeplan_bundle::step::Step;
 use serde::Serialize;
 
 use crate::config::valid::Assumption;
-use crate::config::{self, HostWork, ValidConfig, host_work};
+use crate::config::{self, ValidConfig};
 use crate::output::{Tree, TreeFile};
 use crate::plan::{NodePlan, PlannedContent, PlannedEntry, PlannedObject, ValueSource};
 use crate::yaml;
@@ -45,8 +45,6 @@ struct PlanDocument<'a> {
     kubernetes_version: &'a str,
     nodes: Vec<NodeDocument<'a>>,
     assumptions: &'a [Assumption],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    host_work: Vec<HostWork>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +54,7 @@ struct NodeDocument<'a> {
     role: String,
     #[serde(skip_serializing_if = "<[&str]>::is_empty")]
     left_out_phases: &'a [&'static str],
+    preflight: &'a [Step],
     entries: Vec<EntryDocument<'a>>,
     transactions: BTreeMap<String, Vec<String>>,
     objects: Vec<ObjectDocument<'a>>,
@@ -155,7 +154,6 @@ pub fn tree(
         kubernetes_version: &config.version,
         nodes: vec![node_document(plan)],
         assumptions: &config.assumptions,
-        host_work: host_work(config),
     };
     add(
         MARKER.into(),
@@ -181,6 +179,7 @@ fn node_document(plan: &NodePlan) -> NodeDocument<'_> {
         name: plan.name.as_str(),
         role: plan.role.to_string(),
         left_out_phases: &plan.left_out,
+        preflight: &plan.preflight,
         entries: plan.entries.iter().map(entry_document).collect(),
         transactions: plan
             .transactions

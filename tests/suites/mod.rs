@@ -9,6 +9,7 @@ mod golden;
 mod install;
 mod phases;
 mod pki;
+mod preflight;
 mod reference;
 mod refusals;
 mod secrecy;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Trial> {
         pki::cases(),
         external_ca::cases(),
         external_ca_kubeadm::cases(),
+        preflight::cases(),
         command_line::cases(),
         configuration::cases(),
         install::cases(),

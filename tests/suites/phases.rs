@@ -278,7 +278,12 @@ fn refused() -> Result<()> {
             "bootstrap-token",
             "skip `show-join-command` too",
         ),
-        ("plan", "--phase", "preflight", "put nothing into a bundle"),
+        (
+            "plan",
+            "--phase",
+            "upload-certs",
+            "put nothing into a bundle",
+        ),
     ] {
         let run = kubeplan(&[
             command,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use kubeplan_bundle::path::HostPath;
 
-use super::{FormatArgs, PolicyArgs, RootArgs};
+use super::{FormatArgs, IgnoreArgs, PolicyArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
 use crate::host::Actions;
@@ -59,6 +59,9 @@ pub(super) struct InstallArgs {
     allow_test_only: bool,
 
     #[command(flatten)]
+    ignored: IgnoreArgs,
+
+    #[command(flatten)]
     format: FormatArgs,
 }
 
@@ -80,6 +83,7 @@ pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         },
         overwrite: args.overwrite_drift.into_iter().collect::<BTreeSet<_>>(),
         dry_run: args.dry_run,
+        ignored: args.ignored.parse()?,
     };
     let outcome = install::run(&request, &root, super::now(io)?, &actions);
     if let Some(report) = &outcome.report {

@@ -12,6 +12,7 @@
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
+//! | [`system`] | what only the running system can tell: processors, ports, services, proxies, names |
 //! | [`facts`], [`route`], [`query`] | what a plan wants to know of the host; its addresses; what its programs say |
 
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod durable;
 pub(crate) mod ensure;
 mod error;
 pub(crate) mod facts;
+mod fetch;
 pub(crate) mod identity;
 pub(crate) mod local;
 pub(crate) mod lock;
@@ -27,8 +29,9 @@ pub mod process;
 pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod route;
+pub(crate) mod system;
 
-pub(crate) use directory::{Directory, FileMeta, Found};
+pub(crate) use directory::{Directory, FileMeta, Found, Space};
 pub(crate) use durable::Actions;
 pub(crate) use ensure::ensure_directory;
 pub(crate) use error::HostError;

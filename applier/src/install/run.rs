@@ -18,7 +18,9 @@ use super::record::{CommitFailure, Recorder};
 use super::report::{InstallReport, InstallResult};
 use crate::error::CliError;
 use crate::host::identity::HostIdentity;
+use crate::host::system::Live;
 use crate::host::{Actions, Root, RootPath, local};
+use crate::preflight::{self, Ignored};
 use crate::state::installed::Installed;
 use crate::state::salt::Salt;
 use crate::state::serials::Serials;
@@ -47,6 +49,8 @@ pub(crate) struct Request<'a> {
     pub(crate) overwrite: BTreeSet<HostPath>,
     /// Only show what would be done.
     pub(crate) dry_run: bool,
+    /// Checks whose errors count as warnings.
+    pub(crate) ignored: Ignored,
 }
 
 /// A report if it got that far, and an error if it did not get to the end.
@@ -160,6 +164,19 @@ fn pipeline(
         )
         .hint("run as root, or install into a folder with --root DIR"));
     }
+    let checked = preflight::run(&preflight::Request {
+        root,
+        system: &Live,
+        index,
+        record: Installed::load(root)?.node(index),
+        overwrite: &request.overwrite,
+        ignored: &request.ignored,
+        pull: !request.dry_run,
+        alone: false,
+    })?;
+    if let Some(error) = checked.full_error() {
+        return Err(error);
+    }
     let unsealed = unseal(&bundle, root, request.identities)?;
     let contents = BundleContents {
         bundle: &bundle,
@@ -172,6 +189,9 @@ fn pipeline(
         let mut report = InstallReport::new(result, root, index, bundle.trust(), comparison);
         if request.allowed.as_node.is_some() {
             report.note("the bundle's target was not compared with this host (--as-node)");
+        }
+        for warning in checked.warnings() {
+            report.note(warning);
         }
         report
     };

@@ -10,6 +10,7 @@
 mod boundaries;
 mod crash;
 mod live_steps;
+mod preflight;
 mod process;
 mod refusals;
 mod show;

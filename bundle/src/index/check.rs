@@ -40,6 +40,7 @@ impl Index {
                 return broken("requires lists the feature of every step", &step.feature());
             }
         }
+        self.check_preflight()?;
         self.check_live_steps()?;
         match (&self.sealed, self.sealed_entries().next()) {
             (None, Some((entry, _))) => broken("a sealed entry needs a sealed part", &entry.name),
@@ -188,7 +189,8 @@ impl Index {
                     order.extend(found.entries.iter().filter_map(|name| entries.get(name)));
                 }
                 // They change no file of the bundle's: see `check_live_steps`.
-                Step::ApplyObjects { .. }
+                Step::Preflight { .. }
+                | Step::ApplyObjects { .. }
                 | Step::LabelAndTaintNode { .. }
                 | Step::AnnotateNode { .. }
                 | Step::StartService { .. }
@@ -383,6 +385,33 @@ mod tests {
             let error = index.check().unwrap_err().to_string();
             assert!(error.contains(expected), "{expected}: {error}");
         }
+    }
+
+    #[test]
+    fn checks_come_first() {
+        let swap = crate::check::Check {
+            name: "Swap".parse().unwrap(),
+            severity: crate::check::Severity::Warning,
+            look: crate::check::CheckKind::NoSwap {},
+        };
+        let step = |checks| Step::Preflight {
+            phase: "preflight".parse().unwrap(),
+            checks,
+            ignore: vec![],
+        };
+        let with = |at: usize, step| {
+            let mut index = sample();
+            index.requires.push("step:preflight/1".into());
+            index.steps.insert(at, step);
+            index.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(with(0, step(vec![swap.clone()])), Ok(()));
+        assert!(
+            with(1, step(vec![swap]))
+                .unwrap_err()
+                .contains("come before")
+        );
+        assert!(with(0, step(vec![])).unwrap_err().contains("at least one"));
     }
 
     #[test]

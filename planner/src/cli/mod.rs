@@ -17,6 +17,7 @@ mod open;
 mod patches;
 mod phases;
 mod plan;
+mod preflight;
 mod receipt;
 mod render;
 mod show;
@@ -64,6 +65,8 @@ enum Command {
     Render(render::Args),
     /// Check a configuration and list everything that is wrong with it
     Validate(validate::Args),
+    /// Make the preflight checks that host facts can answer
+    Preflight(preflight::Args),
     /// Print and convert configuration documents, list images
     Config(config::Args),
     /// List the key store's certificates, ask an external CA for others
@@ -104,6 +107,7 @@ where
         Command::Plan(args) => plan::run(&args, io),
         Command::Render(args) => render::run(&args, io),
         Command::Validate(args) => validate::run(&args, io),
+        Command::Preflight(args) => preflight::run(&args, io),
         Command::Config(args) => config::run(&args, io),
         Command::Certs(args) => certs::run(&args, io),
         Command::Show(args) => show::run(&args, io),

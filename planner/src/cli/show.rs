@@ -162,6 +162,16 @@ fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> St
 /// What a step does; what it fills in is on lines of its own.
 fn step_lines(index: &Index, step: &Step) -> Vec<String> {
     match step {
+        Step::Preflight { checks, ignore, .. } => {
+            let names = checks.iter().map(|check| format!("    {}", check.name));
+            let ignored = ignore
+                .iter()
+                .map(|name| format!("    ignores errors of {name}"));
+            std::iter::once(format!("  check: {}", count(checks.len(), "check")))
+                .chain(names)
+                .chain(ignored)
+                .collect()
+        }
         Step::CommitTransaction { transaction, .. } => {
             let found = index.transactions.iter().find(|t| t.name == *transaction);
             let entries = found.map_or(0, |transaction| transaction.entries.len());

@@ -11,7 +11,7 @@ use super::input::count;
 use super::{CliError, table};
 use crate::config::ValidConfig;
 use crate::config::valid::Assumption;
-use crate::config::{Finding, HostWork, Report, host_work};
+use crate::config::{Finding, Report};
 use crate::pki::{Material, StoreChange};
 use crate::plan::{CertificateRow, NodePlan};
 
@@ -46,7 +46,6 @@ pub(super) struct PlanSummary {
     signer: Option<Signer>,
     store_changes: Vec<StoreChange>,
     assumptions: Vec<Assumption>,
-    host_work: Vec<HostWork>,
     warnings: Vec<Finding>,
     next: Vec<String>,
 }
@@ -110,7 +109,6 @@ impl PlanSummary {
             signer: None,
             store_changes: changes.to_vec(),
             assumptions: config.assumptions.clone(),
-            host_work: host_work(config),
             warnings: warnings.findings().to_vec(),
             next: Vec::new(),
         }
@@ -239,13 +237,6 @@ impl PlanSummary {
             self.assumptions
                 .iter()
                 .map(|a| format!("{}: {} ({})", a.about, a.assumed, a.instead)),
-        );
-        section(
-            &mut lines,
-            "Left to the host (no file or object of the bundle holds these)",
-            self.host_work
-                .iter()
-                .map(|work| format!("{}: {} ({})", work.field, work.value, work.about)),
         );
         lines.push("Next".into());
         lines.extend(self.next.iter().map(|line| format!("  {line}")));

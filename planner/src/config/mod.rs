@@ -12,7 +12,6 @@ pub mod duration;
 mod effective;
 pub mod facts;
 pub mod flags;
-mod host_work;
 mod known_hosts;
 pub mod kubeadm;
 mod load;
@@ -30,7 +29,6 @@ pub mod version;
 
 pub use documents::Source;
 pub use effective::{InitDefaults, cluster_configuration, effective_documents, init_defaults};
-pub use host_work::{HostWork, host_work};
 pub use load::{Loaded, Options, load, load_with};
 pub use migrate::{Migrated, migrate};
 pub use report::{Finding, Report, Severity};

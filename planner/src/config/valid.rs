@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use kubeplan_bundle::facts::DefaultRoute;
+use kubeplan_bundle::facts::{DefaultRoute, Machine};
 use kubeplan_bundle::index::{HostMatch, Name, Platform};
 use serde_json::Value;
 
@@ -186,6 +186,10 @@ pub struct HostFacts {
     pub cri_sockets: Option<Vec<String>>,
     /// Architecture, in Go's words.
     pub arch: Option<String>,
+    /// What the installed kubelet says it is, such as `v1.36.2`.
+    pub kubelet_version: Option<String>,
+    /// The machine and its kernel.
+    pub machine: Option<Machine>,
     /// Names of assumptions that stand although somebody looked.
     pub unknown: BTreeSet<&'static str>,
 }

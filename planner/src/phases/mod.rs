@@ -14,6 +14,7 @@ mod kubelet_start;
 pub mod names;
 mod node;
 mod notices;
+pub mod preflight;
 pub mod selection;
 
 pub use node::plan_node;
@@ -152,6 +153,9 @@ pub enum PlanError {
     /// A name of the tables is no phase name.
     #[error(transparent)]
     PhaseName(#[from] ParsePhaseError),
+    /// A check cannot look where the configuration says.
+    #[error("the host cannot be checked as the configuration says")]
+    Check(#[from] kubeplan_bundle::check::ParseCheckError),
     /// A name of the tables is no name.
     #[error(transparent)]
     Name(#[from] ParseNameError),

@@ -5,7 +5,7 @@ use kubeplan_bundle::index::NodeRole;
 use super::selection::phase_of_certificate;
 use super::{
     MaterialSource, PHASES, PhaseContext, PhaseDef, PlanError, Selection, TRANSACTIONS,
-    certificate_paths,
+    certificate_paths, preflight,
 };
 use crate::config::ValidConfig;
 use crate::layout::CERTIFICATE_FILES;
@@ -48,6 +48,11 @@ pub fn plan_node(
         }
     }
     run_as::give_files_away(config, &mut entries);
+    let preflight = if selection.includes("preflight") {
+        preflight::steps(config, preflight::Command::Init)?
+    } else {
+        Vec::new()
+    };
     let live = objects::plan(&ObjectContext { config, material })?;
     let all_certificates = certificate_rows(config, material)?;
     let certificates = all_certificates
@@ -58,6 +63,7 @@ pub fn plan_node(
     Ok(NodePlan {
         name: config.node.name.clone(),
         role: NodeRole::ControlPlane,
+        preflight,
         transactions: transactions(&members)?,
         certificates,
         all_certificates,

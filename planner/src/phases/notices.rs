@@ -85,9 +85,10 @@ pub fn renders_nothing(
 ) -> Vec<String> {
     let selection = Selection::of(config);
     let is_planned = |name: &str| {
-        plan.entries.iter().any(|it| it.phase.as_str() == name)
+        let mut steps = plan.preflight.iter().chain(&plan.live.steps);
+        steps.any(|it| it.phase().as_str() == name)
+            || plan.entries.iter().any(|it| it.phase.as_str() == name)
             || plan.live.objects.iter().any(|it| it.phase.as_str() == name)
-            || plan.live.steps.iter().any(|it| it.phase().as_str() == name)
     };
     let mut notices = Vec::new();
     for name in names {
@@ -99,7 +100,6 @@ pub fn renders_nothing(
         let etcd_is_external = config.cluster.etcd.external.is_some();
         let why = match top {
             _ if !left => "it is skipped or disabled",
-            "preflight" => "it looks at the live host and writes nothing",
             "upload-certs" => "it needs --upload-certs",
             "show-join-command" => "it tells of the tokens that bootstrap-token plans",
             "etcd" | "certs" if etcd_is_external => "etcd is external",

@@ -7,6 +7,8 @@
 
 mod table;
 
+use kubeplan_bundle::check::Severity;
+
 pub use table::RELEASES;
 
 /// One supported Kubernetes minor, from one of its patch releases on, and everything that differs for it.
@@ -51,6 +53,12 @@ pub struct Release {
     pub kube_proxy_mode: &'static str,
     /// kubeadm's own feature gates.
     pub gates: &'static [Gate],
+    /// What a kernel release that kubeadm's list does not have counts as.
+    pub kernel_release_severity: Severity,
+    /// From this kubelet on cgroups v1 is an error; always a warning if absent.
+    pub cgroup_v1_error_since: Option<&'static str>,
+    /// The oldest etcd that somebody else may run.
+    pub external_etcd_minimum: &'static str,
     /// Where the values that differ from the row before were read.
     pub source: &'static str,
 }

@@ -3,56 +3,24 @@
 //! The enum is closed on purpose: a new variant breaks the applier's one `match` at compile time, and a
 //! step that an older applier does not know is refused through the index's `requires` list.
 
+mod endpoint;
+mod phase_name;
+mod service;
+mod taint;
+
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use endpoint::{Endpoint, EndpointIdentity};
+pub use phase_name::{ParsePhaseError, PhaseName};
+pub use service::{ParseServiceError, ServiceName};
+pub use taint::{Taint, TaintEffect};
+
+use crate::check::{Check, CheckName};
 use crate::digest::Sha256Digest;
 use crate::index::{EntryName, Name, TransactionName};
 use crate::path::HostPath;
-
-/// A phase in kubeadm's words (`certs`, `control-plane`, …). Phases travel as names with the bundle's own
-/// order, so a new one needs no new applier.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PhaseName(String);
-
-/// The text is not a phase name.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is not a phase name (lower-case letters, digits, `-` and `/`, at most 60)")]
-pub struct ParsePhaseError(String);
-
-impl PhaseName {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for PhaseName {
-    type Err = ParsePhaseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let valid = !text.is_empty()
-            && text.len() <= 60
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'/')
-            && text.split('/').all(|part| !part.is_empty());
-        if valid {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ParsePhaseError(text.chars().take(80).collect()))
-        }
-    }
-}
-
-text_form!(PhaseName, ParsePhaseError);
-
-text_display!(PhaseName);
 
 /// One step of an installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +31,23 @@ text_display!(PhaseName);
     deny_unknown_fields
 )]
 pub enum Step {
+    /// Looks at the host before anything is changed: one run of kubeadm's preflight checks.
+    ///
+    /// - Precondition: none.
+    /// - Effect: none on files. Every check of the run is made, in order, also after a failed one; if one fails that is not
+    ///   ignored, nothing that comes later happens. A check of images pulls them into the container runtime's store.
+    /// - Twice: the same; what an earlier installation of the same node left is not held against it.
+    /// - Completion: every check has passed, has only warned, or is ignored.
+    /// - Undo: none is needed; images that were pulled stay.
+    Preflight {
+        /// kubeadm's phase that does so.
+        phase: PhaseName,
+        /// The checks, in kubeadm's order.
+        checks: Vec<Check>,
+        /// Checks whose errors count as warnings, in any case; `all` for every one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        ignore: Vec<CheckName>,
+    },
     /// Brings the files of one transaction to their destinations.
     ///
     /// - Precondition: every entry is staged, verified and synced.
@@ -198,29 +183,6 @@ pub enum Step {
     },
 }
 
-/// Somebody who says whether he is well.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Endpoint {
-    /// Whose health it is.
-    pub name: String,
-    /// What is asked, `http://…` or `https://…`.
-    pub url: String,
-    /// As whom, and whether the server must prove who it is.
-    pub identity: EndpointIdentity,
-}
-
-/// As whom an endpoint is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EndpointIdentity {
-    /// As the one of [`crate::index::Api`]; the server must prove who it is.
-    Administrator,
-    /// As nobody. The server has a certificate of its own making and cannot prove anything; nothing but its status is
-    /// used, and the endpoint is of this host.
-    Anonymous,
-}
-
 /// How other control-plane nodes get the shared certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -231,87 +193,12 @@ pub enum SharedCertificates {
     Uploaded,
 }
 
-/// The name of a service of the host: letters, digits, `-`, `_`, `.` and `@`, at most 60, no `-` or `.` first.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ServiceName(String);
-
-/// The text is no service name.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no service name (letters, digits, `-`, `_`, `.`, `@`, at most 60)")]
-pub struct ParseServiceError(String);
-
-impl ServiceName {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ServiceName {
-    type Err = ParseServiceError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@');
-        let valid = text.len() <= 60
-            && text.bytes().all(plain)
-            && text
-                .bytes()
-                .next()
-                .is_some_and(|b| !matches!(b, b'-' | b'.'));
-        if valid {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ParseServiceError(text.escape_debug().take(80).collect()))
-        }
-    }
-}
-
-text_form!(ServiceName, ParseServiceError);
-
-text_display!(ServiceName);
-
-/// A taint of a node: Pods that do not tolerate it are kept away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Taint {
-    /// The key.
-    pub key: String,
-    /// The value; none if empty.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub value: String,
-    /// What it does to Pods.
-    pub effect: TaintEffect,
-}
-
-/// What a taint does to Pods that do not tolerate it, in Kubernetes' words (core/v1 TaintEffect).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TaintEffect {
-    /// They are not placed on the node.
-    NoSchedule,
-    /// They are placed elsewhere if possible.
-    PreferNoSchedule,
-    /// They are not placed on the node, and those that run there are evicted.
-    NoExecute,
-}
-
-impl fmt::Display for Taint {
-    /// As `kubectl taint` takes it: `key=value:effect` or `key:effect`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.key)?;
-        if !self.value.is_empty() {
-            write!(f, "={}", self.value)?;
-        }
-        write!(f, ":{:?}", self.effect)
-    }
-}
-
 impl Step {
     /// The feature an applier must have to run this step, as listed in the index's `requires`.
     #[must_use]
     pub const fn feature(&self) -> &'static str {
         match self {
+            Self::Preflight { .. } => "step:preflight/1",
             Self::CommitTransaction { .. } => "step:commit-transaction/1",
             Self::ApplyObjects { .. } => "step:apply-objects/1",
             Self::LabelAndTaintNode { .. } => "step:label-and-taint-node/1",
@@ -327,7 +214,8 @@ impl Step {
     #[must_use]
     pub const fn phase(&self) -> &PhaseName {
         match self {
-            Self::CommitTransaction { phase, .. }
+            Self::Preflight { phase, .. }
+            | Self::CommitTransaction { phase, .. }
             | Self::ApplyObjects { phase, .. }
             | Self::LabelAndTaintNode { phase, .. }
             | Self::AnnotateNode { phase, .. }
@@ -342,6 +230,10 @@ impl Step {
     #[must_use]
     pub fn summary(&self) -> String {
         match self {
+            Self::Preflight { checks, .. } => match checks.len() {
+                1 => "make 1 check".to_owned(),
+                many => format!("make {many} checks"),
+            },
             Self::CommitTransaction { transaction, .. } => format!("commit {transaction}"),
             Self::ApplyObjects { entries, .. } => match entries.len() {
                 1 => "apply 1 object".to_owned(),
@@ -390,7 +282,10 @@ impl Step {
     /// Whether the step needs a running host. Such a step is not run when a bundle is installed into a folder.
     #[must_use]
     pub const fn is_live(&self) -> bool {
-        !matches!(self, Self::CommitTransaction { .. })
+        !matches!(
+            self,
+            Self::Preflight { .. } | Self::CommitTransaction { .. }
+        )
     }
 
     /// Whether the step calls the API server.
@@ -403,7 +298,8 @@ impl Step {
             Self::WaitForEndpoints { endpoints, .. } => endpoints
                 .iter()
                 .any(|endpoint| endpoint.identity == EndpointIdentity::Administrator),
-            Self::CommitTransaction { .. }
+            Self::Preflight { .. }
+            | Self::CommitTransaction { .. }
             | Self::StartService { .. }
             | Self::UseRotatedCertificate { .. }
             | Self::ShowJoinCommand { .. } => false,
@@ -421,6 +317,7 @@ pub const FEATURES: &[&str] = &[
     "step:wait-for-endpoints/1",
     "step:use-rotated-certificate/1",
     "step:show-join-command/1",
+    "step:preflight/1",
     "hole:token-expiry/1",
     "hole:owner-uid/1",
     "payload:chunks/1",
@@ -433,6 +330,10 @@ mod tests {
     #[test]
     fn live_steps_are_read_and_known() {
         for (text, live) in [
+            (
+                r#"{"do":"preflight","phase":"preflight","checks":[{"name":"Swap","severity":"warning","look":{"kind":"no-swap"}}],"ignore":["NumCPU"]}"#,
+                false,
+            ),
             (
                 r#"{"do":"commit-transaction","phase":"certs","transaction":"certs"}"#,
                 false,
@@ -475,13 +376,6 @@ mod tests {
             assert!(FEATURES.contains(&step.feature()), "{text}");
             assert_eq!(step.is_live(), live, "{text}");
         }
-        let taint = |value: &str| Taint {
-            key: "k".into(),
-            value: value.into(),
-            effect: TaintEffect::NoSchedule,
-        };
-        assert_eq!(taint("v").to_string(), "k=v:NoSchedule");
-        assert_eq!(taint("").to_string(), "k:NoSchedule");
     }
 
     #[test]
