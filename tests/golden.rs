@@ -1,7 +1,7 @@
 //! Golden cases: what every fixture renders to, computed once for both comparing and blessing.
 //!
-//! `fixtures/<case>.yaml`, with the host facts of `fixtures/facts/<case>/` and the patches in `fixtures/patches/<case>/`
-//! where there are some, gives `golden/<case>/` (the rendered tree and what `validate` says);
+//! `fixtures/<case>.yaml`, with the host facts of `fixtures/facts/<case>/`, the patches in `fixtures/patches/<case>/` and the
+//! key store in `fixtures/stores/<case>/` where there are some, gives `golden/<case>/` (the rendered tree and what `validate` says);
 //! `fixtures/invalid/<case>.yaml` gives `golden/invalid/<case>.stderr`; `fixtures/by-version/reference.yaml` gives
 //! `golden/by-version/v1.NN/` for every supported minor, with its images. Keys, clock and seed are fixed, so the
 //! bytes are exact.
@@ -97,9 +97,11 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
     let fixture = fixture.to_string_lossy().into_owned();
     let facts = root.join("fixtures/facts").join(&case.name);
     let patches = root.join("fixtures/patches").join(&case.name);
+    let store = root.join("fixtures/stores").join(&case.name);
     let beside = Beside {
         facts: facts.is_dir().then_some(&facts),
         patches: patches.is_dir().then_some(&patches),
+        store: store.is_dir().then_some(&store),
     };
     let validate = beside.arguments(&["validate", "-f", &fixture], false);
     let validated = programs::kubeplan(&validate);
@@ -150,6 +152,7 @@ fn render_for(root: &Path, case: &Case, version: &str) -> Result<Files> {
 struct Beside<'a> {
     facts: Option<&'a PathBuf>,
     patches: Option<&'a PathBuf>,
+    store: Option<&'a PathBuf>,
 }
 
 impl Beside<'_> {
@@ -171,16 +174,17 @@ fn rendered(fixture: &str, name: &str, beside: Beside<'_>) -> Result<Files> {
     let scratch = tempfile::tempdir()?;
     let out = scratch.path().join("out");
     let shown = out.to_string_lossy().into_owned();
+    let store = scratch.path().join("pki");
+    let keys = match beside.store {
+        Some(folder) => {
+            closed_copy(folder, &store)?;
+            ["--pki".to_owned(), store.to_string_lossy().into_owned()]
+        }
+        None => ["--test-pki".to_owned(), SEED.to_owned()],
+    };
+    let [flag, value] = &keys;
     let args = [
-        "render",
-        "-f",
-        fixture,
-        "-o",
-        &shown,
-        "--test-pki",
-        SEED,
-        "--now",
-        NOW,
+        "render", "-f", fixture, "-o", &shown, flag, value, "--now", NOW,
     ];
     programs::kubeplan(&beside.arguments(&args, true)).expect(0)?;
     let here = format!("{}/", programs::repository().display());
@@ -197,6 +201,18 @@ fn rendered(fixture: &str, name: &str, beside: Beside<'_>) -> Result<Files> {
             (format!("{name}/{file}"), bytes)
         })
         .collect())
+}
+
+/// Copies a key store, with the modes one must have and no clone of the repository keeps.
+fn closed_copy(from: &Path, to: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (name, bytes) in tree::read(from)? {
+        let path = to.join(name);
+        fs::create_dir_all(path.parent().context("a file lies in a folder")?)?;
+        fs::write(&path, bytes)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(fs::set_permissions(to, fs::Permissions::from_mode(0o700))?)
 }
 
 /// What a run said, with the repository's own path left out.

@@ -3,6 +3,7 @@
 
 pub mod equivalence;
 pub mod golden;
+pub mod outside_ca;
 pub mod planned;
 pub mod programs;
 pub mod tree;

@@ -33,7 +33,15 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn config(config: &str) -> Result<Self> {
-        Self::new(config, None)
+        Self::new(config, None, |_| Ok(()))
+    }
+
+    /// Plans `config` with the key store that `prepare` makes in the folder it is given.
+    ///
+    /// # Errors
+    /// If preparing or planning fails.
+    pub fn with_store(config: &str, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        Self::new(config, None, prepare)
     }
 
     /// Plans `config` with public test keys, which take no time to make.
@@ -41,10 +49,14 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn with_test_keys(config: &str) -> Result<Self> {
-        Self::new(config, Some("seed"))
+        Self::new(config, Some("seed"), |_| Ok(()))
     }
 
-    fn new(config: &str, seed: Option<&'static str>) -> Result<Self> {
+    fn new(
+        config: &str,
+        seed: Option<&'static str>,
+        prepare: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("cluster.yaml");
         fs::write(&path, config)?;
@@ -62,6 +74,7 @@ impl Planned {
             seed,
             bundle: PathBuf::new(),
         };
+        prepare(&planned.path("pki"))?;
         planned.plan(&[])?.expect(0)?;
         let mut bundles = fs::read_dir(planned.path("out"))?;
         planned.bundle = bundles.next().context("plan wrote nothing")??.path();

@@ -9,6 +9,8 @@
 //! | [`cli`] | arguments in, reports out, one file per command |
 //! | [`host`] | the only code that touches the host |
 //! | [`trust`] | whom the host trusts |
+//! | [`preflight`] | what a host has to be before anything is changed |
+//! | [`cri`] | the container runtime |
 //! | [`install`] | admission → unseal → compare → stage → commit → record |
 //! | [`reset`] | taking away what was installed |
 //! | [`live`] | steps that need a running host |
@@ -16,10 +18,12 @@
 //! | [`error`], [`ui`] | exit codes and text |
 
 mod cli;
+mod cri;
 mod error;
 pub mod host;
 mod install;
 mod live;
+mod preflight;
 mod reset;
 mod state;
 mod trust;
@@ -66,6 +70,14 @@ pub struct Terminals {
 #[must_use]
 pub fn command() -> clap::Command {
     cli::command()
+}
+
+pub use preflight::CheckDoc;
+
+/// Every kind of check, for the generated reference.
+#[must_use]
+pub fn checks() -> Vec<CheckDoc> {
+    preflight::docs()
 }
 
 /// Runs the program; `args` begin with its own name. Returns the exit code: 0 done, 1 failed, 2 bad usage,

@@ -24,6 +24,13 @@ const MAX_ITEMS: usize = 64;
 /// Bytes of each text.
 const MAX_TEXT: usize = 4096;
 
+/// Where container runtimes usually listen, in the order in which kubeadm looks for them; the sockets that are tried.
+pub const CRI_SOCKETS: [&str; 3] = [
+    "unix:///var/run/containerd/containerd.sock",
+    "unix:///var/run/crio/crio.sock",
+    "unix:///var/run/cri-dockerd.sock",
+];
+
 /// What is known of one host. What is absent was not looked at, or could not be known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -53,6 +60,9 @@ pub struct Facts {
     /// What the installed kubelet says it is, such as `v1.36.2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubelet_version: Option<String>,
+    /// The machine and its kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
     /// As in [`crate::index::HostMatch::machine_id_hash`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine_id_hash: Option<Sha256Digest>,
@@ -71,6 +81,24 @@ pub struct DefaultRoute {
     /// IPv6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6: Option<Ipv6Addr>,
+}
+
+/// What the running system says of the machine; for checks before a bundle is carried there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Machine {
+    /// CPUs that programs may use.
+    pub cpus: u32,
+    /// Memory, in MiB.
+    pub memory_mib: u64,
+    /// The kernel's release (`uname -r`).
+    pub kernel: String,
+    /// Swap is in use.
+    pub swap: bool,
+    /// `/proc/sys/net/ipv4/ip_forward` says 1.
+    pub ipv4_forwarding: bool,
+    /// `/proc/sys/net/ipv6/conf/default/forwarding` says 1.
+    pub ipv6_forwarding: bool,
 }
 
 /// A host's ed25519 key, its public half.
@@ -119,6 +147,7 @@ impl Facts {
             proxies: None,
             platform: None,
             kubelet_version: None,
+            machine: None,
             machine_id_hash: None,
             ssh_host_key: None,
         }
@@ -199,6 +228,10 @@ impl Facts {
             };
             let fine = word(&platform.os) && word(&platform.arch);
             require("platform", "not lower-case words", fine)?;
+        }
+        if let Some(machine) = &self.machine {
+            let fine = !machine.kernel.is_empty() && is_text(&machine.kernel);
+            require("machine.kernel", "not the release of a kernel", fine)?;
         }
         if let Some(version) = &self.kubelet_version {
             let fine = version.len() <= 64
@@ -282,6 +315,8 @@ mod tests {
             ("/proxies", "{\"http_proxy\": \"\"}", "proxies"),
             ("/platform/arch", "\"AMD64\"", "platform"),
             ("/kubeletVersion", "\"1.36.2\"", "kubeletVersion"),
+            ("/machine/kernel", "\"\"", "machine.kernel"),
+            ("/machine/cpus", "-1", "not a document"),
             ("/machineIdHash", "\"12\"", "not a document"),
             ("/sshHostKey/fingerprint", "\"SHA256:abc\"", "fingerprint"),
             ("/sshHostKey/publicKey", "\"ssh-rsa AAAA\"", "publicKey"),

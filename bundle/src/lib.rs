@@ -27,7 +27,7 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`index`], [`step`] | what `kubeplan.json` says |
+//! | [`index`], [`step`], [`check`] | what `kubeplan.json` says |
 //! | [`canonical`] | the one byte form of a JSON document |
 //! | [`signature`], [`allowed_signers`] | who signed, and who is trusted to |
 //! | [`approval`], [`policy`] | reviewers, and how many of each a host asks for |
@@ -36,6 +36,7 @@
 //! | [`reader`], [`verify`], [`unseal`] | from bytes to a trusted bundle and its secrets |
 //! | [`writer`] | from a plan to bytes |
 //! | [`facts`] | what is known of a host before it has a bundle |
+//! | [`receipt`] | what a host says it installed |
 //! | [`spki`] | the public half of a private key |
 //! | [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
 
@@ -45,6 +46,7 @@ mod text;
 pub mod allowed_signers;
 pub mod approval;
 pub mod canonical;
+pub mod check;
 pub mod digest;
 pub mod exit;
 pub mod facts;
@@ -56,6 +58,7 @@ pub mod path;
 pub mod payload;
 pub mod policy;
 pub mod reader;
+pub mod receipt;
 pub mod redact;
 pub mod seal;
 pub mod secret;

@@ -20,6 +20,8 @@ pub struct ParseModeError(String);
 impl FileMode {
     /// Owner reads and writes; nobody else anything.
     pub const PRIVATE: Self = Self(0o600);
+    /// Owner reads and writes, the group reads.
+    pub const GROUP_READABLE: Self = Self(0o640);
     /// Owner writes, everybody reads.
     pub const PUBLIC: Self = Self(0o644);
     /// A directory for its owner alone.

@@ -15,6 +15,9 @@ use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 use crate::config::ValidConfig;
 use crate::plan::{CertificateRow, NodePlan, PlannedContent, PlannedObject};
 
+/// The annotation of a partial bundle: kubeadm's phases that were left out. For readers only, like every annotation.
+pub const LEFT_OUT_PHASES: &str = "kubeplan.io/left-out-phases";
+
 /// When a bundle may be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -44,7 +47,7 @@ pub enum WindowError {
     },
 }
 
-/// Computes when a bundle with these certificates may be installed.
+/// Computes when a bundle may be installed whose files work with these certificates, in it or on the host before it.
 ///
 /// # Errors
 /// [`WindowError`] if there is no such time.
@@ -97,7 +100,12 @@ pub fn draft(
     let Window {
         apply_after,
         apply_before,
-    } = window(config, &plan.certificates)?;
+    } = window(config, &plan.all_certificates)?;
+    let annotations = if plan.left_out.is_empty() {
+        BTreeMap::new()
+    } else {
+        BTreeMap::from([(LEFT_OUT_PHASES.to_owned(), plan.left_out.join(", "))])
+    };
     let names: Vec<EntryName> = plan
         .entries
         .iter()
@@ -120,14 +128,18 @@ pub fn draft(
                 .collect(),
         })
         .collect();
-    let steps = plan
+    let commits = plan
         .transactions
         .iter()
         .map(|transaction| Step::CommitTransaction {
             phase: transaction.phase.clone(),
             transaction: transaction.name.clone(),
-        })
-        .chain(plan.live_steps)
+        });
+    let steps = plan
+        .preflight
+        .into_iter()
+        .chain(commits)
+        .chain(plan.live.steps)
         .collect();
     let entries = plan
         .entries
@@ -155,7 +167,7 @@ pub fn draft(
                 holes: Vec::new(),
             }
         })
-        .chain(plan.objects.into_iter().map(object))
+        .chain(plan.live.objects.into_iter().map(object))
         .collect();
     Ok(Draft {
         cluster: ClusterRef {
@@ -178,10 +190,11 @@ pub fn draft(
             name: "kubeplan".into(),
             version: env!("CARGO_PKG_VERSION").into(),
         },
-        annotations: BTreeMap::new(),
+        annotations,
         entries,
         transactions,
         steps,
+        api: plan.live.api,
         commit_salt: circumstances.salt,
     })
 }

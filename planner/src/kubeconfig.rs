@@ -204,7 +204,8 @@ impl KubeconfigFile {
                 let text = self.text(
                     config,
                     &STANDARD.encode(single_pem(ca)),
-                    &STANDARD.encode(single_pem(client)),
+                    // With its intermediates, if the user's CA has some: the API server knows the CA alone.
+                    &STANDARD.encode(&client.certificate_pem),
                 )?;
                 self.with_key(&text, key_pem).map(KubeconfigText::Secret)
             }
@@ -311,7 +312,7 @@ impl KubeconfigFile {
 /// Stands for the key in text that anybody may see.
 const KEY_PLACEHOLDER: &str = "<sealed>";
 
-/// The PEM text of the certificate alone: kubeadm embeds one certificate even if the file holds a chain.
+/// The PEM text of the certificate alone: of a CA kubeadm embeds the first certificate of a file that holds several.
 pub(crate) fn single_pem(certificate: &IssuedCertificate) -> String {
     let block = pem::Pem::new("CERTIFICATE", certificate.certificate_der.as_slice());
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);

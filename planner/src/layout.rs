@@ -2,7 +2,8 @@
 //!
 //! In: the configurable folders (`certificatesDir`, etcd's `dataDir`). Out: paths as text for flags and
 //! manifests, and [`Placement`]s for entries. Paths and modes are kubeadm's (v1.36.2,
-//! `cmd/kubeadm/app/constants/constants.go` and the writers of each file); everything belongs to root.
+//! `cmd/kubeadm/app/constants/constants.go` and the writers of each file); everything belongs to root, unless the control plane
+//! runs as users of its own (`static_pod::run_as`).
 //!
 //! Folders: a plan declares `/etc/kubernetes`, the folders it puts files into and etcd's data folder.
 //! Folders above those (such as `/data` for `dataDir: /data/etcd`) are not declared: where they are missing,

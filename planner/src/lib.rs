@@ -13,6 +13,7 @@ pub mod assemble;
 )]
 pub mod cli;
 pub mod config;
+pub mod go_types;
 pub mod images;
 pub mod kubeconfig;
 pub mod kubelet;

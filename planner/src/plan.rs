@@ -6,7 +6,7 @@
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    EntryName, Hole, Name, NodeRole, Placement, SecretClass, TransactionName,
+    Api, EntryName, Hole, Name, NodeRole, Placement, SecretClass, TransactionName,
 };
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::step::{PhaseName, Step};
@@ -19,29 +19,55 @@ pub struct NodePlan {
     pub name: Name,
     /// What the node is for.
     pub role: NodeRole,
+    /// What is looked at on the host before anything is changed, one step for each run of checks; none where the phase is
+    /// left out.
+    pub preflight: Vec<Step>,
     /// Everything placed on the host, in plan order: folders before what lies in them.
     pub entries: Vec<PlannedEntry>,
     /// Groups of entries in commit order; static Pod manifests are last.
     pub transactions: Vec<PlannedTransaction>,
-    /// API objects, in the order in which they are applied.
-    pub objects: Vec<PlannedObject>,
-    /// Steps that need a running cluster, in order, after every transaction.
-    pub live_steps: Vec<Step>,
+    /// API objects and steps that need a running host, after every transaction.
+    pub live: LivePlan,
     /// The certificates among the entries, also those inside kubeconfigs.
     pub certificates: Vec<CertificateRow>,
+    /// The certificates of the whole node: what is installed works with them, whoever put them there.
+    pub all_certificates: Vec<CertificateRow>,
+    /// kubeadm's phases that were left out, a parent for all of its children.
+    pub left_out: Vec<&'static str>,
 }
 
 impl NodePlan {
+    /// Whether there is nothing to look at, nothing to install and nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.preflight.is_empty()
+            && self.entries.is_empty()
+            && self.live.objects.is_empty()
+            && self.live.steps.is_empty()
+    }
+
     /// Certificates that end after the CA that signed them: they stop being accepted when the CA ends. kubeadm only
     /// warns about them, too.
     pub fn outliving_their_signer(
         &self,
     ) -> impl Iterator<Item = (&CertificateRow, &CertificateRow)> {
         self.certificates.iter().filter_map(|row| {
-            let signer = self.certificates.iter().find(|ca| ca.name == row.signer)?;
+            let mut authorities = self.all_certificates.iter();
+            let signer = authorities.find(|ca| ca.name == row.signer)?;
             (row.not_after > signer.not_after).then_some((row, signer))
         })
     }
+}
+
+/// What follows once the files are in place.
+#[derive(Clone, Debug, Default)]
+pub struct LivePlan {
+    /// API objects, in the order in which they are applied.
+    pub objects: Vec<PlannedObject>,
+    /// Steps in order.
+    pub steps: Vec<Step>,
+    /// How they reach the API server; present if one does.
+    pub api: Option<Api>,
 }
 
 /// One file or folder.
@@ -128,7 +154,7 @@ pub struct CertificateRow {
     pub path: String,
     /// Subject as `O = …, CN = …`.
     pub subject: String,
-    /// The certificate that signed it; its own name for a CA.
+    /// The certificate that signed it; its own name for a CA, the issuer's subject for one that is not self-signed.
     pub signer: String,
     /// DNS names, then addresses, in certificate order.
     pub sans: Vec<String>,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{EntryName, Hole};
+use kubeplan_bundle::index::{Api, EntryName, Hole};
 use kubeplan_bundle::redact::{self, RedactError};
 use kubeplan_bundle::step::Step;
 use serde::Serialize;
@@ -52,10 +52,15 @@ struct PlanDocument<'a> {
 struct NodeDocument<'a> {
     name: &'a str,
     role: String,
+    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
+    left_out_phases: &'a [&'static str],
+    preflight: &'a [Step],
     entries: Vec<EntryDocument<'a>>,
     transactions: BTreeMap<String, Vec<String>>,
     objects: Vec<ObjectDocument<'a>>,
     live_steps: &'a [Step],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<&'a Api>,
 }
 
 #[derive(Serialize)]
@@ -116,6 +121,7 @@ pub fn tree(
         .iter()
         .map(|entry| (EntryName::file(&entry.placement.path), &entry.content));
     let objects = plan
+        .live
         .objects
         .iter()
         .map(|object| (object.entry.clone(), &object.content));
@@ -172,6 +178,8 @@ fn node_document(plan: &NodePlan) -> NodeDocument<'_> {
     NodeDocument {
         name: plan.name.as_str(),
         role: plan.role.to_string(),
+        left_out_phases: &plan.left_out,
+        preflight: &plan.preflight,
         entries: plan.entries.iter().map(entry_document).collect(),
         transactions: plan
             .transactions
@@ -185,8 +193,9 @@ fn node_document(plan: &NodePlan) -> NodeDocument<'_> {
                 )
             })
             .collect(),
-        objects: plan.objects.iter().map(object_document).collect(),
-        live_steps: &plan.live_steps,
+        objects: plan.live.objects.iter().map(object_document).collect(),
+        live_steps: &plan.live.steps,
+        api: plan.live.api.as_ref(),
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::config::ValidConfig;
 use crate::config::kubeadm::{
     ApiEndpoint, Arg, ClusterConfiguration, Etcd, ExternalEtcd, HostPathMount, InitConfiguration,
-    LocalEtcd, Networking, NodeRegistration,
+    LocalEtcd, Networking, NodeRegistration, Timeouts,
 };
 use crate::config::provenance::Provenance;
 use crate::config::valid::{
@@ -99,6 +99,12 @@ pub(crate) fn default_config() -> ValidConfig {
                 cri_socket: "unix:///var/run/containerd/containerd.sock".into(),
                 ..NodeRegistration::default()
             },
+            timeouts: Timeouts {
+                control_plane_component_health_check: "4m0s".into(),
+                kubelet_health_check: "4m0s".into(),
+                kubernetes_api_call: "1m0s".into(),
+                ..Timeouts::default()
+            },
             ..InitConfiguration::default()
         },
         cluster: ClusterConfiguration {
@@ -136,6 +142,7 @@ pub(crate) fn default_config() -> ValidConfig {
                 arch: "amd64".into(),
             },
             kubelet_drop_in: false,
+            system_ids: None,
         },
         credentials: Credentials {
             min_remaining: Duration::from_secs(30 * 24 * 3600),
@@ -152,11 +159,12 @@ pub(crate) fn default_config() -> ValidConfig {
         key_algorithm: KeyAlgorithm::Rsa2048,
         certificate_validity: Duration::from_secs(8760 * 3600),
         ca_certificate_validity: Duration::from_secs(87600 * 3600),
-        component_health_timeout: Duration::from_secs(240),
+        timeouts: crate::config::timeouts::Timeouts::default(),
         patches: crate::patches::Patches::default(),
         facts: HostFacts::default(),
         assumptions: Vec::new(),
         upload_certs: false,
+        only_phases: Vec::new(),
         provenance: Provenance::default(),
     }
 }

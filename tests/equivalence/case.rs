@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::mutation::{self, Mutation};
 use super::random::Random;
-use super::{grammar, style};
+use super::{grammar, patches, style};
 
 /// What kubeadm finds on the host, and whether the planner is told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,16 @@ pub struct Host {
     pub systemd_resolved: bool,
     /// Proxy variables in kubeadm's environment.
     pub proxies: BTreeMap<String, String>,
+    /// Files in [`PATCHES_DIR`], by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub patches: BTreeMap<String, String>,
+    /// Whether the command line has `--upload-certs`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub upload_certs: bool,
 }
+
+/// The folder of patches, for both programs.
+pub const PATCHES_DIR: &str = "/patches";
 
 impl Host {
     /// The facts the planner gets.
@@ -98,7 +107,12 @@ impl Case {
         } else {
             base.clone()
         };
-        let documents = grammar::documents(&mut random, &host);
+        let mut host = host;
+        let mut documents = grammar::documents(&mut random, &host);
+        if varied {
+            patches::add(&mut random, &mut host, &mut documents);
+        }
+        host.upload_certs = random.chance(25) && !grammar::has_external_etcd(&documents);
         let style = Some(random.bits());
         let mut case = Self {
             documents,
@@ -122,13 +136,16 @@ impl Case {
     /// The configuration as kubeadm reads it: without kubeplan's own document.
     #[must_use]
     pub fn kubeadm_text(&self) -> String {
+        let own = Kind::Inventory.api_version();
+        if let Some(text) = self.text.as_ref().filter(|text| text.contains(own)) {
+            let documents = text.split("\n---");
+            let kept: Vec<&str> = documents.filter(|text| !text.contains(own)).collect();
+            return kept.join("\n---");
+        }
         let known: Vec<Value> = self
             .documents
             .iter()
-            .filter(|document| {
-                document.get("apiVersion").and_then(Value::as_str)
-                    != Some(Kind::Inventory.api_version())
-            })
+            .filter(|document| document.get("apiVersion").and_then(Value::as_str) != Some(own))
             .cloned()
             .collect();
         self.written(&known)

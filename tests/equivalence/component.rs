@@ -90,9 +90,10 @@ fn value(random: &mut Random, ty: &Type) -> Value {
             -2.5,
             1_000_000.0
         ])),
-        Type::String | Type::SecretString | Type::Token | Type::NotYet => {
+        Type::String | Type::SecretString | Type::Token | Type::NotYet | Type::Raw => {
             json!(words::text(random))
         }
+        Type::IntOrString => json!(random.pick(&["1", "25%"])),
         Type::Duration => json!(duration(random)),
         Type::DurationOrNanoseconds => {
             if random.chance(50) {

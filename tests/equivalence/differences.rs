@@ -14,12 +14,16 @@ pub struct Difference {
 /// What kubeadm takes and the planner refuses; `said` is part of the planner's finding.
 pub const STRICTER: &[Difference] = &[
     Difference {
-        name: "unsupported",
-        said: "not supported yet",
-    },
-    Difference {
         name: "cri-socket",
         said: "is no unix socket",
+    },
+    Difference {
+        name: "negative-timeout",
+        said: "a timeout cannot be negative",
+    },
+    Difference {
+        name: "without-root",
+        said: "the numbers of the users that kubeadm would create",
     },
     Difference {
         name: "min-remaining",
@@ -37,6 +41,10 @@ pub const LAXER: &[Difference] = &[
     Difference {
         name: "control-characters",
         said: "\\x7f",
+    },
+    Difference {
+        name: "other-releases",
+        said: "this version of kubeadm only supports deploying clusters with the control plane version",
     },
     Difference {
         name: "ipv6-registry",

@@ -7,6 +7,10 @@
 use kubeplan::config::schema::Kind;
 use serde_json::{Map, Value, json};
 
+mod etcd;
+mod init;
+mod pods;
+
 use super::case::Host;
 use super::random::Random;
 use super::{component, flags, words};
@@ -16,7 +20,7 @@ type Fields = Map<String, Value>;
 
 /// Documents in random order.
 pub fn documents(random: &mut Random, host: &Host) -> Vec<Value> {
-    let mut documents = vec![init(random, host)];
+    let mut documents = vec![init::init(random, host)];
     let cluster = cluster(random);
     let name = cluster
         .get("clusterName")
@@ -43,6 +47,14 @@ pub fn documents(random: &mut Random, host: &Host) -> Vec<Value> {
     }
     random.shuffle(&mut documents);
     documents
+}
+
+/// Whether the documents have an external etcd.
+#[must_use]
+pub fn has_external_etcd(documents: &[Value]) -> bool {
+    documents
+        .iter()
+        .any(|document| document.pointer("/etcd/external").is_some())
 }
 
 /// Puts in `key` `percent` times in a hundred.
@@ -72,97 +84,6 @@ fn document(kind: Kind, mut fields: Fields) -> Value {
     fields.insert("apiVersion".into(), json!(kind.api_version()));
     fields.insert("kind".into(), json!(kind.name()));
     Value::Object(fields)
-}
-
-fn init(random: &mut Random, host: &Host) -> Value {
-    let mut init = Fields::new();
-    let mut endpoint = Fields::new();
-    let address = if random.chance(65) {
-        words::ipv4(random)
-    } else {
-        words::ipv6(random)
-    };
-    endpoint.insert("advertiseAddress".into(), json!(address));
-    maybe(&mut endpoint, random, 30, "bindPort", |r| {
-        json!(r.one::<i64>(&[0, 1, 80, 443, 6443, 7443, 10259, 65535]))
-    });
-    init.insert("localAPIEndpoint".into(), Value::Object(endpoint));
-
-    let mut node = Fields::new();
-    if host.known && random.chance(20) {
-        // The host's own name, written or not.
-        maybe(&mut node, random, 50, "name", |_| json!(host.hostname));
-    } else {
-        let name = node_name(random);
-        node.insert("name".into(), json!(name));
-    }
-    maybe(&mut node, random, 40, "criSocket", |r| {
-        json!(r.pick(&[
-            "unix:///var/run/containerd/containerd.sock",
-            "unix:///run/crio/crio.sock",
-            "/run/containerd/containerd.sock",
-            "unix:///tmp/a-b_c.sock",
-            "",
-        ]))
-    });
-    maybe(&mut node, random, 35, "kubeletExtraArgs", flags::kubelet);
-    maybe(&mut node, random, 5, "imagePullPolicy", |_| {
-        json!("IfNotPresent")
-    });
-    nested(&mut init, random, "nodeRegistration", node);
-
-    let mut timeouts = Fields::new();
-    maybe(
-        &mut timeouts,
-        random,
-        25,
-        "controlPlaneComponentHealthCheck",
-        |r| json!(words::duration(r)),
-    );
-    nested(&mut init, random, "timeouts", timeouts);
-    maybe(&mut init, random, 15, "bootstrapTokens", bootstrap_tokens);
-    document(Kind::Init, init)
-}
-
-fn node_name(random: &mut Random) -> String {
-    let name = words::subdomain(random, 63);
-    match random.below(10) {
-        0 => name.to_uppercase(),
-        1 => format!("  {name} "),
-        2 => format!("{name}\n"),
-        _ => name,
-    }
-}
-
-fn bootstrap_tokens(random: &mut Random) -> Value {
-    let mut tokens = Vec::new();
-    for token in [
-        "abcdef.0123456789abcdef",
-        "000000.1111111111111111",
-        "1e3e55.1234567890123456",
-    ] {
-        if random.chance(50) {
-            let mut fields = Fields::new();
-            fields.insert("token".into(), json!(token));
-            maybe(&mut fields, random, 40, "description", |r| {
-                json!(words::text(r))
-            });
-            maybe(&mut fields, random, 40, "ttl", |r| {
-                json!(words::duration(r))
-            });
-            maybe(&mut fields, random, 30, "usages", |r| {
-                json!(r.one(&[vec!["signing", "authentication"], vec!["authentication"]]))
-            });
-            maybe(&mut fields, random, 30, "groups", |r| {
-                json!([r.pick(&[
-                    "system:bootstrappers:a",
-                    "system:bootstrappers:kubeadm:default-node-token"
-                ])])
-            });
-            tokens.push(Value::Object(fields));
-        }
-    }
-    Value::Array(tokens)
 }
 
 fn cluster(random: &mut Random) -> Value {
@@ -202,12 +123,20 @@ fn cluster(random: &mut Random) -> Value {
     let scheduler = component_fields(random, flags::KUBE_SCHEDULER);
     nested(&mut cluster, random, "scheduler", scheduler);
 
-    if random.chance(45) {
-        let local = local_etcd(random);
-        let mut etcd = Fields::new();
-        nested(&mut etcd, random, "local", local);
-        nested(&mut cluster, random, "etcd", etcd);
-    }
+    let etcd = etcd::etcd(random);
+    nested(&mut cluster, random, "etcd", etcd);
+    let mut dns = Fields::new();
+    maybe(&mut dns, random, 15, "imageRepository", |r| {
+        json!(repository(r))
+    });
+    maybe(&mut dns, random, 15, "imageTag", |r| {
+        json!(r.pick(&["v1.14.2", "v9", "latest", "1.0", "", "0x1F"]))
+    });
+    maybe(&mut dns, random, 8, "disabled", |r| json!(r.chance(70)));
+    nested(&mut cluster, random, "dns", dns);
+    let mut proxy = Fields::new();
+    maybe(&mut proxy, random, 10, "disabled", |r| json!(r.chance(70)));
+    nested(&mut cluster, random, "proxy", proxy);
     maybe(&mut cluster, random, 20, "certificatesDir", |r| {
         json!(r.pick(&[
             "/etc/kubernetes/pki",
@@ -264,8 +193,8 @@ fn encryption(cluster: &mut Fields, random: &mut Random) {
         maybe(&mut gates, random, 30, "PublicKeysECDSA", |r| {
             json!(r.chance(80))
         });
-        maybe(&mut gates, random, 20, "RootlessControlPlane", |_| {
-            json!(false)
+        maybe(&mut gates, random, 20, "RootlessControlPlane", |r| {
+            json!(r.chance(10))
         });
         cluster.insert("featureGates".into(), Value::Object(gates));
     }
@@ -360,182 +289,12 @@ fn repository(random: &mut Random) -> String {
         .to_owned()
 }
 
-/// As [`repository`], also one that kubeadm's own template of CoreDNS cannot hold.
-fn etcd_repository(random: &mut Random) -> String {
-    if random.chance(15) {
-        return "[fd00::2]:5000/etcd".to_owned();
-    }
-    repository(random)
-}
-
 fn component_fields(random: &mut Random, flags: &[(&str, &[&str])]) -> Fields {
     let mut fields = Fields::new();
     maybe(&mut fields, random, 40, "extraArgs", |r| {
         flags::list(r, flags)
     });
-    maybe(&mut fields, random, 25, "extraVolumes", extra_volumes);
-    maybe(&mut fields, random, 25, "extraEnvs", extra_envs);
+    maybe(&mut fields, random, 25, "extraVolumes", pods::extra_volumes);
+    maybe(&mut fields, random, 25, "extraEnvs", pods::extra_envs);
     fields
-}
-
-fn local_etcd(random: &mut Random) -> Fields {
-    let mut etcd = Fields::new();
-    maybe(&mut etcd, random, 45, "extraArgs", |r| {
-        flags::list(r, flags::ETCD)
-    });
-    maybe(&mut etcd, random, 20, "extraEnvs", extra_envs);
-    for key in ["serverCertSANs", "peerCertSANs"] {
-        maybe(&mut etcd, random, 30, key, |r| json!(sans(r)));
-    }
-    maybe(&mut etcd, random, 35, "dataDir", |r| {
-        json!(r.pick(&[
-            "/var/lib/etcd",
-            "/data/etcd",
-            "/d",
-            "/srv/a b/etcd",
-            "/var/lib/etcd-1.2"
-        ]))
-    });
-    maybe(&mut etcd, random, 20, "imageRepository", |r| {
-        json!(etcd_repository(r))
-    });
-    maybe(&mut etcd, random, 25, "imageTag", |r| {
-        json!(r.pick(&["3.6.8-1", "v3.5.21", "latest", "1", "1.0", "0x1F", "3_6"]))
-    });
-    etcd
-}
-
-fn extra_volumes(random: &mut Random) -> Value {
-    let mut volumes = Vec::new();
-    for _ in 0..random.between(1, 4) {
-        let mut volume = Fields::new();
-        volume.insert(
-            "name".into(),
-            json!(random.pick(&[
-                "audit",
-                "extra-1",
-                "k8s-certs",
-                "ca-certs",
-                "kubeconfig",
-                "etc-pki-tls-certs",
-                "a",
-                "zz",
-                "usr-share-ca-certificates",
-                "1",
-                "yes",
-                "flexvolume-dir",
-            ])),
-        );
-        for key in ["hostPath", "mountPath"] {
-            volume.insert(
-                key.into(),
-                json!(random.pick(&[
-                    "/var/log",
-                    "/etc/kubernetes/x y",
-                    "/",
-                    "/a:b",
-                    "relative",
-                    "",
-                    "/etc/kubernetes/pki",
-                    "/a#b",
-                    "/a #b",
-                ])),
-            );
-        }
-        maybe(&mut volume, random, 50, "readOnly", |r| json!(r.chance(50)));
-        maybe(&mut volume, random, 70, "pathType", |r| {
-            json!(r.pick(&[
-                "",
-                "Directory",
-                "DirectoryOrCreate",
-                "File",
-                "FileOrCreate",
-                "Socket",
-                "CharDevice",
-                "BlockDevice",
-                "Other",
-            ]))
-        });
-        volumes.push(Value::Object(volume));
-    }
-    Value::Array(volumes)
-}
-
-fn extra_envs(random: &mut Random) -> Value {
-    let mut variables = Vec::new();
-    for _ in 0..random.between(1, 4) {
-        let mut variable = Fields::new();
-        variable.insert(
-            "name".into(),
-            json!(random.pick(&[
-                "HTTPS_PROXY",
-                "no_proxy",
-                "A",
-                "B_1",
-                "a.b",
-                "yes",
-                "ETCD_QUOTA",
-                "Z"
-            ])),
-        );
-        if random.chance(50) {
-            maybe(&mut variable, random, 85, "value", |r| {
-                json!(words::text(r))
-            });
-        } else {
-            let source = value_from(random);
-            variable.insert("valueFrom".into(), source);
-        }
-        variables.push(Value::Object(variable));
-    }
-    Value::Array(variables)
-}
-
-fn value_from(random: &mut Random) -> Value {
-    let mut source = Fields::new();
-    let kind = random.below(6);
-    match kind {
-        0 => {
-            source.insert(
-                "fieldPath".into(),
-                json!(random.pick(&["status.podIP", "metadata.labels['a']", "spec.nodeName"])),
-            );
-            maybe(&mut source, random, 40, "apiVersion", |r| {
-                json!(r.pick(&["v1", "v2", ""]))
-            });
-            json!({ "fieldRef": source })
-        }
-        1 => {
-            source.insert(
-                "resource".into(),
-                json!(random.pick(&["limits.cpu", "requests.memory"])),
-            );
-            maybe(&mut source, random, 40, "containerName", |r| {
-                json!(words::word(r))
-            });
-            maybe(&mut source, random, 60, "divisor", |r| {
-                json!(r.pick(&["1", "1000m", "1Mi", "0", "0.5", "1e3", "1024Ki"]))
-            });
-            json!({ "resourceFieldRef": source })
-        }
-        2 | 3 => {
-            source.insert("key".into(), json!(words::word(random)));
-            maybe(&mut source, random, 80, "name", |r| json!(words::text(r)));
-            maybe(&mut source, random, 40, "optional", |r| json!(r.chance(50)));
-            let name = if kind == 2 {
-                "configMapKeyRef"
-            } else {
-                "secretKeyRef"
-            };
-            json!({ name: source })
-        }
-        4 => {
-            for key in ["volumeName", "path", "key"] {
-                source.insert(key.into(), json!(words::word(random)));
-            }
-            maybe(&mut source, random, 40, "optional", |r| json!(r.chance(50)));
-            json!({ "fileKeyRef": source })
-        }
-        _ => json!({}),
-    }
 }

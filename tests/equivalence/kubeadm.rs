@@ -15,11 +15,17 @@ use kubeplan::layout::{CA_CERTS_DIR, EXTRA_CA_DIRS};
 use kubeplan::yaml::read::{self, Data};
 use tempfile::TempDir;
 
-use super::case::Host;
+use super::case::{Host, PATCHES_DIR};
+use super::objects;
 use crate::tree;
 
 /// Names of the ConfigMap entries that are taken out of what kubeadm says.
-pub const SETTINGS: &[&str] = &["ClusterConfiguration", "kubelet", "config.conf"];
+/// With the phase that uploads each.
+pub const SETTINGS: &[(&str, &str)] = &[
+    ("ClusterConfiguration", "upload-config/kubeadm"),
+    ("kubelet", "upload-config/kubelet"),
+    ("config.conf", "addon/kube-proxy"),
+];
 
 /// Mode and content of files, by name.
 pub type Files = BTreeMap<String, (u32, Vec<u8>)>;
@@ -143,6 +149,7 @@ impl Kubeadm {
         fs::create_dir(&out)?;
         if self.isolated {
             self.make_ca_folders(host)?;
+            self.make_patches(host)?;
         }
         let seen = self.seen("config.yaml").display().to_string();
         let validate = self
@@ -157,25 +164,108 @@ impl Kubeadm {
         if !run.accepted {
             return Ok(run);
         }
-        let init = self
-            .command(
-                &[
-                    "init",
-                    "--dry-run",
-                    "--skip-phases=preflight",
-                    "--config",
-                    &seen,
-                ],
-                host,
-            )
-            .output()?;
+        let mut args = vec!["init", "--dry-run", "--config", &seen];
+        // The flag would replace the list of the file, which names that phase too.
+        if !config.contains("skipPhases") {
+            args.push("--skip-phases=preflight");
+        }
+        if host.upload_certs {
+            args.push("--upload-certs");
+        }
+        let init = self.command(&args, host).output()?;
         run.accepted = init.status.success();
         run.said = last_lines(&text(&init));
         if run.accepted {
+            let said = String::from_utf8_lossy(&init.stdout);
             run.files = files(&out)?;
-            run.settings = settings(&String::from_utf8_lossy(&init.stdout));
+            run.settings = settings(&said);
+            let images = self
+                .command(&["config", "images", "list", "--config", &seen], host)
+                .output()?;
+            let images = String::from_utf8_lossy(&images.stdout).into_owned();
+            run.settings.insert("images".into(), images);
+            let node = objects::node_of_dry_run(&said);
+            run.settings.insert("node".into(), node);
+            for (number, object) in objects::of_dry_run(&said, config).into_iter().enumerate() {
+                run.settings.insert(format!("object-{number:02}"), object);
+            }
         }
         Ok(run)
+    }
+
+    fn make_patches(&self, host: &Host) -> Result<()> {
+        let folder = self.path(PATCHES_DIR.trim_start_matches('/'));
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        for (name, text) in &host.patches {
+            let file = folder.join(name);
+            if let Some(parent) = file.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::write(file, text)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a kubeadm can have a root folder of its own on this machine, in which it can be given an `/etc/kubernetes`.
+    #[must_use]
+    pub fn can_be_isolated() -> bool {
+        let unshare = Command::new("unshare").args(["--net", "true"]).output();
+        id().is_ok_and(|id| id == "0") && unshare.is_ok_and(|output| output.status.success())
+    }
+
+    /// Runs [`Self::run`] with `files`, flat as in a dry run's folder, in `/etc/kubernetes` and `/etc/kubernetes/pki`.
+    ///
+    /// # Errors
+    /// If it has no root folder of its own, or the files cannot be written.
+    pub fn run_beside(&self, config: &str, host: &Host, files: &Files) -> Result<KubeadmRun> {
+        ensure!(self.isolated, "the files would be the machine's own");
+        let kubernetes = self.path("etc/kubernetes");
+        for (name, (_, bytes)) in files {
+            let folder = if name.ends_with(".conf") { "" } else { "pki" };
+            let path = kubernetes.join(folder).join(name);
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::write(path, bytes)?;
+        }
+        let run = self.run(config, host);
+        fs::remove_dir_all(&kubernetes)?;
+        fs::create_dir(&kubernetes)?;
+        run
+    }
+
+    /// Runs `kubeadm certs generate-csr` on `config`: its files, flat as in a dry run's folder.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn generate_csr(&self, config: &str) -> Result<Files> {
+        fs::write(self.path("config.yaml"), config)?;
+        let out = self.path("csr");
+        if out.exists() {
+            fs::remove_dir_all(&out)?;
+        }
+        fs::create_dir(&out)?;
+        let seen = |name: &str| self.seen(name).display().to_string();
+        let (config, folder) = (seen("config.yaml"), seen("csr"));
+        let run = self
+            .command(
+                &[
+                    "certs",
+                    "generate-csr",
+                    "--config",
+                    &config,
+                    "--cert-dir",
+                    &folder,
+                    "--kubeconfig-dir",
+                    &folder,
+                ],
+                &self.host,
+            )
+            .output()?;
+        ensure!(run.status.success(), "{}", last_lines(&text(&run)));
+        files(&out)
     }
 
     fn make_ca_folders(&self, host: &Host) -> Result<()> {
@@ -283,7 +373,7 @@ fn settings(said: &str) -> BTreeMap<String, String> {
         let data = documents
             .first()
             .and_then(|document| field(&document.data, "data"));
-        for name in SETTINGS {
+        for (name, _) in SETTINGS {
             if let Some(Data::String(text)) = data.and_then(|data| field(data, name)) {
                 found.insert((*name).to_owned(), ended(text));
             }

@@ -6,10 +6,10 @@
 //! | module | concern |
 //! |---|---|
 //! | [`random`], [`words`], [`flags`] | choices, and the words configurations are made of |
-//! | [`grammar`], [`component`], [`mutation`] | valid documents, and documents with one mistake |
+//! | [`grammar`], [`component`], [`patches`], [`mutation`] | valid documents and patches, and documents with one mistake |
 //! | [`style`], [`case`] | the text both programs read, and the host they are told of |
 //! | [`kubeadm`], [`planner`] | running both |
-//! | [`compare`], [`certificates`], [`differences`] | what counts as equal |
+//! | [`compare`], [`certificates`], [`objects`], [`differences`] | what counts as equal |
 //! | [`shrink`] | making a failing case small |
 
 pub mod case;
@@ -21,6 +21,8 @@ pub mod flags;
 pub mod grammar;
 pub mod kubeadm;
 pub mod mutation;
+pub mod objects;
+pub mod patches;
 pub mod planner;
 pub mod random;
 pub mod shrink;
@@ -133,7 +135,11 @@ pub fn repeat(kubeadm: &Path, file: &Path) -> Result<Verdict> {
     compare_case(&Kubeadm::new(kubeadm)?, &Case::from_file(&text)?)
 }
 
-fn compare_case(kubeadm: &Kubeadm, case: &Case) -> Result<Verdict> {
+/// Runs both programs on one case.
+///
+/// # Errors
+/// If kubeadm cannot be run.
+pub fn compare_case(kubeadm: &Kubeadm, case: &Case) -> Result<Verdict> {
     let ours = planner::run(&case.planner_text(), &case.host);
     if let Planned::Panicked(message) = &ours {
         return Ok(Verdict::Different(format!(

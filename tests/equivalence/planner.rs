@@ -1,22 +1,26 @@
 //! Running the planner on the same configuration.
 //!
 //! In: a configuration, a host. Out: its verdict, and every file it plans under the name a kubeadm dry run gives it. Keys
-//! are the public test keys, so nothing here takes time or randomness.
+//! are the public test keys, so nothing here takes time or randomness, unless a key store is given.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context as _, Result};
 use kubeplan::config::{self, Severity, Source};
+use kubeplan::images;
 use kubeplan::layout::{KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
-use kubeplan::phases::{self, MaterialSource};
+use kubeplan::patches::{PatchFile, Patches};
+use kubeplan::phases::{self, MaterialSource, Selection};
+use kubeplan::pki::key_source::KeySource;
 use kubeplan::pki::test_pki::TestPki;
 use kubeplan::pki::{self, StoreContents};
 use kubeplan::plan::PlannedContent;
 use kubeplan::yaml::write::to_go_yaml;
 
-use super::case::Host;
+use super::case::{Host, PATCHES_DIR};
 use super::kubeadm::{Files, SETTINGS, ended};
+use super::objects;
 use crate::programs::NOW;
 
 /// What the planner did with a configuration.
@@ -34,10 +38,21 @@ pub enum Planned {
     Panicked(String),
 }
 
-/// Plans `config`.
+/// Plans `config` with public test keys.
 #[must_use]
 pub fn run(config: &str, host: &Host) -> Planned {
-    match catch_unwind(AssertUnwindSafe(|| plan(config, host))) {
+    run_with(
+        config,
+        host,
+        StoreContents::default(),
+        &TestPki::new("equivalence"),
+    )
+}
+
+/// Plans `config` with what is in `store`, and keys of `keys` for what is not.
+#[must_use]
+pub fn run_with(config: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> Planned {
+    match catch_unwind(AssertUnwindSafe(|| plan(config, host, store, keys))) {
         Ok(Ok(planned)) => planned,
         Ok(Err(error)) => Planned::Refused(vec![format!("planning: {error:#}")]),
         Err(payload) => {
@@ -51,12 +66,12 @@ pub fn run(config: &str, host: &Host) -> Planned {
     }
 }
 
-fn plan(text: &str, host: &Host) -> Result<Planned> {
+fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> Result<Planned> {
     let source = Source {
         name: "config.yaml",
         text,
     };
-    let config = match config::load(&[source], host.facts()) {
+    let mut config = match config::load(&[source], host.facts()) {
         Ok(loaded) => loaded.config,
         Err(report) => {
             let errors = report
@@ -67,9 +82,17 @@ fn plan(text: &str, host: &Host) -> Result<Planned> {
             return Ok(Planned::Refused(lines.collect()));
         }
     };
+    config.upload_certs = host.upload_certs;
+    let folder = config.init.patches.as_ref();
+    if folder.is_some_and(|patches| patches.directory == PATCHES_DIR) {
+        let mut files = Vec::new();
+        for (name, text) in &host.patches {
+            files.extend(PatchFile::read(name, text)?.ok());
+        }
+        config.patches = Patches::new(files);
+    }
     let now = NOW.parse().ok().context("the suite's clock")?;
-    let keys = TestPki::new("equivalence");
-    let material = pki::ensure(&config, StoreContents::default(), now, &keys, &|_| {})?.material;
+    let material = pki::ensure(&config, store, now, keys, &|_| {})?.material;
     let plan = phases::plan_node(&config, MaterialSource::Issued(&material))?;
 
     let certificates = config.cluster.certificates_dir.trim_end_matches('/');
@@ -98,10 +121,20 @@ fn plan(text: &str, host: &Host) -> Result<Planned> {
         }
     }
     let effective = config::effective_documents(&config);
-    let settings = SETTINGS
+    let selection = Selection::of(&config);
+    let mut settings: BTreeMap<String, String> = SETTINGS
         .iter()
         .zip(effective.iter().skip(1))
-        .map(|(name, document)| ((*name).to_owned(), ended(&to_go_yaml(document))))
+        .filter(|((_, phase), _)| selection.includes(phase))
+        .map(|((name, _), document)| ((*name).to_owned(), ended(&to_go_yaml(document))))
         .collect();
+    if config.cluster.proxy.disabled {
+        settings.remove("config.conf");
+    }
+    settings.insert("images".into(), images::list(&config)?.join("\n") + "\n");
+    settings.insert("node".into(), objects::node_of_plan(&plan));
+    for (number, object) in objects::of_plan(&plan, text).into_iter().enumerate() {
+        settings.insert(format!("object-{number:02}"), object);
+    }
     Ok(Planned::Accepted { files, settings })
 }

@@ -35,6 +35,7 @@ pub fn shrink(case: &Case, mut fails: impl FnMut(&Case) -> bool) -> Case {
     let host = Host {
         proxies: std::collections::BTreeMap::new(),
         ca_directories: Vec::new(),
+        upload_certs: false,
         ..best.host.clone()
     };
     accept(
@@ -44,6 +45,11 @@ pub fn shrink(case: &Case, mut fails: impl FnMut(&Case) -> bool) -> Case {
         },
         &mut best,
     );
+    for name in case.host.patches.keys() {
+        let mut smaller = best.clone();
+        smaller.host.patches.remove(name);
+        accept(smaller, &mut best);
+    }
     let mut at = 0;
     loop {
         let places = places(&best.documents);

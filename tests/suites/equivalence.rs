@@ -2,26 +2,37 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use kubeplan_testsuite::equivalence::case::{Case, Host};
+use kubeplan::phases::names::NAMES;
+use kubeplan_testsuite::equivalence::case::{Case, Host, PATCHES_DIR};
 use kubeplan_testsuite::equivalence::differences::{LAXER, STRICTER};
+use kubeplan_testsuite::equivalence::kubeadm::Kubeadm;
 use kubeplan_testsuite::equivalence::planner::{self, Planned};
-use kubeplan_testsuite::equivalence::{self, Options};
+use kubeplan_testsuite::equivalence::{self, Options, Verdict};
 use kubeplan_testsuite::programs::repository;
+use kubeplan_testsuite::tree;
 use libtest_mimic::Trial;
 
 use super::case;
 
 pub fn cases() -> Vec<Trial> {
     let kubeadm = std::env::var_os("KUBEADM").map(PathBuf::from);
-    let name = "equivalence::random_configurations_render_as_kubeadm_renders_them";
-    if kubeadm.is_none() {
-        eprintln!("ignored: {name} needs the variable KUBEADM, the path of a kubeadm 1.36");
-    }
+    let random = "equivalence::random_configurations_render_as_kubeadm_renders_them";
+    let named = "equivalence::fixtures_render_as_kubeadm_renders_them";
+    let phases = "equivalence::phases_have_kubeadms_names_and_order";
     let ignored = kubeadm.is_none();
+    if ignored {
+        for name in [random, named, phases] {
+            eprintln!("ignored: {name} needs the variable KUBEADM, the path of a kubeadm 1.36");
+        }
+    }
+    let (again, program) = (kubeadm.clone(), kubeadm.clone());
     vec![
-        case(name, move || random_configurations(kubeadm)).with_ignored_flag(ignored),
+        case(random, move || random_configurations(kubeadm)).with_ignored_flag(ignored),
+        case(named, move || fixtures(again)).with_ignored_flag(ignored),
+        case(phases, move || phase_names(program)).with_ignored_flag(ignored),
         case(
             "equivalence::every_intended_difference_has_its_reason",
             reasons,
@@ -53,6 +64,88 @@ fn random_configurations(kubeadm: Option<PathBuf>) -> Result<()> {
         summary.equal > 40 && summary.invalid_refused > 60,
         "too little was compared: {summary}"
     );
+    Ok(())
+}
+
+/// kubeadm's help lists its phases between two lines of backquotes, children indented and with `/` in front.
+fn phase_names(kubeadm: Option<PathBuf>) -> Result<()> {
+    let output = Command::new(kubeadm.context("KUBEADM is not set")?)
+        .args(["init", "--help"])
+        .output()?;
+    let help = String::from_utf8_lossy(&output.stdout);
+    let mut parts = help.split("```");
+    let listed = parts.nth(1).context("the help lists no phases")?;
+    let mut parent = "";
+    let mut found = Vec::new();
+    for word in listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+    {
+        if word.starts_with('/') {
+            found.push(format!("{parent}{word}"));
+        } else {
+            parent = word;
+            found.push(word.to_owned());
+        }
+    }
+    ensure!(found == NAMES, "kubeadm has the phases {found:?}");
+    Ok(())
+}
+
+/// A fixture, lines that are added to its last document, and whether the fixtures' patches apply.
+const NAMED: &[(&str, &str, bool)] = &[
+    ("component-configs", "", false),
+    ("defaults", "", false),
+    ("defaults", "encryptionAlgorithm: RSA-4096\n", false),
+    ("dual-stack", "", false),
+    ("ecdsa", "", false),
+    (
+        "ecdsa",
+        "certificatesDir: /srv/kubernetes/pki\netcd: {local: {dataDir: /srv/etcd}}\n",
+        true,
+    ),
+    ("endpoint", "", false),
+    ("external-etcd", "", false),
+    ("extra-args", "", false),
+    ("host-work", "", false),
+    ("ipv6", "", false),
+    ("no-addons", "", false),
+    ("patches", "", true),
+    ("tokens-taints", "", false),
+    ("v1beta3", "", false),
+    ("volumes-envs", "", false),
+];
+
+fn fixtures(kubeadm: Option<PathBuf>) -> Result<()> {
+    let kubeadm = Kubeadm::new(&kubeadm.context("KUBEADM is not set")?)?;
+    for (name, more, patched) in NAMED {
+        if *patched && !kubeadm.can_vary_host() {
+            eprintln!(
+                "ignored: {name} with patches needs root, for a root folder of kubeadm's own"
+            );
+            continue;
+        }
+        let file = repository().join(format!("fixtures/single-node-{name}.yaml"));
+        let mut text = fs::read_to_string(&file)? + more;
+        let mut host = kubeadm.host().clone();
+        if *patched {
+            let field = format!("patches:\n  directory: {PATCHES_DIR}\nnodeRegistration:\n");
+            text = text.replacen("nodeRegistration:\n", &field, 1);
+            let folder = repository().join("fixtures/patches/single-node-patches");
+            for (name, bytes) in tree::read(&folder)? {
+                host.patches.insert(name, String::from_utf8(bytes)?);
+            }
+        }
+        let case = Case {
+            documents: Vec::new(),
+            style: None,
+            host,
+            mutation: None,
+            text: Some(text),
+        };
+        let verdict = equivalence::compare_case(&kubeadm, &case)?;
+        ensure!(verdict == Verdict::Equal, "{name} {more}: {verdict:#?}");
+    }
     Ok(())
 }
 

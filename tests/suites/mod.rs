@@ -3,9 +3,13 @@
 mod command_line;
 mod configuration;
 mod equivalence;
+mod external_ca;
+mod external_ca_kubeadm;
 mod golden;
 mod install;
+mod phases;
 mod pki;
+mod preflight;
 mod reference;
 mod refusals;
 mod secrecy;
@@ -22,9 +26,13 @@ pub fn all() -> Vec<Trial> {
         golden::cases(),
         reference::cases(),
         pki::cases(),
+        external_ca::cases(),
+        external_ca_kubeadm::cases(),
+        preflight::cases(),
         command_line::cases(),
         configuration::cases(),
         install::cases(),
+        phases::cases(),
         refusals::cases(),
         stock_tools::cases(),
         tamper::cases(),

@@ -8,6 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use kubeplan::config::valid::HostFacts;
+use kubeplan::config::{self, Source};
+use kubeplan::phases::{self, MaterialSource};
+use kubeplan::pki::test_pki::TestPki;
+use kubeplan::pki::{self, StoreContents};
+use kubeplan::plan::PlannedContent;
+use kubeplan_testsuite::equivalence::objects::comparable;
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, kubeplan, repository};
 use kubeplan_testsuite::tree;
@@ -73,7 +80,16 @@ pub fn cases() -> Vec<Trial> {
             objects(name, count)
         })
     });
-    REFERENCES.iter().flat_map(of).chain(objects).collect()
+    let rootless = case(
+        "reference::without_root_manifests_and_owners_are_equal",
+        rootless,
+    );
+    REFERENCES
+        .iter()
+        .flat_map(of)
+        .chain(objects)
+        .chain([rootless])
+        .collect()
 }
 
 fn folder(reference: &Reference) -> PathBuf {
@@ -186,11 +202,9 @@ fn modes(reference: &Reference) -> Result<()> {
 fn objects(reference: &str, count: usize) -> Result<()> {
     let folder = repository().join("fixtures/reference").join(reference);
     let config = fs::read_to_string(folder.join("config.yaml"))?;
-    // How images are pulled is the kubelet's business and shapes no object.
-    let config = config.replace("  imagePullPolicy: Always\n", "");
     let scratch = tempfile::tempdir()?;
     let file = scratch.path().join("cluster.yaml");
-    fs::write(&file, config)?;
+    fs::write(&file, &config)?;
     let out = scratch.path().join("out");
     let mut args = vec![
         "render",
@@ -208,7 +222,7 @@ fn objects(reference: &str, count: usize) -> Result<()> {
         args.push("--upload-certs");
     }
     kubeplan(&args).expect(0)?;
-    let mut expected = tree::read(&folder.join("objects"))?;
+    let expected = tree::read(&folder.join("objects"))?;
     let mut found = tree::read(&out.join("cp1/objects"))?;
     ensure!(
         expected.len() == count && found.len() == count + 1,
@@ -223,59 +237,90 @@ fn objects(reference: &str, count: usize) -> Result<()> {
         "{} is first",
         first.0
     );
-    let expected = std::mem::take(&mut expected)
-        .into_values()
-        .map(|bytes| as_applied(&String::from_utf8_lossy(&bytes)));
-    let found = found
-        .into_values()
-        .map(|bytes| as_referenced(&String::from_utf8_lossy(&bytes)));
-    let number = |(position, text): (usize, String)| (format!("{position:02}"), text.into_bytes());
-    let diff = tree::diff(
-        &expected.enumerate().map(number).collect(),
-        &found.enumerate().map(number).collect(),
-    );
+    let numbered = |objects: BTreeMap<String, Vec<u8>>| {
+        let texts = objects
+            .into_values()
+            .map(|bytes| without_secrets(&String::from_utf8_lossy(&bytes), &config));
+        let numbered = texts.enumerate();
+        numbered
+            .map(|(position, text)| (format!("{position:02}"), text))
+            .collect()
+    };
+    let diff = tree::diff(&numbered(expected), &numbered(found));
     ensure!(diff.is_empty(), "{diff}");
     Ok(())
 }
 
-/// kubeadm's text without what says nothing about the object: the empty `status` that Go prints, `resourceVersion: "0"`.
-fn as_applied(text: &str) -> String {
-    let mut in_status = false;
-    let mut kept = String::new();
-    for line in text.lines() {
-        in_status = line.starts_with("status:") || (in_status && line.starts_with(' '));
-        if !in_status && line != "  resourceVersion: \"0\"" {
-            kept.push_str(line);
-            kept.push('\n');
-        }
-    }
-    kept
+/// The text of an object as [`comparable`] has it, also without the secrets of tokens, which the references do not show.
+fn without_secrets(text: &str, config: &str) -> Vec<u8> {
+    let line = |line: &str| match line.split_once("token-secret: ") {
+        Some((before, _)) => format!("{before}token-secret: (elided)\n"),
+        None => format!("{line}\n"),
+    };
+    let text: String = comparable(text, config).lines().map(line).collect();
+    text.into_bytes()
 }
 
-/// Our text with secrets, holes and random names as the reference has them.
-fn as_referenced(text: &str) -> String {
-    let is_upload = text.contains("\n  name: kubeadm-certs\n") && text.contains("kind: Secret");
-    let is_owner =
-        text.contains("UHJveHkgZm9yIG1hbmFnaW5nIFRUTCBmb3IgdGhlIGt1YmVhZG0tY2VydHMgc2VjcmV0");
-    let replaced = |line: &str| -> Option<&str> {
-        let (key, _) = line.split_once(": ")?;
-        match key.trim_start() {
-            "certificate-authority-data" | "token-secret" => Some("(elided)"),
-            "expiration" if line.ends_with(": <hole:token-expiry>") => Some("(live)"),
-            "token-id" if is_owner => Some("(random)"),
-            "uid" if line.ends_with(": <hole:owner-uid>") => Some("\"\""),
-            "name" if (is_owner || is_upload) && line.contains(": bootstrap-token-") => {
-                Some("bootstrap-token-(random)")
-            }
-            _ if is_upload && line.len() > 60 => Some("null"),
-            _ => None,
+/// Manifests, and mode and owner of everything that the phases make which kubeadm ran.
+fn rootless() -> Result<()> {
+    let folder = repository().join("fixtures/reference/rootless");
+    let text = fs::read_to_string(folder.join("config.yaml"))?;
+    let source = Source {
+        name: "config.yaml",
+        text: &text,
+    };
+    let config = config::load(&[source], HostFacts::default())
+        .map_err(|report| anyhow::anyhow!("{report}"))?
+        .config;
+    let now = NOW.parse().ok().context("the suite's clock")?;
+    let keys = TestPki::new("rootless");
+    let material = pki::ensure(&config, StoreContents::default(), now, &keys, &|_| {})?.material;
+    let plan = phases::plan_node(&config, MaterialSource::Issued(&material))?;
+    let made = plan.entries.iter().filter(|entry| {
+        !entry
+            .placement
+            .path
+            .as_str()
+            .starts_with("/var/lib/kubelet")
+    });
+    let mut owners: Vec<String> = made
+        .map(|entry| {
+            let placement = &entry.placement;
+            format!(
+                "{} {}:{} {}\n",
+                placement.mode, placement.uid, placement.gid, placement.path
+            )
+        })
+        .collect();
+    owners.sort_by(|left, right| {
+        let path = |line: &str| line.rsplit(' ').next().map(str::to_owned);
+        path(left).cmp(&path(right))
+    });
+    let expected = fs::read_to_string(folder.join("owners.txt"))?;
+    let diff = tree::diff(
+        &BTreeMap::from([("owners".to_owned(), expected.into_bytes())]),
+        &BTreeMap::from([("owners".to_owned(), owners.concat().into_bytes())]),
+    );
+    ensure!(diff.is_empty(), "{diff}");
+    let mut found = BTreeMap::new();
+    for entry in &plan.entries {
+        let path = entry.placement.path.as_str();
+        if let (true, PlannedContent::Public(bytes)) =
+            (path.contains("/manifests/"), &entry.content)
+        {
+            found.insert(path.trim_start_matches('/').to_owned(), bytes.clone());
         }
-    };
-    let line = |line: &str| match (line.split_once(": "), replaced(line)) {
-        (Some((key, _)), Some(value)) => format!("{key}: {value}\n"),
-        _ => format!("{line}\n"),
-    };
-    text.lines().map(line).collect()
+    }
+    let mut expected = tree::read(&folder)?;
+    expected.retain(|name, _| name.starts_with("etc/"));
+    ensure!(
+        expected.len() == 4,
+        "there are {} manifests",
+        expected.len()
+    );
+    let diff = tree::diff(&expected, &found);
+    ensure!(diff.is_empty(), "{diff}");
+    Ok(())
 }
 
 /// Compares `openssl x509 -text` of every certificate with the reference's, after leaving out what differs by nature.

@@ -11,7 +11,7 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::PhaseName;
 
 use super::operator::Console;
-use super::{FormatArgs, PolicyArgs, RootArgs};
+use super::{FormatArgs, IgnoreArgs, PolicyArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
 use crate::host::service::Programs;
@@ -97,6 +97,9 @@ pub(super) struct InstallArgs {
     confirm_within: Option<Duration>,
 
     #[command(flatten)]
+    ignored: IgnoreArgs,
+
+    #[command(flatten)]
     format: FormatArgs,
 }
 
@@ -162,6 +165,7 @@ pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         dry_run: args.dry_run,
         confirm_within: args.confirm_within,
         resumes: None,
+        ignored: args.ignored.parse()?,
     };
     carry_out(&request, &root, args.yes, args.format.format, io)
 }

@@ -5,6 +5,7 @@ mod confirm;
 mod facts;
 mod install;
 mod operator;
+mod preflight;
 mod reset;
 mod resume;
 mod rollback;
@@ -23,6 +24,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use crate::Io;
 use crate::error::CliError;
 use crate::host::Root;
+use crate::preflight::Ignored;
 use crate::ui::{self, Format};
 use kubeplan_bundle::exit::Exit;
 
@@ -50,6 +52,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Verify(verify::VerifyArgs),
     Show(show::ShowArgs),
+    Preflight(preflight::PreflightArgs),
     Install(install::InstallArgs),
     Status(status::StatusArgs),
     Resume(resume::ResumeArgs),
@@ -82,6 +85,21 @@ struct FormatArgs {
     /// How the report is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     format: Format,
+}
+
+/// Which checks may fail.
+#[derive(Debug, Args)]
+struct IgnoreArgs {
+    /// Checks whose errors count as warnings, such as NumCPU,Mem, or `all`; never
+    /// clock, target or another cluster; may be repeated
+    #[arg(long, value_name = "NAMES")]
+    ignore_preflight_errors: Vec<String>,
+}
+
+impl IgnoreArgs {
+    fn parse(&self) -> Result<Ignored, CliError> {
+        Ignored::parse(&self.ignore_preflight_errors)
+    }
 }
 
 /// Whom to trust for this run.
@@ -127,6 +145,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> 
         Command::Trust(args) => trust::run(args, io),
         Command::Verify(args) => verify::run(&args, io),
         Command::Show(args) => show::run(&args, io),
+        Command::Preflight(args) => preflight::run(args, io),
         Command::Install(args) => install::run(args, io),
         Command::Status(args) => status::run(&args, io),
         Command::Resume(args) => resume::run(args, io),

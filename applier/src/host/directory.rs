@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use kubeplan_bundle::secret::SecretBytes;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fstat, openat, statat, statx,
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fstat, fstatvfs, openat, statat, statx,
 };
 use rustix::io::Errno;
 
@@ -21,6 +21,15 @@ use super::root::{Owner, RootPath, open_beneath};
 pub(crate) struct Directory {
     fd: OwnedFd,
     path: RootPath,
+}
+
+/// What is free on a filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Space {
+    /// Bytes.
+    pub(crate) bytes: u64,
+    /// Files and folders; absent if the filesystem does not count them.
+    pub(crate) inodes: Option<u64>,
 }
 
 /// Mode, owner and size of a file or folder.
@@ -96,6 +105,20 @@ impl Directory {
             Err(errno) => return Err(failed(errno)),
         };
         Ok((device, mount))
+    }
+
+    /// How much can still be written to the filesystem the folder is on.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    pub(crate) fn space(&self) -> Result<Space, HostError> {
+        let stat = fstatvfs(&self.fd)
+            .map_err(|errno| HostError::io("look at", self.path.as_str(), errno))?;
+        Ok(Space {
+            bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+            // Filesystems without a table of inodes say that they have none at all.
+            inodes: (stat.f_files > 0).then_some(stat.f_favail),
+        })
     }
 
     /// What `name` stands for here; a link is reported, not followed.

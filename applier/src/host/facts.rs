@@ -6,13 +6,14 @@
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::net::UnixStream;
 
-use kubeplan_bundle::facts::{Facts, SshHostKey};
+use kubeplan_bundle::facts::{CRI_SOCKETS, Facts, Machine, SshHostKey};
 use kubeplan_bundle::index::Platform;
 use kubeplan_bundle::signature::PublicKey;
 
 use super::directory::Found;
 use super::identity::{HostIdentity, SSH_HOST_KEY_PUBLIC};
 use super::root::{Root, RootPath};
+use super::system::{Live, System};
 use super::{process, query, route};
 
 /// Folders in which distributions keep CA certificates.
@@ -22,13 +23,6 @@ const CA_DIRECTORIES: &[RootPath] = &[
     RootPath::fixed("/etc/ca-certificates"),
     RootPath::fixed("/usr/share/ca-certificates"),
     RootPath::fixed("/usr/local/share/ca-certificates"),
-];
-
-/// Where container runtimes listen.
-const CRI_SOCKETS: &[RootPath] = &[
-    RootPath::fixed("/var/run/containerd/containerd.sock"),
-    RootPath::fixed("/var/run/crio/crio.sock"),
-    RootPath::fixed("/var/run/cri-dockerd.sock"),
 ];
 
 /// A program every host has, to see what it is built for.
@@ -77,6 +71,9 @@ pub(crate) fn gather(root: &Root) -> Result<(Facts, Vec<String>), String> {
         let active = |state: &str| matches!(state, "active" | "activating");
         facts.systemd_resolved = Some(state.as_deref().is_some_and(active));
         facts.proxies = Some(process::proxy_variables());
+        facts.machine = machine(root, &Live)
+            .map_err(|reason| missing.push(reason))
+            .ok();
         facts.kubelet_version = query::first_line("kubelet", &["--version"])
             .as_deref()
             .and_then(|line| line.rsplit(' ').next())
@@ -92,6 +89,25 @@ pub(crate) fn gather(root: &Root) -> Result<(Facts, Vec<String>), String> {
         );
     }
     Ok((facts, missing))
+}
+
+/// The machine and its kernel.
+fn machine(root: &Root, system: &dyn System) -> Result<Machine, String> {
+    let says_one = |path: RootPath| {
+        root.read_text(&path, LIMIT)
+            .is_ok_and(|text| text.is_some_and(|text| text.starts_with('1')))
+    };
+    let swaps = root.read_text(&RootPath::fixed("/proc/swaps"), LIMIT);
+    Ok(Machine {
+        cpus: system.cpus()?,
+        memory_mib: system.memory_mib(),
+        kernel: system.kernel().release,
+        swap: swaps.is_ok_and(|text| text.is_some_and(|text| text.lines().count() > 1)),
+        ipv4_forwarding: says_one(RootPath::fixed("/proc/sys/net/ipv4/ip_forward")),
+        ipv6_forwarding: says_one(RootPath::fixed(
+            "/proc/sys/net/ipv6/conf/default/forwarding",
+        )),
+    })
 }
 
 fn ssh_host_key(root: &Root) -> Result<SshHostKey, String> {
@@ -110,11 +126,12 @@ fn ssh_host_key(root: &Root) -> Result<SshHostKey, String> {
 
 /// The sockets on which a container runtime answers.
 pub(crate) fn cri_sockets(root: &Root) -> Vec<String> {
-    CRI_SOCKETS
-        .iter()
-        .filter(|path| answers(root, path))
-        .map(|path| format!("unix://{path}"))
-        .collect()
+    let served = |socket: &&&str| {
+        let path = socket.trim_start_matches("unix://");
+        answers(root, &RootPath::from_text(path))
+    };
+    let served = CRI_SOCKETS.iter().filter(served);
+    served.map(|socket| (*socket).to_owned()).collect()
 }
 
 /// Whether a program listens on the socket; one that nobody serves any more does not count.

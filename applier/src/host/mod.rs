@@ -14,6 +14,7 @@
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
 //! | [`tree`], [`mounts`], [`command`] | whole trees that are taken away; what is mounted; programs that are run |
 //! | [`service`] | starting services |
+//! | [`system`] | what only the running system can tell: processors, ports, services, proxies, names |
 //! | [`facts`], [`route`], [`query`] | what a plan wants to know of the host; its addresses; what its programs say |
 
 pub mod clock;
@@ -24,6 +25,7 @@ pub(crate) mod ensure;
 mod error;
 pub(crate) mod facts;
 mod fault;
+mod fetch;
 pub(crate) mod identity;
 pub(crate) mod local;
 pub(crate) mod lock;
@@ -36,8 +38,10 @@ pub(crate) mod route;
 pub(crate) mod service;
 pub(crate) mod tree;
 
-pub(crate) use directory::{Directory, FileMeta, Found};
 pub(crate) use durable::{Actions, AppendFailure, Placing};
+pub(crate) mod system;
+
+pub(crate) use directory::{Directory, FileMeta, Found, Space};
 pub(crate) use ensure::ensure_directory;
 pub(crate) use error::HostError;
 pub(crate) use root::{Owner, Root, RootPath};

@@ -165,6 +165,21 @@ pub(crate) fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
 
+/// The folders of `PATH`.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+pub(crate) fn search_path() -> Vec<String> {
+    std::env::var("PATH")
+        .unwrap_or_default()
+        .split(':')
+        .filter(|folder| folder.starts_with('/'))
+        .map(str::to_owned)
+        .collect()
+}
+
 fn is_proxy(name: &str, value: &str) -> bool {
     name.to_lowercase().ends_with("_proxy") && !value.is_empty()
 }

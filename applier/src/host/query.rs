@@ -1,6 +1,6 @@
 //! What the host's own programs say.
 //!
-//! In: a program and its arguments. Out: the first line it prints, or nothing if it is missing, fails to start or
+//! In: a program and its arguments. Out: what it prints, or nothing if it is missing, fails to start or
 //! takes longer than [`LIMIT`]. Nothing is changed: only programs that report are asked.
 
 use std::io::Read as _;
@@ -17,12 +17,33 @@ const STEP: Duration = Duration::from_millis(20);
 /// Bytes of output that are read.
 const OUTPUT: u64 = 4096;
 
+/// What a program said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// What it printed, at most 4 KiB.
+    pub(crate) text: String,
+    /// Whether its exit code was 0.
+    pub(crate) success: bool,
+}
+
+impl Answer {
+    /// The first line.
+    pub(crate) fn first_line(&self) -> Option<&str> {
+        self.text.lines().next().map(str::trim)
+    }
+}
+
 /// The first line that `program` prints with `arguments`, whatever its exit code.
+pub(crate) fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
+    answer(program, arguments)?.first_line().map(str::to_owned)
+}
+
+/// What `program` prints with `arguments`, and whether it succeeds.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place that runs programs"
 )]
-pub(crate) fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
+pub(crate) fn answer(program: &str, arguments: &[&str]) -> Option<Answer> {
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -32,7 +53,10 @@ pub(crate) fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
         .ok()?;
     let mut steps = LIMIT.as_millis() / STEP.as_millis();
     // So little is printed that it fits into the pipe: the program never waits for its reader.
-    while child.try_wait().ok()?.is_none() {
+    let status = loop {
+        if let Some(status) = child.try_wait().ok()? {
+            break status;
+        }
         if steps == 0 {
             let _ = child.kill();
             let _ = child.wait();
@@ -40,7 +64,7 @@ pub(crate) fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
         }
         steps -= 1;
         thread::sleep(STEP);
-    }
+    };
     let mut bytes = Vec::new();
     child
         .stdout
@@ -48,8 +72,10 @@ pub(crate) fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
         .take(OUTPUT)
         .read_to_end(&mut bytes)
         .ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    text.lines().next().map(|line| line.trim().to_owned())
+    Some(Answer {
+        text: String::from_utf8(bytes).ok()?,
+        success: status.success(),
+    })
 }
 
 #[cfg(test)]

@@ -16,12 +16,13 @@ use std::fmt;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use kubeplan_bundle::check::LookPath;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::Errno;
 
-use super::directory::Directory;
+use super::directory::{Directory, Found};
 use super::error::{HostError, LinkRefusal};
 
 /// Links followed on the way to one path; the kernel's own limit.
@@ -35,6 +36,11 @@ impl RootPath {
     /// A path this program knows by itself; must be absolute and normalised.
     pub(crate) const fn fixed(path: &'static str) -> Self {
         Self(Cow::Borrowed(path))
+    }
+
+    /// Any absolute path; what is not normalised is resolved as it is walked, and never above the root.
+    pub(crate) fn from_text(path: &str) -> Self {
+        Self(Cow::Owned(path.to_owned()))
     }
 
     /// The path as text, starting with `/`.
@@ -77,6 +83,12 @@ impl RootPath {
 impl From<&HostPath> for RootPath {
     fn from(path: &HostPath) -> Self {
         Self(Cow::Owned(path.as_str().to_owned()))
+    }
+}
+
+impl From<&LookPath> for RootPath {
+    fn from(path: &LookPath) -> Self {
+        Self::from_text(path.as_str())
     }
 }
 
@@ -217,6 +229,20 @@ impl Root {
             Err(_) => Err(HostError::NotText {
                 path: path.to_string(),
             }),
+        }
+    }
+
+    /// What is at `path`; links to it are followed by the rules above.
+    ///
+    /// # Errors
+    /// [`HostError`] if the way leads over a link that is not followed, or over something that is no folder.
+    pub(crate) fn look(&self, path: &RootPath) -> Result<Found, HostError> {
+        match self.walk(path)? {
+            Walked::Missing => Ok(Found::Missing),
+            Walked::Directory(fd) => Directory::new(fd, path.clone())
+                .meta()
+                .map(Found::Directory),
+            Walked::Other { parent, name } => Directory::new(parent, path.parent()).inspect(&name),
         }
     }
 

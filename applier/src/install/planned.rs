@@ -127,9 +127,11 @@ pub(crate) fn transactions<'a>(
                     entries,
                 });
             }
-            // They need a running host: see `remaining`.
-            Step::ApplyObjects { .. }
+            // They change no file of the bundle's: see `crate::preflight` and `remaining`.
+            Step::Preflight { .. }
+            | Step::ApplyObjects { .. }
             | Step::LabelAndTaintNode { .. }
+            | Step::AnnotateNode { .. }
             | Step::StartService { .. }
             | Step::WaitForEndpoints { .. }
             | Step::UseRotatedCertificate { .. }

@@ -12,6 +12,7 @@ use super::admission::Allowances;
 use super::steps::Steps;
 use crate::host::local;
 use crate::live::selection::Phases;
+use crate::preflight::Ignored;
 use crate::state::journal::record::RecordedRequest;
 use crate::trust::TrustOptions;
 
@@ -38,6 +39,8 @@ pub(crate) struct Request {
     pub(crate) steps: Steps,
     /// Whether tokens are left out of what is shown.
     pub(crate) skip_token_print: bool,
+    /// Checks whose errors do not count.
+    pub(crate) ignored: Ignored,
     /// Only show what would be done.
     pub(crate) dry_run: bool,
     /// Bring everything back unless it is confirmed within this time.
@@ -75,6 +78,7 @@ impl Request {
             files_only: self.steps.files_only,
             live_only: self.steps.live_only,
             skip_token_print: self.skip_token_print,
+            ignored: self.ignored.names().cloned().collect(),
         }
     }
 
@@ -102,6 +106,8 @@ impl Request {
                 live_only: recorded.live_only,
             },
             skip_token_print: recorded.skip_token_print,
+            // They were consistent when they were given.
+            ignored: Ignored::parse(&recorded.ignored).unwrap_or_default(),
             ..Self::default()
         }
     }

@@ -21,8 +21,10 @@ use crate::host::clock::Clock;
 use crate::host::identity::HostIdentity;
 use crate::host::lock::Lock;
 use crate::host::service::Programs;
+use crate::host::system::Live;
 use crate::host::{Actions, Root};
 use crate::live::{Event, LiveOutcome};
+use crate::preflight;
 use crate::state;
 
 /// A report if it got that far, and an error if it did not get to the end.
@@ -89,9 +91,10 @@ fn pipeline(
     check_resumed(request, index_digest)?;
     let (lock, mut notes) = admit(request, index, root, now)?;
 
-    // Preflight checks belong here: everything about the bundle is known, nothing secret is open, nothing is changed.
-
     let selected = Selected::of(request, index, root)?;
+    if selected.preflight {
+        notes.extend(preflight(request, index, root)?);
+    }
     let unsealed = unseal(&bundle, root, &request.identities)?;
     let contents = BundleContents {
         bundle: &bundle,
@@ -248,6 +251,25 @@ fn admit(
         require_root(root, "installing into the running system")?;
     }
     Ok((lock, notes))
+}
+
+/// Runs the bundle's checks: everything about the bundle is known, nothing secret is open, nothing is changed. Returns the warnings.
+fn preflight(request: &Request, index: &Index, root: &Root) -> Result<Vec<String>, CliError> {
+    let installed = Memory::load(root)?.as_found();
+    let checked = preflight::run(&preflight::Request {
+        root,
+        system: &Live,
+        index,
+        record: installed.node(&index.cluster, &index.node.name),
+        overwrite: &request.overwrite,
+        ignored: &request.ignored,
+        pull: !request.dry_run,
+        alone: false,
+    })?;
+    match checked.full_error() {
+        Some(error) => Err(error),
+        None => Ok(checked.warnings()),
+    }
 }
 
 /// Refuses to change the running system without privileges.

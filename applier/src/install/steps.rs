@@ -36,6 +36,8 @@ pub(crate) struct Steps {
 
 /// Which steps are run on this host.
 pub(super) struct Selected {
+    /// Whether the bundle's checks are run.
+    pub(super) preflight: bool,
     /// Whether files are installed.
     pub(super) files: bool,
     /// Positions of live steps; none unless the root is the running system.
@@ -72,7 +74,12 @@ impl Selected {
             )));
         }
         let live = |position: &usize| index.steps.get(*position).is_some_and(Step::is_live);
+        let checks = |position: &usize| {
+            let step = index.steps.get(*position);
+            matches!(step, Some(Step::Preflight { .. }))
+        };
         Ok(Self {
+            preflight: positions.iter().any(checks),
             files: !wanted.live_only && (chosen > 0 || wanted.phases.is_all()),
             live: if wanted.files_only || !root.is_live() {
                 BTreeSet::new()

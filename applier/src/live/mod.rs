@@ -33,7 +33,7 @@ mod testing;
 mod tls;
 mod wait;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kubeplan_bundle::index::{EntryName, Index};
@@ -44,6 +44,7 @@ use tokio::runtime::{Builder, Runtime};
 use apply::Batch;
 pub(crate) use error::StepError;
 use join_command::Join;
+use node::Marks;
 pub(crate) use report::{Event, LiveReport, Observer, State, StepReport};
 use report::{Progress, StepResult};
 use rotated::Rotation;
@@ -176,7 +177,9 @@ async fn run_step(
 ) -> Result<StepResult, StepError> {
     let no_api = StepError::Bundle("it does not say how its API server is reached");
     match step {
-        Step::CommitTransaction { .. } => Ok(StepResult::unchanged("files are no live step")),
+        Step::Preflight { .. } | Step::CommitTransaction { .. } => {
+            Ok(StepResult::unchanged("no live step"))
+        }
         Step::ApplyObjects {
             entries,
             fallback_kubeconfig,
@@ -201,8 +204,25 @@ async fn run_step(
             ..
         } => {
             let session = session.ok_or(no_api)?;
+            let marks = Marks {
+                labels,
+                annotations: &BTreeMap::new(),
+                taints,
+            };
             let registers = longest_wait(request.index);
-            node::run(session, node, labels, taints, registers, progress).await
+            node::run(session, node, marks, registers, progress).await
+        }
+        Step::AnnotateNode {
+            node, annotations, ..
+        } => {
+            let session = session.ok_or(no_api)?;
+            let marks = Marks {
+                labels: &BTreeMap::new(),
+                annotations,
+                taints: &[],
+            };
+            let registers = longest_wait(request.index);
+            node::run(session, node, marks, registers, progress).await
         }
         Step::StartService { service, .. } => start(request, position, service),
         Step::WaitForEndpoints {

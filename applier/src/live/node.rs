@@ -1,6 +1,6 @@
-//! Labels and taints of the bundle's own node.
+//! Labels, annotations and taints of the bundle's own node.
 //!
-//! In: the labels and taints of the step. Out: the node has them, by one change that names the state it was decided on.
+//! In: those of the step. Out: the node has them, by one change that names the state it was decided on.
 //! The kubelet registers the node, which may be late, and writes its first labels with it: the node counts as registered
 //! once it has the label of its host name, as for kubeadm (1.36.2, `cmd/kubeadm/app/util/apiclient/idempotency.go`).
 
@@ -28,6 +28,7 @@ const API_VERSION: &str = "v1";
 #[derive(Debug, Default, PartialEq)]
 struct Change {
     labels: Map<String, Value>,
+    annotations: Map<String, Value>,
     /// The whole new list; `None` if it stays as it is.
     taints: Option<Vec<Value>>,
     /// What is done, for people.
@@ -36,15 +37,25 @@ struct Change {
     notes: Vec<String>,
 }
 
-/// Sets labels and taints; `registers` is how long the kubelet may take to register the node.
+/// What a node is to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks<'a> {
+    /// Labels by key.
+    pub(crate) labels: &'a BTreeMap<String, String>,
+    /// Annotations by key.
+    pub(crate) annotations: &'a BTreeMap<String, String>,
+    /// Taints, in order.
+    pub(crate) taints: &'a [Taint],
+}
+
+/// Sets what is missing; `registers` is how long the kubelet may take to register the node.
 ///
 /// # Errors
 /// [`StepError`] naming the node.
 pub(crate) async fn run(
     session: &mut Session<'_>,
     node: &Name,
-    labels: &BTreeMap<String, String>,
-    taints: &[Taint],
+    marks: Marks<'_>,
     registers: Duration,
     progress: &mut Progress<'_>,
 ) -> Result<StepResult, StepError> {
@@ -54,7 +65,7 @@ pub(crate) async fn run(
         namespaced: false,
     };
     let path = object_path(API_VERSION, &resource, "", node.as_str());
-    let what = format!("set labels and taints of node {node}");
+    let what = format!("mark node {node}");
     let length = registers.max(session.window());
     let change = retry(length, &what, progress, async || {
         let answer = match client.get(&path).await {
@@ -69,7 +80,7 @@ pub(crate) async fn run(
         if found.text(["metadata", "labels", HOSTNAME]).is_empty() {
             return Attempt::again(format!("it has no label {HOSTNAME} yet"));
         }
-        let change = plan(&found, labels, taints);
+        let change = plan(&found, marks);
         if change.done.is_empty() {
             return Attempt::Done(change);
         }
@@ -83,8 +94,9 @@ pub(crate) async fn run(
     })
     .await?;
     let mut result = if change.done.is_empty() {
-        StepResult::unchanged("every label and taint is there")
-    } else if change.done.len() == labels.len() + taints.len() {
+        StepResult::unchanged("everything is there")
+    } else if change.done.len() == marks.labels.len() + marks.annotations.len() + marks.taints.len()
+    {
         StepResult::changed("set")
     } else {
         StepResult::changed(format!(
@@ -103,6 +115,10 @@ impl Change {
         if !self.labels.is_empty() {
             metadata.insert("labels".to_owned(), Value::Object(self.labels.clone()));
         }
+        if !self.annotations.is_empty() {
+            let annotations = Value::Object(self.annotations.clone());
+            metadata.insert("annotations".to_owned(), annotations);
+        }
         let mut patch = Map::from_iter([("metadata".to_owned(), Value::Object(metadata))]);
         if let Some(taints) = &self.taints {
             patch.insert("spec".to_owned(), json!({"taints": taints}));
@@ -112,24 +128,30 @@ impl Change {
 }
 
 /// What is missing on `node`.
-fn plan(node: &Json, labels: &BTreeMap<String, String>, taints: &[Taint]) -> Change {
+fn plan(node: &Json, marks: Marks<'_>) -> Change {
     let mut change = Change::default();
-    for (key, value) in labels {
-        let found = node
-            .at(["metadata", "labels"])
-            .and_then(|labels| labels.get(key))
-            .and_then(Value::as_str);
-        if found != Some(value) {
-            change
-                .labels
-                .insert(key.clone(), Value::from(value.clone()));
-            change.done.push(format!("label {key}={value}"));
+    for (field, word, wanted, missing) in [
+        ("labels", "label", marks.labels, &mut change.labels),
+        (
+            "annotations",
+            "annotation",
+            marks.annotations,
+            &mut change.annotations,
+        ),
+    ] {
+        let found = node.at(["metadata", field]);
+        for (key, value) in wanted {
+            let there = found.and_then(|map| map.get(key)).and_then(Value::as_str);
+            if there != Some(value) {
+                missing.insert(key.clone(), Value::from(value.clone()));
+                change.done.push(format!("{word} {key}={value}"));
+            }
         }
     }
     let there = node.at(["spec", "taints"]).and_then(Value::as_array);
     let there = there.map_or(&[][..], Vec::as_slice);
     let mut missing = Vec::new();
-    for taint in taints {
+    for taint in marks.taints {
         let text = |item: &Value, field: &str| {
             item.get(field)
                 .and_then(Value::as_str)
@@ -189,11 +211,32 @@ mod tests {
             ("a".to_owned(), String::new()),
             ("b".to_owned(), "1".to_owned()),
         ]);
-        plan(
-            &Json::new(node),
-            &labels,
-            &[taint("k", ""), taint("l", "v")],
-        )
+        let marks = Marks {
+            labels: &labels,
+            annotations: &BTreeMap::new(),
+            taints: &[taint("k", ""), taint("l", "v")],
+        };
+        plan(&Json::new(node), marks)
+    }
+
+    #[test]
+    fn annotations_are_set_beside_those_of_others() {
+        let annotations = BTreeMap::from([
+            ("socket".to_owned(), "unix:///a".to_owned()),
+            ("kept".to_owned(), "x".to_owned()),
+        ]);
+        let marks = Marks {
+            labels: &BTreeMap::new(),
+            annotations: &annotations,
+            taints: &[],
+        };
+        let node = json!({"metadata": {"annotations": {"kept": "x", "other": "y"}}});
+        let change = plan(&Json::new(node), marks);
+        assert_eq!(change.done, ["annotation socket=unix:///a"]);
+        assert_eq!(
+            change.patch("7"),
+            json!({"metadata": {"resourceVersion": "7", "annotations": {"socket": "unix:///a"}}})
+        );
     }
 
     #[test]
@@ -271,8 +314,11 @@ mod tests {
         run(
             &mut session,
             &"cp-0".parse().unwrap(),
-            &labels,
-            &[taint("k", "")],
+            Marks {
+                labels: &labels,
+                annotations: &BTreeMap::new(),
+                taints: &[taint("k", "")],
+            },
             Duration::from_secs(registers),
             &mut progress,
         )

@@ -11,6 +11,7 @@
 mod boundaries;
 mod crash;
 mod live_steps;
+mod preflight;
 mod process;
 mod refusals;
 mod reset;

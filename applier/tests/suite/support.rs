@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use kubeapply::host::clock::Clock;
 use kubeapply::host::durable::Fault;
 use kubeapply::{Io, Terminals};
+use kubeplan_bundle::check::Check;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
     Api, ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Placement, Platform, SecretClass, Target,
@@ -341,6 +342,10 @@ pub(crate) struct Plan {
     pub(crate) annotations: BTreeMap<String, String>,
     /// With objects and steps that need a running cluster.
     pub(crate) live_steps: bool,
+    /// What is looked at first: one list for each run.
+    pub(crate) checks: Vec<Vec<Check>>,
+    /// What the bundle itself ignores.
+    pub(crate) ignore: Vec<&'static str>,
 }
 
 impl Default for Plan {
@@ -360,6 +365,8 @@ impl Default for Plan {
             apply_before: "2027-10-20T00:00:00Z",
             annotations: BTreeMap::new(),
             live_steps: false,
+            checks: vec![],
+            ignore: vec![],
         }
     }
 }
@@ -437,7 +444,17 @@ impl Plan {
         };
         let time = |text: &str| text.parse::<Timestamp>().unwrap();
         let mut entries: Vec<DraftEntry> = first.into_iter().chain(second).collect();
-        let mut steps = vec![step(&certs, "node"), step(&last, "static-pods")];
+        let preflight = self.checks.iter().map(|checks| Step::Preflight {
+            phase: "preflight".parse().unwrap(),
+            checks: checks.clone(),
+            ignore: self
+                .ignore
+                .iter()
+                .map(|name| name.parse().unwrap())
+                .collect(),
+        });
+        let mut steps: Vec<Step> = preflight.collect();
+        steps.extend([step(&certs, "node"), step(&last, "static-pods")]);
         if self.live_steps {
             let (objects, live) = live_steps(&self.secret);
             entries.extend(objects);

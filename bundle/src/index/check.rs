@@ -40,6 +40,7 @@ impl Index {
                 return broken("requires lists the feature of every step", &step.feature());
             }
         }
+        self.check_preflight()?;
         self.check_live_steps()?;
         match (&self.sealed, self.sealed_entries().next()) {
             (None, Some((entry, _))) => broken("a sealed entry needs a sealed part", &entry.name),
@@ -188,8 +189,10 @@ impl Index {
                     order.extend(found.entries.iter().filter_map(|name| entries.get(name)));
                 }
                 // They change no file of the bundle's: see `check_live_steps`.
-                Step::ApplyObjects { .. }
+                Step::Preflight { .. }
+                | Step::ApplyObjects { .. }
                 | Step::LabelAndTaintNode { .. }
+                | Step::AnnotateNode { .. }
                 | Step::StartService { .. }
                 | Step::WaitForEndpoints { .. }
                 | Step::UseRotatedCertificate { .. }
@@ -233,113 +236,9 @@ fn folders_come_first(order: &[&Entry]) -> Result<(), IndexError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::sample;
     use super::super::*;
-    use crate::mode::FileMode;
     use crate::step::{Endpoint, EndpointIdentity, PhaseName};
-
-    /// The smallest index with a folder, a public and a sealed file.
-    pub(crate) fn sample() -> Index {
-        let phase: PhaseName = "certs".parse().unwrap();
-        let placement = |path: &str, mode| Placement {
-            path: path.parse().unwrap(),
-            mode,
-            uid: 0,
-            gid: 0,
-        };
-        let folder = placement("/etc/kubernetes", FileMode::PUBLIC_DIRECTORY);
-        let public = placement("/etc/kubernetes/ca.crt", FileMode::PUBLIC);
-        let secret = placement("/etc/kubernetes/ca.key", FileMode::PRIVATE);
-        let entry = |name: EntryName, place, content| Entry {
-            name,
-            phase: phase.clone(),
-            place,
-            content,
-            handoff: false,
-            holes: vec![],
-        };
-        let secret_name = EntryName::file(&secret.path);
-        let twin = Twin {
-            name: secret_name.twin(),
-            size: 0,
-            sha256: Sha256Digest::of(b""),
-        };
-        let entries = vec![
-            entry(
-                EntryName::directory(&folder.path),
-                Place::Directory(folder),
-                Content::None,
-            ),
-            entry(
-                EntryName::file(&public.path),
-                Place::File(public),
-                Content::Public(Blob::of(b"x")),
-            ),
-            entry(
-                secret_name,
-                Place::File(secret),
-                Content::Sealed(SealedContent {
-                    class: SecretClass::PrivateKey,
-                    commit: Sha256Digest::of(b"c"),
-                    twin,
-                    spki: Some(Sha256Digest::of(b"s")),
-                }),
-            ),
-        ];
-        let transaction = Transaction {
-            name: "certs".parse().unwrap(),
-            entries: entries.iter().map(|entry| entry.name.clone()).collect(),
-        };
-        let mut index = Index {
-            format: FORMAT.into(),
-            kind: BundleKind::Node,
-            requires: vec!["step:commit-transaction/1".into()],
-            cluster: ClusterRef {
-                name: "c".parse().unwrap(),
-                id: Sha256Digest::of(b"ca"),
-            },
-            node: NodeRef {
-                name: "n".parse().unwrap(),
-                role: NodeRole::ControlPlane,
-            },
-            target: Target {
-                r#match: HostMatch::default(),
-                platform: Platform {
-                    os: "linux".into(),
-                    arch: "amd64".into(),
-                },
-            },
-            plan_digest: Sha256Digest::of(b""),
-            serial: 1,
-            created: "2026-11-20T00:00:00Z".parse().unwrap(),
-            apply_after: "2026-11-20T00:00:00Z".parse().unwrap(),
-            apply_before: "2027-11-20T00:00:00Z".parse().unwrap(),
-            test_only: true,
-            planner: Tool {
-                name: "kubeplan".into(),
-                version: "0".into(),
-            },
-            entries,
-            sealed: Some(SealedPart {
-                size: 1,
-                sha256: Sha256Digest::of(b"s"),
-                recipients: vec!["age1x".into()],
-            }),
-            members: vec![Member {
-                size: 1,
-                sha256: Sha256Digest::of(b"m"),
-            }],
-            payloads: vec![],
-            transactions: vec![transaction],
-            steps: vec![Step::CommitTransaction {
-                phase,
-                transaction: "certs".parse().unwrap(),
-            }],
-            api: None,
-            annotations: BTreeMap::new(),
-        };
-        index.plan_digest = index.compute_plan_digest().unwrap();
-        index
-    }
 
     /// [`sample`] with two objects, the second owned by the first, and a node to label.
     fn with_objects() -> Index {
@@ -382,9 +281,15 @@ mod tests {
             labels: BTreeMap::from([("a".into(), String::new())]),
             taints: vec![],
         });
+        index.steps.push(Step::AnnotateNode {
+            phase: "upload-config/kubelet".parse().unwrap(),
+            node: "n".parse().unwrap(),
+            annotations: BTreeMap::from([("a".into(), "b".into())]),
+        });
         index.requires = [
             "hole:owner-uid/1",
             "hole:token-expiry/1",
+            "step:annotate-node/1",
             "step:apply-objects/1",
             "step:commit-transaction/1",
             "step:label-and-taint-node/1",
@@ -444,6 +349,18 @@ mod tests {
                 };
                 *node = "m".parse().unwrap();
             }),
+            ("annotates the bundle's own node", |i| {
+                let Step::AnnotateNode { node, .. } = &mut i.steps[3] else {
+                    panic!()
+                };
+                *node = "m".parse().unwrap();
+            }),
+            ("at least one annotation", |i| {
+                let Step::AnnotateNode { annotations, .. } = &mut i.steps[3] else {
+                    panic!()
+                };
+                annotations.clear();
+            }),
             ("needs `api`", |i| i.api = None),
             ("reached by https", |i| {
                 i.api.as_mut().unwrap().server = "http://10.0.0.10:6443".into();
@@ -468,6 +385,33 @@ mod tests {
             let error = index.check().unwrap_err().to_string();
             assert!(error.contains(expected), "{expected}: {error}");
         }
+    }
+
+    #[test]
+    fn checks_come_first() {
+        let swap = crate::check::Check {
+            name: "Swap".parse().unwrap(),
+            severity: crate::check::Severity::Warning,
+            look: crate::check::CheckKind::NoSwap {},
+        };
+        let step = |checks| Step::Preflight {
+            phase: "preflight".parse().unwrap(),
+            checks,
+            ignore: vec![],
+        };
+        let with = |at: usize, step| {
+            let mut index = sample();
+            index.requires.push("step:preflight/1".into());
+            index.steps.insert(at, step);
+            index.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(with(0, step(vec![swap.clone()])), Ok(()));
+        assert!(
+            with(1, step(vec![swap]))
+                .unwrap_err()
+                .contains("come before")
+        );
+        assert!(with(0, step(vec![])).unwrap_err().contains("at least one"));
     }
 
     #[test]

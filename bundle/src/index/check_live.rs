@@ -1,4 +1,4 @@
-//! What ties the steps that need a running host to the rest of an index.
+//! What ties the steps that need a running host to the rest of an index, and when a host is looked at.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,6 +14,35 @@ fn broken<T>(rule: &'static str, at: &dyn fmt::Display) -> Result<T, IndexError>
 }
 
 impl Index {
+    /// Every run of checks looks at something, and all of them come before everything else.
+    ///
+    /// # Errors
+    /// [`IndexError`] naming the broken rule and the phase.
+    pub(super) fn check_preflight(&self) -> Result<(), IndexError> {
+        let mut begun = false;
+        for step in &self.steps {
+            match step {
+                Step::Preflight { phase, checks, .. } => {
+                    if checks.is_empty() {
+                        return broken("a step makes at least one check", phase);
+                    }
+                    if begun {
+                        return broken("checks come before everything that is changed", phase);
+                    }
+                }
+                Step::CommitTransaction { .. }
+                | Step::ApplyObjects { .. }
+                | Step::LabelAndTaintNode { .. }
+                | Step::AnnotateNode { .. }
+                | Step::StartService { .. }
+                | Step::WaitForEndpoints { .. }
+                | Step::UseRotatedCertificate { .. }
+                | Step::ShowJoinCommand { .. } => begun = true,
+            }
+        }
+        Ok(())
+    }
+
     /// Every object is applied by exactly one step, its phase's; what fills its holes is there by then. Every other live
     /// step names what the index has.
     ///
@@ -26,12 +55,23 @@ impl Index {
                 return broken("a step that calls the API server needs `api`", step.phase());
             }
             match step {
-                Step::CommitTransaction { .. }
+                Step::Preflight { .. }
+                | Step::CommitTransaction { .. }
                 | Step::StartService { .. }
                 | Step::UseRotatedCertificate { .. } => {}
                 Step::LabelAndTaintNode { node, .. } => {
                     if *node != self.node.name {
                         return broken("a step labels the bundle's own node", node);
+                    }
+                }
+                Step::AnnotateNode {
+                    node, annotations, ..
+                } => {
+                    if *node != self.node.name {
+                        return broken("a step annotates the bundle's own node", node);
+                    }
+                    if annotations.is_empty() {
+                        return broken("a step sets at least one annotation", node);
                     }
                 }
                 Step::ApplyObjects { phase, entries, .. } => {

@@ -9,6 +9,8 @@ mod check_live;
 mod entry;
 pub mod hole;
 mod name;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 use std::fmt;

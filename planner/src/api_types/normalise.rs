@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Field, Object, Type};
 use crate::config::quantity;
+use crate::go_types::{Object, Type, printed, zero};
 
 /// A document in Go's normal form.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,32 +63,18 @@ fn decode_object(
             unknown.push(child(name));
         }
     }
-    let mut printed = Map::new();
+    let mut normal = Map::new();
     for field in object.fields {
         let set = entries.get(field.name).filter(|value| !value.is_null());
         let value = match set {
             Some(value) => Some(decode(&field.ty, value, &child(field.name), unknown)?),
             None => None,
         };
-        if let Some(value) = print(field, value) {
-            printed.insert(field.name.to_owned(), value);
+        if let Some(value) = printed(field, value) {
+            normal.insert(field.name.to_owned(), value);
         }
     }
-    Ok(printed)
-}
-
-/// What is printed for a field; `None` if it is left out.
-fn print(field: &Field, value: Option<Value>) -> Option<Value> {
-    if field.pointer {
-        return match value {
-            Some(value) => Some(value),
-            None => (!field.omitempty).then_some(Value::Null),
-        };
-    }
-    let value = value.unwrap_or_else(|| zero(&field.ty));
-    let omitted = (field.omitempty && is_empty(&field.ty, &value))
-        || (field.omitzero && value == zero(&field.ty));
-    (!omitted).then_some(value)
+    Ok(normal)
 }
 
 fn decode(
@@ -150,52 +136,14 @@ fn canonical_time(text: &str) -> Option<Value> {
     seconds.format(&Rfc3339).ok().map(Value::from)
 }
 
-/// Go's zero value as JSON.
-fn zero(ty: &Type) -> Value {
-    match ty {
-        Type::Bool => false.into(),
-        Type::Int32 | Type::Int64 | Type::IntOrString => 0.into(),
-        Type::String => "".into(),
-        Type::Quantity => "0".into(),
-        Type::Time | Type::Raw | Type::List(_) | Type::Map(_) => Value::Null,
-        Type::Object(object) => object
-            .fields
-            .iter()
-            .filter_map(|field| Some((field.name.to_owned(), print(field, None)?)))
-            .collect::<Map<_, _>>()
-            .into(),
-    }
-}
-
-/// What `omitempty` leaves out; structs never are.
-fn is_empty(ty: &Type, value: &Value) -> bool {
-    match ty {
-        Type::Quantity | Type::IntOrString | Type::Time | Type::Raw | Type::Object(_) => false,
-        Type::Bool | Type::Int32 | Type::Int64 | Type::String | Type::List(_) | Type::Map(_) => {
-            match value {
-                Value::Null => true,
-                Value::Bool(value) => !value,
-                Value::Number(number) => number.as_i64() == Some(0),
-                Value::String(text) => text.is_empty(),
-                Value::Array(items) => items.is_empty(),
-                Value::Object(entries) => entries.is_empty(),
-            }
-        }
-    }
-}
-
 const fn expected(ty: &Type) -> &'static str {
     match ty {
-        Type::Bool => "true or false",
         Type::Int32 => "an integer of 32 bits",
         Type::Int64 => "an integer of 64 bits",
         Type::String => "a string (quote it)",
         Type::Quantity => "a quantity such as `500m`",
         Type::IntOrString => "an integer of 32 bits or a string",
-        Type::Time => "a time such as `2027-01-02T15:04:05Z`",
-        Type::Raw => "JSON",
-        Type::List(_) => "a list",
-        Type::Map(_) | Type::Object(_) => "a mapping",
+        other => other.describe(),
     }
 }
 

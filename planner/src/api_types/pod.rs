@@ -299,7 +299,7 @@ static POD_SECURITY_CONTEXT: Object = Object {
     ],
 };
 
-static POD_SPEC: Object = Object {
+pub(super) static POD_SPEC: Object = Object {
     name: "PodSpec",
     fields: &[
         field("volumes", list(&object(&VOLUME)))

@@ -4,6 +4,7 @@
 //! clock and the terminal, and hands values to the pure modules.
 
 mod approve;
+mod certs;
 mod config;
 mod error;
 mod facts;
@@ -14,7 +15,10 @@ mod keygen;
 mod keys;
 mod open;
 mod patches;
+mod phases;
 mod plan;
+mod preflight;
+mod receipt;
 mod render;
 mod show;
 mod sign;
@@ -61,8 +65,12 @@ enum Command {
     Render(render::Args),
     /// Check a configuration and list everything that is wrong with it
     Validate(validate::Args),
+    /// Make the preflight checks that host facts can answer
+    Preflight(preflight::Args),
     /// Print and convert configuration documents, list images
     Config(config::Args),
+    /// List the key store's certificates, ask an external CA for others
+    Certs(certs::Args),
     /// Show what is in a bundle
     Show(show::Args),
     /// Check a bundle's digests and signatures
@@ -99,7 +107,9 @@ where
         Command::Plan(args) => plan::run(&args, io),
         Command::Render(args) => render::run(&args, io),
         Command::Validate(args) => validate::run(&args, io),
+        Command::Preflight(args) => preflight::run(&args, io),
         Command::Config(args) => config::run(&args, io),
+        Command::Certs(args) => certs::run(&args, io),
         Command::Show(args) => show::run(&args, io),
         Command::Verify(args) => verify::run(&args, io),
         Command::Sign(args) => sign::run(&args, io),

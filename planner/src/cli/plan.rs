@@ -10,19 +10,22 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::seal::CommitSalt;
-use sealing::Sealing;
+use sealing::{Sealing, TakenRecipients};
 use signing_key::SigningKey;
 
+use super::certs::store_error;
 use super::error::io_error;
 use super::input::{Configuration, Now, apply_upload_certs};
 use super::io::Progress;
+use super::phases::{PhaseArgs, say_what_renders_nothing};
 use super::summary::PlanSummary;
 use super::workspace::Workspace;
-use super::{CliError, Format, Io, patches};
+use super::{CliError, Format, Io, certs, patches};
 use crate::assemble::{self, Circumstances};
+use crate::config::ValidConfig;
 use crate::phases::MaterialSource;
 use crate::pki::key_source::{KeySource, RandomSource};
-use crate::pki::store_dir::{StoreDir, StoreDirError};
+use crate::pki::store_dir::StoreDir;
 use crate::pki::test_pki::TestPki;
 use crate::pki::{Ensured, StoreContents};
 use crate::{output, phases, pki};
@@ -51,6 +54,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     identity_out: Option<PathBuf>,
     #[command(flatten)]
+    phases: PhaseArgs,
+    #[command(flatten)]
     now: Now,
     /// Use public test keys chosen by SEED: byte-stable output, refused by
     /// kubeapply on a real host; no key store is read or written
@@ -70,10 +75,12 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let loaded = args.config.load(io)?;
     let mut config = loaded.config;
     apply_upload_certs(&mut config, args.upload_certs, io);
+    args.phases.apply(&mut config, io)?;
     patches::load(&mut config, io)?;
     let workspace = Workspace::new(config.bundle_cluster_name.as_str());
 
     // Everything that can refuse does so before anything is written.
+    refuse_nothing(&config, io)?;
     let signing = SigningKey::find(args, &config, &workspace, io)?;
     let sealing = Sealing::find(args, &config, &workspace)?;
 
@@ -105,13 +112,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         pki::ensure(&config, before.clone(), now, &*source, &|keys| {
             progress.show(keys.done, keys.total)
         })
-        .map_err(|error| {
-            CliError::caused(
-                Exit::Usage,
-                "the key store cannot serve this configuration",
-                error,
-            )
-        })?
+        .map_err(certs::unfit)?
     };
     if let Some(store) = &store {
         store.save(&before, &contents).map_err(store_error)?;
@@ -134,8 +135,10 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         .and_then(|salt| CommitSalt::new(salt).ok())
         .ok_or_else(|| CliError::new(Exit::Failed, "the key store has no usable salt"))?;
 
-    let plan = phases::plan_node(&config, MaterialSource::Issued(&material))
+    let issued_material = MaterialSource::Issued(&material);
+    let plan = phases::plan_node(&config, issued_material)
         .map_err(|error| CliError::caused(Exit::Failed, "planning the node", error))?;
+    say_what_renders_nothing(&config, issued_material, &plan, io);
     for (row, signer) in plan.outliving_their_signer() {
         io.say(&format!(
             "warning: certificate {} ends {}, after its CA {} ({}): it stops being accepted then",
@@ -143,6 +146,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         ));
     }
     let mut summary = PlanSummary::of_plan(&config, &plan, &changes, &loaded.warnings);
+    summary.external_authorities(&material);
     let circumstances = Circumstances {
         cluster_id: authority.row.spki,
         now,
@@ -159,7 +163,11 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     }
 
     let signer = signing.take(&config, io)?;
-    let recipients = sealing.take(io)?;
+    let recipients = if prepared.has_secrets() {
+        sealing.take(io)?
+    } else {
+        TakenRecipients::none()
+    };
     output_folder(&args.output)?;
     let bundle = args.output.join(format!(
         "{}.{}.tar.gz",
@@ -186,13 +194,19 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn store_error(error: StoreDirError) -> CliError {
-    let exit = if matches!(error, StoreDirError::Locked(_)) {
-        Exit::Locked
-    } else {
-        Exit::Failed
-    };
-    CliError::caused(exit, "using the key store", error)
+/// A bundle without content is refused.
+fn refuse_nothing(config: &ValidConfig, io: &mut Io) -> Result<(), CliError> {
+    let material = MaterialSource::None;
+    let plan = phases::plan_node(config, material)
+        .map_err(|error| CliError::caused(Exit::Failed, "planning the node", error))?;
+    if !plan.is_empty() {
+        return Ok(());
+    }
+    say_what_renders_nothing(config, material, &plan, io);
+    Err(
+        CliError::usage("the phases that are left put nothing into a bundle")
+            .hint("name other phases with --phase, or skip fewer"),
+    )
 }
 
 fn output_folder(path: &Path) -> Result<(), CliError> {

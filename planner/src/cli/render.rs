@@ -8,10 +8,12 @@ use similar::TextDiff;
 
 use super::error::io_error;
 use super::input::{Configuration, Now, apply_upload_certs, count};
+use super::phases::{PhaseArgs, say_what_renders_nothing};
 use super::workspace::Workspace;
-use super::{CliError, Io, patches};
+use super::{CliError, Io, certs, patches};
 use crate::output::{self, Tree};
-use crate::phases::{self, MaterialSource};
+use crate::phases::selection::phase_of_certificate;
+use crate::phases::{self, MaterialSource, Selection};
 use crate::pki::store_dir::StoreDir;
 use crate::pki::test_pki::TestPki;
 use crate::pki::{self, StoreContents};
@@ -39,6 +41,8 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "check")]
     with_secrets: bool,
     #[command(flatten)]
+    phases: PhaseArgs,
+    #[command(flatten)]
     now: Now,
     /// Use public test keys chosen by SEED instead of a key store
     #[arg(long, value_name = "SEED", conflicts_with = "pki")]
@@ -53,19 +57,13 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, true)?;
     let mut config = args.config.load(io)?.config;
     apply_upload_certs(&mut config, args.upload_certs, io);
+    args.phases.apply(&mut config, io)?;
     patches::load(&mut config, io)?;
-    let unusable = |error| {
-        CliError::caused(
-            Exit::Usage,
-            "the key store cannot serve this configuration",
-            error,
-        )
-    };
     let material = match &args.test_pki {
         Some(seed) => {
             let source = TestPki::new(seed.as_str());
             let ensured = pki::ensure(&config, StoreContents::default(), now, &source, &|_| {});
-            Some(ensured.map_err(unusable)?.material)
+            Some(ensured.map_err(certs::unfit)?.material)
         }
         None => {
             let folder = match &args.pki {
@@ -76,7 +74,9 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
                 .and_then(|store| store.map(|store| store.load()).transpose())
                 .map_err(|error| CliError::caused(Exit::Failed, "reading the key store", error))?;
             match contents {
-                Some(contents) => pki::read_existing(&config, &contents, now).map_err(unusable)?,
+                Some(contents) => {
+                    pki::read_existing(&config, &contents, now).map_err(certs::unfit)?
+                }
                 None if args.pki.is_some() => {
                     return Err(CliError::usage(format!(
                         "there is no key store in {}",
@@ -91,12 +91,17 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     if material.is_none() {
         io.say("no key store: certificates appear as profiles in pki.txt");
     }
+    let external = material.as_ref().and_then(pki::external_text);
     let failed = |error| CliError::caused(Exit::Failed, "planning the node", error);
     let material = material
         .as_ref()
         .map_or(MaterialSource::None, MaterialSource::Issued);
     let plan = phases::plan_node(&config, material).map_err(failed)?;
-    let certificates = pki::profile_text(&pki::profiles(&config));
+    say_what_renders_nothing(&config, material, &plan, io);
+    let selection = Selection::of(&config);
+    let mut profiles = pki::profiles(&config);
+    profiles.retain(|profile| selection.includes(&phase_of_certificate(profile.name)));
+    let certificates = external.unwrap_or_default() + &pki::profile_text(&profiles);
     let tree = render::tree(&config, &plan, &certificates, args.with_secrets)
         .map_err(|error| CliError::caused(Exit::Failed, "rendering the plan", error))?;
     match (&args.check, &args.output) {

@@ -15,6 +15,7 @@ use super::input::{Now, count};
 use super::open::{TrustArgs, open_intact, standing};
 use super::summary::shown_recipient;
 use super::{CliError, Format, Io, table};
+use crate::assemble::LEFT_OUT_PHASES;
 use crate::pki::certificate::Certificate;
 use crate::plan::CertificateRow;
 
@@ -64,6 +65,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
                 "standing": line,
                 "trusted": trust.is_some(),
                 "index": bundle.index(),
+                "externalAuthorities": external_authorities(bundle.index()),
                 "certificates": certificates,
             });
             io.data(&format!("{document:#}\n"))?;
@@ -118,6 +120,21 @@ fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> St
     for recipient in index.sealed.iter().flat_map(|sealed| &sealed.recipients) {
         lines.push(format!("  sealed for   {}", shown_recipient(recipient)));
     }
+    let external = external_authorities(index);
+    if !external.is_empty() {
+        let names = external.join(", ");
+        lines.push(format!(
+            "  external CA  {names}: the key is in no bundle of this plan"
+        ));
+    }
+    for (name, value) in &index.annotations {
+        let value = value.escape_debug();
+        lines.push(if name == LEFT_OUT_PHASES {
+            format!("  left out     phases {value}")
+        } else {
+            format!("  annotation   {}: {value}", name.escape_debug())
+        });
+    }
     if index.test_only {
         lines.push(
             "  TEST ONLY    made with public test keys; kubeapply refuses it on a real host".into(),
@@ -132,6 +149,12 @@ fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> St
     lines.push(format!("Certificates ({})", certificates.len()));
     lines.push(table::certificates(certificates));
     lines.push(format!("Steps ({})", index.steps.len()));
+    if let Some(api) = &index.api {
+        lines.push(format!(
+            "  the API server is {} as {}",
+            api.server, api.kubeconfig
+        ));
+    }
     lines.extend(index.steps.iter().flat_map(|step| step_lines(index, step)));
     lines.join("\n") + "\n"
 }
@@ -139,16 +162,35 @@ fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> St
 /// What a step does; what it fills in is on lines of its own.
 fn step_lines(index: &Index, step: &Step) -> Vec<String> {
     match step {
+        Step::Preflight { checks, ignore, .. } => {
+            let names = checks.iter().map(|check| format!("    {}", check.name));
+            let ignored = ignore
+                .iter()
+                .map(|name| format!("    ignores errors of {name}"));
+            std::iter::once(format!("  check: {}", count(checks.len(), "check")))
+                .chain(names)
+                .chain(ignored)
+                .collect()
+        }
         Step::CommitTransaction { transaction, .. } => {
             let found = index.transactions.iter().find(|t| t.name == *transaction);
             let entries = found.map_or(0, |transaction| transaction.entries.len());
             vec![format!("  commit {transaction}: {entries} entries")]
         }
-        Step::ApplyObjects { phase, entries } => {
+        Step::ApplyObjects {
+            phase,
+            entries,
+            fallback_kubeconfig,
+        } => {
             let mut lines = vec![format!(
                 "  apply {phase}: {}",
                 count(entries.len(), "object")
             )];
+            lines.extend(
+                fallback_kubeconfig
+                    .iter()
+                    .map(|file| format!("    as {file} where that is not allowed")),
+            );
             for entry in entries.iter().filter_map(|name| index.entry(name)) {
                 lines.extend(
                     entry
@@ -174,6 +216,31 @@ fn step_lines(index: &Index, step: &Step) -> Vec<String> {
                 .chain(taints)
                 .collect()
         }
+        Step::AnnotateNode {
+            phase,
+            node,
+            annotations,
+        } => {
+            let annotations = annotations
+                .iter()
+                .map(|(key, value)| format!("    annotation {key}={value}"));
+            std::iter::once(format!("  {phase}: node {node}"))
+                .chain(annotations)
+                .collect()
+        }
+        Step::WaitForEndpoints {
+            phase, endpoints, ..
+        } => {
+            let endpoints = endpoints
+                .iter()
+                .map(|endpoint| format!("    {} at {}", endpoint.name, endpoint.url));
+            std::iter::once(format!("  {phase}: {}", step.summary()))
+                .chain(endpoints)
+                .collect()
+        }
+        Step::StartService { phase, .. }
+        | Step::UseRotatedCertificate { phase, .. }
+        | Step::ShowJoinCommand { phase, .. } => vec![format!("  {phase}: {}", step.summary())],
     }
 }
 
@@ -199,6 +266,29 @@ fn entry_row(entry: &Entry) -> Vec<String> {
         entry.phase.to_string(),
         path,
     ]
+}
+
+/// CAs of which the bundle has the certificate and not the key, by kubeadm's name.
+fn external_authorities(index: &Index) -> Vec<&'static str> {
+    let phases = [
+        ("certs/ca", "ca"),
+        ("certs/front-proxy-ca", "front-proxy-ca"),
+        ("certs/etcd-ca", "etcd-ca"),
+    ];
+    let external = |phase: &str| {
+        let mut entries = index
+            .entries
+            .iter()
+            .filter(|entry| entry.phase.to_string() == phase)
+            .peekable();
+        entries.peek().is_some()
+            && entries.all(|entry| !matches!(entry.content, Content::Sealed(_)))
+    };
+    phases
+        .into_iter()
+        .filter(|(phase, _)| external(phase))
+        .map(|(_, name)| name)
+        .collect()
 }
 
 /// Every certificate that can be seen: public `.crt` files, and client certificates in kubeconfigs' twins.

@@ -12,7 +12,7 @@ use super::{CliError, table};
 use crate::config::ValidConfig;
 use crate::config::valid::Assumption;
 use crate::config::{Finding, Report};
-use crate::pki::StoreChange;
+use crate::pki::{Material, StoreChange};
 use crate::plan::{CertificateRow, NodePlan};
 
 /// The summary of one planned node; its JSON form is what `plan --format json` prints.
@@ -38,7 +38,9 @@ pub(super) struct PlanSummary {
     public_objects: usize,
     sealed_objects: usize,
     live_steps: usize,
+    left_out_phases: Vec<&'static str>,
     certificates: Vec<CertificateRow>,
+    external_authorities: Vec<String>,
     recipients: Vec<String>,
     identity: Option<Identity>,
     signer: Option<Signer>,
@@ -99,7 +101,9 @@ impl PlanSummary {
             public_objects: 0,
             sealed_objects: 0,
             live_steps: 0,
+            left_out_phases: plan.left_out.clone(),
             certificates: plan.certificates.clone(),
+            external_authorities: Vec::new(),
             recipients: Vec::new(),
             identity: None,
             signer: None,
@@ -108,6 +112,12 @@ impl PlanSummary {
             warnings: warnings.findings().to_vec(),
             next: Vec::new(),
         }
+    }
+
+    /// Names the CAs whose keys are kept elsewhere.
+    pub(super) fn external_authorities(&mut self, material: &Material) {
+        let names = material.external_authorities();
+        self.external_authorities = names.into_iter().map(str::to_owned).collect();
     }
 
     /// What the written bundle adds.
@@ -177,6 +187,12 @@ impl PlanSummary {
                 count(self.live_steps, "step")
             ),
         ];
+        if !self.left_out_phases.is_empty() {
+            lines.push(format!(
+                "  left out     phases {}",
+                self.left_out_phases.join(", ")
+            ));
+        }
         lines.extend(
             self.recipients
                 .iter()
@@ -191,6 +207,19 @@ impl PlanSummary {
         if self.test_only {
             lines.push(
                 "  TEST ONLY    made with public test keys; kubeapply refuses it on a real host"
+                    .into(),
+            );
+        }
+        if !self.external_authorities.is_empty() {
+            lines.push(format!(
+                "  external CA  {}: the key is kept elsewhere, nothing is signed here and no host gets it",
+                self.external_authorities.join(", ")
+            ));
+        }
+        if self.external_authorities.iter().any(|name| name == "ca") {
+            lines.push(
+                "               kube-controller-manager signs nothing: other nodes' TLS bootstrap and the rotation of kubelet \
+                 certificates need another signer"
                     .into(),
             );
         }

@@ -7,18 +7,24 @@ use serde_json::json;
 
 use super::input::Now;
 use super::open::{TrustArgs, open, open_intact, refused, standing};
+use super::receipt::{Checked, ReceiptArgs};
 use super::{CliError, Format, Io};
 
 /// Check a bundle's digests and signatures
 ///
 /// Without --allowed-signers the bundle is only found whole and its signatures valid; who made them is printed and
 /// the exit code is 4, because nobody said whom to trust.
+///
+/// With --receipt the bundle is also compared with what a host says it installed: exit code 3 if the host left
+/// something out, 4 if the receipt is about another bundle or nobody vouches for it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The bundle
     bundle: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    receipt: ReceiptArgs,
     #[command(flatten)]
     now: Now,
     /// How the result is printed
@@ -39,19 +45,24 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     bundle
         .check_payloads()
         .map_err(|error| refused(&args.bundle, error))?;
+    let receipt = args.receipt.check(&bundle)?;
     let (trust, line) = standing(&bundle, policy.as_ref(), now);
     let index = bundle.index();
     match args.format {
         Format::Text => io.data(&format!(
-            "{line}\nintact: {} of cluster {}, serial {}, plan digest {}\n",
-            index.node.name, index.cluster.name, index.serial, index.plan_digest
+            "{line}\nintact: {} of cluster {}, serial {}, plan digest {}\n{}",
+            index.node.name,
+            index.cluster.name,
+            index.serial,
+            index.plan_digest,
+            receipt.as_ref().map(Checked::text).unwrap_or_default()
         ))?,
         Format::Json => {
             let keys = bundle
                 .signatures()
                 .iter()
                 .map(|s| s.public_key().fingerprint().to_string());
-            let document = json!({
+            let mut document = json!({
                 "version": 1,
                 "intact": true,
                 "trusted": trust.is_some(),
@@ -63,11 +74,17 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
                 "serial": index.serial,
                 "planDigest": index.plan_digest,
             });
+            if let (Some(receipt), Some(fields)) = (&receipt, document.as_object_mut()) {
+                fields.insert("receipt".to_owned(), receipt.json());
+            }
             io.data(&format!("{document:#}\n"))?;
         }
     }
     if trust.is_some() {
-        return Ok(Exit::Done);
+        return match receipt.as_ref().and_then(Checked::objection) {
+            None => Ok(Exit::Done),
+            Some(objection) => Err(objection),
+        };
     }
     io.say("error: the bundle is whole, but nothing says that its signer is trusted");
     io.say("  hint: name trusted keys with --allowed-signers FILE");

@@ -237,6 +237,8 @@ fn host_facts(facts: &Facts) -> HostFacts {
             .platform
             .as_ref()
             .map(|platform| platform.arch.clone()),
+        kubelet_version: facts.kubelet_version.clone(),
+        machine: facts.machine.clone(),
         unknown,
     }
 }

@@ -25,6 +25,8 @@ pub enum Form {
     Duration,
     /// Texts, separated by commas or in several flags.
     List,
+    /// As [`Form::List`]; an empty list leaves the configuration file's alone.
+    Override,
     /// As [`Form::List`], lower-cased and added to what the configuration file lists.
     Union,
     /// `NAME=true|false`, separated by commas.
@@ -82,7 +84,7 @@ impl Flag {
     }
 }
 
-use Form::{Bool, Duration, Gates, Int32, List, Secret, Text, Union};
+use Form::{Bool, Duration, Gates, Int32, List, Override, Secret, Text, Union};
 use Kind::{Cluster, Init};
 
 /// Every flag, in alphabetical order.
@@ -105,7 +107,7 @@ pub static FLAGS: &[Flag] = &[
     flag("pod-network-cidr", "CIDRS", Text, Cluster, "networking.podSubnet", "Network of the Pods, one or two of different families"),
     flag("service-cidr", "CIDRS", Text, Cluster, "networking.serviceSubnet", "Network of the Services, one or two of different families"),
     flag("service-dns-domain", "DOMAIN", Text, Cluster, "networking.dnsDomain", "DNS domain of the Services"),
-    flag("skip-phases", "PHASES", List, Init, "skipPhases", "Phases left out, in place of those of the file").beside_file(),
+    flag("skip-phases", "PHASES", Override, Init, "skipPhases", "Phases of kubeadm init left out, in place of those of the file").beside_file(),
     flag("token", "TOKEN", Secret, Init, "bootstrapTokens[0].token", "Refused, as others can read a command line: use a configuration file"),
     flag("token-ttl", "DURATION", Duration, Init, "bootstrapTokens[0].ttl", "Life of the bootstrap token; 0s means for ever"),
 ];
@@ -138,8 +140,24 @@ pub(super) fn apply(draft: &mut Draft, given: &[Given], files: bool) {
             name: flag.name.to_owned(),
         };
         let before = draft.texts(flag.kind, flag.path);
+        let given = texts
+            .iter()
+            .any(|text| text.split(',').any(|part| !part.is_empty()));
+        if flag.form == Form::Override && !given {
+            continue;
+        }
+        let items = before
+            .iter()
+            .map(|(path, _)| format!("{}.{path}", flag.kind.name()));
+        let items: Vec<String> = items.collect();
         match value(flag.form, texts, before.into_iter().map(|(_, text)| text)) {
-            Ok(value) => draft.set_from(flag.kind, flag.path, value, origin),
+            Ok(value) => {
+                // Items of the file would speak for those of the flag.
+                for item in items {
+                    draft.provenance.remove(&item);
+                }
+                draft.set_from(flag.kind, flag.path, value, origin);
+            }
             Err(wrong) => {
                 draft.provenance.record(flag.field(), origin);
                 draft.error(flag.kind, flag.path, wrong.message, wrong.hint);
@@ -184,7 +202,7 @@ fn value(
             let duration = GoDuration::parse(last).ok_or_else(|| wrong(last, "duration", hint))?;
             duration.to_string().into()
         }
-        Form::List => parts().filter(full).collect(),
+        Form::List | Form::Override => parts().filter(full).collect(),
         Form::Union => {
             let mut all: Vec<String> = before
                 .chain(parts().filter(full).map(str::to_owned))

@@ -8,7 +8,7 @@ use super::flags::{self, Given};
 use super::report::{Report, Severity};
 use super::schema::v1beta3;
 use super::valid::{HostFacts, ValidConfig};
-use super::{default, validate};
+use super::{default, skip_phases, validate};
 
 /// A valid configuration and what the user should know about it.
 #[derive(Clone, Debug)]
@@ -56,6 +56,7 @@ pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Rep
     let mut draft = read(sources, options.lenient)?;
     warn_of_old_versions(&mut draft);
     flags::apply(&mut draft, &options.flags, !sources.is_empty());
+    skip_phases::disable_addons(&mut draft);
     let facts = if options.hosts.is_empty() {
         options.facts
     } else {

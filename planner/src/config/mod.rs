@@ -20,6 +20,8 @@ pub mod provenance;
 pub mod quantity;
 pub mod report;
 pub mod schema;
+mod skip_phases;
+pub mod timeouts;
 mod v1beta3;
 pub mod valid;
 mod validate;

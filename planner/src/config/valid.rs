@@ -8,12 +8,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use kubeplan_bundle::facts::DefaultRoute;
+use kubeplan_bundle::facts::{DefaultRoute, Machine};
 use kubeplan_bundle::index::{HostMatch, Name, Platform};
 use serde_json::Value;
 
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::provenance::Provenance;
+use super::timeouts::Timeouts;
 use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
 use crate::releases::Release;
@@ -57,8 +58,8 @@ pub struct ValidConfig {
     pub certificate_validity: Duration,
     /// Life of CA certificates.
     pub ca_certificate_validity: Duration,
-    /// Life of the window in which static Pods must become healthy.
-    pub component_health_timeout: Duration,
+    /// Parsed `timeouts`.
+    pub timeouts: Timeouts,
     /// The user's patches of rendered files; the command line reads their folder.
     pub patches: Patches,
     /// What the live host would have told kubeadm.
@@ -68,6 +69,9 @@ pub struct ValidConfig {
     /// Upload the shared certificates, encrypted, for other control-plane nodes: kubeadm's `--upload-certs`, which no field
     /// of the configuration can set. False unless the command line says so.
     pub upload_certs: bool,
+    /// The phases of kubeadm that are planned and no others, as `kubeadm init phase` would run them; every phase if empty. Only
+    /// the command line says so.
+    pub only_phases: Vec<&'static str>,
     /// Where every value comes from.
     pub provenance: Provenance,
 }
@@ -94,6 +98,48 @@ pub struct NodeSettings {
     pub platform: Platform,
     /// Write the kubelet's systemd drop-in.
     pub kubelet_drop_in: bool,
+    /// The users of a control plane that does not run as root.
+    pub system_ids: Option<SystemIds>,
+}
+
+/// Numbers of the users and groups of a control plane that does not run as root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemIds {
+    /// `kubeadm-etcd`.
+    pub etcd: Account,
+    /// `kubeadm-kas`.
+    pub kube_apiserver: Account,
+    /// `kubeadm-kcm`.
+    pub kube_controller_manager: Account,
+    /// `kubeadm-ks`.
+    pub kube_scheduler: Account,
+    /// The group `kubeadm-sa-key-readers`.
+    pub sa_key_readers: u32,
+}
+
+/// A user and the group of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+}
+
+impl SystemIds {
+    /// kubeadm's users (v1.36.2, cmd/kubeadm/app/constants/constants.go), in the order of the fields.
+    pub const USERS: [&'static str; 4] =
+        ["kubeadm-etcd", "kubeadm-kas", "kubeadm-kcm", "kubeadm-ks"];
+    /// Its group of those that may read the key of service accounts.
+    pub const SA_KEY_READERS: &'static str = "kubeadm-sa-key-readers";
+    /// Its groups.
+    pub const GROUPS: [&'static str; 5] = [
+        Self::USERS[0],
+        Self::USERS[1],
+        Self::USERS[2],
+        Self::USERS[3],
+        Self::SA_KEY_READERS,
+    ];
 }
 
 /// Lifetimes and tolerances of issued credentials.
@@ -140,6 +186,10 @@ pub struct HostFacts {
     pub cri_sockets: Option<Vec<String>>,
     /// Architecture, in Go's words.
     pub arch: Option<String>,
+    /// What the installed kubelet says it is, such as `v1.36.2`.
+    pub kubelet_version: Option<String>,
+    /// The machine and its kernel.
+    pub machine: Option<Machine>,
     /// Names of assumptions that stand although somebody looked.
     pub unknown: BTreeSet<&'static str>,
 }
@@ -159,6 +209,18 @@ pub struct Assumption {
 #[must_use]
 pub fn host_port(address: IpAddr, port: u16) -> String {
     std::net::SocketAddr::new(address, port).to_string()
+}
+
+/// `host:port` taken apart and put together again, as kubeadm does it: capitals of an IPv6 address and leading zeros of the port
+/// stay as they are written, brackets only around what needs them.
+fn rejoined(endpoint: &str) -> String {
+    let bracketed = endpoint
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'));
+    match bracketed {
+        Some((host, port)) if !host.contains(':') => format!("{host}{port}"),
+        _ => endpoint.to_owned(),
+    }
 }
 
 impl ValidConfig {
@@ -191,9 +253,25 @@ impl ValidConfig {
     #[must_use]
     pub fn control_plane_url(&self) -> String {
         match &self.control_plane_endpoint {
-            // As written, like kubeadm: capitals of an IPv6 address and leading zeros of the port stay.
-            Some(_) => format!("https://{}", self.cluster.control_plane_endpoint),
+            Some(_) => format!("https://{}", rejoined(&self.cluster.control_plane_endpoint)),
             None => self.local_endpoint_url(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rejoined;
+
+    #[test]
+    fn brackets_stay_around_ipv6_addresses_only() {
+        for (written, expected) in [
+            ("[host]:6443", "host:6443"),
+            ("[10.0.0.1]:6443", "10.0.0.1:6443"),
+            ("[FD00::1]:06443", "[FD00::1]:06443"),
+            ("host:6443", "host:6443"),
+        ] {
+            assert_eq!(rejoined(written), expected);
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `addon/coredns`: the cluster's DNS.
 //!
-//! Left out when `dns.disabled`. Two things kubeadm sends are no part of the object: the Service's `resourceVersion: "0"`, which says
+//! Two things kubeadm sends are no part of the object: the Service's `resourceVersion: "0"`, which says
 //! nothing when an object is applied, and the empty `status` of Go's types.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases/addons/dns.
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::Resource as _;
 use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment,
 };
@@ -21,8 +22,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{ApiObject, KUBE_SYSTEM, ObjectContext, ObjectError, metadata, rbac};
+use serde_json::Value;
+
+use super::{
+    ApiObject, KUBE_SYSTEM, ObjectContext, ObjectError, document, metadata, rbac, value_sources,
+};
 use crate::config::ValidConfig;
+use crate::patches::{Patched, Target};
 use crate::releases::ProbePorts;
 use crate::static_pod::{images, paths};
 
@@ -46,9 +52,6 @@ const READINESS: Port = (8181, "TCP", "readiness-probe");
 /// ConfigMap, RBAC, ServiceAccount, Deployment, Service.
 pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     let config = context.config;
-    if config.cluster.dns.disabled {
-        return Ok(Vec::new());
-    }
     let config_map = ConfigMap {
         metadata: metadata(Some(KUBE_SYSTEM), NAME),
         data: Some(BTreeMap::from([(
@@ -87,12 +90,48 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
         )?,
         rbac::cluster_role_binding(ROLE, ROLE, rbac::service_account(KUBE_SYSTEM, NAME))?,
         ApiObject::public(&service_account, &[])?,
-        ApiObject::public(&deployment(image, config.release.probe_ports), &image_from)?,
+        patched_deployment(
+            config,
+            &deployment(image, config.release.probe_ports),
+            &image_from,
+        )?,
         ApiObject::public(
             &service(config)?,
             &[("spec.clusterIP", paths::SERVICE_SUBNET)],
         )?,
     ])
+}
+
+/// The Deployment with the user's patches. What Go's types add to a patched one says nothing but for its `status`, which only
+/// the cluster writes.
+fn patched_deployment(
+    config: &ValidConfig,
+    rendered: &Deployment,
+    sources: &[(&str, &str)],
+) -> Result<ApiObject, ObjectError> {
+    let Patched {
+        mut document,
+        sources,
+    } = config.patches.typed(
+        Target::CoreDnsDeployment,
+        Patched {
+            document: document(rendered)?,
+            sources: value_sources(sources),
+        },
+    )?;
+    if let Some(fields) = document.as_object_mut() {
+        fields.remove("status");
+    }
+    Ok(ApiObject::of_document(Deployment::KIND, &document, sources))
+}
+
+/// The Deployment without patches, as a document.
+///
+/// # Errors
+/// [`ObjectError`] if it cannot be serialised.
+pub(super) fn deployment_document(config: &ValidConfig) -> Result<Value, ObjectError> {
+    let (image, _) = images::coredns(config).into_parts();
+    document(&deployment(image, config.release.probe_ports))
 }
 
 /// CoreDNS's configuration. kubeadm compares its default with what it finds when it upgrades, so every space counts.

@@ -1,6 +1,6 @@
 //! `addon/kube-proxy`: Services on every node.
 //!
-//! Left out when `proxy.disabled`. Source: kubeadm v1.36.2, cmd/kubeadm/app/phases/addons/proxy.
+//! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases/addons/proxy.
 
 use std::collections::BTreeMap;
 
@@ -30,9 +30,6 @@ const MODULES: &str = "/lib/modules";
 /// ConfigMap, DaemonSet, ServiceAccount, RBAC: in kubeadm's order, the account after what uses it.
 pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     let config = context.config;
-    if config.cluster.proxy.disabled {
-        return Ok(Vec::new());
-    }
     let service_account = ServiceAccount {
         metadata: metadata(Some(KUBE_SYSTEM), NAME),
         ..ServiceAccount::default()

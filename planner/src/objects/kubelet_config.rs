@@ -9,6 +9,7 @@ use super::{
     metadata, rbac,
 };
 use crate::kubelet::RESOLVED_CONF;
+use crate::phases::Selection;
 use crate::yaml::write::to_go_yaml;
 
 const CONFIG_MAP: &str = "kubelet-config";
@@ -19,8 +20,10 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
     let config = context.config;
     let kubelet = &config.kubelet;
     let mut value = kubelet.value.clone();
+    // kubelet-start sets the field on the object it shares with this phase; without it, nobody does.
     if config.release.uploads_resolv_conf
         && config.facts.systemd_resolved
+        && Selection::of(config).includes("kubelet-start")
         && let Some(fields) = value.as_object_mut()
     {
         fields

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
 
-use super::ObjectError;
-use crate::config::ValidConfig;
+use super::{ObjectContext, ObjectError};
 
 /// Labels of a control-plane node, without value (kubeadm v1.36.2, cmd/kubeadm/app/constants/constants.go).
 const LABELS: [&str; 2] = [
@@ -14,7 +13,11 @@ const LABELS: [&str; 2] = [
 ];
 
 /// The step for the planned node.
-pub(super) fn step(phase: PhaseName, config: &ValidConfig) -> Result<Step, ObjectError> {
+pub(super) fn step(
+    phase: PhaseName,
+    context: &ObjectContext<'_>,
+) -> Result<Option<Step>, ObjectError> {
+    let config = context.config;
     let [role, _] = LABELS;
     let taints = match &config.init.node_registration.taints {
         None => vec![Taint {
@@ -29,10 +32,10 @@ pub(super) fn step(phase: PhaseName, config: &ValidConfig) -> Result<Step, Objec
             .map_err(|_| ObjectError::Value("InitConfiguration.nodeRegistration.taints"))?,
     };
     let labels = LABELS.map(|label| (label.to_owned(), String::new()));
-    Ok(Step::LabelAndTaintNode {
+    Ok(Some(Step::LabelAndTaintNode {
         phase,
         node: config.node.name.clone(),
         labels: BTreeMap::from(labels),
         taints,
-    })
+    }))
 }

@@ -1,6 +1,7 @@
 //! API objects: what `kubeadm init` writes to the API, as reviewable text.
 //!
-//! In: the configuration and key material. Out: [`PlannedObject`]s in kubeadm's order and the live [`Step`]s that apply them. One file per
+//! In: the configuration and key material. Out: a [`LivePlan`]: the [`PlannedObject`]s of the selected phases in
+//! kubeadm's order and the [`Step`]s around them. An object has the same name in every selection. One file per
 //! family; typed with k8s-openapi and serialised once, here; texts inside ConfigMaps are kubeadm's, byte for byte. What
 //! only the running cluster knows is a [`Hole`]. Nothing here contacts an API.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases, order of `kubeadm init --dry-run`.
@@ -10,11 +11,13 @@ mod cluster_admins;
 mod cluster_info;
 mod component_hash;
 mod coredns;
+mod cri_socket;
 mod kube_proxy;
 mod kubeadm_config;
 mod kubelet_config;
 mod mark_control_plane;
 mod rbac;
+mod running_host;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -24,12 +27,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{Metadata, Resource};
 use kubeplan_bundle::index::hole::{FieldPath, ParseHoleError, Ttl};
 use kubeplan_bundle::index::{EntryName, Hole, ParseNameError};
+use kubeplan_bundle::path::ParsePathError;
 use kubeplan_bundle::step::{ParsePhaseError, PhaseName, Step};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::config::ValidConfig;
-use crate::phases::MaterialSource;
-use crate::plan::{PlannedContent, PlannedObject, ValueSource};
+use crate::patches::PatchError;
+use crate::phases::{MaterialSource, Selection};
+use crate::plan::{LivePlan, PlannedContent, PlannedObject, ValueSource};
+use crate::static_pod::StaticPodError;
 use crate::yaml::write::to_go_yaml;
 
 /// The namespace of nearly everything.
@@ -78,12 +85,21 @@ pub enum ObjectError {
     /// A taint or an endpoint that validation let through and nothing can be made of.
     #[error("{0} has no form that an object can hold")]
     Value(&'static str),
+    /// A patch does not apply.
+    #[error("the user's patches cannot be applied")]
+    Patch(#[from] PatchError),
     /// An object names an owner that its phase does not have.
     #[error("the owner of an object of phase `{0}` is not among its objects")]
     Owner(&'static str),
+    /// A static Pod, whose addresses are asked for, cannot be made.
+    #[error(transparent)]
+    StaticPod(#[from] StaticPodError),
     /// A name of the tables is no phase name.
     #[error(transparent)]
     Phase(#[from] ParsePhaseError),
+    /// A place on the host that the configuration gives is none.
+    #[error(transparent)]
+    HostPath(#[from] ParsePathError),
     /// An object's name gives no entry name.
     #[error(transparent)]
     Name(#[from] ParseNameError),
@@ -92,7 +108,7 @@ pub enum ObjectError {
     Hole(#[from] ParseHoleError),
 }
 
-/// One of kubeadm's phases that write to the API.
+/// One of kubeadm's phases that need a running host.
 struct LivePhase {
     /// kubeadm's name.
     name: &'static str,
@@ -102,35 +118,67 @@ struct LivePhase {
 /// What a phase does.
 enum Work {
     /// Applies objects; none, and there is no step.
-    Apply(fn(&ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError>),
-    /// Labels and taints the node.
-    MarkNode,
+    Apply(Objects),
+    /// Makes admin.conf an administrator, as super-admin.conf.
+    Bind,
+    /// A step without objects; none, and there is nothing to do.
+    Step(fn(PhaseName, &ObjectContext<'_>) -> Result<Option<Step>, ObjectError>),
+    /// Says how to join with the tokens that were applied.
+    ShowJoinCommand,
 }
 
-/// The phases in kubeadm's order. The binding of the administrators is written as soon as the API server answers,
-/// which is in `wait-control-plane`.
+type Objects = fn(&ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError>;
+
+/// The phases in kubeadm's order, but that the components are waited for before the administrators are bound: kubeadm
+/// binds first and gives the API server one minute for it, whatever the time for components is. The binding is written
+/// with the first use of admin.conf, which is in [`BINDING_PHASE`]; where that is skipped, in the phase that comes next.
 const PHASES: &[LivePhase] = &[
-    LivePhase::apply("wait-control-plane", cluster_admins::objects),
+    LivePhase::step("kubelet-start", running_host::start_kubelet),
+    LivePhase::step(BINDING_PHASE, running_host::wait_for_kubelet),
+    LivePhase::step(BINDING_PHASE, running_host::wait_for_components),
+    LivePhase {
+        name: BINDING_PHASE,
+        work: Work::Bind,
+    },
     LivePhase::apply("upload-config/kubeadm", kubeadm_config::objects),
     LivePhase::apply("upload-config/kubelet", kubelet_config::objects),
+    LivePhase::step("upload-config/kubelet", cri_socket::step),
     LivePhase::apply("upload-certs", upload_certs::objects),
-    LivePhase {
-        name: "mark-control-plane",
-        work: Work::MarkNode,
-    },
-    LivePhase::apply("bootstrap-token", bootstrap_tokens::objects),
+    LivePhase::step("mark-control-plane", mark_control_plane::step),
+    LivePhase::apply(BOOTSTRAP_TOKEN, bootstrap_tokens::objects),
+    LivePhase::step(
+        "kubelet-finalize/enable-client-cert-rotation",
+        running_host::use_rotated_certificate,
+    ),
     LivePhase::apply("addon/coredns", coredns::objects),
     LivePhase::apply("addon/kube-proxy", kube_proxy::objects),
+    LivePhase {
+        name: "show-join-command",
+        work: Work::ShowJoinCommand,
+    },
 ];
 
+/// Where the binding of the administrators is written unless it is skipped.
+const BINDING_PHASE: &str = "wait-control-plane";
+
+/// The phase whose Secrets are the tokens to join with.
+const BOOTSTRAP_TOKEN: &str = "bootstrap-token";
+
 impl LivePhase {
-    const fn apply(
-        name: &'static str,
-        objects: fn(&ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError>,
-    ) -> Self {
+    const fn apply(name: &'static str, objects: Objects) -> Self {
         Self {
             name,
             work: Work::Apply(objects),
+        }
+    }
+
+    const fn step(
+        name: &'static str,
+        step: fn(PhaseName, &ObjectContext<'_>) -> Result<Option<Step>, ObjectError>,
+    ) -> Self {
+        Self {
+            name,
+            work: Work::Step(step),
         }
     }
 }
@@ -158,22 +206,46 @@ impl ApiObject {
     where
         T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
     {
-        let metadata = object.metadata();
-        let name = metadata.name.clone().unwrap_or_default();
-        let value = serde_json::to_value(object).map_err(|source| ObjectError::Serialise {
-            kind: T::KIND,
-            name: name.clone(),
-            source,
-        })?;
-        Ok(Self {
-            kind: T::KIND,
-            namespace: metadata.namespace.clone(),
-            name,
-            content: PlannedContent::Public(to_go_yaml(&value).into_bytes()),
-            holes: Vec::new(),
-            sources: value_sources(sources),
-        })
+        let document = document(object)?;
+        Ok(Self::of_document(
+            T::KIND,
+            &document,
+            value_sources(sources),
+        ))
     }
+
+    /// A public object whose document exists already.
+    fn of_document(kind: &'static str, document: &Value, sources: Vec<ValueSource>) -> Self {
+        let text = |pointer| document.pointer(pointer).and_then(Value::as_str);
+        Self {
+            kind,
+            namespace: text("/metadata/namespace").map(str::to_owned),
+            name: text("/metadata/name").unwrap_or_default().to_owned(),
+            content: PlannedContent::Public(to_go_yaml(document).into_bytes()),
+            holes: Vec::new(),
+            sources,
+        }
+    }
+}
+
+/// An object as a document.
+fn document<T>(object: &T) -> Result<Value, ObjectError>
+where
+    T: Resource + Metadata<Ty = ObjectMeta> + Serialize,
+{
+    serde_json::to_value(object).map_err(|source| ObjectError::Serialise {
+        kind: T::KIND,
+        name: object.metadata().name.clone().unwrap_or_default(),
+        source,
+    })
+}
+
+/// CoreDNS's Deployment without the user's patches.
+///
+/// # Errors
+/// [`ObjectError`] if it cannot be written down.
+pub fn coredns_deployment(config: &ValidConfig) -> Result<Value, ObjectError> {
+    coredns::deployment_document(config)
 }
 
 fn value_sources(sources: &[(&str, &str)]) -> Vec<ValueSource> {
@@ -195,48 +267,33 @@ fn metadata(namespace: Option<&str>, name: &str) -> ObjectMeta {
     }
 }
 
-/// Every object of the first control-plane node in the order of application, and the steps that need a running cluster.
+/// The selected objects of the first control-plane node in the order of application, and the steps that need a running host.
 ///
 /// # Errors
 /// [`ObjectError`] if the key store lacks something, or an object cannot be written down.
-pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step>), ObjectError> {
-    let mut phases = Vec::new();
-    for phase in PHASES {
-        let objects = match phase.work {
-            Work::Apply(objects) => objects(context)?,
-            Work::MarkNode => Vec::new(),
-        };
-        phases.push((phase, objects));
-    }
-    let total: usize = phases.iter().map(|(_, objects)| objects.len()).sum();
+pub fn plan(context: &ObjectContext<'_>) -> Result<LivePlan, ObjectError> {
+    let phases = phases(context)?;
+    let total: usize = phases.iter().map(|phase| phase.objects.len()).sum();
     let width = total.to_string().len().max(2);
-    let mut planned = Vec::with_capacity(total);
-    let mut steps = Vec::new();
-    for (phase, objects) in phases {
-        let name: PhaseName = phase.name.parse()?;
-        if matches!(phase.work, Work::MarkNode) {
-            steps.push(mark_control_plane::step(name, context.config)?);
+    let mut live = LivePlan::default();
+    let mut number = 0;
+    for phase in phases {
+        if !phase.selected {
+            number += phase.objects.len();
             continue;
         }
-        let mut entries: Vec<EntryName> = Vec::with_capacity(objects.len());
-        for object in objects {
-            let entry = entry_name(planned.len() + 1, width, phase.name, &object)?;
-            let holes = object.holes.iter().map(|hole| match hole {
-                ObjectHole::TokenExpiry(ttl) => Ok(Hole::TokenExpiry {
-                    at: path("data/expiration")?,
-                    ttl: *ttl,
-                }),
-                ObjectHole::OwnerUid(position) => Ok(Hole::OwnerUid {
-                    at: path("metadata/ownerReferences/0/uid")?,
-                    owner: entries
-                        .get(*position)
-                        .cloned()
-                        .ok_or(ObjectError::Owner(phase.name))?,
-                }),
-            });
-            let holes = holes.collect::<Result<_, ObjectError>>()?;
+        let name: PhaseName = phase.name.parse()?;
+        let mut entries: Vec<EntryName> = Vec::with_capacity(phase.objects.len());
+        for (at, object) in phase.objects.into_iter().enumerate() {
+            // A binding that was moved here keeps its number, which is the first.
+            let moved = at < phase.moved;
+            number += usize::from(!moved);
+            let own_number = if moved { at + 1 } else { number };
+            let entry = entry_name(own_number, width, phase.name, &object)?;
+            let own = entries.get(phase.moved..).unwrap_or_default();
+            let holes = holes(&object, own, phase.name)?;
             entries.push(entry.clone());
-            planned.push(PlannedObject {
+            live.objects.push(PlannedObject {
                 entry,
                 phase: name.clone(),
                 kind: object.kind.to_owned(),
@@ -248,13 +305,113 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<(Vec<PlannedObject>, Vec<Step
             });
         }
         if !entries.is_empty() {
-            steps.push(Step::ApplyObjects {
-                phase: name,
+            live.steps.push(Step::ApplyObjects {
+                phase: name.clone(),
                 entries,
+                fallback_kubeconfig: phase.binds.then(running_host::super_admin).transpose()?,
             });
         }
+        live.steps.extend(phase.step);
+        if phase.shows_join_command {
+            let tokens = join_tokens(&live.objects);
+            live.steps
+                .extend(running_host::show_join_command(name, context, tokens)?);
+        }
     }
-    Ok((planned, steps))
+    if live.steps.iter().any(Step::calls_api) {
+        live.api = Some(running_host::api(context.config)?);
+    }
+    Ok(live)
+}
+
+/// The holes of `object`, whose phase has these entries so far.
+fn holes(
+    object: &ApiObject,
+    entries: &[EntryName],
+    phase: &'static str,
+) -> Result<Vec<Hole>, ObjectError> {
+    let holes = object.holes.iter().map(|hole| match hole {
+        ObjectHole::TokenExpiry(ttl) => Ok(Hole::TokenExpiry {
+            at: path("data/expiration")?,
+            ttl: *ttl,
+        }),
+        ObjectHole::OwnerUid(position) => Ok(Hole::OwnerUid {
+            at: path("metadata/ownerReferences/0/uid")?,
+            owner: entries
+                .get(*position)
+                .cloned()
+                .ok_or(ObjectError::Owner(phase))?,
+        }),
+    });
+    holes.collect()
+}
+
+/// The Secrets of the tokens that others join with.
+fn join_tokens(planned: &[PlannedObject]) -> Vec<EntryName> {
+    planned
+        .iter()
+        .filter(|object| object.phase.as_str() == BOOTSTRAP_TOKEN && object.kind == "Secret")
+        .map(|object| object.entry.clone())
+        .collect()
+}
+
+/// A phase with what it does; the objects of one that is not selected are counted only.
+struct PhaseWork {
+    name: &'static str,
+    selected: bool,
+    objects: Vec<ApiObject>,
+    /// How many of the objects, the first ones, are those of a phase that was skipped.
+    moved: usize,
+    /// Whether the binding of the administrators is among the objects.
+    binds: bool,
+    step: Option<Step>,
+    shows_join_command: bool,
+}
+
+fn phases(context: &ObjectContext<'_>) -> Result<Vec<PhaseWork>, ObjectError> {
+    let selection = Selection::of(context.config);
+    // Whoever asks for single phases gets what is theirs and nothing else.
+    let mut to_move = !(selection.is_exact() || selection.includes(BINDING_PHASE));
+    let mut phases = Vec::with_capacity(PHASES.len());
+    for phase in PHASES {
+        let selected = selection.includes(phase.name);
+        let mut found = PhaseWork {
+            name: phase.name,
+            selected,
+            objects: Vec::new(),
+            moved: 0,
+            binds: matches!(phase.work, Work::Bind),
+            step: None,
+            shows_join_command: matches!(phase.work, Work::ShowJoinCommand),
+        };
+        let objects: Option<Objects> = match phase.work {
+            Work::Apply(objects) => Some(objects),
+            Work::Bind => Some(cluster_admins::objects),
+            Work::Step(step) if selected => {
+                found.step = step(phase.name.parse()?, context)?;
+                None
+            }
+            Work::Step(_) | Work::ShowJoinCommand => None,
+        };
+        match objects.map(|objects| objects(context)) {
+            Some(Ok(objects)) => found.objects = objects,
+            Some(Err(error)) if selected => return Err(error),
+            // What cannot be made for this configuration may be the reason why it is left out.
+            Some(Err(_)) | None => {}
+        }
+        let calls_api =
+            !found.objects.is_empty() || found.step.as_ref().is_some_and(Step::calls_api);
+        if to_move && selected && calls_api {
+            to_move = false;
+            let mut moved = cluster_admins::objects(context)?;
+            found.moved = moved.len();
+            found.binds = true;
+            moved.append(&mut found.objects);
+            found.objects = moved;
+        }
+        phases.push(found);
+    }
+    Ok(phases)
 }
 
 fn path(text: &str) -> Result<FieldPath, ObjectError> {

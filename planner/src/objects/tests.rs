@@ -32,11 +32,12 @@ fn config(upload_certs: bool) -> ValidConfig {
 }
 
 fn planned(config: &ValidConfig, material: &Material) -> (Vec<PlannedObject>, Vec<Step>) {
-    plan(&ObjectContext {
+    let live = plan(&ObjectContext {
         config,
         material: MaterialSource::Issued(material),
     })
-    .unwrap()
+    .unwrap();
+    (live.objects, live.steps)
 }
 
 fn text(object: &PlannedObject) -> String {
@@ -55,14 +56,19 @@ fn phases_come_in_kubeadms_order_and_names_sort_in_it() {
     assert_eq!(
         phases,
         [
+            "kubelet-start",
+            "wait-control-plane",
+            "wait-control-plane",
             "wait-control-plane",
             "upload-config/kubeadm",
             "upload-config/kubelet",
             "upload-certs",
             "mark-control-plane",
             "bootstrap-token",
+            "kubelet-finalize/enable-client-cert-rotation",
             "addon/coredns",
             "addon/kube-proxy",
+            "show-join-command",
         ]
     );
     assert_eq!(objects.len(), 33);
@@ -192,11 +198,12 @@ fn a_key_that_somebody_else_keeps_is_uploaded_as_nothing() {
 
 #[test]
 fn without_a_key_store_nothing_is_secret_and_placeholders_show_it() {
-    let (objects, _) = plan(&ObjectContext {
+    let objects = plan(&ObjectContext {
         config: &config(true),
         material: MaterialSource::None,
     })
-    .unwrap();
+    .unwrap()
+    .objects;
     let all: String = objects.iter().map(text).collect();
     assert!(
         objects
@@ -251,6 +258,44 @@ fn the_node_gets_kubeadms_labels_and_the_configured_taints() {
 }
 
 #[test]
+fn the_socket_is_an_annotation_where_no_file_of_the_kubelet_has_it() {
+    let annotated = |minor: u64, gate: Option<bool>| {
+        let mut config = config(false);
+        config.release = crate::releases::find(minor).unwrap();
+        let gates = gate.map(|on| ("NodeLocalCRISocket".to_owned(), on));
+        config.cluster.feature_gates = gates.into_iter().collect();
+        let (_, steps) = planned(&config, &material());
+        let names: Vec<&str> = steps.iter().map(|step| step.phase().as_str()).collect();
+        let at = steps
+            .iter()
+            .position(|step| matches!(step, Step::AnnotateNode { .. }))?;
+        assert_eq!(names[at - 1..=at], ["upload-config/kubelet"; 2]);
+        match &steps[at] {
+            Step::AnnotateNode { annotations, .. } => Some(annotations.clone()),
+            _ => None,
+        }
+    };
+    let socket = "unix:///var/run/containerd/containerd.sock".to_owned();
+    let expected = Some([("kubeadm.alpha.kubernetes.io/cri-socket".to_owned(), socket)].into());
+    for (minor, gate, is_annotated) in [
+        (33, None, true),
+        (33, Some(true), false),
+        (34, None, false),
+        (34, Some(false), true),
+        (35, Some(false), true),
+        (36, Some(false), false),
+        (37, None, false),
+    ] {
+        let found = annotated(minor, gate);
+        assert_eq!(
+            found,
+            expected.clone().filter(|_| is_annotated),
+            "{minor} {gate:?}"
+        );
+    }
+}
+
+#[test]
 fn proxies_reach_kube_proxy_behind_its_node_name() {
     let mut config = config(false);
     config.facts.proxies = [("https_proxy", "http://p:3128"), ("NO_PROXY", ".svc")]
@@ -263,4 +308,141 @@ fn proxies_reach_kube_proxy_behind_its_node_name() {
     let no_proxy = text.find("- name: NO_PROXY").unwrap();
     let https = text.find("- name: https_proxy").unwrap();
     assert!(node_name < no_proxy && no_proxy < https, "{text}");
+}
+
+fn skipping(mut config: ValidConfig, names: &[&str]) -> ValidConfig {
+    config.init.skip_phases = names.iter().map(|name| (*name).to_owned()).collect();
+    config
+}
+
+fn only(mut config: ValidConfig, names: &[&'static str]) -> ValidConfig {
+    config.only_phases = names.to_vec();
+    config
+}
+
+fn names(objects: &[PlannedObject]) -> Vec<&str> {
+    objects.iter().map(|object| object.entry.as_str()).collect()
+}
+
+/// admin.conf is of no use before the binding is there.
+#[test]
+fn the_binding_moves_to_the_first_phase_that_uses_the_api() {
+    let material = material();
+    for (skipped, first) in [
+        (
+            &["wait-control-plane"][..],
+            "objects/01-upload-config-kubeadm-clusterrolebinding-kubeadm-cluster-admins.yaml",
+        ),
+        (
+            &["wait-control-plane", "upload-config"],
+            "objects/01-mark-control-plane-clusterrolebinding-kubeadm-cluster-admins.yaml",
+        ),
+        (
+            &[
+                "wait-control-plane",
+                "upload-config",
+                "upload-certs",
+                "mark-control-plane",
+            ],
+            "objects/01-bootstrap-token-clusterrolebinding-kubeadm-cluster-admins.yaml",
+        ),
+    ] {
+        let config = skipping(config(false), skipped);
+        let (objects, steps) = planned(&config, &material);
+        assert_eq!(names(&objects)[0], first);
+        assert!(names(&objects).is_sorted());
+        let applied = steps.iter().find_map(|step| match step {
+            Step::ApplyObjects {
+                phase,
+                entries,
+                fallback_kubeconfig: Some(_),
+            } => Some((phase, entries)),
+            _ => None,
+        });
+        let (phase, entries) = applied.unwrap();
+        assert_eq!(*phase, objects[0].phase);
+        assert_eq!(entries[0], objects[0].entry);
+    }
+    let none = [
+        "wait-control-plane",
+        "upload-config",
+        "upload-certs",
+        "mark-control-plane",
+        "bootstrap-token",
+        "addon",
+    ];
+    assert!(
+        planned(&skipping(config(false), &none), &material)
+            .0
+            .is_empty()
+    );
+    let alone = only(config(false), &["addon/coredns"]);
+    let (objects, _) = planned(&alone, &material);
+    assert!(
+        objects
+            .iter()
+            .all(|object| object.name != "kubeadm:cluster-admins")
+    );
+}
+
+#[test]
+fn an_object_has_the_same_name_whatever_is_left_out() {
+    let material = material();
+    let (whole, _) = planned(&config(true), &material);
+    let whole = names(&whole);
+    for names_of in [
+        planned(&only(config(true), &["addon", "upload-certs"]), &material).0,
+        planned(&skipping(config(true), &["upload-config"]), &material).0,
+    ] {
+        let some = names(&names_of);
+        assert!(!some.is_empty() && some.len() < whole.len());
+        assert!(some.iter().all(|name| whole.contains(name)), "{some:?}");
+    }
+}
+
+/// Owners are found by position, which a moved binding shifts.
+#[test]
+fn holes_name_their_owner_in_front_of_which_a_binding_was_put() {
+    let before = ["wait-control-plane", "upload-config"];
+    let (objects, _) = planned(&skipping(config(true), &before), &material());
+    let phase: Vec<&PlannedObject> = objects
+        .iter()
+        .filter(|object| object.phase.as_str() == "upload-certs")
+        .collect();
+    assert_eq!(phase[0].name, "kubeadm:cluster-admins");
+    let owner = phase
+        .iter()
+        .flat_map(|object| &object.holes)
+        .find_map(|hole| match hole {
+            Hole::OwnerUid { owner, .. } => Some(owner),
+            Hole::TokenExpiry { .. } => None,
+        });
+    let owner = objects
+        .iter()
+        .find(|object| Some(&object.entry) == owner)
+        .unwrap();
+    assert!(owner.kind == "Secret" && owner.name.starts_with("bootstrap-token-"));
+}
+
+#[test]
+fn what_cannot_be_made_does_not_stand_in_the_way_of_others() {
+    let mut external = config(true);
+    external.cluster.etcd.local = None;
+    let (objects, _) = planned(&only(external, &["addon"]), &material());
+    assert!(!objects.is_empty());
+}
+
+/// As in kubeadm, where both phases share one object and kubelet-start changes it.
+#[test]
+fn the_uploaded_resolver_file_is_kubelet_starts() {
+    let mut config = config(false);
+    config.facts.systemd_resolved = true;
+    let uploaded = |config: &ValidConfig| {
+        let (objects, _) = planned(config, &material());
+        let object = objects.iter().find(|o| o.name == "kubelet-config").unwrap();
+        text(object).contains("resolvConf: /run/systemd/resolve/resolv.conf")
+    };
+    assert!(config.release.uploads_resolv_conf && uploaded(&config));
+    assert!(!uploaded(&skipping(config.clone(), &["kubelet-start"])));
+    assert!(!uploaded(&only(config, &["upload-config"])));
 }

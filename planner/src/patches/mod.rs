@@ -1,8 +1,8 @@
 //! The user's patches of rendered files, as `kubeadm init --patches` applies them.
 //!
 //! In: the files of a folder as text (the command line reads it), a rendered document. Out: the patched document,
-//! and where its changed values come from. Files apply in their order, the documents of a file in theirs; a Pod
-//! becomes what Go makes of it afterwards, so unknown fields vanish (and are named) and a wrong type is an error.
+//! and where its changed values come from. Files apply in their order, the documents of a file in theirs; a Pod and a Deployment
+//! become what Go makes of them afterwards, so unknown fields vanish (and are named) and a wrong type is an error.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/util/patches.
 
 mod document;
@@ -13,7 +13,9 @@ pub mod strategic;
 
 use serde_json::Value;
 
-use crate::api_types::{self, TypeMismatch, pod::POD};
+use crate::api_types::{self, TypeMismatch, deployment::DEPLOYMENT, pod::POD};
+use crate::config::schema::Kind;
+use crate::go_types::Object;
 use crate::plan::ValueSource;
 use crate::yaml::read::ReadError;
 pub use file_name::{Ignored, PatchType, Target, UnknownPatchType};
@@ -113,16 +115,28 @@ pub enum PatchError {
         /// Which of its documents, from 1.
         document: usize,
     },
-    /// The result is no Pod.
-    #[error("after its patches ({files}) {target} is no Pod of Kubernetes")]
-    NoPod {
+    /// The result does not have the type of what was patched.
+    #[error("after its patches ({files}) {target} is no {kind} of Kubernetes")]
+    Type {
         /// What was patched.
         target: &'static str,
+        /// What it must stay.
+        kind: &'static str,
         /// The files that patched it.
         files: String,
         /// What does not fit.
         #[source]
         source: TypeMismatch,
+    },
+    /// A Deployment that the API has no place for.
+    #[error("after its patches ({files}) {target} has no {field}")]
+    Nameless {
+        /// What was patched.
+        target: &'static str,
+        /// The files that patched it.
+        files: String,
+        /// `metadata.name` or `metadata.namespace`.
+        field: &'static str,
     },
     /// Another kind, or another component's name.
     #[error(
@@ -194,29 +208,35 @@ impl Patches {
         self.files.iter().filter(move |file| file.target == target)
     }
 
-    /// Patches a static Pod.
+    /// Patches a static Pod, or CoreDNS's Deployment.
     ///
     /// # Errors
-    /// [`PatchError`] if a patch does not apply, or what comes out is no Pod.
-    pub fn pod(&self, target: Target, pod: Patched) -> Result<Patched, PatchError> {
+    /// [`PatchError`] if a patch does not apply, or what comes out is of another kind.
+    pub fn typed(&self, target: Target, rendered: Patched) -> Result<Patched, PatchError> {
         let files: Vec<&str> = self
             .for_target(target)
             .map(|file| file.name.as_str())
             .collect();
         if files.is_empty() {
-            return Ok(pod);
+            return Ok(rendered);
         }
-        let before = pod.document.clone();
-        let mut patched = self.apply(target, Schema::Object(&POD), pod, &normal_pod)?;
+        let form = Form::of(target);
+        let before = rendered.document.clone();
+        let mut patched =
+            self.apply(target, Schema::Object(form.object), rendered, &|document| {
+                form.normal(document)
+            })?;
         let (name, files) = (target.as_str(), files.join(", "));
         let empty = serde_json::Map::new();
         let document = patched.document.as_object().unwrap_or(&empty);
-        let normal = api_types::normalise(&POD, document).map_err(|source| PatchError::NoPod {
-            target: name,
-            files: files.clone(),
-            source,
-        })?;
-        for (field, expected) in [("apiVersion", "v1"), ("kind", "Pod")] {
+        let normal =
+            api_types::normalise(form.object, document).map_err(|source| PatchError::Type {
+                target: name,
+                kind: form.object.name,
+                files: files.clone(),
+                source,
+            })?;
+        for (field, expected) in [("apiVersion", form.api_version), ("kind", form.object.name)] {
             let found = normal.document.get(field).and_then(Value::as_str);
             if found != Some(expected) {
                 return Err(PatchError::Identity {
@@ -229,6 +249,16 @@ impl Patches {
             }
         }
         patched.document = normal.document.into();
+        for field in form.named_by {
+            let pointer = format!("/{}", field.replace('.', "/"));
+            if patched.document.pointer(&pointer).is_none() {
+                return Err(PatchError::Nameless {
+                    target: name,
+                    files,
+                    field,
+                });
+            }
+        }
         // What vanished again is no value of the file.
         provenance::forget_unchanged(&before, &patched.document, &mut patched.sources);
         Ok(patched)
@@ -241,32 +271,33 @@ impl Patches {
     pub fn kubelet(&self, config: Patched) -> Result<Patched, PatchError> {
         self.apply(
             Target::KubeletConfiguration,
-            Schema::NoMergeKeys,
+            Schema::Object(Kind::Kubelet.object()),
             config,
             &Value::clone,
         )
     }
 
-    /// Fields of patched Pods that Kubernetes does not have and that vanish: `file: path`.
+    /// Fields of patched Pods and Deployments that Kubernetes does not have and that vanish: `file: path`.
     ///
     /// Only what the patch itself sets is looked at, so it works without the document.
     #[must_use]
     pub fn unknown_fields(&self, target: Target, before: &Value) -> Vec<String> {
+        let form = Form::of(target);
         let Ok(patched) = self.apply(
             target,
-            Schema::Object(&POD),
+            Schema::Object(form.object),
             Patched {
                 document: before.clone(),
                 sources: Vec::new(),
             },
-            &normal_pod,
+            &|document| form.normal(document),
         ) else {
             return Vec::new();
         };
         patched
             .document
             .as_object()
-            .and_then(|document| api_types::normalise(&POD, document).ok())
+            .and_then(|document| api_types::normalise(form.object, document).ok())
             .map(|normal| normal.unknown)
             .unwrap_or_default()
     }
@@ -292,12 +323,43 @@ impl Patches {
     }
 }
 
-/// How a Pod looks once it is typed; as it is when it does not fit.
-fn normal_pod(document: &Value) -> Value {
-    document
-        .as_object()
-        .and_then(|document| api_types::normalise(&POD, document).ok())
-        .map_or_else(|| document.clone(), |normal| normal.document.into())
+/// What a typed target is before and after its patches.
+#[derive(Clone, Copy)]
+struct Form {
+    object: &'static Object,
+    api_version: &'static str,
+    /// Fields without which it cannot be sent to the API.
+    named_by: &'static [&'static str],
+}
+
+impl Form {
+    /// That of `target`; all but one of the typed targets are static Pods.
+    const fn of(target: Target) -> Self {
+        match target {
+            Target::CoreDnsDeployment => Self {
+                object: &DEPLOYMENT,
+                api_version: "apps/v1",
+                named_by: &["metadata.name", "metadata.namespace"],
+            },
+            Target::Etcd
+            | Target::KubeApiserver
+            | Target::KubeControllerManager
+            | Target::KubeScheduler
+            | Target::KubeletConfiguration => Self {
+                object: &POD,
+                api_version: "v1",
+                named_by: &[],
+            },
+        }
+    }
+
+    /// How a document looks once it is typed; as it is when it does not fit.
+    fn normal(self, document: &Value) -> Value {
+        document
+            .as_object()
+            .and_then(|document| api_types::normalise(self.object, document).ok())
+            .map_or_else(|| document.clone(), |normal| normal.document.into())
+    }
 }
 
 fn apply_one(

@@ -2,7 +2,8 @@
 //!
 //! In: a document before and after, the rows so far. Out: the rows with those of changed values replaced by
 //! `from: patch …`. Paths are those of the rendered files' rows: list items by `name` where they have one
-//! (`spec.volumes[etcd-data]`), containers by their position in the end, the component's flags as `--name`.
+//! (`spec.volumes[etcd-data]`), containers by their position in the end, the component's flags as `--name`. Containers are those of
+//! a Pod, or of a Pod template.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +14,9 @@ use crate::plan::ValueSource;
 /// Records that `from` turned `before` into `after`.
 pub(super) fn record(before: &Value, after: &Value, from: &str, sources: &mut Vec<ValueSource>) {
     let changes = Changes::between(before, after);
-    rename(sources, |label| {
-        let container = containers(before).get(label.parse::<usize>().ok()?)?;
+    rename(sources, before, |label| {
+        let (_, containers) = containers(before);
+        let container = containers.get(label.parse::<usize>().ok()?)?;
         container.get("name")?.as_str().map(str::to_owned)
     });
     let replaced = |known: &str| {
@@ -30,7 +32,7 @@ pub(super) fn record(before: &Value, after: &Value, from: &str, sources: &mut Ve
         value,
         from: from.to_owned(),
     }));
-    rename(sources, |label| position_of(after, label));
+    rename(sources, after, |label| position_of(after, label));
 }
 
 /// Drops patch rows of values that are what they were before any patch, or not there.
@@ -43,40 +45,49 @@ pub(super) fn forget_unchanged(before: &Value, after: &Value, sources: &mut Vec<
             from: String::new(),
         })
         .collect();
-    rename(&mut changed, |label| position_of(after, label));
+    rename(&mut changed, after, |label| position_of(after, label));
     let changed: BTreeSet<String> = changed.into_iter().map(|row| row.value).collect();
     sources.retain(|known| !known.from.starts_with("patch ") || changed.contains(&known.value));
 }
 
-const CONTAINERS: &str = "spec.containers";
-
-fn containers(document: &Value) -> &[Value] {
-    document
-        .pointer("/spec/containers")
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+/// The containers of a Pod, or of a Pod template, and their path.
+fn containers(document: &Value) -> (&'static str, &[Value]) {
+    let at = |pointer| document.pointer(pointer).and_then(Value::as_array);
+    match at("/spec/template/spec/containers") {
+        Some(containers) => ("spec.template.spec.containers", containers),
+        None => (
+            "spec.containers",
+            at("/spec/containers").map_or(&[], Vec::as_slice),
+        ),
+    }
 }
 
 /// The position of the container `name`: rows say positions, but a patch can move a container.
 fn position_of(document: &Value, name: &str) -> Option<String> {
-    containers(document)
+    let (_, containers) = containers(document);
+    containers
         .iter()
         .position(|container| container.get("name").and_then(Value::as_str) == Some(name))
         .map(|position| position.to_string())
 }
 
 /// Replaces the label of `spec.containers[label]` in every row.
-fn rename(sources: &mut [ValueSource], new_label: impl Fn(&str) -> Option<String>) {
+fn rename(
+    sources: &mut [ValueSource],
+    document: &Value,
+    new_label: impl Fn(&str) -> Option<String>,
+) {
+    let (path, _) = containers(document);
     for row in sources {
         let parts = row
             .value
-            .strip_prefix(CONTAINERS)
+            .strip_prefix(path)
             .and_then(|rest| rest.strip_prefix('['))
             .and_then(|rest| rest.split_once(']'));
         if let Some((label, rest)) = parts
             && let Some(label) = new_label(label)
         {
-            row.value = format!("{CONTAINERS}[{label}]{rest}");
+            row.value = format!("{path}[{label}]{rest}");
         }
     }
 }
@@ -92,11 +103,12 @@ struct Changes {
 impl Changes {
     /// What turned `before` into `after`; containers go by name.
     fn between(before: &Value, after: &Value) -> Self {
-        let name = containers(before).first().and_then(|own| own.get("name"));
+        let (path, containers) = containers(before);
+        let name = containers.first().and_then(|own| own.get("name"));
         let mut changes = Self {
             command: name
                 .and_then(Value::as_str)
-                .map(|name| format!("{CONTAINERS}[{name}].command")),
+                .map(|name| format!("{path}[{name}].command")),
             ..Self::default()
         };
         changes.compare(before, after, "");

@@ -10,7 +10,7 @@ mod list;
 
 use serde_json::{Map, Value};
 
-use crate::api_types::{Merge, Object, Type};
+use crate::go_types::{Merge, Object, Type};
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -20,10 +20,8 @@ const DELETE_FROM_PRIMITIVE_LIST: &str = "$deleteFromPrimitiveList";
 /// What is known of the type of the value that is patched.
 #[derive(Clone, Copy, Debug)]
 pub enum Schema {
-    /// A struct with merge keys.
+    /// A struct.
     Object(&'static Object),
-    /// A type without merge keys: mappings are merged, lists replaced.
-    NoMergeKeys,
     /// No struct: nothing below it can be merged.
     NoStruct,
 }
@@ -75,12 +73,6 @@ struct Lookup {
 impl Schema {
     fn field(self, name: &str) -> Result<Lookup, StrategicError> {
         let object = match self {
-            Self::NoMergeKeys => {
-                return Ok(Lookup {
-                    below: self,
-                    merge: Merge::Replace,
-                });
-            }
             Self::NoStruct => return Err(StrategicError::NoStruct(name.to_owned())),
             Self::Object(object) => object,
         };

@@ -35,7 +35,7 @@ fn files_and_documents_apply_in_order_to_their_target() {
         ),
         file("kube-scheduler.yaml", "spec: {hostname: x}"),
     ]);
-    let patched = patches.pod(Target::Etcd, pod()).unwrap();
+    let patched = patches.typed(Target::Etcd, pod()).unwrap();
     let spec = &patched.document["spec"];
     assert_eq!(spec["priority"], 3);
     assert_eq!(spec["hostNetwork"], true);
@@ -49,7 +49,7 @@ fn files_and_documents_apply_in_order_to_their_target() {
     assert_eq!(from("spec.priority"), Some("patch etcd1+merge.json"));
     assert_eq!(from("spec.hostNetwork"), Some("patch a/etcd0.yaml"));
     assert_eq!(patched.sources.len(), 3);
-    assert_eq!(patches.pod(Target::KubeApiserver, pod()).unwrap(), pod());
+    assert_eq!(patches.typed(Target::KubeApiserver, pod()).unwrap(), pod());
 }
 
 #[test]
@@ -73,11 +73,11 @@ fn what_comes_out_must_still_be_a_pod() {
         ),
     ] {
         let patches = Patches::new(vec![file("etcd.yaml", text)]);
-        let error = patches.pod(Target::Etcd, pod()).unwrap_err();
+        let error = patches.typed(Target::Etcd, pod()).unwrap_err();
         assert_eq!(error.to_string(), message);
     }
     let unknown = Patches::new(vec![file("etcd.yaml", "spec: {prioritty: 1}")]);
-    assert_eq!(unknown.pod(Target::Etcd, pod()).unwrap(), pod());
+    assert_eq!(unknown.typed(Target::Etcd, pod()).unwrap(), pod());
     assert_eq!(
         unknown.unknown_fields(Target::Etcd, &pod().document),
         ["spec.prioritty"]
@@ -135,4 +135,106 @@ fn the_kubelets_configuration_stays_as_it_is_patched() {
         patched.document,
         json!({"clusterDNS": ["10.0.0.1"], "kind": "KubeletConfiguration", "maxPods": 50, "odd": 1})
     );
+}
+
+fn deployment() -> Patched {
+    Patched {
+        document: json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "coredns", "namespace": "kube-system"},
+            "spec": {
+                "replicas": 2,
+                "selector": {"matchLabels": {"a": "b"}},
+                "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
+                "template": {
+                    "metadata": {"labels": {"a": "b"}},
+                    "spec": {
+                        "containers": [{"name": "coredns", "image": "i", "resources": {}}],
+                        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+                    },
+                },
+            },
+        }),
+        sources: vec![ValueSource {
+            value: "spec.template.spec.containers[0].image".into(),
+            from: "X".into(),
+        }],
+    }
+}
+
+#[test]
+fn the_deployment_of_coredns_is_patched_by_every_type_of_patch() {
+    let target = Target::CoreDnsDeployment;
+    let patches = Patches::new(vec![
+        file(
+            "corednsdeployment0.yaml",
+            "spec:\n  template:\n    spec:\n      tolerations: []\n      containers:\n      - {name: coredns, image: j}\n      - {name: side}\n",
+        ),
+        file(
+            "corednsdeployment1+merge.yaml",
+            "spec: {replicas: 3, strategy: {rollingUpdate: {maxUnavailable: 50%}}}",
+        ),
+        file(
+            "corednsdeployment2+json.yaml",
+            "- {op: add, path: /spec/minReadySeconds, value: 5}\n- {op: remove, path: /spec/template/metadata/labels}\n",
+        ),
+    ]);
+    let patched = patches.typed(target, deployment()).unwrap();
+    let spec = &patched.document["spec"];
+    assert_eq!(spec["replicas"], 3);
+    assert_eq!(spec["minReadySeconds"], 5);
+    assert_eq!(
+        spec["strategy"]["rollingUpdate"],
+        json!({"maxUnavailable": "50%"})
+    );
+    assert_eq!(spec["template"]["metadata"], json!({}));
+    assert_eq!(
+        spec["template"]["spec"],
+        json!({"containers": [{"name": "coredns", "image": "j", "resources": {}}, {"name": "side", "resources": {}}]})
+    );
+    let rows: Vec<(&str, &str)> = patched
+        .sources
+        .iter()
+        .map(|row| (row.value.as_str(), row.from.as_str()))
+        .collect();
+    assert!(
+        rows.contains(&(
+            "spec.template.spec.containers[0].image",
+            "patch corednsdeployment0.yaml"
+        )),
+        "{rows:?}"
+    );
+    assert!(
+        rows.contains(&("spec.replicas", "patch corednsdeployment1+merge.yaml")),
+        "{rows:?}"
+    );
+    let unknown = Patches::new(vec![file("corednsdeployment.yaml", "spec: {replica: 1}")]);
+    assert_eq!(
+        unknown.unknown_fields(target, &deployment().document),
+        ["spec.replica"]
+    );
+}
+
+#[test]
+fn what_comes_out_must_still_be_a_deployment() {
+    for (text, message) in [
+        (
+            "spec: {replicas: many}",
+            "after its patches (corednsdeployment.yaml) corednsdeployment is no Deployment of Kubernetes",
+        ),
+        (
+            "apiVersion: v1",
+            "after its patches (corednsdeployment.yaml) corednsdeployment has apiVersion `v1`; it must stay `apps/v1`",
+        ),
+        (
+            "metadata: {namespace: null}",
+            "after its patches (corednsdeployment.yaml) corednsdeployment has no metadata.namespace",
+        ),
+    ] {
+        let patches = Patches::new(vec![file("corednsdeployment.yaml", text)]);
+        let error = patches
+            .typed(Target::CoreDnsDeployment, deployment())
+            .unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
 }

@@ -1,33 +1,58 @@
 //! `certs/*`: certificates, their keys, the service account key pair.
 //!
-//! Without a key store there are only the folders. The key of a CA may be kept elsewhere; any other
+//! Without a key store there are only the folders. A folder belongs to `certs` where that is planned, else to the first
+//! phase that needs it. The key of a CA may be kept elsewhere; any other
 //! certificate needs its key on the node. A key comes before its certificate, as kubeadm writes them.
 
 use kubeplan_bundle::index::SecretClass;
 
+use super::names::with_children;
 use super::{MaterialSource, PhaseContext, PhaseDef, PlanError};
 use crate::layout::{self, CERTIFICATE_FILES, Kind};
 use crate::pki::certlist::is_external;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
-use crate::static_pod::flags::KUBEADM_DEFAULT;
 use crate::static_pod::paths::CERTIFICATES_DIR;
 
 /// Certificates that may come without a key.
 const AUTHORITIES: &[&str] = &["ca", "front-proxy-ca", "etcd-ca"];
 
-/// `/etc/kubernetes` and the folders of certificates.
+/// The folders of everything below `certs` that is planned.
 pub(super) fn folders(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
+    let below: Vec<&str> = with_children("certs")
+        .filter(|name| context.selection.includes(name))
+        .filter_map(|name| name.strip_prefix("certs/"))
+        .filter(|name| !is_external(context.config, name))
+        .collect();
+    if below.is_empty() {
+        return Ok(Vec::new());
+    }
+    let etcd = below.iter().any(|name| is_in_etcd_folder(name));
+    folders_for(phase, context, etcd)
+}
+
+/// Whether the certificate lies in the folder of etcd's certificates.
+fn is_in_etcd_folder(name: &str) -> bool {
+    CERTIFICATE_FILES
+        .iter()
+        .any(|(known, base)| *known == name && base.contains('/'))
+}
+
+/// `/etc/kubernetes` and the folders of certificates; with `etcd` also that of etcd's.
+fn folders_for(
+    phase: &PhaseDef,
+    context: &PhaseContext<'_>,
+    etcd: bool,
+) -> Result<Vec<PlannedEntry>, PlanError> {
     let certificates_dir = layout::trimmed(&context.config.cluster.certificates_dir);
-    let mut folders =
-        vec![phase.folder(Kind::OpenFolder, layout::KUBERNETES_DIR, KUBEADM_DEFAULT)?];
+    let mut folders = vec![phase.kubernetes_folder()?];
     // The folder of kubeconfigs can serve for certificates too.
     if certificates_dir != layout::KUBERNETES_DIR {
         folders.push(phase.folder(Kind::OpenFolder, certificates_dir, CERTIFICATES_DIR)?);
     }
-    if context.config.cluster.etcd.external.is_none() {
+    if etcd {
         folders.push(phase.folder(
             Kind::OpenFolder,
             &layout::etcd_certificates_dir(certificates_dir),
@@ -42,13 +67,14 @@ pub(super) fn certificate(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
-    let MaterialSource::Issued(material) = context.material else {
-        return Ok(Vec::new());
-    };
     let name = phase.own_name();
     if is_external(context.config, name) {
         return Ok(Vec::new());
     }
+    let mut entries = folders_for(phase, context, is_in_etcd_folder(name))?;
+    let MaterialSource::Issued(material) = context.material else {
+        return Ok(entries);
+    };
     let (_, base) = CERTIFICATE_FILES
         .iter()
         .find(|(known, _)| *known == name)
@@ -58,7 +84,6 @@ pub(super) fn certificate(
         .get(name)
         .ok_or_else(|| PlanError::NoCertificate(name.to_owned()))?;
     let folder = &context.config.cluster.certificates_dir;
-    let mut entries = Vec::new();
     match &issued.key_pem {
         Some(key) => entries.push(phase.entry(
             Kind::PrivateKey,
@@ -87,12 +112,13 @@ pub(super) fn service_account(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
+    let mut entries = folders_for(phase, context, false)?;
     let MaterialSource::Issued(material) = context.material else {
-        return Ok(Vec::new());
+        return Ok(entries);
     };
     let folder = &context.config.cluster.certificates_dir;
     let pair = &material.service_account;
-    Ok(vec![
+    entries.extend([
         phase.entry(
             Kind::PrivateKey,
             &layout::service_account_private_key(folder),
@@ -109,7 +135,8 @@ pub(super) fn service_account(
             PlannedContent::Public(pair.public_pem.clone().into_bytes()),
             from_certificates_dir(),
         )?,
-    ])
+    ]);
+    Ok(entries)
 }
 
 fn from_certificates_dir() -> Vec<ValueSource> {

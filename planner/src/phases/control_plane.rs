@@ -4,22 +4,16 @@ use super::{PhaseContext, PhaseDef, PlanError};
 use crate::layout::{self, Kind};
 use crate::patches::{Patched, Target};
 use crate::plan::{PlannedContent, PlannedEntry};
-use crate::static_pod::flags::KUBEADM_DEFAULT;
 use crate::static_pod::{StaticPod, kube_apiserver, kube_controller_manager, kube_scheduler};
 use crate::yaml::write::to_go_yaml;
 
-/// kube-apiserver; with an external etcd also the folder of manifests, which nobody made before.
+/// kube-apiserver.
 pub(super) fn apiserver(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
-    let mut entries = Vec::new();
-    if context.config.cluster.etcd.local.is_none() {
-        entries.push(phase.folder(Kind::ClosedFolder, layout::MANIFESTS_DIR, KUBEADM_DEFAULT)?);
-    }
     let pod = kube_apiserver::pod(&context.pods())?;
-    entries.push(manifest(phase, context, Target::KubeApiserver, pod)?);
-    Ok(entries)
+    in_folder(phase, context, Target::KubeApiserver, pod)
 }
 
 /// kube-controller-manager.
@@ -28,8 +22,7 @@ pub(super) fn controller_manager(
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
     let pod = kube_controller_manager::pod(&context.pods())?;
-    let target = Target::KubeControllerManager;
-    Ok(vec![manifest(phase, context, target, pod)?])
+    in_folder(phase, context, Target::KubeControllerManager, pod)
 }
 
 /// kube-scheduler.
@@ -38,7 +31,19 @@ pub(super) fn scheduler(
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
     let pod = kube_scheduler::pod(&context.pods())?;
-    Ok(vec![manifest(phase, context, Target::KubeScheduler, pod)?])
+    in_folder(phase, context, Target::KubeScheduler, pod)
+}
+
+/// The manifest and the folders it lies in.
+fn in_folder(
+    phase: &PhaseDef,
+    context: &PhaseContext<'_>,
+    target: Target,
+    pod: StaticPod,
+) -> Result<Vec<PlannedEntry>, PlanError> {
+    let mut entries = phase.manifest_folders()?;
+    entries.push(manifest(phase, context, target, pod)?);
+    Ok(entries)
 }
 
 /// The entry of a static Pod, patched.
@@ -53,7 +58,7 @@ pub(super) fn manifest(
         document: pod.document()?,
         sources: pod.sources,
     };
-    let Patched { document, sources } = context.config.patches.pod(target, rendered)?;
+    let Patched { document, sources } = context.config.patches.typed(target, rendered)?;
     let text = to_go_yaml(&document);
     phase.entry(
         Kind::Manifest,

@@ -5,11 +5,10 @@ use super::{PhaseContext, PhaseDef, PlanError};
 use crate::layout::{self, Kind};
 use crate::patches::Target;
 use crate::plan::PlannedEntry;
-use crate::static_pod::flags::KUBEADM_DEFAULT;
 use crate::static_pod::paths::DATA_DIR;
 use crate::static_pod::{self};
 
-/// The folder of manifests, the data folder, the Pod.
+/// The data folder, the folder of manifests, the Pod.
 pub(super) fn local(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
@@ -18,13 +17,9 @@ pub(super) fn local(
         return Ok(Vec::new());
     };
     let pod = static_pod::etcd::pod(&context.pods(), local)?;
-    Ok(vec![
-        phase.folder(
-            Kind::ClosedFolder,
-            layout::trimmed(&local.data_dir),
-            DATA_DIR,
-        )?,
-        phase.folder(Kind::ClosedFolder, layout::MANIFESTS_DIR, KUBEADM_DEFAULT)?,
-        manifest(phase, context, Target::Etcd, pod)?,
-    ])
+    let data_dir = layout::trimmed(&local.data_dir);
+    let mut entries = vec![phase.folder(Kind::ClosedFolder, data_dir, DATA_DIR)?];
+    entries.extend(phase.manifest_folders()?);
+    entries.push(manifest(phase, context, Target::Etcd, pod)?);
+    Ok(entries)
 }

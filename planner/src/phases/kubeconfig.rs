@@ -1,4 +1,4 @@
-//! `kubeconfig/*`: one kubeconfig each.
+//! `kubeconfig/*`: one kubeconfig each, and the folder they lie in.
 
 use kubeplan_bundle::index::SecretClass;
 
@@ -32,8 +32,9 @@ pub(super) fn file(
         content,
         file.sources(context.config),
     )?;
-    Ok(vec![PlannedEntry {
+    let file = PlannedEntry {
         handoff: file.handoff,
         ..entry
-    }])
+    };
+    Ok(vec![phase.kubernetes_folder()?, file])
 }

@@ -1,7 +1,8 @@
 //! kubeadm's phases that write files, and the plan of a node made from them.
 //!
-//! In: the configuration and key material. Out: a [`crate::plan::NodePlan`]. Each phase is a pure function
-//! that names the entries it places; the order of [`PHASES`] is kubeadm's (v1.36.2, `kubeadm init --help`),
+//! In: the configuration and key material. Out: a [`crate::plan::NodePlan`] of the phases that are selected. Each phase is a
+//! pure function that names the entries it places, with the folders they lie in, so that it can stand alone; the order of
+//! [`PHASES`] is kubeadm's (v1.36.2, `kubeadm init --help`),
 //! the order of [`TRANSACTIONS`] the one in which they reach the host: static Pod manifests last, because a
 //! kubelet that already runs starts what it finds.
 
@@ -10,11 +11,15 @@ mod control_plane;
 mod etcd;
 mod kubeconfig;
 mod kubelet_start;
+pub mod names;
 mod node;
 mod notices;
+pub mod preflight;
+pub mod selection;
 
 pub use node::plan_node;
-pub use notices::patch_notices;
+pub use notices::{patch_notices, renders_nothing};
+pub use selection::Selection;
 
 use std::collections::BTreeMap;
 
@@ -24,11 +29,12 @@ use kubeplan_bundle::step::{ParsePhaseError, PhaseName};
 
 use crate::config::ValidConfig;
 use crate::kubeconfig::KubeconfigError;
-use crate::layout::Kind;
+use crate::layout::{self, Kind};
 use crate::objects::ObjectError;
 use crate::patches::PatchError;
 use crate::pki::Material;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
+use crate::static_pod::flags::KUBEADM_DEFAULT;
 use crate::static_pod::{PodContext, StaticPodError};
 
 /// Where certificates and keys come from.
@@ -48,13 +54,16 @@ pub struct PhaseContext<'a> {
     pub config: &'a ValidConfig,
     /// Certificates and keys.
     pub material: MaterialSource<'a>,
+    /// The phases of the plan.
+    pub selection: &'a Selection,
 }
 
 /// One of kubeadm's phases.
 pub struct PhaseDef {
     /// kubeadm's name, such as `certs/apiserver`.
     pub name: &'static str,
-    /// What it places on the host, folders before what lies in them.
+    /// What it places on the host, folders before what lies in them. A folder that an earlier phase of the plan places for
+    /// the same reason is placed once.
     pub plan: fn(&PhaseDef, &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError>,
 }
 
@@ -144,6 +153,9 @@ pub enum PlanError {
     /// A name of the tables is no phase name.
     #[error(transparent)]
     PhaseName(#[from] ParsePhaseError),
+    /// A check cannot look where the configuration says.
+    #[error("the host cannot be checked as the configuration says")]
+    Check(#[from] kubeplan_bundle::check::ParseCheckError),
     /// A name of the tables is no name.
     #[error(transparent)]
     Name(#[from] ParseNameError),
@@ -166,6 +178,19 @@ impl PhaseDef {
     /// The name below the top level: `ca` of `certs/ca`.
     fn own_name(&self) -> &'static str {
         self.name.split_once('/').map_or(self.name, |(_, own)| own)
+    }
+
+    /// `/etc/kubernetes` and the folder of manifests.
+    fn manifest_folders(&self) -> Result<Vec<PlannedEntry>, PlanError> {
+        Ok(vec![
+            self.kubernetes_folder()?,
+            self.folder(Kind::ClosedFolder, layout::MANIFESTS_DIR, KUBEADM_DEFAULT)?,
+        ])
+    }
+
+    /// `/etc/kubernetes`, with one mode whichever phase comes first; kubeadm makes it 0700 when that is a phase of manifests.
+    fn kubernetes_folder(&self) -> Result<PlannedEntry, PlanError> {
+        self.folder(Kind::OpenFolder, layout::KUBERNETES_DIR, KUBEADM_DEFAULT)
     }
 
     fn folder(&self, kind: Kind, path: &str, from: &str) -> Result<PlannedEntry, PlanError> {
@@ -214,13 +239,13 @@ impl<'a> PhaseContext<'a> {
 
 /// Paths of certificates by kubeadm's name, for tables.
 fn certificate_paths(config: &ValidConfig) -> BTreeMap<&'static str, String> {
-    let files = crate::layout::CERTIFICATE_FILES.iter().map(|(name, base)| {
+    let files = layout::CERTIFICATE_FILES.iter().map(|(name, base)| {
         let folder = &config.cluster.certificates_dir;
-        (*name, crate::layout::certificate(folder, base))
+        (*name, layout::certificate(folder, base))
     });
     let kubeconfigs = crate::kubeconfig::FILES
         .iter()
-        .map(|file| (file.file_name, crate::layout::kubeconfig(file.file_name)));
+        .map(|file| (file.file_name, layout::kubeconfig(file.file_name)));
     files.chain(kubeconfigs).collect()
 }
 

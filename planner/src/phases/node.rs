@@ -2,16 +2,19 @@
 
 use kubeplan_bundle::index::NodeRole;
 
+use super::selection::phase_of_certificate;
 use super::{
-    MaterialSource, PHASES, PhaseContext, PhaseDef, PlanError, TRANSACTIONS, certificate_paths,
+    MaterialSource, PHASES, PhaseContext, PhaseDef, PlanError, Selection, TRANSACTIONS,
+    certificate_paths, preflight,
 };
 use crate::config::ValidConfig;
 use crate::layout::CERTIFICATE_FILES;
 use crate::objects::{self, ObjectContext};
 use crate::pki::certlist::is_external;
-use crate::plan::{CertificateRow, NodePlan, PlannedEntry, PlannedTransaction};
+use crate::plan::{CertificateRow, NodePlan, PlannedContent, PlannedEntry, PlannedTransaction};
+use crate::static_pod::run_as;
 
-/// Everything the node gets: entries in kubeadm's order of phases, transactions in commit order.
+/// Everything the node gets from the selected phases: entries in kubeadm's order of phases, transactions in commit order.
 ///
 /// # Errors
 /// [`PlanError`] if the configuration names a place no bundle can write to, or the key store lacks
@@ -20,12 +23,20 @@ pub fn plan_node(
     config: &ValidConfig,
     material: MaterialSource<'_>,
 ) -> Result<NodePlan, PlanError> {
-    let context = PhaseContext { config, material };
+    let selection = Selection::of(config);
+    let context = PhaseContext {
+        config,
+        material,
+        selection: &selection,
+    };
     let mut entries: Vec<PlannedEntry> = Vec::new();
     let mut members: Vec<(&PhaseDef, usize)> = Vec::new();
-    for phase in PHASES {
+    for phase in PHASES.iter().filter(|phase| selection.includes(phase.name)) {
         for entry in (phase.plan)(phase, &context)? {
             if let Some(earlier) = find_path(&entries, &entry) {
+                if is_same_folder(earlier, &entry) {
+                    continue;
+                }
                 return Err(PlanError::PlannedTwice {
                     path: entry.placement.path.to_string(),
                     first: earlier.phase.to_string(),
@@ -36,15 +47,29 @@ pub fn plan_node(
             entries.push(entry);
         }
     }
-    let (objects, live_steps) = objects::plan(&ObjectContext { config, material })?;
+    run_as::give_files_away(config, &mut entries);
+    let preflight = if selection.includes("preflight") {
+        preflight::steps(config, preflight::Command::Init)?
+    } else {
+        Vec::new()
+    };
+    let live = objects::plan(&ObjectContext { config, material })?;
+    let all_certificates = certificate_rows(config, material)?;
+    let certificates = all_certificates
+        .iter()
+        .filter(|row| selection.includes(&phase_of_certificate(&row.name)))
+        .cloned()
+        .collect();
     Ok(NodePlan {
         name: config.node.name.clone(),
         role: NodeRole::ControlPlane,
+        preflight,
         transactions: transactions(&members)?,
-        certificates: certificate_rows(config, material)?,
+        certificates,
+        all_certificates,
+        left_out: selection.left_out(),
         entries,
-        objects,
-        live_steps,
+        live,
     })
 }
 
@@ -52,6 +77,15 @@ fn find_path<'a>(entries: &'a [PlannedEntry], wanted: &PlannedEntry) -> Option<&
     entries
         .iter()
         .find(|entry| entry.placement.path == wanted.placement.path)
+}
+
+/// Whether both are one folder that several phases need: the same place, mode and reason.
+fn is_same_folder(left: &PlannedEntry, right: &PlannedEntry) -> bool {
+    let is_folder = |entry: &PlannedEntry| matches!(entry.content, PlannedContent::Directory);
+    is_folder(left)
+        && is_folder(right)
+        && left.placement == right.placement
+        && left.sources == right.sources
 }
 
 /// Entries by transaction; one that would be empty is left out.

@@ -1,8 +1,11 @@
-//! What a user should hear about patches that apply: fields that vanish, patches of files that are not rendered.
+//! What a user should hear: of patches, fields that vanish and files that are not rendered; of phases, which render nothing.
 
-use super::PlanError;
+use super::names::with_children;
+use super::{MaterialSource, PlanError, Selection};
 use crate::config::ValidConfig;
+use crate::objects;
 use crate::patches::Target;
+use crate::plan::NodePlan;
 use crate::static_pod::{
     PodContext, etcd, kube_apiserver, kube_controller_manager, kube_scheduler,
 };
@@ -10,12 +13,13 @@ use crate::static_pod::{
 /// One line per patch that does less than it says.
 ///
 /// # Errors
-/// [`PlanError`] if a Pod cannot be rendered.
+/// [`PlanError`] if a Pod or an object cannot be rendered.
 pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
     let context = PodContext {
         config,
         external_ca: false,
     };
+    let selection = Selection::of(config);
     let mut notices = Vec::new();
     for target in Target::ALL {
         let files = config.patches.files().iter();
@@ -27,9 +31,23 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
             continue;
         }
         let files = files.join(", ");
-        let pod = match target {
+        let phase = match target {
+            Target::Etcd => "etcd/local",
+            Target::KubeApiserver => "control-plane/apiserver",
+            Target::KubeControllerManager => "control-plane/controller-manager",
+            Target::KubeScheduler => "control-plane/scheduler",
+            Target::KubeletConfiguration => "kubelet-start",
+            Target::CoreDnsDeployment => "addon/coredns",
+        };
+        if !selection.includes(phase) {
+            notices.push(format!(
+                "{files}: phase {phase} is left out, so there is nothing to patch"
+            ));
+            continue;
+        }
+        let rendered = match target {
             Target::Etcd => match &config.cluster.etcd.local {
-                Some(local) => etcd::pod(&context, local)?,
+                Some(local) => etcd::pod(&context, local)?.document()?,
                 None => {
                     notices.push(format!(
                         "{files}: etcd is external, so there is nothing to patch"
@@ -37,21 +55,58 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
                     continue;
                 }
             },
-            Target::KubeApiserver => kube_apiserver::pod(&context)?,
-            Target::KubeControllerManager => kube_controller_manager::pod(&context)?,
-            Target::KubeScheduler => kube_scheduler::pod(&context)?,
+            Target::KubeApiserver => kube_apiserver::pod(&context)?.document()?,
+            Target::KubeControllerManager => kube_controller_manager::pod(&context)?.document()?,
+            Target::KubeScheduler => kube_scheduler::pod(&context)?.document()?,
             Target::KubeletConfiguration => continue,
-            Target::CoreDnsDeployment => {
+            Target::CoreDnsDeployment if config.cluster.dns.disabled => {
                 notices.push(format!(
-                    "{files}: patches of the CoreDNS Deployment are not supported yet, so this one has no effect"
+                    "{files}: CoreDNS is disabled, so there is nothing to patch"
                 ));
                 continue;
             }
+            Target::CoreDnsDeployment => objects::coredns_deployment(config)?,
         };
-        let unknown = config.patches.unknown_fields(target, &pod.document()?);
+        let unknown = config.patches.unknown_fields(target, &rendered);
         notices.extend(unknown.into_iter().map(|path| {
             format!("{files}: Kubernetes has no field {path}; it vanishes, as with kubeadm")
         }));
     }
     Ok(notices)
+}
+
+/// One line for each of `names` that puts nothing into `plan`, with the reason.
+#[must_use]
+pub fn renders_nothing(
+    names: &[&'static str],
+    config: &ValidConfig,
+    material: MaterialSource<'_>,
+    plan: &NodePlan,
+) -> Vec<String> {
+    let selection = Selection::of(config);
+    let is_planned = |name: &str| {
+        let mut steps = plan.preflight.iter().chain(&plan.live.steps);
+        steps.any(|it| it.phase().as_str() == name)
+            || plan.entries.iter().any(|it| it.phase.as_str() == name)
+            || plan.live.objects.iter().any(|it| it.phase.as_str() == name)
+    };
+    let mut notices = Vec::new();
+    for name in names {
+        if with_children(name).any(is_planned) {
+            continue;
+        }
+        let left = with_children(name).any(|name| selection.includes(name));
+        let top = name.split('/').next().unwrap_or_default();
+        let etcd_is_external = config.cluster.etcd.external.is_some();
+        let why = match top {
+            _ if !left => "it is skipped or disabled",
+            "upload-certs" => "it needs --upload-certs",
+            "show-join-command" => "it tells of the tokens that bootstrap-token plans",
+            "etcd" | "certs" if etcd_is_external => "etcd is external",
+            "certs" if matches!(material, MaterialSource::None) => "there is no key store",
+            _ => "the configuration leaves it nothing",
+        };
+        notices.push(format!("phase {name} has nothing to render: {why}"));
+    }
+    notices
 }

@@ -1,5 +1,7 @@
 //! Plans of whole nodes: paths, modes, order, transactions.
 
+mod selected;
+
 use std::collections::BTreeSet;
 
 use kubeplan_bundle::index::SecretClass;

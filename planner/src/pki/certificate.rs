@@ -11,7 +11,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
-use x509_parser::x509::X509Name;
+use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub struct CertificateFacts {
     pub subject: String,
     /// Issuer, likewise.
     pub issuer: String,
+    /// Common name of the subject, the last if there are several, as Go reads it; empty if there is none.
+    pub common_name: String,
+    /// Organizations of the subject: the groups of a client.
+    pub organizations: Vec<String>,
     /// Subject name, DER.
     pub subject_der: Vec<u8>,
     /// Issuer name, DER.
@@ -56,6 +60,8 @@ pub struct CertificateFacts {
     pub is_authority: bool,
     /// KeyUsage allows signing certificates; true when the extension is absent.
     pub may_sign: bool,
+    /// How many intermediates may stand below it, if BasicConstraints say so.
+    pub path_length: Option<u32>,
     /// Start of validity (1970 when it is earlier).
     pub not_before: Timestamp,
     /// End of validity.
@@ -126,18 +132,31 @@ impl Certificate {
         self.facts.issuer_der == authority.facts.subject_der && verify().is_some()
     }
 
-    /// Whether a chain leads from this certificate over its intermediates to `authority`.
+    /// Whether a chain leads from this certificate over its intermediates to `authority`. Go, and so kubeadm, takes an
+    /// intermediate CA as the end of a chain as well. With an instant, only intermediates valid then count.
     #[must_use]
-    pub fn chains_to(&self, authority: &Self) -> bool {
+    pub fn chains_to(&self, authority: &Self, at: Option<Timestamp>) -> bool {
         let mut current = self;
+        let valid = |facts: &CertificateFacts| {
+            at.is_none_or(|at| facts.not_before <= at && at <= facts.not_after)
+        };
         // Every intermediate is used at most once, so a circle ends.
-        for _ in 0..=self.intermediates.len() {
-            if current.is_signed_by(authority) {
+        for below in 0..=self.intermediates.len() {
+            let long_enough = |facts: &CertificateFacts| {
+                facts
+                    .path_length
+                    .is_none_or(|length| u32::try_from(below).is_ok_and(|below| below <= length))
+            };
+            if current.is_signed_by(authority) && long_enough(&authority.facts) {
                 return true;
             }
             let signer = self.intermediates.iter().find(|candidate| {
                 let facts = &candidate.facts;
-                facts.is_authority && facts.may_sign && current.is_signed_by(candidate)
+                facts.is_authority
+                    && facts.may_sign
+                    && valid(facts)
+                    && long_enough(facts)
+                    && current.is_signed_by(candidate)
             });
             match signer {
                 Some(signer) => current = signer,
@@ -159,6 +178,10 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
     let mut facts = CertificateFacts {
         subject: name_text(certificate.subject()),
         issuer: name_text(certificate.issuer()),
+        common_name: texts(certificate.subject().iter_common_name())
+            .pop()
+            .unwrap_or_default(),
+        organizations: texts(certificate.subject().iter_organization()),
         subject_der: certificate.subject().as_raw().to_vec(),
         issuer_der: certificate.issuer().as_raw().to_vec(),
         dns_sans: Vec::new(),
@@ -166,6 +189,7 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
         usages: Vec::new(),
         is_authority: false,
         may_sign: true,
+        path_length: None,
         not_before: instant(certificate.validity().not_before.timestamp()),
         not_after: instant(certificate.validity().not_after.timestamp()),
         key: key_text(certificate),
@@ -176,7 +200,10 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
     };
     for extension in certificate.extensions() {
         match extension.parsed_extension() {
-            ParsedExtension::BasicConstraints(basic) => facts.is_authority = basic.ca,
+            ParsedExtension::BasicConstraints(basic) => {
+                facts.is_authority = basic.ca;
+                facts.path_length = basic.path_len_constraint;
+            }
             ParsedExtension::KeyUsage(usage) => facts.may_sign = usage.key_cert_sign(),
             ParsedExtension::SubjectKeyIdentifier(id) => {
                 facts.subject_key_id = Some(id.0.to_vec());
@@ -222,6 +249,12 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
         16 => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
         _ => None,
     }
+}
+
+fn texts<'a>(attributes: impl Iterator<Item = &'a AttributeTypeAndValue<'a>>) -> Vec<String> {
+    attributes
+        .filter_map(|attribute| attribute.as_str().ok().map(str::to_owned))
+        .collect()
 }
 
 fn name_text(name: &X509Name<'_>) -> String {
@@ -285,6 +318,8 @@ mod tests {
     fn what_a_certificate_says_is_read() {
         let leaf = read(LEAF).facts;
         assert_eq!(leaf.subject, "O = system:nodes, CN = system:node:cp1");
+        assert_eq!(leaf.common_name, "system:node:cp1");
+        assert_eq!(leaf.organizations, ["system:nodes"]);
         assert_eq!(leaf.dns_sans, ["*.k8s.example.com", "cp1", "kubernetes"]);
         let addresses: Vec<_> = leaf.ip_sans.iter().map(ToString::to_string).collect();
         assert_eq!(addresses, ["10.96.0.1", "::1"]);
@@ -301,11 +336,42 @@ mod tests {
     #[test]
     fn a_signature_holds_for_its_own_authority_only() {
         assert!(read(LEAF).is_signed_by(&read(CA)));
-        assert!(read(LEAF).chains_to(&read(CA)));
+        assert!(read(LEAF).chains_to(&read(CA), None));
         // Same name, another key.
         assert_eq!(read(CA).facts.subject_der, read(EC_CA).facts.subject_der);
         assert!(!read(LEAF).is_signed_by(&read(EC_CA)));
-        assert!(!read(LEAF).chains_to(&read(EC_CA)));
+        assert!(!read(LEAF).chains_to(&read(EC_CA), None));
+    }
+
+    #[test]
+    fn a_chain_is_no_longer_than_its_cas_allow() {
+        use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+        let params = |name: &str, constraint: Option<BasicConstraints>| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.is_ca = constraint.map_or(IsCa::NoCa, IsCa::Ca);
+            params
+        };
+        for (constraint, allowed) in [
+            (BasicConstraints::Constrained(0), false),
+            (BasicConstraints::Constrained(1), true),
+            (BasicConstraints::Unconstrained, true),
+        ] {
+            let keys = [(); 3].map(|()| KeyPair::generate().unwrap());
+            let [root_key, middle_key, leaf_key] = keys;
+            let root_params = params("root", Some(constraint));
+            let root = root_params.self_signed(&root_key).unwrap();
+            let root_issuer = Issuer::new(root_params, root_key);
+            let middle_params = params("middle", Some(BasicConstraints::Constrained(0)));
+            let middle = middle_params.signed_by(&middle_key, &root_issuer).unwrap();
+            let middle_issuer = Issuer::new(middle_params, middle_key);
+            let leaf = params("leaf", None).signed_by(&leaf_key, &middle_issuer);
+            let mut leaf = read(leaf.unwrap().der());
+            leaf.intermediates = vec![read(middle.der())];
+            assert_eq!(leaf.chains_to(&read(root.der()), None), allowed);
+            // An intermediate can be the end of a chain itself.
+            assert!(leaf.chains_to(&read(middle.der()), None));
+        }
     }
 
     #[test]

@@ -237,6 +237,31 @@ pub fn profiles(config: &ValidConfig) -> Vec<CertificateProfile> {
         .collect()
 }
 
+/// A certificate of the table, whatever the configuration is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// kubeadm's name.
+    pub name: &'static str,
+    /// Name of the CA that signs it; its own for a CA.
+    pub signer: &'static str,
+    /// File name of that CA without extension.
+    pub signer_base_name: &'static str,
+}
+
+/// The certificate whose files are called `base_name`: a CA, or what one node has.
+#[must_use]
+pub fn known(base_name: &str, authority: bool) -> Option<Known> {
+    let row = ROWS
+        .iter()
+        .find(|row| row.base_name == base_name && (row.kind == Authority) == authority)?;
+    let signer = ROWS.iter().find(|candidate| candidate.name == row.signer)?;
+    Some(Known {
+        name: row.name,
+        signer: row.signer,
+        signer_base_name: signer.base_name,
+    })
+}
+
 /// Whether etcd is external and the certificate `name` is therefore somebody else's.
 #[must_use]
 pub fn is_external(config: &ValidConfig, name: &str) -> bool {
@@ -271,11 +296,7 @@ fn profile(row: &Row, config: &ValidConfig) -> CertificateProfile {
                 .map(|l| &l.peer_cert_sans),
         ),
     };
-    let issuer_common_name = ROWS
-        .iter()
-        .find(|candidate| candidate.name == row.signer)
-        .map(|signer| self::common_name(signer, config))
-        .unwrap_or_default();
+    let signer = ROWS.iter().find(|candidate| candidate.name == row.signer);
     CertificateProfile {
         name: row.name,
         base_name: row.base_name,
@@ -292,7 +313,10 @@ fn profile(row: &Row, config: &ValidConfig) -> CertificateProfile {
         subject_key_id: config.release.subject_key_id,
         usages: row.usages,
         signer: row.signer,
-        issuer_common_name,
+        signer_base_name: signer.map_or(row.base_name, |signer| signer.base_name),
+        issuer_common_name: signer
+            .map(|signer| self::common_name(signer, config))
+            .unwrap_or_default(),
         dns_sans: sans.dns.into_iter().collect(),
         ip_sans: sans.addresses,
         key_algorithm: config.key_algorithm,

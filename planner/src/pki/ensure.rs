@@ -14,7 +14,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use crate::config::ValidConfig;
 use crate::plan::CertificateRow;
 
-use super::assess::{Assessment, Kept, ServiceAccountVerdict, Verdict, Wanted, assess};
+use super::assess::{Assessment, Kept, ServiceAccountVerdict, Verdict, assess};
 use super::certificate::Certificate;
 use super::issue::{Stamp, issue_authority, issue_leaf};
 use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
@@ -121,7 +121,7 @@ pub fn ensure(
             Some(Verdict::Issue(wanted)) => {
                 let key = keys.next().ok_or(MISSING_KEY)?;
                 let signer = kept.get(profile.signer);
-                let certificate = issue(config, profile, &wanted, &key, signer, now, source)?;
+                let certificate = issue(config, profile, &key, signer, now, source)?;
                 let base = base_path(profile, &config.node.name);
                 let pem = SecretBytes::from_text(certificate.pem());
                 store.files.insert(format!("{base}.crt"), pem);
@@ -239,10 +239,11 @@ pub fn read_existing(
     )))
 }
 
-/// Cannot happen: one key is made for every verdict that asks for one.
+/// Cannot happen: one key is made for every verdict that asks for one, and nothing asks for one whose CA has no key.
 const MISSING_KEY: PkiError = PkiError::MakeKey(super::keys::KeyError::Crypto("make enough keys"));
 
-fn refuse_mixing(index: &StoreIndex, source: &dyn KeySource) -> Result<(), PkiError> {
+/// Public test keys and real ones never share a store.
+pub(super) fn refuse_mixing(index: &StoreIndex, source: &dyn KeySource) -> Result<(), PkiError> {
     let describe = |test_only| {
         if test_only {
             "made with public test keys"
@@ -288,34 +289,8 @@ fn make_wanted_keys(
         }),
         ServiceAccountVerdict::Keep { .. } => None,
     };
-    // A CA without key that has to sign is found before any time is spent on keys.
-    for profile in assessment.profiles.iter().filter(wanted) {
-        if let (Some(Verdict::Keep(signer)), Some(Verdict::Issue(wanted))) = (
-            assessment.verdicts.get(profile.signer),
-            assessment.verdicts.get(profile.name),
-        ) && signer.key.is_none()
-        {
-            return Err(must_sign(config, &assessment.profiles, profile, wanted));
-        }
-    }
     let requests: Vec<_> = certificates.chain(service_account).collect();
     make_keys(source, &requests, progress).map_err(PkiError::MakeKey)
-}
-
-fn must_sign(
-    config: &ValidConfig,
-    profiles: &[CertificateProfile],
-    profile: &CertificateProfile,
-    wanted: &Wanted,
-) -> PkiError {
-    let signer = profiles.iter().find(|p| p.name == profile.signer);
-    let signer = signer.map_or(profile.signer, |signer| signer.base_name);
-    PkiError::ExternalCaMustSign {
-        wanted: format!("{}.crt", base_path(profile, &config.node.name)),
-        why: wanted.why.clone(),
-        certificate: format!("{signer}.crt"),
-        key: format!("{signer}.key"),
-    }
 }
 
 /// A CA's key in the form that signs: with repeatable signatures in a test run.
@@ -337,7 +312,6 @@ fn signing_form(
 fn issue(
     config: &ValidConfig,
     profile: &CertificateProfile,
-    wanted: &Wanted,
     key: &PrivateKey,
     signer: Option<&Kept>,
     now: Timestamp,
@@ -367,7 +341,7 @@ fn issue(
     } else {
         let signer_key = signer.and_then(|s| Some((&s.certificate, s.key.as_ref()?)));
         let Some((signer, signer_key)) = signer_key else {
-            return Err(must_sign(config, &super::profiles(config), profile, wanted));
+            return Err(MISSING_KEY);
         };
         issue_leaf(profile, key, signer, signer_key, stamp)
     };
@@ -412,12 +386,17 @@ fn material(
 /// What the certificate itself says, which for a user's may be more than the profile asks.
 fn row(profile: &CertificateProfile, kept: &Kept) -> CertificateRow {
     let facts = &kept.certificate.facts;
+    let intermediate = profile.is_authority() && facts.issuer_der != facts.subject_der;
     let addresses = facts.ip_sans.iter().map(ToString::to_string);
     CertificateRow {
         name: profile.name.to_owned(),
         path: String::new(),
         subject: facts.subject.clone(),
-        signer: profile.signer.to_owned(),
+        signer: if intermediate {
+            facts.issuer.clone()
+        } else {
+            profile.signer.to_owned()
+        },
         sans: facts.dns_sans.iter().cloned().chain(addresses).collect(),
         usages: facts.usages.clone(),
         key: facts.key.clone(),

@@ -52,31 +52,35 @@ pub enum PkiError {
         /// Path the key should have.
         key: String,
     },
-    /// The cluster CA's key is kept elsewhere.
+    /// What only an external CA can issue is missing or does not fit.
     #[error(
-        "`{certificate}` has no private key `{key}`: external CA mode is not supported yet; put the key beside the certificate"
+        "`{file}` has to come from the external CA `{authority}`, whose key is not in the key store: {field} is `{found}`, \
+         expected `{expected}`"
     )]
-    ExternalCa {
-        /// Path of the CA certificate.
-        certificate: String,
-        /// Path the key should have.
-        key: String,
+    External {
+        /// Path in the store.
+        file: String,
+        /// Path of the CA's certificate.
+        authority: String,
+        /// Which part of the certificate, or what of the pair.
+        field: &'static str,
+        /// What it says.
+        found: String,
+        /// What it should say.
+        expected: String,
     },
-    /// Another CA's key is kept elsewhere, and something has to be signed.
+    /// The certificates control-plane nodes share cannot be uploaded.
     #[error(
-        "`{wanted}` has to be issued ({why}), but its CA `{certificate}` has no private key `{key}`: issuing by an external CA \
-         is not supported yet; put the CA's key, or a matching certificate and key for `{wanted}`, into the key store"
+        "`--upload-certs` uploads the keys of the CAs, but the key of `{authority}` is not in the key store: leave the flag away \
+         and give the other control-plane nodes their certificates another way"
     )]
-    ExternalCaMustSign {
-        /// Path of the certificate that is missing.
-        wanted: String,
-        /// Why it has to be issued.
-        why: String,
-        /// Path of the CA certificate.
-        certificate: String,
-        /// Path the key should have.
-        key: String,
+    UploadExternal {
+        /// Path of the CA's certificate.
+        authority: String,
     },
+    /// Several things at once.
+    #[error("{} things have to be put right{}", .0.len(), lines(.0))]
+    Several(Vec<PkiError>),
     /// The public keys differ.
     #[error(
         "`{key}` is not the private key of `{certificate}`: restore the pair that belongs together"
@@ -171,6 +175,15 @@ pub enum PkiError {
     /// A key could not be made.
     #[error("cannot make a private key")]
     MakeKey(#[source] KeyError),
+    /// A request could not be made.
+    #[error("cannot make the request `{file}`")]
+    Request {
+        /// Path below the store.
+        file: String,
+        /// Why.
+        #[source]
+        source: IssueError,
+    },
     /// A certificate could not be made.
     #[error("cannot issue `{file}` with the CA `{signer}`")]
     Issue {
@@ -182,4 +195,40 @@ pub enum PkiError {
         #[source]
         source: IssueError,
     },
+}
+
+impl PkiError {
+    /// All of `found` as one error; `None` if there is none.
+    pub(super) fn all(mut found: Vec<Self>) -> Option<Self> {
+        match found.len() {
+            0 | 1 => found.pop(),
+            _ => Some(Self::Several(found)),
+        }
+    }
+
+    /// Whether something has to come from an external CA, so that requests for it would help.
+    #[must_use]
+    pub fn awaits_external_ca(&self) -> bool {
+        match self {
+            Self::External { .. } => true,
+            Self::Several(all) => all.iter().any(Self::awaits_external_ca),
+            _ => false,
+        }
+    }
+}
+
+/// One line for each error, with its causes.
+fn lines(errors: &[PkiError]) -> String {
+    let mut text = String::new();
+    for error in errors {
+        text.push_str("\n  - ");
+        text.push_str(&error.to_string());
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+    }
+    text
 }

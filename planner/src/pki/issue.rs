@@ -113,6 +113,18 @@ pub fn issue_leaf(
     Ok(certificate)
 }
 
+/// Makes a certificate signing request for `key`, as DER: subject and alternative names, and nothing about usages, as
+/// kubeadm does (kubeadm v1.36.2, cmd/kubeadm/app/util/pkiutil, `NewCSR`).
+///
+/// # Errors
+/// [`IssueError::Encode`] if rcgen fails.
+pub fn request(profile: &CertificateProfile, key: &PrivateKey) -> Result<Vec<u8>, IssueError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = distinguished_name(profile);
+    params.custom_extensions = alternative_names(profile).into_iter().collect();
+    Ok(params.serialize_request(key)?.der().to_vec())
+}
+
 /// The key identifier Go gives to a CA: 160 bits of a hash over the contents of the public key's BIT STRING.
 #[must_use]
 pub fn key_id(public_bytes: &[u8], hash: KeyIdHash) -> [u8; 20] {
@@ -131,15 +143,7 @@ fn params(
     stamp: Stamp,
 ) -> Result<CertificateParams, IssueError> {
     let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    if let Some(organization) = &profile.organization {
-        params
-            .distinguished_name
-            .push(DnType::OrganizationName, dn_value(organization));
-    }
-    params
-        .distinguished_name
-        .push(DnType::CommonName, dn_value(&profile.common_name));
+    params.distinguished_name = distinguished_name(profile);
     params.serial_number = Some(SerialNumber::from(stamp.serial));
     params.not_before = date(stamp.not_before)?;
     params.not_after = date(stamp.not_after)?;
@@ -172,11 +176,24 @@ fn params(
         });
         extensions.push(extension(AUTHORITY_KEY_ID, false, content));
     }
-    if !(profile.dns_sans.is_empty() && profile.ip_sans.is_empty()) {
-        extensions.push(extension(SUBJECT_ALTERNATIVE_NAME, false, sans(profile)));
-    }
+    extensions.extend(alternative_names(profile));
     params.custom_extensions = extensions;
     Ok(params)
+}
+
+/// O before CN, as Go writes them.
+fn distinguished_name(profile: &CertificateProfile) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    if let Some(organization) = &profile.organization {
+        name.push(DnType::OrganizationName, dn_value(organization));
+    }
+    name.push(DnType::CommonName, dn_value(&profile.common_name));
+    name
+}
+
+fn alternative_names(profile: &CertificateProfile) -> Option<CustomExtension> {
+    let any = !(profile.dns_sans.is_empty() && profile.ip_sans.is_empty());
+    any.then(|| extension(SUBJECT_ALTERNATIVE_NAME, false, sans(profile)))
 }
 
 fn extension(oid: &[u64], critical: bool, content: Vec<u8>) -> CustomExtension {
@@ -279,6 +296,7 @@ mod tests {
             organization: None,
             usages: &[],
             signer: "ca",
+            signer_base_name: "ca",
             issuer_common_name: "kubernetes".into(),
             dns_sans: vec![],
             ip_sans: vec![],
@@ -381,6 +399,47 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn requests_are_byte_identical_to_gos() {
+        let cases = [
+            (
+                go!("rsa.key"),
+                go!("rsa-leaf.csr.der"),
+                go!("rsa-client.csr.der"),
+            ),
+            (
+                go!("p256.key"),
+                go!("p256-leaf.csr.der"),
+                go!("p256-client.csr.der"),
+            ),
+            (
+                go!("p384.key"),
+                go!("p384-leaf.csr.der"),
+                go!("p384-client.csr.der"),
+            ),
+        ];
+        for (key, go_leaf, go_client) in cases {
+            let key = PrivateKey::from_pem(key).unwrap();
+            for (profile, go) in [(leaf_profile(), go_leaf), (client_profile(), go_client)] {
+                let made = request(&profile, &key).unwrap();
+                let (made_frame, go_frame) = (csr_content(&made), csr_content(go));
+                assert_eq!(made_frame, go_frame);
+                if key.algorithm() == KeyAlgorithm::Rsa2048 {
+                    assert_eq!(made, go);
+                }
+            }
+        }
+    }
+
+    /// What is signed of a request whose signature holds.
+    fn csr_content(der: &[u8]) -> Vec<u8> {
+        use x509_parser::prelude::FromDer as _;
+        type Csr<'a> = x509_parser::certification_request::X509CertificationRequest<'a>;
+        let (rest, csr) = Csr::from_der(der).unwrap();
+        assert!(rest.is_empty() && csr.verify_signature().is_ok());
+        csr.certification_request_info.raw.to_vec()
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | [`certificate`], [`issue`] | reading certificates, making them |
 //! | [`credentials`] | bootstrap tokens and the certificate key |
 //! | [`store`], [`assess`], [`mod@ensure`] | what the key store holds, whether it fits, making what is missing |
+//! | [`requests`](mod@requests), [`stored`] | what a CA elsewhere has to sign; what there is, as a table |
 //! | [`store_dir`] | the store's folder: the only module here that touches a disk |
 
 pub mod assess;
@@ -24,12 +25,15 @@ pub mod issue;
 pub mod key_source;
 pub mod keys;
 pub mod profile;
+pub mod requests;
+mod slot;
 pub mod store;
 #[expect(
     clippy::disallowed_methods,
     reason = "the edge: the key store's folder"
 )]
 pub mod store_dir;
+pub mod stored;
 mod supplied;
 pub mod test_pki;
 #[cfg(test)]
@@ -106,6 +110,31 @@ pub struct Material {
     pub credentials: Credentials,
     /// Made with public test keys, or from a store that was: never for a real host.
     pub test_only: bool,
+}
+
+/// What `pki.txt` says of CAs whose keys are kept elsewhere; nothing if there are none.
+#[must_use]
+pub fn external_text(material: &Material) -> Option<String> {
+    let names = material.external_authorities();
+    (!names.is_empty()).then(|| {
+        format!(
+            "external CA: {}\n  The keys are kept elsewhere. What these CAs sign says at least what stands below; issuer, dates and further \
+             content are theirs.\n\n",
+            names.join(", ")
+        )
+    })
+}
+
+impl Material {
+    /// kubeadm's names of the CAs whose keys are kept elsewhere.
+    #[must_use]
+    pub fn external_authorities(&self) -> Vec<&str> {
+        self.certificates
+            .iter()
+            .filter(|(_, certificate)| certificate.key_pem.is_none())
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
 }
 
 /// A certificate and its private key.

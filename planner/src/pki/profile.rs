@@ -69,6 +69,8 @@ pub struct CertificateProfile {
     pub usages: &'static [ExtendedKeyUsage],
     /// Name of the profile that signs this one; its own for a CA.
     pub signer: &'static str,
+    /// The signer's `base_name`.
+    pub signer_base_name: &'static str,
     /// Subject of the signer as text, as far as the planner issues it.
     pub issuer_common_name: String,
     /// DNS names, each once, sorted bytewise.
@@ -98,6 +100,15 @@ impl CertificateProfile {
             Some(organization) => format!("O = {organization}, CN = {}", self.common_name),
             None => format!("CN = {}", self.common_name),
         }
+    }
+
+    /// What an outside CA has to be told: subject, usages, names.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut parts = vec![self.subject()];
+        parts.extend(usage_texts(self.usages));
+        parts.extend(san_texts(&self.dns_sans, &self.ip_sans));
+        parts.join(", ")
     }
 
     /// The store's form of this profile.

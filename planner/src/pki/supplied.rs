@@ -1,46 +1,117 @@
-//! Whether a leaf the user supplied fits its profile.
+//! Whether a leaf somebody else issued fits its profile.
 //!
-//! In: the profile, the certificate, the CA, the clock. Out: the first thing that does not fit. Nothing here
+//! In: the profile, the certificate, the CA, the clock. Out: everything that does not fit. Nothing here
 //! is ever repaired: the certificate is the user's.
 
 use kubeplan_bundle::timestamp::Timestamp;
 
-use super::certificate::Certificate;
-use super::profile::{CertificateKind, CertificateProfile, san_texts};
+use super::certificate::{Certificate, CertificateFacts};
+use super::profile::{CertificateProfile, san_texts};
+use crate::config::ValidConfig;
 
-/// What of a user's leaf does not fit: field, found, expected. As kubeadm, the names of subjects are free,
-/// except those that Kubernetes' own RBAC rules bind (`system:…`).
-pub(super) fn misfit(
+/// One thing in which a certificate does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Misfit {
+    /// Which part of the certificate.
+    pub field: &'static str,
+    /// What it says.
+    pub found: String,
+    /// What it should say.
+    pub expected: String,
+}
+
+impl Misfit {
+    fn new(field: &'static str, found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            field,
+            found: found.into(),
+            expected: expected.into(),
+        }
+    }
+}
+
+/// Everything of a leaf that does not fit. Subjects are free as far as nothing in the cluster goes by them ([`identity`]).
+pub(super) fn misfits(
+    config: &ValidConfig,
     profile: &CertificateProfile,
     certificate: &Certificate,
     signer: Option<&Certificate>,
     now: Timestamp,
-) -> Option<(&'static str, String, String)> {
+) -> Vec<Misfit> {
     let facts = &certificate.facts;
-    if !signer.is_some_and(|signer| certificate.chains_to(signer)) {
-        let expected = match signer {
-            Some(signer) => format!(
-                "a signature by the CA `{}` ({})",
-                profile.signer, signer.facts.subject
-            ),
-            None => format!("the CA `{}` beside it in the key store", profile.signer),
-        };
-        return Some(("signer", facts.issuer.clone(), expected));
-    }
+    let mut found = Vec::new();
+    found.extend(chain(profile, certificate, signer, now));
     if facts.not_before > now {
-        return Some((
+        let expected = format!("{now} or earlier");
+        found.push(Misfit::new(
             "notBefore",
             facts.not_before.to_string(),
-            format!("{now} or earlier"),
+            expected,
         ));
     }
-    if facts.not_after < now {
-        return Some((
-            "notAfter",
-            facts.not_after.to_string(),
-            format!("{now} or later"),
+    // What ends sooner could be planned, but no host would install it (`applyBefore` of the bundle).
+    let needed = now.saturating_add(config.credentials.min_remaining);
+    let expected = if facts.not_after < now {
+        Some(format!("{now} or later"))
+    } else if facts.not_after < needed {
+        Some(format!(
+            "{needed} or later, as `Cluster.credentials.minRemaining` asks"
+        ))
+    } else {
+        None
+    };
+    found.extend(
+        expected.map(|expected| Misfit::new("notAfter", facts.not_after.to_string(), expected)),
+    );
+    found.extend(usages(profile, facts));
+    found.extend(names(profile, facts));
+    found.extend(identity(config, profile, facts));
+    found
+}
+
+/// The chain to the CA, which is the first certificate of its file.
+fn chain(
+    profile: &CertificateProfile,
+    certificate: &Certificate,
+    signer: Option<&Certificate>,
+    now: Timestamp,
+) -> Option<Misfit> {
+    let issuer = certificate.facts.issuer.clone();
+    let Some(signer) = signer else {
+        let expected = format!("the CA `{}` beside it in the key store", profile.signer);
+        return Some(Misfit::new("signer", issuer, expected));
+    };
+    if certificate.chains_to(signer, Some(now)) {
+        return None;
+    }
+    if certificate.chains_to(signer, None) {
+        let outside = |c: &&Certificate| c.facts.not_before > now || c.facts.not_after < now;
+        let found = certificate.intermediates.iter().find(outside).map(|c| {
+            format!(
+                "{} to {} ({})",
+                c.facts.not_before, c.facts.not_after, c.facts.subject
+            )
+        });
+        let expected = format!("{now} among them");
+        return Some(Misfit::new(
+            "validity of an intermediate",
+            found.unwrap_or_default(),
+            expected,
         ));
     }
+    let first = if signer.intermediates.is_empty() {
+        ""
+    } else {
+        ", the first in its file"
+    };
+    let expected = format!(
+        "a signature by the CA `{}` ({}{first})",
+        profile.signer, signer.facts.subject
+    );
+    Some(Misfit::new("signer", issuer, expected))
+}
+
+fn usages(profile: &CertificateProfile, facts: &CertificateFacts) -> Option<Misfit> {
     // An absent extension allows every usage (RFC 5280, 4.2.1.12).
     let allowed = |usage: &str| {
         facts.usages.is_empty()
@@ -49,32 +120,95 @@ pub(super) fn misfit(
                 .iter()
                 .any(|u| u == usage || u == "anyExtendedKeyUsage")
     };
-    if let Some(missing) = profile.usages.iter().find(|usage| !allowed(usage.as_str())) {
-        return Some((
+    let missing: Vec<&str> = profile
+        .usages
+        .iter()
+        .map(|usage| usage.as_str())
+        .filter(|usage| !allowed(usage))
+        .collect();
+    (!missing.is_empty()).then(|| {
+        Misfit::new(
             "extendedKeyUsage",
             facts.usages.join(", "),
-            missing.as_str().to_owned(),
-        ));
-    }
-    let sans = || san_texts(&facts.dns_sans, &facts.ip_sans).join(", ");
-    if let Some(name) = profile
-        .dns_sans
-        .iter()
-        .find(|name| !covers(&facts.dns_sans, name))
-    {
-        return Some(("subjectAltName", sans(), format!("DNS:{name} among them")));
-    }
-    if let Some(address) = profile
-        .ip_sans
-        .iter()
-        .find(|ip| !facts.ip_sans.contains(ip))
-    {
-        return Some(("subjectAltName", sans(), format!("IP:{address} among them")));
-    }
-    let bound = profile.kind == CertificateKind::KubeconfigClient
-        && profile.common_name.starts_with("system:");
-    (bound && facts.subject != profile.subject())
-        .then(|| ("subject", facts.subject.clone(), profile.subject()))
+            missing.join(", "),
+        )
+    })
+}
+
+fn names(profile: &CertificateProfile, facts: &CertificateFacts) -> Option<Misfit> {
+    let names = profile.dns_sans.iter();
+    let names: Vec<String> = names
+        .filter(|name| !covers(&facts.dns_sans, name))
+        .cloned()
+        .collect();
+    let addresses = profile.ip_sans.iter();
+    let addresses: Vec<_> = addresses
+        .filter(|ip| !facts.ip_sans.contains(ip))
+        .copied()
+        .collect();
+    let missing = san_texts(&names, &addresses).join(", ");
+    (!missing.is_empty()).then(|| {
+        let found = san_texts(&facts.dns_sans, &facts.ip_sans).join(", ");
+        Misfit::new("subjectAltName", found, format!("{missing} among them"))
+    })
+}
+
+/// Which parts of a client's subject the cluster goes by, by kubeadm's name. For the rest kubeadm's names are a habit.
+const IDENTITIES: &[(&str, Identity)] = &[
+    // Kubernetes' own RBAC rules and the Node authorizer.
+    ("kubelet.conf", Identity::NameAndGroup),
+    ("controller-manager.conf", Identity::NameAndGroup),
+    ("scheduler.conf", Identity::NameAndGroup),
+    // RBAC rules kubeadm adds (kubeadm v1.36.2, phases/kubeconfig, phases/bootstraptoken/node).
+    ("admin.conf", Identity::Group),
+    ("super-admin.conf", Identity::Group),
+    ("apiserver-kubelet-client", Identity::NameOrMasters),
+    // `--requestheader-allowed-names` of kube-apiserver.
+    (FRONT_PROXY_CLIENT, Identity::Name),
+];
+
+const FRONT_PROXY_CLIENT: &str = "front-proxy-client";
+const ALLOWED_NAMES: &str = "requestheader-allowed-names";
+
+/// The group that may do everything, whatever RBAC says.
+const MASTERS: &str = "system:masters";
+
+#[derive(Clone, Copy)]
+enum Identity {
+    /// The common name.
+    Name,
+    /// The organization, or [`MASTERS`].
+    Group,
+    /// Both.
+    NameAndGroup,
+    /// Both, or [`MASTERS`], which kubeadm gave this client before 1.29.
+    NameOrMasters,
+}
+
+/// Who a client has to be. More organizations, and other attributes, do no harm.
+fn identity(
+    config: &ValidConfig,
+    profile: &CertificateProfile,
+    facts: &CertificateFacts,
+) -> Option<Misfit> {
+    let (_, identity) = IDENTITIES.iter().find(|(name, _)| *name == profile.name)?;
+    let has = |group: &str| facts.organizations.iter().any(|found| found == group);
+    let name = facts.common_name == profile.common_name;
+    let group = profile.organization.as_deref().is_none_or(has);
+    let fits = match identity {
+        Identity::Name => {
+            let arguments = &config.cluster.api_server.extra_args;
+            name || arguments.iter().any(|arg| arg.name == ALLOWED_NAMES)
+        }
+        Identity::Group => group || has(MASTERS),
+        Identity::NameAndGroup => name && group,
+        Identity::NameOrMasters => (name && group) || has(MASTERS),
+    };
+    let expected = match (identity, &profile.organization) {
+        (Identity::Group, Some(organization)) => format!("O = {organization}"),
+        _ => profile.subject(),
+    };
+    (!fits).then(|| Misfit::new("subject", facts.subject.clone(), expected))
 }
 
 /// Whether one of `names` is `name`, letter case aside, or a wildcard for it.

@@ -33,6 +33,7 @@ pub(super) fn config() -> ValidConfig {
                 arch: "amd64".into(),
             },
             kubelet_drop_in: false,
+            system_ids: None,
         },
         credentials: Credentials {
             min_remaining: Duration::from_secs(30 * 24 * HOUR),
@@ -49,11 +50,12 @@ pub(super) fn config() -> ValidConfig {
         key_algorithm: KeyAlgorithm::Rsa2048,
         certificate_validity: Duration::from_secs(8760 * HOUR),
         ca_certificate_validity: Duration::from_secs(87600 * HOUR),
-        component_health_timeout: Duration::from_secs(240),
+        timeouts: crate::config::timeouts::Timeouts::default(),
         patches: crate::patches::Patches::default(),
         facts: HostFacts::default(),
         assumptions: Vec::new(),
         upload_certs: false,
+        only_phases: Vec::new(),
         provenance: Default::default(),
     };
     config.cluster.networking.dns_domain = "cluster.local".into();

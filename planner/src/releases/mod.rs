@@ -7,6 +7,8 @@
 
 mod table;
 
+use kubeplan_bundle::check::Severity;
+
 pub use table::RELEASES;
 
 /// One supported Kubernetes minor, from one of its patch releases on, and everything that differs for it.
@@ -45,10 +47,18 @@ pub struct Release {
     pub apiserver_kubelet_client_organization: Option<&'static str>,
     /// The kubelet configuration that is uploaded names the resolver file of a host that runs systemd-resolved.
     pub uploads_resolv_conf: bool,
+    /// Where the gate `NodeLocalCRISocket` is off, the Node carries its CRI socket as an annotation.
+    pub annotates_cri_socket: bool,
     /// kube-proxy's mode when the configuration leaves it open.
     pub kube_proxy_mode: &'static str,
     /// kubeadm's own feature gates.
     pub gates: &'static [Gate],
+    /// What a kernel release that kubeadm's list does not have counts as.
+    pub kernel_release_severity: Severity,
+    /// From this kubelet on cgroups v1 is an error; always a warning if absent.
+    pub cgroup_v1_error_since: Option<&'static str>,
+    /// The oldest etcd that somebody else may run.
+    pub external_etcd_minimum: &'static str,
     /// Where the values that differ from the row before were read.
     pub source: &'static str,
 }

@@ -3,6 +3,8 @@
 //! A row says only what differs from the row before it. "kubeadm" is `cmd/kubeadm/app` of the Kubernetes
 //! release that a row's `source` names; a number after `#` is a change of kubernetes/kubernetes.
 
+use kubeplan_bundle::check::Severity;
+
 use super::{ArgumentOrder, EtcdFlags, Gate, KeyIdHash, ProbePorts, Release};
 
 /// The organization whose members are cluster administrators.
@@ -43,6 +45,7 @@ const V1_33: Release = Release {
     ecdsa_p384: false,
     subject_key_id: KeyIdHash::Sha1,
     apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
+    annotates_cri_socket: true,
     kube_proxy_mode: "",
     gates: &[
         gate("ControlPlaneKubeletLocalMode", true),
@@ -51,7 +54,10 @@ const V1_33: Release = Release {
         gate("RootlessControlPlane", false),
         gate("WaitForAllControlPlaneComponents", true),
     ],
-    source: "kubeadm v1.33.0: constants, features, phases, util/arguments.go; go.mod (godebug go1.24)",
+    kernel_release_severity: Severity::Error,
+    cgroup_v1_error_since: None,
+    external_etcd_minimum: "3.5.11-0",
+    source: "kubeadm v1.33.0: constants, features, phases, cmd/phases/init/uploadconfig.go, util/arguments.go; go.mod (godebug go1.24)",
 };
 
 const V1_33_6: Release = Release {
@@ -95,7 +101,8 @@ const V1_34: Release = Release {
         gate("RootlessControlPlane", false),
         gate_without_effect("WaitForAllControlPlaneComponents"),
     ],
-    source: "kubeadm v1.34.0: constants, features, phases (#131677, #131981, #132776, #132838); go.mod (godebug go1.24)",
+    kernel_release_severity: Severity::Warning,
+    source: "kubeadm v1.34.0: constants, features, phases (#131677, #131919, #131981, #132776, #132838); go.mod (godebug go1.24)",
     ..V1_33_12
 };
 
@@ -128,6 +135,8 @@ const V1_35: Release = Release {
     argument_order: ArgumentOrder::AllSorted,
     pod_infra_container_image: false,
     subject_key_id: KeyIdHash::Sha256,
+    cgroup_v1_error_since: Some("1.35.0-0"),
+    external_etcd_minimum: "3.5.24-0",
     apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
     gates: &[
         gate_without_effect("ControlPlaneKubeletLocalMode"),
@@ -135,7 +144,7 @@ const V1_35: Release = Release {
         gate("PublicKeysECDSA", false),
         gate("RootlessControlPlane", false),
     ],
-    source: "kubeadm v1.35.0: constants, features, phases (#133779); go.mod (godebug go1.25: x509sha256skid)",
+    source: "kubeadm v1.35.0: constants, features, phases (#133779, #134744); go.mod (godebug go1.25: x509sha256skid)",
     ..V1_34_8
 };
 
@@ -161,13 +170,14 @@ const V1_36: Release = Release {
     pause_image_tag: "3.10.2",
     etcd_flags: EtcdFlags::Stable,
     mounts_flexvolume: false,
+    annotates_cri_socket: false,
     apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
     gates: &[
         gate("NodeLocalCRISocket", true),
         gate("PublicKeysECDSA", false),
         gate("RootlessControlPlane", false),
     ],
-    source: "kubeadm v1.36.0: constants, features, phases (#135400, #135701, #136423)",
+    source: "kubeadm v1.36.0: constants, features, phases, cmd/phases/init/uploadconfig.go (#135400, #135701, #136423)",
     ..V1_35_5
 };
 

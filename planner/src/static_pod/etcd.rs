@@ -214,7 +214,7 @@ pub fn pod(context: &PodContext<'_>, local: &LocalEtcd) -> Result<StaticPod, Sta
             liveness_path: "/livez",
             readiness_path: Some("/readyz"),
             startup_path: "/readyz",
-            startup_timeout: config.component_health_timeout,
+            startup_timeout: config.timeouts.component_health_check,
         },
         requests: &[("cpu", "100m"), ("memory", "100Mi")],
         environment: Environment::default().with(
@@ -223,7 +223,7 @@ pub fn pod(context: &PodContext<'_>, local: &LocalEtcd) -> Result<StaticPod, Sta
         )?,
         volumes: HostPathVolumes::of_etcd(&local.data_dir, &config.cluster.certificates_dir),
     }
-    .into_pod(config.release))
+    .into_pod(config))
 }
 
 #[cfg(test)]

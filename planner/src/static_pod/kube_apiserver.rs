@@ -203,7 +203,7 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
             liveness_path: "/livez",
             readiness_path: Some("/readyz"),
             startup_path: "/livez",
-            startup_timeout: config.component_health_timeout,
+            startup_timeout: config.timeouts.component_health_check,
         },
         requests: &[("cpu", "250m")],
         environment: Environment::of_proxies(&config.facts.proxies).with(
@@ -217,5 +217,5 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
                 "ClusterConfiguration.apiServer.extraVolumes",
             ),
     }
-    .into_pod(config.release))
+    .into_pod(config))
 }

@@ -150,7 +150,7 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
             liveness_path: "/healthz",
             readiness_path: None,
             startup_path: "/healthz",
-            startup_timeout: config.component_health_timeout,
+            startup_timeout: config.timeouts.component_health_check,
         },
         requests: &[("cpu", "200m")],
         environment: Environment::of_proxies(&config.facts.proxies).with(
@@ -164,5 +164,5 @@ pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
                 "ClusterConfiguration.controllerManager.extraVolumes",
             ),
     }
-    .into_pod(config.release))
+    .into_pod(config))
 }

@@ -14,6 +14,7 @@ pub mod kube_controller_manager;
 pub mod kube_scheduler;
 mod metrics_endpoint;
 pub mod probes;
+pub(crate) mod run_as;
 pub mod volumes;
 
 use std::collections::BTreeMap;
@@ -171,7 +172,8 @@ const PROBE_PORT: &str = "probe-port";
 const SYSTEM_NODE_CRITICAL: i32 = 2_000_001_000;
 
 impl Component {
-    fn into_pod(self, release: &'static Release) -> StaticPod {
+    fn into_pod(self, config: &ValidConfig) -> StaticPod {
+        let release = config.release;
         let mut sources: Vec<ValueSource> =
             self.flags.iter().flat_map(Flag::value_sources).collect();
         sources.extend(self.image.sources("spec.containers[0].image"));
@@ -232,7 +234,7 @@ impl Component {
             volume_mounts: Some(self.volumes.mounts()),
             ..Container::default()
         };
-        let pod = Pod {
+        let mut pod = Pod {
             metadata: ObjectMeta {
                 name: Some(self.name.to_owned()),
                 namespace: Some("kube-system".to_owned()),
@@ -262,6 +264,9 @@ impl Component {
             }),
             status: None,
         };
+        if let Some(spec) = &mut pod.spec {
+            sources.extend(run_as::apply(config, self.name, spec));
+        }
         StaticPod {
             component: self.name,
             pod,

@@ -90,6 +90,7 @@ fn draft(folder: &Path) -> Result<Draft> {
             name: "bench".into(),
             version: "0".into(),
         },
+        api: None,
         annotations: BTreeMap::new(),
         entries: vec![DraftEntry::payload("payload".parse()?, NAME.parse()?, item)],
         transactions: vec![],

@@ -182,6 +182,9 @@ pub(crate) struct RecordedRequest {
     /// Only steps that need a running host.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) live_only: bool,
+    /// Checks whose errors do not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ignored: Vec<String>,
     /// Tokens are not shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) skip_token_print: bool,

@@ -26,10 +26,20 @@ pub(super) enum Sealing {
 
 /// The recipients, and the identity that was read or made for them.
 pub(super) struct TakenRecipients {
-    /// Never empty.
+    /// Never empty where there is something to seal.
     pub(super) recipients: Vec<Recipient>,
-    /// Absent when the configuration names recipients.
+    /// Absent when the configuration names recipients, or nothing is sealed.
     pub(super) identity: Option<Identity>,
+}
+
+impl TakenRecipients {
+    /// For a bundle without secrets.
+    pub(super) fn none() -> Self {
+        Self {
+            recipients: Vec::new(),
+            identity: None,
+        }
+    }
 }
 
 impl Sealing {

@@ -1,5 +1,6 @@
 //! Defaults of InitConfiguration and ClusterConfiguration.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::json;
@@ -9,6 +10,7 @@ use super::super::draft::{Draft, Unset};
 use super::super::migrate::warn_of_unset;
 use super::super::provenance::Origin;
 use super::super::schema::{self, Kind};
+use super::super::timeouts;
 use super::super::valid::{Assumption, HostFacts};
 use super::super::version::is_semantic_version;
 
@@ -43,7 +45,7 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
         true,
         RULE,
     );
-    for (field, value) in super::super::validate::TIMEOUT_DEFAULTS {
+    for (field, value) in timeouts::DEFAULTS {
         draft.default_to(init, &format!("timeouts.{field}"), Unset::Nil, *value, RULE);
     }
     let cluster = Kind::Cluster;
@@ -148,6 +150,7 @@ pub(super) fn apply_dynamic(
 ) {
     node_name(draft, facts);
     taints(draft);
+    ignored_checks(draft);
     cri_socket(draft, facts, assumptions);
     advertise_address(draft, facts);
     control_plane_endpoint(draft);
@@ -163,6 +166,19 @@ fn taints(draft: &mut Draft) {
         taint,
         RULE,
     );
+}
+
+/// Names of checks in lower case and in order, as kubeadm's union of flag and file has them.
+fn ignored_checks(draft: &mut Draft) {
+    let path = "nodeRegistration.ignorePreflightErrors";
+    let written = draft.texts(Kind::Init, path);
+    let names: BTreeSet<String> = written
+        .iter()
+        .map(|(_, name)| name.to_lowercase())
+        .collect();
+    if !names.is_empty() {
+        draft.set(Kind::Init, path, names.into_iter().collect());
+    }
 }
 
 fn lower_case_names(draft: &mut Draft) {

@@ -197,19 +197,14 @@ fn a_text_a_flag_does_not_take_is_named_with_the_flag() {
         ),
         ("dry-run", "maybe", "is no boolean"),
         (
-            "dry-run",
-            "true",
-            "--dry-run: InitConfiguration.dryRun: not supported yet",
-        ),
-        (
             "skip-phases",
-            "preflight,certs/ca",
-            "InitConfiguration.skipPhases: not supported yet",
+            "preflight,cert/ca",
+            "--skip-phases: InitConfiguration.skipPhases[1]: kubeadm init has no phase `cert/ca`",
         ),
         (
             "ignore-preflight-errors",
-            "Swap",
-            "ignorePreflightErrors: not supported yet",
+            "all,Swap",
+            "ignorePreflightErrors: `all` stands beside",
         ),
         ("kubernetes-version", "stable-1", "is a label"),
     ] {
@@ -217,6 +212,14 @@ fn a_text_a_flag_does_not_take_is_named_with_the_flag() {
         assert!(report.contains(expected), "{name} {text}: {report}");
     }
     assert!(enough_and(&[("dry-run", "false")]).is_ok());
+    let loaded = enough_and(&[("dry-run", "true"), ("ignore-preflight-errors", "Swap,ALL")]);
+    let report = loaded.unwrap_err().to_string();
+    assert!(
+        report.contains("warning: --dry-run: InitConfiguration.dryRun: a plan changes no host"),
+        "{report}"
+    );
+    assert!(report.contains("`all` stands beside"), "{report}");
+    assert!(enough_and(&[("dry-run", "true"), ("ignore-preflight-errors", "Swap")]).is_ok());
 }
 
 #[test]
@@ -240,6 +243,41 @@ fn checks_are_added_to_those_of_the_file_and_phases_replace_them() {
     assert_eq!(joined, json!(["mem", "numcpu", "swap"]));
     let replaced = value(Form::List, &texts, before).unwrap_or_default();
     assert_eq!(replaced, json!(["swap", "Mem"]));
+}
+
+#[test]
+fn skipped_phases_replace_those_of_the_file_unless_the_list_is_empty() {
+    let text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: {advertiseAddress: 192.168.10.11}\n\
+                nodeRegistration: {name: cp1}\nskipPhases: [certs/ca, nothing]\n---\n\
+                apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n";
+    let source = [Source {
+        name: "c.yaml",
+        text,
+    }];
+    let config = load(
+        &source,
+        &[
+            ("skip-phases", "preflight,"),
+            ("skip-phases", "addon/coredns"),
+        ],
+    )
+    .unwrap()
+    .config;
+    assert_eq!(config.init.skip_phases, ["preflight", "addon/coredns"]);
+    assert!(config.cluster.dns.disabled);
+    let report = load(&source, &[("skip-phases", "preflight,x")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        report.starts_with("error: --skip-phases: InitConfiguration.skipPhases[1]: "),
+        "{report}"
+    );
+    for empty in ["", ","] {
+        let report = load(&source, &[("skip-phases", empty)])
+            .unwrap_err()
+            .to_string();
+        assert!(report.starts_with("error: c.yaml:5: "), "{report}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `kubeplan.io/v1alpha1`: Cluster, what kubeadm has no word for.
 
-use super::{BOOL, DURATION, NOT_YET, Object, STRING, field, list, object};
+use super::super::valid::SystemIds;
+use super::{BOOL, DURATION, INT32, NOT_YET, Object, STRING, field, list, object};
 
 static METADATA: Object = Object {
     name: "Metadata",
@@ -24,6 +25,37 @@ static PLATFORM: Object = Object {
     ],
 };
 
+static SYSTEM_USERS: Object = Object {
+    name: "SystemUsers",
+    fields: &[
+        field(SystemIds::USERS[0], INT32).pointer().omitempty(),
+        field(SystemIds::USERS[1], INT32).pointer().omitempty(),
+        field(SystemIds::USERS[2], INT32).pointer().omitempty(),
+        field(SystemIds::USERS[3], INT32).pointer().omitempty(),
+    ],
+};
+
+static SYSTEM_GROUPS: Object = Object {
+    name: "SystemGroups",
+    fields: &[
+        field(SystemIds::GROUPS[0], INT32).pointer().omitempty(),
+        field(SystemIds::GROUPS[1], INT32).pointer().omitempty(),
+        field(SystemIds::GROUPS[2], INT32).pointer().omitempty(),
+        field(SystemIds::GROUPS[3], INT32).pointer().omitempty(),
+        field(SystemIds::GROUPS[4], INT32).pointer().omitempty(),
+    ],
+};
+
+static SYSTEM_IDS: Object = Object {
+    name: "SystemIds",
+    fields: &[
+        field("users", object(&SYSTEM_USERS)).pointer().omitempty(),
+        field("groups", object(&SYSTEM_GROUPS))
+            .pointer()
+            .omitempty(),
+    ],
+};
+
 static NODE: Object = Object {
     name: "Node",
     fields: &[
@@ -34,6 +66,9 @@ static NODE: Object = Object {
         field("match", object(&MATCH)).omitempty(),
         field("platform", object(&PLATFORM)).omitempty(),
         field("kubeletDropIn", BOOL).omitempty(),
+        field("systemIds", object(&SYSTEM_IDS))
+            .pointer()
+            .omitempty(),
         field("addresses", NOT_YET).pointer().omitempty(),
         field("labels", NOT_YET).pointer().omitempty(),
         field("taints", NOT_YET).pointer().omitempty(),

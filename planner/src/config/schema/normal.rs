@@ -1,12 +1,12 @@
 //! Go's normal form: exactly the keys `encoding/json` prints for a Go value.
 //!
 //! In: a document with the fields that are set. Out: the same with a zero value for every field that Go always
-//! prints and without every field that it omits. A struct is never omitted, `omitempty` or not; a nil list or map
-//! without `omitempty` is `null`; a pointer differs from zero when it is set.
+//! prints and without every field that it omits.
 
 use serde_json::{Map, Value};
 
 use super::{Field, Kind, Object, Type};
+use crate::go_types::{printed, zero};
 
 /// The complete document of `kind`, with `apiVersion` and `kind`.
 #[must_use]
@@ -36,15 +36,7 @@ fn normal_field(field: &Field, value: Option<&Value>) -> Option<Value> {
         !(matches!(field.ty, Type::Duration | Type::Token | Type::Time)
             && value.as_str() == Some(""))
     });
-    match value {
-        Some(value) if field.omitempty && !field.pointer && is_empty(&field.ty, value) => None,
-        Some(value) => Some(normal_value(&field.ty, value)),
-        None if field.pointer => (!field.omitempty).then_some(Value::Null),
-        None => match zero(&field.ty) {
-            zero if field.omitempty && is_empty(&field.ty, &zero) => None,
-            zero => Some(zero),
-        },
-    }
+    printed(field, value.map(|value| normal_value(&field.ty, value)))
 }
 
 fn normal_value(ty: &Type, value: &Value) -> Value {
@@ -63,44 +55,5 @@ fn normal_value(ty: &Type, value: &Value) -> Value {
             normal_object(object, Some(entries)).into()
         }
         _ => value.clone(),
-    }
-}
-
-/// Go's zero value as JSON.
-fn zero(ty: &Type) -> Value {
-    match ty {
-        Type::Bool => false.into(),
-        Type::Int32
-        | Type::Int64
-        | Type::Uint32
-        | Type::Float32
-        | Type::Float64
-        | Type::DurationOrNanoseconds => 0.into(),
-        Type::String | Type::SecretString => "".into(),
-        Type::Duration => "0s".into(),
-        Type::Quantity => "0".into(),
-        Type::Time | Type::Token | Type::List(_) | Type::Map(_) | Type::NotYet => Value::Null,
-        Type::Object(object) => normal_object(object, None).into(),
-    }
-}
-
-/// What `omitempty` leaves out; structs never are.
-fn is_empty(ty: &Type, value: &Value) -> bool {
-    match ty {
-        Type::Duration
-        | Type::DurationOrNanoseconds
-        | Type::Time
-        | Type::Quantity
-        | Type::Token
-        | Type::Object(_)
-        | Type::NotYet => false,
-        _ => match value {
-            Value::Null => true,
-            Value::Bool(value) => !value,
-            Value::Number(number) => number.as_f64() == Some(0.0),
-            Value::String(text) => text.is_empty(),
-            Value::Array(items) => items.is_empty(),
-            Value::Object(entries) => entries.is_empty(),
-        },
     }
 }

@@ -10,6 +10,7 @@ use super::super::draft::Draft;
 use super::super::duration::GoDuration;
 use super::super::schema::{Kind, Object, Type};
 use super::super::valid::{Credentials, NodeSettings};
+use super::system_ids;
 
 /// What the document comes to.
 pub(super) struct Inventory {
@@ -54,6 +55,7 @@ pub(super) fn validate(draft: &mut Draft) -> Option<Inventory> {
     let host_match = host_match(draft);
     let platform = platform(draft);
     let credentials = credentials(draft);
+    let system_ids = system_ids::check(draft);
     let cluster_name = cluster_name(draft);
     let name = draft.text(Kind::Init, "nodeRegistration.name").parse().ok();
     Some(Inventory {
@@ -63,6 +65,7 @@ pub(super) fn validate(draft: &mut Draft) -> Option<Inventory> {
             recipients,
             host_match,
             platform,
+            system_ids,
             kubelet_drop_in: draft.get(KIND, "nodes[0].kubeletDropIn") == Some(&true.into()),
         },
         credentials,

@@ -6,12 +6,13 @@
 
 mod etcd;
 mod fields;
+mod host_work;
 mod inventory;
 mod names;
 pub(super) mod network;
+mod system_ids;
 mod taints;
 mod tokens;
-mod unsupported;
 
 use ipnet::IpNet;
 use serde_json::Value;
@@ -22,21 +23,11 @@ use super::draft::Draft;
 use super::duration::GoDuration;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::schema::Kind;
+use super::skip_phases;
 use super::valid::{Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, ValidConfig};
 use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
 use crate::releases::{self, RELEASES, Release};
-
-/// kubeadm's timeouts (v1.36.2, cmd/kubeadm/app/constants/constants.go).
-pub(super) const TIMEOUT_DEFAULTS: &[(&str, &str)] = &[
-    ("controlPlaneComponentHealthCheck", "4m0s"),
-    ("kubeletHealthCheck", "4m0s"),
-    ("kubernetesAPICall", "1m0s"),
-    ("etcdAPICall", "2m0s"),
-    ("tlsBootstrap", "5m0s"),
-    ("discovery", "5m0s"),
-    ("upgradeManifests", "5m0s"),
-];
 
 /// Checks everything; `None` if a part of the result cannot be made (then there is an error in the report).
 pub(super) fn validate(
@@ -51,10 +42,10 @@ pub(super) fn validate(
         key_algorithm,
         periods,
     } = kubeadm_rules(draft);
-    let component_health_timeout = component_health_timeout(draft);
+    let timeouts = host_work::check(draft);
     let release = release(draft);
     fields::check(draft);
-    unsupported::check(draft);
+    skip_phases::check(draft);
     let inventory = inventory::validate(draft);
     let assumptions = assumptions
         .into_iter()
@@ -91,11 +82,12 @@ pub(super) fn validate(
         key_algorithm: key_algorithm?,
         certificate_validity: certificate_validity.to_std(),
         ca_certificate_validity: ca_certificate_validity.to_std(),
-        component_health_timeout: component_health_timeout.to_std(),
+        timeouts,
         patches: Patches::default(),
         facts,
         assumptions,
         upload_certs: false,
+        only_phases: Vec::new(),
         provenance: std::mem::take(&mut draft.provenance),
     })
 }
@@ -236,7 +228,10 @@ fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
                     draft.warn(Kind::Cluster, &path, message, "remove it");
                 }
             }
-            ("ControlPlaneKubeletLocalMode" | "NodeLocalCRISocket", Some(_)) => {}
+            (
+                "ControlPlaneKubeletLocalMode" | "NodeLocalCRISocket" | "RootlessControlPlane",
+                Some(_),
+            ) => {}
             ("PublicKeysECDSA", Some(_)) => {
                 forced = Some(if on {
                     KeyAlgorithm::EcdsaP256
@@ -340,15 +335,6 @@ fn validity_periods(draft: &mut Draft) -> (GoDuration, GoDuration) {
         );
     }
     periods
-}
-
-fn component_health_timeout(draft: &mut Draft) -> GoDuration {
-    let path = "timeouts.controlPlaneComponentHealthCheck";
-    let timeout = duration(draft, Kind::Init, path);
-    if timeout.0 < 0 {
-        draft.error(Kind::Init, path, "a timeout cannot be negative", "");
-    }
-    timeout
 }
 
 /// The release row and the version without `v`.

@@ -164,11 +164,20 @@ fn what_contradicts_the_type_or_itself_is_refused() {
 #[test]
 fn without_merge_keys_lists_are_replaced() {
     let map = |value: Value| value.as_object().cloned().unwrap();
+    let schema = Schema::Object(crate::config::schema::Kind::Kubelet.object());
     let merged = merge(
         map(json!({"clusterDNS": ["10.96.0.10"], "evictionHard": {"a": "1"}})),
         map(json!({"clusterDNS": ["10.0.0.1"], "evictionHard": {"b": "2"}})),
-        Schema::NoMergeKeys,
+        schema,
     );
     let expected = map(json!({"clusterDNS": ["10.0.0.1"], "evictionHard": {"a": "1", "b": "2"}}));
     assert_eq!(merged, Ok(expected));
+    // A field that only an earlier patch has set can be set again, but not merged.
+    let odd = |before: Value, patch: Value| merge(map(before), map(patch), schema);
+    assert!(odd(json!({"odd": 1}), json!({"odd": 2})).is_ok());
+    let error = odd(json!({"odd": [1]}), json!({"odd": [1]})).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "KubeletConfiguration has no field `odd`, so nothing is known of how to merge it"
+    );
 }

@@ -84,6 +84,15 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "18: ClusterConfiguration.etcd.external.httpEndpoints[0]",
         "19: ClusterConfiguration.etcd.external.caFile",
     ],
+    "host-work": [
+        "8: InitConfiguration.nodeRegistration.imagePullPolicy",
+        "9: InitConfiguration.nodeRegistration.imagePullSerial",
+        "10: InitConfiguration.nodeRegistration.ignorePreflightErrors",
+        "11: InitConfiguration.dryRun",
+        "13: InitConfiguration.timeouts.kubeletHealthCheck",
+        "14: InitConfiguration.timeouts.discovery",
+        "15: InitConfiguration.timeouts.upgradeManifests",
+    ],
     "inventory": [
         "4: Cluster.metadata.name",
         "7: Cluster.nodes[0].role",
@@ -135,6 +144,27 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "16: KubeletConfiguration.maxPods",
         "18: KubeletConfiguration.logging.verbosity",
     ],
+    "phases": [
+        "9: InitConfiguration.skipPhases[0]",
+        "10: InitConfiguration.skipPhases[1]",
+        "11: InitConfiguration.skipPhases[2]",
+        "12: InitConfiguration.skipPhases[3]",
+        "13: InitConfiguration.skipPhases[4]",
+        "14: InitConfiguration.skipPhases[5]",
+    ],
+    "system-ids": [
+        "18: Cluster.nodes[0].systemIds.users.kubeadm-ks",
+        "20: Cluster.nodes[0].systemIds.users.kubeadm-kas",
+        "21: Cluster.nodes[0].systemIds.users.kubeadm-kcm",
+        "22: Cluster.nodes[0].systemIds.groups.kubeadm-etcd",
+        "22: Cluster.nodes[0].systemIds.groups.kubeadm-sa-key-readers",
+    ],
+    "system-ids-missing": [
+        "12: ClusterConfiguration.featureGates.RootlessControlPlane",
+    ],
+    "system-ids-unused": [
+        "16: Cluster.nodes[0].systemIds",
+    ],
     "two-nodes": [
         "6: Cluster.nodes[1]",
     ],
@@ -150,15 +180,6 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "13: ConfigMap",
         "17: KubeletConfig",
         "20: KubeProxyConfiguration",
-    ],
-    "unsupported-fields": [
-        "8: InitConfiguration.nodeRegistration.imagePullPolicy",
-        "9: InitConfiguration.nodeRegistration.imagePullSerial",
-        "10: InitConfiguration.nodeRegistration.ignorePreflightErrors",
-        "11: InitConfiguration.dryRun",
-        "12: InitConfiguration.skipPhases",
-        "14: InitConfiguration.timeouts.kubeletHealthCheck",
-        "19: ClusterConfiguration.featureGates.RootlessControlPlane",
     ],
     "unsupported-version": [
         "11: ClusterConfiguration.kubernetesVersion",

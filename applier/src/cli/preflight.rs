@@ -1,0 +1,130 @@
+//! `kubeapply preflight`.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{FormatArgs, IgnoreArgs, PolicyArgs, RootArgs};
+use crate::Io;
+use crate::error::CliError;
+use crate::host::identity::HostIdentity;
+use crate::host::system::Live;
+use crate::install::admission::{self, Allowances, Host};
+use crate::install::memory::Memory;
+use crate::install::open_trusted;
+use crate::preflight;
+use crate::state::serials::Serials;
+use crate::ui::{self, Report, write_report};
+
+/// Check whether a bundle can be installed on this host
+///
+/// Makes every check of the bundle and shows all findings at once, in kubeadm's
+/// words. Nothing is written; below --root only what files can answer is looked
+/// at.
+#[derive(Debug, Args)]
+pub(super) struct PreflightArgs {
+    /// The bundle, NODE.CLUSTER.tar.gz
+    bundle: PathBuf,
+
+    #[command(flatten)]
+    root: RootArgs,
+
+    #[command(flatten)]
+    policy: PolicyArgs,
+
+    #[command(flatten)]
+    ignored: IgnoreArgs,
+
+    /// Pull images that are missing, as an installation does, and do not only name
+    /// them
+    #[arg(long)]
+    pull_images: bool,
+
+    /// This host is to become the bundle's node NAME, although the bundle's
+    /// target does not fit it
+    #[arg(long, value_name = "NAME")]
+    as_node: Option<String>,
+
+    /// Check although a newer plan of this cluster was installed before
+    #[arg(long)]
+    allow_older_serial: bool,
+
+    /// Check a bundle that was made with public test keys; only below --root
+    #[arg(long)]
+    allow_test_only: bool,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PreflightReport {
+    cluster: String,
+    node: String,
+    root: String,
+    passed: bool,
+    #[serde(flatten)]
+    report: preflight::Report,
+}
+
+impl Report for PreflightReport {
+    const COMMAND: &'static str = "preflight";
+
+    fn text(&self) -> String {
+        self.report.table()
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`]: refused if the bundle is not for this host and time, else preflight if a check fails.
+pub(super) fn run(args: PreflightArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let ignored = args.ignored.parse()?;
+    let root = args.root.open()?;
+    let now = super::now(io)?;
+    let bundle = open_trusted(&args.bundle, &root, &args.policy.options(), now)?;
+    let index = bundle.index();
+    let allowed = Allowances {
+        as_node: args.as_node,
+        older_serial: args.allow_older_serial,
+        test_only: args.allow_test_only,
+    };
+    let identity = HostIdentity::read(&root);
+    let host = Host {
+        identity: &identity,
+        live: root.is_live(),
+        now,
+    };
+    let mut refusals = admission::check(index, &host, &allowed);
+    let highest = Serials::load(&root)?.highest(index);
+    refusals.extend(admission::check_serial(index, highest, &allowed));
+    let mut report = preflight::run(&preflight::Request {
+        root: &root,
+        system: &Live,
+        index,
+        record: Memory::load(&root)?
+            .as_found()
+            .node(&index.cluster, &index.node.name),
+        overwrite: &BTreeSet::new(),
+        ignored: &ignored,
+        pull: args.pull_images,
+        alone: true,
+    })?;
+    report.prepend(preflight::admission(&refusals));
+    let lines = report.lines();
+    let error = admission::into_error(&refusals).or_else(|| report.error());
+    let report = PreflightReport {
+        cluster: index.cluster.name.to_string(),
+        node: index.node.name.to_string(),
+        root: root.shown().to_owned(),
+        passed: error.is_none(),
+        report,
+    };
+    write_report(io, args.format.format, &report)?;
+    ui::write_stderr(io, &lines);
+    error.map_or(Ok(()), Err)
+}

@@ -1,0 +1,93 @@
+//! The messages of `runtime.v1` that are used, with the fields that are used.
+//!
+//! Source of names and numbers: kubernetes/cri-api, `pkg/apis/runtime/v1/api.proto`.
+
+use std::collections::HashMap;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct StatusRequest {
+    #[prost(bool, tag = "1")]
+    pub(super) verbose: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct StatusResponse {
+    #[prost(message, optional, tag = "1")]
+    pub(super) status: Option<RuntimeStatus>,
+    #[prost(map = "string, string", tag = "2")]
+    pub(super) info: HashMap<String, String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RuntimeStatus {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) conditions: Vec<RuntimeCondition>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RuntimeCondition {
+    #[prost(string, tag = "1")]
+    pub(super) r#type: String,
+    #[prost(bool, tag = "2")]
+    pub(super) status: bool,
+    #[prost(string, tag = "3")]
+    pub(super) reason: String,
+    #[prost(string, tag = "4")]
+    pub(super) message: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RuntimeConfigRequest {}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RuntimeConfigResponse {
+    #[prost(message, optional, tag = "1")]
+    pub(super) linux: Option<LinuxRuntimeConfiguration>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct LinuxRuntimeConfiguration {
+    #[prost(int32, tag = "1")]
+    pub(super) cgroup_driver: i32,
+}
+
+/// `ImageSpec`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Spec {
+    /// `image`.
+    #[prost(string, tag = "1")]
+    pub(super) reference: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ImageStatusRequest {
+    /// `image`.
+    #[prost(message, optional, tag = "1")]
+    pub(super) spec: Option<Spec>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ImageStatusResponse {
+    /// `image`; absent if it is not in the store.
+    #[prost(message, optional, tag = "1")]
+    pub(super) found: Option<Image>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Image {
+    #[prost(string, tag = "1")]
+    pub(super) id: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct PullImageRequest {
+    /// `image`.
+    #[prost(message, optional, tag = "1")]
+    pub(super) spec: Option<Spec>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct PullImageResponse {
+    #[prost(string, tag = "1")]
+    pub(super) image_ref: String,
+}

@@ -1,0 +1,178 @@
+//! The runs of a bundle, in order, and our own checks after them.
+//!
+//! Within a run every check is made, also after a failed one; a failed run stops the runs after it, as in kubeadm.
+
+use std::collections::BTreeSet;
+
+use kubeplan_bundle::check::{Check, CheckKind, Severity};
+use kubeplan_bundle::index::Index;
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::step::Step;
+
+use super::report::{Checked, Item, Outcome, Report};
+use super::table::{self, Explained, Needs};
+use super::{CannotLook, Finding, Ignored, Looked, View, space};
+use crate::error::CliError;
+use crate::host::Root;
+use crate::host::system::System;
+use crate::state::installed::InstalledNode;
+
+/// What is checked, where, and what is forgiven.
+pub(crate) struct Request<'a> {
+    /// The tree.
+    pub(crate) root: &'a Root,
+    /// The running system.
+    pub(crate) system: &'a dyn System,
+    /// The index of a trusted bundle.
+    pub(crate) index: &'a Index,
+    /// What an earlier installation of the same node recorded.
+    pub(crate) record: Option<&'a InstalledNode>,
+    /// Files that the operator allows to overwrite.
+    pub(crate) overwrite: &'a BTreeSet<HostPath>,
+    /// What the operator ignores.
+    pub(crate) ignored: &'a Ignored,
+    /// Whether images may be pulled.
+    pub(crate) pull: bool,
+    /// Whether nothing is installed afterwards, which would compare every file by itself.
+    pub(crate) alone: bool,
+}
+
+/// Our own checks of the tree: name, what a finding counts as.
+const DISK_SPACE: (&str, Severity) = ("DiskSpace", Severity::Error);
+const FOREIGN_FILES: (&str, Severity) = ("ForeignFiles", Severity::Warning);
+
+/// Makes every check.
+///
+/// # Errors
+/// [`CliError`] of bad usage if `all` is ignored beside something else.
+pub(crate) fn run(request: &Request<'_>) -> Result<Report, CliError> {
+    let view = View {
+        root: request.root,
+        system: request.system,
+        index: request.index,
+        pull: request.pull,
+    };
+    let mut report = Report::default();
+    let mut stopped = false;
+    let mut everything_ignored = request.ignored.with(&[])?;
+    for step in &request.index.steps {
+        let Step::Preflight { checks, ignore, .. } = step else {
+            continue;
+        };
+        everything_ignored = everything_ignored.with(ignore)?;
+        let ignored = request.ignored.with(ignore)?;
+        let mut failed = false;
+        for check in checks {
+            let checked = if stopped {
+                Checked::without_looking(
+                    check.name.as_str(),
+                    Outcome::NotReached,
+                    "an earlier check failed",
+                )
+            } else {
+                one(check, request, &view, &ignored)
+            };
+            failed |= checked.fails();
+            report.checks.push(checked);
+        }
+        stopped |= failed;
+    }
+    let mut own = vec![(DISK_SPACE, space::disk(&view))];
+    if request.alone {
+        own.push((FOREIGN_FILES, space::foreign(&view, request.record)));
+    }
+    for ((name, severity), looked) in own {
+        let mut checked = judge(name, severity, looked, everything_ignored.covers(name));
+        checked.own = true;
+        report.checks.push(checked);
+    }
+    let known: Vec<&str> = report.checks.iter().map(|c| c.name.as_str()).collect();
+    report.unknown = everything_ignored
+        .unknown(&known)
+        .into_iter()
+        .map(|(name, nearest)| (name, nearest.map(str::to_owned)))
+        .collect();
+    Ok(report)
+}
+
+fn one(check: &Check, request: &Request<'_>, view: &View<'_>, ignored: &Ignored) -> Checked {
+    let name = check.name.as_str();
+    let Some(row) = table::of(&check.look) else {
+        return judge(name, check.severity, table::mismatch(&check.look), false);
+    };
+    if row.needs == Needs::Live && !request.root.is_live() && !request.system.is_stand_in() {
+        return Checked::without_looking(name, Outcome::NotLooked, "needs the running host");
+    }
+    let looked = (row.look)(&check.look, view);
+    let wrong = looked.as_ref().is_ok_and(|findings| !findings.is_empty());
+    let mut checked = if wrong && is_ours(&check.look, row.explained, request) {
+        Checked::without_looking(
+            name,
+            Outcome::Ours,
+            "explained by an earlier installation of this node, or by --overwrite-drift",
+        )
+    } else {
+        judge(
+            name,
+            check.severity,
+            looked,
+            row.ignorable && ignored.covers(name),
+        )
+    };
+    checked.own = !row.ignorable;
+    checked
+}
+
+/// Whether an earlier installation of the same node left what was found, or the operator knows of the file.
+fn is_ours(look: &CheckKind, explained: Explained, request: &Request<'_>) -> bool {
+    let files = request.record.map(|node| &node.files);
+    match (explained, look) {
+        (Explained::ByPath, CheckKind::PathAbsent { path }) => {
+            path.as_str().parse::<HostPath>().is_ok_and(|path| {
+                files.is_some_and(|files| files.contains_key(&path))
+                    || request.overwrite.contains(&path)
+            })
+        }
+        (Explained::Never | Explained::ByPath, _) => false,
+        (Explained::ByNode, _) => files.is_some_and(|files| !files.is_empty()),
+    }
+}
+
+fn judge(name: &str, severity: Severity, looked: Looked, ignored: bool) -> Checked {
+    let could_not_look = looked.is_err();
+    let findings = looked.unwrap_or_else(|CannotLook(reason)| {
+        vec![Finding::AsPlanned(format!("could not look: {reason}"))]
+    });
+    let items: Vec<Item> = findings
+        .into_iter()
+        .map(|finding| {
+            let (found, message) = match finding {
+                Finding::AsPlanned(message) => (severity, message),
+                Finding::Warning(message) => (Severity::Warning, message),
+                Finding::Error(message) => (Severity::Error, message),
+            };
+            let ignored = ignored && found == Severity::Error;
+            Item {
+                severity: if ignored { Severity::Warning } else { found },
+                message,
+                ignored,
+                could_not_look,
+            }
+        })
+        .collect();
+    Checked {
+        name: name.to_owned(),
+        own: false,
+        outcome: if items.is_empty() {
+            Outcome::Passed
+        } else {
+            Outcome::Found
+        },
+        why: String::new(),
+        items,
+    }
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

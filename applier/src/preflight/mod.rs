@@ -1,0 +1,106 @@
+//! What a host has to be before anything is changed: kubeadm's preflight checks, and our own.
+//!
+//! In: the checks of a trusted index, the host's tree, the running system, what was installed before, what is to be ignored.
+//! Out: a [`Report`] with every finding at once. Nothing is written; a container runtime pulls images if the bundle asks for that.
+//! Which checks there are, in which order, with which numbers and names, is in the bundle; here is one function for each kind.
+//! A check that cannot look has not passed.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`table`] | the kinds of checks: what each needs, whether it can be ignored |
+//! | [`engine`], [`ignore`] | runs, order, what is ignored, what an earlier installation explains |
+//! | [`report`] | kubeadm's lines, a table for people, JSON |
+//! | [`admission`], [`space`] | our own: clock, target, serial; room on the disks, files of others |
+//! | [`files`], [`node`], [`ports`], [`proxy`], [`runtime`], [`kernel`], [`cgroups`], [`version`], [`cluster`] | looking |
+
+mod admission;
+mod cgroups;
+#[cfg(test)]
+mod checks_tests;
+mod cluster;
+mod engine;
+mod files;
+mod ignore;
+mod kernel;
+mod node;
+mod ports;
+mod proxy;
+mod report;
+mod runtime;
+mod space;
+mod table;
+#[cfg(test)]
+mod testing;
+mod version;
+
+pub(crate) use admission::check as admission;
+pub(crate) use engine::{Request, run};
+pub(crate) use ignore::Ignored;
+pub(crate) use report::Report;
+pub use table::CheckDoc;
+pub(crate) use table::docs;
+
+use kubeplan_bundle::index::Index;
+
+use crate::host::system::System;
+use crate::host::{HostError, Root};
+
+/// Something that speaks against the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Finding {
+    /// Counts as the bundle says for this check.
+    AsPlanned(String),
+    /// Counts as a warning, whatever the bundle says.
+    Warning(String),
+    /// Counts as an error, whatever the bundle says.
+    Error(String),
+}
+
+/// Why a check could not look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct CannotLook(String);
+
+/// What a check came to; nothing found means that it passed.
+type Looked = Result<Vec<Finding>, CannotLook>;
+
+/// What a check sees.
+struct View<'a> {
+    root: &'a Root,
+    system: &'a dyn System,
+    index: &'a Index,
+    /// Whether images may be pulled.
+    pull: bool,
+}
+
+impl From<HostError> for CannotLook {
+    fn from(error: HostError) -> Self {
+        Self(with_causes(&error))
+    }
+}
+
+/// An error and its causes on one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// One finding, as the bundle counts it.
+fn found(message: impl Into<String>) -> Looked {
+    Ok(vec![Finding::AsPlanned(message.into())])
+}
+
+/// Nothing is wrong.
+fn passed() -> Looked {
+    Ok(Vec::new())
+}
+
+/// A finding if `wrong`.
+fn found_if(wrong: bool, message: impl FnOnce() -> String) -> Looked {
+    if wrong { found(message()) } else { passed() }
+}

@@ -1,0 +1,154 @@
+//! The user, the machine, its services and its name.
+
+use kubeplan_bundle::check::CheckKind;
+use kubeplan_bundle::index::Name;
+
+use super::table::mismatch;
+use super::{CannotLook, Looked, View, found, found_if, passed};
+use crate::host::query::Answer;
+use crate::host::system::System;
+
+/// The program runs as root.
+pub(super) fn privileged_user(look: &CheckKind, view: &View<'_>) -> Looked {
+    let CheckKind::PrivilegedUser {} = look else {
+        return mismatch(look);
+    };
+    found_if(!view.system.is_root(), || {
+        "the program does not run as root".to_owned()
+    })
+}
+
+/// Enough CPUs.
+pub(super) fn cpu_count(look: &CheckKind, view: &View<'_>) -> Looked {
+    let CheckKind::CpuCount { minimum } = look else {
+        return mismatch(look);
+    };
+    let cpus = view.system.cpus().map_err(CannotLook)?;
+    found_if(cpus < *minimum, || {
+        format!("{cpus} CPUs are available, {minimum} are needed")
+    })
+}
+
+/// Enough memory.
+pub(super) fn memory(look: &CheckKind, view: &View<'_>) -> Looked {
+    let CheckKind::Memory { minimum_mib } = look else {
+        return mismatch(look);
+    };
+    let memory = view.system.memory_mib();
+    found_if(memory < *minimum_mib, || {
+        format!("the host has {memory} MiB of memory, {minimum_mib} MiB are needed")
+    })
+}
+
+/// The node's name is a name, and the host knows its address.
+pub(super) fn name(look: &CheckKind, view: &View<'_>) -> Looked {
+    let CheckKind::NodeName { node } = look else {
+        return mismatch(look);
+    };
+    if let Err(error) = node.parse::<Name>() {
+        return found(error.to_string());
+    }
+    match view.system.resolve(node) {
+        Ok(()) => passed(),
+        Err(reason) => found(format!("`{node}` cannot be resolved: {reason}")),
+    }
+}
+
+/// What starts services.
+enum Init {
+    Systemd,
+    OpenRc,
+}
+
+/// What a service is.
+struct Service {
+    exists: bool,
+    active: bool,
+    enabled: bool,
+}
+
+impl Init {
+    fn find(system: &dyn System) -> Option<Self> {
+        if system.ask("systemctl", &["--version"]).is_some() {
+            Some(Self::Systemd)
+        } else if system.ask("rc-service", &["--version"]).is_some() {
+            Some(Self::OpenRc)
+        } else {
+            None
+        }
+    }
+
+    fn service(&self, system: &dyn System, service: &str) -> Result<Service, CannotLook> {
+        let ask = |program: &str, arguments: &[&str]| -> Result<Answer, CannotLook> {
+            system
+                .ask(program, arguments)
+                .ok_or_else(|| CannotLook(format!("{program} gives no answer")))
+        };
+        Ok(match self {
+            Self::Systemd => {
+                let unit = format!("{service}.service");
+                let state = ask("systemctl", &["show", "--property=LoadState", &unit])?;
+                let active = ask("systemctl", &["is-active", &unit])?;
+                Service {
+                    exists: state.first_line() == Some("LoadState=loaded"),
+                    active: matches!(active.first_line(), Some("active" | "activating")),
+                    enabled: ask("systemctl", &["is-enabled", &unit])?.success,
+                }
+            }
+            Self::OpenRc => {
+                let state = ask("rc-service", &[service, "status"])?;
+                let enabled = ask("rc-update", &["show", "default"])?;
+                let exists = !state.text.contains("does not exist") && !state.text.is_empty();
+                Service {
+                    exists,
+                    active: exists && state.success && !state.text.contains("stopped"),
+                    enabled: enabled
+                        .text
+                        .lines()
+                        .any(|line| line.split('|').next().map(str::trim) == Some(service)),
+                }
+            }
+        })
+    }
+}
+
+fn service(view: &View<'_>, name: &str) -> Result<Service, CannotLook> {
+    Init::find(view.system)
+        .ok_or_else(|| {
+            CannotLook("neither systemd nor OpenRC is found, so services are not known".to_owned())
+        })?
+        .service(view.system, name)
+}
+
+/// The service does not run.
+pub(super) fn service_inactive(look: &CheckKind, view: &View<'_>) -> Looked {
+    let CheckKind::ServiceInactive {
+        service: name,
+        ports,
+    } = look
+    else {
+        return mismatch(look);
+    };
+    let state = service(view, name)?;
+    found_if(state.exists && state.active, || {
+        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+        format!(
+            "{name} is active: the ports {} must be open",
+            ports.join(", ")
+        )
+    })
+}
+
+/// The service exists and starts with the host.
+pub(super) fn service_enabled(look: &CheckKind, view: &View<'_>) -> Looked {
+    let CheckKind::ServiceEnabled { service: name } = look else {
+        return mismatch(look);
+    };
+    let state = service(view, name)?;
+    if !state.exists {
+        return found(format!("there is no service {name}"));
+    }
+    found_if(!state.enabled, || {
+        format!("the service {name} is not enabled: run `systemctl enable {name}.service`")
+    })
+}

@@ -1,0 +1,159 @@
+//! Room for what will be written, and files of others in its way.
+
+use std::collections::BTreeMap;
+
+use kubeplan_bundle::index::{Content, Index, Place};
+
+use super::{Finding, Looked, View};
+use crate::host::{Found, Root, RootPath, Space};
+use crate::state::installed::InstalledNode;
+
+/// Bytes that stay free beside what is written: journals, logs, what others write meanwhile.
+const MARGIN: u64 = 64 * 1024 * 1024;
+
+/// Files that may come into being beside those of the bundle.
+const MARGIN_FILES: u64 = 256;
+
+/// A file is there three times at most: staged, in place, and what it replaces.
+const COPIES: u64 = 3;
+
+/// Where this program keeps what it remembers.
+const STATE: RootPath = RootPath::fixed("/var/lib");
+
+/// What is written to one filesystem.
+#[derive(Clone, Debug)]
+struct Needed {
+    /// A folder on it, for people.
+    folder: String,
+    bytes: u64,
+    files: u64,
+    space: Space,
+}
+
+/// Every filesystem has room for the bundle's files.
+pub(super) fn disk(view: &View<'_>) -> Looked {
+    let mut needed: BTreeMap<(u64, u64), Needed> = BTreeMap::new();
+    let mut add = |path: &RootPath, bytes: u64, files: u64| -> Result<(), super::CannotLook> {
+        let folder = existing(view.root, path)?;
+        let entry = match needed.entry(folder.mount()?) {
+            std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
+            std::collections::btree_map::Entry::Vacant(free) => free.insert(Needed {
+                folder: folder.path().to_string(),
+                bytes: 0,
+                files: 0,
+                space: folder.space()?,
+            }),
+        };
+        entry.bytes = entry.bytes.saturating_add(bytes);
+        entry.files = entry.files.saturating_add(files);
+        Ok(())
+    };
+    add(&STATE, 0, 0)?;
+    for entry in &view.index.entries {
+        let size = match &entry.content {
+            Content::None => 0,
+            Content::Public(blob) => blob.size,
+            // The twin says the same but for the secret values, which are small.
+            Content::Sealed(sealed) => sealed.twin.size.saturating_add(16 * 1024),
+        };
+        match &entry.place {
+            Place::File(placement) | Place::Directory(placement) => {
+                add(
+                    &RootPath::from(&placement.path),
+                    size.saturating_mul(COPIES),
+                    COPIES,
+                )?;
+            }
+            Place::Object | Place::Payload => {}
+        }
+    }
+    Ok(needed.values().filter_map(judge).collect())
+}
+
+fn judge(needed: &Needed) -> Option<Finding> {
+    let bytes = needed.bytes.saturating_add(MARGIN);
+    let files = needed.files.saturating_add(MARGIN_FILES);
+    let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
+    if needed.space.bytes < bytes {
+        return Some(Finding::AsPlanned(format!(
+            "the filesystem of {} has {} MiB left, {} MiB are needed",
+            needed.folder,
+            needed.space.bytes / (1024 * 1024),
+            mib(bytes)
+        )));
+    }
+    needed
+        .space
+        .inodes
+        .filter(|left| *left < files)
+        .map(|left| {
+            Finding::AsPlanned(format!(
+                "the filesystem of {} has room for {left} files, {files} are needed",
+                needed.folder
+            ))
+        })
+}
+
+/// The innermost folder on the way to `path` that exists.
+fn existing(root: &Root, path: &RootPath) -> Result<crate::host::Directory, super::CannotLook> {
+    for folder in path.ancestors().iter().rev() {
+        // What is in the way of a folder is the installation's to report.
+        if let Ok(Some(found)) = root.open_directory(folder) {
+            return Ok(found);
+        }
+    }
+    root.open_directory(&RootPath::fixed("/"))?
+        .ok_or_else(|| super::CannotLook("the root cannot be opened".to_owned()))
+}
+
+/// Files at the bundle's destinations that nothing installed; the installation compares their content.
+pub(super) fn foreign(view: &View<'_>, record: Option<&InstalledNode>) -> Looked {
+    let mut paths = Vec::new();
+    for placement in files(view.index) {
+        let recorded = record.is_some_and(|node| node.files.contains_key(placement));
+        let found = view.root.look(&placement.into());
+        if !recorded && !matches!(found, Ok(Found::Missing)) {
+            paths.push(placement.to_string());
+        }
+    }
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Finding::AsPlanned(format!(
+        "{} of the bundle's files exist and were not installed by kubeapply: {}; `install --dry-run` shows which of them differ",
+        paths.len(),
+        paths.join(", ")
+    ))])
+}
+
+fn files(index: &Index) -> impl Iterator<Item = &kubeplan_bundle::path::HostPath> {
+    index.entries.iter().filter_map(|entry| match &entry.place {
+        Place::File(placement) => Some(&placement.path),
+        Place::Directory(_) | Place::Object | Place::Payload => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_and_files_must_fit_with_a_margin() {
+        let judged = |bytes, inodes, need_bytes, need_files| {
+            judge(&Needed {
+                folder: "/x".into(),
+                bytes: need_bytes,
+                files: need_files,
+                space: Space { bytes, inodes },
+            })
+        };
+        let much = 1 << 40;
+        assert_eq!(judged(much, Some(1_000_000), 1024, 10), None);
+        assert_eq!(judged(much, None, 1024, 10), None);
+        assert_eq!(judged(MARGIN + 10, None, 10, 0), None);
+        let text = |finding: Option<Finding>| format!("{finding:?}");
+        assert!(text(judged(MARGIN + 9, None, 10, 0)).contains("64 MiB left, 65 MiB"));
+        assert!(text(judged(much, Some(100), 0, 0)).contains("100 files, 256"));
+        assert!(text(judged(0, None, u64::MAX, 0)).contains("are needed"));
+    }
+}

@@ -1,0 +1,401 @@
+//! A host in a temporary folder, and answers of a running system.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use kubeplan_bundle::check::{CgroupRequirements, KernelOption, Severity, SystemRequirements};
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::index::{
+    BundleKind, ClusterRef, HostMatch, Index, NodeRef, NodeRole, Platform, Target, Tool,
+};
+use kubeplan_bundle::step::Step;
+
+use super::{Looked, View};
+use crate::cri::{Condition, CriError, Runtime, Status};
+use crate::host::Root;
+use crate::host::query::Answer;
+use crate::host::system::{ClientTls, Kernel, System};
+
+/// A host: a tree and a system.
+pub(super) struct Host {
+    dir: tempfile::TempDir,
+    pub(super) system: FakeSystem,
+    pub(super) cluster: RefCell<Sha256Digest>,
+    pub(super) pull: bool,
+}
+
+/// A running system that answers what it is told to.
+pub(super) struct FakeSystem {
+    pub(super) root: bool,
+    pub(super) cpus: Result<u32, String>,
+    pub(super) memory_mib: u64,
+    pub(super) kernel: Kernel,
+    pub(super) path: Vec<String>,
+    pub(super) proxies: BTreeMap<String, String>,
+    pub(super) used_ports: Vec<u16>,
+    pub(super) broken_ports: Vec<u16>,
+    /// By the words of the command.
+    pub(super) programs: BTreeMap<String, Answer>,
+    pub(super) names: Vec<String>,
+    /// By URL, in the order in which they are given.
+    pub(super) documents: Mutex<BTreeMap<String, Vec<Fetched>>>,
+    pub(super) paused: Mutex<u64>,
+    pub(super) runtime: Option<FakeRuntime>,
+}
+
+/// Status and body, or why there is no answer.
+type Fetched = Result<(u16, String), String>;
+
+/// A container runtime.
+#[derive(Clone)]
+pub(super) struct FakeRuntime {
+    pub(super) status: Status,
+    pub(super) config: Result<(), CriError>,
+    pub(super) store: Vec<String>,
+    /// References that can be pulled, after so many failures.
+    pub(super) registry: BTreeMap<String, usize>,
+    pub(super) pulled: std::sync::Arc<Mutex<Vec<String>>>,
+}
+
+impl Default for FakeRuntime {
+    fn default() -> Self {
+        Self {
+            status: Status {
+                conditions: vec![Condition {
+                    name: "RuntimeReady".into(),
+                    holds: true,
+                    message: String::new(),
+                }],
+                sandbox: Some("sandbox:1".into()),
+            },
+            config: Ok(()),
+            store: vec![],
+            registry: BTreeMap::new(),
+            pulled: Default::default(),
+        }
+    }
+}
+
+impl Runtime for FakeRuntime {
+    fn status(&self) -> Result<Status, CriError> {
+        Ok(self.status.clone())
+    }
+
+    fn config(&self) -> Result<(), CriError> {
+        self.config.clone()
+    }
+
+    fn has_image(&self, reference: &str) -> Result<bool, CriError> {
+        Ok(self.store.iter().any(|stored| stored == reference))
+    }
+
+    fn pull(&self, reference: &str) -> Result<(), CriError> {
+        let mut pulled = self.pulled.lock().unwrap();
+        pulled.push(reference.to_owned());
+        let tries = pulled.iter().filter(|name| *name == reference).count();
+        match self.registry.get(reference) {
+            Some(failures) if tries > *failures => Ok(()),
+            _ => Err(CriError::Failed {
+                call: "PullImage",
+                reason: "not found".into(),
+            }),
+        }
+    }
+}
+
+impl Default for FakeSystem {
+    /// A system that every check is content with.
+    fn default() -> Self {
+        let answer = |text: &str, success| Answer {
+            text: text.to_owned(),
+            success,
+        };
+        let programs = [
+            ("systemctl --version", answer("systemd 257", true)),
+            (
+                "systemctl show --property=LoadState fw.service",
+                answer("LoadState=not-found\n", true),
+            ),
+            (
+                "systemctl is-active fw.service",
+                answer("inactive\n", false),
+            ),
+            (
+                "systemctl is-enabled fw.service",
+                answer("not-found\n", false),
+            ),
+            (
+                "systemctl show --property=LoadState agent.service",
+                answer("LoadState=loaded\n", true),
+            ),
+            (
+                "systemctl is-active agent.service",
+                answer("inactive\n", false),
+            ),
+            (
+                "systemctl is-enabled agent.service",
+                answer("enabled\n", true),
+            ),
+            ("agent --version", answer("Agent v2.36.2\n", true)),
+        ];
+        Self {
+            root: true,
+            cpus: Ok(2),
+            memory_mib: 1700,
+            kernel: Kernel {
+                name: "Linux".into(),
+                release: "6.12.3".into(),
+            },
+            path: vec!["/usr/bin".into(), "/bin".into()],
+            proxies: BTreeMap::new(),
+            used_ports: vec![],
+            broken_ports: vec![],
+            programs: programs
+                .into_iter()
+                .map(|(words, answer)| (words.to_owned(), answer))
+                .collect(),
+            names: vec!["cp-0".into()],
+            documents: Mutex::default(),
+            paused: Mutex::default(),
+            runtime: Some(FakeRuntime::default()),
+        }
+    }
+}
+
+impl System for FakeSystem {
+    fn is_root(&self) -> bool {
+        self.root
+    }
+
+    fn cpus(&self) -> Result<u32, String> {
+        self.cpus.clone()
+    }
+
+    fn memory_mib(&self) -> u64 {
+        self.memory_mib
+    }
+
+    fn kernel(&self) -> Kernel {
+        self.kernel.clone()
+    }
+
+    fn search_path(&self) -> Vec<String> {
+        self.path.clone()
+    }
+
+    fn proxies(&self) -> BTreeMap<String, String> {
+        self.proxies.clone()
+    }
+
+    fn is_free(&self, port: u16) -> Result<bool, String> {
+        if self.broken_ports.contains(&port) {
+            return Err("permission denied".into());
+        }
+        Ok(!self.used_ports.contains(&port))
+    }
+
+    fn ask(&self, program: &str, arguments: &[&str]) -> Option<Answer> {
+        let words = [&[program], arguments].concat().join(" ");
+        self.programs.get(&words).cloned()
+    }
+
+    fn resolve(&self, name: &str) -> Result<(), String> {
+        if self.names.iter().any(|known| known == name) {
+            Ok(())
+        } else {
+            Err("unknown".into())
+        }
+    }
+
+    fn fetch(&self, url: &str, _: &ClientTls) -> Result<(u16, String), String> {
+        let mut documents = self.documents.lock().unwrap();
+        match documents.get_mut(url) {
+            Some(answers) if !answers.is_empty() => answers.remove(0),
+            _ => Err("refused".into()),
+        }
+    }
+
+    fn runtime(&self, socket: &str) -> Result<Box<dyn Runtime>, CriError> {
+        match &self.runtime {
+            Some(runtime) => Ok(Box::new(runtime.clone())),
+            None => Err(CriError::Connect {
+                socket: socket.to_owned(),
+                reason: "no such file".into(),
+            }),
+        }
+    }
+
+    fn pause(&self, seconds: u64) {
+        *self.paused.lock().unwrap() += seconds;
+    }
+
+    fn is_stand_in(&self) -> bool {
+        true
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests build the tree they look at"
+)]
+impl Host {
+    pub(super) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            system: FakeSystem::default(),
+            cluster: RefCell::new(Sha256Digest::of(b"ca")),
+            pull: true,
+        }
+    }
+
+    pub(super) fn root(&self) -> Root {
+        Root::open(self.dir.path()).unwrap()
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path.trim_start_matches('/'))
+    }
+
+    pub(super) fn write(&self, path: &str, text: &str) {
+        self.write_bytes(path, text.as_bytes());
+    }
+
+    pub(super) fn write_bytes(&self, path: &str, bytes: &[u8]) {
+        let at = self.at(path);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        fs::write(at, bytes).unwrap();
+    }
+
+    pub(super) fn program(&self, path: &str, mode: u32) {
+        self.write(path, "#!");
+        fs::set_permissions(self.at(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub(super) fn folder(&self, path: &str) {
+        fs::create_dir_all(self.at(path)).unwrap();
+    }
+
+    pub(super) fn remove(&self, path: &str) {
+        let at = self.at(path);
+        if at.is_dir() {
+            fs::remove_dir_all(at).unwrap();
+        } else {
+            fs::remove_file(at).unwrap();
+        }
+    }
+
+    pub(super) fn link(&self, path: &str, target: &str) {
+        let at = self.at(path);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, at).unwrap();
+    }
+
+    pub(super) fn view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+        let index = index(*self.cluster.borrow(), vec![]);
+        look(&View {
+            root: &self.root(),
+            system: &self.system,
+            index: &index,
+            pull: self.pull,
+        })
+    }
+
+    /// Looks as a check of `kind` would.
+    pub(super) fn look(&self, kind: &kubeplan_bundle::check::CheckKind) -> Looked {
+        self.view(|view| (super::table::of(kind).unwrap().look)(kind, view))
+    }
+}
+
+/// An index with these steps and no files.
+pub(super) fn index(cluster: Sha256Digest, steps: Vec<Step>) -> Index {
+    Index {
+        format: kubeplan_bundle::index::FORMAT.into(),
+        kind: BundleKind::Node,
+        requires: vec![],
+        cluster: ClusterRef {
+            name: "test".parse().unwrap(),
+            id: cluster,
+        },
+        node: NodeRef {
+            name: "cp-0".parse().unwrap(),
+            role: NodeRole::ControlPlane,
+        },
+        target: Target {
+            r#match: HostMatch::default(),
+            platform: Platform {
+                os: "linux".into(),
+                arch: "amd64".into(),
+            },
+        },
+        plan_digest: Sha256Digest::of(b""),
+        serial: 1,
+        created: "2026-11-20T00:00:00Z".parse().unwrap(),
+        apply_after: "2026-11-20T00:00:00Z".parse().unwrap(),
+        apply_before: "2027-11-20T00:00:00Z".parse().unwrap(),
+        test_only: true,
+        planner: Tool {
+            name: "kubeplan".into(),
+            version: "0".into(),
+        },
+        entries: vec![],
+        sealed: None,
+        members: vec![],
+        payloads: vec![],
+        transactions: vec![],
+        steps,
+        api: None,
+        annotations: BTreeMap::new(),
+    }
+}
+
+const OPTIONS: [&str; 3] = ["MEMCG", "INET", "NETFILTER_XT_TARGET_REDIRECT"];
+
+fn option(name: &str) -> KernelOption {
+    KernelOption {
+        name: name.into(),
+        aliases: if name == "NETFILTER_XT_TARGET_REDIRECT" {
+            vec!["IP_NF_TARGET_REDIRECT".into()]
+        } else {
+            vec![]
+        },
+    }
+}
+
+/// What a kubelet needs, in short.
+pub(super) fn requirements() -> SystemRequirements {
+    let controllers = |required: &[&str], optional: &[&str]| CgroupRequirements {
+        required: required.iter().map(|name| (*name).into()).collect(),
+        optional: optional.iter().map(|name| (*name).into()).collect(),
+    };
+    SystemRequirements {
+        os: "Linux".into(),
+        kernel_series: ["5.4", "5.10", "5.15"].map(Into::into).to_vec(),
+        kernel_major: 6,
+        kernel_severity: Severity::Warning,
+        options: OPTIONS.map(option).to_vec(),
+        options_v1: vec![option("CGROUP_CPUACCT")],
+        options_v2: vec![option("CGROUP_BPF")],
+        v1: controllers(&["cpu", "cpuacct"], &["blkio"]),
+        v2: controllers(&["cpu", "devices", "freezer"], &["io"]),
+        program: "agent".into(),
+        v1_error_since: Some("2.35.0-0".into()),
+    }
+}
+
+/// A configuration with every option of [`requirements`] but these.
+pub(super) fn kernel_config(without: &[&str]) -> String {
+    let mut text = "# comment\n".to_owned();
+    for name in OPTIONS.iter().chain(&["CGROUP_BPF", "CGROUP_CPUACCT"]) {
+        let name = format!("CONFIG_{name}");
+        if without.contains(&name.as_str()) {
+            text.push_str(&format!("# {name} is not set\n"));
+        } else {
+            text.push_str(&format!("{name}=y\n"));
+        }
+    }
+    text
+}

@@ -1,0 +1,68 @@
+//! `kubeplan certs`: what the key store holds, and requests to a CA whose key is kept elsewhere.
+
+mod generate_csr;
+mod list;
+
+use std::path::Path;
+
+use clap::Subcommand;
+use kubeplan_bundle::exit::Exit;
+
+use super::{CliError, Io};
+use crate::pki::PkiError;
+use crate::pki::store_dir::StoreDirError;
+
+/// List the key store's certificates, ask an external CA for others
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make keys and signing requests for what an external CA has to sign
+    GenerateCsr(generate_csr::Args),
+    /// List the certificates of the key store and when they end
+    #[command(visible_alias = "check-expiration")]
+    List(list::Args),
+}
+
+pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    match &args.command {
+        Command::GenerateCsr(args) => generate_csr::run(args, io),
+        Command::List(args) => list::run(args, io),
+    }
+}
+
+/// A key store that does not fit, and what helps when an external CA has to issue something.
+pub(super) fn unfit(error: PkiError) -> CliError {
+    let awaits = error.awaits_external_ca();
+    let error = CliError::caused(
+        Exit::Usage,
+        "the key store cannot serve this configuration",
+        error,
+    );
+    if awaits {
+        error.hint(
+            "`kubeplan certs generate-csr`, with the same -f and --pki, writes keys and requests for the CA to sign; put \
+             each signed certificate beside its key as .crt and run this again",
+        )
+    } else {
+        error
+    }
+}
+
+/// A key store's folder that cannot be used.
+pub(super) fn store_error(error: StoreDirError) -> CliError {
+    let exit = if matches!(error, StoreDirError::Locked(_)) {
+        Exit::Locked
+    } else {
+        Exit::Failed
+    };
+    CliError::caused(exit, "using the key store", error)
+}
+
+fn no_store(folder: &Path) -> CliError {
+    CliError::usage(format!("there is no key store in {}", folder.display()))
+}

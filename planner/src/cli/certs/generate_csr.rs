@@ -1,0 +1,196 @@
+//! `kubeplan certs generate-csr`: keys and signing requests for what an external CA has to sign.
+//!
+//! Keys reach the store before the first request is written. Running it again makes nothing twice: a key that is there
+//! is used, a request that says the same is left as it is.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use kubeplan_bundle::exit::Exit;
+use serde::Serialize;
+
+use super::store_error;
+use crate::cli::error::io_error;
+use crate::cli::input::{Configuration, Now, count, read_limited};
+use crate::cli::io::Progress;
+use crate::cli::workspace::Workspace;
+use crate::cli::{CliError, Format, Io, table};
+use crate::output;
+use crate::pki::key_source::RandomSource;
+use crate::pki::requests::{self, Request};
+use crate::pki::store_dir::StoreDir;
+
+/// The largest request that is compared with, in bytes.
+const MAX_REQUEST: u64 = 1024 * 1024;
+
+/// Make keys and signing requests for what an external CA has to sign
+///
+/// For every certificate of the node, those inside kubeconfigs included, that is missing or does not fit and whose
+/// CA's key is not in the key store: a private key in the store and a request with kubeadm's subject and names.
+/// Requests are laid out as the key store, so what the CA signs goes where its key is: nodes/NODE/apiserver.crt.
+/// `kubeplan plan` then checks each certificate and takes it.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    config: Configuration,
+    /// Key store that gets the keys [default: <cluster>.kubeplan/pki]
+    #[arg(long, value_name = "DIR")]
+    pki: Option<PathBuf>,
+    /// Folder the requests are written to [default: the key store, beside the
+    /// keys]
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Only for this node of the configuration
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+    #[command(flatten)]
+    now: Now,
+    /// How the list of requests is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What `--format json` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    version: u32,
+    node: &'a str,
+    pki: String,
+    folder: String,
+    requests: Vec<Row<'a>>,
+    missing_authorities: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    #[serde(flatten)]
+    request: &'a Request,
+    /// The request's file was written; an equal one is left alone.
+    written: bool,
+}
+
+pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(io, false)?;
+    let config = args.config.load(io)?.config;
+    let node = config.node.name.as_str();
+    if let Some(wanted) = args.node.as_deref().filter(|wanted| *wanted != node) {
+        return Err(
+            CliError::usage(format!("the configuration has no node `{wanted}`"))
+                .hint(format!("it has `{node}`")),
+        );
+    }
+    let pki = match &args.pki {
+        Some(folder) => folder.clone(),
+        None => Workspace::new(config.bundle_cluster_name.as_str()).pki(),
+    };
+    let store = StoreDir::open_or_create(&pki).map_err(store_error)?;
+    let lock = store.lock().map_err(store_error)?;
+    let before = lock.load().map_err(store_error)?;
+    let made = {
+        let progress = Progress::new(io, "making keys");
+        requests::requests(&config, before.clone(), now, &RandomSource, &|keys| {
+            progress.show(keys.done, keys.total)
+        })
+        .map_err(super::unfit)?
+    };
+    lock.save(&before, &made.store).map_err(store_error)?;
+
+    let folder = args.out.as_ref().unwrap_or(&pki);
+    let mode = if args.out.is_some() { 0o644 } else { 0o600 };
+    let mut rows = Vec::new();
+    for request in &made.requests {
+        let written = write(request, &folder.join(&request.request), mode)?;
+        rows.push(Row { request, written });
+    }
+    let document = Document {
+        version: 1,
+        node,
+        pki: pki.display().to_string(),
+        folder: folder.display().to_string(),
+        requests: rows,
+        missing_authorities: &made.missing_authorities,
+    };
+    match args.format {
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&document)
+                .map_err(|error| CliError::caused(Exit::Failed, "printing the requests", error))?;
+            io.data(&(json + "\n"))?;
+        }
+        Format::Text => io.data(&to_text(&document))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes `request` unless the same is there; whether it did.
+fn write(request: &Request, path: &Path, mode: u32) -> Result<bool, CliError> {
+    if path.exists() && request.is_same(&read_limited(path, "request", MAX_REQUEST)?) {
+        return Ok(false);
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(io_error("creating folder", folder))?;
+    }
+    output::replace(path, mode, request.pem.as_bytes())
+        .map_err(io_error("writing request", path))?;
+    Ok(true)
+}
+
+fn to_text(document: &Document<'_>) -> String {
+    if document.requests.is_empty() {
+        return format!(
+            "Nothing to request for {}: every certificate is there and fits, or the key of its CA is in {}\n",
+            document.node, document.pki
+        );
+    }
+    let mut text = format!(
+        "{} for node {} in {}\n",
+        count(document.requests.len(), "request"),
+        document.node,
+        document.folder
+    );
+    let rows: Vec<Vec<String>> = document
+        .requests
+        .iter()
+        .map(|row| {
+            let request = row.request;
+            let state = match (request.key_made, row.written) {
+                (true, _) => "new key",
+                (false, true) => "key was there",
+                (false, false) => "unchanged",
+            };
+            vec![
+                request.request.clone(),
+                request.subject.clone(),
+                request.usages.join(", "),
+                request.signer.clone(),
+                state.to_owned(),
+                request.why.clone(),
+            ]
+        })
+        .collect();
+    let headings = ["REQUEST", "SUBJECT", "USAGES", "SIGNER", "KEY", "WHY"];
+    text.push_str(&table::table(&headings, &rows));
+    text.push_str("\nNext\n");
+    if !document.missing_authorities.is_empty() {
+        text.push_str(&format!(
+            "  put the CA certificates into {}: {}\n",
+            document.pki,
+            document.missing_authorities.join(", ")
+        ));
+    }
+    let signers: BTreeSet<&str> = document
+        .requests
+        .iter()
+        .map(|row| row.request.signer.as_str())
+        .collect();
+    text.push_str(&format!(
+        "  have {} sign the requests, with digitalSignature, keyEncipherment and the usages above\n",
+        signers.into_iter().collect::<Vec<_>>().join(", ")
+    ));
+    text.push_str(&format!(
+        "  put each certificate beside its key in {}, as .crt instead of .key, intermediates behind it, and run `kubeplan plan`\n",
+        document.pki
+    ));
+    text
+}

@@ -1,0 +1,120 @@
+//! `kubeplan certs list`: the certificates of a key store and when they end.
+
+use std::path::PathBuf;
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::timestamp::Timestamp;
+use serde::Serialize;
+
+use super::{no_store, store_error};
+use crate::cli::input::{Configuration, Now};
+use crate::cli::workspace::Workspace;
+use crate::cli::{CliError, Format, Io, table};
+use crate::pki::store_dir::StoreDir;
+use crate::pki::stored::{self, StoredCertificate, short_duration};
+
+/// List the certificates of the key store and when they end
+///
+/// Of all nodes, leaves first. Reads the store alone: whether a certificate fits a configuration is what `kubeplan
+/// plan` says. The configuration only names the cluster whose store is meant.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    config: Configuration,
+    /// Key store to list [default: <cluster>.kubeplan/pki]
+    #[arg(long, value_name = "DIR")]
+    pki: Option<PathBuf>,
+    #[command(flatten)]
+    now: Now,
+    /// How the table is printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What `--format json` prints.
+#[derive(Debug, Serialize)]
+struct Document {
+    version: u32,
+    pki: String,
+    now: Timestamp,
+    certificates: Vec<StoredCertificate>,
+}
+
+pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(io, false)?;
+    let pki = match &args.pki {
+        Some(folder) => folder.clone(),
+        None => {
+            let config = args.config.load(io)?.config;
+            Workspace::new(config.bundle_cluster_name.as_str()).pki()
+        }
+    };
+    let store = StoreDir::open_existing(&pki).map_err(store_error)?;
+    let store = store.ok_or_else(|| no_store(&pki))?;
+    let contents = store.load().map_err(store_error)?;
+    let certificates = stored::list(&contents, now)
+        .map_err(|error| CliError::caused(Exit::Failed, "reading the key store", error))?;
+    let document = Document {
+        version: 1,
+        pki: pki.display().to_string(),
+        now,
+        certificates,
+    };
+    match args.format {
+        Format::Json => {
+            let json = serde_json::to_string_pretty(&document).map_err(|error| {
+                CliError::caused(Exit::Failed, "printing the certificates", error)
+            })?;
+            io.data(&(json + "\n"))?;
+        }
+        Format::Text => io.data(&to_text(&document.certificates))?,
+    }
+    Ok(Exit::Done)
+}
+
+fn to_text(certificates: &[StoredCertificate]) -> String {
+    let rows = |authorities: bool| -> Vec<Vec<String>> {
+        certificates
+            .iter()
+            .filter(|row| row.is_authority() == authorities)
+            .map(|row| {
+                let mut cells = vec![
+                    row.path.clone(),
+                    row.subject.clone(),
+                    row.not_after.to_string(),
+                    short_duration(row.residual_seconds),
+                ];
+                if !authorities {
+                    cells.push(row.authority.clone());
+                }
+                cells.push(row.issued_by.as_str().to_owned());
+                cells.push(if row.externally_managed { "yes" } else { "no" }.to_owned());
+                cells
+            })
+            .collect()
+    };
+    let leaves = table::table(
+        &[
+            "CERTIFICATE",
+            "SUBJECT",
+            "EXPIRES",
+            "RESIDUAL TIME",
+            "CERTIFICATE AUTHORITY",
+            "ISSUED BY",
+            "EXTERNALLY MANAGED",
+        ],
+        &rows(false),
+    );
+    let authorities = table::table(
+        &[
+            "CERTIFICATE AUTHORITY",
+            "SUBJECT",
+            "EXPIRES",
+            "RESIDUAL TIME",
+            "ISSUED BY",
+            "EXTERNALLY MANAGED",
+        ],
+        &rows(true),
+    );
+    format!("{leaves}\n{authorities}")
+}

@@ -1,0 +1,130 @@
+//! `kubeplan preflight`: the checks of a bundle that host facts can answer.
+
+use kubeplan_bundle::check::Severity;
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::step::Step;
+use serde::Serialize;
+use serde_json::json;
+
+use super::input::{Configuration, count};
+use super::{CliError, Format, Io};
+use crate::config::ValidConfig;
+use crate::phases::preflight::answer::{Answer, answer};
+use crate::phases::preflight::{Command, steps};
+
+/// Make the preflight checks that host facts can answer
+///
+/// Lists every check the host will have to pass, with what the facts say of it. `kubeapply preflight` makes
+/// all of them on the host.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: Configuration,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    name: String,
+    severity: Severity,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    let config = args.config.load(io)?.config;
+    let lines = lines(&config)?;
+    let failed = lines
+        .iter()
+        .filter(|line| line.outcome == "found" && line.severity == Severity::Error)
+        .count();
+    let unknown = lines
+        .iter()
+        .filter(|line| line.outcome == "unknown")
+        .count();
+    match args.format {
+        Format::Json => {
+            let document = json!({ "version": 1, "passed": failed == 0, "checks": lines });
+            io.data(&format!("{document:#}\n"))?;
+        }
+        Format::Text => {
+            for line in &lines {
+                let word = match (line.outcome, line.severity) {
+                    ("passed", _) => "ok",
+                    ("unknown", _) => "-",
+                    (_, Severity::Warning) => "WARNING",
+                    (_, Severity::Error) => "ERROR",
+                };
+                io.data(&format!("{word:<8} {}\n", line.name))?;
+                if let Some(message) = &line.message {
+                    io.data(&format!("         {message}\n"))?;
+                }
+            }
+        }
+    }
+    io.say(&format!(
+        "{} of {} can only be made on the host, with `kubeapply preflight`",
+        unknown,
+        count(lines.len(), "check")
+    ));
+    if failed == 0 {
+        return Ok(Exit::Done);
+    }
+    io.say(&format!("{} fail", count(failed, "check")));
+    Ok(Exit::Preflight)
+}
+
+fn lines(config: &ValidConfig) -> Result<Vec<Line>, CliError> {
+    let steps = steps(config, Command::Init)
+        .map_err(|error| CliError::caused(Exit::Usage, "planning the checks", error))?;
+    let mut lines = Vec::new();
+    if let Some(arch) = &config.facts.arch {
+        let planned = &config.node.platform.arch;
+        let wrong = arch != planned;
+        lines.push(Line {
+            name: "Target".to_owned(),
+            severity: Severity::Error,
+            outcome: if wrong { "found" } else { "passed" },
+            message: wrong
+                .then(|| format!("the bundle would be for {planned}, the host is {arch}")),
+        });
+    }
+    for step in &steps {
+        let Step::Preflight { checks, ignore, .. } = step else {
+            continue;
+        };
+        let ignored = |name: &str| {
+            ignore.iter().any(|ignored| {
+                let ignored = ignored.as_str();
+                ignored == "all" || ignored.eq_ignore_ascii_case(name)
+            })
+        };
+        for check in checks {
+            let mut severity = check.severity;
+            let (outcome, message) = match answer(check, &config.facts) {
+                Answer::Passed => ("passed", None),
+                Answer::Unknown => ("unknown", None),
+                Answer::Found(message) => ("found", Some(message)),
+                Answer::Warned(message) => {
+                    severity = Severity::Warning;
+                    ("found", Some(message))
+                }
+            };
+            lines.push(Line {
+                name: check.name.to_string(),
+                severity: if ignored(check.name.as_str()) {
+                    Severity::Warning
+                } else {
+                    severity
+                },
+                outcome,
+                message,
+            });
+        }
+    }
+    Ok(lines)
+}

@@ -1,0 +1,262 @@
+//! The rules of single fields, one line of configuration each.
+
+use super::*;
+
+#[test]
+fn warnings_name_what_is_not_recommended() {
+    let quiet = load_one(&with_cluster("")).unwrap();
+    assert!(quiet.warnings.is_empty(), "{}", quiet.warnings);
+    let cases = [
+        (
+            "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nreadOnlyPort: 10255\n",
+            "KubeletConfiguration.readOnlyPort: kubeadm recommends 0; 10255 is kept",
+        ),
+        (
+            "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nrotateCertificates: false\n",
+            "always sets it to true",
+        ),
+        (
+            "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nclusterDNS: []\n",
+            "KubeletConfiguration.clusterDNS: kubeadm recommends [\"10.96.0.10\"]; [] is kept",
+        ),
+        (
+            "certificateValidityPeriod: 90000h\n",
+            "is longer than caCertificateValidityPeriod",
+        ),
+        (
+            "featureGates: {PublicKeysECDSA: true}\n",
+            "ClusterConfiguration.featureGates.PublicKeysECDSA: the gate is deprecated",
+        ),
+        (
+            "networking: {serviceSubnet: \"fec0::/112\"}\n",
+            "site-local",
+        ),
+    ];
+    for (lines, expected) in cases {
+        let warnings = load_one(&with_cluster(lines)).unwrap().warnings;
+        assert!(
+            warnings.to_string().contains(expected),
+            "{expected}:\n{warnings}"
+        );
+        assert!(
+            warnings
+                .findings()
+                .iter()
+                .all(|f| f.severity == Severity::Warning)
+        );
+    }
+    let socket = INIT.replace("{name: cp1}", "{name: cp1, criSocket: /run/crio.sock}") + CLUSTER;
+    let loaded = load_one(&socket).unwrap();
+    assert_eq!(
+        loaded.config.init.node_registration.cri_socket,
+        "unix:///run/crio.sock"
+    );
+    assert!(loaded.warnings.to_string().contains("criSocket"));
+}
+
+#[test]
+fn the_gate_overrides_the_algorithm_in_both_directions() {
+    use crate::pki::KeyAlgorithm as A;
+    for (lines, expected) in [
+        ("", A::Rsa2048),
+        ("encryptionAlgorithm: ECDSA-P384\n", A::EcdsaP384),
+        ("featureGates: {PublicKeysECDSA: true}\n", A::EcdsaP256),
+        (
+            "encryptionAlgorithm: ECDSA-P384\nfeatureGates: {PublicKeysECDSA: false}\n",
+            A::Rsa2048,
+        ),
+    ] {
+        assert_eq!(
+            load_one(&with_cluster(lines)).unwrap().config.key_algorithm,
+            expected,
+            "{lines}"
+        );
+    }
+}
+
+/// Lines of ClusterConfiguration, and what is said of them (nothing: they are accepted).
+#[test]
+fn cluster_rules_are_kubeadms() {
+    let cases: &[(&str, &str)] = &[
+        ("networking: {serviceSubnet: 10.96.0.0/12}", ""),
+        (
+            "networking: {serviceSubnet: 10.96.0.0/11}",
+            "the prefix length must be 12 or more",
+        ),
+        (
+            "networking: {serviceSubnet: 'fd00::/107'}",
+            "the prefix length must be 108 or more",
+        ),
+        ("networking: {serviceSubnet: 10.96.0.0/28}", ""),
+        (
+            "networking: {serviceSubnet: 10.96.0.0/29}",
+            "has 8 addresses; at least 10",
+        ),
+        (
+            "networking: {serviceSubnet: '10.0.0.0/24,fd00::/112,10.1.0.0/24'}",
+            "more than one network of a family",
+        ),
+        ("networking: {podSubnet: 10.244.0.0/24}", ""),
+        (
+            "networking: {podSubnet: 10.244.0.0/7}",
+            "is too large for node parts of /24",
+        ),
+        ("networking: {podSubnet: 10.244.0.0/8}", ""),
+        ("networking: {podSubnet: 'fd00::/48'}", ""),
+        (
+            "networking: {podSubnet: 'fd00::/47'}",
+            "is too large for node parts of /64",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/29}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: 'false'}]}",
+            "at least 14",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/27}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: 'false'}]}",
+            "",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/26}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size-ipv4, value: '26'}]}",
+            "",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/26}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '26'}]}",
+            "smaller than the part of one node, /24",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size-ipv4, value: x}]}",
+            "is no integer",
+        ),
+        ("controlPlaneEndpoint: 'fd00::1'", ""),
+        ("controlPlaneEndpoint: '[fd00::1]'", "is no `host[:port]`"),
+        (
+            "controlPlaneEndpoint: 'api.example.com:70000'",
+            "port `70000`",
+        ),
+        (
+            "controlPlaneEndpoint: 'API.example.com'",
+            "lower-case DNS name",
+        ),
+        ("clusterName: \"with\\u0000nul\"", "clusterName"),
+        ("certificatesDir: /etc/kubeplan/pki", "belongs to kubeapply"),
+        ("certificatesDir: /etc/../pki", "not normalised"),
+        (
+            "kubernetesVersions: v1.36.2",
+            "did you mean `kubernetesVersion`?",
+        ),
+        (
+            "etcd: {local: {}, external: {endpoints: ['https://a:1']}}",
+            "exclude each other",
+        ),
+        ("etcd: {external: {endpoints: ['http://a:1']}}", ""),
+        (
+            "etcd: {external: {endpoints: ['http://a:1'], caFile: /ca.crt}}",
+            "is not https",
+        ),
+        (
+            "apiServer: {extraEnvs: [{name: A, valueFrom: {fieldRef: {fieldpath: x}}}]}",
+            "write `fieldPath`",
+        ),
+        (
+            "apiServer: {certSANs: [\"*.example.com\", 010.0.0.1, 'fd00::1']}",
+            "",
+        ),
+        (
+            "featureGates: {n: true}",
+            "ClusterConfiguration.featureGates.false: kubeadm has no such feature gate",
+        ),
+        ("featureGates: {PublicKeysECDSA: y}", ""),
+        ("dns: {}\nproxy: {}", ""),
+        ("dns: {imageTag: ''}\nproxy: {disabled: no}", ""),
+        (
+            "caCertificateValidityPeriod: -1h",
+            "cannot live for -1h0m0s",
+        ),
+    ];
+    for (lines, expected) in cases {
+        match load_one(&with_cluster(lines)) {
+            Ok(_) => assert_eq!(*expected, "", "{lines}: accepted"),
+            Err(report) => {
+                assert!(!expected.is_empty(), "{lines}:\n{report}");
+                assert!(
+                    report.to_string().contains(expected),
+                    "{lines}: {expected}:\n{report}"
+                );
+            }
+        }
+    }
+}
+
+/// Lines of InitConfiguration beside address and name, and what is said of them.
+#[test]
+fn init_rules_are_kubeadms() {
+    let cases: &[(&str, &str)] = &[
+        ("bootstrapTokens: [{ttl: 0s, usages: [authentication]}]", ""),
+        (
+            "bootstrapTokens: [{groups: ['system:bootstrappers:a'], usages: [signing]}]",
+            "groups need the usage",
+        ),
+        (
+            "bootstrapTokens: [{expires: '2027-01-02T15:04:05+01:00'}]",
+            "cannot be combined with `ttl`",
+        ),
+        ("bootstrapTokens: [{expires: tomorrow}]", "is no time"),
+        (
+            "bootstrapTokens: [{token: 123456.1234567890123456}]",
+            "expected a bootstrap token, found a number",
+        ),
+        ("timeouts: {controlPlaneComponentHealthCheck: 0s}", ""),
+        (
+            "timeouts: {controlPlaneComponentHealthCheck: -1s}",
+            "cannot be negative",
+        ),
+        ("timeouts: {kubeletHealthCheck: 240s, discovery: 300s}", ""),
+        ("timeouts: {tlsBootstrap: 6m}", ""),
+        ("timeouts: {etcdAPICall: -6m}", "cannot be negative"),
+        (
+            "dryRun: false\nskipPhases: []\npatches: {}\ncertificateKey: ''",
+            "",
+        ),
+        ("certificateKey: abc", "not 64 hexadecimal digits"),
+        ("localApiEndpoint: {}", "write `localAPIEndpoint`"),
+    ];
+    for (lines, expected) in cases {
+        let text = INIT.replace("---\n", &format!("{lines}\n---\n")) + CLUSTER;
+        match load_one(&text) {
+            Ok(_) => assert_eq!(*expected, "", "{lines}: accepted"),
+            Err(report) => {
+                assert!(!expected.is_empty(), "{lines}:\n{report}");
+                assert!(
+                    report.to_string().contains(expected),
+                    "{lines}: {expected}:\n{report}"
+                );
+            }
+        }
+    }
+    // A default written out is no unsupported setting.
+    let taint = "{name: cp1, taints: [{key: node-role.kubernetes.io/control-plane, effect: NoSchedule, value: ''}]}";
+    assert!(load_one(&(INIT.replace("{name: cp1}", taint) + CLUSTER)).is_ok());
+}
+
+#[test]
+fn addresses_only_the_host_knows_are_errors() {
+    for (address, expected) in [
+        ("192.168.10.11", ""),
+        ("0.0.0.0", "stands for an address"),
+        ("'::'", "stands for an address"),
+        ("'::1'", "stands for an address"),
+        ("'fe80::1'", "link-local"),
+        ("224.0.0.1", "multicast"),
+        ("255.255.255.255", "broadcast"),
+        ("cp1.example.com", "is no IP address"),
+    ] {
+        let text = INIT.replace("192.168.10.11", address) + CLUSTER;
+        match load_one(&text) {
+            Ok(_) => assert_eq!(expected, ""),
+            Err(report) => assert!(
+                !expected.is_empty() && report.to_string().contains(expected),
+                "{address}: {report}"
+            ),
+        }
+    }
+}

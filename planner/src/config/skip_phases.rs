@@ -1,0 +1,149 @@
+//! `skipPhases` of InitConfiguration: what else it changes, and what cannot be skipped.
+//!
+//! In: the documents with flags applied. Out: the addons whose phases are skipped are disabled, so that the uploaded
+//! ClusterConfiguration says so; findings for names that are no phases and for phases that miss what they need. Which phases
+//! a plan has is decided in `phases::selection`.
+//! Source: kubeadm v1.36.2, cmd/kubeadm/app/cmd/init.go (manageSkippedAddons), app/cmd/phases/workflow/runner.go.
+
+use super::draft::Draft;
+use super::provenance::Origin;
+use super::schema::Kind;
+use crate::phases::names::{DEPENDENCIES, to_skip, with_children};
+
+const PATH: &str = "skipPhases";
+
+/// The addons by phase.
+const ADDONS: &[(&str, &str)] = &[
+    ("addon/coredns", "dns.disabled"),
+    ("addon/kube-proxy", "proxy.disabled"),
+];
+
+/// Disables the addons whose phases are skipped.
+pub(super) fn disable_addons(draft: &mut Draft) {
+    for (_, name) in draft.texts(Kind::Init, PATH) {
+        let Ok(Some(phase)) = to_skip(&name) else {
+            continue;
+        };
+        for phase in with_children(phase) {
+            for (_, field) in ADDONS.iter().filter(|(addon, _)| *addon == phase) {
+                let on = draft.get(Kind::Cluster, field).and_then(|on| on.as_bool());
+                if on != Some(true) {
+                    let rule = format!("InitConfiguration.{PATH} has `{name}`");
+                    let origin = Origin::Default { rule };
+                    draft.set_from(Kind::Cluster, field, true.into(), origin);
+                }
+            }
+        }
+    }
+}
+
+/// Reports names that are no phases, and phases that need what is skipped.
+pub(super) fn check(draft: &mut Draft) {
+    let mut skipped: Vec<(&str, String)> = Vec::new();
+    for (path, name) in draft.texts(Kind::Init, PATH) {
+        match to_skip(&name) {
+            Ok(Some(phase)) => {
+                skipped.extend(with_children(phase).map(|phase| (phase, path.clone())));
+            }
+            Ok(None) => {
+                let parent = name.trim_end_matches("/all");
+                let message = format!("`{name}` skips nothing, with kubeadm neither");
+                draft.warn(Kind::Init, &path, message, &format!("write `{parent}`"));
+            }
+            Err(unknown) => draft.error(Kind::Init, &path, unknown.to_string(), &unknown.hint),
+        }
+    }
+    for (phase, needed) in DEPENDENCIES {
+        if skipped.iter().any(|(skipped, _)| skipped == phase) {
+            continue;
+        }
+        if let Some((_, path)) = skipped.iter().find(|(skipped, _)| skipped == needed) {
+            let message = format!("phase `{phase}` needs phase `{needed}`, which is skipped");
+            let hint = format!("skip `{phase}` too, as kubeadm demands");
+            draft.error(Kind::Init, path, message, &hint);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Source;
+    use super::super::load::{Loaded, Options, load_with};
+    use super::super::report::Report;
+    use super::*;
+
+    fn load(skip: &str, cluster: &str) -> Result<Loaded, Report> {
+        let text = format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: {{advertiseAddress: 192.168.10.11}}\n\
+             nodeRegistration: {{name: cp1}}\nskipPhases: {skip}\n---\napiVersion: kubeadm.k8s.io/v1beta4\n\
+             kind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n{cluster}\n"
+        );
+        let source = Source {
+            name: "c.yaml",
+            text: &text,
+        };
+        load_with(&[source], Options::default())
+    }
+
+    #[test]
+    fn addons_are_disabled_with_their_phases() {
+        for (skip, dns, proxy) in [
+            ("[]", false, false),
+            ("[certs]", false, false),
+            ("[addon/all]", false, false),
+            ("[addon]", true, true),
+            ("[addon/coredns]", true, false),
+            ("[addon/kube-proxy, certs/ca]", false, true),
+        ] {
+            let config = load(skip, "").unwrap().config;
+            let disabled = (config.cluster.dns.disabled, config.cluster.proxy.disabled);
+            assert_eq!(disabled, (dns, proxy), "{skip}");
+        }
+        let config = load("[addon]", "dns: {disabled: true}").unwrap().config;
+        let origin = |field| config.provenance.at(field).cloned();
+        assert!(matches!(
+            origin("ClusterConfiguration.dns.disabled"),
+            Some(Origin::Written { line: 10, .. })
+        ));
+        assert_eq!(
+            origin("ClusterConfiguration.proxy.disabled"),
+            Some(Origin::Default {
+                rule: "InitConfiguration.skipPhases has `addon`".into()
+            })
+        );
+        let enabled = load("[addon]", "dns: {disabled: false}").unwrap().config;
+        assert!(enabled.cluster.dns.disabled);
+    }
+
+    #[test]
+    fn a_name_that_is_no_phase_is_an_error_with_the_nearest_one() {
+        let report = load("[certs, addons]", "").unwrap_err().to_string();
+        let expected =
+            "c.yaml:5: InitConfiguration.skipPhases[1]: kubeadm init has no phase `addons`";
+        assert!(report.contains(expected), "{report}");
+        assert!(report.contains("did you mean `addon`?"), "{report}");
+    }
+
+    #[test]
+    fn a_phase_that_needs_another_is_skipped_with_it() {
+        for (skip, needed) in [
+            ("[bootstrap-token]", "bootstrap-token"),
+            ("[upload-certs]", "upload-certs"),
+        ] {
+            let report = load(skip, "").unwrap_err().to_string();
+            let expected = format!("`show-join-command` needs phase `{needed}`");
+            assert!(report.contains(&expected), "{report}");
+        }
+        let all = "[bootstrap-token, upload-certs, show-join-command]";
+        assert!(load(all, "").is_ok());
+        assert!(load("[show-join-command]", "").is_ok());
+    }
+
+    #[test]
+    fn a_name_that_skips_nothing_is_a_warning() {
+        let loaded = load("[certs/all]", "").unwrap();
+        let said = loaded.warnings.to_string();
+        assert!(said.contains("`certs/all` skips nothing"), "{said}");
+        assert!(load("[certs]", "").unwrap().warnings.is_empty());
+    }
+}

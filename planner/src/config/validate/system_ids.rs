@@ -1,0 +1,110 @@
+//! Users and groups of a control plane that does not run as root: `nodes[].systemIds`.
+//!
+//! kubeadm creates them on the host with the first numbers that are free there (v1.36.2, cmd/kubeadm/app/util/users). A plan is made
+//! without a host, so the numbers are the user's to say.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::super::draft::Draft;
+use super::super::schema::Kind;
+use super::super::valid::{Account, SystemIds};
+
+/// Where they are said.
+const PATH: &str = "nodes[0].systemIds";
+const GATE: &str = "featureGates.RootlessControlPlane";
+
+/// The numbers kubeadm picks from, and takes an account of its names with, unless /etc/login.defs says otherwise.
+const SYSTEM_RANGE: std::ops::RangeInclusive<u32> = 100..=999;
+
+/// Checks them; `None` if everything runs as root, or together with an error.
+pub(super) fn check(draft: &mut Draft) -> Option<SystemIds> {
+    let rootless = draft.get(Kind::Cluster, GATE) == Some(&Value::Bool(true));
+    let given = draft.get(Kind::Inventory, PATH).is_some();
+    match (rootless, given) {
+        (false, false) => return None,
+        (false, true) => {
+            let message = "without the feature gate RootlessControlPlane it has no effect";
+            let hint = "remove it, or turn the gate on";
+            draft.error(Kind::Inventory, PATH, message, hint);
+            return None;
+        }
+        (true, false) => {
+            let message =
+                "the numbers of the users that kubeadm would create are known on the host only";
+            let hint = "create its users and groups there, and write their numbers as `nodes[].systemIds` of a `kubeplan.io/v1alpha1` Cluster document";
+            draft.error(Kind::Cluster, GATE, message, hint);
+            return None;
+        }
+        (true, true) => {}
+    }
+    let users = Numbers::read(draft, "users", &SystemIds::USERS);
+    let groups = Numbers::read(draft, "groups", &SystemIds::GROUPS);
+    let (users, groups) = (users?, groups?);
+    let account = |name: &str| {
+        Some(Account {
+            uid: users.of(name)?,
+            gid: groups.of(name)?,
+        })
+    };
+    let [etcd, apiserver, controller_manager, scheduler] = SystemIds::USERS;
+    Some(SystemIds {
+        etcd: account(etcd)?,
+        kube_apiserver: account(apiserver)?,
+        kube_controller_manager: account(controller_manager)?,
+        kube_scheduler: account(scheduler)?,
+        sa_key_readers: groups.of(SystemIds::SA_KEY_READERS)?,
+    })
+}
+
+/// Numbers by name.
+struct Numbers(Vec<(&'static str, u32)>);
+
+impl Numbers {
+    /// Reads one of the two mappings; `None` together with an error.
+    fn read(draft: &mut Draft, mapping: &str, names: &[&'static str]) -> Option<Self> {
+        let mut numbers = Vec::new();
+        let mut taken = BTreeSet::new();
+        for name in names {
+            let path = format!("{PATH}.{mapping}.{name}");
+            let value = draft.get(Kind::Inventory, &path).and_then(Value::as_i64);
+            let Some(value) = value else {
+                let hint = format!(
+                    "as `getent {} {name}` prints it on the host",
+                    database(mapping)
+                );
+                draft.error(Kind::Inventory, &path, "the number is missing", &hint);
+                continue;
+            };
+            let Some(number) = u32::try_from(value).ok().filter(|number| *number != 0) else {
+                let message = format!("{value} is no number of an account other than root's");
+                draft.error(Kind::Inventory, &path, message, "");
+                continue;
+            };
+            if !taken.insert(number) {
+                let message = format!("{number} stands for another name already");
+                draft.error(Kind::Inventory, &path, message, "");
+            } else if !SYSTEM_RANGE.contains(&number) {
+                let message = format!("{number} is no number of a system account (100 to 999)");
+                let hint = "`kubeadm upgrade` refuses the account unless /etc/login.defs has another range";
+                draft.warn(Kind::Inventory, &path, message, hint);
+            }
+            numbers.push((*name, number));
+        }
+        (numbers.len() == names.len()).then_some(Self(numbers))
+    }
+
+    fn of(&self, name: &str) -> Option<u32> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        found.map(|(_, number)| *number)
+    }
+}
+
+fn database(mapping: &str) -> &'static str {
+    if mapping == "users" {
+        "passwd"
+    } else {
+        "group"
+    }
+}

@@ -1,0 +1,119 @@
+//! What Go prints for a field: zero values of what is always printed, nothing for what is omitted.
+//!
+//! A struct is never omitted because it is empty; a nil list or map without `omitempty` is `null`; a pointer differs from zero
+//! when it is set.
+
+use serde_json::{Map, Value};
+
+use super::{Field, Type};
+
+/// What is printed for a field that holds `value`, unset if `None`; `None` if it is left out.
+#[must_use]
+pub fn printed(field: &Field, value: Option<Value>) -> Option<Value> {
+    if field.pointer {
+        return match value {
+            Some(value) => Some(value),
+            None => (!field.omitempty).then_some(Value::Null),
+        };
+    }
+    let value = value.unwrap_or_else(|| zero(&field.ty));
+    let omitted = (field.omitempty && is_empty(&field.ty, &value))
+        || (field.omitzero && value == zero(&field.ty));
+    (!omitted).then_some(value)
+}
+
+/// Go's zero value as JSON.
+#[must_use]
+pub fn zero(ty: &Type) -> Value {
+    match ty {
+        Type::Bool => false.into(),
+        Type::Int32
+        | Type::Int64
+        | Type::Uint32
+        | Type::Float32
+        | Type::Float64
+        | Type::IntOrString
+        | Type::DurationOrNanoseconds => 0.into(),
+        Type::String | Type::SecretString => "".into(),
+        Type::Duration => "0s".into(),
+        Type::Quantity => "0".into(),
+        Type::Time | Type::Token | Type::Raw | Type::List(_) | Type::Map(_) | Type::NotYet => {
+            Value::Null
+        }
+        Type::Object(object) => object
+            .fields
+            .iter()
+            .filter_map(|field| Some((field.name.to_owned(), printed(field, None)?)))
+            .collect::<Map<_, _>>()
+            .into(),
+    }
+}
+
+/// What `omitempty` leaves out; types with a form of their own never are.
+fn is_empty(ty: &Type, value: &Value) -> bool {
+    match ty {
+        Type::Duration
+        | Type::DurationOrNanoseconds
+        | Type::Time
+        | Type::Quantity
+        | Type::IntOrString
+        | Type::Token
+        | Type::Raw
+        | Type::Object(_)
+        | Type::NotYet => false,
+        Type::Bool
+        | Type::Int32
+        | Type::Int64
+        | Type::Uint32
+        | Type::Float32
+        | Type::Float64
+        | Type::String
+        | Type::SecretString
+        | Type::List(_)
+        | Type::Map(_) => match value {
+            Value::Null => true,
+            Value::Bool(value) => !value,
+            Value::Number(number) => number.as_f64() == Some(0.0),
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(entries) => entries.is_empty(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{BOOL, Object, STRING, TIME, field, list, object};
+    use super::*;
+
+    static INNER: Object = Object {
+        name: "Inner",
+        fields: &[
+            field("on", BOOL),
+            field("off", BOOL).omitempty(),
+            field("list", list(&STRING)),
+            field("pointer", STRING).pointer(),
+            field("time", TIME).omitempty(),
+            field("never", TIME).omitzero(),
+        ],
+    };
+
+    #[test]
+    fn a_struct_is_printed_with_what_go_never_omits() {
+        let zero_of_inner = json!({"on": false, "list": null, "pointer": null, "time": null});
+        let inner = field("inner", object(&INNER)).omitempty();
+        assert_eq!(printed(&inner, None), Some(zero_of_inner));
+        assert_eq!(printed(&inner.pointer(), None), None);
+        assert_eq!(printed(&inner.omitzero(), None), None);
+    }
+
+    #[test]
+    fn omitempty_is_about_values_and_not_about_pointers() {
+        let text = field("text", STRING).omitempty();
+        assert_eq!(printed(&text, Some(json!(""))), None);
+        assert_eq!(printed(&text.pointer(), Some(json!(""))), Some(json!("")));
+        assert_eq!(printed(&text, Some(json!("x"))), Some(json!("x")));
+    }
+}

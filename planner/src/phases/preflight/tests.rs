@@ -1,0 +1,310 @@
+//! The table against kubeadm's lists.
+
+use kubeplan_bundle::check::{CheckName, Severity};
+
+use super::*;
+use crate::testing::{default_config, ha_config};
+
+/// Names with `?` behind those that only warn.
+fn names(step: &Step) -> Vec<String> {
+    let Step::Preflight { checks, .. } = step else {
+        panic!("{step:?}")
+    };
+    let mark = |severity| match severity {
+        Warning => "?",
+        Error => "",
+    };
+    checks
+        .iter()
+        .map(|check| format!("{}{}", check.name, mark(check.severity)))
+        .collect()
+}
+
+fn lists(config: &ValidConfig, command: Command<'_>) -> Vec<Vec<String>> {
+    steps(config, command).unwrap().iter().map(names).collect()
+}
+
+fn look<'a>(steps: &'a [Step], name: &str) -> &'a CheckKind {
+    steps
+        .iter()
+        .flat_map(|step| match step {
+            Step::Preflight { checks, .. } => checks.as_slice(),
+            _ => &[],
+        })
+        .find(|check| check.name.as_str() == name)
+        .map(|check| &check.look)
+        .unwrap_or_else(|| panic!("{name}"))
+}
+
+const CONTROL_PLANE: &[&str] = &[
+    "NumCPU",
+    "Mem",
+    "KubernetesVersion?",
+    "Firewalld?",
+    "Port-6443",
+    "Port-10259",
+    "Port-10257",
+    "FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml",
+    "FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml",
+    "FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml",
+    "FileAvailable--etc-kubernetes-manifests-etcd.yaml",
+    "HTTPProxy?",
+    "HTTPProxyCIDR?",
+];
+
+const COMMON: &[&str] = &[
+    "CRI",
+    "ContainerRuntimeVersion?",
+    "Swap?",
+    "FileExisting-losetup",
+    "FileExisting-mount",
+    "FileExisting-cp",
+    "SystemVerification",
+    "Hostname?",
+    "KubeletVersion",
+    "Service-kubelet?",
+    "Port-10250",
+];
+
+const STORAGE: &[&str] = &["Port-2379", "Port-2380", "DirAvailable--var-lib-etcd"];
+
+const JOIN: &[&str] = &[
+    "FileAvailable--etc-kubernetes-kubelet.conf",
+    "FileAvailable--etc-kubernetes-bootstrap-kubelet.conf",
+];
+
+const IPV4: &str = "FileContent--proc-sys-net-ipv4-ip_forward";
+const IPV6: &str = "FileContent--proc-sys-net-ipv6-conf-default-forwarding";
+
+fn joined(parts: &[&[&str]]) -> Vec<String> {
+    parts.concat().into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn init_has_kubeadms_list() {
+    assert_eq!(
+        lists(&default_config(), Command::Init),
+        [
+            joined(&[&["IsPrivilegedUser"]]),
+            joined(&[CONTROL_PLANE, COMMON, &[IPV4], STORAGE, &["SameCluster"]]),
+            joined(&[&["ImagePull"]]),
+        ]
+    );
+}
+
+#[test]
+fn external_etcd_families_and_networks_change_the_list() {
+    let mut config = default_config();
+    config.bind_port = 7443;
+    config.cluster.etcd.local = None;
+    config.cluster.etcd.external = Some(crate::config::kubeadm::ExternalEtcd {
+        endpoints: vec!["https://a:2379".into(), "https://b:2379".into()],
+        ca_file: "/pki/ca.crt".into(),
+        cert_file: "/pki/c.crt".into(),
+        key_file: "/pki/c.key".into(),
+        ..Default::default()
+    });
+    config.advertise_address = "fd00::1".parse().unwrap();
+    config.pod_cidrs = vec![
+        "10.244.0.0/16".parse().unwrap(),
+        "fd01::/48".parse().unwrap(),
+    ];
+    let list = lists(&config, Command::Init).remove(1);
+    let has = |name: &str| list.iter().filter(|found| *found == name).count();
+    assert_eq!((has("Port-7443"), has("Port-6443")), (1, 0));
+    assert_eq!(has("HTTPProxyCIDR?"), 3);
+    assert_eq!(
+        list[list.len() - 7..],
+        [
+            IPV4,
+            IPV6,
+            "ExternalEtcdVersion",
+            "ExternalEtcdClientCertificates",
+            "ExternalEtcdClientCertificates",
+            "ExternalEtcdClientCertificates",
+            "SameCluster",
+        ]
+    );
+    assert_eq!(has("Port-2379") + has("DirAvailable--var-lib-etcd"), 0);
+    assert_eq!(
+        has("FileAvailable--etc-kubernetes-manifests-etcd.yaml"),
+        1,
+        "also with external etcd"
+    );
+    let steps = steps(&config, Command::Init).unwrap();
+    let CheckKind::ServerVersion {
+        endpoints, minimum, ..
+    } = look(&steps, "ExternalEtcdVersion")
+    else {
+        panic!()
+    };
+    assert_eq!((endpoints.len(), minimum.as_str()), (2, "3.5.24-0"));
+    assert_eq!(
+        look(&steps, "HTTPProxy"),
+        &CheckKind::DirectConnection {
+            authority: "[fd00::1]:1234".into()
+        }
+    );
+    let external = config.cluster.etcd.external.as_mut().unwrap();
+    external.http_endpoints = vec!["http://m:2381".into()];
+    (external.ca_file, external.cert_file) = Default::default();
+    external.key_file = String::new();
+    let steps = super::steps(&config, Command::Init).unwrap();
+    assert!(matches!(
+        look(&steps, "ExternalEtcdVersion"),
+        CheckKind::ServerVersion { endpoints, .. } if endpoints == &["http://m:2381"]
+    ));
+    assert!(!names(&steps[1]).contains(&"ExternalEtcdClientCertificates".to_owned()));
+    // IPv6 alone.
+    let mut config = default_config();
+    config.advertise_address = "fd00::1".parse().unwrap();
+    config.service_cidrs = vec!["fd01::/112".parse().unwrap()];
+    let list = lists(&config, Command::Init).remove(1);
+    assert!(list.contains(&IPV6.to_owned()) && !list.contains(&IPV4.to_owned()));
+}
+
+fn by(endpoint: Option<&str>) -> Join {
+    Join {
+        ca_cert_path: "/etc/kubernetes/pki/ca.crt".into(),
+        token_endpoint: endpoint.map(|text| {
+            text.parse()
+                .map_or_else(|_| EndpointHost::Name(text.into()), EndpointHost::Address)
+        }),
+        certificate_key: false,
+    }
+}
+
+#[test]
+fn join_of_a_worker_has_kubeadms_list() {
+    let ca = "FileAvailable--etc-kubernetes-pki-ca.crt";
+    for (endpoint, network) in [
+        (Some("10.0.0.1"), &[ca, "HTTPProxy?", IPV4][..]),
+        (Some("fd00::1"), &[ca, "HTTPProxy?", IPV6]),
+        (Some("api.example.com"), &[ca, "HTTPProxy?"]),
+        (None, &[ca]),
+    ] {
+        assert_eq!(
+            lists(&default_config(), Command::JoinWorker(&by(endpoint))),
+            [
+                joined(&[&["IsPrivilegedUser"]]),
+                joined(&[JOIN, COMMON, network, &["SameCluster"]]),
+            ],
+            "{endpoint:?}"
+        );
+    }
+}
+
+#[test]
+fn join_of_a_control_plane_node_has_kubeadms_list() {
+    let join = by(Some("10.0.0.1"));
+    let expected = |last: &[&str]| {
+        [
+            joined(&[&["IsPrivilegedUser"]]),
+            joined(&[JOIN, COMMON, &["HTTPProxy?", IPV4], &["SameCluster"]]),
+            joined(&[CONTROL_PLANE, last]),
+            joined(&[&["ImagePull"]]),
+        ]
+    };
+    let mut config = default_config();
+    assert_eq!(
+        lists(&config, Command::JoinControlPlane(&join)),
+        expected(STORAGE)
+    );
+    config.cluster.etcd.local = None;
+    config.cluster.etcd.external = Some(crate::config::kubeadm::ExternalEtcd {
+        endpoints: vec!["https://a:2379".into()],
+        ca_file: "/pki/ca.crt".into(),
+        ..Default::default()
+    });
+    assert_eq!(
+        lists(&config, Command::JoinControlPlane(&join)),
+        expected(&["ExternalEtcdClientCertificates"])
+    );
+    let join = Join {
+        certificate_key: true,
+        ..join
+    };
+    assert_eq!(
+        lists(&config, Command::JoinControlPlane(&join)),
+        expected(&[])
+    );
+}
+
+#[test]
+fn parameters_follow_release_and_configuration() {
+    let config = default_config();
+    let init = steps(&config, Command::Init).unwrap();
+    assert_eq!(
+        look(&init, "KubeletVersion"),
+        &CheckKind::ProgramVersion {
+            program: "kubelet".into(),
+            minimum: "1.33.0".into(),
+            newest_minor: Some("1.36".into()),
+        }
+    );
+    let join = steps(&config, Command::JoinWorker(&by(None))).unwrap();
+    assert!(matches!(
+        look(&join, "KubeletVersion"),
+        CheckKind::ProgramVersion {
+            newest_minor: None,
+            ..
+        }
+    ));
+    let CheckKind::Images(images) = look(&init, "ImagePull") else {
+        panic!()
+    };
+    assert_eq!(images.references.len(), 7);
+    assert_eq!(images.sandbox, "registry.k8s.io/pause:3.10.2");
+    assert_eq!(
+        (images.policy, images.serial),
+        (PullPolicy::IfNotPresent, true)
+    );
+    let CheckKind::System(system) = look(&init, "SystemVerification") else {
+        panic!()
+    };
+    assert_eq!(system.kernel_severity, Severity::Warning);
+    assert_eq!(system.v1_error_since.as_deref(), Some("1.35.0-0"));
+
+    let mut old = ha_config();
+    old.release = crate::releases::find(33).unwrap();
+    old.cluster.proxy.disabled = true;
+    let registration = &mut old.init.node_registration;
+    registration.image_pull_policy = "Never".into();
+    registration.image_pull_serial = Some(false);
+    registration.ignore_preflight_errors = vec!["NumCPU".into(), "swap".into()];
+    let init = steps(&old, Command::Init).unwrap();
+    assert!(!names(&init[1]).contains(&"ContainerRuntimeVersion?".to_owned()));
+    let CheckKind::System(system) = look(&init, "SystemVerification") else {
+        panic!()
+    };
+    assert_eq!(system.kernel_severity, Severity::Error);
+    assert_eq!(system.v1_error_since, None);
+    let CheckKind::Images(images) = look(&init, "ImagePull") else {
+        panic!()
+    };
+    assert_eq!((images.policy, images.serial), (PullPolicy::Never, false));
+    assert!(
+        !images
+            .references
+            .iter()
+            .any(|image| image.contains("kube-proxy"))
+    );
+    for step in &init {
+        let Step::Preflight { ignore, .. } = step else {
+            panic!()
+        };
+        let texts: Vec<&str> = ignore.iter().map(CheckName::as_str).collect();
+        assert_eq!(texts, ["numcpu", "swap"]);
+    }
+}
+
+#[test]
+fn rows_are_told_apart_and_described() {
+    for (at, def) in CHECKS.iter().enumerate() {
+        assert!(!def.about.is_empty(), "{}", def.name);
+        let twice = CHECKS[..at]
+            .iter()
+            .any(|other| (other.name, other.group) == (def.name, def.group));
+        assert!(!twice, "{}", def.name);
+    }
+}

@@ -1,0 +1,233 @@
+//! Which of kubeadm's phases a plan is made of.
+//!
+//! In: the configuration, with what the command line added. Out: a [`Selection`] that every part of the plan asks. The
+//! rules are those of kubeadm's runner (v1.36.2, cmd/kubeadm/app/cmd/phases/workflow/runner.go): a parent stands for its
+//! children, what is skipped is taken from what is selected, and `init phase` does not read `skipPhases` of the file.
+
+use std::collections::BTreeSet;
+
+use super::names::{NAMES, parent, to_skip, with_children};
+use crate::config::ValidConfig;
+use crate::config::provenance::Origin;
+
+/// The field that lists skipped phases.
+const SKIP_PHASES: &str = "InitConfiguration.skipPhases";
+
+/// The phases of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    selected: BTreeSet<&'static str>,
+    only: bool,
+}
+
+impl Selection {
+    /// The phases that `config` leaves.
+    #[must_use]
+    pub fn of(config: &ValidConfig) -> Self {
+        let only = !config.only_phases.is_empty();
+        let mut selected: BTreeSet<&'static str> = if only {
+            let named = config.only_phases.iter();
+            named.flat_map(|name| with_children(name)).collect()
+        } else {
+            NAMES.iter().copied().collect()
+        };
+        if !only || skipped_by_flag(config) {
+            for name in skipped(config) {
+                selected.remove(name);
+            }
+        }
+        for (name, disabled, field) in [
+            (
+                "addon/coredns",
+                config.cluster.dns.disabled,
+                "ClusterConfiguration.dns.disabled",
+            ),
+            (
+                "addon/kube-proxy",
+                config.cluster.proxy.disabled,
+                "ClusterConfiguration.proxy.disabled",
+            ),
+        ] {
+            // What is disabled only because the file skips its phase is planned when the phase is asked for.
+            let because_skipped =
+                matches!(config.provenance.at(field), Some(Origin::Default { .. }));
+            if disabled && !(only && because_skipped) {
+                selected.remove(name);
+            }
+        }
+        Self { selected, only }
+    }
+
+    /// Whether the plan has the phase `name`.
+    #[must_use]
+    pub fn includes(&self, name: &str) -> bool {
+        self.selected.contains(name)
+    }
+
+    /// Whether the command line said which phases there are, so that nothing else is wanted.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.only
+    }
+
+    /// The phases that are left out, in kubeadm's order; a parent stands for its children where all of them are.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<&'static str> {
+        let all_out = |name: &str| {
+            let children = with_children(name).filter(|child| *child != name);
+            let mut children = children.peekable();
+            match children.peek() {
+                Some(_) => children.all(|child| !self.includes(child)),
+                None => !self.includes(name),
+            }
+        };
+        NAMES
+            .iter()
+            .copied()
+            .filter(|name| all_out(name) && !parent(name).is_some_and(all_out))
+            .collect()
+    }
+}
+
+/// The phases in the list of skipped phases, with those below them.
+fn skipped(config: &ValidConfig) -> impl Iterator<Item = &'static str> {
+    let names = config.init.skip_phases.iter();
+    // Validation has reported names that there are not.
+    names
+        .filter_map(|name| to_skip(name).ok().flatten())
+        .flat_map(with_children)
+}
+
+fn skipped_by_flag(config: &ValidConfig) -> bool {
+    matches!(config.provenance.at(SKIP_PHASES), Some(Origin::Flag { .. }))
+}
+
+/// Selected phases that the file would skip.
+#[must_use]
+pub fn in_spite_of_file(config: &ValidConfig) -> Vec<&'static str> {
+    if skipped_by_flag(config) {
+        return Vec::new();
+    }
+    let selection = Selection::of(config);
+    skipped(config)
+        .filter(|name| selection.includes(name))
+        .collect()
+}
+
+/// The phase that writes the certificate called `name`: `certs/ca` for `ca`, `kubeconfig/admin` for `admin.conf`.
+#[must_use]
+pub fn phase_of_certificate(name: &str) -> String {
+    match name.strip_suffix(".conf") {
+        Some(own) => format!("kubeconfig/{own}"),
+        None => format!("certs/{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kubeconfig;
+    use crate::layout::CERTIFICATE_FILES;
+    use crate::testing::default_config;
+
+    fn skipping(names: &[&str]) -> ValidConfig {
+        let mut config = default_config();
+        config.init.skip_phases = names.iter().map(|name| (*name).to_owned()).collect();
+        config
+    }
+
+    fn only(mut config: ValidConfig, names: &[&'static str]) -> ValidConfig {
+        config.only_phases = names.to_vec();
+        config
+    }
+
+    #[test]
+    fn everything_is_selected_unless_something_is_said() {
+        let selection = Selection::of(&default_config());
+        assert!(NAMES.iter().all(|name| selection.includes(name)));
+        assert!(selection.left_out().is_empty() && !selection.is_exact());
+    }
+
+    #[test]
+    fn a_parent_takes_its_children_along() {
+        let selection = Selection::of(&skipping(&["certs", "addon/kube-proxy"]));
+        assert!(!selection.includes("certs/ca") && !selection.includes("certs"));
+        assert!(selection.includes("addon") && selection.includes("addon/coredns"));
+        assert_eq!(selection.left_out(), ["certs", "addon/kube-proxy"]);
+
+        let selection = Selection::of(&only(default_config(), &["certs", "addon/coredns"]));
+        assert!(selection.includes("certs/sa") && !selection.includes("addon"));
+        assert!(selection.is_exact());
+        assert_eq!(
+            selection.left_out(),
+            [
+                "preflight",
+                "kubeconfig",
+                "etcd",
+                "control-plane",
+                "kubelet-start",
+                "wait-control-plane",
+                "upload-config",
+                "upload-certs",
+                "mark-control-plane",
+                "bootstrap-token",
+                "kubelet-finalize",
+                "addon/kube-proxy",
+                "show-join-command",
+            ]
+        );
+    }
+
+    #[test]
+    fn all_children_are_their_parent() {
+        let both = skipping(&["addon/kube-proxy", "addon/coredns", "certs/all"]);
+        assert_eq!(Selection::of(&both).left_out(), ["addon"]);
+    }
+
+    #[test]
+    fn what_is_disabled_is_left_out_even_when_it_is_asked_for() {
+        let mut config = default_config();
+        config.cluster.dns.disabled = true;
+        assert_eq!(Selection::of(&config).left_out(), ["addon/coredns"]);
+        let selection = Selection::of(&only(config, &["addon"]));
+        assert!(!selection.includes("addon/coredns") && selection.includes("addon/kube-proxy"));
+    }
+
+    #[test]
+    fn a_phase_that_is_asked_for_is_not_skipped_by_the_file_but_by_the_flag() {
+        let mut config = only(skipping(&["certs/ca"]), &["certs"]);
+        assert!(Selection::of(&config).includes("certs/ca"));
+        assert_eq!(in_spite_of_file(&config), ["certs/ca"]);
+        let flag = Origin::Flag {
+            name: "skip-phases".into(),
+        };
+        config.provenance.record(SKIP_PHASES, flag);
+        let selection = Selection::of(&config);
+        assert!(!selection.includes("certs/ca") && selection.includes("certs/sa"));
+        assert!(in_spite_of_file(&config).is_empty());
+    }
+
+    #[test]
+    fn an_addon_that_only_the_file_skips_can_be_asked_for() {
+        let mut config = skipping(&["addon/kube-proxy"]);
+        config.cluster.proxy.disabled = true;
+        let rule = Origin::Default {
+            rule: "skipped".into(),
+        };
+        let field = "ClusterConfiguration.proxy.disabled";
+        config.provenance.record(field, rule);
+        assert!(!Selection::of(&config).includes("addon/kube-proxy"));
+        let config = only(config, &["addon/kube-proxy"]);
+        assert!(Selection::of(&config).includes("addon/kube-proxy"));
+    }
+
+    #[test]
+    fn every_certificate_has_its_phase() {
+        let files = CERTIFICATE_FILES.iter().map(|(name, _)| *name);
+        let clients = kubeconfig::FILES.iter().map(|file| file.file_name);
+        for name in files.chain(clients) {
+            let phase = phase_of_certificate(name);
+            assert!(NAMES.contains(&phase.as_str()), "{phase}");
+        }
+    }
+}

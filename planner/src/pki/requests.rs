@@ -1,0 +1,256 @@
+//! Requests to a CA whose key is kept elsewhere.
+//!
+//! In: configuration, what the key store holds, the clock, a [`KeySource`]. Out: [`Requests`]: the store with a key
+//! for every certificate that somebody else has to sign, and a signing request for each; keys that are there are used
+//! again. What fits is not asked for, and nothing is signed here. A signed certificate comes back as the `.crt` file
+//! beside its key; [`mod@super::assess`] judges it like everything else the user supplies.
+
+use kubeplan_bundle::timestamp::Timestamp;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::FromDer as _;
+
+use super::PkiError;
+use super::certificate::Certificate;
+use super::certlist::profiles;
+use super::ensure::refuse_mixing;
+use super::issue;
+use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
+use super::keys::PrivateKey;
+use super::profile::CertificateProfile;
+use super::slot::{Slot, belong};
+use super::store::{StoreContents, StoreIndex};
+use super::supplied::misfits;
+use crate::config::ValidConfig;
+
+/// What has to be signed elsewhere.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    /// The store as it has to be written: with the new keys.
+    pub store: StoreContents,
+    /// The requests, in kubeadm's order of certificates.
+    pub requests: Vec<Request>,
+    /// Paths of CA certificates that are not in the store yet; without them nothing can be planned.
+    pub missing_authorities: Vec<String>,
+}
+
+/// One certificate signing request.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// kubeadm's name of the certificate.
+    pub name: String,
+    /// Where the request is, below the store or another folder: `nodes/cp1/apiserver.csr`.
+    pub request: String,
+    /// Path of its key in the store.
+    pub key: String,
+    /// The key was made now.
+    pub key_made: bool,
+    /// Path in the store at which the signed certificate is looked for.
+    pub certificate: String,
+    /// kubeadm's name of the CA that has to sign.
+    pub signer: String,
+    /// Subject as `O = …, CN = …`.
+    pub subject: String,
+    /// `DNS:…`, `IP:…`.
+    pub sans: Vec<String>,
+    /// Extended key usages. A request does not name them, as with kubeadm: the CA has to be told.
+    pub usages: Vec<String>,
+    /// Why a certificate is needed.
+    pub why: String,
+    /// The request, `CERTIFICATE REQUEST` PEM.
+    #[serde(skip)]
+    pub pem: String,
+}
+
+impl Request {
+    /// Whether `pem` asks for the same certificate and key; its signature may differ.
+    #[must_use]
+    pub fn is_same(&self, pem: &[u8]) -> bool {
+        let content = |pem: &[u8]| {
+            let block = ::pem::parse(pem).ok()?;
+            let (rest, request) = X509CertificationRequest::from_der(block.contents()).ok()?;
+            (rest.is_empty() && request.verify_signature().is_ok())
+                .then(|| request.certification_request_info.raw.to_vec())
+        };
+        let found = content(pem);
+        found.is_some() && found == content(self.pem.as_bytes())
+    }
+}
+
+/// A certificate to ask for.
+struct Asked<'a> {
+    profile: &'a CertificateProfile,
+    slot: Slot<'a>,
+    why: String,
+}
+
+/// Makes keys and requests for every leaf that has no fitting certificate and whose CA's key is not in `contents`,
+/// also when the CA's certificate is not there yet.
+///
+/// # Errors
+/// [`PkiError`] if a file of the store cannot be read, the store holds public test keys, or a key cannot be made.
+pub fn requests(
+    config: &ValidConfig,
+    contents: StoreContents,
+    now: Timestamp,
+    source: &dyn KeySource,
+    progress: ProgressFn<'_>,
+) -> Result<Requests, PkiError> {
+    let mut store = contents.clone();
+    let mut index = match store.index.take() {
+        Some(index) => index,
+        None => StoreIndex::new(
+            &source.salt().map_err(PkiError::MakeKey)?,
+            source.test_only(),
+        ),
+    };
+    refuse_mixing(&index, source)?;
+
+    let profiles = profiles(config);
+    let mut asked = Vec::new();
+    let mut missing_authorities = Vec::new();
+    let mut refused = Vec::new();
+    for authority in profiles.iter().filter(|profile| profile.is_authority()) {
+        match below(config, &contents, authority, &profiles, now) {
+            Ok((there, mut wanted)) => {
+                if !(there || wanted.is_empty()) {
+                    missing_authorities.push(format!("{}.crt", authority.base_name));
+                }
+                asked.append(&mut wanted);
+            }
+            Err(mut errors) => refused.append(&mut errors),
+        }
+    }
+    if let Some(error) = PkiError::all(refused) {
+        return Err(error);
+    }
+
+    // From here on these are the user's, whatever an interrupted run left of them.
+    let is_asked = |base: &String| asked.iter().any(|asked| asked.slot.base == *base);
+    index.pending.retain(|base| !is_asked(base));
+    store.index = Some(index);
+
+    let node = config.node.name.as_str();
+    let wanted: Vec<_> = asked
+        .iter()
+        .filter(|asked| asked.slot.key.is_none())
+        .map(|asked| KeyRequest {
+            name: asked.profile.name,
+            node: Some(node),
+            algorithm: asked.profile.key_algorithm,
+        })
+        .collect();
+    let keys = make_keys(source, &wanted, progress).map_err(PkiError::MakeKey)?;
+    let mut keys = keys.into_iter();
+    let mut requests = Vec::new();
+    for Asked { profile, slot, why } in asked {
+        let made = match &slot.key {
+            Some(_) => None,
+            None => keys.next(),
+        };
+        if let Some(key) = &made {
+            store.files.insert(slot.key_path(), key.pem());
+        }
+        if let Some(key) = slot.key.as_ref().or(made.as_ref()) {
+            requests.push(request(profile, &slot, key, made.is_some(), why)?);
+        }
+    }
+    Ok(Requests {
+        store,
+        requests,
+        missing_authorities,
+    })
+}
+
+/// Whether the certificate of `authority` is in the store, and what it has to sign; nothing if its key is there too.
+fn below<'a>(
+    config: &ValidConfig,
+    contents: &'a StoreContents,
+    authority: &CertificateProfile,
+    profiles: &'a [CertificateProfile],
+    now: Timestamp,
+) -> Result<(bool, Vec<Asked<'a>>), Vec<PkiError>> {
+    let signer = Slot::read(config, contents, authority).map_err(|error| vec![error])?;
+    if signer.key.is_some() {
+        return Ok((true, Vec::new()));
+    }
+    let signer = signer.certificate;
+    let mut asked = Vec::new();
+    let mut refused = Vec::new();
+    for profile in profiles {
+        if profile.is_authority() || profile.signer != authority.name {
+            continue;
+        }
+        match Slot::read(config, contents, profile) {
+            Ok(slot) => {
+                if let Some(why) = lacks(config, profile, &slot, signer.as_ref(), now) {
+                    asked.push(Asked { profile, slot, why });
+                }
+            }
+            Err(error) => refused.push(error),
+        }
+    }
+    if refused.is_empty() {
+        Ok((signer.is_some(), asked))
+    } else {
+        Err(refused)
+    }
+}
+
+/// Why a certificate is needed; `None` if the one that is there will do.
+fn lacks(
+    config: &ValidConfig,
+    profile: &CertificateProfile,
+    slot: &Slot<'_>,
+    signer: Option<&Certificate>,
+    now: Timestamp,
+) -> Option<String> {
+    let certificate = match (&slot.certificate, &slot.key) {
+        (None, _) => return Some("it is not in the key store".to_owned()),
+        (Some(_), None) => return Some("its private key is not in the key store".to_owned()),
+        (Some(certificate), Some(key)) if !belong(certificate, key) => {
+            return Some("it is for another key".to_owned());
+        }
+        (Some(certificate), Some(_)) => certificate,
+    };
+    let misfit = misfits(config, profile, certificate, signer, now)
+        .into_iter()
+        // While the CA's certificate is missing nobody can tell who signed.
+        .find(|misfit| signer.is_some() || misfit.field != "signer");
+    misfit.map(|misfit| {
+        format!(
+            "{} is `{}`, expected `{}`",
+            misfit.field, misfit.found, misfit.expected
+        )
+    })
+}
+
+fn request(
+    profile: &CertificateProfile,
+    slot: &Slot<'_>,
+    key: &PrivateKey,
+    key_made: bool,
+    why: String,
+) -> Result<Request, PkiError> {
+    let path = format!("{}.csr", slot.base);
+    let der = issue::request(profile, key).map_err(|source| PkiError::Request {
+        file: path.clone(),
+        source,
+    })?;
+    let block = ::pem::Pem::new("CERTIFICATE REQUEST", der);
+    let encoding = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
+    let record = profile.record();
+    Ok(Request {
+        name: profile.name.to_owned(),
+        request: path,
+        key: slot.key_path(),
+        key_made,
+        certificate: slot.certificate_path(),
+        signer: profile.signer.to_owned(),
+        subject: record.subject,
+        sans: record.sans,
+        usages: record.usages,
+        why,
+        pem: ::pem::encode_config(&block, encoding),
+    })
+}

@@ -1,0 +1,218 @@
+//! Rules of ClusterConfiguration.
+
+use kubeplan::config::schema::Kind::Cluster;
+
+use super::values::{DURATIONS, NETWORKS, NO_FLAG, NOT_LIST, PATHS, REPOSITORIES, SANS};
+use super::{Mutation, set};
+
+pub(super) const RULES: &[Mutation] = &[
+    set(
+        "service subnet",
+        Cluster,
+        "networking.serviceSubnet",
+        NETWORKS,
+    ),
+    set(
+        "service subnet too large",
+        Cluster,
+        "networking.serviceSubnet",
+        &[
+            r#""10.0.0.0/8""#,
+            r#""10.0.0.0/11""#,
+            r#""fd00::/64""#,
+            r#""fd00::/107""#,
+        ],
+    ),
+    set("pod subnet", Cluster, "networking.podSubnet", NETWORKS),
+    set(
+        "pod subnet and node mask",
+        Cluster,
+        "networking",
+        &[
+            r#"{"podSubnet": "10.0.0.0/7"}"#,
+            r#"{"podSubnet": "10.0.0.0/25"}"#,
+            r#"{"podSubnet": "fd00::/47"}"#,
+            r#"{"podSubnet": "fd00::/65"}"#,
+            r#"{"podSubnet": "10.0.0.0/16,fd00::/40"}"#,
+        ],
+    ),
+    set(
+        "DNS domain",
+        Cluster,
+        "networking.dnsDomain",
+        &[
+            r#""a_b""#,
+            r#""Cluster.Local""#,
+            r#""-x""#,
+            r#""cluster.local.""#,
+            r#""a b""#,
+        ],
+    ),
+    set(
+        "endpoint",
+        Cluster,
+        "controlPlaneEndpoint",
+        &[
+            r#""API.example.com""#,
+            r#""a_b:6443""#,
+            r#""host:0""#,
+            r#""host:65536""#,
+            r#""host:x""#,
+            r#""https://host""#,
+            r#""host:1:2""#,
+            r#""[fd00::1""#,
+            r#"":6443""#,
+            r#""host:""#,
+            r#""[host]:6443""#,
+            r#""host:+1""#,
+        ],
+    ),
+    set("API server SANs", Cluster, "apiServer.certSANs", SANS),
+    set(
+        "etcd server SANs",
+        Cluster,
+        "etcd.local.serverCertSANs",
+        SANS,
+    ),
+    set("etcd peer SANs", Cluster, "etcd.local.peerCertSANs", SANS),
+    set(
+        "API server flag without name",
+        Cluster,
+        "apiServer.extraArgs",
+        NO_FLAG,
+    ),
+    set(
+        "controller manager flag without name",
+        Cluster,
+        "controllerManager.extraArgs",
+        NO_FLAG,
+    ),
+    set(
+        "scheduler flag without name",
+        Cluster,
+        "scheduler.extraArgs",
+        NO_FLAG,
+    ),
+    set(
+        "etcd flag without name",
+        Cluster,
+        "etcd.local.extraArgs",
+        NO_FLAG,
+    ),
+    set("flags as mapping", Cluster, "apiServer.extraArgs", NOT_LIST),
+    set(
+        "volumes as text",
+        Cluster,
+        "apiServer.extraVolumes",
+        NOT_LIST,
+    ),
+    set("SANs as text", Cluster, "apiServer.certSANs", NOT_LIST),
+    set(
+        "environment",
+        Cluster,
+        "scheduler.extraEnvs",
+        &[
+            r#"[{"name": 5}]"#,
+            r#"["A=b"]"#,
+            r#"[{"name": "A", "value": 5}]"#,
+            r#"[{"name": "A", "valuefrom": {}}]"#,
+            r#"{"A": "b"}"#,
+            r#"[{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1x"}}}]"#,
+        ],
+    ),
+    set("data folder", Cluster, "etcd.local.dataDir", PATHS),
+    set("certificates folder", Cluster, "certificatesDir", PATHS),
+    set("image repository", Cluster, "imageRepository", REPOSITORIES),
+    set(
+        "etcd image repository",
+        Cluster,
+        "etcd.local.imageRepository",
+        REPOSITORIES,
+    ),
+    set(
+        "DNS image repository",
+        Cluster,
+        "dns.imageRepository",
+        REPOSITORIES,
+    ),
+    set(
+        "feature gate",
+        Cluster,
+        "featureGates",
+        &[
+            r#"{"EtcdLearnerMode": true}"#,
+            r#"{"publicKeysECDSA": true}"#,
+            r#"{"NodeSwap": false}"#,
+            r#"{"PublicKeysECDSA": "true"}"#,
+            r#"{"": true}"#,
+        ],
+    ),
+    set(
+        "algorithm",
+        Cluster,
+        "encryptionAlgorithm",
+        &[
+            r#""RSA""#,
+            r#""rsa-2048""#,
+            r#""ECDSA-P521""#,
+            r#""Ed25519""#,
+        ],
+    ),
+    set("validity", Cluster, "certificateValidityPeriod", DURATIONS),
+    set(
+        "CA validity",
+        Cluster,
+        "caCertificateValidityPeriod",
+        DURATIONS,
+    ),
+    set(
+        "version",
+        Cluster,
+        "kubernetesVersion",
+        &[
+            r#""v1.30.0""#,
+            r#""1.34.9""#,
+            r#""v1.36.2.1""#,
+            r#""banana""#,
+            r#""1.36""#,
+            "1.36",
+            r#""v2""#,
+        ],
+    ),
+    set(
+        "local and external etcd",
+        Cluster,
+        "etcd",
+        &[
+            r#"{"local": {"dataDir": "/d"}, "external": {"endpoints": ["https://1.2.3.4:2379"]}}"#,
+            r#"{"local": {}, "external": {"endpoints": ["http://1.2.3.4:2379"]}}"#,
+        ],
+    ),
+    set(
+        "external etcd",
+        Cluster,
+        "etcd",
+        &[
+            r#"{"external": {"endpoints": []}}"#,
+            r#"{"external": {"endpoints": ["1.2.3.4:2379"]}}"#,
+            r#"{"external": {"endpoints": ["http://1.2.3.4:2379"], "caFile": "/ca"}}"#,
+            r#"{"external": {"endpoints": ["https://1.2.3.4:2379"], "certFile": "/c"}}"#,
+        ],
+    ),
+    set(
+        "DNS that is no mapping",
+        Cluster,
+        "dns",
+        &[
+            r#""CoreDNS""#,
+            r#"{"type": "CoreDNS"}"#,
+            r#"{"disabled": "true"}"#,
+        ],
+    ),
+    set(
+        "proxy",
+        Cluster,
+        "proxy",
+        &[r#"{"disable": true}"#, r#"{"disabled": 1}"#],
+    ),
+];

@@ -1,0 +1,214 @@
+//! What is planned to be checked is what is checked: both programs on the same configurations.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use kubeplan_testsuite::planned::{Planned, text};
+use kubeplan_testsuite::programs::{Run, kubeapply, kubeplan, repository};
+use kubeplan_testsuite::tree;
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use super::case;
+
+pub fn cases() -> Vec<Trial> {
+    vec![
+        case("preflight::every_planned_check_is_reported_in_order", order),
+        case("preflight::a_second_installation_is_explained", second_run),
+        case("preflight::a_manifest_in_the_way_fails", manifest),
+        case(
+            "preflight::another_clusters_node_cannot_be_taken",
+            other_cluster,
+        ),
+        case(
+            "preflight::facts_answer_before_the_bundle_is_carried",
+            facts,
+        ),
+    ]
+}
+
+fn on_tree(planned: &Planned, more: &[&str]) -> Result<Run> {
+    let mut args = planned.install_args(&planned.bundle, more)?;
+    args[0] = "preflight".into();
+    // Nothing is unsealed.
+    let at = args
+        .iter()
+        .position(|arg| arg == "--identity")
+        .context("an identity is given")?;
+    args.drain(at..at + 2);
+    Ok(kubeapply(&args))
+}
+
+fn report(run: &Run) -> Result<Value> {
+    serde_json::from_str(&run.text()).context("a JSON report")
+}
+
+fn names(checks: &Value) -> Vec<String> {
+    let list = checks.as_array().into_iter().flatten();
+    list.filter_map(|check| check["name"].as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn outcome<'a>(report: &'a Value, name: &str) -> &'a str {
+    report["checks"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|check| check["name"] == name)
+        .and_then(|check| check["outcome"].as_str())
+        .unwrap_or("missing")
+}
+
+fn order() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let before = tree::snapshot(&planned.root())?;
+    let run = on_tree(&planned, &["--format", "json"])?.expect(0)?;
+    ensure!(
+        before == tree::snapshot(&planned.root())?,
+        "it wrote something"
+    );
+    let found = names(&report(&run)?["checks"]);
+    let golden = repository().join("golden/single-node-ecdsa/plan.json");
+    let plan: Value = serde_json::from_slice(&fs::read(golden)?)?;
+    let mut expected: Vec<String> = ["Target", "Clock", "Serial"].map(str::to_owned).to_vec();
+    for run in plan["nodes"][0]["preflight"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        expected.extend(names(&run["checks"]));
+    }
+    expected.extend(["DiskSpace", "ForeignFiles"].map(str::to_owned));
+    ensure!(found == expected, "{found:?}\nplanned: {expected:?}");
+    ensure!(expected.len() > 35, "only {} checks", expected.len());
+    Ok(())
+}
+
+fn second_run() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    planned.install(&[])?.expect(0)?;
+    fs::create_dir_all(planned.root().join("var/lib/etcd/member"))?;
+    planned.install(&[])?.expect(0)?;
+    let report = report(&on_tree(&planned, &["--format=json"])?.expect(0)?)?;
+    for (name, expected) in [
+        ("FileAvailable--etc-kubernetes-manifests-etcd.yaml", "ours"),
+        ("DirAvailable--var-lib-etcd", "ours"),
+        ("SameCluster", "passed"),
+        ("Port-6443", "not-looked"),
+    ] {
+        ensure!(
+            outcome(&report, name) == expected,
+            "{name}: {}",
+            outcome(&report, name)
+        );
+    }
+    Ok(())
+}
+
+fn manifest() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let folder = planned.root().join("etc/kubernetes/manifests");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("kube-scheduler.yaml"), "kind: Pod\n")?;
+    let before = tree::snapshot(&planned.root())?;
+    let run = planned.install(&[])?.expect(5)?;
+    ensure!(
+        run.err
+            .contains("[ERROR FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml]"),
+        "{}",
+        run.err
+    );
+    ensure!(
+        before == tree::snapshot(&planned.root())?,
+        "it wrote something"
+    );
+    Ok(())
+}
+
+fn other_cluster() -> Result<()> {
+    let (mine, theirs) = (
+        Planned::fixture("single-node-ecdsa")?,
+        Planned::fixture("single-node-ecdsa")?,
+    );
+    mine.install(&[])?.expect(0)?;
+    // Their bundle, my host.
+    let mut args = theirs.install_args(&theirs.bundle, &["--ignore-preflight-errors=all"])?;
+    let root = text(&theirs.root())?.to_owned();
+    for arg in &mut args {
+        if *arg == root {
+            *arg = text(&mine.root())?.to_owned();
+        }
+    }
+    let before = tree::snapshot(&mine.root())?;
+    let run = kubeapply(&args).expect(5)?;
+    for file in ["/etc/kubernetes/pki/ca.crt", "/etc/kubernetes/kubelet.conf"] {
+        ensure!(
+            run.err.contains(&format!("[ERROR SameCluster]: {file}")),
+            "{file}: {}",
+            run.err
+        );
+    }
+    ensure!(
+        before == tree::snapshot(&mine.root())?,
+        "it wrote something"
+    );
+    Ok(())
+}
+
+fn facts() -> Result<()> {
+    let fixture = repository().join("fixtures/single-node-facts.yaml");
+    let folder = tempfile::tempdir()?;
+    let source = repository().join("fixtures/facts/single-node-facts/cp1.json");
+    let mut facts: Value = serde_json::from_slice(&fs::read(source)?)?;
+    let mut ask = |change: fn(&mut Value), code| -> Result<Run> {
+        change(&mut facts);
+        fs::write(folder.path().join("cp1.json"), facts.to_string())?;
+        kubeplan(&[
+            "preflight",
+            "-f",
+            text(&fixture)?,
+            "--facts",
+            text(folder.path())?,
+            "--format=json",
+        ])
+        .expect(code)
+    };
+    let good = report(&ask(|_| {}, 0)?)?;
+    ensure!(good["passed"] == true, "{good}");
+    for (name, expected) in [
+        ("KubeletVersion", "passed"),
+        ("NumCPU", "passed"),
+        ("Port-6443", "unknown"),
+    ] {
+        ensure!(
+            outcome(&good, name) == expected,
+            "{name}: {}",
+            outcome(&good, name)
+        );
+    }
+    let bad = report(&ask(
+        |facts| {
+            facts["kubeletVersion"] = "v1.20.0".into();
+            facts["machine"] = serde_json::json!({
+                "cpus": 1, "memoryMib": 4096, "kernel": "6.12.3", "swap": true,
+                "ipv4Forwarding": true, "ipv6Forwarding": true,
+            });
+        },
+        5,
+    )?)?;
+    for (name, expected) in [
+        ("KubeletVersion", "found"),
+        ("NumCPU", "found"),
+        ("Mem", "passed"),
+        ("Swap", "found"),
+        ("FileContent--proc-sys-net-ipv4-ip_forward", "passed"),
+    ] {
+        ensure!(
+            outcome(&bad, name) == expected,
+            "{name}: {}",
+            outcome(&bad, name)
+        );
+    }
+    Ok(())
+}
