@@ -5,16 +5,43 @@
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/images/images.go`.
 
 use crate::config::ValidConfig;
+use crate::phases::selection::is_disabled_by_skipping;
 use crate::static_pod::{
     PodContext, StaticPod, StaticPodError, etcd, images, kube_apiserver, kube_controller_manager,
     kube_scheduler,
 };
 
-/// The images of the configured node, as `kubeadm config images list` prints them.
+/// The images that `kubeadm init` pulls for the configured node: without those of addons whose phases are skipped.
 ///
 /// # Errors
 /// [`StaticPodError`] if a Pod cannot be made.
 pub fn list(config: &ValidConfig) -> Result<Vec<String>, StaticPodError> {
+    let cluster = &config.cluster;
+    list_with(config, !cluster.proxy.disabled, !cluster.dns.disabled)
+}
+
+/// The images as `kubeadm config images list` prints them, which does not look at skipped phases.
+///
+/// # Errors
+/// [`StaticPodError`] if a Pod cannot be made.
+pub fn list_as_written(config: &ValidConfig) -> Result<Vec<String>, StaticPodError> {
+    let wanted = |disabled: bool, field: &str| !disabled || is_disabled_by_skipping(config, field);
+    let cluster = &config.cluster;
+    list_with(
+        config,
+        wanted(
+            cluster.proxy.disabled,
+            "ClusterConfiguration.proxy.disabled",
+        ),
+        wanted(cluster.dns.disabled, "ClusterConfiguration.dns.disabled"),
+    )
+}
+
+fn list_with(
+    config: &ValidConfig,
+    kube_proxy: bool,
+    coredns: bool,
+) -> Result<Vec<String>, StaticPodError> {
     // An external CA changes flags, never images.
     let context = PodContext {
         config,
@@ -28,10 +55,10 @@ pub fn list(config: &ValidConfig) -> Result<Vec<String>, StaticPodError> {
     ] {
         list.extend(images_of(pod));
     }
-    if !config.cluster.proxy.disabled {
+    if kube_proxy {
         list.push(images::kubernetes(config, "kube-proxy").value);
     }
-    if !config.cluster.dns.disabled {
+    if coredns {
         list.push(images::coredns(config).value);
     }
     list.push(images::pause(config).value);
@@ -65,6 +92,22 @@ mod tests {
                 "registry.k8s.io/etcd:3.6.8-0",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_skipped_is_listed_and_not_pulled() {
+        use crate::config::provenance::Origin;
+        let mut config = default_config();
+        let whole = list(&config).unwrap();
+        config.cluster.proxy.disabled = true;
+        let pulled = list(&config).unwrap();
+        assert_eq!(pulled.len() + 1, whole.len());
+        assert_eq!(list_as_written(&config).unwrap(), pulled);
+        let rule = "InitConfiguration.skipPhases has `addon/kube-proxy`".into();
+        let field = "ClusterConfiguration.proxy.disabled";
+        config.provenance.record(field, Origin::Default { rule });
+        assert_eq!(list(&config).unwrap(), pulled);
+        assert_eq!(list_as_written(&config).unwrap(), whole);
     }
 
     #[test]

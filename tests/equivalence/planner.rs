@@ -131,7 +131,10 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
     if config.cluster.proxy.disabled {
         settings.remove("config.conf");
     }
-    settings.insert("images".into(), images::list(&config)?.join("\n") + "\n");
+    settings.insert(
+        "images".into(),
+        images::list_as_written(&config)?.join("\n") + "\n",
+    );
     settings.insert("node".into(), objects::node_of_plan(&plan));
     for (number, object) in objects::of_plan(&plan, text).into_iter().enumerate() {
         settings.insert(format!("object-{number:02}"), object);

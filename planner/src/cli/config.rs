@@ -128,7 +128,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
 
 fn list_images(config: &ConfigFiles, format: Format, io: &mut Io) -> Result<Exit, CliError> {
     let config = config.load(io)?.config;
-    let images = images::list(&config)
+    let images = images::list_as_written(&config)
         .map_err(|error| CliError::caused(Exit::Usage, "listing images", error))?;
     match format {
         Format::Text => io.data(&(images.join("\n") + "\n"))?,

@@ -49,9 +49,7 @@ impl Selection {
             ),
         ] {
             // What is disabled only because the file skips its phase is planned when the phase is asked for.
-            let because_skipped =
-                matches!(config.provenance.at(field), Some(Origin::Default { .. }));
-            if disabled && !(only && because_skipped) {
+            if disabled && !(only && is_disabled_by_skipping(config, field)) {
                 selected.remove(name);
             }
         }
@@ -87,6 +85,12 @@ impl Selection {
             .filter(|name| all_out(name) && !parent(name).is_some_and(all_out))
             .collect()
     }
+}
+
+/// Whether the addon that `field` disables is disabled only because its phase is skipped.
+#[must_use]
+pub fn is_disabled_by_skipping(config: &ValidConfig, field: &str) -> bool {
+    matches!(config.provenance.at(field), Some(Origin::Default { .. }))
 }
 
 /// The phases in the list of skipped phases, with those below them.
