@@ -1,0 +1,31 @@
+#!/bin/sh
+# Process 1 of a light control plane: a root folder that has what kubeadm's manifests mount, an address, and nothing else.
+# control-plane.sh INSTALLED STATE PROGRAMS ADDRESS...
+# INSTALLED: the root folder a bundle was installed into. STATE: etcd's data and the logs, and where the new root is made.
+set -eu
+installed=$1 state=$2 programs=$3
+shift 3
+# /proc is still the machine's, so this is the number by which the machine knows this shell.
+read -r pid _ </proc/self/stat
+echo "$pid"
+
+ip link set lo up
+for address in "$@"; do
+  ip address add "$address" dev lo
+done
+
+root=$state/root
+mount -t tmpfs -o mode=755 control-plane "$root"
+mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/tmp" "$root/root" "$root/etc/kubernetes" "$root/etc/ssl/certs" \
+  "$root/var/lib/etcd" "$root/var/log"
+mount --bind "$programs" "$root/bin"
+mount --bind "$installed/etc/kubernetes" "$root/etc/kubernetes"
+mount --bind "$state/etcd" "$root/var/lib/etcd"
+mount --rbind /dev "$root/dev"
+mount -t proc proc "$root/proc"
+cp "$state/hosts" "$root/etc/hosts"
+: >"$root/etc/resolv.conf"
+echo ready
+
+# Until whoever started this is gone. Then this namespace's processes go, too.
+while read -r _; do :; done
