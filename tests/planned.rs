@@ -4,15 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use kubeplan_bundle::timestamp::Timestamp;
 use tempfile::TempDir;
 
-use crate::programs::{NOW, Run, kubeapply, kubeplan, repository};
+use crate::programs::{NOW, Run, kubeapply_at, kubeplan, repository};
 
 /// A planned bundle and what belongs to it.
 pub struct Planned {
     folder: TempDir,
     config: PathBuf,
     seed: Option<&'static str>,
+    now: String,
     /// The bundle's path.
     pub bundle: PathBuf,
 }
@@ -33,7 +35,18 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn config(config: &str) -> Result<Self> {
-        Self::new(config, None)
+        Self::new(config, None, NOW.to_owned())
+    }
+
+    /// Plans `config` with real keys at this machine's time, for programs that look at the clock.
+    ///
+    /// # Errors
+    /// If planning fails.
+    pub fn today(config: &str) -> Result<Self> {
+        let seconds = std::time::UNIX_EPOCH.elapsed()?.as_secs();
+        let now = Timestamp::from_unix_seconds(i64::try_from(seconds)?)
+            .context("this machine's clock is beyond the year 9999")?;
+        Self::new(config, None, now.to_string())
     }
 
     /// Plans `config` with public test keys, which take no time to make.
@@ -41,10 +54,10 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn with_test_keys(config: &str) -> Result<Self> {
-        Self::new(config, Some("seed"))
+        Self::new(config, Some("seed"), NOW.to_owned())
     }
 
-    fn new(config: &str, seed: Option<&'static str>) -> Result<Self> {
+    fn new(config: &str, seed: Option<&'static str>, now: String) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("cluster.yaml");
         fs::write(&path, config)?;
@@ -60,6 +73,7 @@ impl Planned {
             folder,
             config: path,
             seed,
+            now,
             bundle: PathBuf::new(),
         };
         planned.plan(&[])?.expect(0)?;
@@ -84,7 +98,7 @@ impl Planned {
             "-f".into(),
             text(&self.config)?.into(),
             "--now".into(),
-            NOW.into(),
+            self.now.clone(),
         ];
         for (flag, name) in [
             ("--output", "out"),
@@ -107,7 +121,7 @@ impl Planned {
     /// If a path is not text.
     pub fn render_args(&self, out: &Path) -> Result<Vec<String>> {
         let pki = self.path("pki");
-        let mut args = vec!["render".to_owned(), "--now".to_owned(), NOW.to_owned()];
+        let mut args = vec!["render".to_owned(), "--now".to_owned(), self.now.clone()];
         for (flag, path) in [("-f", self.config.as_path()), ("--pki", &pki), ("-o", out)] {
             args.push(flag.into());
             args.push(text(path)?.into());
@@ -159,7 +173,10 @@ impl Planned {
     /// # Errors
     /// If a path is not text.
     pub fn install(&self, more: &[&str]) -> Result<Run> {
-        Ok(kubeapply(&self.install_args(&self.bundle, more)?))
+        Ok(kubeapply_at(
+            &self.now,
+            &self.install_args(&self.bundle, more)?,
+        ))
     }
 }
 

@@ -6,6 +6,7 @@ mod equivalence;
 mod golden;
 mod install;
 mod pki;
+mod real_api;
 mod reference;
 mod refusals;
 mod secrecy;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Trial> {
         tamper::cases(),
         secrecy::cases(),
         equivalence::cases(),
+        real_api::cases(),
     ]
     .into_iter()
     .flatten()

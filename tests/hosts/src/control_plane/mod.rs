@@ -6,14 +6,14 @@
 //! The installed root is only read, never changed. All of it ends when the value is dropped, or its process killed.
 
 mod manifest;
+mod processes;
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -21,8 +21,9 @@ use tempfile::TempDir;
 
 use crate::command::last_lines;
 use crate::components::Programs;
-use crate::sandbox::{Sandbox, script};
+use crate::sandbox::{Init, Sandbox, script};
 use manifest::Invocation;
+use processes::Processes;
 
 /// The programs it needs.
 pub const PROGRAMS: &[&str] = &[
@@ -51,16 +52,17 @@ impl User {
     }
 }
 
+/// How often etcd or the API server may end before they are given up.
+const TRIES: u32 = 3;
 /// How long the API server may take to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
 /// A running control plane.
-#[derive(Debug)]
 pub struct ControlPlane {
-    // Dropped first: the processes must be gone before their files go.
+    // In this order: what keeps processes alive goes first, their files last.
+    processes: Processes,
     sandbox: Sandbox,
     installed: PathBuf,
-    running: BTreeMap<String, Child>,
     state: TempDir,
 }
 
@@ -96,10 +98,15 @@ impl ControlPlane {
             with_prefix.as_ref(),
         ];
         let sandbox = Sandbox::start(&script("control-plane.sh"), &arguments)?;
-        let mut plane = Self {
+        let start = Start {
+            init: sandbox.init().clone(),
+            installed: installed.to_owned(),
+            state: state.path().to_owned(),
+        };
+        let plane = Self {
+            processes: Processes::new(move |program| start.start(program)),
             sandbox,
             installed: installed.to_owned(),
-            running: BTreeMap::new(),
             state,
         };
         if plane.manifest_exists("etcd") {
@@ -107,7 +114,7 @@ impl ControlPlane {
         }
         plane.run("kube-apiserver")?;
         plane.wait_ready()?;
-        // They give up when the API server is not there soon.
+        // Without an API server they would only end and be started again.
         plane.run("kube-controller-manager")?;
         plane.run("kube-scheduler")?;
         Ok(plane)
@@ -120,60 +127,27 @@ impl ControlPlane {
             .is_file()
     }
 
-    /// Starts `program` with the flags its manifest has now; its log is kept.
+    /// Starts `program` with the flags its manifest has now. When it ends by itself it is started again.
     ///
     /// # Errors
     /// If there is no manifest, or it runs already.
-    pub fn run(&mut self, program: &str) -> Result<()> {
-        ensure!(
-            !self.running.contains_key(program),
-            "{program} runs already"
-        );
-        let invocation = Invocation::read(&self.installed, program)?;
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log(program))?;
-        let child = self
-            .command(&format!("/bin/{}", invocation.program))
-            .args(&invocation.arguments)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("starting {program}"))?;
-        self.running.insert(program.to_owned(), child);
-        Ok(())
+    pub fn run(&self, program: &str) -> Result<()> {
+        self.processes.run(program)
     }
 
-    /// Ends `program` at once, as a crash would.
+    /// Ends `program` at once, as a crash would, and leaves it down.
     ///
     /// # Errors
     /// If it does not run.
-    pub fn kill(&mut self, program: &str) -> Result<()> {
-        let mut child = self
-            .running
-            .remove(program)
-            .with_context(|| format!("{program} does not run"))?;
-        // The child is `nsenter`; the program is its only child.
-        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id()))?;
-        for pid in children
-            .split_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-        {
-            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
-            }
-        }
-        child.wait()?;
-        Ok(())
+    pub fn kill(&self, program: &str) -> Result<()> {
+        self.processes.kill(program)
     }
 
     /// Ends `program` and starts it with the flags its manifest has now.
     ///
     /// # Errors
     /// As [`Self::kill`] and [`Self::run`].
-    pub fn restart(&mut self, program: &str) -> Result<()> {
+    pub fn restart(&self, program: &str) -> Result<()> {
         self.kill(program)?;
         self.run(program)
     }
@@ -181,30 +155,26 @@ impl ControlPlane {
     /// Waits until the API server says that it is ready.
     ///
     /// # Errors
-    /// If it ends, or does not within two minutes; with the end of its log.
-    pub fn wait_ready(&mut self) -> Result<()> {
+    /// If a program keeps ending, or it is not ready within two minutes; with the end of the log.
+    pub fn wait_ready(&self) -> Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < READY_WITHIN {
-            if self
-                .kubectl(User::SuperAdmin, &["get", "--raw", "/readyz"], "")?
-                .status
-                .success()
-            {
+            let ready = self.kubectl(User::SuperAdmin, &["get", "--raw", "/readyz"], "")?;
+            if ready.status.success() {
                 return Ok(());
             }
-            for (program, child) in &mut self.running {
-                if let Some(status) = child.try_wait()? {
-                    let log = fs::read_to_string(self.state.path().join(format!("{program}.log")))?;
-                    bail!("{program} ended with {status}\n{}", last_lines(&log));
-                }
+            if let Some((program, ended)) = self.processes.least_steady()
+                && ended >= TRIES
+                && (program == "etcd" || program == "kube-apiserver")
+            {
+                bail!("{program} ended {ended} times\n{}", self.log_end(&program)?);
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        let log = fs::read_to_string(self.log("kube-apiserver"))?;
         bail!(
             "the API server was not ready within {} s\n{}",
             READY_WITHIN.as_secs(),
-            last_lines(&log)
+            self.log_end("kube-apiserver")?
         )
     }
 
@@ -261,20 +231,48 @@ impl ControlPlane {
         self.sandbox.init().in_network(action)
     }
 
-    /// The log of a program.
-    #[must_use]
-    pub fn log(&self, program: &str) -> PathBuf {
-        self.state.path().join(format!("{program}.log"))
+    /// The end of a program's log.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn log_end(&self, program: &str) -> Result<String> {
+        let path = log(self.state.path(), program);
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(last_lines(&text))
     }
 }
 
-impl Drop for ControlPlane {
-    fn drop(&mut self) {
-        self.sandbox.init().kill();
-        for child in self.running.values_mut() {
-            let _ = child.wait();
-        }
+/// What is needed to start a program, from any thread.
+struct Start {
+    init: Init,
+    installed: PathBuf,
+    state: PathBuf,
+}
+
+impl Start {
+    fn start(&self, program: &str) -> Result<std::process::Child> {
+        let invocation = Invocation::read(&self.installed, program)?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(log(&self.state, program))?;
+        self.init
+            .command_in(
+                &self.state.join("root"),
+                &format!("/bin/{}", invocation.program),
+            )
+            .args(&invocation.arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {program}"))
     }
+}
+
+fn log(state: &Path, program: &str) -> PathBuf {
+    state.join(format!("{program}.log"))
 }
 
 /// Makes `to` the same file as `from`, or a copy of it on another file system.

@@ -1,0 +1,242 @@
+//! A real API server, started with the files that were planned and installed, takes every object that was planned.
+//!
+//! Needs root, and the real programs: those that the variable `KUBEPLAN_COMPONENTS` names, or that
+//! `cargo xtask components` built.
+
+use std::fs;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kubeplan_testhosts::components::Programs;
+use kubeplan_testhosts::control_plane::{ControlPlane, PROGRAMS, User};
+use kubeplan_testhosts::sandbox;
+use kubeplan_testsuite::planned::Planned;
+use kubeplan_testsuite::programs::{kubeplan, repository};
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use super::case;
+
+pub fn cases() -> Vec<Trial> {
+    vec![
+        case_with_programs(
+            "real_api::every_planned_object_is_taken_and_kept_as_planned",
+            objects,
+        ),
+        case_with_programs(
+            "real_api::the_bootstrap_token_signs_cluster_info_and_authenticates",
+            token,
+        ),
+        case_with_programs("real_api::a_component_comes_back_after_a_crash", crash),
+    ]
+}
+
+/// A case that runs the real programs; ignored, with a line that says why, where that is not possible.
+fn case_with_programs(name: &str, run: fn(&Programs) -> Result<()>) -> Trial {
+    let programs = Programs::find();
+    let obstacle = match &programs {
+        Ok(programs) => sandbox::obstacle().or_else(|| {
+            programs
+                .check(PROGRAMS)
+                .err()
+                .map(|error| error.to_string())
+        }),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(obstacle) = &obstacle {
+        eprintln!("ignored: {name} needs real programs in a sandbox: {obstacle}");
+    }
+    let ignored = obstacle.is_some();
+    case(name, move || run(&programs?)).with_ignored_flag(ignored)
+}
+
+/// The default node, planned, installed and its control plane started.
+fn started(programs: &Programs) -> Result<(Planned, ControlPlane)> {
+    let config = fs::read_to_string(repository().join("fixtures/single-node-defaults.yaml"))?;
+    let planned = Planned::today(&config)?;
+    planned.install(&[])?.expect(0)?;
+    let plane = ControlPlane::start(&planned.root(), programs)?;
+    Ok((planned, plane))
+}
+
+/// Every planned object in the order of its file name, secrets included, holes filled.
+fn planned_objects(planned: &Planned) -> Result<Vec<(String, String)>> {
+    let rendered = planned.path("rendered");
+    let mut args = planned.render_args(&rendered)?;
+    args.push("--with-secrets".into());
+    kubeplan(&args).expect(0)?;
+    let folder = rendered.join("cp1/objects");
+    let mut names: Vec<String> = fs::read_dir(&folder)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_>>()?;
+    names.sort();
+    names
+        .into_iter()
+        .map(|name| {
+            let text = fs::read_to_string(folder.join(&name))?;
+            let expiry = STANDARD.encode("2099-01-01T00:00:00Z");
+            Ok((name, text.replace("<hole:token-expiry>", &expiry)))
+        })
+        .collect()
+}
+
+fn objects(programs: &Programs) -> Result<()> {
+    let (planned, plane) = started(programs)?;
+    let objects = planned_objects(&planned)?;
+    ensure!(
+        objects.len() > 25,
+        "only {} objects are planned",
+        objects.len()
+    );
+    for (name, text) in &objects {
+        let apply = |more: &[&str]| {
+            let mut args = vec![
+                "apply",
+                "--server-side",
+                "--validate=strict",
+                "--field-manager=kubeplan",
+                "-o",
+                "json",
+                "-f",
+                "-",
+            ];
+            args.extend(more);
+            plane
+                .kubectl_text(User::SuperAdmin, &args, text)
+                .with_context(|| name.clone())
+        };
+        apply(&["--dry-run=server"])?;
+        let kept: Value = serde_json::from_str(&apply(&[])?)?;
+        let wanted: Value = serde_yaml::from_str(text)?;
+        if let Some(difference) = lost(&wanted, &kept, String::new()) {
+            bail!("{name}: the API server does not keep {difference}");
+        }
+    }
+    // What cluster-admins were bound for: the administrator's own kubeconfig now works.
+    let admin = plane.kubectl_text(User::Admin, &["auth", "can-i", "*", "*"], "")?;
+    ensure!(
+        admin.trim() == "yes",
+        "admin.conf may not do everything: {admin}"
+    );
+    Ok(())
+}
+
+/// The first value of `wanted` that is not in `kept`. The server adds fields, drops empty ones, and changes none.
+fn lost(wanted: &Value, kept: &Value, path: String) -> Option<String> {
+    match (wanted, kept) {
+        (Value::Object(wanted), Value::Object(kept)) => wanted.iter().find_map(|(key, value)| {
+            let path = format!("{path}/{key}");
+            match kept.get(key) {
+                Some(kept) => lost(value, kept, path),
+                None if is_empty(value) => None,
+                None => Some(format!("{path}: {value}")),
+            }
+        }),
+        (Value::Array(wanted), Value::Array(kept)) if wanted.len() == kept.len() => wanted
+            .iter()
+            .zip(kept)
+            .enumerate()
+            .find_map(|(index, (wanted, kept))| lost(wanted, kept, format!("{path}/{index}"))),
+        _ if wanted == kept => None,
+        _ => Some(format!("{path}: {wanted} became {kept}")),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.values().all(is_empty),
+        Value::Array(items) => items.is_empty(),
+        Value::String(text) => text.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// What a joining node relies on, with nothing but the token of the configuration.
+fn token(programs: &Programs) -> Result<()> {
+    let (planned, plane) = started(programs)?;
+    for (name, text) in planned_objects(&planned)? {
+        plane
+            .kubectl_text(
+                User::SuperAdmin,
+                &["apply", "--server-side", "-f", "-"],
+                &text,
+            )
+            .with_context(|| name.clone())?;
+    }
+    // Anybody may read cluster-info; kubectl itself does not talk without a credential.
+    let info = [
+        "get",
+        "configmap",
+        "cluster-info",
+        "--namespace=kube-public",
+        "--as=system:anonymous",
+        "--as-group=system:unauthenticated",
+        "--output=json",
+    ];
+    let begin = Instant::now();
+    loop {
+        let info: Value =
+            serde_json::from_str(&plane.kubectl_text(User::SuperAdmin, &info, "")?)?;
+        if info.pointer("/data/jws-kubeconfig-abcdef").is_some() {
+            break;
+        }
+        ensure!(
+            begin.elapsed() < Duration::from_secs(60),
+            "cluster-info was not signed with the token: {info}"
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let who = plane
+        .command("/bin/kubectl")
+        .args([
+            "--kubeconfig=",
+            "--server=https://192.168.10.11:6443",
+            "--certificate-authority=/etc/kubernetes/pki/ca.crt",
+            "--token=abcdef.0123456789abcdef",
+            "auth",
+            "whoami",
+            "--output=json",
+        ])
+        .output()?;
+    let said = String::from_utf8_lossy(&who.stderr);
+    ensure!(who.status.success(), "the token is not taken: {said}");
+    let who: Value = serde_json::from_slice(&who.stdout)?;
+    let groups = who
+        .pointer("/status/userInfo/groups")
+        .context("whoami names no groups")?;
+    let expected = serde_json::json!([
+        "system:bootstrappers",
+        "system:bootstrappers:kubeadm:default-node-token",
+        "system:authenticated"
+    ]);
+    ensure!(groups == &expected, "the token's groups are {groups}");
+    Ok(())
+}
+
+fn crash(programs: &Programs) -> Result<()> {
+    let (_planned, plane) = started(programs)?;
+    let version = |plane: &ControlPlane| {
+        plane.kubectl_text(User::SuperAdmin, &["get", "--raw", "/version"], "")
+    };
+    ensure!(
+        version(&plane)?.contains("\"v1.36.2\""),
+        "the API server has another version"
+    );
+    plane.kubectl_text(User::SuperAdmin, &["create", "namespace", "kept"], "")?;
+    // A client in this process reaches it, too.
+    plane.in_network(|| Ok(TcpStream::connect("192.168.10.11:6443")?))?;
+    plane.kill("kube-apiserver")?;
+    ensure!(
+        version(&plane).is_err(),
+        "the API server answers after it was killed"
+    );
+    plane.restart("etcd")?;
+    plane.run("kube-apiserver")?;
+    plane.wait_ready()?;
+    plane.kubectl_text(User::SuperAdmin, &["get", "namespace", "kept"], "")?;
+    Ok(())
+}
