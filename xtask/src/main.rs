@@ -13,6 +13,7 @@ mod ci;
 mod components;
 mod equivalence;
 mod generate;
+mod hosts;
 mod quickstart;
 mod repository;
 
@@ -46,6 +47,8 @@ enum Task {
     Equivalence(equivalence::Args),
     /// Build the real Kubernetes programs that suites and test hosts run
     Components(components::Args),
+    /// Test hosts with real kubelets on this machine
+    Hosts(hosts::Args),
     /// Everything CI checks, in order, with the time each part took
     Ci,
 }
@@ -58,6 +61,10 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::run(&args),
         Task::Equivalence(args) => equivalence::run(&args),
         Task::Components(args) => components::run(&args),
+        Task::Hosts(args) => match hosts::run(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Task::Ci => ci::run(),
     };
     match done {

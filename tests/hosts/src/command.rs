@@ -1,5 +1,6 @@
 //! Programs of this machine: found, run to their end, and quoted when they fail.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -61,6 +62,17 @@ pub fn is_installed(program: &str) -> bool {
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/sbin".into()])
         .any(|folder| folder.join(program).is_file())
+}
+
+/// Makes `to` the same file as `from`, or a copy of it on another file system.
+///
+/// # Errors
+/// If there is no `from`, or `to` exists.
+pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    if fs::hard_link(from, to).is_err() {
+        fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
+    }
+    Ok(())
 }
 
 /// The last lines of `text`.

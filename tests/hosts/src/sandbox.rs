@@ -22,6 +22,11 @@ pub const TOOLS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
 ];
 
+/// The namespaces of a sandbox.
+const NAMESPACES: &[&str] = &["net", "mount", "pid"];
+/// The namespaces of a host.
+pub(crate) const NAMESPACES_OF_A_HOST: &[&str] = &["net", "mount", "pid", "uts", "ipc", "cgroup"];
+
 /// Why this process cannot make sandboxes, in one line; none if it can.
 #[must_use]
 pub fn obstacle() -> Option<String> {
@@ -59,7 +64,8 @@ impl Sandbox {
     /// If namespaces cannot be made, or the script fails; with what it said.
     pub fn start(script: &Path, arguments: &[&std::ffi::OsStr]) -> Result<Self> {
         let mut holder = Command::new("unshare")
-            .args(["--net", "--mount", "--pid", "--fork", "--kill-child", "sh"])
+            .args(NAMESPACES.iter().map(|namespace| format!("--{namespace}")))
+            .args(["--fork", "--kill-child", "sh"])
             .arg(script)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -174,18 +180,10 @@ impl Init {
     /// A command that runs `program` inside, whose root folder is what process 1 sees at `root`.
     #[must_use]
     pub fn command_in(&self, root: &Path, program: &str) -> Command {
-        let root = format!("/proc/{}/root{}", self.pid, root.display());
         let mut command = Command::new("nsenter");
         command
-            .args([
-                "--target",
-                &self.pid.to_string(),
-                "--net",
-                "--mount",
-                "--pid",
-            ])
-            .args([format!("--root={root}"), format!("--wd={root}")])
-            .args(["--", program])
+            .args(self.enter(NAMESPACES, root))
+            .arg(program)
             .env_clear()
             .env(
                 "PATH",
@@ -193,6 +191,19 @@ impl Init {
             )
             .env("HOME", "/root");
         command
+    }
+
+    /// What `nsenter` takes, before a program, to enter `namespaces` with the root folder that process 1 sees at `root`.
+    pub(crate) fn enter(&self, namespaces: &[&str], root: &Path) -> Vec<String> {
+        let root = format!("/proc/{}/root{}", self.pid, root.display());
+        let mut arguments = vec!["--target".to_owned(), self.pid.to_string()];
+        arguments.extend(namespaces.iter().map(|namespace| format!("--{namespace}")));
+        arguments.extend([
+            format!("--root={root}"),
+            format!("--wd={root}"),
+            "--".to_owned(),
+        ]);
+        arguments
     }
 
     /// Runs `action` on a thread that is in the sandbox's network; files stay this machine's.

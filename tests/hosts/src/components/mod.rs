@@ -203,7 +203,7 @@ impl Store {
 }
 
 /// `${XDG_CACHE_HOME:-~/.cache}/kubeplan`.
-fn cache_folder() -> Result<PathBuf> {
+pub(crate) fn cache_folder() -> Result<PathBuf> {
     let set = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())

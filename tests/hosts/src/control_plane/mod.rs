@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
-use crate::command::last_lines;
+use crate::command::{last_lines, link_or_copy};
 use crate::components::Programs;
 use crate::sandbox::{Init, Sandbox, script};
 use manifest::Invocation;
@@ -273,12 +273,4 @@ impl Start {
 
 fn log(state: &Path, program: &str) -> PathBuf {
     state.join(format!("{program}.log"))
-}
-
-/// Makes `to` the same file as `from`, or a copy of it on another file system.
-fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
-    if fs::hard_link(from, to).is_err() {
-        fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
-    }
-    Ok(())
 }
