@@ -7,6 +7,7 @@ mod golden;
 mod install;
 mod pki;
 mod real_api;
+mod real_hosts;
 mod reference;
 mod refusals;
 mod secrecy;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Trial> {
         secrecy::cases(),
         equivalence::cases(),
         real_api::cases(),
+        real_hosts::cases(),
     ]
     .into_iter()
     .flatten()

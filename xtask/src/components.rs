@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
-use kubeplan_testhosts::components::{self, COMPONENTS_VARIABLE, Store};
+use kubeplan_testhosts::components::{
+    self, ASSETS_VARIABLE, COMPONENTS_VARIABLE, Component, Origin, Store,
+};
 
 /// Options of `cargo xtask components`.
 #[derive(clap::Args)]
@@ -12,6 +14,9 @@ pub struct Args {
     /// Where they are kept; the user's cache if not given
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// A folder with programs that exist; what it has is not built. KUBEBUILDER_ASSETS if not given
+    #[arg(long, value_name = "DIR")]
+    components: Option<PathBuf>,
     /// Only these programs
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
@@ -19,20 +24,38 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     let store = store(args.dir.as_deref())?;
-    let selected = components::select(&args.only)?;
+    let named = std::env::var_os(ASSETS_VARIABLE).map(PathBuf::from);
+    let existing = args.components.as_deref().or(named.as_deref());
+    build(&store, &components::select(&args.only)?, existing)?;
+    println!("{COMPONENTS_VARIABLE}={}", store.folder().display());
+    Ok(())
+}
+
+/// Builds every program that `store` lacks, for those who need all of them.
+pub fn complete(store: &Store) -> Result<()> {
+    let all = components::select(&[])?;
+    if store.is_complete()? {
+        return Ok(());
+    }
+    println!("building the real programs, once; about a quarter of an hour");
+    build(store, &all, None)
+}
+
+fn build(store: &Store, selected: &[&'static Component], existing: Option<&Path>) -> Result<()> {
     let begin = Instant::now();
-    components::build(&store, &selected, |built| {
-        let took = built.took.map_or_else(
-            || "there".to_owned(),
-            |took| format!("{:.0} s", took.as_secs_f64()),
+    components::build(store, selected, existing, |built| {
+        let origin = match built.origin {
+            Origin::There => "there".to_owned(),
+            Origin::Taken => "taken".to_owned(),
+            Origin::Built(took) => format!("{:.0} s", took.as_secs_f64()),
+        };
+        println!(
+            "{:<24} {:<8} {origin}",
+            built.name,
+            built.version.to_string()
         );
-        println!("{:<24} {:<8} {took}", built.name, built.version.to_string());
     })?;
-    println!(
-        "\nall of them: {:.0} s\n{COMPONENTS_VARIABLE}={}",
-        begin.elapsed().as_secs_f64(),
-        store.folder().display()
-    );
+    println!("all of them: {:.0} s", begin.elapsed().as_secs_f64());
     Ok(())
 }
 

@@ -80,6 +80,8 @@ fn up(rig: &Rig, count: u8, folder: Option<&Path>) -> Result<()> {
     let begin = Instant::now();
     let named = std::env::var_os(COMPONENTS_VARIABLE).map(PathBuf::from);
     let store = components::store(folder.or(named.as_deref()))?;
+    Rig::check_machine()?;
+    components::complete(&store)?;
     rig.up(count, &store, print)?;
     println!(
         "{:.1} s; their state is in {}\ntry: cargo xtask hosts exec host1 -- kubeadm version",

@@ -2,6 +2,7 @@
 # Process 1 of a light control plane: a root folder that has what kubeadm's manifests mount, an address, and nothing else.
 # control-plane.sh INSTALLED STATE PROGRAMS ADDRESS...
 # INSTALLED: the root folder a bundle was installed into. STATE: etcd's data and the logs, and where the new root is made.
+# PROGRAMS: a folder of links to static programs.
 set -eu
 installed=$1 state=$2 programs=$3
 shift 3
@@ -18,7 +19,10 @@ root=$state/root
 mount -t tmpfs -o mode=755 control-plane "$root"
 mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/tmp" "$root/root" "$root/etc/kubernetes" "$root/etc/ssl/certs" \
   "$root/var/lib/etcd" "$root/var/log"
-mount --bind "$programs" "$root/bin"
+for program in "$programs"/*; do
+  : >"$root/bin/${program##*/}"
+  mount --bind "$(readlink "$program")" "$root/bin/${program##*/}"
+done
 mount --bind "$installed/etc/kubernetes" "$root/etc/kubernetes"
 mount --bind "$state/etcd" "$root/var/lib/etcd"
 mount --rbind /dev "$root/dev"

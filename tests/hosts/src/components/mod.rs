@@ -9,12 +9,13 @@ mod image;
 mod module;
 mod version;
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
-pub use build::{Built, build};
+pub use build::{Built, Origin, build};
 pub use image::{ImageArchive, build_images, references};
 pub use module::Module;
 pub use version::Version;
@@ -55,6 +56,22 @@ impl Component {
             module: Module::Kubernetes,
             package,
             reports: Reports::KubernetesVersion,
+        }
+    }
+
+    /// The version that the module pins, without the `v` of some modules' tags; empty for what lies in this repository.
+    fn pinned(&self) -> Result<String> {
+        Ok(self.module.version()?.trim_start_matches('v').to_owned())
+    }
+
+    /// The arguments that make it print its version; none if it has none.
+    fn version_arguments(&self) -> &'static [&'static str] {
+        match self.name {
+            "kubectl" => &["version", "--client"],
+            "kubeadm" | "etcdctl" => &["version"],
+            "coredns" => &["-version"],
+            "pause" => &[],
+            _ => &["--version"],
         }
     }
 
@@ -175,6 +192,18 @@ impl Store {
         })
     }
 
+    /// Waits until nobody else fills the store, and keeps others from it until the result is dropped.
+    ///
+    /// # Errors
+    /// If the store's folder cannot be made.
+    pub(crate) fn lock(&self) -> Result<File> {
+        let path = self.folder.join(".lock");
+        fs::create_dir_all(&self.folder)
+            .and_then(|()| File::create(&path))
+            .and_then(|file| file.lock().map(|()| file))
+            .with_context(|| format!("locking {}", path.display()))
+    }
+
     /// The store's folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -187,6 +216,20 @@ impl Store {
         self.folder.join(version.to_string()).join("bin")
     }
 
+    /// Whether every program of both releases is there.
+    ///
+    /// # Errors
+    /// If the modules that pin them cannot be read.
+    pub fn is_complete(&self) -> Result<bool> {
+        let [version, upgrade] = releases()?;
+        let is_there =
+            |release, component: &Component| self.programs(release).join(component.name).is_file();
+        Ok(COMPONENTS.iter().all(|component| {
+            is_there(version, component)
+                && (!component.has_upgrade() || is_there(upgrade, component))
+        }))
+    }
+
     /// Where the images of a release are.
     #[must_use]
     pub fn images(&self, version: Version) -> PathBuf {
@@ -194,7 +237,7 @@ impl Store {
     }
 
     /// Where it is noted what a file was made from.
-    fn stamp(&self, version: Version, name: &str) -> PathBuf {
+    pub(crate) fn stamp(&self, version: Version, name: &str) -> PathBuf {
         self.folder
             .join(version.to_string())
             .join("stamps")
@@ -318,20 +361,6 @@ mod tests {
             error.starts_with("there is no component `kubectx`; there are kubeadm, etcd, "),
             "{error}"
         );
-    }
-
-    #[test]
-    fn the_modules_pin_the_newest_release_the_planner_knows() {
-        let [version, upgrade] = releases().unwrap();
-        let minors = kubeplan::releases::RELEASES
-            .iter()
-            .map(|release| release.minor);
-        let newest = minors.max().unwrap();
-        assert!(
-            version.to_string().starts_with(&format!("v1.{newest}.")),
-            "{version}"
-        );
-        assert!(upgrade > version);
     }
 
     #[test]

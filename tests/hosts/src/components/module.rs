@@ -184,9 +184,16 @@ pub(super) fn explain(error: anyhow::Error) -> anyhow::Error {
 /// # Errors
 /// If it is missing or of another release: a later one builds an API server whose `/openapi/v2` is corrupt.
 pub(super) fn check_go() -> Result<String> {
-    command::require(&[("go", "golang-go"), ("nice", "coreutils")])?;
+    command::require(&[("nice", "coreutils")])?;
+    let release = Module::Kubernetes.go_release()?;
+    if !command::is_installed("go") {
+        bail!(
+            "Go {release} is not installed (https://go.dev/dl); programs that are already built can be used with \
+             --components DIR"
+        );
+    }
     let found = go(Module::Kubernetes, &["env", "GOVERSION"])?;
-    let wanted = format!("go{}", Module::Kubernetes.go_release()?);
+    let wanted = format!("go{release}");
     let rest = found.strip_prefix(&wanted);
     if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
         bail!(

@@ -12,6 +12,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::IpAddr;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::TempDir;
 
-use crate::command::{last_lines, link_or_copy};
+use crate::command::last_lines;
 use crate::components::Programs;
 use crate::sandbox::{Init, Sandbox, script};
 use manifest::Invocation;
@@ -88,7 +89,10 @@ impl ControlPlane {
             format!("127.0.0.1 localhost\n{address} control-plane\n"),
         )?;
         for program in PROGRAMS {
-            link_or_copy(&programs.path(program)?, &bin.join(program))?;
+            symlink(
+                fs::canonicalize(programs.path(program)?)?,
+                bin.join(program),
+            )?;
         }
         let with_prefix = format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 });
         let arguments: [&OsStr; 4] = [

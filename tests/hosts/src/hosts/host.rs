@@ -224,15 +224,39 @@ impl Host {
         cgroup::remove(&self.group)
     }
 
+    /// Ends it and removes its files.
+    ///
+    /// # Errors
+    /// As [`Self::power_cut`], or if a file cannot be removed.
+    pub fn remove(&self) -> Result<()> {
+        self.power_cut()?;
+        if self.exists() {
+            fs::remove_dir_all(&self.folder)
+                .with_context(|| format!("removing {}", self.folder.display()))?;
+        }
+        Ok(())
+    }
+
     /// Gives containerd the images of `release`, as a registry would.
     ///
     /// # Errors
     /// If the host does not run, or containerd does not take one.
     pub fn import_images(&self, release: Version) -> Result<()> {
+        // Without its layers, which are unpacked at once, an image takes half the room.
         self.shell(&format!(
-            "set -e; for image in /{SHARED}/{release}/images/*.tar; do ctr --namespace k8s.io images import $image; done"
+            "set -e; for image in /{SHARED}/{release}/images/*.tar; do \
+             ctr --namespace k8s.io images import --local --discard-unpacked-layers $image; done"
         ))
         .map(drop)
+    }
+
+    /// Waits until containerd answers.
+    ///
+    /// # Errors
+    /// If it does not within half a minute.
+    pub fn wait_for_containerd(&self) -> Result<()> {
+        self.shell("for i in $(seq 300); do ctr version && exit; sleep 0.1; done; exit 1")
+            .map(drop)
     }
 
     /// A command that runs `program` on the host as root, with the administrator's kubeconfig as kubectl's default.

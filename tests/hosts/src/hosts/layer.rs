@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::command::link_or_copy;
-use crate::components::{Store, build_images, references, releases};
+use crate::components::{Store, references, releases};
 use crate::sandbox::script;
 
 /// Programs in every host's `/usr/bin`.
@@ -24,8 +24,8 @@ pub const SHARED: &str = "opt/kubernetes";
 /// Fills the folder `layer`, which must not exist.
 ///
 /// # Errors
-/// If a program is missing or an image cannot be made.
-pub(super) fn make(layer: &Path, store: &Store, tree: &Path) -> Result<()> {
+/// If a program or the images are missing.
+pub(super) fn make(layer: &Path, store: &Store) -> Result<()> {
     let [version, upgrade] = releases()?;
     for (release, folder, programs) in [
         (version, layer.join("usr/bin"), PROGRAMS),
@@ -43,7 +43,6 @@ pub(super) fn make(layer: &Path, store: &Store, tree: &Path) -> Result<()> {
             })?;
         }
     }
-    build_images(store, tree)?;
     for release in [version, upgrade] {
         let folder = layer.join(SHARED).join(release.to_string()).join("images");
         fs::create_dir_all(&folder)?;
@@ -60,6 +59,7 @@ pub(super) fn make(layer: &Path, store: &Store, tree: &Path) -> Result<()> {
         .context("a node wants no image of the sandbox")?;
     let containerd =
         fs::read_to_string(script("containerd.toml"))?.replace("SANDBOX_IMAGE", &sandbox_image);
+    let init = fs::read_to_string(script("init.yaml"))?.replace("VERSION", &version.to_string());
     let drop_in = kubeplan::kubelet::drop_in().text;
     let kubelet = fs::read_to_string(script("kubelet.service"))?;
     let systemctl = fs::read_to_string(script("systemctl"))?;
@@ -73,6 +73,7 @@ pub(super) fn make(layer: &Path, store: &Store, tree: &Path) -> Result<()> {
             0o644,
             &drop_in,
         ),
+        ("opt/kubernetes/init.yaml", 0o644, &init),
         ("usr/bin/systemctl", 0o755, &systemctl),
     ] {
         let path = layer.join(path);

@@ -9,6 +9,7 @@ mod cgroup;
 mod host;
 mod layer;
 mod network;
+mod seed;
 mod tree;
 
 use std::fs;
@@ -23,9 +24,10 @@ pub use network::{MAX_HOSTS, Number};
 pub use tree::ensure as ensure_tree;
 
 use crate::command;
-use crate::components::{Store, cache_folder, releases};
+use crate::components::{Store, Version, build_images, cache_folder, releases};
 use crate::sandbox::TOOLS;
 use network::Network;
+use seed::Seed;
 
 /// Programs that hosts are made with, beyond those of a sandbox, and the Debian packages they are in.
 const MORE_TOOLS: &[(&str, &str)] = &[
@@ -92,6 +94,7 @@ impl Rig {
     /// If this machine lacks something, or a host does not boot.
     pub fn up(&self, count: u8, store: &Store, mut done: impl FnMut(&Host)) -> Result<()> {
         Self::check_machine()?;
+        let _alone = store.lock()?;
         let tree = tree::ensure(store)?;
         let layer = self.layer();
         if !layer.is_dir() {
@@ -100,7 +103,8 @@ impl Rig {
                 .prefix(".layer-")
                 .tempdir_in(&self.folder)?;
             let fresh = scratch.path().join("layer");
-            layer::make(&fresh, store, &tree)?;
+            build_images(store, &tree)?;
+            layer::make(&fresh, store)?;
             fs::rename(&fresh, &layer)?;
             fs::write(
                 self.folder.join("tree"),
@@ -108,17 +112,14 @@ impl Rig {
             )?;
         }
         let [version, _] = releases()?;
+        let seed = Seed::new(store, version, &build_images(store, &tree)?, &tree)?;
         for number in Number::all().take(usize::from(count)) {
             let host = self.host_at(number)?;
-            if host.init().is_none() {
-                let is_new = !host.exists();
-                if is_new {
-                    host.make()?;
-                }
+            if !host.exists() {
+                // Half a host would pass for a whole one next time.
+                first_boot(&host, &seed, version).inspect_err(|_| drop(host.remove()))?;
+            } else if host.init().is_none() {
                 host.power_on()?;
-                if is_new {
-                    host.import_images(version)?;
-                }
             }
             done(&host);
         }
@@ -159,8 +160,7 @@ impl Rig {
     /// If something of them cannot be removed.
     pub fn down(&self) -> Result<()> {
         for host in self.hosts()? {
-            host.power_cut()
-                .with_context(|| format!("ending {}", host.name()))?;
+            host.remove()?;
         }
         Network::new(&self.prefix).remove_hub()?;
         if self.folder.is_dir() {
@@ -184,6 +184,51 @@ impl Rig {
             [self.layer(), PathBuf::from(tree)],
         ))
     }
+}
+
+/// A rig for one test: it is taken down with this value.
+///
+/// Only a test process that is killed leaves it standing; `cargo xtask hosts --dir DIR down` removes it then.
+#[derive(Debug)]
+pub struct ScratchRig(Rig);
+
+impl ScratchRig {
+    /// A rig whose state is in `folder`; what a killed test left there is removed first.
+    ///
+    /// # Errors
+    /// If something of it cannot be removed.
+    pub fn at(folder: &Path) -> Result<Self> {
+        let rig = Rig::at(&std::path::absolute(folder)?);
+        rig.down()?;
+        Ok(Self(rig))
+    }
+}
+
+impl std::ops::Deref for ScratchRig {
+    type Target = Rig;
+
+    fn deref(&self) -> &Rig {
+        &self.0
+    }
+}
+
+impl Drop for ScratchRig {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the next test with this folder tries again.
+        let _ = self.0.down();
+    }
+}
+
+/// Makes a host that has the images of `release`.
+fn first_boot(host: &Host, seed: &Seed, release: Version) -> Result<()> {
+    host.make()?;
+    if seed.is_there() {
+        seed.plant(host)?;
+        return host.power_on();
+    }
+    host.power_on()?;
+    host.import_images(release)?;
+    seed.harvest(host)
 }
 
 #[cfg(test)]
