@@ -62,6 +62,7 @@ pub(super) fn make(layer: &Path, store: &Store) -> Result<()> {
     let init = fs::read_to_string(script("init.yaml"))?.replace("VERSION", &version.to_string());
     let drop_in = kubeplan::kubelet::drop_in().text;
     let kubelet = fs::read_to_string(script("kubelet.service"))?;
+    let kubelet_settings = fs::read_to_string(script("kubelet.conf"))?;
     let systemctl = fs::read_to_string(script("systemctl"))?;
     let crictl = "runtime-endpoint: unix:///run/containerd/containerd.sock\n";
     for (path, mode, text) in [
@@ -72,6 +73,16 @@ pub(super) fn make(layer: &Path, store: &Store) -> Result<()> {
             "usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf",
             0o644,
             &drop_in,
+        ),
+        (
+            "etc/default/kubelet",
+            0o644,
+            "KUBELET_EXTRA_ARGS=--config-dir=/etc/kubelet.conf.d\n",
+        ),
+        (
+            "etc/kubelet.conf.d/10-test-host.conf",
+            0o644,
+            &kubelet_settings,
         ),
         ("opt/kubernetes/init.yaml", 0o644, &init),
         ("usr/bin/systemctl", 0o755, &systemctl),
