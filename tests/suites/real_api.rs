@@ -31,33 +31,39 @@ pub fn cases() -> Vec<Trial> {
             token,
         ),
         case_with_programs("real_api::a_component_comes_back_after_a_crash", crash),
+        case_with_programs(
+            "real_api::a_control_plane_that_does_not_come_up_says_why",
+            broken_manifest,
+        ),
     ]
 }
 
 /// A case that runs the real programs; ignored, with a line that says why, where that is not possible.
 fn case_with_programs(name: &str, run: fn(&Programs) -> Result<()>) -> Trial {
     let programs = Programs::find();
-    let obstacle = match &programs {
-        Ok(programs) => sandbox::obstacle().or_else(|| {
-            programs
-                .check(PROGRAMS)
-                .err()
-                .map(|error| error.to_string())
-        }),
-        Err(error) => Some(error.to_string()),
-    };
-    if let Some(obstacle) = &obstacle {
+    let usable = programs
+        .as_ref()
+        .map_err(|error| error.to_string())
+        .and_then(|programs| programs.check(PROGRAMS).map_err(|error| error.to_string()))
+        .and_then(|()| sandbox::check().map_err(|error| error.to_string()));
+    if let Err(obstacle) = &usable {
         eprintln!("ignored: {name} needs real programs in a sandbox: {obstacle}");
     }
-    let ignored = obstacle.is_some();
+    let ignored = usable.is_err();
     case(name, move || run(&programs?)).with_ignored_flag(ignored)
 }
 
-/// The default node, planned, installed and its control plane started.
-fn started(programs: &Programs) -> Result<(Planned, ControlPlane)> {
+/// The default node, planned and installed.
+fn installed() -> Result<Planned> {
     let config = fs::read_to_string(repository().join("fixtures/single-node-defaults.yaml"))?;
     let planned = Planned::today(&config)?;
     planned.install(&[])?.expect(0)?;
+    Ok(planned)
+}
+
+/// The default node with its control plane started.
+fn started(programs: &Programs) -> Result<(Planned, ControlPlane)> {
+    let planned = installed()?;
     let plane = ControlPlane::start(&planned.root(), programs)?;
     Ok((planned, plane))
 }
@@ -238,5 +244,27 @@ fn crash(programs: &Programs) -> Result<()> {
     plane.run("kube-apiserver")?;
     plane.wait_ready()?;
     plane.kubectl_text(User::SuperAdmin, &["get", "namespace", "kept"], "")?;
+    Ok(())
+}
+
+fn broken_manifest(programs: &Programs) -> Result<()> {
+    let planned = installed()?;
+    let path = planned
+        .root()
+        .join("etc/kubernetes/manifests/kube-apiserver.yaml");
+    let manifest = fs::read_to_string(&path)?;
+    fs::write(
+        &path,
+        manifest.replace("--authorization-mode=", "--authorisation-mode="),
+    )?;
+    let Err(error) = ControlPlane::start(&planned.root(), programs) else {
+        bail!("an API server with a flag that it does not know came up");
+    };
+    let said = error.to_string();
+    ensure!(
+        said.starts_with("kube-apiserver ended 3 times")
+            && said.contains("unknown flag: --authorisation-mode"),
+        "{said}"
+    );
     Ok(())
 }

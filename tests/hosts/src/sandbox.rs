@@ -8,14 +8,15 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::command;
 use crate::repository;
 
 /// Programs that a sandbox is made with, and the Debian packages they are in.
-pub const TOOLS: &[(&str, &str)] = &[
+const TOOLS: &[(&str, &str)] = &[
     ("unshare", "util-linux"),
     ("nsenter", "util-linux"),
     ("mount", "mount"),
@@ -27,15 +28,21 @@ const NAMESPACES: &[&str] = &["net", "mount", "pid"];
 /// The namespaces of a host.
 pub(crate) const NAMESPACES_OF_A_HOST: &[&str] = &["net", "mount", "pid", "uts", "ipc", "cgroup"];
 
-/// Why this process cannot make sandboxes, in one line; none if it can.
-#[must_use]
-pub fn obstacle() -> Option<String> {
-    if !rustix::process::geteuid().is_root() {
-        return Some("root".to_owned());
-    }
-    crate::command::require(TOOLS)
-        .err()
-        .map(|error| error.to_string())
+/// Fails, naming what is missing, unless this process can make sandboxes.
+///
+/// # Errors
+/// If this is not root, a program is missing, or the kernel refuses, as in many containers.
+pub fn check() -> Result<()> {
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "namespaces are made by root only"
+    );
+    command::require(TOOLS)?;
+    let mut unshare = Command::new("unshare");
+    unshare.args(NAMESPACES.iter().map(|namespace| format!("--{namespace}")));
+    command::run(unshare.args(["--fork", "mount", "-t", "tmpfs", "probe", "/mnt"]))
+        .context("this machine lets nobody make namespaces and mount in them")?;
+    Ok(())
 }
 
 /// The path of a script that runs inside.

@@ -15,7 +15,7 @@ mod tree;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
 
 pub use host::Host;
@@ -25,7 +25,7 @@ pub use tree::ensure as ensure_tree;
 
 use crate::command;
 use crate::components::{Store, Version, build_images, cache_folder, releases};
-use crate::sandbox::TOOLS;
+use crate::sandbox;
 use network::Network;
 use seed::Seed;
 
@@ -77,13 +77,9 @@ impl Rig {
     /// Fails, naming what is missing, unless this machine can run hosts.
     ///
     /// # Errors
-    /// If this is not root, a program is missing, or control groups are of another version.
+    /// If namespaces cannot be made, a program is missing, or control groups are of another version.
     pub fn check_machine() -> Result<()> {
-        ensure!(
-            rustix::process::geteuid().is_root(),
-            "hosts are made of namespaces; that takes root"
-        );
-        command::require(TOOLS)?;
+        sandbox::check()?;
         command::require(MORE_TOOLS)?;
         cgroup::check()
     }
@@ -105,11 +101,12 @@ impl Rig {
             let fresh = scratch.path().join("layer");
             build_images(store, &tree)?;
             layer::make(&fresh, store)?;
-            fs::rename(&fresh, &layer)?;
+            // In this order: where there is a layer, it is known what lies below.
             fs::write(
                 self.folder.join("tree"),
                 tree.as_os_str().as_encoded_bytes(),
             )?;
+            fs::rename(&fresh, &layer)?;
         }
         let [version, _] = releases()?;
         let seed = Seed::new(store, version, &build_images(store, &tree)?, &tree)?;
