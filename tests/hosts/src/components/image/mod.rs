@@ -3,8 +3,10 @@
 //! Names and tags are the planner's own list, so an image is here exactly if a planned node wants it. An archive whose
 //! stamp still holds is left alone. The same programs give the same bytes.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+mod layer;
+mod packet_filter;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -15,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::build::write;
 use super::module::hex;
 use super::{COMPONENTS, Module, Store, Version, releases};
-use crate::command;
+use layer::{Layer, append, header};
 
 /// What an image holds.
 struct Recipe {
@@ -77,22 +79,6 @@ const RECIPES: &[Recipe] = &[
         entrypoint: None,
         packet_filter: true,
     },
-];
-
-/// What kube-proxy starts, in the host tree.
-const PACKET_FILTER_PROGRAMS: &[&str] = &[
-    "usr/sbin/nft",
-    "usr/sbin/xtables-nft-multi",
-    "usr/sbin/conntrack",
-];
-/// The names by which kube-proxy starts iptables.
-const IPTABLES_NAMES: &[&str] = &[
-    "iptables",
-    "iptables-save",
-    "iptables-restore",
-    "ip6tables",
-    "ip6tables-save",
-    "ip6tables-restore",
 ];
 
 /// An image that was made.
@@ -260,7 +246,7 @@ impl<'r> Image<'r> {
             layer.program(program, place)?;
         }
         if let Some(tree) = packet_filter {
-            add_packet_filter(&mut layer, tree)?;
+            packet_filter::add(&mut layer, tree)?;
         }
         let (layer, digest) = layer.finish()?;
         let config = json!({
@@ -292,144 +278,6 @@ impl<'r> Image<'r> {
         )?;
         fresh.persist(path)?;
         Ok(())
-    }
-}
-
-/// The programs that kube-proxy starts, with every library they load, and their other names.
-fn add_packet_filter(layer: &mut Layer, tree: &Path) -> Result<()> {
-    let mut files: Vec<String> = PACKET_FILTER_PROGRAMS
-        .iter()
-        .map(|program| (*program).to_owned())
-        .collect();
-    let extensions = "usr/lib/".to_owned() + std::env::consts::ARCH + "-linux-gnu/xtables";
-    for entry in
-        fs::read_dir(tree.join(&extensions)).context("looking for the extensions of iptables")?
-    {
-        files.push(format!(
-            "{extensions}/{}",
-            entry?.file_name().to_string_lossy()
-        ));
-    }
-    let mut libraries = std::collections::BTreeSet::new();
-    for file in &files {
-        let listed = command::text(
-            std::process::Command::new("chroot")
-                .arg(tree)
-                .arg("ldd")
-                .arg(format!("/{file}")),
-        )?;
-        libraries.extend(loaded(&listed));
-    }
-    files.sort();
-    files.extend(libraries);
-    for file in files {
-        // `/lib` and `/lib64` are links into `/usr` on the host tree; in the image they are folders.
-        layer.program(&tree.join(&file), &file)?;
-    }
-    for name in IPTABLES_NAMES {
-        layer.link(&format!("usr/sbin/{name}"), "xtables-nft-multi")?;
-    }
-    Ok(())
-}
-
-/// The files that `ldd` lists, as paths below the root.
-fn loaded(listed: &str) -> Vec<String> {
-    listed
-        .lines()
-        .filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
-        .map(|path| path.trim_start_matches('/').to_owned())
-        .collect()
-}
-
-/// A layer that is being written: a tar archive and its digest.
-struct Layer {
-    archive: tar::Builder<Hashed<tempfile::NamedTempFile>>,
-    folders: std::collections::BTreeSet<PathBuf>,
-}
-
-impl Layer {
-    fn new(file: tempfile::NamedTempFile) -> Self {
-        let hashed = Hashed {
-            inner: file,
-            hasher: Sha256::new(),
-        };
-        Self {
-            archive: tar::Builder::new(hashed),
-            folders: std::collections::BTreeSet::new(),
-        }
-    }
-
-    fn folder(&mut self, path: impl AsRef<Path>, mode: u32) -> Result<()> {
-        let path = path.as_ref();
-        if path.as_os_str().is_empty() || !self.folders.insert(path.to_owned()) {
-            return Ok(());
-        }
-        if let Some(parent) = path.parent() {
-            self.folder(parent, 0o755)?;
-        }
-        let mut header = header(mode, 0);
-        header.set_entry_type(tar::EntryType::Directory);
-        Ok(self.archive.append_data(&mut header, path, io::empty())?)
-    }
-
-    /// The file at `from`, run by everybody.
-    fn program(&mut self, from: &Path, place: &str) -> Result<()> {
-        if let Some(parent) = Path::new(place).parent() {
-            self.folder(parent, 0o755)?;
-        }
-        let file = File::open(from).with_context(|| format!("opening {}", from.display()))?;
-        let mut header = header(0o755, file.metadata()?.len());
-        Ok(self.archive.append_data(&mut header, place, file)?)
-    }
-
-    fn link(&mut self, place: &str, target: &str) -> Result<()> {
-        let mut header = header(0o777, 0);
-        header.set_entry_type(tar::EntryType::Symlink);
-        Ok(self.archive.append_link(&mut header, place, target)?)
-    }
-
-    /// The finished file and its SHA-256, in hex.
-    fn finish(self) -> Result<(tempfile::NamedTempFile, String)> {
-        let hashed = self.archive.into_inner()?;
-        Ok((hashed.inner, hex(&hashed.hasher.finalize())))
-    }
-}
-
-fn append(
-    archive: &mut tar::Builder<tempfile::NamedTempFile>,
-    name: &str,
-    bytes: &[u8],
-) -> Result<()> {
-    let mut header = header(0o644, u64::try_from(bytes.len())?);
-    Ok(archive.append_data(&mut header, name, bytes)?)
-}
-
-/// A header without owner and time, so that the same content has the same digest.
-fn header(mode: u32, size: u64) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(mode);
-    header.set_size(size);
-    header.set_mtime(0);
-    header.set_uid(0);
-    header.set_gid(0);
-    header
-}
-
-/// A writer that knows the digest of what went through it.
-struct Hashed<W> {
-    inner: W,
-    hasher: Sha256,
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hasher.update(bytes.get(..written).unwrap_or_default());
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }
 
@@ -477,7 +325,8 @@ mod tests {
             fs::read(path).unwrap()
         };
         assert_eq!(bytes("one.tar"), bytes("two.tar"));
-        let mut archive = tar::Archive::new(File::open(scratch.path().join("one.tar")).unwrap());
+        let mut archive =
+            tar::Archive::new(fs::File::open(scratch.path().join("one.tar")).unwrap());
         let names: Vec<String> = archive
             .entries()
             .unwrap()
@@ -486,18 +335,6 @@ mod tests {
         assert_eq!(
             (names[0].as_str(), names[2].as_str(), names.len()),
             ("manifest.json", "layer.tar", 3)
-        );
-    }
-
-    #[test]
-    fn libraries_are_read_from_ldd() {
-        let listed = "\tlinux-vdso.so.1 (0x7f)\n\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x7f)\n\t/lib64/ld-linux-x86-64.so.2 (0x7f)\n";
-        assert_eq!(
-            loaded(listed),
-            [
-                "lib/x86_64-linux-gnu/libc.so.6",
-                "lib64/ld-linux-x86-64.so.2"
-            ]
         );
     }
 }
