@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -20,26 +21,50 @@ use serde_json::Value;
 
 use super::case;
 
+/// The fixture with nothing set.
+const DEFAULTS: &str = "single-node-defaults";
+/// Fixtures whose objects or flags differ most.
+const FIXTURES: &[&str] = &[
+    DEFAULTS,
+    "single-node-endpoint",
+    "single-node-ipv6",
+    "single-node-tokens-taints",
+];
+
 pub fn cases() -> Vec<Trial> {
-    vec![
-        case_with_programs(
-            "real_api::every_planned_object_is_taken_and_kept_as_planned",
-            objects,
+    let of_fixtures = FIXTURES.iter().map(|name| {
+        let case = format!("real_api::every_object_of_{name}_is_taken_and_kept_as_planned");
+        case_with_programs(&case, |programs| objects(&fixture(name)?, programs))
+    });
+    let others: [(&str, Run); 4] = [
+        (
+            "every_object_of_two_families_is_taken_and_kept_as_planned",
+            |programs| objects(DUAL_STACK, programs),
         ),
-        case_with_programs(
-            "real_api::the_bootstrap_token_signs_cluster_info_and_authenticates",
+        (
+            "the_bootstrap_token_signs_cluster_info_and_authenticates",
             token,
         ),
-        case_with_programs("real_api::a_component_comes_back_after_a_crash", crash),
-        case_with_programs(
-            "real_api::a_control_plane_that_does_not_come_up_says_why",
+        ("a_component_comes_back_after_a_crash", crash),
+        (
+            "a_control_plane_that_does_not_come_up_says_why",
             broken_manifest,
         ),
-    ]
+    ];
+    let others = others
+        .into_iter()
+        .map(|(name, run)| case_with_programs(&format!("real_api::{name}"), run));
+    of_fixtures.chain(others).collect()
 }
 
+/// What a case does with the programs.
+type Run = fn(&Programs) -> Result<()>;
+
 /// A case that runs the real programs; ignored, with a line that says why, where that is not possible.
-fn case_with_programs(name: &str, run: fn(&Programs) -> Result<()>) -> Trial {
+fn case_with_programs(
+    name: &str,
+    run: impl FnOnce(&Programs) -> Result<()> + Send + 'static,
+) -> Trial {
     let programs = Programs::find();
     let usable = programs
         .as_ref()
@@ -53,17 +78,34 @@ fn case_with_programs(name: &str, run: fn(&Programs) -> Result<()>) -> Trial {
     case(name, move || run(&programs?)).with_ignored_flag(ignored)
 }
 
-/// The default node, planned and installed.
-fn installed() -> Result<Planned> {
-    let config = fs::read_to_string(repository().join("fixtures/single-node-defaults.yaml"))?;
-    let planned = Planned::today(&config)?;
+/// Both families; the API server wants the family of its own address first.
+const DUAL_STACK: &str = "\
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+localAPIEndpoint: {advertiseAddress: 192.168.10.11}
+nodeRegistration: {name: cp1}
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v1.36.2
+networking: {serviceSubnet: '10.96.0.0/16,fd00:10:96::/112', podSubnet: '10.244.0.0/16,fd00:10:244::/56'}
+";
+
+fn fixture(name: &str) -> Result<String> {
+    let path = repository().join("fixtures").join(format!("{name}.yaml"));
+    fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// The node of a configuration, planned and installed.
+fn installed(config: &str) -> Result<Planned> {
+    let planned = Planned::today(config)?;
     planned.install(&[])?.expect(0)?;
     Ok(planned)
 }
 
-/// The default node with its control plane started.
-fn started(programs: &Programs) -> Result<(Planned, ControlPlane)> {
-    let planned = installed()?;
+/// The node of a configuration with its control plane started.
+fn started(config: &str, programs: &Programs) -> Result<(Planned, ControlPlane)> {
+    let planned = installed(config)?;
     let plane = ControlPlane::start(&planned.root(), programs)?;
     Ok((planned, plane))
 }
@@ -74,7 +116,7 @@ fn planned_objects(planned: &Planned) -> Result<Vec<(String, String)>> {
     let mut args = planned.render_args(&rendered)?;
     args.push("--with-secrets".into());
     kubeplan(&args).expect(0)?;
-    let folder = rendered.join("cp1/objects");
+    let folder = only_folder(&rendered)?.join("objects");
     let mut names: Vec<String> = fs::read_dir(&folder)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_>>()?;
@@ -89,8 +131,16 @@ fn planned_objects(planned: &Planned) -> Result<Vec<(String, String)>> {
         .collect()
 }
 
-fn objects(programs: &Programs) -> Result<()> {
-    let (planned, plane) = started(programs)?;
+/// The folder of the only node in a rendering.
+fn only_folder(rendered: &Path) -> Result<PathBuf> {
+    let mut folders = fs::read_dir(rendered)?.filter_map(|entry| Some(entry.ok()?.path()));
+    folders
+        .find(|path| path.is_dir())
+        .context("nothing was rendered")
+}
+
+fn objects(config: &str, programs: &Programs) -> Result<()> {
+    let (planned, plane) = started(config, programs)?;
     let objects = planned_objects(&planned)?;
     ensure!(
         objects.len() > 25,
@@ -98,24 +148,18 @@ fn objects(programs: &Programs) -> Result<()> {
         objects.len()
     );
     for (name, text) in &objects {
-        let apply = |more: &[&str]| {
-            let mut args = vec![
-                "apply",
-                "--server-side",
-                "--validate=strict",
-                "--field-manager=kubeplan",
-                "-o",
-                "json",
-                "-f",
-                "-",
-            ];
-            args.extend(more);
-            plane
-                .kubectl_text(User::SuperAdmin, &args, text)
-                .with_context(|| name.clone())
-        };
-        apply(&["--dry-run=server"])?;
-        let kept: Value = serde_json::from_str(&apply(&[])?)?;
+        let apply = [
+            "apply",
+            "--server-side",
+            "--validate=strict",
+            "--field-manager=kubeplan",
+            "--output=json",
+            "--filename=-",
+        ];
+        let kept = plane
+            .kubectl_text(User::SuperAdmin, &apply, text)
+            .with_context(|| name.clone())?;
+        let kept: Value = serde_json::from_str(&kept)?;
         let wanted: Value = serde_yaml::from_str(text)?;
         if let Some(difference) = lost(&wanted, &kept, String::new()) {
             bail!("{name}: the API server does not keep {difference}");
@@ -163,7 +207,7 @@ fn is_empty(value: &Value) -> bool {
 
 /// What a joining node relies on, with nothing but the token of the configuration.
 fn token(programs: &Programs) -> Result<()> {
-    let (planned, plane) = started(programs)?;
+    let (planned, plane) = started(&fixture(DEFAULTS)?, programs)?;
     for (name, text) in planned_objects(&planned)? {
         plane
             .kubectl_text(
@@ -224,7 +268,7 @@ fn token(programs: &Programs) -> Result<()> {
 }
 
 fn crash(programs: &Programs) -> Result<()> {
-    let (_planned, plane) = started(programs)?;
+    let (_planned, plane) = started(&fixture(DEFAULTS)?, programs)?;
     let version = |plane: &ControlPlane| {
         plane.kubectl_text(User::SuperAdmin, &["get", "--raw", "/version"], "")
     };
@@ -248,7 +292,7 @@ fn crash(programs: &Programs) -> Result<()> {
 }
 
 fn broken_manifest(programs: &Programs) -> Result<()> {
-    let planned = installed()?;
+    let planned = installed(&fixture(DEFAULTS)?)?;
     let path = planned
         .root()
         .join("etc/kubernetes/manifests/kube-apiserver.yaml");

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Process 1 of a light control plane: a root folder that has what kubeadm's manifests mount, an address, and nothing else.
+# Process 1 of a light control plane: a root folder that is the installed one, addresses, and nothing else.
 # control-plane.sh INSTALLED STATE PROGRAMS ADDRESS...
-# INSTALLED: the root folder a bundle was installed into. STATE: etcd's data and the logs, and where the new root is made.
-# PROGRAMS: a folder of links to static programs.
+# INSTALLED: the root folder a bundle was installed into. STATE: a folder with hosts, upper/, work/ and root/; what the
+# programs write, such as etcd's data, goes to upper/. PROGRAMS: a folder of links to static programs.
 set -eu
 installed=$1 state=$2 programs=$3
 shift 3
@@ -16,15 +16,14 @@ for address in "$@"; do
 done
 
 root=$state/root
-mount -t tmpfs -o mode=755 control-plane "$root"
-mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/tmp" "$root/root" "$root/etc/kubernetes" "$root/etc/ssl/certs" \
-  "$root/var/lib/etcd" "$root/var/log"
+mount -t overlay -o "lowerdir=$installed,upperdir=$state/upper,workdir=$state/work" overlay "$root"
+mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/tmp" "$root/root" "$root/etc/ssl/certs" "$root/var/log"
 for program in "$programs"/*; do
   : >"$root/bin/${program##*/}"
   mount --bind "$(readlink "$program")" "$root/bin/${program##*/}"
 done
+# Itself, not what it was: a suite may install again.
 mount --bind "$installed/etc/kubernetes" "$root/etc/kubernetes"
-mount --bind "$state/etcd" "$root/var/lib/etcd"
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 cp "$state/hosts" "$root/etc/hosts"

@@ -6,12 +6,12 @@
 //! The installed root is only read, never changed. All of it ends when the value is dropped, or its process killed.
 
 mod manifest;
+mod place;
 mod processes;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::net::IpAddr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -24,6 +24,7 @@ use crate::command::last_lines;
 use crate::components::Programs;
 use crate::sandbox::{Init, Sandbox, script};
 use manifest::Invocation;
+use place::Place;
 use processes::Processes;
 
 /// The programs it needs.
@@ -74,33 +75,27 @@ impl ControlPlane {
     /// If a program is missing, no sandbox can be made, or the API server does not become ready; with the end of its log.
     pub fn start(installed: &Path, programs: &Programs) -> Result<Self> {
         programs.check(PROGRAMS)?;
-        let server = Invocation::read(installed, "kube-apiserver")?;
-        let address: IpAddr = server
-            .flag("advertise-address")
-            .context("the API server's manifest has no --advertise-address")?
-            .parse()?;
         let state = tempfile::tempdir()?;
         let bin = state.path().join("bin");
-        for folder in [&bin, &state.path().join("root"), &state.path().join("etcd")] {
-            fs::create_dir(folder)?;
+        fs::create_dir(&bin)?;
+        for folder in ["root", "upper", "work"] {
+            fs::create_dir(state.path().join(folder))?;
         }
-        fs::write(
-            state.path().join("hosts"),
-            format!("127.0.0.1 localhost\n{address} control-plane\n"),
-        )?;
+        let place = Place::read(installed)?;
+        fs::write(state.path().join("hosts"), place.hosts())?;
         for program in PROGRAMS {
             symlink(
                 fs::canonicalize(programs.path(program)?)?,
                 bin.join(program),
             )?;
         }
-        let with_prefix = format!("{address}/{}", if address.is_ipv4() { 32 } else { 128 });
-        let arguments: [&OsStr; 4] = [
+        let addresses = place.addresses();
+        let mut arguments: Vec<&OsStr> = vec![
             installed.as_os_str(),
             state.path().as_os_str(),
             bin.as_os_str(),
-            with_prefix.as_ref(),
         ];
+        arguments.extend(addresses.iter().map(OsStr::new));
         let sandbox = Sandbox::start(&script("control-plane.sh"), &arguments)?;
         let start = Start {
             init: sandbox.init().clone(),
