@@ -111,7 +111,7 @@ fn started(config: &str, programs: &Programs) -> Result<(Planned, ControlPlane)>
 }
 
 /// Every planned object in the order of its file name, secrets included, holes filled.
-fn planned_objects(planned: &Planned) -> Result<Vec<(String, String)>> {
+pub(super) fn planned_objects(planned: &Planned) -> Result<Vec<(String, String)>> {
     let rendered = planned.path("rendered");
     let mut args = planned.render_args(&rendered)?;
     args.push("--with-secrets".into());

@@ -1,38 +1,78 @@
-//! The test hosts themselves: real kubeadm makes a cluster of three on them, and nothing of them stays.
+//! Real kubelets: what was planned runs on them, real kubeadm works with it, and nothing of the test hosts stays.
 //!
 //! Takes a minute and some GiB of memory, so it runs only when the variable `KUBEPLAN_HOSTS` is set; and needs root, and
 //! everything that `cargo xtask components` builds, in its cache or where `KUBEPLAN_COMPONENTS` says.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use kubeplan_testhosts::components::{COMPONENTS_VARIABLE, Store};
 use kubeplan_testhosts::hosts::{Host, Rig, ScratchRig};
+use kubeplan_testsuite::planned::Planned;
 use kubeplan_testsuite::programs::repository;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::case;
+use super::real_api::planned_objects;
 
 const HOSTS_VARIABLE: &str = "KUBEPLAN_HOSTS";
 
+/// A case on a rig of its own.
+type Run = fn(&Rig, &Store) -> Result<()>;
+
 pub fn cases() -> Vec<Trial> {
-    let name = "real_hosts::kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut";
-    let store = match std::env::var_os(COMPONENTS_VARIABLE) {
+    let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
+    let cases: [(&str, Run); 2] = [
+        (
+            "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
+            kubeadm,
+        ),
+        (
+            "a_planned_control_plane_runs_and_kubeadm_joins_a_worker",
+            planned,
+        ),
+    ];
+    cases
+        .into_iter()
+        .map(|(name, run)| {
+            let full = format!("real_hosts::{name}");
+            if let Some(obstacle) = &obstacle {
+                eprintln!("ignored: {full}: {obstacle}");
+            }
+            case(full, move || on_a_rig(name, run)).with_ignored_flag(obstacle.is_some())
+        })
+        .collect()
+}
+
+fn store() -> Result<Store> {
+    match std::env::var_os(COMPONENTS_VARIABLE) {
         Some(folder) => Ok(Store::at(Path::new(&folder))),
         None => Store::in_cache(),
-    };
-    let obstacle = obstacle(&store);
-    if let Some(obstacle) = &obstacle {
-        eprintln!("ignored: {name}: {obstacle}");
     }
-    let ignored = obstacle.is_some();
-    vec![case(name, move || cluster(&store?)).with_ignored_flag(ignored)]
+}
+
+/// Runs a case, and sees to it that nothing of its hosts stays.
+fn on_a_rig(name: &str, run: Run) -> Result<()> {
+    let folder = repository().join("target/hosts").join(name);
+    let rig = ScratchRig::at(&folder)?;
+    run(&rig, &store()?)?;
+    let inits: Vec<_> = rig.hosts()?.iter().filter_map(Host::init).collect();
+    ensure!(!inits.is_empty(), "no host runs at the end of the case");
+    drop(rig);
+    ensure!(
+        !inits.iter().any(|init| init.is_alive()),
+        "a host outlives its rig"
+    );
+    ensure!(!folder.exists(), "{} outlives its rig", folder.display());
+    Ok(())
 }
 
 /// Why there can be no hosts, in one line.
-fn obstacle(store: &Result<Store>) -> Option<String> {
+fn obstacle(store: &Store) -> Option<String> {
     if std::env::var_os(HOSTS_VARIABLE).is_none() {
         return Some(format!(
             "needs the variable {HOSTS_VARIABLE}, for it takes a minute"
@@ -41,24 +81,20 @@ fn obstacle(store: &Result<Store>) -> Option<String> {
     if let Err(error) = Rig::check_machine() {
         return Some(error.to_string());
     }
-    match store.as_ref().map(Store::is_complete) {
-        Ok(Ok(true)) => None,
-        Ok(Ok(false)) => Some("needs the programs that `cargo xtask components` builds".to_owned()),
-        Ok(Err(error)) => Some(error.to_string()),
+    match store.is_complete() {
+        Ok(true) => None,
+        Ok(false) => Some("needs the programs that `cargo xtask components` builds".to_owned()),
         Err(error) => Some(error.to_string()),
     }
 }
 
-fn cluster(store: &Store) -> Result<()> {
-    let folder: PathBuf = repository().join("target/hosts");
-    let rig = ScratchRig::at(&folder)?;
+fn kubeadm(rig: &Rig, store: &Store) -> Result<()> {
     rig.up(3, store, |_| ())?;
     let [first, second, third] = ["host1", "host2", "host3"].map(|name| rig.host(name));
     let (first, second, third) = (first?, second?, third?);
 
-    let ignored = "--ignore-preflight-errors=SystemVerification";
     first.shell(&format!(
-        "kubeadm init --config /opt/kubernetes/init.yaml --upload-certs {ignored}"
+        "kubeadm init --config /opt/kubernetes/init.yaml --upload-certs {IGNORED}"
     ))?;
     let join = text(&first, "kubeadm token create --print-join-command")?;
     let key = text(
@@ -66,13 +102,14 @@ fn cluster(store: &Store) -> Result<()> {
         "kubeadm init phase upload-certs --upload-certs | tail -n 1",
     )?;
     second.shell(&format!(
-        "{join} --control-plane --certificate-key {key} {ignored}"
+        "{join} --control-plane --certificate-key {key} {IGNORED}"
     ))?;
-    third.shell(&format!("{join} {ignored}"))?;
+    third.shell(&format!("{join} {IGNORED}"))?;
     wait_for_cluster(&first, 3)?;
 
     two_members(&first)?;
-    service_answers(&third)?;
+    // A node is ready before its kube-proxy is.
+    eventually("kube-proxy on host3", || service_answers(&third))?;
 
     third.power_cut()?;
     ensure!(
@@ -88,16 +125,75 @@ fn cluster(store: &Store) -> Result<()> {
     let healthz = "kubectl get --raw /api/v1/nodes/host3/proxy/healthz";
     eventually("the kubelet on host3", || first.shell(healthz).map(drop))?;
     wait_for_cluster(&first, 3)?;
-
-    let inits: Vec<_> = rig.hosts()?.iter().filter_map(Host::init).collect();
-    ensure!(inits.len() == 3, "{inits:?}");
-    drop(rig);
-    ensure!(
-        !inits.iter().any(|init| init.is_alive()),
-        "a host outlives its rig"
-    );
-    ensure!(!folder.exists(), "{} outlives its rig", folder.display());
     Ok(())
+}
+
+/// The configuration of a node that the planner makes, with what these hosts need.
+const PLANNED: &str = "\
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+localAPIEndpoint: {advertiseAddress: 192.168.10.11}
+nodeRegistration: {name: host1}
+bootstrapTokens: [{token: abcdef.0123456789abcdef}]
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+kubernetesVersion: v1.36.2
+networking: {podSubnet: 10.244.0.0/16}
+---
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: nftables
+conntrack: {maxPerCore: 0, min: 0}
+";
+
+/// What kubeadm refuses on these hosts: control groups of version 1.
+const IGNORED: &str = "--ignore-preflight-errors=SystemVerification";
+
+/// What is planned and installed into a folder is a host's disk; kubectl stands for the live steps.
+fn planned(rig: &Rig, store: &Store) -> Result<()> {
+    rig.up(2, store, |_| ())?;
+    let (first, second) = (rig.host("host1")?, rig.host("host2")?);
+    let planned = Planned::today(PLANNED)?;
+    planned.install(&[])?.expect(0)?;
+    let disk = first.var().join("disk.tar");
+    let tar = Command::new("tar")
+        .args(["--create", "--numeric-owner", "--file"])
+        .arg(&disk)
+        .arg("--directory")
+        .arg(planned.root())
+        .arg(".")
+        .status()?;
+    ensure!(tar.success(), "tar ended with {tar}");
+    // The folder's own mode is the scratch folder's, not the root's.
+    first.shell("tar --extract --file /var/disk.tar --directory / --no-overwrite-dir && systemctl restart kubelet")?;
+
+    let kubectl = "kubectl --kubeconfig /etc/kubernetes/super-admin.conf";
+    eventually("the API server", || {
+        first
+            .shell(&format!("{kubectl} get --raw /readyz"))
+            .map(drop)
+    })?;
+    for (name, text) in planned_objects(&planned)? {
+        fs::write(first.var().join("object.yaml"), text)?;
+        first
+            .shell(&format!(
+                "{kubectl} apply --server-side --filename /var/object.yaml"
+            ))
+            .context(name)?;
+    }
+    wait_for_cluster(&first, 1)?;
+
+    let pin = text(
+        &first,
+        "openssl x509 -in /etc/kubernetes/pki/ca.crt -pubkey -noout | openssl pkey -pubin -outform der | sha256sum | cut -d' ' -f1",
+    )?;
+    second.shell(&format!(
+        "kubeadm join 192.168.10.11:6443 --token abcdef.0123456789abcdef --discovery-token-ca-cert-hash sha256:{pin} {IGNORED}"
+    ))?;
+    wait_for_cluster(&first, 2)?;
+    // A node is ready before its kube-proxy is.
+    eventually("kube-proxy on host2", || service_answers(&second))
 }
 
 fn text(host: &Host, line: &str) -> Result<String> {
