@@ -92,6 +92,7 @@ impl Rig {
         Self::check_machine()?;
         let _alone = store.lock()?;
         let tree = tree::ensure(store)?;
+        let images = build_images(store, &tree)?;
         let layer = self.layer();
         if !layer.is_dir() {
             fs::create_dir_all(&self.folder)?;
@@ -99,7 +100,6 @@ impl Rig {
                 .prefix(".layer-")
                 .tempdir_in(&self.folder)?;
             let fresh = scratch.path().join("layer");
-            build_images(store, &tree)?;
             layer::make(&fresh, store)?;
             // In this order: where there is a layer, it is known what lies below.
             fs::write(
@@ -109,7 +109,7 @@ impl Rig {
             fs::rename(&fresh, &layer)?;
         }
         let [version, _] = releases()?;
-        let seed = Seed::new(store, version, &build_images(store, &tree)?, &tree)?;
+        let seed = Seed::new(store, version, &images, &tree)?;
         for number in Number::all().take(usize::from(count)) {
             let host = self.host_at(number)?;
             if !host.exists() {
