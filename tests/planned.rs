@@ -4,15 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use kubeplan_bundle::timestamp::Timestamp;
 use tempfile::TempDir;
 
-use crate::programs::{NOW, Run, kubeapply, kubeplan, repository};
+use crate::programs::{NOW, Run, kubeapply_at, kubeplan, repository};
 
 /// A planned bundle and what belongs to it.
 pub struct Planned {
     folder: TempDir,
     config: PathBuf,
     seed: Option<&'static str>,
+    now: String,
     /// The bundle's path.
     pub bundle: PathBuf,
 }
@@ -33,7 +35,7 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn config(config: &str) -> Result<Self> {
-        Self::new(config, None, |_| Ok(()))
+        Self::new(config, None, NOW.to_owned(), |_| Ok(()))
     }
 
     /// Plans `config` with the key store that `prepare` makes in the folder it is given.
@@ -41,7 +43,18 @@ impl Planned {
     /// # Errors
     /// If preparing or planning fails.
     pub fn with_store(config: &str, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
-        Self::new(config, None, prepare)
+        Self::new(config, None, NOW.to_owned(), prepare)
+    }
+
+    /// Plans `config` with real keys at this machine's time, for programs that look at the clock.
+    ///
+    /// # Errors
+    /// If planning fails.
+    pub fn today(config: &str) -> Result<Self> {
+        let seconds = std::time::UNIX_EPOCH.elapsed()?.as_secs();
+        let now = Timestamp::from_unix_seconds(i64::try_from(seconds)?)
+            .context("this machine's clock is beyond the year 9999")?;
+        Self::new(config, None, now.to_string(), |_| Ok(()))
     }
 
     /// Plans `config` with public test keys, which take no time to make.
@@ -49,12 +62,13 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn with_test_keys(config: &str) -> Result<Self> {
-        Self::new(config, Some("seed"), |_| Ok(()))
+        Self::new(config, Some("seed"), NOW.to_owned(), |_| Ok(()))
     }
 
     fn new(
         config: &str,
         seed: Option<&'static str>,
+        now: String,
         prepare: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
@@ -72,6 +86,7 @@ impl Planned {
             folder,
             config: path,
             seed,
+            now,
             bundle: PathBuf::new(),
         };
         prepare(&planned.path("pki"))?;
@@ -97,7 +112,7 @@ impl Planned {
             "-f".into(),
             text(&self.config)?.into(),
             "--now".into(),
-            NOW.into(),
+            self.now.clone(),
         ];
         for (flag, name) in [
             ("--output", "out"),
@@ -120,7 +135,7 @@ impl Planned {
     /// If a path is not text.
     pub fn render_args(&self, out: &Path) -> Result<Vec<String>> {
         let pki = self.path("pki");
-        let mut args = vec!["render".to_owned(), "--now".to_owned(), NOW.to_owned()];
+        let mut args = vec!["render".to_owned(), "--now".to_owned(), self.now.clone()];
         for (flag, path) in [("-f", self.config.as_path()), ("--pki", &pki), ("-o", out)] {
             args.push(flag.into());
             args.push(text(path)?.into());
@@ -172,7 +187,10 @@ impl Planned {
     /// # Errors
     /// If a path is not text.
     pub fn install(&self, more: &[&str]) -> Result<Run> {
-        Ok(kubeapply(&self.install_args(&self.bundle, more)?))
+        Ok(kubeapply_at(
+            &self.now,
+            &self.install_args(&self.bundle, more)?,
+        ))
     }
 }
 

@@ -10,6 +10,8 @@ mod install;
 mod phases;
 mod pki;
 mod preflight;
+mod real_api;
+mod real_hosts;
 mod reference;
 mod refusals;
 mod secrecy;
@@ -38,6 +40,8 @@ pub fn all() -> Vec<Trial> {
         tamper::cases(),
         secrecy::cases(),
         equivalence::cases(),
+        real_api::cases(),
+        real_hosts::cases(),
     ]
     .into_iter()
     .flatten()

@@ -10,8 +10,10 @@
 mod bench;
 mod bless;
 mod ci;
+mod components;
 mod equivalence;
 mod generate;
+mod hosts;
 mod quickstart;
 mod repository;
 
@@ -43,6 +45,10 @@ enum Task {
     Bench(bench::Args),
     /// Compare the planner with the real kubeadm on random configurations
     Equivalence(equivalence::Args),
+    /// Build the real Kubernetes programs that suites and test hosts run
+    Components(components::Args),
+    /// Test hosts with real kubelets on this machine
+    Hosts(hosts::Args),
     /// Everything CI checks, in order, with the time each part took
     Ci,
 }
@@ -54,6 +60,11 @@ fn main() -> ExitCode {
         Task::Generate { check } => generate::run(check),
         Task::Bench(args) => bench::run(&args),
         Task::Equivalence(args) => equivalence::run(&args),
+        Task::Components(args) => components::run(&args),
+        Task::Hosts(args) => match hosts::run(&args) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Task::Ci => ci::run(),
     };
     match done {

@@ -348,7 +348,7 @@ mod tests {
         let again = mark(&fake, 240).await.unwrap();
         assert_eq!(
             (again.changed, again.outcome.as_str()),
-            (false, "every label and taint is there")
+            (false, "everything is there")
         );
         assert_eq!(fake.count("PATCH"), 2);
         fake.server().objects.get_mut(PATH).unwrap()["spec"]["taints"] = json!([]);

@@ -1,0 +1,256 @@
+//! Whole hosts out of namespaces: each with its network, process numbers, mounts, host name and control groups, a Debian
+//! tree as root folder, containerd and a kubelet.
+//!
+//! In: how many. Out: hosts named `host1`, `host2`, … at 192.168.10.11, .12, … that real kubeadm sets up in seconds. They
+//! share this machine's kernel and nothing else, have no way out to any network, and stay until [`Rig::down`], which
+//! leaves nothing of them.
+
+mod cgroup;
+mod host;
+mod layer;
+mod network;
+mod seed;
+mod tree;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use sha2::{Digest as _, Sha256};
+
+pub use host::Host;
+pub use layer::SHARED;
+pub use network::{MAX_HOSTS, Number};
+pub use tree::ensure as ensure_tree;
+
+use crate::command;
+use crate::components::{Store, Version, build_images, cache_folder, releases};
+use crate::sandbox;
+use network::Network;
+use seed::Seed;
+
+/// Programs that hosts are made with, beyond those of a sandbox, and the Debian packages they are in.
+const MORE_TOOLS: &[(&str, &str)] = &[
+    ("setsid", "util-linux"),
+    ("cp", "coreutils"),
+    ("chroot", "coreutils"),
+];
+
+/// Hosts that see each other.
+#[derive(Clone, Debug)]
+pub struct Rig {
+    folder: PathBuf,
+    /// In front of the names of namespaces and control groups, which this machine has only one list of.
+    prefix: String,
+}
+
+impl Rig {
+    /// The rig whose state is in `folder`; it need not exist.
+    #[must_use]
+    pub fn at(folder: &Path) -> Self {
+        let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+        let short: String = digest
+            .iter()
+            .take(3)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self {
+            folder: folder.to_owned(),
+            prefix: format!("kubeplan-{short}"),
+        }
+    }
+
+    /// The user's rig, in `${XDG_CACHE_HOME:-~/.cache}/kubeplan/hosts`.
+    ///
+    /// # Errors
+    /// If the user has no home.
+    pub fn in_cache() -> Result<Self> {
+        Ok(Self::at(&cache_folder()?.join("hosts")))
+    }
+
+    /// Where its state is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Fails, naming what is missing, unless this machine can run hosts.
+    ///
+    /// # Errors
+    /// If namespaces cannot be made, a program is missing, or control groups are of another version.
+    pub fn check_machine() -> Result<()> {
+        sandbox::check()?;
+        command::require(MORE_TOOLS)?;
+        cgroup::check()
+    }
+
+    /// Makes and boots hosts until `count` of them run, and calls `done` after each; those that are there stay.
+    ///
+    /// # Errors
+    /// If this machine lacks something, or a host does not boot.
+    pub fn up(&self, count: u8, store: &Store, mut done: impl FnMut(&Host)) -> Result<()> {
+        Self::check_machine()?;
+        let _alone = store.lock()?;
+        let tree = tree::ensure(store)?;
+        let images = build_images(store, &tree)?;
+        let layer = self.layer();
+        if !layer.is_dir() {
+            fs::create_dir_all(&self.folder)?;
+            let scratch = tempfile::Builder::new()
+                .prefix(".layer-")
+                .tempdir_in(&self.folder)?;
+            let fresh = scratch.path().join("layer");
+            layer::make(&fresh, store)?;
+            // In this order: where there is a layer, it is known what lies below.
+            fs::write(
+                self.folder.join("tree"),
+                tree.as_os_str().as_encoded_bytes(),
+            )?;
+            fs::rename(&fresh, &layer)?;
+        }
+        let [version, _] = releases()?;
+        let seed = Seed::new(store, version, &images, &tree)?;
+        for number in Number::all().take(usize::from(count)) {
+            let host = self.host_at(number)?;
+            if !host.exists() {
+                // Half a host would pass for a whole one next time.
+                first_boot(&host, &seed, version).inspect_err(|_| drop(host.remove()))?;
+            } else if host.init().is_none() {
+                host.power_on()?;
+            }
+            done(&host);
+        }
+        Ok(())
+    }
+
+    /// The hosts that were made, running or not.
+    ///
+    /// # Errors
+    /// If the rig's state cannot be read.
+    pub fn hosts(&self) -> Result<Vec<Host>> {
+        if !self.layer().is_dir() {
+            return Ok(Vec::new());
+        }
+        let all: Result<Vec<Host>> = Number::all().map(|number| self.host_at(number)).collect();
+        Ok(all?.into_iter().filter(Host::exists).collect())
+    }
+
+    /// The host called `name`.
+    ///
+    /// # Errors
+    /// If there is none of that name.
+    pub fn host(&self, name: &str) -> Result<Host> {
+        let hosts = self.hosts()?;
+        let names: Vec<String> = hosts.iter().map(Host::name).collect();
+        match hosts.into_iter().find(|host| host.name() == name) {
+            Some(host) => Ok(host),
+            None if names.is_empty() => {
+                bail!("there is no host; `cargo xtask hosts up 1` makes one")
+            }
+            None => bail!("there is no host `{name}`; there are {}", names.join(", ")),
+        }
+    }
+
+    /// Ends every host and removes all of them: processes, namespaces, control groups, files.
+    ///
+    /// # Errors
+    /// If something of them cannot be removed.
+    pub fn down(&self) -> Result<()> {
+        for host in self.hosts()? {
+            host.remove()?;
+        }
+        Network::new(&self.prefix).remove_hub()?;
+        if self.folder.is_dir() {
+            fs::remove_dir_all(&self.folder)
+                .with_context(|| format!("removing {}", self.folder.display()))?;
+        }
+        Ok(())
+    }
+
+    fn layer(&self) -> PathBuf {
+        self.folder.join("layer")
+    }
+
+    fn host_at(&self, number: Number) -> Result<Host> {
+        let tree = fs::read_to_string(self.folder.join("tree"))
+            .context("looking for the tree the hosts lie over")?;
+        Ok(Host::new(
+            &self.folder,
+            &self.prefix,
+            number,
+            [self.layer(), PathBuf::from(tree)],
+        ))
+    }
+}
+
+/// A rig for one test: it is taken down with this value.
+///
+/// Only a test process that is killed leaves it standing; `cargo xtask hosts --dir DIR down` removes it then.
+#[derive(Debug)]
+pub struct ScratchRig(Rig);
+
+impl ScratchRig {
+    /// A rig whose state is in `folder`; what a killed test left there is removed first.
+    ///
+    /// # Errors
+    /// If something of it cannot be removed.
+    pub fn at(folder: &Path) -> Result<Self> {
+        let rig = Rig::at(&std::path::absolute(folder)?);
+        rig.down()?;
+        Ok(Self(rig))
+    }
+}
+
+impl std::ops::Deref for ScratchRig {
+    type Target = Rig;
+
+    fn deref(&self) -> &Rig {
+        &self.0
+    }
+}
+
+impl Drop for ScratchRig {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the next test with this folder tries again.
+        let _ = self.0.down();
+    }
+}
+
+/// Makes a host that has the images of `release`.
+fn first_boot(host: &Host, seed: &Seed, release: Version) -> Result<()> {
+    host.make()?;
+    if seed.is_there() {
+        seed.plant(host)?;
+        return host.power_on();
+    }
+    host.power_on()?;
+    host.import_images(release)?;
+    seed.harvest(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rigs_of_two_folders_do_not_meet() {
+        let (one, other) = (
+            Rig::at(Path::new("/a/hosts")),
+            Rig::at(Path::new("/b/hosts")),
+        );
+        assert_ne!(one.prefix, other.prefix);
+        assert_eq!(one.prefix, Rig::at(Path::new("/a/hosts")).prefix);
+    }
+
+    #[test]
+    fn a_rig_that_was_never_up_has_no_hosts() {
+        let scratch = tempfile::tempdir().unwrap();
+        let rig = Rig::at(&scratch.path().join("hosts"));
+        assert!(rig.hosts().unwrap().is_empty());
+        let error = rig.host("host1").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no host; `cargo xtask hosts up 1` makes one"
+        );
+    }
+}
