@@ -12,6 +12,7 @@ mod pki;
 mod preflight;
 mod real_api;
 mod real_hosts;
+mod receipt;
 mod reference;
 mod refusals;
 mod secrecy;
@@ -26,6 +27,7 @@ use libtest_mimic::{Failed, Trial};
 pub fn all() -> Vec<Trial> {
     [
         golden::cases(),
+        receipt::cases(),
         reference::cases(),
         pki::cases(),
         external_ca::cases(),

@@ -73,6 +73,11 @@ pub(super) struct InstallArgs {
     #[arg(long)]
     skip_token_print: bool,
 
+    /// Sign the receipt with the host's /etc/ssh/ssh_host_ed25519_key, so that
+    /// `kubeplan verify --receipt` knows who wrote it
+    #[arg(long)]
+    sign_receipt: bool,
+
     /// This host is to become the bundle's node NAME, although the bundle's
     /// target does not fit it; recorded
     #[arg(long, value_name = "NAME")]
@@ -162,6 +167,7 @@ pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
             live_only: args.live_only,
         },
         skip_token_print: args.skip_token_print,
+        sign_receipt: args.sign_receipt,
         dry_run: args.dry_run,
         confirm_within: args.confirm_within,
         resumes: None,

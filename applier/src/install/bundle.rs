@@ -17,10 +17,10 @@ use crate::host::{Root, RootPath, local};
 use crate::trust::{self, TrustOptions};
 
 /// The host's own key, which opens what is sealed to the host.
-const SSH_HOST_KEY: RootPath = RootPath::fixed("/etc/ssh/ssh_host_ed25519_key");
+pub(super) const SSH_HOST_KEY: RootPath = RootPath::fixed("/etc/ssh/ssh_host_ed25519_key");
 
 /// Far more than an identity file has.
-const IDENTITY_LIMIT: u64 = 1024 * 1024;
+pub(super) const IDENTITY_LIMIT: u64 = 1024 * 1024;
 
 /// Opens a bundle and judges it by the host's trust policy.
 ///

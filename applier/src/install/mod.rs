@@ -29,6 +29,7 @@ pub(crate) mod memory;
 pub(crate) mod next;
 mod obstacles;
 pub(crate) mod planned;
+mod receipt;
 mod record;
 pub(crate) mod recover;
 pub(crate) mod report;

@@ -37,6 +37,9 @@ pub(crate) struct InstallReport {
     /// Until when the operator has to confirm.
     #[serde(skip_serializing_if = "Option::is_none")]
     confirm_by: Option<String>,
+    /// Where the host's receipt for the bundle lies, if one was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) receipt: Option<String>,
     /// Live steps that were run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     live: Vec<StepReport>,
@@ -140,6 +143,7 @@ impl InstallReport {
             parents: comparison.parents.iter().map(ToString::to_string).collect(),
             orphans: comparison.orphans.iter().map(ToString::to_string).collect(),
             confirm_by: None,
+            receipt: None,
             live: Vec::new(),
             remaining: planned::remaining(index),
             notes: Vec::new(),
@@ -352,6 +356,9 @@ impl Report for InstallReport {
         });
         for next in &self.next {
             let _ = writeln!(text, "next: {}", printable(next));
+        }
+        if let Some(receipt) = &self.receipt {
+            let _ = writeln!(text, "receipt: {}", printable(receipt));
         }
         for step in &self.live {
             let seconds = step.elapsed.as_secs_f64();

@@ -41,6 +41,8 @@ pub(crate) struct Request {
     pub(crate) skip_token_print: bool,
     /// Checks whose errors do not count.
     pub(crate) ignored: Ignored,
+    /// Sign the receipt with the host's own key.
+    pub(crate) sign_receipt: bool,
     /// Only show what would be done.
     pub(crate) dry_run: bool,
     /// Bring everything back unless it is confirmed within this time.
@@ -79,6 +81,7 @@ impl Request {
             live_only: self.steps.live_only,
             skip_token_print: self.skip_token_print,
             ignored: self.ignored.names().cloned().collect(),
+            sign_receipt: self.sign_receipt,
         }
     }
 
@@ -106,6 +109,7 @@ impl Request {
                 live_only: recorded.live_only,
             },
             skip_token_print: recorded.skip_token_print,
+            sign_receipt: recorded.sign_receipt,
             // They were consistent when they were given.
             ignored: Ignored::parse(&recorded.ignored).unwrap_or_default(),
             ..Self::default()

@@ -10,7 +10,8 @@ use super::bundle::{BundleContents, open_trusted, unseal};
 use super::compare::Comparison;
 use super::memory::Memory;
 use super::obstacles::{check_overwrite, obstacles};
-use super::planned::{self, PlannedTransaction};
+use super::planned::{self, Contents, PlannedTransaction};
+use super::receipt::{self, Told};
 use super::recover::recover;
 use super::report::{InstallReport, InstallResult};
 use super::request::Request;
@@ -23,7 +24,7 @@ use crate::host::lock::Lock;
 use crate::host::service::Programs;
 use crate::host::system::Live;
 use crate::host::{Actions, Root};
-use crate::live::{Event, LiveOutcome};
+use crate::live::{Event, LiveOutcome, LiveReport};
 use crate::preflight;
 use crate::state;
 
@@ -105,6 +106,8 @@ fn pipeline(
     let session = Session {
         request,
         index,
+        index_digest,
+        contents: &contents,
         root,
         actions,
         now,
@@ -144,55 +147,37 @@ fn pipeline(
             "the answer was no: nothing was written",
         ));
     }
-    let done_before = steps::done_before(&memory, index);
-    let interrupted = memory.runs.interrupted();
-    let files_changed =
-        comparison.changes() > 0 || interrupted.is_some_and(|run| run.in_place().next().is_some());
-    let writing = Writing {
-        root,
-        actions,
-        index,
-        index_digest,
-        comparison: &comparison,
-        request,
-        now,
-        done_before: &done_before,
-        live_steps_are_new: !selected.live.is_subset(&done_before),
-    };
-    let run = writing.write(&mut memory)?;
-    let live = LiveSteps {
-        request,
-        index,
-        contents: &contents,
-        root,
-        actions,
-        selected: &selected.live,
-        completed: &done_before,
-        files_changed,
-        run,
-    };
-    let LiveOutcome {
-        report: live_report,
-        failure,
-    } = live.run(&mut memory, means);
-    let mut done_now = done_before.clone();
-    done_now.extend(live_report.steps.iter().map(|step| step.step));
-    writing.finish(&mut memory, run, &done_now, failure.is_some())?;
+    let performed = session.perform(&mut memory, &comparison, &selected, means)?;
     drop(lock);
-    let changed = comparison.changes() > 0 || live_report.changed();
-    let mut outcome = done(match (&failure, changed) {
-        (Some(_), _) => InstallResult::Stopped,
-        (None, true) => InstallResult::Installed,
-        (None, false) => InstallResult::Unchanged,
-    });
+    let mut outcome = done(performed.result());
     if let Some(report) = &mut outcome.report {
-        if let Some(run) = run {
+        if let Some(run) = performed.run {
             report.written(root, &memory, run);
         }
-        report.add_live(live_report);
+        report.add_live(performed.live);
+        report.receipt = performed.receipt;
     }
-    outcome.error = failure.map(|failure| live.error(failure));
+    outcome.error = performed.error;
     Ok(outcome)
+}
+
+/// What an installation came to.
+struct Performed {
+    run: Option<u32>,
+    live: LiveReport,
+    changed: bool,
+    receipt: Option<String>,
+    error: Option<CliError>,
+}
+
+impl Performed {
+    const fn result(&self) -> InstallResult {
+        match (&self.error, self.changed) {
+            (Some(_), _) => InstallResult::Stopped,
+            (None, true) => InstallResult::Installed,
+            (None, false) => InstallResult::Unchanged,
+        }
+    }
 }
 
 fn check_resumed(request: &Request, found: Sha256Digest) -> Result<(), CliError> {
@@ -284,10 +269,12 @@ pub(crate) fn require_root(root: &Root, what: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// One installation, as far as looking goes.
+/// One installation.
 struct Session<'a> {
     request: &'a Request,
     index: &'a Index,
+    index_digest: Sha256Digest,
+    contents: &'a dyn Contents,
     root: &'a Root,
     actions: &'a Actions,
     now: Timestamp,
@@ -353,6 +340,65 @@ impl<'a> Session<'a> {
             &self.request.overwrite,
             self.planned,
         )
+    }
+
+    /// write → live steps → record → receipt.
+    fn perform(
+        &self,
+        memory: &mut Memory,
+        comparison: &Comparison<'a>,
+        selected: &Selected,
+        means: &mut Means<'_>,
+    ) -> Result<Performed, CliError> {
+        let done_before = steps::done_before(memory, self.index);
+        let interrupted = memory.runs.interrupted();
+        let files_changed = comparison.changes() > 0
+            || interrupted.is_some_and(|run| run.in_place().next().is_some());
+        let writing = Writing {
+            root: self.root,
+            actions: self.actions,
+            index: self.index,
+            index_digest: self.index_digest,
+            comparison,
+            request: self.request,
+            now: self.now,
+            done_before: &done_before,
+            live_steps_are_new: !selected.live.is_subset(&done_before),
+        };
+        let run = writing.write(memory)?;
+        let live = LiveSteps {
+            request: self.request,
+            index: self.index,
+            contents: self.contents,
+            root: self.root,
+            actions: self.actions,
+            selected: &selected.live,
+            completed: &done_before,
+            files_changed,
+            run,
+        };
+        let LiveOutcome { report, failure } = live.run(memory, means);
+        let mut done = done_before.clone();
+        done.extend(report.steps.iter().map(|step| step.step));
+        writing.finish(memory, run, &done, failure.is_some())?;
+        let changed = comparison.changes() > 0 || report.changed();
+        let mut performed = Performed {
+            run,
+            live: report,
+            changed,
+            receipt: None,
+            error: failure.map(|failure| live.error(failure)),
+        };
+        if performed.error.is_none() {
+            let told = Told {
+                done: &done,
+                live: &performed.live,
+                changed: changed || run.is_some(),
+                finished: means.clock.now().unwrap_or(self.now),
+            };
+            performed.receipt = receipt::keep(&writing, &told)?;
+        }
+        Ok(performed)
     }
 
     /// Whether a run waits for the operator's confirmation, and whether this one can.

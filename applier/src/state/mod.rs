@@ -9,12 +9,14 @@
 //! | `serials.json` | the highest serial of each cluster ([`serials`]) |
 //! | `salt` | 32 random bytes, so that the record of a secret file is nothing to guess against ([`salt`]) |
 //! | `runs/<NNNN>/` | journal and backups of a run ([`runs`], [`journal`]) |
+//! | `receipts/` | what the host says it installed, for whoever planned it ([`receipts`]) |
 //! | `reset.json` | that a reset which was stopped may remove etcd's data ([`reset`]) |
 //! | `lock` | empty; locked while a run changes the host |
 
 mod document;
 pub(crate) mod installed;
 pub(crate) mod journal;
+pub(crate) mod receipts;
 pub(crate) mod reset;
 pub(crate) mod runs;
 pub(crate) mod salt;

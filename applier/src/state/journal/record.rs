@@ -185,6 +185,9 @@ pub(crate) struct RecordedRequest {
     /// Checks whose errors do not count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) ignored: Vec<String>,
+    /// The receipt is signed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) sign_receipt: bool,
     /// Tokens are not shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) skip_token_print: bool,
