@@ -8,6 +8,7 @@ mod etcd;
 mod fields;
 mod host_work;
 mod inventory;
+mod merge_keys;
 mod names;
 pub(super) mod network;
 mod system_ids;
@@ -45,6 +46,7 @@ pub(super) fn validate(
     let timeouts = host_work::check(draft);
     let release = release(draft);
     fields::check(draft);
+    merge_keys::check(draft);
     skip_phases::check(draft);
     let inventory = inventory::validate(draft);
     let assumptions = assumptions

@@ -117,6 +117,9 @@ pub(super) const INVALID: &[Invalid] = invalid!(
     "loopback-address": [
         "5: InitConfiguration.localAPIEndpoint.advertiseAddress",
     ],
+    "merge-key": [
+        "18: KubeletConfiguration.systemReserved.<<",
+    ],
     "missing-host-facts": [
         ": InitConfiguration.nodeRegistration.name",
         ": InitConfiguration.localAPIEndpoint.advertiseAddress",
