@@ -222,7 +222,7 @@ impl Summary {
     #[must_use]
     pub fn is_good(&self) -> bool {
         let refused: u64 = self.refused.values().sum();
-        self.failures.is_empty() && refused * 20 <= self.equal + refused
+        self.failures.is_empty() && refused * 10 <= self.equal + refused
     }
 }
 

@@ -103,40 +103,31 @@ pub(crate) fn transactions<'a>(
         .map(|entry| (&entry.name, entry))
         .collect();
     let mut planned = Vec::new();
+    // No other step changes a file of the bundle's: see `crate::preflight` and `remaining`.
     for step in &index.steps {
-        match step {
-            Step::CommitTransaction { phase, transaction } => {
-                let found = index
-                    .transactions
-                    .iter()
-                    .find(|candidate| candidate.name == *transaction)
-                    .ok_or_else(|| missing(transaction))?;
-                let entries = found
-                    .entries
-                    .iter()
-                    .map(|name| {
-                        entries
-                            .get(name)
-                            .and_then(|entry| plan_entry(entry, contents))
-                            .ok_or_else(|| missing(name))
-                    })
-                    .collect::<Result<_, _>>()?;
-                planned.push(PlannedTransaction {
-                    name: &found.name,
-                    phase,
-                    entries,
-                });
-            }
-            // They change no file of the bundle's: see `crate::preflight` and `remaining`.
-            Step::Preflight { .. }
-            | Step::ApplyObjects { .. }
-            | Step::LabelAndTaintNode { .. }
-            | Step::AnnotateNode { .. }
-            | Step::StartService { .. }
-            | Step::WaitForEndpoints { .. }
-            | Step::UseRotatedCertificate { .. }
-            | Step::ShowJoinCommand { .. } => {}
-        }
+        let Step::CommitTransaction { phase, transaction } = step else {
+            continue;
+        };
+        let found = index
+            .transactions
+            .iter()
+            .find(|candidate| candidate.name == *transaction)
+            .ok_or_else(|| missing(transaction))?;
+        let entries = found
+            .entries
+            .iter()
+            .map(|name| {
+                entries
+                    .get(name)
+                    .and_then(|entry| plan_entry(entry, contents))
+                    .ok_or_else(|| missing(name))
+            })
+            .collect::<Result<_, _>>()?;
+        planned.push(PlannedTransaction {
+            name: &found.name,
+            phase,
+            entries,
+        });
     }
     Ok(planned)
 }

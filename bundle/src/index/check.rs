@@ -174,30 +174,21 @@ impl Index {
         }
         let mut committed = BTreeSet::new();
         let mut order: Vec<&Entry> = Vec::new();
+        // Every other step changes no file of the bundle's: see `check_live_steps`.
         for step in &self.steps {
-            match step {
-                Step::CommitTransaction { transaction, .. } => {
-                    let Some(found) = transactions
-                        .get(transaction)
-                        .filter(|_| committed.insert(transaction))
-                    else {
-                        return broken(
-                            "a step commits a transaction of the index, once",
-                            transaction,
-                        );
-                    };
-                    order.extend(found.entries.iter().filter_map(|name| entries.get(name)));
-                }
-                // They change no file of the bundle's: see `check_live_steps`.
-                Step::Preflight { .. }
-                | Step::ApplyObjects { .. }
-                | Step::LabelAndTaintNode { .. }
-                | Step::AnnotateNode { .. }
-                | Step::StartService { .. }
-                | Step::WaitForEndpoints { .. }
-                | Step::UseRotatedCertificate { .. }
-                | Step::ShowJoinCommand { .. } => {}
-            }
+            let Step::CommitTransaction { transaction, .. } = step else {
+                continue;
+            };
+            let Some(found) = transactions
+                .get(transaction)
+                .filter(|_| committed.insert(transaction))
+            else {
+                return broken(
+                    "a step commits a transaction of the index, once",
+                    transaction,
+                );
+            };
+            order.extend(found.entries.iter().filter_map(|name| entries.get(name)));
         }
         if let Some(transaction) = transactions.keys().find(|name| !committed.contains(*name)) {
             return broken("every transaction is committed by a step", transaction);

@@ -112,6 +112,7 @@ pub(super) fn kubeadm_rules(draft: &mut Draft) -> Checked {
     let pod_cidrs = network::pod_subnet(draft);
     names::cluster(draft);
     etcd::external(draft);
+    network::families(draft, &service_cidrs);
     let bind_port = bind_port(draft);
     certificate_key(draft);
     let gate_algorithm = feature_gates(draft);

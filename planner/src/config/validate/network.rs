@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::super::address::parse_cidr;
+use super::super::address::{parse_cidr, parse_ip};
 use super::super::draft::Draft;
 use super::super::schema::Kind;
 
@@ -82,6 +82,22 @@ fn networks(draft: &mut Draft, path: &str, minimum: u128) -> Vec<IpNet> {
         }
     }
     nets
+}
+
+/// Warns where the API server would end at once: it takes its address in the family of the first service network only
+/// ("service IP family … must match public address family …"). kubeadm says nothing of it.
+pub(super) fn families(draft: &mut Draft, service_cidrs: &[IpNet]) {
+    let path = "localAPIEndpoint.advertiseAddress";
+    let address = parse_ip(&draft.text(Kind::Init, path));
+    if let (Some(address), Some(first)) = (address, service_cidrs.first())
+        && address.is_ipv4() != first.addr().is_ipv4()
+    {
+        let message = format!(
+            "{address} is of another family than the first service network, {first}: kube-apiserver will not start"
+        );
+        let hint = "put the network of the address's family first in networking.serviceSubnet";
+        draft.warn(Kind::Init, path, message, hint);
+    }
 }
 
 /// Checks `networking.serviceSubnet`.

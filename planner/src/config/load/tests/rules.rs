@@ -31,6 +31,10 @@ fn warnings_name_what_is_not_recommended() {
             "networking: {serviceSubnet: \"fec0::/112\"}\n",
             "site-local",
         ),
+        (
+            "networking: {serviceSubnet: \"fd00::/112,10.96.0.0/16\"}\n",
+            "InitConfiguration.localAPIEndpoint.advertiseAddress: 192.168.10.11 is of another family than the first service network",
+        ),
     ];
     for (lines, expected) in cases {
         let warnings = load_one(&with_cluster(lines)).unwrap().warnings;
