@@ -23,6 +23,10 @@ pub fn cases() -> Vec<Trial> {
             "phases::installed_one_by_one_they_are_the_whole",
             one_by_one,
         ),
+        case(
+            "phases::of_one_bundle_they_are_installed_in_any_order",
+            of_one_bundle,
+        ),
         case("phases::a_bundle_without_the_skipped_installs", skipped),
         case("phases::a_bundle_without_secrets_needs_no_identity", public),
         case("phases::unknown_and_empty_ones_are_refused", refused),
@@ -168,6 +172,60 @@ fn one_by_one() -> Result<()> {
         );
     }
     ensure!(found.len() == expected.len(), "there is more than planned");
+    Ok(())
+}
+
+/// Phases of a whole bundle, chosen when it is installed, the last ones first.
+fn of_one_bundle() -> Result<()> {
+    let config = fs::read_to_string(fixture("single-node-defaults"))?;
+    let whole = Planned::with_test_keys(&config)?;
+    whole.install(&["--allow-test-only"])?.expect(0)?;
+    let parts = Planned::with_test_keys(&config)?;
+    let install = |more: &[&str]| {
+        let args = [&["--allow-test-only"], more].concat();
+        parts.install(&args)?.expect(0)
+    };
+    for (phase, left) in [
+        ("control-plane", "commit etcd"),
+        ("etcd,kubelet-start", "commit kubeconfig"),
+        ("kubeconfig", "commit certs"),
+    ] {
+        let said = install(&["--phase", phase])?;
+        ensure!(said.text().contains(left), "{phase}: {}", said.text());
+        ensure!(!said.err.contains("no longer planned"), "{}", said.err);
+        let status = kubeapply(&["status", "--root", text(&parts.root())?]).expect(0)?;
+        ensure!(status.text().contains(left), "{phase}: {}", status.text());
+    }
+    ensure!(!parts.root().join("etc/kubernetes/pki/ca.crt").exists());
+    // Nothing with files is chosen, and they are not all there.
+    let early = parts
+        .install(&["--allow-test-only", "--phase", "addon"])?
+        .expect(5)?;
+    ensure!(early.err.contains("not as planned"), "{}", early.err);
+    let unknown = parts
+        .install(&["--allow-test-only", "--phase", "certificates"])?
+        .expect(2)?;
+    ensure!(unknown.err.contains("certs"), "{}", unknown.err);
+    let rest = install(&[
+        "--skip-phases",
+        "control-plane,etcd,kubelet-start,kubeconfig",
+    ])?;
+    ensure!(!rest.text().contains("commit"), "{}", rest.text());
+    let hosts = |planned: &Planned| -> Result<_> {
+        let mut tree = tree::read(&planned.root())?;
+        tree.retain(|path, _| !path.starts_with("var/lib/kubeplan"));
+        Ok(tree)
+    };
+    ensure!(
+        hosts(&parts)? == hosts(&whole)?,
+        "the parts are not the whole"
+    );
+    let again = install(&[])?;
+    ensure!(
+        again.text().contains("nothing to change"),
+        "{}",
+        again.text()
+    );
     Ok(())
 }
 

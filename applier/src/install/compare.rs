@@ -149,6 +149,8 @@ pub(crate) struct Comparer<'a> {
     pub(crate) salt: Option<&'a Salt>,
     /// Paths that may be overwritten although others changed them.
     pub(crate) overwrite: &'a BTreeSet<HostPath>,
+    /// The files of the whole plan, of which a part may be compared.
+    pub(crate) whole: BTreeSet<&'a HostPath>,
 }
 
 impl FileAction {
@@ -266,7 +268,7 @@ impl Comparer<'_> {
             orphans: Vec::new(),
         };
         comparison.parents = self.missing_parents(&comparison)?;
-        comparison.orphans = self.orphans(&comparison);
+        comparison.orphans = self.orphans();
         Ok(comparison)
     }
 
@@ -443,14 +445,13 @@ impl Comparer<'_> {
         Ok(parents)
     }
 
-    fn orphans(&self, comparison: &Comparison<'_>) -> Vec<HostPath> {
-        let planned: BTreeSet<&HostPath> = comparison.items().map(Item::path).collect();
+    fn orphans(&self) -> Vec<HostPath> {
         self.record
             .map(|record| {
                 record
                     .files
                     .keys()
-                    .filter(|path| !planned.contains(path))
+                    .filter(|path| !self.whole.contains(path))
                     .cloned()
                     .collect()
             })

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use kubeplan_bundle::index::Index;
+use kubeplan_bundle::index::{self, Index};
 use kubeplan_bundle::path::HostPath;
 
 use super::compare::{Comparer, Comparison};
@@ -99,6 +99,14 @@ impl Memory {
             record: installed.node(&index.cluster, &index.node.name),
             salt: self.salt.as_ref(),
             overwrite,
+            whole: index
+                .entries
+                .iter()
+                .filter_map(|entry| match &entry.place {
+                    index::Place::File(placement) => Some(&placement.path),
+                    _ => None,
+                })
+                .collect(),
         };
         Ok(comparer.compare(planned)?)
     }

@@ -1,6 +1,6 @@
 //! What a trusted bundle puts on the host, in the order of its steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Name, Place, SecretClass};
 use kubeplan_bundle::mode::FileMode;
@@ -9,12 +9,14 @@ use kubeplan_bundle::step::{PhaseName, Step};
 use serde::Serialize;
 
 use crate::error::CliError;
-use crate::host::Owner;
+use crate::host::{Owner, RootPath};
 use kubeplan_bundle::exit::Exit;
 
 /// The files and folders that one step brings to the host.
 #[derive(Debug)]
 pub(crate) struct PlannedTransaction<'a> {
+    /// Position of the step that commits it, from 0.
+    pub(crate) position: usize,
     /// Its name in the index.
     pub(crate) name: &'a Name,
     /// The phase of the step that commits it.
@@ -69,6 +71,16 @@ pub(crate) struct PlannedDirectory<'a> {
     pub(crate) owner: Owner,
 }
 
+impl PlannedEntry<'_> {
+    /// Where.
+    pub(crate) const fn path(&self) -> &HostPath {
+        match self {
+            Self::File(file) => file.path,
+            Self::Directory(directory) => directory.path,
+        }
+    }
+}
+
 impl std::fmt::Debug for PlannedFile<'_> {
     /// Without the bytes, which may be secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -104,7 +116,7 @@ pub(crate) fn transactions<'a>(
         .collect();
     let mut planned = Vec::new();
     // No other step changes a file of the bundle's: see `crate::preflight` and `remaining`.
-    for step in &index.steps {
+    for (position, step) in index.steps.iter().enumerate() {
         let Step::CommitTransaction { phase, transaction } = step else {
             continue;
         };
@@ -124,6 +136,7 @@ pub(crate) fn transactions<'a>(
             })
             .collect::<Result<_, _>>()?;
         planned.push(PlannedTransaction {
+            position,
             name: &found.name,
             phase,
             entries,
@@ -132,7 +145,33 @@ pub(crate) fn transactions<'a>(
     Ok(planned)
 }
 
-/// A step that is not run here because it needs a running cluster.
+/// The chosen transactions, and of the others the folders in which these put something.
+pub(crate) fn choose<'a>(
+    all: Vec<PlannedTransaction<'a>>,
+    chosen: &BTreeSet<usize>,
+) -> Vec<PlannedTransaction<'a>> {
+    let needed: BTreeSet<RootPath> = all
+        .iter()
+        .filter(|transaction| chosen.contains(&transaction.position))
+        .flat_map(|transaction| &transaction.entries)
+        .flat_map(|entry| RootPath::from(entry.path()).ancestors())
+        .collect();
+    let mut left = Vec::new();
+    for mut transaction in all {
+        if !chosen.contains(&transaction.position) {
+            transaction.entries.retain(|entry| {
+                let folder = matches!(entry, PlannedEntry::Directory(_));
+                folder && needed.contains(&RootPath::from(entry.path()))
+            });
+        }
+        if !transaction.entries.is_empty() {
+            left.push(transaction);
+        }
+    }
+    left
+}
+
+/// A step that is not run: it needs a running cluster, or was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RemainingStep {
@@ -146,11 +185,13 @@ pub(crate) struct RemainingStep {
     pub(crate) step: Step,
 }
 
-/// The steps that need a running cluster, in order.
-pub(crate) fn remaining(index: &Index) -> Vec<RemainingStep> {
+/// The steps that are not among those that are `done`, in order, but for checks.
+pub(crate) fn remaining(index: &Index, done: &BTreeSet<usize>) -> Vec<RemainingStep> {
     let steps = index.steps.iter().enumerate();
-    let live = steps.filter(|(_, step)| step.is_live());
-    live.map(|(position, step)| RemainingStep {
+    let left = steps.filter(|(position, step)| {
+        !matches!(step, Step::Preflight { .. }) && !done.contains(position)
+    });
+    left.map(|(position, step)| RemainingStep {
         position,
         phase: step.phase().to_string(),
         what: step.summary(),

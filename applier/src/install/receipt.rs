@@ -20,13 +20,13 @@ use crate::error::CliError;
 use crate::host::Root;
 use crate::host::identity::HostIdentity;
 use crate::live::LiveReport;
-use crate::state::receipts;
+use crate::state::{StateError, receipts};
 
 /// What a receipt tells of, besides what was compared.
 pub(super) struct Told<'a> {
-    /// Positions of the live steps that are done.
+    /// Positions of the steps that are done.
     pub(super) done: &'a BTreeSet<usize>,
-    /// What came of those that were run now.
+    /// What came of the live steps that were run now.
     pub(super) live: &'a LiveReport,
     /// Whether anything was changed.
     pub(super) changed: bool,
@@ -37,38 +37,50 @@ pub(super) struct Told<'a> {
 /// Keeps a receipt if something was changed, or there is none for this bundle yet. Returns its path on the host.
 ///
 /// # Errors
-/// [`CliError`] of kind `Failed`: the bundle is installed, but nothing says so.
-pub(super) fn keep(writing: &Writing<'_, '_>, told: &Told<'_>) -> Result<Option<String>, CliError> {
-    let (root, request) = (writing.root, writing.request);
+/// [`StateError`].
+pub(super) fn keep(
+    writing: &Writing<'_, '_>,
+    told: &Told<'_>,
+) -> Result<Option<String>, StateError> {
+    let (root, key) = (writing.root, writing.receipt_key);
     let path = receipts::path(writing.index, writing.index_digest);
-    if !told.changed && receipts::exists(root, &path, request.sign_receipt)? {
+    if !told.changed && receipts::exists(root, &path, key.is_some())? {
         return Ok(None);
     }
-    let bytes = receipt(writing, told).to_bytes().map_err(failed)?;
-    let signature = if request.sign_receipt {
-        let signature = Receipt::sign(&bytes, &host_key(root)?).map_err(failed)?;
-        Some(signature.to_armored())
-    } else {
-        None
+    let failed = |source| StateError::Receipt {
+        path: path.clone(),
+        source,
     };
-    receipts::store(root, writing.actions, &path, &bytes, signature.as_deref())?;
+    let bytes = receipt(writing, told).to_bytes().map_err(failed)?;
+    let signature = key
+        .map(|key| Receipt::sign(&bytes, key))
+        .transpose()
+        .map_err(failed)?;
+    let armored = signature.map(|signature| signature.to_armored());
+    receipts::store(root, writing.actions, &path, &bytes, armored.as_deref())?;
     Ok(Some(path.to_string()))
 }
 
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> CliError {
-    CliError::new(Exit::Failed, error)
-}
-
-fn host_key(root: &Root) -> Result<PrivateKey, CliError> {
-    let missing = || {
+/// The host's key, if receipts are to be signed. Asked for before anything is written.
+///
+/// # Errors
+/// [`CliError`] of kind `Preflight` if there is none that can sign.
+pub(super) fn key(request: &Request, root: &Root) -> Result<Option<PrivateKey>, CliError> {
+    if !request.sign_receipt {
+        return Ok(None);
+    }
+    let refused = |why: String| {
         CliError::new(
-            Exit::Failed,
-            format!("the receipt cannot be signed: `{SSH_HOST_KEY}` does not exist"),
+            Exit::Preflight,
+            format!("the receipt cannot be signed: {why}"),
         )
-        .hint("make a host key with `ssh-keygen -A`, then run the same install again with --sign-receipt")
+        .hint("make a host key with `ssh-keygen -A`, or install without --sign-receipt")
     };
     let file = root.read(&SSH_HOST_KEY, IDENTITY_LIMIT)?;
-    PrivateKey::parse(&file.ok_or_else(missing)?, None).map_err(failed)
+    let file = file.ok_or_else(|| refused(format!("`{SSH_HOST_KEY}` does not exist")))?;
+    let key = PrivateKey::parse(&file, None)
+        .map_err(|error| refused(format!("`{SSH_HOST_KEY}`: {error}")))?;
+    Ok(Some(key))
 }
 
 fn receipt(writing: &Writing<'_, '_>, told: &Told<'_>) -> Receipt {
@@ -109,7 +121,7 @@ fn receipt(writing: &Writing<'_, '_>, told: &Told<'_>) -> Receipt {
             .enumerate()
             .map(|(position, step)| ReceiptStep {
                 phase: step.phase().clone(),
-                done: !step.is_live() || told.done.contains(&position),
+                done: matches!(step, Step::Preflight { .. }) || told.done.contains(&position),
             })
             .collect(),
     }
@@ -118,15 +130,22 @@ fn receipt(writing: &Writing<'_, '_>, told: &Told<'_>) -> Receipt {
 /// What became of each file, folder and object that was looked at.
 fn states(writing: &Writing<'_, '_>, told: &Told<'_>) -> BTreeMap<EntryName, EntryState> {
     let mut states = BTreeMap::new();
+    let index = writing.index;
+    let steps = index.steps.iter().enumerate();
+    for (_, step) in steps.filter(|(position, _)| told.done.contains(position)) {
+        let entries = match step {
+            Step::ApplyObjects { entries, .. } => entries.as_slice(),
+            Step::CommitTransaction { transaction, .. } => {
+                let mut transactions = index.transactions.iter();
+                let found = transactions.find(|found| found.name == *transaction);
+                found.map_or(&[][..], |found| found.entries.as_slice())
+            }
+            _ => continue,
+        };
+        states.extend(entries.iter().map(|e| (e.clone(), EntryState::Installed)));
+    }
     for item in writing.comparison.items() {
         states.insert(name(item), of_item(item));
-    }
-    for (position, step) in writing.index.steps.iter().enumerate() {
-        if let Step::ApplyObjects { entries, .. } = step
-            && told.done.contains(&position)
-        {
-            states.extend(entries.iter().map(|e| (e.clone(), EntryState::Installed)));
-        }
     }
     let drift = told
         .live

@@ -14,7 +14,7 @@ use crate::state::installed::{FileOrigin, RemainingRecord};
 use crate::state::salt::Salt;
 
 /// Records what is there now, and the serial. Writes nothing that is recorded already. `changed`: something was written;
-/// `done`: positions of the live steps of this plan that are done.
+/// `done`: positions of the steps of this plan that are done.
 ///
 /// # Errors
 /// [`StateError`].
@@ -61,9 +61,8 @@ pub(super) fn remember(
     node.plan_digest = Some(index.plan_digest);
     node.serial = Some(index.serial);
     node.done.clone_from(done);
-    node.remaining = planned::remaining(index)
+    node.remaining = planned::remaining(index, done)
         .into_iter()
-        .filter(|step| !done.contains(&step.position))
         .map(|step| RemainingRecord {
             phase: step.phase,
             what: step.what,

@@ -1,5 +1,6 @@
 //! What an installation did or would do, for people and machines.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use kubeplan_bundle::index::Index;
@@ -116,6 +117,7 @@ impl InstallReport {
         index: &Index,
         trust: &Trust,
         comparison: &Comparison<'_>,
+        in_place: &BTreeSet<usize>,
     ) -> Self {
         let with_diff = matches!(result, InstallResult::DryRun | InstallResult::Refused);
         let entries = comparison
@@ -145,7 +147,7 @@ impl InstallReport {
             confirm_by: None,
             receipt: None,
             live: Vec::new(),
-            remaining: planned::remaining(index),
+            remaining: planned::remaining(index, in_place),
             notes: Vec::new(),
             next: Vec::new(),
         };
@@ -371,7 +373,8 @@ impl Report for InstallReport {
             );
         }
         if !self.remaining.is_empty() {
-            let listed = self.live.is_empty() && self.result != InstallResult::Stopped;
+            let live = self.remaining.iter().all(|step| step.step.is_live());
+            let listed = live && self.live.is_empty() && self.result != InstallResult::Stopped;
             text.push_str(if listed {
                 "remaining, needs a running cluster (not run):\n"
             } else {

@@ -3,6 +3,7 @@
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Index;
+use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::admission::{self, Host, Refusal};
@@ -96,26 +97,34 @@ fn pipeline(
     if selected.preflight {
         notes.extend(preflight(request, index, root)?);
     }
+    let receipt_key = receipt::key(request, root)?;
     let unsealed = unseal(&bundle, root, &request.identities)?;
     let contents = BundleContents {
         bundle: &bundle,
         unsealed: unsealed.as_ref(),
     };
-    let planned = planned::transactions(index, &contents)?;
+    let mut planned = planned::transactions(index, &contents)?;
     check_overwrite(&planned, &request.overwrite)?;
+    if !selected.commits.is_empty() {
+        planned = planned::choose(planned, &selected.commits);
+    }
     let session = Session {
         request,
         index,
         index_digest,
         contents: &contents,
+        receipt_key: receipt_key.as_ref(),
         root,
         actions,
         now,
         planned: &planned,
     };
     let (lock, mut memory, comparison) = session.look(lock, &mut notes)?;
+    let mut in_place = steps::done_before(&memory, index);
+    in_place.extend(&selected.commits);
     let report = |result| {
-        let mut report = InstallReport::new(result, root, index, bundle.trust(), &comparison);
+        let mut report =
+            InstallReport::new(result, root, index, bundle.trust(), &comparison, &in_place);
         for note in &notes {
             report.note(note.clone());
         }
@@ -137,7 +146,7 @@ fn pipeline(
     if request.dry_run {
         return Ok(done(InstallResult::DryRun));
     }
-    if !selected.files && comparison.changes() > 0 {
+    if selected.commits.is_empty() && comparison.changes() > 0 {
         return Err(not_as_planned(&comparison));
     }
     session.check_confirmation(&memory, &comparison)?;
@@ -275,6 +284,7 @@ struct Session<'a> {
     index: &'a Index,
     index_digest: Sha256Digest,
     contents: &'a dyn Contents,
+    receipt_key: Option<&'a PrivateKey>,
     root: &'a Root,
     actions: &'a Actions,
     now: Timestamp,
@@ -354,6 +364,8 @@ impl<'a> Session<'a> {
         let interrupted = memory.runs.interrupted();
         let files_changed = comparison.changes() > 0
             || interrupted.is_some_and(|run| run.in_place().next().is_some());
+        let mut done = done_before.clone();
+        done.extend(&selected.commits);
         let writing = Writing {
             root: self.root,
             actions: self.actions,
@@ -362,7 +374,8 @@ impl<'a> Session<'a> {
             comparison,
             request: self.request,
             now: self.now,
-            done_before: &done_before,
+            done: &done,
+            receipt_key: self.receipt_key,
             live_steps_are_new: !selected.live.is_subset(&done_before),
         };
         let run = writing.write(memory)?;
@@ -378,27 +391,23 @@ impl<'a> Session<'a> {
             run,
         };
         let LiveOutcome { report, failure } = live.run(memory, means);
-        let mut done = done_before.clone();
+        let mut done = done.clone();
         done.extend(report.steps.iter().map(|step| step.step));
-        writing.finish(memory, run, &done, failure.is_some())?;
         let changed = comparison.changes() > 0 || report.changed();
-        let mut performed = Performed {
+        let told = Told {
+            done: &done,
+            live: &report,
+            changed: changed || run.is_some(),
+            finished: means.clock.now().unwrap_or(self.now),
+        };
+        let receipt = writing.finish(memory, run, &told, failure.is_some())?;
+        Ok(Performed {
             run,
             live: report,
             changed,
-            receipt: None,
+            receipt,
             error: failure.map(|failure| live.error(failure)),
-        };
-        if performed.error.is_none() {
-            let told = Told {
-                done: &done,
-                live: &performed.live,
-                changed: changed || run.is_some(),
-                finished: means.clock.now().unwrap_or(self.now),
-            };
-            performed.receipt = receipt::keep(&writing, &told)?;
-        }
-        Ok(performed)
+        })
     }
 
     /// Whether a run waits for the operator's confirmation, and whether this one can.

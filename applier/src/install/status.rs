@@ -413,7 +413,7 @@ impl Report for StatusReport {
             );
         }
         if !self.remaining.is_empty() {
-            text.push_str("remaining, needs a running cluster (not run):\n");
+            text.push_str("remaining (not run):\n");
         }
         for step in &self.remaining {
             let _ = writeln!(text, "  {:<24} {}", step.phase, printable(&step.what));

@@ -38,55 +38,42 @@ pub(crate) struct Steps {
 pub(super) struct Selected {
     /// Whether the bundle's checks are run.
     pub(super) preflight: bool,
-    /// Whether files are installed.
-    pub(super) files: bool,
+    /// Positions of the steps that put files in place; if there are none, files are compared and not written.
+    pub(super) commits: BTreeSet<usize>,
     /// Positions of live steps; none unless the root is the running system.
     pub(super) live: BTreeSet<usize>,
 }
 
 impl Selected {
     /// # Errors
-    /// [`CliError`] of kind `Usage` if the bundle has no such phase or object, or only a part of the files is chosen.
+    /// [`CliError`] of kind `Usage` if the bundle has no such phase or object.
     pub(super) fn of(request: &Request, index: &Index, root: &Root) -> Result<Self, CliError> {
         let wanted = &request.steps;
         let positions = wanted.phases.select(index).map_err(CliError::usage)?;
-        let transactions = || {
-            let steps = index.steps.iter().enumerate();
-            steps.filter(|(_, step)| matches!(step, Step::CommitTransaction { .. }))
-        };
-        let chosen = transactions()
-            .filter(|(position, _)| positions.contains(position))
-            .count();
-        if chosen > 0 && chosen < transactions().count() {
-            let names: Vec<String> = transactions()
-                .map(|(_, step)| step.phase().to_string())
-                .collect();
-            return Err(CliError::usage(
-                "these phases have a part of the bundle's files, which are installed together",
-            )
-            .hint("leave the phases with files out, or name them all; `kubeplan plan --phase` makes a bundle of some")
-            .hint(format!("phases with files: {}", names.join(", "))));
-        }
         let object = |name: &EntryName| index.entry(name).is_some_and(|e| e.place == Place::Object);
         if let Some(unknown) = request.overwrite_objects.iter().find(|name| !object(name)) {
             return Err(CliError::usage(format!(
                 "`--overwrite-drift {unknown}`: the bundle has no object of this name"
             )));
         }
-        let live = |position: &usize| index.steps.get(*position).is_some_and(Step::is_live);
-        let checks = |position: &usize| {
-            let step = index.steps.get(*position);
-            matches!(step, Some(Step::Preflight { .. }))
+        let of = |is: fn(&Step) -> bool| -> BTreeSet<usize> {
+            let steps = positions.iter().copied();
+            steps
+                .filter(|position| index.steps.get(*position).is_some_and(is))
+                .collect()
         };
-        Ok(Self {
-            preflight: positions.iter().any(checks),
-            files: !wanted.live_only && (chosen > 0 || wanted.phases.is_all()),
-            live: if wanted.files_only || !root.is_live() {
-                BTreeSet::new()
-            } else {
-                positions.into_iter().filter(live).collect()
-            },
-        })
+        let mut selected = Self {
+            preflight: !of(|step| matches!(step, Step::Preflight { .. })).is_empty(),
+            commits: of(|step| matches!(step, Step::CommitTransaction { .. })),
+            live: of(Step::is_live),
+        };
+        if wanted.live_only {
+            selected.commits.clear();
+        }
+        if wanted.files_only || !root.is_live() {
+            selected.live.clear();
+        }
+        Ok(selected)
     }
 }
 
@@ -99,10 +86,10 @@ pub(super) fn not_as_planned(comparison: &Comparison<'_>) -> CliError {
             comparison.changes()
         ),
     )
-    .hint("install the files first, without --live-only and without --phase")
+    .hint("install the files first, without --live-only and with their phases")
 }
 
-/// Positions of the live steps that were done for exactly this plan, by a finished run or the one that goes on.
+/// Positions of the steps that were done for exactly this plan, by a finished run or the one that goes on.
 pub(super) fn done_before(memory: &Memory, index: &Index) -> BTreeSet<usize> {
     let mut done = BTreeSet::new();
     if let Some(node) = memory.installed.node(&index.cluster, &index.node.name)

@@ -9,12 +9,14 @@ use std::collections::BTreeSet;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Index;
+use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::changes::{self, Numbers};
 use super::commit::{self, Aftermath};
 use super::compare::{ComparedTransaction, Comparison};
 use super::memory::Memory;
+use super::receipt::{self, Told};
 use super::record::{ensure_salt, remember};
 use super::recover::left_note;
 use super::request::Request;
@@ -42,8 +44,10 @@ pub(super) struct Writing<'a, 'r> {
     pub(super) request: &'r Request,
     /// The time.
     pub(super) now: Timestamp,
-    /// Positions of the live steps of this plan that were done before.
-    pub(super) done_before: &'r BTreeSet<usize>,
+    /// Positions of the steps of this plan that are done once the files are in place.
+    pub(super) done: &'r BTreeSet<usize>,
+    /// The key that signs the receipt, if one does.
+    pub(super) receipt_key: Option<&'r PrivateKey>,
     /// Live steps follow that were never done for this plan.
     pub(super) live_steps_are_new: bool,
 }
@@ -85,19 +89,20 @@ impl<'a> Writing<'a, '_> {
             .map_err(early)?;
         let nothing = self.comparison.changes() == 0 && memory.runs.interrupted().is_none();
         if nothing && !self.live_steps_are_new {
-            remember(self, memory, false, self.done_before).map_err(early)?;
+            remember(self, memory, false, self.done).map_err(early)?;
             return Ok(None);
         }
         ensure_salt(memory, self.root, self.actions).map_err(early)?;
         let (run, planned) = self.begin(memory)?;
         self.arm(memory, run)?;
         let done = self.commit(memory, run, &planned)?;
-        remember(self, memory, true, self.done_before)
+        remember(self, memory, true, self.done)
             .map_err(|error| self.stopped("while recording what was installed", done, error))?;
         Ok(Some(run))
     }
 
-    /// Records the live steps that are done and, unless one `failed`, the end of the run.
+    /// Records the steps that are done and, unless one failed, keeps the receipt and records the end of the run. Returns the
+    /// path of the receipt, if one was written.
     ///
     /// # Errors
     /// [`CliError`] of kind `Partial`.
@@ -105,16 +110,20 @@ impl<'a> Writing<'a, '_> {
         &self,
         memory: &mut Memory,
         run: Option<u32>,
-        done: &BTreeSet<usize>,
+        told: &Told<'_>,
         failed: bool,
-    ) -> Result<(), CliError> {
+    ) -> Result<Option<String>, CliError> {
         let end = |memory: &mut Memory| {
-            remember(self, memory, run.is_some(), done)?;
-            let Some(run) = run.filter(|_| !failed) else {
-                return Ok(());
-            };
-            self.record(memory, run, Record::Finished { time: self.now })?;
-            memory.runs.prune(self.root, self.actions, self.now)
+            remember(self, memory, run.is_some(), told.done)?;
+            if failed {
+                return Ok(None);
+            }
+            let receipt = receipt::keep(self, told)?;
+            if let Some(run) = run {
+                self.record(memory, run, Record::Finished { time: self.now })?;
+                memory.runs.prune(self.root, self.actions, self.now)?;
+            }
+            Ok(receipt)
         };
         end(memory).map_err(|error| {
             let changes = self.comparison.changes();

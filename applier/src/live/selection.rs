@@ -26,11 +26,6 @@ pub(crate) struct UnknownPhase {
 }
 
 impl Phases {
-    /// Whether every phase is wanted.
-    pub(crate) fn is_all(&self) -> bool {
-        self.only.is_empty() && self.skip.is_empty()
-    }
-
     /// The positions of the steps that are wanted.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use kubeplan_bundle::canonical::{self, CanonicalError};
 use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::receipt::ReceiptError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -62,6 +63,15 @@ pub(crate) enum StateError {
         record: u64,
         /// What does not fit.
         rule: &'static str,
+    },
+    /// A receipt that cannot be made.
+    #[error("the receipt `{path}` cannot be made")]
+    Receipt {
+        /// The file.
+        path: RootPath,
+        /// Why.
+        #[source]
+        source: ReceiptError,
     },
     /// A backup that is not there.
     #[error(

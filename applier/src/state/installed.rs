@@ -45,10 +45,10 @@ pub(crate) struct InstalledNode {
     /// The bundle was meant for another host, and the operator said to install it here.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) target_overridden: bool,
-    /// Positions of the steps of this plan that needed a running host and were done.
+    /// Positions of the steps of this plan that were done.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) done: BTreeSet<usize>,
-    /// Steps that need a running host and were not run.
+    /// Steps that were not run: they need a running host, or were left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) remaining: Vec<RemainingRecord>,
     /// The files.

@@ -9,7 +9,7 @@ use kubeplan_bundle::index::Index;
 use super::{FOLDER, StateError};
 use crate::host::{Actions, Found, Root, RootPath};
 
-const RECEIPTS: &str = "receipts";
+pub(super) const RECEIPTS: &str = "receipts";
 
 /// Where the receipt for a bundle lies: `<cluster>-<node>-<serial>-<start of the index's digest>.json`.
 #[must_use]

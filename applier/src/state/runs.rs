@@ -286,7 +286,11 @@ pub(crate) fn path(number: u32) -> RootPath {
 
 /// The folders that hold nothing but state, for clearing away what a killed run left there.
 pub(crate) fn folders(runs: &Runs) -> Vec<RootPath> {
-    let mut folders = vec![FOLDER, FOLDER.join(RUNS)];
+    let mut folders = vec![
+        FOLDER,
+        FOLDER.join(RUNS),
+        FOLDER.join(super::receipts::RECEIPTS),
+    ];
     folders.extend(runs.runs.iter().map(|run| path(run.number())));
     folders.extend(runs.debris.iter().map(|name| FOLDER.join(RUNS).join(name)));
     folders

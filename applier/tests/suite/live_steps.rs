@@ -128,7 +128,7 @@ fn what_the_bundle_does_not_have_cannot_be_named() {
 }
 
 #[test]
-fn a_part_of_the_files_is_not_installed() {
+fn a_part_of_the_files_is_installed_and_the_rest_remains() {
     let fixture = Fixture::new();
     let bundle = fixture.bundle(plan());
     let phases = fixture
@@ -137,11 +137,21 @@ fn a_part_of_the_files_is_not_installed() {
         .stderr;
     let known = phases.split("it has: ").nth(1).unwrap().trim();
     let first = known.split(", ").next().unwrap().to_owned();
-    let output = fixture.install(&bundle, &["--phase", &first]).expect(2);
+    let output = fixture.install(&bundle, &["--phase", &first]).expect(0);
     assert!(
-        output.stderr.contains("which are installed together"),
+        output.stdout.contains("remaining (not run):\n"),
         "{}",
-        output.stderr
+        output.stdout
     );
-    assert!(!fixture.path("root/etc/app").exists());
+    let part = fixture.tree();
+    fixture
+        .install(&bundle, &["--skip-phases", &first])
+        .expect(0);
+    let output = fixture.install(&bundle, &[]).expect(0);
+    assert!(
+        output.stdout.contains("nothing to change"),
+        "{}",
+        output.stdout
+    );
+    assert_ne!(fixture.tree(), part);
 }

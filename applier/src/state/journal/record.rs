@@ -54,7 +54,7 @@ pub(crate) enum Record {
         /// Files and folders that were left as others made them.
         left: Vec<HostPath>,
     },
-    /// A step that needs a running cluster was done.
+    /// A step that needs a running host was done.
     LiveStep {
         /// Its position among the steps of the index, from 0.
         position: usize,
