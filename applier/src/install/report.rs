@@ -242,14 +242,20 @@ impl InstallReport {
         ) {
             return;
         }
-        self.next.push(if root.is_live() {
-            "start the kubelet: systemctl enable --now kubelet".to_owned()
-        } else {
-            format!(
-                "the tree {} is ready; once it runs as a system, start the kubelet there: systemctl enable --now kubelet",
+        let live = self.remaining.iter().any(|step| step.step.is_live());
+        match (root.is_live(), live) {
+            (true, true) => self
+                .next
+                .push("run the live steps: the same install with --live-only".to_owned()),
+            (true, false) => {}
+            (false, true) => self.next.push(format!(
+                "once the tree {} runs as a system, install the same bundle there with --live-only",
                 root.shown()
-            )
-        });
+            )),
+            (false, false) => self
+                .next
+                .push(format!("the tree {} is ready", root.shown())),
+        }
     }
 }
 
