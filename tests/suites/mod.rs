@@ -2,6 +2,7 @@
 
 mod command_line;
 mod configuration;
+mod crash;
 mod equivalence;
 mod external_ca;
 mod external_ca_kubeadm;
@@ -15,6 +16,8 @@ mod refusals;
 mod secrecy;
 mod stock_tools;
 mod tamper;
+
+pub use crash::is_kubeapply;
 
 use std::process::{Command, Stdio};
 
@@ -38,6 +41,7 @@ pub fn all() -> Vec<Trial> {
         tamper::cases(),
         secrecy::cases(),
         equivalence::cases(),
+        crash::cases(),
     ]
     .into_iter()
     .flatten()

@@ -10,6 +10,7 @@
 mod bench;
 mod bless;
 mod ci;
+mod crash;
 mod equivalence;
 mod generate;
 mod quickstart;
@@ -43,6 +44,8 @@ enum Task {
     Bench(bench::Args),
     /// Compare the planner with the real kubeadm on random configurations
     Equivalence(equivalence::Args),
+    /// Crash installations at every durable action, and kill the real program
+    Crash(crash::Args),
     /// Everything CI checks, in order, with the time each part took
     Ci,
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Generate { check } => generate::run(check),
         Task::Bench(args) => bench::run(&args),
         Task::Equivalence(args) => equivalence::run(&args),
+        Task::Crash(args) => crash::run(&args),
         Task::Ci => ci::run(),
     };
     match done {
