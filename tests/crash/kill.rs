@@ -494,7 +494,9 @@ impl Walk<'_> {
             // Until it is over, it goes on.
             self.resetting = true;
         } else if status.is_interrupted() {
-            if self.random.chance(25) {
+            // Not while a rollback of a first installation is half done: the checks of `install` come before the recovery, and
+            // refuse the files that are still there. `status` prints `rollback` alone.
+            if status.state == "interrupted" && self.random.chance(25) {
                 recovered = self.recover_only(&status, goal)?;
             }
         } else {
