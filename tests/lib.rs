@@ -1,6 +1,7 @@
-//! What the cross-crate suites share with `cargo xtask bless`: running both programs in-process, the golden
-//! cases, and trees to compare.
+//! What the cross-crate suites share with `cargo xtask`: running both programs in-process, the golden cases, trees to
+//! compare, the comparison with kubeadm, and the crashes.
 
+pub mod crash;
 pub mod equivalence;
 pub mod golden;
 pub mod outside_ca;

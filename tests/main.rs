@@ -12,9 +12,14 @@
 
 mod suites;
 
+use std::process::ExitCode;
+
 use libtest_mimic::Arguments;
 
-fn main() {
+fn main() -> ExitCode {
+    if suites::is_kubeapply() {
+        return kubeapply::host::process::main();
+    }
     let arguments = Arguments::from_args();
-    libtest_mimic::run(&arguments, suites::all()).exit();
+    libtest_mimic::run(&arguments, suites::all()).exit_code()
 }

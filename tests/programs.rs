@@ -21,6 +21,8 @@ pub struct Run {
     pub out: Vec<u8>,
     /// Standard error.
     pub err: String,
+    /// Durable actions, also the one that failed; of `kubeapply` only.
+    pub performed: u64,
 }
 
 impl Run {
@@ -69,6 +71,7 @@ pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Run {
         code,
         out: out.take(),
         err: String::from_utf8_lossy(&err.take()).into_owned(),
+        performed: 0,
     }
 }
 
@@ -113,21 +116,61 @@ pub fn kubeapply<T: Into<OsString> + Clone>(args: &[T]) -> Run {
 
 /// Runs `kubeapply` at another time.
 pub fn kubeapply_at<T: Into<OsString> + Clone>(now: &str, args: &[T]) -> Run {
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let mut io = kubeapply::Io {
-        stdin: &mut io::empty(),
-        stdout: &mut out,
-        stderr: &mut err,
-        terminals: kubeapply::Terminals::default(),
-        no_color: true,
+    let setting = Setting {
         clock: now.parse().map_or(Clock::System, Clock::Fixed),
-        fault: Fault::None,
-        performed: 0,
+        ..Setting::default()
     };
-    let code = kubeapply::run(named("kubeapply", args), &mut io);
-    Run {
-        code,
-        out,
-        err: String::from_utf8_lossy(&err).into_owned(),
+    setting.kubeapply(args)
+}
+
+/// What `kubeapply` finds besides its arguments and the host.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// What time it is.
+    pub clock: Clock,
+    /// What fails.
+    pub fault: Fault,
+    /// What is typed on the terminal; `None` if there is no terminal.
+    pub answer: Option<&'static str>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            clock: Clock::System,
+            fault: Fault::None,
+            answer: None,
+        }
+    }
+}
+
+impl Setting {
+    /// Runs `kubeapply` with it.
+    pub fn kubeapply<T: Into<OsString> + Clone>(&self, args: &[T]) -> Run {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut typed = self.answer.unwrap_or_default().as_bytes();
+        let terminal = self.answer.is_some();
+        let mut io = kubeapply::Io {
+            stdin: &mut typed,
+            stdout: &mut out,
+            stderr: &mut err,
+            terminals: kubeapply::Terminals {
+                stdin: terminal,
+                stdout: terminal,
+                stderr: terminal,
+            },
+            no_color: true,
+            clock: self.clock,
+            fault: self.fault,
+            performed: 0,
+        };
+        let code = kubeapply::run(named("kubeapply", args), &mut io);
+        let performed = io.performed;
+        Run {
+            code,
+            out,
+            err: String::from_utf8_lossy(&err).into_owned(),
+            performed,
+        }
     }
 }

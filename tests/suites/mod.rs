@@ -2,6 +2,7 @@
 
 mod command_line;
 mod configuration;
+mod crash;
 mod equivalence;
 mod external_ca;
 mod external_ca_kubeadm;
@@ -18,6 +19,8 @@ mod refusals;
 mod secrecy;
 mod stock_tools;
 mod tamper;
+
+pub use crash::is_kubeapply;
 
 use std::process::{Command, Stdio};
 
@@ -44,6 +47,7 @@ pub fn all() -> Vec<Trial> {
         equivalence::cases(),
         real_api::cases(),
         real_hosts::cases(),
+        crash::cases(),
     ]
     .into_iter()
     .flatten()

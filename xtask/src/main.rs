@@ -11,6 +11,7 @@ mod bench;
 mod bless;
 mod ci;
 mod components;
+mod crash;
 mod equivalence;
 mod generate;
 mod hosts;
@@ -49,6 +50,8 @@ enum Task {
     Components(components::Args),
     /// Test hosts with real kubelets on this machine
     Hosts(hosts::Args),
+    /// Crash installations at every durable action, and kill the real program
+    Crash(crash::Args),
     /// Everything CI checks, in order, with the time each part took
     Ci,
 }
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Task::Crash(args) => crash::run(&args),
         Task::Ci => ci::run(),
     };
     match done {

@@ -112,6 +112,7 @@ pub(super) fn run(args: ResetArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         shown = true;
         ask(planned, io)
     });
+    io.performed = actions.count();
     if let Some(mut report) = outcome.report {
         // Whoever agreed to the plan on this terminal has read it; machines get the whole.
         report.shown = shown && args.format.format == Format::Text;

@@ -16,6 +16,7 @@ use crate::host::{Actions, Root};
 use crate::state::StateError;
 use crate::state::installed::Installed;
 use crate::state::journal::record::Change;
+use crate::state::journal::{Attempt, Standing};
 use crate::state::runs::Runs;
 use crate::state::salt::Salt;
 use crate::state::serials::Serials;
@@ -64,13 +65,20 @@ impl Memory {
         installed
     }
 
-    /// As [`Memory::as_installed`]; what the interrupted run may have half done counts as its own, too. For those who may not
+    /// As [`Memory::as_installed`]; what an interrupted run or rollback may have half done counts as its own, too. For those who may not
     /// bring it back first.
     pub(crate) fn as_found(&self) -> Installed {
         let mut installed = self.as_installed();
-        if let Some(run) = self.runs.interrupted()
-            && let Some(attempt) = run.in_flight()
-        {
+        let Some(run) = self.runs.current() else {
+            return installed;
+        };
+        let attempts: Vec<&Attempt> = match run.standing {
+            Standing::Open | Standing::Superseded(_) => run.in_flight().into_iter().collect(),
+            // Of each of its files a rollback that was stopped may have left what the run put there.
+            Standing::RollingBack(_) => run.attempts.iter().collect(),
+            Standing::Finished(_) | Standing::RolledBack(_) => Vec::new(),
+        };
+        for attempt in attempts {
             let node = installed.node_mut(&run.begin.cluster, &run.begin.node);
             for change in &attempt.planned.changes {
                 if let Change::Create { path, after } | Change::Replace { path, after, .. } = change

@@ -226,7 +226,8 @@ fn execute(
             .hint(by_hand)
             .hint("remove the cause and run the same reset again, it continues")
     };
-    clear_leftovers(root, actions).map_err(|error| failed(Phase::Preflight, done, error.into()))?;
+    clear_leftovers(root, actions, &runs)
+        .map_err(|error| failed(Phase::Preflight, done, error.into()))?;
     let mut progress = plan.progress.as_ref();
     for step in &plan.steps {
         if step.phase != Phase::RemoveEtcdMember
@@ -254,17 +255,19 @@ fn execute(
     Ok(stays)
 }
 
-/// Removes temporary files that a killed run left in the state folder. Called with the lock held.
-fn clear_leftovers(root: &Root, actions: &Actions) -> Result<(), HostError> {
-    let Some(folder) = state::open_folder(root)? else {
-        return Ok(());
-    };
-    for name in folder
-        .names()?
-        .iter()
-        .filter(|name| is_temporary_name(name))
-    {
-        tree::remove(actions, &folder, name)?;
+/// Removes temporary files that a killed run left in the state's folders. Called with the lock held.
+fn clear_leftovers(root: &Root, actions: &Actions, runs: &Runs) -> Result<(), HostError> {
+    for place in state::runs::folders(runs) {
+        let Some(folder) = root.open_directory(&place)? else {
+            continue;
+        };
+        for name in folder
+            .names()?
+            .iter()
+            .filter(|name| is_temporary_name(name))
+        {
+            tree::remove(actions, &folder, name)?;
+        }
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ fn modes_and_contents_are_exact() {
     let bundle = fixture.bundle(Plan::default());
     let output = fixture.install(&bundle, &[]).expect(0);
     assert!(
-        output.stdout.contains("start the kubelet"),
+        output.stdout.contains("next: the tree"),
         "{}",
         output.stdout
     );
