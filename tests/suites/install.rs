@@ -195,6 +195,10 @@ fn drift() -> Result<()> {
         said.contains("/etc/kubernetes/manifests/kube-scheduler.yaml"),
         "the change was not reported: {said}"
     );
+    ensure!(
+        said.contains("nothing to change: files that others changed are left as they are"),
+        "the host is said to be as planned: {said}"
+    );
     planned
         .install(&[
             "--overwrite-drift",

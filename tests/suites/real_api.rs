@@ -175,7 +175,7 @@ fn objects(config: &str, programs: &Programs) -> Result<()> {
 }
 
 /// The first value of `wanted` that is not in `kept`. The server adds fields, drops empty ones, and changes none.
-fn lost(wanted: &Value, kept: &Value, path: String) -> Option<String> {
+pub(super) fn lost(wanted: &Value, kept: &Value, path: String) -> Option<String> {
     match (wanted, kept) {
         (Value::Object(wanted), Value::Object(kept)) => wanted.iter().find_map(|(key, value)| {
             let path = format!("{path}/{key}");

@@ -356,6 +356,12 @@ impl Report for InstallReport {
         text.push('\n');
         text.push_str(match self.result {
             InstallResult::Installed => "installed\n",
+            // What others changed is left, but that is not what was planned.
+            InstallResult::Unchanged
+                if self.entries.iter().any(|entry| entry.action == "drift") =>
+            {
+                "nothing to change: files that others changed are left as they are\n"
+            }
             InstallResult::Unchanged => "nothing to change: the host is as planned\n",
             InstallResult::Asking => "",
             InstallResult::Stopped => "the files are in place; a live step is not done\n",

@@ -18,7 +18,8 @@ mount -t sysfs sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs -o mode=755 run "$root/run"
 mount -t tmpfs tmp "$root/tmp"
-mkdir -p "$root/run/lock"
+# The second folder says that systemd runs (sd_booted(3)): what the stand-in answers is to be believed.
+mkdir -p "$root/run/lock" "$root/run/systemd/system"
 
 # The namespace's root is the host's group, so mounting a hierarchy here shows that group and what is below.
 mount -t tmpfs -o mode=755 cgroup "$root/sys/fs/cgroup"

@@ -1,14 +1,21 @@
 //! Real kubelets: what was planned runs on them, real kubeadm works with it, and nothing of the test hosts stays.
 //!
 //! Takes a minute and some GiB of memory, so it runs only when the variable `KUBEPLAN_HOSTS` is set; and needs root, and
-//! everything that `cargo xtask components` builds, in its cache or where `KUBEPLAN_COMPONENTS` says.
+//! everything that `cargo xtask components` builds, in its cache or where `KUBEPLAN_COMPONENTS` says. With
+//! `KUBEPLAN_HOSTS=required` what is missing is a failure.
+
+mod disturbed;
+mod installs;
+mod same_cluster;
+mod site;
+mod taken_turns;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use kubeplan_testhosts::components::{COMPONENTS_VARIABLE, Store};
 use kubeplan_testhosts::hosts::{Host, Rig, ScratchRig};
 use kubeplan_testsuite::planned::Planned;
@@ -26,7 +33,7 @@ type Run = fn(&Rig, &Store) -> Result<()>;
 
 pub fn cases() -> Vec<Trial> {
     let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
-    let cases: [(&str, Run); 2] = [
+    let cases: [(&str, Run); 8] = [
         (
             "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
             kubeadm,
@@ -35,13 +42,43 @@ pub fn cases() -> Vec<Trial> {
             "a_planned_control_plane_runs_and_kubeadm_joins_a_worker",
             planned,
         ),
+        (
+            "kubeapply_installs_a_cluster_that_carries_a_workload",
+            installs::whole,
+        ),
+        (
+            "kubeadm_works_with_what_kubeapply_installed",
+            taken_turns::kubeadm,
+        ),
+        (
+            "kubeadm_upgrades_what_kubeapply_installed",
+            taken_turns::upgrade,
+        ),
+        (
+            "kubeapply_makes_the_objects_of_kubeadm",
+            same_cluster::compared,
+        ),
+        (
+            "an_installation_goes_on_after_a_power_cut",
+            disturbed::power_cuts,
+        ),
+        (
+            "an_installation_goes_on_when_the_api_server_dies",
+            disturbed::api_server_dies,
+        ),
     ];
+    let required = std::env::var_os(HOSTS_VARIABLE).is_some_and(|value| value == "required");
     cases
         .into_iter()
         .map(|(name, run)| {
             let full = format!("real_hosts::{name}");
-            if let Some(obstacle) = &obstacle {
-                eprintln!("ignored: {full}: {obstacle}");
+            match &obstacle {
+                Some(obstacle) if required => {
+                    let obstacle = obstacle.clone();
+                    return case(full, move || bail!("{obstacle}"));
+                }
+                Some(obstacle) => eprintln!("ignored: {full}: {obstacle}"),
+                None => {}
             }
             case(full, move || on_a_rig(name, run)).with_ignored_flag(obstacle.is_some())
         })
@@ -200,6 +237,14 @@ fn text(host: &Host, line: &str) -> Result<String> {
     Ok(String::from_utf8(host.shell(line)?.stdout)?
         .trim_end()
         .to_owned())
+}
+
+/// The exit code of a line, and everything it said.
+fn shell_status(host: &Host, line: &str) -> Result<(Option<i32>, String)> {
+    let output = host.command("sh")?.args(["-c", line]).output()?;
+    let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
+    said.push_str(&String::from_utf8_lossy(&output.stderr));
+    Ok((output.status.code(), said))
 }
 
 /// Both control planes have a member of etcd that this host reaches.

@@ -1,0 +1,214 @@
+//! A host that is set up by its own `kubeapply` from a bundle, as an administrator does it.
+//!
+//! In: a plan and a running host. Out: what `kubeapply` reported, or everything it said when it ended otherwise.
+//! Nothing of the test process takes part: the program, the bundle and the identity are carried onto the host.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use kubeplan_testhosts::hosts::Host;
+use kubeplan_testsuite::planned::{Planned, text as path_text};
+use kubeplan_testsuite::programs::repository;
+use serde_json::Value;
+
+use super::{IGNORED, shell_status, text};
+use crate::suites::real_api::{lost, planned_objects};
+
+/// Where everything is carried to, as the host sees it.
+const CARRIED: &str = "/var/carried";
+
+/// A host with a plan for it.
+pub(super) struct Site {
+    pub(super) host: Host,
+    pub(super) planned: Planned,
+}
+
+impl Site {
+    /// Carries the program, the bundle and the identity onto the host, and lets it trust the author.
+    pub(super) fn carry(host: Host, planned: Planned) -> Result<Self> {
+        let folder = host.var().join("carried");
+        fs::create_dir_all(&folder)?;
+        for (from, name) in [
+            (program()?.to_owned(), "kubeapply"),
+            (planned.bundle.clone(), "bundle.tar.gz"),
+            (planned.path("identity"), "identity"),
+            (planned.path("author.pub"), "author.pub"),
+        ] {
+            fs::copy(&from, folder.join(name)).with_context(|| from.display().to_string())?;
+        }
+        let listed = Command::new("ssh-keygen")
+            .arg("-lf")
+            .arg(planned.path("author.pub"))
+            .output()
+            .context("starting ssh-keygen")?;
+        let listed = String::from_utf8(listed.stdout)?;
+        let fingerprint = listed
+            .split_whitespace()
+            .nth(1)
+            .context("ssh-keygen shows no fingerprint")?;
+        host.shell(&format!(
+            "install --mode 755 {CARRIED}/kubeapply /usr/local/bin/kubeapply && \
+             kubeapply trust add --principal author --fingerprint {fingerprint} {CARRIED}/author.pub"
+        ))?;
+        Ok(Self { host, planned })
+    }
+
+    /// Plans again with what the host says of itself, and carries that bundle.
+    pub(super) fn plan_with_facts(&self) -> Result<()> {
+        self.host.shell(&format!(
+            "mkdir {CARRIED}/facts && kubeapply facts --output {CARRIED}/facts"
+        ))?;
+        let carried = self.host.var().join("carried");
+        self.planned
+            .plan(&["--facts", path_text(&carried.join("facts"))?])?
+            .expect(0)?;
+        fs::copy(&self.planned.bundle, carried.join("bundle.tar.gz"))?;
+        Ok(())
+    }
+
+    /// The command that installs the bundle.
+    pub(super) fn install_line(&self) -> String {
+        format!("kubeapply install --identity {CARRIED}/identity {IGNORED} {CARRIED}/bundle.tar.gz")
+    }
+
+    /// Makes every check of the bundle.
+    pub(super) fn preflight(&self) -> Result<Output> {
+        self.host.shell(&format!(
+            "kubeapply preflight {IGNORED} {CARRIED}/bundle.tar.gz"
+        ))
+    }
+
+    /// Installs the bundle; the report.
+    pub(super) fn install(&self) -> Result<Value> {
+        let said = text(
+            &self.host,
+            &format!("{} --format json", self.install_line()),
+        )?;
+        serde_json::from_str(&said).with_context(|| said)
+    }
+
+    /// What `status` says.
+    pub(super) fn status(&self) -> Result<String> {
+        text(&self.host, "kubeapply status")
+    }
+
+    /// The command that `status` says is next.
+    pub(super) fn next(&self) -> Result<String> {
+        // An interrupted run has an exit code of its own.
+        let (_, said) = shell_status(&self.host, "kubeapply status")?;
+        let next = said.lines().find_map(|line| line.strip_prefix("next: "));
+        Ok(next.with_context(|| said.clone())?.to_owned())
+    }
+
+    /// Fails unless every object of the plan is in the API with everything the plan says of it; the number of objects.
+    pub(super) fn expect_planned_objects(&self) -> Result<usize> {
+        let objects = planned_objects(&self.planned)?;
+        let texts: Vec<&str> = objects.iter().map(|(_, text)| text.as_str()).collect();
+        fs::write(
+            self.host.var().join("carried/objects.yaml"),
+            texts.join("\n---\n"),
+        )?;
+        let kept: Value = serde_json::from_str(&text(
+            &self.host,
+            &format!("kubectl get --output json --filename {CARRIED}/objects.yaml"),
+        )?)?;
+        let kept = kept
+            .get("items")
+            .and_then(Value::as_array)
+            .context("no list")?;
+        ensure!(
+            kept.len() == objects.len() && kept.len() > 25,
+            "{} objects are planned, {} are there",
+            objects.len(),
+            kept.len()
+        );
+        for ((name, planned), kept) in objects.iter().zip(kept) {
+            let mut planned: Value = serde_yaml::from_str(planned)?;
+            // The plan has a life, the object an end that the call reckons from it.
+            if let Some(data) = planned.get_mut("data").and_then(Value::as_object_mut)
+                && data.remove("expiration").is_some()
+            {
+                ensure!(
+                    kept.pointer("/data/expiration").is_some(),
+                    "{name} has no end"
+                );
+            }
+            if let Some(difference) = lost(&planned, kept, String::new()) {
+                bail!("{name}: the API has another {difference}");
+            }
+        }
+        Ok(kept.len())
+    }
+}
+
+/// What a report says was changed: files and folders by path, live steps by phase.
+pub(super) fn changes(report: &Value) -> Result<Vec<String>> {
+    let list = |name: &str| {
+        report
+            .get(name)
+            .and_then(Value::as_array)
+            .with_context(|| format!("the report has no `{name}`"))
+    };
+    let word = |value: &Value, key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or("?")
+            .to_owned()
+    };
+    let files = list("entries")?
+        .iter()
+        .filter(|entry| {
+            !matches!(
+                word(entry, "action").as_str(),
+                "unchanged" | "handed-off" | "drift"
+            )
+        })
+        .map(|entry| word(entry, "path"));
+    let steps = list("live")?
+        .iter()
+        .filter(|step| step.get("changed") != Some(&Value::Bool(false)))
+        .map(|step| word(step, "phase"));
+    Ok(files.chain(steps).collect())
+}
+
+/// The program as it is built for this workspace's tests.
+fn program() -> Result<&'static Path> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}"))) {
+        Ok(path) => Ok(path),
+        Err(error) => bail!("{error}"),
+    }
+}
+
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // Of the whole workspace, so that the libraries are the ones that the tests were built with.
+    let built = Command::new(cargo)
+        .args([
+            "build",
+            "--locked",
+            "--workspace",
+            "--bin",
+            "kubeapply",
+            "--message-format",
+            "json",
+        ])
+        .current_dir(repository())
+        .output()
+        .context("starting cargo")?;
+    ensure!(
+        built.status.success(),
+        "building kubeapply: {}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    String::from_utf8(built.stdout)?
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message.pointer("/target/name") == Some(&"kubeapply".into()))
+        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .context("cargo names no program")
+}
