@@ -41,6 +41,8 @@ pub(super) fn kubeadm(rig: &Rig, store: &Store) -> Result<()> {
 pub(super) fn upgrade(rig: &Rig, store: &Store) -> Result<()> {
     rig.up(1, store, |_| ())?;
     let site = Site::carry(rig.host("host1")?, Planned::today(PLANNED)?)?;
+    // kubeadm looks for the host's folders of CA certificates when it writes manifests.
+    site.plan_with_facts()?;
     site.install()?;
     wait_for_cluster(&site.host, 1)?;
     let [old, new] = releases()?;
@@ -61,7 +63,8 @@ pub(super) fn upgrade(rig: &Rig, store: &Store) -> Result<()> {
     ensure!(before != after, "nothing was upgraded");
     ensure!(
         before == after.replace(&new.to_string(), &old.to_string()),
-        "the manifests differ by more than the version\n{before}\n{after}"
+        "the manifests differ by more than the version: {}",
+        difference(&before, &after)
     );
 
     let status = site.status()?;
@@ -70,29 +73,40 @@ pub(super) fn upgrade(rig: &Rig, store: &Store) -> Result<()> {
         "kube-controller-manager",
         "kube-scheduler",
     ] {
-        let changed = format!(
-            "changed since: /etc/kubernetes/manifests/{component}.yaml (content): it looks like `kubeadm upgrade`"
-        );
+        let changed =
+            format!("changed since: /etc/kubernetes/manifests/{component}.yaml (content)");
         ensure!(status.contains(&changed), "{changed}\n{status}");
     }
     let report = site.install()?;
     ensure!(changes(&report)?.is_empty(), "{report:#}");
     let after_install = text(&site.host, manifests)?;
     ensure!(after_install == after, "the upgrade was taken back");
-    let drift: Vec<&str> = report
+    let drift: Vec<String> = report
         .get("live")
         .and_then(Value::as_array)
         .context("no live steps")?
         .iter()
         .filter_map(|step| step.pointer("/objects/drift")?.as_array())
         .flatten()
-        .filter_map(|object| object.get("object")?.as_str())
+        .map(ToString::to_string)
         .collect();
     ensure!(
         drift.iter().any(|object| object.contains("kubeadm-config")),
         "{report:#}"
     );
     Ok(())
+}
+
+/// Lines that only one of both has.
+fn difference(before: &str, after: &str) -> String {
+    let only = |these: &str, those: &str, sign: char| -> String {
+        these
+            .lines()
+            .filter(|line| !those.lines().any(|other| other == *line))
+            .map(|line| format!("\n{sign} {line}"))
+            .collect()
+    };
+    only(before, after, '-') + &only(after, before, '+')
 }
 
 fn tokens(host: &Host) -> Result<()> {
