@@ -224,6 +224,10 @@ fn report(
                 Ok(()) => notes.push("the kubelet was restarted".to_owned()),
                 Err(reason) => notes.push(format!("the kubelet was not restarted: {reason}")),
             }
+        } else if run.begin.previous.is_none() && !run.live_steps.is_empty() {
+            // Nothing is left to restart it with.
+            notes.push("what live steps started still runs, with data of its own: a whole node is taken away with `reset`, before its files are".to_owned());
+            next.push("kubeapply reset --kubeadm-node --dry-run".to_owned());
         } else {
             next.push("systemctl restart kubelet".to_owned());
         }
