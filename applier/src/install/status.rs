@@ -142,7 +142,12 @@ pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, CliError
         root: root.shown().to_owned(),
         installed: memory.installed.nodes().iter().map(node_line).collect(),
         run: current.map(|run| run_line(run, now)),
-        next: next(root, state, current, !drift.is_empty()),
+        next: next(
+            root,
+            state,
+            current,
+            drift.iter().any(|line| line.by != Suspect::Kubelet),
+        ),
         drift,
         remaining,
     })
