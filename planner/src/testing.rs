@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{HostMatch, Platform};
+use kubeplan_bundle::index::{HostMatch, NodeRole, Platform};
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use crate::config::kubeadm::{
 };
 use crate::config::provenance::Provenance;
 use crate::config::valid::{
-    ComponentConfig, Credentials, Endpoint, EndpointHost, HostFacts, NodeSettings,
+    ComponentConfig, Credentials, Endpoint, EndpointHost, HostFacts, Membership, NodeSettings,
 };
 use crate::pki::{IssuedCertificate, KeyAlgorithm, Material, ServiceAccountKey};
 use crate::plan::CertificateRow;
@@ -135,6 +135,7 @@ pub(crate) fn default_config() -> ValidConfig {
         bundle_cluster_name: "kubernetes".parse().unwrap(),
         node: NodeSettings {
             name: "cp1".parse().unwrap(),
+            role: NodeRole::ControlPlane,
             recipients: Vec::new(),
             host_match: HostMatch::default(),
             platform: Platform {
@@ -144,6 +145,7 @@ pub(crate) fn default_config() -> ValidConfig {
             kubelet_drop_in: false,
             system_ids: None,
         },
+        membership: Membership::Founds,
         credentials: Credentials {
             min_remaining: Duration::from_secs(30 * 24 * 3600),
             clock_tolerance: Duration::from_secs(300),

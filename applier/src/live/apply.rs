@@ -128,6 +128,11 @@ impl Object {
                     .get(owner)
                     .cloned()
                     .ok_or_else(|| unusable(format!("its owner {owner} is not known")))?,
+                Hole::EtcdInitialCluster { .. } => {
+                    return Err(unusable(
+                        "an object cannot name the members of etcd".to_owned(),
+                    ));
+                }
             };
             holes::fill(&mut content, hole, value)
                 .map_err(|at| unusable(format!("there is no hole at `{at}`")))?;

@@ -251,6 +251,10 @@ async fn run_step(
                 completed: request.completed.contains(&position),
             },
         ),
+        Step::WaitForControlPlane { .. }
+        | Step::RequireFreeNodeName { .. }
+        | Step::FinishTlsBootstrap { .. }
+        | Step::JoinEtcd { .. } => Err(StepError::Bundle("it joins a cluster")),
         Step::ShowJoinCommand {
             kubeconfig,
             endpoint,

@@ -176,7 +176,9 @@ impl Index {
         let mut order: Vec<&Entry> = Vec::new();
         // Every other step changes no file of the bundle's: see `check_live_steps`.
         for step in &self.steps {
-            let Step::CommitTransaction { transaction, .. } = step else {
+            let (Step::CommitTransaction { transaction, .. } | Step::JoinEtcd { transaction, .. }) =
+                step
+            else {
                 continue;
             };
             let Some(found) = transactions

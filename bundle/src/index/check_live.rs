@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::{EntryName, Hole, Index, IndexError, Place};
+use super::{EntryName, Hole, Index, IndexError, Place, TransactionName};
 use crate::step::{Endpoint, PhaseName, Step};
 
 fn broken<T>(rule: &'static str, at: &dyn fmt::Display) -> Result<T, IndexError> {
@@ -37,6 +37,10 @@ impl Index {
                 | Step::StartService { .. }
                 | Step::WaitForEndpoints { .. }
                 | Step::UseRotatedCertificate { .. }
+                | Step::WaitForControlPlane { .. }
+                | Step::RequireFreeNodeName { .. }
+                | Step::FinishTlsBootstrap { .. }
+                | Step::JoinEtcd { .. }
                 | Step::ShowJoinCommand { .. } => begun = true,
             }
         }
@@ -82,6 +86,41 @@ impl Index {
                     endpoints,
                     timeout_seconds,
                 } => check_endpoints(phase, endpoints, *timeout_seconds)?,
+                Step::WaitForControlPlane {
+                    phase,
+                    timeout_seconds,
+                    ..
+                }
+                | Step::FinishTlsBootstrap {
+                    phase,
+                    timeout_seconds,
+                    ..
+                } => {
+                    if *timeout_seconds == 0 {
+                        return broken("a step waits for some time", phase);
+                    }
+                }
+                Step::RequireFreeNodeName { node, .. } => {
+                    if *node != self.node.name {
+                        return broken("a step asks for the bundle's own node", node);
+                    }
+                }
+                Step::JoinEtcd {
+                    member,
+                    peer_url,
+                    pods,
+                    transaction,
+                    timeout_seconds,
+                    ..
+                } => {
+                    if !peer_url.starts_with("https://") {
+                        return broken("a member is reached by https", peer_url);
+                    }
+                    if pods.labels.is_empty() || *timeout_seconds == 0 {
+                        return broken("members are found by labels, in some time", member);
+                    }
+                    self.check_etcd_manifest(transaction)?;
+                }
                 Step::ShowJoinCommand { tokens, .. } => {
                     for token in tokens {
                         if self.entry(token).is_none_or(|e| e.place != Place::Object) {
@@ -99,6 +138,38 @@ impl Index {
                 &api.server,
             );
         }
+        let joins: BTreeSet<&TransactionName> = self
+            .steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::JoinEtcd { transaction, .. } => Some(transaction),
+                _ => None,
+            })
+            .collect();
+        for transaction in self
+            .transactions
+            .iter()
+            .filter(|t| !joins.contains(&t.name))
+        {
+            let mut entries = transaction
+                .entries
+                .iter()
+                .filter_map(|name| self.entry(name));
+            if let Some(entry) = entries.find(|entry| !entry.holes.is_empty()) {
+                return broken(
+                    "a file's hole is filled by the step that commits it",
+                    &entry.name,
+                );
+            }
+        }
+        if let Some(hole) = self
+            .entries
+            .iter()
+            .flat_map(|entry| &entry.holes)
+            .find(|hole| !self.requires.iter().any(|f| f == hole.feature()))
+        {
+            return broken("requires lists the feature of every hole", &hole.feature());
+        }
         let left = self
             .entries
             .iter()
@@ -106,6 +177,24 @@ impl Index {
         match left {
             Some(entry) => broken("every object is applied by a step", &entry.name),
             None => Ok(()),
+        }
+    }
+
+    /// The manifest of a member that joins is the one file of the index with the hole for the list of members.
+    fn check_etcd_manifest(&self, transaction: &TransactionName) -> Result<(), IndexError> {
+        let with_holes = self
+            .transactions
+            .iter()
+            .filter(|found| found.name == *transaction)
+            .flat_map(|found| &found.entries)
+            .filter_map(|name| self.entry(name))
+            .filter(|entry| !entry.holes.is_empty());
+        match with_holes.count() {
+            1 => Ok(()),
+            _ => broken(
+                "the transaction of a member that joins has one manifest with a hole",
+                transaction,
+            ),
         }
     }
 

@@ -27,7 +27,7 @@ pub struct Entry {
     pub content: Content,
     /// The kubelet owns the file once it is installed.
     pub handoff: bool,
-    /// What only the running cluster knows; objects alone have holes.
+    /// What only the running cluster knows; objects have holes, and the manifest of a member that joins etcd.
     pub holes: Vec<Hole>,
 }
 
@@ -284,8 +284,14 @@ impl TryFrom<EntryRecord> for Entry {
             }
             _ => return Err(wrong("the content does not fit the kind")),
         }
-        if !record.holes.is_empty() && place != Place::Object {
-            return Err(wrong("only an object has holes"));
+        let of_files = |hole: &Hole| matches!(hole, Hole::EtcdInitialCluster { .. });
+        let allowed = match place {
+            Place::Object => !record.holes.iter().any(of_files),
+            Place::File(_) => record.holes.iter().all(of_files),
+            Place::Directory(_) | Place::Payload => record.holes.is_empty(),
+        };
+        if !allowed {
+            return Err(wrong("only an object has such a hole"));
         }
         if !record.holes.iter().all(Hole::fits_its_place) {
             return Err(wrong("a hole is in a place of its kind"));

@@ -47,6 +47,16 @@ pub enum Hole {
         /// The owner's entry; it is applied earlier.
         owner: EntryName,
     },
+    /// The members of etcd as the one that joins has to know them.
+    ///
+    /// - Place: a word of a container's command in the manifest of a static Pod, after the flag's name.
+    /// - Filled with: `name=peerURL` of every member, `,` between them, as etcd lists them; a member without a name has its id
+    ///   in hexadecimal. Nothing but letters, digits and `-._=,:/[]`.
+    /// - Filled again: never; a member that was started keeps its list.
+    EtcdInitialCluster {
+        /// Where in the manifest.
+        at: FieldPath,
+    },
 }
 
 /// The place of a value in an object: keys and list positions (from 0) with `/` between.
@@ -71,16 +81,21 @@ pub enum ParseHoleError {
 }
 
 /// Every placeholder there is.
-pub const PLACEHOLDERS: [&str; 2] = ["<hole:token-expiry>", "<hole:owner-uid>"];
+pub const PLACEHOLDERS: [&str; 3] = [
+    "<hole:token-expiry>",
+    "<hole:owner-uid>",
+    "<hole:etcd-initial-cluster>",
+];
 
 impl Hole {
     /// What stands in the object until the hole is filled.
     #[must_use]
     pub const fn placeholder(&self) -> &'static str {
-        let [token_expiry, owner_uid] = PLACEHOLDERS;
+        let [token_expiry, owner_uid, etcd_initial_cluster] = PLACEHOLDERS;
         match self {
             Self::TokenExpiry { .. } => token_expiry,
             Self::OwnerUid { .. } => owner_uid,
+            Self::EtcdInitialCluster { .. } => etcd_initial_cluster,
         }
     }
 
@@ -90,6 +105,7 @@ impl Hole {
         match self {
             Self::TokenExpiry { .. } => "hole:token-expiry/1",
             Self::OwnerUid { .. } => "hole:owner-uid/1",
+            Self::EtcdInitialCluster { .. } => "hole:etcd-initial-cluster/1",
         }
     }
 
@@ -97,7 +113,9 @@ impl Hole {
     #[must_use]
     pub const fn at(&self) -> &FieldPath {
         match self {
-            Self::TokenExpiry { at, .. } | Self::OwnerUid { at, .. } => at,
+            Self::TokenExpiry { at, .. }
+            | Self::OwnerUid { at, .. }
+            | Self::EtcdInitialCluster { at } => at,
         }
     }
 
@@ -109,6 +127,10 @@ impl Hole {
             (Self::OwnerUid { .. }, ["metadata", "ownerReferences", position, "uid"]) => {
                 position.parse::<u8>().is_ok()
             }
+            (
+                Self::EtcdInitialCluster { .. },
+                ["spec", "containers", container, "command", word],
+            ) => container.parse::<u8>().is_ok() && word.parse::<u8>().is_ok(),
             _ => false,
         }
     }
@@ -121,6 +143,12 @@ impl fmt::Display for Hole {
                 write!(f, "{at}: filled with the time of the call plus {ttl}")
             }
             Self::OwnerUid { at, owner } => write!(f, "{at}: filled with the uid of {owner}"),
+            Self::EtcdInitialCluster { at } => {
+                write!(
+                    f,
+                    "{at}: filled with the members of etcd and their peer URLs"
+                )
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! step that an older applier does not know is refused through the index's `requires` list.
 
 mod endpoint;
+mod etcd;
 mod phase_name;
 mod service;
 mod taint;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use endpoint::{Endpoint, EndpointIdentity};
+pub use etcd::{EtcdClient, EtcdPods};
 pub use phase_name::{ParsePhaseError, PhaseName};
 pub use service::{ParseServiceError, ServiceName};
 pub use taint::{Taint, TaintEffect};
@@ -159,6 +161,82 @@ pub enum Step {
         /// The service that reads the kubeconfig.
         service: ServiceName,
     },
+    /// Waits until the API server of the cluster that the node joins is ready.
+    ///
+    /// - Precondition: the kubeconfig is in place.
+    /// - Effect: none; the server of the kubeconfig's current context is asked whether it is ready, as the kubeconfig's user. It
+    ///   must prove who it is.
+    /// - Twice: a server that is ready is asked once.
+    /// - Completion: it has answered 200.
+    /// - Undo: nothing to undo.
+    WaitForControlPlane {
+        /// kubeadm's phase that waits.
+        phase: PhaseName,
+        /// A kubeconfig on the host.
+        kubeconfig: HostPath,
+        /// How long, in seconds.
+        timeout_seconds: u32,
+    },
+    /// Refuses to go on if another host runs under the node's name.
+    ///
+    /// - Precondition: the API server answers the kubeconfig's user, who may read nodes.
+    /// - Effect: none.
+    /// - Twice: once the node's own kubelet has its credentials, nothing is asked.
+    /// - Completion: there is no node of this name, or it is not ready.
+    /// - Undo: nothing to undo.
+    RequireFreeNodeName {
+        /// kubeadm's phase that asks.
+        phase: PhaseName,
+        /// The bundle's own node.
+        node: Name,
+        /// The kubeconfig that the kubelet bootstraps with.
+        bootstrap_kubeconfig: HostPath,
+        /// The kubeconfig that the kubelet writes once it has credentials of its own.
+        kubeconfig: HostPath,
+    },
+    /// Waits until the kubelet has credentials of its own, and takes those away that it got them with.
+    ///
+    /// - Precondition: the kubelet runs.
+    /// - Effect: once the kubeconfig and the certificate that it names are there, the bootstrap kubeconfig is removed; also
+    ///   when the time is over, as it holds a token.
+    /// - Twice: where the kubelet has its credentials nothing is waited for.
+    /// - Completion: the kubeconfig can be used, and the bootstrap kubeconfig is gone.
+    /// - Undo: none.
+    FinishTlsBootstrap {
+        /// kubeadm's phase that waits.
+        phase: PhaseName,
+        /// The kubeconfig that the kubelet bootstraps with.
+        bootstrap_kubeconfig: HostPath,
+        /// The kubeconfig that the kubelet writes.
+        kubeconfig: HostPath,
+        /// How long, in seconds.
+        timeout_seconds: u32,
+    },
+    /// Makes the node a member of the cluster's etcd.
+    ///
+    /// - Precondition: the API server answers; every Pod of etcd says how it is reached; a majority of members is well.
+    /// - Effect: the member is added as a learner unless it is listed; the list of members fills the hole
+    ///   of the transaction's manifest, the transaction is committed, and once the member has started and caught up it is
+    ///   promoted. A member with the same peer URL that never started is this node's own from an earlier attempt.
+    /// - Twice: a member that votes is not touched, nor is a manifest that was committed.
+    /// - Completion: etcd lists the member with its name, as a voter.
+    /// - Undo: the manifest with its transaction; the member stays listed until `reset` removes it.
+    JoinEtcd {
+        /// kubeadm's phase that does so.
+        phase: PhaseName,
+        /// The member's name.
+        member: Name,
+        /// The URL its peers know it by, `https://…`.
+        peer_url: String,
+        /// How the members that exist are found.
+        pods: EtcdPods,
+        /// Who asks them.
+        client: EtcdClient,
+        /// The transaction with the manifest.
+        transaction: TransactionName,
+        /// How long each call of etcd is tried again, in seconds.
+        timeout_seconds: u32,
+    },
     /// Says how other nodes join, as kubeadm does.
     ///
     /// - Precondition: none.
@@ -206,6 +284,10 @@ impl Step {
             Self::StartService { .. } => "step:start-service/1",
             Self::WaitForEndpoints { .. } => "step:wait-for-endpoints/1",
             Self::UseRotatedCertificate { .. } => "step:use-rotated-certificate/1",
+            Self::WaitForControlPlane { .. } => "step:wait-for-control-plane/1",
+            Self::RequireFreeNodeName { .. } => "step:require-free-node-name/1",
+            Self::FinishTlsBootstrap { .. } => "step:finish-tls-bootstrap/1",
+            Self::JoinEtcd { .. } => "step:join-etcd/1",
             Self::ShowJoinCommand { .. } => "step:show-join-command/1",
         }
     }
@@ -222,6 +304,10 @@ impl Step {
             | Self::StartService { phase, .. }
             | Self::WaitForEndpoints { phase, .. }
             | Self::UseRotatedCertificate { phase, .. }
+            | Self::WaitForControlPlane { phase, .. }
+            | Self::RequireFreeNodeName { phase, .. }
+            | Self::FinishTlsBootstrap { phase, .. }
+            | Self::JoinEtcd { phase, .. }
             | Self::ShowJoinCommand { phase, .. } => phase,
         }
     }
@@ -275,6 +361,20 @@ impl Step {
                 certificate,
                 ..
             } => format!("let {kubeconfig} use {certificate}"),
+            Self::WaitForControlPlane {
+                timeout_seconds, ..
+            } => format!("wait up to {timeout_seconds} s for the control plane"),
+            Self::RequireFreeNodeName { node, .. } => {
+                format!("ask whether another host is node {node}")
+            }
+            Self::FinishTlsBootstrap {
+                timeout_seconds, ..
+            } => format!("wait up to {timeout_seconds} s for the kubelet's credentials"),
+            Self::JoinEtcd {
+                member,
+                transaction,
+                ..
+            } => format!("join etcd as {member}, commit {transaction}"),
             Self::ShowJoinCommand { .. } => "say how other nodes join".to_owned(),
         }
     }
@@ -294,7 +394,8 @@ impl Step {
         match self {
             Self::ApplyObjects { .. }
             | Self::LabelAndTaintNode { .. }
-            | Self::AnnotateNode { .. } => true,
+            | Self::AnnotateNode { .. }
+            | Self::JoinEtcd { .. } => true,
             Self::WaitForEndpoints { endpoints, .. } => endpoints
                 .iter()
                 .any(|endpoint| endpoint.identity == EndpointIdentity::Administrator),
@@ -302,6 +403,9 @@ impl Step {
             | Self::CommitTransaction { .. }
             | Self::StartService { .. }
             | Self::UseRotatedCertificate { .. }
+            | Self::WaitForControlPlane { .. }
+            | Self::RequireFreeNodeName { .. }
+            | Self::FinishTlsBootstrap { .. }
             | Self::ShowJoinCommand { .. } => false,
         }
     }
@@ -316,10 +420,15 @@ pub const FEATURES: &[&str] = &[
     "step:start-service/1",
     "step:wait-for-endpoints/1",
     "step:use-rotated-certificate/1",
+    "step:wait-for-control-plane/1",
+    "step:require-free-node-name/1",
+    "step:finish-tls-bootstrap/1",
+    "step:join-etcd/1",
     "step:show-join-command/1",
     "step:preflight/1",
     "hole:token-expiry/1",
     "hole:owner-uid/1",
+    "hole:etcd-initial-cluster/1",
     "payload:chunks/1",
 ];
 
@@ -364,6 +473,22 @@ mod tests {
             ),
             (
                 r#"{"do":"use-rotated-certificate","phase":"kubelet-finalize","kubeconfig":"/etc/kubelet.conf","certificate":"/var/lib/k.pem","service":"kubelet"}"#,
+                true,
+            ),
+            (
+                r#"{"do":"wait-for-control-plane","phase":"kubelet-start","kubeconfig":"/etc/a.conf","timeoutSeconds":300}"#,
+                true,
+            ),
+            (
+                r#"{"do":"require-free-node-name","phase":"kubelet-start","node":"n","bootstrapKubeconfig":"/etc/b.conf","kubeconfig":"/etc/a.conf"}"#,
+                true,
+            ),
+            (
+                r#"{"do":"finish-tls-bootstrap","phase":"kubelet-wait-bootstrap","bootstrapKubeconfig":"/etc/b.conf","kubeconfig":"/etc/a.conf","timeoutSeconds":300}"#,
+                true,
+            ),
+            (
+                r#"{"do":"join-etcd","phase":"etcd-join","member":"n","peerUrl":"https://10.0.0.1:2380","pods":{"namespace":"a","labels":{"b":"c"},"clientUrls":"d/e"},"client":{"authority":"/pki/ca.crt","certificate":"/pki/c.crt","key":"/pki/c.key"},"transaction":"etcd","timeoutSeconds":120}"#,
                 true,
             ),
             (

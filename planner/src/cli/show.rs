@@ -240,6 +240,10 @@ fn step_lines(index: &Index, step: &Step) -> Vec<String> {
         }
         Step::StartService { phase, .. }
         | Step::UseRotatedCertificate { phase, .. }
+        | Step::WaitForControlPlane { phase, .. }
+        | Step::RequireFreeNodeName { phase, .. }
+        | Step::FinishTlsBootstrap { phase, .. }
+        | Step::JoinEtcd { phase, .. }
         | Step::ShowJoinCommand { phase, .. } => vec![format!("  {phase}: {}", step.summary())],
     }
 }

@@ -1,5 +1,7 @@
 //! From text to a valid configuration.
 
+use kubeplan_bundle::index::Name;
+
 use super::decode::Fields;
 use super::documents::{Source, read_documents};
 use super::draft::Draft;
@@ -17,6 +19,28 @@ pub struct Loaded {
     pub config: ValidConfig,
     /// Warnings; never errors.
     pub warnings: Report,
+}
+
+/// A valid configuration of every node, and what the user should know about it.
+#[derive(Clone, Debug)]
+pub struct LoadedCluster {
+    nodes: Vec<ValidConfig>,
+    /// Warnings; never errors.
+    pub warnings: Report,
+}
+
+impl LoadedCluster {
+    /// The names of the nodes in the order of the inventory; the first control-plane node makes the cluster.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
+        self.nodes.iter().map(|config| &config.node.name)
+    }
+
+    /// The configuration of the node at this position of [`LoadedCluster::names`]; made anew on every call, so that a thousand
+    /// nodes need not be in memory at once.
+    #[must_use]
+    pub fn node(&self, position: usize) -> Option<ValidConfig> {
+        self.nodes.get(position).cloned()
+    }
 }
 
 /// What else decides about a configuration.
@@ -71,6 +95,18 @@ pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Rep
         }),
         _ => Err(draft.report),
     }
+}
+
+/// Reads, defaults and validates `sources` for every node of the inventory.
+///
+/// # Errors
+/// The [`Report`] with every finding of every node, if any of them is an error.
+pub fn load_cluster(sources: &[Source<'_>], options: Options) -> Result<LoadedCluster, Report> {
+    let Loaded { config, warnings } = load_with(sources, options)?;
+    Ok(LoadedCluster {
+        nodes: vec![config],
+        warnings,
+    })
 }
 
 /// The documents as written, unless one of them could not be read at all.

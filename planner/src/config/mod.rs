@@ -29,7 +29,7 @@ pub mod version;
 
 pub use documents::Source;
 pub use effective::{InitDefaults, cluster_configuration, effective_documents, init_defaults};
-pub use load::{Loaded, Options, load, load_with};
+pub use load::{Loaded, LoadedCluster, Options, load, load_cluster, load_with};
 pub use migrate::{Migrated, migrate};
 pub use report::{Finding, Report, Severity};
 pub use valid::ValidConfig;

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use kubeplan_bundle::facts::{DefaultRoute, Machine};
-use kubeplan_bundle::index::{HostMatch, Name, Platform};
+use kubeplan_bundle::index::{HostMatch, Name, NodeRole, Platform};
 use serde_json::Value;
 
+use super::SecretText;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::provenance::Provenance;
 use super::timeouts::Timeouts;
@@ -32,8 +33,11 @@ pub struct ValidConfig {
     pub kube_proxy: ComponentConfig,
     /// The name of the cluster in file names and in the bundle: `Cluster` `metadata.name`, else `clusterName`.
     pub bundle_cluster_name: Name,
-    /// The node, from `Cluster.nodes[0]` or from InitConfiguration.
+    /// The node, from `Cluster.nodes[]` or from InitConfiguration.
     pub node: NodeSettings,
+    /// How the node comes into the cluster. Where it joins, [`ValidConfig::init`] holds what JoinConfiguration or the inventory
+    /// says of it in the same fields.
+    pub membership: Membership,
     /// Lifetimes and tolerances of issued credentials.
     pub credentials: Credentials,
     /// Signing preferences of the `Cluster` document.
@@ -90,6 +94,8 @@ pub struct ComponentConfig {
 pub struct NodeSettings {
     /// The node's name: lower-case DNS-1123 subdomain.
     pub name: Name,
+    /// What it is for.
+    pub role: NodeRole,
     /// age recipients: `age1…` or `ssh-ed25519 …`.
     pub recipients: Vec<String>,
     /// Host identity the bundle is bound to.
@@ -100,6 +106,43 @@ pub struct NodeSettings {
     pub kubelet_drop_in: bool,
     /// The users of a control plane that does not run as root.
     pub system_ids: Option<SystemIds>,
+}
+
+/// How a node comes into its cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// It makes the cluster, as `kubeadm init` does.
+    Founds,
+    /// It joins a cluster that another node made, as `kubeadm join` does.
+    Joins(Joining),
+}
+
+/// What joining takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joining {
+    /// Where the cluster's CA certificate lies on a worker: kubeadm's `caCertPath`.
+    pub ca_cert_path: String,
+    /// What the kubelet shows the API server first.
+    pub credential: JoinCredential,
+}
+
+/// What a joining kubelet shows the API server first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinCredential {
+    /// A client certificate that is issued with the plan; the kubelet rotates it from then on.
+    Certificate {
+        /// How long it lives.
+        validity: Duration,
+    },
+    /// The credentials of a kubeconfig that discovery made; the kubelet asks for its certificate with them.
+    Bootstrap {
+        /// The kubeconfig's text, its server as discovery found it.
+        kubeconfig: SecretText,
+        /// The host of the API server that a token was shown to; `None` if a file said everything.
+        token_endpoint: Option<EndpointHost>,
+        /// The shared certificates were fetched from the cluster, with a certificate key.
+        certificate_key: bool,
+    },
 }
 
 /// Numbers of the users and groups of a control plane that does not run as root.
@@ -229,6 +272,21 @@ impl ValidConfig {
     pub fn dns_address(&self) -> Option<IpAddr> {
         let network = self.service_cidrs.first()?;
         super::validate::network::nth_address(network, 10)
+    }
+
+    /// What joining takes, if the node joins.
+    #[must_use]
+    pub const fn joining(&self) -> Option<&Joining> {
+        match &self.membership {
+            Membership::Founds => None,
+            Membership::Joins(joining) => Some(joining),
+        }
+    }
+
+    /// Whether the node runs the control plane.
+    #[must_use]
+    pub fn is_control_plane(&self) -> bool {
+        self.node.role == NodeRole::ControlPlane
     }
 
     /// `https://<advertiseAddress>:<bindPort>`: where this node's own components find the API server.

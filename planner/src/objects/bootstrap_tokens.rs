@@ -168,7 +168,7 @@ impl TokenSecret<'_> {
             let description = STANDARD.encode(self.description);
             data.insert("description".to_owned(), description.into());
         }
-        let [token_expiry, _] = PLACEHOLDERS;
+        let [token_expiry, ..] = PLACEHOLDERS;
         if self.ttl.is_some() {
             data.insert("expiration".to_owned(), token_expiry.into());
         }

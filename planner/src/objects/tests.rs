@@ -415,7 +415,7 @@ fn holes_name_their_owner_in_front_of_which_a_binding_was_put() {
         .flat_map(|object| &object.holes)
         .find_map(|hole| match hole {
             Hole::OwnerUid { owner, .. } => Some(owner),
-            Hole::TokenExpiry { .. } => None,
+            Hole::TokenExpiry { .. } | Hole::EtcdInitialCluster { .. } => None,
         });
     let owner = objects
         .iter()

@@ -122,7 +122,7 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
     } else {
         "InitConfiguration.certificateKey"
     };
-    let [_, owner_uid] = PLACEHOLDERS;
+    let [_, owner_uid, _] = PLACEHOLDERS;
     let mut metadata = metadata(Some(KUBE_SYSTEM), SECRET);
     metadata.owner_references = Some(vec![OwnerReference {
         api_version: "v1".to_owned(),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use kubeplan_bundle::index::{HostMatch, Platform};
+use kubeplan_bundle::index::{HostMatch, NodeRole, Platform};
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::KeyAlgorithm;
 use crate::config::ValidConfig;
 use crate::config::kubeadm::LocalEtcd;
-use crate::config::valid::{ComponentConfig, Credentials, HostFacts, NodeSettings};
+use crate::config::valid::{ComponentConfig, Credentials, HostFacts, Membership, NodeSettings};
 
 const HOUR: u64 = 3600;
 
@@ -26,6 +26,7 @@ pub(super) fn config() -> ValidConfig {
         bundle_cluster_name: "kubernetes".parse().unwrap(),
         node: NodeSettings {
             name: "cp1".parse().unwrap(),
+            role: NodeRole::ControlPlane,
             recipients: Vec::new(),
             host_match: HostMatch::default(),
             platform: Platform {
@@ -35,6 +36,7 @@ pub(super) fn config() -> ValidConfig {
             kubelet_drop_in: false,
             system_ids: None,
         },
+        membership: Membership::Founds,
         credentials: Credentials {
             min_remaining: Duration::from_secs(30 * 24 * HOUR),
             clock_tolerance: Duration::from_secs(300),

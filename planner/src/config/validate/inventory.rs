@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{HostMatch, Name, Platform};
+use kubeplan_bundle::index::{HostMatch, Name, NodeRole, Platform};
 
 use super::super::address::is_subdomain;
 use super::super::draft::Draft;
@@ -62,6 +62,7 @@ pub(super) fn validate(draft: &mut Draft) -> Option<Inventory> {
         cluster_name: cluster_name?,
         node: NodeSettings {
             name: name?,
+            role: NodeRole::ControlPlane,
             recipients,
             host_match,
             platform,

@@ -25,7 +25,9 @@ use super::duration::GoDuration;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::schema::Kind;
 use super::skip_phases;
-use super::valid::{Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, ValidConfig};
+use super::valid::{
+    Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, Membership, ValidConfig,
+};
 use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
 use crate::releases::{self, RELEASES, Release};
@@ -74,6 +76,7 @@ pub(super) fn validate(
         kube_proxy,
         bundle_cluster_name: inventory.cluster_name,
         node: inventory.node,
+        membership: Membership::Founds,
         credentials: inventory.credentials,
         signing_key_file: inventory.signing_key_file,
         release,
