@@ -337,7 +337,7 @@ impl Row<'_> {
         })
     }
 
-    /// Whether a network or, on a control-plane node, the advertised address is of the family.
+    /// Whether a network or the advertised address is of the family.
     fn has_family(&self, ipv6: bool) -> bool {
         let networks = self
             .config
@@ -346,11 +346,7 @@ impl Row<'_> {
             .chain(&self.config.pod_cidrs);
         networks
             .map(IpNet::addr)
-            .chain(
-                self.config
-                    .is_control_plane()
-                    .then_some(self.config.advertise_address),
-            )
+            .chain([self.config.advertise_address])
             .any(|address| address.is_ipv6() == ipv6)
     }
 
@@ -374,13 +370,15 @@ impl Row<'_> {
     }
 
     /// The host of the API server that the node joins by, if it is known.
-    fn join_host(&self) -> Option<&EndpointHost> {
+    fn join_host(&self) -> Option<EndpointHost> {
         let join = self.join()?;
-        let endpoint = self.config.control_plane_endpoint.as_ref();
-        let planned = endpoint.filter(|_| join.planned);
-        join.token_endpoint
-            .as_ref()
-            .or(planned.map(|endpoint| &endpoint.host))
+        if !join.planned {
+            return join.token_endpoint.clone();
+        }
+        Some(match &self.config.control_plane_endpoint {
+            Some(endpoint) => endpoint.host.clone(),
+            None => EndpointHost::Address(self.config.advertise_address),
+        })
     }
 }
 
@@ -428,8 +426,8 @@ fn advertise_address_proxy(row: &Row<'_>) -> Made {
 fn endpoint_proxy(row: &Row<'_>) -> Made {
     let authority = match row.join_host() {
         None => return Ok(Vec::new()),
-        Some(EndpointHost::Name(name)) => name.clone(),
-        Some(EndpointHost::Address(address)) => authority(*address),
+        Some(EndpointHost::Name(name)) => name,
+        Some(EndpointHost::Address(address)) => authority(address),
     };
     row.one(CheckKind::DirectConnection { authority })
 }
