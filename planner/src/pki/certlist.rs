@@ -237,6 +237,15 @@ pub fn profiles(config: &ValidConfig) -> Vec<CertificateProfile> {
         .collect()
 }
 
+/// The CAs of the cluster, whichever node is configured.
+#[must_use]
+pub fn authorities(config: &ValidConfig) -> Vec<CertificateProfile> {
+    ROWS.iter()
+        .filter(|row| row.kind == Authority && !is_external(config, row.name))
+        .map(|row| profile(row, config))
+        .collect()
+}
+
 /// A certificate of the table, whatever the configuration is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
