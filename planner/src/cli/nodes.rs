@@ -5,6 +5,7 @@
 //! of nodes, once for all nodes it is true of.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Name;
@@ -147,9 +148,9 @@ impl Nodes {
             })
             .collect();
         for folder in folders {
-            if !self.patches.contains_key(&folder) {
-                let read = patches::read_folder(&folder, io)?;
-                self.patches.insert(folder, read);
+            if let Entry::Vacant(entry) = self.patches.entry(folder) {
+                let read = patches::read_folder(entry.key(), io)?;
+                entry.insert(read);
             }
         }
         Ok(())
