@@ -101,6 +101,8 @@ struct EntryDocument {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     handoff: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    holes: Vec<Hole>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<ValueSource>,
 }
 
@@ -279,6 +281,7 @@ fn entry_document(entry: &PlannedEntry) -> EntryDocument {
         size: public.map(Vec::len),
         sha256: public.map(|bytes| Sha256Digest::of(bytes)),
         handoff: entry.handoff,
+        holes: entry.holes.clone(),
         values: entry.sources.clone(),
     }
 }

@@ -16,6 +16,7 @@ use super::{CliError, Io, patches};
 use crate::config::valid::Membership;
 use crate::config::{LoadedCluster, Report, ValidConfig};
 use crate::patches::Patches;
+use crate::phases::names::Tree;
 use crate::phases::selection::in_spite_of_file;
 use crate::phases::{self, MaterialSource};
 
@@ -127,7 +128,20 @@ impl Nodes {
 
     /// Takes over `--phase`; says where it overrules the configuration file.
     pub(super) fn phases(&mut self, phases: &PhaseArgs, io: &mut Io) -> Result<(), CliError> {
-        self.only_phases = phases.names()?;
+        if phases.is_empty() {
+            return Ok(());
+        }
+        let mut trees = Vec::new();
+        for tree in self
+            .each(|_, config| Ok(Tree::of(&config)))
+            .into_iter()
+            .flatten()
+        {
+            if !trees.contains(&tree) {
+                trees.push(tree);
+            }
+        }
+        self.only_phases = phases.names(&trees)?;
         let overruled = in_spite_of_file(&self.first()?);
         if !overruled.is_empty() {
             io.say(&format!(

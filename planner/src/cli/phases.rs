@@ -1,7 +1,7 @@
-//! `--phase`: the phases of `kubeadm init` that are planned and no others.
+//! `--phase`: the phases of `kubeadm init` and `kubeadm join` that are planned and no others.
 
 use super::CliError;
-use crate::phases::names::to_run;
+use crate::phases::names::{Tree, to_run};
 
 /// Which phases are planned.
 #[derive(Debug, clap::Args)]
@@ -13,9 +13,14 @@ pub(super) struct PhaseArgs {
 }
 
 impl PhaseArgs {
-    /// The phases by kubeadm's names; empty if all are planned.
-    pub(super) fn names(&self) -> Result<Vec<&'static str>, CliError> {
-        let named = self.phases.iter().map(|name| to_run(name));
+    /// Whether all phases are planned.
+    pub(super) fn is_empty(&self) -> bool {
+        self.phases.is_empty()
+    }
+
+    /// The phases by kubeadm's names, each a phase of one of `trees`; empty if all are planned.
+    pub(super) fn names(&self, trees: &[&Tree]) -> Result<Vec<&'static str>, CliError> {
+        let named = self.phases.iter().map(|name| to_run(name, trees));
         named
             .collect::<Result<_, _>>()
             .map_err(|unknown| CliError::usage(format!("--phase: {unknown}")).hint(unknown.hint))

@@ -11,7 +11,7 @@ use super::nodes::Nodes;
 use super::{CliError, Format, Io};
 use crate::config::ValidConfig;
 use crate::phases::preflight::answer::{Answer, answer};
-use crate::phases::preflight::{Command, steps};
+use crate::phases::preflight::of_node;
 
 /// Make the preflight checks that host facts can answer
 ///
@@ -107,7 +107,7 @@ fn text(lines: &[Line]) -> String {
 }
 
 fn lines(config: &ValidConfig) -> Result<Vec<Line>, CliError> {
-    let steps = steps(config, Command::Init)
+    let steps = of_node(config)
         .map_err(|error| CliError::caused(Exit::Usage, "planning the checks", error))?;
     let mut lines = Vec::new();
     if let Some(arch) = &config.facts.arch {

@@ -16,7 +16,6 @@ use super::workspace::Workspace;
 use super::{CliError, Io, certs};
 use crate::config::ValidConfig;
 use crate::output::{self, Tree};
-use crate::phases::selection::phase_of_certificate;
 use crate::phases::{self, MaterialSource, Selection};
 use crate::pki::store_dir::StoreDir;
 use crate::pki::test_pki::TestPki;
@@ -123,7 +122,7 @@ fn render_node(
     notices.extend(nothing_rendered(config, material, &plan));
     let selection = Selection::of(config);
     let mut profiles = pki::profiles(config);
-    profiles.retain(|profile| selection.includes(&phase_of_certificate(profile.name)));
+    profiles.retain(|profile| selection.includes_certificate(profile.name, config));
     Ok(Rendered {
         part: render::node(config, &plan, secrets).map_err(unrendered)?,
         certificates: pki::profile_text(&profiles),

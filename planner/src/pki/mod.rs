@@ -12,6 +12,7 @@
 //! | [`store`], [`assess`], [`mod@ensure`] | what the key store holds, whether it fits, making what is missing |
 //! | [`materials`] | what each node gets of it |
 //! | [`requests`](mod@requests), [`stored`] | what a CA elsewhere has to sign; what there is, as a table |
+//! | [`worker`] | what of it a worker gets |
 //! | [`store_dir`] | the store's folder: the only module here that touches a disk |
 
 pub mod assess;
@@ -40,6 +41,7 @@ mod supplied;
 pub mod test_pki;
 #[cfg(test)]
 mod testing;
+pub mod worker;
 
 pub use assess::ConfigFn;
 pub use certlist::profiles;
@@ -51,6 +53,7 @@ pub use error::PkiError;
 pub use materials::Materials;
 pub use profile::{CertificateProfile, profile_text};
 pub use store::StoreContents;
+pub use worker::WorkerMaterial;
 
 use std::collections::BTreeMap;
 

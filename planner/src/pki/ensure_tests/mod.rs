@@ -19,6 +19,7 @@ use crate::pki::{KeyAlgorithm, Material, PkiError, profiles};
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 mod external;
+mod many;
 mod user_supplied;
 
 /// ECDSA, so that keys cost nothing.
