@@ -107,6 +107,7 @@ fn hint_for(what: &str) -> &'static str {
     match what {
         "name" => "the name of a node is its own within the cluster",
         "address" => "two nodes cannot have one address",
+        "host name" => "one host cannot be two nodes",
         _ => {
             "hosts that were cloned share such an identity, and could open each other's bundles: give each host its own"
         }
