@@ -6,6 +6,9 @@
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/preflight/checks.go` and k8s.io/system-validators v1.12.1.
 
 pub mod answer;
+mod join;
+
+pub use join::Join;
 
 use std::net::IpAddr;
 
@@ -18,7 +21,7 @@ use kubeplan_bundle::step::Step;
 
 use super::PlanError;
 use crate::config::ValidConfig;
-use crate::config::valid::{EndpointHost, JoinCredential, Joining};
+use crate::config::valid::EndpointHost;
 use crate::images;
 use crate::layout;
 use crate::releases::Span;
@@ -33,46 +36,6 @@ pub enum Command<'a> {
     JoinWorker(&'a Join),
     /// One more control-plane node of a cluster that runs.
     JoinControlPlane(&'a Join),
-}
-
-/// How a node finds the cluster that it joins.
-#[derive(Clone, Debug)]
-pub struct Join {
-    /// Where the cluster's CA certificate is written.
-    pub ca_cert_path: String,
-    /// The API server that a token is shown to; `None` if a file says everything.
-    pub token_endpoint: Option<EndpointHost>,
-    /// The shared certificates are fetched from the cluster, with a certificate key.
-    pub certificate_key: bool,
-    /// Nothing is discovered, everything was planned: the networks are known beforehand, and the API server is at the control-plane
-    /// endpoint.
-    pub planned: bool,
-}
-
-impl Join {
-    /// How the node of `joining` finds its cluster.
-    #[must_use]
-    pub fn of(joining: &Joining) -> Self {
-        let ca_cert_path = joining.ca_cert_path.clone();
-        match &joining.credential {
-            JoinCredential::Certificate { .. } => Self {
-                ca_cert_path,
-                token_endpoint: None,
-                certificate_key: false,
-                planned: true,
-            },
-            JoinCredential::Bootstrap {
-                token_endpoint,
-                certificate_key,
-                ..
-            } => Self {
-                ca_cert_path,
-                token_endpoint: token_endpoint.clone(),
-                certificate_key: *certificate_key,
-                planned: false,
-            },
-        }
-    }
 }
 
 /// The groups of the table.

@@ -676,3 +676,27 @@ fn a_patch_of_what_the_node_does_not_have_is_named() {
     control_plane.patches = patches();
     assert_eq!(patch_notices(&control_plane).unwrap(), [coredns]);
 }
+
+#[test]
+fn a_worker_needs_no_endpoint_of_its_own() {
+    let config = testing::joining_worker_config();
+    let mut without = config.clone();
+    without.init.local_api_endpoint = Default::default();
+    for (left, right) in [
+        (config.clone(), without.clone()),
+        (
+            testing::bootstrapping(config),
+            testing::bootstrapping(without),
+        ),
+    ] {
+        let (left, right) = (plan(&left), plan(&right));
+        assert_eq!(files(&left), files(&right));
+        assert_eq!(left.live.steps, right.live.steps);
+        assert_eq!(left.preflight, right.preflight);
+        for (left, right) in left.entries.iter().zip(&right.entries) {
+            if !matches!(left.content, PlannedContent::Directory) {
+                assert_eq!(text(left), text(right));
+            }
+        }
+    }
+}
