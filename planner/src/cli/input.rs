@@ -11,7 +11,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::error::io_error;
 use super::facts::FactsArgs;
 use super::init_flags::InitFlags;
-use super::{CliError, Io};
+use super::{CliError, Io, join_flags};
 use crate::config::valid::HostFacts;
 use crate::config::{self, Loaded, Options, Report, Severity, Source, ValidConfig};
 
@@ -63,12 +63,32 @@ impl Configuration {
         Ok(loaded)
     }
 
-    /// Reads, defaults and validates; says nothing.
-    pub(super) fn check(
+    /// Reads, defaults and validates documents of any kind, also a JoinConfiguration; the answer is the warnings. Says nothing.
+    pub(super) fn check_any(
         &self,
         lenient: bool,
         io: &mut Io,
-    ) -> Result<Result<Loaded, Report>, CliError> {
+    ) -> Result<Result<Report, Report>, CliError> {
+        let (texts, options) = self.read(lenient, io)?;
+        let sources = sources(&texts);
+        if let Some(join) = join_flags::check(&sources, &options)? {
+            return Ok(join);
+        }
+        Ok(config::load_with(&sources, options).map(|loaded| loaded.warnings))
+    }
+
+    /// Reads, defaults and validates; says nothing.
+    fn check(&self, lenient: bool, io: &mut Io) -> Result<Result<Loaded, Report>, CliError> {
+        let (texts, options) = self.read(lenient, io)?;
+        Ok(config::load_with(&sources(&texts), options))
+    }
+
+    /// Names and texts of the files, and what else decides.
+    fn read(
+        &self,
+        lenient: bool,
+        io: &mut Io,
+    ) -> Result<(Vec<(String, String)>, Options), CliError> {
         let flags = self.flags.take(!self.files.is_empty())?.to_vec();
         if self.files.is_empty() && self.flags.is_empty() {
             return Err(CliError::usage("there is no configuration")
@@ -81,7 +101,7 @@ impl Configuration {
             lenient,
             flags,
         };
-        Ok(config::load_with(&sources(&texts), options))
+        Ok((texts, options))
     }
 }
 

@@ -7,7 +7,7 @@ use super::decode::{Fields, decode};
 use super::draft::Draft;
 use super::provenance::Origin;
 use super::report::{Finding, Severity};
-use super::schema::{Kind, Object, nearest, v1beta3 as old};
+use super::schema::{Kind, Object, join, nearest, v1beta3 as old};
 use super::v1beta3;
 use crate::yaml::read::{self, Data, Entry, Node};
 
@@ -30,11 +30,7 @@ const OLD_VERSIONS: &[(&str, &str)] = &[
 ];
 
 /// kubeadm's kinds that are not planned yet.
-const LATER_KINDS: &[&str] = &[
-    "JoinConfiguration",
-    "ResetConfiguration",
-    "UpgradeConfiguration",
-];
+const LATER_KINDS: &[&str] = &["ResetConfiguration", "UpgradeConfiguration"];
 
 /// Reads every document of every file.
 pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
@@ -68,7 +64,8 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
         let path = "timeouts.controlPlaneComponentHealthCheck";
         draft.set_from(Kind::Init, path, timeout.value.into(), timeout.origin);
     }
-    let known = draft.is_supplied(Kind::Init) || draft.is_supplied(Kind::Cluster);
+    let kubeadms = [Kind::Init, Kind::Cluster, Kind::Join];
+    let known = kubeadms.iter().any(|kind| draft.is_supplied(*kind));
     // Without any file, flags say everything.
     if !known && !sources.is_empty() && !draft.report.has_errors() {
         draft.report.push(Finding {
@@ -97,6 +94,7 @@ fn table(api_version: &str, name: &str) -> Option<(Kind, &'static Object)> {
         return [
             (Kind::Init, &old::INIT_CONFIGURATION),
             (Kind::Cluster, &old::CLUSTER_CONFIGURATION),
+            (Kind::Join, &join::V1BETA3_JOIN_CONFIGURATION),
         ]
         .into_iter()
         .find(|(kind, _)| kind.name() == name);
@@ -178,6 +176,9 @@ fn take(
     );
     if api_version == old::API_VERSION {
         let timeout = v1beta3::convert(kind, &mut values, &mut draft.provenance);
+        if kind == Kind::Join {
+            v1beta3::move_discovery_timeout(&mut values, &mut draft.provenance);
+        }
         draft.moved_timeout = timeout.or(draft.moved_timeout.take());
         draft.old_documents.push(kind);
     }
@@ -213,7 +214,7 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
         if LATER_KINDS.contains(&name) {
             return (
                 format!("{name} is not supported yet"),
-                "remove the document; one control-plane node is planned from InitConfiguration and ClusterConfiguration".to_owned(),
+                "remove the document; nodes are planned from InitConfiguration, ClusterConfiguration and JoinConfiguration".to_owned(),
             );
         }
     } else if let Some(kind) = same_group.iter().find(|kind| kind.name() == name) {
@@ -227,7 +228,7 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
     } else if let Some(near) = nearest(name, Kind::ALL.into_iter().map(Kind::name)) {
         format!("did you mean `{near}`?")
     } else {
-        "kubeplan reads InitConfiguration, ClusterConfiguration, KubeletConfiguration, KubeProxyConfiguration and its own Cluster; \
+        "kubeplan reads InitConfiguration, ClusterConfiguration, JoinConfiguration, KubeletConfiguration, KubeProxyConfiguration and its own Cluster; \
          objects for the API server do not belong here"
             .to_owned()
     };

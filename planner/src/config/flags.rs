@@ -5,6 +5,10 @@
 //! (v1.36.2, cmd/kubeadm/app/apis/kubeadm/validation/validation.go, isAllowedFlag); names and fields are those of
 //! cmd/kubeadm/app/cmd/init.go and app/cmd/options. Secrets are never taken: other users can read a command line.
 
+mod join;
+
+pub use join::of_join;
+
 use serde_json::{Map, Value, json};
 
 use super::draft::Draft;
@@ -52,7 +56,7 @@ pub struct Flag {
     path: &'static str,
 }
 
-const fn flag(
+pub(super) const fn flag(
     name: &'static str,
     value_name: &'static str,
     form: Form,
@@ -72,7 +76,7 @@ const fn flag(
 }
 
 impl Flag {
-    const fn beside_file(mut self) -> Self {
+    pub(super) const fn beside_file(mut self) -> Self {
         self.beside_file = true;
         self
     }
@@ -135,6 +139,11 @@ pub(super) fn apply(draft: &mut Draft, given: &[Given], files: bool) {
         let path = "bootstrapTokens[0].description";
         draft.set_from(Init, path, TOKEN_DESCRIPTION.into(), origin);
     }
+    set(draft, given);
+}
+
+/// Sets the fields that `given` stands for.
+pub(super) fn set(draft: &mut Draft, given: &[Given]) {
     for Given { flag, texts } in given {
         let origin = Origin::Flag {
             name: flag.name.to_owned(),

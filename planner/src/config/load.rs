@@ -10,7 +10,7 @@ use super::flags::{self, Given};
 use super::report::{Report, Severity};
 use super::schema::v1beta3;
 use super::valid::{HostFacts, ValidConfig};
-use super::{default, skip_phases, validate};
+use super::{default, join, skip_phases, validate};
 
 /// A valid configuration and what the user should know about it.
 #[derive(Clone, Debug)]
@@ -79,6 +79,7 @@ pub fn load(sources: &[Source<'_>], facts: HostFacts) -> Result<Loaded, Report> 
 pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Report> {
     let mut draft = read(sources, options.lenient)?;
     warn_of_old_versions(&mut draft);
+    join::refuse(&mut draft);
     flags::apply(&mut draft, &options.flags, !sources.is_empty());
     skip_phases::disable_addons(&mut draft);
     let facts = if options.hosts.is_empty() {
@@ -130,7 +131,7 @@ pub(super) fn read(sources: &[Source<'_>], lenient: bool) -> Result<Draft, Repor
     }
 }
 
-fn warn_of_old_versions(draft: &mut Draft) {
+pub(super) fn warn_of_old_versions(draft: &mut Draft) {
     for kind in std::mem::take(&mut draft.old_documents) {
         let message = format!("the API version `{}` is deprecated", v1beta3::API_VERSION);
         let hint = format!(

@@ -12,6 +12,7 @@ pub mod duration;
 mod effective;
 pub mod facts;
 pub mod flags;
+mod join;
 mod known_hosts;
 pub mod kubeadm;
 mod load;
@@ -29,6 +30,7 @@ pub mod version;
 
 pub use documents::Source;
 pub use effective::{InitDefaults, cluster_configuration, effective_documents, init_defaults};
+pub use join::{check as check_join, join_defaults};
 pub use load::{Loaded, LoadedCluster, Options, load, load_cluster, load_with};
 pub use migrate::{Migrated, migrate};
 pub use report::{Finding, Report, Severity};

@@ -30,24 +30,7 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
         let groups = json!(["system:bootstrappers:kubeadm:default-node-token"]);
         draft.default_to(init, &format!("{token}.groups"), Unset::Empty, groups, RULE);
     }
-    draft.default_to(init, "localAPIEndpoint.bindPort", Unset::Empty, 6443, RULE);
-    draft.default_to(
-        init,
-        "nodeRegistration.imagePullPolicy",
-        Unset::Empty,
-        "IfNotPresent",
-        RULE,
-    );
-    draft.default_to(
-        init,
-        "nodeRegistration.imagePullSerial",
-        Unset::Nil,
-        true,
-        RULE,
-    );
-    for (field, value) in timeouts::DEFAULTS {
-        draft.default_to(init, &format!("timeouts.{field}"), Unset::Nil, *value, RULE);
-    }
+    apply_static_of_node(draft);
     let cluster = Kind::Cluster;
     for (path, value) in [
         ("networking.serviceSubnet", "10.96.0.0/12"),
@@ -115,6 +98,29 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
     }
 }
 
+/// Defaults of a node, whether it founds the cluster or joins it, that need nothing but the documents.
+pub(super) fn apply_static_of_node(draft: &mut Draft) {
+    let init = Kind::Init;
+    draft.default_to(init, "localAPIEndpoint.bindPort", Unset::Empty, 6443, RULE);
+    draft.default_to(
+        init,
+        "nodeRegistration.imagePullPolicy",
+        Unset::Empty,
+        "IfNotPresent",
+        RULE,
+    );
+    draft.default_to(
+        init,
+        "nodeRegistration.imagePullSerial",
+        Unset::Nil,
+        true,
+        RULE,
+    );
+    for (field, value) in timeouts::DEFAULTS {
+        draft.default_to(init, &format!("timeouts.{field}"), Unset::Nil, *value, RULE);
+    }
+}
+
 /// Dynamic defaults without a host and without a wish to plan: whatever cannot be known stays unset, with a warning.
 pub(super) fn apply_to_convert(draft: &mut Draft) {
     let (name, address) = ("nodeRegistration.name", "localAPIEndpoint.advertiseAddress");
@@ -157,7 +163,7 @@ pub(super) fn apply_dynamic(
     lower_case_names(draft);
 }
 
-fn taints(draft: &mut Draft) {
+pub(super) fn taints(draft: &mut Draft) {
     let taint = json!([{"effect": "NoSchedule", "key": "node-role.kubernetes.io/control-plane"}]);
     draft.default_to(
         Kind::Init,
@@ -169,7 +175,7 @@ fn taints(draft: &mut Draft) {
 }
 
 /// Names of checks in lower case and in order, as kubeadm's union of flag and file has them.
-fn ignored_checks(draft: &mut Draft) {
+pub(super) fn ignored_checks(draft: &mut Draft) {
     let path = "nodeRegistration.ignorePreflightErrors";
     let written = draft.texts(Kind::Init, path);
     let names: BTreeSet<String> = written
@@ -190,7 +196,7 @@ fn lower_case_names(draft: &mut Draft) {
     }
 }
 
-fn node_name(draft: &mut Draft, facts: &HostFacts) {
+pub(super) fn node_name(draft: &mut Draft, facts: &HostFacts) {
     let path = "nodeRegistration.name";
     let written = draft.text(Kind::Init, path);
     if written.is_empty() {
@@ -236,7 +242,7 @@ fn node_name(draft: &mut Draft, facts: &HostFacts) {
     draft.set(Kind::Init, path, name.into());
 }
 
-fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
+pub(super) fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
     let path = "nodeRegistration.criSocket";
     let written = draft.text(Kind::Init, path);
     if let (true, Some(sockets)) = (written.is_empty(), &facts.cri_sockets) {
@@ -278,7 +284,7 @@ fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assump
     }
 }
 
-fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
+pub(super) fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     let path = "localAPIEndpoint.advertiseAddress";
     let hint = "set it here, with --apiserver-advertise-address, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts";
     let written = draft.text(Kind::Init, path);

@@ -7,6 +7,7 @@
 
 mod component;
 mod inventory;
+pub(super) mod join;
 mod kubeadm;
 
 use serde_json::{Map, Value};

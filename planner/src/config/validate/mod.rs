@@ -8,6 +8,7 @@ mod etcd;
 mod fields;
 mod host_work;
 mod inventory;
+pub(super) mod join;
 mod merge_keys;
 mod names;
 pub(super) mod network;
