@@ -97,6 +97,8 @@ struct EntryDocument<'a> {
     sha256: Option<Sha256Digest>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     handoff: bool,
+    #[serde(skip_serializing_if = "<[Hole]>::is_empty")]
+    holes: &'a [Hole],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<&'a ValueSource>,
 }
@@ -235,6 +237,7 @@ fn entry_document(entry: &PlannedEntry) -> EntryDocument<'_> {
         size: public.map(Vec::len),
         sha256: public.map(|bytes| Sha256Digest::of(bytes)),
         handoff: entry.handoff,
+        holes: &entry.holes,
         values: entry.sources.iter().collect(),
     }
 }

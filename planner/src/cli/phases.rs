@@ -2,7 +2,7 @@
 
 use super::{CliError, Io};
 use crate::config::ValidConfig;
-use crate::phases::names::to_run;
+use crate::phases::names::{Tree, to_run};
 use crate::phases::selection::in_spite_of_file;
 use crate::phases::{self, MaterialSource};
 use crate::plan::NodePlan;
@@ -19,7 +19,8 @@ pub(super) struct PhaseArgs {
 impl PhaseArgs {
     /// Takes the phases over; says where they overrule the configuration file.
     pub(super) fn apply(&self, config: &mut ValidConfig, io: &mut Io) -> Result<(), CliError> {
-        let named = self.phases.iter().map(|name| to_run(name));
+        let commands = [Tree::of(config)];
+        let named = self.phases.iter().map(|name| to_run(name, &commands));
         config.only_phases = named
             .collect::<Result<_, _>>()
             .map_err(|unknown| CliError::usage(format!("--phase: {unknown}")).hint(unknown.hint))?;

@@ -12,7 +12,6 @@ use super::phases::{PhaseArgs, say_what_renders_nothing};
 use super::workspace::Workspace;
 use super::{CliError, Io, certs, patches};
 use crate::output::{self, Tree};
-use crate::phases::selection::phase_of_certificate;
 use crate::phases::{self, MaterialSource, Selection};
 use crate::pki::store_dir::StoreDir;
 use crate::pki::test_pki::TestPki;
@@ -100,7 +99,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     say_what_renders_nothing(&config, material, &plan, io);
     let selection = Selection::of(&config);
     let mut profiles = pki::profiles(&config);
-    profiles.retain(|profile| selection.includes(&phase_of_certificate(profile.name)));
+    profiles.retain(|profile| selection.includes_certificate(profile.name, &config));
     let certificates = external.unwrap_or_default() + &pki::profile_text(&profiles);
     let tree = render::tree(&config, &plan, &certificates, args.with_secrets)
         .map_err(|error| CliError::caused(Exit::Failed, "rendering the plan", error))?;

@@ -83,7 +83,7 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
     }
     let material = match context.material {
         MaterialSource::Issued(material) => Some(material),
-        MaterialSource::None => None,
+        MaterialSource::Worker(_) | MaterialSource::None => None,
     };
     let token = material.and_then(|material| material.credentials.upload_token.as_ref());
     let owner = TokenSecret {

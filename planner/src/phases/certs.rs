@@ -6,7 +6,6 @@
 
 use kubeplan_bundle::index::SecretClass;
 
-use super::names::with_children;
 use super::{MaterialSource, PhaseContext, PhaseDef, PlanError};
 use crate::layout::{self, CERTIFICATE_FILES, Kind};
 use crate::pki::certlist::is_external;
@@ -21,7 +20,9 @@ pub(super) fn folders(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
-    let below: Vec<&str> = with_children("certs")
+    let tree = context.selection.tree();
+    let below: Vec<&str> = tree
+        .with_children("certs")
         .filter(|name| context.selection.includes(name))
         .filter_map(|name| name.strip_prefix("certs/"))
         .filter(|name| !is_external(context.config, name))
@@ -62,12 +63,21 @@ fn folders_for(
     Ok(folders)
 }
 
+/// The folders of a node that joins: kubeadm has one phase for all of its certificates.
+pub(super) fn joining_folders(
+    phase: &PhaseDef,
+    context: &PhaseContext<'_>,
+) -> Result<Vec<PlannedEntry>, PlanError> {
+    let etcd = context.config.cluster.etcd.external.is_none();
+    folders_for(phase, context, etcd)
+}
+
 /// One certificate and its key.
 pub(super) fn certificate(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
-    let name = phase.own_name();
+    let name = phase.item();
     if is_external(context.config, name) {
         return Ok(Vec::new());
     }

@@ -387,22 +387,11 @@ fn material(
 fn row(profile: &CertificateProfile, kept: &Kept) -> CertificateRow {
     let facts = &kept.certificate.facts;
     let intermediate = profile.is_authority() && facts.issuer_der != facts.subject_der;
-    let addresses = facts.ip_sans.iter().map(ToString::to_string);
-    CertificateRow {
-        name: profile.name.to_owned(),
-        path: String::new(),
-        subject: facts.subject.clone(),
-        signer: if intermediate {
-            facts.issuer.clone()
-        } else {
-            profile.signer.to_owned()
-        },
-        sans: facts.dns_sans.iter().cloned().chain(addresses).collect(),
-        usages: facts.usages.clone(),
-        key: facts.key.clone(),
-        not_before: facts.not_before,
-        not_after: facts.not_after,
-        spki: facts.spki,
-        user_supplied: kept.user_supplied,
-    }
+    let signer = if intermediate {
+        &facts.issuer
+    } else {
+        profile.signer
+    };
+    kept.certificate
+        .row(profile.name, signer, kept.user_supplied)
 }

@@ -11,6 +11,7 @@
 //! | [`credentials`] | bootstrap tokens and the certificate key |
 //! | [`store`], [`assess`], [`mod@ensure`] | what the key store holds, whether it fits, making what is missing |
 //! | [`requests`](mod@requests), [`stored`] | what a CA elsewhere has to sign; what there is, as a table |
+//! | [`worker`] | what of it a worker gets |
 //! | [`store_dir`] | the store's folder: the only module here that touches a disk |
 
 pub mod assess;
@@ -38,6 +39,7 @@ mod supplied;
 pub mod test_pki;
 #[cfg(test)]
 mod testing;
+pub mod worker;
 
 pub use certlist::profiles;
 pub use credentials::Credentials;
@@ -45,6 +47,7 @@ pub use ensure::{Ensured, StoreChange, ensure, read_existing};
 pub use error::PkiError;
 pub use profile::{CertificateProfile, profile_text};
 pub use store::StoreContents;
+pub use worker::WorkerMaterial;
 
 use std::collections::BTreeMap;
 
