@@ -13,7 +13,7 @@ use super::facts::FactsArgs;
 use super::init_flags::InitFlags;
 use super::{CliError, Io, join_flags};
 use crate::config::valid::HostFacts;
-use crate::config::{self, Loaded, Options, Report, Severity, Source, ValidConfig};
+use crate::config::{self, Loaded, Options, Report, RunningCluster, Severity, Source, ValidConfig};
 
 /// The largest file that is read whole, in bytes.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -75,6 +75,36 @@ impl Configuration {
             return Ok(join);
         }
         Ok(config::load_with(&sources, options).map(|loaded| loaded.warnings))
+    }
+
+    /// Reads, defaults and validates the configuration of a node that joins `cluster`; warnings are said, errors all come at once.
+    pub(super) fn load_join(
+        &self,
+        cluster: &RunningCluster<'_>,
+        io: &mut Io,
+    ) -> Result<Loaded, CliError> {
+        let given = self.flags.take(!self.files.is_empty())?;
+        let (flags, unused) = join_flags::of_join(given, cluster.control_plane)?;
+        if !unused.is_empty() {
+            let names: Vec<String> = unused.iter().map(|name| format!("--{name}")).collect();
+            io.say(&format!(
+                "warning: {} {} no effect on a worker",
+                names.join(", "),
+                if unused.len() == 1 { "has" } else { "have" }
+            ));
+        }
+        let texts = read_all(&self.files, io)?;
+        let options = Options {
+            hosts: self.facts.read()?,
+            flags,
+            ..Options::default()
+        };
+        let loaded = config::load_join(&sources(&texts), options, cluster)
+            .map_err(|report| refused(&report, io))?;
+        if !loaded.warnings.is_empty() {
+            io.say(loaded.warnings.to_string().trim_end());
+        }
+        Ok(loaded)
     }
 
     /// Reads, defaults and validates; says nothing.

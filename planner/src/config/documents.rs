@@ -81,6 +81,43 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
     draft
 }
 
+/// Reads the one document of `kind` that a cluster stores, leniently; whatever is wrong with it is an error at its place in `file`. What
+/// only a file of the user's decides (other kinds, time-outs that belong elsewhere) is not taken.
+pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str) {
+    let refuse = |draft: &mut Draft, line, message: String| {
+        draft.report.push(Finding {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            line,
+            column: None,
+            path: kind.name().to_owned(),
+            message,
+            hint: Some("the cluster has to be mended before a node can join it".to_owned()),
+        });
+    };
+    let documents = match read::read(text) {
+        Ok(documents) => documents,
+        Err(error) => {
+            let line = error.position().map(|at| at.line);
+            return refuse(draft, line, error.to_string());
+        }
+    };
+    let [document] = documents.as_slice() else {
+        return refuse(draft, None, format!("{} documents, and not one", documents.len()));
+    };
+    let name = match &document.data {
+        Data::Map(entries) => field(entries, "kind").map(|node| &node.data),
+        _ => None,
+    };
+    if !matches!(name, Some(Data::String(name)) if name == kind.name()) {
+        let message = format!("the cluster stores another document than {}", kind.name());
+        return refuse(draft, Some(document.position.line), message);
+    }
+    take(draft, &mut Vec::new(), file, document, Fields::Lenient);
+    draft.old_documents.retain(|old| *old != kind);
+    draft.moved_timeout = None;
+}
+
 fn field<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Node> {
     entries
         .iter()

@@ -5,6 +5,10 @@
 //! Whether the cluster is as the document says is the host's business (`kubeapply discover`).
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/util/config/joinconfiguration.go.
 
+mod running;
+
+pub use running::{RunningCluster, load_join};
+
 use serde_json::{Map, Value};
 
 use super::documents::Source;

@@ -9,6 +9,7 @@ use super::super::address;
 use super::super::draft::Draft;
 use super::super::join::is_control_plane;
 use super::super::schema::Kind;
+use super::super::skip_phases;
 use super::tokens::is_token;
 use super::{bind_port, certificate_key, host_work, names, taints};
 
@@ -30,6 +31,7 @@ pub(in super::super) fn rules(draft: &mut Draft, discovery: Discovery) {
     names::node_registration(draft);
     taints::validate(draft);
     host_work::check(draft);
+    skip_phases::check(draft);
     if is_control_plane(draft) {
         bind_port(draft);
         certificate_key(draft);
