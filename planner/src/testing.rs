@@ -129,6 +129,7 @@ pub(crate) fn default_config() -> ValidConfig {
             ..ClusterConfiguration::default()
         },
         kubelet: kubelet(DEFAULT),
+        cluster_kubelet: kubelet(DEFAULT),
         kube_proxy: ComponentConfig {
             value: json!({}),
             supplied: false,
@@ -137,6 +138,8 @@ pub(crate) fn default_config() -> ValidConfig {
         node: NodeSettings {
             name: "cp1".parse().unwrap(),
             role: NodeRole::ControlPlane,
+            addresses: vec!["192.168.10.11".parse().unwrap()],
+            marks: Default::default(),
             recipients: Vec::new(),
             host_match: HostMatch::default(),
             platform: Platform {
@@ -200,6 +203,7 @@ pub(crate) fn ha_config() -> ValidConfig {
     let mut config = default_config();
     config.init.node_registration.cri_socket = "unix:///run/containerd/containerd.sock".into();
     config.kubelet = kubelet(HA);
+    config.cluster_kubelet = kubelet(HA);
     config.control_plane_endpoint = Some(Endpoint {
         host: EndpointHost::Name("k8s-api.example.com".into()),
         port: 6443,

@@ -3,11 +3,13 @@
 //! Order on disk: key store, then the serial, then the bundle. A run that stops in between can be run again: keys
 //! are reused, and a serial that was never used only leaves a gap.
 
+mod join;
 mod sealing;
 mod signing_key;
 
 use std::path::{Path, PathBuf};
 
+use join::JoinArgs;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::seal::CommitSalt;
 use sealing::{Sealing, TakenRecipients};
@@ -54,6 +56,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     identity_out: Option<PathBuf>,
     #[command(flatten)]
+    join: JoinArgs,
+    #[command(flatten)]
     phases: PhaseArgs,
     #[command(flatten)]
     now: Now,
@@ -71,6 +75,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    if let Some(facts) = args.join.facts() {
+        return join::run(args, facts, io);
+    }
     let now = args.now.instant(io, args.test_pki.is_some())?;
     let loaded = args.config.load(io)?;
     let mut config = loaded.config;

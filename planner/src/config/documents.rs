@@ -103,7 +103,11 @@ pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str)
         }
     };
     let [document] = documents.as_slice() else {
-        return refuse(draft, None, format!("{} documents, and not one", documents.len()));
+        return refuse(
+            draft,
+            None,
+            format!("{} documents, and not one", documents.len()),
+        );
     };
     let name = match &document.data {
         Data::Map(entries) => field(entries, "kind").map(|node| &node.data),

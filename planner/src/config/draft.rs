@@ -72,6 +72,22 @@ fn steps(path: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Draft {
+    /// A draft without documents, for the node at this place of the inventory.
+    pub(super) fn of_node(
+        position: usize,
+        first_file: &str,
+        provenance: Provenance,
+        report: Report,
+    ) -> Self {
+        Self {
+            position,
+            first_file: first_file.to_owned(),
+            provenance,
+            report,
+            ..Self::default()
+        }
+    }
+
     /// Takes over a document as written.
     pub(super) fn supply(&mut self, kind: Kind, values: Map<String, Value>, file: &str, line: u64) {
         self.documents.insert(kind, values);

@@ -149,7 +149,7 @@ pub fn check(
         return Ok(None);
     };
     load::warn_of_old_versions(&mut join);
-    flags::set(&mut join, given);
+    given.iter().for_each(|given| flags::set(&mut join, given));
     default::join::apply_to_check(&mut join);
     validate::join::rules(&mut join, validate::join::Discovery::Advised);
     let mut report = draft.report;

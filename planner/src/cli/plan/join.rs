@@ -23,11 +23,11 @@ use crate::cli::summary::PlanSummary;
 use crate::cli::workspace::Workspace;
 use crate::cli::{CliError, Format, Io, patches};
 use crate::config::{Loaded, RunningCluster, SecretText, ValidConfig};
+use crate::output;
 use crate::phases::{self, MaterialSource};
 use crate::pki::key_source::{KeySource, RandomSource};
 use crate::pki::test_pki::TestPki;
 use crate::pki::{IssuedCertificate, Material, StoreChange, WorkerMaterial};
-use crate::output;
 
 /// The key that opens what is sealed for a host.
 const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
@@ -263,10 +263,8 @@ impl Own {
     ) -> Result<Self, CliError> {
         let authority = shared::authority(facts)?;
         if !config.is_control_plane() {
-            return Ok(Self::Worker(WorkerMaterial {
-                test_only: source.test_only(),
-                ..authority
-            }));
+            let test_only = source.test_only();
+            return Ok(Self::Worker(authority.with_test_only(test_only)));
         }
         let ensured = shared::ensure(config, secrets, now, source, io)?;
         shared::same_cluster(facts, &ensured.material)?;

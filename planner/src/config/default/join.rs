@@ -3,12 +3,14 @@
 //! What it says of the node has the defaults of InitConfiguration, which are filled in once that is handed on
 //! (`config::join`). Rules: kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go.
 
+use kubeplan_bundle::index::NodeRole;
+
 use super::super::draft::{Draft, Unset};
 use super::super::join;
 use super::super::migrate::warn_of_unset;
 use super::super::schema::Kind;
-use super::super::valid::HostFacts;
-use super::kubeadm;
+use super::super::valid::{Assumption, HostFacts};
+use super::{assume_about_host, component, inventory, kubeadm};
 
 /// Where a worker keeps the cluster's CA certificate.
 const CA_CERT_PATH: &str = "/etc/kubernetes/pki/ca.crt";
@@ -54,6 +56,34 @@ pub(in super::super) fn apply_to_convert(draft: &mut Draft) {
         let source = "write the address of its host's default route";
         warn_of_unset(draft, Kind::Init, address, source);
     }
+}
+
+/// Every default of a node that joins a cluster that runs, and of the cluster's documents as it stores them.
+pub(in super::super) fn apply_to_plan(
+    draft: &mut Draft,
+    facts: &HostFacts,
+    role: NodeRole,
+) -> Vec<Assumption> {
+    let mut assumptions = Vec::new();
+    inventory::shared(draft);
+    // The entry holds nothing but the role; the node's values are known by their names in JoinConfiguration.
+    draft.joins = false;
+    inventory::node(draft, facts);
+    draft.joins = true;
+    kubeadm::apply_static_of_node(draft);
+    kubeadm::apply_static_of_cluster(draft);
+    kubeadm::apply_dynamic_to_node(draft, facts, role, &mut assumptions);
+    kubeadm::control_plane_endpoint(draft);
+    kubeadm::lower_case_names(draft);
+    component::kubelet(draft);
+    component::resolver(draft, facts);
+    kubeadm::apply_version(draft);
+    assume_about_host(facts, role, &mut assumptions);
+    let socket = |assumption: &&mut Assumption| assumption.about == "cri-socket";
+    if let Some(assumption) = assumptions.iter_mut().find(socket) {
+        assumption.instead = "set JoinConfiguration.nodeRegistration.criSocket".to_owned();
+    }
+    assumptions
 }
 
 /// Values that kubeadm normalises, and defaults of them that do not depend on the host.

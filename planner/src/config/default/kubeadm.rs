@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use kubeplan_bundle::index::NodeRole;
 use serde_json::json;
 
 use super::super::address::{self, parse_ip};
@@ -31,6 +32,11 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
         draft.default_to(init, &format!("{token}.groups"), Unset::Empty, groups, RULE);
     }
     apply_static_of_node(draft);
+    apply_static_of_cluster(draft);
+}
+
+/// Defaults of ClusterConfiguration that need nothing but the documents.
+pub(super) fn apply_static_of_cluster(draft: &mut Draft) {
     let cluster = Kind::Cluster;
     for (path, value) in [
         ("networking.serviceSubnet", "10.96.0.0/12"),
@@ -154,13 +160,26 @@ pub(super) fn apply_dynamic(
     facts: &HostFacts,
     assumptions: &mut Vec<Assumption>,
 ) {
-    node_name(draft, facts);
-    taints(draft);
-    ignored_checks(draft);
-    cri_socket(draft, facts, assumptions);
-    advertise_address(draft, facts);
+    apply_dynamic_to_node(draft, facts, NodeRole::ControlPlane, assumptions);
     control_plane_endpoint(draft);
     lower_case_names(draft);
+}
+
+/// Defaults of a node, whether it founds the cluster or joins it, for which kubeadm looks at the host. A worker has neither a taint
+/// nor an API server (kubeadm v1.36.2, app/util/config/joinconfiguration.go).
+pub(super) fn apply_dynamic_to_node(
+    draft: &mut Draft,
+    facts: &HostFacts,
+    role: NodeRole,
+    assumptions: &mut Vec<Assumption>,
+) {
+    node_name(draft, facts);
+    ignored_checks(draft);
+    cri_socket(draft, facts, assumptions);
+    if role == NodeRole::ControlPlane {
+        taints(draft);
+        advertise_address(draft, facts);
+    }
 }
 
 pub(super) fn taints(draft: &mut Draft) {
@@ -187,7 +206,7 @@ pub(super) fn ignored_checks(draft: &mut Draft) {
     }
 }
 
-fn lower_case_names(draft: &mut Draft) {
+pub(super) fn lower_case_names(draft: &mut Draft) {
     for (path, name) in draft.texts(Kind::Cluster, "apiServer.certSANs") {
         let lower = name.to_lowercase();
         if lower != name {
@@ -212,7 +231,10 @@ pub(super) fn node_name(draft: &mut Draft, facts: &HostFacts) {
                 Kind::Init,
                 path,
                 "the node has no name, and the planner has no host to ask",
-                "set it here, with --node-name, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts",
+                match draft.joins {
+                    false => "set it here, with --node-name, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts",
+                    true => "give the node a name",
+                },
             ),
         }
         return;
@@ -271,7 +293,11 @@ pub(super) fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut
         assumptions.push(Assumption {
             about: "cri-socket".to_owned(),
             assumed: format!("the container runtime listens on {DEFAULT_CRI_SOCKET}"),
-            instead: "set InitConfiguration.nodeRegistration.criSocket".to_owned(),
+            instead: match draft.joins {
+                false => "set InitConfiguration.nodeRegistration.criSocket",
+                true => "set `kubelet.criSocket` of the node in a `kubeplan.io/v1alpha1` Cluster document",
+            }
+            .to_owned(),
         });
     } else if !written.starts_with("unix") {
         draft.warn(
@@ -286,7 +312,12 @@ pub(super) fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut
 
 pub(super) fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     let path = "localAPIEndpoint.advertiseAddress";
-    let hint = "set it here, with --apiserver-advertise-address, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts";
+    let hint = match draft.joins {
+        false => {
+            "set it here, with --apiserver-advertise-address, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts"
+        }
+        true => "set it, or give the host's facts with --facts",
+    };
     let written = draft.text(Kind::Init, path);
     let parsed = parse_ip(&written);
     if let (false, None) = (written.is_empty(), parsed) {
@@ -329,7 +360,7 @@ pub(super) fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     draft.set(Kind::Init, path, address.to_string().into());
 }
 
-fn control_plane_endpoint(draft: &mut Draft) {
+pub(super) fn control_plane_endpoint(draft: &mut Draft) {
     let path = "controlPlaneEndpoint";
     let written = draft.text(Kind::Cluster, path);
     if written.is_empty() {

@@ -5,13 +5,13 @@
 //! known is a warning. Source: kubeadm v1.36.2, cmd/kubeadm/app/util/config/cluster.go.
 
 use kubeplan_bundle::index::NodeRole;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{hand_on, is_control_plane, stands_alone};
 use crate::config::address;
 use crate::config::default::{self, SharedKubelet};
-use crate::config::documents::{Source, read_documents, take_stored};
-use crate::config::draft::{Draft, NODE};
+use crate::config::documents::{Source, take_stored};
+use crate::config::draft::Draft;
 use crate::config::load::{self, Loaded, Options};
 use crate::config::provenance::Origin;
 use crate::config::report::Report;
@@ -65,14 +65,26 @@ pub fn load_join(
     }
     let stored = |name: &str| format!("{} ({name})", cluster.file);
     let file = stored("kubeadm-config");
-    take_stored(&mut draft, Kind::Cluster, &file, cluster.cluster_configuration);
+    take_stored(
+        &mut draft,
+        Kind::Cluster,
+        &file,
+        cluster.cluster_configuration,
+    );
     let file = stored("kubelet-config");
-    take_stored(&mut draft, Kind::Kubelet, &file, cluster.kubelet_configuration);
+    take_stored(
+        &mut draft,
+        Kind::Kubelet,
+        &file,
+        cluster.kubelet_configuration,
+    );
     if draft.report.has_errors() {
         return Err(draft.report);
     }
     let role = role(&mut draft, cluster);
-    flags::set(&mut draft, &options.flags);
+    for given in &options.flags {
+        flags::set(&mut draft, given);
+    }
     default::join::apply_static(&mut draft);
     validate::join::own_rules(&mut draft, Discovery::Done);
     hand_on(&mut draft);
@@ -114,7 +126,11 @@ fn role(draft: &mut Draft, cluster: &RunningCluster<'_>) -> NodeRole {
     } else {
         NodeRole::Worker
     };
-    draft.set(Kind::Inventory, "nodes", json!([{"role": role.to_string()}]));
+    draft.set(
+        Kind::Inventory,
+        "nodes",
+        json!([{"role": role.to_string()}]),
+    );
     role
 }
 
@@ -142,7 +158,8 @@ fn endpoint_of_discovery(draft: &mut Draft, cluster: &RunningCluster<'_>) {
             "the cluster's `cluster-info` says that the API server is {}, and this is another address",
             cluster.server.escape_debug()
         );
-        let hint = "the kubelet asks for its certificate at the first, everything else uses this one";
+        let hint =
+            "the kubelet asks for its certificate at the first, everything else uses this one";
         draft.warn(Kind::Cluster, path, message, hint);
     }
 }
