@@ -257,11 +257,7 @@ impl KubeconfigFile {
         };
         let server = "clusters[0].cluster.server";
         match (self.endpoint_in(config), &config.control_plane_endpoint) {
-            (Endpoint::ControlPlane, Some(_))
-                if !config.cluster.control_plane_endpoint.is_empty() =>
-            {
-                add(server, paths::CONTROL_PLANE_ENDPOINT);
-            }
+            (Endpoint::ControlPlane, Some(_)) => add(server, paths::CONTROL_PLANE_ENDPOINT),
             _ => {
                 add(server, paths::ADVERTISE_ADDRESS);
                 add(server, paths::BIND_PORT);

@@ -149,7 +149,7 @@ pub enum PlannedContent {
 pub struct ValueSource {
     /// Which value: a flag such as `--secure-port`, or a field path in the rendered document.
     pub value: String,
-    /// A configuration field path, `facts: …` or `default: …`.
+    /// A configuration field path, `facts: …`, `default: …`, or `cluster: …` for what a running cluster says.
     pub from: String,
 }
 

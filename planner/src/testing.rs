@@ -290,12 +290,13 @@ pub(crate) fn joining_control_plane_config() -> ValidConfig {
 
 /// A worker of the default cluster, at an endpoint for all.
 pub(crate) fn joining_worker_config() -> ValidConfig {
-    let mut config = joining(default_config(), "w1", "192.168.10.21");
+    let mut config = joining(default_config(), "w1", "192.168.10.11");
     config.node.role = NodeRole::Worker;
     config
 }
 
-/// `config`'s cluster as the node `name` finds it that joins with a certificate.
+/// `config`'s cluster as the node `name` finds it that joins with a certificate. The address is the one that its API server
+/// advertises; of a worker that of the node that founds the cluster.
 pub(crate) fn joining(mut config: ValidConfig, name: &str, address: &str) -> ValidConfig {
     if config.control_plane_endpoint.is_none() {
         config.control_plane_endpoint = Some(Endpoint {

@@ -57,8 +57,7 @@ pub struct ValidConfig {
     pub advertise_address: IpAddr,
     /// Parsed `localAPIEndpoint.bindPort`; of a worker that of the node that founds the cluster.
     pub bind_port: u16,
-    /// Parsed `controlPlaneEndpoint`, with the port it defaults to. Of a worker whose cluster has none: the address and the port of the
-    /// node that founds it.
+    /// Parsed `controlPlaneEndpoint`, with the port it defaults to.
     pub control_plane_endpoint: Option<Endpoint>,
     /// The algorithm every key is made for.
     pub key_algorithm: KeyAlgorithm,
@@ -319,16 +318,9 @@ impl ValidConfig {
     /// Where everybody finds the API server: the control-plane endpoint, else the local one.
     #[must_use]
     pub fn control_plane_url(&self) -> String {
-        match (
-            &self.control_plane_endpoint,
-            self.cluster.control_plane_endpoint.as_str(),
-        ) {
-            (Some(Endpoint { host, port }), "") => match host {
-                EndpointHost::Name(name) => format!("https://{name}:{port}"),
-                EndpointHost::Address(address) => format!("https://{}", host_port(*address, *port)),
-            },
-            (Some(_), written) => format!("https://{}", rejoined(written)),
-            (None, _) => self.local_endpoint_url(),
+        match &self.control_plane_endpoint {
+            Some(_) => format!("https://{}", rejoined(&self.cluster.control_plane_endpoint)),
+            None => self.local_endpoint_url(),
         }
     }
 }

@@ -80,7 +80,8 @@ fn require_free_node_name(
     Ok(Some(Step::RequireFreeNodeName {
         phase,
         node: config.node.name.clone(),
-        bootstrap_kubeconfig: kubeconfig(cluster_kubeconfig(config))?,
+        // On a control-plane node its server is the node itself; whoever asks takes the one of `Index.api`.
+        bootstrap_kubeconfig: layout::BOOTSTRAP_KUBELET_CONF.parse()?,
         kubeconfig: kubeconfig("kubelet.conf")?,
     }))
 }

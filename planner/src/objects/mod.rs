@@ -321,7 +321,11 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<LivePlan, ObjectError> {
                 .extend(running_host::show_join_command(name, context, tokens)?);
         }
     }
-    if live.steps.iter().any(Step::calls_api) {
+    let asks = |step: &Step| {
+        let for_name = matches!(step, Step::RequireFreeNodeName { .. });
+        step.calls_api() || (for_name && context.config.is_control_plane())
+    };
+    if live.steps.iter().any(asks) {
         live.api = Some(running_host::api(context.config)?);
     }
     Ok(live)

@@ -7,6 +7,7 @@
 use kubeplan_bundle::index::SecretClass;
 
 use super::{MaterialSource, PhaseContext, PhaseDef, PlanError};
+use crate::config::valid::Membership;
 use crate::layout::{self, CERTIFICATE_FILES, Kind};
 use crate::pki::certlist::is_external;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
@@ -140,7 +141,11 @@ pub(super) fn service_account(
             from_certificates_dir(),
         )?,
         phase.entry(
-            Kind::ServiceAccountPublicKey,
+            // kubeadm writes what it downloaded as it writes certificates.
+            match context.config.membership {
+                Membership::Founds => Kind::ServiceAccountPublicKey,
+                Membership::Joins(_) => Kind::Certificate,
+            },
             &layout::service_account_public_key(folder),
             PlannedContent::Public(pair.public_pem.clone().into_bytes()),
             from_certificates_dir(),

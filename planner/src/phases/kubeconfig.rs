@@ -58,7 +58,7 @@ pub(super) fn bootstrap_entry(
 ) -> Result<PlannedEntry, PlanError> {
     let mut sources = vec![ValueSource {
         value: "clusters, users".to_owned(),
-        from: "discovery".to_owned(),
+        from: "cluster: discovery".to_owned(),
     }];
     if kubeconfig::kubelet_stays_local(context.config) {
         sources.extend([ADVERTISE_ADDRESS, BIND_PORT].map(|from| ValueSource {

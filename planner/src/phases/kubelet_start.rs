@@ -60,10 +60,6 @@ fn credentials(
 ) -> Result<PlannedEntry, PlanError> {
     match &joining.credential {
         JoinCredential::Certificate { .. } => {
-            let config = context.config;
-            if !config.is_control_plane() && config.control_plane_endpoint.is_none() {
-                return Err(PlanError::NoServer(config.node.name.to_string()));
-            }
             let file = crate::kubeconfig::find(KUBELET)
                 .ok_or_else(|| PlanError::Phase(phase.name.to_owned()))?;
             kubeconfigs::entry(phase, context, file)

@@ -130,11 +130,6 @@ pub enum PlanError {
     /// The kubeconfig that a kubelet bootstraps with cannot be used.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
-    /// Nobody says where the API server of a worker's cluster is.
-    #[error(
-        "worker {0} cannot be told where the API server is: set `ClusterConfiguration.controlPlaneEndpoint`"
-    )]
-    NoServer(String),
     /// The manifest of a member that joins has no place for the list of members.
     #[error(
         "the manifest of etcd has no `--initial-cluster` that the running cluster could fill in: nothing in \

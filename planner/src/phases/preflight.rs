@@ -6,6 +6,9 @@
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/preflight/checks.go` and k8s.io/system-validators v1.12.1.
 
 pub mod answer;
+mod join;
+
+pub use join::Join;
 
 use std::net::IpAddr;
 
@@ -18,7 +21,7 @@ use kubeplan_bundle::step::Step;
 
 use super::PlanError;
 use crate::config::ValidConfig;
-use crate::config::valid::{EndpointHost, JoinCredential, Joining};
+use crate::config::valid::EndpointHost;
 use crate::images;
 use crate::layout;
 use crate::releases::Span;
@@ -33,46 +36,6 @@ pub enum Command<'a> {
     JoinWorker(&'a Join),
     /// One more control-plane node of a cluster that runs.
     JoinControlPlane(&'a Join),
-}
-
-/// How a node finds the cluster that it joins.
-#[derive(Clone, Debug)]
-pub struct Join {
-    /// Where the cluster's CA certificate is written.
-    pub ca_cert_path: String,
-    /// The API server that a token is shown to; `None` if a file says everything.
-    pub token_endpoint: Option<EndpointHost>,
-    /// The shared certificates are fetched from the cluster, with a certificate key.
-    pub certificate_key: bool,
-    /// Nothing is discovered, everything was planned: the networks are known beforehand, and the API server is at the control-plane
-    /// endpoint.
-    pub planned: bool,
-}
-
-impl Join {
-    /// How the node of `joining` finds its cluster.
-    #[must_use]
-    pub fn of(joining: &Joining) -> Self {
-        let ca_cert_path = joining.ca_cert_path.clone();
-        match &joining.credential {
-            JoinCredential::Certificate { .. } => Self {
-                ca_cert_path,
-                token_endpoint: None,
-                certificate_key: false,
-                planned: true,
-            },
-            JoinCredential::Bootstrap {
-                token_endpoint,
-                certificate_key,
-                ..
-            } => Self {
-                ca_cert_path,
-                token_endpoint: token_endpoint.clone(),
-                certificate_key: *certificate_key,
-                planned: false,
-            },
-        }
-    }
 }
 
 /// The groups of the table.
@@ -337,7 +300,7 @@ impl Row<'_> {
         })
     }
 
-    /// Whether a network or, on a control-plane node, the advertised address is of the family.
+    /// Whether a network or the advertised address is of the family.
     fn has_family(&self, ipv6: bool) -> bool {
         let networks = self
             .config
@@ -346,11 +309,7 @@ impl Row<'_> {
             .chain(&self.config.pod_cidrs);
         networks
             .map(IpNet::addr)
-            .chain(
-                self.config
-                    .is_control_plane()
-                    .then_some(self.config.advertise_address),
-            )
+            .chain([self.config.advertise_address])
             .any(|address| address.is_ipv6() == ipv6)
     }
 
@@ -374,13 +333,15 @@ impl Row<'_> {
     }
 
     /// The host of the API server that the node joins by, if it is known.
-    fn join_host(&self) -> Option<&EndpointHost> {
+    fn join_host(&self) -> Option<EndpointHost> {
         let join = self.join()?;
-        let endpoint = self.config.control_plane_endpoint.as_ref();
-        let planned = endpoint.filter(|_| join.planned);
-        join.token_endpoint
-            .as_ref()
-            .or(planned.map(|endpoint| &endpoint.host))
+        if !join.planned {
+            return join.token_endpoint.clone();
+        }
+        Some(match &self.config.control_plane_endpoint {
+            Some(endpoint) => endpoint.host.clone(),
+            None => EndpointHost::Address(self.config.advertise_address),
+        })
     }
 }
 
@@ -428,8 +389,8 @@ fn advertise_address_proxy(row: &Row<'_>) -> Made {
 fn endpoint_proxy(row: &Row<'_>) -> Made {
     let authority = match row.join_host() {
         None => return Ok(Vec::new()),
-        Some(EndpointHost::Name(name)) => name.clone(),
-        Some(EndpointHost::Address(address)) => authority(*address),
+        Some(EndpointHost::Name(name)) => name,
+        Some(EndpointHost::Address(address)) => authority(address),
     };
     row.one(CheckKind::DirectConnection { authority })
 }

@@ -11,8 +11,11 @@ use crate::config::ValidConfig;
 use crate::config::provenance::Origin;
 use crate::config::valid::Membership;
 
-/// The field that lists skipped phases.
-const SKIP_PHASES: &str = "InitConfiguration.skipPhases";
+/// The fields that list skipped phases; a flag stands for either.
+const SKIP_PHASES: [&str; 2] = [
+    "InitConfiguration.skipPhases",
+    "JoinConfiguration.skipPhases",
+];
 
 /// The phases of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +149,8 @@ fn skipped(config: &ValidConfig) -> impl Iterator<Item = &'static str> {
 }
 
 fn skipped_by_flag(config: &ValidConfig) -> bool {
-    matches!(config.provenance.at(SKIP_PHASES), Some(Origin::Flag { .. }))
+    let is_flag = |field| matches!(config.provenance.at(field), Some(Origin::Flag { .. }));
+    SKIP_PHASES.into_iter().any(is_flag)
 }
 
 /// Selected phases that the file would skip.
@@ -254,7 +258,7 @@ mod tests {
         let flag = Origin::Flag {
             name: "skip-phases".into(),
         };
-        config.provenance.record(SKIP_PHASES, flag);
+        config.provenance.record(SKIP_PHASES[0], flag);
         let selection = Selection::of(&config);
         assert!(!selection.includes("certs/ca") && selection.includes("certs/sa"));
         assert!(in_spite_of_file(&config).is_empty());

@@ -1,5 +1,6 @@
 //! Plans of whole nodes: paths, modes, order, transactions.
 
+mod joining;
 mod selected;
 
 use std::collections::BTreeSet;

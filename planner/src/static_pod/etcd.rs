@@ -78,7 +78,7 @@ pub const FLAGS: &[FlagRow] = &[
             Membership::Founds => format!("{}={}", c.config.node.name, peer_url(c.config)).into(),
             Membership::Joins(_) => FlagValue {
                 text: INITIAL_CLUSTER_HOLE.to_owned(),
-                instead_from: Some("the running cluster".to_owned()),
+                instead_from: Some("cluster: the members of etcd".to_owned()),
             },
         })
     }),
