@@ -278,9 +278,8 @@ impl Draft {
     ) {
         let path = self.known_as(self.full_path(kind, path));
         // A field that was wrong as written has been spoken of.
-        let known = |finding: &Finding| finding.severity == Severity::Error && finding.path == path;
         let found = self.report.findings().len();
-        if found > MAX_FINDINGS || self.report.findings().iter().any(known) {
+        if found > MAX_FINDINGS || self.is_wrong(&path) {
             return;
         }
         let (severity, message, hint) = if found == MAX_FINDINGS {
@@ -301,11 +300,17 @@ impl Draft {
         });
     }
 
-    /// Takes over a finding of another draft, unless there are too many already.
+    /// Takes over a finding of another draft, unless there are too many already, or the field has been spoken of.
     pub(super) fn adopt(&mut self, finding: Finding) {
-        if self.report.findings().len() < MAX_FINDINGS {
+        if self.report.findings().len() < MAX_FINDINGS && !self.is_wrong(&finding.path) {
             self.report.push(finding);
         }
+    }
+
+    /// Whether there is an error about the field already.
+    fn is_wrong(&self, path: &str) -> bool {
+        let known = |finding: &Finding| finding.severity == Severity::Error && finding.path == path;
+        self.report.findings().iter().any(known)
     }
 
     /// Reports an error at `path`.
