@@ -400,11 +400,11 @@ pub(crate) fn material() -> Material {
         certificates: names
             .map(|name| (name.to_owned(), issued(name)))
             .collect::<BTreeMap<_, _>>(),
-        service_account: ServiceAccountKey {
+        service_account: Some(ServiceAccountKey {
             key_pem: SecretBytes::from_text("key of sa\n".into()),
             public_pem: "public key of sa\n".into(),
             spki: Sha256Digest::of(b"sa"),
-        },
+        }),
         credentials: Default::default(),
         test_only: true,
     }

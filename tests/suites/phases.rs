@@ -277,6 +277,7 @@ fn public() -> Result<()> {
         .plan(&["--phase", "control-plane/apiserver", "--format", "json"])?
         .expect(0)?;
     let summary: serde_json::Value = serde_json::from_str(&run.text())?;
+    let summary = &summary["nodes"][0];
     ensure!(summary["identity"].is_null() && summary["sealedFiles"] == 0);
     ensure!(summary["publicFiles"] == 1 && summary["certificates"] == serde_json::json!([]));
     let left_out = summary["leftOutPhases"].as_array();

@@ -13,7 +13,9 @@ use super::facts::FactsArgs;
 use super::init_flags::InitFlags;
 use super::{CliError, Io, join_flags};
 use crate::config::valid::HostFacts;
-use crate::config::{self, Loaded, Options, Report, RunningCluster, Severity, Source, ValidConfig};
+use crate::config::{
+    self, LoadedCluster, Options, Report, RunningCluster, Severity, Source,
+};
 
 /// The largest file that is read whole, in bytes.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -53,7 +55,7 @@ pub(super) struct Configuration {
 
 impl Configuration {
     /// Reads, defaults and validates; warnings are said, errors all come at once.
-    pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
+    pub(super) fn load(&self, io: &mut Io) -> Result<LoadedCluster, CliError> {
         let loaded = self
             .check(false, io)?
             .map_err(|report| refused(&report, io))?;
@@ -74,7 +76,7 @@ impl Configuration {
         if let Some(join) = join_flags::check(&sources, &options)? {
             return Ok(join);
         }
-        Ok(config::load_with(&sources, options).map(|loaded| loaded.warnings))
+        Ok(config::load_cluster(&sources, options).map(|loaded| loaded.warnings))
     }
 
     /// Reads, defaults and validates the configuration of a node that joins `cluster`; warnings are said, errors all come at once.
@@ -82,7 +84,7 @@ impl Configuration {
         &self,
         cluster: &RunningCluster<'_>,
         io: &mut Io,
-    ) -> Result<Loaded, CliError> {
+    ) -> Result<LoadedCluster, CliError> {
         let given = self.flags.take(!self.files.is_empty())?;
         let (flags, unused) = join_flags::of_join(given, cluster.control_plane)?;
         if !unused.is_empty() {
@@ -108,9 +110,13 @@ impl Configuration {
     }
 
     /// Reads, defaults and validates; says nothing.
-    fn check(&self, lenient: bool, io: &mut Io) -> Result<Result<Loaded, Report>, CliError> {
+    fn check(
+        &self,
+        lenient: bool,
+        io: &mut Io,
+    ) -> Result<Result<LoadedCluster, Report>, CliError> {
         let (texts, options) = self.read(lenient, io)?;
-        Ok(config::load_with(&sources(&texts), options))
+        Ok(config::load_cluster(&sources(&texts), options))
     }
 
     /// Names and texts of the files, and what else decides.
@@ -137,9 +143,9 @@ impl Configuration {
 
 impl ConfigFiles {
     /// Reads, defaults and validates; warnings are said, errors all come at once.
-    pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
+    pub(super) fn load(&self, io: &mut Io) -> Result<LoadedCluster, CliError> {
         let texts = self.read(io)?;
-        let loaded = config::load(&sources(&texts), HostFacts::default())
+        let loaded = config::load_cluster(&sources(&texts), Options::default())
             .map_err(|report| refused(&report, io))?;
         if !loaded.warnings.is_empty() {
             io.say(loaded.warnings.to_string().trim_end());
@@ -213,14 +219,6 @@ fn checked_text(bytes: Vec<u8>, what: &str, name: &str) -> Result<String, CliErr
     }
     String::from_utf8(bytes)
         .map_err(|_| CliError::usage(format!("{what} {name} is not UTF-8 text")))
-}
-
-/// Takes over `--upload-certs`; says so when a certificate key would have no effect without it, as in kubeadm.
-pub(super) fn apply_upload_certs(config: &mut ValidConfig, upload_certs: bool, io: &mut Io) {
-    config.upload_certs = upload_certs;
-    if !(upload_certs || config.init.certificate_key.expose().is_empty()) {
-        io.say("warning: InitConfiguration.certificateKey has an effect with --upload-certs only");
-    }
 }
 
 /// Reads a file of at most `limit` bytes.

@@ -63,11 +63,12 @@ impl Part {
             let found = material.certificates.get(name);
             found.ok_or(ObjectError::NoCertificate(name))
         };
+        let account = material.service_account.as_ref();
         Ok(match self {
             Self::Certificate(name) => Some(certificate(name)?.certificate_pem.as_bytes()),
             Self::Key(name) => certificate(name)?.key_pem.as_ref().map(SecretBytes::expose),
-            Self::ServiceAccountKey => Some(material.service_account.key_pem.expose()),
-            Self::ServiceAccountPublicKey => Some(material.service_account.public_pem.as_bytes()),
+            Self::ServiceAccountKey => account.map(|pair| pair.key_pem.expose()),
+            Self::ServiceAccountPublicKey => account.map(|pair| pair.public_pem.as_bytes()),
         })
     }
 }

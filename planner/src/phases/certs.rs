@@ -128,7 +128,9 @@ pub(super) fn service_account(
         return Ok(entries);
     };
     let folder = &context.config.cluster.certificates_dir;
-    let pair = &material.service_account;
+    let Some(pair) = &material.service_account else {
+        return Err(PlanError::NoKey("sa".to_owned()));
+    };
     entries.extend([
         phase.entry(
             Kind::PrivateKey,

@@ -247,6 +247,15 @@ pub fn profiles(config: &ValidConfig) -> Vec<CertificateProfile> {
         .collect()
 }
 
+/// The CAs of the cluster, whichever node is configured.
+#[must_use]
+pub fn authorities(config: &ValidConfig) -> Vec<CertificateProfile> {
+    ROWS.iter()
+        .filter(|row| row.kind == Authority && !is_external(config, row.name))
+        .map(|row| profile(row, config))
+        .collect()
+}
+
 /// Whether the certificate `name` is one of [`profiles`].
 #[must_use]
 pub fn is_planned(config: &ValidConfig, name: &str) -> bool {

@@ -8,26 +8,28 @@ mod shared;
 
 use std::path::{Path, PathBuf};
 
-use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::join_facts::{JoinFacts, JoinFactsError, JoinSecrets, MAX_SIZE};
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::Args;
+use super::bundles::outliving;
 use super::signing_key::SigningKey;
 use crate::assemble::{self, Circumstances};
+use crate::cli::error::io_error;
 use crate::cli::input::{read_limited, read_secret};
-use crate::cli::phases::say_what_renders_nothing;
-use crate::cli::summary::PlanSummary;
+use crate::cli::nodes::{Nodes, Notices, nothing_rendered, unplanned};
+use crate::cli::summary::{NodeSummary, PlanSummary, shown_recipient};
 use crate::cli::workspace::Workspace;
-use crate::cli::{CliError, Format, Io, patches};
-use crate::config::{Loaded, RunningCluster, SecretText, ValidConfig};
-use crate::output;
+use crate::cli::{CliError, Format, Io};
+use crate::config::{LoadedCluster, RunningCluster, SecretText, ValidConfig};
+use crate::output::Stage;
 use crate::phases::{self, MaterialSource};
 use crate::pki::key_source::{KeySource, RandomSource};
 use crate::pki::test_pki::TestPki;
-use crate::pki::{IssuedCertificate, Material, StoreChange, WorkerMaterial};
+use crate::pki::{Material, StoreChange, WorkerMaterial};
+use crate::plan::CertificateRow;
 
 /// The key that opens what is sealed for a host.
 const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
@@ -76,15 +78,14 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
     }
     let (secrets, identities) = open(args, &facts, file)?;
     let chosen = parse_recipients(&args.join.recipients)?;
-    let Loaded {
-        mut config,
-        warnings,
-    } = load(args, &facts, &secrets, file, io)?;
-    args.phases.apply(&mut config, io)?;
-    patches::load(&mut config, io)?;
-    super::refuse_nothing(&config, io)?;
+    let mut nodes = Nodes::all(load(args, &facts, &secrets, file, io)?);
+    nodes.phases(&args.phases, io)?;
+    nodes.read_patches(io)?;
+    nodes.refuse_nothing(io)?;
+    let config = nodes.first()?;
     let recipients = recipients(chosen, &config, &identities)?;
-    let workspace = Workspace::new(config.bundle_cluster_name.as_str());
+    let cluster = &config.bundle_cluster_name;
+    let workspace = Workspace::new(cluster.as_str());
     let signing = SigningKey::find(args, &config, &workspace, io)?;
 
     let source: Box<dyn KeySource> = match &args.test_pki {
@@ -92,22 +93,22 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
         None => Box::new(RandomSource),
     };
     let own = Own::make(&config, &facts, &secrets, now, &*source, io)?;
-    let plan = phases::plan_node(&config, own.source())
-        .map_err(|error| CliError::caused(Exit::Failed, "planning the node", error))?;
-    say_what_renders_nothing(&config, own.source(), &plan, io);
-    let mut summary = PlanSummary::of_plan(&config, &plan, own.changes(), &warnings);
-    if let Own::ControlPlane { material, .. } = &own {
-        summary.external_authorities(material);
-    }
+    let plan = phases::plan_node(&config, own.source()).map_err(unplanned)?;
+    let mut notices = Notices::default();
+    notices.add(None, nothing_rendered(&config, own.source(), &plan));
+    notices.add(None, outliving(&plan));
+    notices.say(false, io);
+    let mut node = NodeSummary::of_plan(&config, &plan);
+    let authority = own.authority()?;
     let salt = source
         .salt()
         .ok()
         .and_then(|salt| CommitSalt::new(salt).ok())
         .ok_or_else(|| CliError::new(Exit::Failed, "there is no randomness for a salt"))?;
     let circumstances = Circumstances {
-        cluster_id: own.cluster_id()?,
+        cluster_id: authority.spki,
         now,
-        test_only: args.test_pki.is_some(),
+        test_only: source.test_only(),
         salt,
     };
     let prepared = assemble::draft(&config, plan, circumstances)
@@ -115,26 +116,29 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
         .prepare()
         .map_err(|error| CliError::caused(Exit::Failed, "preparing the bundle", error))?;
 
-    let signer = signing.take(&config, io)?;
-    super::output_folder(&args.output)?;
-    let bundle = args.output.join(format!(
-        "{}.{}.tar.gz",
-        config.node.name, config.bundle_cluster_name
-    ));
+    let signer = signing.take(cluster, io)?;
+    let stage = Stage::of(&args.output).map_err(io_error("creating output folder", &args.output))?;
+    let file = format!("{}.{cluster}.tar.gz", config.node.name);
     let mut written = None;
-    output::replace_with(&bundle, 0o644, |out| -> Result<(), CliError> {
+    stage.write(&file, 0o644, |out| -> Result<(), CliError> {
+        let bundle = prepared.write(serial(now), &recipients, &[signer.key()], out);
         let failed = |error| CliError::caused(Exit::Failed, "writing the bundle", error);
-        written = Some(
-            prepared
-                .write(serial(now), &recipients, &[&signer.key], out)
-                .map_err(failed)?,
-        );
+        written = Some(bundle.map_err(failed)?);
         Ok(())
     })?;
     let Some(written) = written else {
         return Err(CliError::new(Exit::Failed, "the bundle was not written"));
     };
-    summary.finish(&written.index, &bundle, signer.shown, None);
+    signer.keep(io)?;
+    stage
+        .commit()
+        .map_err(io_error("writing the bundle to", &args.output))?;
+    node.finish(&written.index, &args.output.join(file), None);
+    let changes = own.changes().to_vec();
+    let mut summary =
+        PlanSummary::of_join(&config, authority, changes, nodes.warnings(), source.test_only());
+    summary.nodes.push(node);
+    summary.finish(signer.shown, &args.output);
     match args.format {
         Format::Text => io.data(&summary.to_text())?,
         Format::Json => io.data(&summary.to_json()?)?,
@@ -182,7 +186,7 @@ fn open(
                 .sealed
                 .recipients
                 .iter()
-                .map(|text| crate::cli::summary::shown_recipient(text))
+                .map(|text| shown_recipient(text))
                 .collect::<Vec<_>>()
                 .join(", ")
         );
@@ -199,7 +203,7 @@ fn load(
     secrets: &JoinSecrets,
     file: &Path,
     io: &mut Io,
-) -> Result<Loaded, CliError> {
+) -> Result<LoadedCluster, CliError> {
     let file = file.display().to_string();
     let cluster = RunningCluster {
         file: &file,
@@ -288,14 +292,13 @@ impl Own {
         }
     }
 
-    /// SHA-256 of the public key of the cluster's CA.
-    fn cluster_id(&self) -> Result<Sha256Digest, CliError> {
-        let authority: Option<&IssuedCertificate> = match self {
+    /// The certificate of the cluster's CA.
+    fn authority(&self) -> Result<&CertificateRow, CliError> {
+        match self {
             Self::Worker(material) => Some(material.authority()),
             Self::ControlPlane { material, .. } => material.certificates.get("ca"),
-        };
-        authority
-            .map(|authority| authority.row.spki)
-            .ok_or_else(|| CliError::new(Exit::Failed, "the cluster has no CA"))
+        }
+        .map(|authority| &authority.row)
+        .ok_or_else(|| CliError::new(Exit::Failed, "the cluster has no CA"))
     }
 }

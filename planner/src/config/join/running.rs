@@ -12,7 +12,7 @@ use crate::config::address;
 use crate::config::default::{self, SharedKubelet};
 use crate::config::documents::{Source, take_stored};
 use crate::config::draft::Draft;
-use crate::config::load::{self, Loaded, Options};
+use crate::config::load::{self, LoadedCluster, Options};
 use crate::config::provenance::Origin;
 use crate::config::report::Report;
 use crate::config::schema::Kind;
@@ -49,7 +49,7 @@ pub fn load_join(
     sources: &[Source<'_>],
     options: Options,
     cluster: &RunningCluster<'_>,
-) -> Result<Loaded, Report> {
+) -> Result<LoadedCluster, Report> {
     let mut draft = match sources {
         [] => {
             let mut draft = Draft::default();
@@ -102,10 +102,10 @@ pub fn load_join(
     let checked = validate::check_founding(&mut draft, &facts, &kubelet, false);
     let ca_cert_path = draft.text(Kind::Join, "caCertPath");
     match validate::founding(&mut draft, checked, facts, assumptions) {
-        Some(founding) if !draft.report.has_errors() => Ok(Loaded {
-            config: joining(founding.config, cluster, ca_cert_path),
-            warnings: draft.report,
-        }),
+        Some(founding) if !draft.report.has_errors() => Ok(LoadedCluster::of_one(
+            joining(founding.config, cluster, ca_cert_path),
+            draft.report,
+        )),
         _ => Err(draft.report),
     }
 }
