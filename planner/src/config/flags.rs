@@ -5,6 +5,10 @@
 //! (v1.36.2, cmd/kubeadm/app/apis/kubeadm/validation/validation.go, isAllowedFlag); names and fields are those of
 //! cmd/kubeadm/app/cmd/init.go and app/cmd/options. Secrets are never taken: other users can read a command line.
 
+mod join;
+
+pub use join::of_join;
+
 use serde_json::{Map, Value, json};
 
 use super::draft::Draft;
@@ -54,7 +58,7 @@ pub struct Flag {
     path: &'static str,
 }
 
-const fn flag(
+pub(super) const fn flag(
     name: &'static str,
     value_name: &'static str,
     form: Form,
@@ -75,7 +79,7 @@ const fn flag(
 }
 
 impl Flag {
-    const fn beside_file(mut self) -> Self {
+    pub(super) const fn beside_file(mut self) -> Self {
         self.beside_file = true;
         self
     }
@@ -156,7 +160,7 @@ pub(super) fn apply_to_joining(draft: &mut Draft, given: &[Given]) {
 }
 
 /// Sets the field that a flag stands for.
-fn set(draft: &mut Draft, Given { flag, texts }: &Given) {
+pub(super) fn set(draft: &mut Draft, Given { flag, texts }: &Given) {
     let origin = Origin::Flag {
         name: flag.name.to_owned(),
     };
