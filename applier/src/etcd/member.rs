@@ -99,7 +99,7 @@ mod tests {
         let Members { members } = serde_json::from_str(text).unwrap();
         let [new, old] = members.try_into().unwrap();
         assert!(!new.is_started() && new.is_learner);
-        assert_eq!(new.shown(), "6a220ff4ad33389f (https://127.0.0.1:42480)");
+        assert_eq!(new.shown(), "6a221f6bd0ea001f (https://127.0.0.1:42480)");
         assert_eq!(old.id, 17_221_338_068_156_643_453);
         assert!(old.is_started() && !old.is_learner && old.is_at("https://127.0.0.1:42380"));
         assert_eq!(old.client_urls, ["https://127.0.0.1:42379"]);
