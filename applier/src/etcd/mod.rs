@@ -10,13 +10,15 @@
 //! | [`client`] | whom to ask, and the calls |
 //! | [`member`] | what etcd says about members |
 //! | [`error`] | what its refusals mean |
+//! | [`leave`] | a member taken out, for a reset |
 
 mod client;
 mod error;
+pub(crate) mod leave;
 mod member;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub(crate) use client::Client;
-pub(crate) use error::{EtcdError, Said, Silence};
+pub(crate) use error::{EtcdError, Said};
 pub(crate) use member::Member;

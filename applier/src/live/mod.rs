@@ -27,7 +27,7 @@ mod json;
 pub(crate) mod kubeconfig;
 mod node;
 mod report;
-mod retry;
+pub(crate) mod retry;
 mod rotated;
 pub(crate) mod selection;
 mod session;

@@ -33,7 +33,6 @@ pub(super) enum Work {
     RemoveSandbox { socket: String, id: String },
     /// Takes the member out of etcd's cluster.
     RemoveMember {
-        socket: String,
         local: LocalMember,
         id: u64,
     },
