@@ -141,7 +141,8 @@ impl Client {
     pub(crate) async fn complaint(&self, member: &Member) -> Option<String> {
         let mut last = "it says of no URL that it answers there".to_owned();
         for endpoint in &member.client_urls {
-            let answer: Result<Status, _> = self.ask(endpoint, "/v3/maintenance/status", "{}").await;
+            let answer: Result<Status, _> =
+                self.ask(endpoint, "/v3/maintenance/status", "{}").await;
             last = match answer {
                 Ok(status) => return status.complaint(),
                 Err(NoAnswer::Silent(reason)) => reason,
@@ -202,8 +203,9 @@ impl Client {
             .map_err(|error| NoAnswer::Silent(error.to_string()))?;
         let (status, body) = (answer.status(), answer.body());
         if status.is_success() {
-            return serde_json::from_slice(body)
-                .map_err(|_| NoAnswer::Silent("it answers nothing that etcd would say".to_owned()));
+            return serde_json::from_slice(body).map_err(|_| {
+                NoAnswer::Silent("it answers nothing that etcd would say".to_owned())
+            });
         }
         Err(match serde_json::from_slice::<Refusal>(body) {
             Ok(refusal) if !refusal.message.is_empty() => NoAnswer::Refused(Refusal {

@@ -125,11 +125,17 @@ mod tests {
     #[test]
     fn refusals_are_told_apart_by_etcds_words() {
         for (message, said) in [
-            ("etcdserver: too many learner members in cluster", Said::TooManyLearners),
+            (
+                "etcdserver: too many learner members in cluster",
+                Said::TooManyLearners,
+            ),
             ("etcdserver: Peer URLs already exists", Said::Exists),
             ("etcdserver: member ID already exist", Said::Exists),
             ("etcdserver: member not found", Said::NotFound),
-            ("etcdserver: can only promote a learner member", Said::NotLearner),
+            (
+                "etcdserver: can only promote a learner member",
+                Said::NotLearner,
+            ),
             (
                 "etcdserver: can only promote a learner member which is in sync with leader",
                 Said::NotInSync,

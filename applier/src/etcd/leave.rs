@@ -113,7 +113,13 @@ mod tests {
 
     async fn leave(etcd: &FakeEtcd) -> Result<(), String> {
         let endpoints = [OURS.to_owned()];
-        removed(&mut etcd.client(&[OURS]), &endpoints, 3, Window::steady(REMOVE)).await
+        removed(
+            &mut etcd.client(&[OURS]),
+            &endpoints,
+            3,
+            Window::steady(REMOVE),
+        )
+        .await
     }
 
     #[tokio::test(start_paused = true)]
@@ -145,7 +151,9 @@ mod tests {
         let error = leave(&etcd).await.unwrap_err();
         assert!(error.contains("request timed out"), "{error}");
         let etcd = three();
-        etcd.state().down.push((OURS.into(), "invalid peer certificate: UnknownIssuer"));
+        etcd.state()
+            .down
+            .push((OURS.into(), "invalid peer certificate: UnknownIssuer"));
         let error = leave(&etcd).await.unwrap_err();
         assert!(error.contains("UnknownIssuer"), "{error}");
         assert_eq!(etcd.state().calls.len(), 1);

@@ -111,7 +111,10 @@ mod tests {
     #[test]
     fn a_member_that_complains_or_has_no_leader_is_not_well() {
         for (text, complaint) in [
-            (r#"{"version":"3.6.8","leader":"17221338068156643453"}"#, None),
+            (
+                r#"{"version":"3.6.8","leader":"17221338068156643453"}"#,
+                None,
+            ),
             (r#"{"version":"3.6.8"}"#, Some("it knows no leader")),
             (
                 r#"{"leader":"1","errors":["memberID:1 alarm:NOSPACE "]}"#,

@@ -142,11 +142,14 @@ impl Cluster {
         let (up, voters) = self.voters_up();
         let majority = up * 2 > voters;
         if call == "status" {
-            return respond(200, &if majority {
-                json!({"leader": "1"})
-            } else {
-                json!({"errors": ["etcdserver: no leader"]})
-            });
+            return respond(
+                200,
+                &if majority {
+                    json!({"leader": "1"})
+                } else {
+                    json!({"errors": ["etcdserver: no leader"]})
+                },
+            );
         }
         if !majority && (call != "list" || body["linearizable"] == true) {
             return refuse(503, 14, "etcdserver: request timed out");

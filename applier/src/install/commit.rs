@@ -52,8 +52,7 @@ impl Aftermath {
     pub(crate) fn hints(&self, name: &Name) -> Vec<String> {
         match self {
             Self::Undone(left) => {
-                let undone =
-                    format!("every file of transaction `{name}` is as it was before it");
+                let undone = format!("every file of transaction `{name}` is as it was before it");
                 std::iter::once(undone).chain(left_note(left)).collect()
             }
             Self::Open => vec![format!(

@@ -18,7 +18,7 @@ use super::steps::{LiveSteps, Recorder};
 use crate::error::CliError;
 use crate::host::{HostError, Root, RootPath};
 use crate::live::holes::fill_text;
-use crate::live::{Committed, Committer, Filled, FilesError, Standing};
+use crate::live::{Committed, Committer, FilesError, Filled, Standing};
 use crate::state::StateError;
 use crate::state::journal::record::Record;
 
@@ -34,11 +34,7 @@ impl Committer for Recorder<'_, '_> {
             .map_err(|trouble| trouble.of(transaction, "looked at"))
     }
 
-    fn begin(
-        &mut self,
-        position: usize,
-        leaves: &str,
-    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+    fn begin(&mut self, position: usize, leaves: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
         let (Some(run), Some(step)) = (self.steps.run, self.steps.index.steps.get(position)) else {
             return Ok(());
         };
@@ -122,9 +118,9 @@ impl Recorder<'_, '_> {
             return Err(obstacles(&comparison).into());
         }
         if comparison.changes() == 0 {
-            let left = comparison.items().any(|item| {
-                matches!(item, Item::File(item) if item.action == FileAction::Drift)
-            });
+            let left = comparison
+                .items()
+                .any(|item| matches!(item, Item::File(item) if item.action == FileAction::Drift));
             return Ok(if left {
                 Committed::Left
             } else {
@@ -157,12 +153,12 @@ impl Recorder<'_, '_> {
                 salt: self.memory.salt.as_ref(),
             };
             let runs = &mut self.memory.runs;
-            commit::commit(place, runs, number, changes, compared, &folders).map_err(|stopped| {
-                Trouble {
+            commit::commit(place, runs, number, changes, compared, &folders).map_err(
+                |stopped| Trouble {
                     hints: stopped.files.hints(&changes.name),
                     source: stopped.error.into(),
-                }
-            })?;
+                },
+            )?;
         }
         Ok(Committed::Written)
     }

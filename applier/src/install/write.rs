@@ -254,7 +254,11 @@ impl<'a> Writing<'a, '_> {
                 format!("in transaction `{name}`")
             };
             let error = self.stopped_with(&at, done, stopped.error, memory.runs.get(run));
-            let error = stopped.files.hints(name).into_iter().fold(error, CliError::hint);
+            let error = stopped
+                .files
+                .hints(name)
+                .into_iter()
+                .fold(error, CliError::hint);
             return Err(self.advise(error));
         }
         Ok(done)

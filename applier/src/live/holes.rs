@@ -44,8 +44,8 @@ pub(crate) fn fill_text(text: &[u8], hole: &Hole, value: &str) -> Result<Vec<u8>
             hole.at()
         ));
     }
-    let (before, after) = around(text, placeholder)
-        .ok_or_else(|| format!("there is no hole at `{}`", hole.at()))?;
+    let (before, after) =
+        around(text, placeholder).ok_or_else(|| format!("there is no hole at `{}`", hole.at()))?;
     let filled = [before, value.as_bytes(), after].concat();
     // Where a reviewer sees the hole the value is, and it ends where it should.
     let word = |bytes: &[u8]| -> Result<String, String> {
@@ -162,7 +162,10 @@ mod tests {
             (value, "<hole:etcd-initial-cluster>"),
         ] {
             let other = String::from_utf8(filled.clone()).unwrap().replace(from, to);
-            assert!(!is_filled(MANIFEST, hole.placeholder(), other.as_bytes()), "{to}");
+            assert!(
+                !is_filled(MANIFEST, hole.placeholder(), other.as_bytes()),
+                "{to}"
+            );
         }
         assert!(!is_filled(b"a: b\n", hole.placeholder(), b"a: b\n"));
     }
@@ -180,7 +183,8 @@ mod tests {
         let twice = [MANIFEST, b"# <hole:etcd-initial-cluster>\n"].concat();
         assert!(fill_text(&twice, &hole, value).is_err());
         // What YAML makes of it counts, not what it looks like.
-        let quoted = b"spec:\n  containers:\n  - command:\n    - a\n    - b # <hole:etcd-initial-cluster>\n";
+        let quoted =
+            b"spec:\n  containers:\n  - command:\n    - a\n    - b # <hole:etcd-initial-cluster>\n";
         assert!(fill_text(quoted, &hole, value).is_err());
     }
 }

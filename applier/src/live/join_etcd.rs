@@ -10,7 +10,7 @@
 //! | not started yet | – | filled and committed, unless it says the same already; waited until it starts; then as the next |
 //! | started, no vote | as planned | promoted |
 //! | started | missing, and no data here | refused: the member lost its data, or is another host's |
-//! | started | otherwise | filled and committed; then promoted, unless it votes |
+//! | started | otherwise | filled and committed, even without a majority: it may be the vote that is missing; then promoted, unless it votes |
 //! | started, votes | as planned | nothing |
 //!
 //! As kubeadm does it (1.36.2, `cmd/kubeadm/app/phases/etcd/local.go` and `util/etcd/etcd.go`), but for promoting, which may be
@@ -76,9 +76,12 @@ impl EtcdJoin<'_> {
             plural: "pods".to_owned(),
             namespaced: true,
         };
+        // Version 0: as the API server remembers them. It knows them also while etcd has no majority, and whom of them there is
+        // etcd says itself.
         let path = list_path("v1", &resource, &self.pods.namespace, &self.pods.labels);
+        let path = format!("{path}&resourceVersion=0");
         let what = "find the members of etcd";
-        retry(session.window(), what, progress, async || {
+        let found = retry(session.window(), what, progress, async || {
             let answer = match client.get(&path).await {
                 Ok(answer) => answer,
                 Err(error) => return error.into(),
@@ -91,7 +94,12 @@ impl EtcdJoin<'_> {
                 _ => Attempt::of(&answer, what, &client, false),
             }
         })
-        .await
+        .await;
+        advise(found, || {
+            vec![
+                "see that the API server answers and each etcd Pod is listed there: an API server whose etcd has no majority says nothing".to_owned(),
+            ]
+        })
     }
 }
 
@@ -149,7 +157,12 @@ struct Joining<'a> {
 impl Joining<'_> {
     async fn run(mut self, progress: &mut Progress<'_>) -> Result<StepResult, StepError> {
         let join = self.join;
-        let standing = files(progress)?.look(join.transaction)?;
+        let mut standing = files(progress)?.look(join.transaction)?;
+        let mut committed = Committed::Unchanged;
+        if standing.file != Filled::AsPlanned && standing.data.is_some() {
+            committed = self.restore(progress).await?;
+            standing = files(progress)?.look(join.transaction)?;
+        }
         let mut members = self.members(progress).await?;
         self.check(&members, &standing)?;
         let planned = standing.file == Filled::AsPlanned;
@@ -157,30 +170,22 @@ impl Joining<'_> {
             && ours.is_started()
             && !ours.is_learner
             && planned
+            && committed == Committed::Unchanged
         {
             return Ok(StepResult::unchanged(format!(
                 "{} is a member and votes",
                 join.member
             )));
         }
-        let position = progress.position();
-        let leaves = format!(
-            "member {} of etcd ({}) stays listed until `kubeapply reset` takes it out",
-            join.member, join.peer_url
-        );
-        files(progress)?
-            .begin(position, &leaves)
-            .map_err(StepError::Record)?;
+        self.begin(progress)?;
         if self.ours(&members).is_none() {
             self.majority(&members, None, progress).await?;
             self.add(progress).await?;
             members = self.members(progress).await?;
         }
         let started = self.ours(&members).is_some_and(Member::is_started);
-        let mut committed = Committed::Unchanged;
         if !(started && planned) {
-            let value = initial_cluster(&members, join)?;
-            committed = files(progress)?.commit(join.transaction, &value)?;
+            committed = self.commit(&members, progress)?;
         }
         let members = self.promoted(progress).await?;
         self.majority(&members, self.ours(&members), progress)
@@ -197,6 +202,39 @@ impl Joining<'_> {
             ));
         }
         Ok(result)
+    }
+
+    /// Puts the manifest of a member back that was started here: without it etcd may have no majority, and then nobody can say
+    /// for sure who is a member. The list that fills it is any member's: one that has data heeds none.
+    async fn restore(&mut self, progress: &mut Progress<'_>) -> Result<Committed, StepError> {
+        let Ok(members) = self.etcd.members_by_one().await else {
+            return Ok(Committed::Unchanged);
+        };
+        let name = self.join.member.as_str();
+        if self.ours(&members).is_none_or(|ours| ours.name != name) {
+            return Ok(Committed::Unchanged);
+        }
+        self.begin(progress)?;
+        self.commit(&members, progress)
+    }
+
+    fn begin(&self, progress: &mut Progress<'_>) -> Result<(), StepError> {
+        let position = progress.position();
+        let leaves = format!(
+            "member {} of etcd ({}) stays listed and its vote counts, until `kubeapply reset` (before a rollback) or `etcdctl member remove` takes it out",
+            self.join.member, self.join.peer_url
+        );
+        let files = files(progress)?;
+        files.begin(position, &leaves).map_err(StepError::Record)
+    }
+
+    fn commit(
+        &self,
+        members: &[Member],
+        progress: &mut Progress<'_>,
+    ) -> Result<Committed, StepError> {
+        let value = initial_cluster(members, self.join)?;
+        Ok(files(progress)?.commit(self.join.transaction, &value)?)
     }
 
     /// This node's member.
@@ -240,15 +278,13 @@ impl Joining<'_> {
                     "if nobody needs the data, take the node away with `kubeapply reset` or remove what is in `{data}`"
                 )],
             )),
-            (Some(ours), _) if ours.is_started() && ours.name != name.as_str() => {
-                Err(problem_of(
-                    format!(
-                        "etcd's member at {peer_url} is called {}, and this one {name}",
-                        ours.name.escape_debug()
-                    ),
-                    vec![remove(ours)],
-                ))
-            }
+            (Some(ours), _) if ours.is_started() && ours.name != name.as_str() => Err(problem_of(
+                format!(
+                    "etcd's member at {peer_url} is called {}, and this one {name}",
+                    ours.name.escape_debug()
+                ),
+                vec![remove(ours)],
+            )),
             (Some(ours), None) if ours.is_started() && standing.file == Filled::Missing => {
                 Err(problem_of(
                     format!(
@@ -505,7 +541,10 @@ fn etcd_attempt<T>(what: &str, error: EtcdError) -> Attempt<T> {
     match error.said() {
         Some(Said::NoGateway) => Attempt::Stop(problem_of(
             problem(),
-            vec!["etcd must serve its API as JSON: is it started with --enable-grpc-gateway=false?".to_owned()],
+            vec![
+                "etcd must serve its API as JSON: is it started with --enable-grpc-gateway=false?"
+                    .to_owned(),
+            ],
         )),
         _ => Attempt::again(error.to_string()),
     }

@@ -45,7 +45,7 @@ use kubeplan_bundle::step::{ServiceName, Step};
 use tokio::runtime::{Builder, Runtime};
 
 use apply::Batch;
-pub(crate) use committer::{Committed, Committer, Filled, FilesError, Standing};
+pub(crate) use committer::{Committed, Committer, FilesError, Filled, Standing};
 pub(crate) use error::StepError;
 use join_command::Join;
 use join_etcd::EtcdJoin;

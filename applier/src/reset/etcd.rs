@@ -184,9 +184,7 @@ fn flag(container: &Container, name: &str) -> Option<String> {
 
 /// Whether the member has to leave, and which it is.
 pub(super) fn judge(local: &LocalMember, members: &[Member]) -> Membership {
-    let ours = members
-        .iter()
-        .find(|member| member.is_at(&local.peer_url));
+    let ours = members.iter().find(|member| member.is_at(&local.peer_url));
     match ours {
         None => Membership::Left,
         Some(_) if members.len() == 1 => Membership::Only,

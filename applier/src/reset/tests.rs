@@ -12,8 +12,8 @@ use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
 
-use super::etcd::tests::{MANIFEST, member};
 use super::etcd::LocalMember;
+use super::etcd::tests::{MANIFEST, member};
 use super::live::{LiveError, LiveHost, Sandbox, Service};
 use super::phase::Phase;
 use super::run::run_on;

@@ -62,7 +62,10 @@ impl PlayedEtcd {
                     let answer = answers.iter().find(|(end, _)| path.ends_with(end));
                     let answer = answer.map_or("{}", |(_, answer)| answer);
                     heard.lock().unwrap().push(format!("{path} {body}"));
-                    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+                    let head = format!(
+                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
+                        answer.len()
+                    );
                     if stream.write_all((head + answer).as_bytes()).is_err() {
                         break;
                     }

@@ -502,7 +502,11 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
         .iter()
         .zip(&etcd.files)
     {
-        write(&fixture, &format!("/etc/kubernetes/pki/etcd/{name}"), content);
+        write(
+            &fixture,
+            &format!("/etc/kubernetes/pki/etcd/{name}"),
+            content,
+        );
     }
     write(
         &fixture,
@@ -514,9 +518,7 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
         "systemctl",
         "show*) printf 'LoadState=loaded\\nActiveState=active\\n';;",
     );
-    let crictl = format!(
-        "*' pods '*) echo '{SANDBOXES}';;"
-    );
+    let crictl = format!("*' pods '*) echo '{SANDBOXES}';;");
     play(&fixture, "crictl", &crictl);
     // A chroot is a running system of its own, as far as the program can see.
     for folder in ["/usr", "/proc", "/dev", "/run/systemd/system"] {

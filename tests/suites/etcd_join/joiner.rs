@@ -51,7 +51,10 @@ pub(super) struct Ended {
 
 impl Ended {
     pub(super) fn expect(self, code: i32) -> Result<Self> {
-        ensure!(self.code == Some(code), "exit code {code} expected: {self:#?}");
+        ensure!(
+            self.code == Some(code),
+            "exit code {code} expected: {self:#?}"
+        );
         Ok(self)
     }
 }
@@ -68,8 +71,14 @@ impl<'s> Joiner<'s> {
         };
         site.add_address(&joiner.address)?;
         joiner.copy_program()?;
-        joiner.write("etc/kubernetes/admin.conf", &site.read("etc/kubernetes/super-admin.conf")?)?;
-        let signers = format!("author namespaces=\"kubeplan-bundle\" {}", author()?.public().to_openssh());
+        joiner.write(
+            "etc/kubernetes/admin.conf",
+            &site.read("etc/kubernetes/super-admin.conf")?,
+        )?;
+        let signers = format!(
+            "author namespaces=\"kubeplan-bundle\" {}",
+            author()?.public().to_openssh()
+        );
         joiner.write("etc/kubeplan/allowed_signers", &format!("{signers}\n"))?;
         joiner.certificates("etc/kubernetes/pki/etcd")?;
         joiner.bundle(60)?;
@@ -258,7 +267,10 @@ impl<'s> Joiner<'s> {
 
     /// Runs the static Pod from now on, as a kubelet would.
     pub(super) fn start_kubelet(&mut self) -> Result<()> {
-        let mut etcd = vec!["chroot".to_owned(), self.folder.path().display().to_string()];
+        let mut etcd = vec![
+            "chroot".to_owned(),
+            self.folder.path().display().to_string(),
+        ];
         if !self.path(ETCD).exists() {
             self.copy(self.site.etcd(), ETCD)?;
         }
@@ -269,7 +281,11 @@ impl<'s> Joiner<'s> {
             .map(|word| word.to_string_lossy().into_owned())
             .chain(etcd)
             .collect();
-        self.kubelet = Some(Kubelet::start(prefix, self.path(MANIFEST), self.path("etcd.log")));
+        self.kubelet = Some(Kubelet::start(
+            prefix,
+            self.path(MANIFEST),
+            self.path("etcd.log"),
+        ));
         Ok(())
     }
 
@@ -299,7 +315,9 @@ impl<'s> Joiner<'s> {
 
     /// Begins an installation.
     pub(super) fn begin(&self) -> Result<Child> {
-        Ok(self.kubeapply(&["install", "--yes", "/bundle.tar.gz"])?.spawn()?)
+        Ok(self
+            .kubeapply(&["install", "--yes", "/bundle.tar.gz"])?
+            .spawn()?)
     }
 
     pub(super) fn install(&self) -> Result<Ended> {
@@ -362,7 +380,10 @@ impl Kubelet {
                     let _ = child.wait();
                     rest = Instant::now() + Duration::from_millis(500);
                 }
-                if running.is_none() && Instant::now() >= rest && let Some(text) = text {
+                if running.is_none()
+                    && Instant::now() >= rest
+                    && let Some(text) = text
+                {
                     running = spawn(&prefix, &text, &log).map(|child| (text, child));
                 }
                 std::thread::sleep(Duration::from_millis(50));
@@ -384,7 +405,11 @@ fn spawn(prefix: &[String], manifest: &str, log: &Path) -> Option<Child> {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("- --"))
         .map(|flag| format!("--{flag}"));
-    let log = fs::File::options().create(true).append(true).open(log).ok()?;
+    let log = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .ok()?;
     let (program, rest) = prefix.split_first()?;
     Command::new(program)
         .args(rest)

@@ -75,8 +75,15 @@ impl Site {
     /// A command in the network of all nodes.
     pub(super) fn command(&self, program: &Path) -> Result<Command> {
         let mut command = Command::new("nsenter");
-        let network = format!("/proc/{}/fd/{}", std::process::id(), self.network.as_raw_fd());
-        command.arg(format!("--net={network}")).arg("--").arg(text(program)?);
+        let network = format!(
+            "/proc/{}/fd/{}",
+            std::process::id(),
+            self.network.as_raw_fd()
+        );
+        command
+            .arg(format!("--net={network}"))
+            .arg("--")
+            .arg(text(program)?);
         Ok(command)
     }
 
@@ -108,7 +115,9 @@ impl Site {
         let begin = Instant::now();
         loop {
             // Until the controller manager has made the ServiceAccount of the namespace.
-            let applied = self.plane.kubectl(User::SuperAdmin, &["apply", "-f", "-"], &pod.to_string())?;
+            let applied =
+                self.plane
+                    .kubectl(User::SuperAdmin, &["apply", "-f", "-"], &pod.to_string())?;
             if applied.status.success() {
                 return Ok(());
             }
@@ -146,7 +155,10 @@ impl Site {
             .map(|member| Listed {
                 id: format!("{:x}", member["ID"].as_u64().unwrap_or_default()),
                 name: member["name"].as_str().unwrap_or_default().to_owned(),
-                url: member["peerURLs"][0].as_str().unwrap_or_default().to_owned(),
+                url: member["peerURLs"][0]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
                 is_learner: member["isLearner"] == true,
             })
             .collect())

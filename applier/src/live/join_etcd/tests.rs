@@ -12,6 +12,7 @@ use crate::etcd::testing::{Failure, FakeEtcd, voter};
 use crate::host::Root;
 
 const URL: &str = "https://10.0.0.3:2380";
+const OURS: &str = "https://10.0.0.3:2379";
 const FIRST: &str = "https://10.0.0.1:2379";
 
 /// A host: what lies on it, and the member that runs by its manifest.
@@ -51,7 +52,8 @@ impl Host {
         );
         if let Some(member) = state.members.iter_mut().find(|member| member.is_at(URL)) {
             member.name = "cp3".into();
-            member.client_urls = vec!["https://10.0.0.3:2379".into()];
+            member.client_urls = vec![OURS.into()];
+            state.down.retain(|(url, _)| url != OURS);
             self.data = true;
         }
     }
@@ -134,13 +136,18 @@ async fn join(host: &mut Host, seconds: u64) -> Result<StepResult, StepError> {
 }
 
 fn two() -> FakeEtcd {
-    FakeEtcd::of(vec![voter(1, "cp1", "10.0.0.1"), voter(2, "cp2", "10.0.0.2")])
+    FakeEtcd::of(vec![
+        voter(1, "cp1", "10.0.0.1"),
+        voter(2, "cp2", "10.0.0.2"),
+    ])
 }
 
 fn votes(etcd: &FakeEtcd) -> bool {
     let state = etcd.state();
     let mut ours = state.members.iter().filter(|member| member.is_at(URL));
-    let found = ours.next().is_some_and(|m| m.name == "cp3" && !m.is_learner);
+    let found = ours
+        .next()
+        .is_some_and(|m| m.name == "cp3" && !m.is_learner);
     found && ours.next().is_none() && state.members.len() == 3
 }
 
@@ -179,7 +186,9 @@ async fn a_run_that_is_killed_between_any_two_calls_goes_on() {
             break;
         }
         etcd.state().stops_after = None;
-        join(&mut host, 120).await.unwrap_or_else(|error| panic!("{stop}: {error}"));
+        join(&mut host, 120)
+            .await
+            .unwrap_or_else(|error| panic!("{stop}: {error}"));
         assert!(votes(&etcd), "{stop}");
         assert!(etcd.count("add") <= 1 && host.manifest.is_some());
     }
@@ -216,8 +225,17 @@ async fn a_taken_slot_is_waited_for_and_named_if_it_stays_taken() {
     etcd.state().members.push(other);
     let mut host = Host::new(&etcd);
     let error = join(&mut host, 20).await.unwrap_err();
-    assert!(error.to_string().contains("9 (https://10.0.0.4:2380) is on its way"), "{error}");
-    assert!(error.hints()[0].ends_with("etcdctl member remove 9"), "{:?}", error.hints());
+    assert!(
+        error
+            .to_string()
+            .contains("9 (https://10.0.0.4:2380) is on its way"),
+        "{error}"
+    );
+    assert!(
+        error.hints()[0].ends_with("etcdctl member remove 9"),
+        "{:?}",
+        error.hints()
+    );
     assert!(host.manifest.is_none());
     let freed = async {
         tokio::time::sleep(Duration::from_secs(7)).await;
@@ -231,15 +249,25 @@ async fn a_taken_slot_is_waited_for_and_named_if_it_stays_taken() {
 #[tokio::test(start_paused = true)]
 async fn without_a_majority_nothing_is_added_and_it_is_said_who_is_ill() {
     let etcd = two();
-    etcd.state().down.push(("https://10.0.0.2:2379".into(), "connection refused"));
+    etcd.state()
+        .down
+        .push(("https://10.0.0.2:2379".into(), "connection refused"));
     let mut host = Host::new(&etcd);
     let error = join(&mut host, 10).await.unwrap_err();
     assert!(
-        error.to_string().starts_with("1 of 2 members of etcd are well")
-            || error.to_string().starts_with("0 of 2 members of etcd are well"),
+        error
+            .to_string()
+            .starts_with("1 of 2 members of etcd are well")
+            || error
+                .to_string()
+                .starts_with("0 of 2 members of etcd are well"),
         "{error}"
     );
-    assert!(error.to_string().contains("cp2 (https://10.0.0.2:2380): connection refused"));
+    assert!(
+        error
+            .to_string()
+            .contains("cp2 (https://10.0.0.2:2380): connection refused")
+    );
     assert!(error.hints()[0].contains("bring those back"));
     assert_eq!(etcd.count("add"), 0);
     assert!(host.begun.is_empty());
@@ -249,16 +277,23 @@ async fn without_a_majority_nothing_is_added_and_it_is_said_who_is_ill() {
 async fn distrust_and_a_missing_gateway_end_at_once() {
     let etcd = two();
     for url in [FIRST, "https://10.0.0.2:2379"] {
-        etcd.state().down.push((url.into(), "invalid peer certificate: UnknownIssuer"));
+        etcd.state()
+            .down
+            .push((url.into(), "invalid peer certificate: UnknownIssuer"));
     }
     let error = join(&mut Host::new(&etcd), 120).await.unwrap_err();
     assert!(error.to_string().contains("UnknownIssuer"), "{error}");
     assert!(error.hints()[0].contains("same CA"));
     assert_eq!(etcd.state().calls.len(), 2);
     let etcd = two();
-    etcd.state().failures.push_back(Failure::Refused(404, 5, "Not Found"));
+    etcd.state()
+        .failures
+        .push_back(Failure::Refused(404, 5, "Not Found"));
     let error = join(&mut Host::new(&etcd), 120).await.unwrap_err();
-    assert!(error.hints()[0].contains("--enable-grpc-gateway"), "{error}");
+    assert!(
+        error.hints()[0].contains("--enable-grpc-gateway"),
+        "{error}"
+    );
     assert_eq!(etcd.state().calls.len(), 1);
 }
 
@@ -281,15 +316,29 @@ async fn members_in_the_wrong_place_are_refused_before_anything_changes() {
         let error = join(&mut host, 120).await.unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
         assert!(!error.hints().is_empty());
-        assert_eq!(etcd.state().calls, ["list"], "{words}");
+        assert!(
+            etcd.state().calls.iter().all(|call| call == "list"),
+            "{words}"
+        );
         assert!(host.manifest.is_none() && host.begun.is_empty());
     }
-    // Rolled back, and installed again: the data is still there.
-    let etcd = at(7, "cp3", "10.0.0.3");
+}
+
+/// Rolled back, and installed again: the data is still there, and the member is the vote that is missing.
+#[tokio::test(start_paused = true)]
+async fn a_member_whose_manifest_went_comes_back_without_a_majority() {
+    let etcd = FakeEtcd::of(vec![
+        voter(1, "cp1", "10.0.0.1"),
+        voter(7, "cp3", "10.0.0.3"),
+    ]);
+    etcd.state().down.push((OURS.into(), "connection refused"));
     let mut host = Host::new(&etcd);
     host.data = true;
-    join(&mut host, 120).await.unwrap();
-    assert!(votes(&etcd) && host.manifest.is_some());
+    let result = join(&mut host, 120).await.unwrap();
+    assert_eq!(result.outcome, "cp3 is a member and votes, one of 2");
+    assert!(host.manifest.is_some() && !host.begun.is_empty());
+    assert_eq!(etcd.count("add"), 0);
+    assert!(!join(&mut host, 120).await.unwrap().changed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,7 +347,10 @@ async fn a_member_that_does_not_start_is_told_with_where_to_look() {
     let mut host = Host::new(&etcd);
     host.no_kubelet = true;
     let error = join(&mut host, 10).await.unwrap_err();
-    assert!(error.to_string().contains("it has not joined yet"), "{error}");
+    assert!(
+        error.to_string().contains("it has not joined yet"),
+        "{error}"
+    );
     assert!(error.hints()[0].contains("crictl logs"));
     // Meanwhile another one came: the list is filled anew, as etcd compares it.
     etcd.state().members.insert(0, voter(4, "cp4", "10.0.0.4"));
@@ -349,12 +401,21 @@ async fn every_pod_of_etcd_must_say_how_it_is_reached() {
     for (items, expected) in [
         (json!([]), Err("lists no Pod")),
         (
-            json!([pod("etcd-cp1", Some("https://a:2379")), pod("etcd-cp2", None)]),
+            json!([
+                pod("etcd-cp1", Some("https://a:2379")),
+                pod("etcd-cp2", None)
+            ]),
             Err("Pod etcd-cp2 has no annotation example.com/urls"),
         ),
-        (json!([pod("etcd-cp1", Some("http://a:2379"))]), Err("not https")),
         (
-            json!([pod("etcd-cp1", Some("https://a:2379, https://b:2379")), pod("etcd-cp2", Some("https://b:2379"))]),
+            json!([pod("etcd-cp1", Some("http://a:2379"))]),
+            Err("not https"),
+        ),
+        (
+            json!([
+                pod("etcd-cp1", Some("https://a:2379, https://b:2379")),
+                pod("etcd-cp2", Some("https://b:2379"))
+            ]),
             Ok(vec!["https://a:2379", "https://b:2379"]),
         ),
     ] {
@@ -385,6 +446,8 @@ async fn every_pod_of_etcd_must_say_how_it_is_reached() {
             (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
             (found, _) => panic!("{found:?}"),
         }
-        assert!(api.server().calls[0].ends_with("?labelSelector=component%3Detcd"));
+        assert!(
+            api.server().calls[0].ends_with("?labelSelector=component%3Detcd&resourceVersion=0")
+        );
     }
 }
