@@ -230,3 +230,6 @@ macro_rules! trouble {
     )*};
 }
 trouble!(StateError, HostError, String, &str);
+
+#[cfg(test)]
+mod tests;

@@ -178,7 +178,7 @@ impl LiveSteps<'_> {
 
 /// Hands events on, and writes what is done into the journal.
 pub(super) struct Recorder<'a, 'b> {
-    operator: &'a mut dyn Operator,
+    pub(super) operator: &'a mut dyn Operator,
     pub(super) clock: Clock,
     pub(super) memory: &'a mut Memory,
     pub(super) steps: &'a LiveSteps<'b>,

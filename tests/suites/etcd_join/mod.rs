@@ -260,7 +260,7 @@ fn taken_back(programs: &Programs) -> Result<()> {
         "reset",
         "--yes",
         "--skip-phases",
-        "stop-kubelet,unmount,remove-sandboxes",
+        "cleanup-node/stop-kubelet,cleanup-node/unmount,cleanup-node/remove-sandboxes",
     ])?;
     ensure!(reset.code == Some(0), "{reset:#?}");
     wait(|| Ok(site.members()?.len() == 1))?;
