@@ -56,6 +56,8 @@ pub(crate) enum Proof {
     },
     /// With a bearer token.
     Token(SecretBytes),
+    /// Not at all.
+    Nobody,
 }
 
 /// A parsed kubeconfig and where it was.
@@ -95,7 +97,8 @@ impl Kubeconfig {
         })
     }
 
-    fn unusable(&self, reason: impl Into<String>) -> KubeconfigError {
+    /// It cannot be used, for this reason.
+    pub(crate) fn unusable(&self, reason: impl Into<String>) -> KubeconfigError {
         KubeconfigError::Unusable {
             path: self.path.to_string(),
             reason: reason.into(),
@@ -135,6 +138,22 @@ impl Kubeconfig {
     pub(crate) fn current_user(&self) -> Result<(String, usize), KubeconfigError> {
         let name = self.current("user")?;
         Ok((name.to_owned(), self.find("users", name)?))
+    }
+
+    /// The URL of the current context's server.
+    ///
+    /// # Errors
+    /// [`KubeconfigError::Unusable`] if there is none, or it is not reached over TLS.
+    pub(crate) fn server(&self) -> Result<&str, KubeconfigError> {
+        let position = self.find("clusters", self.current("cluster")?)?.to_string();
+        match self
+            .content
+            .text(["clusters", &position, "cluster", "server"])
+        {
+            "" => Err(self.unusable("its cluster has no server")),
+            url if url.starts_with("https://") => Ok(url),
+            _ => Err(self.unusable("its server is not reached by https")),
+        }
     }
 
     /// Who the current context makes of the reader.
@@ -351,6 +370,23 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn the_server_is_the_current_one_and_reached_over_tls() {
+        let path: HostPath = "/etc/admin.conf".parse().unwrap();
+        let server = |text: String| {
+            let parsed = Kubeconfig::parse(&path, &SecretBytes::from_text(text)).unwrap();
+            parsed
+                .server()
+                .map(str::to_owned)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(server(TEXT.to_owned()).unwrap(), "https://192.0.2.1:6443");
+        let plain = server(without("server", "    server: http://192.168.10.11"));
+        assert!(plain.unwrap_err().contains("not reached by https"));
+        let none = server(without("server", ""));
+        assert!(none.unwrap_err().contains("has no server"));
     }
 
     #[test]

@@ -174,3 +174,10 @@ fn certificates_and_keys_that_are_none_are_named_and_not_shown() {
         );
     }
 }
+
+#[test]
+fn a_stranger_is_told_from_a_failure() {
+    let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+    assert!(Unreachable(refused.to_string()).is_stranger());
+    assert!(!Unreachable("connection refused".to_owned()).is_stranger());
+}
