@@ -121,7 +121,10 @@ mod tests {
             .failures
             .push_back(Failure::Status(401, "Unauthorized", None));
         let error = waited(&api, &mut Told::default()).await.unwrap_err();
-        assert!(error.to_string().contains("does not know `admin`"), "{error}");
+        assert!(
+            error.to_string().contains("does not know `admin`"),
+            "{error}"
+        );
         assert_eq!(api.count("GET"), 1);
     }
 
@@ -130,7 +133,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::open(folder.path()).unwrap();
         let path = "/admin.conf".parse().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         let mut told = Told::default();
         let mut run = || {
             let mut progress = Progress::begin(&mut told, 0, "wait", "wait".into());

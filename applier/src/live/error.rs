@@ -119,7 +119,9 @@ pub(crate) enum StepError {
         last: String,
     },
     /// Another host runs under the node's name.
-    #[error("the cluster has a node `{0}` already, and it is ready: another host runs under this name")]
+    #[error(
+        "the cluster has a node `{0}` already, and it is ready: another host runs under this name"
+    )]
     NodeExists(String),
     /// Nodes may not be read.
     #[error("`{user}` may not ask whether the name of the node is free: {said}")]

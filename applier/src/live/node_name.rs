@@ -150,9 +150,7 @@ mod tests {
         let api = FakeApi::default();
         let node = json!({"status": {"conditions": [
             {"type": "MemoryPressure", "status": "True"}, {"type": "Ready", "status": status}]}});
-        api.server()
-            .objects
-            .insert("/api/v1/nodes/w1".into(), node);
+        api.server().objects.insert("/api/v1/nodes/w1".into(), node);
         api
     }
 
