@@ -210,6 +210,11 @@ impl Answer {
             .map_err(|_| "the answer is not JSON; is this an API server?".to_owned())
     }
 
+    /// Its body.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// What can be done about it.
     pub(crate) fn class(&self) -> Class {
         let after = retry_after(&self.headers);

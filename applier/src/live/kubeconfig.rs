@@ -46,6 +46,7 @@ pub(crate) struct Identity {
 }
 
 /// How a client proves who it is.
+#[derive(Clone)]
 pub(crate) enum Proof {
     /// With a certificate and its key, PEM each.
     Certificate {
@@ -191,23 +192,30 @@ impl Kubeconfig {
                 );
             }
         }
-        let proof = match (
-            self.bytes(root, fields, "client-certificate")?,
-            self.bytes(root, fields, "client-key")?,
-        ) {
-            (Some(chain), Some(key)) => Proof::Certificate { chain, key },
-            (None, None) => Proof::Token(self.token(root, fields)?),
-            _ => {
-                return Err(self.unusable(
-                    "its user has a certificate without key, or a key without certificate",
-                ));
-            }
-        };
         Ok(Identity {
             user,
             authority,
-            proof,
+            proof: self.proof(root)?,
         })
+    }
+
+    /// How the current context's user proves who he is.
+    ///
+    /// # Errors
+    /// [`KubeconfigError`].
+    pub(crate) fn proof(&self, root: &Root) -> Result<Proof, KubeconfigError> {
+        let (_, position) = self.current_user()?;
+        let position = position.to_string();
+        let fields = ["users", &position, "user"];
+        match (
+            self.bytes(root, fields, "client-certificate")?,
+            self.bytes(root, fields, "client-key")?,
+        ) {
+            (Some(chain), Some(key)) => Ok(Proof::Certificate { chain, key }),
+            (None, None) => self.token(root, fields).map(Proof::Token),
+            _ => Err(self
+                .unusable("its user has a certificate without key, or a key without certificate")),
+        }
     }
 
     fn token(&self, root: &Root, fields: [&str; 3]) -> Result<SecretBytes, KubeconfigError> {
@@ -247,7 +255,10 @@ impl Kubeconfig {
     }
 
     /// A file that the kubeconfig names, relative to the folder it is in.
-    fn file(&self, root: &Root, name: &str) -> Result<SecretBytes, KubeconfigError> {
+    ///
+    /// # Errors
+    /// [`KubeconfigError`], also if it does not exist.
+    pub(crate) fn file(&self, root: &Root, name: &str) -> Result<SecretBytes, KubeconfigError> {
         let path: HostPath = if name.starts_with('/') {
             name.parse()
         } else {

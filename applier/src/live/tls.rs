@@ -226,4 +226,6 @@ impl ServerCertVerifier for Unproven {
 }
 
 #[cfg(test)]
+pub(crate) mod server;
+#[cfg(test)]
 mod tests;
