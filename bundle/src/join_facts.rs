@@ -314,9 +314,8 @@ impl JoinSecrets {
 
     fn check(&self) -> Result<(), JoinFactsError> {
         let is_shared = |name: &str| SHARED_FILES.iter().any(|(_, file)| *file == name);
-        let is_text = |bytes: &SecretBytes| {
-            std::str::from_utf8(bytes.expose()).is_ok_and(|text| is_document(text))
-        };
+        let is_text =
+            |bytes: &SecretBytes| std::str::from_utf8(bytes.expose()).is_ok_and(is_document);
         let fine = is_text(&self.bootstrap_kubeconfig)
             && self.size() <= MAX_SECRETS
             && self
