@@ -3,6 +3,7 @@
 mod command_line;
 mod configuration;
 mod crash;
+mod discovery;
 mod equivalence;
 mod external_ca;
 mod external_ca_kubeadm;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Trial> {
         secrecy::cases(),
         equivalence::cases(),
         real_api::cases(),
+        discovery::cases(),
         real_hosts::cases(),
         crash::cases(),
     ]

@@ -68,6 +68,8 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Discovered {
     /// The document for the planner.
     pub(crate) facts: JoinFacts,
+    /// How many shared certificates and keys are in it.
+    pub(crate) shared: usize,
     /// Remarks.
     pub(crate) notes: Vec<String>,
 }
@@ -166,7 +168,18 @@ async fn ask(
         certificate_key: settings.certificate_key.is_some(),
         sealed: SealedSecrets::seal(&secrets, request.recipients)?,
     };
-    Ok(Discovered { facts, notes })
+    let shared = secrets.files.len();
+    Ok(Discovered {
+        facts,
+        shared,
+        notes,
+    })
+}
+
+/// The pins of CA certificates, for people; none that cannot be read.
+pub(crate) fn pins(certificates: &str) -> Vec<String> {
+    let pins = pin::of_certificates(certificates.as_bytes()).unwrap_or_default();
+    pins.iter().map(Pin::to_string).collect()
 }
 
 /// One part of it, told as a step is told.
