@@ -3,6 +3,7 @@
 mod command_line;
 mod configuration;
 mod crash;
+mod discovery;
 mod equivalence;
 mod etcd_join;
 mod external_ca;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Trial> {
         equivalence::cases(),
         real_api::cases(),
         etcd_join::cases(),
+        discovery::cases(),
         real_hosts::cases(),
         crash::cases(),
     ]

@@ -160,6 +160,25 @@ pub(crate) fn leave_session() {
     let _ = rustix::process::setsid();
 }
 
+/// The program `name`: beside this one, else on the search path.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "programs are no part of the root"
+)]
+pub(crate) fn companion(name: &str) -> Option<String> {
+    let beside = own_program().ok();
+    let beside = beside.as_deref().and_then(Path::parent);
+    let folders = beside
+        .into_iter()
+        .map(Path::to_owned)
+        .chain(search_path().into_iter().map(Into::into));
+    folders
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .and_then(|path| path.to_str().map(str::to_owned))
+}
+
 /// Waits.
 pub(crate) fn sleep(duration: Duration) {
     std::thread::sleep(duration);

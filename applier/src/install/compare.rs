@@ -5,7 +5,7 @@
 //!
 //! | host | recorded | what happens |
 //! |---|---|---|
-//! | nothing there | – | create |
+//! | nothing there | – | create; but what a step of this plan took away after use is left |
 //! | as planned (bytes, mode, owner) | yes / no | unchanged / adopt: only the record changes |
 //! | as recorded | yes | update |
 //! | otherwise | yes, and handed off | left to its new owner, whatever is allowed |
@@ -154,6 +154,8 @@ pub(crate) struct Comparer<'a> {
     pub(crate) salt: Option<&'a Salt>,
     /// Paths that may be overwritten although others changed them.
     pub(crate) overwrite: &'a BTreeSet<HostPath>,
+    /// Files that steps of this plan took away after use.
+    pub(crate) used_up: BTreeSet<&'a HostPath>,
     /// The files of the whole plan, of which a part may be compared.
     pub(crate) whole: BTreeSet<&'a HostPath>,
 }
@@ -296,6 +298,9 @@ impl Comparer<'_> {
             suspect: None,
         };
         let meta = match look(self.root, planned.path)? {
+            Look::Missing if self.used_up.contains(planned.path) => {
+                return Ok(item(FileAction::HandedOff, vec![], None));
+            }
             Look::Missing => return Ok(item(FileAction::Create, vec![], None)),
             Look::Obstacle(reason) => {
                 return Ok(item(FileAction::Obstacle(reason), vec![], None));

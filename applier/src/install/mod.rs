@@ -45,7 +45,7 @@ pub(crate) mod supervise;
 mod undo;
 mod write;
 
-pub(crate) use bundle::{BundleError, open_trusted, refuse};
+pub(crate) use bundle::{BundleError, SSH_HOST_KEY, open_trusted, refuse};
 pub(crate) use request::Request;
 pub(crate) use run::{Means, Operator, require_root, run};
 pub(crate) use steps::Steps;

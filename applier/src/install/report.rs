@@ -232,6 +232,10 @@ impl InstallReport {
                         item.suspect.unwrap_or(Suspect::ByHand).words(),
                         item.planned.path
                     )),
+                    FileAction::HandedOff if item.host.is_none() => self.note(format!(
+                        "{} was taken away when it had served its purpose, and is not brought back",
+                        item.planned.path
+                    )),
                     FileAction::HandedOff => self.note(format!(
                         "{} was handed off when it was installed and is left to its owner",
                         item.planned.path

@@ -8,6 +8,7 @@ use std::error::Error;
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{EntryName, Index, Place};
+use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::Step;
 
 use super::compare::Comparison;
@@ -120,6 +121,22 @@ pub(super) fn done_before(memory: &Memory, index: &Index) -> BTreeSet<usize> {
         done.extend(run.live_steps.iter().map(|step| step.position));
     }
     done
+}
+
+/// Files whose use is over: steps that are `done` took them away. Nobody misses them, and nobody brings them back.
+pub(super) fn used_up<'a>(index: &'a Index, done: &BTreeSet<usize>) -> BTreeSet<&'a HostPath> {
+    let steps = done
+        .iter()
+        .filter_map(|position| index.steps.get(*position));
+    steps
+        .filter_map(|step| match step {
+            Step::FinishTlsBootstrap {
+                bootstrap_kubeconfig,
+                ..
+            } => Some(bootstrap_kubeconfig),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The live steps of one run.

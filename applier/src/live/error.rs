@@ -10,6 +10,9 @@ use super::kubeconfig::KubeconfigError;
 use crate::host::HostError;
 use crate::host::service::ServiceError;
 
+/// The last lines of logs by service; none if the host has no journal.
+pub(crate) type Logs = Vec<(String, Option<Vec<String>>)>;
+
 /// A failed step. Names objects and endpoints; never a value of a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StepError {
@@ -103,8 +106,45 @@ pub(crate) enum StepError {
         window: Duration,
         /// Those that did not.
         silent: Vec<Silent>,
-        /// What the services that run them logged last, by service.
-        logs: Vec<(String, Option<Vec<String>>)>,
+        /// What the services that run them logged last.
+        logs: Logs,
+    },
+    /// An API server that did not become ready.
+    #[error("the API server at {server} is not ready after {} s; last: {last}", window.as_secs())]
+    NotReady {
+        /// Which.
+        server: String,
+        /// The time it had.
+        window: Duration,
+        /// What was heard of it last.
+        last: String,
+    },
+    /// Another host runs under the node's name.
+    #[error(
+        "the cluster has a node `{0}` already, and it is ready: another host runs under this name"
+    )]
+    NodeExists(String),
+    /// Nodes may not be read.
+    #[error("`{user}` may not ask whether the name of the node is free: {said}")]
+    NodesForbidden {
+        /// As whom.
+        user: String,
+        /// What the API server said.
+        said: String,
+    },
+    /// A kubelet that did not get credentials of its own.
+    #[error("the kubelet has no credentials of its own after {} s ({kubeconfig}): {last}", window.as_secs())]
+    NotBootstrapped {
+        /// The kubeconfig that it writes.
+        kubeconfig: HostPath,
+        /// The time it had.
+        window: Duration,
+        /// What the file lacks.
+        last: String,
+        /// The kubeconfig with the token, if it was removed now.
+        removed: Option<HostPath>,
+        /// What the services of the bundle logged last.
+        logs: Logs,
     },
     /// etcd, or the node as a member of it.
     #[error("{problem}")]
@@ -147,7 +187,7 @@ impl StepError {
                 "start the service by hand with what this host has, and see that it starts at every boot".to_owned(),
             ],
             Self::Endpoints { silent, logs, .. } => {
-                let mut hints: Vec<String> = logs.iter().map(|(service, lines)| log(service, lines.as_deref())).collect();
+                let mut hints = told(logs);
                 for endpoint in silent {
                     hints.push(format!(
                         "if `{0}` runs in a container, its state: crictl ps -a --name {0}; its log: crictl logs ID",
@@ -166,9 +206,40 @@ impl StepError {
                 "what it belonged to has reached its end; make a plan with new ones".to_owned(),
             ],
             Self::Etcd { hints, .. } | Self::Files(FilesError { hints, .. }) => hints.clone(),
+            Self::NotReady { server, .. } => vec![
+                format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` says what it waits for; from this host {server} must be reached"),
+            ],
+            Self::NodeExists(node) => vec![format!(
+                "give this host another name; or, if the other one is gone for good, run `kubectl delete node {node}` on a control-plane node"
+            )],
+            Self::NodesForbidden { .. } => vec![
+                "the cluster lacks the binding `kubeadm:get-nodes`, which lets joining nodes ask; `kubeadm init phase bootstrap-token` on a control-plane node makes it".to_owned(),
+            ],
+            Self::NotBootstrapped { removed, logs, .. } => {
+                let mut hints = told(logs);
+                hints.push("`kubectl get csr` on a control-plane node shows whether the kubelet asked for a certificate, and whether it was approved".to_owned());
+                if let Some(path) = removed {
+                    hints.push(format!("{path} was removed, as it holds a token; the same installation brings it back. A token that has expired needs a new plan"));
+                }
+                hints
+            }
             _ => Vec::new(),
         }
     }
+
+    /// Where what services logged last belongs, if it helps.
+    pub(crate) const fn logs(&mut self) -> Option<&mut Logs> {
+        match self {
+            Self::Endpoints { logs, .. } | Self::NotBootstrapped { logs, .. } => Some(logs),
+            _ => None,
+        }
+    }
+}
+
+fn told(logs: &Logs) -> Vec<String> {
+    logs.iter()
+        .map(|(service, lines)| log(service, lines.as_deref()))
+        .collect()
 }
 
 fn log(service: &str, lines: Option<&[String]>) -> String {

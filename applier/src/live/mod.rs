@@ -11,28 +11,32 @@
 //! | [`session`], [`client`], [`kubeconfig`], [`tls`], [`discovery`] | whom to ask, as whom, and where |
 //! | [`retry`] | how long and how often |
 //! | [`apply`], [`holes`], [`node`] | changes of the API |
+//! | [`control_plane`], [`node_name`], [`bootstrap`] | joining a cluster that runs |
 //! | [`join_etcd`], [`committer`] | the node as a member of etcd; files that wait for what a step finds out |
 //! | [`wait`], [`rotated`], [`join_command`] | the other steps; services are [`crate::host::service`]'s |
 //! | [`report`], [`error`], [`json`] | what is said; texts that are wiped |
 
 mod apply;
-mod client;
+mod bootstrap;
+pub(crate) mod client;
 mod committer;
+mod control_plane;
 mod discovery;
 mod error;
 pub(crate) mod holes;
 mod join_command;
 mod join_etcd;
-mod json;
+pub(crate) mod json;
 pub(crate) mod kubeconfig;
 mod node;
-mod report;
+pub(crate) mod node_name;
+pub(crate) mod report;
 pub(crate) mod retry;
 mod rotated;
 pub(crate) mod selection;
 mod session;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod tls;
 mod wait;
 
@@ -45,11 +49,13 @@ use kubeplan_bundle::step::{ServiceName, Step};
 use tokio::runtime::{Builder, Runtime};
 
 use apply::Batch;
+use bootstrap::Bootstrap;
 pub(crate) use committer::{Committed, Committer, FilesError, Filled, Standing};
 pub(crate) use error::StepError;
 use join_command::Join;
 use join_etcd::EtcdJoin;
 use node::Marks;
+use node_name::Question;
 pub(crate) use report::{Event, LiveReport, Observer, State, StepReport};
 use report::{Progress, StepResult};
 use rotated::Rotation;
@@ -256,9 +262,43 @@ async fn run_step(
                 completed: request.completed.contains(&position),
             },
         ),
-        Step::WaitForControlPlane { .. }
-        | Step::RequireFreeNodeName { .. }
-        | Step::FinishTlsBootstrap { .. } => Err(StepError::Bundle("it joins a cluster")),
+        Step::WaitForControlPlane {
+            kubeconfig,
+            timeout_seconds,
+            ..
+        } => {
+            let window = Duration::from_secs(u64::from(*timeout_seconds));
+            control_plane::run(request.root, kubeconfig, window, progress).await
+        }
+        Step::RequireFreeNodeName {
+            node,
+            bootstrap_kubeconfig,
+            kubeconfig,
+            ..
+        } => {
+            let question = Question {
+                node,
+                bootstrap_kubeconfig,
+                kubeconfig,
+                server: request.index.api.as_ref().map(|api| api.server.as_str()),
+            };
+            node_name::run(request.root, &question, progress).await
+        }
+        Step::FinishTlsBootstrap {
+            bootstrap_kubeconfig,
+            kubeconfig,
+            timeout_seconds,
+            ..
+        } => {
+            let bootstrap = Bootstrap {
+                bootstrap_kubeconfig,
+                kubeconfig,
+                window: Duration::from_secs(u64::from(*timeout_seconds)),
+            };
+            bootstrap::run(request.root, request.actions, &bootstrap, progress)
+                .await
+                .map_err(|error| with_logs(request, error))
+        }
         Step::JoinEtcd {
             member,
             peer_url,
@@ -329,7 +369,7 @@ fn longest_wait(index: &Index) -> Duration {
 
 /// Adds what the services of the bundle logged last.
 fn with_logs(request: &LiveRequest<'_>, mut error: StepError) -> StepError {
-    if let StepError::Endpoints { logs, .. } = &mut error {
+    if let Some(logs) = error.logs() {
         let services: BTreeSet<&ServiceName> = request
             .index
             .steps

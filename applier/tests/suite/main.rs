@@ -10,6 +10,7 @@
 
 mod boundaries;
 mod crash;
+mod join;
 mod live_steps;
 mod played_etcd;
 mod preflight;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::{FileMeta, Owner};
 use crate::state::installed::{FileRecord, InstalledNode};
 use crate::state::salt::RecordedDigest;
+use crate::trust::OwnPlan;
 
 /// The value of a journal's `format`.
 pub(crate) const FORMAT: &str = "kubeplan.io/journal/1";
@@ -173,6 +174,9 @@ pub(crate) struct RecordedRequest {
     /// Approvals asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) require_approvals: Option<u32>,
+    /// The bundle is the plan that this host had made for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) own_plan: Option<OwnPlan>,
     /// The node this host is to become.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) as_node: Option<String>,
