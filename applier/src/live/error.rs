@@ -102,8 +102,6 @@ pub(crate) enum StepError {
         window: Duration,
         /// Those that did not.
         silent: Vec<Silent>,
-        /// What the services that run them logged last, by service.
-        logs: Vec<(String, Option<Vec<String>>)>,
     },
     /// What was done cannot be recorded.
     #[error("the step is done and cannot be recorded")]
@@ -134,16 +132,6 @@ impl StepError {
             Self::Service(ServiceError::NoInitSystem) => vec![
                 "start the service by hand with what this host has, and see that it starts at every boot".to_owned(),
             ],
-            Self::Endpoints { silent, logs, .. } => {
-                let mut hints: Vec<String> = logs.iter().map(|(service, lines)| log(service, lines.as_deref())).collect();
-                for endpoint in silent {
-                    hints.push(format!(
-                        "if `{0}` runs in a container, its state: crictl ps -a --name {0}; its log: crictl logs ID",
-                        endpoint.name
-                    ));
-                }
-                hints
-            }
             Self::Forbidden { user, .. } => vec![format!(
                 "the roles of a new cluster come into being with its first API server; if this lasts, look at who `{user}` is allowed to be"
             )],
@@ -155,17 +143,5 @@ impl StepError {
             ],
             _ => Vec::new(),
         }
-    }
-}
-
-fn log(service: &str, lines: Option<&[String]>) -> String {
-    match lines {
-        Some(lines) => format!(
-            "what the service `{service}` logged last:\n    {}",
-            lines.join("\n    ")
-        ),
-        None => format!(
-            "this host has no journal with lines of the service `{service}`; look at its log"
-        ),
     }
 }

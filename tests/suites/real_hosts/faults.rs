@@ -239,3 +239,34 @@ pub(super) fn etcd_stands_still(rig: &Rig, store: &Store) -> Result<()> {
     );
     expect_converged(&site)
 }
+
+/// A component that cannot start: the error says which container ended, how, and what it wrote last; a plan without the
+/// fault makes the cluster.
+pub(super) fn component_cannot_start(rig: &Rig, store: &Store) -> Result<()> {
+    let broken = PLANNED
+        .replace(
+            "bootstrapTokens:",
+            "timeouts: {controlPlaneComponentHealthCheck: 25s}\nbootstrapTokens:",
+        )
+        .replace(
+            "networking:",
+            "apiServer: {extraArgs: [{name: audit-policy-file, value: /no/such/policy}]}\nnetworking:",
+        );
+    let site = site(rig, store, &broken)?;
+    let (code, said) = site.follow(&site.install_line(), |_| Ok(()))?;
+    ensure!(code == Some(6), "code {code:?}\n{said}");
+    eprintln!("{said}");
+    for part in [
+        "endpoints did not answer 200 within 25 s",
+        "- kube-apiserver at https://192.168.10.11:6443/livez",
+        "kube-apiserver: ended with code 1",
+        "/no/such/policy",
+        "etcd",
+        "kubeapply resume",
+    ] {
+        ensure!(said.contains(part), "no `{part}` in\n{said}");
+    }
+    site.plan_again(PLANNED)?;
+    site.install()?;
+    expect_converged(&site)
+}

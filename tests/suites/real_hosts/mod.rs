@@ -35,7 +35,7 @@ type Run = fn(&Rig, &Store) -> Result<()>;
 
 pub fn cases() -> Vec<Trial> {
     let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
-    let cases: [(&str, Run); 12] = [
+    let cases: [(&str, Run); 13] = [
         (
             "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
             kubeadm,
@@ -83,6 +83,10 @@ pub fn cases() -> Vec<Trial> {
         (
             "an_installation_goes_on_when_etcd_stands_still",
             faults::etcd_stands_still,
+        ),
+        (
+            "an_installation_says_why_a_component_does_not_start",
+            faults::component_cannot_start,
         ),
     ];
     let required = std::env::var_os(HOSTS_VARIABLE).is_some_and(|value| value == "required");

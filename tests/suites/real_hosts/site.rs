@@ -70,6 +70,15 @@ impl Site {
         Ok(())
     }
 
+    /// Plans `config` with the same key store, and carries that bundle.
+    pub(super) fn plan_again(&self, config: &str) -> Result<()> {
+        fs::write(self.planned.path("cluster.yaml"), config)?;
+        self.planned.plan(&[])?.expect(0)?;
+        let carried = self.host.var().join("carried");
+        fs::copy(&self.planned.bundle, carried.join("bundle.tar.gz"))?;
+        Ok(())
+    }
+
     /// The command that installs the bundle.
     pub(super) fn install_line(&self) -> String {
         format!("kubeapply install --identity {CARRIED}/identity {IGNORED} {CARRIED}/bundle.tar.gz")
