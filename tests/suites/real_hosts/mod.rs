@@ -10,6 +10,7 @@ mod installs;
 mod proxy;
 mod same_cluster;
 mod site;
+mod taken_back;
 mod taken_turns;
 
 use std::fs;
@@ -35,7 +36,7 @@ type Run = fn(&Rig, &Store) -> Result<()>;
 
 pub fn cases() -> Vec<Trial> {
     let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
-    let cases: [(&str, Run); 13] = [
+    let cases: [(&str, Run); 14] = [
         (
             "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
             kubeadm,
@@ -60,6 +61,7 @@ pub fn cases() -> Vec<Trial> {
             "kubeapply_makes_the_objects_of_kubeadm",
             same_cluster::compared,
         ),
+        ("a_newer_plan_is_taken_back", taken_back::rolled_back),
         (
             "an_installation_goes_on_after_a_power_cut",
             disturbed::power_cuts,
