@@ -11,6 +11,7 @@ use kubeplan_bundle::index::{EntryName, Index, Place};
 use kubeplan_bundle::step::Step;
 
 use super::compare::Comparison;
+use super::drift;
 use super::memory::Memory;
 use super::run::{Means, Operator};
 use crate::error::CliError;
@@ -18,6 +19,7 @@ use crate::host::clock::Clock;
 use crate::host::{Actions, Root};
 use crate::live::selection::Phases;
 use crate::live::{self, Event, LiveFailure, LiveOutcome, LiveRequest, Observer};
+use crate::state::StateError;
 use crate::state::journal::record::Record;
 
 use super::planned::Contents;
@@ -103,6 +105,29 @@ pub(super) fn done_before(memory: &Memory, index: &Index) -> BTreeSet<usize> {
         done.extend(run.live_steps.iter().map(|step| step.position));
     }
     done
+}
+
+/// Forgets which steps were done if somebody has taken the node away since: what runs then is another cluster, which has none
+/// of what they made.
+///
+/// # Errors
+/// [`StateError`] if the host cannot be looked at, or the record cannot be written.
+pub(super) fn forget_what_is_gone(
+    memory: &mut Memory,
+    root: &Root,
+    actions: &Actions,
+    index: &Index,
+) -> Result<(), StateError> {
+    let known = memory.installed.node(&index.cluster, &index.node.name);
+    let Some(node) = known.filter(|node| !node.done.is_empty()) else {
+        return Ok(());
+    };
+    if drift::is_gone(root, node)? {
+        let node = memory.installed.node_mut(&index.cluster, &index.node.name);
+        node.done.clear();
+        memory.installed.store(root, actions)?;
+    }
+    Ok(())
 }
 
 /// The live steps of one run.

@@ -36,7 +36,7 @@ type Run = fn(&Rig, &Store) -> Result<()>;
 
 pub fn cases() -> Vec<Trial> {
     let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
-    let cases: [(&str, Run); 14] = [
+    let cases: [(&str, Run); 15] = [
         (
             "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
             kubeadm,
@@ -56,6 +56,10 @@ pub fn cases() -> Vec<Trial> {
         (
             "kubeadm_upgrades_what_kubeapply_installed",
             taken_turns::upgrade,
+        ),
+        (
+            "kubeapply_installs_again_what_kubeadm_reset",
+            taken_turns::kubeadm_resets,
         ),
         (
             "kubeapply_makes_the_objects_of_kubeadm",
