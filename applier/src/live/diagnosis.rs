@@ -117,7 +117,7 @@ fn containers(
         match newest.state {
             ContainerState::Running if newest.attempt == 0 => well.push(name),
             ContainerState::Running => ill.push((*newest, older.iter().find(ended).copied())),
-            _ => ill.push((*newest, Some(*newest).filter(|newest| ended(&&newest)))),
+            _ => ill.push((*newest, Some(*newest).filter(|newest| ended(&newest)))),
         }
     }
     let more = ill.len().saturating_sub(CONTAINERS);
@@ -222,4 +222,8 @@ fn message(line: &str) -> &str {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests write the logs that are read"
+)]
 mod tests;

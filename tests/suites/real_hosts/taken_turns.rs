@@ -78,7 +78,6 @@ pub(super) fn upgrade(rig: &Rig, store: &Store) -> Result<()> {
         );
         ensure!(status.contains(&changed), "{changed}\n{status}");
     }
-    eprintln!("{status}");
     let report = site.install()?;
     ensure!(changes(&report)?.is_empty(), "{report:#}");
     let after_install = text(&site.host, manifests)?;
