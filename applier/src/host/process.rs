@@ -99,14 +99,6 @@ pub(crate) fn stop_unit(unit: &str) {
     let _ = run_to_end("systemctl", &["stop", unit]);
 }
 
-/// Restarts a service of the running system.
-///
-/// # Errors
-/// Why not.
-pub(crate) fn restart(service: &str) -> Result<(), String> {
-    run_to_end("systemctl", &["restart", service])
-}
-
 /// Starts this program with `words`, in the background, and waits until it says that it is [`READY`].
 ///
 /// # Errors

@@ -350,7 +350,13 @@ impl Comparer<'_> {
         let suspect = match (&action, self.record) {
             (FileAction::Drift, Some(record)) => {
                 let bytes = host.bytes.as_ref().map(SecretBytes::expose);
-                Some(drift::suspect(self.root, record, planned.path, bytes))
+                Some(drift::suspect(
+                    self.root,
+                    record,
+                    self.salt,
+                    planned.path,
+                    bytes,
+                ))
             }
             _ => None,
         };

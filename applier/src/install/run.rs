@@ -28,6 +28,7 @@ use crate::host::{Actions, Root};
 use crate::live::{Event, LiveOutcome, LiveReport};
 use crate::preflight;
 use crate::state;
+use crate::state::reset::ResetProgress;
 
 /// A report if it got that far, and an error if it did not get to the end.
 pub(crate) struct Outcome {
@@ -359,6 +360,11 @@ impl<'a> Session<'a> {
         selected: &Selected,
         means: &mut Means<'_>,
     ) -> Result<Performed, CliError> {
+        // Whoever installs does not go on with a reset, and no longer has what it was permitted.
+        if ResetProgress::load(self.root)?.is_some() {
+            ResetProgress::remove(self.root, self.actions)?;
+        }
+        steps::forget_what_is_gone(memory, self.root, self.actions, self.index)?;
         let done_before = steps::done_before(memory, self.index);
         let interrupted = memory.runs.interrupted();
         let files_changed = comparison.changes_before_live_steps() > 0

@@ -12,6 +12,7 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::Step;
 
 use super::compare::Comparison;
+use super::drift;
 use super::memory::Memory;
 use super::run::{Means, Operator};
 use crate::error::CliError;
@@ -137,6 +138,29 @@ pub(super) fn used_up<'a>(index: &'a Index, done: &BTreeSet<usize>) -> BTreeSet<
             _ => None,
         })
         .collect()
+}
+
+/// Forgets which steps were done if somebody has taken the node away since: what runs then is another cluster, which has none
+/// of what they made.
+///
+/// # Errors
+/// [`StateError`] if the host cannot be looked at, or the record cannot be written.
+pub(super) fn forget_what_is_gone(
+    memory: &mut Memory,
+    root: &Root,
+    actions: &Actions,
+    index: &Index,
+) -> Result<(), StateError> {
+    let known = memory.installed.node(&index.cluster, &index.node.name);
+    let Some(node) = known.filter(|node| !node.done.is_empty()) else {
+        return Ok(());
+    };
+    if drift::is_gone(root, node)? {
+        let node = memory.installed.node_mut(&index.cluster, &index.node.name);
+        node.done.clear();
+        memory.installed.store(root, actions)?;
+    }
+    Ok(())
 }
 
 /// The live steps of one run.

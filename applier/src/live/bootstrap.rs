@@ -49,7 +49,6 @@ pub(crate) async fn run(
             window: bootstrap.window,
             last: last.to_string(),
             removed: removed.then(|| path.clone()),
-            logs: Vec::new(),
         });
     }
     let found = format!("{} can be used", bootstrap.kubeconfig);

@@ -10,9 +10,6 @@ use super::kubeconfig::KubeconfigError;
 use crate::host::HostError;
 use crate::host::service::ServiceError;
 
-/// The last lines of logs by service; none if the host has no journal.
-pub(crate) type Logs = Vec<(String, Option<Vec<String>>)>;
-
 /// A failed step. Names objects and endpoints; never a value of a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StepError {
@@ -106,8 +103,6 @@ pub(crate) enum StepError {
         window: Duration,
         /// Those that did not.
         silent: Vec<Silent>,
-        /// What the services that run them logged last.
-        logs: Logs,
     },
     /// An API server that did not become ready.
     #[error("the API server at {server} is not ready after {} s; last: {last}", window.as_secs())]
@@ -143,8 +138,6 @@ pub(crate) enum StepError {
         last: String,
         /// The kubeconfig with the token, if it was removed now.
         removed: Option<HostPath>,
-        /// What the services of the bundle logged last.
-        logs: Logs,
     },
     /// etcd, or the node as a member of it.
     #[error("{problem}")]
@@ -186,16 +179,6 @@ impl StepError {
             Self::Service(ServiceError::NoInitSystem) => vec![
                 "start the service by hand with what this host has, and see that it starts at every boot".to_owned(),
             ],
-            Self::Endpoints { silent, logs, .. } => {
-                let mut hints = told(logs);
-                for endpoint in silent {
-                    hints.push(format!(
-                        "if `{0}` runs in a container, its state: crictl ps -a --name {0}; its log: crictl logs ID",
-                        endpoint.name
-                    ));
-                }
-                hints
-            }
             Self::Forbidden { user, .. } => vec![format!(
                 "the roles of a new cluster come into being with its first API server; if this lasts, look at who `{user}` is allowed to be"
             )],
@@ -215,8 +198,8 @@ impl StepError {
             Self::NodesForbidden { .. } => vec![
                 "the cluster lacks the binding `kubeadm:get-nodes`, which lets joining nodes ask; `kubeadm init phase bootstrap-token` on a control-plane node makes it".to_owned(),
             ],
-            Self::NotBootstrapped { removed, logs, .. } => {
-                let mut hints = told(logs);
+            Self::NotBootstrapped { removed, .. } => {
+                let mut hints = Vec::new();
                 hints.push("`kubectl get csr` on a control-plane node shows whether the kubelet asked for a certificate, and whether it was approved".to_owned());
                 if let Some(path) = removed {
                     hints.push(format!("{path} was removed, as it holds a token; the same installation brings it back. A token that has expired needs a new plan"));
@@ -225,31 +208,5 @@ impl StepError {
             }
             _ => Vec::new(),
         }
-    }
-
-    /// Where what services logged last belongs, if it helps.
-    pub(crate) const fn logs(&mut self) -> Option<&mut Logs> {
-        match self {
-            Self::Endpoints { logs, .. } | Self::NotBootstrapped { logs, .. } => Some(logs),
-            _ => None,
-        }
-    }
-}
-
-fn told(logs: &Logs) -> Vec<String> {
-    logs.iter()
-        .map(|(service, lines)| log(service, lines.as_deref()))
-        .collect()
-}
-
-fn log(service: &str, lines: Option<&[String]>) -> String {
-    match lines {
-        Some(lines) => format!(
-            "what the service `{service}` logged last:\n    {}",
-            lines.join("\n    ")
-        ),
-        None => format!(
-            "this host has no journal with lines of the service `{service}`; look at its log"
-        ),
     }
 }

@@ -15,12 +15,14 @@
 //! | [`join_etcd`], [`committer`] | the node as a member of etcd; files that wait for what a step finds out |
 //! | [`wait`], [`rotated`], [`join_command`] | the other steps; services are [`crate::host::service`]'s |
 //! | [`report`], [`error`], [`json`] | what is said; texts that are wiped |
+//! | [`diagnosis`] | what services and containers say when the time is over |
 
 mod apply;
 mod bootstrap;
 pub(crate) mod client;
 mod committer;
 mod control_plane;
+mod diagnosis;
 mod discovery;
 mod error;
 pub(crate) mod holes;
@@ -115,12 +117,15 @@ pub(crate) struct LiveFailure {
     /// Why it stopped.
     #[source]
     pub(crate) source: StepError,
+    /// What this host's services and containers say about it.
+    pub(crate) diagnosis: Vec<String>,
 }
 
 impl LiveFailure {
     /// What to look at, and what to do; `go_on` is the command that continues.
     pub(crate) fn hints(&self, go_on: &str) -> Vec<String> {
         let mut hints = self.source.hints();
+        hints.extend(self.diagnosis.iter().cloned());
         hints.push(format!(
             "the files are in place; once the cause is removed, `{go_on}` goes on"
         ));
@@ -160,6 +165,7 @@ pub(crate) fn run(request: &LiveRequest<'_>, observer: &mut dyn Observer) -> Liv
             Ok(done) => report.steps.push(done),
             Err(source) => {
                 let failure = LiveFailure {
+                    diagnosis: diagnosis::of(request, &source),
                     step: position,
                     phase,
                     what,
@@ -242,9 +248,7 @@ async fn run_step(
             ..
         } => {
             let window = Duration::from_secs(u64::from(*timeout_seconds));
-            wait::run(session, endpoints, window, progress)
-                .await
-                .map_err(|error| with_logs(request, error))
+            wait::run(session, endpoints, window, progress).await
         }
         Step::UseRotatedCertificate {
             kubeconfig,
@@ -295,9 +299,7 @@ async fn run_step(
                 kubeconfig,
                 window: Duration::from_secs(u64::from(*timeout_seconds)),
             };
-            bootstrap::run(request.root, request.actions, &bootstrap, progress)
-                .await
-                .map_err(|error| with_logs(request, error))
+            bootstrap::run(request.root, request.actions, &bootstrap, progress).await
         }
         Step::JoinEtcd {
             member,
@@ -365,28 +367,6 @@ fn longest_wait(index: &Index) -> Duration {
         _ => None,
     });
     Duration::from_secs(seconds.max().unwrap_or_default().into())
-}
-
-/// Adds what the services of the bundle logged last.
-fn with_logs(request: &LiveRequest<'_>, mut error: StepError) -> StepError {
-    if let Some(logs) = error.logs() {
-        let services: BTreeSet<&ServiceName> = request
-            .index
-            .steps
-            .iter()
-            .filter_map(|step| match step {
-                Step::StartService { service, .. } => Some(service),
-                _ => None,
-            })
-            .collect();
-        logs.extend(services.into_iter().map(|service| {
-            (
-                service.to_string(),
-                request.programs.last_log_lines(service),
-            )
-        }));
-    }
-    error
 }
 
 /// The runtime that waits for the network, started if there is none yet.

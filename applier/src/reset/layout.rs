@@ -47,7 +47,10 @@ pub(super) const BOOTSTRAP_KUBECONFIG: RootPath =
 /// kubeadm's certificates unless configured otherwise.
 pub(crate) const CERTIFICATES: &str = "/etc/kubernetes/pki";
 /// kubeadm's backups of upgrades and outputs of dry runs.
-pub(super) const TEMPORARY: RootPath = RootPath::fixed("/etc/kubernetes/tmp");
+pub(crate) const TEMPORARY: RootPath = RootPath::fixed("/etc/kubernetes/tmp");
+/// How the names of folders in [`TEMPORARY`] begin in which `kubeadm upgrade` keeps files from before: static Pods and the
+/// kubelet's configuration (1.36.2, `cmd/kubeadm/app/phases/upgrade`).
+pub(crate) const BACKUPS: [&str; 2] = ["kubeadm-backup-manifests-", "kubeadm-kubelet-config"];
 /// The kubeconfig of kubeadm's commands.
 pub(crate) const ADMIN: &str = "/etc/kubernetes/admin.conf";
 

@@ -66,7 +66,7 @@ pub(super) struct Plan {
     /// In this order.
     pub(super) steps: Vec<Step>,
     /// The permission to remove etcd's data, to be kept before anything in `cleanup-node` happens.
-    pub(super) progress: Option<ResetProgress>,
+    pub(super) permission: Option<ResetProgress>,
 }
 
 impl Plan {

@@ -309,6 +309,29 @@ fn a_reset_that_is_stopped_anywhere_can_be_run_again() {
             let left = FILES.iter().any(|path| fixture.host(path).exists());
             let installed = fixture.read("/var/lib/kubeplan/installed.json");
             assert!(!left || installed.contains(CA), "{number}");
+            let root = fixture.root();
+            let words = ["status", "--format", "json", "--root", &root];
+            let report = Run::default().run(&words).expect(0).json();
+            if left && FILES.iter().any(|path| !fixture.host(path).exists()) {
+                assert_eq!(report["state"], "reset-interrupted", "{number}");
+                let next = report["next"].as_array().unwrap();
+                assert!(
+                    next.len() == 1
+                        && next[0]
+                            .as_str()
+                            .unwrap()
+                            .starts_with("kubeapply reset --yes"),
+                    "{next:?}"
+                );
+                assert_eq!(report["drift"], serde_json::json!([]));
+            }
+            if number % 2 == 1 {
+                // Whoever installs instead does not go on with it.
+                fixture.install(&bundle, &[]).expect(0);
+                let report = Run::default().run(&words).expect(0).json();
+                assert_eq!(report["state"], "installed", "{number}");
+                assert_eq!(report["drift"], serde_json::json!([]));
+            }
             reset(&fixture, &["--yes"]).expect(0);
             assert_eq!(tree(&fixture), before, "{number}");
             assert_eq!(fixture.leftovers(), Vec::<PathBuf>::new(), "{number}");

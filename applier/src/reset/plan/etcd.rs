@@ -30,9 +30,9 @@ impl Planner<'_> {
         };
         let bytes = manifest.as_ref().map(|bytes| bytes.expose());
         if let Some(progress) = self.progress
-            && progress.applies(bytes, self.installed)?
+            && let Some(data) = progress.etcd_data(bytes, self.installed)?
         {
-            let data = RootPath::from(&progress.etcd_data);
+            let data = RootPath::from(data);
             if self.skips(PHASE) {
                 leave_data(plan, &data);
                 return Ok(None);
@@ -68,11 +68,8 @@ impl Planner<'_> {
         if !self.decide(plan, &local, &data)? {
             return Ok(None);
         }
-        plan.progress = Some(ResetProgress::new(
-            local.data.clone(),
-            bytes,
-            self.installed,
-        )?);
+        let permission = ResetProgress::new(self.installed)?;
+        plan.permission = Some(permission.with_permission(local.data.clone(), bytes));
         Ok(Some(data))
     }
 
