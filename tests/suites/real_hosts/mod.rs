@@ -4,8 +4,11 @@
 //! everything that `cargo xtask components` builds, in its cache or where `KUBEPLAN_COMPONENTS` says. With
 //! `KUBEPLAN_HOSTS=required` what is missing is a failure.
 
+mod ansible;
+mod cluster;
 mod disturbed;
 mod installs;
+mod keys;
 mod same_cluster;
 mod site;
 mod taken_turns;
@@ -23,17 +26,20 @@ use kubeplan_testsuite::programs::repository;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::case;
 use super::real_api::planned_objects;
+use super::{case, case_with};
 
 const HOSTS_VARIABLE: &str = "KUBEPLAN_HOSTS";
+
+/// The case that needs Ansible.
+const ANSIBLE_CASE: &str = "ansible_installs_a_cluster";
 
 /// A case on a rig of its own.
 type Run = fn(&Rig, &Store) -> Result<()>;
 
 pub fn cases() -> Vec<Trial> {
     let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
-    let cases: [(&str, Run); 8] = [
+    let cases: [(&str, Run); 9] = [
         (
             "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
             kubeadm,
@@ -66,12 +72,17 @@ pub fn cases() -> Vec<Trial> {
             "an_installation_goes_on_when_the_api_server_dies",
             disturbed::api_server_dies,
         ),
+        (ANSIBLE_CASE, ansible::cluster_by_playbook),
     ];
     let required = std::env::var_os(HOSTS_VARIABLE).is_some_and(|value| value == "required");
     cases
         .into_iter()
         .map(|(name, run)| {
             let full = format!("real_hosts::{name}");
+            if name == ANSIBLE_CASE && obstacle.is_none() {
+                // Its own tool is asked for apart: `required` is about what every case needs.
+                return case_with(&["ansible-playbook"], full, move || on_a_rig(name, run));
+            }
             match &obstacle {
                 Some(obstacle) if required => {
                     let obstacle = obstacle.clone();

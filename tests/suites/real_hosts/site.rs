@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kubeplan_testhosts::hosts::Host;
@@ -23,25 +23,56 @@ const CARRIED: &str = "/var/carried";
 /// A host with a plan for it.
 pub(super) struct Site {
     pub(super) host: Host,
-    pub(super) planned: Planned,
+    pub(super) planned: Arc<Planned>,
+    /// What `kubeapply` opens the bundle with, as its arguments; its default is the host's SSH key.
+    opens_with: String,
 }
 
 impl Site {
     /// Carries the program, the bundle and the identity onto the host, and lets it trust the author.
     pub(super) fn carry(host: Host, planned: Planned) -> Result<Self> {
-        let folder = host.var().join("carried");
-        fs::create_dir_all(&folder)?;
-        for (from, name) in [
-            (program()?.to_owned(), "kubeapply"),
-            (planned.bundle.clone(), "bundle.tar.gz"),
-            (planned.path("identity"), "identity"),
-            (planned.path("author.pub"), "author.pub"),
-        ] {
-            fs::copy(&from, folder.join(name)).with_context(|| from.display().to_string())?;
-        }
+        let identity = planned.path("identity");
+        let bundle = planned.bundle.clone();
+        let mut site = Self::carry_bundle(host, Arc::new(planned), &bundle)?;
+        fs::copy(identity, site.carried("identity"))?;
+        site.opens_with = format!("--identity {CARRIED}/identity ");
+        Ok(site)
+    }
+
+    /// Carries the program and the host's own bundle of a cluster onto the host, and lets it trust the author.
+    pub(super) fn of_cluster(host: Host, planned: &Arc<Planned>) -> Result<Self> {
+        let bundle = planned.bundle_of(&host.name())?;
+        Self::carry_bundle(host, Arc::clone(planned), &bundle)
+    }
+
+    fn carry_bundle(host: Host, planned: Arc<Planned>, bundle: &Path) -> Result<Self> {
+        let site = Self {
+            host,
+            planned,
+            opens_with: String::new(),
+        };
+        fs::create_dir_all(site.carried(""))?;
+        site.bring(program()?, "kubeapply")?;
+        site.bring(bundle, "bundle.tar.gz")?;
+        site.bring(&site.planned.path("author.pub"), "author.pub")?;
+        site.trust_author()?;
+        Ok(site)
+    }
+
+    /// Where something that was carried is, as this machine sees it.
+    pub(super) fn carried(&self, name: &str) -> PathBuf {
+        self.host.var().join("carried").join(name)
+    }
+
+    fn bring(&self, from: &Path, name: &str) -> Result<()> {
+        fs::copy(from, self.carried(name)).with_context(|| from.display().to_string())?;
+        Ok(())
+    }
+
+    fn trust_author(&self) -> Result<()> {
         let listed = Command::new("ssh-keygen")
             .arg("-lf")
-            .arg(planned.path("author.pub"))
+            .arg(self.planned.path("author.pub"))
             .output()
             .context("starting ssh-keygen")?;
         let listed = String::from_utf8(listed.stdout)?;
@@ -49,11 +80,11 @@ impl Site {
             .split_whitespace()
             .nth(1)
             .context("ssh-keygen shows no fingerprint")?;
-        host.shell(&format!(
+        let line = format!(
             "install --mode 755 {CARRIED}/kubeapply /usr/local/bin/kubeapply && \
              kubeapply trust add --principal author --fingerprint {fingerprint} {CARRIED}/author.pub"
-        ))?;
-        Ok(Self { host, planned })
+        );
+        self.host.shell(&line).map(drop)
     }
 
     /// Plans again with what the host says of itself, and carries that bundle.
@@ -61,17 +92,18 @@ impl Site {
         self.host.shell(&format!(
             "mkdir {CARRIED}/facts && kubeapply facts --output {CARRIED}/facts"
         ))?;
-        let carried = self.host.var().join("carried");
         self.planned
-            .plan(&["--facts", path_text(&carried.join("facts"))?])?
+            .plan(&["--facts", path_text(&self.carried("facts"))?])?
             .expect(0)?;
-        fs::copy(&self.planned.bundle, carried.join("bundle.tar.gz"))?;
-        Ok(())
+        self.bring(&self.planned.bundle, "bundle.tar.gz")
     }
 
     /// The command that installs the bundle.
     pub(super) fn install_line(&self) -> String {
-        format!("kubeapply install --identity {CARRIED}/identity {IGNORED} {CARRIED}/bundle.tar.gz")
+        format!(
+            "kubeapply install {}{IGNORED} {CARRIED}/bundle.tar.gz",
+            self.opens_with
+        )
     }
 
     /// Makes every check of the bundle.
@@ -176,7 +208,7 @@ pub(super) fn changes(report: &Value) -> Result<Vec<String>> {
 }
 
 /// The program as it is built for this workspace's tests.
-fn program() -> Result<&'static Path> {
+pub(super) fn program() -> Result<&'static Path> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}"))) {
         Ok(path) => Ok(path),
