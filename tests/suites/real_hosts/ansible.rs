@@ -13,22 +13,25 @@ use kubeplan_testsuite::planned::{Planned, text as path_text};
 use kubeplan_testsuite::programs::{kubeplan, repository};
 use tempfile::TempDir;
 
+use super::built::program;
+use super::cluster::Role;
 use super::keys::host_key;
-use super::site::program;
 use super::{cluster, text, wait_for_cluster};
 
 /// Where the role carries bundles to.
 const CARRIED: &str = "/var/cache/kubeplan";
 
+/// A small cluster with a node in every group of the inventory.
+const ROLES: [Role; 1] = [Role::Founder];
+
 /// The playbook makes a cluster, goes on where an installation was interrupted, and changes nothing the second time.
 pub(super) fn cluster_by_playbook(rig: &Rig, store: &Store) -> Result<()> {
-    let roles = cluster::TWO_NODES;
-    rig.up(u8::try_from(roles.len())?, store, |_| ())?;
-    let hosts: Result<Vec<Host>> = roles.iter().map(|(name, _)| rig.host(name)).collect();
-    let hosts = hosts?;
+    let nodes = cluster::hosts(rig, store, &ROLES)?;
+    let hosts: Vec<Host> = nodes.iter().map(|(host, _)| host.clone()).collect();
     let controller = Controller::new(rig, &hosts)?;
-    let planned = Planned::cluster_today(&cluster::configuration(&hosts, &roles, None)?)?;
-    controller.write_inventory(&planned, &roles)?;
+    let endpoint = format!("{}:6443", hosts[0].number().address());
+    let planned = Planned::cluster_today(&cluster::configuration(&nodes, &endpoint)?)?;
+    controller.write_inventory(&planned, &nodes)?;
 
     // What the hosts say of themselves is what the bundles are planned from.
     let asked = controller.play("facts.yml", &[])?;
@@ -89,7 +92,7 @@ fn interrupted(host: &Host, planned: &Planned) -> Result<()> {
     let carried = host.var().join("cache/kubeplan").join(name);
     fs::copy(&bundle, &carried)?;
     fs::set_permissions(&carried, Permissions::from_mode(0o600))?;
-    fs::copy(program()?, host.var().join("kubeapply"))?;
+    fs::copy(program("kubeapply")?, host.var().join("kubeapply"))?;
     fs::copy(
         planned.path("allowed_signers"),
         host.var().join("allowed_signers"),
@@ -138,7 +141,7 @@ impl<'r> Controller<'r> {
     }
 
     /// Writes an inventory as `inventory.example.yml` has it.
-    fn write_inventory(&self, planned: &Planned, roles: &[(&str, cluster::Role)]) -> Result<()> {
+    fn write_inventory(&self, planned: &Planned, nodes: &[(Host, Role)]) -> Result<()> {
         let shown = |path: &Path| path.display().to_string();
         let folder = self.folder.path();
         let mut inventory = format!(
@@ -152,20 +155,20 @@ impl<'r> Controller<'r> {
             known = shown(&folder.join("known_hosts")),
             cluster = cluster::NAME,
             bundles = shown(&planned.path("out")),
-            program = shown(program()?),
+            program = shown(program("kubeapply")?),
             signers = shown(&planned.path("allowed_signers")),
             receipts = shown(&folder.join("receipts")),
         );
         let groups = [
-            ("kubeplan_founder", cluster::Role::Founder),
-            ("kubeplan_control_planes", cluster::Role::ControlPlane),
-            ("kubeplan_workers", cluster::Role::Worker),
+            ("kubeplan_founder", Role::Founder),
+            ("kubeplan_control_planes", Role::ControlPlane),
+            ("kubeplan_workers", Role::Worker),
         ];
         for (group, role) in groups {
             write!(inventory, "    {group}:\n      hosts:\n")?;
-            for (name, _) in roles.iter().filter(|(_, other)| *other == role) {
-                let address = self.rig.host(name)?.number().address();
-                write!(inventory, "        {name}: {{ansible_host: {address}}}\n")?;
+            for (host, _) in nodes.iter().filter(|(_, other)| *other == role) {
+                let (name, address) = (host.name(), host.number().address());
+                writeln!(inventory, "        {name}: {{ansible_host: {address}}}")?;
             }
         }
         fs::write(folder.join("inventory.yml"), inventory)?;

@@ -5,10 +5,15 @@
 //! `KUBEPLAN_HOSTS=required` what is missing is a failure.
 
 mod ansible;
+mod balancer;
+mod built;
 mod cluster;
 mod disturbed;
 mod installs;
+mod join;
+mod join_live;
 mod keys;
+mod newcomer;
 mod same_cluster;
 mod site;
 mod taken_turns;
@@ -39,7 +44,7 @@ type Run = fn(&Rig, &Store) -> Result<()>;
 
 pub fn cases() -> Vec<Trial> {
     let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
-    let cases: [(&str, Run); 9] = [
+    let cases: [(&str, Run); 17] = [
         (
             "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
             kubeadm,
@@ -71,6 +76,38 @@ pub fn cases() -> Vec<Trial> {
         (
             "an_installation_goes_on_when_the_api_server_dies",
             disturbed::api_server_dies,
+        ),
+        (
+            "one_plan_makes_three_control_planes_and_two_workers",
+            join::three_and_two,
+        ),
+        (
+            "a_join_of_etcd_goes_on_after_a_power_cut",
+            join::power_cuts,
+        ),
+        (
+            "two_control_planes_and_five_workers_join_at_once",
+            join::all_at_once,
+        ),
+        (
+            "kubeapply_joins_a_cluster_of_kubeadm",
+            join_live::ours_join_kubeadm,
+        ),
+        (
+            "kubeadm_joins_a_cluster_from_a_plan",
+            join_live::kubeadm_joins_ours,
+        ),
+        (
+            "five_workers_join_with_one_token",
+            join_live::five_workers,
+        ),
+        (
+            "a_join_that_is_attacked_is_refused",
+            join_live::attacks,
+        ),
+        (
+            "a_bundle_for_another_host_is_refused",
+            join_live::another_hosts_bundle,
         ),
         (ANSIBLE_CASE, ansible::cluster_by_playbook),
     ];
@@ -339,4 +376,18 @@ fn is_ready(object: &Value) -> bool {
                 && condition.get("status").and_then(Value::as_str) == Some("True")
         })
     })
+}
+
+/// Says how long each part took.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn lap(&mut self, what: &str) {
+        eprintln!("{:>7.1} s  {what}", self.0.elapsed().as_secs_f64());
+        self.0 = Instant::now();
+    }
 }

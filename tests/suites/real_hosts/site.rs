@@ -6,14 +6,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kubeplan_testhosts::hosts::Host;
 use kubeplan_testsuite::planned::{Planned, text as path_text};
-use kubeplan_testsuite::programs::repository;
 use serde_json::Value;
 
+use super::built::program;
 use super::{IGNORED, shell_status, text};
 use crate::suites::real_api::{lost, planned_objects};
 
@@ -52,7 +52,7 @@ impl Site {
             opens_with: String::new(),
         };
         fs::create_dir_all(site.carried(""))?;
-        site.bring(program()?, "kubeapply")?;
+        site.bring(program("kubeapply")?, "kubeapply")?;
         site.bring(bundle, "bundle.tar.gz")?;
         site.bring(&site.planned.path("author.pub"), "author.pub")?;
         site.trust_author()?;
@@ -205,42 +205,4 @@ pub(super) fn changes(report: &Value) -> Result<Vec<String>> {
         .filter(|step| step.get("changed") != Some(&Value::Bool(false)))
         .map(|step| word(step, "phase"));
     Ok(files.chain(steps).collect())
-}
-
-/// The program as it is built for this workspace's tests.
-pub(super) fn program() -> Result<&'static Path> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}"))) {
-        Ok(path) => Ok(path),
-        Err(error) => bail!("{error}"),
-    }
-}
-
-fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // Of the whole workspace, so that the libraries are the ones that the tests were built with.
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--locked",
-            "--workspace",
-            "--bin",
-            "kubeapply",
-            "--message-format",
-            "json",
-        ])
-        .current_dir(repository())
-        .output()
-        .context("starting cargo")?;
-    ensure!(
-        built.status.success(),
-        "building kubeapply: {}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    String::from_utf8(built.stdout)?
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message.pointer("/target/name") == Some(&"kubeapply".into()))
-        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-        .context("cargo names no program")
 }
