@@ -9,9 +9,7 @@ use kubeplan_testhosts::hosts::{Host, Rig};
 use kubeplan_testsuite::planned::Planned;
 
 use super::site::{Site, changes};
-use super::{
-    IGNORED, PLANNED, Stopwatch, eventually, service_answers, text, wait_for_cluster,
-};
+use super::{IGNORED, PLANNED, Stopwatch, eventually, service_answers, text, wait_for_cluster};
 
 /// The whole way, from a plan to a workload on a worker that kubeadm joined. What CI runs.
 pub(super) fn whole(rig: &Rig, store: &Store) -> Result<()> {

@@ -1,13 +1,15 @@
 //! Clusters whose every node comes from one plan, each by its own `kubeapply install`, and what disturbs them.
 
 use std::process::{Command, Stdio};
-use std::{fs, thread};
+use std::thread;
 
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
+use kubeplan_bundle::seal::{self, Identities};
+use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_testhosts::components::Store;
 use kubeplan_testhosts::hosts::Rig;
-use kubeplan_testsuite::planned::{Planned, text as path_text};
+use kubeplan_testsuite::planned::Planned;
 use kubeplan_testsuite::tree;
 
 use super::cluster::Role::{ControlPlane, Founder, Worker};
@@ -41,7 +43,10 @@ pub(super) fn three_and_two(rig: &Rig, store: &Store) -> Result<()> {
     clock.lap("five nodes and every Pod ready, three voters");
 
     for changes in cluster.install_all()? {
-        ensure!(changes.is_empty(), "a second installation changed {changes:?}");
+        ensure!(
+            changes.is_empty(),
+            "a second installation changed {changes:?}"
+        );
     }
     clock.lap("installed again: nothing to change");
 
@@ -76,14 +81,20 @@ fn only_control_planes_get_ca_keys(cluster: &Cluster) -> Result<()> {
         .into_iter()
         .filter(|(name, _)| name.ends_with(".key") && !name.starts_with("nodes/"))
         .collect();
-    ensure!(shared.len() == 4, "the store has {} shared keys", shared.len());
+    ensure!(
+        shared.len() == 4,
+        "the store has {} shared keys",
+        shared.len()
+    );
     for (site, role) in &cluster.sites {
-        let plain = unsealed(&cluster.planned, site)?;
+        let secrets = unsealed(&cluster.planned, site)?;
         for (name, key) in &shared {
             let encoded = base64::engine::general_purpose::STANDARD.encode(key);
-            let found = [key.as_slice(), encoded.as_bytes()]
-                .iter()
-                .any(|wanted| plain.windows(wanted.len()).any(|part| part == *wanted));
+            let found = secrets.iter().any(|secret| {
+                [key.as_slice(), encoded.as_bytes()]
+                    .iter()
+                    .any(|wanted| secret.windows(wanted.len()).any(|part| part == *wanted))
+            });
             ensure!(
                 found == (*role != Worker),
                 "{name} in the bundle of {}: {found}",
@@ -94,37 +105,25 @@ fn only_control_planes_get_ca_keys(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// The plain text inside the seal of a host's bundle, opened with its SSH key by the stock programs.
-fn unsealed(planned: &Planned, site: &Site) -> Result<Vec<u8>> {
+/// Everything inside the seal of a host's bundle, opened with its SSH key.
+fn unsealed(planned: &Planned, site: &Site) -> Result<Vec<Vec<u8>>> {
     let bundle = planned.bundle_of(&site.host.name())?;
-    let scratch = tempfile::tempdir()?;
-    let key = scratch.path().join("key");
-    let mut cat = site.host.command("cat")?;
-    let shown = cat.arg("/etc/ssh/ssh_host_ed25519_key").output()?;
-    fs::write(&key, shown.stdout)?;
-    fs::set_permissions(
-        &key,
-        std::os::unix::fs::PermissionsExt::from_mode(0o600),
-    )?;
-    let mut tar = Command::new("tar")
+    let sealed = Command::new("tar")
         .args(["--extract", "--gzip", "--to-stdout", "--file"])
         .arg(&bundle)
         .arg("sealed.age")
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("starting tar")?;
-    let age = Command::new("age")
-        .args(["--decrypt", "--identity", path_text(&key)?])
-        .stdin(tar.stdout.take().context("tar has no output")?)
         .output()
-        .context("starting age")?;
-    ensure!(
-        tar.wait()?.success() && age.status.success(),
-        "{} does not open: {}",
-        bundle.display(),
-        String::from_utf8_lossy(&age.stderr)
-    );
-    Ok(age.stdout)
+        .context("starting tar")?;
+    let mut cat = site.host.command("cat")?;
+    let key = cat.arg("/etc/ssh/ssh_host_ed25519_key").output()?;
+    let identities = Identities::parse(&SecretBytes::new(key.stdout), "the host's SSH key")?;
+    let opened = seal::open(&sealed.stdout, &identities)
+        .with_context(|| format!("opening {}", bundle.display()))?;
+    Ok(opened
+        .contents
+        .values()
+        .map(|secret| secret.expose().to_vec())
+        .collect())
 }
 
 /// The API stays up without the node that made the cluster, takes changes, and the node comes back with them.
@@ -140,7 +139,10 @@ fn founder_dies(cluster: &Cluster) -> Result<()> {
     expect_voters(founder, &["host1", "host2", "host3"])?;
     eventually("the API server on the founder", || {
         let line = "kubectl --server https://192.168.10.11:6443 get configmap written --output jsonpath={.data.while}";
-        ensure!(text(founder, line)? == "away", "what was written is not there");
+        ensure!(
+            text(founder, line)? == "away",
+            "what was written is not there"
+        );
         Ok(())
     })?;
     wait_for_cluster(founder, 5)
@@ -151,7 +153,9 @@ fn control_plane_leaves(cluster: &Cluster) -> Result<()> {
     let (founder, third) = (&cluster.site(1)?.host, cluster.site(3)?);
     third.host.shell("kubeapply reset --yes")?;
     expect_voters(founder, &["host1", "host2"])?;
-    third.host.shell("! [ -e /var/lib/etcd/member ] && ! pidof kubelet etcd kube-apiserver")?;
+    third
+        .host
+        .shell("! [ -e /var/lib/etcd/member ] && ! pidof kubelet etcd kube-apiserver")?;
     founder.shell("kubectl delete node host3")?;
     wait_for_cluster(founder, 4)?;
     // Its bundle brings it in again, as a new member.
@@ -206,8 +210,14 @@ fn cut_once(rig: &Rig, store: &Store, place: Where, wait: &str) -> Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let waits = if place == Where::Founder { founder } else { joining };
-    waits.host.shell(&wait.replace("etcdctl ENDPOINT", &etcdctl()))?;
+    let waits = if place == Where::Founder {
+        founder
+    } else {
+        joining
+    };
+    waits
+        .host
+        .shell(&wait.replace("etcdctl ENDPOINT", &etcdctl()))?;
     joining.host.power_cut()?;
     ensure!(!install.wait()?.success(), "the power went too late");
     joining.host.power_on()?;

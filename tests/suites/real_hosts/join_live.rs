@@ -50,7 +50,9 @@ pub(super) fn ours_join_kubeadm(rig: &Rig, store: &Store) -> Result<()> {
     second.host.shell("kubeapply reset --yes")?;
     expect_voters(&first, &["host1"])?;
     first.shell("kubectl delete node host2")?;
-    third.host.shell(&format!("kubeadm reset --force {IGNORED}"))?;
+    third
+        .host
+        .shell(&format!("kubeadm reset --force {IGNORED}"))?;
     first.shell("kubectl delete node host3")?;
     wait_for_cluster(&first, 1)
 }
@@ -124,11 +126,10 @@ pub(super) fn attacks(rig: &Rig, store: &Store) -> Result<()> {
         ensure!(signed.contains(&format!("jws-kubeconfig-{id}")), "{signed}");
         Ok(())
     })?;
-    let refused = 4;
     let secure = rig.host("host2")?;
     let newcomer = Newcomer::without_policy(secure.clone())?;
     newcomer
-        .is_refused(&right, "", refused, &["liveJoin: allow"])
+        .is_refused(&right, "", 4, &["liveJoin: allow"])
         .context("a host whose policy allows no live join")?;
     let newcomer = Newcomer::prepare(secure)?;
 
@@ -137,7 +138,7 @@ pub(super) fn attacks(rig: &Rig, store: &Store) -> Result<()> {
         ..right.clone()
     };
     newcomer
-        .is_refused(&wrong_pin, "", refused, &["pin", "0123456789abcdef"])
+        .is_refused(&wrong_pin, "", 4, &["pin", "0123456789abcdef"])
         .context("a wrong pin")?;
 
     // The right id with another secret.
@@ -148,7 +149,7 @@ pub(super) fn attacks(rig: &Rig, store: &Store) -> Result<()> {
         ..right.clone()
     };
     newcomer
-        .is_refused(&wrong_token, "", refused, &["not signed with the token", id])
+        .is_refused(&wrong_token, "", 4, &["not signed with the token", id])
         .context("a wrong token")?;
 
     let short = text(&first, "kubeadm token create --ttl 2s")?;
@@ -163,34 +164,37 @@ pub(super) fn attacks(rig: &Rig, store: &Store) -> Result<()> {
         Ok(())
     })?;
     newcomer
-        .is_refused(&expired, " --timeout 10s", refused, &["expired"])
+        .is_refused(&expired, " --timeout 10s", 4, &["expired"])
         .context("a token that has expired")?;
 
     in_the_middle(rig, &newcomer, &right)?;
 
-    // Somebody who may write to the cluster's description, but has no token.
+    tampered(&first, &newcomer, &right)?;
+
+    // All this has not closed the door to a right join.
+    newcomer.join(&right).context("a right join")?;
+    wait_for_cluster(&first, 2)
+}
+
+/// Somebody who may write to the cluster's description, but cannot sign it: the signer is away.
+fn tampered(first: &Host, newcomer: &Newcomer, right: &Invitation) -> Result<()> {
     first.shell(
-        "kubectl --namespace kube-public get configmap cluster-info --output yaml | sed 's/192.168.10.11/192.168.10.13/; s/host1:6443/host3:6443/' >/tmp/tampered && \
-         kubectl --namespace kube-system scale deployment coredns --replicas 1 && \
+        "kubectl --namespace kube-public get configmap cluster-info --output yaml >/tmp/described && \
          mv /etc/kubernetes/manifests/kube-controller-manager.yaml /tmp/",
     )?;
     eventually("the end of the signer", || {
         first.shell("! pidof kube-controller-manager").map(drop)
     })?;
-    first.shell("kubectl replace --filename /tmp/tampered")?;
+    first.shell("sed s/host1:6443/host3:6443/ /tmp/described | kubectl replace --filename -")?;
     newcomer
-        .is_refused(&right, "", refused, &["not signed with the token"])
+        .is_refused(right, "", 4, &["not signed with the token"])
         .context("a cluster-info that somebody changed")?;
-    first.shell("mv /tmp/kube-controller-manager.yaml /etc/kubernetes/manifests/")?;
-    eventually("the right cluster-info", || {
-        first
-            .shell("kubectl --namespace kube-public get configmap cluster-info --output yaml | grep -q host3 && kubectl --namespace kube-public delete configmap cluster-info; kubeadm init phase bootstrap-token --config /opt/kubernetes/init.yaml --skip-token-print; kubectl --namespace kube-public get configmap cluster-info --output jsonpath={.data} | grep -q jws-kubeconfig")
-            .map(drop)
-    })?;
-
-    // All this has not closed the door to a right join.
-    newcomer.join(&right).context("a right join")?;
-    wait_for_cluster(&first, 2)
+    first
+        .shell(
+            "sed /resourceVersion/d /tmp/described | kubectl replace --filename - && \
+             mv /tmp/kube-controller-manager.yaml /etc/kubernetes/manifests/",
+        )
+        .map(drop)
 }
 
 /// A TLS proxy with a certificate of its own, from a CA of its own, in front of the real API server.
@@ -202,7 +206,7 @@ fn in_the_middle(rig: &Rig, newcomer: &Newcomer, right: &Invitation) -> Result<(
          printf 'subjectAltName=IP:192.168.10.13,DNS:host1' >san && \
          openssl x509 -req -in proxy.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out proxy.crt -days 2 -extfile san && \
          cat proxy.key proxy.crt ca.crt >proxy.pem && \
-         (setsid socat OPENSSL-LISTEN:6443,reuseaddr,fork,cert=proxy.pem,verify=0 OPENSSL:192.168.10.11:6443,verify=0 </dev/null >socat.log 2>&1 &)",
+         (setsid socat -v OPENSSL-LISTEN:6443,reuseaddr,fork,cert=proxy.pem,verify=0 OPENSSL:192.168.10.11:6443,verify=0 </dev/null >socat.log 2>&1 &)",
     )?;
     let lured = Invitation {
         endpoint: IN_THE_MIDDLE.to_owned(),
@@ -215,10 +219,19 @@ fn in_the_middle(rig: &Rig, newcomer: &Newcomer, right: &Invitation) -> Result<(
             .map(drop)
     })?;
     newcomer
-        .is_refused(&lured, " --timeout 10s", 4, &["192.168.10.13:6443", "does not prove"])
+        .is_refused(
+            &lured,
+            " --timeout 10s",
+            4,
+            &["192.168.10.13:6443", "does not prove"],
+        )
         .context("a TLS proxy with a CA of its own")?;
-    // It saw no token: what it forwards is encrypted for it, so it could have.
-    attacker.shell("pkill -x socat || true").map(drop)
+    // It read everything that went through, and that was no token.
+    let (_, secret) = right.token.split_once('.').context("a token has a dot")?;
+    attacker.shell(&format!(
+        "grep -q configmaps/cluster-info /tmp/socat.log && ! grep -q {secret} /tmp/socat.log && pkill -x socat"
+    ))?;
+    Ok(())
 }
 
 /// A bundle that is for another host is refused, and nothing of it is left.

@@ -81,10 +81,7 @@ pub fn cases() -> Vec<Trial> {
             "one_plan_makes_three_control_planes_and_two_workers",
             join::three_and_two,
         ),
-        (
-            "a_join_of_etcd_goes_on_after_a_power_cut",
-            join::power_cuts,
-        ),
+        ("a_join_of_etcd_goes_on_after_a_power_cut", join::power_cuts),
         (
             "two_control_planes_and_five_workers_join_at_once",
             join::all_at_once,
@@ -97,14 +94,8 @@ pub fn cases() -> Vec<Trial> {
             "kubeadm_joins_a_cluster_from_a_plan",
             join_live::kubeadm_joins_ours,
         ),
-        (
-            "five_workers_join_with_one_token",
-            join_live::five_workers,
-        ),
-        (
-            "a_join_that_is_attacked_is_refused",
-            join_live::attacks,
-        ),
+        ("five_workers_join_with_one_token", join_live::five_workers),
+        ("a_join_that_is_attacked_is_refused", join_live::attacks),
         (
             "a_bundle_for_another_host_is_refused",
             join_live::another_hosts_bundle,

@@ -137,7 +137,10 @@ impl Newcomer {
     pub(super) fn refuses(&self, line: &str, code: i32, words: &[&str]) -> Result<()> {
         let before = files(&self.host)?;
         let (found, said) = shell_status(&self.host, line)?;
-        ensure!(found == Some(code), "exit code {found:?}, not {code}: {said}");
+        ensure!(
+            found == Some(code),
+            "exit code {found:?}, not {code}: {said}"
+        );
         for word in words {
             ensure!(said.contains(word), "nothing about `{word}` in: {said}");
         }
