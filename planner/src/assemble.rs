@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{ClusterRef, EntryName, NodeRef, Place, Target, Tool, Transaction};
+use kubeplan_bundle::index::{
+    ClusterRef, EntryName, NodeRef, Place, Target, Tool, Transaction, TransactionName,
+};
 use kubeplan_bundle::seal::CommitSalt;
 use kubeplan_bundle::step::Step;
 use kubeplan_bundle::timestamp::Timestamp;
@@ -45,15 +47,33 @@ pub enum WindowError {
         /// When the window would start.
         apply_after: Timestamp,
     },
+    /// The window is over.
+    #[error(
+        "certificate `{name}` ends {not_after}; less `credentials.minRemaining` that is {apply_before}, which is past: the bundle could \
+         never be installed; renew the certificate{}, or set a shorter `credentials.minRemaining`",
+        if *.authority { " (a CA: everything it signed has to be issued again)" } else { "" }
+    )]
+    Over {
+        /// The certificate that ends first.
+        name: String,
+        /// When it ends.
+        not_after: Timestamp,
+        /// When the window was over.
+        apply_before: Timestamp,
+        /// It is a CA's.
+        authority: bool,
+    },
 }
 
-/// Computes when a bundle may be installed whose files work with these certificates, in it or on the host before it.
+/// Computes when a bundle that is made `now` may be installed whose files work with these certificates, in it or on the host before
+/// it.
 ///
 /// # Errors
 /// [`WindowError`] if there is no such time.
 pub fn window(
     config: &ValidConfig,
     certificates: &[CertificateRow],
+    now: Timestamp,
 ) -> Result<Window, WindowError> {
     let latest_start = certificates.iter().map(|row| row.not_before).max();
     let first_to_end = certificates.iter().min_by_key(|row| row.not_after);
@@ -68,6 +88,14 @@ pub fn window(
             name: first.name.clone(),
             not_after: first.not_after,
             apply_after,
+        });
+    }
+    if apply_before <= now {
+        return Err(WindowError::Over {
+            name: first.name.clone(),
+            not_after: first.not_after,
+            apply_before,
+            authority: certificates.iter().any(|row| row.signer == first.name),
         });
     }
     Ok(Window {
@@ -100,7 +128,7 @@ pub fn draft(
     let Window {
         apply_after,
         apply_before,
-    } = window(config, &plan.all_certificates)?;
+    } = window(config, &plan.all_certificates, circumstances.now)?;
     let annotations = if plan.left_out.is_empty() {
         BTreeMap::new()
     } else {
@@ -128,13 +156,24 @@ pub fn draft(
                 .collect(),
         })
         .collect();
-    let commits = plan
+    let committed_live: Vec<&TransactionName> = plan
+        .live
+        .steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::JoinEtcd { transaction, .. } => Some(transaction),
+            _ => None,
+        })
+        .collect();
+    let commits: Vec<Step> = plan
         .transactions
         .iter()
+        .filter(|transaction| !committed_live.contains(&&transaction.name))
         .map(|transaction| Step::CommitTransaction {
             phase: transaction.phase.clone(),
             transaction: transaction.name.clone(),
-        });
+        })
+        .collect();
     let steps = plan
         .preflight
         .into_iter()
@@ -164,7 +203,7 @@ pub fn draft(
                 place,
                 content,
                 handoff: entry.handoff,
-                holes: Vec::new(),
+                holes: entry.holes,
             }
         })
         .chain(plan.live.objects.into_iter().map(object))
@@ -213,3 +252,6 @@ fn object(object: PlannedObject) -> DraftEntry {
         ..DraftEntry::object(object.phase, object.entry, content)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
-//! The kubeconfigs of a control-plane node.
+//! The kubeconfigs of a node.
 //!
 //! In: the configuration and, if there is a key store, certificates with their keys. Out: the text kubeadm
 //! writes (v1.36.2, `cmd/kubeadm/app/phases/kubeconfig`), everything embedded, no file paths. With keys it
-//! exists only as [`SecretBytes`]: the key's text enters a buffer that is zeroised, and no other.
+//! exists only as [`SecretBytes`]: the key's text enters a buffer that is zeroised, and no other. The kubeconfig that a kubelet
+//! bootstraps with comes from discovery; see [`bootstrap`].
+
+pub mod bootstrap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +13,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use serde::Serialize;
 
 use crate::config::ValidConfig;
-use crate::pki::{IssuedCertificate, Material};
+use crate::pki::{IssuedCertificate, Material, WorkerMaterial};
 use crate::plan::ValueSource;
 use crate::secret_text::insert_base64;
 use crate::static_pod::paths;
@@ -75,6 +78,13 @@ pub const FILES: &[KubeconfigFile] = &[
         handoff: false,
     },
 ];
+
+/// Whether the node's kubelet talks to the API server on the same node: a worker has none, and a feature gate of older releases can make
+/// it follow the control-plane endpoint.
+#[must_use]
+pub fn kubelet_stays_local(config: &ValidConfig) -> bool {
+    config.is_control_plane() && config.gate("ControlPlaneKubeletLocalMode") != Some(false)
+}
 
 /// The file named `file_name`.
 #[must_use]
@@ -159,6 +169,30 @@ impl<'a> KubeconfigMaterial<'a> {
                 .ok_or(KubeconfigError::NoKey { file_name })?,
         })
     }
+
+    /// The credentials of a worker's kubelet, which `file` embeds.
+    ///
+    /// # Errors
+    /// [`KubeconfigError::NoCertificate`], [`KubeconfigError::NoKey`].
+    pub fn of_worker(
+        file: &KubeconfigFile,
+        material: &'a WorkerMaterial,
+    ) -> Result<Self, KubeconfigError> {
+        let file_name = file.file_name;
+        let client = material
+            .kubelet()
+            .filter(|client| client.row.name == file_name);
+        Ok(Self::Issued {
+            ca: material.authority(),
+            client: client.ok_or(KubeconfigError::NoCertificate {
+                name: file_name,
+                file_name,
+            })?,
+            key_pem: material
+                .kubelet_key()
+                .ok_or(KubeconfigError::NoKey { file_name })?,
+        })
+    }
 }
 
 impl KubeconfigFile {
@@ -172,11 +206,10 @@ impl KubeconfigFile {
         }
     }
 
-    /// Which API server it talks to on this cluster: a feature gate of older releases can make the kubelet's
-    /// follow the control-plane endpoint.
+    /// Which API server it talks to on this cluster.
     #[must_use]
     pub fn endpoint_in(&self, config: &ValidConfig) -> Endpoint {
-        if self.user == NODE_USER && config.gate("ControlPlaneKubeletLocalMode") == Some(false) {
+        if self.user == NODE_USER && !kubelet_stays_local(config) {
             Endpoint::ControlPlane
         } else {
             self.endpoint

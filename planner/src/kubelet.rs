@@ -25,6 +25,9 @@ const NODE_LOCAL_CRI_SOCKET: &str = "NodeLocalCRISocket";
 /// Configuration path of the user's kubelet flags.
 const EXTRA_ARGS: &str = "InitConfiguration.nodeRegistration.kubeletExtraArgs";
 
+/// Configuration path of the node's taints.
+const TAINTS: &str = "InitConfiguration.nodeRegistration.taints";
+
 /// The resolver configuration of a host that runs systemd-resolved: `/etc/resolv.conf` points at its stub
 /// there, which Pods cannot reach.
 pub(crate) const RESOLVED_CONF: &str = "/run/systemd/resolve/resolv.conf";
@@ -136,6 +139,16 @@ pub fn flags_env(config: &ValidConfig) -> SourcedText {
             sources: vec![name_from, host_name_from.to_owned()],
         });
     }
+    // A control-plane node gets its taints once it is registered, from `mark-control-plane`.
+    let taints = registration.taints.iter().flatten().map(taint_text);
+    let taints: Vec<String> = taints.collect();
+    if !(config.is_control_plane() || taints.is_empty()) {
+        defaults.push(Flag {
+            name: "register-with-taints".to_owned(),
+            value: taints.join(","),
+            sources: vec![TAINTS.to_owned()],
+        });
+    }
     if config.release.pod_infra_container_image {
         let image = images::pause(config);
         defaults.push(Flag {
@@ -155,6 +168,14 @@ pub fn flags_env(config: &ValidConfig) -> SourcedText {
         text: format!("KUBELET_KUBEADM_ARGS={}\n", go_quote(&line.join(" "))),
         sources: flags.iter().flat_map(Flag::value_sources).collect(),
     }
+}
+
+/// A taint as the kubelet takes it: `key=value:effect`, without `=` where there is no value. Validation has seen its fields.
+fn taint_text(taint: &Value) -> String {
+    let field = |name: &str| taint.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (key, value, effect) = (field("key"), field("value"), field("effect"));
+    let separator = if value.is_empty() { "" } else { "=" };
+    format!("{key}{separator}{value}:{effect}")
 }
 
 fn source(value: &str, from: &str) -> ValueSource {

@@ -73,11 +73,11 @@ pub enum Kind {
     OpenFolder,
     /// The folders of manifests, of the kubelet and of etcd's data.
     ClosedFolder,
-    /// `*.crt`.
+    /// `*.crt`; `sa.pub` on a control-plane node that joins.
     Certificate,
     /// `*.key`.
     PrivateKey,
-    /// `sa.pub`, which kubeadm keeps as private as `sa.key`.
+    /// `sa.pub`, which `kubeadm init` keeps as private as `sa.key`.
     ServiceAccountPublicKey,
     /// `*.conf`.
     Kubeconfig,

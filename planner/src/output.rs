@@ -3,13 +3,16 @@
 //! A file appears under its name complete and synced, or not at all; it has its mode from the moment it is
 //! opened. Nothing here decides what is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use kubeplan_bundle::secret::SecretBytes;
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::durable::sync_all;
 
 /// A file of a tree that is written as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,118 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     sync_directory(folder)
+}
+
+/// Creates files with mode 0600, each complete and synced; what exists is left alone.
+///
+/// # Errors
+/// `AlreadyExists` if there is such a file, or whatever the file system returns; files before that one may be there.
+pub fn create_private_files(files: &[(PathBuf, &SecretBytes)]) -> io::Result<()> {
+    let mut folders = BTreeSet::new();
+    let mut written = Vec::with_capacity(files.len());
+    for (path, bytes) in files {
+        let folder = parent(path);
+        private_directory(folder)?;
+        folders.insert(folder);
+        let mut file = tempfile::Builder::new()
+            .prefix(".kubeplan-")
+            .permissions(fs::Permissions::from_mode(0o600))
+            .tempfile_in(folder)?;
+        file.write_all(bytes.expose())?;
+        written.push(file.into_temp_path());
+    }
+    sync_all(&written)?;
+    for ((path, _), file) in files.iter().zip(written) {
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+    }
+    sync_all(&folders.into_iter().collect::<Vec<_>>())
+}
+
+/// Files of one folder that are written one by one and get their names together.
+///
+/// They are complete beside the folder's files, in a folder of their own, before the first of them replaces one.
+#[derive(Debug)]
+pub struct Stage {
+    folder: PathBuf,
+    /// The folder was not there before.
+    made: bool,
+    stage: Option<TempDir>,
+}
+
+impl Stage {
+    /// A stage for `folder`, which is created if it is not there.
+    ///
+    /// # Errors
+    /// Whatever the file system returns.
+    pub fn of(folder: &Path) -> io::Result<Self> {
+        let made = !folder.exists();
+        fs::create_dir_all(folder)?;
+        let mut stage = Self {
+            folder: folder.to_owned(),
+            made,
+            stage: None,
+        };
+        stage.stage = Some(
+            tempfile::Builder::new()
+                .prefix(".kubeplan-")
+                .tempdir_in(folder)?,
+        );
+        Ok(stage)
+    }
+
+    /// Writes one file; from any thread, each name once.
+    ///
+    /// # Errors
+    /// Whatever `write` or the file system returns.
+    pub fn write<E: From<io::Error>>(
+        &self,
+        name: &str,
+        mode: u32,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(stage) = &self.stage else {
+            return Err(io::Error::from(io::ErrorKind::NotFound).into());
+        };
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(stage.path().join(name))?;
+        write(&mut file)
+    }
+
+    /// Syncs everything that was written and gives it its names.
+    ///
+    /// # Errors
+    /// Whatever the file system returns; some files may have their names then, all of them complete.
+    pub fn commit(mut self) -> io::Result<()> {
+        let Some(stage) = self.stage.take() else {
+            return Ok(());
+        };
+        let mut names: Vec<_> = fs::read_dir(stage.path())?
+            .map(|entry| entry.map(|entry| entry.file_name()))
+            .collect::<Result<_, _>>()?;
+        names.sort();
+        let staged: Vec<PathBuf> = names.iter().map(|name| stage.path().join(name)).collect();
+        sync_all(&staged)?;
+        for (name, staged) in names.iter().zip(&staged) {
+            fs::rename(staged, self.folder.join(name))?;
+        }
+        self.made = false;
+        stage.close()?;
+        sync_directory(&self.folder)
+    }
+}
+
+impl Drop for Stage {
+    /// Takes away what was written, and the folder if it was made for it.
+    fn drop(&mut self) {
+        drop(self.stage.take());
+        if self.made {
+            // It stays if somebody else put something there.
+            let _ = fs::remove_dir(&self.folder);
+        }
+    }
 }
 
 /// Replaces `path` by what `write` produces, in one rename.
@@ -199,6 +314,70 @@ mod tests {
         assert_eq!(
             read_tree(folder.path()).unwrap(),
             BTreeMap::from([("x".to_owned(), b"one".to_vec())])
+        );
+    }
+
+    #[test]
+    fn private_files_are_created_together_and_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = SecretBytes::new(b"one".to_vec());
+        let paths: Vec<PathBuf> = (0..40)
+            .map(|number| folder.path().join(format!("identities/{number}.age")))
+            .collect();
+        let files: Vec<_> = paths.iter().map(|path| (path.clone(), &one)).collect();
+        create_private_files(&files).unwrap();
+        assert_eq!(
+            fs::read_dir(folder.path().join("identities"))
+                .unwrap()
+                .count(),
+            40
+        );
+        assert_eq!(
+            (mode(&paths[7]), mode(paths[7].parent().unwrap())),
+            (0o600, 0o700)
+        );
+        let other = SecretBytes::new(b"two".to_vec());
+        let refused = create_private_files(&[(paths[7].clone(), &other)]).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&paths[7]).unwrap(), b"one");
+        assert_eq!(
+            fs::read_dir(folder.path().join("identities"))
+                .unwrap()
+                .count(),
+            40
+        );
+    }
+
+    #[test]
+    fn staged_files_appear_together_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("a/out");
+        let write = |stage: &Stage, name: &str, bytes: &[u8]| {
+            stage
+                .write(name, 0o644, |out| out.write_all(bytes))
+                .unwrap();
+        };
+        let stage = Stage::of(&out).unwrap();
+        write(&stage, "x", b"one");
+        drop(stage);
+        assert!(!out.exists(), "a folder was left over");
+
+        let stage = Stage::of(&out).unwrap();
+        write(&stage, "x", b"one");
+        write(&stage, "y", b"one");
+        assert!(!out.join("x").exists());
+        stage.commit().unwrap();
+        let stage = Stage::of(&out).unwrap();
+        write(&stage, "x", b"two");
+        stage.commit().unwrap();
+        assert_eq!(mode(&out.join("x")), 0o644);
+        let stage = Stage::of(&out).unwrap();
+        write(&stage, "y", b"three");
+        drop(stage);
+        let expected = [("x", b"two".to_vec()), ("y", b"one".to_vec())];
+        assert_eq!(
+            read_tree(&out).unwrap(),
+            BTreeMap::from(expected.map(|(name, bytes)| (name.to_owned(), bytes)))
         );
     }
 

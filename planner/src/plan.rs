@@ -46,6 +46,24 @@ impl NodePlan {
             && self.live.steps.is_empty()
     }
 
+    /// What only this node may read, by entry name: its secret files, then its secret objects.
+    pub fn secrets(&self) -> impl Iterator<Item = (EntryName, SecretClass)> {
+        let class = |content: &PlannedContent| match content {
+            PlannedContent::Secret { class, .. } => Some(*class),
+            PlannedContent::Directory | PlannedContent::Public(_) => None,
+        };
+        let files = self.entries.iter().filter_map(move |entry| {
+            Some((
+                EntryName::file(&entry.placement.path),
+                class(&entry.content)?,
+            ))
+        });
+        let objects = self.live.objects.iter();
+        files.chain(
+            objects.filter_map(move |object| Some((object.entry.clone(), class(&object.content)?))),
+        )
+    }
+
     /// Certificates that end after the CA that signed them: they stop being accepted when the CA ends. kubeadm only
     /// warns about them, too.
     pub fn outliving_their_signer(
@@ -81,6 +99,8 @@ pub struct PlannedEntry {
     pub content: PlannedContent,
     /// The kubelet owns it once it is installed.
     pub handoff: bool,
+    /// What only the running cluster knows; a step that commits the file fills it.
+    pub holes: Vec<Hole>,
     /// Where the values in it come from: configuration field paths, or `default: …`, one per value.
     pub sources: Vec<ValueSource>,
 }
@@ -129,7 +149,7 @@ pub enum PlannedContent {
 pub struct ValueSource {
     /// Which value: a flag such as `--secure-port`, or a field path in the rendered document.
     pub value: String,
-    /// A configuration field path, `facts: …` or `default: …`.
+    /// A configuration field path, `facts: …`, `default: …`, or `cluster: …` for what a running cluster says.
     pub from: String,
 }
 

@@ -1,14 +1,14 @@
 //! A plan as plain files: what reviewers read and golden tests compare.
 //!
-//! In: configuration and a node's plan. Out: a [`Tree`]: `plan.json`, `pki.txt`, `config.yaml` and
-//! `<node>/{files,objects,redacted}`. Secrets appear as redacted twins unless they are asked for. Pure.
+//! In: configuration and plan of each node. Out: a [`Tree`]: `plan.json`, `pki.txt`, `config.yaml` and
+//! `<node>/{files,objects,redacted}` for every node. Secrets appear as redacted twins unless they are asked for. Pure.
 
 use std::collections::BTreeMap;
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{Api, EntryName, Hole};
 use kubeplan_bundle::redact::{self, RedactError};
-use kubeplan_bundle::step::Step;
+use kubeplan_bundle::step::{PhaseName, Step};
 use serde::Serialize;
 
 use crate::config::valid::Assumption;
@@ -43,53 +43,56 @@ struct PlanDocument<'a> {
     version: u32,
     cluster: &'a str,
     kubernetes_version: &'a str,
-    nodes: Vec<NodeDocument<'a>>,
+    nodes: Vec<NodeDocument>,
     assumptions: &'a [Assumption],
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct NodeDocument<'a> {
-    name: &'a str,
+struct NodeDocument {
+    name: String,
     role: String,
-    #[serde(skip_serializing_if = "<[&str]>::is_empty")]
-    left_out_phases: &'a [&'static str],
-    preflight: &'a [Step],
-    entries: Vec<EntryDocument<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out_phases: Vec<&'static str>,
+    preflight: Vec<Step>,
+    entries: Vec<EntryDocument>,
     transactions: BTreeMap<String, Vec<String>>,
-    objects: Vec<ObjectDocument<'a>>,
-    live_steps: &'a [Step],
+    objects: Vec<ObjectDocument>,
+    live_steps: Vec<Step>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    api: Option<&'a Api>,
+    api: Option<Api>,
+    /// Those that are not made for every node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    assumptions: Vec<Assumption>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ObjectDocument<'a> {
-    entry: &'a EntryName,
-    phase: &'a str,
-    kind: &'a str,
+struct ObjectDocument {
+    entry: EntryName,
+    phase: PhaseName,
+    kind: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<&'a str>,
-    name: &'a str,
+    namespace: Option<String>,
+    name: String,
     content: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<Sha256Digest>,
-    #[serde(skip_serializing_if = "<[Hole]>::is_empty")]
-    holes: &'a [Hole],
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    values: Vec<&'a ValueSource>,
+    holes: Vec<Hole>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<ValueSource>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EntryDocument<'a> {
-    path: &'a str,
+struct EntryDocument {
+    path: String,
     mode: String,
     owner: String,
-    phase: &'a str,
+    phase: PhaseName,
     content: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<usize>,
@@ -98,25 +101,33 @@ struct EntryDocument<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     handoff: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    values: Vec<&'a ValueSource>,
+    holes: Vec<Hole>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<ValueSource>,
+}
+
+/// One node's part of a rendered cluster.
+#[derive(Debug)]
+pub struct RenderedNode {
+    /// Its files, below a folder of its name.
+    files: Tree,
+    /// Its part of `plan.json`, with all of its assumptions.
+    document: NodeDocument,
 }
 
 /// Lays `plan` out as files; with `secrets` the secret files themselves (mode 0600), else only their twins.
 ///
-/// `certificates` is the text of `pki.txt`.
-///
 /// # Errors
 /// [`RenderError`] if a secret has no safe twin.
-pub fn tree(
+pub fn node(
     config: &ValidConfig,
     plan: &NodePlan,
-    certificates: &str,
     secrets: bool,
-) -> Result<Tree, RenderError> {
-    let mut tree = Tree::new();
+) -> Result<RenderedNode, RenderError> {
+    let mut files = Tree::new();
     let mut add =
-        |name: String, mode: u32, bytes: Vec<u8>| tree.insert(name, TreeFile { mode, bytes });
-    let files = plan
+        |name: String, mode: u32, bytes: Vec<u8>| files.insert(name, TreeFile { mode, bytes });
+    let entries = plan
         .entries
         .iter()
         .map(|entry| (EntryName::file(&entry.placement.path), &entry.content));
@@ -125,7 +136,7 @@ pub fn tree(
         .objects
         .iter()
         .map(|object| (object.entry.clone(), &object.content));
-    for (name, content) in files.chain(objects) {
+    for (name, content) in entries.chain(objects) {
         match content {
             PlannedContent::Directory => {}
             PlannedContent::Public(bytes) => {
@@ -148,38 +159,72 @@ pub fn tree(
             }
         }
     }
+    Ok(RenderedNode {
+        files,
+        document: NodeDocument {
+            assumptions: config.assumptions.clone(),
+            ..node_document(plan)
+        },
+    })
+}
+
+/// The whole tree: every node's files, and what there is once. `config` is that of the first node, `certificates` the text of
+/// `pki.txt`. An assumption that is made for every node stands once in `plan.json`, others with their nodes.
+///
+/// # Errors
+/// [`RenderError`] if `plan.json` cannot be written.
+pub fn tree(
+    config: &ValidConfig,
+    nodes: Vec<RenderedNode>,
+    certificates: &str,
+) -> Result<Tree, RenderError> {
+    let of = |node: &RenderedNode, wanted: &Assumption| node.document.assumptions.contains(wanted);
+    let first = nodes.first().map(|node| node.document.assumptions.clone());
+    let assumptions: Vec<Assumption> = first
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|assumption| nodes.iter().all(|node| of(node, assumption)))
+        .collect();
+    let mut tree = Tree::new();
+    let mut documents = Vec::with_capacity(nodes.len());
+    for mut node in nodes {
+        tree.append(&mut node.files);
+        let mut document = node.document;
+        document
+            .assumptions
+            .retain(|assumption| !assumptions.contains(assumption));
+        documents.push(document);
+    }
     let document = PlanDocument {
         version: 1,
         cluster: config.bundle_cluster_name.as_str(),
         kubernetes_version: &config.version,
-        nodes: vec![node_document(plan)],
-        assumptions: &config.assumptions,
+        nodes: documents,
+        assumptions: &assumptions,
     };
-    add(
-        MARKER.into(),
-        0o644,
-        (serde_json::to_string_pretty(&document)? + "\n").into_bytes(),
-    );
-    add("pki.txt".into(), 0o644, certificates.as_bytes().to_vec());
-    add(
-        "config.yaml".into(),
-        0o644,
-        yaml::documents(&config::effective_documents(config)).into_bytes(),
-    );
+    let json = serde_json::to_string_pretty(&document)? + "\n";
+    let yaml = yaml::documents(&config::effective_documents(config));
+    for (name, bytes) in [
+        (MARKER, json.into_bytes()),
+        ("pki.txt", certificates.as_bytes().to_vec()),
+        ("config.yaml", yaml.into_bytes()),
+    ] {
+        tree.insert(name.to_owned(), TreeFile { mode: 0o644, bytes });
+    }
     Ok(tree)
 }
 
-fn node_document(plan: &NodePlan) -> NodeDocument<'_> {
+fn node_document(plan: &NodePlan) -> NodeDocument {
     let path = |at: &usize| {
         plan.entries
             .get(*at)
             .map(|entry| entry.placement.path.to_string())
     };
     NodeDocument {
-        name: plan.name.as_str(),
+        name: plan.name.to_string(),
         role: plan.role.to_string(),
-        left_out_phases: &plan.left_out,
-        preflight: &plan.preflight,
+        left_out_phases: plan.left_out.clone(),
+        preflight: plan.preflight.clone(),
         entries: plan.entries.iter().map(entry_document).collect(),
         transactions: plan
             .transactions
@@ -194,8 +239,9 @@ fn node_document(plan: &NodePlan) -> NodeDocument<'_> {
             })
             .collect(),
         objects: plan.live.objects.iter().map(object_document).collect(),
-        live_steps: &plan.live.steps,
-        api: plan.live.api.as_ref(),
+        live_steps: plan.live.steps.clone(),
+        api: plan.live.api.clone(),
+        assumptions: Vec::new(),
     }
 }
 
@@ -208,33 +254,34 @@ fn shown(content: &PlannedContent) -> (&'static str, Option<&Vec<u8>>) {
     }
 }
 
-fn object_document(object: &PlannedObject) -> ObjectDocument<'_> {
+fn object_document(object: &PlannedObject) -> ObjectDocument {
     let (content, public) = shown(&object.content);
     ObjectDocument {
-        entry: &object.entry,
-        phase: object.phase.as_str(),
-        kind: &object.kind,
-        namespace: object.namespace.as_deref(),
-        name: &object.name,
+        entry: object.entry.clone(),
+        phase: object.phase.clone(),
+        kind: object.kind.clone(),
+        namespace: object.namespace.clone(),
+        name: object.name.clone(),
         content,
         size: public.map(Vec::len),
         sha256: public.map(|bytes| Sha256Digest::of(bytes)),
-        holes: &object.holes,
-        values: object.sources.iter().collect(),
+        holes: object.holes.clone(),
+        values: object.sources.clone(),
     }
 }
 
-fn entry_document(entry: &PlannedEntry) -> EntryDocument<'_> {
+fn entry_document(entry: &PlannedEntry) -> EntryDocument {
     let (content, public) = shown(&entry.content);
     EntryDocument {
-        path: entry.placement.path.as_str(),
+        path: entry.placement.path.to_string(),
         mode: entry.placement.mode.to_string(),
         owner: format!("{}:{}", entry.placement.uid, entry.placement.gid),
-        phase: entry.phase.as_str(),
+        phase: entry.phase.clone(),
         content,
         size: public.map(Vec::len),
         sha256: public.map(|bytes| Sha256Digest::of(bytes)),
         handoff: entry.handoff,
-        values: entry.sources.iter().collect(),
+        holes: entry.holes.clone(),
+        values: entry.sources.clone(),
     }
 }

@@ -14,15 +14,16 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 use serde_json::{Value, json};
 
-use crate::config::ValidConfig;
 use crate::config::kubeadm::{
     ApiEndpoint, Arg, ClusterConfiguration, Etcd, ExternalEtcd, HostPathMount, InitConfiguration,
     LocalEtcd, Networking, NodeRegistration, Timeouts,
 };
 use crate::config::provenance::Provenance;
 use crate::config::valid::{
-    ComponentConfig, Credentials, Endpoint, EndpointHost, HostFacts, Membership, NodeSettings,
+    ComponentConfig, Credentials, Endpoint, EndpointHost, HostFacts, JoinCredential, Joining,
+    Membership, NodeSettings,
 };
+use crate::config::{SecretText, ValidConfig};
 use crate::pki::{IssuedCertificate, KeyAlgorithm, Material, ServiceAccountKey};
 use crate::plan::CertificateRow;
 use crate::releases;
@@ -128,6 +129,7 @@ pub(crate) fn default_config() -> ValidConfig {
             ..ClusterConfiguration::default()
         },
         kubelet: kubelet(DEFAULT),
+        cluster_kubelet: kubelet(DEFAULT),
         kube_proxy: ComponentConfig {
             value: json!({}),
             supplied: false,
@@ -136,6 +138,8 @@ pub(crate) fn default_config() -> ValidConfig {
         node: NodeSettings {
             name: "cp1".parse().unwrap(),
             role: NodeRole::ControlPlane,
+            addresses: vec!["192.168.10.11".parse().unwrap()],
+            marks: Default::default(),
             recipients: Vec::new(),
             host_match: HostMatch::default(),
             platform: Platform {
@@ -199,6 +203,7 @@ pub(crate) fn ha_config() -> ValidConfig {
     let mut config = default_config();
     config.init.node_registration.cri_socket = "unix:///run/containerd/containerd.sock".into();
     config.kubelet = kubelet(HA);
+    config.cluster_kubelet = kubelet(HA);
     config.control_plane_endpoint = Some(Endpoint {
         host: EndpointHost::Name("k8s-api.example.com".into()),
         port: 6443,
@@ -273,6 +278,84 @@ pub(crate) fn ha_config() -> ValidConfig {
     config
 }
 
+/// How long the client certificate of a joining kubelet lives.
+pub(crate) const JOIN_VALIDITY: Duration = Duration::from_secs(2160 * 3600);
+
+/// A second control-plane node of the default cluster, at an endpoint for all.
+pub(crate) fn joining_control_plane_config() -> ValidConfig {
+    let mut config = joining(default_config(), "cp2", "192.168.10.12");
+    config.node.role = NodeRole::ControlPlane;
+    config
+}
+
+/// A worker of the default cluster, at an endpoint for all.
+pub(crate) fn joining_worker_config() -> ValidConfig {
+    let mut config = joining(default_config(), "w1", "192.168.10.11");
+    config.node.role = NodeRole::Worker;
+    config
+}
+
+/// `config`'s cluster as the node `name` finds it that joins with a certificate. The address is the one that its API server
+/// advertises; of a worker that of the node that founds the cluster.
+pub(crate) fn joining(mut config: ValidConfig, name: &str, address: &str) -> ValidConfig {
+    if config.control_plane_endpoint.is_none() {
+        config.control_plane_endpoint = Some(Endpoint {
+            host: EndpointHost::Address("192.168.10.10".parse().unwrap()),
+            port: 6443,
+        });
+        config.cluster.control_plane_endpoint = "192.168.10.10:6443".into();
+    }
+    config.node.name = name.parse().unwrap();
+    config.init.node_registration.name = name.into();
+    config.init.local_api_endpoint.advertise_address = address.into();
+    config.advertise_address = address.parse().unwrap();
+    config.facts.hostname = Some(name.into());
+    config.membership = Membership::Joins(Joining {
+        ca_cert_path: "/etc/kubernetes/pki/ca.crt".into(),
+        credential: JoinCredential::Certificate {
+            validity: JOIN_VALIDITY,
+        },
+    });
+    config
+}
+
+/// `config` with a token that its kubelet bootstraps with.
+pub(crate) fn bootstrapping(mut config: ValidConfig) -> ValidConfig {
+    if let Membership::Joins(joining) = &mut config.membership {
+        joining.credential = JoinCredential::Bootstrap {
+            kubeconfig: secret_text(BOOTSTRAP_KUBECONFIG),
+            token_endpoint: Some(EndpointHost::Address("192.168.10.10".parse().unwrap())),
+            certificate_key: config.node.role == NodeRole::ControlPlane,
+        };
+    }
+    config
+}
+
+/// What kubeadm makes of the discovery by token.
+pub(crate) const BOOTSTRAP_KUBECONFIG: &str = "apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: Y2VydGlmaWNhdGU=
+    server: https://192.168.10.10:6443
+  name: kubernetes
+contexts:
+- context:
+    cluster: kubernetes
+    user: tls-bootstrap-token-user
+  name: tls-bootstrap-token-user@kubernetes
+current-context: tls-bootstrap-token-user@kubernetes
+kind: Config
+users:
+- name: tls-bootstrap-token-user
+  user:
+    token: abcdef.0123456789abcdef
+";
+
+/// `text` as a secret of the configuration.
+pub(crate) fn secret_text(text: &str) -> SecretText {
+    serde_json::from_value(text.into()).unwrap()
+}
+
 /// The default with an IPv6 address and an IPv6 service network.
 pub(crate) fn ipv6_config() -> ValidConfig {
     let mut config = default_config();
@@ -317,11 +400,11 @@ pub(crate) fn material() -> Material {
         certificates: names
             .map(|name| (name.to_owned(), issued(name)))
             .collect::<BTreeMap<_, _>>(),
-        service_account: ServiceAccountKey {
+        service_account: Some(ServiceAccountKey {
             key_pem: SecretBytes::from_text("key of sa\n".into()),
             public_pem: "public key of sa\n".into(),
             spki: Sha256Digest::of(b"sa"),
-        },
+        }),
         credentials: Default::default(),
         test_only: true,
     }

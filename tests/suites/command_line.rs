@@ -136,7 +136,7 @@ fn json() -> Result<()> {
     ];
     for run in documents {
         let value: serde_json::Value = serde_json::from_slice(&run.out)?;
-        ensure!(value["version"] == 1, "no version in {}", run.text());
+        ensure!(value["version"].is_u64(), "no version in {}", run.text());
     }
     Ok(())
 }

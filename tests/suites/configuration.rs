@@ -200,12 +200,14 @@ fn facts() -> Result<()> {
         run.err
     );
     let summary: serde_json::Value = serde_json::from_slice(&run.out)?;
+    let summary = &summary["nodes"][0];
     ensure!(summary["node"] == "host7", "{summary}");
     ensure!(summary["identity"].is_object(), "{summary}");
 
     let confirm = format!("host7={fingerprint}");
     let run = plan(&["--confirm-host-key", &confirm])?.expect(0)?;
     let summary: serde_json::Value = serde_json::from_slice(&run.out)?;
+    let summary = &summary["nodes"][0];
     ensure!(
         summary["recipients"][0]
             .as_str()

@@ -139,7 +139,7 @@ fn whole() -> Result<()> {
     );
     let json: Value = serde_json::from_slice(&planned.plan(&["--format", "json"])?.expect(0)?.out)?;
     ensure!(json["externalAuthorities"] == serde_json::json!(["ca", "etcd-ca", "front-proxy-ca"]));
-    let rows = json["certificates"].as_array().context("no certificates")?;
+    let rows = json["nodes"][0]["certificates"].as_array().context("no certificates")?;
     ensure!(rows.len() == 15 && rows.iter().all(|row| row["userSupplied"] == true));
 
     planned.install(&[])?.expect(0)?;
@@ -511,7 +511,7 @@ fn requests_once() -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let pki = scratch.path().join("pki");
     let document = generate(&pki, &[])?;
-    ensure!(document["version"] == 1 && document["node"] == "cp1");
+    ensure!(document["version"] == 2 && document["nodes"] == serde_json::json!(["cp1"]));
     ensure!(
         document["missingAuthorities"]
             == serde_json::json!(["ca.crt", "front-proxy-ca.crt", "etcd/ca.crt"])

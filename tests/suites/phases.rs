@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use kubeplan::phases::names::{NAMES, with_children};
+use kubeplan::phases::names::{INIT, NAMES};
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, kubeapply, kubeplan, repository};
 use kubeplan_testsuite::tree;
@@ -39,7 +39,7 @@ fn leaves() -> impl Iterator<Item = &'static str> {
     NAMES
         .iter()
         .copied()
-        .filter(|name| with_children(name).count() == 1)
+        .filter(|name| INIT.with_children(name).count() == 1)
 }
 
 fn fixture(name: &str) -> String {
@@ -277,6 +277,7 @@ fn public() -> Result<()> {
         .plan(&["--phase", "control-plane/apiserver", "--format", "json"])?
         .expect(0)?;
     let summary: serde_json::Value = serde_json::from_str(&run.text())?;
+    let summary = &summary["nodes"][0];
     ensure!(summary["identity"].is_null() && summary["sealedFiles"] == 0);
     ensure!(summary["publicFiles"] == 1 && summary["certificates"] == serde_json::json!([]));
     let left_out = summary["leftOutPhases"].as_array();

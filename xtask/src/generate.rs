@@ -58,6 +58,7 @@ fn checks() -> String {
         ca_cert_path: String::new(),
         token_endpoint: None,
         certificate_key: false,
+        planned: false,
     };
     for (title, command) in [
         ("init", preflight::Command::Init),

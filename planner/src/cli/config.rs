@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::io_error;
 use super::input::{ConfigFiles, refused, sources};
+use super::nodes::Nodes;
 use super::{CliError, Format, Io};
 use crate::config;
 use crate::images;
@@ -40,7 +41,7 @@ struct ImagesArgs {
 
 #[derive(Debug, Subcommand)]
 enum Images {
-    /// List the images a control-plane node runs, in kubeadm's order
+    /// List the images that the nodes run, in kubeadm's order
     List {
         #[command(flatten)]
         config: ConfigFiles,
@@ -86,6 +87,9 @@ enum What {
     Effective {
         #[command(flatten)]
         config: ConfigFiles,
+        /// As it is for this node [default: the first node]
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
     },
 }
 
@@ -127,15 +131,24 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
 }
 
 fn list_images(config: &ConfigFiles, format: Format, io: &mut Io) -> Result<Exit, CliError> {
-    let config = config.load(io)?.config;
-    let images = images::list_as_written(&config)
-        .map_err(|error| CliError::caused(Exit::Usage, "listing images", error))?;
+    let nodes = Nodes::all(config.load(io)?);
+    let listed = nodes.each(|_, config| {
+        images::list_as_written(&config)
+            .map_err(|error| CliError::caused(Exit::Usage, "listing images", error))
+    });
+    // Each image once, in the order of the first node that runs it.
+    let mut images: Vec<String> = Vec::new();
+    for image in nodes.agree(listed, io)?.into_iter().flatten() {
+        if !images.contains(&image) {
+            images.push(image);
+        }
+    }
     match format {
         Format::Text => io.data(&(images.join("\n") + "\n"))?,
         Format::Json => {
             let document = json!({
                 "version": 1,
-                "kubernetesVersion": config.cluster.kubernetes_version,
+                "kubernetesVersion": nodes.first()?.cluster.kubernetes_version,
                 "images": images,
             });
             io.data(&format!("{document:#}\n"))?;
@@ -147,7 +160,11 @@ fn list_images(config: &ConfigFiles, format: Format, io: &mut Io) -> Result<Exit
 fn print(args: &PrintArgs, io: &mut Io) -> Result<Exit, CliError> {
     let documents = match &args.what {
         What::InitDefaults { component_configs } => init_defaults(component_configs),
-        What::Effective { config } => config::effective_documents(&config.load(io)?.config),
+        What::Effective { config, node } => {
+            let wanted = node.clone().into_iter().collect::<Vec<_>>();
+            let nodes = Nodes::chosen(config.load(io)?, &wanted)?;
+            config::effective_documents(&nodes.first()?)
+        }
     };
     io.data(&yaml::documents(&documents))?;
     Ok(Exit::Done)

@@ -13,7 +13,7 @@ use super::facts::FactsArgs;
 use super::init_flags::InitFlags;
 use super::{CliError, Io};
 use crate::config::valid::HostFacts;
-use crate::config::{self, Loaded, Options, Report, Severity, Source, ValidConfig};
+use crate::config::{self, LoadedCluster, Options, Report, Severity, Source};
 
 /// The largest file that is read whole, in bytes.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -53,7 +53,7 @@ pub(super) struct Configuration {
 
 impl Configuration {
     /// Reads, defaults and validates; warnings are said, errors all come at once.
-    pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
+    pub(super) fn load(&self, io: &mut Io) -> Result<LoadedCluster, CliError> {
         let loaded = self
             .check(false, io)?
             .map_err(|report| refused(&report, io))?;
@@ -68,7 +68,7 @@ impl Configuration {
         &self,
         lenient: bool,
         io: &mut Io,
-    ) -> Result<Result<Loaded, Report>, CliError> {
+    ) -> Result<Result<LoadedCluster, Report>, CliError> {
         let flags = self.flags.take(!self.files.is_empty())?.to_vec();
         if self.files.is_empty() && self.flags.is_empty() {
             return Err(CliError::usage("there is no configuration")
@@ -81,15 +81,15 @@ impl Configuration {
             lenient,
             flags,
         };
-        Ok(config::load_with(&sources(&texts), options))
+        Ok(config::load_cluster(&sources(&texts), options))
     }
 }
 
 impl ConfigFiles {
     /// Reads, defaults and validates; warnings are said, errors all come at once.
-    pub(super) fn load(&self, io: &mut Io) -> Result<Loaded, CliError> {
+    pub(super) fn load(&self, io: &mut Io) -> Result<LoadedCluster, CliError> {
         let texts = self.read(io)?;
-        let loaded = config::load(&sources(&texts), HostFacts::default())
+        let loaded = config::load_cluster(&sources(&texts), Options::default())
             .map_err(|report| refused(&report, io))?;
         if !loaded.warnings.is_empty() {
             io.say(loaded.warnings.to_string().trim_end());
@@ -163,14 +163,6 @@ fn checked_text(bytes: Vec<u8>, what: &str, name: &str) -> Result<String, CliErr
     }
     String::from_utf8(bytes)
         .map_err(|_| CliError::usage(format!("{what} {name} is not UTF-8 text")))
-}
-
-/// Takes over `--upload-certs`; says so when a certificate key would have no effect without it, as in kubeadm.
-pub(super) fn apply_upload_certs(config: &mut ValidConfig, upload_certs: bool, io: &mut Io) {
-    config.upload_certs = upload_certs;
-    if !(upload_certs || config.init.certificate_key.expose().is_empty()) {
-        io.say("warning: InitConfiguration.certificateKey has an effect with --upload-certs only");
-    }
 }
 
 /// Reads a file of at most `limit` bytes.

@@ -26,17 +26,13 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     if args.comment.contains(['\n', '\r']) {
         return Err(CliError::usage("the comment of a key is one line"));
     }
-    let created = keys::create_private_key(
-        &args.output,
-        &args.comment,
-        args.passphrase_file.as_deref(),
-        io,
-    )?;
+    let made = keys::make_private_key(&args.comment, args.passphrase_file.as_deref(), io)?;
+    let public_file = made.write(&args.output)?;
     io.say(&format!(
         "wrote {} and {}",
         args.output.display(),
-        created.public_file.display()
+        public_file.display()
     ));
-    io.data(&format!("{}\n", created.key.public().fingerprint()))?;
+    io.data(&format!("{}\n", made.key.public().fingerprint()))?;
     Ok(Exit::Done)
 }

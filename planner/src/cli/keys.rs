@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::{KeyError, PrivateKey};
 
 use super::input::{read_passphrase, read_secret};
@@ -30,42 +31,53 @@ pub(super) fn read_private_key(
     }
 }
 
-/// A key pair made for the workspace.
-pub(super) struct CreatedKey {
+/// A key pair that was made and not written yet.
+pub(super) struct NewKey {
     /// The private key.
     pub key: PrivateKey,
-    /// Where its public half is.
-    pub public_file: PathBuf,
+    pem: SecretBytes,
+    comment: String,
 }
 
-/// Makes an ed25519 key, writes it to `path` (0600) and its public half beside it, as `ssh-keygen` does.
-pub(super) fn create_private_key(
-    path: &Path,
+/// Makes an ed25519 key; writes nothing.
+pub(super) fn make_private_key(
     comment: &str,
     passphrase_file: Option<&Path>,
     io: &Io,
-) -> Result<CreatedKey, CliError> {
+) -> Result<NewKey, CliError> {
     let failed = |error: KeyError| CliError::caused(Exit::Failed, "making a signing key", error);
     let key = PrivateKey::generate_ed25519(comment).map_err(failed)?;
     let passphrase = passphrase_file
         .map(|file| read_passphrase(Some(file), "passphrase", io))
         .transpose()?
         .filter(|passphrase| !passphrase.is_empty());
-    let pem = key.to_openssh(passphrase.as_ref()).map_err(failed)?;
-    let exists = |error: std::io::Error| {
-        let error = CliError::caused(
-            Exit::Failed,
-            format!("writing signing key {}", path.display()),
-            error,
-        );
-        error.hint("an existing key is never replaced: choose another file, or remove it yourself")
-    };
-    output::create_private(path, pem.expose()).map_err(exists)?;
-    let public_file = public_file(path);
-    let line = format!("{} {comment}\n", key.public().to_openssh());
-    output::replace(&public_file, 0o644, line.as_bytes())
-        .map_err(super::error::io_error("writing public key", &public_file))?;
-    Ok(CreatedKey { key, public_file })
+    Ok(NewKey {
+        pem: key.to_openssh(passphrase.as_ref()).map_err(failed)?,
+        key,
+        comment: comment.to_owned(),
+    })
+}
+
+impl NewKey {
+    /// Writes the key to `path` (0600) and its public half beside it, as `ssh-keygen` does; returns where that is.
+    pub(super) fn write(&self, path: &Path) -> Result<PathBuf, CliError> {
+        let exists = |error: std::io::Error| {
+            let error = CliError::caused(
+                Exit::Failed,
+                format!("writing signing key {}", path.display()),
+                error,
+            );
+            error.hint(
+                "an existing key is never replaced: choose another file, or remove it yourself",
+            )
+        };
+        output::create_private(path, self.pem.expose()).map_err(exists)?;
+        let public_file = public_file(path);
+        let line = format!("{} {}\n", self.key.public().to_openssh(), self.comment);
+        output::replace(&public_file, 0o644, line.as_bytes())
+            .map_err(super::error::io_error("writing public key", &public_file))?;
+        Ok(public_file)
+    }
 }
 
 /// `<key>.pub`.

@@ -13,6 +13,7 @@ mod input;
 mod io;
 mod keygen;
 mod keys;
+mod nodes;
 mod open;
 mod patches;
 mod phases;
@@ -59,7 +60,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plan the node and write its signed, sealed bundle
+    /// Plan every node and write one signed, sealed bundle for each
     Plan(plan::Args),
     /// Write what a bundle would hold as plain files, for review and golden tests
     Render(render::Args),

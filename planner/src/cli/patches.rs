@@ -10,20 +10,10 @@ use kubeplan_bundle::exit::Exit;
 
 use super::input::read_text;
 use super::{CliError, Io};
-use crate::config::ValidConfig;
 use crate::patches::{Ignored, PatchFile, Patches};
-use crate::phases::{self, MaterialSource};
 
-/// Reads the patches into `config`, from the folder it names; says what is left aside or has no effect.
-pub(super) fn load(config: &mut ValidConfig, io: &mut Io) -> Result<(), CliError> {
-    let configured = config
-        .init
-        .patches
-        .as_ref()
-        .map(|patches| &patches.directory);
-    let Some(folder) = configured.filter(|folder| !folder.is_empty()) else {
-        return Ok(());
-    };
+/// Reads the patches in `folder`; says what is left aside.
+pub(super) fn read_folder(folder: &str, io: &mut Io) -> Result<Patches, CliError> {
     let folder = PathBuf::from(folder);
     // As kubeadm, a link to a folder is none.
     let kind = fs::symlink_metadata(&folder).map_err(|error| unreadable(&folder, error))?;
@@ -35,15 +25,7 @@ pub(super) fn load(config: &mut ValidConfig, io: &mut Io) -> Result<(), CliError
     }
     let mut files = Vec::new();
     walk(&folder, "", &mut files, io)?;
-    config.patches = Patches::new(files);
-    // Patches that do not apply are refused before anything is written.
-    let usage = |error| CliError::caused(Exit::Usage, "planning with patches", error);
-    phases::plan_node(config, MaterialSource::None).map_err(usage)?;
-    let notices = phases::patch_notices(config).map_err(usage)?;
-    for notice in notices {
-        io.say(&format!("warning: patch {notice}"));
-    }
-    Ok(())
+    Ok(Patches::new(files))
 }
 
 /// Adds the patches of `folder` to `files`; `prefix` is its path relative to the folder of patches.

@@ -1,11 +1,7 @@
-//! `--phase`: the phases of `kubeadm init` that are planned and no others.
+//! `--phase`: the phases of `kubeadm init` and `kubeadm join` that are planned and no others.
 
-use super::{CliError, Io};
-use crate::config::ValidConfig;
-use crate::phases::names::to_run;
-use crate::phases::selection::in_spite_of_file;
-use crate::phases::{self, MaterialSource};
-use crate::plan::NodePlan;
+use super::CliError;
+use crate::phases::names::{Tree, to_run};
 
 /// Which phases are planned.
 #[derive(Debug, clap::Args)]
@@ -17,32 +13,16 @@ pub(super) struct PhaseArgs {
 }
 
 impl PhaseArgs {
-    /// Takes the phases over; says where they overrule the configuration file.
-    pub(super) fn apply(&self, config: &mut ValidConfig, io: &mut Io) -> Result<(), CliError> {
-        let named = self.phases.iter().map(|name| to_run(name));
-        config.only_phases = named
-            .collect::<Result<_, _>>()
-            .map_err(|unknown| CliError::usage(format!("--phase: {unknown}")).hint(unknown.hint))?;
-        let overruled = in_spite_of_file(config);
-        if !overruled.is_empty() {
-            io.say(&format!(
-                "note: InitConfiguration.skipPhases does not hold for phases given with --phase, as with `kubeadm init phase`: {}",
-                overruled.join(", ")
-            ));
-        }
-        Ok(())
+    /// Whether all phases are planned.
+    pub(super) fn is_empty(&self) -> bool {
+        self.phases.is_empty()
     }
-}
 
-/// Says which of the phases that were asked for put nothing into `plan`.
-pub(super) fn say_what_renders_nothing(
-    config: &ValidConfig,
-    material: MaterialSource<'_>,
-    plan: &NodePlan,
-    io: &mut Io,
-) {
-    let names = &config.only_phases;
-    for notice in phases::renders_nothing(names, config, material, plan) {
-        io.say(&format!("note: {notice}"));
+    /// The phases by kubeadm's names, each a phase of one of `trees`; empty if all are planned.
+    pub(super) fn names(&self, trees: &[&Tree]) -> Result<Vec<&'static str>, CliError> {
+        let named = self.phases.iter().map(|name| to_run(name, trees));
+        named
+            .collect::<Result<_, _>>()
+            .map_err(|unknown| CliError::usage(format!("--phase: {unknown}")).hint(unknown.hint))
     }
 }

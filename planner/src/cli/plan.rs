@@ -1,56 +1,58 @@
 //! `kubeplan plan`: configuration in, one signed and sealed bundle per node out.
 //!
-//! Order on disk: key store, then the serial, then the bundle. A run that stops in between can be run again: keys
-//! are reused, and a serial that was never used only leaves a gap.
+//! Nothing is written before everything that can refuse did so, for all nodes: their bundles lie complete in a folder of their own
+//! when the first result gets its name. Order on disk then: key store with the serials, signing key and identities, bundles. A
+//! run that stops in between can be run again: keys are reused, and a serial that was never used only leaves a gap.
 
+mod bundles;
 mod sealing;
 mod signing_key;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use bundles::{Bundles, Written};
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::seal::CommitSalt;
-use sealing::{Sealing, TakenRecipients};
+use sealing::Sealing;
 use signing_key::SigningKey;
 
-use super::certs::store_error;
+use super::certs::{self, store_error};
 use super::error::io_error;
-use super::input::{Configuration, Now, apply_upload_certs};
+use super::input::{Configuration, Now};
 use super::io::Progress;
-use super::phases::{PhaseArgs, say_what_renders_nothing};
+use super::nodes::{Nodes, Notices};
+use super::phases::PhaseArgs;
 use super::summary::PlanSummary;
 use super::workspace::Workspace;
-use super::{CliError, Format, Io, certs, patches};
-use crate::assemble::{self, Circumstances};
-use crate::config::ValidConfig;
-use crate::phases::MaterialSource;
+use super::{CliError, Format, Io};
 use crate::pki::key_source::{KeySource, RandomSource};
 use crate::pki::store_dir::StoreDir;
 use crate::pki::test_pki::TestPki;
-use crate::pki::{Ensured, StoreContents};
-use crate::{output, phases, pki};
+use crate::pki::{self, EnsuredNodes, StoreContents};
 
-/// Plan the node and write its signed, sealed bundle
+/// Plan every node and write one signed, sealed bundle for each
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     config: Configuration,
-    /// Folder the bundle is written to
+    /// Folder the bundles are written to
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
+    /// Only plan this node of the configuration; may be repeated
+    #[arg(long = "node", value_name = "NAME")]
+    nodes: Vec<String>,
     /// Key store with the cluster's certificates and keys [default:
     /// <cluster>.kubeplan/pki]
     #[arg(long, value_name = "DIR")]
     pki: Option<PathBuf>,
-    /// OpenSSH private key that signs the bundle (ed25519 or ECDSA) [default:
+    /// OpenSSH private key that signs the bundles (ed25519 or ECDSA) [default:
     /// <cluster>.kubeplan/keys/author, made when there is none]
     #[arg(long, value_name = "FILE")]
     sign_key: Option<PathBuf>,
     /// File whose first line is the passphrase of the signing key
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// Where the age identity of a node without a recipient goes; never under
-    /// the output folder [default: <cluster>.kubeplan/identities/<node>.age]
+    /// Where the age identity of a node without a recipient goes, if one node is
+    /// planned; never under the output folder [default: <cluster>.kubeplan/identities/<node>.age]
     #[arg(long, value_name = "FILE")]
     identity_out: Option<PathBuf>,
     #[command(flatten)]
@@ -72,17 +74,23 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, args.test_pki.is_some())?;
-    let loaded = args.config.load(io)?;
-    let mut config = loaded.config;
-    apply_upload_certs(&mut config, args.upload_certs, io);
-    args.phases.apply(&mut config, io)?;
-    patches::load(&mut config, io)?;
-    let workspace = Workspace::new(config.bundle_cluster_name.as_str());
-
-    // Everything that can refuse does so before anything is written.
-    refuse_nothing(&config, io)?;
-    let signing = SigningKey::find(args, &config, &workspace, io)?;
-    let sealing = Sealing::find(args, &config, &workspace)?;
+    let mut nodes = Nodes::chosen(args.config.load(io)?, &args.nodes)?;
+    nodes.upload_certs(args.upload_certs, io)?;
+    nodes.phases(&args.phases, io)?;
+    nodes.read_patches(io)?;
+    nodes.refuse_nothing(io)?;
+    if args.identity_out.is_some() && nodes.count() > 1 {
+        return Err(
+            CliError::usage("--identity-out is one file, and several nodes are planned")
+                .hint("leave it away, or plan one node at a time with --node"),
+        );
+    }
+    let first = nodes.first()?;
+    let cluster = &first.bundle_cluster_name;
+    let workspace = Workspace::new(cluster.as_str());
+    let signing = SigningKey::find(args, &first, &workspace, io)?;
+    let sealing = nodes.each(|_, config| Sealing::find(args, &config, &workspace));
+    let sealing = nodes.agree(sealing, io)?;
 
     let folder = args.pki.clone().unwrap_or_else(|| workspace.pki());
     let store = match &args.test_pki {
@@ -102,113 +110,65 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         Some(seed) => Box::new(TestPki::new(seed.as_str())),
         None => Box::new(RandomSource),
     };
-    let Ensured {
-        material,
+    let EnsuredNodes {
+        materials,
         store: mut contents,
         changes,
         unused,
     } = {
         let progress = Progress::new(io, "making keys");
-        pki::ensure(&config, before.clone(), now, &*source, &|keys| {
-            progress.show(keys.done, keys.total)
-        })
+        let config = |at| nodes.config(at);
+        pki::ensure_nodes(
+            nodes.count(),
+            &config,
+            before.clone(),
+            now,
+            &*source,
+            &|keys| progress.show(keys.done, keys.total),
+        )
         .map_err(certs::unfit)?
     };
-    if let Some(store) = &store {
-        store.save(&before, &contents).map_err(store_error)?;
-    }
     for file in unused {
         io.say(&format!("warning: nothing uses {file} in the key store"));
     }
-    let issued = contents.clone();
-    let (index, authority) = match (&mut contents.index, material.certificates.get("ca")) {
-        (Some(index), Some(authority)) => (index, authority),
-        _ => {
-            return Err(CliError::new(
-                Exit::Failed,
-                "the key store has no index or no cluster CA",
-            ));
-        }
+    let Some(index) = &mut contents.index else {
+        return Err(CliError::new(Exit::Failed, "the key store has no index"));
     };
-    let salt = index
-        .salt_bytes()
-        .and_then(|salt| CommitSalt::new(salt).ok())
-        .ok_or_else(|| CliError::new(Exit::Failed, "the key store has no usable salt"))?;
+    let signer = signing.take(cluster, io)?;
+    let bundles = Bundles::begin(&nodes, &materials, index, &sealing, &signer, now, args)?;
+    let written = bundles.write_all(io);
+    let written = nodes.agree(written, io)?;
+    let stage = bundles.finish();
 
-    let issued_material = MaterialSource::Issued(&material);
-    let plan = phases::plan_node(&config, issued_material)
-        .map_err(|error| CliError::caused(Exit::Failed, "planning the node", error))?;
-    say_what_renders_nothing(&config, issued_material, &plan, io);
-    for (row, signer) in plan.outliving_their_signer() {
-        io.say(&format!(
-            "warning: certificate {} ends {}, after its CA {} ({}): it stops being accepted then",
-            row.name, row.not_after, signer.name, signer.not_after
-        ));
+    let mut notices = Notices::default();
+    let mut summary = PlanSummary::of_cluster(&first, &materials, changes, nodes.warnings());
+    let mut identities = Vec::new();
+    for Written {
+        node,
+        record,
+        notices: texts,
+        identity,
+    } in written
+    {
+        notices.add(Some(&record.0), texts);
+        index.nodes.insert(record.0, record.1);
+        identities.extend(identity);
+        summary.nodes.push(node);
     }
-    let mut summary = PlanSummary::of_plan(&config, &plan, &changes, &loaded.warnings);
-    summary.external_authorities(&material);
-    let circumstances = Circumstances {
-        cluster_id: authority.row.spki,
-        now,
-        test_only: material.test_only,
-        salt,
-    };
-    let prepared = assemble::draft(&config, plan, circumstances)
-        .map_err(|error| CliError::caused(Exit::Usage, "the plan has no time window", error))?
-        .prepare()
-        .map_err(|error| CliError::caused(Exit::Failed, "preparing the bundle", error))?;
-    let serial = index.advance(&config.node.name, prepared.plan_digest());
+    notices.say(nodes.several(), io);
+    // From here on results appear.
     if let Some(store) = &store {
-        store.save(&issued, &contents).map_err(store_error)?;
+        store.save(&before, &contents).map_err(store_error)?;
     }
-
-    let signer = signing.take(&config, io)?;
-    let recipients = if prepared.has_secrets() {
-        sealing.take(io)?
-    } else {
-        TakenRecipients::none()
-    };
-    output_folder(&args.output)?;
-    let bundle = args.output.join(format!(
-        "{}.{}.tar.gz",
-        config.node.name, config.bundle_cluster_name
-    ));
-    let mut written = None;
-    output::replace_with(&bundle, 0o644, |out| -> Result<(), CliError> {
-        let failed = |error| CliError::caused(Exit::Failed, "writing the bundle", error);
-        written = Some(
-            prepared
-                .write(serial, &recipients.recipients, &[&signer.key], out)
-                .map_err(failed)?,
-        );
-        Ok(())
-    })?;
-    let Some(written) = written else {
-        return Err(CliError::new(Exit::Failed, "the bundle was not written"));
-    };
-    summary.finish(&written.index, &bundle, signer.shown, recipients.identity);
+    signer.keep(io)?;
+    sealing::keep(&identities, io)?;
+    stage
+        .commit()
+        .map_err(io_error("writing bundles to", &args.output))?;
+    summary.finish(signer.shown, &args.output);
     match args.format {
         Format::Text => io.data(&summary.to_text())?,
         Format::Json => io.data(&summary.to_json()?)?,
     }
     Ok(Exit::Done)
-}
-
-/// A bundle without content is refused.
-fn refuse_nothing(config: &ValidConfig, io: &mut Io) -> Result<(), CliError> {
-    let material = MaterialSource::None;
-    let plan = phases::plan_node(config, material)
-        .map_err(|error| CliError::caused(Exit::Failed, "planning the node", error))?;
-    if !plan.is_empty() {
-        return Ok(());
-    }
-    say_what_renders_nothing(config, material, &plan, io);
-    Err(
-        CliError::usage("the phases that are left put nothing into a bundle")
-            .hint("name other phases with --phase, or skip fewer"),
-    )
-}
-
-fn output_folder(path: &Path) -> Result<(), CliError> {
-    std::fs::create_dir_all(path).map_err(io_error("creating output folder", path))
 }

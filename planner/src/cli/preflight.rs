@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::input::{Configuration, count};
+use super::nodes::Nodes;
 use super::{CliError, Format, Io};
 use crate::config::ValidConfig;
 use crate::phases::preflight::answer::{Answer, answer};
-use crate::phases::preflight::{Command, steps};
+use crate::phases::preflight::of_node;
 
 /// Make the preflight checks that host facts can answer
 ///
@@ -35,41 +36,45 @@ struct Line {
     message: Option<String>,
 }
 
+/// The checks of one node.
+#[derive(Serialize)]
+struct NodeLines {
+    node: String,
+    passed: bool,
+    checks: Vec<Line>,
+}
+
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let config = args.config.load(io)?.config;
-    let lines = lines(&config)?;
-    let failed = lines
-        .iter()
-        .filter(|line| line.outcome == "found" && line.severity == Severity::Error)
-        .count();
-    let unknown = lines
-        .iter()
-        .filter(|line| line.outcome == "unknown")
-        .count();
+    let nodes = Nodes::all(args.config.load(io)?);
+    let checked = nodes.each(|_, config| {
+        let checks = lines(&config)?;
+        Ok(NodeLines {
+            node: config.node.name.to_string(),
+            passed: !checks.iter().any(Line::failed),
+            checks,
+        })
+    });
+    let checked = nodes.agree(checked, io)?;
+    let all = || checked.iter().flat_map(|node| &node.checks);
+    let failed = all().filter(|line| line.failed()).count();
+    let unknown = all().filter(|line| line.outcome == "unknown").count();
     match args.format {
         Format::Json => {
-            let document = json!({ "version": 1, "passed": failed == 0, "checks": lines });
+            let document = json!({ "version": 2, "passed": failed == 0, "nodes": checked });
             io.data(&format!("{document:#}\n"))?;
         }
         Format::Text => {
-            for line in &lines {
-                let word = match (line.outcome, line.severity) {
-                    ("passed", _) => "ok",
-                    ("unknown", _) => "-",
-                    (_, Severity::Warning) => "WARNING",
-                    (_, Severity::Error) => "ERROR",
-                };
-                io.data(&format!("{word:<8} {}\n", line.name))?;
-                if let Some(message) = &line.message {
-                    io.data(&format!("         {message}\n"))?;
+            for node in &checked {
+                if nodes.several() {
+                    io.data(&format!("{}\n", node.node))?;
                 }
+                io.data(&text(&node.checks))?;
             }
         }
     }
     io.say(&format!(
-        "{} of {} can only be made on the host, with `kubeapply preflight`",
-        unknown,
-        count(lines.len(), "check")
+        "{unknown} of {} can only be made on the host, with `kubeapply preflight`",
+        count(all().count(), "check")
     ));
     if failed == 0 {
         return Ok(Exit::Done);
@@ -78,8 +83,31 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     Ok(Exit::Preflight)
 }
 
+impl Line {
+    fn failed(&self) -> bool {
+        self.outcome == "found" && self.severity == Severity::Error
+    }
+}
+
+fn text(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let word = match (line.outcome, line.severity) {
+            ("passed", _) => "ok",
+            ("unknown", _) => "-",
+            (_, Severity::Warning) => "WARNING",
+            (_, Severity::Error) => "ERROR",
+        };
+        text.push_str(&format!("{word:<8} {}\n", line.name));
+        if let Some(message) = &line.message {
+            text.push_str(&format!("         {message}\n"));
+        }
+    }
+    text
+}
+
 fn lines(config: &ValidConfig) -> Result<Vec<Line>, CliError> {
-    let steps = steps(config, Command::Init)
+    let steps = of_node(config)
         .map_err(|error| CliError::caused(Exit::Usage, "planning the checks", error))?;
     let mut lines = Vec::new();
     if let Some(arch) = &config.facts.arch {

@@ -4,20 +4,23 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::index::Name;
+use kubeplan_bundle::timestamp::Timestamp;
 use similar::TextDiff;
 
 use super::error::io_error;
-use super::input::{Configuration, Now, apply_upload_certs, count};
-use super::phases::{PhaseArgs, say_what_renders_nothing};
+use super::input::{Configuration, Now, count};
+use super::nodes::{Nodes, Notices, listed, nothing_rendered, patch_notices, unplanned};
+use super::phases::PhaseArgs;
 use super::workspace::Workspace;
-use super::{CliError, Io, certs, patches};
+use super::{CliError, Io, certs};
+use crate::config::ValidConfig;
 use crate::output::{self, Tree};
-use crate::phases::selection::phase_of_certificate;
 use crate::phases::{self, MaterialSource, Selection};
 use crate::pki::store_dir::StoreDir;
 use crate::pki::test_pki::TestPki;
-use crate::pki::{self, StoreContents};
-use crate::render;
+use crate::pki::{self, Material, Materials, StoreContents};
+use crate::render::{self, RenderError, RenderedNode};
 
 /// Write what a bundle would hold as plain files, for review and golden tests
 ///
@@ -55,55 +58,33 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, true)?;
-    let mut config = args.config.load(io)?.config;
-    apply_upload_certs(&mut config, args.upload_certs, io);
-    args.phases.apply(&mut config, io)?;
-    patches::load(&mut config, io)?;
-    let material = match &args.test_pki {
-        Some(seed) => {
-            let source = TestPki::new(seed.as_str());
-            let ensured = pki::ensure(&config, StoreContents::default(), now, &source, &|_| {});
-            Some(ensured.map_err(certs::unfit)?.material)
+    let mut nodes = Nodes::all(args.config.load(io)?);
+    nodes.upload_certs(args.upload_certs, io)?;
+    nodes.phases(&args.phases, io)?;
+    nodes.read_patches(io)?;
+    let materials = materials(args, &nodes, now, io)?;
+    let rendered = nodes.each(|at, config| {
+        let material = materials.as_ref().and_then(|materials| materials.of(at));
+        render_node(&config, material.as_ref(), args.with_secrets)
+    });
+    let rendered = nodes.agree(rendered, io)?;
+
+    let external = materials.map(|materials| materials.external_authorities());
+    let mut certificates = pki::external_text(&external.unwrap_or_default()).unwrap_or_default();
+    let mut notices = Notices::default();
+    let mut parts = Vec::with_capacity(rendered.len());
+    for (at, node) in rendered.into_iter().enumerate() {
+        notices.add(nodes.name(at), node.notices);
+        if nodes.several() {
+            let separator = if at > 0 { "\n" } else { "" };
+            let name = nodes.name(at).map(ToString::to_string).unwrap_or_default();
+            certificates.push_str(&format!("{separator}== node {name}\n"));
         }
-        None => {
-            let folder = match &args.pki {
-                Some(folder) => folder.clone(),
-                None => Workspace::new(config.bundle_cluster_name.as_str()).pki(),
-            };
-            let contents = StoreDir::open_existing(&folder)
-                .and_then(|store| store.map(|store| store.load()).transpose())
-                .map_err(|error| CliError::caused(Exit::Failed, "reading the key store", error))?;
-            match contents {
-                Some(contents) => {
-                    pki::read_existing(&config, &contents, now).map_err(certs::unfit)?
-                }
-                None if args.pki.is_some() => {
-                    return Err(CliError::usage(format!(
-                        "there is no key store in {}",
-                        folder.display()
-                    ))
-                    .hint("leave --pki away to render without certificates"));
-                }
-                None => None,
-            }
-        }
-    };
-    if material.is_none() {
-        io.say("no key store: certificates appear as profiles in pki.txt");
+        certificates.push_str(&node.certificates);
+        parts.push(node.part);
     }
-    let external = material.as_ref().and_then(pki::external_text);
-    let failed = |error| CliError::caused(Exit::Failed, "planning the node", error);
-    let material = material
-        .as_ref()
-        .map_or(MaterialSource::None, MaterialSource::Issued);
-    let plan = phases::plan_node(&config, material).map_err(failed)?;
-    say_what_renders_nothing(&config, material, &plan, io);
-    let selection = Selection::of(&config);
-    let mut profiles = pki::profiles(&config);
-    profiles.retain(|profile| selection.includes(&phase_of_certificate(profile.name)));
-    let certificates = external.unwrap_or_default() + &pki::profile_text(&profiles);
-    let tree = render::tree(&config, &plan, &certificates, args.with_secrets)
-        .map_err(|error| CliError::caused(Exit::Failed, "rendering the plan", error))?;
+    notices.say(nodes.several(), io);
+    let tree = render::tree(&nodes.first()?, parts, &certificates).map_err(unrendered)?;
     match (&args.check, &args.output) {
         (Some(folder), _) => check(folder, &tree, io),
         (None, Some(folder)) => {
@@ -120,6 +101,84 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             Err(CliError::usage("nowhere to render to").hint("give --output or --check"))
         }
     }
+}
+
+/// One node, rendered.
+struct Rendered {
+    part: RenderedNode,
+    /// Its part of `pki.txt`.
+    certificates: String,
+    notices: Vec<String>,
+}
+
+fn render_node(
+    config: &ValidConfig,
+    material: Option<&Material>,
+    secrets: bool,
+) -> Result<Rendered, CliError> {
+    let mut notices = patch_notices(config)?;
+    let material = material.map_or(MaterialSource::None, MaterialSource::Issued);
+    let plan = phases::plan_node(config, material).map_err(unplanned)?;
+    notices.extend(nothing_rendered(config, material, &plan));
+    let selection = Selection::of(config);
+    let mut profiles = pki::profiles(config);
+    profiles.retain(|profile| selection.includes_certificate(profile.name, config));
+    Ok(Rendered {
+        part: render::node(config, &plan, secrets).map_err(unrendered)?,
+        certificates: pki::profile_text(&profiles),
+        notices,
+    })
+}
+
+fn unrendered(error: RenderError) -> CliError {
+    CliError::caused(Exit::Failed, "rendering the plan", error)
+}
+
+/// What the key store or the test keys have for the nodes; says for which they have nothing.
+fn materials(
+    args: &Args,
+    nodes: &Nodes,
+    now: Timestamp,
+    io: &mut Io,
+) -> Result<Option<Materials>, CliError> {
+    let config = |at| nodes.config(at);
+    if let Some(seed) = &args.test_pki {
+        let source = TestPki::new(seed.as_str());
+        let empty = StoreContents::default();
+        let ensured = pki::ensure_nodes(nodes.count(), &config, empty, now, &source, &|_| {});
+        return Ok(Some(ensured.map_err(certs::unfit)?.materials));
+    }
+    let folder = match &args.pki {
+        Some(folder) => folder.clone(),
+        None => Workspace::new(nodes.first()?.bundle_cluster_name.as_str()).pki(),
+    };
+    let contents = StoreDir::open_existing(&folder)
+        .and_then(|store| store.map(|store| store.load()).transpose())
+        .map_err(|error| CliError::caused(Exit::Failed, "reading the key store", error))?;
+    let materials = match contents {
+        Some(contents) => pki::read_existing_nodes(nodes.count(), &config, &contents, now)
+            .map_err(certs::unfit)?,
+        None if args.pki.is_some() => {
+            return Err(
+                CliError::usage(format!("there is no key store in {}", folder.display()))
+                    .hint("leave --pki away to render without certificates"),
+            );
+        }
+        None => None,
+    };
+    match &materials {
+        None => io.say("no key store: certificates appear as profiles in pki.txt"),
+        Some(materials) => {
+            let lacking: Vec<&str> = materials.incomplete().map(Name::as_str).collect();
+            if !lacking.is_empty() {
+                io.say(&format!(
+                    "the key store lacks certificates of {}: they appear as profiles in pki.txt",
+                    listed(lacking)
+                ));
+            }
+        }
+    }
+    Ok(materials)
 }
 
 /// Prints how `tree` differs from the files in `folder`.

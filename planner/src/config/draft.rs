@@ -2,7 +2,8 @@
 //!
 //! A [`Draft`] holds one sparse value per kind of document (only what is set), where everything comes from, and the
 //! findings so far. Paths are relative to a document, such as `networking.serviceSubnet`; in findings and in
-//! provenance they start with the kind.
+//! provenance they start with the kind. A draft is about one node: `nodes[0]` is its entry of the inventory, wherever it stands there;
+//! findings and provenance have its real place.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +34,16 @@ pub(super) struct Draft {
     pub(super) report: Report,
     /// The file that findings without a place are shown with.
     pub(super) first_file: String,
+    /// The place of the node's entry in the inventory, from 0.
+    pub(super) position: usize,
+    /// Whether the node joins the cluster.
+    pub(super) joins: bool,
+    /// Which field a user knows a value by: full path of the field it was handed on to, full path of the field it was written in.
+    pub(super) aliases: Vec<(String, String)>,
 }
+
+/// The node's entry of the inventory, as paths in a [`Draft`] begin.
+pub(super) const NODE: &str = "nodes[0]";
 
 /// When a default applies.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,10 +72,31 @@ fn steps(path: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Draft {
+    /// A draft without documents, for the node at this place of the inventory.
+    pub(super) fn of_node(
+        position: usize,
+        first_file: &str,
+        provenance: Provenance,
+        report: Report,
+    ) -> Self {
+        Self {
+            position,
+            first_file: first_file.to_owned(),
+            provenance,
+            report,
+            ..Self::default()
+        }
+    }
+
     /// Takes over a document as written.
     pub(super) fn supply(&mut self, kind: Kind, values: Map<String, Value>, file: &str, line: u64) {
         self.documents.insert(kind, values);
         self.supplied.insert(kind, (file.to_owned(), line));
+    }
+
+    /// Takes over a document that was not written as such.
+    pub(super) fn put(&mut self, kind: Kind, values: Map<String, Value>) {
+        self.documents.insert(kind, values);
     }
 
     /// Whether the user wrote such a document.
@@ -163,10 +194,44 @@ impl Draft {
         }
     }
 
+    /// `path` as provenance has it.
+    pub(super) fn full_path(&self, kind: Kind, path: &str) -> String {
+        match path.strip_prefix(NODE) {
+            Some(rest) if kind == Kind::Inventory => {
+                format!("{}.nodes[{}]{rest}", kind.name(), self.position)
+            }
+            _ if path.is_empty() => kind.name().to_owned(),
+            _ => format!("{}.{path}", kind.name()),
+        }
+    }
+
+    /// The field that a user knows the value at `full_path` by.
+    fn known_as(&self, full_path: String) -> String {
+        let below = |from: &str| {
+            full_path
+                .strip_prefix(from)
+                .filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.aliases
+            .iter()
+            .filter_map(|(from, to)| Some((from.len(), to, below(from)?)))
+            .max_by_key(|(length, ..)| *length)
+            .map(|(_, to, rest)| format!("{to}{rest}"))
+            .unwrap_or(full_path)
+    }
+
+    /// Says that the value at `to` is that of the inventory's `from`.
+    pub(super) fn alias(&mut self, to: (Kind, &str), from: &str) {
+        let names = (
+            self.full_path(to.0, to.1),
+            self.full_path(Kind::Inventory, from),
+        );
+        self.aliases.push(names);
+    }
+
     /// Sets the value at `path` and records where it comes from.
     pub(super) fn set_from(&mut self, kind: Kind, path: &str, value: Value, origin: Origin) {
-        self.provenance
-            .record(format!("{}.{path}", kind.name()), origin);
+        self.provenance.record(self.full_path(kind, path), origin);
         self.set(kind, path, value);
     }
 
@@ -211,15 +276,10 @@ impl Draft {
         message: String,
         hint: Option<String>,
     ) {
-        let path = if path.is_empty() {
-            kind.name().to_owned()
-        } else {
-            format!("{}.{path}", kind.name())
-        };
+        let path = self.known_as(self.full_path(kind, path));
         // A field that was wrong as written has been spoken of.
-        let known = |finding: &Finding| finding.severity == Severity::Error && finding.path == path;
         let found = self.report.findings().len();
-        if found > MAX_FINDINGS || self.report.findings().iter().any(known) {
+        if found > MAX_FINDINGS || self.is_wrong(&path) {
             return;
         }
         let (severity, message, hint) = if found == MAX_FINDINGS {
@@ -238,6 +298,19 @@ impl Draft {
             message,
             hint,
         });
+    }
+
+    /// Takes over a finding of another draft, unless there are too many already, or the field has been spoken of.
+    pub(super) fn adopt(&mut self, finding: Finding) {
+        if self.report.findings().len() < MAX_FINDINGS && !self.is_wrong(&finding.path) {
+            self.report.push(finding);
+        }
+    }
+
+    /// Whether there is an error about the field already.
+    fn is_wrong(&self, path: &str) -> bool {
+        let known = |finding: &Finding| finding.severity == Severity::Error && finding.path == path;
+        self.report.findings().iter().any(known)
     }
 
     /// Reports an error at `path`.

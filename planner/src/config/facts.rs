@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use kubeplan_bundle::facts::Facts;
 use serde_json::json;
 
-use super::draft::{Draft, Unset};
+use super::draft::{Draft, NODE};
 use super::known_hosts::{self, Verdict};
 use super::provenance::Origin;
 use super::schema::Kind;
@@ -36,27 +36,35 @@ impl FactsSource {
 
 const RECIPIENTS: &str = "nodes[0].recipients";
 
-/// Finds the facts of the node that is planned, and takes its recipient from them if that is confirmed.
+/// The host that a node's facts are of, and the node's name; each empty if nobody says.
+struct Wanted {
+    host: String,
+    node: String,
+}
+
+impl Wanted {
+    fn of(draft: &Draft) -> Self {
+        let text = |kind, path: &str| draft.text(kind, path).trim().to_lowercase();
+        let first = |one: String, other: String| if one.is_empty() { other } else { one };
+        let own = text(Kind::Init, "nodeRegistration.name");
+        let node = first(own, text(Kind::Inventory, &format!("{NODE}.name")));
+        let hostname = text(Kind::Inventory, &format!("{NODE}.match.hostname"));
+        Self {
+            host: first(hostname, node.clone()),
+            node,
+        }
+    }
+}
+
+/// Finds the facts of the only node there is, and takes its recipient from them if that is confirmed; that there are facts of other hosts
+/// only is an error.
 pub(super) fn take(draft: &mut Draft, source: &FactsSource) -> HostFacts {
     if source.is_empty() {
         return HostFacts::default();
     }
-    let own = draft.text(Kind::Init, "nodeRegistration.name");
-    let listed = draft.text(Kind::Inventory, "nodes[0].name");
-    let name = Some(own)
-        .filter(|name| !name.is_empty())
-        .unwrap_or(listed)
-        .trim()
-        .to_lowercase();
-    let hostname = draft
-        .text(Kind::Inventory, "nodes[0].match.hostname")
-        .trim()
-        .to_lowercase();
-    let wanted = if hostname.is_empty() {
-        &name
-    } else {
-        &hostname
-    };
+    let Wanted { host, node } = Wanted::of(draft);
+    let wanted = &host;
+    let name = node;
     let found = match source.hosts.as_slice() {
         [one] if wanted.is_empty() => Some(one),
         hosts => hosts.iter().find(|facts| facts.hostname.as_str() == wanted),
@@ -70,7 +78,58 @@ pub(super) fn take(draft: &mut Draft, source: &FactsSource) -> HostFacts {
     } else {
         name
     };
-    recipient(draft, source, facts, &node);
+    unused_confirmations(draft, source, &[[&node, facts.hostname.as_str()]]);
+    if facts.ssh_host_key.is_none() && !source.confirmed.is_empty() {
+        no_key_to_confirm(draft, facts);
+    }
+    used(draft, source, facts, &node)
+}
+
+/// Finds the facts of one of several nodes, and takes its recipient from them if that is confirmed; `None` if there are none.
+pub(super) fn take_one_of_several(draft: &mut Draft, source: &FactsSource) -> Option<HostFacts> {
+    let Wanted { host, node } = Wanted::of(draft);
+    let mut hosts = source.hosts.iter();
+    let facts = hosts.find(|facts| facts.hostname.as_str() == host)?;
+    let is_confirmed = source
+        .confirmed
+        .iter()
+        .any(|(name, _)| *name == node || name == facts.hostname.as_str());
+    if facts.ssh_host_key.is_none() && is_confirmed {
+        no_key_to_confirm(draft, facts);
+    }
+    Some(used(draft, source, facts, &node))
+}
+
+/// Reports keys that are confirmed for none of `nodes`, each with its name and its host's.
+pub(super) fn unused_confirmations(draft: &mut Draft, source: &FactsSource, nodes: &[[&str; 2]]) {
+    for (name, _) in &source.confirmed {
+        if nodes.iter().flatten().any(|known| known == name) {
+            continue;
+        }
+        let message = format!(
+            "a host key of `{}` is confirmed, and no such node is planned",
+            name.escape_debug()
+        );
+        let hint = match nodes {
+            [[node, _]] => format!("the node is `{node}`"),
+            _ => "the name is that of a node or of its host".to_owned(),
+        };
+        draft.error(Kind::Inventory, RECIPIENTS, message, &hint);
+    }
+}
+
+fn no_key_to_confirm(draft: &mut Draft, facts: &Facts) {
+    let message = format!(
+        "a host key is confirmed, and the facts of {} name none",
+        facts.hostname
+    );
+    let hint = "run `kubeapply facts` again on the host";
+    draft.error(Kind::Inventory, RECIPIENTS, message, hint);
+}
+
+/// Takes over what the facts say.
+fn used(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str) -> HostFacts {
+    recipient(draft, source, facts, node);
     if facts
         .proxies
         .iter()
@@ -111,37 +170,13 @@ fn no_facts(draft: &mut Draft, source: &FactsSource, wanted: &str) {
 }
 
 fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str) {
-    let (matching, others): (Vec<_>, Vec<_>) = source
-        .confirmed
-        .iter()
-        .partition(|(name, _)| name == node || name == facts.hostname.as_str());
-    for (name, _) in others {
-        let message = format!(
-            "a host key of `{}` is confirmed, and no such node is planned",
-            name.escape_debug()
-        );
-        draft.error(
-            Kind::Inventory,
-            RECIPIENTS,
-            message,
-            &format!("the node is `{node}`"),
-        );
-    }
     let Some(key) = &facts.ssh_host_key else {
-        if !source.confirmed.is_empty() {
-            let message = format!(
-                "a host key is confirmed, and the facts of {} name none",
-                facts.hostname
-            );
-            draft.error(
-                Kind::Inventory,
-                RECIPIENTS,
-                message,
-                "run `kubeapply facts` again on the host",
-            );
-        }
         return;
     };
+    let matching = source
+        .confirmed
+        .iter()
+        .filter(|(name, _)| name == node || name == facts.hostname.as_str());
     let mut confirmed = None;
     for (_, fingerprint) in matching {
         if *fingerprint == key.fingerprint {
@@ -163,10 +198,14 @@ fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str)
             ipv4.into_iter().chain(route.ipv6.map(|ip| ip.to_string()))
         });
         // An address that only the facts name proves nothing about this host.
-        let own = draft.text(Kind::Init, "localAPIEndpoint.advertiseAddress");
-        let listed = draft.text(Kind::Inventory, "nodes[0].address");
+        let mut known = vec![
+            draft.text(Kind::Init, "localAPIEndpoint.advertiseAddress"),
+            draft.text(Kind::Inventory, &format!("{NODE}.address")),
+        ];
+        let listed = draft.texts(Kind::Inventory, &format!("{NODE}.addresses"));
+        known.extend(listed.into_iter().map(|(_, address)| address));
         let mut names = vec![node.to_owned(), facts.hostname.as_str().to_owned()];
-        names.extend(addresses.filter(|address| *address == own || *address == listed));
+        names.extend(addresses.filter(|address| known.contains(address)));
         match known_hosts::verdict(text, &names, &key.public_key) {
             Verdict::Confirmed => confirmed = Some(file.clone()),
             Verdict::Unknown => {}
@@ -201,13 +240,6 @@ fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str)
         draft.warn(Kind::Inventory, RECIPIENTS, message, &hint);
         return;
     };
-    draft.default_to(
-        Kind::Inventory,
-        "nodes",
-        Unset::Empty,
-        json!([{}]),
-        "one control-plane node",
-    );
     let origin = Origin::Facts {
         fact: format!("sshHostKey, confirmed by {by}"),
     };

@@ -48,6 +48,8 @@ pub struct Flag {
     pub form: Form,
     /// Whether it may stand beside a configuration file.
     pub beside_file: bool,
+    /// Whether it holds for nodes that join, too: `kubeadm join` has it, and it is about no node in particular.
+    every_node: bool,
     kind: Kind,
     path: &'static str,
 }
@@ -66,6 +68,7 @@ const fn flag(
         help,
         form,
         beside_file: false,
+        every_node: false,
         kind,
         path,
     }
@@ -74,6 +77,11 @@ const fn flag(
 impl Flag {
     const fn beside_file(mut self) -> Self {
         self.beside_file = true;
+        self
+    }
+
+    const fn every_node(mut self) -> Self {
+        self.every_node = true;
         self
     }
 
@@ -99,11 +107,11 @@ pub static FLAGS: &[Flag] = &[
     flag("cri-socket", "SOCKET", Text, Init, "nodeRegistration.criSocket", "Socket of the container runtime"),
     flag("dry-run", "BOOL", Bool, Init, "dryRun", "InitConfiguration.dryRun").beside_file(),
     flag("feature-gates", "GATE=BOOL", Gates, Cluster, "featureGates", "kubeadm's own feature gates, separated by commas"),
-    flag("ignore-preflight-errors", "CHECKS", Union, Init, "nodeRegistration.ignorePreflightErrors", "Checks that may fail, added to those of the file").beside_file(),
+    flag("ignore-preflight-errors", "CHECKS", Union, Init, "nodeRegistration.ignorePreflightErrors", "Checks that may fail, added to those of the file").beside_file().every_node(),
     flag("image-repository", "REPOSITORY", Text, Cluster, "imageRepository", "Registry and path of the control plane's images"),
     flag("kubernetes-version", "VERSION", Text, Cluster, "kubernetesVersion", "Exact version, such as v1.36.2"),
     flag("node-name", "NAME", Text, Init, "nodeRegistration.name", "Name of the node, before that of the file").beside_file(),
-    flag("patches", "DIR", Text, Init, "patches.directory", "Folder of patches named target[suffix][+patchtype].extension, before that of the file").beside_file(),
+    flag("patches", "DIR", Text, Init, "patches.directory", "Folder of patches named target[suffix][+patchtype].extension, before that of the file").beside_file().every_node(),
     flag("pod-network-cidr", "CIDRS", Text, Cluster, "networking.podSubnet", "Network of the Pods, one or two of different families"),
     flag("service-cidr", "CIDRS", Text, Cluster, "networking.serviceSubnet", "Network of the Services, one or two of different families"),
     flag("service-dns-domain", "DOMAIN", Text, Cluster, "networking.dnsDomain", "DNS domain of the Services"),
@@ -135,7 +143,19 @@ pub(super) fn apply(draft: &mut Draft, given: &[Given], files: bool) {
         let path = "bootstrapTokens[0].description";
         draft.set_from(Init, path, TOKEN_DESCRIPTION.into(), origin);
     }
-    for Given { flag, texts } in given {
+    given.iter().for_each(|given| set(draft, given));
+}
+
+/// Sets the fields of a node that joins.
+pub(super) fn apply_to_joining(draft: &mut Draft, given: &[Given]) {
+    for given in given.iter().filter(|given| given.flag.every_node) {
+        set(draft, given);
+    }
+}
+
+/// Sets the field that a flag stands for.
+fn set(draft: &mut Draft, Given { flag, texts }: &Given) {
+    {
         let origin = Origin::Flag {
             name: flag.name.to_owned(),
         };
@@ -144,7 +164,7 @@ pub(super) fn apply(draft: &mut Draft, given: &[Given], files: bool) {
             .iter()
             .any(|text| text.split(',').any(|part| !part.is_empty()));
         if flag.form == Form::Override && !given {
-            continue;
+            return;
         }
         let items = before
             .iter()

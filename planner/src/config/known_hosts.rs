@@ -26,13 +26,13 @@ pub(super) enum Verdict {
 pub(super) fn verdict(text: &str, names: &[String], key: &str) -> Verdict {
     let mut verdict = Verdict::Unknown;
     for line in text.lines() {
-        let Some(entry) = Entry::parse(line) else {
+        let Some(entry) = Entry::parse(line, names) else {
             continue;
         };
         if entry.revoked && entry.key == key {
             return Verdict::Revoked;
         }
-        if entry.revoked || !names.iter().any(|name| entry.names(name)) {
+        if entry.revoked {
             continue;
         }
         if entry.key == key {
@@ -45,15 +45,15 @@ pub(super) fn verdict(text: &str, names: &[String], key: &str) -> Verdict {
 }
 
 /// One line with an ed25519 key.
-struct Entry<'a> {
+struct Entry {
     revoked: bool,
-    hosts: &'a str,
     /// `ssh-ed25519 <base64>`.
     key: String,
 }
 
-impl<'a> Entry<'a> {
-    fn parse(line: &'a str) -> Option<Self> {
+impl Entry {
+    /// The entry, if it is revoked or about a host that goes by any of `names`.
+    fn parse(line: &str, names: &[String]) -> Option<Self> {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             return None;
@@ -66,29 +66,32 @@ impl<'a> Entry<'a> {
         } else if first.starts_with('@') {
             return None;
         }
+        if !(revoked || names.iter().any(|name| is_named(first, name))) {
+            return None;
+        }
         let (algorithm, key) = (words.next()?, words.next()?);
         let key = PublicKey::parse(&format!("{algorithm} {key}")).ok()?;
         (key.algorithm() == "ssh-ed25519").then(|| Self {
             revoked,
-            hosts: first,
             key: key.to_openssh(),
         })
     }
+}
 
-    fn names(&self, host: &str) -> bool {
-        if let Some(hashed) = self.hosts.strip_prefix("|1|") {
-            return is_hash_of(hashed, host).unwrap_or(false);
-        }
-        let patterns = || self.hosts.split(',');
-        !patterns().any(|pattern| pattern.starts_with('!'))
-            && patterns().any(|pattern| {
-                pattern.eq_ignore_ascii_case(host)
-                    || pattern
-                        .strip_prefix('[')
-                        .and_then(|rest| rest.split_once("]:"))
-                        .is_some_and(|(name, _)| name.eq_ignore_ascii_case(host))
-            })
+/// Whether the first word of an entry names the host.
+fn is_named(hosts: &str, host: &str) -> bool {
+    if let Some(hashed) = hosts.strip_prefix("|1|") {
+        return is_hash_of(hashed, host).unwrap_or(false);
     }
+    let patterns = || hosts.split(',');
+    !patterns().any(|pattern| pattern.starts_with('!'))
+        && patterns().any(|pattern| {
+            pattern.eq_ignore_ascii_case(host)
+                || pattern
+                    .strip_prefix('[')
+                    .and_then(|rest| rest.split_once("]:"))
+                    .is_some_and(|(name, _)| name.eq_ignore_ascii_case(host))
+        })
 }
 
 /// Whether `salt|hash` is the HMAC-SHA-1 of the host's name.

@@ -5,12 +5,13 @@ use kubeplan_bundle::index::Name;
 use super::decode::Fields;
 use super::documents::{Source, read_documents};
 use super::draft::Draft;
-use super::facts::{self, FactsSource};
+use super::facts::FactsSource;
 use super::flags::{self, Given};
+use super::inventory::{self, Cluster, Inventory, JoinsByToken};
 use super::report::{Report, Severity};
 use super::schema::v1beta3;
+use super::skip_phases;
 use super::valid::{HostFacts, ValidConfig};
-use super::{default, skip_phases, validate};
 
 /// A valid configuration and what the user should know about it.
 #[derive(Clone, Debug)]
@@ -24,22 +25,27 @@ pub struct Loaded {
 /// A valid configuration of every node, and what the user should know about it.
 #[derive(Clone, Debug)]
 pub struct LoadedCluster {
-    nodes: Vec<ValidConfig>,
+    cluster: Cluster,
+    /// The planned nodes by name, each with the place of its entry.
+    planned: Vec<(usize, Name)>,
+    /// Nodes of the inventory that are not planned: with `credentials.join: bootstrap-token` they join by `kubeapply join`.
+    pub by_token: Vec<JoinsByToken>,
     /// Warnings; never errors.
     pub warnings: Report,
 }
 
 impl LoadedCluster {
-    /// The names of the nodes in the order of the inventory; the first control-plane node makes the cluster.
+    /// The names of the planned nodes in the order of the inventory; the first control-plane node makes the cluster.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
-        self.nodes.iter().map(|config| &config.node.name)
+        self.planned.iter().map(|(_, name)| name)
     }
 
     /// The configuration of the node at this position of [`LoadedCluster::names`]; made anew on every call, so that a thousand
     /// nodes need not be in memory at once.
     #[must_use]
     pub fn node(&self, position: usize) -> Option<ValidConfig> {
-        self.nodes.get(position).cloned()
+        let (entry, _) = self.planned.get(position)?;
+        self.cluster.node(*entry)
     }
 }
 
@@ -72,28 +78,19 @@ pub fn load(sources: &[Source<'_>], facts: HostFacts) -> Result<Loaded, Report> 
     )
 }
 
-/// Reads, defaults and validates `sources`, with every [`Options`].
+/// Reads, defaults and validates `sources`, with every [`Options`], for what takes one node.
 ///
 /// # Errors
-/// The [`Report`] with every finding, if any of them is an error.
+/// The [`Report`] with every finding, if any of them is an error; also if there is more than one node.
 pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Report> {
-    let mut draft = read(sources, options.lenient)?;
-    warn_of_old_versions(&mut draft);
-    flags::apply(&mut draft, &options.flags, !sources.is_empty());
-    skip_phases::disable_addons(&mut draft);
-    let facts = if options.hosts.is_empty() {
-        options.facts
-    } else {
-        facts::take(&mut draft, &options.hosts)
-    };
-    let assumptions = default::apply(&mut draft, &facts);
-    let config = validate::validate(&mut draft, facts, assumptions);
-    match config {
-        Some(config) if !draft.report.has_errors() => Ok(Loaded {
+    let loaded = load_cluster(sources, options)?;
+    let nodes = loaded.planned.len() + loaded.by_token.len();
+    match (nodes, loaded.node(0)) {
+        (1, Some(config)) => Ok(Loaded {
             config,
-            warnings: draft.report,
+            warnings: loaded.warnings,
         }),
-        _ => Err(draft.report),
+        _ => Err(loaded.cluster.only_one_node(nodes)),
     }
 }
 
@@ -102,9 +99,20 @@ pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Rep
 /// # Errors
 /// The [`Report`] with every finding of every node, if any of them is an error.
 pub fn load_cluster(sources: &[Source<'_>], options: Options) -> Result<LoadedCluster, Report> {
-    let Loaded { config, warnings } = load_with(sources, options)?;
+    let mut draft = read(sources, options.lenient)?;
+    warn_of_old_versions(&mut draft);
+    flags::apply(&mut draft, &options.flags, !sources.is_empty());
+    skip_phases::disable_addons(&mut draft);
+    let Inventory {
+        cluster,
+        planned,
+        by_token,
+        warnings,
+    } = inventory::load(draft, options)?;
     Ok(LoadedCluster {
-        nodes: vec![config],
+        cluster,
+        planned,
+        by_token,
         warnings,
     })
 }

@@ -12,8 +12,10 @@ pub mod duration;
 mod effective;
 pub mod facts;
 pub mod flags;
+mod inventory;
 mod known_hosts;
 pub mod kubeadm;
+mod labels;
 mod load;
 mod migrate;
 pub mod provenance;
@@ -29,6 +31,7 @@ pub mod version;
 
 pub use documents::Source;
 pub use effective::{InitDefaults, cluster_configuration, effective_documents, init_defaults};
+pub use inventory::JoinsByToken;
 pub use load::{Loaded, LoadedCluster, Options, load, load_cluster, load_with};
 pub use migrate::{Migrated, migrate};
 pub use report::{Finding, Report, Severity};

@@ -4,6 +4,7 @@
 //! a path nobody recorded has no origin.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use serde::Serialize;
 
@@ -68,9 +69,44 @@ impl Provenance {
         }
     }
 
+    /// The records of `path` and of every field below it.
+    pub fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a Origin)> {
+        self.0
+            .range::<str, _>((Bound::Included(path), Bound::Unbounded))
+            .take_while(move |(known, _)| known.starts_with(path))
+            .filter(move |(known, _)| {
+                let rest = known.get(path.len()..).unwrap_or_default();
+                rest.is_empty() || rest.starts_with(['.', '['])
+            })
+            .map(|(path, origin)| (path.as_str(), origin))
+    }
+
+    /// Takes the records of `other` over, in place of those of the same paths.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Takes the records out for which `apart` holds.
+    pub fn take_out(&mut self, mut apart: impl FnMut(&str) -> bool) -> Self {
+        let (out, kept) = std::mem::take(&mut self.0)
+            .into_iter()
+            .partition(|(path, _)| apart(path));
+        self.0 = kept;
+        Self(out)
+    }
+
     /// All records, sorted by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Origin)> {
         self.0.iter().map(|(path, origin)| (path.as_str(), origin))
+    }
+}
+
+impl IntoIterator for Provenance {
+    type Item = (String, Origin);
+    type IntoIter = std::collections::btree_map::IntoIter<String, Origin>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

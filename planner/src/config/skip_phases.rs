@@ -8,7 +8,7 @@
 use super::draft::Draft;
 use super::provenance::Origin;
 use super::schema::Kind;
-use crate::phases::names::{DEPENDENCIES, to_skip, with_children};
+use crate::phases::names::INIT;
 
 const PATH: &str = "skipPhases";
 
@@ -21,10 +21,10 @@ const ADDONS: &[(&str, &str)] = &[
 /// Disables the addons whose phases are skipped.
 pub(super) fn disable_addons(draft: &mut Draft) {
     for (_, name) in draft.texts(Kind::Init, PATH) {
-        let Ok(Some(phase)) = to_skip(&name) else {
+        let Ok(Some(phase)) = INIT.to_skip(&name) else {
             continue;
         };
-        for phase in with_children(phase) {
+        for phase in INIT.with_children(phase) {
             for (_, field) in ADDONS.iter().filter(|(addon, _)| *addon == phase) {
                 let on = draft.get(Kind::Cluster, field).and_then(|on| on.as_bool());
                 if on != Some(true) {
@@ -41,9 +41,9 @@ pub(super) fn disable_addons(draft: &mut Draft) {
 pub(super) fn check(draft: &mut Draft) {
     let mut skipped: Vec<(&str, String)> = Vec::new();
     for (path, name) in draft.texts(Kind::Init, PATH) {
-        match to_skip(&name) {
+        match INIT.to_skip(&name) {
             Ok(Some(phase)) => {
-                skipped.extend(with_children(phase).map(|phase| (phase, path.clone())));
+                skipped.extend(INIT.with_children(phase).map(|phase| (phase, path.clone())));
             }
             Ok(None) => {
                 let parent = name.trim_end_matches("/all");
@@ -53,7 +53,7 @@ pub(super) fn check(draft: &mut Draft) {
             Err(unknown) => draft.error(Kind::Init, &path, unknown.to_string(), &unknown.hint),
         }
     }
-    for (phase, needed) in DEPENDENCIES {
+    for (phase, needed) in INIT.dependencies {
         if skipped.iter().any(|(skipped, _)| skipped == phase) {
             continue;
         }

@@ -27,8 +27,11 @@ pub struct ValidConfig {
     pub init: InitConfiguration,
     /// kubeadm's ClusterConfiguration, defaulted.
     pub cluster: ClusterConfiguration,
-    /// The kubelet's configuration, defaulted as kubeadm does and in Go's normal form.
+    /// The configuration of this node's kubelet, defaulted as kubeadm does and in Go's normal form: the cluster's with what
+    /// `Cluster.nodes[].kubelet.config` says otherwise.
     pub kubelet: ComponentConfig,
+    /// The configuration that all kubelets share, likewise: the one that the cluster keeps in `kubelet-config`.
+    pub cluster_kubelet: ComponentConfig,
     /// kube-proxy's configuration, likewise.
     pub kube_proxy: ComponentConfig,
     /// The name of the cluster in file names and in the bundle: `Cluster` `metadata.name`, else `clusterName`.
@@ -50,9 +53,9 @@ pub struct ValidConfig {
     pub service_cidrs: Vec<IpNet>,
     /// Parsed `networking.podSubnet`, none, one or two.
     pub pod_cidrs: Vec<IpNet>,
-    /// Parsed `localAPIEndpoint.advertiseAddress`.
+    /// Parsed `localAPIEndpoint.advertiseAddress`; of a worker, which has no API server, that of the node that founds the cluster.
     pub advertise_address: IpAddr,
-    /// Parsed `localAPIEndpoint.bindPort`.
+    /// Parsed `localAPIEndpoint.bindPort`; of a worker that of the node that founds the cluster.
     pub bind_port: u16,
     /// Parsed `controlPlaneEndpoint`, with the port it defaults to.
     pub control_plane_endpoint: Option<Endpoint>,
@@ -96,6 +99,11 @@ pub struct NodeSettings {
     pub name: Name,
     /// What it is for.
     pub role: NodeRole,
+    /// Its own addresses, at most one of each family. Of a control-plane node the first is the one its API server advertises; a
+    /// worker may have none.
+    pub addresses: Vec<IpAddr>,
+    /// Labels of a control-plane node that its kubelet may not set: `mark-control-plane` sets them.
+    pub marks: BTreeMap<String, String>,
     /// age recipients: `age1…` or `ssh-ed25519 …`.
     pub recipients: Vec<String>,
     /// Host identity the bundle is bound to.

@@ -167,3 +167,29 @@ fn systemd_resolved_decides_only_what_the_user_left_open() {
             .contains("resolvConf: /etc/resolv.conf\n")
     );
 }
+
+#[test]
+fn a_worker_registers_with_its_taints_and_a_control_plane_does_not() {
+    let taints = serde_json::json!([
+        {"key": "a", "value": "b", "effect": "NoSchedule"},
+        {"key": "c.d/e", "effect": "NoExecute"},
+    ]);
+    let mut worker = testing::joining_worker_config();
+    assert_eq!(flags_env(&worker).text, "KUBELET_KUBEADM_ARGS=\"\"\n");
+    worker.init.node_registration.taints = serde_json::from_value(taints.clone()).unwrap();
+    let flags = flags_env(&worker);
+    assert_eq!(
+        flags.text,
+        "KUBELET_KUBEADM_ARGS=\"--register-with-taints=a=b:NoSchedule,c.d/e:NoExecute\"\n"
+    );
+    assert_eq!(flags.sources[0].value, "--register-with-taints");
+    worker.init.node_registration.taints = Some(Vec::new());
+    assert_eq!(flags_env(&worker).text, "KUBELET_KUBEADM_ARGS=\"\"\n");
+
+    let mut control_plane = testing::joining_control_plane_config();
+    control_plane.init.node_registration.taints = serde_json::from_value(taints).unwrap();
+    assert_eq!(
+        flags_env(&control_plane).text,
+        "KUBELET_KUBEADM_ARGS=\"\"\n"
+    );
+}

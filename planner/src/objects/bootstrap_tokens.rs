@@ -28,7 +28,7 @@ const UNKNOWN_ID: &str = "<token-id>";
 pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     let mut generated = match context.material {
         MaterialSource::Issued(material) => material.credentials.bootstrap_tokens.as_slice(),
-        MaterialSource::None => &[],
+        MaterialSource::Worker(_) | MaterialSource::None => &[],
     }
     .iter();
     let mut objects = Vec::new();

@@ -25,7 +25,7 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
             let ca = ca.ok_or(ObjectError::NoCertificate("ca"))?;
             STANDARD.encode(single_pem(ca))
         }
-        MaterialSource::None => "<ca>".to_owned(),
+        MaterialSource::Worker(_) | MaterialSource::None => "<ca>".to_owned(),
     };
     let mut kubeconfig = json!({
         "apiVersion": "v1",

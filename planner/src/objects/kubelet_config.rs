@@ -18,7 +18,7 @@ const ROLE: &str = "kubeadm:kubelet-config";
 /// The ConfigMap and who may read it. The subjects stand the other way round than those of kubeadm-config.
 pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     let config = context.config;
-    let kubelet = &config.kubelet;
+    let kubelet = &config.cluster_kubelet;
     let mut value = kubelet.value.clone();
     // kubelet-start sets the field on the object it shares with this phase; without it, nobody does.
     if config.release.uploads_resolv_conf

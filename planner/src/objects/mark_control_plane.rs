@@ -1,7 +1,5 @@
 //! `mark-control-plane`: labels and taints of the node. A step and no object: the kubelet registers the node itself.
 
-use std::collections::BTreeMap;
-
 use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
 
 use super::{ObjectContext, ObjectError};
@@ -31,11 +29,12 @@ pub(super) fn step(
             .collect::<Result<_, _>>()
             .map_err(|_| ObjectError::Value("InitConfiguration.nodeRegistration.taints"))?,
     };
-    let labels = LABELS.map(|label| (label.to_owned(), String::new()));
+    let mut labels = config.node.marks.clone();
+    labels.extend(LABELS.map(|label| (label.to_owned(), String::new())));
     Ok(Some(Step::LabelAndTaintNode {
         phase,
         node: config.node.name.clone(),
-        labels: BTreeMap::from(labels),
+        labels,
         taints,
     }))
 }

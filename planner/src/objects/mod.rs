@@ -1,7 +1,7 @@
-//! API objects: what `kubeadm init` writes to the API, as reviewable text.
+//! API objects: what `kubeadm init` writes to the API, as reviewable text; and the steps on a running host, also of `kubeadm join`.
 //!
 //! In: the configuration and key material. Out: a [`LivePlan`]: the [`PlannedObject`]s of the selected phases in
-//! kubeadm's order and the [`Step`]s around them. An object has the same name in every selection. One file per
+//! kubeadm's order and the [`Step`]s around them. A node that joins writes no object; its steps are in [`join`]. An object has the same name in every selection. One file per
 //! family; typed with k8s-openapi and serialised once, here; texts inside ConfigMaps are kubeadm's, byte for byte. What
 //! only the running cluster knows is a [`Hole`]. Nothing here contacts an API.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases, order of `kubeadm init --dry-run`.
@@ -12,6 +12,7 @@ mod cluster_info;
 mod component_hash;
 mod coredns;
 mod cri_socket;
+mod join;
 mod kube_proxy;
 mod kubeadm_config;
 mod kubelet_config;
@@ -33,6 +34,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::config::ValidConfig;
+use crate::config::valid::Membership;
 use crate::patches::PatchError;
 use crate::phases::{MaterialSource, Selection};
 use crate::plan::{LivePlan, PlannedContent, PlannedObject, ValueSource};
@@ -267,7 +269,8 @@ fn metadata(namespace: Option<&str>, name: &str) -> ObjectMeta {
     }
 }
 
-/// The selected objects of the first control-plane node in the order of application, and the steps that need a running host.
+/// The selected objects of the first control-plane node in the order of application, and the steps that need a running host; of a node
+/// that joins the steps only.
 ///
 /// # Errors
 /// [`ObjectError`] if the key store lacks something, or an object cannot be written down.
@@ -318,7 +321,11 @@ pub fn plan(context: &ObjectContext<'_>) -> Result<LivePlan, ObjectError> {
                 .extend(running_host::show_join_command(name, context, tokens)?);
         }
     }
-    if live.steps.iter().any(Step::calls_api) {
+    let asks = |step: &Step| {
+        let for_name = matches!(step, Step::RequireFreeNodeName { .. });
+        step.calls_api() || (for_name && context.config.is_control_plane())
+    };
+    if live.steps.iter().any(asks) {
         live.api = Some(running_host::api(context.config)?);
     }
     Ok(live)
@@ -370,10 +377,14 @@ struct PhaseWork {
 
 fn phases(context: &ObjectContext<'_>) -> Result<Vec<PhaseWork>, ObjectError> {
     let selection = Selection::of(context.config);
+    let (table, binds) = match context.config.membership {
+        Membership::Founds => (PHASES, true),
+        Membership::Joins(_) => (join::PHASES, false),
+    };
     // Whoever asks for single phases gets what is theirs and nothing else.
-    let mut to_move = !(selection.is_exact() || selection.includes(BINDING_PHASE));
-    let mut phases = Vec::with_capacity(PHASES.len());
-    for phase in PHASES {
+    let mut to_move = binds && !(selection.is_exact() || selection.includes(BINDING_PHASE));
+    let mut phases = Vec::with_capacity(table.len());
+    for phase in table {
         let selected = selection.includes(phase.name);
         let mut found = PhaseWork {
             name: phase.name,

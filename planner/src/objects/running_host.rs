@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{ObjectContext, ObjectError};
 use crate::config::ValidConfig;
-use crate::config::valid::host_port;
+use crate::config::valid::{Membership, host_port};
 use crate::layout;
 use crate::patches::{Patched, Target};
 use crate::phases::MaterialSource;
@@ -77,11 +77,15 @@ const COMPONENTS: &[Component] = &[
     },
 ];
 
-/// How live steps reach the API server: as administrator, at the node's own address, tried again for `kubernetesAPICall`.
+/// How live steps reach the API server: as administrator, tried again for `kubernetesAPICall`; at the node's own address where it makes
+/// the cluster, else, as kubeadm does, where admin.conf says.
 pub(super) fn api(config: &ValidConfig) -> Result<Api, ObjectError> {
     Ok(Api {
         kubeconfig: kubeconfig("admin.conf")?,
-        server: config.local_endpoint_url(),
+        server: match config.membership {
+            Membership::Founds => config.local_endpoint_url(),
+            Membership::Joins(_) => config.control_plane_url(),
+        },
         timeout_seconds: seconds(config.timeouts.kubernetes_api_call),
     })
 }
@@ -194,7 +198,7 @@ pub(super) fn show_join_command(
             let ca = material.certificates.get("ca");
             Some(ca.ok_or(ObjectError::NoCertificate("ca"))?.row.spki)
         }
-        MaterialSource::None => None,
+        MaterialSource::Worker(_) | MaterialSource::None => None,
     };
     let control_plane = config
         .control_plane_endpoint
@@ -220,12 +224,12 @@ fn kubelet() -> Result<ServiceName, ObjectError> {
         .map_err(|_| ObjectError::Value("the kubelet's service"))
 }
 
-fn kubeconfig(name: &str) -> Result<kubeplan_bundle::path::HostPath, ObjectError> {
+pub(super) fn kubeconfig(name: &str) -> Result<kubeplan_bundle::path::HostPath, ObjectError> {
     Ok(format!("{}/{name}", layout::KUBERNETES_DIR).parse()?)
 }
 
 /// Whole seconds, at least one: a part of a second counts as one.
-fn seconds(duration: Duration) -> u32 {
+pub(super) fn seconds(duration: Duration) -> u32 {
     let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     u32::try_from(whole.max(1)).unwrap_or(u32::MAX)
 }

@@ -63,11 +63,12 @@ impl Part {
             let found = material.certificates.get(name);
             found.ok_or(ObjectError::NoCertificate(name))
         };
+        let account = material.service_account.as_ref();
         Ok(match self {
             Self::Certificate(name) => Some(certificate(name)?.certificate_pem.as_bytes()),
             Self::Key(name) => certificate(name)?.key_pem.as_ref().map(SecretBytes::expose),
-            Self::ServiceAccountKey => Some(material.service_account.key_pem.expose()),
-            Self::ServiceAccountPublicKey => Some(material.service_account.public_pem.as_bytes()),
+            Self::ServiceAccountKey => account.map(|pair| pair.key_pem.expose()),
+            Self::ServiceAccountPublicKey => account.map(|pair| pair.public_pem.as_bytes()),
         })
     }
 }
@@ -83,7 +84,7 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
     }
     let material = match context.material {
         MaterialSource::Issued(material) => Some(material),
-        MaterialSource::None => None,
+        MaterialSource::Worker(_) | MaterialSource::None => None,
     };
     let token = material.and_then(|material| material.credentials.upload_token.as_ref());
     let owner = TokenSecret {

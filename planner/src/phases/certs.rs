@@ -6,8 +6,8 @@
 
 use kubeplan_bundle::index::SecretClass;
 
-use super::names::with_children;
 use super::{MaterialSource, PhaseContext, PhaseDef, PlanError};
+use crate::config::valid::Membership;
 use crate::layout::{self, CERTIFICATE_FILES, Kind};
 use crate::pki::certlist::is_external;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
@@ -21,7 +21,9 @@ pub(super) fn folders(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
-    let below: Vec<&str> = with_children("certs")
+    let tree = context.selection.tree();
+    let below: Vec<&str> = tree
+        .with_children("certs")
         .filter(|name| context.selection.includes(name))
         .filter_map(|name| name.strip_prefix("certs/"))
         .filter(|name| !is_external(context.config, name))
@@ -62,12 +64,21 @@ fn folders_for(
     Ok(folders)
 }
 
+/// The folders of a node that joins: kubeadm has one phase for all of its certificates.
+pub(super) fn joining_folders(
+    phase: &PhaseDef,
+    context: &PhaseContext<'_>,
+) -> Result<Vec<PlannedEntry>, PlanError> {
+    let etcd = context.config.cluster.etcd.external.is_none();
+    folders_for(phase, context, etcd)
+}
+
 /// One certificate and its key.
 pub(super) fn certificate(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
-    let name = phase.own_name();
+    let name = phase.item();
     if is_external(context.config, name) {
         return Ok(Vec::new());
     }
@@ -117,7 +128,9 @@ pub(super) fn service_account(
         return Ok(entries);
     };
     let folder = &context.config.cluster.certificates_dir;
-    let pair = &material.service_account;
+    let Some(pair) = &material.service_account else {
+        return Err(PlanError::NoKey("sa".to_owned()));
+    };
     entries.extend([
         phase.entry(
             Kind::PrivateKey,
@@ -130,7 +143,11 @@ pub(super) fn service_account(
             from_certificates_dir(),
         )?,
         phase.entry(
-            Kind::ServiceAccountPublicKey,
+            // kubeadm writes what it downloaded as it writes certificates.
+            match context.config.membership {
+                Membership::Founds => Kind::ServiceAccountPublicKey,
+                Membership::Joins(_) => Kind::Certificate,
+            },
             &layout::service_account_public_key(folder),
             PlannedContent::Public(pair.public_pem.clone().into_bytes()),
             from_certificates_dir(),

@@ -4,6 +4,7 @@ use super::{PhaseContext, PhaseDef, PlanError};
 use crate::layout::{self, Kind};
 use crate::patches::{Patched, Target};
 use crate::plan::{PlannedContent, PlannedEntry};
+use crate::static_pod::etcd::initial_cluster_holes;
 use crate::static_pod::{StaticPod, kube_apiserver, kube_controller_manager, kube_scheduler};
 use crate::yaml::write::to_go_yaml;
 
@@ -60,10 +61,14 @@ pub(super) fn manifest(
     };
     let Patched { document, sources } = context.config.patches.typed(target, rendered)?;
     let text = to_go_yaml(&document);
-    phase.entry(
+    let entry = phase.entry(
         Kind::Manifest,
         &path,
         PlannedContent::Public(text.into_bytes()),
         sources,
-    )
+    )?;
+    Ok(PlannedEntry {
+        holes: initial_cluster_holes(&document),
+        ..entry
+    })
 }

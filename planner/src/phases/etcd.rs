@@ -1,4 +1,4 @@
-//! `etcd/local`: the data folder and the static Pod of etcd; nothing when etcd is external.
+//! `etcd/local`, with `join` `etcd-join`: the data folder and the static Pod of etcd; nothing when etcd is external.
 
 use super::control_plane::manifest;
 use super::{PhaseContext, PhaseDef, PlanError};
@@ -22,4 +22,18 @@ pub(super) fn local(
     entries.extend(phase.manifest_folders()?);
     entries.push(manifest(phase, context, Target::Etcd, pod)?);
     Ok(entries)
+}
+
+/// As [`local`], with the hole for the members that there are.
+pub(super) fn joining(
+    phase: &PhaseDef,
+    context: &PhaseContext<'_>,
+) -> Result<Vec<PlannedEntry>, PlanError> {
+    let entries = local(phase, context)?;
+    let holes: usize = entries.iter().map(|entry| entry.holes.len()).sum();
+    if entries.is_empty() || holes == 1 {
+        Ok(entries)
+    } else {
+        Err(PlanError::InitialCluster)
+    }
 }

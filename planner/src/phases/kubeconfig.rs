@@ -1,29 +1,41 @@
 //! `kubeconfig/*`: one kubeconfig each, and the folder they lie in.
 
 use kubeplan_bundle::index::SecretClass;
+use kubeplan_bundle::secret::SecretBytes;
 
 use super::{MaterialSource, PhaseContext, PhaseDef, PlanError};
-use crate::kubeconfig::{self, KubeconfigMaterial, KubeconfigText};
+use crate::config::SecretText;
+use crate::kubeconfig::{self, KubeconfigFile, KubeconfigMaterial, KubeconfigText, bootstrap};
 use crate::layout::{self, Kind};
-use crate::plan::{PlannedContent, PlannedEntry};
+use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
+use crate::static_pod::paths::{ADVERTISE_ADDRESS, BIND_PORT};
 
 /// The kubeconfig the phase is named after.
 pub(super) fn file(
     phase: &PhaseDef,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
-    let file_name = format!("{}.conf", phase.own_name());
+    let file_name = format!("{}.conf", phase.item());
     let file = kubeconfig::find(&file_name).ok_or_else(|| PlanError::Phase(phase.name.into()))?;
+    Ok(vec![
+        phase.kubernetes_folder()?,
+        entry(phase, context, file)?,
+    ])
+}
+
+/// The kubeconfig `file`.
+pub(super) fn entry(
+    phase: &PhaseDef,
+    context: &PhaseContext<'_>,
+    file: &KubeconfigFile,
+) -> Result<PlannedEntry, PlanError> {
     let credentials = match context.material {
         MaterialSource::Issued(material) => KubeconfigMaterial::of(file, material)?,
+        MaterialSource::Worker(material) => KubeconfigMaterial::of_worker(file, material)?,
         MaterialSource::None => KubeconfigMaterial::Placeholders,
     };
     let content = match file.render(context.config, credentials)? {
-        KubeconfigText::Secret(bytes) => PlannedContent::Secret {
-            class: SecretClass::Kubeconfig,
-            bytes,
-            spki: None,
-        },
+        KubeconfigText::Secret(bytes) => secret(bytes),
         KubeconfigText::Public(text) => PlannedContent::Public(text.into_bytes()),
     };
     let entry = phase.entry(
@@ -32,9 +44,40 @@ pub(super) fn file(
         content,
         file.sources(context.config),
     )?;
-    let file = PlannedEntry {
+    Ok(PlannedEntry {
         handoff: file.handoff,
         ..entry
-    };
-    Ok(vec![phase.kubernetes_folder()?, file])
+    })
+}
+
+/// What the kubelet asks for its certificate with.
+pub(super) fn bootstrap_entry(
+    phase: &PhaseDef,
+    context: &PhaseContext<'_>,
+    found: &SecretText,
+) -> Result<PlannedEntry, PlanError> {
+    let mut sources = vec![ValueSource {
+        value: "clusters, users".to_owned(),
+        from: "cluster: discovery".to_owned(),
+    }];
+    if kubeconfig::kubelet_stays_local(context.config) {
+        sources.extend([ADVERTISE_ADDRESS, BIND_PORT].map(|from| ValueSource {
+            value: "clusters[].cluster.server".to_owned(),
+            from: from.to_owned(),
+        }));
+    }
+    phase.entry(
+        Kind::Kubeconfig,
+        layout::BOOTSTRAP_KUBELET_CONF,
+        secret(bootstrap::render(context.config, found)?),
+        sources,
+    )
+}
+
+fn secret(bytes: SecretBytes) -> PlannedContent {
+    PlannedContent::Secret {
+        class: SecretClass::Kubeconfig,
+        bytes,
+        spki: None,
+    }
 }

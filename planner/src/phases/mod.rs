@@ -2,13 +2,14 @@
 //!
 //! In: the configuration and key material. Out: a [`crate::plan::NodePlan`] of the phases that are selected. Each phase is a
 //! pure function that names the entries it places, with the folders they lie in, so that it can stand alone; the order of
-//! [`PHASES`] is kubeadm's (v1.36.2, `kubeadm init --help`),
-//! the order of [`TRANSACTIONS`] the one in which they reach the host: static Pod manifests last, because a
+//! [`PHASES`] is kubeadm's (v1.36.2, `kubeadm init --help`), that of [`JOIN_PHASES`] `kubeadm join --help`'s. The order of
+//! [`TRANSACTIONS`] and [`JOIN_TRANSACTIONS`] is the one in which they reach the host: static Pod manifests last, because a
 //! kubelet that already runs starts what it finds.
 
 mod certs;
 mod control_plane;
 mod etcd;
+pub(crate) mod join;
 mod kubeconfig;
 mod kubelet_start;
 pub mod names;
@@ -17,6 +18,7 @@ mod notices;
 pub mod preflight;
 pub mod selection;
 
+pub use join::{JOIN_PHASES, JOIN_TRANSACTIONS};
 pub use node::plan_node;
 pub use notices::{patch_notices, renders_nothing};
 pub use selection::Selection;
@@ -29,10 +31,11 @@ use kubeplan_bundle::step::{ParsePhaseError, PhaseName};
 
 use crate::config::ValidConfig;
 use crate::kubeconfig::KubeconfigError;
+use crate::kubeconfig::bootstrap::BootstrapError;
 use crate::layout::{self, Kind};
 use crate::objects::ObjectError;
 use crate::patches::PatchError;
-use crate::pki::Material;
+use crate::pki::{Material, WorkerMaterial};
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
 use crate::static_pod::flags::KUBEADM_DEFAULT;
 use crate::static_pod::{PodContext, StaticPodError};
@@ -40,8 +43,10 @@ use crate::static_pod::{PodContext, StaticPodError};
 /// Where certificates and keys come from.
 #[derive(Clone, Copy, Debug)]
 pub enum MaterialSource<'a> {
-    /// The key store.
+    /// The key store. Of a worker nothing but its [`WorkerMaterial`] is used.
     Issued(&'a Material),
+    /// What a worker gets of the key store.
+    Worker(&'a WorkerMaterial),
     /// There is none: certificate and key files are left out, kubeconfigs hold placeholders. Such a plan is for
     /// review only; the caller shows the certificates' profiles instead.
     None,
@@ -62,10 +67,15 @@ pub struct PhaseContext<'a> {
 pub struct PhaseDef {
     /// kubeadm's name, such as `certs/apiserver`.
     pub name: &'static str,
+    /// Which certificate or kubeconfig it writes, where the name does not say so.
+    item: Option<&'static str>,
     /// What it places on the host, folders before what lies in them. A folder that an earlier phase of the plan places for
     /// the same reason is placed once.
-    pub plan: fn(&PhaseDef, &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError>,
+    pub plan: PhasePlan,
 }
+
+/// What a phase places.
+pub type PhasePlan = fn(&PhaseDef, &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError>;
 
 /// The phases that write files, in kubeadm's order.
 pub const PHASES: &[PhaseDef] = &[
@@ -96,18 +106,36 @@ pub const PHASES: &[PhaseDef] = &[
     PhaseDef::new("kubelet-start", kubelet_start::files),
 ];
 
+/// Entries that reach the host together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionDef {
+    /// Its name.
+    pub name: &'static str,
+    /// The phase, with those below it, whose entries it holds and that its step belongs to.
+    pub phase: &'static str,
+}
+
 /// The transactions in commit order; each is named after the top-level phase whose entries it holds.
-pub const TRANSACTIONS: &[&str] = &[
-    "certs",
-    "kubeconfig",
-    "kubelet-start",
-    "etcd",
-    "control-plane",
+pub const TRANSACTIONS: &[TransactionDef] = &[
+    TransactionDef::of("certs"),
+    TransactionDef::of("kubeconfig"),
+    TransactionDef::of("kubelet-start"),
+    TransactionDef::of("etcd"),
+    TransactionDef::of("control-plane"),
 ];
 
 /// Why a node cannot be planned.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// The kubeconfig that a kubelet bootstraps with cannot be used.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
+    /// The manifest of a member that joins has no place for the list of members.
+    #[error(
+        "the manifest of etcd has no `--initial-cluster` that the running cluster could fill in: nothing in \
+         `ClusterConfiguration.etcd.local.extraArgs` or in a patch of `etcd` may set or remove it on a node that joins"
+    )]
+    InitialCluster,
     /// The configuration names a place that no bundle can write to.
     #[error("{path} cannot be a destination; change the configuration field it comes from")]
     Path {
@@ -162,22 +190,26 @@ pub enum PlanError {
 }
 
 impl PhaseDef {
-    const fn new(
-        name: &'static str,
-        plan: fn(&PhaseDef, &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError>,
-    ) -> Self {
-        Self { name, plan }
+    const fn new(name: &'static str, plan: PhasePlan) -> Self {
+        Self {
+            name,
+            item: None,
+            plan,
+        }
     }
 
-    /// The top-level phase: `certs` of `certs/ca`.
-    #[must_use]
-    pub fn top_level(&self) -> &'static str {
-        self.name.split_once('/').map_or(self.name, |(top, _)| top)
+    const fn of_item(name: &'static str, item: &'static str, plan: PhasePlan) -> Self {
+        Self {
+            name,
+            item: Some(item),
+            plan,
+        }
     }
 
-    /// The name below the top level: `ca` of `certs/ca`.
-    fn own_name(&self) -> &'static str {
-        self.name.split_once('/').map_or(self.name, |(_, own)| own)
+    /// The certificate or kubeconfig it writes: `ca` of `certs/ca`.
+    fn item(&self) -> &'static str {
+        let own_name = || self.name.split_once('/').map_or(self.name, |(_, own)| own);
+        self.item.unwrap_or_else(own_name)
     }
 
     /// `/etc/kubernetes` and the folder of manifests.
@@ -217,8 +249,21 @@ impl PhaseDef {
             phase: self.name.parse::<PhaseName>()?,
             content,
             handoff: false,
+            holes: Vec::new(),
             sources,
         })
+    }
+}
+
+impl TransactionDef {
+    const fn of(phase: &'static str) -> Self {
+        Self { name: phase, phase }
+    }
+
+    /// Whether the entries of `phase` belong to it.
+    #[must_use]
+    pub fn holds(&self, phase: &PhaseDef) -> bool {
+        phase.name == self.phase || names::parent(phase.name) == Some(self.phase)
     }
 }
 
@@ -231,7 +276,7 @@ impl<'a> PhaseContext<'a> {
                     .certificates
                     .get("ca")
                     .is_some_and(|ca| ca.key_pem.is_none()),
-                MaterialSource::None => false,
+                MaterialSource::Worker(_) | MaterialSource::None => false,
             },
         }
     }

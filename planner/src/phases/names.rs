@@ -1,12 +1,83 @@
-//! The names of the phases of `kubeadm init`.
+//! The names of the phases of `kubeadm init` and `kubeadm join`.
 //!
-//! In: a name as a user gives it. Out: the phase it stands for, or what may have been meant. The tree is the same in
-//! every supported release (v1.33 to v1.37, cmd/kubeadm/app/cmd/init.go and app/cmd/phases/init); what a name selects is
-//! in [`super::selection`].
+//! In: a name as a user gives it. Out: the phase it stands for, or what may have been meant. The tree of `init` is the same in
+//! every supported release (v1.33 to v1.37, cmd/kubeadm/app/cmd/init.go and app/cmd/phases/init); that of `join` is v1.36.2's
+//! (cmd/kubeadm/app/cmd/join.go and app/cmd/phases/join). What a name selects is in [`super::selection`].
 
+use crate::config::ValidConfig;
 use crate::config::schema::nearest;
+use crate::config::valid::{JoinCredential, Membership};
 
-/// Every phase in kubeadm's order, each parent in front of its children.
+/// The phases of one of kubeadm's commands.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tree {
+    /// The command, such as `kubeadm init`.
+    pub command: &'static str,
+    /// Every phase in kubeadm's order, each parent in front of its children.
+    pub names: &'static [&'static str],
+    /// The parents that the command's `phase` gives a child `all`, which stands for all its siblings.
+    with_all: &'static [&'static str],
+    /// What the command's `phase` also takes; the list of skipped phases does not.
+    aliases: &'static [(&'static str, &'static str)],
+    /// kubeadm's runner refuses to run the first without the second.
+    pub dependencies: &'static [(&'static str, &'static str)],
+    /// The phases, with those below them, that skip themselves on a worker.
+    control_plane: &'static [&'static str],
+}
+
+/// `kubeadm init`.
+pub const INIT: Tree = Tree {
+    command: "kubeadm init",
+    names: NAMES,
+    with_all: WITH_ALL,
+    aliases: ALIASES,
+    dependencies: &[
+        ("show-join-command", "bootstrap-token"),
+        ("show-join-command", "upload-certs"),
+    ],
+    control_plane: &[],
+};
+
+/// `kubeadm join`.
+pub const JOIN: Tree = Tree {
+    command: "kubeadm join",
+    names: JOIN_NAMES,
+    with_all: &["control-plane-prepare", "control-plane-join"],
+    aliases: &[],
+    dependencies: &[],
+    control_plane: &[
+        "control-plane-prepare",
+        "check-etcd",
+        "etcd-join",
+        "control-plane-join",
+        "wait-control-plane",
+    ],
+};
+
+/// Every command whose phases there are.
+pub const TREES: [&Tree; 2] = [&INIT, &JOIN];
+
+/// The phase of `kubeadm join` that fetches what control-plane nodes share.
+pub(super) const DOWNLOAD_CERTS: &str = "control-plane-prepare/download-certs";
+
+/// Phases of `kubeadm join` in its order, each parent in front of its children.
+const JOIN_NAMES: &[&str] = &[
+    "preflight",
+    "control-plane-prepare",
+    DOWNLOAD_CERTS,
+    "control-plane-prepare/certs",
+    "control-plane-prepare/kubeconfig",
+    "control-plane-prepare/control-plane",
+    "check-etcd",
+    "kubelet-start",
+    "etcd-join",
+    "kubelet-wait-bootstrap",
+    "control-plane-join",
+    "control-plane-join/mark-control-plane",
+    "wait-control-plane",
+];
+
+/// Phases of `kubeadm init` in its order, each parent in front of its children.
 pub const NAMES: &[&str] = &[
     "preflight",
     "certs",
@@ -65,16 +136,12 @@ const ALIASES: &[(&str, &str)] = &[
     ("bootstraptoken", "bootstrap-token"),
 ];
 
-/// kubeadm's runner refuses to run the first without the second.
-pub const DEPENDENCIES: &[(&str, &str)] = &[
-    ("show-join-command", "bootstrap-token"),
-    ("show-join-command", "upload-certs"),
-];
-
 /// No phase has that name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("kubeadm init has no phase `{}`", name.escape_debug())]
+#[error("{command} has no phase `{}`", name.escape_debug())]
 pub struct UnknownPhase {
+    /// The command, or the commands.
+    command: String,
     /// The name.
     name: String,
     /// What to write instead.
@@ -82,33 +149,109 @@ pub struct UnknownPhase {
 }
 
 impl UnknownPhase {
-    fn new(name: &str) -> Self {
+    fn new(name: &str, trees: &[&Tree]) -> Self {
+        let known: Vec<&'static str> = trees.iter().flat_map(|tree| tree.names).copied().collect();
         let own = |known: &&&str| known.split_once('/').is_some_and(|(_, own)| own == name);
-        let mut meant: Vec<&str> = NAMES.iter().filter(own).copied().collect();
+        let mut meant: Vec<&str> = known.iter().filter(own).copied().collect();
         if meant.is_empty() {
-            meant.extend(nearest(name, NAMES.iter().copied()));
+            meant.extend(nearest(name, known.iter().copied()));
         }
         let hint = if meant.is_empty() {
-            let top_level = NAMES.iter().filter(|name| !name.contains('/'));
-            let top_level: Vec<&str> = top_level.copied().collect();
+            let mut top_level: Vec<&str> = Vec::new();
+            for name in known.iter().filter(|name| !name.contains('/')) {
+                if !top_level.contains(name) {
+                    top_level.push(name);
+                }
+            }
             format!("known: {}", top_level.join(", "))
         } else {
             let quoted: Vec<String> = meant.iter().map(|name| format!("`{name}`")).collect();
             format!("did you mean {}?", quoted.join(" or "))
         };
+        let commands: Vec<&str> = trees.iter().map(|tree| tree.command).collect();
         Self {
+            command: commands.join(" or "),
             name: name.to_owned(),
             hint,
         }
     }
 }
 
-/// The phase and the phases below it.
-pub fn with_children(name: &str) -> impl Iterator<Item = &'static str> {
-    NAMES
-        .iter()
-        .copied()
-        .filter(move |known| *known == name || parent(known) == Some(name))
+impl Tree {
+    /// The command that brings the node into its cluster.
+    #[must_use]
+    pub const fn of(config: &ValidConfig) -> &'static Self {
+        match config.membership {
+            Membership::Founds => &INIT,
+            Membership::Joins(_) => &JOIN,
+        }
+    }
+
+    /// Whether the phase `name` has something to do on the node; one that has not skips itself.
+    #[must_use]
+    pub fn concerns(&self, name: &str, config: &ValidConfig) -> bool {
+        let for_control_planes = self
+            .control_plane
+            .iter()
+            .any(|only| *only == name || parent(name) == Some(only));
+        let fetches = || {
+            config.joining().is_some_and(|joining| {
+                matches!(
+                    joining.credential,
+                    JoinCredential::Bootstrap {
+                        certificate_key: true,
+                        ..
+                    }
+                )
+            })
+        };
+        (config.is_control_plane() || !for_control_planes) && (name != DOWNLOAD_CERTS || fetches())
+    }
+
+    /// The phase and the phases below it.
+    pub fn with_children(&self, name: &str) -> impl Iterator<Item = &'static str> {
+        self.names
+            .iter()
+            .copied()
+            .filter(move |known| *known == name || parent(known) == Some(name))
+    }
+
+    fn find(&self, name: &str) -> Option<&'static str> {
+        self.names.iter().copied().find(|known| *known == name)
+    }
+
+    /// The phase that the command's `phase` runs for `name`, with `/` for its blanks: `certs/all` is `certs`.
+    fn run_by(&self, name: &str) -> Option<&'static str> {
+        let (top, rest) = match name.split_once('/') {
+            Some((top, rest)) => (top, Some(rest)),
+            None => (name, None),
+        };
+        let top = self
+            .aliases
+            .iter()
+            .find(|(alias, _)| *alias == top)
+            .map_or(top, |(_, meant)| meant);
+        match rest {
+            Some("all") if self.with_all.contains(&top) => self.find(top),
+            Some(rest) => self.find(&format!("{top}/{rest}")),
+            None => self.find(top),
+        }
+    }
+
+    /// The phase that kubeadm leaves out for `name` in a list of skipped phases. It takes `certs/all` and the like, which
+    /// leave out nothing.
+    ///
+    /// # Errors
+    /// [`UnknownPhase`] if there is none.
+    pub fn to_skip(&self, name: &str) -> Result<Option<&'static str>, UnknownPhase> {
+        let all = name
+            .strip_suffix("/all")
+            .is_some_and(|parent| self.with_all.contains(&parent));
+        match self.find(name) {
+            None if !all => Err(UnknownPhase::new(name, &[self])),
+            found => Ok(found),
+        }
+    }
 }
 
 /// The phase `name` lies in.
@@ -117,44 +260,15 @@ pub fn parent(name: &str) -> Option<&str> {
     name.split_once('/').map(|(parent, _)| parent)
 }
 
-/// The phase that `kubeadm init phase` runs for `name`, with `/` for its blanks: `certs/all` is `certs`.
+/// The phase that one of the commands runs for `name`, by the name that all of them know it by.
 ///
 /// # Errors
-/// [`UnknownPhase`] if there is none.
-pub fn to_run(name: &str) -> Result<&'static str, UnknownPhase> {
-    let (top, rest) = match name.split_once('/') {
-        Some((top, rest)) => (top, Some(rest)),
-        None => (name, None),
-    };
-    let top = ALIASES
+/// [`UnknownPhase`] if none of them has it.
+pub fn to_run(name: &str, trees: &[&Tree]) -> Result<&'static str, UnknownPhase> {
+    trees
         .iter()
-        .find(|(alias, _)| *alias == top)
-        .map_or(top, |(_, meant)| meant);
-    let full = match rest {
-        Some("all") if WITH_ALL.contains(&top) => top.to_owned(),
-        Some(rest) => format!("{top}/{rest}"),
-        None => top.to_owned(),
-    };
-    find(&full).ok_or_else(|| UnknownPhase::new(name))
-}
-
-/// The phase that kubeadm leaves out for `name` in a list of skipped phases. It takes `certs/all` and the like, which
-/// leave out nothing.
-///
-/// # Errors
-/// [`UnknownPhase`] if there is none.
-pub fn to_skip(name: &str) -> Result<Option<&'static str>, UnknownPhase> {
-    let all = name
-        .strip_suffix("/all")
-        .is_some_and(|parent| WITH_ALL.contains(&parent));
-    match find(name) {
-        None if !all => Err(UnknownPhase::new(name)),
-        found => Ok(found),
-    }
-}
-
-fn find(name: &str) -> Option<&'static str> {
-    NAMES.iter().copied().find(|known| *known == name)
+        .find_map(|tree| tree.run_by(name))
+        .ok_or_else(|| UnknownPhase::new(name, trees))
 }
 
 #[cfg(test)]
@@ -171,18 +285,21 @@ mod tests {
             }
         }
         for name in WITH_ALL {
-            assert!(with_children(name).count() > 1, "{name}");
+            assert!(INIT.with_children(name).count() > 1, "{name}");
         }
-        let etcd: Vec<&str> = with_children("etcd").collect();
+        let etcd: Vec<&str> = INIT.with_children("etcd").collect();
         assert_eq!(etcd, ["etcd", "etcd/local"]);
-        assert_eq!(with_children("certs/ca").collect::<Vec<_>>(), ["certs/ca"]);
+        assert_eq!(
+            INIT.with_children("certs/ca").collect::<Vec<_>>(),
+            ["certs/ca"]
+        );
     }
 
     #[test]
     fn a_phase_to_run_may_be_named_as_on_kubeadms_command_line() {
         for name in NAMES {
-            assert_eq!(to_run(name), Ok(*name));
-            assert_eq!(to_skip(name), Ok(Some(*name)));
+            assert_eq!(to_run(name, &[&INIT]), Ok(*name));
+            assert_eq!(INIT.to_skip(name), Ok(Some(*name)));
         }
         for (name, meant) in [
             ("certs/all", "certs"),
@@ -192,20 +309,20 @@ mod tests {
             ("uploadconfig/all", "upload-config"),
             ("bootstraptoken", "bootstrap-token"),
         ] {
-            assert_eq!(to_run(name), Ok(meant));
+            assert_eq!(to_run(name, &[&INIT]), Ok(meant));
         }
         for name in ["etcd/all", "preflight/all", "certs/", "", "/", "Certs"] {
-            assert!(to_run(name).is_err(), "{name}");
+            assert!(to_run(name, &[&INIT]).is_err(), "{name}");
         }
     }
 
     #[test]
     fn kubeadm_takes_all_in_the_list_of_skipped_phases_but_no_alias() {
         for parent in WITH_ALL {
-            assert_eq!(to_skip(&format!("{parent}/all")), Ok(None));
+            assert_eq!(INIT.to_skip(&format!("{parent}/all")), Ok(None));
         }
         for name in ["etcd/all", "uploadconfig", "bootstraptoken", "", "addon "] {
-            assert!(to_skip(name).is_err(), "{name}");
+            assert!(INIT.to_skip(name).is_err(), "{name}");
         }
     }
 
@@ -226,9 +343,67 @@ mod tests {
                  upload-certs, mark-control-plane, bootstrap-token, kubelet-finalize, addon, show-join-command",
             ),
         ] {
-            assert_eq!(to_skip(name).unwrap_err().hint, hint);
+            assert_eq!(INIT.to_skip(name).unwrap_err().hint, hint);
         }
-        let shown = to_run("a\nb").unwrap_err().to_string();
+        let shown = to_run("a\nb", &[&INIT]).unwrap_err().to_string();
         assert_eq!(shown, "kubeadm init has no phase `a\\nb`");
+    }
+
+    #[test]
+    fn the_phases_of_join_are_found_by_their_names() {
+        let join = |name: &str| to_run(name, &[&JOIN]);
+        for name in JOIN_NAMES {
+            assert_eq!(join(name), Ok(*name));
+            assert_eq!(JOIN.to_skip(name), Ok(Some(*name)));
+        }
+        assert_eq!(
+            join("control-plane-prepare/all"),
+            Ok("control-plane-prepare")
+        );
+        assert_eq!(JOIN.to_skip("control-plane-join/all"), Ok(None));
+        let error = join("certs").unwrap_err();
+        assert_eq!(error.to_string(), "kubeadm join has no phase `certs`");
+        assert_eq!(error.hint, "did you mean `control-plane-prepare/certs`?");
+        let mut last_parent = "";
+        for name in JOIN_NAMES {
+            match parent(name) {
+                Some(parent) => assert_eq!(parent, last_parent, "{name}"),
+                None => last_parent = name,
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_good_if_one_of_the_commands_has_it() {
+        for name in ["certs/ca", "etcd-join", "kubelet-start", "uploadconfig"] {
+            assert!(to_run(name, &TREES).is_ok(), "{name}");
+        }
+        let error = to_run("etcd-jion", &TREES).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "kubeadm init or kubeadm join has no phase `etcd-jion`"
+        );
+        assert_eq!(error.hint, "did you mean `etcd-join`?");
+        let hint = to_run("everything", &TREES).unwrap_err().hint;
+        assert_eq!(hint.matches("kubelet-start").count(), 1, "{hint}");
+    }
+
+    #[test]
+    fn workers_skip_what_is_for_control_planes() {
+        let worker = crate::testing::joining_worker_config();
+        let found: Vec<&str> = JOIN_NAMES
+            .iter()
+            .copied()
+            .filter(|name| JOIN.concerns(name, &worker))
+            .collect();
+        assert_eq!(
+            found,
+            ["preflight", "kubelet-start", "kubelet-wait-bootstrap"]
+        );
+        let control_plane = crate::testing::joining_control_plane_config();
+        for name in JOIN_NAMES {
+            let concerned = JOIN.concerns(name, &control_plane);
+            assert_eq!(concerned, *name != DOWNLOAD_CERTS, "{name}");
+        }
     }
 }

@@ -1,20 +1,20 @@
 //! The plan of one node: entries of all phases, grouped into transactions.
 
-use kubeplan_bundle::index::NodeRole;
-
-use super::selection::phase_of_certificate;
 use super::{
-    MaterialSource, PHASES, PhaseContext, PhaseDef, PlanError, Selection, TRANSACTIONS,
-    certificate_paths, preflight,
+    JOIN_PHASES, JOIN_TRANSACTIONS, MaterialSource, PHASES, PhaseContext, PhaseDef, PlanError,
+    Selection, TRANSACTIONS, TransactionDef, certificate_paths, preflight,
 };
 use crate::config::ValidConfig;
+use crate::config::valid::Membership;
 use crate::layout::CERTIFICATE_FILES;
 use crate::objects::{self, ObjectContext};
-use crate::pki::certlist::is_external;
+use crate::pki::WorkerMaterial;
+use crate::pki::certlist::{KUBELET, is_planned};
 use crate::plan::{CertificateRow, NodePlan, PlannedContent, PlannedEntry, PlannedTransaction};
 use crate::static_pod::run_as;
 
-/// Everything the node gets from the selected phases: entries in kubeadm's order of phases, transactions in commit order.
+/// Everything the node gets from the selected phases: entries in kubeadm's order of phases, transactions in commit order. Whatever
+/// `material` is, a worker's plan is made of its [`WorkerMaterial`].
 ///
 /// # Errors
 /// [`PlanError`] if the configuration names a place no bundle can write to, or the key store lacks
@@ -23,15 +23,28 @@ pub fn plan_node(
     config: &ValidConfig,
     material: MaterialSource<'_>,
 ) -> Result<NodePlan, PlanError> {
+    let narrowed;
+    let material = match material {
+        MaterialSource::Issued(all) if !config.is_control_plane() => {
+            narrowed =
+                WorkerMaterial::of(all).ok_or_else(|| PlanError::NoCertificate("ca".to_owned()))?;
+            MaterialSource::Worker(&narrowed)
+        }
+        other => other,
+    };
     let selection = Selection::of(config);
     let context = PhaseContext {
         config,
         material,
         selection: &selection,
     };
+    let (phases, transaction_defs) = match config.membership {
+        Membership::Founds => (PHASES, TRANSACTIONS),
+        Membership::Joins(_) => (JOIN_PHASES, JOIN_TRANSACTIONS),
+    };
     let mut entries: Vec<PlannedEntry> = Vec::new();
     let mut members: Vec<(&PhaseDef, usize)> = Vec::new();
-    for phase in PHASES.iter().filter(|phase| selection.includes(phase.name)) {
+    for phase in phases.iter().filter(|phase| selection.includes(phase.name)) {
         for entry in (phase.plan)(phase, &context)? {
             if let Some(earlier) = find_path(&entries, &entry) {
                 if is_same_folder(earlier, &entry) {
@@ -49,7 +62,7 @@ pub fn plan_node(
     }
     run_as::give_files_away(config, &mut entries);
     let preflight = if selection.includes("preflight") {
-        preflight::steps(config, preflight::Command::Init)?
+        preflight::of_node(config)?
     } else {
         Vec::new()
     };
@@ -57,14 +70,14 @@ pub fn plan_node(
     let all_certificates = certificate_rows(config, material)?;
     let certificates = all_certificates
         .iter()
-        .filter(|row| selection.includes(&phase_of_certificate(&row.name)))
+        .filter(|row| selection.includes_certificate(&row.name, config))
         .cloned()
         .collect();
     Ok(NodePlan {
         name: config.node.name.clone(),
-        role: NodeRole::ControlPlane,
+        role: config.node.role,
         preflight,
-        transactions: transactions(&members)?,
+        transactions: transactions(transaction_defs, &members)?,
         certificates,
         all_certificates,
         left_out: selection.left_out(),
@@ -89,24 +102,27 @@ fn is_same_folder(left: &PlannedEntry, right: &PlannedEntry) -> bool {
 }
 
 /// Entries by transaction; one that would be empty is left out.
-fn transactions(members: &[(&PhaseDef, usize)]) -> Result<Vec<PlannedTransaction>, PlanError> {
+fn transactions(
+    defs: &[TransactionDef],
+    members: &[(&PhaseDef, usize)],
+) -> Result<Vec<PlannedTransaction>, PlanError> {
     if let Some((stray, _)) = members
         .iter()
-        .find(|(phase, _)| !TRANSACTIONS.contains(&phase.top_level()))
+        .find(|(phase, _)| !defs.iter().any(|def| def.holds(phase)))
     {
         return Err(PlanError::Phase(stray.name.to_owned()));
     }
     let mut transactions = Vec::new();
-    for name in TRANSACTIONS {
+    for def in defs {
         let entries: Vec<usize> = members
             .iter()
-            .filter(|(phase, _)| phase.top_level() == *name)
+            .filter(|(phase, _)| def.holds(phase))
             .map(|(_, entry)| *entry)
             .collect();
         if !entries.is_empty() {
             transactions.push(PlannedTransaction {
-                name: name.parse()?,
-                phase: name.parse()?,
+                name: def.name.parse()?,
+                phase: def.phase.parse()?,
                 entries,
             });
         }
@@ -119,24 +135,35 @@ fn certificate_rows(
     config: &ValidConfig,
     material: MaterialSource<'_>,
 ) -> Result<Vec<CertificateRow>, PlanError> {
-    let MaterialSource::Issued(material) = material else {
-        return Ok(Vec::new());
+    let mut paths = certificate_paths(config);
+    if let Some(joining) = config.joining().filter(|_| !config.is_control_plane()) {
+        paths.insert("ca", joining.ca_cert_path.clone());
+    }
+    let with_path = |row: &CertificateRow| CertificateRow {
+        path: paths.get(row.name.as_str()).cloned().unwrap_or_default(),
+        ..row.clone()
     };
-    let paths = certificate_paths(config);
+    let material = match material {
+        MaterialSource::Issued(material) => material,
+        MaterialSource::Worker(material) => {
+            let installed =
+                |row: &&CertificateRow| row.name != KUBELET || is_planned(config, KUBELET);
+            return Ok(material.rows().filter(installed).map(with_path).collect());
+        }
+        MaterialSource::None => return Ok(Vec::new()),
+    };
     let names = CERTIFICATE_FILES
         .iter()
         .map(|(name, _)| *name)
         .chain(crate::kubeconfig::FILES.iter().map(|file| file.file_name));
     names
-        .filter(|name| !is_external(config, name))
+        .filter(|name| is_planned(config, name))
         .map(|name| {
             let certificate = material
                 .certificates
                 .get(name)
                 .ok_or_else(|| PlanError::NoCertificate(name.to_owned()))?;
-            let mut row = certificate.row.clone();
-            row.path = paths.get(name).cloned().unwrap_or_default();
-            Ok(row)
+            Ok(with_path(&certificate.row))
         })
         .collect()
 }

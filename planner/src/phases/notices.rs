@@ -1,6 +1,7 @@
 //! What a user should hear: of patches, fields that vanish and files that are not rendered; of phases, which render nothing.
 
-use super::names::with_children;
+use super::join::ETCD_JOIN;
+use super::names::DOWNLOAD_CERTS;
 use super::{MaterialSource, PlanError, Selection};
 use crate::config::ValidConfig;
 use crate::objects;
@@ -31,13 +32,15 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
             continue;
         }
         let files = files.join(", ");
-        let phase = match target {
-            Target::Etcd => "etcd/local",
-            Target::KubeApiserver => "control-plane/apiserver",
-            Target::KubeControllerManager => "control-plane/controller-manager",
-            Target::KubeScheduler => "control-plane/scheduler",
-            Target::KubeletConfiguration => "kubelet-start",
-            Target::CoreDnsDeployment => "addon/coredns",
+        let Some(phase) = phase_of(target, config).filter(|phase| selection.concerns(phase)) else {
+            let why = match target {
+                Target::CoreDnsDeployment => {
+                    "only the node that founds the cluster writes CoreDNS's Deployment"
+                }
+                _ => "only a control-plane node runs the Pod",
+            };
+            notices.push(format!("{files}: {why}, so there is nothing to patch"));
+            continue;
         };
         if !selection.includes(phase) {
             notices.push(format!(
@@ -75,6 +78,23 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
     Ok(notices)
 }
 
+/// The phase that renders what a patch of `target` changes; `None` if the node's command has none.
+fn phase_of(target: Target, config: &ValidConfig) -> Option<&'static str> {
+    let joins = config.joining().is_some();
+    match target {
+        Target::KubeletConfiguration => Some("kubelet-start"),
+        Target::CoreDnsDeployment => (!joins).then_some("addon/coredns"),
+        Target::Etcd if joins => Some(ETCD_JOIN),
+        Target::KubeApiserver | Target::KubeControllerManager | Target::KubeScheduler if joins => {
+            Some("control-plane-prepare/control-plane")
+        }
+        Target::Etcd => Some("etcd/local"),
+        Target::KubeApiserver => Some("control-plane/apiserver"),
+        Target::KubeControllerManager => Some("control-plane/controller-manager"),
+        Target::KubeScheduler => Some("control-plane/scheduler"),
+    }
+}
+
 /// One line for each of `names` that puts nothing into `plan`, with the reason.
 #[must_use]
 pub fn renders_nothing(
@@ -92,17 +112,26 @@ pub fn renders_nothing(
     };
     let mut notices = Vec::new();
     for name in names {
-        if with_children(name).any(is_planned) {
+        let tree = selection.tree();
+        if tree.with_children(name).any(is_planned) {
             continue;
         }
-        let left = with_children(name).any(|name| selection.includes(name));
+        let left = tree
+            .with_children(name)
+            .any(|name| selection.includes(name));
         let top = name.split('/').next().unwrap_or_default();
         let etcd_is_external = config.cluster.etcd.external.is_some();
         let why = match top {
+            _ if !tree.names.contains(name) => "it is no phase of the node's command",
+            "control-plane-prepare" if *name == DOWNLOAD_CERTS => {
+                "what it would download is part of the plan"
+            }
+            "check-etcd" => "etcd-join asks etcd itself",
+            _ if !selection.concerns(name) => "it is for control-plane nodes",
             _ if !left => "it is skipped or disabled",
             "upload-certs" => "it needs --upload-certs",
             "show-join-command" => "it tells of the tokens that bootstrap-token plans",
-            "etcd" | "certs" if etcd_is_external => "etcd is external",
+            "etcd" | "etcd-join" | "certs" if etcd_is_external => "etcd is external",
             "certs" if matches!(material, MaterialSource::None) => "there is no key store",
             _ => "the configuration leaves it nothing",
         };

@@ -6,6 +6,9 @@
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/preflight/checks.go` and k8s.io/system-validators v1.12.1.
 
 pub mod answer;
+mod join;
+
+pub use join::Join;
 
 use std::net::IpAddr;
 
@@ -33,17 +36,6 @@ pub enum Command<'a> {
     JoinWorker(&'a Join),
     /// One more control-plane node of a cluster that runs.
     JoinControlPlane(&'a Join),
-}
-
-/// How a node finds the cluster that it joins.
-#[derive(Clone, Debug)]
-pub struct Join {
-    /// Where the cluster's CA certificate is written.
-    pub ca_cert_path: String,
-    /// The API server that a token is shown to; `None` if a file says everything.
-    pub token_endpoint: Option<EndpointHost>,
-    /// The shared certificates are fetched from the cluster, with a certificate key.
-    pub certificate_key: bool,
 }
 
 /// The groups of the table.
@@ -145,9 +137,9 @@ pub const CHECKS: &[CheckDef] = &[
     row(Group::Common, Error, "Port-10250", "nobody listens (kubelet)", |row| row.port(10250)),
 
     row(Group::JoinNetwork, Error, "FileAvailable-<caCertPath>", "worker: the file does not exist", ca_certificate),
-    row(Group::JoinNetwork, Warning, "HTTPProxy", "token discovery: the API server is reached without a proxy", endpoint_proxy),
-    row(Group::JoinNetwork, Error, "FileContent--proc-sys-net-ipv4-ip_forward", "token discovery at an IPv4 address: the file says 1", |row| row.forwarding(IPV4_FORWARDING, row.joins_by_family(false))),
-    row(Group::JoinNetwork, Error, "FileContent--proc-sys-net-ipv6-conf-default-forwarding", "token discovery at an IPv6 address: the file says 1", |row| row.forwarding(IPV6_FORWARDING, row.joins_by_family(true))),
+    row(Group::JoinNetwork, Warning, "HTTPProxy", "token discovery, or planned with the cluster: the API server is reached without a proxy", endpoint_proxy),
+    row(Group::JoinNetwork, Error, "FileContent--proc-sys-net-ipv4-ip_forward", "token discovery at an IPv4 address, or planned with a cluster that has an IPv4 network: the file says 1", |row| row.forwarding(IPV4_FORWARDING, row.joins_by_family(false))),
+    row(Group::JoinNetwork, Error, "FileContent--proc-sys-net-ipv6-conf-default-forwarding", "token discovery at an IPv6 address, or planned with a cluster that has an IPv6 network: the file says 1", |row| row.forwarding(IPV6_FORWARDING, row.joins_by_family(true))),
 
     row(Group::InitNetwork, Error, "FileContent--proc-sys-net-ipv4-ip_forward", "a network or the advertised address is IPv4: the file says 1", |row| row.forwarding(IPV4_FORWARDING, row.has_family(false))),
     row(Group::InitNetwork, Error, "FileContent--proc-sys-net-ipv6-conf-default-forwarding", "a network or the advertised address is IPv6: the file says 1", |row| row.forwarding(IPV6_FORWARDING, row.has_family(true))),
@@ -196,7 +188,21 @@ pub const fn runs(command: Command<'_>) -> &'static [&'static [Group]] {
     }
 }
 
-/// The steps that look at the host of the planned node.
+/// The steps that look at the host of the planned node before it founds or joins its cluster.
+///
+/// # Errors
+/// [`PlanError`] if the configuration names a path that cannot be looked at.
+pub fn of_node(config: &ValidConfig) -> Result<Vec<Step>, PlanError> {
+    let join = config.joining().map(Join::of);
+    let command = match &join {
+        None => Command::Init,
+        Some(join) if config.is_control_plane() => Command::JoinControlPlane(join),
+        Some(join) => Command::JoinWorker(join),
+    };
+    steps(config, command)
+}
+
+/// The steps that look at the host before `command`.
 ///
 /// # Errors
 /// [`PlanError`] if the configuration names a path that cannot be looked at.
@@ -314,12 +320,28 @@ impl Row<'_> {
         }
     }
 
-    /// Whether the API server that a token is shown to is named by an address of the family.
+    /// Whether the API server that a token is shown to is named by an address of the family; of a planned node whether a network is.
     fn joins_by_family(&self, ipv6: bool) -> bool {
-        matches!(
-            self.join().and_then(|join| join.token_endpoint.as_ref()),
-            Some(EndpointHost::Address(address)) if address.is_ipv6() == ipv6
-        )
+        match self.join() {
+            Some(Join { planned: true, .. }) => self.has_family(ipv6),
+            Some(Join {
+                token_endpoint: Some(EndpointHost::Address(address)),
+                ..
+            }) => address.is_ipv6() == ipv6,
+            _ => false,
+        }
+    }
+
+    /// The host of the API server that the node joins by, if it is known.
+    fn join_host(&self) -> Option<EndpointHost> {
+        let join = self.join()?;
+        if !join.planned {
+            return join.token_endpoint.clone();
+        }
+        Some(match &self.config.control_plane_endpoint {
+            Some(endpoint) => endpoint.host.clone(),
+            None => EndpointHost::Address(self.config.advertise_address),
+        })
     }
 }
 
@@ -365,10 +387,10 @@ fn advertise_address_proxy(row: &Row<'_>) -> Made {
 }
 
 fn endpoint_proxy(row: &Row<'_>) -> Made {
-    let authority = match row.join().and_then(|join| join.token_endpoint.as_ref()) {
+    let authority = match row.join_host() {
         None => return Ok(Vec::new()),
-        Some(EndpointHost::Name(name)) => name.clone(),
-        Some(EndpointHost::Address(address)) => authority(*address),
+        Some(EndpointHost::Name(name)) => name,
+        Some(EndpointHost::Address(address)) => authority(address),
     };
     row.one(CheckKind::DirectConnection { authority })
 }

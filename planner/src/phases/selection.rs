@@ -6,16 +6,23 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{NAMES, parent, to_skip, with_children};
+use super::names::{Tree, parent};
 use crate::config::ValidConfig;
 use crate::config::provenance::Origin;
+use crate::config::valid::Membership;
 
-/// The field that lists skipped phases.
-const SKIP_PHASES: &str = "InitConfiguration.skipPhases";
+/// The fields that list skipped phases; a flag stands for either.
+const SKIP_PHASES: [&str; 2] = [
+    "InitConfiguration.skipPhases",
+    "JoinConfiguration.skipPhases",
+];
 
 /// The phases of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
+    tree: &'static Tree,
+    /// Those that do something on the node.
+    concerned: BTreeSet<&'static str>,
     selected: BTreeSet<&'static str>,
     only: bool,
 }
@@ -24,12 +31,23 @@ impl Selection {
     /// The phases that `config` leaves.
     #[must_use]
     pub fn of(config: &ValidConfig) -> Self {
+        let tree = Tree::of(config);
+        let concerned: BTreeSet<&'static str> = tree
+            .names
+            .iter()
+            .copied()
+            .filter(|name| tree.concerns(name, config))
+            .collect();
         let only = !config.only_phases.is_empty();
-        let mut selected: BTreeSet<&'static str> = if only {
+        let mut selected = if only {
+            // A name may be another command's; this node has no such phase then.
             let named = config.only_phases.iter();
-            named.flat_map(|name| with_children(name)).collect()
+            named
+                .flat_map(|name| tree.with_children(name))
+                .filter(|name| concerned.contains(name))
+                .collect()
         } else {
-            NAMES.iter().copied().collect()
+            concerned.clone()
         };
         if !only || skipped_by_flag(config) {
             for name in skipped(config) {
@@ -53,13 +71,36 @@ impl Selection {
                 selected.remove(name);
             }
         }
-        Self { selected, only }
+        Self {
+            tree,
+            concerned,
+            selected,
+            only,
+        }
+    }
+
+    /// The command whose phases they are.
+    #[must_use]
+    pub const fn tree(&self) -> &'static Tree {
+        self.tree
     }
 
     /// Whether the plan has the phase `name`.
     #[must_use]
     pub fn includes(&self, name: &str) -> bool {
         self.selected.contains(name)
+    }
+
+    /// Whether the phase `name` would do something on the node.
+    #[must_use]
+    pub fn concerns(&self, name: &str) -> bool {
+        self.concerned.contains(name)
+    }
+
+    /// Whether the plan has the phase that writes the certificate called `name`.
+    #[must_use]
+    pub fn includes_certificate(&self, name: &str, config: &ValidConfig) -> bool {
+        self.includes(&phase_of_certificate(name, config))
     }
 
     /// Whether the command line said which phases there are, so that nothing else is wanted.
@@ -72,16 +113,20 @@ impl Selection {
     #[must_use]
     pub fn left_out(&self) -> Vec<&'static str> {
         let all_out = |name: &str| {
-            let children = with_children(name).filter(|child| *child != name);
-            let mut children = children.peekable();
+            let children = self.tree.with_children(name);
+            let mut children = children
+                .filter(|child| *child != name && self.concerns(child))
+                .peekable();
             match children.peek() {
                 Some(_) => children.all(|child| !self.includes(child)),
                 None => !self.includes(name),
             }
         };
-        NAMES
+        self.tree
+            .names
             .iter()
             .copied()
+            .filter(|name| self.concerns(name))
             .filter(|name| all_out(name) && !parent(name).is_some_and(all_out))
             .collect()
     }
@@ -95,15 +140,17 @@ pub fn is_disabled_by_skipping(config: &ValidConfig, field: &str) -> bool {
 
 /// The phases in the list of skipped phases, with those below them.
 fn skipped(config: &ValidConfig) -> impl Iterator<Item = &'static str> {
+    let tree = Tree::of(config);
     let names = config.init.skip_phases.iter();
     // Validation has reported names that there are not.
     names
-        .filter_map(|name| to_skip(name).ok().flatten())
-        .flat_map(with_children)
+        .filter_map(|name| tree.to_skip(name).ok().flatten())
+        .flat_map(|name| tree.with_children(name))
 }
 
 fn skipped_by_flag(config: &ValidConfig) -> bool {
-    matches!(config.provenance.at(SKIP_PHASES), Some(Origin::Flag { .. }))
+    let is_flag = |field| matches!(config.provenance.at(field), Some(Origin::Flag { .. }));
+    SKIP_PHASES.into_iter().any(is_flag)
 }
 
 /// Selected phases that the file would skip.
@@ -118,12 +165,17 @@ pub fn in_spite_of_file(config: &ValidConfig) -> Vec<&'static str> {
         .collect()
 }
 
-/// The phase that writes the certificate called `name`: `certs/ca` for `ca`, `kubeconfig/admin` for `admin.conf`.
+/// The phase that writes the certificate called `name`. With init `certs/ca` for `ca`, `kubeconfig/admin` for `admin.conf`.
 #[must_use]
-pub fn phase_of_certificate(name: &str) -> String {
-    match name.strip_suffix(".conf") {
-        Some(own) => format!("kubeconfig/{own}"),
-        None => format!("certs/{name}"),
+pub fn phase_of_certificate(name: &str, config: &ValidConfig) -> String {
+    let kubeconfig = name.strip_suffix(".conf");
+    match (&config.membership, kubeconfig) {
+        (Membership::Founds, Some(own)) => format!("kubeconfig/{own}"),
+        (Membership::Founds, None) => format!("certs/{name}"),
+        (Membership::Joins(_), Some("kubelet")) => "kubelet-start".to_owned(),
+        (Membership::Joins(_), _) if !config.is_control_plane() => "kubelet-start".to_owned(),
+        (Membership::Joins(_), Some(_)) => "control-plane-prepare/kubeconfig".to_owned(),
+        (Membership::Joins(_), None) => "control-plane-prepare/certs".to_owned(),
     }
 }
 
@@ -132,7 +184,8 @@ mod tests {
     use super::*;
     use crate::kubeconfig;
     use crate::layout::CERTIFICATE_FILES;
-    use crate::testing::default_config;
+    use crate::phases::names::NAMES;
+    use crate::testing::{default_config, joining_control_plane_config, joining_worker_config};
 
     fn skipping(names: &[&str]) -> ValidConfig {
         let mut config = default_config();
@@ -205,7 +258,7 @@ mod tests {
         let flag = Origin::Flag {
             name: "skip-phases".into(),
         };
-        config.provenance.record(SKIP_PHASES, flag);
+        config.provenance.record(SKIP_PHASES[0], flag);
         let selection = Selection::of(&config);
         assert!(!selection.includes("certs/ca") && selection.includes("certs/sa"));
         assert!(in_spite_of_file(&config).is_empty());
@@ -230,8 +283,45 @@ mod tests {
         let files = CERTIFICATE_FILES.iter().map(|(name, _)| *name);
         let clients = kubeconfig::FILES.iter().map(|file| file.file_name);
         for name in files.chain(clients) {
-            let phase = phase_of_certificate(name);
-            assert!(NAMES.contains(&phase.as_str()), "{phase}");
+            for config in [
+                default_config(),
+                joining_control_plane_config(),
+                joining_worker_config(),
+            ] {
+                let phase = phase_of_certificate(name, &config);
+                assert!(Selection::of(&config).includes(&phase), "{phase}");
+            }
         }
+    }
+
+    #[test]
+    fn a_joining_node_has_the_phases_of_join_that_concern_it() {
+        let selection = Selection::of(&joining_worker_config());
+        assert!(selection.includes("kubelet-wait-bootstrap") && !selection.includes("etcd-join"));
+        assert!(!selection.includes("certs") && selection.left_out().is_empty());
+
+        let mut config = joining_control_plane_config();
+        let skip = ["preflight", "control-plane-prepare", "addon", "check-etcd"];
+        config.init.skip_phases = skip.iter().map(|name| (*name).to_owned()).collect();
+        let selection = Selection::of(&config);
+        assert_eq!(
+            selection.left_out(),
+            ["preflight", "control-plane-prepare", "check-etcd"]
+        );
+        assert!(!selection.includes("control-plane-prepare/certs"));
+    }
+
+    #[test]
+    fn names_of_another_command_select_nothing() {
+        let worker = only(
+            joining_worker_config(),
+            &["certs", "etcd-join", "preflight"],
+        );
+        let selection = Selection::of(&worker);
+        assert!(selection.includes("preflight") && !selection.includes("etcd-join"));
+        assert_eq!(
+            selection.left_out(),
+            ["kubelet-start", "kubelet-wait-bootstrap"]
+        );
     }
 }

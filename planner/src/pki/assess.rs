@@ -1,6 +1,6 @@
 //! Whether what the key store holds fits the configuration.
 //!
-//! In: [`ValidConfig`], [`StoreContents`], the clock. Out: an [`Assessment`]: which certificates and keys are
+//! In: the [`ValidConfig`] of every node, [`StoreContents`], the clock. Out: an [`Assessment`]: which certificates and keys are
 //! kept, which have to be issued and why; or everything that only the user can put right. Nothing is made
 //! or changed here.
 //!
@@ -8,19 +8,22 @@
 //! fits, except what all nodes share. Anything else is the user's: checked, never replaced. Below a CA whose key is
 //! not in the store nothing is issued: whoever made the certificates there, they have to fit as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use kubeplan_bundle::index::Name;
 use kubeplan_bundle::timestamp::Timestamp;
+use rayon::prelude::*;
 
 use crate::config::ValidConfig;
 
-use super::PkiError;
 use super::certificate::Certificate;
-use super::certlist::profiles;
+use super::certlist::{authorities, profiles};
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
 use super::slot::{Slot, read_key};
 use super::store::StoreContents;
+use super::{KeyAlgorithm, PkiError};
 
 /// A certificate that is there and fits.
 #[derive(Debug)]
@@ -51,6 +54,14 @@ pub enum Verdict {
     Issue(Wanted),
 }
 
+impl Verdict {
+    /// Whether nothing has to be made.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Self::Keep(_))
+    }
+}
+
 /// What is to be done about `sa.key` and `sa.pub`.
 #[derive(Debug)]
 pub enum ServiceAccountVerdict {
@@ -62,59 +73,177 @@ pub enum ServiceAccountVerdict {
         public_missing: bool,
     },
     /// Make a pair.
-    Make,
+    Make {
+        /// For this algorithm.
+        algorithm: KeyAlgorithm,
+    },
 }
 
-/// The outcome for the whole store.
+/// The outcome for the whole store and every node that is planned.
 #[derive(Debug)]
 pub struct Assessment {
-    /// The profiles of the node, in kubeadm's order.
-    pub profiles: Vec<CertificateProfile>,
-    /// One verdict per profile, by its name.
-    pub verdicts: BTreeMap<&'static str, Verdict>,
-    /// The service account key.
-    pub service_account: ServiceAccountVerdict,
+    /// What all of the nodes share.
+    pub shared: SharedAssessment,
+    /// What each node has for itself, in the order of the nodes.
+    pub nodes: Vec<NodeAssessment>,
     /// Files at the top of the store that nothing uses, such as leaves outside `nodes/`.
     pub unused: Vec<String>,
 }
 
-impl Assessment {
-    /// Whether nothing has to be made.
+/// The outcome for what the nodes share: only what one of them needs.
+#[derive(Debug)]
+pub struct SharedAssessment {
+    /// The CAs, in kubeadm's order.
+    pub profiles: Vec<CertificateProfile>,
+    /// One verdict per CA, by its name.
+    pub verdicts: BTreeMap<&'static str, Verdict>,
+    /// The service account key, if a control-plane node is planned.
+    pub service_account: Option<ServiceAccountVerdict>,
+}
+
+/// The outcome for one node.
+#[derive(Debug)]
+pub struct NodeAssessment {
+    /// The node.
+    pub name: Name,
+    /// It makes the cluster, and has its tokens.
+    pub founds: bool,
+    /// It runs the control plane, and gets the keys of the CAs.
+    pub control_plane: bool,
+    /// How far notBefore of its certificates lies before the clock.
+    pub clock_tolerance: Duration,
+    /// Names of the CAs whose certificates it gets.
+    pub authorities: BTreeSet<&'static str>,
+    /// The profiles of its leaves, in kubeadm's order.
+    pub profiles: Vec<CertificateProfile>,
+    /// One verdict per leaf, by its name.
+    pub verdicts: BTreeMap<&'static str, Verdict>,
+}
+
+impl SharedAssessment {
+    /// Whether nothing of it has to be made.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let kept = |verdict| matches!(verdict, &Verdict::Keep(_));
-        self.verdicts.values().all(kept)
-            && matches!(
-                self.service_account,
-                ServiceAccountVerdict::Keep {
-                    public_missing: false,
-                    ..
-                }
-            )
+        let account = match &self.service_account {
+            None => true,
+            Some(ServiceAccountVerdict::Keep { public_missing, .. }) => !public_missing,
+            Some(ServiceAccountVerdict::Make { .. }) => false,
+        };
+        account && self.verdicts.values().all(Verdict::is_kept)
     }
 }
 
-/// Compares the store with what `config` asks for at `now`.
+impl NodeAssessment {
+    /// Whether nothing of it has to be made.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.verdicts.values().all(Verdict::is_kept)
+    }
+}
+
+/// The configuration of the node at a position; `None` beyond the last one. Called from any thread.
+pub type ConfigFn<'a> = &'a (dyn Fn(usize) -> Option<ValidConfig> + Sync);
+
+/// Compares the store with what the configurations of `count` nodes ask for at `now`.
 ///
 /// # Errors
 /// [`PkiError`] naming the file, the field, what was found and what is expected, for everything that does not fit.
 pub fn assess(
-    config: &ValidConfig,
+    count: usize,
+    config: ConfigFn<'_>,
     contents: &StoreContents,
     now: Timestamp,
 ) -> Result<Assessment, PkiError> {
-    let profiles = profiles(config);
+    let Some(first) = config(0) else {
+        return Ok(Assessment {
+            shared: SharedAssessment {
+                profiles: Vec::new(),
+                verdicts: BTreeMap::new(),
+                service_account: None,
+            },
+            nodes: Vec::new(),
+            unused: Vec::new(),
+        });
+    };
+    // Every CA is judged; whether one is needed is known once every node was looked at.
+    let mut profiles = authorities(&first);
     let mut verdicts: BTreeMap<&'static str, Verdict> = BTreeMap::new();
+    let mut unfit: Vec<(&'static str, Vec<PkiError>)> = Vec::new();
+    for profile in &profiles {
+        let judged = Slot::read(&first, contents, profile)
+            .map_err(|error| vec![error])
+            .and_then(|slot| slot.judge(&first, profile, None, now));
+        match judged {
+            Ok(verdict) => {
+                verdicts.insert(profile.name, verdict);
+            }
+            Err(errors) => unfit.push((profile.name, errors)),
+        }
+    }
+    let unused = unused(&profiles, contents);
+    let judged: Vec<_> = (0..count)
+        .into_par_iter()
+        .filter_map(config)
+        .map(|config| assess_node(&config, contents, &profiles, &verdicts, now))
+        .collect();
+
+    let mut nodes = Vec::with_capacity(judged.len());
+    let mut of_nodes = Vec::new();
+    for (node, mut errors) in judged {
+        of_nodes.append(&mut errors);
+        nodes.push(node);
+    }
+    let needed = |name: &str| nodes.iter().any(|node| node.authorities.contains(name));
+    profiles.retain(|profile| needed(profile.name));
+    verdicts.retain(|name, _| needed(name));
+    let mut refused: Vec<PkiError> = unfit
+        .into_iter()
+        .filter(|(name, _)| needed(name))
+        .flat_map(|(_, errors)| errors)
+        .collect();
+    let mut account = None;
+    if nodes.iter().any(|node| node.control_plane) {
+        match service_account(&first, contents) {
+            Ok(verdict) => account = Some(verdict),
+            Err(error) => refused.push(error),
+        }
+    }
+    refused.append(&mut of_nodes);
+    match PkiError::all(refused) {
+        Some(error) => Err(error),
+        None => Ok(Assessment {
+            shared: SharedAssessment {
+                profiles,
+                verdicts,
+                service_account: account,
+            },
+            nodes,
+            unused,
+        }),
+    }
+}
+
+/// Judges the leaves of one node.
+fn assess_node(
+    config: &ValidConfig,
+    contents: &StoreContents,
+    authorities: &[CertificateProfile],
+    shared: &BTreeMap<&'static str, Verdict>,
+    now: Timestamp,
+) -> (NodeAssessment, Vec<PkiError>) {
+    let (own, profiles): (Vec<_>, Vec<_>) = profiles(config)
+        .into_iter()
+        .partition(CertificateProfile::is_authority);
+    let mut verdicts = BTreeMap::new();
     let mut refused = Vec::new();
     for profile in &profiles {
         // Below a CA that was refused nothing can be judged.
-        if !(profile.is_authority() || verdicts.contains_key(profile.signer)) {
+        let Some(signer) = shared.get(profile.signer) else {
             continue;
-        }
-        let signer = verdicts.get(profile.signer);
+        };
         let judged = Slot::read(config, contents, profile)
             .map_err(|error| vec![error])
-            .and_then(|slot| slot.judge(config, profile, signer, now));
+            .and_then(|slot| slot.judge(config, profile, Some(signer), now));
         match judged {
             Ok(verdict) => {
                 verdicts.insert(profile.name, verdict);
@@ -123,24 +252,24 @@ pub fn assess(
         }
     }
     if config.upload_certs {
-        refused.extend(unfit_for_upload(&profiles, &verdicts));
+        refused.extend(unfit_for_upload(authorities, shared));
     }
-    let service_account = match service_account(config, contents) {
-        Ok(verdict) => Some(verdict),
-        Err(error) => {
-            refused.push(error);
-            None
-        }
+    let node = NodeAssessment {
+        name: config.node.name.clone(),
+        founds: config.joining().is_none(),
+        control_plane: config.is_control_plane(),
+        clock_tolerance: config.credentials.clock_tolerance,
+        authorities: own
+            .iter()
+            .map(|profile| profile.name)
+            .chain(profiles.iter().map(|profile| profile.signer))
+            // Every node trusts the cluster's CA, whether or not it signs something for it.
+            .chain(["ca"])
+            .collect(),
+        profiles,
+        verdicts,
     };
-    match (PkiError::all(refused), service_account) {
-        (None, Some(service_account)) => Ok(Assessment {
-            unused: unused(&profiles, contents),
-            profiles,
-            verdicts,
-            service_account,
-        }),
-        (refused, _) => Err(refused.unwrap_or(PkiError::ServiceAccountKeyMissing)),
-    }
+    (node, refused)
 }
 
 /// kubeadm uploads no certificates of an external cluster CA or front-proxy CA (kubeadm v1.36.2, cmd/init.go); of an
@@ -175,7 +304,9 @@ fn service_account(
     let Some(key) = read_key(contents, "sa.key")? else {
         return match public {
             Some(_) => Err(PkiError::ServiceAccountKeyMissing),
-            None => Ok(ServiceAccountVerdict::Make),
+            None => Ok(ServiceAccountVerdict::Make {
+                algorithm: config.key_algorithm,
+            }),
         };
     };
     if let Some(public) = public {

@@ -13,6 +13,8 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
+use crate::plan::CertificateRow;
+
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CertificateError {
@@ -95,6 +97,27 @@ impl Certificate {
         let mut first = certificates.next().ok_or(CertificateError::NoPem)??;
         first.intermediates = certificates.collect::<Result<_, _>>()?;
         Ok(first)
+    }
+
+    /// What tables show of it, under kubeadm's `name`; `signer` is the name of the certificate that signed it. The path is filled in
+    /// by the plan.
+    #[must_use]
+    pub fn row(&self, name: &str, signer: &str, user_supplied: bool) -> CertificateRow {
+        let facts = &self.facts;
+        let addresses = facts.ip_sans.iter().map(ToString::to_string);
+        CertificateRow {
+            name: name.to_owned(),
+            path: String::new(),
+            subject: facts.subject.clone(),
+            signer: signer.to_owned(),
+            sans: facts.dns_sans.iter().cloned().chain(addresses).collect(),
+            usages: facts.usages.clone(),
+            key: facts.key.clone(),
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+            spki: facts.spki,
+            user_supplied,
+        }
     }
 
     /// Reads one certificate; `None` if `der` is not exactly one.

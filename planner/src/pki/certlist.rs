@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::ValidConfig;
-use crate::config::valid::EndpointHost;
+use crate::config::valid::{EndpointHost, JoinCredential};
 
 use super::profile::{CertificateKind, CertificateProfile, ExtendedKeyUsage};
 
@@ -139,6 +139,9 @@ const fn kubeconfig(
 }
 
 const ETCD_CA: &str = "etcd-ca";
+const SUPER_ADMIN: &str = "super-admin.conf";
+/// The kubelet's client certificate.
+pub const KUBELET: &str = "kubelet.conf";
 
 const ROWS: &[Row] = &[
     authority("ca", "ca", "kubernetes"),
@@ -209,11 +212,11 @@ const ROWS: &[Row] = &[
         Some("kubeadm:cluster-admins"),
     ),
     kubeconfig(
-        "super-admin.conf",
+        SUPER_ADMIN,
         CommonName::Fixed("kubernetes-super-admin"),
         Some("system:masters"),
     ),
-    kubeconfig("kubelet.conf", CommonName::SystemNode, Some("system:nodes")),
+    kubeconfig(KUBELET, CommonName::SystemNode, Some("system:nodes")),
     kubeconfig(
         "controller-manager.conf",
         CommonName::Fixed("system:kube-controller-manager"),
@@ -226,15 +229,42 @@ const ROWS: &[Row] = &[
     ),
 ];
 
-/// Every certificate of the configured node, in kubeadm's phase order, then the kubeconfig clients.
+/// Every certificate that is issued for the configured node or signs one of them, in kubeadm's phase order, then the kubeconfig
+/// clients.
+///
+/// | node | certificates |
+/// |---|---|
+/// | founds the cluster | all |
+/// | control plane that joins | all but super-admin.conf; kubelet.conf only if its kubelet does not bootstrap |
+/// | worker | kubelet.conf, unless its kubelet bootstraps; no CA, as nothing of a CA but its certificate reaches a worker |
 ///
 /// With an external etcd cluster, what etcd's CA signs is somebody else's and left out.
 #[must_use]
 pub fn profiles(config: &ValidConfig) -> Vec<CertificateProfile> {
     ROWS.iter()
-        .filter(|row| !is_external(config, row.name))
+        .filter(|row| is_planned(config, row.name))
         .map(|row| profile(row, config))
         .collect()
+}
+
+/// The CAs of the cluster, whichever node is configured.
+#[must_use]
+pub fn authorities(config: &ValidConfig) -> Vec<CertificateProfile> {
+    ROWS.iter()
+        .filter(|row| row.kind == Authority && !is_external(config, row.name))
+        .map(|row| profile(row, config))
+        .collect()
+}
+
+/// Whether the certificate `name` is one of [`profiles`].
+#[must_use]
+pub fn is_planned(config: &ValidConfig, name: &str) -> bool {
+    let joins = match config.joining().map(|joining| &joining.credential) {
+        None => true,
+        Some(JoinCredential::Certificate { .. }) => name != SUPER_ADMIN,
+        Some(JoinCredential::Bootstrap { .. }) => name != SUPER_ADMIN && name != KUBELET,
+    };
+    joins && !is_external(config, name) && (config.is_control_plane() || name == KUBELET)
 }
 
 /// A certificate of the table, whatever the configuration is.
@@ -320,10 +350,10 @@ fn profile(row: &Row, config: &ValidConfig) -> CertificateProfile {
         dns_sans: sans.dns.into_iter().collect(),
         ip_sans: sans.addresses,
         key_algorithm: config.key_algorithm,
-        lifetime: if row.kind == Authority {
-            config.ca_certificate_validity
-        } else {
-            config.certificate_validity
+        lifetime: match config.joining().map(|joining| &joining.credential) {
+            _ if row.kind == Authority => config.ca_certificate_validity,
+            Some(JoinCredential::Certificate { validity }) if row.name == KUBELET => *validity,
+            _ => config.certificate_validity,
         },
     }
 }

@@ -1,39 +1,61 @@
 //! Making the key store complete.
 //!
-//! In: [`ValidConfig`], what the store holds, the clock, a [`KeySource`]. Out: [`Ensured`]: the material of
-//! the node, the store as it has to be written, and what changed and why. Keys are made on all cores, then
-//! certificates are issued, each CA before what it signs. With the same store and clock nothing changes.
+//! In: the [`ValidConfig`] of every node, what the store holds, the clock, a [`KeySource`]. Out: [`EnsuredNodes`]: the material
+//! of the nodes, the store as it has to be written, and what changed and why. Keys of all nodes are made on all cores, then
+//! certificates are issued, each CA before what it signs. With the same store and clock nothing changes; which
+//! core was first never shows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::index::Name;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
+use rayon::prelude::*;
 
 use crate::config::ValidConfig;
-use crate::plan::CertificateRow;
 
-use super::assess::{Assessment, Kept, ServiceAccountVerdict, Verdict, assess};
+use super::assess::{
+    Assessment, ConfigFn, Kept, NodeAssessment, ServiceAccountVerdict, SharedAssessment, Verdict,
+    Wanted, assess,
+};
 use super::certificate::Certificate;
 use super::issue::{Stamp, issue_authority, issue_leaf};
 use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
 use super::keys::PrivateKey;
+use super::materials::{Materials, NodeMaterial};
 use super::profile::{CertificateKind, CertificateProfile};
 use super::store::{IssuedRecord, KeyRecord, StoreContents, StoreIndex, base_path};
-use super::{Credentials, IssuedCertificate, Material, PkiError, ServiceAccountKey, credentials};
+use super::{Credentials, Material, PkiError, credentials};
 
 /// Name of the service account key in requests.
 const SERVICE_ACCOUNT: &str = "sa";
 
-/// A complete key store.
-#[derive(Clone, Debug)]
+/// A complete key store, for one node.
+#[derive(Debug)]
 pub struct Ensured {
     /// Every certificate and key of the node.
     pub material: Material,
+    /// kubeadm's names of the CAs whose keys are kept elsewhere.
+    pub external_authorities: Vec<&'static str>,
     /// What the store has to hold from now on.
     pub store: StoreContents,
     /// What was made, in the order it was made; empty when the store had everything.
+    pub changes: Vec<StoreChange>,
+    /// Files at the top of the store that nothing uses, such as leaves outside `nodes/`.
+    pub unused: Vec<String>,
+}
+
+/// A complete key store, for every planned node.
+#[derive(Debug)]
+pub struct EnsuredNodes {
+    /// Every certificate and key.
+    pub materials: Materials,
+    /// What the store has to hold from now on.
+    pub store: StoreContents,
+    /// What was made: what all nodes share first, then node by node; empty when the store had everything.
     pub changes: Vec<StoreChange>,
     /// Files at the top of the store that nothing uses, such as leaves outside `nodes/`.
     pub unused: Vec<String>,
@@ -77,8 +99,7 @@ impl fmt::Display for StoreChange {
 /// Makes whatever `config` needs and `contents` lacks.
 ///
 /// # Errors
-/// [`PkiError`] if the store holds something that does not fit and is not the planner's to replace, or if a
-/// key or certificate cannot be made.
+/// As [`ensure_nodes`].
 pub fn ensure(
     config: &ValidConfig,
     contents: StoreContents,
@@ -86,7 +107,31 @@ pub fn ensure(
     source: &dyn KeySource,
     progress: ProgressFn<'_>,
 ) -> Result<Ensured, PkiError> {
-    let assessment = assess(config, &contents, now)?;
+    let only = |_| Some(config.clone());
+    let ensured = ensure_nodes(1, &only, contents, now, source, progress)?;
+    Ok(Ensured {
+        material: ensured.materials.of(0).ok_or(MISSING_KEY)?,
+        external_authorities: ensured.materials.external_authorities(),
+        store: ensured.store,
+        changes: ensured.changes,
+        unused: ensured.unused,
+    })
+}
+
+/// Makes whatever the configurations of `count` nodes need and `contents` lacks.
+///
+/// # Errors
+/// [`PkiError`] if the store holds something that does not fit and is not the planner's to replace, or if a
+/// key or certificate cannot be made.
+pub fn ensure_nodes(
+    count: usize,
+    config: ConfigFn<'_>,
+    contents: StoreContents,
+    now: Timestamp,
+    source: &dyn KeySource,
+    progress: ProgressFn<'_>,
+) -> Result<EnsuredNodes, PkiError> {
+    let assessment = assess(count, config, &contents, now)?;
     let mut store = contents;
     let mut index = match store.index.take() {
         Some(index) => index,
@@ -97,105 +142,80 @@ pub fn ensure(
     };
     refuse_mixing(&index, source)?;
     // What an interrupted run left for other nodes stays theirs to repair.
-    let own = |base: &String| {
-        let bases = assessment
-            .profiles
-            .iter()
-            .map(|p| base_path(p, &config.node.name));
-        bases.into_iter().any(|known| known == *base)
-    };
-    index.pending.retain(|base| !own(base));
+    let own = own_bases(&assessment);
+    index.pending.retain(|base| !own.contains(base));
 
-    let mut keys = make_wanted_keys(config, &assessment, source, progress)?.into_iter();
+    let mut keys = make_wanted_keys(&assessment, source, progress)?.into_iter();
     let Assessment {
-        profiles,
-        mut verdicts,
-        service_account,
+        shared,
+        nodes,
         unused,
     } = assessment;
     let mut changes = Vec::new();
-    let mut kept: BTreeMap<&'static str, Kept> = BTreeMap::new();
-    for profile in &profiles {
-        let made = match verdicts.remove(profile.name) {
-            Some(Verdict::Keep(found)) => *found,
-            Some(Verdict::Issue(wanted)) => {
-                let key = keys.next().ok_or(MISSING_KEY)?;
-                let signer = kept.get(profile.signer);
-                let certificate = issue(config, profile, &key, signer, now, source)?;
-                let base = base_path(profile, &config.node.name);
-                let pem = SecretBytes::from_text(certificate.pem());
-                store.files.insert(format!("{base}.crt"), pem);
-                store.files.insert(format!("{base}.key"), key.pem());
-                changes.push(StoreChange {
-                    path: format!("{base}.crt"),
-                    kind: if wanted.replaces {
-                        StoreChangeKind::Reissued
-                    } else {
-                        StoreChangeKind::Issued
-                    },
-                    why: wanted.why,
-                });
-                let record = IssuedRecord {
-                    profile: profile.record(),
-                    sha256: Sha256Digest::of(&certificate.der),
-                    spki: certificate.facts.spki,
-                };
-                index.certificates.insert(base, record);
-                Kept {
-                    certificate,
-                    key: Some(key),
-                    user_supplied: false,
-                }
-            }
-            None => continue,
+    let mut issued = Vec::new();
+    let shared_profiles = shared.profiles;
+    let mut verdicts = shared.verdicts;
+    let mut authorities = Vec::new();
+    for profile in shared_profiles {
+        let Some(verdict) = verdicts.remove(profile.name) else {
+            continue;
         };
-        kept.insert(profile.name, signing_form(profile, made, source)?);
+        let issuing = Issuing {
+            node: None,
+            clock_tolerance: nodes
+                .first()
+                .map(|node| node.clock_tolerance)
+                .unwrap_or_default(),
+            now,
+            source,
+        };
+        let kept = issuing.settle(&profile, verdict, None, &mut keys, &mut issued)?;
+        let kept = signing_form(kept, source)?;
+        authorities.push((profile, kept));
     }
-    let (service_account, public_missing) = match service_account {
-        ServiceAccountVerdict::Keep {
-            key,
-            public_missing,
-        } => {
-            if public_missing {
-                changes.push(StoreChange {
-                    path: "sa.pub".to_owned(),
-                    kind: StoreChangeKind::Derived,
-                    why: "not in the key store; computed from `sa.key`".to_owned(),
-                });
-            }
-            (*key, public_missing)
-        }
-        ServiceAccountVerdict::Make => {
-            let key = keys.next().ok_or(MISSING_KEY)?;
-            store.files.insert("sa.key".to_owned(), key.pem());
-            index.service_account = Some(KeyRecord {
-                key_algorithm: key.algorithm().as_str().to_owned(),
-                spki: key.spki_digest(),
-            });
-            changes.push(StoreChange {
-                path: "sa.key".to_owned(),
-                kind: StoreChangeKind::Issued,
-                why: "not in the key store yet".to_owned(),
-            });
-            (key, true)
-        }
+    record(&mut store, &mut index, &mut changes, &mut issued);
+    let service_account = match shared.service_account {
+        Some(verdict) => Some(settle_service_account(
+            verdict,
+            &mut keys,
+            &mut store,
+            &mut index,
+            &mut changes,
+        )?),
+        None => None,
     };
-    if public_missing {
-        let public = SecretBytes::from_text(service_account.public_pem());
-        store.files.insert("sa.pub".to_owned(), public);
+
+    // Every node's keys in its own hands, then all nodes at once.
+    let nodes: Vec<(NodeAssessment, Vec<PrivateKey>)> = nodes
+        .into_iter()
+        .map(|node| {
+            let wanted = node.verdicts.values().filter(|v| !v.is_kept()).count();
+            (node, keys.by_ref().take(wanted).collect())
+        })
+        .collect();
+    let settled: Vec<_> = nodes
+        .into_par_iter()
+        .map(|(node, keys)| settle_node(node, keys, &authorities, now, source))
+        .collect();
+    let mut nodes = Vec::with_capacity(settled.len());
+    for (position, settled) in settled.into_iter().enumerate() {
+        let (mut node, founds, mut issued) = settled?;
+        record(&mut store, &mut index, &mut changes, &mut issued);
+        if founds && let Some(config) = config(position) {
+            credentials::complete(&config, &mut index, source, &mut changes)?;
+            node.credentials = credentials::read(&config, &index)?;
+        }
+        nodes.push(node);
     }
-    credentials::complete(config, &mut index, source, &mut changes)?;
-    let credentials = credentials::read(config, &index)?;
-    let material = material(
-        &profiles,
-        &kept,
-        &service_account,
-        credentials,
-        index.test_only,
-    );
+    let materials = Materials {
+        shared: authorities,
+        service_account,
+        nodes,
+        test_only: index.test_only,
+    };
     store.index = Some(index);
-    Ok(Ensured {
-        material,
+    Ok(EnsuredNodes {
+        materials,
         store,
         changes,
         unused,
@@ -212,31 +232,83 @@ pub fn read_existing(
     contents: &StoreContents,
     now: Timestamp,
 ) -> Result<Option<Material>, PkiError> {
-    let assessment = assess(config, contents, now)?;
-    if !assessment.is_complete() {
+    let materials = read_existing_nodes(1, &|_| Some(config.clone()), contents, now)?;
+    Ok(materials.and_then(|materials| materials.of(0)))
+}
+
+/// The material of every node of which the store already has all; `None` if something that the nodes share has to be made.
+/// Makes and changes nothing.
+///
+/// # Errors
+/// [`PkiError`] as for [`ensure`].
+pub fn read_existing_nodes(
+    count: usize,
+    config: ConfigFn<'_>,
+    contents: &StoreContents,
+    now: Timestamp,
+) -> Result<Option<Materials>, PkiError> {
+    let assessment = assess(count, config, contents, now)?;
+    if !assessment.shared.is_complete() {
         return Ok(None);
     }
-    let kept: BTreeMap<_, _> = assessment
-        .verdicts
-        .into_iter()
-        .filter_map(|(name, verdict)| match verdict {
-            Verdict::Keep(kept) => Some((name, *kept)),
-            Verdict::Issue(_) => None,
-        })
-        .collect();
-    let ServiceAccountVerdict::Keep { key, .. } = assessment.service_account else {
-        return Ok(None);
-    };
+    let SharedAssessment {
+        profiles,
+        mut verdicts,
+        service_account,
+    } = assessment.shared;
     let index = contents.index.as_ref();
-    let test_only = index.is_some_and(|index| index.test_only);
-    let credentials = index.map(|index| credentials::read(config, index));
-    Ok(Some(material(
-        &assessment.profiles,
-        &kept,
-        &key,
-        credentials.transpose()?.unwrap_or_default(),
-        test_only,
-    )))
+    let mut nodes = Vec::with_capacity(assessment.nodes.len());
+    for (position, mut node) in assessment.nodes.into_iter().enumerate() {
+        let own = match (node.founds, index) {
+            (true, Some(index)) => config(position)
+                .map(|config| credentials::read(&config, index))
+                .transpose()?,
+            _ => None,
+        };
+        let profiles = std::mem::take(&mut node.profiles);
+        let complete = node.is_complete();
+        nodes.push(NodeMaterial {
+            name: node.name,
+            control_plane: node.control_plane,
+            authorities: node.authorities,
+            leaves: complete.then(|| kept(profiles, &mut node.verdicts)),
+            credentials: own.unwrap_or_default(),
+        });
+    }
+    Ok(Some(Materials {
+        shared: kept(profiles, &mut verdicts),
+        service_account: match service_account {
+            Some(ServiceAccountVerdict::Keep { key, .. }) => Some(*key),
+            _ => None,
+        },
+        nodes,
+        test_only: index.is_some_and(|index| index.test_only),
+    }))
+}
+
+/// Profiles with what is kept of them.
+fn kept(
+    profiles: Vec<CertificateProfile>,
+    verdicts: &mut BTreeMap<&'static str, Verdict>,
+) -> Vec<(CertificateProfile, Kept)> {
+    let both = profiles.into_iter().filter_map(|profile| {
+        let Some(Verdict::Keep(kept)) = verdicts.remove(profile.name) else {
+            return None;
+        };
+        Some((profile, *kept))
+    });
+    both.collect()
+}
+
+/// [`base_path`]s of everything that is planned.
+fn own_bases(assessment: &Assessment) -> BTreeSet<String> {
+    let shared = assessment.shared.profiles.iter();
+    let shared = shared.map(|profile| profile.base_name.to_owned());
+    let nodes = assessment.nodes.iter().flat_map(|node| {
+        let profiles = node.profiles.iter();
+        profiles.map(|profile| base_path(profile, &node.name))
+    });
+    shared.chain(nodes).collect()
 }
 
 /// Cannot happen: one key is made for every verdict that asks for one, and nothing asks for one whose CA has no key.
@@ -260,46 +332,164 @@ pub(super) fn refuse_mixing(index: &StoreIndex, source: &dyn KeySource) -> Resul
     })
 }
 
-/// One key for every verdict that asks for one, in the order of the profiles, the service account's last.
+/// One key for every verdict that asks for one: those of the CAs, of service accounts, then node by node in the order of the
+/// profiles.
 fn make_wanted_keys(
-    config: &ValidConfig,
     assessment: &Assessment,
     source: &dyn KeySource,
     progress: ProgressFn<'_>,
 ) -> Result<Vec<PrivateKey>, PkiError> {
-    let node = config.node.name.as_str();
-    let wanted = |profile: &&CertificateProfile| {
-        let verdict = assessment.verdicts.get(profile.name);
-        matches!(verdict, Some(Verdict::Issue(_)))
-    };
-    let certificates = assessment
-        .profiles
-        .iter()
-        .filter(wanted)
-        .map(|profile| KeyRequest {
-            name: profile.name,
-            node: (!profile.is_authority()).then_some(node),
-            algorithm: profile.key_algorithm,
-        });
-    let service_account = match assessment.service_account {
-        ServiceAccountVerdict::Make => Some(KeyRequest {
+    fn wanted<'a>(
+        profiles: &'a [CertificateProfile],
+        verdicts: &'a BTreeMap<&'static str, Verdict>,
+        node: Option<&'a str>,
+    ) -> impl Iterator<Item = KeyRequest<'a>> {
+        profiles
+            .iter()
+            .filter(|profile| matches!(verdicts.get(profile.name), Some(Verdict::Issue(_))))
+            .map(move |profile| KeyRequest {
+                name: profile.name,
+                node,
+                algorithm: profile.key_algorithm,
+            })
+    }
+    let shared = &assessment.shared;
+    let service_account = match shared.service_account {
+        Some(ServiceAccountVerdict::Make { algorithm }) => Some(KeyRequest {
             name: SERVICE_ACCOUNT,
             node: None,
-            algorithm: config.key_algorithm,
+            algorithm,
         }),
-        ServiceAccountVerdict::Keep { .. } => None,
+        _ => None,
     };
-    let requests: Vec<_> = certificates.chain(service_account).collect();
+    let nodes = assessment
+        .nodes
+        .iter()
+        .flat_map(|node| wanted(&node.profiles, &node.verdicts, Some(node.name.as_str())));
+    let requests: Vec<_> = wanted(&shared.profiles, &shared.verdicts, None)
+        .chain(service_account)
+        .chain(nodes)
+        .collect();
     make_keys(source, &requests, progress).map_err(PkiError::MakeKey)
 }
 
-/// A CA's key in the form that signs: with repeatable signatures in a test run.
-fn signing_form(
-    profile: &CertificateProfile,
-    kept: Kept,
+/// The service account key, made if there is none, and its public half.
+fn settle_service_account(
+    verdict: ServiceAccountVerdict,
+    keys: &mut dyn Iterator<Item = PrivateKey>,
+    store: &mut StoreContents,
+    index: &mut StoreIndex,
+    changes: &mut Vec<StoreChange>,
+) -> Result<PrivateKey, PkiError> {
+    let (key, public_missing) = match verdict {
+        ServiceAccountVerdict::Keep {
+            key,
+            public_missing,
+        } => {
+            if public_missing {
+                changes.push(StoreChange {
+                    path: "sa.pub".to_owned(),
+                    kind: StoreChangeKind::Derived,
+                    why: "not in the key store; computed from `sa.key`".to_owned(),
+                });
+            }
+            (*key, public_missing)
+        }
+        ServiceAccountVerdict::Make { .. } => {
+            let key = keys.next().ok_or(MISSING_KEY)?;
+            store.files.insert("sa.key".to_owned(), key.pem());
+            index.service_account = Some(KeyRecord {
+                key_algorithm: key.algorithm().as_str().to_owned(),
+                spki: key.spki_digest(),
+            });
+            changes.push(StoreChange {
+                path: "sa.key".to_owned(),
+                kind: StoreChangeKind::Issued,
+                why: "not in the key store yet".to_owned(),
+            });
+            (key, true)
+        }
+    };
+    if public_missing {
+        let public = SecretBytes::from_text(key.public_pem());
+        store.files.insert("sa.pub".to_owned(), public);
+    }
+    Ok(key)
+}
+
+/// The leaves of one node, whether it makes the cluster, and what was issued for it.
+fn settle_node(
+    mut node: NodeAssessment,
+    keys: Vec<PrivateKey>,
+    authorities: &[(CertificateProfile, Kept)],
+    now: Timestamp,
     source: &dyn KeySource,
-) -> Result<Kept, PkiError> {
-    if !(source.test_only() && profile.is_authority()) {
+) -> Result<(NodeMaterial, bool, Vec<Issued>), PkiError> {
+    let mut keys = keys.into_iter();
+    let mut issued = Vec::new();
+    let mut leaves = Vec::with_capacity(node.profiles.len());
+    let issuing = Issuing {
+        node: Some(&node.name),
+        clock_tolerance: node.clock_tolerance,
+        now,
+        source,
+    };
+    for profile in std::mem::take(&mut node.profiles) {
+        let Some(verdict) = node.verdicts.remove(profile.name) else {
+            continue;
+        };
+        let signer = authorities.iter().find(|(ca, _)| ca.name == profile.signer);
+        let signer = signer.map(|(_, kept)| kept);
+        let kept = issuing.settle(&profile, verdict, signer, &mut keys, &mut issued)?;
+        leaves.push((profile, kept));
+    }
+    let settled = NodeMaterial {
+        name: node.name,
+        control_plane: node.control_plane,
+        authorities: node.authorities,
+        leaves: Some(leaves),
+        credentials: Credentials::default(),
+    };
+    Ok((settled, node.founds, issued))
+}
+
+/// A pair that was issued, for the store.
+struct Issued {
+    base: String,
+    certificate: SecretBytes,
+    key: SecretBytes,
+    record: IssuedRecord,
+    wanted: Wanted,
+}
+
+/// Puts what was issued into the store, and says so.
+fn record(
+    store: &mut StoreContents,
+    index: &mut StoreIndex,
+    changes: &mut Vec<StoreChange>,
+    issued: &mut Vec<Issued>,
+) {
+    for issued in issued.drain(..) {
+        let certificate = format!("{}.crt", issued.base);
+        changes.push(StoreChange {
+            path: certificate.clone(),
+            kind: if issued.wanted.replaces {
+                StoreChangeKind::Reissued
+            } else {
+                StoreChangeKind::Issued
+            },
+            why: issued.wanted.why,
+        });
+        store.files.insert(certificate, issued.certificate);
+        let key = format!("{}.key", issued.base);
+        store.files.insert(key, issued.key);
+        index.certificates.insert(issued.base, issued.record);
+    }
+}
+
+/// A CA with its key in the form that signs: with repeatable signatures in a test run.
+fn signing_form(kept: Kept, source: &dyn KeySource) -> Result<Kept, PkiError> {
+    if !source.test_only() {
         return Ok(kept);
     }
     let key = kept.key.map(PrivateKey::with_deterministic_signatures);
@@ -307,102 +497,97 @@ fn signing_form(
     Ok(Kept { key, ..kept })
 }
 
-/// Issues one certificate. Files start `clock_tolerance` before the clock, kubeconfig clients with their CA
-/// (kubeadm v1.36.2, phases/kubeconfig).
-fn issue(
-    config: &ValidConfig,
-    profile: &CertificateProfile,
-    key: &PrivateKey,
-    signer: Option<&Kept>,
+/// What issuing takes besides profile, key and CA.
+struct Issuing<'a> {
+    /// `None` for what all nodes share.
+    node: Option<&'a Name>,
+    clock_tolerance: Duration,
     now: Timestamp,
-    source: &dyn KeySource,
-) -> Result<Certificate, PkiError> {
-    let base = base_path(profile, &config.node.name);
-    let backdated = now.saturating_sub(config.credentials.clock_tolerance);
-    let not_before = match (profile.kind, signer) {
-        (CertificateKind::KubeconfigClient, Some(signer)) => signer.certificate.facts.not_before,
-        _ => backdated,
-    };
-    let not_after = now.saturating_add(profile.lifetime);
-    let record = serde_json::to_string(&profile.record()).map_err(PkiError::StoreIndex)?;
-    let context = format!(
-        "{base}\0{record}\0{not_before}\0{not_after}\0{}",
-        key.spki_digest()
-    );
-    let stamp = Stamp {
-        serial: source
-            .serial(context.as_bytes())
-            .map_err(PkiError::MakeKey)?,
-        not_before,
-        not_after,
-    };
-    let issued = if profile.is_authority() {
-        issue_authority(profile, key, stamp)
-    } else {
-        let signer_key = signer.and_then(|s| Some((&s.certificate, s.key.as_ref()?)));
-        let Some((signer, signer_key)) = signer_key else {
-            return Err(MISSING_KEY);
-        };
-        issue_leaf(profile, key, signer, signer_key, stamp)
-    };
-    issued.map_err(|source| PkiError::Issue {
-        file: format!("{base}.crt"),
-        signer: profile.signer.to_owned(),
-        source,
-    })
+    source: &'a dyn KeySource,
 }
 
-fn material(
-    profiles: &[CertificateProfile],
-    kept: &BTreeMap<&'static str, Kept>,
-    service_account: &PrivateKey,
-    credentials: Credentials,
-    test_only: bool,
-) -> Material {
-    let certificates = profiles
-        .iter()
-        .filter_map(|profile| Some((profile, kept.get(profile.name)?)))
-        .map(|(profile, kept)| {
-            let issued = IssuedCertificate {
-                certificate_pem: kept.certificate.pem(),
-                certificate_der: kept.certificate.der.clone(),
-                key_pem: kept.key.as_ref().map(PrivateKey::pem),
-                row: row(profile, kept),
-            };
-            (profile.name.to_owned(), issued)
-        });
-    Material {
-        certificates: certificates.collect(),
-        service_account: ServiceAccountKey {
-            key_pem: service_account.pem(),
-            public_pem: service_account.public_pem(),
-            spki: service_account.spki_digest(),
-        },
-        credentials,
-        test_only,
+impl Issuing<'_> {
+    fn base(&self, profile: &CertificateProfile) -> String {
+        match self.node {
+            Some(node) => base_path(profile, node),
+            None => profile.base_name.to_owned(),
+        }
     }
-}
 
-/// What the certificate itself says, which for a user's may be more than the profile asks.
-fn row(profile: &CertificateProfile, kept: &Kept) -> CertificateRow {
-    let facts = &kept.certificate.facts;
-    let intermediate = profile.is_authority() && facts.issuer_der != facts.subject_der;
-    let addresses = facts.ip_sans.iter().map(ToString::to_string);
-    CertificateRow {
-        name: profile.name.to_owned(),
-        path: String::new(),
-        subject: facts.subject.clone(),
-        signer: if intermediate {
-            facts.issuer.clone()
+    /// What is kept, or a new certificate for the next of `keys`.
+    fn settle(
+        &self,
+        profile: &CertificateProfile,
+        verdict: Verdict,
+        signer: Option<&Kept>,
+        keys: &mut dyn Iterator<Item = PrivateKey>,
+        issued: &mut Vec<Issued>,
+    ) -> Result<Kept, PkiError> {
+        let wanted = match verdict {
+            Verdict::Keep(found) => return Ok(*found),
+            Verdict::Issue(wanted) => wanted,
+        };
+        let key = keys.next().ok_or(MISSING_KEY)?;
+        let certificate = self.issue(profile, &key, signer)?;
+        issued.push(Issued {
+            base: self.base(profile),
+            certificate: SecretBytes::from_text(certificate.pem()),
+            key: key.pem(),
+            record: IssuedRecord {
+                profile: profile.record(),
+                sha256: Sha256Digest::of(&certificate.der),
+                spki: certificate.facts.spki,
+            },
+            wanted,
+        });
+        Ok(Kept {
+            certificate,
+            key: Some(key),
+            user_supplied: false,
+        })
+    }
+
+    /// Issues one certificate. Files start `clock_tolerance` before the clock, kubeconfig clients with their CA
+    /// (kubeadm v1.36.2, phases/kubeconfig).
+    fn issue(
+        &self,
+        profile: &CertificateProfile,
+        key: &PrivateKey,
+        signer: Option<&Kept>,
+    ) -> Result<Certificate, PkiError> {
+        let base = self.base(profile);
+        let backdated = self.now.saturating_sub(self.clock_tolerance);
+        let not_before = match (profile.kind, signer) {
+            (CertificateKind::KubeconfigClient, Some(signer)) => {
+                signer.certificate.facts.not_before
+            }
+            _ => backdated,
+        };
+        let not_after = self.now.saturating_add(profile.lifetime);
+        let record = serde_json::to_string(&profile.record()).map_err(PkiError::StoreIndex)?;
+        let context = format!(
+            "{base}\0{record}\0{not_before}\0{not_after}\0{}",
+            key.spki_digest()
+        );
+        let serial = self.source.serial(context.as_bytes());
+        let stamp = Stamp {
+            serial: serial.map_err(PkiError::MakeKey)?,
+            not_before,
+            not_after,
+        };
+        let issued = if profile.is_authority() {
+            issue_authority(profile, key, stamp)
         } else {
-            profile.signer.to_owned()
-        },
-        sans: facts.dns_sans.iter().cloned().chain(addresses).collect(),
-        usages: facts.usages.clone(),
-        key: facts.key.clone(),
-        not_before: facts.not_before,
-        not_after: facts.not_after,
-        spki: facts.spki,
-        user_supplied: kept.user_supplied,
+            let signer_key = signer.and_then(|s| Some((&s.certificate, s.key.as_ref()?)));
+            let Some((signer, signer_key)) = signer_key else {
+                return Err(MISSING_KEY);
+            };
+            issue_leaf(profile, key, signer, signer_key, stamp)
+        };
+        issued.map_err(|source| PkiError::Issue {
+            file: format!("{base}.crt"),
+            signer: profile.signer.to_owned(),
+            source,
+        })
     }
 }

@@ -219,8 +219,10 @@ impl PkiError {
 
 /// One line for each error, with its causes.
 fn lines(errors: &[PkiError]) -> String {
+    /// A thousand nodes may lack the same; nobody reads more of it.
+    const SHOWN: usize = 40;
     let mut text = String::new();
-    for error in errors {
+    for error in errors.iter().take(SHOWN) {
         text.push_str("\n  - ");
         text.push_str(&error.to_string());
         let mut cause = std::error::Error::source(error);
@@ -229,6 +231,9 @@ fn lines(errors: &[PkiError]) -> String {
             text.push_str(&error.to_string());
             cause = error.source();
         }
+    }
+    if let Some(more) = errors.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        text.push_str(&format!("\n  - and {more} more"));
     }
     text
 }

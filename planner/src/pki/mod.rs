@@ -10,7 +10,9 @@
 //! | [`certificate`], [`issue`] | reading certificates, making them |
 //! | [`credentials`] | bootstrap tokens and the certificate key |
 //! | [`store`], [`assess`], [`mod@ensure`] | what the key store holds, whether it fits, making what is missing |
+//! | [`materials`] | what each node gets of it |
 //! | [`requests`](mod@requests), [`stored`] | what a CA elsewhere has to sign; what there is, as a table |
+//! | [`worker`] | what of it a worker gets |
 //! | [`store_dir`] | the store's folder: the only module here that touches a disk |
 
 pub mod assess;
@@ -24,6 +26,7 @@ pub mod error;
 pub mod issue;
 pub mod key_source;
 pub mod keys;
+pub mod materials;
 pub mod profile;
 pub mod requests;
 mod slot;
@@ -38,13 +41,19 @@ mod supplied;
 pub mod test_pki;
 #[cfg(test)]
 mod testing;
+pub mod worker;
 
+pub use assess::ConfigFn;
 pub use certlist::profiles;
 pub use credentials::Credentials;
-pub use ensure::{Ensured, StoreChange, ensure, read_existing};
+pub use ensure::{
+    Ensured, EnsuredNodes, StoreChange, ensure, ensure_nodes, read_existing, read_existing_nodes,
+};
 pub use error::PkiError;
+pub use materials::Materials;
 pub use profile::{CertificateProfile, profile_text};
 pub use store::StoreContents;
+pub use worker::WorkerMaterial;
 
 use std::collections::BTreeMap;
 
@@ -104,8 +113,8 @@ impl KeyAlgorithm {
 pub struct Material {
     /// Certificates with their keys.
     pub certificates: BTreeMap<String, IssuedCertificate>,
-    /// The service account signing key pair.
-    pub service_account: ServiceAccountKey,
+    /// The service account signing key pair; only a control-plane node has it.
+    pub service_account: Option<ServiceAccountKey>,
     /// Tokens and the certificate key, as far as the configuration does not give them.
     pub credentials: Credentials,
     /// Made with public test keys, or from a store that was: never for a real host.
@@ -114,27 +123,14 @@ pub struct Material {
 
 /// What `pki.txt` says of CAs whose keys are kept elsewhere; nothing if there are none.
 #[must_use]
-pub fn external_text(material: &Material) -> Option<String> {
-    let names = material.external_authorities();
-    (!names.is_empty()).then(|| {
+pub fn external_text(authorities: &[&str]) -> Option<String> {
+    (!authorities.is_empty()).then(|| {
         format!(
             "external CA: {}\n  The keys are kept elsewhere. What these CAs sign says at least what stands below; issuer, dates and further \
              content are theirs.\n\n",
-            names.join(", ")
+            authorities.join(", ")
         )
     })
-}
-
-impl Material {
-    /// kubeadm's names of the CAs whose keys are kept elsewhere.
-    #[must_use]
-    pub fn external_authorities(&self) -> Vec<&str> {
-        self.certificates
-            .iter()
-            .filter(|(_, certificate)| certificate.key_pem.is_none())
-            .map(|(name, _)| name.as_str())
-            .collect()
-    }
 }
 
 /// A certificate and its private key.
@@ -144,7 +140,7 @@ pub struct IssuedCertificate {
     pub certificate_pem: String,
     /// DER of the same.
     pub certificate_der: Vec<u8>,
-    /// Private key in kubeadm's PEM form; absent when somebody else keeps it.
+    /// Private key in kubeadm's PEM form; absent when somebody else keeps it, or the node does not get it.
     pub key_pem: Option<SecretBytes>,
     /// What tables show; `path` is filled in by the plan.
     pub row: CertificateRow,

@@ -1,17 +1,22 @@
 //! Requests to a CA whose key is kept elsewhere.
 //!
-//! In: configuration, what the key store holds, the clock, a [`KeySource`]. Out: [`Requests`]: the store with a key
+//! In: the configuration of every node, what the key store holds, the clock, a [`KeySource`]. Out: [`Requests`]: the store with a key
 //! for every certificate that somebody else has to sign, and a signing request for each; keys that are there are used
 //! again. What fits is not asked for, and nothing is signed here. A signed certificate comes back as the `.crt` file
 //! beside its key; [`mod@super::assess`] judges it like everything else the user supplies.
 
+use std::collections::BTreeSet;
+
+use kubeplan_bundle::index::Name;
 use kubeplan_bundle::timestamp::Timestamp;
+use rayon::prelude::*;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer as _;
 
 use super::PkiError;
+use super::assess::ConfigFn;
 use super::certificate::Certificate;
-use super::certlist::profiles;
+use super::certlist::{authorities, profiles};
 use super::ensure::refuse_mixing;
 use super::issue;
 use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
@@ -27,7 +32,7 @@ use crate::config::ValidConfig;
 pub struct Requests {
     /// The store as it has to be written: with the new keys.
     pub store: StoreContents,
-    /// The requests, in kubeadm's order of certificates.
+    /// The requests, node by node, by CA in kubeadm's order of certificates.
     pub requests: Vec<Request>,
     /// Paths of CA certificates that are not in the store yet; without them nothing can be planned.
     pub missing_authorities: Vec<String>,
@@ -79,18 +84,35 @@ impl Request {
 
 /// A certificate to ask for.
 struct Asked<'a> {
-    profile: &'a CertificateProfile,
+    node: Name,
+    profile: CertificateProfile,
     slot: Slot<'a>,
     why: String,
 }
 
-/// Makes keys and requests for every leaf that has no fitting certificate and whose CA's key is not in `contents`,
-/// also when the CA's certificate is not there yet.
+/// Makes keys and requests for every leaf of one node; see [`requests_nodes`].
+///
+/// # Errors
+/// As [`requests_nodes`].
+pub fn requests(
+    config: &ValidConfig,
+    contents: StoreContents,
+    now: Timestamp,
+    source: &dyn KeySource,
+    progress: ProgressFn<'_>,
+) -> Result<Requests, PkiError> {
+    let only = |_| Some(config.clone());
+    requests_nodes(1, &only, contents, now, source, progress)
+}
+
+/// Makes keys and requests for every leaf of `count` nodes that has no fitting certificate and whose CA's key is not in
+/// `contents`, also when the CA's certificate is not there yet.
 ///
 /// # Errors
 /// [`PkiError`] if a file of the store cannot be read, the store holds public test keys, or a key cannot be made.
-pub fn requests(
-    config: &ValidConfig,
+pub fn requests_nodes(
+    count: usize,
+    config: ConfigFn<'_>,
     contents: StoreContents,
     now: Timestamp,
     source: &dyn KeySource,
@@ -106,44 +128,49 @@ pub fn requests(
     };
     refuse_mixing(&index, source)?;
 
-    let profiles = profiles(config);
-    let mut asked = Vec::new();
-    let mut missing_authorities = Vec::new();
     let mut refused = Vec::new();
-    for authority in profiles.iter().filter(|profile| profile.is_authority()) {
-        match below(config, &contents, authority, &profiles, now) {
-            Ok((there, mut wanted)) => {
-                if !(there || wanted.is_empty()) {
-                    missing_authorities.push(format!("{}.crt", authority.base_name));
-                }
-                asked.append(&mut wanted);
-            }
+    let signers = match config(0) {
+        Some(config) => Signers::read(&config, &contents, &mut refused),
+        None => Signers(Vec::new()),
+    };
+    let judged: Vec<_> = (0..count)
+        .into_par_iter()
+        .filter_map(config)
+        .map(|config| asked_of(&config, &contents, &signers, now))
+        .collect();
+    let mut asked = Vec::new();
+    for node in judged {
+        match node {
+            Ok(mut wanted) => asked.append(&mut wanted),
             Err(mut errors) => refused.append(&mut errors),
         }
     }
     if let Some(error) = PkiError::all(refused) {
         return Err(error);
     }
+    let missing_authorities = signers.missing(&asked);
 
     // From here on these are the user's, whatever an interrupted run left of them.
-    let is_asked = |base: &String| asked.iter().any(|asked| asked.slot.base == *base);
-    index.pending.retain(|base| !is_asked(base));
+    let bases: BTreeSet<&String> = asked.iter().map(|asked| &asked.slot.base).collect();
+    index.pending.retain(|base| !bases.contains(base));
     store.index = Some(index);
 
-    let node = config.node.name.as_str();
     let wanted: Vec<_> = asked
         .iter()
         .filter(|asked| asked.slot.key.is_none())
         .map(|asked| KeyRequest {
             name: asked.profile.name,
-            node: Some(node),
+            node: Some(asked.node.as_str()),
             algorithm: asked.profile.key_algorithm,
         })
         .collect();
     let keys = make_keys(source, &wanted, progress).map_err(PkiError::MakeKey)?;
     let mut keys = keys.into_iter();
     let mut requests = Vec::new();
-    for Asked { profile, slot, why } in asked {
+    for Asked {
+        profile, slot, why, ..
+    } in asked
+    {
         let made = match &slot.key {
             Some(_) => None,
             None => keys.next(),
@@ -152,7 +179,7 @@ pub fn requests(
             store.files.insert(slot.key_path(), key.pem());
         }
         if let Some(key) = slot.key.as_ref().or(made.as_ref()) {
-            requests.push(request(profile, &slot, key, made.is_some(), why)?);
+            requests.push(request(&profile, &slot, key, made.is_some(), why)?);
         }
     }
     Ok(Requests {
@@ -162,36 +189,68 @@ pub fn requests(
     })
 }
 
-/// Whether the certificate of `authority` is in the store, and what it has to sign; nothing if its key is there too.
-fn below<'a>(
+/// The CAs, as far as somebody else has to sign for them: name, path of the certificate, and the certificate if it is there.
+struct Signers(Vec<(&'static str, String, Option<Certificate>)>);
+
+impl Signers {
+    /// Reads the CAs whose keys are not in the store.
+    fn read(config: &ValidConfig, contents: &StoreContents, refused: &mut Vec<PkiError>) -> Self {
+        let mut signers = Vec::new();
+        for authority in authorities(config) {
+            match Slot::read(config, contents, &authority) {
+                Ok(slot) if slot.key.is_some() => {}
+                Ok(slot) => {
+                    signers.push((authority.name, slot.certificate_path(), slot.certificate));
+                }
+                Err(error) => refused.push(error),
+            }
+        }
+        Self(signers)
+    }
+
+    /// Paths of the certificates that are not there and that something is asked of.
+    fn missing(&self, asked: &[Asked<'_>]) -> Vec<String> {
+        let needed = |name| asked.iter().any(|asked| asked.profile.signer == name);
+        let signers = self.0.iter();
+        signers
+            .filter(|(name, _, certificate)| certificate.is_none() && needed(*name))
+            .map(|(_, path, _)| path.clone())
+            .collect()
+    }
+}
+
+/// What has to be signed for one node, by CA.
+fn asked_of<'a>(
     config: &ValidConfig,
     contents: &'a StoreContents,
-    authority: &CertificateProfile,
-    profiles: &'a [CertificateProfile],
+    signers: &Signers,
     now: Timestamp,
-) -> Result<(bool, Vec<Asked<'a>>), Vec<PkiError>> {
-    let signer = Slot::read(config, contents, authority).map_err(|error| vec![error])?;
-    if signer.key.is_some() {
-        return Ok((true, Vec::new()));
-    }
-    let signer = signer.certificate;
+) -> Result<Vec<Asked<'a>>, Vec<PkiError>> {
+    let profiles = profiles(config);
     let mut asked = Vec::new();
     let mut refused = Vec::new();
-    for profile in profiles {
-        if profile.is_authority() || profile.signer != authority.name {
-            continue;
-        }
-        match Slot::read(config, contents, profile) {
-            Ok(slot) => {
-                if let Some(why) = lacks(config, profile, &slot, signer.as_ref(), now) {
-                    asked.push(Asked { profile, slot, why });
-                }
+    for (name, _, signer) in &signers.0 {
+        for profile in &profiles {
+            if profile.is_authority() || profile.signer != *name {
+                continue;
             }
-            Err(error) => refused.push(error),
+            match Slot::read(config, contents, profile) {
+                Ok(slot) => {
+                    if let Some(why) = lacks(config, profile, &slot, signer.as_ref(), now) {
+                        asked.push(Asked {
+                            node: config.node.name.clone(),
+                            profile: profile.clone(),
+                            slot,
+                            why,
+                        });
+                    }
+                }
+                Err(error) => refused.push(error),
+            }
         }
     }
     if refused.is_empty() {
-        Ok((signer.is_some(), asked))
+        Ok(asked)
     } else {
         Err(refused)
     }

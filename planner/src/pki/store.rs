@@ -181,8 +181,9 @@ impl StoreIndex {
     /// # Errors
     /// [`PkiError::StoreIndex`] if it cannot be encoded.
     pub fn to_json(&self) -> Result<SecretBytes, PkiError> {
-        // Room enough that the buffer, which holds secrets, does not move while it grows.
-        let mut json = Vec::with_capacity(256 * 1024);
+        // Room enough that the buffer, which holds secrets, does not move while it grows: a record takes less than 2 KiB.
+        let records = self.certificates.len() + self.nodes.len() + self.pending.len();
+        let mut json = Vec::with_capacity(64 * 1024 + records * 2 * 1024);
         serde_json::to_writer_pretty(&mut json, self).map_err(PkiError::StoreIndex)?;
         json.push(b'\n');
         Ok(SecretBytes::new(json))
@@ -196,18 +197,18 @@ impl StoreIndex {
             .map(SecretBytes::new)
     }
 
-    /// The serial of a plan of `node` with `plan_digest`: the last one if nothing changed, else the next;
-    /// remembered here.
-    pub fn advance(&mut self, node: &Name, plan_digest: Sha256Digest) -> u64 {
-        let record = self.nodes.entry(node.clone()).or_insert(NodeRecord {
-            serial: 1,
+    /// The record of a plan of `node` with `plan_digest`: its serial is the last one if nothing changed, else the next.
+    #[must_use]
+    pub fn next_record(&self, node: &Name, plan_digest: Sha256Digest) -> NodeRecord {
+        let serial = match self.nodes.get(node) {
+            None => 1,
+            Some(last) if last.plan_digest == plan_digest => last.serial,
+            Some(last) => last.serial.saturating_add(1),
+        };
+        NodeRecord {
+            serial,
             plan_digest,
-        });
-        if record.plan_digest != plan_digest {
-            record.serial += 1;
-            record.plan_digest = plan_digest;
         }
-        record.serial
     }
 }
 
@@ -221,44 +222,49 @@ pub fn base_path(profile: &CertificateProfile, node: &Name) -> String {
     }
 }
 
-/// The files a save writes, in this order: `store.json` with what is `pending`, keys, certificates, `store.json`.
-/// Empty if nothing differs. Stopping after any of them leaves a store that [`super::ensure()`] completes.
+/// Files that may reach the disk in any order, by path.
+pub type Batch = Vec<(String, SecretBytes)>;
+
+/// The files a save writes, batch by batch: `store.json` with what is `pending`, private keys, certificates and public keys,
+/// `store.json`. Nothing of a batch may reach the disk before all of the one before it. Empty if nothing differs. Stopping anywhere
+/// leaves a store that [`super::ensure()`] completes.
 ///
 /// # Errors
 /// [`PkiError::StoreIndex`] if the index cannot be encoded.
-pub fn save_order(
-    before: &StoreContents,
-    after: &StoreContents,
-) -> Result<Vec<(String, SecretBytes)>, PkiError> {
+pub fn save_batches(before: &StoreContents, after: &StoreContents) -> Result<Vec<Batch>, PkiError> {
     let Some(index) = &after.index else {
         return Ok(Vec::new());
     };
-    let mut changed: Vec<_> = after
+    let changed = after
         .files
         .iter()
         .filter(|(path, bytes)| before.files.get(*path) != Some(*bytes))
-        .map(|(path, bytes)| (path.clone(), bytes.clone()))
-        .collect();
-    if changed.is_empty() && before.index.as_ref() == Some(index) {
-        return Ok(Vec::new());
+        .map(|(path, bytes)| (path.clone(), bytes.clone()));
+    let (keys, others): (Batch, Batch) = changed.partition(|(path, _)| path.ends_with(".key"));
+    if keys.is_empty() && others.is_empty() {
+        return Ok(if before.index.as_ref() == Some(index) {
+            Vec::new()
+        } else {
+            vec![vec![(INDEX_FILE.to_owned(), index.to_json()?)]]
+        });
     }
-    changed.sort_by_key(|(path, _)| is_certificate(path));
-    let mut writes = Vec::new();
-    if !changed.is_empty() {
-        let bases = changed
-            .iter()
-            .filter_map(|(path, _)| path.strip_suffix(".crt").or(path.strip_suffix(".key")))
-            .filter(|base| index.certificates.contains_key(*base))
-            .map(str::to_owned);
-        let mut started = index.clone();
-        started.pending.extend(bases);
-        started.pending.sort();
-        started.pending.dedup();
-        writes.push((INDEX_FILE.to_owned(), started.to_json()?));
-    }
-    writes.extend(changed);
-    writes.push((INDEX_FILE.to_owned(), index.to_json()?));
-    Ok(writes)
+    let bases = keys
+        .iter()
+        .chain(&others)
+        .filter_map(|(path, _)| path.strip_suffix(".crt").or(path.strip_suffix(".key")))
+        .filter(|base| index.certificates.contains_key(*base))
+        .map(str::to_owned);
+    let mut started = index.clone();
+    started.pending.extend(bases);
+    started.pending.sort();
+    started.pending.dedup();
+    let batches = [
+        vec![(INDEX_FILE.to_owned(), started.to_json()?)],
+        keys,
+        others,
+        vec![(INDEX_FILE.to_owned(), index.to_json()?)],
+    ];
+    Ok(batches.into_iter().filter(|b| !b.is_empty()).collect())
 }
 
 /// Mode of a file of the store: certificates are public, everything else is not.
@@ -327,9 +333,15 @@ mod tests {
         let mut index = index();
         let node: Name = "cp1".parse().unwrap();
         let (a, b) = (Sha256Digest::of(b"a"), Sha256Digest::of(b"b"));
-        let serials = [a, a, b, b, a].map(|digest| index.advance(&node, digest));
+        let mut advance = |node: &Name, digest| {
+            let record = index.next_record(node, digest);
+            let serial = record.serial;
+            index.nodes.insert(node.clone(), record);
+            serial
+        };
+        let serials = [a, a, b, b, a].map(|digest| advance(&node, digest));
         assert_eq!(serials, [1, 1, 2, 2, 3]);
-        assert_eq!(index.advance(&"cp2".parse().unwrap(), a), 1);
+        assert_eq!(advance(&"cp2".parse().unwrap(), a), 1);
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! but their owner. One run at a time holds the lock. What survives a crash at any instant:
 //!
 //! 1. `store.json` is written first; it names the certificates that are being written as `pending`.
-//! 2. Each file is written beside its place under a temporary name, with its mode from the start, synced,
-//!    then renamed, key before certificate; a file that was not there when the store was read is never
-//!    replaced. The folder is synced.
-//! 3. `store.json` is written again without `pending`.
+//! 2. All keys are written beside their places under temporary names, with their mode from the start, synced,
+//!    then renamed; a file that was not there when the store was read is never replaced. Their folders are synced.
+//! 3. All certificates likewise.
+//! 4. `store.json` is written again without `pending`.
 //!
 //! A save that has not returned has handed out nothing, so a pair it left half-written can be made again
 //! ([`mod@super::assess`]); files that existed before are whole, old or new.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{
@@ -21,16 +22,24 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::secret::SecretBytes;
+use rayon::prelude::*;
+use tempfile::TempPath;
 use zeroize::Zeroizing;
 
 use super::PkiError;
-use super::store::{INDEX_FILE, StoreContents, StoreIndex, file_mode, is_certificate, save_order};
+use super::store::{
+    INDEX_FILE, StoreContents, StoreIndex, file_mode, is_certificate, save_batches,
+};
+use crate::durable::sync_all;
 
 const LOCK_FILE: &str = ".lock";
 const TEMPORARY_PREFIX: &str = ".new-";
 
 /// Larger files are no keys or certificates.
 const MAX_FILE_SIZE: u64 = 4 * 1024 * 1024;
+
+/// A larger `store.json` is none: a certificate's record takes less than 2 KiB.
+const MAX_INDEX_SIZE: u64 = 256 * 1024 * 1024;
 
 /// How often a store that another run writes to is read again before giving up.
 const MAX_READS: usize = 8;
@@ -61,7 +70,7 @@ pub enum StoreDirError {
     #[error("the key store `{}` is not a folder", .0.display())]
     NotADirectory(PathBuf),
     /// Too large.
-    #[error("`{}` is too large for a key or certificate ({MAX_FILE_SIZE} bytes at most)", .0.display())]
+    #[error("`{}` is too large for a file of a key store", .0.display())]
     TooLarge(PathBuf),
     /// Someone else put a file there meanwhile.
     #[error("`{}` appeared while the plan was made and is not overwritten; run the plan again", .0.display())]
@@ -186,10 +195,10 @@ impl StoreDir {
         let path = self.path.join(INDEX_FILE);
         // Every save begins and ends with the index: if it did not change, nothing else did.
         for _ in 0..MAX_READS {
-            let before = read_file(&path, true)?;
+            let before = read_file(&path, true, MAX_INDEX_SIZE)?;
             let mut contents = StoreContents::default();
             self.load_folder(&self.path, "", 0, &mut contents)?;
-            if read_file(&path, true)? != before {
+            if read_file(&path, true, MAX_INDEX_SIZE)? != before {
                 continue;
             }
             let index = before.map(|json| StoreIndex::from_json(json.expose()));
@@ -230,7 +239,7 @@ impl StoreDir {
                 .any(|end| name.ends_with(end))
             {
                 let secret = !is_certificate(&name) && !name.ends_with(".pub");
-                if let Some(bytes) = read_file(&path, secret)? {
+                if let Some(bytes) = read_file(&path, secret, MAX_FILE_SIZE)? {
                     contents.files.insert(relative, bytes);
                 }
             }
@@ -255,21 +264,25 @@ impl StoreLock<'_> {
     /// [`StoreDirError`] if a file cannot be written durably.
     pub fn save(&self, before: &StoreContents, after: &StoreContents) -> Result<(), StoreDirError> {
         let root = &self.store.path;
-        let writes = save_order(before, after).map_err(|source| StoreDirError::Index {
+        let batches = save_batches(before, after).map_err(|source| StoreDirError::Index {
             path: root.join(INDEX_FILE),
             source: Box::new(source),
         })?;
-        if !writes.is_empty() {
+        if !batches.is_empty() {
             self.remove_leftovers(root)?;
         }
-        for (path, bytes) in writes {
-            let target = root.join(&path);
-            if let Some(folder) = target.parent() {
-                create_private(folder)?;
-            }
-            // The index is the planner's own; a file that was not there when the store was read is not.
-            let replace = path == INDEX_FILE || before.files.contains_key(&path);
-            write_file(&target, &bytes, file_mode(&path), replace)?;
+        for batch in batches {
+            let files: Vec<_> = batch
+                .iter()
+                .map(|(path, bytes)| NewFile {
+                    target: root.join(path),
+                    bytes,
+                    mode: file_mode(path),
+                    // The index is the planner's own; a file that was not there when the store was read is not.
+                    replace: path == INDEX_FILE || before.files.contains_key(path),
+                })
+                .collect();
+            write_files(root, &files)?;
         }
         Ok(())
     }
@@ -307,7 +320,7 @@ fn refuse_open(path: &Path, mode: u32, wanted: &'static str) -> Result<(), Store
 }
 
 /// The bytes of a file, in memory that is zeroised; `None` if there is no such file.
-fn read_file(path: &Path, secret: bool) -> Result<Option<SecretBytes>, StoreDirError> {
+fn read_file(path: &Path, secret: bool, limit: u64) -> Result<Option<SecretBytes>, StoreDirError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -317,15 +330,13 @@ fn read_file(path: &Path, secret: bool) -> Result<Option<SecretBytes>, StoreDirE
     if secret {
         refuse_open(path, metadata.mode(), "600")?;
     }
-    if metadata.len() > MAX_FILE_SIZE {
+    if metadata.len() > limit {
         return Err(StoreDirError::TooLarge(path.to_owned()));
     }
     // Room for everything, so the buffer does not move and leave copies behind.
     let size = usize::try_from(metadata.len()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
-    file.take(MAX_FILE_SIZE)
-        .read_to_end(&mut bytes)
-        .at("read", path)?;
+    file.take(limit).read_to_end(&mut bytes).at("read", path)?;
     Ok(Some(SecretBytes::take(&mut bytes)))
 }
 
@@ -350,37 +361,74 @@ fn create_private(folder: &Path) -> Result<(), StoreDirError> {
     Ok(())
 }
 
-/// Writes a file so that its name never stands for half of it, and the mode is right from the first byte.
-fn write_file(
-    target: &Path,
-    bytes: &SecretBytes,
+/// A file to be written.
+struct NewFile<'a> {
+    target: PathBuf,
+    bytes: &'a SecretBytes,
     mode: FileMode,
+    /// A file that is there is replaced.
     replace: bool,
-) -> Result<(), StoreDirError> {
-    let folder = target.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
+}
+
+/// Writes files so that no name ever stands for half of one, and modes are right from the first byte. All of them are durable
+/// afterwards; in which order they become so is not said.
+fn write_files(root: &Path, files: &[NewFile<'_>]) -> Result<(), StoreDirError> {
+    let mut folders = BTreeSet::new();
+    for file in files {
+        let above = file.target.ancestors().skip(1);
+        let above = above.take_while(|folder| folder.starts_with(root));
+        folders.extend(above.map(Path::to_owned));
+    }
+    // Those above come first.
+    for folder in folders.iter().filter(|folder| !folder.is_dir()) {
+        DirBuilder::new()
+            .mode(u32::from(FileMode::PRIVATE_DIRECTORY.bits()))
+            .create(folder)
+            .at("create the folder", folder)?;
+    }
+    let temporary: Vec<TempPath> = files
+        .par_iter()
+        .map(write_temporary)
+        .collect::<Result<_, _>>()?;
+    sync_all(&temporary).at("sync what was written to", root)?;
+    for (file, temporary) in files.iter().zip(temporary) {
+        rename(file, temporary)?;
+    }
+    let folders: Vec<PathBuf> = folders.into_iter().collect();
+    sync_all(&folders).at("sync the folders of", root)
+}
+
+fn write_temporary(file: &NewFile<'_>) -> Result<TempPath, StoreDirError> {
+    let folder = file.target.parent().unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
-        .permissions(Permissions::from_mode(u32::from(mode.bits())))
+        .permissions(Permissions::from_mode(u32::from(file.mode.bits())))
         .tempfile_in(folder)
         .at("create a file in", folder)?;
-    file.write_all(bytes.expose()).at("write", target)?;
-    file.as_file().sync_all().at("sync", target)?;
-    if replace {
-        file.persist(target)
+    let written = temporary.write_all(file.bytes.expose());
+    written.at("write", &file.target)?;
+    // Closed: a thousand nodes have more files than a process may open.
+    Ok(temporary.into_temp_path())
+}
+
+fn rename(file: &NewFile<'_>, temporary: TempPath) -> Result<(), StoreDirError> {
+    let target = &file.target;
+    if file.replace {
+        return temporary
+            .persist(target)
             .map_err(|error| error.error)
-            .at("write", target)?;
-    } else {
-        file.persist_noclobber(target)
-            .map_err(|error| match error.error.kind() {
-                io::ErrorKind::AlreadyExists => StoreDirError::Appeared(target.to_owned()),
-                _ => StoreDirError::Io {
-                    action: "write",
-                    path: target.to_owned(),
-                    source: error.error,
-                },
-            })?;
+            .at("write", target);
     }
-    sync_folder(folder)
+    temporary
+        .persist_noclobber(target)
+        .map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => StoreDirError::Appeared(target.to_owned()),
+            _ => StoreDirError::Io {
+                action: "write",
+                path: target.to_owned(),
+                source: error.error,
+            },
+        })
 }
 
 fn sync_folder(folder: &Path) -> Result<(), StoreDirError> {

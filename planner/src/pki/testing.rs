@@ -22,11 +22,14 @@ pub(super) fn config() -> ValidConfig {
         init: Default::default(),
         cluster: Default::default(),
         kubelet: component(),
+        cluster_kubelet: component(),
         kube_proxy: component(),
         bundle_cluster_name: "kubernetes".parse().unwrap(),
         node: NodeSettings {
             name: "cp1".parse().unwrap(),
             role: NodeRole::ControlPlane,
+            addresses: vec!["192.168.10.11".parse().unwrap()],
+            marks: Default::default(),
             recipients: Vec::new(),
             host_match: HostMatch::default(),
             platform: Platform {

@@ -1,9 +1,14 @@
-//! The static Pod of etcd: the one member of a new cluster.
+//! The static Pod of etcd: the one member of a new cluster, or one more of a cluster that runs.
 //!
-//! An external etcd has no Pod; the phase that calls this asks [`crate::config`] first.
+//! An external etcd has no Pod; the phase that calls this asks [`crate::config`] first. The members of a cluster that runs are known
+//! there only: a hole stands for them.
 
 use std::cmp::Ordering;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use kubeplan_bundle::index::Hole;
+use kubeplan_bundle::index::hole::PLACEHOLDERS;
+use serde_json::Value;
 
 use super::environment::Environment;
 use super::flags::{FlagRow, FlagValue, KUBEADM_DEFAULT, defaults, last_value, merge};
@@ -14,7 +19,7 @@ use super::volumes::HostPathVolumes;
 use super::{Component, PodContext, Sourced, StaticPod, StaticPodError, images};
 use crate::config::ValidConfig;
 use crate::config::kubeadm::{Arg, LocalEtcd};
-use crate::config::valid::host_port;
+use crate::config::valid::{Membership, host_port};
 use crate::config::version::is_semantic_version;
 use crate::layout;
 use crate::releases::EtcdFlags;
@@ -26,7 +31,13 @@ pub const NAME: &str = "etcd";
 pub(super) const EXTRA_ARGS: &str = "ClusterConfiguration.etcd.local.extraArgs";
 
 /// Tells `kubeadm` how clients reach this member.
-const CLIENT_URLS_ANNOTATION: &str = "kubeadm.kubernetes.io/etcd.advertise-client-urls";
+pub(crate) const CLIENT_URLS_ANNOTATION: &str = "kubeadm.kubernetes.io/etcd.advertise-client-urls";
+
+/// What stands for the members of a cluster that runs.
+const INITIAL_CLUSTER_HOLE: &str = {
+    let [_, _, initial_cluster] = PLACEHOLDERS;
+    initial_cluster
+};
 
 const CLIENT_PORT: u16 = 2379;
 const PEER_PORT: u16 = 2380;
@@ -60,10 +71,19 @@ pub const FLAGS: &[FlagRow] = &[
         has_stable_flags(c).then(|| "InitialCorruptCheck=true".into())
     }),
     FlagRow::new("initial-advertise-peer-urls", &[ADVERTISE_ADDRESS], |c| {
-        Some(peer_url(c))
+        Some(peer_url(c.config).into())
     }),
     FlagRow::new("initial-cluster", &[NODE_NAME, ADVERTISE_ADDRESS], |c| {
-        Some(format!("{}={}", c.config.node.name, peer_url(c).text).into())
+        Some(match c.config.membership {
+            Membership::Founds => format!("{}={}", c.config.node.name, peer_url(c.config)).into(),
+            Membership::Joins(_) => FlagValue {
+                text: INITIAL_CLUSTER_HOLE.to_owned(),
+                instead_from: Some("cluster: the members of etcd".to_owned()),
+            },
+        })
+    }),
+    FlagRow::new("initial-cluster-state", &[KUBEADM_DEFAULT], |c| {
+        c.config.joining().map(|_| "existing".into())
     }),
     FlagRow::new("key-file", &[CERTIFICATES_DIR], |c| key(c, "server")),
     FlagRow::new("listen-client-urls", &[ADVERTISE_ADDRESS], |c| {
@@ -75,7 +95,7 @@ pub const FLAGS: &[FlagRow] = &[
         Some(format!("http://{address}").into())
     }),
     FlagRow::new("listen-peer-urls", &[ADVERTISE_ADDRESS], |c| {
-        Some(peer_url(c))
+        Some(peer_url(c.config).into())
     }),
     FlagRow::new("name", &[NODE_NAME], |c| {
         Some(c.config.node.name.as_str().into())
@@ -161,12 +181,36 @@ pub(super) fn client_url(address: IpAddr) -> String {
     format!("https://{}", host_port(address, CLIENT_PORT))
 }
 
-fn peer_url(context: &PodContext<'_>) -> FlagValue {
-    format!(
-        "https://{}",
-        host_port(context.config.advertise_address, PEER_PORT)
-    )
-    .into()
+/// Where the other members reach the node's.
+pub(crate) fn peer_url(config: &ValidConfig) -> String {
+    format!("https://{}", host_port(config.advertise_address, PEER_PORT))
+}
+
+/// Where a Pod's manifest has the list of members that only the running cluster knows: one word of a container's command.
+///
+/// Extra arguments and patches can take it away; the answer is then empty.
+pub(crate) fn initial_cluster_holes(manifest: &Value) -> Vec<Hole> {
+    let containers = manifest.pointer("/spec/containers");
+    let mut holes = Vec::new();
+    for (container, value) in items(containers) {
+        for (word, value) in items(value.get("command")) {
+            let has_hole = value
+                .as_str()
+                .is_some_and(|text| text.contains(INITIAL_CLUSTER_HOLE));
+            let at = format!("spec/containers/{container}/command/{word}");
+            if has_hole && let Ok(at) = at.parse() {
+                holes.push(Hole::EtcdInitialCluster { at });
+            }
+        }
+    }
+    holes
+}
+
+fn items(list: Option<&Value>) -> impl Iterator<Item = (usize, &Value)> {
+    list.and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .enumerate()
 }
 
 /// Where the member is probed, and where that comes from.

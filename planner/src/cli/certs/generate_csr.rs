@@ -7,12 +7,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::index::Name;
 use serde::Serialize;
 
 use super::store_error;
 use crate::cli::error::io_error;
 use crate::cli::input::{Configuration, Now, count, read_limited};
 use crate::cli::io::Progress;
+use crate::cli::nodes::{Nodes, listed};
 use crate::cli::workspace::Workspace;
 use crate::cli::{CliError, Format, Io, table};
 use crate::output;
@@ -25,7 +27,7 @@ const MAX_REQUEST: u64 = 1024 * 1024;
 
 /// Make keys and signing requests for what an external CA has to sign
 ///
-/// For every certificate of the node, those inside kubeconfigs included, that is missing or does not fit and whose
+/// For every certificate of every node, those inside kubeconfigs included, that is missing or does not fit and whose
 /// CA's key is not in the key store: a private key in the store and a request with kubeadm's subject and names.
 /// Requests are laid out as the key store, so what the CA signs goes where its key is: nodes/NODE/apiserver.crt.
 /// `kubeplan plan` then checks each certificate and takes it.
@@ -40,9 +42,9 @@ pub(in crate::cli) struct Args {
     /// keys]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Only for this node of the configuration
-    #[arg(long, value_name = "NAME")]
-    node: Option<String>,
+    /// Only for this node of the configuration; may be repeated
+    #[arg(long = "node", value_name = "NAME")]
+    nodes: Vec<String>,
     #[command(flatten)]
     now: Now,
     /// How the list of requests is printed
@@ -55,7 +57,7 @@ pub(in crate::cli) struct Args {
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
     version: u32,
-    node: &'a str,
+    nodes: Vec<&'a str>,
     pki: String,
     folder: String,
     requests: Vec<Row<'a>>,
@@ -73,26 +75,25 @@ struct Row<'a> {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, false)?;
-    let config = args.config.load(io)?.config;
-    let node = config.node.name.as_str();
-    if let Some(wanted) = args.node.as_deref().filter(|wanted| *wanted != node) {
-        return Err(
-            CliError::usage(format!("the configuration has no node `{wanted}`"))
-                .hint(format!("it has `{node}`")),
-        );
-    }
+    let nodes = Nodes::chosen(args.config.load(io)?, &args.nodes)?;
     let pki = match &args.pki {
         Some(folder) => folder.clone(),
-        None => Workspace::new(config.bundle_cluster_name.as_str()).pki(),
+        None => Workspace::new(nodes.first()?.bundle_cluster_name.as_str()).pki(),
     };
     let store = StoreDir::open_or_create(&pki).map_err(store_error)?;
     let lock = store.lock().map_err(store_error)?;
     let before = lock.load().map_err(store_error)?;
     let made = {
         let progress = Progress::new(io, "making keys");
-        requests::requests(&config, before.clone(), now, &RandomSource, &|keys| {
-            progress.show(keys.done, keys.total)
-        })
+        let config = |at| nodes.config(at);
+        requests::requests_nodes(
+            nodes.count(),
+            &config,
+            before.clone(),
+            now,
+            &RandomSource,
+            &|keys| progress.show(keys.done, keys.total),
+        )
         .map_err(super::unfit)?
     };
     lock.save(&before, &made.store).map_err(store_error)?;
@@ -105,8 +106,11 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         rows.push(Row { request, written });
     }
     let document = Document {
-        version: 1,
-        node,
+        version: 2,
+        nodes: (0..nodes.count())
+            .filter_map(|at| nodes.name(at))
+            .map(Name::as_str)
+            .collect(),
         pki: pki.display().to_string(),
         folder: folder.display().to_string(),
         requests: rows,
@@ -140,13 +144,19 @@ fn to_text(document: &Document<'_>) -> String {
     if document.requests.is_empty() {
         return format!(
             "Nothing to request for {}: every certificate is there and fits, or the key of its CA is in {}\n",
-            document.node, document.pki
+            listed(document.nodes.iter().copied()),
+            document.pki
         );
     }
     let mut text = format!(
-        "{} for node {} in {}\n",
+        "{} for {} {} in {}\n",
         count(document.requests.len(), "request"),
-        document.node,
+        if document.nodes.len() == 1 {
+            "node"
+        } else {
+            "nodes"
+        },
+        listed(document.nodes.iter().copied()),
         document.folder
     );
     let rows: Vec<Vec<String>> = document

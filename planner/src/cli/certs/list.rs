@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{no_store, store_error};
 use crate::cli::input::{Configuration, Now};
+use crate::cli::nodes::Nodes;
 use crate::cli::workspace::Workspace;
 use crate::cli::{CliError, Format, Io, table};
 use crate::pki::store_dir::StoreDir;
@@ -45,7 +46,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let pki = match &args.pki {
         Some(folder) => folder.clone(),
         None => {
-            let config = args.config.load(io)?.config;
+            let config = Nodes::all(args.config.load(io)?).first()?;
             Workspace::new(config.bundle_cluster_name.as_str()).pki()
         }
     };

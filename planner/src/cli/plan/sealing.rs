@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::seal::{Identities, Recipient};
+use kubeplan_bundle::secret::SecretBytes;
 
 use super::Args;
 use crate::cli::error::io_error;
@@ -16,12 +17,14 @@ use crate::cli::{CliError, Io};
 use crate::config::ValidConfig;
 use crate::output;
 
-/// Whom the sealed part is for, before an identity is made.
+/// Whom the sealed part of a node's bundle is for, before an identity is made.
 pub(super) enum Sealing {
     /// The configuration names them.
     Configured(Vec<Recipient>),
-    /// An age identity in a file, to be read or made.
-    Identity(PathBuf),
+    /// An age identity of an earlier run.
+    Read(Vec<Recipient>, PathBuf),
+    /// An age identity to be made there.
+    Make(PathBuf),
 }
 
 /// The recipients, and the identity that was read or made for them.
@@ -30,6 +33,8 @@ pub(super) struct TakenRecipients {
     pub(super) recipients: Vec<Recipient>,
     /// Absent when the configuration names recipients, or nothing is sealed.
     pub(super) identity: Option<Identity>,
+    /// The identity, if it was made and has to be written.
+    pub(super) new: Option<(PathBuf, SecretBytes)>,
 }
 
 impl TakenRecipients {
@@ -38,12 +43,13 @@ impl TakenRecipients {
         Self {
             recipients: Vec::new(),
             identity: None,
+            new: None,
         }
     }
 }
 
 impl Sealing {
-    /// Finds the configured recipients or the place of an identity; writes nothing.
+    /// Finds the configured recipients, an identity, or the place of a new one; writes nothing.
     pub(super) fn find(
         args: &Args,
         config: &ValidConfig,
@@ -52,7 +58,7 @@ impl Sealing {
         if !config.node.recipients.is_empty() {
             if args.identity_out.is_some() {
                 return Err(CliError::usage("--identity-out is for a node without recipients, and this node has some")
-                    .hint("leave --identity-out away, or remove `nodes[0].recipients` from the Cluster document"));
+                    .hint("leave --identity-out away, or remove the node's `recipients` from the Cluster document"));
             }
             let parsed = config
                 .node
@@ -61,7 +67,7 @@ impl Sealing {
                 .map(|text| Recipient::parse(text))
                 .collect::<Result<_, _>>();
             return parsed.map(Self::Configured).map_err(|error| {
-                CliError::caused(Exit::Usage, "Cluster.nodes[0].recipients", error)
+                CliError::caused(Exit::Usage, "Cluster.nodes[].recipients", error)
             });
         }
         let path = args
@@ -76,48 +82,67 @@ impl Sealing {
             ))
             .hint("give another place with --identity-out, and carry it to the host another way than the bundle"));
         }
-        Ok(Self::Identity(path))
+        if !path.exists() {
+            return Ok(Self::Make(path));
+        }
+        let shown = path.display().to_string();
+        let text = read_secret(&path, "age identity")?;
+        let identities = Identities::parse(&text, &shown).map_err(|error| {
+            CliError::caused(Exit::Usage, format!("reading age identity {shown}"), error)
+        })?;
+        Ok(Self::Read(identities.recipients(), path))
     }
 
-    /// Reads or makes the identity.
-    pub(super) fn take(self, io: &mut Io) -> Result<TakenRecipients, CliError> {
-        let path = match self {
-            Self::Configured(recipients) => {
-                return Ok(TakenRecipients {
-                    recipients,
-                    identity: None,
-                });
-            }
-            Self::Identity(path) => path,
+    /// Makes the identity if there is none; writes nothing.
+    pub(super) fn take(&self) -> TakenRecipients {
+        let shown = |path: &PathBuf, created| {
+            Some(Identity {
+                file: path.display().to_string(),
+                created,
+            })
         };
-        let shown = path.display().to_string();
-        if path.exists() {
-            let text = read_secret(&path, "age identity")?;
-            let recipients = Identities::parse(&text, &shown)
-                .map(|identities| identities.recipients())
-                .map_err(|error| {
-                    CliError::caused(Exit::Usage, format!("reading age identity {shown}"), error)
-                })?;
-            return Ok(TakenRecipients {
-                recipients,
-                identity: Some(Identity {
-                    file: shown,
-                    created: false,
-                }),
-            });
+        match self {
+            Self::Configured(recipients) => TakenRecipients {
+                recipients: recipients.clone(),
+                identity: None,
+                new: None,
+            },
+            Self::Read(recipients, path) => TakenRecipients {
+                recipients: recipients.clone(),
+                identity: shown(path, false),
+                new: None,
+            },
+            Self::Make(path) => {
+                let (text, recipient) = Identities::generate();
+                TakenRecipients {
+                    recipients: vec![recipient],
+                    identity: shown(path, true),
+                    new: Some((path.clone(), text)),
+                }
+            }
         }
-        let (text, recipient) = Identities::generate();
-        output::create_private(&path, text.expose())
-            .map_err(io_error("writing age identity", &path))?;
-        io.say(&format!(
-            "the node has no recipient: made an age identity for it, {shown}"
-        ));
-        Ok(TakenRecipients {
-            recipients: vec![recipient],
-            identity: Some(Identity {
-                file: shown,
-                created: true,
-            }),
-        })
     }
+}
+
+/// Writes the identities that were made.
+pub(super) fn keep(new: &[(PathBuf, SecretBytes)], io: &mut Io) -> Result<(), CliError> {
+    let files: Vec<_> = new
+        .iter()
+        .map(|(path, text)| (path.clone(), text))
+        .collect();
+    let Some((first, _)) = files.first() else {
+        return Ok(());
+    };
+    output::create_private_files(&files).map_err(io_error("writing age identity", first))?;
+    io.say(&match files.len() {
+        1 => format!(
+            "the node has no recipient: made an age identity for it, {}",
+            first.display()
+        ),
+        count => format!(
+            "{count} nodes have no recipients: made an age identity for each, {} and so on",
+            first.display()
+        ),
+    });
+    Ok(())
 }

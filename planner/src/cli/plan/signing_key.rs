@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use kubeplan_bundle::index::Name;
 use kubeplan_bundle::signature::PrivateKey;
 
 use super::Args;
-use crate::cli::keys::{self, CreatedKey};
+use crate::cli::keys::{self, NewKey};
 use crate::cli::summary::Signer;
 use crate::cli::workspace::Workspace;
 use crate::cli::{CliError, Io};
@@ -21,10 +22,37 @@ pub(super) enum SigningKey {
 
 /// The key, and what the summary says of it.
 pub(super) struct TakenKey {
-    /// The key.
-    pub(super) key: PrivateKey,
     /// What the summary says.
     pub(super) shown: Signer,
+    source: KeySource,
+    path: PathBuf,
+}
+
+enum KeySource {
+    Read(Box<PrivateKey>),
+    New(Box<NewKey>),
+}
+
+impl TakenKey {
+    /// The key.
+    pub(super) fn key(&self) -> &PrivateKey {
+        match &self.source {
+            KeySource::Read(key) => key,
+            KeySource::New(new) => &new.key,
+        }
+    }
+
+    /// Writes the key if it was made.
+    pub(super) fn keep(&self, io: &mut Io) -> Result<(), CliError> {
+        if let KeySource::New(new) = &self.source {
+            new.write(&self.path)?;
+            io.say(&format!(
+                "no signing key is configured: made {}",
+                self.path.display()
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl SigningKey {
@@ -58,28 +86,30 @@ impl SigningKey {
         Ok(Self::Read(Box::new(key), path))
     }
 
-    /// Makes the key if there is none yet.
-    pub(super) fn take(self, config: &ValidConfig, io: &mut Io) -> Result<TakenKey, CliError> {
-        let (key, path, created) = match self {
-            Self::Read(key, path) => (*key, path, false),
+    /// Makes the key if there is none yet; writes nothing.
+    pub(super) fn take(self, cluster: &Name, io: &Io) -> Result<TakenKey, CliError> {
+        let (source, path) = match self {
+            Self::Read(key, path) => (KeySource::Read(key), path),
             Self::Make(path, passphrase_file) => {
-                let comment = format!("kubeplan-author-{}", config.bundle_cluster_name);
-                let CreatedKey { key, .. } =
-                    keys::create_private_key(&path, &comment, passphrase_file.as_deref(), io)?;
-                io.say(&format!(
-                    "no signing key is configured: made {}",
-                    path.display()
-                ));
-                (key, path, true)
+                let comment = format!("kubeplan-author-{cluster}");
+                let new = keys::make_private_key(&comment, passphrase_file.as_deref(), io)?;
+                (KeySource::New(Box::new(new)), path)
             }
         };
-        let public = key.public();
-        let shown = Signer {
-            fingerprint: public.fingerprint().to_string(),
-            public_key: public.to_openssh(),
-            file: path.display().to_string(),
-            created,
+        let (key, created) = match &source {
+            KeySource::Read(key) => (&**key, false),
+            KeySource::New(new) => (&new.key, true),
         };
-        Ok(TakenKey { key, shown })
+        let public = key.public();
+        Ok(TakenKey {
+            shown: Signer {
+                fingerprint: public.fingerprint().to_string(),
+                public_key: public.to_openssh(),
+                file: path.display().to_string(),
+                created,
+            },
+            source,
+            path,
+        })
     }
 }

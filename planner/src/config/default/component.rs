@@ -18,7 +18,8 @@ const RULE: &str = "kubeadm's default";
 
 /// Fills in both documents.
 pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) {
-    kubelet(draft, facts);
+    kubelet(draft);
+    resolver(draft, facts);
     kube_proxy(draft);
 }
 
@@ -37,7 +38,8 @@ fn warn_unless(draft: &mut Draft, kind: Kind, path: &str, value: &Value) {
     }
 }
 
-fn kubelet(draft: &mut Draft, facts: &HostFacts) {
+/// The kubelet's configuration of the cluster.
+pub(super) fn kubelet(draft: &mut Draft) {
     let kind = Kind::Kubelet;
     let path = "staticPodPath";
     recommend(
@@ -129,7 +131,11 @@ fn kubelet(draft: &mut Draft, facts: &HostFacts) {
     }
     draft.set_from(kind, "rotateCertificates", json!(true), forced);
     draft.default_to(kind, "cgroupDriver", Unset::Empty, "systemd", RULE);
+}
 
+/// The resolver of a host that runs systemd-resolved.
+pub(super) fn resolver(draft: &mut Draft, facts: &HostFacts) {
+    let kind = Kind::Kubelet;
     if facts.systemd_resolved {
         let resolver = json!("/run/systemd/resolve/resolv.conf");
         if draft.get(kind, "resolvConf").is_none() {

@@ -1,114 +1,182 @@
-//! Defaults of the `Cluster` document, and what it tells kubeadm's documents.
+//! Defaults of the `Cluster` document, and what a node's entry tells kubeadm's documents.
+//!
+//! In: the draft of one node. Out: its entry with defaults; and in InitConfiguration, which describes the node whether it founds
+//! the cluster or joins it, what the entry says of it. Name and address identify the node, so both places must agree; the rest of the
+//! entry is nearer to the node than the document, and counts.
 
-use serde_json::json;
+use kubeplan_bundle::index::NodeRole;
+use serde_json::{Value, json};
 
 use super::super::address::parse_ip;
-use super::super::draft::{Draft, Unset};
+use super::super::draft::{Draft, NODE, Unset};
 use super::super::provenance::Origin;
 use super::super::schema::Kind;
 use super::super::valid::HostFacts;
+use super::kubelet_flags;
 
 /// How long a bundle's certificates must last when it is installed.
 const MIN_REMAINING: &str = "720h0m0s";
 /// How far certificates start before the plan's clock, as in kubeadm.
 const CLOCK_TOLERANCE: &str = "5m0s";
+/// Life of the client certificate that a joining kubelet gets with the plan: 90 days. The kubelet replaces it within minutes of
+/// its start, so it only has to outlive the way to the host.
+const JOIN_VALIDITY: &str = "2160h0m0s";
+const RULE: &str = "kubeplan's default";
+const KIND: Kind = Kind::Inventory;
 
-/// Fills in the document's own defaults and hands name and address of the node on.
-pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) {
-    let kind = Kind::Inventory;
+/// Fields of an entry that stand for a field of InitConfiguration and replace it.
+const REPLACED: &[(&str, &str)] = &[
+    ("taints", "nodeRegistration.taints"),
+    ("kubelet.criSocket", "nodeRegistration.criSocket"),
+    ("patches.directory", "patches.directory"),
+];
+
+/// Fills in what the document says of the whole cluster.
+pub(super) fn shared(draft: &mut Draft) {
     for (path, value) in [
         ("credentials.minRemaining", MIN_REMAINING),
         ("credentials.clockTolerance", CLOCK_TOLERANCE),
+        ("credentials.validity", JOIN_VALIDITY),
     ] {
-        draft.default_to(kind, path, Unset::Nil, value, "kubeplan's default");
+        draft.default_to(KIND, path, Unset::Nil, value, RULE);
     }
-    if draft.items(kind, "nodes").is_empty() {
-        draft.default_to(
-            kind,
-            "nodes",
-            Unset::Empty,
-            json!([{}]),
-            "one control-plane node",
-        );
+    draft.default_to(KIND, "credentials.join", Unset::Empty, "certificate", RULE);
+}
+
+/// What the node is for; `None` if its entry says something that is no role.
+pub(in super::super) fn role(draft: &Draft) -> Option<NodeRole> {
+    match draft.text(KIND, &format!("{NODE}.role")).as_str() {
+        "control-plane" => Some(NodeRole::ControlPlane),
+        "worker" => Some(NodeRole::Worker),
+        _ => None,
     }
-    let nodes = draft.items(kind, "nodes");
+}
+
+/// Fills in the node's entry and hands on what it says.
+pub(super) fn node(draft: &mut Draft, facts: &HostFacts) {
     if let Some(arch) = &facts.arch {
         architecture(draft, arch);
     }
-    for node in &nodes {
-        for (field, value) in [
-            ("role", "control-plane"),
-            ("platform.os", "linux"),
-            ("platform.arch", "amd64"),
-        ] {
-            draft.default_to(
-                kind,
-                &format!("{node}.{field}"),
-                Unset::Empty,
-                value,
-                "kubeplan's default",
-            );
-        }
-        draft.default_to(
-            kind,
-            &format!("{node}.kubeletDropIn"),
-            Unset::Nil,
-            false,
-            "kubeplan's default",
-        );
+    // Of several nodes each says its role; one that does not has been reported.
+    let role_unsaid = if draft.joins {
+        "worker"
+    } else {
+        "control-plane"
+    };
+    for (field, value) in [
+        ("role", role_unsaid),
+        ("platform.os", "linux"),
+        ("platform.arch", "amd64"),
+    ] {
+        let path = format!("{NODE}.{field}");
+        draft.default_to(KIND, &path, Unset::Empty, value, RULE);
     }
+    let path = format!("{NODE}.kubeletDropIn");
+    draft.default_to(KIND, &path, Unset::Nil, false, RULE);
+
     let name = |text: &str| text.trim().to_lowercase();
-    hand_on(draft, "nodes[0].name", "nodeRegistration.name", &name);
-    let address = |text: &str| parse_ip(text).map_or_else(|| text.to_owned(), |ip| ip.to_string());
-    hand_on(
-        draft,
-        "nodes[0].address",
-        "localAPIEndpoint.advertiseAddress",
-        &address,
-    );
+    agree(draft, "name", "nodeRegistration.name", &name);
+    if role(draft) != Some(NodeRole::Worker) {
+        let address =
+            |text: &str| parse_ip(text).map_or_else(|| text.to_owned(), |ip| ip.to_string());
+        let field = match draft.items(KIND, &format!("{NODE}.addresses")).is_empty() {
+            true => "address",
+            false => "addresses[0]",
+        };
+        agree(draft, field, "localAPIEndpoint.advertiseAddress", &address);
+    }
+    for (from, to) in REPLACED {
+        replace(draft, from, to);
+    }
+    kubelet_flags::apply(draft);
 }
 
 /// Takes the architecture from facts, or says that the configuration has another.
 fn architecture(draft: &mut Draft, arch: &str) {
-    let (kind, path) = (Kind::Inventory, "nodes[0].platform.arch");
-    let written = draft.text(kind, path);
+    let path = format!("{NODE}.platform.arch");
+    let written = draft.text(KIND, &path);
     if written.is_empty() {
         let origin = Origin::Facts {
             fact: "platform".to_owned(),
         };
-        draft.set_from(kind, path, arch.into(), origin);
+        draft.set_from(KIND, &path, arch.into(), origin);
     } else if written != arch {
         let message = format!(
             "the host's facts say `{arch}`; `{}` is kept",
             written.escape_debug()
         );
-        draft.warn(kind, path, message, "");
+        draft.warn(KIND, &path, message, "");
     }
 }
 
-/// Copies a value of the inventory to InitConfiguration, or reports that the two differ.
-fn hand_on(draft: &mut Draft, from: &str, to: &str, comparable: &dyn Fn(&str) -> String) {
-    let ours = draft.text(Kind::Inventory, from);
+/// Where the user wrote `from`.
+pub(super) fn origin_of(draft: &Draft, from: &str) -> Origin {
+    let (file, line) = draft.place_of(&draft.full_path(KIND, from));
+    Origin::Written {
+        file,
+        line: line.unwrap_or_default(),
+    }
+}
+
+/// Copies a value of the entry to InitConfiguration, or reports that the two differ.
+fn agree(draft: &mut Draft, field: &str, to: &str, comparable: &dyn Fn(&str) -> String) {
+    let from = format!("{NODE}.{field}");
+    let ours = draft.text(KIND, &from);
+    if draft.joins {
+        draft.alias((Kind::Init, to), &from);
+    }
     if ours.is_empty() {
         return;
     }
     let kubeadms = draft.text(Kind::Init, to);
     if kubeadms.is_empty() {
-        let full = format!("{}.{from}", Kind::Inventory.name());
-        let (file, line) = draft.place_of(&full);
-        let origin = Origin::Written {
-            file,
-            line: line.unwrap_or_default(),
-        };
+        draft.alias((Kind::Init, to), &from);
+        let origin = origin_of(draft, &from);
         draft.set_from(Kind::Init, to, ours.into(), origin);
     } else if comparable(&ours) != comparable(&kubeadms) {
-        let (file, line) = draft.place_of(&format!("{}.{from}", Kind::Inventory.name()));
+        let full = draft.full_path(KIND, &from);
+        let (file, line) = draft.place_of(&full);
         let place = line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
         draft.error(
             Kind::Init,
             to,
-            format!("`{kubeadms}` contradicts Cluster.{from} `{ours}` at {place}"),
+            format!("`{kubeadms}` contradicts {full} `{ours}` at {place}"),
             "write it in one of the two places only, or the same in both",
         );
     }
+}
+
+/// Copies a value of the entry to InitConfiguration, whatever stands there, unless a flag does.
+fn replace(draft: &mut Draft, field: &str, to: &str) {
+    let from = format!("{NODE}.{field}");
+    let full = draft.full_path(Kind::Init, to);
+    let by_flag = matches!(draft.provenance.at(&full), Some(Origin::Flag { .. }));
+    let Some(value) = draft.get(KIND, &from).cloned().filter(|_| !by_flag) else {
+        return;
+    };
+    if value == json!("") {
+        return;
+    }
+    draft.alias((Kind::Init, to), &from);
+    let origin = origin_of(draft, &from);
+    let items = value.as_array().map_or(0, Vec::len);
+    for item in 0..items {
+        let origin = origin_of(draft, &format!("{from}[{item}]"));
+        draft.provenance.record(format!("{full}[{item}]"), origin);
+    }
+    draft.set_from(Kind::Init, to, value, origin);
+}
+
+/// The labels of the node's entry, in order of their keys.
+pub(in super::super) fn labels(draft: &Draft) -> Vec<(String, String)> {
+    let Some(Value::Object(labels)) = draft.get(KIND, &format!("{NODE}.labels")) else {
+        return Vec::new();
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut labels: Vec<(String, String)> = labels
+        .iter()
+        .map(|(key, value)| (key.clone(), text(value)))
+        .collect();
+    labels.sort();
+    labels
 }

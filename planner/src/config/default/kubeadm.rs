@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use kubeplan_bundle::index::NodeRole;
 use serde_json::json;
 
 use super::super::address::{self, parse_ip};
@@ -30,24 +31,7 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
         let groups = json!(["system:bootstrappers:kubeadm:default-node-token"]);
         draft.default_to(init, &format!("{token}.groups"), Unset::Empty, groups, RULE);
     }
-    draft.default_to(init, "localAPIEndpoint.bindPort", Unset::Empty, 6443, RULE);
-    draft.default_to(
-        init,
-        "nodeRegistration.imagePullPolicy",
-        Unset::Empty,
-        "IfNotPresent",
-        RULE,
-    );
-    draft.default_to(
-        init,
-        "nodeRegistration.imagePullSerial",
-        Unset::Nil,
-        true,
-        RULE,
-    );
-    for (field, value) in timeouts::DEFAULTS {
-        draft.default_to(init, &format!("timeouts.{field}"), Unset::Nil, *value, RULE);
-    }
+    apply_static_of_node(draft);
     let cluster = Kind::Cluster;
     for (path, value) in [
         ("networking.serviceSubnet", "10.96.0.0/12"),
@@ -115,6 +99,29 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
     }
 }
 
+/// Defaults of a node, whether it founds the cluster or joins it, that need nothing but the documents.
+pub(super) fn apply_static_of_node(draft: &mut Draft) {
+    let init = Kind::Init;
+    draft.default_to(init, "localAPIEndpoint.bindPort", Unset::Empty, 6443, RULE);
+    draft.default_to(
+        init,
+        "nodeRegistration.imagePullPolicy",
+        Unset::Empty,
+        "IfNotPresent",
+        RULE,
+    );
+    draft.default_to(
+        init,
+        "nodeRegistration.imagePullSerial",
+        Unset::Nil,
+        true,
+        RULE,
+    );
+    for (field, value) in timeouts::DEFAULTS {
+        draft.default_to(init, &format!("timeouts.{field}"), Unset::Nil, *value, RULE);
+    }
+}
+
 /// Dynamic defaults without a host and without a wish to plan: whatever cannot be known stays unset, with a warning.
 pub(super) fn apply_to_convert(draft: &mut Draft) {
     let (name, address) = ("nodeRegistration.name", "localAPIEndpoint.advertiseAddress");
@@ -148,13 +155,26 @@ pub(super) fn apply_dynamic(
     facts: &HostFacts,
     assumptions: &mut Vec<Assumption>,
 ) {
-    node_name(draft, facts);
-    taints(draft);
-    ignored_checks(draft);
-    cri_socket(draft, facts, assumptions);
-    advertise_address(draft, facts);
+    apply_dynamic_to_node(draft, facts, NodeRole::ControlPlane, assumptions);
     control_plane_endpoint(draft);
     lower_case_names(draft);
+}
+
+/// Defaults of a node, whether it founds the cluster or joins it, for which kubeadm looks at the host. A worker has neither a taint
+/// nor an API server (kubeadm v1.36.2, app/util/config/joinconfiguration.go).
+pub(super) fn apply_dynamic_to_node(
+    draft: &mut Draft,
+    facts: &HostFacts,
+    role: NodeRole,
+    assumptions: &mut Vec<Assumption>,
+) {
+    node_name(draft, facts);
+    ignored_checks(draft);
+    cri_socket(draft, facts, assumptions);
+    if role == NodeRole::ControlPlane {
+        taints(draft);
+        advertise_address(draft, facts);
+    }
 }
 
 fn taints(draft: &mut Draft) {
@@ -206,7 +226,10 @@ fn node_name(draft: &mut Draft, facts: &HostFacts) {
                 Kind::Init,
                 path,
                 "the node has no name, and the planner has no host to ask",
-                "set it here, with --node-name, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts",
+                match draft.joins {
+                    false => "set it here, with --node-name, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts",
+                    true => "give the node a name",
+                },
             ),
         }
         return;
@@ -265,7 +288,11 @@ fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assump
         assumptions.push(Assumption {
             about: "cri-socket".to_owned(),
             assumed: format!("the container runtime listens on {DEFAULT_CRI_SOCKET}"),
-            instead: "set InitConfiguration.nodeRegistration.criSocket".to_owned(),
+            instead: match draft.joins {
+                false => "set InitConfiguration.nodeRegistration.criSocket",
+                true => "set `kubelet.criSocket` of the node in a `kubeplan.io/v1alpha1` Cluster document",
+            }
+            .to_owned(),
         });
     } else if !written.starts_with("unix") {
         draft.warn(
@@ -280,7 +307,12 @@ fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assump
 
 fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     let path = "localAPIEndpoint.advertiseAddress";
-    let hint = "set it here, with --apiserver-advertise-address, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts";
+    let hint = match draft.joins {
+        false => {
+            "set it here, with --apiserver-advertise-address, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts"
+        }
+        true => "set it, or give the host's facts with --facts",
+    };
     let written = draft.text(Kind::Init, path);
     let parsed = parse_ip(&written);
     if let (false, None) = (written.is_empty(), parsed) {

@@ -8,7 +8,10 @@
 mod component;
 mod inventory;
 mod kubeadm;
+mod kubelet_flags;
+mod override_kubelet;
 
+use kubeplan_bundle::index::NodeRole;
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
@@ -16,20 +19,34 @@ use super::provenance::{Origin, Provenance};
 use super::schema::{Kind, normal_form};
 use super::valid::{Assumption, HostFacts};
 
+pub(super) use inventory::{labels, role};
 pub(super) use kubeadm::{DEFAULT_CRI_SOCKET, apply_static};
+pub(super) use override_kubelet::{SharedKubelet, kubelet_of_node};
 
 /// The rule recorded for fields that Go prints although nobody set them.
 const UNSET: &str = "left unset: the component decides";
 
-/// Fills in every default.
+/// Fills in every default of the cluster and of the node that founds it.
 pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) -> Vec<Assumption> {
     let mut assumptions = Vec::new();
-    inventory::apply(draft, facts);
+    inventory::shared(draft);
+    inventory::node(draft, facts);
     kubeadm::apply_static(draft);
     kubeadm::apply_dynamic(draft, facts, &mut assumptions);
     component::apply(draft, facts);
     kubeadm::apply_version(draft);
-    assume_about_host(facts, &mut assumptions);
+    assume_about_host(facts, NodeRole::ControlPlane, &mut assumptions);
+    assumptions
+}
+
+/// Fills in every default of a node that joins the cluster: those of `kubeadm join`.
+pub(super) fn apply_to_joining(draft: &mut Draft, facts: &HostFacts) -> Vec<Assumption> {
+    let mut assumptions = Vec::new();
+    inventory::node(draft, facts);
+    let role = role(draft).unwrap_or(NodeRole::Worker);
+    kubeadm::apply_static_of_node(draft);
+    kubeadm::apply_dynamic_to_node(draft, facts, role, &mut assumptions);
+    assume_about_host(facts, role, &mut assumptions);
     assumptions
 }
 
@@ -77,8 +94,11 @@ fn record_unset(provenance: &mut Provenance, path: &str, value: &Value) {
     }
 }
 
+/// Assumptions that only a control plane depends on.
+const OF_CONTROL_PLANES: [&str; 2] = ["ca-directories", "proxies"];
+
 /// What kubeadm would have read from the host when nobody looked at it.
-fn assume_about_host(facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
+fn assume_about_host(facts: &HostFacts, role: NodeRole, assumptions: &mut Vec<Assumption>) {
     let looked = facts.hostname.is_some();
     for (about, assumed, instead) in [
         (
@@ -102,7 +122,8 @@ fn assume_about_host(facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
             "set extraEnvs of each component",
         ),
     ] {
-        if looked && !facts.unknown.contains(about) {
+        let known = looked && !facts.unknown.contains(about);
+        if known || (role == NodeRole::Worker && OF_CONTROL_PLANES.contains(&about)) {
             continue;
         }
         assumptions.push(Assumption {

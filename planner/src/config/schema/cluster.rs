@@ -1,7 +1,10 @@
 //! `kubeplan.io/v1alpha1`: Cluster, what kubeadm has no word for.
 
 use super::super::valid::SystemIds;
-use super::{BOOL, DURATION, INT32, NOT_YET, Object, STRING, field, list, object};
+use super::common::TAINT;
+use super::kubeadm::{ARG, PATCHES};
+use super::kubelet::KUBELET_CONFIGURATION;
+use super::{BOOL, DURATION, INT32, NOT_YET, Object, STRING, field, list, map, object};
 
 static METADATA: Object = Object {
     name: "Metadata",
@@ -56,6 +59,18 @@ static SYSTEM_IDS: Object = Object {
     ],
 };
 
+/// What of the kubelet differs from node to node, under kubeadm's names.
+static NODE_KUBELET: Object = Object {
+    name: "NodeKubelet",
+    fields: &[
+        field("criSocket", STRING).omitempty(),
+        field("kubeletExtraArgs", list(&object(&ARG))).omitempty(),
+        field("config", object(&KUBELET_CONFIGURATION))
+            .pointer()
+            .omitempty(),
+    ],
+};
+
 static NODE: Object = Object {
     name: "Node",
     fields: &[
@@ -69,11 +84,13 @@ static NODE: Object = Object {
         field("systemIds", object(&SYSTEM_IDS))
             .pointer()
             .omitempty(),
-        field("addresses", NOT_YET).pointer().omitempty(),
-        field("labels", NOT_YET).pointer().omitempty(),
-        field("taints", NOT_YET).pointer().omitempty(),
-        field("kubelet", NOT_YET).pointer().omitempty(),
-        field("patches", NOT_YET).pointer().omitempty(),
+        field("addresses", list(&STRING)).omitempty(),
+        field("labels", map(&STRING)).omitempty(),
+        field("taints", list(&object(&TAINT))).omitempty(),
+        field("kubelet", object(&NODE_KUBELET))
+            .pointer()
+            .omitempty(),
+        field("patches", object(&PATCHES)).pointer().omitempty(),
     ],
 };
 
@@ -82,8 +99,8 @@ static CREDENTIALS: Object = Object {
     fields: &[
         field("minRemaining", DURATION).pointer().omitempty(),
         field("clockTolerance", DURATION).pointer().omitempty(),
-        field("validity", NOT_YET).pointer().omitempty(),
-        field("join", NOT_YET).pointer().omitempty(),
+        field("validity", DURATION).pointer().omitempty(),
+        field("join", STRING).omitempty(),
     ],
 };
 
@@ -101,7 +118,5 @@ pub(super) static CLUSTER: Object = Object {
         field("credentials", object(&CREDENTIALS)).omitempty(),
         field("signing", object(&SIGNING)).omitempty(),
         field("payload", NOT_YET).pointer().omitempty(),
-        field("kubelet", NOT_YET).pointer().omitempty(),
-        field("patches", NOT_YET).pointer().omitempty(),
     ],
 };

@@ -75,7 +75,15 @@ fn collect(object: &Object, path: &str, name: &str, places: &mut Vec<String>) {
             ty = item;
             inner.push_str("[]");
         }
-        if let Type::Object(object) = ty {
+        // A document inside another one has its own place already.
+        let is_document = |object| {
+            Kind::ALL
+                .into_iter()
+                .any(|kind| std::ptr::eq(kind.object(), object))
+        };
+        if let Type::Object(object) = ty
+            && !is_document(*object)
+        {
             collect(object, &inner, name, places);
         }
         if field.name == name {

@@ -1,77 +1,133 @@
-//! kubeplan's own `Cluster` document: one control-plane node for now.
+//! kubeplan's own `Cluster` document: what it says of the cluster, and the entry of one node.
+
+use std::net::IpAddr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{HostMatch, Name, NodeRole, Platform};
 
-use super::super::address::is_subdomain;
-use super::super::draft::Draft;
+use super::super::address::{is_global_unicast, is_subdomain, parse_ip};
+use super::super::default;
+use super::super::draft::{Draft, NODE};
 use super::super::duration::GoDuration;
 use super::super::schema::{Kind, Object, Type};
 use super::super::valid::{Credentials, NodeSettings};
-use super::system_ids;
+use super::{labels, system_ids};
 
-/// What the document comes to.
-pub(super) struct Inventory {
-    pub(super) cluster_name: Name,
-    pub(super) node: NodeSettings,
-    pub(super) credentials: Credentials,
-    pub(super) signing_key_file: Option<String>,
+/// What the document says of the cluster.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Shared {
+    pub(in super::super) cluster_name: Name,
+    pub(in super::super) credentials: Credentials,
+    pub(in super::super) signing_key_file: Option<String>,
+    pub(in super::super) joining: JoinBy,
+}
+
+/// How nodes join that do not found the cluster: `credentials.join`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum JoinBy {
+    /// With a client certificate of this life that comes with the plan.
+    Certificate(Duration),
+    /// With a bootstrap token, by `kubeapply join`: they are not planned.
+    BootstrapToken,
 }
 
 const KIND: Kind = Kind::Inventory;
 /// Architectures Kubernetes is released for.
 const ARCHITECTURES: [&str; 4] = ["amd64", "arm64", "ppc64le", "s390x"];
 
-/// Checks the document; `None` only together with an error.
-pub(super) fn validate(draft: &mut Draft) -> Option<Inventory> {
+/// Checks what the document says of the cluster; `None` only together with an error. `joining` tells whether nodes join.
+pub(super) fn shared(draft: &mut Draft, joining: bool) -> Option<Shared> {
     refuse_later_fields(draft, KIND.object(), "");
-    let nodes = draft.items(KIND, "nodes");
-    if nodes.len() > 1 {
-        let message = format!("{} nodes; more than one is not supported yet", nodes.len());
-        draft.error(
-            KIND,
-            "nodes[1]",
-            message,
-            "keep one node of role control-plane",
-        );
-        return None;
-    }
-    match draft.text(KIND, "nodes[0].role").as_str() {
-        "control-plane" => {}
-        "worker" => draft.error(
-            KIND,
-            "nodes[0].role",
-            "worker nodes are not supported yet",
-            "keep one node of role control-plane",
-        ),
-        other => {
-            let message = format!("unknown role `{}`", other.escape_debug());
-            draft.error(KIND, "nodes[0].role", message, "write `control-plane`");
-        }
-    }
+    let credentials = credentials(draft);
+    let join_by = join_by(draft, credentials, joining);
+    let cluster_name = cluster_name(draft);
+    Some(Shared {
+        cluster_name: cluster_name?,
+        credentials,
+        signing_key_file: Some(draft.text(KIND, "signing.keyFile")).filter(|file| !file.is_empty()),
+        joining: join_by?,
+    })
+}
+
+/// Checks the node's entry; `None` only together with an error.
+pub(super) fn node(draft: &mut Draft) -> Option<NodeSettings> {
+    let role = role(draft);
     let recipients = recipients(draft);
     let host_match = host_match(draft);
     let platform = platform(draft);
-    let credentials = credentials(draft);
-    let system_ids = system_ids::check(draft);
-    let cluster_name = cluster_name(draft);
+    let addresses = addresses(draft, role);
+    let marks = labels::check(draft, role);
+    let system_ids = system_ids::check(draft, role);
     let name = draft.text(Kind::Init, "nodeRegistration.name").parse().ok();
-    Some(Inventory {
-        cluster_name: cluster_name?,
-        node: NodeSettings {
-            name: name?,
-            role: NodeRole::ControlPlane,
-            recipients,
-            host_match,
-            platform,
-            system_ids,
-            kubelet_drop_in: draft.get(KIND, "nodes[0].kubeletDropIn") == Some(&true.into()),
-        },
-        credentials,
-        signing_key_file: Some(draft.text(KIND, "signing.keyFile")).filter(|file| !file.is_empty()),
+    Some(NodeSettings {
+        name: name?,
+        role,
+        addresses,
+        marks,
+        recipients,
+        host_match,
+        platform,
+        system_ids,
+        kubelet_drop_in: draft.get(KIND, &format!("{NODE}.kubeletDropIn")) == Some(&true.into()),
     })
+}
+
+fn role(draft: &mut Draft) -> NodeRole {
+    default::role(draft).unwrap_or_else(|| {
+        let path = format!("{NODE}.role");
+        let other = draft.text(KIND, &path);
+        let message = format!("unknown role `{}`", other.escape_debug());
+        draft.error(KIND, &path, message, "write `control-plane` or `worker`");
+        NodeRole::Worker
+    })
+}
+
+/// The node's addresses, at most one of each family; the first is the one an API server advertises.
+fn addresses(draft: &mut Draft, role: NodeRole) -> Vec<IpAddr> {
+    let (short, list) = (format!("{NODE}.address"), format!("{NODE}.addresses"));
+    let written = draft.text(KIND, &short);
+    let mut texts = draft.texts(KIND, &list);
+    if !(written.is_empty() || texts.is_empty()) {
+        let message = "`address` and `addresses` exclude each other";
+        draft.error(KIND, &list, message, "keep one of them");
+    }
+    if texts.is_empty() && !written.is_empty() {
+        texts.push((short, written));
+    }
+    let mut found: Vec<IpAddr> = Vec::new();
+    for (position, (path, text)) in texts.into_iter().enumerate() {
+        // kubeadm's own rules for the first one have been applied where it stands for advertiseAddress.
+        let advertised = position == 0 && role == NodeRole::ControlPlane;
+        let Some(address) = parse_ip(&text) else {
+            let message = format!("`{}` is no IP address", text.escape_debug());
+            draft.error(KIND, &path, message, "");
+            continue;
+        };
+        if !advertised && !is_global_unicast(address) {
+            let message = format!("the node cannot be reached at `{address}`");
+            let hint = "neither loopback nor link-local, multicast or unspecified";
+            draft.error(KIND, &path, message, hint);
+        } else if found
+            .iter()
+            .any(|known| known.is_ipv4() == address.is_ipv4())
+        {
+            let message = format!("{address} is a second address of its family");
+            let hint = "one IPv4 and one IPv6 address at most, the one that is advertised first";
+            draft.error(KIND, &path, message, hint);
+        }
+        found.push(address);
+    }
+    let advertised = parse_ip(&draft.text(Kind::Init, "localAPIEndpoint.advertiseAddress"));
+    match (role, advertised, found.first_mut()) {
+        (NodeRole::ControlPlane, Some(address), None) => found.push(address),
+        // It may have stood for the address of the default route.
+        (NodeRole::ControlPlane, Some(address), Some(first)) => *first = address,
+        _ => {}
+    }
+    found
 }
 
 /// Known names without a meaning yet, wherever they are set.
@@ -137,7 +193,7 @@ fn is_ssh_ed25519(text: &str) -> bool {
 
 fn recipients(draft: &mut Draft) -> Vec<String> {
     let mut recipients = Vec::new();
-    for (path, text) in draft.texts(KIND, "nodes[0].recipients") {
+    for (path, text) in draft.texts(KIND, &format!("{NODE}.recipients")) {
         let text = text.trim().to_owned();
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
             let hint = "give the public key (`age1…`), and treat the secret key as disclosed";
@@ -160,7 +216,7 @@ fn recipients(draft: &mut Draft) -> Vec<String> {
 
 fn host_match(draft: &mut Draft) -> HostMatch {
     let text = |draft: &Draft, field: &str| {
-        Some(draft.text(KIND, &format!("nodes[0].match.{field}"))).filter(|text| !text.is_empty())
+        Some(draft.text(KIND, &format!("{NODE}.match.{field}"))).filter(|text| !text.is_empty())
     };
     let ssh_host_key = text(draft, "sshHostKey");
     if let Some(key) = &ssh_host_key {
@@ -171,7 +227,7 @@ fn host_match(draft: &mut Draft) -> HostMatch {
             let hint = "as `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints it: `SHA256:` and 43 characters";
             draft.error(
                 KIND,
-                "nodes[0].match.sshHostKey",
+                &format!("{NODE}.match.sshHostKey"),
                 "not the fingerprint of an SSH key",
                 hint,
             );
@@ -183,7 +239,7 @@ fn host_match(draft: &mut Draft) -> HostMatch {
             let hint = "64 hexadecimal digits: the digest of the id, not the id itself";
             draft.error(
                 KIND,
-                "nodes[0].match.machineIdHash",
+                &format!("{NODE}.match.machineIdHash"),
                 "not a SHA-256 digest",
                 hint,
             );
@@ -195,7 +251,7 @@ fn host_match(draft: &mut Draft) -> HostMatch {
         && !is_subdomain(name)
     {
         let message = format!("`{}` is no host name", name.escape_debug());
-        draft.error(KIND, "nodes[0].match.hostname", message, "");
+        draft.error(KIND, &format!("{NODE}.match.hostname"), message, "");
     }
     HostMatch {
         ssh_host_key,
@@ -205,16 +261,21 @@ fn host_match(draft: &mut Draft) -> HostMatch {
 }
 
 fn platform(draft: &mut Draft) -> Platform {
-    let os = draft.text(KIND, "nodes[0].platform.os");
-    let arch = draft.text(KIND, "nodes[0].platform.arch");
+    let os = draft.text(KIND, &format!("{NODE}.platform.os"));
+    let arch = draft.text(KIND, &format!("{NODE}.platform.arch"));
     if os != "linux" {
-        let message = format!("`{}` cannot be a control-plane node", os.escape_debug());
-        draft.error(KIND, "nodes[0].platform.os", message, "write `linux`");
+        let message = format!("nodes that run `{}` are not supported", os.escape_debug());
+        draft.error(
+            KIND,
+            &format!("{NODE}.platform.os"),
+            message,
+            "write `linux`",
+        );
     }
     if !ARCHITECTURES.contains(&arch.as_str()) {
         let message = format!("Kubernetes is not released for `{}`", arch.escape_debug());
         let hint = format!("one of {}", ARCHITECTURES.join(", "));
-        draft.error(KIND, "nodes[0].platform.arch", message, &hint);
+        draft.error(KIND, &format!("{NODE}.platform.arch"), message, &hint);
     }
     Platform { os, arch }
 }
@@ -243,6 +304,33 @@ fn credentials(draft: &mut Draft) -> Credentials {
         );
     }
     credentials
+}
+
+fn join_by(draft: &mut Draft, credentials: Credentials, joining: bool) -> Option<JoinBy> {
+    let path = "credentials.join";
+    match draft.text(KIND, path).as_str() {
+        "certificate" => {}
+        "bootstrap-token" => return Some(JoinBy::BootstrapToken),
+        other => {
+            let message = format!("unknown credential `{}`", other.escape_debug());
+            let hint = "write `certificate` or `bootstrap-token`";
+            draft.error(KIND, path, message, hint);
+            return None;
+        }
+    }
+    let path = "credentials.validity";
+    let validity = super::duration(draft, KIND, path);
+    if validity.0 < 1_000_000_000 {
+        let message = format!("a certificate cannot live for {validity}");
+        draft.error(KIND, path, message, "at least one second");
+    } else if joining && validity.to_std() <= credentials.min_remaining {
+        let message = format!(
+            "the certificates of joining kubelets live for {validity}, and never have what `minRemaining` asks for left"
+        );
+        let hint = "make it longer than credentials.minRemaining";
+        draft.error(KIND, path, message, hint);
+    }
+    Some(JoinBy::Certificate(validity.to_std()))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::super::draft::Draft;
 use super::super::schema::Kind;
 
 /// Reports every key `<<` of the kubelet's configuration.
-pub(super) fn check(draft: &mut Draft) {
+pub(in super::super) fn check(draft: &mut Draft) {
     let mut found = Vec::new();
     search(
         &Value::Object(draft.document(Kind::Kubelet)),

@@ -7,8 +7,10 @@
 mod etcd;
 mod fields;
 mod host_work;
-mod inventory;
-mod merge_keys;
+pub(super) mod inventory;
+mod labels;
+pub(super) mod member;
+pub(super) mod merge_keys;
 mod names;
 pub(super) mod network;
 mod system_ids;
@@ -19,81 +21,121 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::address;
-use super::default;
+use super::default::{self, SharedKubelet};
 use super::draft::Draft;
 use super::duration::GoDuration;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::schema::Kind;
 use super::skip_phases;
+use super::timeouts::Timeouts;
 use super::valid::{
-    Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, Membership, ValidConfig,
+    Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, Membership, NodeSettings,
+    ValidConfig,
 };
 use crate::patches::Patches;
 use crate::pki::KeyAlgorithm;
 use crate::releases::{self, RELEASES, Release};
+use inventory::JoinBy;
 
-/// Checks everything; `None` if a part of the result cannot be made (then there is an error in the report).
-pub(super) fn validate(
+/// The node that founds the cluster, and what its configuration says of the others.
+#[derive(Clone, Debug)]
+pub(super) struct Founding {
+    pub(super) config: ValidConfig,
+    pub(super) join_by: JoinBy,
+}
+
+/// What the rules for the cluster and the node that founds it parse on the way.
+pub(super) struct CheckedFounding {
+    rules: Checked,
+    timeouts: Timeouts,
+    release: Option<(&'static Release, String)>,
+    inventory: Option<inventory::Shared>,
+    pub(super) node: Option<NodeSettings>,
+    kubelet: Option<Value>,
+}
+
+/// Checks everything about the cluster and the node that founds it; `joining` tells whether other nodes join.
+pub(super) fn check_founding(
     draft: &mut Draft,
-    facts: HostFacts,
-    assumptions: Vec<Assumption>,
-) -> Option<ValidConfig> {
-    let Checked {
-        service_cidrs,
-        pod_cidrs,
-        bind_port,
-        key_algorithm,
-        periods,
-    } = kubeadm_rules(draft);
+    facts: &HostFacts,
+    shared_kubelet: &SharedKubelet,
+    joining: bool,
+) -> CheckedFounding {
+    let rules = kubeadm_rules(draft);
     let timeouts = host_work::check(draft);
     let release = release(draft);
     fields::check(draft);
     merge_keys::check(draft);
     skip_phases::check(draft);
-    let inventory = inventory::validate(draft);
-    let assumptions = assumptions
-        .into_iter()
-        .chain(etcd::assumption(draft))
-        .collect();
+    CheckedFounding {
+        rules,
+        timeouts,
+        release,
+        inventory: inventory::shared(draft, joining),
+        node: inventory::node(draft),
+        kubelet: default::kubelet_of_node(draft, shared_kubelet, facts),
+    }
+}
+
+/// The configuration of the node that founds the cluster; `None` if there is an error in the report.
+pub(super) fn founding(
+    draft: &mut Draft,
+    checked: CheckedFounding,
+    facts: HostFacts,
+    assumptions: Vec<Assumption>,
+) -> Option<Founding> {
     if draft.report.has_errors() {
         return None;
     }
-
+    let external_etcd = etcd::assumption(draft);
     let init: InitConfiguration = typed(draft, Kind::Init)?;
     let cluster: ClusterConfiguration = typed(draft, Kind::Cluster)?;
-    let kubelet = component(draft, Kind::Kubelet);
+    let cluster_kubelet = component(draft, Kind::Kubelet);
+    let kubelet = match checked.kubelet {
+        Some(value) => ComponentConfig {
+            value,
+            supplied: cluster_kubelet.supplied,
+        },
+        None => cluster_kubelet.clone(),
+    };
     let kube_proxy = component(draft, Kind::KubeProxy);
     default::complete(draft, Kind::Inventory);
-    let (release, version) = release?;
-    let inventory = inventory?;
-    let (certificate_validity, ca_certificate_validity) = periods;
-    Some(ValidConfig {
+    let (release, version) = checked.release?;
+    let inventory = checked.inventory?;
+    let rules = checked.rules;
+    let (certificate_validity, ca_certificate_validity) = rules.periods;
+    let config = ValidConfig {
         advertise_address: address::parse_ip(&init.local_api_endpoint.advertise_address)?,
         control_plane_endpoint: endpoint(&cluster.control_plane_endpoint),
         init,
         cluster,
         kubelet,
+        cluster_kubelet,
         kube_proxy,
         bundle_cluster_name: inventory.cluster_name,
-        node: inventory.node,
+        node: checked.node?,
         membership: Membership::Founds,
         credentials: inventory.credentials,
         signing_key_file: inventory.signing_key_file,
         release,
         version,
-        service_cidrs,
-        pod_cidrs,
-        bind_port: bind_port?,
-        key_algorithm: key_algorithm?,
+        service_cidrs: rules.service_cidrs,
+        pod_cidrs: rules.pod_cidrs,
+        bind_port: rules.bind_port?,
+        key_algorithm: rules.key_algorithm?,
         certificate_validity: certificate_validity.to_std(),
         ca_certificate_validity: ca_certificate_validity.to_std(),
-        timeouts,
+        timeouts: checked.timeouts,
         patches: Patches::default(),
         facts,
-        assumptions,
+        assumptions: assumptions.into_iter().chain(external_etcd).collect(),
         upload_certs: false,
         only_phases: Vec::new(),
         provenance: std::mem::take(&mut draft.provenance),
+    };
+    Some(Founding {
+        config,
+        join_by: inventory.joining,
     })
 }
 

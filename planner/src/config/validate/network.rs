@@ -25,6 +25,12 @@ pub(in super::super) fn nth_address(net: &IpNet, n: u32) -> Option<IpAddr> {
     net.contains(&address).then_some(address)
 }
 
+/// The networks of a field of ClusterConfiguration that are well-formed.
+#[must_use]
+pub(in super::super) fn parsed(text: &str) -> Vec<IpNet> {
+    text.split(',').filter_map(parse_cidr).collect()
+}
+
 fn host_bits(net: &IpNet) -> u8 {
     net.max_prefix_len() - net.prefix_len()
 }

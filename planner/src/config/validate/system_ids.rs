@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use kubeplan_bundle::index::NodeRole;
 use serde_json::Value;
 
 use super::super::draft::Draft;
@@ -19,14 +20,20 @@ const GATE: &str = "featureGates.RootlessControlPlane";
 const SYSTEM_RANGE: std::ops::RangeInclusive<u32> = 100..=999;
 
 /// Checks them; `None` if everything runs as root, or together with an error.
-pub(super) fn check(draft: &mut Draft) -> Option<SystemIds> {
-    let rootless = draft.get(Kind::Cluster, GATE) == Some(&Value::Bool(true));
+pub(super) fn check(draft: &mut Draft, role: NodeRole) -> Option<SystemIds> {
+    let gate = draft.get(Kind::Cluster, GATE) == Some(&Value::Bool(true));
+    let rootless = gate && role == NodeRole::ControlPlane;
     let given = draft.get(Kind::Inventory, PATH).is_some();
     match (rootless, given) {
         (false, false) => return None,
         (false, true) => {
-            let message = "without the feature gate RootlessControlPlane it has no effect";
-            let hint = "remove it, or turn the gate on";
+            let (message, hint) = match role {
+                NodeRole::ControlPlane => (
+                    "without the feature gate RootlessControlPlane it has no effect",
+                    "remove it, or turn the gate on",
+                ),
+                NodeRole::Worker => ("a worker has no control plane to run", "remove it"),
+            };
             draft.error(Kind::Inventory, PATH, message, hint);
             return None;
         }
@@ -34,7 +41,10 @@ pub(super) fn check(draft: &mut Draft) -> Option<SystemIds> {
             let message =
                 "the numbers of the users that kubeadm would create are known on the host only";
             let hint = "create its users and groups there, and write their numbers as `nodes[].systemIds` of a `kubeplan.io/v1alpha1` Cluster document";
-            draft.error(Kind::Cluster, GATE, message, hint);
+            match draft.joins {
+                false => draft.error(Kind::Cluster, GATE, message, hint),
+                true => draft.error(Kind::Inventory, PATH, message, hint),
+            }
             return None;
         }
         (true, true) => {}

@@ -171,6 +171,7 @@ fn by(endpoint: Option<&str>) -> Join {
                 .map_or_else(|_| EndpointHost::Name(text.into()), EndpointHost::Address)
         }),
         certificate_key: false,
+        planned: false,
     }
 }
 

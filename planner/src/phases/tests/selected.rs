@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kubeplan_bundle::step::Step;
 
 use super::*;
-use crate::phases::names::{NAMES, with_children};
+use crate::phases::names::{INIT, NAMES};
 use crate::phases::selection::phase_of_certificate;
 
 fn only(config: &ValidConfig, name: &'static str) -> ValidConfig {
@@ -83,7 +83,7 @@ fn each_phase_alone_plans_exactly_its_set() {
     let whole = plan(&config);
     for name in NAMES {
         let alone = plan(&only(&config, name));
-        let own: BTreeSet<&str> = with_children(name).collect();
+        let own: BTreeSet<&str> = INIT.with_children(name).collect();
         for entry in &alone.entries {
             assert!(
                 own.contains(entry.phase.as_str()),
@@ -118,7 +118,7 @@ fn each_phase_alone_plans_exactly_its_set() {
         let certificates: Vec<_> = whole
             .certificates
             .iter()
-            .filter(|row| own.contains(phase_of_certificate(&row.name).as_str()))
+            .filter(|row| own.contains(phase_of_certificate(&row.name, &config).as_str()))
             .cloned()
             .collect();
         assert_eq!(alone.certificates, certificates, "{name}");
@@ -137,7 +137,10 @@ fn phases_alone_are_together_the_whole_plan() {
         let whole = contents(&plan(&config));
         let mut union = BTreeMap::new();
         let mut live = 0;
-        for name in NAMES.iter().filter(|name| with_children(name).count() == 1) {
+        for name in NAMES
+            .iter()
+            .filter(|name| INIT.with_children(name).count() == 1)
+        {
             let alone = plan(&only(&config, name));
             live += steps(&alone).len();
             for (name, content) in contents(&alone) {

@@ -224,3 +224,71 @@ fn the_text_form_shows_everything_but_keys_serials_and_dates() {
     ));
     assert!(text.ends_with("  not before: notBefore of `ca`\n  not after: clock + 8760h\n"));
 }
+
+/// Names and lifetimes in hours.
+fn wanted(config: &ValidConfig) -> Vec<(&'static str, u64)> {
+    let profiles = profiles(config);
+    let pairs = profiles
+        .iter()
+        .map(|profile| (profile.name, profile.lifetime.as_secs() / 3600));
+    pairs.collect()
+}
+
+#[test]
+fn a_worker_has_the_certificate_of_its_kubelet_and_no_ca() {
+    let worker = crate::testing::joining_worker_config();
+    assert_eq!(wanted(&worker), [("kubelet.conf", 2160)]);
+    let profile = &profiles(&worker)[0];
+    assert_eq!(profile.subject(), "O = system:nodes, CN = system:node:w1");
+    assert_eq!(profile.signer, "ca");
+    assert!(wanted(&crate::testing::bootstrapping(worker)).is_empty());
+}
+
+#[test]
+fn a_control_plane_that_joins_has_all_but_the_super_administrator() {
+    let config = crate::testing::joining_control_plane_config();
+    let founding: Vec<(&str, u64)> = wanted(&crate::testing::default_config())
+        .into_iter()
+        .filter(|(name, _)| *name != "super-admin.conf")
+        .map(|(name, hours)| match name {
+            "kubelet.conf" => (name, 2160),
+            _ => (name, hours),
+        })
+        .collect();
+    assert_eq!(wanted(&config), founding);
+    assert_eq!(
+        sans(&config, "apiserver"),
+        [
+            "DNS:cp2",
+            "DNS:kubernetes",
+            "DNS:kubernetes.default",
+            "DNS:kubernetes.default.svc",
+            "DNS:kubernetes.default.svc.cluster.local",
+            "IP:10.96.0.1",
+            "IP:192.168.10.12",
+            "IP:192.168.10.10",
+        ]
+    );
+    assert_eq!(
+        sans(&config, "etcd-peer")[..2],
+        ["DNS:cp2", "DNS:localhost"]
+    );
+
+    let bootstrapping = crate::testing::bootstrapping(config);
+    let without_kubelet: Vec<_> = founding
+        .into_iter()
+        .filter(|(name, _)| *name != "kubelet.conf")
+        .collect();
+    assert_eq!(wanted(&bootstrapping), without_kubelet);
+}
+
+#[test]
+fn with_an_external_etcd_a_control_plane_that_joins_has_nothing_of_etcd() {
+    let config = crate::testing::external_etcd_config();
+    let joining = crate::testing::joining(config, "cp2", "192.168.10.12");
+    assert!(
+        wanted(&joining)
+            .iter()
+            .all(|(name, _)| !name.contains("etcd"))
+    );
+}

@@ -78,7 +78,7 @@ fn a_ca_without_key_is_used_while_everything_below_it_fits() {
         let ensured = run(&fast(), store.clone()).unwrap();
         assert_eq!(ensured.changes, []);
         assert_eq!(ensured.store.files, store.files);
-        let mut external = ensured.material.external_authorities();
+        let mut external = ensured.external_authorities.clone();
         external.sort_by_key(|name| name.replace("etcd-", "etcd/"));
         let mut expected = authorities.to_vec();
         expected.sort_unstable();
@@ -524,7 +524,7 @@ fn requests_are_signed_brought_back_and_used() {
     assert_eq!(made(&ensured), ["sa.key"]);
     let rows = ensured.material.certificates.values().map(|c| &c.row);
     assert!(rows.clone().count() == 15 && rows.clone().all(|row| row.user_supplied));
-    assert_eq!(ensured.material.external_authorities().len(), 3);
+    assert_eq!(ensured.external_authorities.len(), 3);
     assert!(!ensured.store.files.contains_key("ca.key"));
     assert_eq!(names(&ask(&fast(), store)), Vec::<&str>::new());
 }

@@ -11,7 +11,7 @@ use crate::pki::ensure::{Ensured, StoreChangeKind, ensure, read_existing};
 use crate::pki::key_source::{KeyRequest, KeySource, RandomSource};
 use crate::pki::keys::PrivateKey;
 use crate::pki::profile::{CertificateKind, CertificateProfile, ExtendedKeyUsage};
-use crate::pki::store::{INDEX_FILE, StoreContents, StoreIndex, save_order};
+use crate::pki::store::{Batch, INDEX_FILE, StoreContents, StoreIndex, save_batches};
 use crate::pki::test_pki::TestPki;
 use crate::pki::testing::{config, now};
 use crate::pki::{KeyAlgorithm, Material, PkiError, profiles};
@@ -19,6 +19,7 @@ use crate::pki::{KeyAlgorithm, Material, PkiError, profiles};
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 mod external;
+mod many;
 mod user_supplied;
 
 /// ECDSA, so that keys cost nothing.
@@ -47,7 +48,7 @@ fn made(ensured: &Ensured) -> Vec<&str> {
 
 /// Everything of a material, keys included, as comparable bytes.
 fn bytes(material: &Material) -> Vec<Vec<u8>> {
-    let account = &material.service_account;
+    let account = material.service_account.as_ref().unwrap();
     let mut all = vec![
         account.key_pem.expose().to_vec(),
         account.public_pem.clone().into_bytes(),
@@ -79,11 +80,12 @@ fn an_empty_store_gets_everything_kubeadm_would_make() {
         made(&ensured),
         [
             "ca.crt",
+            "front-proxy-ca.crt",
+            "etcd/ca.crt",
+            "sa.key",
             "nodes/cp1/apiserver.crt",
             "nodes/cp1/apiserver-kubelet-client.crt",
-            "front-proxy-ca.crt",
             "nodes/cp1/front-proxy-client.crt",
-            "etcd/ca.crt",
             "nodes/cp1/etcd/server.crt",
             "nodes/cp1/etcd/peer.crt",
             "nodes/cp1/etcd/healthcheck-client.crt",
@@ -93,7 +95,6 @@ fn an_empty_store_gets_everything_kubeadm_would_make() {
             "nodes/cp1/kubelet.conf.crt",
             "nodes/cp1/controller-manager.conf.crt",
             "nodes/cp1/scheduler.conf.crt",
-            "sa.key",
         ]
     );
     assert_eq!(ensured.store.files.len(), 15 * 2 + 2);
@@ -468,8 +469,11 @@ fn debug_shows_no_key_bytes() {
     assert!(!debug.contains(salt.expose()));
 }
 
-/// `before` after the first writes of a save.
-fn stopped(before: &StoreContents, writes: &[(String, SecretBytes)]) -> StoreContents {
+/// `before` after some writes of a save.
+fn stopped<'a>(
+    before: &StoreContents,
+    writes: impl IntoIterator<Item = &'a (String, SecretBytes)>,
+) -> StoreContents {
     let mut store = before.clone();
     for (path, bytes) in writes {
         if path == INDEX_FILE {
@@ -481,8 +485,24 @@ fn stopped(before: &StoreContents, writes: &[(String, SecretBytes)]) -> StoreCon
     store
 }
 
+/// The store as a crash may leave it: whole batches, and of the next one nothing, all, or any one file more or less.
+fn crashes(before: &StoreContents, batches: &[Batch]) -> Vec<StoreContents> {
+    let mut found = Vec::new();
+    for (at, batch) in batches.iter().enumerate() {
+        let whole = stopped(before, batches[..at].iter().flatten());
+        found.push(whole.clone());
+        for position in 0..batch.len() {
+            found.push(stopped(&whole, &batch[position..=position]));
+            let others = batch[..position].iter().chain(&batch[position + 1..]);
+            found.push(stopped(&whole, others));
+        }
+    }
+    found.push(stopped(before, batches.iter().flatten()));
+    found
+}
+
 #[test]
-fn a_save_stopped_after_any_write_is_completed_by_the_next_run() {
+fn a_save_stopped_anywhere_is_completed_by_the_next_run() {
     let first = fresh();
     let mut changed = fast();
     changed.certificate_validity = DAY * 100;
@@ -497,10 +517,11 @@ fn a_save_stopped_after_any_write_is_completed_by_the_next_run() {
         (&removed, &unchanged),
     ] {
         let after = run(config, before.clone()).unwrap().store;
-        let writes = save_order(before, &after).unwrap();
-        assert!(writes.len() > 10);
-        for count in 0..=writes.len() {
-            let store = stopped(before, &writes[..count]);
+        let batches = save_batches(before, &after).unwrap();
+        assert_eq!(batches.len(), 4);
+        let crashes = crashes(before, &batches);
+        assert!(crashes.len() > 20);
+        for store in &crashes {
             let repaired = run(config, store.clone()).unwrap();
             assert!(
                 repaired
@@ -513,17 +534,13 @@ fn a_save_stopped_after_any_write_is_completed_by_the_next_run() {
             // What was whole and shared before is the same afterwards.
             for path in ["ca.key", "ca.crt", "sa.key"] {
                 if let Some(bytes) = before.files.get(path) {
-                    assert_eq!(
-                        &repaired.store.files[path], bytes,
-                        "{path} after write {count}"
-                    );
+                    assert_eq!(&repaired.store.files[path], bytes, "{path}");
                 }
             }
             assert_eq!(run(config, repaired.store).unwrap().changes, []);
-            if count == writes.len() {
-                assert_eq!(store, after);
-                assert_eq!(save_order(&store, &after).unwrap(), []);
-            }
         }
+        let last = crashes.last().unwrap();
+        assert_eq!(last, &after);
+        assert_eq!(save_batches(last, &after).unwrap(), Vec::<Batch>::new());
     }
 }

@@ -301,7 +301,12 @@ fn the_service_account_pair_is_completed_or_refused() {
         other.public_pem().replace('\n', "\r\n"),
     );
     assert_eq!(
-        run(&fast(), store).unwrap().material.service_account.spki,
+        run(&fast(), store)
+            .unwrap()
+            .material
+            .service_account
+            .unwrap()
+            .spki,
         other.spki_digest()
     );
     let mut store = whole;

@@ -103,7 +103,7 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "10: Cluster.nodes[0].match.machineIdHash",
         "11: Cluster.nodes[0].platform.os",
         "11: Cluster.nodes[0].platform.arch",
-        "12: Cluster.nodes[0].labels",
+        "12: Cluster.nodes[0].labels.site",
         "13: Cluster.credentials.clockTolerance",
         "13: Cluster.credentials.minRemaining",
         "14: Cluster.payload",

@@ -1,0 +1,114 @@
+//! The exact commands that bring the bundles onto their hosts, in the order in which they have to run.
+
+use std::path::Path;
+
+use super::{NodeSummary, PlanSummary, Signer};
+use crate::cli::nodes::listed;
+
+/// The commands, one per line; what a person has to do stands behind `#`.
+pub(super) fn commands(plan: &PlanSummary, signer: &Signer, output: &Path) -> Vec<String> {
+    match plan.nodes.as_slice() {
+        [node] => one(plan, node, signer),
+        nodes => many(plan, nodes, signer, output),
+    }
+}
+
+fn one(plan: &PlanSummary, node: &NodeSummary, signer: &Signer) -> Vec<String> {
+    let mut lines = vec![
+        format!("kubeplan show {}", node.bundle),
+        format!(
+            "# carry {} and {}.pub to the host, then there:",
+            node.bundle, signer.file
+        ),
+        trust(plan, signer),
+    ];
+    if let Some(identity) = &node.identity {
+        lines.push(format!(
+            "# the node has no recipient: carry {} another way than the bundle",
+            identity.file
+        ));
+    }
+    let options = options(plan, node);
+    let file = file_name(&node.bundle);
+    lines.push(format!("kubeapply install {options} --dry-run {file}"));
+    if node.joins {
+        lines.push("# once the node that makes the cluster is installed:".to_owned());
+    }
+    lines.push(format!("kubeapply install {options} {file}"));
+    lines
+}
+
+fn many(plan: &PlanSummary, nodes: &[NodeSummary], signer: &Signer, output: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    let founds = nodes.iter().find(|node| !node.joins);
+    if let Some(node) = founds.or(nodes.first()) {
+        lines.push(format!("kubeplan show {}", node.bundle));
+    }
+    lines.push(format!(
+        "# carry {}.pub and its own bundle to each host, then on each:",
+        signer.file
+    ));
+    lines.push(trust(plan, signer));
+    let without: Vec<&NodeSummary> = nodes
+        .iter()
+        .filter(|node| node.identity.is_some())
+        .collect();
+    if let Some(identity) = without.first().and_then(|node| node.identity.as_ref()) {
+        let folder = Path::new(&identity.file).parent().unwrap_or(output);
+        lines.push(format!(
+            "# {} have no recipient: carry {}/NODE.age to each another way than the bundle",
+            listed(without.iter().map(|node| node.node.as_str())),
+            folder.display()
+        ));
+    }
+    match founds {
+        Some(node) => {
+            lines.push(format!("# first {}, which makes the cluster:", node.node));
+            lines.push(install(plan, node));
+            lines.push("# then the others, in any order:".to_owned());
+        }
+        None => lines
+            .push("# once the node that makes the cluster is installed, in any order:".to_owned()),
+    }
+    // The longest list a person types from; the pattern is the same for all.
+    let joining: Vec<&NodeSummary> = nodes.iter().filter(|node| node.joins).collect();
+    lines.extend(joining.iter().take(SHOWN).map(|node| install(plan, node)));
+    if let Some(left) = joining.len().checked_sub(SHOWN).filter(|left| *left > 0) {
+        lines.push(format!("# and likewise {left} more"));
+    }
+    lines
+}
+
+/// How many commands for nodes that join are listed.
+const SHOWN: usize = 10;
+
+fn install(plan: &PlanSummary, node: &NodeSummary) -> String {
+    let options = options(plan, node);
+    format!("kubeapply install {options} {}", file_name(&node.bundle))
+}
+
+fn options(plan: &PlanSummary, node: &NodeSummary) -> String {
+    let mut options = if plan.test_only {
+        String::from("--root DIR --allow-test-only")
+    } else {
+        String::from("--root /")
+    };
+    if let Some(identity) = &node.identity {
+        options.push_str(&format!(" --identity {}", file_name(&identity.file)));
+    }
+    options
+}
+
+fn trust(plan: &PlanSummary, signer: &Signer) -> String {
+    format!(
+        "kubeapply trust add --root / --principal {}-author --fingerprint {} {}",
+        plan.cluster,
+        signer.fingerprint,
+        file_name(&format!("{}.pub", signer.file))
+    )
+}
+
+fn file_name(path: &str) -> String {
+    let name = Path::new(path).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}

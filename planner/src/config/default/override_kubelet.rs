@@ -1,0 +1,136 @@
+//! A node's own KubeletConfiguration: the cluster's, with the node's overrides and what its host asks for.
+//!
+//! In: the cluster's document with its defaults, the node's entry, the host's facts. Out: the node's document. A mapping is merged
+//! into the cluster's key by key; anything else, lists too, replaces what is there. What kubeadm recommends is recommended here
+//! too; what the cluster's document says against it has been spoken of already.
+
+use serde_json::{Map, Value};
+
+use super::super::draft::{Draft, NODE};
+use super::super::provenance::{Origin, Provenance};
+use super::super::report::Report;
+use super::super::schema::{Kind, normal_form};
+use super::super::valid::{ComponentConfig, HostFacts};
+use super::super::validate::merge_keys;
+use super::component;
+
+const RESOLVER: &str = "resolvConf";
+
+/// The document of all kubelets, and where its values come from.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct SharedKubelet {
+    document: Map<String, Value>,
+    provenance: Provenance,
+}
+
+impl SharedKubelet {
+    /// Takes it from the draft of the node that founds the cluster, without what only its host asked for.
+    pub(in super::super) fn of(draft: &Draft) -> Self {
+        let mut document = draft.document(Kind::Kubelet);
+        let full = draft.full_path(Kind::Kubelet, RESOLVER);
+        if matches!(draft.provenance.at(&full), Some(Origin::Facts { .. })) {
+            document.remove(RESOLVER);
+        }
+        let mut provenance = Provenance::default();
+        let prefix = Kind::Kubelet.name();
+        for (path, origin) in draft.provenance.below(prefix) {
+            if document.contains_key(RESOLVER) || path != full {
+                provenance.record(path, origin.clone());
+            }
+        }
+        Self {
+            document,
+            provenance,
+        }
+    }
+
+    /// The document with every key, for a node that overrides nothing.
+    pub(in super::super) fn complete(&self, supplied: bool) -> ComponentConfig {
+        ComponentConfig {
+            value: normal_form(Kind::Kubelet, &self.document).into(),
+            supplied,
+        }
+    }
+}
+
+/// The document of the draft's node with every key, if it is another than the cluster's; where its values come from gets into the
+/// draft's provenance.
+pub(in super::super) fn kubelet_of_node(
+    draft: &mut Draft,
+    shared: &SharedKubelet,
+    facts: &HostFacts,
+) -> Option<Value> {
+    let from = format!("{NODE}.kubelet.config");
+    let overrides = match draft.get(Kind::Inventory, &from) {
+        Some(Value::Object(overrides)) if !overrides.is_empty() => overrides.clone(),
+        _ => Map::new(),
+    };
+    let resolves = facts.systemd_resolved && !shared.document.contains_key(RESOLVER);
+    if overrides.is_empty() && !resolves {
+        return None;
+    }
+    let provenance = shared.provenance.clone();
+    let mut own = Draft::of_node(
+        draft.position,
+        &draft.first_file,
+        provenance,
+        Report::default(),
+    );
+    // What a kubelet's defaults are taken from.
+    own.put(Kind::Cluster, draft.document(Kind::Cluster));
+    let mut document = shared.document.clone();
+    merge(&mut document, &overrides);
+    own.put(Kind::Kubelet, document);
+    hand_on(draft, &mut own, &overrides, &from, "");
+    component::kubelet(&mut own);
+    component::resolver(&mut own, facts);
+    merge_keys::check(&mut own);
+    let about_node = draft.full_path(Kind::Inventory, NODE);
+    for finding in own.report.findings() {
+        if finding.path.starts_with(&about_node) {
+            draft.adopt(finding.clone());
+        }
+    }
+    let value = super::complete(&mut own, Kind::Kubelet).into();
+    draft.provenance.extend(own.provenance);
+    Some(value)
+}
+
+fn merge(into: &mut Map<String, Value>, from: &Map<String, Value>) {
+    for (key, value) in from {
+        match (into.get_mut(key), value) {
+            (Some(Value::Object(into)), Value::Object(from)) => merge(into, from),
+            _ => drop(into.insert(key.clone(), value.clone())),
+        }
+    }
+}
+
+/// Records for every value of the overrides where it was written, and by which field the user knows it.
+fn hand_on(draft: &Draft, own: &mut Draft, overrides: &Map<String, Value>, from: &str, to: &str) {
+    for (key, value) in overrides {
+        let from = format!("{from}.{key}");
+        let to = match to {
+            "" => key.clone(),
+            above => format!("{above}.{key}"),
+        };
+        match value {
+            Value::Object(inner) if !inner.is_empty() => hand_on(draft, own, inner, &from, &to),
+            _ => {
+                let full = own.full_path(Kind::Kubelet, &to);
+                let stale: Vec<String> = own
+                    .provenance
+                    .below(&full)
+                    .map(|(path, _)| path.to_owned())
+                    .collect();
+                for path in stale {
+                    own.provenance.remove(&path);
+                }
+                let origin = super::inventory::origin_of(draft, &from);
+                own.provenance.record(full, origin.clone());
+                let known_as = own.full_path(Kind::Inventory, &from);
+                own.provenance.record(known_as, origin);
+                own.alias((Kind::Kubelet, &to), &from);
+            }
+        }
+    }
+}

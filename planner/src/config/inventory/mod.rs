@@ -1,0 +1,264 @@
+//! The nodes of a cluster: which one founds it, which ones join, and the configuration of each.
+//!
+//! In: the documents as written, flags, facts. Out: a [`Cluster`], from which the configuration of any node is made when it is asked for, so
+//! that a thousand of them need not be in memory at once. What is the cluster's is defaulted and checked once, with the node that
+//! founds it; of every other node only what is its own. InitConfiguration is about the founding node, as in kubeadm: nothing of its
+//! `nodeRegistration` reaches nodes that join.
+
+mod across;
+mod entry;
+
+use kubeplan_bundle::index::{Name, NodeRole};
+use serde_json::{Map, Value};
+
+use super::default::{self, SharedKubelet};
+use super::draft::Draft;
+use super::facts::{self, FactsSource};
+use super::flags::{self, Given};
+use super::load::Options;
+use super::provenance::{Origin, Provenance};
+use super::report::Report;
+use super::schema::Kind;
+use super::valid::{Assumption, HostFacts, NodeSettings, ValidConfig};
+use super::validate::inventory::JoinBy;
+use super::validate::member;
+use super::validate::network::parsed as parsed_networks;
+use super::validate::{self, Founding};
+use across::Member;
+use entry::Entry;
+
+/// A node that is in the inventory and not in the plan: it joins with a bootstrap token, by `kubeapply join`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinsByToken {
+    /// Its name.
+    pub name: Name,
+    /// What it is for.
+    pub role: NodeRole,
+}
+
+/// Everything that nodes are made from.
+#[derive(Clone, Debug)]
+pub(super) struct Cluster {
+    founding: Founding,
+    /// The place of the founding node among `entries`.
+    founder: usize,
+    entries: Vec<Entry>,
+    joining: Joining,
+}
+
+/// What the configuration of a joining node starts from.
+#[derive(Clone, Debug)]
+struct Joining {
+    /// What holds for every joining node, in the fields of InitConfiguration.
+    template: Map<String, Value>,
+    /// ClusterConfiguration with its defaults.
+    cluster: Map<String, Value>,
+    kubelet: SharedKubelet,
+    /// Where values that are not a node's come from.
+    provenance: Provenance,
+    first_file: String,
+    flags: Vec<Given>,
+    hosts: FactsSource,
+}
+
+/// What reading a whole inventory comes to.
+pub(super) struct Inventory {
+    pub(super) cluster: Cluster,
+    /// The names of the planned nodes, with their places among the entries.
+    pub(super) planned: Vec<(usize, Name)>,
+    pub(super) by_token: Vec<JoinsByToken>,
+    pub(super) warnings: Report,
+}
+
+/// Fields of InitConfiguration that somebody may expect to hold for nodes that join, too.
+const FOUNDERS_OWN: [&str; 7] = [
+    "nodeRegistration.criSocket",
+    "nodeRegistration.kubeletExtraArgs",
+    "nodeRegistration.ignorePreflightErrors",
+    "nodeRegistration.imagePullPolicy",
+    "nodeRegistration.imagePullSerial",
+    "patches",
+    "timeouts",
+];
+
+/// Defaults and checks every node.
+pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Report> {
+    let entries = entry::take(&mut draft);
+    let Some(founder) = entry::founder(&mut draft, &entries) else {
+        return Err(draft.report);
+    };
+    warn_of_founders_own(&mut draft, entries.len());
+    let mut joining = Joining {
+        template: Map::new(),
+        cluster: Map::new(),
+        kubelet: SharedKubelet::default(),
+        provenance: Provenance::default(),
+        first_file: draft.first_file.clone(),
+        flags: options.flags,
+        hosts: options.hosts,
+    };
+    if let Some(entry) = entries.get(founder) {
+        entry.put(&mut draft);
+    }
+    let alone = entries.len() == 1;
+    let facts = match (joining.hosts.is_empty(), alone) {
+        (true, _) => Some(options.facts),
+        (false, true) => Some(facts::take(&mut draft, &joining.hosts)),
+        (false, false) => facts::take_one_of_several(&mut draft, &joining.hosts),
+    };
+    let mut without_facts: Vec<usize> = Vec::new();
+    if facts.is_none() {
+        without_facts.push(founder);
+    }
+    let facts = facts.unwrap_or_default();
+    let assumptions = default::apply(&mut draft, &facts);
+    joining.kubelet = SharedKubelet::of(&draft);
+    joining.cluster = draft.document(Kind::Cluster);
+    let mut members = Vec::with_capacity(entries.len());
+    let mut add = |position, settings: Option<NodeSettings>| {
+        members.extend(settings.map(|settings| Member { position, settings }));
+    };
+    let checked = validate::check_founding(&mut draft, &facts, &joining.kubelet, !alone);
+    add(founder, checked.node.clone());
+    let founding = validate::founding(&mut draft, checked, facts, assumptions);
+    // The rest of what is said about the founding node and the cluster has its place there.
+    let provenance = match &founding {
+        Some(founding) => founding.config.provenance.clone(),
+        None => std::mem::take(&mut draft.provenance),
+    };
+    joining.provenance = provenance.clone();
+    joining.provenance.take_out(|path| {
+        let of_node = |prefix: &str| path.starts_with(prefix);
+        of_node(Kind::Init.name()) || of_node("Cluster.nodes[")
+    });
+    let service_cidrs = parsed_networks(&draft.text(Kind::Cluster, "networking.serviceSubnet"));
+    let mut report = std::mem::take(&mut draft.report);
+    for (position, entry) in entries.iter().enumerate().filter(|(p, _)| *p != founder) {
+        let (mut own, facts, _) = joining.draft(entry, std::mem::take(&mut report));
+        if facts.is_none() && !joining.hosts.is_empty() {
+            without_facts.push(position);
+        }
+        let facts = facts.unwrap_or_default();
+        let checked = member::check(&mut own, &facts, &joining.kubelet, &service_cidrs);
+        add(position, checked.node);
+        report = own.report;
+    }
+    members.sort_by_key(|member| member.position);
+    draft.provenance = provenance;
+    draft.report = report;
+    across::check(&mut draft, &entries, &members);
+    across::facts(&mut draft, &joining.hosts, &members, &without_facts, alone);
+    let by_token = waiting(&mut draft, founding.as_ref(), founder, &entries, &members);
+    match founding {
+        Some(founding) if !draft.report.has_errors() => {
+            let planned = members
+                .into_iter()
+                .filter(|member| by_token.is_empty() || member.position == founder)
+                .map(|member| (member.position, member.settings.name))
+                .collect();
+            Ok(Inventory {
+                cluster: Cluster {
+                    founding,
+                    founder,
+                    entries,
+                    joining,
+                },
+                planned,
+                by_token,
+                warnings: draft.report,
+            })
+        }
+        _ => Err(draft.report),
+    }
+}
+
+/// The nodes that join by token, if the configuration says that they do; what their entries say in vain is a warning.
+fn waiting(
+    draft: &mut Draft,
+    founding: Option<&Founding>,
+    founder: usize,
+    entries: &[Entry],
+    members: &[Member],
+) -> Vec<JoinsByToken> {
+    if founding.is_none_or(|founding| founding.join_by != JoinBy::BootstrapToken) {
+        return Vec::new();
+    }
+    let mut by_token = Vec::new();
+    for Member { position, settings } in members.iter().filter(|m| m.position != founder) {
+        if let Some(entry) = entries.get(*position) {
+            across::warn_of_unplanned(draft, entry, settings);
+        }
+        by_token.push(JoinsByToken {
+            name: settings.name.clone(),
+            role: settings.role,
+        });
+    }
+    by_token
+}
+
+/// Warns where InitConfiguration says of the founding node what nodes that join do not get.
+fn warn_of_founders_own(draft: &mut Draft, nodes: usize) {
+    if nodes < 2 {
+        return;
+    }
+    for path in FOUNDERS_OWN {
+        let origin = draft.provenance.at(&draft.full_path(Kind::Init, path));
+        if matches!(origin, Some(Origin::Written { .. })) {
+            let message = "it holds for the node that founds the cluster only, as in kubeadm";
+            let hint = "say of nodes that join what they need in their entries of `nodes` in the `kubeplan.io/v1alpha1` Cluster document";
+            draft.warn(Kind::Init, path, message, hint);
+        }
+    }
+}
+
+impl Joining {
+    /// The draft of a node that joins, with its defaults; its facts, if there are any; and what is assumed.
+    fn draft(&self, entry: &Entry, report: Report) -> (Draft, Option<HostFacts>, Vec<Assumption>) {
+        let position = entry.position;
+        let mut draft = Draft::of_node(position, &self.first_file, Provenance::default(), report);
+        draft.joins = true;
+        draft.put(Kind::Init, self.template.clone());
+        draft.put(Kind::Cluster, self.cluster.clone());
+        entry.put(&mut draft);
+        flags::apply_to_joining(&mut draft, &self.flags);
+        let facts = facts::take_one_of_several(&mut draft, &self.hosts);
+        let none = HostFacts::default();
+        let assumptions = default::apply_to_joining(&mut draft, facts.as_ref().unwrap_or(&none));
+        (draft, facts, assumptions)
+    }
+}
+
+impl Cluster {
+    /// The report of a command that takes one node and found `nodes`.
+    pub(super) fn only_one_node(&self, nodes: usize) -> Report {
+        let nothing = (Provenance::default(), Report::default());
+        let mut draft = Draft::of_node(0, &self.joining.first_file, nothing.0, nothing.1);
+        let message = format!("there are {nodes} nodes, and this command takes one");
+        if let Some(entry) = self.entries.get(1) {
+            entry.error_of_node(&mut draft, message, "keep one node in the inventory");
+        }
+        draft.report
+    }
+
+    /// The configuration of the node with the entry at this place, made anew on every call.
+    pub(super) fn node(&self, position: usize) -> Option<ValidConfig> {
+        if position == self.founder {
+            return Some(self.founding.config.clone());
+        }
+        let entry = self.entries.get(position)?;
+        let (mut draft, facts, assumptions) = self.joining.draft(entry, Report::default());
+        let mut config = member::joining(
+            &mut draft,
+            facts.unwrap_or_default(),
+            assumptions,
+            &self.joining.kubelet,
+            &self.founding,
+        )?;
+        let own = std::mem::replace(&mut config.provenance, self.joining.provenance.clone());
+        config.provenance.extend(own);
+        Some(config)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! Inventories of several nodes, from text to the configuration of each node.
+
+use serde_json::json;
+
+use super::super::load::{LoadedCluster, load_cluster};
+use super::super::report::{Report, Severity};
+use super::super::valid::{JoinCredential, Membership};
+use super::super::{Options, Source};
+use super::*;
+
+mod mistakes;
+
+const THREE_PLUS_TWO: &str = include_str!("../../../../fixtures/cluster-3-2.yaml");
+const TOKEN: &str = include_str!("../../../../fixtures/cluster-token.yaml");
+const DUAL_STACK: &str = include_str!("../../../../fixtures/cluster-dual-stack.yaml");
+
+pub(super) fn load_with(text: &str, options: Options) -> Result<LoadedCluster, Report> {
+    let name = "c.yaml";
+    load_cluster(&[Source { name, text }], options)
+}
+
+pub(super) fn load(text: &str) -> Result<LoadedCluster, Report> {
+    load_with(text, Options::default())
+}
+
+/// An inventory with these nodes, and a cluster that several of them can be the control plane of.
+pub(super) fn with_nodes(nodes: &str) -> String {
+    format!(
+        "apiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nnodes:\n{nodes}---\napiVersion: kubeadm.k8s.io/v1beta4\n\
+         kind: ClusterConfiguration\nkubernetesVersion: v1.36.2\ncontrolPlaneEndpoint: api.example.com:6443\n"
+    )
+}
+
+fn nodes(loaded: &LoadedCluster) -> Vec<ValidConfig> {
+    let count = loaded.names().len();
+    (0..count)
+        .map(|position| loaded.node(position).unwrap())
+        .collect()
+}
+
+fn flags_of(config: &ValidConfig) -> Vec<String> {
+    let args = &config.init.node_registration.kubelet_extra_args;
+    args.iter()
+        .map(|arg| format!("{}={}", arg.name, arg.value))
+        .collect()
+}
+
+#[test]
+fn three_control_planes_and_two_workers_have_a_configuration_each() {
+    let loaded = load(THREE_PLUS_TWO).unwrap();
+    let names: Vec<&str> = loaded.names().map(Name::as_str).collect();
+    assert_eq!(names, ["cp1", "cp2", "cp3", "w1", "w2"]);
+    let nodes = nodes(&loaded);
+    let [cp1, cp2, cp3, w1, w2] = nodes.as_slice() else {
+        panic!()
+    };
+    assert!(loaded.node(5).is_none());
+
+    assert_eq!(cp1.membership, Membership::Founds);
+    let joins = |config: &ValidConfig| config.joining().cloned().unwrap();
+    for config in [cp2, cp3, w1, w2] {
+        assert_eq!(joins(config).ca_cert_path, "/etc/kubernetes/pki/ca.crt");
+        let validity = std::time::Duration::from_secs(1440 * 3600);
+        let credential = JoinCredential::Certificate { validity };
+        assert_eq!(joins(config).credential, credential);
+    }
+
+    // What is the cluster's is the same everywhere; the endpoint has the founding node's port.
+    for config in &nodes {
+        assert_eq!(config.cluster, cp1.cluster);
+        assert_eq!(
+            config.control_plane_url(),
+            "https://api.prod-a.example.com:7443"
+        );
+        assert_eq!(config.bundle_cluster_name.as_str(), "prod-a");
+        assert_eq!(config.cluster_kubelet.value["maxPods"], 110);
+        assert_eq!(
+            config.init.node_registration.name,
+            config.node.name.as_str()
+        );
+    }
+
+    // InitConfiguration is the founding node's alone.
+    assert_eq!(cp1.bind_port, 7443);
+    assert_eq!(cp1.init.bootstrap_tokens.len(), 1);
+    assert_eq!(flags_of(cp1), ["v=2"]);
+    assert_eq!(cp2.bind_port, 6443);
+    assert!(cp2.init.bootstrap_tokens.is_empty());
+    assert_eq!(cp2.local_endpoint_url(), "https://192.168.10.12:6443");
+
+    let taints = |config: &ValidConfig| config.init.node_registration.taints.clone();
+    let of_control_plane =
+        json!({"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"});
+    assert_eq!(taints(cp1), Some(vec![of_control_plane.clone()]));
+    assert_eq!(taints(cp2), Some(vec![of_control_plane]));
+    assert_eq!(taints(cp3), Some(Vec::new()));
+    assert_eq!(taints(w1), None);
+    assert_eq!(
+        taints(w2),
+        Some(vec![
+            json!({"key": "dedicated", "value": "batch", "effect": "NoSchedule"})
+        ])
+    );
+
+    assert_eq!(flags_of(cp2), ["node-labels=topology.kubernetes.io/zone=b"]);
+    assert_eq!(
+        cp2.node.marks,
+        [("node-restriction.kubernetes.io/rack".into(), "r2".into())].into()
+    );
+    assert_eq!(
+        flags_of(w2),
+        [
+            "v=4",
+            "node-labels=tier=batch,site=north,topology.kubernetes.io/zone=c"
+        ]
+    );
+    assert_eq!(
+        w2.init.node_registration.cri_socket,
+        "unix:///run/crio/crio.sock"
+    );
+    assert_eq!(w1.node.recipients.len(), 1);
+    assert!(w2.node.recipients.is_empty() && w2.node.addresses.is_empty());
+    assert_eq!(
+        w1.node.addresses,
+        ["192.168.10.21".parse::<std::net::IpAddr>().unwrap()]
+    );
+    assert!(w1.init.local_api_endpoint.advertise_address.is_empty());
+}
+
+#[test]
+fn a_nodes_kubelet_is_the_clusters_with_its_overrides() {
+    let loaded = load(THREE_PLUS_TWO).unwrap();
+    let nodes = nodes(&loaded);
+    let (w1, w2) = (&nodes[3], &nodes[4]);
+    assert_eq!(w1.kubelet.value, w1.cluster_kubelet.value);
+    let own = &w2.kubelet.value;
+    assert_eq!(own["maxPods"], 50);
+    assert_eq!(
+        own["systemReserved"],
+        json!({"cpu": "200m", "memory": "1Gi"})
+    );
+    assert_eq!(own["eventRecordQPS"], 0);
+    assert_eq!(own["clusterDNS"], w2.cluster_kubelet.value["clusterDNS"]);
+    let written = |path: &str| match w2.provenance.of(path) {
+        Some(Origin::Written { line, .. }) => *line,
+        other => panic!("{path}: {other:?}"),
+    };
+    assert_eq!(written("KubeletConfiguration.maxPods"), 39);
+    assert_eq!(written("KubeletConfiguration.systemReserved.memory"), 40);
+    assert_eq!(written("KubeletConfiguration.systemReserved.cpu"), 65);
+    assert_eq!(written("Cluster.nodes[4].labels"), 28);
+    assert_eq!(written("InitConfiguration.nodeRegistration.criSocket"), 34);
+    assert!(
+        w2.provenance.at("Cluster.nodes[0].name").is_none(),
+        "another node's"
+    );
+}
+
+#[test]
+fn what_holds_for_the_founding_node_only_is_said() {
+    let warnings = load(THREE_PLUS_TWO).unwrap().warnings;
+    let paths: Vec<(&str, Option<u64>)> = warnings
+        .findings()
+        .iter()
+        .map(|finding| (finding.path.as_str(), finding.line))
+        .collect();
+    assert_eq!(
+        paths,
+        [(
+            "InitConfiguration.nodeRegistration.kubeletExtraArgs",
+            Some(57)
+        )],
+        "{warnings}"
+    );
+}
+
+#[test]
+fn with_a_bootstrap_token_only_the_founding_node_is_planned() {
+    let loaded = load(TOKEN).unwrap();
+    let names: Vec<&str> = loaded.names().map(Name::as_str).collect();
+    assert_eq!(names, ["cp1"]);
+    let others: Vec<(&str, NodeRole)> = loaded
+        .by_token
+        .iter()
+        .map(|node| (node.name.as_str(), node.role))
+        .collect();
+    assert_eq!(others, [("w1", NodeRole::Worker), ("w2", NodeRole::Worker)]);
+    assert_eq!(loaded.node(0).unwrap().membership, Membership::Founds);
+    let warnings = loaded.warnings.to_string();
+    assert!(
+        warnings.contains("c.yaml:7: Cluster.nodes[2].labels: w2 joins with a bootstrap token"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn nodes_of_two_families_register_both_addresses() {
+    let loaded = load(DUAL_STACK).unwrap();
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    let nodes = nodes(&loaded);
+    assert_eq!(flags_of(&nodes[0]), ["node-ip=fd00:10::11,192.168.10.11"]);
+    assert_eq!(flags_of(&nodes[1]), ["node-ip=fd00:10::21,192.168.10.21"]);
+    // Without an endpoint a worker finds the API server of the founding node.
+    for config in &nodes {
+        assert_eq!(config.control_plane_url(), "https://[fd00:10::11]:6443");
+    }
+    assert_eq!(nodes[1].node.addresses.len(), 2);
+}
+
+#[test]
+fn a_node_has_its_hosts_facts_and_no_others() {
+    use kubeplan_bundle::facts::Facts;
+    let cp1 = Facts::parse(include_bytes!(
+        "../../../../fixtures/facts/single-node-facts/cp1.json"
+    ))
+    .unwrap();
+    let text = with_nodes(
+        "- {name: cp1, role: control-plane}\n- {name: w1, role: worker}\n- {name: w2, role: worker, match: {hostname: host-2}}\n",
+    );
+    let load = |hosts: Vec<Facts>| {
+        let hosts = FactsSource {
+            hosts,
+            ..FactsSource::default()
+        };
+        load_with(
+            &text,
+            Options {
+                hosts,
+                ..Options::default()
+            },
+        )
+    };
+    let named = |name: &str| Facts {
+        hostname: name.parse().unwrap(),
+        ssh_host_key: None,
+        ..cp1.clone()
+    };
+    let loaded = load(vec![named("cp1"), named("host-2"), named("other")]).unwrap();
+    let nodes = nodes(&loaded);
+    assert_eq!(nodes[0].advertise_address.to_string(), "192.168.10.11");
+    assert_eq!(nodes[1].facts, HostFacts::default());
+    assert_eq!(nodes[2].facts.hostname.as_deref(), Some("host-2"));
+    assert_eq!(nodes[2].node.platform.arch, "arm64");
+    // systemd-resolved runs on the hosts that say so, and on no other.
+    assert!(nodes[1].kubelet.value.get("resolvConf").is_none());
+    assert_eq!(
+        nodes[2].kubelet.value["resolvConf"],
+        "/run/systemd/resolve/resolv.conf"
+    );
+    let warnings = loaded.warnings.to_string();
+    assert!(warnings.contains("there are no facts of w1:"), "{warnings}");
+    let about = |config: &ValidConfig| -> Vec<String> {
+        config.assumptions.iter().map(|a| a.about.clone()).collect()
+    };
+    assert_eq!(
+        about(&nodes[1]),
+        ["cri-socket", "hostname", "systemd-resolved"]
+    );
+    assert!(about(&nodes[2]).is_empty());
+}
+
+#[test]
+fn flags_that_kubeadm_join_has_hold_for_every_node() {
+    let flag = |name: &str, text: &str| Given {
+        flag: flags::FLAGS.iter().find(|flag| flag.name == name).unwrap(),
+        texts: vec![text.to_owned()],
+    };
+    let text = with_nodes(
+        "- {name: cp1, role: control-plane, address: 192.168.10.11}\n- {name: w1, role: worker, patches: {directory: own}}\n",
+    );
+    let options = Options {
+        flags: vec![
+            flag("ignore-preflight-errors", "Swap"),
+            flag("patches", "p"),
+            flag("skip-phases", "addon/coredns"),
+        ],
+        ..Options::default()
+    };
+    let loaded = load_with(&text, options).unwrap();
+    let directory = |config: &ValidConfig| config.init.patches.clone().unwrap().directory;
+    for config in nodes(&loaded) {
+        assert_eq!(
+            config.init.node_registration.ignore_preflight_errors,
+            ["swap"]
+        );
+        assert_eq!(directory(&config), "p");
+        assert!(config.cluster.dns.disabled);
+    }
+    let own = load(&text).unwrap().node(1).unwrap();
+    assert_eq!(directory(&own), "own");
+}
+
+#[test]
+fn one_node_is_what_it_was() {
+    let text = with_nodes("- {name: cp1, address: 192.168.10.11}\n");
+    let loaded = load(&text).unwrap();
+    assert!(
+        loaded
+            .warnings
+            .findings()
+            .iter()
+            .all(|f| f.severity != Severity::Error)
+    );
+    assert_eq!(nodes(&loaded).len(), 1);
+}

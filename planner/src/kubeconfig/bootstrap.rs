@@ -1,0 +1,138 @@
+//! `bootstrap-kubelet.conf`: what a joining kubelet asks for its certificate with.
+//!
+//! In: the kubeconfig that discovery made. Out: the text for the host. On a control-plane node every cluster in it gets the node's own API
+//! server (kubeadm v1.36.2, cmd/kubeadm/app/cmd/phases/join/kubelet.go). The text is read line by line in the plain block style that
+//! kubectl and kubeadm write, so that no parser keeps a copy of the token; anything else is refused.
+
+use kubeplan_bundle::secret::SecretBytes;
+use zeroize::Zeroizing;
+
+use super::kubelet_stays_local;
+use crate::config::{SecretText, ValidConfig};
+
+/// Why the kubeconfig cannot be used. Never holds any of the text.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BootstrapError {
+    /// No clusters, or one without a server.
+    #[error(
+        "the kubeconfig that discovery made does not name one server for each cluster in plain block style; run the discovery again"
+    )]
+    NoServer,
+}
+
+/// The text of the file.
+///
+/// # Errors
+/// [`BootstrapError`] if it does not say which API server it is for.
+pub fn render(config: &ValidConfig, found: &SecretText) -> Result<SecretBytes, BootstrapError> {
+    let text = found.expose();
+    let servers = servers(text)?;
+    if !kubelet_stays_local(config) {
+        return Ok(copy([text]));
+    }
+    let url = config.local_endpoint_url();
+    let mut parts: Vec<&str> = Vec::with_capacity(2 * servers.len() + 1);
+    let mut rest = 0;
+    for (start, end) in servers {
+        parts.push(text.get(rest..start).unwrap_or_default());
+        parts.push(&url);
+        rest = end;
+    }
+    parts.push(text.get(rest..).unwrap_or_default());
+    Ok(copy(parts))
+}
+
+/// Where the values of `clusters[].cluster.server` stand; one for each cluster, at least one.
+fn servers(text: &str) -> Result<Vec<(usize, usize)>, BootstrapError> {
+    let mut found = Vec::new();
+    let mut clusters = 0;
+    let mut inside = false;
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let start = offset;
+        offset += line.len();
+        let content = line.trim_end();
+        let item = content.trim_start_matches([' ', '-']);
+        if content.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            inside = content == "clusters:";
+        } else if inside && item == "cluster:" {
+            clusters += 1;
+        } else if inside && let Some(value) = item.strip_prefix("server: ") {
+            let end = start + content.len();
+            found.push((end - value.len(), end));
+        }
+    }
+    if clusters > 0 && found.len() == clusters {
+        Ok(found)
+    } else {
+        Err(BootstrapError::NoServer)
+    }
+}
+
+/// The parts in one buffer of their size: one that grows would leave copies behind.
+fn copy<'a>(parts: impl AsRef<[&'a str]>) -> SecretBytes {
+    let parts = parts.as_ref();
+    let size = parts.iter().map(|part| part.len()).sum();
+    let mut text = Zeroizing::new(String::with_capacity(size));
+    for part in parts {
+        text.push_str(part);
+    }
+    SecretBytes::from_text(std::mem::take(&mut *text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{
+        BOOTSTRAP_KUBECONFIG, joining_control_plane_config, joining_worker_config, secret_text,
+    };
+
+    fn rendered(config: &ValidConfig, text: &str) -> Result<String, BootstrapError> {
+        let bytes = render(config, &secret_text(text))?;
+        Ok(String::from_utf8(bytes.expose().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_workers_kubelet_asks_where_discovery_was_told() {
+        let text = rendered(&joining_worker_config(), BOOTSTRAP_KUBECONFIG);
+        assert_eq!(text.as_deref(), Ok(BOOTSTRAP_KUBECONFIG));
+    }
+
+    #[test]
+    fn the_kubelet_of_a_control_plane_asks_its_own_api_server() {
+        let config = joining_control_plane_config();
+        let text = rendered(&config, BOOTSTRAP_KUBECONFIG).unwrap();
+        let expected = BOOTSTRAP_KUBECONFIG.replace(
+            "server: https://192.168.10.10:6443",
+            "server: https://192.168.10.12:6443",
+        );
+        assert_ne!(text, BOOTSTRAP_KUBECONFIG);
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn every_cluster_gets_the_server_and_nothing_else_does() {
+        let text = "clusters:\n- cluster:\n    server: https://a\n  name: a\n- name: server\n  cluster:\n    server: https://b\n\
+                    users:\n- name: x\n  user:\n    server: no\n";
+        let config = joining_control_plane_config();
+        let url = config.local_endpoint_url();
+        let expected = text.replace("https://a", &url).replace("https://b", &url);
+        assert_eq!(rendered(&config, text), Ok(expected));
+    }
+
+    #[test]
+    fn a_text_without_a_server_is_refused_without_being_shown() {
+        for bad in [
+            "",
+            "kind: Config\n",
+            "clusters: []\n",
+            "clusters:\n- cluster:\n    hunter2: x\n",
+            "clusters:\n- cluster: {server: https://a}\n",
+            "clusters:\n- cluster:\n    server: https://a\n- cluster:\n    hunter2: x\n",
+            "{\"clusters\":[{\"cluster\":{\"server\":\"https://a\"}}]}",
+        ] {
+            let error = rendered(&joining_worker_config(), bad).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! How a node finds the cluster that it joins, as far as checks depend on it.
+
+use crate::config::valid::{EndpointHost, JoinCredential, Joining};
+
+/// How a node finds the cluster that it joins.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// Where the cluster's CA certificate is written.
+    pub ca_cert_path: String,
+    /// The API server that a token is shown to; `None` if a file says everything.
+    pub token_endpoint: Option<EndpointHost>,
+    /// The shared certificates are fetched from the cluster, with a certificate key.
+    pub certificate_key: bool,
+    /// Nothing is discovered, everything was planned: the networks are known beforehand, and the API server is at the control-plane
+    /// endpoint.
+    pub planned: bool,
+}
+
+impl Join {
+    /// How the node of `joining` finds its cluster.
+    #[must_use]
+    pub fn of(joining: &Joining) -> Self {
+        let ca_cert_path = joining.ca_cert_path.clone();
+        match &joining.credential {
+            JoinCredential::Certificate { .. } => Self {
+                ca_cert_path,
+                token_endpoint: None,
+                certificate_key: false,
+                planned: true,
+            },
+            JoinCredential::Bootstrap {
+                token_endpoint,
+                certificate_key,
+                ..
+            } => Self {
+                ca_cert_path,
+                token_endpoint: token_endpoint.clone(),
+                certificate_key: *certificate_key,
+                planned: false,
+            },
+        }
+    }
+}
