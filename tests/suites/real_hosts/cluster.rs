@@ -41,7 +41,7 @@ pub(super) fn configuration(hosts: &[(Host, Role)], endpoint: &str) -> Result<St
         };
         writeln!(
             text,
-            "- {{name: {}, role: {role}, address: {}, recipients: [{}]}}",
+            "- {{name: {0}, role: {role}, address: {1}, match: {{hostname: {0}}}, recipients: [{2}]}}",
             host.name(),
             host.number().address(),
             host_key(host)?

@@ -243,9 +243,9 @@ pub(super) fn another_hosts_bundle(rig: &Rig, store: &Store) -> Result<()> {
     let newcomer = Newcomer {
         host: second.host.clone(),
     };
-    newcomer.refuses(
-        &format!("kubeapply install --yes {IGNORED} /var/carried/foreign.tar.gz"),
-        4,
-        &["host1"],
-    )
+    let install = format!("kubeapply install --yes {IGNORED} /var/carried/foreign.tar.gz");
+    newcomer.refuses(&install, 4, &["host1", "host2"])?;
+    // Whoever insists cannot open it.
+    let insisted = install.replace("--yes", "--yes --as-node host1");
+    newcomer.refuses(&insisted, 4, &["opens the sealed part"])
 }
