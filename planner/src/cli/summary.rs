@@ -15,9 +15,8 @@ use serde::Serialize;
 
 use super::CliError;
 use super::nodes::Nodes;
-use crate::config::Finding;
-use crate::config::ValidConfig;
 use crate::config::valid::Assumption;
+use crate::config::{Finding, Report, ValidConfig};
 use crate::pki::{Materials, StoreChange};
 use crate::plan::{CertificateRow, NodePlan};
 
@@ -168,6 +167,7 @@ impl PlanSummary {
             store_changes: changes,
             warnings: warnings.findings().to_vec(),
             nodes: Vec::new(),
+            join_by_token: Vec::new(),
             next: Vec::new(),
             runs: true,
         }
