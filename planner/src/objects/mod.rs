@@ -15,7 +15,7 @@ mod cri_socket;
 mod kube_proxy;
 mod kubeadm_config;
 mod kubelet_config;
-mod mark_control_plane;
+pub(crate) mod mark_control_plane;
 mod rbac;
 mod running_host;
 mod secret;

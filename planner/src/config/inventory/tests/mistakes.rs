@@ -89,6 +89,10 @@ fn rules_of_entries() {
              administrator sets it: kubectl label node w1 node-role.kubernetes.io/worker=",
         ),
         (
+            "- {name: cp2, role: control-plane, address: 10.0.0.2, labels: {node-role.kubernetes.io/control-plane: 'yes'}}",
+            "a control-plane node has the label without a value",
+        ),
+        (
             "- {name: w1, role: worker, labels: {a: b}, kubelet: {kubeletExtraArgs: [{name: node-labels, value: a=c}]}}",
             "Cluster.nodes[1].labels.a: `b` contradicts `c` of the kubelet's flag node-labels",
         ),
