@@ -277,22 +277,8 @@ impl Draft {
         hint: Option<String>,
     ) {
         let path = self.known_as(self.full_path(kind, path));
-        // A field that was wrong as written has been spoken of.
-        let found = self.count(severity);
-        if found > MAX_FINDINGS || self.is_wrong(&path) {
-            return;
-        }
-        let (message, hint) = if found == MAX_FINDINGS {
-            let message = match severity {
-                Severity::Error => "too many findings; from here on they are not listed",
-                Severity::Warning => "too many warnings; from here on they are not listed",
-            };
-            (message.to_owned(), None)
-        } else {
-            (message, hint)
-        };
         let (file, line) = self.place_of(&path);
-        self.report.push(Finding {
+        self.adopt(Finding {
             severity,
             file,
             line,
@@ -303,11 +289,22 @@ impl Draft {
         });
     }
 
-    /// Takes over a finding of another draft, unless there are too many already, or the field has been spoken of.
-    pub(super) fn adopt(&mut self, finding: Finding) {
-        if self.count(finding.severity) < MAX_FINDINGS && !self.is_wrong(&finding.path) {
-            self.report.push(finding);
+    /// Takes a finding over, unless there are too many already, or the field has been spoken of.
+    pub(super) fn adopt(&mut self, mut finding: Finding) {
+        let found = self.count(finding.severity);
+        // A field that was wrong as written has been spoken of.
+        if found > MAX_FINDINGS || self.is_wrong(&finding.path) {
+            return;
         }
+        if found == MAX_FINDINGS {
+            let message = match finding.severity {
+                Severity::Error => "too many findings; from here on they are not listed",
+                Severity::Warning => "too many warnings; from here on they are not listed",
+            };
+            message.clone_into(&mut finding.message);
+            finding.hint = None;
+        }
+        self.report.push(finding);
     }
 
     fn count(&self, severity: Severity) -> usize {
