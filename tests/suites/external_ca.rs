@@ -139,7 +139,9 @@ fn whole() -> Result<()> {
     );
     let json: Value = serde_json::from_slice(&planned.plan(&["--format", "json"])?.expect(0)?.out)?;
     ensure!(json["externalAuthorities"] == serde_json::json!(["ca", "etcd-ca", "front-proxy-ca"]));
-    let rows = json["nodes"][0]["certificates"].as_array().context("no certificates")?;
+    let rows = json["nodes"][0]["certificates"]
+        .as_array()
+        .context("no certificates")?;
     ensure!(rows.len() == 15 && rows.iter().all(|row| row["userSupplied"] == true));
 
     planned.install(&[])?.expect(0)?;

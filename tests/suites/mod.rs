@@ -8,6 +8,7 @@ mod external_ca;
 mod external_ca_kubeadm;
 mod golden;
 mod install;
+mod many_nodes;
 mod phases;
 mod pki;
 mod preflight;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Trial> {
         command_line::cases(),
         configuration::cases(),
         install::cases(),
+        many_nodes::cases(),
         phases::cases(),
         refusals::cases(),
         stock_tools::cases(),
