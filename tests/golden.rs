@@ -3,7 +3,8 @@
 //! `fixtures/<case>.yaml`, with the host facts of `fixtures/facts/<case>/`, the patches in `fixtures/patches/<case>/` and the
 //! key store in `fixtures/stores/<case>/` where there are some, gives `golden/<case>/` (the rendered tree and what `validate` says);
 //! `fixtures/invalid/<case>.yaml` gives `golden/invalid/<case>.stderr`; `fixtures/by-version/reference.yaml` gives
-//! `golden/by-version/v1.NN/` for every supported minor, with its images. Keys, clock and seed are fixed, so the
+//! `golden/by-version/v1.NN/` for every supported minor, with its images; `fixtures/join/<case>.yaml` gives `golden/join/<case>/`, the
+//! public content of the bundle of a node that joins the cluster of `joins`. Keys, clock and seed are fixed, so the
 //! bytes are exact.
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use kubeplan::releases::{self, RELEASES, Release};
 
+use crate::joins::{self, Discovered};
 use crate::programs::{self, NOW, Run};
 use crate::tree;
 
@@ -36,6 +38,9 @@ pub struct Case {
 
 /// The fixture that is rendered for every release.
 const REFERENCE: &str = "fixtures/by-version/reference.yaml";
+
+/// The fixtures of nodes that join.
+const JOIN: &str = "fixtures/join";
 
 /// The version that stands in [`REFERENCE`].
 const REFERENCE_VERSION: &str = "kubernetesVersion: v1.36.1\n";
@@ -60,7 +65,11 @@ fn by_version() -> Vec<Case> {
 /// If the folders cannot be read.
 pub fn cases(root: &Path) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
-    for (folder, invalid) in [("fixtures", false), ("fixtures/invalid", true)] {
+    for (folder, invalid) in [
+        ("fixtures", false),
+        ("fixtures/invalid", true),
+        (JOIN, false),
+    ] {
         let entries =
             fs::read_dir(root.join(folder)).with_context(|| format!("reading {folder}"))?;
         for entry in entries {
@@ -68,6 +77,8 @@ pub fn cases(root: &Path) -> Result<Vec<Case>> {
             if let Some(name) = file.strip_suffix(".yaml") {
                 let name = if invalid {
                     format!("invalid/{name}")
+                } else if folder == JOIN {
+                    format!("join/{name}")
                 } else {
                     name.to_owned()
                 };
@@ -95,6 +106,9 @@ pub fn render(root: &Path, case: &Case) -> Result<Files> {
     }
     let fixture = root.join("fixtures").join(format!("{}.yaml", case.name));
     let fixture = fixture.to_string_lossy().into_owned();
+    if case.name.starts_with("join/") {
+        return render_join(&fixture, &case.name);
+    }
     let facts = root.join("fixtures/facts").join(&case.name);
     let patches = root.join("fixtures/patches").join(&case.name);
     let store = root.join("fixtures/stores").join(&case.name);
@@ -145,6 +159,19 @@ fn render_for(root: &Path, case: &Case, version: &str) -> Result<Files> {
         images.text().into_bytes(),
     );
     Ok(files)
+}
+
+/// What a reviewer sees of the bundle of a node that joins.
+fn render_join(fixture: &str, name: &str) -> Result<Files> {
+    let control_plane = fs::read_to_string(fixture)?.contains("\ncontrolPlane:");
+    let args = ["-f", fixture, "--test-pki", SEED, "--now", NOW];
+    let attempt = Discovered::new(control_plane)?.plan(&args)?;
+    attempt.run.clone().expect(0)?;
+    let bundle = attempt.bundle().context("a bundle was written")?;
+    Ok(joins::public_content(&bundle)?
+        .into_iter()
+        .map(|(file, bytes)| (format!("{name}/{file}"), bytes))
+        .collect())
 }
 
 /// Folders that belong to a fixture.

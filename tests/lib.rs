@@ -4,6 +4,7 @@
 pub mod crash;
 pub mod equivalence;
 pub mod golden;
+pub mod joins;
 pub mod outside_ca;
 pub mod planned;
 pub mod programs;

@@ -14,12 +14,15 @@
 //! | [`install`] | admission → unseal → compare → stage → commit → record |
 //! | [`reset`] | taking away what was installed |
 //! | [`live`] | steps that need a running host |
+//! | [`discovery`] | what a host learns from the cluster that it joins |
 //! | [`state`] | what was installed before |
 //! | [`error`], [`ui`] | exit codes and text |
 
 mod cli;
 mod cri;
+mod discovery;
 mod error;
+mod etcd;
 pub mod host;
 mod install;
 mod live;

@@ -36,6 +36,7 @@
 //! | [`reader`], [`verify`], [`unseal`] | from bytes to a trusted bundle and its secrets |
 //! | [`writer`] | from a plan to bytes |
 //! | [`facts`] | what is known of a host before it has a bundle |
+//! | [`join_facts`] | what a host that joins learnt from the running cluster |
 //! | [`receipt`] | what a host says it installed |
 //! | [`spki`] | the public half of a private key |
 //! | [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
@@ -52,6 +53,7 @@ pub mod exit;
 pub mod facts;
 pub mod frame;
 pub mod index;
+pub mod join_facts;
 pub mod limits;
 pub mod mode;
 pub mod path;

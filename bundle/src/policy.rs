@@ -29,10 +29,10 @@ pub const KIND: &str = "Policy";
 /// The largest number of authors or approvals a policy may ask for; a bundle carries at most 32 signatures.
 pub const MAX_REQUIRED: u32 = 32;
 
-/// How many people must stand behind a bundle.
+/// How many people must stand behind a bundle, and whether a host may plan for itself.
 ///
-/// As a document: `apiVersion: kubeplan.io/v1alpha1`, `kind: Policy`, `authors`, `approvals`; an absent number has its
-/// default, an unknown field is an error.
+/// As a document: `apiVersion: kubeplan.io/v1alpha1`, `kind: Policy`, `authors`, `approvals`, `liveJoin`; what is absent has
+/// its default, an unknown field is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "PolicyDocument", into = "PolicyDocument")]
 pub struct Policy {
@@ -40,6 +40,21 @@ pub struct Policy {
     pub authors: u32,
     /// Distinct reviewers needed besides the authors; 0 by default.
     pub approvals: u32,
+    /// Whether `kubeapply join` may install what the host itself had planned; [`LiveJoin::Deny`] by default.
+    pub live_join: LiveJoin,
+}
+
+/// Whether a host may install a plan that was made on it, from what it learnt of a running cluster.
+///
+/// Nobody else has seen such a plan: its author is a key that exists for one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LiveJoin {
+    /// Never.
+    #[default]
+    Deny,
+    /// For the one plan that a run of `kubeapply join` made; other numbers of the policy hold for it, too.
+    Allow,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,6 +66,8 @@ struct PolicyDocument {
     authors: u32,
     #[serde(default)]
     approvals: u32,
+    #[serde(default)]
+    live_join: LiveJoin,
 }
 
 fn default_authors() -> u32 {
@@ -82,12 +99,13 @@ impl Default for Policy {
         Self {
             authors: 1,
             approvals: 0,
+            live_join: LiveJoin::Deny,
         }
     }
 }
 
 impl Policy {
-    /// A policy with these numbers.
+    /// A policy with these numbers, and no plans of the host's own.
     ///
     /// # Errors
     /// [`PolicyError`] if no author would be needed, or more than a bundle can carry.
@@ -100,7 +118,11 @@ impl Policy {
                 return Err(PolicyError::TooMany { field });
             }
         }
-        Ok(Self { authors, approvals })
+        Ok(Self {
+            authors,
+            approvals,
+            live_join: LiveJoin::Deny,
+        })
     }
 
     /// A policy that asks for what either asks for: flags can only make the host's policy stricter.
@@ -109,6 +131,10 @@ impl Policy {
         Self {
             authors: self.authors.max(other.authors),
             approvals: self.approvals.max(other.approvals),
+            live_join: match (self.live_join, other.live_join) {
+                (LiveJoin::Allow, LiveJoin::Allow) => LiveJoin::Allow,
+                _ => LiveJoin::Deny,
+            },
         }
     }
 }
@@ -120,7 +146,10 @@ impl TryFrom<PolicyDocument> for Policy {
         if document.api_version != API_VERSION || document.kind != KIND {
             return Err(PolicyError::Document);
         }
-        Self::new(document.authors, document.approvals)
+        Ok(Self {
+            live_join: document.live_join,
+            ..Self::new(document.authors, document.approvals)?
+        })
     }
 }
 
@@ -131,6 +160,7 @@ impl From<Policy> for PolicyDocument {
             kind: KIND.to_owned(),
             authors: policy.authors,
             approvals: policy.approvals,
+            live_join: policy.live_join,
         }
     }
 }

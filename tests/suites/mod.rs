@@ -3,11 +3,14 @@
 mod command_line;
 mod configuration;
 mod crash;
+mod discovery;
 mod equivalence;
+mod etcd_join;
 mod external_ca;
 mod external_ca_kubeadm;
 mod golden;
 mod install;
+mod join_plan;
 mod many_nodes;
 mod phases;
 mod pki;
@@ -41,6 +44,7 @@ pub fn all() -> Vec<Trial> {
         configuration::cases(),
         install::cases(),
         many_nodes::cases(),
+        join_plan::cases(),
         phases::cases(),
         refusals::cases(),
         stock_tools::cases(),
@@ -48,6 +52,8 @@ pub fn all() -> Vec<Trial> {
         secrecy::cases(),
         equivalence::cases(),
         real_api::cases(),
+        etcd_join::cases(),
+        discovery::cases(),
         real_hosts::cases(),
         crash::cases(),
     ]

@@ -22,7 +22,7 @@ use serde_json::Value;
 use super::case;
 
 /// The fixture with nothing set.
-const DEFAULTS: &str = "single-node-defaults";
+pub(super) const DEFAULTS: &str = "single-node-defaults";
 /// Fixtures whose objects or flags differ most.
 const FIXTURES: &[&str] = &[
     DEFAULTS,
@@ -58,10 +58,10 @@ pub fn cases() -> Vec<Trial> {
 }
 
 /// What a case does with the programs.
-type Run = fn(&Programs) -> Result<()>;
+pub(super) type Run = fn(&Programs) -> Result<()>;
 
 /// A case that runs the real programs; ignored, with a line that says why, where that is not possible.
-fn case_with_programs(
+pub(super) fn case_with_programs(
     name: &str,
     run: impl FnOnce(&Programs) -> Result<()> + Send + 'static,
 ) -> Trial {
@@ -91,7 +91,7 @@ kubernetesVersion: v1.36.2
 networking: {serviceSubnet: '10.96.0.0/16,fd00:10:96::/112', podSubnet: '10.244.0.0/16,fd00:10:244::/56'}
 ";
 
-fn fixture(name: &str) -> Result<String> {
+pub(super) fn fixture(name: &str) -> Result<String> {
     let path = repository().join("fixtures").join(format!("{name}.yaml"));
     fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
@@ -104,7 +104,7 @@ fn installed(config: &str) -> Result<Planned> {
 }
 
 /// The node of a configuration with its control plane started.
-fn started(config: &str, programs: &Programs) -> Result<(Planned, ControlPlane)> {
+pub(super) fn started(config: &str, programs: &Programs) -> Result<(Planned, ControlPlane)> {
     let planned = installed(config)?;
     let plane = ControlPlane::start(&planned.root(), programs)?;
     Ok((planned, plane))

@@ -34,6 +34,7 @@ fn every_byte() -> Result<()> {
         policy: Policy {
             authors: 1,
             approvals: 0,
+            ..Policy::default()
         },
     };
     let now = NOW.parse()?;

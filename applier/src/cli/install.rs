@@ -151,6 +151,7 @@ pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         allowed_signers: args.policy.allowed_signers,
         require_authors: args.policy.require_authors,
         require_approvals: args.policy.require_approvals,
+        own_plan: None,
         allowed: Allowances {
             as_node: args.as_node,
             older_serial: args.allow_older_serial,
@@ -205,7 +206,7 @@ pub(super) fn carry_out(
     outcome.error.map_or(Ok(()), Err)
 }
 /// A length of time as `30s`, `10m`, `1h30m`; at least 10 seconds, at most a week.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let mut seconds: u64 = 0;
     let mut number = String::new();
     for character in text.chars() {

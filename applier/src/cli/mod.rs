@@ -1,9 +1,12 @@
 //! Arguments in, reports out. Each command is a file: its arguments, and a function that turns them into a
 //! request to the rest of the crate.
 
+mod cluster;
 mod confirm;
+mod discover;
 mod facts;
 mod install;
+mod join;
 mod operator;
 mod preflight;
 mod reset;
@@ -54,6 +57,8 @@ enum Command {
     Show(show::ShowArgs),
     Preflight(preflight::PreflightArgs),
     Install(install::InstallArgs),
+    Discover(discover::DiscoverArgs),
+    Join(Box<join::JoinArgs>),
     Status(status::StatusArgs),
     Resume(resume::ResumeArgs),
     Confirm(confirm::ConfirmArgs),
@@ -124,6 +129,7 @@ impl PolicyArgs {
             allowed_signers: self.allowed_signers.as_deref(),
             require_authors: self.require_authors,
             require_approvals: self.require_approvals,
+            own_plan: None,
         }
     }
 }
@@ -147,6 +153,8 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> 
         Command::Show(args) => show::run(&args, io),
         Command::Preflight(args) => preflight::run(args, io),
         Command::Install(args) => install::run(args, io),
+        Command::Discover(args) => discover::run(&args, io),
+        Command::Join(args) => join::run(*args, io),
         Command::Status(args) => status::run(&args, io),
         Command::Resume(args) => resume::run(args, io),
         Command::Confirm(args) => confirm::run(&args, io),

@@ -3,6 +3,7 @@
 //! In: a report to agree to, events. Out: an answer; a line for each step that ends and each new reason to wait; on a terminal the
 //! line of a step that waits is written over. For machines one JSON object per line, with the same version as reports.
 
+use std::error::Error;
 use std::io::Write;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::Io;
 use crate::error::CliError;
 use crate::install::Operator;
 use crate::install::report::InstallReport;
-use crate::live::{Event, State};
+use crate::live::{Event, Observer, State};
 use crate::ui::{self, Format, Report as _, printable, write_stderr};
 
 /// The operator, on the process's own streams.
@@ -23,8 +24,16 @@ pub(super) struct Console<'a, 'b> {
     progress: LiveProgress,
 }
 
+/// Somebody who is told how it goes while a cluster is looked at, and is asked nothing.
+pub(super) struct Watcher<'a, 'b> {
+    io: &'a mut Io<'b>,
+    progress: LiveProgress,
+}
+
 /// How live steps are told.
 struct LiveProgress {
+    /// What lines for machines call what they tell.
+    name: &'static str,
     format: Format,
     terminal: bool,
     /// What was said last: the step, why it waits, and when.
@@ -46,6 +55,7 @@ impl<'a, 'b> Console<'a, 'b> {
     pub(super) fn new(io: &'a mut Io<'b>, format: Format, yes: bool) -> Self {
         Self {
             progress: LiveProgress {
+                name: "live-step",
                 format,
                 terminal: io.terminals.stderr,
                 last: None,
@@ -53,6 +63,28 @@ impl<'a, 'b> Console<'a, 'b> {
             io,
             yes,
         }
+    }
+}
+
+impl<'a, 'b> Watcher<'a, 'b> {
+    pub(super) fn new(io: &'a mut Io<'b>, format: Format, name: &'static str) -> Self {
+        let progress = LiveProgress {
+            name,
+            format,
+            terminal: io.terminals.stderr,
+            last: None,
+        };
+        Self { io, progress }
+    }
+}
+
+impl Observer for Watcher<'_, '_> {
+    fn event(&mut self, event: &Event) {
+        self.progress.tell(event, self.io.stderr);
+    }
+
+    fn completed(&mut self, _: usize, _: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
     }
 }
 
@@ -94,7 +126,7 @@ impl LiveProgress {
         if self.format == Format::Json {
             let line = Line {
                 version: ui::VERSION,
-                event: "live-step",
+                event: self.name,
                 content: event,
             };
             return serde_json::to_string(&line).ok().map(|text| text + "\n");
@@ -149,6 +181,7 @@ mod tests {
     fn lines(format: Format, terminal: bool) -> String {
         let mut out = Vec::new();
         let mut progress = LiveProgress {
+            name: "live-step",
             format,
             terminal,
             last: None,

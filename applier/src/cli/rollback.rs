@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::step::{ParseServiceError, ServiceName};
 use serde::Serialize;
 
 use super::{FormatArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
+use crate::host::service::{Programs, ServiceError};
 use crate::host::{Actions, Root, process};
 use crate::install::memory::Memory;
 use crate::install::rollback::{self, Preview, RolledBack};
@@ -220,16 +222,19 @@ fn report(
     let mut next = Vec::new();
     if root.is_live() {
         if args.unconfirmed.is_some() {
-            match process::restart("kubelet") {
-                Ok(()) => notes.push("the kubelet was restarted".to_owned()),
+            match kubelet(|kubelet| Programs::default().start(kubelet, true)) {
+                Ok(_) => notes.push("the kubelet was restarted".to_owned()),
                 Err(reason) => notes.push(format!("the kubelet was not restarted: {reason}")),
             }
-        } else if run.begin.previous.is_none() && !run.live_steps.is_empty() {
+        } else if run.begin.previous.is_none() && run.stays().next().is_some() {
             // Nothing is left to restart it with.
             notes.push("what live steps started still runs, with data of its own: a whole node is taken away with `reset`, before its files are".to_owned());
             next.push("kubeapply reset --kubeadm-node --dry-run".to_owned());
         } else {
-            next.push("systemctl restart kubelet".to_owned());
+            match kubelet(|kubelet| Programs::default().restart_line(kubelet)) {
+                Ok(line) => next.push(line),
+                Err(reason) => notes.push(format!("restart the kubelet by hand: {reason}")),
+            }
         }
     }
     RollbackReport {
@@ -239,13 +244,20 @@ fn report(
         restored: text(outcome.restored),
         left: text(outcome.left),
         live_steps: run
-            .live_steps
-            .iter()
+            .stays()
             .map(|step| format!("{} {}", step.phase, step.what))
             .collect(),
         notes,
         next,
     }
+}
+
+/// Does something with the service of the kubelet, which reads the files only when it starts.
+fn kubelet<T>(act: impl FnOnce(&ServiceName) -> Result<T, ServiceError>) -> Result<T, String> {
+    let service = "kubelet"
+        .parse()
+        .map_err(|error: ParseServiceError| error.to_string())?;
+    act(&service).map_err(|error| error.to_string())
 }
 
 /// Takes the lock; a supervisor waits for it. `None` if there never was a run.

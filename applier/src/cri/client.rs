@@ -12,10 +12,12 @@ use tonic::{Code, Request};
 use tonic_prost::ProstCodec;
 
 use super::proto::{
-    ImageStatusRequest, ImageStatusResponse, PullImageRequest, PullImageResponse,
-    RuntimeConfigRequest, RuntimeConfigResponse, Spec, StatusRequest, StatusResponse,
+    ContainerStatusRequest, ContainerStatusResponse, ImageStatusRequest, ImageStatusResponse,
+    ListContainersRequest, ListContainersResponse, ListedContainer, PullImageRequest,
+    PullImageResponse, RuntimeConfigRequest, RuntimeConfigResponse, Spec, StatusRequest,
+    StatusResponse,
 };
-use super::{Condition, CriError, Runtime, Status};
+use super::{Condition, Container, ContainerState, Containers, CriError, Ending, Runtime, Status};
 
 /// How long connecting and each question may take.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -127,11 +129,7 @@ impl Runtime for Client {
                 .map(|condition| Condition {
                     name: condition.r#type,
                     holds: condition.status,
-                    message: [condition.reason, condition.message]
-                        .into_iter()
-                        .filter(|text| !text.is_empty())
-                        .collect::<Vec<_>>()
-                        .join(": "),
+                    message: words(condition.reason, condition.message),
                 })
                 .collect(),
             sandbox: answer.info.get("config").and_then(|text| sandbox(text)),
@@ -171,6 +169,59 @@ impl Runtime for Client {
         )
         .map(drop)
     }
+}
+
+impl Containers for Client {
+    fn containers(&self) -> Result<Vec<Container>, CriError> {
+        let answer: ListContainersResponse = self.call(
+            "/runtime.v1.RuntimeService/ListContainers",
+            "ListContainers",
+            ListContainersRequest {},
+            Some(LIMIT),
+        )?;
+        let container = |listed: ListedContainer| {
+            let metadata = listed.metadata.unwrap_or_default();
+            Container {
+                id: listed.id,
+                name: metadata.name,
+                attempt: metadata.attempt,
+                created: listed.created_at,
+                state: match listed.state {
+                    0 => ContainerState::Created,
+                    1 => ContainerState::Running,
+                    2 => ContainerState::Exited,
+                    _ => ContainerState::Unknown,
+                },
+            }
+        };
+        Ok(answer.containers.into_iter().map(container).collect())
+    }
+
+    fn ending(&self, id: &str) -> Result<Ending, CriError> {
+        let answer: ContainerStatusResponse = self.call(
+            "/runtime.v1.RuntimeService/ContainerStatus",
+            "ContainerStatus",
+            ContainerStatusRequest {
+                container_id: id.to_owned(),
+            },
+            Some(LIMIT),
+        )?;
+        let status = answer.status.unwrap_or_default();
+        Ok(Ending {
+            exit_code: status.exit_code,
+            reason: words(status.reason, status.message),
+            log: status.log_path,
+        })
+    }
+}
+
+/// A word and a sentence, or what there is of them.
+fn words(reason: String, message: String) -> String {
+    [reason, message]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 fn spec(reference: &str) -> Spec {

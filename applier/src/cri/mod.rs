@@ -1,7 +1,7 @@
 //! The container runtime, over its own socket (CRI, `runtime.v1`).
 //!
-//! In: a socket. Out: whether the runtime is ready, what it is configured for, which images it has; and images that it is
-//! told to pull. Only the calls and fields that are used are spelt ([`proto`]); everything else of an answer is ignored.
+//! In: a socket. Out: whether the runtime is ready, what it is configured for, which images and containers it has; and
+//! images that it is told to pull. Only the calls and fields that are used are spelt ([`proto`]); everything else of an answer is ignored.
 //! Callers are synchronous: each connection brings the small loop it runs on.
 
 mod client;
@@ -54,6 +54,53 @@ pub(crate) enum CriError {
         /// Why.
         reason: String,
     },
+}
+
+/// Where a container is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ContainerState {
+    /// It was made and not started.
+    Created,
+    /// It runs.
+    Running,
+    /// It ended.
+    Exited,
+    /// The runtime does not know either.
+    Unknown,
+}
+
+/// A container, as the runtime lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Container {
+    /// The runtime's name of it.
+    pub(crate) id: String,
+    /// The name in the specification of its Pod.
+    pub(crate) name: String,
+    /// How often it was made before, in the same sandbox.
+    pub(crate) attempt: u32,
+    /// When it was made, in nanoseconds after 1970.
+    pub(crate) created: i64,
+    /// Where it is in its life.
+    pub(crate) state: ContainerState,
+}
+
+/// How a container ended, and where its log is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ending {
+    /// The code of its process, 0 if it has not ended.
+    pub(crate) exit_code: i32,
+    /// Why, in the runtime's words: a word and a sentence.
+    pub(crate) reason: String,
+    /// The file with its output on the host.
+    pub(crate) log: String,
+}
+
+/// Questions about containers.
+pub(crate) trait Containers {
+    /// All of them, whoever made them.
+    fn containers(&self) -> Result<Vec<Container>, CriError>;
+    /// How the container `id` ended.
+    fn ending(&self, id: &str) -> Result<Ending, CriError>;
 }
 
 /// Questions to a container runtime.

@@ -91,3 +91,59 @@ pub(super) struct PullImageResponse {
     #[prost(string, tag = "1")]
     pub(super) image_ref: String,
 }
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ListContainersRequest {}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ListContainersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) containers: Vec<ListedContainer>,
+}
+
+/// `Container`.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ListedContainer {
+    #[prost(string, tag = "1")]
+    pub(super) id: String,
+    #[prost(message, optional, tag = "3")]
+    pub(super) metadata: Option<ContainerMetadata>,
+    /// `ContainerState`: created, running, exited, unknown.
+    #[prost(int32, tag = "6")]
+    pub(super) state: i32,
+    /// In nanoseconds.
+    #[prost(int64, tag = "7")]
+    pub(super) created_at: i64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ContainerMetadata {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(uint32, tag = "2")]
+    pub(super) attempt: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ContainerStatusRequest {
+    #[prost(string, tag = "1")]
+    pub(super) container_id: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ContainerStatusResponse {
+    #[prost(message, optional, tag = "1")]
+    pub(super) status: Option<ContainerStatus>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ContainerStatus {
+    #[prost(int32, tag = "7")]
+    pub(super) exit_code: i32,
+    #[prost(string, tag = "10")]
+    pub(super) reason: String,
+    #[prost(string, tag = "11")]
+    pub(super) message: String,
+    #[prost(string, tag = "15")]
+    pub(super) log_path: String,
+}

@@ -49,13 +49,26 @@ pub(crate) enum CommandError {
 ///
 /// # Errors
 /// [`CommandError`] if it cannot be started or takes longer; not if its exit code is another than 0.
+pub(crate) fn run(
+    program: &str,
+    arguments: &[&str],
+    limit: Duration,
+) -> Result<Said, CommandError> {
+    run_with(program, arguments, &[], limit)
+}
+
+/// As [`run`], with these variables besides those of this process.
+///
+/// # Errors
+/// As [`run`].
 #[expect(
     clippy::disallowed_methods,
     reason = "programs that change the host are run here and nowhere else"
 )]
-pub(crate) fn run(
+pub(crate) fn run_with(
     program: &str,
     arguments: &[&str],
+    variables: &[(String, String)],
     limit: Duration,
 ) -> Result<Said, CommandError> {
     let failed = |reason: String| CommandError::Failed {
@@ -65,6 +78,7 @@ pub(crate) fn run(
     let started = Instant::now();
     let mut child = Command::new(program)
         .args(arguments)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -4,7 +4,7 @@
 //! followed, and a FIFO or a device is never opened for reading. Nothing here changes anything.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use kubeplan_bundle::secret::SecretBytes;
@@ -165,6 +165,31 @@ impl Directory {
             Some(fd) => read_open_file(File::from(fd), path.as_str(), limit).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The last bytes of the regular file `name`, at most `limit`; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`HostError`] if it cannot be read, or is no regular file.
+    pub(crate) fn read_end(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        let path = self.path.join(name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        if !matches!(self.inspect(name)?, Found::File(_) | Found::Missing) {
+            return Err(HostError::NotAFile {
+                path: path.to_string(),
+            });
+        }
+        let Some(fd) = open_beneath(self.fd.as_fd(), name, flags, path.as_str())? else {
+            return Ok(None);
+        };
+        let failed = |error| HostError::io("read", path.as_str(), error);
+        let mut file = File::from(fd);
+        let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
+        file.seek(SeekFrom::Start(length.saturating_sub(limit)))
+            .map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(Some(bytes))
     }
 
     /// The names in this folder, sorted; names that are not UTF-8 are left out.

@@ -110,7 +110,11 @@ fn machine(root: &Root, system: &dyn System) -> Result<Machine, String> {
     })
 }
 
-fn ssh_host_key(root: &Root) -> Result<SshHostKey, String> {
+/// The host's ed25519 key, its public half.
+///
+/// # Errors
+/// Why it is not known.
+pub(crate) fn ssh_host_key(root: &Root) -> Result<SshHostKey, String> {
     let text = root
         .read_text(&SSH_HOST_KEY_PUBLIC, LIMIT)
         .map_err(|error| error.to_string())?

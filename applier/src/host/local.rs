@@ -61,6 +61,29 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, HostError> {
         })
 }
 
+/// Copies a file into a folder, under its own name; for the invoking user alone. Returns the path of the copy.
+///
+/// # Errors
+/// [`HostError`] if it cannot be read or written.
+pub(crate) fn copy_into(path: &Path, folder: &Path) -> Result<PathBuf, HostError> {
+    const LARGEST: u64 = 1024 * 1024 * 1024;
+    let bytes = read(path, LARGEST)?;
+    let shown = path.display().to_string();
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| HostError::NotText {
+            path: shown.clone(),
+        })?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the operator named this folder; it is no part of the root"
+    )]
+    fs::create_dir_all(folder)
+        .map_err(|error| HostError::io("create", folder.display().to_string(), error))?;
+    write(folder, name, bytes.expose())
+}
+
 /// Writes `bytes` to `path`, or to the file `name` in it if it is a folder; for the invoking user alone. What was
 /// there is replaced in one step. Returns the path of the file.
 ///

@@ -11,6 +11,7 @@
 //! | [`durable`] | every change, numbered; [`fault`] and [`power_loss`] let them fail in tests |
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
+//! | [`scratch`] | a private folder for one run |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
 //! | [`tree`], [`mounts`], [`command`] | whole trees that are taken away; what is mounted; programs that are run |
 //! | [`service`] | starting services |
@@ -35,6 +36,7 @@ pub mod process;
 pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod route;
+pub(crate) mod scratch;
 pub(crate) mod service;
 pub(crate) mod tree;
 

@@ -99,14 +99,6 @@ pub(crate) fn stop_unit(unit: &str) {
     let _ = run_to_end("systemctl", &["stop", unit]);
 }
 
-/// Restarts a service of the running system.
-///
-/// # Errors
-/// Why not.
-pub(crate) fn restart(service: &str) -> Result<(), String> {
-    run_to_end("systemctl", &["restart", service])
-}
-
 /// Starts this program with `words`, in the background, and waits until it says that it is [`READY`].
 ///
 /// # Errors
@@ -158,6 +150,25 @@ fn own_program() -> Result<std::path::PathBuf, String> {
 pub(crate) fn leave_session() {
     // Fails only for the leader of a group, which a process that was started by a program is not.
     let _ = rustix::process::setsid();
+}
+
+/// The program `name`: beside this one, else on the search path.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "programs are no part of the root"
+)]
+pub(crate) fn companion(name: &str) -> Option<String> {
+    let beside = own_program().ok();
+    let beside = beside.as_deref().and_then(Path::parent);
+    let folders = beside
+        .into_iter()
+        .map(Path::to_owned)
+        .chain(search_path().into_iter().map(Into::into));
+    folders
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .and_then(|path| path.to_str().map(str::to_owned))
 }
 
 /// Waits.

@@ -212,6 +212,26 @@ impl Root {
         }
     }
 
+    /// The last bytes of a regular file, at most `limit`; links to it are followed by the rules above.
+    ///
+    /// # Errors
+    /// [`HostError`] if it cannot be read, or is no regular file.
+    pub(crate) fn read_end(
+        &self,
+        path: &RootPath,
+        limit: u64,
+    ) -> Result<Option<Vec<u8>>, HostError> {
+        match self.walk(path)? {
+            Walked::Missing => Ok(None),
+            Walked::Directory(_) => Err(HostError::NotAFile {
+                path: path.to_string(),
+            }),
+            Walked::Other { parent, name } => {
+                Directory::new(parent, path.parent()).read_end(&name, limit)
+            }
+        }
+    }
+
     /// As [`Root::read`], for text.
     ///
     /// # Errors

@@ -152,6 +152,17 @@ impl Programs {
         }
     }
 
+    /// The command that restarts `service`, as an operator types it.
+    ///
+    /// # Errors
+    /// [`ServiceError`] if there is no init system that is known.
+    pub(crate) fn restart_line(&self, service: &ServiceName) -> Result<String, ServiceError> {
+        Ok(match self.init_system()? {
+            InitSystem::Systemd => format!("systemctl restart {service}"),
+            InitSystem::OpenRc => format!("rc-service {service} restart"),
+        })
+    }
+
     /// The last lines that `service` logged; `None` if this host has no journal to ask.
     pub(crate) fn last_log_lines(&self, service: &ServiceName) -> Option<Vec<String>> {
         let said = self
@@ -437,6 +448,19 @@ esac"#;
         assert!(!restarted(false));
         assert!(!host.calls().iter().any(|call| call.contains("restart")));
         assert!(restarted(true));
+    }
+
+    #[test]
+    fn a_restart_is_told_in_the_words_of_the_init_system() {
+        let line =
+            |programs: &[(&str, &str)]| Host::new(programs).programs().restart_line(&service());
+        let systemd = line(&[("systemctl", SYSTEMD), ("rc-service", OPENRC)]);
+        assert_eq!(systemd.unwrap(), "systemctl restart agent");
+        assert_eq!(
+            line(&[("rc-service", OPENRC)]).unwrap(),
+            "rc-service agent restart"
+        );
+        assert!(matches!(line(&[]), Err(ServiceError::NoInitSystem)));
     }
 
     #[test]

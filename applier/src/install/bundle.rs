@@ -17,7 +17,7 @@ use crate::host::{Root, RootPath, local};
 use crate::trust::{self, TrustOptions};
 
 /// The host's own key, which opens what is sealed to the host.
-pub(super) const SSH_HOST_KEY: RootPath = RootPath::fixed("/etc/ssh/ssh_host_ed25519_key");
+pub(crate) const SSH_HOST_KEY: RootPath = RootPath::fixed("/etc/ssh/ssh_host_ed25519_key");
 
 /// Far more than an identity file has.
 pub(super) const IDENTITY_LIMIT: u64 = 1024 * 1024;
@@ -34,9 +34,13 @@ pub(crate) fn open_trusted(
 ) -> Result<Bundle<Trusted>, CliError> {
     let policy = trust::load(root, options)?;
     let file = local::open(path).map_err(CliError::refused)?;
-    Bundle::open(file)
+    let bundle = Bundle::open(file)
         .and_then(|bundle| bundle.into_trusted(&policy, now))
-        .map_err(|error| refuse(path, error))
+        .map_err(|error| refuse(path, error))?;
+    if let Some(own) = options.own_plan {
+        own.require(bundle.index())?;
+    }
+    Ok(bundle)
 }
 
 /// The refusal of the bundle at `path`.

@@ -2,7 +2,8 @@
 //!
 //! In: the record of a node, a file of the host. Out: a suspect, for people; nothing is decided by it. A certificate, or a kubeconfig
 //! with one, that another certificate of the same issuer replaced looks like `kubeadm certs renew`, and so does a key beside
-//! such a certificate.
+//! such a certificate. A file of which `kubeadm upgrade` keeps a copy that is as we installed it was upgraded. Where no file of
+//! the node is left, it was reset.
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::path::HostPath;
@@ -11,8 +12,10 @@ use x509_parser::pem::Pem;
 use x509_parser::prelude::ParsedExtension;
 
 use super::compare::LIMIT;
-use crate::host::{Root, RootPath};
+use crate::host::{Found, HostError, Root, RootPath};
+use crate::reset::layout;
 use crate::state::installed::InstalledNode;
+use crate::state::salt::{RecordedDigest, Salt};
 
 /// Who could have changed a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -22,6 +25,10 @@ pub(crate) enum Suspect {
     Kubelet,
     /// `kubeadm certs renew`, or another program that renews certificates with the cluster's own CA.
     Renewal,
+    /// `kubeadm upgrade`, which kept the file from before.
+    Upgrade,
+    /// `kubeadm reset`, or whoever else took away every file of the node.
+    Reset,
     /// Somebody else.
     ByHand,
 }
@@ -32,6 +39,10 @@ impl Suspect {
         match self {
             Self::Kubelet => "by the kubelet, which owns it since",
             Self::Renewal => "it looks like `kubeadm certs renew`: the same CA issued it anew",
+            Self::Upgrade => {
+                "it looks like `kubeadm upgrade`: the file from before is among its backups"
+            }
+            Self::Reset => "it looks like `kubeadm reset`: all files of the node are gone",
             Self::ByHand => "by hand, or by a program this one does not know",
         }
     }
@@ -41,6 +52,7 @@ impl Suspect {
 pub(crate) fn suspect(
     root: &Root,
     node: &InstalledNode,
+    salt: Option<&Salt>,
     path: &HostPath,
     bytes: Option<&[u8]>,
 ) -> Suspect {
@@ -49,6 +61,10 @@ pub(crate) fn suspect(
     };
     if file.handoff {
         return Suspect::Kubelet;
+    }
+    let ours = file.current.as_ref();
+    if ours.is_some_and(|ours| has_backup(root, path, &ours.digest, salt)) {
+        return Suspect::Upgrade;
     }
     let renewed = |recorded: Option<Sha256Digest>, bytes: &[u8]| {
         recorded.is_some() && issuer(bytes) == recorded
@@ -73,6 +89,53 @@ pub(crate) fn suspect(
         return Suspect::Renewal;
     }
     Suspect::ByHand
+}
+
+/// Whether `kubeadm upgrade` keeps a file of this name that is as we installed it. What cannot be read is no sign of it.
+fn has_backup(
+    root: &Root,
+    path: &HostPath,
+    installed: &RecordedDigest,
+    salt: Option<&Salt>,
+) -> bool {
+    let name = RootPath::from(path).file_name().to_owned();
+    let Ok(Some(folder)) = root.open_directory(&layout::TEMPORARY) else {
+        return false;
+    };
+    let backups = folder.names().unwrap_or_default();
+    backups
+        .iter()
+        .filter(|backup| {
+            layout::BACKUPS
+                .iter()
+                .any(|prefix| backup.starts_with(prefix))
+        })
+        .filter_map(|backup| folder.open(backup).ok().flatten())
+        .filter_map(|backup| backup.read(&name, LIMIT).ok().flatten())
+        .any(|bytes| installed.matches(bytes.expose(), salt).unwrap_or(false))
+}
+
+/// Whether not one of the files that were installed is there any more.
+///
+/// # Errors
+/// [`HostError`] if that cannot be looked at.
+pub(crate) fn is_gone(root: &Root, node: &InstalledNode) -> Result<bool, HostError> {
+    let mut installed = false;
+    for (path, file) in &node.files {
+        if file.current.is_none() {
+            continue;
+        }
+        installed = true;
+        match root.look(&RootPath::from(path)) {
+            Ok(Found::Missing) => {}
+            // Something else is on the way.
+            Ok(_) | Err(HostError::Link { .. } | HostError::NotADirectory { .. }) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(installed)
 }
 
 /// A digest of who issued the certificate in a PEM file or a kubeconfig: its name and, if it says so, its key. `None` if

@@ -11,6 +11,7 @@ use kubeplan_bundle::path::HostPath;
 use super::compare::{Comparer, Comparison};
 use super::planned::PlannedTransaction;
 use super::stage::Place;
+use super::steps;
 use crate::error::CliError;
 use crate::host::{Actions, Root};
 use crate::state::StateError;
@@ -107,6 +108,7 @@ impl Memory {
             record: installed.node(&index.cluster, &index.node.name),
             salt: self.salt.as_ref(),
             overwrite,
+            used_up: steps::used_up(index, &steps::done_before(self, index)),
             whole: index
                 .entries
                 .iter()

@@ -7,8 +7,9 @@ use super::compare::{FileAction, FileItem, Item, file_mode};
 use super::drift;
 use super::memory::Memory;
 use super::planned;
+use super::steps;
 use super::write::Writing;
-use crate::host::{Actions, Root};
+use crate::host::{Actions, Found, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::{FileOrigin, RemainingRecord};
 use crate::state::salt::Salt;
@@ -37,7 +38,9 @@ pub(super) fn remember(
         };
         if let Some(host) = adopted.filter(|host| file_mode(host.meta).is_some())
             && let Some(salt) = &memory.salt
-            && let Some(mut record) = changes::after(root, &item.planned, salt).record()
+            && let Some(bytes) = &host.bytes
+            && let Some(mut record) =
+                changes::after(root, &item.planned, bytes.expose(), salt).record()
         {
             (record.uid, record.gid) = (host.meta.owner.uid, host.meta.owner.gid);
             let file = node.files.entry(item.planned.path.clone()).or_default();
@@ -52,6 +55,11 @@ pub(super) fn remember(
             if !matches!(item.action, FileAction::Drift | FileAction::HandedOff) {
                 file.issuer = drift::issuer(item.planned.bytes);
             }
+        }
+    }
+    for path in steps::used_up(index, done) {
+        if root.look(&RootPath::from(path))? == Found::Missing {
+            node.files.remove(path);
         }
     }
     node.cluster_name = index.cluster.name.clone();

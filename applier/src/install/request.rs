@@ -14,7 +14,7 @@ use crate::host::local;
 use crate::live::selection::Phases;
 use crate::preflight::Ignored;
 use crate::state::journal::record::RecordedRequest;
-use crate::trust::TrustOptions;
+use crate::trust::{OwnPlan, TrustOptions};
 
 /// An installation that is asked for.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,8 @@ pub(crate) struct Request {
     pub(crate) require_authors: Option<u32>,
     /// At least this many approvals.
     pub(crate) require_approvals: Option<u32>,
+    /// The bundle is the plan that this host had made for itself.
+    pub(crate) own_plan: Option<OwnPlan>,
     /// What is allowed.
     pub(crate) allowed: Allowances,
     /// Paths that may be overwritten although others changed them.
@@ -58,6 +60,7 @@ impl Request {
             allowed_signers: self.allowed_signers.as_deref(),
             require_authors: self.require_authors,
             require_approvals: self.require_approvals,
+            own_plan: self.own_plan.as_ref(),
         }
     }
 
@@ -70,6 +73,7 @@ impl Request {
             allowed_signers: self.allowed_signers.as_ref().map(text),
             require_authors: self.require_authors,
             require_approvals: self.require_approvals,
+            own_plan: self.own_plan.clone(),
             as_node: self.allowed.as_node.clone(),
             older_serial: self.allowed.older_serial,
             test_only: self.allowed.test_only,
@@ -93,6 +97,7 @@ impl Request {
             allowed_signers: recorded.allowed_signers.as_ref().map(PathBuf::from),
             require_authors: recorded.require_authors,
             require_approvals: recorded.require_approvals,
+            own_plan: recorded.own_plan.clone(),
             allowed: Allowances {
                 as_node: recorded.as_node.clone(),
                 older_serial: recorded.older_serial,

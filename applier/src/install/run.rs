@@ -28,6 +28,7 @@ use crate::host::{Actions, Root};
 use crate::live::{Event, LiveOutcome, LiveReport};
 use crate::preflight;
 use crate::state;
+use crate::state::reset::ResetProgress;
 
 /// A report if it got that far, and an error if it did not get to the end.
 pub(crate) struct Outcome {
@@ -105,9 +106,8 @@ fn pipeline(
     };
     let mut planned = planned::transactions(index, &contents)?;
     check_overwrite(&planned, &request.overwrite)?;
-    if !selected.commits.is_empty() {
-        planned = planned::choose(planned, &selected.commits);
-    }
+    let chosen = selected.transactions(&planned);
+    planned = planned::choose(planned, &chosen);
     let session = Session {
         request,
         index,
@@ -146,7 +146,7 @@ fn pipeline(
     if request.dry_run {
         return Ok(done(InstallResult::DryRun));
     }
-    if selected.commits.is_empty() && comparison.changes() > 0 {
+    if selected.commits.is_empty() && comparison.changes_before_live_steps() > 0 {
         return Err(not_as_planned(&comparison));
     }
     session.check_confirmation(&memory, &comparison)?;
@@ -360,9 +360,14 @@ impl<'a> Session<'a> {
         selected: &Selected,
         means: &mut Means<'_>,
     ) -> Result<Performed, CliError> {
+        // Whoever installs does not go on with a reset, and no longer has what it was permitted.
+        if ResetProgress::load(self.root)?.is_some() {
+            ResetProgress::remove(self.root, self.actions)?;
+        }
+        steps::forget_what_is_gone(memory, self.root, self.actions, self.index)?;
         let done_before = steps::done_before(memory, self.index);
         let interrupted = memory.runs.interrupted();
-        let files_changed = comparison.changes() > 0
+        let files_changed = comparison.changes_before_live_steps() > 0
             || interrupted.is_some_and(|run| run.in_place().next().is_some());
         let mut done = done_before.clone();
         done.extend(&selected.commits);
@@ -393,7 +398,7 @@ impl<'a> Session<'a> {
         let LiveOutcome { report, failure } = live.run(memory, means);
         let mut done = done.clone();
         done.extend(report.steps.iter().map(|step| step.step));
-        let changed = comparison.changes() > 0 || report.changed();
+        let changed = comparison.changes_before_live_steps() > 0 || report.changed();
         let told = Told {
             done: &done,
             live: &report,

@@ -19,6 +19,7 @@ use crate::host::{Found, HostError, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::InstalledNode;
 use crate::state::journal::{Progress, Run, Standing};
+use crate::state::reset::ResetProgress;
 use crate::ui::{Report, printable};
 
 /// The report of `status`.
@@ -44,6 +45,7 @@ enum State {
     Interrupted,
     WaitingForConfirm,
     RollbackInterrupted,
+    ResetInterrupted,
 }
 
 #[derive(Debug, Serialize)]
@@ -110,7 +112,13 @@ struct DriftLine {
 pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, CliError> {
     let memory = Memory::load(root)?;
     let current = memory.runs.current();
+    let found = memory.as_found();
+    let resets = match ResetProgress::load(root)? {
+        Some(progress) => progress.is_of(&found)?,
+        None => false,
+    };
     let state = match current.map(|run| &run.standing) {
+        _ if resets => State::ResetInterrupted,
         Some(Standing::RollingBack(_)) => State::RollbackInterrupted,
         Some(Standing::Open | Standing::Superseded(_)) => State::Interrupted,
         Some(Standing::Finished(_)) if current.and_then(Run::waits_for_confirm).is_some() => {
@@ -119,11 +127,10 @@ pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, CliError
         _ if memory.installed.nodes().is_empty() => State::NothingInstalled,
         _ => State::Installed,
     };
-    let found = memory.as_found();
     let mut drift = Vec::new();
     for node in found.nodes() {
-        // What a rollback has half brought back is nobody's drift.
-        if state != State::RollbackInterrupted {
+        // What a rollback has half brought back, or a reset half removed, is nobody's drift.
+        if !matches!(state, State::RollbackInterrupted | State::ResetInterrupted) {
             drift.extend(drift_of(root, &memory, node)?);
         }
     }
@@ -142,12 +149,7 @@ pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, CliError
         root: root.shown().to_owned(),
         installed: memory.installed.nodes().iter().map(node_line).collect(),
         run: current.map(|run| run_line(run, now)),
-        next: next(
-            root,
-            state,
-            current,
-            drift.iter().any(|line| line.by != Suspect::Kubelet),
-        ),
+        next: next(root, state, current, Changed::of(&drift)),
         drift,
         remaining,
     })
@@ -195,8 +197,7 @@ fn run_line(run: &Run, now: Timestamp) -> RunLine {
             .map(|change| change.path().to_string())
             .collect(),
         live_steps: run
-            .live_steps
-            .iter()
+            .stays()
             .map(|step| StepLine {
                 phase: step.phase.to_string(),
                 what: step.what.clone(),
@@ -208,14 +209,53 @@ fn run_line(run: &Run, now: Timestamp) -> RunLine {
     }
 }
 
-fn next(root: &Root, state: State, run: Option<&Run>, drift: bool) -> Vec<String> {
+/// What others changed since, all in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Changed {
+    /// Nothing, or what was given to them.
+    Nothing,
+    /// Some files.
+    Some,
+    /// The node was taken away.
+    All,
+}
+
+impl Changed {
+    fn of(drift: &[DriftLine]) -> Self {
+        let mut all = Self::Nothing;
+        for line in drift {
+            match line.by {
+                Suspect::Kubelet => {}
+                Suspect::Reset => return Self::All,
+                Suspect::Renewal | Suspect::Upgrade | Suspect::ByHand => all = Self::Some,
+            }
+        }
+        all
+    }
+}
+
+fn next(root: &Root, state: State, run: Option<&Run>, changed: Changed) -> Vec<String> {
     match state {
         State::NothingInstalled => vec![command(root, &["install", "BUNDLE"])],
-        State::Installed => run
-            .filter(|_| drift)
-            .map(|run| command(root, &install_words(run)))
-            .into_iter()
-            .collect(),
+        State::Installed => {
+            let install = |words: &[&'static str]| {
+                run.map(|run| {
+                    let more = install_words(run);
+                    let more = more.iter().map(String::as_str);
+                    command(root, &words.iter().copied().chain(more).collect::<Vec<_>>())
+                })
+            };
+            match changed {
+                Changed::Nothing => Vec::new(),
+                Changed::Some => install(&["install", "--dry-run"]).into_iter().collect(),
+                // To have the node again, or to forget that it was here.
+                Changed::All => install(&["install"])
+                    .into_iter()
+                    .chain([command(root, &["reset", "--yes"])])
+                    .collect(),
+            }
+        }
+        State::ResetInterrupted => vec![command(root, &["reset", "--yes"])],
         State::Interrupted => vec![
             command(root, &["resume"]),
             command(root, &["rollback", "--yes"]),
@@ -228,24 +268,28 @@ fn next(root: &Root, state: State, run: Option<&Run>, drift: bool) -> Vec<String
     }
 }
 
-/// The dry run that shows what the drift comes to.
-fn install_words(run: &Run) -> Vec<&str> {
+/// What a run was asked for, without the command.
+fn install_words(run: &Run) -> Vec<String> {
     let request = &run.begin.request;
-    let mut words = vec!["install", "--dry-run", request.bundle.as_str()];
+    let mut words = vec![request.bundle.clone()];
     for identity in &request.identities {
-        words.extend(["--identity", identity]);
+        words.extend(["--identity".to_owned(), identity.clone()]);
     }
     if let Some(signers) = &request.allowed_signers {
-        words.extend(["--allowed-signers", signers]);
+        words.extend(["--allowed-signers".to_owned(), signers.clone()]);
     }
     if let Some(node) = &request.as_node {
-        words.extend(["--as-node", node]);
+        words.extend(["--as-node".to_owned(), node.clone()]);
     }
     if request.older_serial {
-        words.push("--allow-older-serial");
+        words.push("--allow-older-serial".to_owned());
     }
     if request.test_only {
-        words.push("--allow-test-only");
+        words.push("--allow-test-only".to_owned());
+    }
+    if !request.ignored.is_empty() {
+        let ignored = request.ignored.join(",");
+        words.extend(["--ignore-preflight-errors".to_owned(), ignored]);
     }
     words
 }
@@ -257,9 +301,14 @@ fn drift_of(
     node: &InstalledNode,
 ) -> Result<Vec<DriftLine>, StateError> {
     let mut drift = Vec::new();
+    let gone = drift::is_gone(root, node)?;
     for (path, file) in &node.files {
         let mut line = |what: Vec<&'static str>, bytes: Option<&[u8]>| {
-            let by = drift::suspect(root, node, path, bytes);
+            let by = if gone {
+                Suspect::Reset
+            } else {
+                drift::suspect(root, node, memory.salt.as_ref(), path, bytes)
+            };
             drift.push(DriftLine {
                 path: path.to_string(),
                 what,
@@ -345,6 +394,7 @@ impl Report for StatusReport {
                 State::Interrupted => "a run was interrupted",
                 State::WaitingForConfirm => "installed, waiting to be confirmed",
                 State::RollbackInterrupted => "a rollback was interrupted",
+                State::ResetInterrupted => "a reset was interrupted, or a part of it left out",
             }
         );
         for node in &self.installed {
@@ -360,11 +410,12 @@ impl Report for StatusReport {
                 node.files,
             );
         }
-        if let Some(run) = self
-            .run
-            .as_ref()
-            .filter(|_| self.state != State::Installed && self.state != State::NothingInstalled)
-        {
+        if let Some(run) = self.run.as_ref().filter(|_| {
+            !matches!(
+                self.state,
+                State::Installed | State::NothingInstalled | State::ResetInterrupted
+            )
+        }) {
             let _ = writeln!(
                 text,
                 "run {} of {}: node {} of cluster {}, serial {}, plan {}\n  bundle {}",
@@ -408,7 +459,14 @@ impl Report for StatusReport {
                 );
             }
         }
-        for line in &self.drift {
+        let (gone, changed): (Vec<&DriftLine>, Vec<&DriftLine>) = self
+            .drift
+            .iter()
+            .partition(|line| line.by == Suspect::Reset);
+        if let Some(line) = gone.first() {
+            let _ = writeln!(text, "{} files are missing: {}", gone.len(), line.words);
+        }
+        for line in changed {
             let _ = writeln!(
                 text,
                 "changed since: {} ({}): {}",

@@ -8,19 +8,22 @@ use std::error::Error;
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{EntryName, Index, Place};
+use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::Step;
 
 use super::compare::Comparison;
+use super::drift;
 use super::memory::Memory;
 use super::run::{Means, Operator};
 use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::{Actions, Root};
 use crate::live::selection::Phases;
-use crate::live::{self, Event, LiveFailure, LiveOutcome, LiveRequest, Observer};
+use crate::live::{self, Committer, Event, LiveFailure, LiveOutcome, LiveRequest, Observer};
+use crate::state::StateError;
 use crate::state::journal::record::Record;
 
-use super::planned::Contents;
+use super::planned::{Contents, PlannedTransaction};
 use super::request::Request;
 
 /// Which steps of a bundle are run.
@@ -77,13 +80,29 @@ impl Selected {
     }
 }
 
+impl Selected {
+    /// Positions of the steps whose files are looked at: those that put files in place, all of them if none is to; and the live
+    /// ones that will.
+    pub(super) fn transactions(&self, planned: &[PlannedTransaction<'_>]) -> BTreeSet<usize> {
+        let positions = planned.iter().filter(|transaction| {
+            let position = &transaction.position;
+            if transaction.is_live {
+                self.live.contains(position)
+            } else {
+                self.commits.is_empty() || self.commits.contains(position)
+            }
+        });
+        positions.map(|transaction| transaction.position).collect()
+    }
+}
+
 /// Files are to be left alone, and are not as planned.
 pub(super) fn not_as_planned(comparison: &Comparison<'_>) -> CliError {
     CliError::new(
         Exit::Preflight,
         format!(
             "{} of the bundle's files and folders are not as planned, and only live steps are to be run",
-            comparison.changes()
+            comparison.changes_before_live_steps()
         ),
     )
     .hint("install the files first, without --live-only and with their phases")
@@ -103,6 +122,45 @@ pub(super) fn done_before(memory: &Memory, index: &Index) -> BTreeSet<usize> {
         done.extend(run.live_steps.iter().map(|step| step.position));
     }
     done
+}
+
+/// Files whose use is over: steps that are `done` took them away. Nobody misses them, and nobody brings them back.
+pub(super) fn used_up<'a>(index: &'a Index, done: &BTreeSet<usize>) -> BTreeSet<&'a HostPath> {
+    let steps = done
+        .iter()
+        .filter_map(|position| index.steps.get(*position));
+    steps
+        .filter_map(|step| match step {
+            Step::FinishTlsBootstrap {
+                bootstrap_kubeconfig,
+                ..
+            } => Some(bootstrap_kubeconfig),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Forgets which steps were done if somebody has taken the node away since: what runs then is another cluster, which has none
+/// of what they made.
+///
+/// # Errors
+/// [`StateError`] if the host cannot be looked at, or the record cannot be written.
+pub(super) fn forget_what_is_gone(
+    memory: &mut Memory,
+    root: &Root,
+    actions: &Actions,
+    index: &Index,
+) -> Result<(), StateError> {
+    let known = memory.installed.node(&index.cluster, &index.node.name);
+    let Some(node) = known.filter(|node| !node.done.is_empty()) else {
+        return Ok(());
+    };
+    if drift::is_gone(root, node)? {
+        let node = memory.installed.node_mut(&index.cluster, &index.node.name);
+        node.done.clear();
+        memory.installed.store(root, actions)?;
+    }
+    Ok(())
 }
 
 /// The live steps of one run.
@@ -160,11 +218,11 @@ impl LiveSteps<'_> {
 }
 
 /// Hands events on, and writes what is done into the journal.
-struct Recorder<'a, 'b> {
-    operator: &'a mut dyn Operator,
-    clock: Clock,
-    memory: &'a mut Memory,
-    steps: &'a LiveSteps<'b>,
+pub(super) struct Recorder<'a, 'b> {
+    pub(super) operator: &'a mut dyn Operator,
+    pub(super) clock: Clock,
+    pub(super) memory: &'a mut Memory,
+    pub(super) steps: &'a LiveSteps<'b>,
 }
 
 impl Observer for Recorder<'_, '_> {
@@ -187,9 +245,20 @@ impl Observer for Recorder<'_, '_> {
             what: step.summary(),
             time,
         };
+        self.record(run, record).map_err(Into::into)
+    }
+
+    fn files(&mut self) -> Option<&mut dyn Committer> {
+        Some(self)
+    }
+}
+
+impl Recorder<'_, '_> {
+    /// Writes a record into the journal of the run.
+    pub(super) fn record(&mut self, run: u32, record: Record) -> Result<(), StateError> {
         self.memory
             .runs
             .record(self.steps.root, self.steps.actions, run, record)
-            .map_err(|failure| failure.error.into())
+            .map_err(|failure| failure.error)
     }
 }

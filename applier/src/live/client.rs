@@ -14,7 +14,7 @@ use kubeplan_bundle::path::HostPath;
 use serde_json::Value;
 
 use super::json::Json;
-use super::kubeconfig::{Kubeconfig, KubeconfigError, Proof};
+use super::kubeconfig::{Identity, Kubeconfig, KubeconfigError, Proof};
 use super::retry::retry_after;
 use super::tls::{Network, Transport, Unreachable};
 use crate::host::Root;
@@ -74,30 +74,56 @@ impl ApiClient {
         let Some((kubeconfig, _)) = Kubeconfig::read(root, path)? else {
             return Ok(None);
         };
-        let unusable = |reason| KubeconfigError::Unusable {
-            path: path.to_string(),
-            reason,
-        };
+        Self::of(&kubeconfig, root, server).map(Some)
+    }
+
+    /// As the identity of `kubeconfig`, to `server`.
+    ///
+    /// # Errors
+    /// [`KubeconfigError`].
+    pub(crate) fn of(
+        kubeconfig: &Kubeconfig,
+        root: &Root,
+        server: &str,
+    ) -> Result<Self, KubeconfigError> {
         let identity = kubeconfig.identity(root)?;
-        let transport = Network::authenticated(&identity).map_err(unusable)?;
+        Self::new(&identity, server).map_err(|reason| kubeconfig.unusable(reason))
+    }
+
+    /// As `identity`, to `server`, which its authority must vouch for.
+    ///
+    /// # Errors
+    /// What is wrong with the identity; nothing of its values.
+    pub(crate) fn new(identity: &Identity, server: &str) -> Result<Self, String> {
         let authorization = match &identity.proof {
-            Proof::Certificate { .. } => None,
+            Proof::Certificate { .. } | Proof::Nobody => None,
             Proof::Token(token) => {
                 let bearer = [b"Bearer ", token.expose().trim_ascii()].concat();
-                let mut value =
-                    HeaderValue::from_maybe_shared(Bytes::from(bearer)).map_err(|_| {
-                        unusable("its token has characters that no token has".to_owned())
-                    })?;
+                let mut value = HeaderValue::from_maybe_shared(Bytes::from(bearer))
+                    .map_err(|_| "its token has characters that no token has".to_owned())?;
                 value.set_sensitive(true);
                 Some(value)
             }
         };
-        Ok(Some(Self {
-            transport: Arc::new(transport),
+        Ok(Self {
+            transport: Arc::new(Network::authenticated(identity)?),
             server: server.trim_end_matches('/').to_owned(),
             authorization,
-            user: identity.user,
-        }))
+            user: identity.user.clone(),
+        })
+    }
+
+    /// As nobody, to a server that need not prove who it is: what it says counts only once something else proves it.
+    ///
+    /// # Errors
+    /// If TLS cannot be set up at all.
+    pub(crate) fn unproven(server: &str) -> Result<Self, String> {
+        Ok(Self {
+            transport: Arc::new(Network::anonymous()?),
+            server: server.trim_end_matches('/').to_owned(),
+            authorization: None,
+            user: "nobody".to_owned(),
+        })
     }
 
     /// To a server that `transport` reaches.
@@ -109,6 +135,11 @@ impl ApiClient {
             authorization: None,
             user: user.to_owned(),
         }
+    }
+
+    /// Which server is asked.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
     }
 
     /// As whom the server is asked.
@@ -177,6 +208,11 @@ impl Answer {
     pub(crate) fn json(&self) -> Result<Json, String> {
         Json::parse(&self.body)
             .map_err(|_| "the answer is not JSON; is this an API server?".to_owned())
+    }
+
+    /// Its body.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// What can be done about it.

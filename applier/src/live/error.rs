@@ -5,6 +5,7 @@ use std::time::Duration;
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 
+use super::committer::FilesError;
 use super::kubeconfig::KubeconfigError;
 use crate::host::HostError;
 use crate::host::service::ServiceError;
@@ -102,9 +103,53 @@ pub(crate) enum StepError {
         window: Duration,
         /// Those that did not.
         silent: Vec<Silent>,
-        /// What the services that run them logged last, by service.
-        logs: Vec<(String, Option<Vec<String>>)>,
     },
+    /// An API server that did not become ready.
+    #[error("the API server at {server} is not ready after {} s; last: {last}", window.as_secs())]
+    NotReady {
+        /// Which.
+        server: String,
+        /// The time it had.
+        window: Duration,
+        /// What was heard of it last.
+        last: String,
+    },
+    /// Another host runs under the node's name.
+    #[error(
+        "the cluster has a node `{0}` already, and it is ready: another host runs under this name"
+    )]
+    NodeExists(String),
+    /// Nodes may not be read.
+    #[error("`{user}` may not ask whether the name of the node is free: {said}")]
+    NodesForbidden {
+        /// As whom.
+        user: String,
+        /// What the API server said.
+        said: String,
+    },
+    /// A kubelet that did not get credentials of its own.
+    #[error("the kubelet has no credentials of its own after {} s ({kubeconfig}): {last}", window.as_secs())]
+    NotBootstrapped {
+        /// The kubeconfig that it writes.
+        kubeconfig: HostPath,
+        /// The time it had.
+        window: Duration,
+        /// What the file lacks.
+        last: String,
+        /// The kubeconfig with the token, if it was removed now.
+        removed: Option<HostPath>,
+    },
+    /// etcd, or the node as a member of it.
+    #[error("{problem}")]
+    Etcd {
+        /// What is wrong.
+        problem: String,
+        /// What to look at, and what to do.
+        hints: Vec<String>,
+    },
+    /// Files that the step commits.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// What was done cannot be recorded.
     #[error("the step is done and cannot be recorded")]
     Record(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -134,16 +179,6 @@ impl StepError {
             Self::Service(ServiceError::NoInitSystem) => vec![
                 "start the service by hand with what this host has, and see that it starts at every boot".to_owned(),
             ],
-            Self::Endpoints { silent, logs, .. } => {
-                let mut hints: Vec<String> = logs.iter().map(|(service, lines)| log(service, lines.as_deref())).collect();
-                for endpoint in silent {
-                    hints.push(format!(
-                        "if `{0}` runs in a container, its state: crictl ps -a --name {0}; its log: crictl logs ID",
-                        endpoint.name
-                    ));
-                }
-                hints
-            }
             Self::Forbidden { user, .. } => vec![format!(
                 "the roles of a new cluster come into being with its first API server; if this lasts, look at who `{user}` is allowed to be"
             )],
@@ -153,19 +188,25 @@ impl StepError {
             Self::OwnerGone { .. } => vec![
                 "what it belonged to has reached its end; make a plan with new ones".to_owned(),
             ],
+            Self::Etcd { hints, .. } | Self::Files(FilesError { hints, .. }) => hints.clone(),
+            Self::NotReady { server, .. } => vec![
+                format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` says what it waits for; from this host {server} must be reached"),
+            ],
+            Self::NodeExists(node) => vec![format!(
+                "give this host another name; or, if the other one is gone for good, run `kubectl delete node {node}` on a control-plane node"
+            )],
+            Self::NodesForbidden { .. } => vec![
+                "the cluster lacks the binding `kubeadm:get-nodes`, which lets joining nodes ask; `kubeadm init phase bootstrap-token` on a control-plane node makes it".to_owned(),
+            ],
+            Self::NotBootstrapped { removed, .. } => {
+                let mut hints = Vec::new();
+                hints.push("`kubectl get csr` on a control-plane node shows whether the kubelet asked for a certificate, and whether it was approved".to_owned());
+                if let Some(path) = removed {
+                    hints.push(format!("{path} was removed, as it holds a token; the same installation brings it back. A token that has expired needs a new plan"));
+                }
+                hints
+            }
             _ => Vec::new(),
         }
-    }
-}
-
-fn log(service: &str, lines: Option<&[String]>) -> String {
-    match lines {
-        Some(lines) => format!(
-            "what the service `{service}` logged last:\n    {}",
-            lines.join("\n    ")
-        ),
-        None => format!(
-            "this host has no journal with lines of the service `{service}`; look at its log"
-        ),
     }
 }

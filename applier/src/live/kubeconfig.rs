@@ -46,6 +46,7 @@ pub(crate) struct Identity {
 }
 
 /// How a client proves who it is.
+#[derive(Clone)]
 pub(crate) enum Proof {
     /// With a certificate and its key, PEM each.
     Certificate {
@@ -56,6 +57,8 @@ pub(crate) enum Proof {
     },
     /// With a bearer token.
     Token(SecretBytes),
+    /// Not at all.
+    Nobody,
 }
 
 /// A parsed kubeconfig and where it was.
@@ -95,7 +98,8 @@ impl Kubeconfig {
         })
     }
 
-    fn unusable(&self, reason: impl Into<String>) -> KubeconfigError {
+    /// It cannot be used, for this reason.
+    pub(crate) fn unusable(&self, reason: impl Into<String>) -> KubeconfigError {
         KubeconfigError::Unusable {
             path: self.path.to_string(),
             reason: reason.into(),
@@ -137,6 +141,22 @@ impl Kubeconfig {
         Ok((name.to_owned(), self.find("users", name)?))
     }
 
+    /// The URL of the current context's server.
+    ///
+    /// # Errors
+    /// [`KubeconfigError::Unusable`] if there is none, or it is not reached over TLS.
+    pub(crate) fn server(&self) -> Result<&str, KubeconfigError> {
+        let position = self.find("clusters", self.current("cluster")?)?.to_string();
+        match self
+            .content
+            .text(["clusters", &position, "cluster", "server"])
+        {
+            "" => Err(self.unusable("its cluster has no server")),
+            url if url.starts_with("https://") => Ok(url),
+            _ => Err(self.unusable("its server is not reached by https")),
+        }
+    }
+
     /// Who the current context makes of the reader.
     ///
     /// # Errors
@@ -172,23 +192,30 @@ impl Kubeconfig {
                 );
             }
         }
-        let proof = match (
-            self.bytes(root, fields, "client-certificate")?,
-            self.bytes(root, fields, "client-key")?,
-        ) {
-            (Some(chain), Some(key)) => Proof::Certificate { chain, key },
-            (None, None) => Proof::Token(self.token(root, fields)?),
-            _ => {
-                return Err(self.unusable(
-                    "its user has a certificate without key, or a key without certificate",
-                ));
-            }
-        };
         Ok(Identity {
             user,
             authority,
-            proof,
+            proof: self.proof(root)?,
         })
+    }
+
+    /// How the current context's user proves who he is.
+    ///
+    /// # Errors
+    /// [`KubeconfigError`].
+    pub(crate) fn proof(&self, root: &Root) -> Result<Proof, KubeconfigError> {
+        let (_, position) = self.current_user()?;
+        let position = position.to_string();
+        let fields = ["users", &position, "user"];
+        match (
+            self.bytes(root, fields, "client-certificate")?,
+            self.bytes(root, fields, "client-key")?,
+        ) {
+            (Some(chain), Some(key)) => Ok(Proof::Certificate { chain, key }),
+            (None, None) => self.token(root, fields).map(Proof::Token),
+            _ => Err(self
+                .unusable("its user has a certificate without key, or a key without certificate")),
+        }
     }
 
     fn token(&self, root: &Root, fields: [&str; 3]) -> Result<SecretBytes, KubeconfigError> {
@@ -228,7 +255,10 @@ impl Kubeconfig {
     }
 
     /// A file that the kubeconfig names, relative to the folder it is in.
-    fn file(&self, root: &Root, name: &str) -> Result<SecretBytes, KubeconfigError> {
+    ///
+    /// # Errors
+    /// [`KubeconfigError`], also if it does not exist.
+    pub(crate) fn file(&self, root: &Root, name: &str) -> Result<SecretBytes, KubeconfigError> {
         let path: HostPath = if name.starts_with('/') {
             name.parse()
         } else {
@@ -351,6 +381,23 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn the_server_is_the_current_one_and_reached_over_tls() {
+        let path: HostPath = "/etc/admin.conf".parse().unwrap();
+        let server = |text: String| {
+            let parsed = Kubeconfig::parse(&path, &SecretBytes::from_text(text)).unwrap();
+            parsed
+                .server()
+                .map(str::to_owned)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(server(TEXT.to_owned()).unwrap(), "https://192.0.2.1:6443");
+        let plain = server(without("server", "    server: http://192.168.10.11"));
+        assert!(plain.unwrap_err().contains("not reached by https"));
+        let none = server(without("server", ""));
+        assert!(none.unwrap_err().contains("has no server"));
     }
 
     #[test]

@@ -11,26 +11,35 @@
 //! | [`session`], [`client`], [`kubeconfig`], [`tls`], [`discovery`] | whom to ask, as whom, and where |
 //! | [`retry`] | how long and how often |
 //! | [`apply`], [`holes`], [`node`] | changes of the API |
+//! | [`control_plane`], [`node_name`], [`bootstrap`] | joining a cluster that runs |
+//! | [`join_etcd`], [`committer`] | the node as a member of etcd; files that wait for what a step finds out |
 //! | [`wait`], [`rotated`], [`join_command`] | the other steps; services are [`crate::host::service`]'s |
 //! | [`report`], [`error`], [`json`] | what is said; texts that are wiped |
+//! | [`diagnosis`] | what services and containers say when the time is over |
 
 mod apply;
-mod client;
+mod bootstrap;
+pub(crate) mod client;
+mod committer;
+mod control_plane;
+mod diagnosis;
 mod discovery;
 mod error;
-mod holes;
+pub(crate) mod holes;
 mod join_command;
-mod json;
-mod kubeconfig;
+mod join_etcd;
+pub(crate) mod json;
+pub(crate) mod kubeconfig;
 mod node;
-mod report;
-mod retry;
+pub(crate) mod node_name;
+pub(crate) mod report;
+pub(crate) mod retry;
 mod rotated;
 pub(crate) mod selection;
 mod session;
 #[cfg(test)]
-mod testing;
-mod tls;
+pub(crate) mod testing;
+pub(crate) mod tls;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,9 +51,13 @@ use kubeplan_bundle::step::{ServiceName, Step};
 use tokio::runtime::{Builder, Runtime};
 
 use apply::Batch;
+use bootstrap::Bootstrap;
+pub(crate) use committer::{Committed, Committer, FilesError, Filled, Standing};
 pub(crate) use error::StepError;
 use join_command::Join;
+use join_etcd::EtcdJoin;
 use node::Marks;
+use node_name::Question;
 pub(crate) use report::{Event, LiveReport, Observer, State, StepReport};
 use report::{Progress, StepResult};
 use rotated::Rotation;
@@ -104,12 +117,15 @@ pub(crate) struct LiveFailure {
     /// Why it stopped.
     #[source]
     pub(crate) source: StepError,
+    /// What this host's services and containers say about it.
+    pub(crate) diagnosis: Vec<String>,
 }
 
 impl LiveFailure {
     /// What to look at, and what to do; `go_on` is the command that continues.
     pub(crate) fn hints(&self, go_on: &str) -> Vec<String> {
         let mut hints = self.source.hints();
+        hints.extend(self.diagnosis.iter().cloned());
         hints.push(format!(
             "the files are in place; once the cause is removed, `{go_on}` goes on"
         ));
@@ -149,6 +165,7 @@ pub(crate) fn run(request: &LiveRequest<'_>, observer: &mut dyn Observer) -> Liv
             Ok(done) => report.steps.push(done),
             Err(source) => {
                 let failure = LiveFailure {
+                    diagnosis: diagnosis::of(request, &source),
                     step: position,
                     phase,
                     what,
@@ -231,9 +248,7 @@ async fn run_step(
             ..
         } => {
             let window = Duration::from_secs(u64::from(*timeout_seconds));
-            wait::run(session, endpoints, window, progress)
-                .await
-                .map_err(|error| with_logs(request, error))
+            wait::run(session, endpoints, window, progress).await
         }
         Step::UseRotatedCertificate {
             kubeconfig,
@@ -251,10 +266,61 @@ async fn run_step(
                 completed: request.completed.contains(&position),
             },
         ),
-        Step::WaitForControlPlane { .. }
-        | Step::RequireFreeNodeName { .. }
-        | Step::FinishTlsBootstrap { .. }
-        | Step::JoinEtcd { .. } => Err(StepError::Bundle("it joins a cluster")),
+        Step::WaitForControlPlane {
+            kubeconfig,
+            timeout_seconds,
+            ..
+        } => {
+            let window = Duration::from_secs(u64::from(*timeout_seconds));
+            control_plane::run(request.root, kubeconfig, window, progress).await
+        }
+        Step::RequireFreeNodeName {
+            node,
+            bootstrap_kubeconfig,
+            kubeconfig,
+            ..
+        } => {
+            let question = Question {
+                node,
+                bootstrap_kubeconfig,
+                kubeconfig,
+                server: request.index.api.as_ref().map(|api| api.server.as_str()),
+            };
+            node_name::run(request.root, &question, progress).await
+        }
+        Step::FinishTlsBootstrap {
+            bootstrap_kubeconfig,
+            kubeconfig,
+            timeout_seconds,
+            ..
+        } => {
+            let bootstrap = Bootstrap {
+                bootstrap_kubeconfig,
+                kubeconfig,
+                window: Duration::from_secs(u64::from(*timeout_seconds)),
+            };
+            bootstrap::run(request.root, request.actions, &bootstrap, progress).await
+        }
+        Step::JoinEtcd {
+            member,
+            peer_url,
+            pods,
+            client,
+            transaction,
+            timeout_seconds,
+            ..
+        } => {
+            let join = EtcdJoin {
+                member,
+                peer_url,
+                pods,
+                client,
+                transaction,
+                window: Duration::from_secs(u64::from(*timeout_seconds)),
+            };
+            let session = session.ok_or(no_api)?;
+            join.run(request.root, session, progress).await
+        }
         Step::ShowJoinCommand {
             kubeconfig,
             endpoint,
@@ -301,28 +367,6 @@ fn longest_wait(index: &Index) -> Duration {
         _ => None,
     });
     Duration::from_secs(seconds.max().unwrap_or_default().into())
-}
-
-/// Adds what the services of the bundle logged last.
-fn with_logs(request: &LiveRequest<'_>, mut error: StepError) -> StepError {
-    if let StepError::Endpoints { logs, .. } = &mut error {
-        let services: BTreeSet<&ServiceName> = request
-            .index
-            .steps
-            .iter()
-            .filter_map(|step| match step {
-                Step::StartService { service, .. } => Some(service),
-                _ => None,
-            })
-            .collect();
-        logs.extend(services.into_iter().map(|service| {
-            (
-                service.to_string(),
-                request.programs.last_log_lines(service),
-            )
-        }));
-    }
-    error
 }
 
 /// The runtime that waits for the network, started if there is none yet.

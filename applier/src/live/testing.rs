@@ -217,7 +217,7 @@ impl Server {
 }
 
 /// Remembers what it is told.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Told {
     /// Why steps waited.
     pub(crate) waits: Vec<String>,

@@ -160,6 +160,8 @@ fn endpoints_that_stay_silent_are_told_with_the_log_of_the_service() {
     let url = format!("http://{}/healthz", closed.local_addr().unwrap());
     drop(closed);
     let mut case = Case::new(json!([
+        {"do": "preflight", "phase": "look", "checks": [{"name": "Runtime", "severity": "error",
+         "look": {"kind": "runtime-ready", "socket": "unix:///no/such.sock"}}]},
         {"do": "start-service", "phase": "start", "service": "agent"},
         {"do": "wait-for-endpoints", "phase": "wait", "timeoutSeconds": 1,
          "endpoints": [{"name": "agent", "url": url, "identity": "anonymous"}]},
@@ -170,13 +172,17 @@ fn endpoints_that_stay_silent_are_told_with_the_log_of_the_service() {
     let failure = outcome.failure.unwrap();
     assert_eq!(
         (failure.step, case.told.completed.as_slice()),
-        (1, &[0][..])
+        (2, &[1][..])
     );
     let hints = failure.hints("kubeapply resume");
     assert_eq!(
         hints[0],
         "what the service `agent` logged last:\n    no such file"
     );
+    let containers =
+        "what the container runtime at unix:///no/such.sock says:\n    cannot connect to";
+    assert!(hints[1].starts_with(containers), "{hints:?}");
+    assert!(hints[2].contains("kubeapply resume"), "{hints:?}");
 }
 
 #[test]

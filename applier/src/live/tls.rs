@@ -38,6 +38,16 @@ const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 #[error("{0}")]
 pub(crate) struct Unreachable(pub(crate) String);
 
+impl Unreachable {
+    /// Whether somebody answered whose certificate is not good: to try again would be to ask the same stranger.
+    pub(crate) fn is_stranger(&self) -> bool {
+        self.0.starts_with(STRANGER)
+    }
+}
+
+/// How rustls begins its words about a server's certificate; a test holds it against rustls.
+const STRANGER: &str = "invalid peer certificate";
+
 /// A future of this module's.
 pub(crate) type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -68,7 +78,7 @@ impl Network {
         }
         let config = builder()?.with_root_certificates(roots);
         let config = match &identity.proof {
-            Proof::Token(_) => config.with_no_client_auth(),
+            Proof::Token(_) | Proof::Nobody => config.with_no_client_auth(),
             Proof::Certificate { chain, key } => {
                 let chain = CertificateDer::pem_slice_iter(chain.expose())
                     .collect::<Result<Vec<_>, _>>()
@@ -83,7 +93,7 @@ impl Network {
         Ok(Self::with(config))
     }
 
-    /// Connections as nobody, to anybody: for the status of endpoints of this host only.
+    /// Connections as nobody, to anybody: for the status of endpoints of this host, and for what is proven by its content.
     ///
     /// # Errors
     /// If TLS cannot be set up at all.
@@ -161,6 +171,7 @@ fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier
 /// The scheduler and the controller manager of a control plane serve with certificates that they make for themselves at
 /// every start: there is nothing to check them against, and kubeadm does not either (1.36.2,
 /// `cmd/kubeadm/app/util/apiclient/wait.go`). Nothing but the status of the answer is used, and nothing secret is sent.
+/// Discovery with a token asks in the same way first: its answer is signed with the token.
 struct Unproven(Arc<CryptoProvider>);
 
 impl fmt::Debug for Unproven {
@@ -214,5 +225,7 @@ impl ServerCertVerifier for Unproven {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod server;
 #[cfg(test)]
 mod tests;

@@ -46,7 +46,7 @@ enum News {
 /// Waits for all endpoints.
 ///
 /// # Errors
-/// [`StepError::Endpoints`] naming those that did not answer, with no log of a service yet.
+/// [`StepError::Endpoints`] naming those that did not answer.
 pub(crate) async fn run(
     session: Option<&mut Session<'_>>,
     endpoints: &[Endpoint],
@@ -97,7 +97,6 @@ pub(crate) async fn run(
         asked: endpoints.len(),
         window,
         silent,
-        logs: Vec::new(),
     })
 }
 

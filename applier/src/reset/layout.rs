@@ -14,12 +14,8 @@ pub(super) const MANIFESTS: RootPath = RootPath::fixed("/etc/kubernetes/manifest
 /// The manifest of etcd, in [`MANIFESTS`].
 pub(super) const ETCD_MANIFEST: &str = "etcd.yaml";
 
-/// The name of etcd's data in its folder, in the manifest and as a container.
+/// The name of etcd's data in its manifest.
 pub(super) const ETCD_VOLUME: &str = "etcd-data";
-/// The container of etcd.
-pub(super) const ETCD_CONTAINER: &str = "etcd";
-/// The namespace of static Pods that kubeadm makes.
-pub(super) const SYSTEM_NAMESPACE: &str = "kube-system";
 /// What etcd makes in its data folder.
 pub(super) const ETCD_MEMBER: &str = "member";
 /// etcd's data folder unless configured otherwise.
@@ -51,7 +47,10 @@ pub(super) const BOOTSTRAP_KUBECONFIG: RootPath =
 /// kubeadm's certificates unless configured otherwise.
 pub(crate) const CERTIFICATES: &str = "/etc/kubernetes/pki";
 /// kubeadm's backups of upgrades and outputs of dry runs.
-pub(super) const TEMPORARY: RootPath = RootPath::fixed("/etc/kubernetes/tmp");
+pub(crate) const TEMPORARY: RootPath = RootPath::fixed("/etc/kubernetes/tmp");
+/// How the names of folders in [`TEMPORARY`] begin in which `kubeadm upgrade` keeps files from before: static Pods and the
+/// kubelet's configuration (1.36.2, `cmd/kubeadm/app/phases/upgrade`).
+pub(crate) const BACKUPS: [&str; 2] = ["kubeadm-backup-manifests-", "kubeadm-kubelet-config"];
 /// The kubeconfig of kubeadm's commands.
 pub(crate) const ADMIN: &str = "/etc/kubernetes/admin.conf";
 

@@ -109,6 +109,20 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// What says that a reset of these installations has begun; `None` if that is kept already, or if nothing is installed.
+    fn begun(&self) -> Result<Option<ResetProgress>, StateError> {
+        let known = match &self.progress {
+            Some(progress) => progress.is_of(&self.installed)?,
+            None => self.installed.nodes().is_empty(),
+        };
+        if known {
+            return Ok(None);
+        }
+        ResetProgress::new(&self.installed).map(Some)
+    }
+}
+
 fn pipeline(
     request: &Request,
     root: &Root,
@@ -164,7 +178,16 @@ fn pipeline(
             .hint("run the reset again"));
         }
     }
-    let stays = execute(request, root, live, actions, memory.runs, &plan)?;
+    let begun = memory.begun()?;
+    let stays = execute(
+        request,
+        root,
+        live,
+        actions,
+        memory.runs,
+        begun.as_ref(),
+        &plan,
+    )?;
     drop(lock);
     let mut done = report(ResetResult::Reset, &plan);
     for stays in stays {
@@ -197,13 +220,14 @@ fn check_traces(root: &Root) -> Result<(), CliError> {
     .hint("to remove what `kubeadm reset` removes, say so with --kubeadm-node; --dry-run shows it"))
 }
 
-/// Performs the steps, then forgets what was installed.
+/// Performs the steps, then forgets what was installed. `begun` is kept first, if it is not kept already.
 fn execute(
     request: &Request,
     root: &Root,
     live: Option<&dyn LiveHost>,
     actions: &Actions,
     runs: Runs,
+    begun: Option<&ResetProgress>,
     plan: &Plan,
 ) -> Result<Vec<Stays>, CliError> {
     let planned = plan.work();
@@ -228,12 +252,17 @@ fn execute(
     };
     clear_leftovers(root, actions, &runs)
         .map_err(|error| failed(Phase::Preflight, done, error.into()))?;
-    let mut progress = plan.progress.as_ref();
+    if let Some(begun) = begun {
+        begun
+            .store(root, actions)
+            .map_err(|error| failed(Phase::Preflight, done, error.into()))?;
+    }
+    let mut permission = plan.permission.as_ref();
     for step in &plan.steps {
         if step.phase != Phase::RemoveEtcdMember
-            && let Some(progress) = progress.take()
+            && let Some(permission) = permission.take()
         {
-            progress
+            permission
                 .store(root, actions)
                 .map_err(|error| failed(Phase::RemoveEtcdMember, done, error.into()))?;
         }
@@ -378,7 +407,7 @@ fn live_step(live: &dyn LiveHost, work: &Work) -> Result<(), LiveError> {
         Work::StopService(name) => live.stop_service(name),
         Work::Unmount(path) => live.unmount(path),
         Work::RemoveSandbox { socket, id } => live.remove_sandbox(socket, id),
-        Work::RemoveMember { socket, local, id } => live.remove_etcd_member(socket, local, *id),
+        Work::RemoveMember { local, id } => live.remove_etcd_member(local, *id),
         _ => Ok(()),
     }
 }

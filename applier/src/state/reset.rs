@@ -1,7 +1,7 @@
-//! `reset.json`: that a reset which was stopped may remove the data of etcd.
+//! `reset.json`: that a reset has begun, and whether it may remove the data of etcd.
 //!
 //! Whether a member left its cluster can be asked of etcd only while it runs and its manifest is there. A reset removes both
-//! before the data, so what the answer was has to outlive the run. The permission holds for the installation it was
+//! before the data, so what the answer was has to outlive the run. It holds for the installation it was
 //! given for: another manifest, or other records of what is installed, and it counts for nothing.
 
 use kubeplan_bundle::canonical;
@@ -19,12 +19,21 @@ use crate::host::{Actions, Root};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ResetProgress {
     format: String,
-    /// The folder whose data may be removed.
-    pub(crate) etcd_data: HostPath,
-    /// The manifest it was found in.
-    manifest: Sha256Digest,
+    /// What may be removed although etcd cannot be asked any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etcd: Option<Permission>,
     /// The records at that time.
     installed: Sha256Digest,
+}
+
+/// That etcd's data may be removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Permission {
+    /// The folder with the data.
+    data: HostPath,
+    /// The manifest it was found in.
+    manifest: Sha256Digest,
 }
 
 impl Document for ResetProgress {
@@ -37,21 +46,28 @@ impl Document for ResetProgress {
 }
 
 impl ResetProgress {
-    /// The permission to remove the data in `etcd_data`.
+    /// That a reset of what is installed has begun.
     ///
     /// # Errors
     /// [`StateError`] if the records have no canonical form.
-    pub(crate) fn new(
-        etcd_data: HostPath,
-        manifest: &[u8],
-        installed: &Installed,
-    ) -> Result<Self, StateError> {
+    pub(crate) fn new(installed: &Installed) -> Result<Self, StateError> {
         Ok(Self {
             format: Self::FORMAT.to_owned(),
-            etcd_data,
-            manifest: Sha256Digest::of(manifest),
+            etcd: None,
             installed: digest(installed)?,
         })
+    }
+
+    /// With the permission to remove the data in `etcd_data`, which `manifest` names.
+    pub(crate) fn with_permission(self, etcd_data: HostPath, manifest: &[u8]) -> Self {
+        let etcd = Permission {
+            data: etcd_data,
+            manifest: Sha256Digest::of(manifest),
+        };
+        Self {
+            etcd: Some(etcd),
+            ..self
+        }
     }
 
     /// Reads it; `None` if no reset was stopped.
@@ -62,19 +78,30 @@ impl ResetProgress {
         document::load(root)
     }
 
-    /// Whether it was given for what is here now; the manifest may be gone already.
+    /// Whether what is installed is what was being reset.
     ///
     /// # Errors
     /// [`StateError`] if the records have no canonical form.
-    pub(crate) fn applies(
+    pub(crate) fn is_of(&self, installed: &Installed) -> Result<bool, StateError> {
+        Ok(digest(installed)? == self.installed)
+    }
+
+    /// The data of etcd that may be removed, if the permission was given for what is here now; the manifest may be gone
+    /// already.
+    ///
+    /// # Errors
+    /// [`StateError`] if the records have no canonical form.
+    pub(crate) fn etcd_data(
         &self,
         manifest: Option<&[u8]>,
         installed: &Installed,
-    ) -> Result<bool, StateError> {
-        Ok(
-            manifest.is_none_or(|bytes| Sha256Digest::of(bytes) == self.manifest)
-                && digest(installed)? == self.installed,
-        )
+    ) -> Result<Option<&HostPath>, StateError> {
+        let Some(etcd) = &self.etcd else {
+            return Ok(None);
+        };
+        let holds = manifest.is_none_or(|bytes| Sha256Digest::of(bytes) == etcd.manifest)
+            && self.is_of(installed)?;
+        Ok(holds.then_some(&etcd.data))
     }
 
     /// Keeps it.
@@ -119,16 +146,24 @@ mod tests {
         assert_eq!(ResetProgress::load(&root).unwrap(), None);
         ResetProgress::remove(&root, &actions).unwrap();
         let installed = Installed::default();
-        let given = ResetProgress::new("/var/lib/db".parse().unwrap(), b"one", &installed).unwrap();
+        let data: HostPath = "/var/lib/db".parse().unwrap();
+        let begun = ResetProgress::new(&installed).unwrap();
+        assert!(begun.is_of(&installed).unwrap());
+        assert_eq!(begun.etcd_data(None, &installed).unwrap(), None);
+        let given = begun.with_permission(data.clone(), b"one");
         given.store(&root, &actions).unwrap();
         let read = ResetProgress::load(&root).unwrap().unwrap();
         assert_eq!(read, given);
-        assert!(read.applies(Some(b"one"), &installed).unwrap());
-        assert!(read.applies(None, &installed).unwrap());
-        assert!(!read.applies(Some(b"two"), &installed).unwrap());
+        assert_eq!(
+            read.etcd_data(Some(b"one"), &installed).unwrap(),
+            Some(&data)
+        );
+        assert_eq!(read.etcd_data(None, &installed).unwrap(), Some(&data));
+        assert_eq!(read.etcd_data(Some(b"two"), &installed).unwrap(), None);
         let mut other = read;
         other.installed = Sha256Digest::of(b"other records");
-        assert!(!other.applies(None, &installed).unwrap());
+        assert!(!other.is_of(&installed).unwrap());
+        assert_eq!(other.etcd_data(None, &installed).unwrap(), None);
         ResetProgress::remove(&root, &actions).unwrap();
         assert_eq!(ResetProgress::load(&root).unwrap(), None);
     }

@@ -1,9 +1,12 @@
 //! Whom a host trusts: `/etc/kubeplan/allowed_signers` and `/etc/kubeplan/policy.yaml`.
 //!
+//! The one exception, a plan that the host made for itself, is [`own_plan`]'s.
+//!
 //! In: the root, or a file the operator names. Out: the trust policy a bundle is judged by. Changing it takes a
 //! key's fingerprint typed by a person who got it another way; flags can only make the policy stricter. A
 //! file that others than its owner may write is not believed.
 
+pub(crate) mod own_plan;
 pub(crate) mod policy;
 pub(crate) mod signers;
 
@@ -11,6 +14,8 @@ use std::path::Path;
 
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::policy::{Policy, TrustPolicy};
+
+pub(crate) use own_plan::OwnPlan;
 
 use crate::error::CliError;
 use crate::host::{Found, HostError, Root, RootPath, local};
@@ -30,6 +35,8 @@ pub(crate) struct TrustOptions<'a> {
     pub(crate) require_authors: Option<u32>,
     /// At least this many approvals.
     pub(crate) require_approvals: Option<u32>,
+    /// The plan that this host had made for itself, if that is what is to be installed.
+    pub(crate) own_plan: Option<&'a OwnPlan>,
 }
 
 /// The trust policy of the host, made stricter by the options.
@@ -37,7 +44,11 @@ pub(crate) struct TrustOptions<'a> {
 /// # Errors
 /// [`CliError`] of kind `Refused` if nobody is trusted, of kind `Usage` if a file cannot be used.
 pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolicy, CliError> {
-    let allowed = match options.allowed_signers {
+    let host = policy::load(root)?.unwrap_or_default();
+    if options.own_plan.is_some() {
+        own_plan::require_allowed(root, &host)?;
+    }
+    let mut allowed = match options.allowed_signers {
         Some(path) => {
             let text = local::read_text(path, LIMIT).map_err(CliError::usage)?;
             AllowedSigners::parse(&text).map_err(|error| {
@@ -47,6 +58,7 @@ pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolic
                 })
             })?
         }
+        None if options.own_plan.is_some() => signers::load(root)?.unwrap_or_default(),
         None => signers::load(root)?.ok_or_else(|| {
             CliError::refused(format!(
                 "this host trusts nobody yet: `{}` does not exist",
@@ -58,7 +70,9 @@ pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolic
             ))
         })?,
     };
-    let host = policy::load(root)?.unwrap_or_default();
+    if let Some(own) = options.own_plan {
+        own.trust(&mut allowed)?;
+    }
     let asked = Policy::new(
         options.require_authors.unwrap_or(1),
         options.require_approvals.unwrap_or(0),

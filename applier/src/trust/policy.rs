@@ -38,6 +38,8 @@ fn parse(text: &str) -> Result<Policy, String> {
 
 #[cfg(test)]
 mod tests {
+    use kubeplan_bundle::policy::LiveJoin;
+
     use super::*;
 
     #[test]
@@ -46,11 +48,17 @@ mod tests {
         let policy = parse(&format!("{head}authors: 2\napprovals: 1\n")).unwrap();
         assert_eq!((policy.authors, policy.approvals), (2, 1));
         assert_eq!(parse(head).unwrap(), Policy::default());
+        assert_eq!(Policy::default().live_join, LiveJoin::Deny);
+        let allows = parse(&format!("{head}liveJoin: allow\n")).unwrap();
+        assert_eq!(allows.live_join, LiveJoin::Allow);
+        assert_eq!(allows.stricter(Policy::default()).live_join, LiveJoin::Deny);
         for bad in [
             "authors: 0\n",
             "author: 2\n",
             "authors: 1\nauthors: 2\n",
             "authors: x\n",
+            "liveJoin: true\n",
+            "liveJoin: Allow\n",
         ] {
             assert!(parse(&format!("{head}{bad}")).is_err(), "{bad}");
         }

@@ -1,8 +1,10 @@
 //! Steps that need a running cluster: reported, never run; the files of the same bundle are installed as ever.
 
+use std::fs;
+
 use serde_json::Value;
 
-use crate::support::{FILES, Fixture, Plan, SECRET};
+use crate::support::{FILES, Fixture, HANDOFF, Plan, Run, SECRET};
 
 fn plan() -> Plan {
     Plan {
@@ -154,4 +156,41 @@ fn a_part_of_the_files_is_installed_and_the_rest_remains() {
         output.stdout
     );
     assert_ne!(fixture.tree(), part);
+}
+
+#[test]
+fn what_a_step_took_away_after_use_is_not_brought_back_and_missed_by_nobody() {
+    let fixture = Fixture::new();
+    let plan = |bootstraps| Plan {
+        bootstraps,
+        ..Plan::default()
+    };
+    let bundle = fixture.bundle(plan(true));
+    fixture.install(&bundle, &[]).expect(0);
+    // Without the step's word the file is missed.
+    fs::remove_file(fixture.host(HANDOFF)).unwrap();
+    let status = |fixture: &Fixture| fixture.run(&Run::default(), &["status"]).expect(0).stdout;
+    assert!(status(&fixture).contains(HANDOFF));
+    fixture.install(&bundle, &[]).expect(0);
+    assert!(fixture.host(HANDOFF).exists());
+    // The step ran: the live step itself needs a running host.
+    fs::remove_file(fixture.host(HANDOFF)).unwrap();
+    let record = fixture.host("/var/lib/kubeplan/installed.json");
+    let text = fs::read_to_string(&record).unwrap();
+    assert!(text.contains("\"done\":[0,1]"), "{text}");
+    fs::write(&record, text.replace("\"done\":[0,1]", "\"done\":[0,1,2]")).unwrap();
+    let again = fixture.install(&bundle, &[]).expect(0);
+    assert!(
+        again.stdout.contains("nothing to change") && again.stderr.contains("served its purpose"),
+        "{again:?}"
+    );
+    assert!(!fixture.host(HANDOFF).exists());
+    assert!(!status(&fixture).contains(HANDOFF));
+    // Another plan has a token of its own.
+    let other = fixture.bundle(Plan {
+        bootstraps: true,
+        ..Plan::second()
+    });
+    fixture.install(&other, &["--allow-older-serial"]).expect(0);
+    assert!(fixture.host(HANDOFF).exists());
 }

@@ -10,7 +10,9 @@
 
 mod boundaries;
 mod crash;
+mod join;
 mod live_steps;
+mod played_etcd;
 mod preflight;
 mod process;
 mod refusals;

@@ -459,3 +459,83 @@ fn a_renewed_certificate_is_told_from_another_one() {
         assert_eq!(renewal, by == "renewal", "{}", output.stderr);
     }
 }
+
+#[test]
+fn an_upgrade_by_kubeadm_is_told_by_its_backup() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(Plan::default());
+    fixture.install(&bundle, &[]).expect(0);
+    let name = MANIFEST.rsplit('/').next().unwrap();
+    let tmp = "/etc/kubernetes/tmp";
+    let backup = format!("{tmp}/kubeadm-backup-manifests-2026-11-21-10-00-00");
+    fs::create_dir_all(fixture.host(&backup)).unwrap();
+    fs::write(fixture.host(MANIFEST), "newer\n").unwrap();
+    let by = || status(&fixture)["drift"][0]["by"].clone();
+    // A backup of something else is no sign.
+    fs::write(fixture.host(&format!("{backup}/{name}")), "another\n").unwrap();
+    assert_eq!(by(), "by-hand");
+    // Nor is a file of ours in a folder that kubeadm does not make when it upgrades.
+    let other = format!("{tmp}/kept");
+    fs::create_dir_all(fixture.host(&other)).unwrap();
+    let ours = Plan::default().content(MANIFEST);
+    fs::write(fixture.host(&format!("{other}/{name}")), &ours).unwrap();
+    assert_eq!(by(), "by-hand");
+    fs::write(fixture.host(&format!("{backup}/{name}")), &ours).unwrap();
+    assert_eq!(by(), "upgrade");
+    let text = run(&fixture, &["status"]).expect(0).stdout;
+    assert!(text.contains("kubeadm upgrade"), "{text}");
+    let output = fixture.install(&bundle, &[]).expect(0);
+    assert!(
+        output.stderr.contains("kubeadm upgrade"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(fixture.read(MANIFEST), "newer\n");
+}
+
+#[test]
+fn a_node_that_others_took_away_is_told_as_one_thing() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(Plan {
+        live_steps: true,
+        ..Plan::default()
+    });
+    fixture.install(&bundle, &[]).expect(0);
+    let installed = || fixture.read("/var/lib/kubeplan/installed.json");
+    let done = installed();
+    assert!(!done.contains("\"done\":[]"), "{done}");
+    let left = crate::support::FILES.last().unwrap();
+    for path in crate::support::FILES.iter().filter(|path| *path != left) {
+        fs::remove_file(fixture.host(path)).unwrap();
+    }
+    // One that is left says that somebody works here.
+    assert_eq!(status(&fixture)["drift"][0]["by"], "by-hand");
+    fs::remove_file(fixture.host(left)).unwrap();
+    let report = status(&fixture);
+    let drift = report["drift"].as_array().unwrap();
+    assert!(drift.iter().all(|line| line["by"] == "reset"), "{report}");
+    let text = run(&fixture, &["status"]).expect(0).stdout;
+    assert!(
+        text.contains(&format!(
+            "{} files are missing: it looks like `kubeadm reset`",
+            drift.len()
+        )),
+        "{text}"
+    );
+    assert!(!text.contains("changed since"), "{text}");
+    let next: Vec<&str> = report["next"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|next| next.as_str().unwrap())
+        .collect();
+    assert!(
+        next[0].starts_with("kubeapply install /") && next[1].starts_with("kubeapply reset --yes"),
+        "{next:?}"
+    );
+    fixture.install(&bundle, &[]).expect(0);
+    assert_eq!(status(&fixture)["drift"], json!([]));
+    for path in crate::support::FILES {
+        assert_eq!(fixture.read(path), Plan::default().content(path), "{path}");
+    }
+}

@@ -342,6 +342,8 @@ pub(crate) struct Plan {
     pub(crate) annotations: BTreeMap<String, String>,
     /// With objects and steps that need a running cluster.
     pub(crate) live_steps: bool,
+    /// With a step that takes [`HANDOFF`] away once it was used.
+    pub(crate) bootstraps: bool,
     /// What is looked at first: one list for each run.
     pub(crate) checks: Vec<Vec<Check>>,
     /// What the bundle itself ignores.
@@ -365,6 +367,7 @@ impl Default for Plan {
             apply_before: "2027-10-20T00:00:00Z",
             annotations: BTreeMap::new(),
             live_steps: false,
+            bootstraps: false,
             checks: vec![],
             ignore: vec![],
         }
@@ -455,6 +458,14 @@ impl Plan {
         });
         let mut steps: Vec<Step> = preflight.collect();
         steps.extend([step(&certs, "node"), step(&last, "static-pods")]);
+        if self.bootstraps {
+            steps.push(Step::FinishTlsBootstrap {
+                phase: "wait-bootstrap".parse().unwrap(),
+                bootstrap_kubeconfig: HANDOFF.parse().unwrap(),
+                kubeconfig: "/etc/app/own.conf".parse().unwrap(),
+                timeout_seconds: 300,
+            });
+        }
         if self.live_steps {
             let (objects, live) = live_steps(&self.secret);
             entries.extend(objects);

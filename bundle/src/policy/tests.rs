@@ -24,7 +24,7 @@ fn policy(authors: u32, approvals: u32, signers: &[(u8, &str, &[Namespace])]) ->
     }
     TrustPolicy {
         allowed,
-        policy: Policy { authors, approvals },
+        policy: Policy::new(authors, approvals).unwrap(),
     }
 }
 

@@ -9,6 +9,7 @@
 //! that is not zeroised (the archive, the entries, the keys; the *commit keys* also pass through the JSON library, whose
 //! own buffers are not zeroised). Whether the seal belongs to the bundle's index is for the reader to check.
 
+pub(crate) mod age_file;
 mod commit;
 mod identity;
 mod inner_tar;
@@ -18,7 +19,6 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io::{Read as _, Write as _};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -149,25 +149,7 @@ struct Manifest {
 /// # Errors
 /// [`SealError`] if there is no recipient, or an entry's name or size does not fit.
 pub fn seal(input: &SealInput<'_>, recipients: &[Recipient]) -> Result<Vec<u8>, SealError> {
-    let recipients: BTreeMap<String, &Recipient> =
-        recipients.iter().map(|r| (r.to_text(), r)).collect();
-    if recipients.is_empty() {
-        return Err(SealError::NoRecipient);
-    }
-    if recipients.len() > MAX_RECIPIENTS {
-        return Err(SealError::TooManyRecipients(recipients.len()));
-    }
-    let archive = archive(input)?;
-    let encryptor =
-        age::Encryptor::with_recipients(recipients.values().map(|recipient| recipient.as_age()))
-            .map_err(|_| SealError::Encrypt)?;
-    let mut sealed = Vec::with_capacity(archive.len() + 64 * 1024);
-    let mut writer = encryptor
-        .wrap_output(&mut sealed)
-        .map_err(|_| SealError::Encrypt)?;
-    writer.write_all(&archive).map_err(|_| SealError::Encrypt)?;
-    writer.finish().map_err(|_| SealError::Encrypt)?;
-    Ok(sealed)
+    age_file::encrypt(&archive(input)?, recipients)
 }
 
 /// The plaintext of a seal.
@@ -205,7 +187,7 @@ fn check_name(name: &EntryName) -> Result<(), SealError> {
 /// # Errors
 /// [`SealError::NoMatchingIdentity`] if no identity fits; others if the seal is damaged or not in its one form.
 pub fn open(sealed: &[u8], identities: &Identities) -> Result<OpenedSeal, SealError> {
-    let plaintext = decrypt(sealed, identities)?;
+    let plaintext = age_file::decrypt(sealed, identities)?;
     let mut entries = inner_tar::read(&plaintext)?.into_iter();
     let manifest = match entries.next() {
         Some((name, bytes)) if name == MANIFEST_NAME => parse_manifest(bytes)?,
@@ -246,45 +228,5 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest, SealError> {
         Err(SealError::Format(
             manifest.format.escape_debug().take(80).collect(),
         ))
-    }
-}
-
-/// Decrypts into memory that is never reallocated and is zeroised when dropped.
-fn decrypt(sealed: &[u8], identities: &Identities) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    if sealed.len() > MAX_SEALED_SIZE {
-        return Err(SealError::TooLarge);
-    }
-    let decryptor = age::Decryptor::new_buffered(sealed).map_err(|error| age_error(&error))?;
-    let mut reader = decryptor
-        .decrypt(identities.as_age())
-        .map_err(|error| age_error(&error))?;
-    // The plaintext is shorter than the age file.
-    let mut plaintext = Zeroizing::new(vec![0; sealed.len()]);
-    let mut size = 0;
-    loop {
-        let room = plaintext.get_mut(size..).unwrap_or_default();
-        match reader.read(room) {
-            Ok(0) => break,
-            Ok(count) => size += count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return Err(SealError::Age("its content is damaged or cut short")),
-        }
-    }
-    if size > MAX_PLAINTEXT_SIZE {
-        return Err(SealError::TooLarge);
-    }
-    plaintext.truncate(size);
-    Ok(plaintext)
-}
-
-/// The library's error texts are translated and sometimes long; these are ours.
-fn age_error(error: &age::DecryptError) -> SealError {
-    use age::DecryptError as E;
-    match error {
-        E::NoMatchingKeys => SealError::NoMatchingIdentity,
-        E::InvalidHeader | E::InvalidMac => SealError::Age("its header is damaged"),
-        E::UnknownFormat => SealError::Age("it is of an unknown version"),
-        E::Io(_) => SealError::Age("it is cut short, or no age file at all"),
-        _ => SealError::Age("its key could not be unwrapped"),
     }
 }

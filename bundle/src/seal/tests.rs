@@ -1,5 +1,7 @@
 //! Seals: round trips with several recipients, tampering, and seals with hostile content.
 
+use std::io::Read as _;
+
 use super::*;
 use crate::signature::PrivateKey;
 use crate::signature::testing::ed25519;
@@ -71,12 +73,7 @@ fn ssh_host() -> (Identities, Recipient) {
 
 /// An age file with this plaintext.
 fn encrypt(plaintext: &[u8], recipient: &Recipient) -> Vec<u8> {
-    let encryptor = age::Encryptor::with_recipients(std::iter::once(recipient.as_age())).unwrap();
-    let mut sealed = Vec::new();
-    let mut writer = encryptor.wrap_output(&mut sealed).unwrap();
-    writer.write_all(plaintext).unwrap();
-    writer.finish().unwrap();
-    sealed
+    age_file::encrypt(plaintext, std::slice::from_ref(recipient)).unwrap()
 }
 
 #[test]
@@ -121,7 +118,7 @@ fn an_empty_seal_is_a_seal() {
 fn the_plaintext_is_the_documented_archive() {
     let (identities, recipient) = x25519();
     let sealed = seal_entries(&secrets()[..1], &[recipient]).unwrap();
-    let plaintext = decrypt(&sealed, &identities).unwrap();
+    let plaintext = age_file::decrypt(&sealed, &identities).unwrap();
     let mut archive = tar::Archive::new(plaintext.as_slice());
     let mut names = Vec::new();
     for entry in archive.entries().unwrap() {

@@ -53,7 +53,7 @@ enum Images {
 
 /// Write kubeadm's documents in the newest API version, kubeadm.k8s.io/v1beta4
 ///
-/// Reads v1beta3 and v1beta4, and writes InitConfiguration and ClusterConfiguration with every default, as
+/// Reads v1beta3 and v1beta4, and writes InitConfiguration and ClusterConfiguration, or JoinConfiguration, with every default, as
 /// `kubeadm config migrate` does. What only the host or the internet could say stays unset. The result holds the
 /// bootstrap tokens of the input.
 #[derive(Debug, clap::Args)]
@@ -83,6 +83,8 @@ enum What {
         #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',')]
         component_configs: Vec<Component>,
     },
+    /// Print what kubeadm join takes when nothing is configured
+    JoinDefaults,
     /// Print the configuration with every default filled in; tokens are left out
     Effective {
         #[command(flatten)]
@@ -160,6 +162,7 @@ fn list_images(config: &ConfigFiles, format: Format, io: &mut Io) -> Result<Exit
 fn print(args: &PrintArgs, io: &mut Io) -> Result<Exit, CliError> {
     let documents = match &args.what {
         What::InitDefaults { component_configs } => init_defaults(component_configs),
+        What::JoinDefaults => vec![config::join_defaults()],
         What::Effective { config, node } => {
             let wanted = node.clone().into_iter().collect::<Vec<_>>();
             let nodes = Nodes::chosen(config.load(io)?, &wanted)?;

@@ -11,9 +11,9 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::error::io_error;
 use super::facts::FactsArgs;
 use super::init_flags::InitFlags;
-use super::{CliError, Io};
+use super::{CliError, Io, join_flags};
 use crate::config::valid::HostFacts;
-use crate::config::{self, LoadedCluster, Options, Report, Severity, Source};
+use crate::config::{self, LoadedCluster, Options, Report, RunningCluster, Severity, Source};
 
 /// The largest file that is read whole, in bytes.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -63,12 +63,62 @@ impl Configuration {
         Ok(loaded)
     }
 
-    /// Reads, defaults and validates; says nothing.
-    pub(super) fn check(
+    /// Reads, defaults and validates documents of any kind, also a JoinConfiguration; the answer is the warnings. Says nothing.
+    pub(super) fn check_any(
         &self,
         lenient: bool,
         io: &mut Io,
-    ) -> Result<Result<LoadedCluster, Report>, CliError> {
+    ) -> Result<Result<Report, Report>, CliError> {
+        let (texts, options) = self.read(lenient, io)?;
+        let sources = sources(&texts);
+        if let Some(join) = join_flags::check(&sources, &options)? {
+            return Ok(join);
+        }
+        Ok(config::load_cluster(&sources, options).map(|loaded| loaded.warnings))
+    }
+
+    /// Reads, defaults and validates the configuration of a node that joins `cluster`; warnings are said, errors all come at once.
+    pub(super) fn load_join(
+        &self,
+        cluster: &RunningCluster<'_>,
+        io: &mut Io,
+    ) -> Result<LoadedCluster, CliError> {
+        let given = self.flags.take(!self.files.is_empty())?;
+        let (flags, unused) = join_flags::of_join(given, cluster.control_plane)?;
+        if !unused.is_empty() {
+            let names: Vec<String> = unused.iter().map(|name| format!("--{name}")).collect();
+            io.say(&format!(
+                "warning: {} {} no effect on a worker",
+                names.join(", "),
+                if unused.len() == 1 { "has" } else { "have" }
+            ));
+        }
+        let texts = read_all(&self.files, io)?;
+        let options = Options {
+            hosts: self.facts.read()?,
+            flags,
+            ..Options::default()
+        };
+        let loaded = config::load_join(&sources(&texts), options, cluster)
+            .map_err(|report| refused(&report, io))?;
+        if !loaded.warnings.is_empty() {
+            io.say(loaded.warnings.to_string().trim_end());
+        }
+        Ok(loaded)
+    }
+
+    /// Reads, defaults and validates; says nothing.
+    fn check(&self, lenient: bool, io: &mut Io) -> Result<Result<LoadedCluster, Report>, CliError> {
+        let (texts, options) = self.read(lenient, io)?;
+        Ok(config::load_cluster(&sources(&texts), options))
+    }
+
+    /// Names and texts of the files, and what else decides.
+    fn read(
+        &self,
+        lenient: bool,
+        io: &mut Io,
+    ) -> Result<(Vec<(String, String)>, Options), CliError> {
         let flags = self.flags.take(!self.files.is_empty())?.to_vec();
         if self.files.is_empty() && self.flags.is_empty() {
             return Err(CliError::usage("there is no configuration")
@@ -81,7 +131,7 @@ impl Configuration {
             lenient,
             flags,
         };
-        Ok(config::load_cluster(&sources(&texts), options))
+        Ok((texts, options))
     }
 }
 

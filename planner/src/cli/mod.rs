@@ -11,6 +11,7 @@ mod facts;
 mod init_flags;
 mod input;
 mod io;
+mod join_flags;
 mod keygen;
 mod keys;
 mod nodes;

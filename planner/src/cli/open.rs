@@ -73,6 +73,7 @@ impl TrustArgs {
         let policy = Policy {
             authors: self.require_authors,
             approvals: self.require_approvals,
+            ..Policy::default()
         };
         Ok(Some(TrustPolicy { allowed, policy }))
     }

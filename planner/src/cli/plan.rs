@@ -5,12 +5,14 @@
 //! run that stops in between can be run again: keys are reused, and a serial that was never used only leaves a gap.
 
 mod bundles;
+mod join;
 mod sealing;
 mod signing_key;
 
 use std::path::PathBuf;
 
 use bundles::{Bundles, Written};
+use join::JoinArgs;
 use kubeplan_bundle::exit::Exit;
 use sealing::Sealing;
 use signing_key::SigningKey;
@@ -56,6 +58,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     identity_out: Option<PathBuf>,
     #[command(flatten)]
+    join: JoinArgs,
+    #[command(flatten)]
     phases: PhaseArgs,
     #[command(flatten)]
     now: Now,
@@ -73,6 +77,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    if let Some(facts) = args.join.facts() {
+        return join::run(args, facts, io);
+    }
     let now = args.now.instant(io, args.test_pki.is_some())?;
     let mut nodes = Nodes::chosen(args.config.load(io)?, &args.nodes)?;
     nodes.upload_certs(args.upload_certs, io)?;

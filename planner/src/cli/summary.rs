@@ -39,6 +39,9 @@ pub(super) struct PlanSummary {
     /// Nodes of the inventory that are not planned: they join with a bootstrap token.
     join_by_token: Vec<ByToken>,
     next: Vec<String>,
+    /// The cluster runs already.
+    #[serde(skip)]
+    runs: bool,
 }
 
 /// A node that is not planned.
@@ -142,6 +145,31 @@ impl PlanSummary {
                 })
                 .collect(),
             next: Vec::new(),
+            runs: false,
+        }
+    }
+
+    /// What is known before a node is planned that joins a cluster that runs.
+    pub(super) fn of_join(
+        config: &ValidConfig,
+        authority: &CertificateRow,
+        changes: Vec<StoreChange>,
+        warnings: &Report,
+        test_only: bool,
+    ) -> Self {
+        Self {
+            version: 2,
+            cluster: config.bundle_cluster_name.to_string(),
+            cluster_id: authority.spki.to_string(),
+            kubernetes_version: config.version.clone(),
+            test_only,
+            external_authorities: Vec::new(),
+            signer: None,
+            store_changes: changes,
+            warnings: warnings.findings().to_vec(),
+            nodes: Vec::new(),
+            next: Vec::new(),
+            runs: true,
         }
     }
 

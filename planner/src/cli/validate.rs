@@ -21,8 +21,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let (valid, report) = match args.config.check(args.lenient, io)? {
-        Ok(loaded) => (true, loaded.warnings),
+    let (valid, report) = match args.config.check_any(args.lenient, io)? {
+        Ok(warnings) => (true, warnings),
         Err(report) => (false, report),
     };
     match args.format {

@@ -7,7 +7,7 @@ use super::decode::{Fields, decode};
 use super::draft::Draft;
 use super::provenance::Origin;
 use super::report::{Finding, Severity};
-use super::schema::{Kind, Object, nearest, v1beta3 as old};
+use super::schema::{Kind, Object, join, nearest, v1beta3 as old};
 use super::v1beta3;
 use crate::yaml::read::{self, Data, Entry, Node};
 
@@ -30,11 +30,7 @@ const OLD_VERSIONS: &[(&str, &str)] = &[
 ];
 
 /// kubeadm's kinds that are not planned yet.
-const LATER_KINDS: &[&str] = &[
-    "JoinConfiguration",
-    "ResetConfiguration",
-    "UpgradeConfiguration",
-];
+const LATER_KINDS: &[&str] = &["ResetConfiguration", "UpgradeConfiguration"];
 
 /// Reads every document of every file.
 pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
@@ -68,7 +64,8 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
         let path = "timeouts.controlPlaneComponentHealthCheck";
         draft.set_from(Kind::Init, path, timeout.value.into(), timeout.origin);
     }
-    let known = draft.is_supplied(Kind::Init) || draft.is_supplied(Kind::Cluster);
+    let kubeadms = [Kind::Init, Kind::Cluster, Kind::Join];
+    let known = kubeadms.iter().any(|kind| draft.is_supplied(*kind));
     // Without any file, flags say everything.
     if !known && !sources.is_empty() && !draft.report.has_errors() {
         draft.report.push(Finding {
@@ -84,6 +81,47 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
     draft
 }
 
+/// Reads the one document of `kind` that a cluster stores, leniently; whatever is wrong with it is an error at its place in `file`. What
+/// only a file of the user's decides (other kinds, time-outs that belong elsewhere) is not taken.
+pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str) {
+    let refuse = |draft: &mut Draft, line, message: String| {
+        draft.report.push(Finding {
+            severity: Severity::Error,
+            file: file.to_owned(),
+            line,
+            column: None,
+            path: kind.name().to_owned(),
+            message,
+            hint: Some("the cluster has to be mended before a node can join it".to_owned()),
+        });
+    };
+    let documents = match read::read(text) {
+        Ok(documents) => documents,
+        Err(error) => {
+            let line = error.position().map(|at| at.line);
+            return refuse(draft, line, error.to_string());
+        }
+    };
+    let [document] = documents.as_slice() else {
+        return refuse(
+            draft,
+            None,
+            format!("{} documents, and not one", documents.len()),
+        );
+    };
+    let name = match &document.data {
+        Data::Map(entries) => field(entries, "kind").map(|node| &node.data),
+        _ => None,
+    };
+    if !matches!(name, Some(Data::String(name)) if name == kind.name()) {
+        let message = format!("the cluster stores another document than {}", kind.name());
+        return refuse(draft, Some(document.position.line), message);
+    }
+    take(draft, &mut Vec::new(), file, document, Fields::Lenient);
+    draft.old_documents.retain(|old| *old != kind);
+    draft.moved_timeout = None;
+}
+
 fn field<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Node> {
     entries
         .iter()
@@ -97,6 +135,7 @@ fn table(api_version: &str, name: &str) -> Option<(Kind, &'static Object)> {
         return [
             (Kind::Init, &old::INIT_CONFIGURATION),
             (Kind::Cluster, &old::CLUSTER_CONFIGURATION),
+            (Kind::Join, &join::V1BETA3_JOIN_CONFIGURATION),
         ]
         .into_iter()
         .find(|(kind, _)| kind.name() == name);
@@ -178,6 +217,9 @@ fn take(
     );
     if api_version == old::API_VERSION {
         let timeout = v1beta3::convert(kind, &mut values, &mut draft.provenance);
+        if kind == Kind::Join {
+            v1beta3::move_discovery_timeout(&mut values, &mut draft.provenance);
+        }
         draft.moved_timeout = timeout.or(draft.moved_timeout.take());
         draft.old_documents.push(kind);
     }
@@ -213,7 +255,7 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
         if LATER_KINDS.contains(&name) {
             return (
                 format!("{name} is not supported yet"),
-                "remove the document; one control-plane node is planned from InitConfiguration and ClusterConfiguration".to_owned(),
+                "remove the document; nodes are planned from InitConfiguration, ClusterConfiguration and JoinConfiguration".to_owned(),
             );
         }
     } else if let Some(kind) = same_group.iter().find(|kind| kind.name() == name) {
@@ -227,7 +269,7 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
     } else if let Some(near) = nearest(name, Kind::ALL.into_iter().map(Kind::name)) {
         format!("did you mean `{near}`?")
     } else {
-        "kubeplan reads InitConfiguration, ClusterConfiguration, KubeletConfiguration, KubeProxyConfiguration and its own Cluster; \
+        "kubeplan reads InitConfiguration, ClusterConfiguration, JoinConfiguration, KubeletConfiguration, KubeProxyConfiguration and its own Cluster; \
          objects for the API server do not belong here"
             .to_owned()
     };

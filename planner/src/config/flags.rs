@@ -5,6 +5,10 @@
 //! (v1.36.2, cmd/kubeadm/app/apis/kubeadm/validation/validation.go, isAllowedFlag); names and fields are those of
 //! cmd/kubeadm/app/cmd/init.go and app/cmd/options. Secrets are never taken: other users can read a command line.
 
+mod join;
+
+pub use join::of_join;
+
 use serde_json::{Map, Value, json};
 
 use super::draft::Draft;
@@ -54,7 +58,7 @@ pub struct Flag {
     path: &'static str,
 }
 
-const fn flag(
+pub(super) const fn flag(
     name: &'static str,
     value_name: &'static str,
     form: Form,
@@ -75,7 +79,7 @@ const fn flag(
 }
 
 impl Flag {
-    const fn beside_file(mut self) -> Self {
+    pub(super) const fn beside_file(mut self) -> Self {
         self.beside_file = true;
         self
     }
@@ -143,7 +147,9 @@ pub(super) fn apply(draft: &mut Draft, given: &[Given], files: bool) {
         let path = "bootstrapTokens[0].description";
         draft.set_from(Init, path, TOKEN_DESCRIPTION.into(), origin);
     }
-    given.iter().for_each(|given| set(draft, given));
+    for given in given {
+        set(draft, given);
+    }
 }
 
 /// Sets the fields of a node that joins.
@@ -154,34 +160,32 @@ pub(super) fn apply_to_joining(draft: &mut Draft, given: &[Given]) {
 }
 
 /// Sets the field that a flag stands for.
-fn set(draft: &mut Draft, Given { flag, texts }: &Given) {
-    {
-        let origin = Origin::Flag {
-            name: flag.name.to_owned(),
-        };
-        let before = draft.texts(flag.kind, flag.path);
-        let given = texts
-            .iter()
-            .any(|text| text.split(',').any(|part| !part.is_empty()));
-        if flag.form == Form::Override && !given {
-            return;
+pub(super) fn set(draft: &mut Draft, Given { flag, texts }: &Given) {
+    let origin = Origin::Flag {
+        name: flag.name.to_owned(),
+    };
+    let before = draft.texts(flag.kind, flag.path);
+    let given = texts
+        .iter()
+        .any(|text| text.split(',').any(|part| !part.is_empty()));
+    if flag.form == Form::Override && !given {
+        return;
+    }
+    let items = before
+        .iter()
+        .map(|(path, _)| format!("{}.{path}", flag.kind.name()));
+    let items: Vec<String> = items.collect();
+    match value(flag.form, texts, before.into_iter().map(|(_, text)| text)) {
+        Ok(value) => {
+            // Items of the file would speak for those of the flag.
+            for item in items {
+                draft.provenance.remove(&item);
+            }
+            draft.set_from(flag.kind, flag.path, value, origin);
         }
-        let items = before
-            .iter()
-            .map(|(path, _)| format!("{}.{path}", flag.kind.name()));
-        let items: Vec<String> = items.collect();
-        match value(flag.form, texts, before.into_iter().map(|(_, text)| text)) {
-            Ok(value) => {
-                // Items of the file would speak for those of the flag.
-                for item in items {
-                    draft.provenance.remove(&item);
-                }
-                draft.set_from(flag.kind, flag.path, value, origin);
-            }
-            Err(wrong) => {
-                draft.provenance.record(flag.field(), origin);
-                draft.error(flag.kind, flag.path, wrong.message, wrong.hint);
-            }
+        Err(wrong) => {
+            draft.provenance.record(flag.field(), origin);
+            draft.error(flag.kind, flag.path, wrong.message, wrong.hint);
         }
     }
 }

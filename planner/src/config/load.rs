@@ -10,8 +10,8 @@ use super::flags::{self, Given};
 use super::inventory::{self, Cluster, Inventory, JoinsByToken};
 use super::report::{Report, Severity};
 use super::schema::v1beta3;
-use super::skip_phases;
 use super::valid::{HostFacts, ValidConfig};
+use super::{join, skip_phases};
 
 /// A valid configuration and what the user should know about it.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Loaded {
 /// A valid configuration of every node, and what the user should know about it.
 #[derive(Clone, Debug)]
 pub struct LoadedCluster {
-    cluster: Cluster,
+    nodes: Nodes,
     /// The planned nodes by name, each with the place of its entry.
     planned: Vec<(usize, Name)>,
     /// Nodes of the inventory that are not planned: with `credentials.join: bootstrap-token` they join by `kubeapply join`.
@@ -34,7 +34,35 @@ pub struct LoadedCluster {
     pub warnings: Report,
 }
 
+/// What configurations of nodes are made from.
+#[derive(Clone, Debug)]
+enum Nodes {
+    /// The entries of an inventory.
+    Inventory(Box<Cluster>),
+    /// The only node there is.
+    One(Box<ValidConfig>),
+}
+
+impl Nodes {
+    fn node(&self, entry: usize) -> Option<ValidConfig> {
+        match self {
+            Self::Inventory(cluster) => cluster.node(entry),
+            Self::One(config) => Some(config.as_ref().clone()),
+        }
+    }
+}
+
 impl LoadedCluster {
+    /// One node that is in no inventory.
+    pub(super) fn of_one(config: ValidConfig, warnings: Report) -> Self {
+        Self {
+            planned: vec![(0, config.node.name.clone())],
+            nodes: Nodes::One(Box::new(config)),
+            by_token: Vec::new(),
+            warnings,
+        }
+    }
+
     /// The names of the planned nodes in the order of the inventory; the first control-plane node makes the cluster.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
         self.planned.iter().map(|(_, name)| name)
@@ -45,7 +73,7 @@ impl LoadedCluster {
     #[must_use]
     pub fn node(&self, position: usize) -> Option<ValidConfig> {
         let (entry, _) = self.planned.get(position)?;
-        self.cluster.node(*entry)
+        self.nodes.node(*entry)
     }
 }
 
@@ -90,7 +118,10 @@ pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Rep
             config,
             warnings: loaded.warnings,
         }),
-        _ => Err(loaded.cluster.only_one_node(nodes)),
+        _ => Err(match &loaded.nodes {
+            Nodes::Inventory(cluster) => cluster.only_one_node(nodes),
+            Nodes::One(_) => loaded.warnings,
+        }),
     }
 }
 
@@ -101,6 +132,7 @@ pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Rep
 pub fn load_cluster(sources: &[Source<'_>], options: Options) -> Result<LoadedCluster, Report> {
     let mut draft = read(sources, options.lenient)?;
     warn_of_old_versions(&mut draft);
+    join::refuse(&mut draft);
     flags::apply(&mut draft, &options.flags, !sources.is_empty());
     skip_phases::disable_addons(&mut draft);
     let Inventory {
@@ -110,7 +142,7 @@ pub fn load_cluster(sources: &[Source<'_>], options: Options) -> Result<LoadedCl
         warnings,
     } = inventory::load(draft, options)?;
     Ok(LoadedCluster {
-        cluster,
+        nodes: Nodes::Inventory(Box::new(cluster)),
         planned,
         by_token,
         warnings,
@@ -138,7 +170,7 @@ pub(super) fn read(sources: &[Source<'_>], lenient: bool) -> Result<Draft, Repor
     }
 }
 
-fn warn_of_old_versions(draft: &mut Draft) {
+pub(super) fn warn_of_old_versions(draft: &mut Draft) {
     for kind in std::mem::take(&mut draft.old_documents) {
         let message = format!("the API version `{}` is deprecated", v1beta3::API_VERSION);
         let hint = format!(

@@ -1,7 +1,7 @@
 //! Older documents as `kubeadm.k8s.io/v1beta4`, as `kubeadm config migrate` writes them.
 //!
-//! In: the text of one or several YAML files. Out: InitConfiguration and ClusterConfiguration with kubeadm's
-//! defaults, checked by kubeadm's rules. What kubeadm would take from the host it runs on, a generated token, or the
+//! In: the text of one or several YAML files. Out: InitConfiguration and ClusterConfiguration, JoinConfiguration, or all of them,
+//! with kubeadm's defaults, checked by kubeadm's rules. What kubeadm would take from the host it runs on, a generated token, or the
 //! internet stays unset: a conversion must not depend on where it is done. Whether kubeplan can plan the outcome is
 //! `validate`'s question.
 
@@ -11,12 +11,13 @@ use super::documents::Source;
 use super::draft::Draft;
 use super::report::Report;
 use super::schema::Kind;
-use super::{default, load, validate};
+use super::{default, join, load, validate};
 
 /// Converted documents and what the user should know about them.
 #[derive(Clone, Debug)]
 pub struct Migrated {
-    /// InitConfiguration and ClusterConfiguration, every key that kubeadm prints; holds tokens as written.
+    /// InitConfiguration and ClusterConfiguration if there was one of them, then JoinConfiguration if there was one; every key that
+    /// kubeadm prints; holds tokens as written.
     pub documents: Vec<Value>,
     /// Warnings; never errors.
     pub warnings: Report,
@@ -28,8 +29,24 @@ pub struct Migrated {
 /// The [`Report`] with every finding, if any of them is an error.
 pub fn migrate(sources: &[Source<'_>], lenient: bool) -> Result<Migrated, Report> {
     let mut draft = load::read(sources, lenient)?;
-    default::apply_to_convert(&mut draft);
-    validate::kubeadm_rules(&mut draft);
+    let join = join::split(&mut draft);
+    let founds =
+        join.is_none() || draft.is_supplied(Kind::Init) || draft.is_supplied(Kind::Cluster);
+    let mut documents = Vec::new();
+    if founds {
+        default::apply_to_convert(&mut draft);
+        validate::kubeadm_rules(&mut draft);
+        documents.extend(
+            [Kind::Init, Kind::Cluster]
+                .map(|kind| without_missing_tokens(default::complete(&mut draft, kind))),
+        );
+    }
+    if let Some(mut join) = join {
+        default::join::apply_to_convert(&mut join);
+        validate::join::rules(&mut join, validate::join::Discovery::Needed);
+        documents.push(join::document(&mut join).into());
+        draft.report.extend(join.report);
+    }
     for kind in [Kind::Kubelet, Kind::KubeProxy, Kind::Inventory] {
         if draft.is_supplied(kind) {
             let message = "only kubeadm's own documents are converted, as kubeadm does it; this one is not in the result";
@@ -39,9 +56,6 @@ pub fn migrate(sources: &[Source<'_>], lenient: bool) -> Result<Migrated, Report
     if draft.report.has_errors() {
         return Err(draft.report);
     }
-    let documents = [Kind::Init, Kind::Cluster]
-        .map(|kind| without_missing_tokens(default::complete(&mut draft, kind)))
-        .to_vec();
     Ok(Migrated {
         documents,
         warnings: draft.report,

@@ -13,6 +13,7 @@ mod effective;
 pub mod facts;
 pub mod flags;
 mod inventory;
+mod join;
 mod known_hosts;
 pub mod kubeadm;
 mod labels;
@@ -32,6 +33,7 @@ pub mod version;
 pub use documents::Source;
 pub use effective::{InitDefaults, cluster_configuration, effective_documents, init_defaults};
 pub use inventory::JoinsByToken;
+pub use join::{RunningCluster, check as check_join, join_defaults, load_join};
 pub use load::{Loaded, LoadedCluster, Options, load, load_cluster, load_with};
 pub use migrate::{Migrated, migrate};
 pub use report::{Finding, Report, Severity};
@@ -45,6 +47,12 @@ use serde::{Deserialize, Serialize};
 pub struct SecretText(SecretBytes);
 
 impl SecretText {
+    /// A secret that is text; empty if it is none.
+    #[must_use]
+    pub fn of(bytes: &SecretBytes) -> Self {
+        Self(bytes.clone())
+    }
+
     /// The text itself; must not reach logs, errors or public entries.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -8,7 +8,7 @@
 use super::draft::Draft;
 use super::provenance::Origin;
 use super::schema::Kind;
-use crate::phases::names::INIT;
+use crate::phases::names::{INIT, JOIN};
 
 const PATH: &str = "skipPhases";
 
@@ -39,11 +39,12 @@ pub(super) fn disable_addons(draft: &mut Draft) {
 
 /// Reports names that are no phases, and phases that need what is skipped.
 pub(super) fn check(draft: &mut Draft) {
+    let tree = if draft.joins { &JOIN } else { &INIT };
     let mut skipped: Vec<(&str, String)> = Vec::new();
     for (path, name) in draft.texts(Kind::Init, PATH) {
-        match INIT.to_skip(&name) {
+        match tree.to_skip(&name) {
             Ok(Some(phase)) => {
-                skipped.extend(INIT.with_children(phase).map(|phase| (phase, path.clone())));
+                skipped.extend(tree.with_children(phase).map(|phase| (phase, path.clone())));
             }
             Ok(None) => {
                 let parent = name.trim_end_matches("/all");
@@ -53,7 +54,7 @@ pub(super) fn check(draft: &mut Draft) {
             Err(unknown) => draft.error(Kind::Init, &path, unknown.to_string(), &unknown.hint),
         }
     }
-    for (phase, needed) in INIT.dependencies {
+    for (phase, needed) in tree.dependencies {
         if skipped.iter().any(|(skipped, _)| skipped == phase) {
             continue;
         }

@@ -13,6 +13,7 @@ use super::schema::Kind;
 /// Mappings of flags that became lists.
 const ARGUMENTS: &[(Kind, &[&str])] = &[
     (Kind::Init, &["nodeRegistration", "kubeletExtraArgs"]),
+    (Kind::Join, &["nodeRegistration", "kubeletExtraArgs"]),
     (Kind::Cluster, &["apiServer", "extraArgs"]),
     (Kind::Cluster, &["controllerManager", "extraArgs"]),
     (Kind::Cluster, &["scheduler", "extraArgs"]),
@@ -49,6 +50,21 @@ pub(super) fn convert(
     let value = timeout.as_str()?.to_owned();
     (!matches!(value.as_str(), "0s" | DEFAULT_TIMEOUT))
         .then_some(ControlPlaneTimeout { value, origin })
+}
+
+/// Moves `discovery.timeout` of a JoinConfiguration to `timeouts.discovery`.
+pub(super) fn move_discovery_timeout(values: &mut Map<String, Value>, provenance: &mut Provenance) {
+    let timeout = values
+        .get_mut("discovery")
+        .and_then(Value::as_object_mut)
+        .and_then(|discovery| discovery.remove("timeout"));
+    if let Some(timeout) = timeout {
+        values.insert("timeouts".to_owned(), json!({"discovery": timeout}));
+        let path = |path| format!("{}.{path}", Kind::Join.name());
+        if let Some(origin) = provenance.remove(&path("discovery.timeout")) {
+            provenance.record(path("timeouts.discovery"), origin);
+        }
+    }
 }
 
 /// Turns the mapping at `steps` into a list that is sorted by name.

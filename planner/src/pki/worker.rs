@@ -63,6 +63,12 @@ impl WorkerMaterial {
         })
     }
 
+    /// The same, made in a run with public test keys or not.
+    #[must_use]
+    pub fn with_test_only(self, test_only: bool) -> Self {
+        Self { test_only, ..self }
+    }
+
     /// The cluster CA's certificate; never with a key.
     #[must_use]
     pub const fn authority(&self) -> &IssuedCertificate {

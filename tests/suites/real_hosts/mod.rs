@@ -5,9 +5,12 @@
 //! `KUBEPLAN_HOSTS=required` what is missing is a failure.
 
 mod disturbed;
+mod faults;
 mod installs;
+mod proxy;
 mod same_cluster;
 mod site;
+mod taken_back;
 mod taken_turns;
 
 use std::fs;
@@ -33,7 +36,7 @@ type Run = fn(&Rig, &Store) -> Result<()>;
 
 pub fn cases() -> Vec<Trial> {
     let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
-    let cases: [(&str, Run); 8] = [
+    let cases: [(&str, Run); 15] = [
         (
             "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
             kubeadm,
@@ -55,9 +58,14 @@ pub fn cases() -> Vec<Trial> {
             taken_turns::upgrade,
         ),
         (
+            "kubeapply_installs_again_what_kubeadm_reset",
+            taken_turns::kubeadm_resets,
+        ),
+        (
             "kubeapply_makes_the_objects_of_kubeadm",
             same_cluster::compared,
         ),
+        ("a_newer_plan_is_taken_back", taken_back::rolled_back),
         (
             "an_installation_goes_on_after_a_power_cut",
             disturbed::power_cuts,
@@ -65,6 +73,26 @@ pub fn cases() -> Vec<Trial> {
         (
             "an_installation_goes_on_when_the_api_server_dies",
             disturbed::api_server_dies,
+        ),
+        (
+            "an_installation_goes_on_when_every_step_kills_the_api_server",
+            faults::killed_in_every_step,
+        ),
+        (
+            "an_installation_goes_on_over_a_bad_network",
+            faults::bad_network,
+        ),
+        (
+            "an_installation_stops_at_an_api_that_stays_ill_and_goes_on",
+            faults::api_stays_ill,
+        ),
+        (
+            "an_installation_goes_on_when_etcd_stands_still",
+            faults::etcd_stands_still,
+        ),
+        (
+            "an_installation_says_why_a_component_does_not_start",
+            faults::component_cannot_start,
         ),
     ];
     let required = std::env::var_os(HOSTS_VARIABLE).is_some_and(|value| value == "required");

@@ -4,8 +4,9 @@
 //! Nothing of the test process takes part: the program, the bundle and the identity are carried onto the host.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -69,6 +70,15 @@ impl Site {
         Ok(())
     }
 
+    /// Plans `config` with the same key store, and carries that bundle.
+    pub(super) fn plan_again(&self, config: &str) -> Result<()> {
+        fs::write(self.planned.path("cluster.yaml"), config)?;
+        self.planned.plan(&[])?.expect(0)?;
+        let carried = self.host.var().join("carried");
+        fs::copy(&self.planned.bundle, carried.join("bundle.tar.gz"))?;
+        Ok(())
+    }
+
     /// The command that installs the bundle.
     pub(super) fn install_line(&self) -> String {
         format!("kubeapply install --identity {CARRIED}/identity {IGNORED} {CARRIED}/bundle.tar.gz")
@@ -88,6 +98,33 @@ impl Site {
             &format!("{} --format json", self.install_line()),
         )?;
         serde_json::from_str(&said).with_context(|| said)
+    }
+
+    /// Runs a line that performs live steps and says what happens as JSON, and tells `listen` of each event; whether
+    /// it succeeded, and what it said.
+    pub(super) fn follow(
+        &self,
+        line: &str,
+        mut listen: impl FnMut(&Value) -> Result<()>,
+    ) -> Result<(Option<i32>, String)> {
+        let mut run = self
+            .host
+            .command("sh")?
+            .args(["-c", &format!("{line} --format json 2>&1")])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut said = String::new();
+        for output in BufReader::new(run.stdout.take().context("no output")?).lines() {
+            let output = output?;
+            if let Ok(event) = serde_json::from_str::<Value>(&output)
+                && event.get("event") == Some(&"live-step".into())
+            {
+                listen(&event)?;
+            }
+            said.push_str(&output);
+            said.push('\n');
+        }
+        Ok((run.wait()?.code(), said))
     }
 
     /// What `status` says.

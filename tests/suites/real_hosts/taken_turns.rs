@@ -73,8 +73,9 @@ pub(super) fn upgrade(rig: &Rig, store: &Store) -> Result<()> {
         "kube-controller-manager",
         "kube-scheduler",
     ] {
-        let changed =
-            format!("changed since: /etc/kubernetes/manifests/{component}.yaml (content)");
+        let changed = format!(
+            "changed since: /etc/kubernetes/manifests/{component}.yaml (content): it looks like `kubeadm upgrade`"
+        );
         ensure!(status.contains(&changed), "{changed}\n{status}");
     }
     let report = site.install()?;
@@ -170,6 +171,41 @@ fn resets(site: &Site) -> Result<()> {
         &site.host,
         "crictl pods --quiet; ls -d /etc/kubernetes /var/lib/kubelet /var/lib/etcd 2>/dev/null; \
          grep /var/lib/kubelet /proc/mounts; pidof kubelet etcd kube-apiserver; true",
+    )?;
+    ensure!(left.is_empty(), "{said}\nleft:\n{left}");
+    let status = site.status()?;
+    ensure!(status.contains("nothing is installed"), "{status}");
+    site.install()?;
+    wait_for_cluster(&site.host, 1)
+}
+
+/// Real kubeadm takes the node away: `status` says so, and the command that it names makes the cluster again, with its token.
+pub(super) fn kubeadm_resets(rig: &Rig, store: &Store) -> Result<()> {
+    rig.up(1, store, |_| ())?;
+    let site = Site::carry(rig.host("host1")?, Planned::today(PLANNED)?)?;
+    site.install()?;
+    wait_for_cluster(&site.host, 1)?;
+    site.host.shell("kubeadm reset --force")?;
+    let status = site.status()?;
+    ensure!(
+        status.contains("files are missing: it looks like `kubeadm reset`")
+            && !status.contains("by hand"),
+        "{status}"
+    );
+    let next = site.next()?;
+    ensure!(next.starts_with("kubeapply install /"), "{next}");
+    site.host.shell(&next)?;
+    wait_for_cluster(&site.host, 1)?;
+    site.expect_planned_objects()?;
+    let report = site.install()?;
+    ensure!(changes(&report)?.is_empty(), "{report:#}");
+
+    // The other command that `status` names: what is left is taken away, and the host remembers no node.
+    site.host.shell("kubeadm reset --force")?;
+    let said = text(&site.host, "kubeapply reset --yes")?;
+    let left = text(
+        &site.host,
+        "ls -d /etc/kubernetes /var/lib/kubelet /var/lib/etcd 2>/dev/null; pidof kubelet etcd kube-apiserver; true",
     )?;
     ensure!(left.is_empty(), "{said}\nleft:\n{left}");
     let status = site.status()?;

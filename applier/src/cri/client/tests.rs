@@ -9,7 +9,10 @@ use prost::Message as _;
 use prost::bytes::Bytes;
 use tokio::net::UnixListener;
 
-use super::super::proto::{Image, LinuxRuntimeConfiguration, RuntimeCondition, RuntimeStatus};
+use super::super::proto::{
+    ContainerMetadata, ContainerStatus, Image, LinuxRuntimeConfiguration, RuntimeCondition,
+    RuntimeStatus,
+};
 use super::*;
 
 /// What the server answers to a path and the bytes of a question: a message, a code with a text, or nothing at all.
@@ -167,6 +170,70 @@ fn a_runtime_is_asked_over_its_socket() {
     client.pull("elsewhere").unwrap();
     let error = client.pull("denied").unwrap_err().to_string();
     assert!(error.contains("no credentials"), "{error}");
+}
+
+#[test]
+fn containers_are_listed_with_their_endings() {
+    let server = Server::start(|path, question| {
+        let message = match path {
+            "/runtime.v1.RuntimeService/ListContainers" => {
+                assert!(question.is_empty(), "all of them");
+                let container = |id: &str, attempt, state| ListedContainer {
+                    id: id.into(),
+                    metadata: Some(ContainerMetadata {
+                        name: "server".into(),
+                        attempt,
+                    }),
+                    state,
+                    created_at: 7,
+                };
+                ListContainersResponse {
+                    containers: vec![container("a", 0, 2), container("b", 1, 1)],
+                }
+                .encode_to_vec()
+            }
+            "/runtime.v1.RuntimeService/ContainerStatus" => {
+                let question = ContainerStatusRequest::decode(question).unwrap();
+                if question.container_id != "a" {
+                    return Answer::Code(5, "no such container");
+                }
+                ContainerStatusResponse {
+                    status: Some(ContainerStatus {
+                        exit_code: 137,
+                        reason: "OOMKilled".into(),
+                        message: String::new(),
+                        log_path: "/var/log/a.log".into(),
+                    }),
+                }
+                .encode_to_vec()
+            }
+            other => panic!("{other}"),
+        };
+        Answer::Message(message)
+    });
+    let client = Client::connect(&server.socket()).unwrap();
+    let listed = client.containers().unwrap();
+    let seen: Vec<_> = listed
+        .iter()
+        .map(|one| (one.id.as_str(), one.name.as_str(), one.attempt, one.state))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("a", "server", 0, ContainerState::Exited),
+            ("b", "server", 1, ContainerState::Running)
+        ]
+    );
+    assert_eq!(
+        client.ending("a").unwrap(),
+        Ending {
+            exit_code: 137,
+            reason: "OOMKilled".into(),
+            log: "/var/log/a.log".into(),
+        }
+    );
+    let error = client.ending("c").unwrap_err().to_string();
+    assert!(error.contains("no such container"), "{error}");
 }
 
 #[test]

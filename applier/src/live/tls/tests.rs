@@ -1,82 +1,19 @@
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::thread;
-
 use kubeplan_bundle::secret::SecretBytes;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use rustls_pki_types::PrivatePkcs8KeyDer;
+use rcgen::{CertifiedIssuer, ExtendedKeyUsagePurpose, KeyPair};
 
+use super::server::{Answering, authority, leaf};
 use super::*;
-
-/// A certificate authority.
-fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, name);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn leaf(
-    name: &str,
-    usage: ExtendedKeyUsagePurpose,
-    by: &CertifiedIssuer<'static, KeyPair>,
-) -> (rcgen::Certificate, KeyPair) {
-    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    params.extended_key_usages = vec![usage];
-    let key = KeyPair::generate().unwrap();
-    (params.signed_by(&key, by).unwrap(), key)
-}
 
 /// A server that asks for a certificate by `clients` and answers every request with 200; returns its URL.
 fn serve(
     by: &CertifiedIssuer<'static, KeyPair>,
     clients: &CertifiedIssuer<'static, KeyPair>,
 ) -> String {
-    let (certificate, key) = leaf("127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth, by);
-    let mut roots = RootCertStore::empty();
-    roots.add(clients.der().clone()).unwrap();
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
-        .allow_unauthenticated()
-        .build()
-        .unwrap();
-    let config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        )
-        .unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let config = Arc::new(config);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut stream = StreamOwned::new(connection, stream.unwrap());
-            let mut request = [0; 2048];
-            if stream.read(&mut request).is_err() {
-                continue;
-            }
-            let known = stream.conn.peer_certificates().is_some();
-            let body = if known { "known" } else { "stranger" };
-            let length = body.len();
-            let _ = write!(
-                stream,
-                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
-            stream.conn.send_close_notify();
-            let _ = stream.flush();
-        }
+    let says: Answering = Box::new(|_, known| {
+        let body = if known { "known" } else { "stranger" };
+        (200, body.to_owned())
     });
-    format!("https://{address}/livez")
+    format!("https://{}/livez", super::server::serve(by, clients, says))
 }
 
 fn identity(
@@ -129,7 +66,7 @@ async fn an_anonymous_question_is_asked_of_anybody_and_proves_nothing() {
     let url = serve(&authority("made for itself"), &cluster);
     let network = Network::anonymous().unwrap();
     assert_eq!(ask(&network, &url).await.as_deref(), Ok("stranger"));
-    let closed = TcpListener::bind("127.0.0.1:0")
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
@@ -173,4 +110,11 @@ fn certificates_and_keys_that_are_none_are_named_and_not_shown() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_stranger_is_told_from_a_failure() {
+    let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+    assert!(Unreachable(refused.to_string()).is_stranger());
+    assert!(!Unreachable("connection refused".to_owned()).is_stranger());
 }

@@ -30,9 +30,9 @@ impl Planner<'_> {
         };
         let bytes = manifest.as_ref().map(|bytes| bytes.expose());
         if let Some(progress) = self.progress
-            && progress.applies(bytes, self.installed)?
+            && let Some(data) = progress.etcd_data(bytes, self.installed)?
         {
-            let data = RootPath::from(&progress.etcd_data);
+            let data = RootPath::from(data);
             if self.skips(PHASE) {
                 leave_data(plan, &data);
                 return Ok(None);
@@ -68,11 +68,8 @@ impl Planner<'_> {
         if !self.decide(plan, &local, &data)? {
             return Ok(None);
         }
-        plan.progress = Some(ResetProgress::new(
-            local.data.clone(),
-            bytes,
-            self.installed,
-        )?);
+        let permission = ResetProgress::new(self.installed)?;
+        plan.permission = Some(permission.with_permission(local.data.clone(), bytes));
         Ok(Some(data))
     }
 
@@ -94,15 +91,11 @@ impl Planner<'_> {
             }
             return Ok(has_data && forced);
         };
-        let asked = self.socket(live).and_then(|socket| {
-            let socket = socket.ok_or_else(|| "no container runtime answers".to_owned())?;
-            let members = live
-                .etcd_members(&socket, local)
-                .map_err(|error: LiveError| error.to_string())?;
-            Ok((socket, members))
-        });
+        let asked = live
+            .etcd_members(local)
+            .map_err(|error: LiveError| error.to_string());
         match asked {
-            Ok((socket, members)) => {
+            Ok(members) => {
                 match etcd::judge(local, &members) {
                     Membership::Only => {
                         plan.skip(
@@ -116,7 +109,6 @@ impl Planner<'_> {
                     }
                     Membership::Among { id, others } => {
                         let work = Work::RemoveMember {
-                            socket,
                             local: local.clone(),
                             id,
                         };

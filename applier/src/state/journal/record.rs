@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::{FileMeta, Owner};
 use crate::state::installed::{FileRecord, InstalledNode};
 use crate::state::salt::RecordedDigest;
+use crate::trust::OwnPlan;
 
 /// The value of a journal's `format`.
 pub(crate) const FORMAT: &str = "kubeplan.io/journal/1";
@@ -37,6 +38,13 @@ pub(crate) enum Record {
         /// What is to be changed.
         transactions: Vec<PlannedChanges>,
     },
+    /// A live step found out what a file was waiting for: this is to be changed, too.
+    Filled {
+        /// When.
+        time: Timestamp,
+        /// What is to be changed.
+        transactions: Vec<PlannedChanges>,
+    },
     /// Everything new is staged and everything old is backed up, durably. From here on files change.
     Prepared {
         /// Number of the transaction.
@@ -53,6 +61,17 @@ pub(crate) enum Record {
         transaction: u32,
         /// Files and folders that were left as others made them.
         left: Vec<HostPath>,
+    },
+    /// A step that needs a running host is about to do what no rollback takes back; recorded before.
+    LiveStepBegun {
+        /// Its position among the steps of the index, from 0.
+        position: usize,
+        /// kubeadm's phase it belongs to.
+        phase: PhaseName,
+        /// What stays of it, for people.
+        leaves: String,
+        /// When.
+        time: Timestamp,
     },
     /// A step that needs a running host was done.
     LiveStep {
@@ -155,6 +174,9 @@ pub(crate) struct RecordedRequest {
     /// Approvals asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) require_approvals: Option<u32>,
+    /// The bundle is the plan that this host had made for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) own_plan: Option<OwnPlan>,
     /// The node this host is to become.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) as_node: Option<String>,

@@ -159,7 +159,7 @@ fn unusable_salt() -> CliError {
 }
 
 /// Certificates that stop being accepted before they end.
-fn outliving(plan: &NodePlan) -> Vec<String> {
+pub(super) fn outliving(plan: &NodePlan) -> Vec<String> {
     plan.outliving_their_signer()
         .map(|(row, signer)| {
             format!(

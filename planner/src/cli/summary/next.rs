@@ -45,7 +45,7 @@ fn one(plan: &PlanSummary, node: &NodeSummary, signer: &Signer) -> Vec<String> {
     let options = options(plan, node);
     let file = file_name(&node.bundle);
     lines.push(format!("kubeapply install {options} --dry-run {file}"));
-    if node.joins {
+    if node.joins && !plan.runs {
         lines.push("# once the node that makes the cluster is installed:".to_owned());
     }
     lines.push(format!("kubeapply install {options} {file}"));

@@ -32,6 +32,11 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
         draft.default_to(init, &format!("{token}.groups"), Unset::Empty, groups, RULE);
     }
     apply_static_of_node(draft);
+    apply_static_of_cluster(draft);
+}
+
+/// Defaults of ClusterConfiguration that need nothing but the documents.
+pub(super) fn apply_static_of_cluster(draft: &mut Draft) {
     let cluster = Kind::Cluster;
     for (path, value) in [
         ("networking.serviceSubnet", "10.96.0.0/12"),
@@ -177,7 +182,7 @@ pub(super) fn apply_dynamic_to_node(
     }
 }
 
-fn taints(draft: &mut Draft) {
+pub(super) fn taints(draft: &mut Draft) {
     let taint = json!([{"effect": "NoSchedule", "key": "node-role.kubernetes.io/control-plane"}]);
     draft.default_to(
         Kind::Init,
@@ -189,7 +194,7 @@ fn taints(draft: &mut Draft) {
 }
 
 /// Names of checks in lower case and in order, as kubeadm's union of flag and file has them.
-fn ignored_checks(draft: &mut Draft) {
+pub(super) fn ignored_checks(draft: &mut Draft) {
     let path = "nodeRegistration.ignorePreflightErrors";
     let written = draft.texts(Kind::Init, path);
     let names: BTreeSet<String> = written
@@ -201,7 +206,7 @@ fn ignored_checks(draft: &mut Draft) {
     }
 }
 
-fn lower_case_names(draft: &mut Draft) {
+pub(super) fn lower_case_names(draft: &mut Draft) {
     for (path, name) in draft.texts(Kind::Cluster, "apiServer.certSANs") {
         let lower = name.to_lowercase();
         if lower != name {
@@ -210,7 +215,7 @@ fn lower_case_names(draft: &mut Draft) {
     }
 }
 
-fn node_name(draft: &mut Draft, facts: &HostFacts) {
+pub(super) fn node_name(draft: &mut Draft, facts: &HostFacts) {
     let path = "nodeRegistration.name";
     let written = draft.text(Kind::Init, path);
     if written.is_empty() {
@@ -259,7 +264,7 @@ fn node_name(draft: &mut Draft, facts: &HostFacts) {
     draft.set(Kind::Init, path, name.into());
 }
 
-fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
+pub(super) fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assumption>) {
     let path = "nodeRegistration.criSocket";
     let written = draft.text(Kind::Init, path);
     if let (true, Some(sockets)) = (written.is_empty(), &facts.cri_sockets) {
@@ -305,7 +310,7 @@ fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut Vec<Assump
     }
 }
 
-fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
+pub(super) fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     let path = "localAPIEndpoint.advertiseAddress";
     let hint = match draft.joins {
         false => {
@@ -355,7 +360,7 @@ fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     draft.set(Kind::Init, path, address.to_string().into());
 }
 
-fn control_plane_endpoint(draft: &mut Draft) {
+pub(super) fn control_plane_endpoint(draft: &mut Draft) {
     let path = "controlPlaneEndpoint";
     let written = draft.text(Kind::Cluster, path);
     if written.is_empty() {

@@ -7,6 +7,7 @@
 
 mod component;
 mod inventory;
+pub(super) mod join;
 mod kubeadm;
 mod kubelet_flags;
 mod override_kubelet;

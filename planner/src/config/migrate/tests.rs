@@ -21,10 +21,14 @@ const CASES: &[(&str, &str, &str)] = cases!(
     "v1beta3-defaults",
     "v1beta3-everything",
     "v1beta3-external-etcd",
+    "v1beta3-init-and-join",
+    "v1beta3-join",
     "v1beta3-mixed",
     "v1beta3-timeout",
     "v1beta3-timeout-zero",
     "v1beta4-everything",
+    "v1beta4-join",
+    "v1beta4-join-file",
 );
 
 fn migrate_one(text: &str) -> Result<Migrated, Report> {

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 mod common;
+pub(super) mod join;
 mod kube_proxy;
 mod kubeadm;
 mod kubelet;
@@ -29,6 +30,8 @@ pub enum Kind {
     Init,
     /// `kubeadm.k8s.io/v1beta4 ClusterConfiguration`.
     Cluster,
+    /// `kubeadm.k8s.io/v1beta4 JoinConfiguration`.
+    Join,
     /// `kubelet.config.k8s.io/v1beta1 KubeletConfiguration`.
     Kubelet,
     /// `kubeproxy.config.k8s.io/v1alpha1 KubeProxyConfiguration`.
@@ -39,9 +42,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Init,
         Self::Cluster,
+        Self::Join,
         Self::Kubelet,
         Self::KubeProxy,
         Self::Inventory,
@@ -51,7 +55,7 @@ impl Kind {
     #[must_use]
     pub const fn api_version(self) -> &'static str {
         match self {
-            Self::Init | Self::Cluster => super::kubeadm::API_VERSION,
+            Self::Init | Self::Cluster | Self::Join => super::kubeadm::API_VERSION,
             Self::Kubelet => "kubelet.config.k8s.io/v1beta1",
             Self::KubeProxy => "kubeproxy.config.k8s.io/v1alpha1",
             Self::Inventory => "kubeplan.io/v1alpha1",
@@ -70,6 +74,7 @@ impl Kind {
         match self {
             Self::Init => &kubeadm::INIT_CONFIGURATION,
             Self::Cluster => &kubeadm::CLUSTER_CONFIGURATION,
+            Self::Join => &join::JOIN_CONFIGURATION,
             Self::Kubelet => &kubelet::KUBELET_CONFIGURATION,
             Self::KubeProxy => &kube_proxy::KUBE_PROXY_CONFIGURATION,
             Self::Inventory => &cluster::CLUSTER,

@@ -1,4 +1,4 @@
-//! `kubeadm.k8s.io/v1beta3`: InitConfiguration and ClusterConfiguration, deprecated but still read.
+//! `kubeadm.k8s.io/v1beta3`: InitConfiguration and ClusterConfiguration, deprecated but still read; JoinConfiguration is in [`super::join`].
 //!
 //! Only what differs from v1beta4 has a table of its own. Source: kubeadm v1.36.2,
 //! cmd/kubeadm/app/apis/kubeadm/v1beta3/types.go.
@@ -11,7 +11,7 @@ use super::{BOOL, DURATION, Object, SECRET, STRING, field, list, map, object};
 pub const API_VERSION: &str = "kubeadm.k8s.io/v1beta3";
 
 /// `v1beta3.NodeRegistrationOptions`.
-static NODE_REGISTRATION_OPTIONS: Object = Object {
+pub(super) static NODE_REGISTRATION_OPTIONS: Object = Object {
     name: "NodeRegistrationOptions",
     fields: &[
         field("name", STRING).omitempty(),

@@ -8,6 +8,7 @@ mod etcd;
 mod fields;
 mod host_work;
 pub(super) mod inventory;
+pub(super) mod join;
 mod labels;
 pub(super) mod member;
 pub(super) mod merge_keys;

@@ -4,7 +4,7 @@ use super::super::draft::Draft;
 use super::super::schema::Kind;
 
 /// `[a-z0-9]{6}.[a-z0-9]{16}` (client-go, cluster-bootstrap token API).
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     let part = |text: &str, length: usize| {
         text.len() == length
             && text

@@ -1,0 +1,118 @@
+//! `kubeapply discover`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use kubeplan_bundle::exit::Exit;
+use serde::Serialize;
+
+use super::cluster::ClusterArgs;
+use super::{FormatArgs, RootArgs};
+use crate::Io;
+use crate::discovery::pins;
+use crate::error::CliError;
+use crate::host::local;
+use crate::ui::{Report, printable, write_report};
+
+/// Learn from a running cluster what a plan to join it needs
+///
+/// The cluster must prove who it is, by a bootstrap token and a pin of its CA or
+/// by a discovery file, before a token is shown to it. What is found goes into one
+/// file for `kubeplan plan --join`; the token and the shared certificates are in
+/// it sealed, for this host unless --recipient names another key. Nothing is
+/// changed, in the cluster or on the host, and without proof nothing is written.
+#[derive(Debug, Args)]
+pub(super) struct DiscoverArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    /// Seal the secrets for this age or SSH key instead of the host's own SSH
+    /// key; may be repeated
+    #[arg(long = "recipient", value_name = "KEY")]
+    recipients: Vec<String>,
+
+    #[command(flatten)]
+    root: RootArgs,
+
+    /// File that is written
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DiscoverReport {
+    file: String,
+    server: String,
+    ca_cert_hashes: Vec<String>,
+    node: String,
+    control_plane: bool,
+    shared_certificates: usize,
+    recipients: Vec<String>,
+    notes: Vec<String>,
+    next: String,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn run(args: &DiscoverArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    let format = args.format.format;
+    let found = args.cluster.discover(&root, &args.recipients, format, io)?;
+    let facts = &found.discovered.facts;
+    let text = facts
+        .to_json()
+        .map_err(|error| CliError::new(Exit::Failed, error))?;
+    let name = format!("{}.join.json", found.settings.node);
+    let written = local::write(&args.output, &name, text.as_bytes())?;
+    let file = written.display().to_string();
+    let report = DiscoverReport {
+        next: format!("kubeplan plan --join {file} -o bundles"),
+        file,
+        server: facts.server.clone(),
+        ca_cert_hashes: pins(&facts.ca_certificates),
+        node: found.settings.node.to_string(),
+        control_plane: facts.control_plane,
+        shared_certificates: found.discovered.shared,
+        recipients: facts.sealed.recipients.clone(),
+        notes: found.discovered.notes.clone(),
+    };
+    write_report(io, format, &report)
+}
+
+impl Report for DiscoverReport {
+    const COMMAND: &'static str = "discover";
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let role = if self.control_plane {
+            "control plane"
+        } else {
+            "worker"
+        };
+        let _ = writeln!(text, "cluster at {}", printable(&self.server));
+        for pin in &self.ca_cert_hashes {
+            let _ = writeln!(text, "  CA {pin}");
+        }
+        let _ = writeln!(text, "this host joins as {role} {}", self.node);
+        if self.shared_certificates > 0 {
+            let _ = writeln!(
+                text,
+                "{} shared certificates and keys",
+                self.shared_certificates
+            );
+        }
+        for recipient in &self.recipients {
+            let _ = writeln!(text, "sealed for {}", printable(recipient));
+        }
+        let _ = writeln!(text, "wrote {}", printable(&self.file));
+        let _ = writeln!(text, "next: {}", printable(&self.next));
+        text
+    }
+}

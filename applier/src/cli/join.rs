@@ -1,0 +1,328 @@
+//! `kubeapply join`: discover, plan, install, in one run.
+//!
+//! In: the arguments of `discover`, those of kubeadm's that a plan needs, those of `install`. Out: a node of the cluster. The
+//! plan is made by `kubeplan`, which is installed beside this program, from files in a private folder; it is signed with a key
+//! that exists for this run, and trusted if the host's policy says so ([`crate::trust::own_plan`]).
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::reader::Bundle;
+use kubeplan_bundle::signature::PrivateKey;
+use kubeplan_bundle::step::PhaseName;
+use serde::Serialize;
+
+use super::cluster::{ClusterArgs, Found};
+use super::install::carry_out;
+use super::{FormatArgs, IgnoreArgs, RootArgs};
+use crate::Io;
+use crate::error::CliError;
+use crate::host::scratch::Scratch;
+use crate::host::{Root, command, facts, local, process};
+use crate::install::admission::Allowances;
+use crate::install::{Request, SSH_HOST_KEY, Steps, refuse};
+use crate::live::selection::Phases;
+use crate::trust::{OwnPlan, own_plan};
+use crate::ui::{Format, Report, printable, write_report, write_stderr};
+
+/// The program that plans.
+const PLANNER: &str = "kubeplan";
+
+/// The start of the name of the private folder.
+const FOLDER: &str = "kubeplan-join";
+
+/// How long a plan may take; one node takes a second, its keys another.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// Make this host a node of a running cluster
+///
+/// Looks at the cluster as `discover` does, has `kubeplan` make a plan for this
+/// host, and installs it as `install` does. Nobody else sees the plan before: the
+/// host's policy has to allow that (`liveJoin: allow` in /etc/kubeplan/policy.yaml).
+/// With --plan-only the bundle is written for review and signatures instead. A
+/// join that was stopped goes on with `kubeapply resume`, or is begun again.
+#[derive(Debug, Args)]
+pub(super) struct JoinArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    #[command(flatten)]
+    root: RootArgs,
+
+    /// Address that the API server of a new control plane advertises
+    #[arg(long, value_name = "IP")]
+    apiserver_advertise_address: Option<IpAddr>,
+
+    /// Port that it binds to [default: 6443]
+    #[arg(long, value_name = "PORT")]
+    apiserver_bind_port: Option<u16>,
+
+    /// Socket of the container runtime
+    #[arg(long, value_name = "SOCKET")]
+    cri_socket: Option<String>,
+
+    /// Folder with patches, as for kubeadm
+    #[arg(long, value_name = "DIR")]
+    patches: Option<PathBuf>,
+
+    /// Write the bundle to the folder of --output, and install nothing
+    #[arg(long, requires = "output")]
+    plan_only: bool,
+
+    /// Folder for the bundle of --plan-only
+    #[arg(short, long, value_name = "DIR", requires = "plan_only")]
+    output: Option<PathBuf>,
+
+    /// Show every file with action, mode, owner and difference, and install
+    /// nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Leave out the steps of these phases and of those below them
+    #[arg(long, value_name = "PHASES", value_delimiter = ',')]
+    skip_phases: Vec<PhaseName>,
+
+    /// Sign the receipt with the host's /etc/ssh/ssh_host_ed25519_key
+    #[arg(long)]
+    sign_receipt: bool,
+
+    /// Do not ask before writing; without a terminal nobody is asked anyway
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    ignored: IgnoreArgs,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Serialize)]
+struct PlanReport {
+    bundle: String,
+    next: Vec<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CliError`].
+pub(super) fn run(args: JoinArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    let format = args.format.format;
+    let ignored = args.ignored.parse()?;
+    if !args.plan_only {
+        // Before anybody is asked anything.
+        own_plan::require_policy(&root)?;
+        crate::install::require_root(&root, "joining a cluster")?;
+    }
+    let planner = Planner::find()?;
+    let found = args.cluster.discover(&root, &[], format, io)?;
+    let scratch = Scratch::create(&root, FOLDER)?;
+    let key =
+        PrivateKey::generate_ed25519(FOLDER).map_err(|error| CliError::new(Exit::Failed, error))?;
+    let bundle = planner.plan(&args, &root, &scratch, &found, &key, io)?;
+    if let Some(folder) = &args.output {
+        return hand_out(&bundle, folder, format, io);
+    }
+    let own_plan = own_plan_of(&bundle, &key)?;
+    drop(key);
+    let request = Request {
+        bundle,
+        own_plan: Some(own_plan),
+        allowed: Allowances::default(),
+        steps: Steps {
+            phases: Phases {
+                only: Vec::new(),
+                skip: args.skip_phases,
+            },
+            ..Steps::default()
+        },
+        sign_receipt: args.sign_receipt,
+        dry_run: args.dry_run,
+        ignored,
+        ..Request::default()
+    };
+    let outcome = carry_out(&request, &root, args.yes, format, io);
+    match &outcome {
+        // What goes on needs the bundle; there is no secret in it that is not sealed.
+        Err(error) if error.exit() == Exit::Partial => {
+            write_stderr(
+                io,
+                &format!(
+                    "note: the bundle of this join stays in {} until it is installed or the host boots\n",
+                    scratch.path().display()
+                ),
+            );
+            scratch.keep();
+        }
+        _ => {}
+    }
+    outcome
+}
+
+/// The plan in the bundle, which must be the one that was just signed with the key.
+fn own_plan_of(bundle: &Path, key: &PrivateKey) -> Result<OwnPlan, CliError> {
+    let file = local::open(bundle).map_err(CliError::refused)?;
+    let opened = Bundle::open(file)
+        .and_then(Bundle::into_intact)
+        .map_err(|error| refuse(bundle, error))?;
+    Ok(OwnPlan {
+        key: key.public().to_openssh(),
+        plan_digest: opened.index().plan_digest,
+    })
+}
+
+/// Gives the bundle away instead of installing it.
+fn hand_out(bundle: &Path, folder: &Path, format: Format, io: &mut Io<'_>) -> Result<(), CliError> {
+    let written = local::copy_into(bundle, folder)?;
+    let shown = written.display().to_string();
+    let report = PlanReport {
+        next: vec![
+            format!("kubeplan show {shown}"),
+            format!("kubeplan sign --key KEY {shown}"),
+            format!("kubeapply install {shown}"),
+        ],
+        bundle: shown,
+    };
+    write_report(io, format, &report)
+}
+
+impl Report for PlanReport {
+    const COMMAND: &'static str = "join";
+
+    fn text(&self) -> String {
+        let next: String = self
+            .next
+            .iter()
+            .map(|next| format!("next: {}\n", printable(next)))
+            .collect();
+        format!("wrote {}\n{next}", printable(&self.bundle))
+    }
+}
+
+/// The program that plans, of the same version as this one.
+struct Planner {
+    program: String,
+}
+
+impl Planner {
+    fn find() -> Result<Self, CliError> {
+        let program = process::companion(PLANNER).ok_or_else(|| {
+            CliError::usage(format!(
+                "`{PLANNER}` makes the plan, and is neither beside this program nor on the search path"
+            ))
+            .hint(format!(
+                "install {PLANNER} {} on this host; or run `kubeapply discover` here and plan elsewhere",
+                env!("CARGO_PKG_VERSION")
+            ))
+        })?;
+        let said = command::run(&program, &["--version"], LIMIT)
+            .map_err(|error| CliError::new(Exit::Failed, error))?;
+        let version = said.stdout.split_whitespace().nth(1).unwrap_or_default();
+        if version != env!("CARGO_PKG_VERSION") {
+            return Err(CliError::usage(format!(
+                "`{program}` is version `{}`, and this program {}",
+                version.escape_debug(),
+                env!("CARGO_PKG_VERSION")
+            ))
+            .hint("install both of one version"));
+        }
+        Ok(Self { program })
+    }
+
+    /// Has the plan made; returns the bundle.
+    fn plan(
+        &self,
+        args: &JoinArgs,
+        root: &Root,
+        scratch: &Scratch,
+        found: &Found,
+        key: &PrivateKey,
+        io: &mut Io<'_>,
+    ) -> Result<PathBuf, CliError> {
+        let failed = |error: String| CliError::new(Exit::Failed, error);
+        let facts = &found.discovered.facts;
+        let text = facts.to_json().map_err(|error| failed(error.to_string()))?;
+        scratch.write("join.json", text.as_bytes())?;
+        let (host, missing) = facts::gather(root).map_err(failed)?;
+        for reason in missing {
+            write_stderr(io, &format!("note: {}\n", printable(&reason)));
+        }
+        scratch.create_folder("facts")?;
+        scratch.create_folder("out")?;
+        let text = host.to_json().map_err(|error| failed(error.to_string()))?;
+        scratch.write(&format!("facts/{}.json", host.hostname), text.as_bytes())?;
+        let secret = key
+            .to_openssh(None)
+            .map_err(|error| failed(error.to_string()))?;
+        scratch.write("key", secret.expose())?;
+        if let Some(config) = &found.config {
+            scratch.write("join.yaml", config.expose())?;
+        }
+        let words = self.words(args, root, scratch, found);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let said = command::run(&self.program, &words, LIMIT);
+        // Whatever came of it: nothing else is ever signed with it, and no token stays.
+        scratch.forget("key")?;
+        scratch.forget("join.json")?;
+        if found.config.is_some() {
+            scratch.forget("join.yaml")?;
+        }
+        let said = said.map_err(|error| failed(error.to_string()))?;
+        write_stderr(io, &printable(&said.stderr));
+        if !said.success {
+            return Err(failed(format!(
+                "`{PLANNER}` made no plan; what it said is above"
+            )));
+        }
+        match scratch.files("out", ".tar.gz")?.as_slice() {
+            [bundle] => Ok(bundle.clone()),
+            other => Err(failed(format!(
+                "`{PLANNER}` made {} bundles instead of one",
+                other.len()
+            ))),
+        }
+    }
+
+    fn words(&self, args: &JoinArgs, root: &Root, scratch: &Scratch, found: &Found) -> Vec<String> {
+        let identity = Path::new(&root.absolute())
+            .join(SSH_HOST_KEY.as_str().trim_start_matches('/'))
+            .display()
+            .to_string();
+        let mut words: Vec<String> = vec!["plan".into()];
+        let mut flag = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        flag("--join", scratch.at("join.json"));
+        flag("--facts", scratch.at("facts"));
+        flag("--identity", identity);
+        flag("--sign-key", scratch.at("key"));
+        flag("--output", scratch.at("out"));
+        match &found.config {
+            Some(_) => flag("--config", scratch.at("join.yaml")),
+            None => {
+                if let Some(socket) = &args.cri_socket {
+                    flag("--cri-socket", socket.clone());
+                }
+                if let Some(folder) = &args.patches {
+                    flag("--patches", local::absolute(folder));
+                }
+                if let Some(address) = args.apiserver_advertise_address {
+                    flag("--apiserver-advertise-address", address.to_string());
+                }
+                if let Some(port) = args.apiserver_bind_port {
+                    flag("--apiserver-bind-port", port.to_string());
+                }
+            }
+        }
+        if let Some(name) = &args.cluster.node_name {
+            flag("--node-name", name.clone());
+        }
+        if args.cluster.control_plane {
+            words.push("--control-plane".to_owned());
+        }
+        words
+    }
+}

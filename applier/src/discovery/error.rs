@@ -1,0 +1,246 @@
+//! Why a cluster is not joined: refusals of what did not prove itself, and failures. Names objects, keys and places; never
+//! a token or a key.
+
+use std::time::Duration;
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::join_facts::JoinFactsError;
+
+use super::pin::Pin;
+use super::protocol::{CLUSTER_INFO, Place, SHARED_CERTIFICATES};
+use crate::error::CliError;
+use crate::host::HostError;
+use crate::live::StepError;
+
+/// A discovery that did not get to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DiscoveryError {
+    /// The runtime cannot be started.
+    #[error("cannot start waiting for the network")]
+    Runtime(#[source] std::io::Error),
+    /// TLS cannot be set up, or a kubeconfig's credentials are none.
+    #[error("{what}: {reason}")]
+    Credentials {
+        /// Whose.
+        what: String,
+        /// Why; nothing of their values.
+        reason: String,
+    },
+    /// Nobody answered as he should until the time was over.
+    #[error("{what}: not done after {} s and {attempts} attempts; last: {last}", window.as_secs())]
+    TimedOut {
+        /// What was tried.
+        what: String,
+        /// The time it had.
+        window: Duration,
+        /// How often it was tried.
+        attempts: u32,
+        /// What came of the last attempt.
+        last: String,
+    },
+    /// The cluster knows no token of this id.
+    #[error("{server} has no signature for the token with id `{id}` after {} s: it is unknown, has expired, or may not sign (signed for: {})", window.as_secs(), list(signed))]
+    NotSigned {
+        /// Who answered.
+        server: String,
+        /// The id of the token.
+        id: String,
+        /// The time it had.
+        window: Duration,
+        /// The ids of tokens that it is signed for.
+        signed: Vec<String>,
+    },
+    /// The signature is not the token's.
+    #[error(
+        "what {server} says of the cluster is not signed with the token `{id}.…`: the token is mistyped, or somebody changed it on the way"
+    )]
+    WrongSignature {
+        /// Who answered.
+        server: String,
+        /// The id of the token.
+        id: String,
+    },
+    /// The cluster has another CA.
+    #[error(
+        "the CA of the cluster is not a pinned one: its pin is {}, expected {}",
+        join(found, ":"),
+        join(pins, " or ")
+    )]
+    WrongPin {
+        /// The pins of its certificates.
+        found: Vec<Pin>,
+        /// The pins that were given.
+        pins: Vec<Pin>,
+    },
+    /// Somebody answers whom the cluster's CA does not vouch for.
+    #[error("{server} does not prove to be the cluster: {reason}")]
+    Stranger {
+        /// Who answered.
+        server: String,
+        /// What is wrong with its certificate.
+        reason: String,
+    },
+    /// It said two different things.
+    #[error(
+        "{server} described another cluster once it had to prove who it is: the first answer came from somebody else, or the cluster changed this moment"
+    )]
+    Tampered {
+        /// Who answered.
+        server: String,
+    },
+    /// A document that cannot be used.
+    #[error("{what} cannot be used: {reason}")]
+    Unusable {
+        /// Which.
+        what: String,
+        /// Why; nothing of its values.
+        reason: String,
+    },
+    /// The cluster does not take the credentials.
+    #[error("the API server at {server} does not know {user}")]
+    Unknown {
+        /// Who answered.
+        server: String,
+        /// As whom it was asked.
+        user: String,
+    },
+    /// The credentials may not read what is needed.
+    #[error("{user} may not read the {}: {said}", place.object)]
+    Forbidden {
+        /// What.
+        place: &'static Place,
+        /// As whom.
+        user: String,
+        /// What the API server said.
+        said: String,
+    },
+    /// Something that every cluster of kubeadm's has.
+    #[error("the cluster has no {}{}", place.object, if place.key.is_empty() { String::new() } else { format!(" with the key `{}`", place.key) })]
+    Missing {
+        /// What.
+        place: &'static Place,
+    },
+    /// The certificate key does not fit.
+    #[error("the certificate key does not open `{key}` of the {}", SHARED_CERTIFICATES.object)]
+    CertificateKey {
+        /// Which item.
+        key: String,
+    },
+    /// A shared certificate is not there.
+    #[error("the {} has no `{key}`", SHARED_CERTIFICATES.object)]
+    MissingCertificate {
+        /// Which item.
+        key: String,
+    },
+    /// A shared certificate is not on this host.
+    #[error("`{path}` does not exist, and no certificate key was given")]
+    NotCopied {
+        /// Where it should be.
+        path: String,
+    },
+    /// A program that hands out credentials.
+    #[error("the program `{program}`, which the discovery file names for credentials: {reason}")]
+    Program {
+        /// Which.
+        program: String,
+        /// Why; nothing of what it printed on its standard output.
+        reason: String,
+    },
+    /// The node's name, or the API.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// A file of the host.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// What was found cannot be written down.
+    #[error("what was found is of no use for a plan")]
+    Facts(#[from] JoinFactsError),
+    /// Progress cannot be told.
+    #[error("cannot go on")]
+    Observer(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl DiscoveryError {
+    const fn exit(&self) -> Exit {
+        match self {
+            Self::NotSigned { .. }
+            | Self::WrongSignature { .. }
+            | Self::WrongPin { .. }
+            | Self::Stranger { .. }
+            | Self::Tampered { .. }
+            | Self::Unknown { .. }
+            | Self::CertificateKey { .. } => Exit::Refused,
+            Self::Step(StepError::NodeExists(_)) => Exit::Preflight,
+            _ => Exit::Failed,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let ask = |text: &str| vec![text.to_owned()];
+        match self {
+            Self::NotSigned { .. } => ask(
+                "make a new one on a control-plane node: `kubeadm token create --print-join-command`; tokens live 24 hours",
+            ),
+            Self::WrongSignature { .. } => ask(
+                "compare the token with `kubeadm token list` on a control-plane node; nothing of it was sent",
+            ),
+            Self::WrongPin { .. } => ask(
+                "get the pin from a control-plane node you trust: `kubeadm token create --print-join-command` prints it; if the one given is right, somebody stands between this host and the cluster",
+            ),
+            Self::Stranger { .. } => ask(
+                "the address must be one that the certificate of the API server is made for; if it is, somebody stands between this host and the cluster",
+            ),
+            Self::Tampered { .. } => {
+                ask("try again; if it stays so, look at who answers at this address")
+            }
+            Self::Unknown { .. } => ask(
+                "a bootstrap token must be there for authentication, too: make one with `kubeadm token create` on a control-plane node",
+            ),
+            Self::Missing { place } | Self::Forbidden { place, .. } => vec![format!(
+                "on a control-plane node, `{}` makes it readable to nodes that join",
+                place.made_by
+            )],
+            Self::CertificateKey { .. } | Self::MissingCertificate { .. } => vec![format!(
+                "on a control-plane node, `{}` uploads the certificates again and prints the key",
+                SHARED_CERTIFICATES.made_by
+            )],
+            Self::NotCopied { .. } => ask(
+                "give the certificate key (--certificate-key-file), or copy the shared certificates from a control-plane node",
+            ),
+            Self::TimedOut { .. } => ask(
+                "from this host the address must be reached: try `curl -k https://HOST:PORT/livez`",
+            ),
+            Self::Step(error) => error.hints(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl From<DiscoveryError> for CliError {
+    fn from(error: DiscoveryError) -> Self {
+        let hints = error.hints();
+        let exit = error.exit();
+        hints.into_iter().fold(Self::new(exit, error), Self::hint)
+    }
+}
+
+/// What is wrong with the content of `cluster-info`.
+pub(super) fn cluster_info(reason: impl Into<String>) -> DiscoveryError {
+    DiscoveryError::Unusable {
+        what: format!("the {}", CLUSTER_INFO.object),
+        reason: reason.into(),
+    }
+}
+
+fn join(pins: &[Pin], by: &str) -> String {
+    let texts: Vec<String> = pins.iter().map(ToString::to_string).collect();
+    texts.join(by)
+}
+
+fn list(ids: &[String]) -> String {
+    if ids.is_empty() {
+        "no token".to_owned()
+    } else {
+        ids.join(", ")
+    }
+}

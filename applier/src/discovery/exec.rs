@@ -1,0 +1,160 @@
+//! Credentials that a program hands out (client-go credential plugins).
+//!
+//! In: the `exec` part of a user in a discovery file of this host. Out: a token, or a certificate with its key. The program
+//! is run as whoever runs this one, by the file's own word: a file from elsewhere names none (see [`super::file`]). It
+//! is told what it is asked for in its environment, has no input, and what it prints on its standard output is shown nowhere.
+
+use std::time::Duration;
+
+use kubeplan_bundle::secret::SecretBytes;
+use serde_json::{Value, json};
+use zeroize::Zeroize as _;
+
+use super::cluster::text;
+use super::error::DiscoveryError;
+use super::protocol::{EXEC_KIND, EXEC_VARIABLE, EXEC_VERSIONS};
+use crate::host::command;
+use crate::live::json::Json;
+use crate::live::kubeconfig::Proof;
+
+/// How long the program may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Bytes of its standard error that are shown.
+const SHOWN: usize = 400;
+
+/// Runs the program of `exec`; `folder` is where the file lies, which a program with a `/` in its name is relative to.
+///
+/// # Errors
+/// [`DiscoveryError::Program`].
+pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, DiscoveryError> {
+    let program = text(exec, &["command"]);
+    let failed = |reason: String| DiscoveryError::Program {
+        program: program.to_owned(),
+        reason,
+    };
+    let version = text(exec, &["apiVersion"]);
+    if !EXEC_VERSIONS.contains(&version) {
+        return Err(failed(format!(
+            "it speaks `{}`; supported are {}",
+            version.escape_debug(),
+            EXEC_VERSIONS.join(" and ")
+        )));
+    }
+    let path = match program {
+        "" => return Err(failed("it has no command".to_owned())),
+        name if name.contains('/') && !name.starts_with('/') => format!("{folder}/{name}"),
+        name => name.to_owned(),
+    };
+    let words = |list: &str| -> Vec<&Value> {
+        let list = exec.get(list).and_then(Value::as_array);
+        list.into_iter().flatten().collect()
+    };
+    let arguments: Vec<&str> = words("args")
+        .into_iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let mut variables: Vec<(String, String)> = words("env")
+        .into_iter()
+        .map(|item| {
+            (
+                text(item, &["name"]).to_owned(),
+                text(item, &["value"]).to_owned(),
+            )
+        })
+        .collect();
+    let info = json!({"apiVersion": version, "kind": EXEC_KIND, "spec": {"interactive": false}});
+    variables.push((EXEC_VARIABLE.to_owned(), info.to_string()));
+    let mut said = command::run_with(&path, &arguments, &variables, LIMIT)
+        .map_err(|error| failed(error.to_string()))?;
+    let answer = Json::parse(said.stdout.as_bytes());
+    said.stdout.zeroize();
+    if !said.success {
+        let shown: String = said.stderr.trim().chars().take(SHOWN).collect();
+        return Err(failed(format!("it failed: {shown}")));
+    }
+    let answer = answer.map_err(|_| failed("what it printed is not JSON".to_owned()))?;
+    if answer.text(["kind"]) != EXEC_KIND || answer.text(["apiVersion"]) != version {
+        return Err(failed(format!(
+            "what it printed is no {EXEC_KIND} of {version}"
+        )));
+    }
+    let secret = |name: &str| match answer.text(["status", name]) {
+        "" => None,
+        text => Some(SecretBytes::from_text(text.to_owned())),
+    };
+    match (
+        secret("token"),
+        secret("clientCertificateData"),
+        secret("clientKeyData"),
+    ) {
+        (_, Some(chain), Some(key)) => Ok(Proof::Certificate { chain, key }),
+        (Some(token), None, None) => Ok(Proof::Token(token)),
+        _ => Err(failed(
+            "it gave neither a token nor a certificate with its key".to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exec(script: &str) -> Result<Proof, String> {
+        let exec = json!({"apiVersion": EXEC_VERSIONS[0], "command": "sh", "args": ["-c", script],
+            "env": [{"name": "ANSWER", "value": "hunter2"}]});
+        credentials(&exec, "/").map_err(|error| error.to_string())
+    }
+
+    /// What prints a document with this status.
+    fn prints(status: &str) -> String {
+        format!(
+            "printf '{{\"apiVersion\":\"{}\",\"kind\":\"{EXEC_KIND}\",\"status\":{status}}}' \"$ANSWER\"",
+            EXEC_VERSIONS[0]
+        )
+    }
+
+    #[test]
+    fn a_program_gives_a_token_or_a_certificate() {
+        let Proof::Token(token) = exec(&prints("{\"token\":\"%s\"}")).unwrap() else {
+            panic!("no token");
+        };
+        assert_eq!(token.expose(), b"hunter2");
+        let both = prints("{\"clientCertificateData\":\"c\",\"clientKeyData\":\"%s\"}");
+        let Proof::Certificate { chain, key } = exec(&both).unwrap() else {
+            panic!("no certificate");
+        };
+        assert_eq!((chain.expose(), key.expose()), (&b"c"[..], &b"hunter2"[..]));
+        let told =
+            format!("echo \"${EXEC_VARIABLE}\" | grep -q '\"interactive\":false' || exit 1; ");
+        assert!(exec(&format!("{told}{}", prints("{\"token\":\"t\"}"))).is_ok());
+    }
+
+    #[test]
+    fn a_program_that_fails_is_named_and_its_output_is_not_shown() {
+        for (script, expected) in [
+            (
+                "echo no >&2; echo hunter2; exit 3".to_owned(),
+                "it failed: no",
+            ),
+            ("echo hunter2".to_owned(), "not JSON"),
+            (
+                "echo '{\"kind\":\"hunter2\"}'".to_owned(),
+                "is no ExecCredential",
+            ),
+            (prints("{}"), "neither a token"),
+            (prints("{\"clientKeyData\":\"%s\"}"), "neither a token"),
+        ] {
+            let error = exec(&script).err().unwrap();
+            assert!(error.contains(expected), "{error}");
+            assert!(
+                !error.contains("hunter2") && error.contains("`sh`"),
+                "{error}"
+            );
+        }
+        let other = json!({"apiVersion": "v1alpha1", "command": "sh"});
+        assert!(credentials(&other, "/").is_err());
+        let none = json!({"apiVersion": EXEC_VERSIONS[0]});
+        assert!(credentials(&none, "/").is_err());
+    }
+}

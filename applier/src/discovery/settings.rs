@@ -1,0 +1,553 @@
+//! What the operator says about the cluster to join: on the command line, or in a kubeadm configuration.
+//!
+//! In: options, and the text of a `JoinConfiguration`. Out: [`Settings`] in which every value has its form, or an error
+//! that names the field. Of a configuration only what discovery needs is read, and that strictly: an unknown field under
+//! `discovery` is an error here, everything else is the planner's to judge. Nothing of the host or the network is looked at.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kubeplan_bundle::index::Name;
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::secret::SecretBytes;
+use serde_json::Value;
+
+use super::protocol::{CONFIG_KIND, CONFIG_VERSIONS};
+use super::{CertificateKey, Pin, TIMEOUT, Token};
+use crate::live::json::Json;
+
+/// Everything discovery has to be told.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// How the cluster is found and trusted.
+    pub(crate) source: Source,
+    /// The name of the node that the host becomes.
+    pub(crate) node: Name,
+    /// Whether it becomes a control plane.
+    pub(crate) control_plane: bool,
+    /// What the shared certificates are encrypted with; without it they are on the host.
+    pub(crate) certificate_key: Option<CertificateKey>,
+    /// Where on the host they are then.
+    pub(crate) certificates: HostPath,
+    /// How long the cluster may take to answer.
+    pub(crate) timeout: Duration,
+}
+
+/// How a cluster is found and trusted.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// By a token.
+    Token(ByToken),
+    /// By a file.
+    File(ByFile),
+}
+
+/// A token, and what it is for.
+#[derive(Debug)]
+pub(crate) struct ByToken {
+    /// `host:port` of an API server.
+    pub(crate) endpoint: String,
+    /// Whose secret the cluster's description is signed with.
+    pub(crate) token: Token,
+    /// Whose owner the host is until it has a name.
+    pub(crate) bootstrap_token: Token,
+    /// Pins of the cluster's CA; none if the operator said so in as many words.
+    pub(crate) pins: Vec<Pin>,
+}
+
+/// A discovery file.
+#[derive(Debug)]
+pub(crate) struct ByFile {
+    /// Where.
+    pub(crate) location: Location,
+    /// Used instead of its credentials.
+    pub(crate) bootstrap_token: Option<Token>,
+}
+
+/// Where a discovery file is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// On this host.
+    Path(PathBuf),
+    /// On a server, `https://…`.
+    Url(String),
+}
+
+/// What is said on the command line; secrets are read from where it says.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// `host:port`.
+    pub(crate) endpoint: Option<String>,
+    /// For discovery and bootstrap.
+    pub(crate) token: Option<SecretBytes>,
+    /// For the bootstrap alone.
+    pub(crate) bootstrap_token: Option<SecretBytes>,
+    /// Pins.
+    pub(crate) pins: Vec<String>,
+    /// No pins, and that is meant.
+    pub(crate) without_pins: bool,
+    /// A path or a URL.
+    pub(crate) discovery_file: Option<String>,
+    /// The host becomes a control plane.
+    pub(crate) control_plane: bool,
+    /// What the shared certificates are encrypted with.
+    pub(crate) certificate_key: Option<SecretBytes>,
+    /// Where they are otherwise.
+    pub(crate) certificates: Option<HostPath>,
+    /// The node's name.
+    pub(crate) node: Option<String>,
+    /// How long the cluster may take.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// Something that is said is wrong or missing. Nothing of a secret is in it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{at}: {problem}")]
+pub(crate) struct SettingsError {
+    /// The flag or the field.
+    pub(crate) at: String,
+    /// What is wrong.
+    pub(crate) problem: String,
+}
+
+fn wrong(at: impl Into<String>, problem: impl ToString) -> SettingsError {
+    SettingsError {
+        at: at.into(),
+        problem: problem.to_string(),
+    }
+}
+
+/// Where control planes keep their certificates unless somebody says otherwise.
+const CERTIFICATES: &str = super::protocol::CERTIFICATES;
+
+impl Settings {
+    /// From the command line alone; `hostname` is the node's name unless one is given.
+    ///
+    /// # Errors
+    /// [`SettingsError`] naming the flag.
+    pub(crate) fn of_options(options: Options, hostname: &str) -> Result<Self, SettingsError> {
+        let token =
+            |at: &str, text: &SecretBytes| Token::parse(text).map_err(|problem| wrong(at, problem));
+        let bootstrap = options
+            .bootstrap_token
+            .as_ref()
+            .map(|text| token("--tls-bootstrap-token-file", text))
+            .transpose()?;
+        let shared = options
+            .token
+            .as_ref()
+            .map(|text| token("--token-file", text))
+            .transpose()?;
+        let source = match (options.endpoint, options.discovery_file) {
+            (Some(_), Some(_)) => {
+                return Err(wrong(
+                    "--discovery-file",
+                    "a cluster is found by its address and a token, or by a file, not by both",
+                ));
+            }
+            (None, None) => {
+                return Err(wrong(
+                    "API-SERVER-ENDPOINT",
+                    "say where the cluster is: HOST:PORT with --token-file, or --discovery-file",
+                ));
+            }
+            (Some(endpoint), None) => {
+                let token =
+                    shared.ok_or_else(|| wrong("--token-file", "a bootstrap token is needed"))?;
+                let pins = parse_pins(&options.pins, |_| {
+                    "--discovery-token-ca-cert-hash".to_owned()
+                })?;
+                require_pins(
+                    &pins,
+                    options.without_pins,
+                    "--discovery-token-ca-cert-hash",
+                )?;
+                Source::Token(ByToken {
+                    endpoint: endpoint_of("API-SERVER-ENDPOINT", &endpoint)?,
+                    bootstrap_token: bootstrap.unwrap_or_else(|| token.clone()),
+                    token,
+                    pins,
+                })
+            }
+            (None, Some(file)) => {
+                if !options.pins.is_empty() || options.without_pins {
+                    return Err(wrong(
+                        "--discovery-token-ca-cert-hash",
+                        "pins belong to a token; a discovery file names the CA itself",
+                    ));
+                }
+                Source::File(ByFile {
+                    location: location("--discovery-file", &file)?,
+                    bootstrap_token: bootstrap.or(shared),
+                })
+            }
+        };
+        if options.certificate_key.is_some() && !options.control_plane {
+            return Err(wrong(
+                "--certificate-key-file",
+                "only control planes share certificates; add --control-plane",
+            ));
+        }
+        Ok(Self {
+            source,
+            node: node("--node-name", options.node.as_deref().unwrap_or(hostname))?,
+            control_plane: options.control_plane,
+            certificate_key: options
+                .certificate_key
+                .map(|key| {
+                    CertificateKey::parse(&key)
+                        .map_err(|problem| wrong("--certificate-key-file", problem))
+                })
+                .transpose()?,
+            certificates: certificates(options.certificates)?,
+            timeout: options.timeout.unwrap_or(TIMEOUT),
+        })
+    }
+
+    /// From the text of a kubeadm configuration; of the options only the node's name, the folder of certificates and the
+    /// timeout may be given besides.
+    ///
+    /// # Errors
+    /// [`SettingsError`] naming the field.
+    pub(crate) fn of_config(
+        text: &SecretBytes,
+        options: Options,
+        hostname: &str,
+    ) -> Result<Self, SettingsError> {
+        let mixed = [
+            (options.endpoint.is_some(), "API-SERVER-ENDPOINT"),
+            (options.token.is_some(), "--token-file"),
+            (
+                options.bootstrap_token.is_some(),
+                "--tls-bootstrap-token-file",
+            ),
+            (!options.pins.is_empty(), "--discovery-token-ca-cert-hash"),
+            (
+                options.without_pins,
+                "--discovery-token-unsafe-skip-ca-verification",
+            ),
+            (options.discovery_file.is_some(), "--discovery-file"),
+            (options.control_plane, "--control-plane"),
+            (options.certificate_key.is_some(), "--certificate-key-file"),
+        ];
+        if let Some((_, flag)) = mixed.iter().find(|(given, _)| *given) {
+            return Err(wrong(
+                *flag,
+                "it cannot be given besides a configuration; put it into the file",
+            ));
+        }
+        let config = join_configuration(text)?;
+        let discovery = Fields::of(&config, "discovery")?;
+        discovery.only(&["bootstrapToken", "file", "tlsBootstrapToken", "timeout"])?;
+        let bootstrap = discovery.token("tlsBootstrapToken")?;
+        let by_token = discovery.child("bootstrapToken")?;
+        let by_file = discovery.child("file")?;
+        let source = match (by_token, by_file) {
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(wrong(
+                    "discovery",
+                    "exactly one of `bootstrapToken` and `file` is needed",
+                ));
+            }
+            (Some(fields), None) => {
+                fields.only(&[
+                    "token",
+                    "apiServerEndpoint",
+                    "caCertHashes",
+                    "unsafeSkipCAVerification",
+                ])?;
+                let token = fields
+                    .token("token")?
+                    .ok_or_else(|| wrong(fields.at("token"), "a bootstrap token is needed"))?;
+                let hashes = fields.texts("caCertHashes")?;
+                let pins =
+                    parse_pins(&hashes, |at| format!("{}[{at}]", fields.at("caCertHashes")))?;
+                let without = fields.flag("unsafeSkipCAVerification")?;
+                require_pins(&pins, without, &fields.at("caCertHashes"))?;
+                let endpoint = fields.text("apiServerEndpoint")?;
+                Source::Token(ByToken {
+                    endpoint: endpoint_of(&fields.at("apiServerEndpoint"), endpoint)?,
+                    bootstrap_token: bootstrap.unwrap_or_else(|| token.clone()),
+                    token,
+                    pins,
+                })
+            }
+            (None, Some(fields)) => {
+                fields.only(&["kubeConfigPath"])?;
+                Source::File(ByFile {
+                    location: location(
+                        &fields.at("kubeConfigPath"),
+                        fields.text("kubeConfigPath")?,
+                    )?,
+                    bootstrap_token: bootstrap,
+                })
+            }
+        };
+        let control_plane = config
+            .get("controlPlane")
+            .is_some_and(|value| !value.is_null());
+        let certificate_key =
+            match super::cluster::text(&config, &["controlPlane", "certificateKey"]) {
+                "" => None,
+                text => Some(
+                    CertificateKey::parse(&SecretBytes::from_text(text.to_owned()))
+                        .map_err(|problem| wrong("controlPlane.certificateKey", problem))?,
+                ),
+            };
+        let timeout = match [
+            super::cluster::text(&config, &["timeouts", "discovery"]),
+            super::cluster::text(&config, &["discovery", "timeout"]),
+        ]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        {
+            None => TIMEOUT,
+            Some(text) => duration(text)
+                .ok_or_else(|| wrong("timeouts.discovery", "not a length of time such as 5m0s"))?,
+        };
+        let named = match options.node.as_deref() {
+            Some(name) => name.to_owned(),
+            None => registered_name(&config).unwrap_or_else(|| hostname.to_owned()),
+        };
+        Ok(Self {
+            source,
+            node: node("nodeRegistration.name", &named)?,
+            control_plane,
+            certificate_key,
+            certificates: certificates(options.certificates)?,
+            timeout: options.timeout.unwrap_or(timeout),
+        })
+    }
+}
+
+/// The one `JoinConfiguration` among the documents.
+fn join_configuration(text: &SecretBytes) -> Result<Json, SettingsError> {
+    let broken = |problem: &str| wrong("the configuration", problem);
+    let text = std::str::from_utf8(text.expose()).map_err(|_| broken("it is not UTF-8"))?;
+    let documents: Vec<Value> = serde_yaml::from_multiple(text).map_err(|error| {
+        // The parser's own words repeat the text, which holds a token.
+        error.location().map_or_else(
+            || broken("it is not YAML"),
+            |at| {
+                broken(&format!(
+                    "it is not YAML (line {}, column {})",
+                    at.line(),
+                    at.column()
+                ))
+            },
+        )
+    })?;
+    let mut found = None;
+    for document in documents {
+        let document = Json::new(document);
+        if document.text(["kind"]) != CONFIG_KIND {
+            continue;
+        }
+        let version = document.text(["apiVersion"]);
+        if !CONFIG_VERSIONS.contains(&version) {
+            return Err(wrong(
+                "apiVersion",
+                format!(
+                    "`{}` is not supported; use {}",
+                    version.escape_debug(),
+                    CONFIG_VERSIONS[0]
+                ),
+            ));
+        }
+        if found.replace(document).is_some() {
+            return Err(broken(&format!("it has more than one {CONFIG_KIND}")));
+        }
+    }
+    found.ok_or_else(|| broken(&format!("it has no {CONFIG_KIND}")))
+}
+
+/// The fields of one object of the configuration.
+struct Fields<'a> {
+    path: String,
+    fields: &'a serde_json::Map<String, Value>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(value: &'a Value, path: &str) -> Result<Self, SettingsError> {
+        match value.get(path) {
+            Some(Value::Object(fields)) => Ok(Self {
+                path: path.to_owned(),
+                fields,
+            }),
+            _ => Err(wrong(path, "it is needed, with fields")),
+        }
+    }
+
+    fn at(&self, name: &str) -> String {
+        format!("{}.{name}", self.path)
+    }
+
+    fn only(&self, known: &[&str]) -> Result<(), SettingsError> {
+        match self
+            .fields
+            .keys()
+            .find(|name| !known.contains(&name.as_str()))
+        {
+            Some(name) => Err(wrong(
+                self.at(&name.escape_debug().take(80).collect::<String>()),
+                format!("unknown field; known are {}", known.join(", ")),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn child(&self, name: &str) -> Result<Option<Self>, SettingsError> {
+        match self.fields.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(Self {
+                path: self.at(name),
+                fields,
+            })),
+            Some(_) => Err(wrong(self.at(name), "it must have fields")),
+        }
+    }
+
+    fn text(&self, name: &str) -> Result<&'a str, SettingsError> {
+        match self.fields.get(name) {
+            None | Some(Value::Null) => Ok(""),
+            Some(Value::String(text)) => Ok(text),
+            Some(_) => Err(wrong(self.at(name), "it must be text; put it into quotes")),
+        }
+    }
+
+    fn texts(&self, name: &str) -> Result<Vec<String>, SettingsError> {
+        let list = match self.fields.get(name) {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(Value::Array(items)) => items,
+            Some(_) => return Err(wrong(self.at(name), "it must be a list")),
+        };
+        list.iter()
+            .map(|item| item.as_str().map(str::to_owned))
+            .collect::<Option<_>>()
+            .ok_or_else(|| wrong(self.at(name), "its items must be text"))
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, SettingsError> {
+        match self.fields.get(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(value)) => Ok(*value),
+            Some(_) => Err(wrong(self.at(name), "it must be true or false")),
+        }
+    }
+
+    fn token(&self, name: &str) -> Result<Option<Token>, SettingsError> {
+        match self.text(name)? {
+            "" => Ok(None),
+            text => Token::parse(&SecretBytes::from_text(text.to_owned()))
+                .map(Some)
+                .map_err(|problem| wrong(self.at(name), problem)),
+        }
+    }
+}
+
+/// The name that the kubelet will register: an argument of its own goes before the configuration's name.
+fn registered_name(config: &Value) -> Option<String> {
+    let arguments = config.pointer("/nodeRegistration/kubeletExtraArgs");
+    let overridden = match arguments {
+        // As in v1beta4.
+        Some(Value::Array(items)) => items
+            .iter()
+            .rfind(|item| super::cluster::is_named(item, "hostname-override"))
+            .map(|item| super::cluster::text(item, &["value"])),
+        // As in v1beta3.
+        Some(value) => value.get("hostname-override").and_then(Value::as_str),
+        None => None,
+    };
+    let name = super::cluster::text(config, &["nodeRegistration", "name"]);
+    [overridden.unwrap_or_default(), name]
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .map(str::to_owned)
+}
+
+fn node(at: &str, text: &str) -> Result<Name, SettingsError> {
+    text.trim()
+        .to_lowercase()
+        .parse()
+        .map_err(|problem| wrong(at, problem))
+}
+
+fn certificates(given: Option<HostPath>) -> Result<HostPath, SettingsError> {
+    given.map_or_else(
+        || {
+            CERTIFICATES
+                .parse()
+                .map_err(|problem| wrong("--cert-dir", problem))
+        },
+        Ok,
+    )
+}
+
+fn parse_pins(texts: &[String], at: impl Fn(usize) -> String) -> Result<Vec<Pin>, SettingsError> {
+    texts
+        .iter()
+        .enumerate()
+        .map(|(position, text)| text.parse().map_err(|problem| wrong(at(position), problem)))
+        .collect()
+}
+
+fn require_pins(pins: &[Pin], without: bool, at: &str) -> Result<(), SettingsError> {
+    match (pins.is_empty(), without) {
+        (true, false) => Err(wrong(
+            at,
+            "a pin of the cluster's CA is needed: whoever else has the token could be the cluster (or skip it in as many words, unsafe)",
+        )),
+        (false, true) => Err(wrong(
+            at,
+            "pins are given, and skipping them is, too; decide for one",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `host:port`, as it can stand in a URL.
+fn endpoint_of(at: &str, text: &str) -> Result<String, SettingsError> {
+    let no = || wrong(at, format!("`{}` is not HOST:PORT", text.escape_debug()));
+    let (host, port) = text.rsplit_once(':').ok_or_else(no)?;
+    let port: u16 = port
+        .parse()
+        .ok()
+        .filter(|number: &u16| *number > 0 && number.to_string() == port)
+        .ok_or_else(no)?;
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let fine = match inner {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+        }
+    };
+    fine.then(|| format!("{host}:{port}")).ok_or_else(no)
+}
+
+fn location(at: &str, text: &str) -> Result<Location, SettingsError> {
+    if text.is_empty() {
+        return Err(wrong(at, "a path or an https URL is needed"));
+    }
+    if let Some(path) = text.strip_prefix("file://") {
+        return Ok(Location::Path(PathBuf::from(path)));
+    }
+    match text.split_once("://") {
+        None => Ok(Location::Path(PathBuf::from(text))),
+        Some(("https", _)) => Ok(Location::Url(text.to_owned())),
+        Some(_) => Err(wrong(at, "a path or an https URL is needed")),
+    }
+}
+
+/// A length of time as Go writes it: `5m0s`, `90s`.
+fn duration(text: &str) -> Option<Duration> {
+    let ttl: kubeplan_bundle::index::hole::Ttl = text.parse().ok()?;
+    Some(ttl.duration()).filter(|length| !length.is_zero())
+}
+
+#[cfg(test)]
+mod tests;

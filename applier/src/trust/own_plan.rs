@@ -1,0 +1,156 @@
+//! Trust in a plan that the host had made for itself, in a run of `kubeapply join`.
+//!
+//! In: the public half of a key that existed for that run, the digest of the one plan it signed, the host's policy. Out: a
+//! list of signers with one more author. Nobody outside the host has seen such a plan, so the policy must say `liveJoin:
+//! allow`; the numbers of authors and approvals hold as for every bundle, and the key counts for this plan digest alone: whoever
+//! finds the key later can sign nothing that is installed.
+
+use kubeplan_bundle::allowed_signers::{AllowedSigner, AllowedSigners, AllowedSignersError};
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::index::Index;
+use kubeplan_bundle::policy::{LiveJoin, Policy};
+use kubeplan_bundle::signature::{Namespace, PublicKey};
+use serde::{Deserialize, Serialize};
+
+use super::{FOLDER, root_flag};
+use crate::error::CliError;
+use crate::host::Root;
+
+/// Who such an author is called.
+const PRINCIPAL: &str = "kubeapply-join";
+
+/// A plan that this host had made for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct OwnPlan {
+    /// The public key that its bundle is signed with, as OpenSSH writes it.
+    pub(crate) key: String,
+    /// The digest of the plan.
+    pub(crate) plan_digest: Sha256Digest,
+}
+
+/// Refuses unless the host's policy lets it plan for itself.
+///
+/// # Errors
+/// [`CliError`] of kind `Refused`, with the line to add.
+pub(crate) fn require_allowed(root: &Root, policy: &Policy) -> Result<(), CliError> {
+    if policy.live_join == LiveJoin::Allow {
+        return Ok(());
+    }
+    Err(CliError::refused(
+        "this host may not install a plan that it made for itself: its policy does not allow live joins",
+    )
+    .hint(format!(
+        "to allow them, put the line `liveJoin: allow` into {} (with `apiVersion: kubeplan.io/v1alpha1` and `kind: Policy`, as any policy)",
+        FOLDER.join("policy.yaml")
+    ))
+    .hint(format!(
+        "or run `kubeapply join{} --plan-only`, have the bundle signed by somebody this host trusts, and install it",
+        root_flag(root)
+    )))
+}
+
+/// Refuses unless the host's own policy file lets it plan for itself; looked at before anybody is asked anything.
+///
+/// # Errors
+/// [`CliError`].
+pub(crate) fn require_policy(root: &Root) -> Result<(), CliError> {
+    require_allowed(root, &super::policy::load(root)?.unwrap_or_default())
+}
+
+impl OwnPlan {
+    /// Adds the key as an author.
+    pub(super) fn trust(&self, allowed: &mut AllowedSigners) -> Result<(), CliError> {
+        let key = PublicKey::parse(&self.key).map_err(CliError::refused)?;
+        let signer = AllowedSigner::new(&[PRINCIPAL], &[Namespace::Bundle], key)
+            .map_err(CliError::refused)?;
+        match allowed.add(signer) {
+            Ok(()) | Err(AllowedSignersError::Duplicate(_)) => Ok(()),
+            Err(error) => Err(CliError::refused(error)),
+        }
+    }
+
+    /// Refuses any other plan that the key signed.
+    ///
+    /// # Errors
+    /// [`CliError`] of kind `Refused`.
+    pub(crate) fn require(&self, index: &Index) -> Result<(), CliError> {
+        if index.plan_digest == self.plan_digest {
+            return Ok(());
+        }
+        Err(CliError::refused(format!(
+            "the bundle is plan {}, and the key of this join counts for plan {} alone",
+            index.plan_digest.short(),
+            self.plan_digest.short()
+        )))
+    }
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests write the files that are read"
+)]
+mod tests {
+    use kubeplan_bundle::exit::Exit;
+    use kubeplan_bundle::signature::PrivateKey;
+
+    use super::super::{TrustOptions, load};
+    use super::*;
+
+    fn own() -> OwnPlan {
+        let key = PrivateKey::from_ed25519_seed(&[5; 32], "").unwrap();
+        OwnPlan {
+            key: key.public().to_openssh(),
+            plan_digest: Sha256Digest::of(b"plan"),
+        }
+    }
+
+    #[test]
+    fn the_policy_decides_and_its_numbers_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let own = own();
+        let loaded = |own_plan| {
+            load(
+                &root,
+                &TrustOptions {
+                    allowed_signers: None,
+                    require_authors: None,
+                    require_approvals: None,
+                    own_plan,
+                },
+            )
+        };
+        let error = loaded(Some(&own)).unwrap_err();
+        assert_eq!(error.exit(), Exit::Refused);
+        assert!(error.hints()[0].contains("liveJoin: allow"), "{error:?}");
+        let policy = folder.path().join("etc/kubeplan/policy.yaml");
+        std::fs::create_dir_all(policy.parent().unwrap()).unwrap();
+        let write = |lines: &str| {
+            let text = format!("apiVersion: kubeplan.io/v1alpha1\nkind: Policy\n{lines}");
+            std::fs::write(&policy, text).unwrap();
+        };
+        write("liveJoin: deny\n");
+        assert!(loaded(Some(&own)).is_err());
+        write("liveJoin: allow\napprovals: 1\n");
+        require_policy(&root).unwrap();
+        let trust = loaded(Some(&own)).unwrap();
+        assert_eq!(trust.policy.approvals, 1);
+        assert_eq!(trust.allowed.entries().len(), 1);
+        assert_eq!(trust.allowed.entries()[0].principals(), [PRINCIPAL]);
+        // For other bundles nothing has changed: this host trusts nobody.
+        assert!(loaded(None).is_err());
+    }
+
+    #[test]
+    fn the_key_counts_for_one_plan() {
+        let mut index: Index =
+            serde_json::from_str(include_str!("../../tests/data/index.json")).unwrap();
+        let own = own();
+        let error = own.require(&index).unwrap_err();
+        assert_eq!(error.exit(), Exit::Refused);
+        index.plan_digest = own.plan_digest;
+        assert!(own.require(&index).is_ok());
+    }
+}

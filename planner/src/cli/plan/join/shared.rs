@@ -1,0 +1,116 @@
+//! What control-plane nodes share, as discovery fetched it, in the place of a key store.
+//!
+//! In: the join facts and their secrets. Out: the material of the node, or why the host cannot become a control-plane node: the conditions
+//! of kubeadm v1.36.2, cmd/kubeadm/app/cmd/phases/join/preflight.go (checkIfReadyForAdditionalControlPlane). A CA that is missing is never
+//! made: the node would be of another cluster.
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::join_facts::{JoinFacts, JoinSecrets};
+use kubeplan_bundle::timestamp::Timestamp;
+
+use crate::cli::certs::unfit;
+use crate::cli::io::Progress;
+use crate::cli::{CliError, Io};
+use crate::config::ValidConfig;
+use crate::pki::key_source::KeySource;
+use crate::pki::{self, Ensured, Material, StoreContents, WorkerMaterial};
+
+/// What has to be there; the keys of CAs may be kept elsewhere.
+const NEEDED: &[&str] = &["ca.crt", "sa.key", "sa.pub", "front-proxy-ca.crt"];
+/// What has to be there unless etcd is external.
+const NEEDED_OF_ETCD: &str = "etcd/ca.crt";
+/// Files of an external etcd's clients, which lie where the cluster's configuration says.
+const EXTERNAL_ETCD: &str = "external-etcd";
+
+/// The cluster's CA as it was discovered.
+pub(super) fn authority(facts: &JoinFacts) -> Result<WorkerMaterial, CliError> {
+    WorkerMaterial::of_authority(&facts.ca_certificates)
+        .map_err(|error| CliError::caused(Exit::Usage, "caCertificates of the join facts", error))
+}
+
+/// The material of a control-plane node: what is shared, and new leaves.
+pub(super) fn ensure(
+    config: &ValidConfig,
+    secrets: &JoinSecrets,
+    now: Timestamp,
+    source: &dyn KeySource,
+    io: &mut Io,
+) -> Result<Ensured, CliError> {
+    check(config, secrets)?;
+    let files = secrets
+        .files
+        .iter()
+        .filter(|(name, _)| !name.starts_with(EXTERNAL_ETCD))
+        .map(|(name, bytes)| (name.clone(), bytes.clone()));
+    let contents = StoreContents {
+        files: files.collect(),
+        index: None,
+    };
+    let progress = Progress::new(io, "making keys");
+    pki::ensure(config, contents, now, source, &|keys| {
+        progress.show(keys.done, keys.total)
+    })
+    .map_err(unfit)
+}
+
+/// kubeadm's conditions, all that are missing at once.
+fn check(config: &ValidConfig, secrets: &JoinSecrets) -> Result<(), CliError> {
+    let mut missing = Vec::new();
+    if config.cluster.control_plane_endpoint.is_empty() {
+        missing.push(
+            "unable to add a new control plane instance to a cluster that doesn't have a stable controlPlaneEndpoint address"
+                .to_owned(),
+        );
+    }
+    let etcd = Some(NEEDED_OF_ETCD).filter(|_| config.cluster.etcd.external.is_none());
+    let absent: Vec<&str> = NEEDED
+        .iter()
+        .copied()
+        .chain(etcd)
+        .filter(|name| !secrets.files.contains_key(*name))
+        .collect();
+    if !absent.is_empty() {
+        missing.push(format!(
+            "of the certificates that control plane instances share, {} {} missing",
+            absent.join(", "),
+            if absent.len() == 1 { "is" } else { "are" }
+        ));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut error = CliError::usage(format!(
+        "One or more conditions for hosting a new control plane instance is not satisfied: {}",
+        missing.join("; ")
+    ));
+    if config.cluster.control_plane_endpoint.is_empty() {
+        error = error.hint(
+            "set controlPlaneEndpoint in the ConfigMap kubeadm-config and make sure that the certificates of the API servers name it",
+        );
+    }
+    if !absent.is_empty() {
+        error = error.hint(
+            "run `kubeadm init phase upload-certs --upload-certs` on a control-plane node, then `kubeapply discover --control-plane` on this host with the certificate key it prints",
+        );
+    }
+    Err(error)
+}
+
+/// The CA among the shared certificates is the one that the cluster was discovered with.
+pub(super) fn same_cluster(facts: &JoinFacts, material: &Material) -> Result<(), CliError> {
+    let own = material.certificates.get("ca").map(|ca| ca.row.spki);
+    let blocks = pem::parse_many(&facts.ca_certificates).unwrap_or_default();
+    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+    let known = blocks
+        .iter()
+        .filter_map(|block| WorkerMaterial::of_authority(&pem::encode_config(block, config)).ok())
+        .any(|found| Some(found.authority().row.spki) == own);
+    if known {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Refused,
+        "the CA among the shared certificates is not the one that the cluster was discovered with",
+    )
+    .hint("run `kubeapply discover` again; if it stays so, the Secret kubeadm-certs is of another cluster"))
+}

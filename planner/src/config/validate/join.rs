@@ -1,0 +1,174 @@
+//! Rules of JoinConfiguration: how the cluster is found, and where its CA certificate goes. No message shows a token.
+//!
+//! Source: kubeadm v1.36.2, ValidateJoinConfiguration in cmd/kubeadm/app/apis/kubeadm/validation/validation.go, and
+//! app/util/pubkeypin for the form of `caCertHashes`, which kubeadm looks at only once it has reached the cluster.
+
+use kubeplan_bundle::path::HostPath;
+
+use super::super::address;
+use super::super::draft::Draft;
+use super::super::join::is_control_plane;
+use super::super::schema::Kind;
+use super::super::skip_phases;
+use super::tokens::is_token;
+use super::{bind_port, certificate_key, host_work, names, taints};
+
+const KIND: Kind = Kind::Join;
+
+/// Whether the document has to say how the cluster is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Discovery {
+    /// It has to, as with `kubeadm join`.
+    Needed,
+    /// It may leave it to whoever uses it.
+    Advised,
+    /// The cluster has been found.
+    Done,
+}
+
+/// Checks what kubeadm checks.
+pub(in super::super) fn rules(draft: &mut Draft, discovery: Discovery) {
+    names::node_registration(draft);
+    taints::validate(draft);
+    host_work::check(draft);
+    skip_phases::check(draft);
+    if is_control_plane(draft) {
+        bind_port(draft);
+        certificate_key(draft);
+    }
+    own_rules(draft, discovery);
+}
+
+/// Checks what no other document has.
+pub(in super::super) fn own_rules(draft: &mut Draft, discovery: Discovery) {
+    ca_cert_path(draft);
+    find_cluster(draft, discovery);
+}
+
+fn ca_cert_path(draft: &mut Draft) {
+    let path = "caCertPath";
+    let text = draft.text(KIND, path);
+    if !(text.starts_with('/') && text.ends_with(".crt")) {
+        let message = format!(
+            "`{}` is not an absolute path that ends with `.crt`",
+            text.escape_debug()
+        );
+        let hint = "such as `/etc/kubernetes/pki/ca.crt`";
+        draft.error(KIND, path, message, hint);
+    } else if let Err(error) = text.parse::<HostPath>() {
+        draft.error(KIND, path, error.to_string(), "");
+    }
+}
+
+fn find_cluster(draft: &mut Draft, discovery: Discovery) {
+    let has = |draft: &Draft, field: &str| draft.get(KIND, &format!("discovery.{field}")).is_some();
+    let (token, file) = (has(draft, "bootstrapToken"), has(draft, "file"));
+    match (token, file) {
+        (true, true) => {
+            let message = "both `bootstrapToken` and `file` say how the cluster is found";
+            draft.error(KIND, "discovery", message, "keep one of the two");
+        }
+        (false, false) => not_found(draft, discovery),
+        (true, false) => by_token(draft),
+        (false, true) => by_file(draft),
+    }
+    let path = "discovery.tlsBootstrapToken";
+    let set = !draft.text(KIND, path).is_empty();
+    if set || (token && has(draft, "bootstrapToken.token")) {
+        check_token(draft, path);
+    }
+}
+
+fn not_found(draft: &mut Draft, discovery: Discovery) {
+    let message = "neither `bootstrapToken` nor `file` says how the cluster is found";
+    match discovery {
+        Discovery::Needed => {
+            let hint = "`kubeplan config print join-defaults` shows the first; a file is a kubeconfig with the cluster's CA";
+            draft.error(KIND, "discovery", message, hint);
+        }
+        Discovery::Advised => {
+            let hint = "kubeadm join needs one of them; so does `kubeapply discover` where no flag says it";
+            draft.warn(KIND, "discovery", message, hint);
+        }
+        Discovery::Done => {}
+    }
+}
+
+fn by_token(draft: &mut Draft) {
+    let field = |name: &str| format!("discovery.bootstrapToken.{name}");
+    check_token(draft, &field("token"));
+    let path = field("apiServerEndpoint");
+    let endpoint = draft.text(KIND, &path);
+    let parsed = address::split_host_port(&endpoint.to_lowercase());
+    if endpoint.is_empty() {
+        let message = "the API server to ask is not set";
+        draft.error(KIND, &path, message, "such as `10.0.0.1:6443`");
+    } else if !matches!(parsed, Ok((_, Some(_)))) {
+        let message = format!("`{}` is no `host:port`", endpoint.escape_debug());
+        draft.error(KIND, &path, message, "such as `10.0.0.1:6443`");
+    }
+    let hashes = draft.texts(KIND, &field("caCertHashes"));
+    let unsafe_skip = draft.get(KIND, &field("unsafeSkipCAVerification")) == Some(&true.into());
+    if hashes.is_empty() && !unsafe_skip {
+        let message = "without a hash of the cluster's CA, whoever knows the token can pretend to be the cluster";
+        let hint = "`kubeadm token create --print-join-command` prints it; or say `unsafeSkipCAVerification: true`";
+        draft.error(KIND, &field("caCertHashes"), message, hint);
+    }
+    for (path, hash) in hashes {
+        if !is_pin(&hash) {
+            let message = format!("`{}` is no hash of a public key", hash.escape_debug());
+            draft.error(KIND, &path, message, "`sha256:` and 64 hexadecimal digits");
+        }
+    }
+}
+
+/// `sha256:<64 hexadecimal digits>`, the digest of a SubjectPublicKeyInfo.
+fn is_pin(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(algorithm, digest)| {
+        algorithm.eq_ignore_ascii_case("sha256")
+            && digest.len() == 64
+            && digest.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
+fn by_file(draft: &mut Draft) {
+    let path = "discovery.file.kubeConfigPath";
+    let file = draft.text(KIND, path);
+    if file.is_empty() {
+        let message = "the kubeconfig to find the cluster with is not set";
+        draft.error(KIND, path, message, "a path on the host, or an https URL");
+    } else if let Some((scheme, rest)) = file.split_once("://")
+        && (scheme != "https" || rest.is_empty())
+    {
+        let message = format!("`{}` is no https URL", file.escape_debug());
+        draft.error(KIND, path, message, "a path on the host, or an https URL");
+    }
+}
+
+fn check_token(draft: &mut Draft, path: &str) {
+    if !is_token(&draft.text(KIND, path)) {
+        let message = "the token has not the form `[a-z0-9]{6}.[a-z0-9]{16}`";
+        draft.error(KIND, path, message, "`kubeadm token create` makes one");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_pin;
+
+    #[test]
+    fn a_hash_of_the_ca_has_its_form() {
+        let digest = "0a".repeat(32);
+        assert!(is_pin(&format!("sha256:{digest}")));
+        assert!(is_pin(&format!("SHA256:{}", digest.to_uppercase())));
+        for bad in [
+            digest.clone(),
+            format!("sha512:{digest}"),
+            format!("sha256:{digest}0"),
+            format!("sha256:{}", digest.replace('a', "g")),
+            String::new(),
+        ] {
+            assert!(!is_pin(&bad), "{bad}");
+        }
+    }
+}
