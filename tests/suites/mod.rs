@@ -11,6 +11,7 @@ mod external_ca_kubeadm;
 mod golden;
 mod install;
 mod join_plan;
+mod many_nodes;
 mod phases;
 mod pki;
 mod preflight;
@@ -42,6 +43,7 @@ pub fn all() -> Vec<Trial> {
         command_line::cases(),
         configuration::cases(),
         install::cases(),
+        many_nodes::cases(),
         join_plan::cases(),
         phases::cases(),
         refusals::cases(),

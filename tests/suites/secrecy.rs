@@ -30,7 +30,7 @@ pub fn cases() -> Vec<Trial> {
 }
 
 /// A secret's DER or bytes, by where it was found.
-type Secrets = BTreeMap<String, Vec<u8>>;
+pub(super) type Secrets = BTreeMap<String, Vec<u8>>;
 
 /// Every private key in the store and in the installed kubeconfigs, the store's salt and the identity.
 fn secrets_of(planned: &Planned) -> Result<Secrets> {
@@ -96,7 +96,7 @@ fn secrets_of(planned: &Planned) -> Result<Secrets> {
 }
 
 /// The bytes of a key that only its owner may have: its public half is in certificates, and rightly so.
-fn private_part(block: &Pem) -> Option<Vec<u8>> {
+pub(super) fn private_part(block: &Pem) -> Option<Vec<u8>> {
     let der = &block.contents;
     match block.label.as_str() {
         // SEC1: SEQUENCE, version 1, then the private scalar as an OCTET STRING.
@@ -173,7 +173,7 @@ fn decoded(bytes: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-fn search(places: &BTreeMap<String, Vec<u8>>, secrets: &Secrets) -> Vec<String> {
+pub(super) fn search(places: &BTreeMap<String, Vec<u8>>, secrets: &Secrets) -> Vec<String> {
     let mut found = Vec::new();
     for (place, bytes) in places {
         let forms = [bytes.clone(), joined(bytes), decoded(bytes)];

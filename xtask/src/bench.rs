@@ -55,6 +55,16 @@ const SCENARIOS: &[(&str, &str)] = &[
         "plan-ecdsa-warm",
         "plan one node, ECDSA-P256, keys in the store",
     ),
+    ("plan-nodes-10", "plan 3 + 7 nodes, ECDSA-P256, new keys"),
+    ("plan-nodes-100", "plan 3 + 97 nodes, ECDSA-P256, new keys"),
+    (
+        "plan-nodes-1000",
+        "plan 3 + 997 nodes, ECDSA-P256, new keys",
+    ),
+    (
+        "plan-nodes-1000-warm",
+        "plan 3 + 997 nodes, keys in the store",
+    ),
     ("install", "verify and install into a root"),
     ("write-payload", "write a bundle with 64 MiB of payload"),
     ("read-payload", "verify it and read the payload"),
@@ -146,6 +156,11 @@ fn prepare(root: &Path, scenario: &str, folder: &Path) -> Result<()> {
     match scenario {
         "plan-rsa2048-warm" => plan(RSA),
         "plan-ecdsa-warm" => plan(ECDSA),
+        "plan-nodes-1000-warm" => {
+            inventory(folder, 1000)?;
+            succeed(&mut plan_inventory(root, folder))
+        }
+        name if name.starts_with(NODES) => inventory(folder, number_of_nodes(name)?),
         "install" => {
             plan(ECDSA)?;
             let public = fs::read_to_string(folder.join("kubernetes.kubeplan/keys/author.pub"))?;
@@ -167,6 +182,7 @@ fn once(root: &Path, scenario: &str, folder: &Path) -> Result<Figures> {
     match scenario {
         "plan-rsa2048" | "plan-rsa2048-warm" => timed(plan(root, folder, RSA)),
         "plan-ecdsa" | "plan-ecdsa-warm" => timed(plan(root, folder, ECDSA)),
+        name if name.starts_with(NODES) => timed(plan_inventory(root, folder)),
         "install" => timed(program(
             root,
             "kubeapply",
@@ -208,6 +224,41 @@ fn plan(root: &Path, folder: &Path, name: &str) -> Command {
         folder,
         &["plan", "-f", &fixture(root, name), "-o", "out"],
     )
+}
+
+/// What scenarios of many nodes are called; their number follows.
+const NODES: &str = "plan-nodes-";
+
+fn number_of_nodes(scenario: &str) -> Result<usize> {
+    let number = scenario.trim_start_matches(NODES);
+    number
+        .parse()
+        .with_context(|| format!("the number of nodes of {scenario}"))
+}
+
+/// Writes the configuration of three control-plane nodes and workers, `count` in all, none with a recipient.
+fn inventory(folder: &Path, count: usize) -> Result<()> {
+    let mut text = String::from(
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n\
+         controlPlaneEndpoint: 10.1.255.1:6443\nencryptionAlgorithm: ECDSA-P256\n---\n\
+         apiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nmetadata: {name: bench}\nnodes:\n",
+    );
+    for number in 1..=count {
+        let (name, role) = match number {
+            1..=3 => (format!("cp{number}"), "control-plane"),
+            _ => (format!("w{number}"), "worker"),
+        };
+        let address = format!("10.2.{}.{}", number / 250, number % 250 + 1);
+        text.push_str(&format!(
+            "- {{name: {name}, role: {role}, address: {address}}}\n"
+        ));
+    }
+    Ok(fs::write(folder.join("cluster.yaml"), text)?)
+}
+
+fn plan_inventory(root: &Path, folder: &Path) -> Command {
+    let args = ["plan", "-f", "cluster.yaml", "-o", "out"];
+    program(root, "kubeplan", folder, &args)
 }
 
 fn program(root: &Path, name: &str, folder: &Path, args: &[&str]) -> Command {
