@@ -13,9 +13,7 @@ use super::facts::FactsArgs;
 use super::init_flags::InitFlags;
 use super::{CliError, Io, join_flags};
 use crate::config::valid::HostFacts;
-use crate::config::{
-    self, LoadedCluster, Options, Report, RunningCluster, Severity, Source,
-};
+use crate::config::{self, LoadedCluster, Options, Report, RunningCluster, Severity, Source};
 
 /// The largest file that is read whole, in bytes.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -110,11 +108,7 @@ impl Configuration {
     }
 
     /// Reads, defaults and validates; says nothing.
-    fn check(
-        &self,
-        lenient: bool,
-        io: &mut Io,
-    ) -> Result<Result<LoadedCluster, Report>, CliError> {
+    fn check(&self, lenient: bool, io: &mut Io) -> Result<Result<LoadedCluster, Report>, CliError> {
         let (texts, options) = self.read(lenient, io)?;
         Ok(config::load_cluster(&sources(&texts), options))
     }
