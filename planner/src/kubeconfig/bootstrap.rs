@@ -82,6 +82,9 @@ fn copy<'a>(parts: impl AsRef<[&'a str]>) -> SecretBytes {
 
 #[cfg(test)]
 mod tests {
+    use kubeplan_bundle::index::SecretClass;
+    use kubeplan_bundle::redact::twin;
+
     use super::*;
     use crate::testing::{
         BOOTSTRAP_KUBECONFIG, joining_control_plane_config, joining_worker_config, secret_text,
@@ -118,6 +121,27 @@ mod tests {
         let url = config.local_endpoint_url();
         let expected = text.replace("https://a", &url).replace("https://b", &url);
         assert_eq!(rendered(&config, text), Ok(expected));
+    }
+
+    /// The order of keys, quotes and the indentation of lists are the writer's business.
+    #[test]
+    fn other_writers_of_plain_blocks_are_understood() {
+        let indented = "apiVersion: v1\nkind: Config\nclusters:\n  - name: kubernetes\n    cluster:\n      server: https://a:6443\n\
+                        contexts:\n  - name: server\n    context:\n      cluster: kubernetes\n      user: u\n\
+                        users:\n  - name: u\n    user:\n      token: abcdef.0123456789abcdef\n";
+        let document: serde_json::Value = serde_yaml::from_str(indented).unwrap();
+        let written = serde_yaml::to_string(&document).unwrap();
+        let config = joining_control_plane_config();
+        let url = config.local_endpoint_url();
+        for text in [indented, &written] {
+            let found = rendered(&config, text).unwrap();
+            let value: serde_json::Value = serde_yaml::from_str(&found).unwrap();
+            assert_eq!(value["clusters"][0]["cluster"]["server"], url);
+            assert_eq!(value["users"], document["users"]);
+            let twin = twin(SecretClass::Kubeconfig, found.as_bytes()).unwrap();
+            let twin = String::from_utf8(twin).unwrap();
+            assert!(twin.contains(&format!("server: {url}\n")) && !twin.contains("abcdef"));
+        }
     }
 
     #[test]
