@@ -20,7 +20,7 @@ pub use draft::{Draft, DraftContent, DraftEntry};
 use crate::approval::ApprovalError;
 use crate::digest::Sha256Digest;
 use crate::frame::first::{FirstMember, FirstMemberError};
-use crate::frame::gzip::{self, Effort};
+use crate::frame::gzip;
 use crate::frame::tar::{self, HeaderError};
 use crate::index::{Entry, EntryName, Index, IndexError, Member, SealedPart};
 use crate::limits::{self, SizeError};
@@ -296,7 +296,5 @@ fn small_member(
     if is_last {
         plain.extend_from_slice(&tar::END);
     }
-    let mut encoder = gzip::encoder(Vec::new(), Effort::Small);
-    encoder.write_all(&plain).map_err(WriteError::Write)?;
-    encoder.finish().map_err(WriteError::Write)
+    gzip::small_member(&plain).map_err(WriteError::Write)
 }

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::phases::PhaseArgs;
 use super::{CliError, Io, patches};
 use crate::config::valid::Membership;
-use crate::config::{LoadedCluster, Report, ValidConfig};
+use crate::config::{JoinsByToken, LoadedCluster, Report, ValidConfig};
 use crate::patches::Patches;
 use crate::phases::names::Tree;
 use crate::phases::selection::in_spite_of_file;
@@ -81,6 +81,11 @@ impl Nodes {
         self.chosen.len()
     }
 
+    /// Names of the nodes of the inventory that are not planned, because they join with a bootstrap token.
+    pub(super) fn by_token(&self) -> impl Iterator<Item = &JoinsByToken> {
+        self.cluster.by_token.iter()
+    }
+
     /// What was found in the configuration; never an error.
     pub(super) fn warnings(&self) -> &Report {
         &self.cluster.warnings
@@ -108,9 +113,14 @@ impl Nodes {
         Some(config)
     }
 
-    /// The configuration of the first node of the run.
+    /// The configuration that stands for the cluster: that of the node that makes it, or of the first one if that node is not chosen.
     pub(super) fn first(&self) -> Result<ValidConfig, CliError> {
-        self.config(0)
+        let founds = |at: &usize| {
+            let config = self.config(*at);
+            config.is_some_and(|config| config.membership == Membership::Founds)
+        };
+        let at = (0..self.count()).find(founds).unwrap_or_default();
+        self.config(at)
             .ok_or_else(|| CliError::usage("the configuration has no nodes"))
     }
 
@@ -296,17 +306,17 @@ pub(super) fn unplanned(error: phases::PlanError) -> CliError {
     CliError::caused(Exit::Failed, "planning the node", error)
 }
 
-/// `cp1`, `cp1 and w1`, `cp1, w1, w2 and 4 more`.
+/// `cp1`, `cp1 and w1`, `cp1, w1, w2 and 4 more`; never `and 1 more`.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let mut names = names.into_iter();
-    let mut shown: Vec<&str> = names.by_ref().take(NAMED).collect();
-    match (names.count(), shown.len()) {
-        (0, 0 | 1) => shown.concat(),
-        (0, _) => {
-            let last = shown.pop().unwrap_or_default();
-            format!("{} and {last}", shown.join(", "))
-        }
-        (more, _) => format!("{} and {more} more", shown.join(", ")),
+    let mut names: Vec<&str> = names.into_iter().collect();
+    if names.len() > NAMED + 1 {
+        let more = names.split_off(NAMED).len();
+        return format!("{} and {more} more", names.join(", "));
+    }
+    match (names.pop(), names.is_empty()) {
+        (None, _) => String::new(),
+        (Some(only), true) => only.to_owned(),
+        (Some(last), false) => format!("{} and {last}", names.join(", ")),
     }
 }
 
@@ -356,6 +366,7 @@ mod tests {
             (&["a"][..], "a"),
             (&["a", "b"], "a and b"),
             (&["a", "b", "c"], "a, b and c"),
+            (&["a", "b", "c", "d"], "a, b, c and d"),
             (&["a", "b", "c", "d", "e"], "a, b, c and 2 more"),
             (&[], ""),
         ] {

@@ -148,7 +148,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let stage = bundles.finish();
 
     let mut notices = Notices::default();
-    let mut summary = PlanSummary::of_cluster(&first, &materials, changes, nodes.warnings());
+    let mut summary = PlanSummary::of_cluster(&first, &materials, changes, &nodes);
     let mut identities = Vec::new();
     for Written {
         node,

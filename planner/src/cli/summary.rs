@@ -14,9 +14,10 @@ use kubeplan_bundle::seal::Recipient;
 use serde::Serialize;
 
 use super::CliError;
+use super::nodes::Nodes;
+use crate::config::Finding;
 use crate::config::ValidConfig;
 use crate::config::valid::Assumption;
-use crate::config::{Finding, Report};
 use crate::pki::{Materials, StoreChange};
 use crate::plan::{CertificateRow, NodePlan};
 
@@ -35,10 +36,19 @@ pub(super) struct PlanSummary {
     warnings: Vec<Finding>,
     /// In the order of the inventory.
     pub(super) nodes: Vec<NodeSummary>,
+    /// Nodes of the inventory that are not planned: they join with a bootstrap token.
+    join_by_token: Vec<ByToken>,
     next: Vec<String>,
     /// The cluster runs already.
     #[serde(skip)]
     runs: bool,
+}
+
+/// A node that is not planned.
+#[derive(Debug, Serialize)]
+struct ByToken {
+    node: String,
+    role: String,
 }
 
 /// What the summary says of one node.
@@ -110,7 +120,7 @@ impl PlanSummary {
         config: &ValidConfig,
         materials: &Materials,
         changes: Vec<StoreChange>,
-        warnings: &Report,
+        nodes: &Nodes,
     ) -> Self {
         let external = materials.external_authorities().into_iter();
         let authority = materials.authority("ca");
@@ -125,8 +135,15 @@ impl PlanSummary {
             external_authorities: external.map(str::to_owned).collect(),
             signer: None,
             store_changes: changes,
-            warnings: warnings.findings().to_vec(),
+            warnings: nodes.warnings().findings().to_vec(),
             nodes: Vec::new(),
+            join_by_token: nodes
+                .by_token()
+                .map(|node| ByToken {
+                    node: node.name.to_string(),
+                    role: node.role.to_string(),
+                })
+                .collect(),
             next: Vec::new(),
             runs: false,
         }

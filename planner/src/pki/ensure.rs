@@ -87,12 +87,17 @@ pub enum StoreChangeKind {
 
 impl fmt::Display for StoreChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            StoreChangeKind::Issued => "issued",
-            StoreChangeKind::Reissued => "reissued",
-            StoreChangeKind::Derived => "derived",
-        };
-        write!(f, "{kind} {}: {}", self.path, self.why)
+        write!(f, "{} {}: {}", self.kind, self.path, self.why)
+    }
+}
+
+impl fmt::Display for StoreChangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Issued => "issued",
+            Self::Reissued => "reissued",
+            Self::Derived => "derived",
+        })
     }
 }
 

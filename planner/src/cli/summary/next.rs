@@ -7,10 +7,24 @@ use crate::cli::nodes::listed;
 
 /// The commands, one per line; what a person has to do stands behind `#`.
 pub(super) fn commands(plan: &PlanSummary, signer: &Signer, output: &Path) -> Vec<String> {
-    match plan.nodes.as_slice() {
+    let mut lines = match plan.nodes.as_slice() {
         [node] => one(plan, node, signer),
         nodes => many(plan, nodes, signer, output),
+    };
+    let by_token = &plan.join_by_token;
+    if !by_token.is_empty() {
+        lines.push(format!(
+            "# not planned: {} with a bootstrap token, by `kubeapply join`, once the cluster runs",
+            joins(by_token.iter().map(|node| node.node.as_str()))
+        ));
     }
+    lines
+}
+
+/// `w1 joins`, `w1 and w2 join`.
+fn joins<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let verb = if names.len() == 1 { "joins" } else { "join" };
+    format!("{} {verb}", listed(names))
 }
 
 fn one(plan: &PlanSummary, node: &NodeSummary, signer: &Signer) -> Vec<String> {

@@ -8,13 +8,11 @@ use super::{NodeSummary, PlanSummary};
 use crate::cli::input::count;
 use crate::cli::nodes::listed;
 use crate::cli::table;
+use crate::pki::ensure::StoreChangeKind;
 use crate::plan::CertificateRow;
 
 /// How many rows of a table are shown; JSON has all of them.
 const ROWS: usize = 50;
-
-/// How many changes of the key store are shown where there are several nodes.
-const CHANGES: usize = 20;
 
 /// The whole text.
 pub(super) fn summary(plan: &PlanSummary) -> String {
@@ -22,16 +20,7 @@ pub(super) fn summary(plan: &PlanSummary) -> String {
         [node] => one(plan, node),
         nodes => many(plan, nodes),
     };
-    let shown = if plan.nodes.len() == 1 {
-        usize::MAX
-    } else {
-        CHANGES
-    };
-    let changes = &plan.store_changes;
-    let left = changes.len().saturating_sub(shown);
-    let changes = changes.iter().take(shown).map(ToString::to_string);
-    let more = (left > 0).then(|| format!("… and {left} more"));
-    section(&mut lines, "Key store", changes.chain(more));
+    section(&mut lines, "Key store", changes(plan).into_iter());
     section(&mut lines, "Assumed", assumptions(&plan.nodes).into_iter());
     lines.push("Next".into());
     lines.extend(plan.next.iter().map(|line| format!("  {line}")));
@@ -274,6 +263,28 @@ fn certificates(nodes: &[NodeSummary]) -> String {
         })
         .collect();
     table::table(&["NAME", "SIGNER", "KEY", "NODES", "FIRST ENDS"], &rows)
+}
+
+/// What was made in the key store: each change if one node is planned, else together what was made for the same reason.
+fn changes(plan: &PlanSummary) -> Vec<String> {
+    let changes = &plan.store_changes;
+    if plan.nodes.len() == 1 {
+        return changes.iter().map(ToString::to_string).collect();
+    }
+    let mut groups: Vec<(StoreChangeKind, &str, Vec<&str>)> = Vec::new();
+    for change in changes {
+        let same = groups
+            .iter_mut()
+            .find(|(kind, why, _)| *kind == change.kind && *why == change.why);
+        match same {
+            Some((_, _, paths)) => paths.push(&change.path),
+            None => groups.push((change.kind, &change.why, vec![&change.path])),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(kind, why, paths)| format!("{kind} {}: {why}", listed(paths)))
+        .collect()
 }
 
 /// Each assumption once, with the nodes it is made for if there are several.
