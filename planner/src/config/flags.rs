@@ -147,7 +147,9 @@ pub(super) fn apply(draft: &mut Draft, given: &[Given], files: bool) {
         let path = "bootstrapTokens[0].description";
         draft.set_from(Init, path, TOKEN_DESCRIPTION.into(), origin);
     }
-    given.iter().for_each(|given| set(draft, given));
+    for given in given {
+        set(draft, given);
+    }
 }
 
 /// Sets the fields of a node that joins.
@@ -159,33 +161,31 @@ pub(super) fn apply_to_joining(draft: &mut Draft, given: &[Given]) {
 
 /// Sets the field that a flag stands for.
 pub(super) fn set(draft: &mut Draft, Given { flag, texts }: &Given) {
-    {
-        let origin = Origin::Flag {
-            name: flag.name.to_owned(),
-        };
-        let before = draft.texts(flag.kind, flag.path);
-        let given = texts
-            .iter()
-            .any(|text| text.split(',').any(|part| !part.is_empty()));
-        if flag.form == Form::Override && !given {
-            return;
+    let origin = Origin::Flag {
+        name: flag.name.to_owned(),
+    };
+    let before = draft.texts(flag.kind, flag.path);
+    let given = texts
+        .iter()
+        .any(|text| text.split(',').any(|part| !part.is_empty()));
+    if flag.form == Form::Override && !given {
+        return;
+    }
+    let items = before
+        .iter()
+        .map(|(path, _)| format!("{}.{path}", flag.kind.name()));
+    let items: Vec<String> = items.collect();
+    match value(flag.form, texts, before.into_iter().map(|(_, text)| text)) {
+        Ok(value) => {
+            // Items of the file would speak for those of the flag.
+            for item in items {
+                draft.provenance.remove(&item);
+            }
+            draft.set_from(flag.kind, flag.path, value, origin);
         }
-        let items = before
-            .iter()
-            .map(|(path, _)| format!("{}.{path}", flag.kind.name()));
-        let items: Vec<String> = items.collect();
-        match value(flag.form, texts, before.into_iter().map(|(_, text)| text)) {
-            Ok(value) => {
-                // Items of the file would speak for those of the flag.
-                for item in items {
-                    draft.provenance.remove(&item);
-                }
-                draft.set_from(flag.kind, flag.path, value, origin);
-            }
-            Err(wrong) => {
-                draft.provenance.record(flag.field(), origin);
-                draft.error(flag.kind, flag.path, wrong.message, wrong.hint);
-            }
+        Err(wrong) => {
+            draft.provenance.record(flag.field(), origin);
+            draft.error(flag.kind, flag.path, wrong.message, wrong.hint);
         }
     }
 }

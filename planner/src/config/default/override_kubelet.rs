@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::super::draft::{Draft, NODE};
 use super::super::provenance::{Origin, Provenance};
 use super::super::report::Report;
-use super::super::schema::{Kind, normal_form};
+use super::super::schema::Kind;
 use super::super::valid::{ComponentConfig, HostFacts};
 use super::super::validate::merge_keys;
 use super::component;
@@ -19,35 +19,39 @@ const RESOLVER: &str = "resolvConf";
 /// The document of all kubelets, and where its values come from.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct SharedKubelet {
+    /// What is set.
     document: Map<String, Value>,
-    provenance: Provenance,
+    /// Every key.
+    complete: Value,
+    pub(in super::super) provenance: Provenance,
 }
 
 impl SharedKubelet {
     /// Takes it from the draft of the node that founds the cluster, without what only its host asked for.
     pub(in super::super) fn of(draft: &Draft) -> Self {
         let mut document = draft.document(Kind::Kubelet);
-        let full = draft.full_path(Kind::Kubelet, RESOLVER);
-        if matches!(draft.provenance.at(&full), Some(Origin::Facts { .. })) {
-            document.remove(RESOLVER);
-        }
         let mut provenance = Provenance::default();
-        let prefix = Kind::Kubelet.name();
-        for (path, origin) in draft.provenance.below(prefix) {
-            if document.contains_key(RESOLVER) || path != full {
-                provenance.record(path, origin.clone());
-            }
+        for (path, origin) in draft.provenance.below(Kind::Kubelet.name()) {
+            provenance.record(path, origin.clone());
         }
+        let full = draft.full_path(Kind::Kubelet, RESOLVER);
+        if matches!(provenance.at(&full), Some(Origin::Facts { .. })) {
+            document.remove(RESOLVER);
+            provenance.remove(&full);
+        }
+        let mut own = Draft::of_node(0, &draft.first_file, provenance, Report::default());
+        own.put(Kind::Kubelet, document.clone());
         Self {
             document,
-            provenance,
+            complete: super::complete(&mut own, Kind::Kubelet).into(),
+            provenance: own.provenance,
         }
     }
 
     /// The document with every key, for a node that overrides nothing.
     pub(in super::super) fn complete(&self, supplied: bool) -> ComponentConfig {
         ComponentConfig {
-            value: normal_form(Kind::Kubelet, &self.document).into(),
+            value: self.complete.clone(),
             supplied,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! In: the settings of every node. Out: findings. What many nodes have in common is one finding that names the first few.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -21,6 +21,35 @@ use super::entry::Entry;
 pub(super) struct Member {
     pub(super) position: usize,
     pub(super) settings: NodeSettings,
+}
+
+/// Every node, as far as its entry can be read.
+pub(super) struct Members {
+    pub(super) nodes: Vec<Member>,
+    /// The places of those without facts, where there are facts of others.
+    without_facts: BTreeSet<usize>,
+}
+
+impl Members {
+    pub(super) fn new(count: usize) -> Self {
+        Self {
+            nodes: Vec::with_capacity(count),
+            without_facts: BTreeSet::new(),
+        }
+    }
+
+    /// Adds the node at this place, if there is something to know about it.
+    pub(super) fn add(&mut self, position: usize, settings: Option<NodeSettings>) {
+        let member = settings.map(|settings| Member { position, settings });
+        self.nodes.extend(member);
+    }
+
+    /// Notes whether there are facts of the node at this place.
+    pub(super) fn note_facts(&mut self, position: usize, known: bool) {
+        if !known {
+            self.without_facts.insert(position);
+        }
+    }
 }
 
 /// How many names a message lists.
@@ -107,6 +136,7 @@ fn hint_for(what: &str) -> &'static str {
     match what {
         "name" => "the name of a node is its own within the cluster",
         "address" => "two nodes cannot have one address",
+        "host name" => "one host cannot be two nodes",
         _ => {
             "hosts that were cloned share such an identity, and could open each other's bundles: give each host its own"
         }
@@ -177,7 +207,7 @@ fn etcd(draft: &mut Draft, members: &[Member]) {
         .filter_map(|member| member.settings.addresses.first().copied())
         .collect();
     let count = addresses.len();
-    if count > 1 && count % 2 == 0 {
+    if count > 1 && count.is_multiple_of(2) {
         let message = format!(
             "etcd on {count} control-plane nodes survives the loss of no more of them than on {}",
             count - 1
@@ -206,7 +236,7 @@ fn networks(draft: &mut Draft, members: &[Member]) {
         ("networking.podSubnet", "Pods", &pods),
     ] {
         let inside = |net: &IpNet| {
-            names(members, |settings| {
+            names(members, |Member { settings, .. }| {
                 settings
                     .addresses
                     .iter()
@@ -222,7 +252,7 @@ fn networks(draft: &mut Draft, members: &[Member]) {
             }
         }
     }
-    let foreign = names(members, |settings| {
+    let foreign = names(members, |Member { settings, .. }| {
         settings.role == NodeRole::Worker
             && !settings.addresses.is_empty()
             && settings.addresses.iter().all(|address| {
@@ -240,10 +270,10 @@ fn networks(draft: &mut Draft, members: &[Member]) {
 }
 
 /// The names of the nodes that `choose` takes: the first few, and how many more; `None` if it takes none.
-fn names(members: &[Member], choose: impl Fn(&NodeSettings) -> bool) -> Option<String> {
+fn names(members: &[Member], choose: impl Fn(&Member) -> bool) -> Option<String> {
     let chosen: Vec<&str> = members
         .iter()
-        .filter(|member| choose(&member.settings))
+        .filter(|member| choose(member))
         .map(|member| member.settings.name.as_str())
         .collect();
     let (first, more) = chosen.split_at_checked(LISTED).unwrap_or((&chosen, &[]));
@@ -255,17 +285,12 @@ fn names(members: &[Member], choose: impl Fn(&NodeSettings) -> bool) -> Option<S
 }
 
 /// Facts of several nodes: who has none, and which confirmed keys are nobody's.
-pub(super) fn facts(
-    draft: &mut Draft,
-    source: &FactsSource,
-    members: &[Member],
-    without: &[usize],
-    alone: bool,
-) {
-    if alone || source.is_empty() {
+pub(super) fn facts(draft: &mut Draft, source: &FactsSource, members: &Members) {
+    if source.is_empty() {
         return;
     }
     let nodes: Vec<[&str; 2]> = members
+        .nodes
         .iter()
         .map(|Member { settings, .. }| {
             let name = settings.name.as_str();
@@ -282,17 +307,12 @@ pub(super) fn facts(
         draft.error(Kind::Inventory, "nodes", message, hint);
         return;
     }
-    let place = |settings: &NodeSettings| {
-        let found = members
-            .iter()
-            .find(|member| member.settings.name == settings.name);
-        found.is_some_and(|member| without.contains(&member.position))
-    };
-    let Some(names) = names(members, place) else {
+    let is_without = |member: &Member| members.without_facts.contains(&member.position);
+    let Some(names) = names(&members.nodes, is_without) else {
         return;
     };
     let hint = "where a node's name is not its host's, say `match: {hostname: …}` of the node";
-    if without.len() >= members.len() {
+    if members.nodes.iter().all(is_without) {
         let message = "the facts are of none of the nodes";
         draft.error(Kind::Inventory, "nodes", message, hint);
     } else {

@@ -19,12 +19,12 @@ use super::load::Options;
 use super::provenance::{Origin, Provenance};
 use super::report::Report;
 use super::schema::Kind;
-use super::valid::{Assumption, HostFacts, NodeSettings, ValidConfig};
+use super::valid::{Assumption, HostFacts, ValidConfig};
 use super::validate::inventory::JoinBy;
 use super::validate::member;
 use super::validate::network::parsed as parsed_networks;
 use super::validate::{self, Founding};
-use across::Member;
+use across::{Member, Members};
 use entry::Entry;
 
 /// A node that is in the inventory and not in the plan: it joins with a bootstrap token, by `kubeapply join`.
@@ -49,8 +49,6 @@ pub(super) struct Cluster {
 /// What the configuration of a joining node starts from.
 #[derive(Clone, Debug)]
 struct Joining {
-    /// What holds for every joining node, in the fields of InitConfiguration.
-    template: Map<String, Value>,
     /// ClusterConfiguration with its defaults.
     cluster: Map<String, Value>,
     kubelet: SharedKubelet,
@@ -77,7 +75,7 @@ const FOUNDERS_OWN: [&str; 7] = [
     "nodeRegistration.ignorePreflightErrors",
     "nodeRegistration.imagePullPolicy",
     "nodeRegistration.imagePullSerial",
-    "patches",
+    "patches.directory",
     "timeouts",
 ];
 
@@ -88,70 +86,54 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         return Err(draft.report);
     };
     warn_of_founders_own(&mut draft, entries.len());
-    let mut joining = Joining {
-        template: Map::new(),
-        cluster: Map::new(),
-        kubelet: SharedKubelet::default(),
-        provenance: Provenance::default(),
-        first_file: draft.first_file.clone(),
-        flags: options.flags,
-        hosts: options.hosts,
-    };
     if let Some(entry) = entries.get(founder) {
         entry.put(&mut draft);
     }
     let alone = entries.len() == 1;
-    let facts = match (joining.hosts.is_empty(), alone) {
+    let hosts = options.hosts;
+    let facts = match (hosts.is_empty(), alone) {
         (true, _) => Some(options.facts),
-        (false, true) => Some(facts::take(&mut draft, &joining.hosts)),
-        (false, false) => facts::take_one_of_several(&mut draft, &joining.hosts),
+        (false, true) => Some(facts::take(&mut draft, &hosts)),
+        (false, false) => facts::take_one_of_several(&mut draft, &hosts),
     };
-    let mut without_facts: Vec<usize> = Vec::new();
-    if facts.is_none() {
-        without_facts.push(founder);
-    }
+    let mut members = Members::new(entries.len());
+    members.note_facts(founder, facts.is_some());
     let facts = facts.unwrap_or_default();
     let assumptions = default::apply(&mut draft, &facts);
-    joining.kubelet = SharedKubelet::of(&draft);
-    joining.cluster = draft.document(Kind::Cluster);
-    let mut members = Vec::with_capacity(entries.len());
-    let mut add = |position, settings: Option<NodeSettings>| {
-        members.extend(settings.map(|settings| Member { position, settings }));
-    };
-    let checked = validate::check_founding(&mut draft, &facts, &joining.kubelet, !alone);
-    add(founder, checked.node.clone());
+    let kubelet = SharedKubelet::of(&draft);
+    let checked = validate::check_founding(&mut draft, &facts, &kubelet, !alone);
+    members.add(founder, checked.node.clone());
     let founding = validate::founding(&mut draft, checked, facts, assumptions);
-    // The rest of what is said about the founding node and the cluster has its place there.
-    let provenance = match &founding {
-        Some(founding) => founding.config.provenance.clone(),
-        None => std::mem::take(&mut draft.provenance),
-    };
-    joining.provenance = provenance.clone();
-    joining.provenance.take_out(|path| {
-        let of_node = |prefix: &str| path.starts_with(prefix);
-        of_node(Kind::Init.name()) || of_node("Cluster.nodes[")
-    });
-    let service_cidrs = parsed_networks(&draft.text(Kind::Cluster, "networking.serviceSubnet"));
-    let mut report = std::mem::take(&mut draft.report);
-    for (position, entry) in entries.iter().enumerate().filter(|(p, _)| *p != founder) {
-        let (mut own, facts, _) = joining.draft(entry, std::mem::take(&mut report));
-        if facts.is_none() && !joining.hosts.is_empty() {
-            without_facts.push(position);
-        }
-        let facts = facts.unwrap_or_default();
-        let checked = member::check(&mut own, &facts, &joining.kubelet, &service_cidrs);
-        add(position, checked.node);
-        report = own.report;
+    if let Some(founding) = &founding {
+        // The rest of what is said has its places there.
+        draft.provenance = founding.config.provenance.clone();
     }
-    members.sort_by_key(|member| member.position);
-    draft.provenance = provenance;
-    draft.report = report;
-    across::check(&mut draft, &entries, &members);
-    across::facts(&mut draft, &joining.hosts, &members, &without_facts, alone);
-    let by_token = waiting(&mut draft, founding.as_ref(), founder, &entries, &members);
+    let joining = Joining {
+        cluster: draft.document(Kind::Cluster),
+        provenance: of_cluster(&draft.provenance, &kubelet),
+        first_file: draft.first_file.clone(),
+        flags: options.flags,
+        kubelet,
+        hosts,
+    };
+    let others = entries.iter().filter(|entry| entry.position != founder);
+    draft.report = joining.check(others, std::mem::take(&mut draft.report), &mut members);
+    members.nodes.sort_by_key(|member| member.position);
+    across::check(&mut draft, &entries, &members.nodes);
+    if !alone {
+        across::facts(&mut draft, &joining.hosts, &members);
+    }
+    let by_token = waiting(
+        &mut draft,
+        founding.as_ref(),
+        founder,
+        &entries,
+        &members.nodes,
+    );
     match founding {
         Some(founding) if !draft.report.has_errors() => {
             let planned = members
+                .nodes
                 .into_iter()
                 .filter(|member| by_token.is_empty() || member.position == founder)
                 .map(|member| (member.position, member.settings.name))
@@ -170,6 +152,19 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         }
         _ => Err(draft.report),
     }
+}
+
+/// Where values that are not a node's come from, out of what is recorded with the founding node.
+fn of_cluster(all: &Provenance, kubelet: &SharedKubelet) -> Provenance {
+    let of_node = [
+        Kind::Init.name(),
+        Kind::Kubelet.name(),
+        &format!("{}.nodes[", Kind::Inventory.name()),
+    ];
+    let mut provenance = all.clone();
+    provenance.take_out(|path| of_node.iter().any(|prefix| path.starts_with(prefix)));
+    provenance.extend(kubelet.provenance.clone());
+    provenance
 }
 
 /// The nodes that join by token, if the configuration says that they do; what their entries say in vain is a warning.
@@ -212,12 +207,34 @@ fn warn_of_founders_own(draft: &mut Draft, nodes: usize) {
 }
 
 impl Joining {
+    /// Checks nodes that join; the answer is the report with what there is to say about them.
+    fn check<'a>(
+        &self,
+        entries: impl Iterator<Item = &'a Entry>,
+        mut report: Report,
+        members: &mut Members,
+    ) -> Report {
+        let network = self.cluster.get("networking").and_then(|networking| {
+            let subnet = networking.get("serviceSubnet")?.as_str()?;
+            Some(parsed_networks(subnet))
+        });
+        let service_cidrs = network.unwrap_or_default();
+        for entry in entries {
+            let (mut draft, facts, _) = self.draft(entry, report);
+            members.note_facts(entry.position, facts.is_some() || self.hosts.is_empty());
+            let facts = facts.unwrap_or_default();
+            let checked = member::check(&mut draft, &facts, &self.kubelet, &service_cidrs);
+            members.add(entry.position, checked.node);
+            report = draft.report;
+        }
+        report
+    }
+
     /// The draft of a node that joins, with its defaults; its facts, if there are any; and what is assumed.
     fn draft(&self, entry: &Entry, report: Report) -> (Draft, Option<HostFacts>, Vec<Assumption>) {
         let position = entry.position;
         let mut draft = Draft::of_node(position, &self.first_file, Provenance::default(), report);
         draft.joins = true;
-        draft.put(Kind::Init, self.template.clone());
         draft.put(Kind::Cluster, self.cluster.clone());
         entry.put(&mut draft);
         flags::apply_to_joining(&mut draft, &self.flags);

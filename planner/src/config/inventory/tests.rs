@@ -303,3 +303,56 @@ fn one_node_is_what_it_was() {
     );
     assert_eq!(nodes(&loaded).len(), 1);
 }
+
+#[test]
+fn the_founding_nodes_overrides_are_its_own() {
+    let text = with_nodes(
+        "- {name: cp1, role: control-plane, address: 192.168.10.11, kubelet: {config: {maxPods: 50}}}\n- {name: w1, role: worker}\n",
+    );
+    let loaded = load(&text).unwrap();
+    let nodes = nodes(&loaded);
+    assert_eq!(nodes[0].kubelet.value["maxPods"], 50);
+    for config in &nodes {
+        assert!(config.cluster_kubelet.value.get("maxPods").is_none());
+    }
+    assert!(nodes[1].kubelet.value.get("maxPods").is_none());
+    let origin = |config: &ValidConfig| {
+        config
+            .provenance
+            .of("KubeletConfiguration.maxPods")
+            .cloned()
+    };
+    assert!(matches!(
+        origin(&nodes[0]),
+        Some(Origin::Written { line: 4, .. })
+    ));
+    assert_eq!(origin(&nodes[1]), None);
+}
+
+#[test]
+fn what_takes_one_node_refuses_several() {
+    let name = "c.yaml";
+    let text = THREE_PLUS_TWO;
+    let report = super::super::load::load_with(&[Source { name, text }], Options::default());
+    let said = report.unwrap_err().to_string();
+    let expected = "c.yaml:11: Cluster.nodes[1]: there are 5 nodes, and this command takes one";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn no_change_of_an_inventory_makes_it_panic() {
+    let lines: Vec<&str> = THREE_PLUS_TWO.lines().collect();
+    for index in 0..lines.len() {
+        for value in ["null", "[]", "{}", "[null]", "-1", "''"] {
+            let mut changed = lines.clone();
+            let key = lines[index]
+                .split_once(':')
+                .map_or(lines[index], |(key, _)| key);
+            let line = format!("{key}: {value}");
+            changed[index] = &line;
+            if let Ok(loaded) = load(&changed.join("\n")) {
+                assert_eq!(nodes(&loaded).len(), loaded.names().len());
+            }
+        }
+    }
+}

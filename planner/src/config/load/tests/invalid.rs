@@ -108,8 +108,27 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "13: Cluster.credentials.minRemaining",
         "14: Cluster.payload",
     ],
+    "join-beside-cluster": [
+        "8: ClusterConfiguration",
+        "3: JoinConfiguration.discovery",
+    ],
     "join-configuration": [
-        "13: JoinConfiguration",
+        "6: JoinConfiguration.nodeRegistration.criSockets",
+        "17: JoinConfiguration.controlPlane.localAPIEndpoint.advertiseAddress",
+        "5: JoinConfiguration.nodeRegistration.name",
+        "21: JoinConfiguration.timeouts.discovery",
+        "19: JoinConfiguration.skipPhases[0]",
+        "17: JoinConfiguration.controlPlane.localAPIEndpoint.bindPort",
+        "18: JoinConfiguration.controlPlane.certificateKey",
+        "7: JoinConfiguration.caCertPath",
+        "10: JoinConfiguration.discovery.bootstrapToken.token",
+        "11: JoinConfiguration.discovery.bootstrapToken.apiServerEndpoint",
+        "12: JoinConfiguration.discovery.bootstrapToken.caCertHashes[0]",
+        "13: JoinConfiguration.discovery.tlsBootstrapToken",
+    ],
+    "join-credential": [
+        "7: Cluster.credentials.join",
+        "8: Cluster.kubelet",
     ],
     "label-version": [
         "11: ClusterConfiguration.kubernetesVersion",
@@ -125,12 +144,55 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         ": InitConfiguration.localAPIEndpoint.advertiseAddress",
         "2: ClusterConfiguration.kubernetesVersion",
     ],
+    "no-control-plane": [
+        "4: Cluster.nodes",
+    ],
+    "no-endpoint": [
+        "9: Cluster.credentials.validity",
+        "11: ClusterConfiguration.controlPlaneEndpoint",
+    ],
     "no-kind": [
         "13: the document has no `apiVersion` and `kind`, or they are no strings",
         "15: a document must be a mapping",
     ],
     "no-kubeadm-document": [
         ": there is neither an InitConfiguration nor a ClusterConfiguration",
+    ],
+    "node-identities": [
+        "9: Cluster.nodes[1].name",
+        "11: Cluster.nodes[1].addresses",
+        "12: Cluster.nodes[1].recipients",
+        "16: Cluster.nodes[3].match.sshHostKey",
+        "17: Cluster.nodes[3].match.machineIdHash",
+        "18: Cluster.nodes[3].match.hostname",
+    ],
+    "node-labels": [
+        "10: Cluster.nodes[0].labels.a/b/c",
+        "14: Cluster.nodes[1].labels.node-role.kubernetes.io/worker",
+        "15: Cluster.nodes[1].labels.node-restriction.kubernetes.io/rack",
+        "16: Cluster.nodes[1].labels.example.com/site",
+        "17: Cluster.nodes[1].labels.tier",
+    ],
+    "nodes": [
+        "6: Cluster.nodes[1].role",
+        "7: Cluster.nodes[2].role",
+        "8: Cluster.nodes[3].name",
+        "9: Cluster.nodes[4].name",
+        "10: Cluster.nodes[5].address",
+        "11: Cluster.nodes[6].address",
+        "14: Cluster.nodes[7].addresses[0]",
+        "14: Cluster.nodes[7].addresses[1]",
+        "14: Cluster.nodes[7].addresses[2]",
+        "18: Cluster.nodes[8].addresses",
+        "22: Cluster.nodes[9].taints[0].effect",
+        "23: Cluster.nodes[9].systemIds",
+        "25: Cluster.nodes[9].kubelet.criSocket",
+        "25: Cluster.nodes[9].kubelet.criSocket",
+        "27: Cluster.nodes[9].kubelet.kubeletExtraArgs[0].name",
+        "29: Cluster.nodes[9].kubelet.config.maxPod",
+        "30: Cluster.nodes[9].kubelet.config.clusterDomain",
+        "31: Cluster.nodes[9].kubelet.config.systemReserved.<<",
+        "32: Cluster.nodes[9].patches.folder",
     ],
     "not-in-release": [
         "12: ClusterConfiguration.encryptionAlgorithm",
@@ -167,9 +229,6 @@ pub(super) const INVALID: &[Invalid] = invalid!(
     ],
     "system-ids-unused": [
         "16: Cluster.nodes[0].systemIds",
-    ],
-    "two-nodes": [
-        "6: Cluster.nodes[1]",
     ],
     "typo": [
         "8: InitConfiguration.nodeRegistration.criSockt",
@@ -212,7 +271,11 @@ pub(super) const INVALID: &[Invalid] = invalid!(
 #[test]
 fn every_mistake_is_found_at_its_place() {
     for (name, text, expected) in INVALID {
-        let report = load_one(text).unwrap_err();
+        let source = Source { name: "c.yaml", text };
+        let report = match crate::config::check_join(&[source], &[], false) {
+            Ok(None) => load_one(text).unwrap_err(),
+            Ok(Some(report)) | Err(report) => report,
+        };
         let found: Vec<String> = report
             .findings()
             .iter()
