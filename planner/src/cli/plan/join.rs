@@ -45,7 +45,7 @@ pub(super) struct JoinArgs {
         conflicts_with_all = ["pki", "identity_out", "upload_certs", "nodes"]
     )]
     join: Option<PathBuf>,
-    /// Join as a control-plane node; the facts say it too, and both must agree
+    /// Refuse facts that are not those of a control-plane node
     #[arg(long, requires = "join")]
     control_plane: bool,
     /// age identity or OpenSSH ed25519 private key that opens the sealed part
