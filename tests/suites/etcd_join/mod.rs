@@ -16,10 +16,10 @@ use libtest_mimic::Trial;
 
 use self::joiner::{Joiner, ended};
 use self::site::Site;
-use super::real_api::case_with_programs;
+use super::real_api::{Run, case_with_programs};
 
 pub fn cases() -> Vec<Trial> {
-    let cases: [(&str, fn(&Programs) -> Result<()>); 5] = [
+    let cases: [(&str, Run); 5] = [
         ("two_nodes_join_and_without_a_majority_nobody_does", three),
         ("a_run_that_is_killed_anywhere_goes_on", killed),
         (
