@@ -50,9 +50,10 @@ pub enum Hole {
     /// The members of etcd as the one that joins has to know them.
     ///
     /// - Place: a word of a container's command in the manifest of a static Pod, after the flag's name.
-    /// - Filled with: `name=peerURL` of every member, `,` between them, as etcd lists them; a member without a name has its id
-    ///   in hexadecimal. Nothing but letters, digits and `-._=,:/[]`.
-    /// - Filled again: never; a member that was started keeps its list.
+    /// - Filled with: `name=peerURL` for every peer URL of every member, `,` between them, as etcd lists them; a member without a
+    ///   name has its id in hexadecimal. Nothing but letters, digits and `-._=,:/[]`.
+    /// - Filled again: until the member has started, and when the manifest is written anew; a member that was started heeds no
+    ///   list.
     EtcdInitialCluster {
         /// Where in the manifest.
         at: FieldPath,

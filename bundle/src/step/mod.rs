@@ -217,8 +217,11 @@ pub enum Step {
     /// - Precondition: the API server answers; every Pod of etcd says how it is reached; a majority of members is well.
     /// - Effect: the member is added as a learner unless it is listed; the list of members fills the hole
     ///   of the transaction's manifest, the transaction is committed, and once the member has started and caught up it is
-    ///   promoted. A member with the same peer URL that never started is this node's own from an earlier attempt.
-    /// - Twice: a member that votes is not touched, nor is a manifest that was committed.
+    ///   promoted. A member with the same peer URL that never started is this node's own from an earlier attempt. One that was
+    ///   started is it only if its manifest is in place, or a folder of the transaction in which the bundle puts nothing has
+    ///   something in it; else the step stops, as it does where such data are and no member is listed.
+    /// - Twice: a member that votes is not touched, nor is a manifest that was committed, unless its member never started and
+    ///   the list has changed since.
     /// - Completion: etcd lists the member with its name, as a voter.
     /// - Undo: the manifest with its transaction; the member stays listed until `reset` removes it.
     JoinEtcd {
