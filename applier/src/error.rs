@@ -65,6 +65,11 @@ impl CliError {
         self
     }
 
+    /// The error and the hints, for an error of another kind.
+    pub(crate) fn into_parts(self) -> (Box<dyn Error + Send + Sync>, Vec<String>) {
+        (self.error, self.hints)
+    }
+
     /// The code the run ends with.
     pub(crate) const fn exit(&self) -> Exit {
         self.exit

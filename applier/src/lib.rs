@@ -20,6 +20,7 @@
 mod cli;
 mod cri;
 mod error;
+mod etcd;
 pub mod host;
 mod install;
 mod live;

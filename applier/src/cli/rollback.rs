@@ -224,7 +224,7 @@ fn report(
                 Ok(()) => notes.push("the kubelet was restarted".to_owned()),
                 Err(reason) => notes.push(format!("the kubelet was not restarted: {reason}")),
             }
-        } else if run.begin.previous.is_none() && !run.live_steps.is_empty() {
+        } else if run.begin.previous.is_none() && run.stays().next().is_some() {
             // Nothing is left to restart it with.
             notes.push("what live steps started still runs, with data of its own: a whole node is taken away with `reset`, before its files are".to_owned());
             next.push("kubeapply reset --kubeadm-node --dry-run".to_owned());
@@ -239,8 +239,7 @@ fn report(
         restored: text(outcome.restored),
         left: text(outcome.left),
         live_steps: run
-            .live_steps
-            .iter()
+            .stays()
             .map(|step| format!("{} {}", step.phase, step.what))
             .collect(),
         notes,

@@ -26,7 +26,7 @@ pub(crate) struct Numbers {
     pub(crate) backup: u32,
 }
 
-/// The changes of every transaction that has any, and which transaction of the comparison each is.
+/// The changes of every transaction that has any and is not left to a live step, and which transaction of the comparison each is.
 ///
 /// # Errors
 /// [`CliError`] if a folder's path cannot be recorded, which the index rules out.
@@ -56,7 +56,8 @@ pub(crate) fn plan<'c, 'a>(
         .collect();
     let mut made = BTreeSet::new();
     let mut planned = Vec::new();
-    for transaction in &comparison.transactions {
+    let now = |transaction: &&ComparedTransaction<'_>| !transaction.planned.is_live;
+    for transaction in comparison.transactions.iter().filter(now) {
         let mut folders = Vec::new();
         let mut files = Vec::new();
         for item in transaction.items.iter().filter(|item| item.writes()) {
@@ -98,14 +99,19 @@ pub(crate) fn bundle_folders(comparison: &Comparison<'_>) -> Vec<RootPath> {
         .collect()
 }
 
-/// How a planned file is recorded.
-pub(crate) fn after(root: &Root, planned: &PlannedFile<'_>, salt: &Salt) -> FileState {
+/// How a planned file with these bytes is recorded.
+pub(crate) fn after(
+    root: &Root,
+    planned: &PlannedFile<'_>,
+    bytes: &[u8],
+    salt: &Salt,
+) -> FileState {
     let owner = given_owner(root, planned.owner);
     FileState {
         digest: if planned.secret.is_some() {
-            salt.digest(planned.bytes)
+            salt.digest(bytes)
         } else {
-            RecordedDigest::Sha256(Sha256Digest::of(planned.bytes))
+            RecordedDigest::Sha256(Sha256Digest::of(bytes))
         },
         mode: Bits::new(u32::from(planned.mode.bits())),
         uid: owner.uid,
@@ -129,7 +135,7 @@ fn file(
     numbers: &mut Numbers,
 ) -> Result<Change, CliError> {
     let path = item.planned.path.clone();
-    let after = after(root, &item.planned, salt);
+    let after = after(root, &item.planned, item.planned.bytes, salt);
     let Some(host) = &item.host else {
         return Ok(Change::Create { path, after });
     };

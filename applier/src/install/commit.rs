@@ -16,9 +16,11 @@
 //! ([`super::undo`]); from 7 on the transaction is there to stay. The next one starts when the one before is durable, so what must come
 //! last is last after a power failure too.
 
+use kubeplan_bundle::index::Name;
 use kubeplan_bundle::path::HostPath;
 
 use super::compare::{ComparedTransaction, FileItem, Item};
+use super::recover::left_note;
 use super::stage::{NewFile, Place, Stage, Swap};
 use super::undo;
 use crate::host::ensure::open;
@@ -43,6 +45,22 @@ pub(crate) enum Aftermath {
     Open,
     /// They are in place; something after that failed.
     Committed,
+}
+
+impl Aftermath {
+    /// What became of the files of transaction `name`, for people.
+    pub(crate) fn hints(&self, name: &Name) -> Vec<String> {
+        match self {
+            Self::Undone(left) => {
+                let undone = format!("every file of transaction `{name}` is as it was before it");
+                std::iter::once(undone).chain(left_note(left)).collect()
+            }
+            Self::Open => vec![format!(
+                "transaction `{name}` may be half done: the next resume, install or rollback brings its files back first"
+            )],
+            Self::Committed => Vec::new(),
+        }
+    }
 }
 
 /// Commits one transaction. If it fails it is undone at once, if that can be done.

@@ -13,6 +13,10 @@
 //! | otherwise | no | foreign: the installation is refused, unless overwriting this path is allowed |
 //! | a link, a folder, a FIFO, a device | – | the installation is refused |
 //!
+//! A file with a hole is as planned if it is the entry's text with a value where the placeholder was: the one that was recorded when it was
+//! filled, or any that could be one if the file was never recorded. What fills it is only known when its transaction is
+//! committed ([`super::filled`]).
+//!
 //! A folder that exists keeps its mode and owner, as with kubeadm, and the difference is reported. A link to a
 //! folder stands for that folder if links on the way to a file would be followed there.
 
@@ -25,6 +29,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use super::drift::{self, Suspect};
 use super::planned::{PlannedDirectory, PlannedEntry, PlannedFile, PlannedTransaction};
 use crate::host::{FileMeta, Found, HostError, Owner, Root, RootPath};
+use crate::live::holes;
 use crate::state::StateError;
 use crate::state::installed::{FileRecord, InstalledNode};
 use crate::state::salt::Salt;
@@ -231,6 +236,16 @@ impl<'a> Comparison<'a> {
         self.items().filter(|item| item.writes()).count()
     }
 
+    /// How many of them change it before the first live step.
+    pub(crate) fn changes_before_live_steps(&self) -> usize {
+        self.transactions
+            .iter()
+            .filter(|transaction| !transaction.planned.is_live)
+            .flat_map(|transaction| &transaction.items)
+            .filter(|item| item.writes())
+            .count()
+    }
+
     /// Whether the installation is refused.
     pub(crate) fn refuses(&self) -> bool {
         self.items().any(Item::refuses)
@@ -295,9 +310,18 @@ impl Comparer<'_> {
             bytes: self.read(planned.path, meta)?,
             meta,
         };
-        let bytes = host.bytes.as_ref().map(SecretBytes::expose);
+        let installed = self.installed(planned.path, &host)?;
         let mut differs = Vec::new();
-        if bytes != Some(planned.bytes) {
+        let as_planned = match (planned.hole, &host.bytes) {
+            (_, None) => false,
+            (None, Some(bytes)) => bytes.expose() == planned.bytes,
+            (Some(hole), Some(bytes)) => {
+                // Filled from exactly this entry, and as it was filled then.
+                holes::is_filled(planned.bytes, hole.placeholder(), bytes.expose())
+                    && !matches!(installed, Some(Since::Changed))
+            }
+        };
+        if !as_planned {
             differs.push("content");
         }
         if meta.mode != u32::from(planned.mode.bits()) {
@@ -306,7 +330,6 @@ impl Comparer<'_> {
         if !owner_fits(self.root, meta.owner, planned.owner) {
             differs.push("owner");
         }
-        let installed = self.installed(planned.path, &host)?;
         let action = match (installed, differs.is_empty()) {
             (Some(_), true) => FileAction::Unchanged,
             (None, true) => FileAction::Adopt,

@@ -12,6 +12,7 @@
 //! | [`memory`] | what the host remembers |
 //! | [`compare`], [`obstacles`] | bundle, record and host: what to do with each file, and what is in the way |
 //! | [`write`], [`changes`], [`commit`], [`stage`] | doing it, each transaction as a whole |
+//! | [`steps`], [`filled`] | live steps, and the transaction that one of them commits |
 //! | [`undo`], [`recover`], [`rollback`] | bringing back: one transaction, what a stopped run left, a whole run |
 //! | [`supervise`] | bringing back what nobody confirmed |
 //! | [`record`] | remembering it |
@@ -25,6 +26,7 @@ mod commit;
 mod compare;
 mod diff;
 pub(crate) mod drift;
+mod filled;
 pub(crate) mod memory;
 pub(crate) mod next;
 mod obstacles;

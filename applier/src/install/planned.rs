@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Name, Place, SecretClass};
+use kubeplan_bundle::index::{Content, Entry, EntryName, Hole, Index, Name, Place, SecretClass};
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::{PhaseName, Step};
@@ -23,6 +23,8 @@ pub(crate) struct PlannedTransaction<'a> {
     pub(crate) phase: &'a PhaseName,
     /// Its entries in commit order.
     pub(crate) entries: Vec<PlannedEntry<'a>>,
+    /// A live step commits it, once it knows what fills the holes of its files.
+    pub(crate) is_live: bool,
 }
 
 /// A file or a folder.
@@ -49,6 +51,8 @@ pub(crate) struct PlannedFile<'a> {
     pub(crate) secret: Option<PlannedSecret<'a>>,
     /// Somebody else owns the file once it is installed.
     pub(crate) handoff: bool,
+    /// What only the running cluster knows, if the bytes have a placeholder for it.
+    pub(crate) hole: Option<&'a Hole>,
 }
 
 /// What may be shown of a secret file.
@@ -117,7 +121,11 @@ pub(crate) fn transactions<'a>(
     let mut planned = Vec::new();
     // No other step changes a file of the bundle's: see `crate::preflight` and `remaining`.
     for (position, step) in index.steps.iter().enumerate() {
-        let Step::CommitTransaction { phase, transaction } = step else {
+        let (Step::CommitTransaction { phase, transaction }
+        | Step::JoinEtcd {
+            phase, transaction, ..
+        }) = step
+        else {
             continue;
         };
         let found = index
@@ -140,6 +148,7 @@ pub(crate) fn transactions<'a>(
             name: &found.name,
             phase,
             entries,
+            is_live: step.is_live(),
         });
     }
     Ok(planned)
@@ -163,6 +172,7 @@ pub(crate) fn choose<'a>(
                 let folder = matches!(entry, PlannedEntry::Directory(_));
                 folder && needed.contains(&RootPath::from(entry.path()))
             });
+            transaction.is_live = false;
         }
         if !transaction.entries.is_empty() {
             left.push(transaction);
@@ -239,6 +249,7 @@ fn plan_entry<'a>(entry: &'a Entry, contents: &'a dyn Contents) -> Option<Planne
                 bytes,
                 secret,
                 handoff: entry.handoff,
+                hole: entry.holes.first(),
             }))
         }
         (Place::Object | Place::Payload, _) => None,

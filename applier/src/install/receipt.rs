@@ -135,7 +135,7 @@ fn states(writing: &Writing<'_, '_>, told: &Told<'_>) -> BTreeMap<EntryName, Ent
     for (_, step) in steps.filter(|(position, _)| told.done.contains(position)) {
         let entries = match step {
             Step::ApplyObjects { entries, .. } => entries.as_slice(),
-            Step::CommitTransaction { transaction, .. } => {
+            Step::CommitTransaction { transaction, .. } | Step::JoinEtcd { transaction, .. } => {
                 let mut transactions = index.transactions.iter();
                 let found = transactions.find(|found| found.name == *transaction);
                 found.map_or(&[][..], |found| found.entries.as_slice())
@@ -144,8 +144,15 @@ fn states(writing: &Writing<'_, '_>, told: &Told<'_>) -> BTreeMap<EntryName, Ent
         };
         states.extend(entries.iter().map(|e| (e.clone(), EntryState::Installed)));
     }
-    for item in writing.comparison.items() {
-        states.insert(name(item), of_item(item));
+    for transaction in &writing.comparison.transactions {
+        let planned = transaction.planned;
+        // What a live step was to write is there if the step is done.
+        let open = planned.is_live && !told.done.contains(&planned.position);
+        for item in &transaction.items {
+            if !(open && item.writes()) {
+                states.insert(name(item), of_item(item));
+            }
+        }
     }
     let drift = told
         .live

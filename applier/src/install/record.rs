@@ -37,7 +37,9 @@ pub(super) fn remember(
         };
         if let Some(host) = adopted.filter(|host| file_mode(host.meta).is_some())
             && let Some(salt) = &memory.salt
-            && let Some(mut record) = changes::after(root, &item.planned, salt).record()
+            && let Some(bytes) = &host.bytes
+            && let Some(mut record) =
+                changes::after(root, &item.planned, bytes.expose(), salt).record()
         {
             (record.uid, record.gid) = (host.meta.owner.uid, host.meta.owner.gid);
             let file = node.files.entry(item.planned.path.clone()).or_default();

@@ -107,7 +107,13 @@ struct EntryLine {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     diff: Option<String>,
+    /// What becomes of it once a live step has committed it.
+    #[serde(skip)]
+    by_live_step: Option<&'static str>,
 }
+
+/// The action of an entry that a live step has yet to write.
+const LATER: &str = "later";
 
 impl InstallReport {
     /// Describes a comparison.
@@ -124,11 +130,15 @@ impl InstallReport {
             .transactions
             .iter()
             .flat_map(|transaction| {
-                let phase = transaction.planned.phase;
-                transaction
-                    .items
-                    .iter()
-                    .map(move |item| line(item, phase.as_str(), with_diff))
+                let planned = transaction.planned;
+                transaction.items.iter().map(move |item| {
+                    let mut line = line(item, planned.phase.as_str(), with_diff);
+                    if planned.is_live && item.writes() {
+                        line.by_live_step = Some(std::mem::replace(&mut line.action, LATER));
+                        line.reason = Some(format!("written by the live step {}", planned.phase));
+                    }
+                    line
+                })
             })
             .collect();
         let mut report = Self {
@@ -156,11 +166,21 @@ impl InstallReport {
         report
     }
 
-    /// Says how the operator can go back, and until when.
+    /// Says what live steps wrote, how the operator can go back, and until when.
     pub(super) fn written(&mut self, root: &Root, memory: &Memory, run: u32) {
         let Some(run) = memory.runs.get(run) else {
             return;
         };
+        for change in run.in_place() {
+            let path = change.path().as_str();
+            let written = self.entries.iter_mut().find(|entry| entry.path == path);
+            if let Some(entry) = written
+                && let Some(action) = entry.by_live_step.take()
+            {
+                entry.action = action;
+                entry.reason = None;
+            }
+        }
         if let Some(until) = run.waits_for_confirm() {
             self.confirm_by = Some(until.to_string());
             self.next.insert(
@@ -280,6 +300,7 @@ fn line(item: &Item<'_>, phase: &str, with_diff: bool) -> EntryLine {
             } else {
                 None
             },
+            by_live_step: None,
         },
         Item::Directory(item) => EntryLine {
             path: item.planned.path.to_string(),
@@ -297,6 +318,7 @@ fn line(item: &Item<'_>, phase: &str, with_diff: bool) -> EntryLine {
                 _ => None,
             },
             diff: None,
+            by_live_step: None,
         },
     }
 }

@@ -105,9 +105,8 @@ fn pipeline(
     };
     let mut planned = planned::transactions(index, &contents)?;
     check_overwrite(&planned, &request.overwrite)?;
-    if !selected.commits.is_empty() {
-        planned = planned::choose(planned, &selected.commits);
-    }
+    let chosen = selected.transactions(&planned);
+    planned = planned::choose(planned, &chosen);
     let session = Session {
         request,
         index,
@@ -146,7 +145,7 @@ fn pipeline(
     if request.dry_run {
         return Ok(done(InstallResult::DryRun));
     }
-    if selected.commits.is_empty() && comparison.changes() > 0 {
+    if selected.commits.is_empty() && comparison.changes_before_live_steps() > 0 {
         return Err(not_as_planned(&comparison));
     }
     session.check_confirmation(&memory, &comparison)?;
@@ -362,7 +361,7 @@ impl<'a> Session<'a> {
     ) -> Result<Performed, CliError> {
         let done_before = steps::done_before(memory, self.index);
         let interrupted = memory.runs.interrupted();
-        let files_changed = comparison.changes() > 0
+        let files_changed = comparison.changes_before_live_steps() > 0
             || interrupted.is_some_and(|run| run.in_place().next().is_some());
         let mut done = done_before.clone();
         done.extend(&selected.commits);
@@ -393,7 +392,7 @@ impl<'a> Session<'a> {
         let LiveOutcome { report, failure } = live.run(memory, means);
         let mut done = done.clone();
         done.extend(report.steps.iter().map(|step| step.step));
-        let changed = comparison.changes() > 0 || report.changed();
+        let changed = comparison.changes_before_live_steps() > 0 || report.changed();
         let told = Told {
             done: &done,
             live: &report,

@@ -195,8 +195,7 @@ fn run_line(run: &Run, now: Timestamp) -> RunLine {
             .map(|change| change.path().to_string())
             .collect(),
         live_steps: run
-            .live_steps
-            .iter()
+            .stays()
             .map(|step| StepLine {
                 phase: step.phase.to_string(),
                 what: step.what.clone(),

@@ -17,10 +17,11 @@ use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::{Actions, Root};
 use crate::live::selection::Phases;
-use crate::live::{self, Event, LiveFailure, LiveOutcome, LiveRequest, Observer};
+use crate::live::{self, Committer, Event, LiveFailure, LiveOutcome, LiveRequest, Observer};
+use crate::state::StateError;
 use crate::state::journal::record::Record;
 
-use super::planned::Contents;
+use super::planned::{Contents, PlannedTransaction};
 use super::request::Request;
 
 /// Which steps of a bundle are run.
@@ -77,13 +78,29 @@ impl Selected {
     }
 }
 
+impl Selected {
+    /// Positions of the steps whose files are looked at: those that put files in place, all of them if none is to; and the live
+    /// ones that will.
+    pub(super) fn transactions(&self, planned: &[PlannedTransaction<'_>]) -> BTreeSet<usize> {
+        let positions = planned.iter().filter(|transaction| {
+            let position = &transaction.position;
+            if transaction.is_live {
+                self.live.contains(position)
+            } else {
+                self.commits.is_empty() || self.commits.contains(position)
+            }
+        });
+        positions.map(|transaction| transaction.position).collect()
+    }
+}
+
 /// Files are to be left alone, and are not as planned.
 pub(super) fn not_as_planned(comparison: &Comparison<'_>) -> CliError {
     CliError::new(
         Exit::Preflight,
         format!(
             "{} of the bundle's files and folders are not as planned, and only live steps are to be run",
-            comparison.changes()
+            comparison.changes_before_live_steps()
         ),
     )
     .hint("install the files first, without --live-only and with their phases")
@@ -160,11 +177,11 @@ impl LiveSteps<'_> {
 }
 
 /// Hands events on, and writes what is done into the journal.
-struct Recorder<'a, 'b> {
-    operator: &'a mut dyn Operator,
-    clock: Clock,
-    memory: &'a mut Memory,
-    steps: &'a LiveSteps<'b>,
+pub(super) struct Recorder<'a, 'b> {
+    pub(super) operator: &'a mut dyn Operator,
+    pub(super) clock: Clock,
+    pub(super) memory: &'a mut Memory,
+    pub(super) steps: &'a LiveSteps<'b>,
 }
 
 impl Observer for Recorder<'_, '_> {
@@ -187,9 +204,20 @@ impl Observer for Recorder<'_, '_> {
             what: step.summary(),
             time,
         };
+        self.record(run, record).map_err(Into::into)
+    }
+
+    fn files(&mut self) -> Option<&mut dyn Committer> {
+        Some(self)
+    }
+}
+
+impl Recorder<'_, '_> {
+    /// Writes a record into the journal of the run.
+    pub(super) fn record(&mut self, run: u32, record: Record) -> Result<(), StateError> {
         self.memory
             .runs
             .record(self.steps.root, self.steps.actions, run, record)
-            .map_err(|failure| failure.error.into())
+            .map_err(|failure| failure.error)
     }
 }

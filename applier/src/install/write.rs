@@ -18,7 +18,6 @@ use super::compare::{ComparedTransaction, Comparison};
 use super::memory::Memory;
 use super::receipt::{self, Told};
 use super::record::{ensure_salt, remember};
-use super::recover::left_note;
 use super::request::Request;
 use super::stage::Place;
 use super::supervise;
@@ -126,7 +125,7 @@ impl<'a> Writing<'a, '_> {
             Ok(receipt)
         };
         end(memory).map_err(|error| {
-            let changes = self.comparison.changes();
+            let changes = self.comparison.changes_before_live_steps();
             self.stopped("while recording what was installed", changes, error)
         })
     }
@@ -248,31 +247,18 @@ impl<'a> Writing<'a, '_> {
                 continue;
             };
             let name = &changes.name;
-            let (at, hint, left) = match stopped.files {
-                Aftermath::Undone(left) => (
-                    format!("in transaction `{name}`"),
-                    format!("every file of transaction `{name}` is as it was before it"),
-                    left_note(&left),
-                ),
-                Aftermath::Open => (
-                    format!("in transaction `{name}`"),
-                    format!(
-                        "transaction `{name}` may be half done: the next resume, install or rollback brings its files back first"
-                    ),
-                    None,
-                ),
-                Aftermath::Committed => {
-                    done += changes.changes.len();
-                    (format!("after transaction `{name}`"), String::new(), None)
-                }
+            let at = if matches!(stopped.files, Aftermath::Committed) {
+                done += changes.changes.len();
+                format!("after transaction `{name}`")
+            } else {
+                format!("in transaction `{name}`")
             };
-            let mut error = self.stopped_with(&at, done, stopped.error, memory.runs.get(run));
-            if !hint.is_empty() {
-                error = error.hint(hint);
-            }
-            if let Some(left) = left {
-                error = error.hint(left);
-            }
+            let error = self.stopped_with(&at, done, stopped.error, memory.runs.get(run));
+            let error = stopped
+                .files
+                .hints(name)
+                .into_iter()
+                .fold(error, CliError::hint);
             return Err(self.advise(error));
         }
         Ok(done)
@@ -313,7 +299,7 @@ impl<'a> Writing<'a, '_> {
                 done,
                 planned: self
                     .comparison
-                    .changes()
+                    .changes_before_live_steps()
                     .saturating_add(self.comparison.parents.len()),
                 source,
             },

@@ -69,11 +69,32 @@ pub(crate) fn object_path(
     namespace: &str,
     name: &str,
 ) -> String {
+    let mut path = objects_path(api_version, resource, namespace);
+    let _ = write!(path, "/{}", segment(name));
+    path
+}
+
+/// The path and query of the objects with these labels.
+pub(crate) fn list_path(
+    api_version: &str,
+    resource: &Resource,
+    namespace: &str,
+    labels: &BTreeMap<String, String>,
+) -> String {
+    let selector: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| segment(&format!("{key}={value}")))
+        .collect();
+    let path = objects_path(api_version, resource, namespace);
+    format!("{path}?labelSelector={}", selector.join("%2C"))
+}
+
+fn objects_path(api_version: &str, resource: &Resource, namespace: &str) -> String {
     let mut path = group_path(api_version);
     if resource.namespaced {
         let _ = write!(path, "/namespaces/{}", segment(namespace));
     }
-    let _ = write!(path, "/{}/{}", segment(&resource.plural), segment(name));
+    let _ = write!(path, "/{}", segment(&resource.plural));
     path
 }
 
@@ -113,6 +134,11 @@ mod tests {
         assert_eq!(path("Widget", "a"), "/api/v1/namespaces/ns/widgets/a");
         assert_eq!(path("World", "a:b"), "/api/v1/worlds/a:b");
         assert_eq!(path("World", "../a?b"), "/api/v1/worlds/..%2Fa%3Fb");
+        let labels = BTreeMap::from([("a/b".into(), "c".into()), ("d".into(), "".into())]);
+        assert_eq!(
+            list_path("v1", discovery.get("v1", "Widget").unwrap(), "ns", &labels),
+            "/api/v1/namespaces/ns/widgets?labelSelector=a%2Fb%3Dc%2Cd%3D"
+        );
         assert_eq!(discovery.get("v1", "Broken"), None);
         assert_eq!(discovery.get("v2", "Widget"), None);
         assert_eq!(group_path("apps.example/v1"), "/apis/apps.example/v1");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 
+use super::committer::FilesError;
 use super::kubeconfig::KubeconfigError;
 use crate::host::HostError;
 use crate::host::service::ServiceError;
@@ -105,6 +106,17 @@ pub(crate) enum StepError {
         /// What the services that run them logged last, by service.
         logs: Vec<(String, Option<Vec<String>>)>,
     },
+    /// etcd, or the node as a member of it.
+    #[error("{problem}")]
+    Etcd {
+        /// What is wrong.
+        problem: String,
+        /// What to look at, and what to do.
+        hints: Vec<String>,
+    },
+    /// Files that the step commits.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// What was done cannot be recorded.
     #[error("the step is done and cannot be recorded")]
     Record(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -153,6 +165,7 @@ impl StepError {
             Self::OwnerGone { .. } => vec![
                 "what it belonged to has reached its end; make a plan with new ones".to_owned(),
             ],
+            Self::Etcd { hints, .. } | Self::Files(FilesError { hints, .. }) => hints.clone(),
             _ => Vec::new(),
         }
     }

@@ -3,34 +3,38 @@
 //! In: a trusted bundle whose files are in place. Out: what came of each live step, and the first one that failed. Every
 //! step may run again and ends in the same state ([`Step`] says how). What others changed is reported and left.
 //!
-//! This is the only part of the program that talks to a network, and to nobody but the API server that the index names
-//! and the endpoints of its steps. The rest of the program knows no futures: they begin and end inside [`run`].
+//! Here is the only way to a network, and it leads to nobody but the API server that the index names, the endpoints of its
+//! steps, and the members of etcd that the API names. The rest of the program knows no futures: they begin and end inside [`run`] and
+//! [`tls::wait`].
 //!
 //! | module | concern |
 //! |---|---|
 //! | [`session`], [`client`], [`kubeconfig`], [`tls`], [`discovery`] | whom to ask, as whom, and where |
 //! | [`retry`] | how long and how often |
 //! | [`apply`], [`holes`], [`node`] | changes of the API |
+//! | [`join_etcd`], [`committer`] | the node as a member of etcd; files that wait for what a step finds out |
 //! | [`wait`], [`rotated`], [`join_command`] | the other steps; services are [`crate::host::service`]'s |
 //! | [`report`], [`error`], [`json`] | what is said; texts that are wiped |
 
 mod apply;
 mod client;
+mod committer;
 mod discovery;
 mod error;
-mod holes;
+pub(crate) mod holes;
 mod join_command;
+mod join_etcd;
 mod json;
-mod kubeconfig;
+pub(crate) mod kubeconfig;
 mod node;
 mod report;
-mod retry;
+pub(crate) mod retry;
 mod rotated;
 pub(crate) mod selection;
 mod session;
 #[cfg(test)]
 mod testing;
-mod tls;
+pub(crate) mod tls;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,8 +46,10 @@ use kubeplan_bundle::step::{ServiceName, Step};
 use tokio::runtime::{Builder, Runtime};
 
 use apply::Batch;
+pub(crate) use committer::{Committed, Committer, FilesError, Filled, Standing};
 pub(crate) use error::StepError;
 use join_command::Join;
+use join_etcd::EtcdJoin;
 use node::Marks;
 pub(crate) use report::{Event, LiveReport, Observer, State, StepReport};
 use report::{Progress, StepResult};
@@ -253,8 +259,27 @@ async fn run_step(
         ),
         Step::WaitForControlPlane { .. }
         | Step::RequireFreeNodeName { .. }
-        | Step::FinishTlsBootstrap { .. }
-        | Step::JoinEtcd { .. } => Err(StepError::Bundle("it joins a cluster")),
+        | Step::FinishTlsBootstrap { .. } => Err(StepError::Bundle("it joins a cluster")),
+        Step::JoinEtcd {
+            member,
+            peer_url,
+            pods,
+            client,
+            transaction,
+            timeout_seconds,
+            ..
+        } => {
+            let join = EtcdJoin {
+                member,
+                peer_url,
+                pods,
+                client,
+                transaction,
+                window: Duration::from_secs(u64::from(*timeout_seconds)),
+            };
+            let session = session.ok_or(no_api)?;
+            join.run(request.root, session, progress).await
+        }
         Step::ShowJoinCommand {
             kubeconfig,
             endpoint,

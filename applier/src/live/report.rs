@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::client::FieldConflict;
+use super::committer::Committer;
 
 /// Something happened to a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,6 +66,11 @@ pub(crate) trait Observer {
         position: usize,
         outcome: &str,
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+    /// The installation that the steps belong to; `None` if there is none whose files a step could commit.
+    fn files(&mut self) -> Option<&mut dyn Committer> {
+        None
+    }
 }
 
 /// What came of live steps.
@@ -255,6 +261,16 @@ impl<'a> Progress<'a> {
             self.last = Some((detail.clone(), Instant::now()));
             self.tell(State::Waiting { detail });
         }
+    }
+
+    /// The installation that the step belongs to; `None` if there is none whose files it could commit.
+    pub(crate) fn files(&mut self) -> Option<&mut dyn Committer> {
+        self.observer.files()
+    }
+
+    /// The step's position in the index, from 0.
+    pub(crate) const fn position(&self) -> usize {
+        self.step
     }
 
     /// The step is done.

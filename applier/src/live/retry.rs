@@ -21,6 +21,7 @@ pub(crate) struct Window {
     start: Instant,
     length: Duration,
     next: Duration,
+    longest: Duration,
     attempts: u32,
 }
 
@@ -31,8 +32,22 @@ impl Window {
             start: Instant::now(),
             length,
             next: FIRST,
+            longest: LONGEST,
             attempts: 1,
         }
+    }
+
+    /// Begins now; pauses do not grow.
+    pub(crate) fn steady(length: Duration) -> Self {
+        Self {
+            longest: FIRST,
+            ..Self::begin(length)
+        }
+    }
+
+    /// How long it is.
+    pub(crate) const fn length(&self) -> Duration {
+        self.length
     }
 
     /// Time since the beginning.
@@ -59,7 +74,7 @@ impl Window {
             return false;
         }
         let pause = asked.max(spread(self.next, random())).min(left);
-        self.next = (self.next * 3 / 2).min(LONGEST);
+        self.next = (self.next * 3 / 2).min(self.longest);
         self.attempts += 1;
         sleep(pause).await;
         true

@@ -176,9 +176,21 @@ pub(crate) async fn retry<T>(
     length: Duration,
     what: &str,
     progress: &mut Progress<'_>,
+    attempt: impl AsyncFnMut() -> Attempt<T>,
+) -> Result<T, StepError> {
+    retry_within(Window::begin(length), what, progress, attempt).await
+}
+
+/// As [`retry`], with the pauses of `window`.
+///
+/// # Errors
+/// As [`retry`].
+pub(crate) async fn retry_within<T>(
+    mut window: Window,
+    what: &str,
+    progress: &mut Progress<'_>,
     mut attempt: impl AsyncFnMut() -> Attempt<T>,
 ) -> Result<T, StepError> {
-    let mut window = Window::begin(length);
     loop {
         let why = match attempt().await {
             Attempt::Done(value) => return Ok(value),
@@ -195,7 +207,7 @@ pub(crate) async fn retry<T>(
                 },
                 None => StepError::TimedOut {
                     what: what.to_owned(),
-                    window: length,
+                    window: window.length(),
                     attempts: window.attempts(),
                     last: why.text,
                 },

@@ -82,6 +82,8 @@ pub(crate) struct Run {
     pub(crate) standing: Standing,
     /// Steps that were done in the cluster.
     pub(crate) live_steps: Vec<DoneStep>,
+    /// What steps leave in the cluster that were begun and maybe not done; `what` says what stays.
+    pub(crate) begun: Vec<DoneStep>,
     /// When the operator confirmed it.
     pub(crate) confirmed: Option<Timestamp>,
     /// Whether its backups are gone because of their age.
@@ -118,6 +120,7 @@ impl Run {
             attempts: Vec::new(),
             standing: Standing::Open,
             live_steps: Vec::new(),
+            begun: Vec::new(),
             confirmed: None,
             expired: false,
             overwrite: Vec::new(),
@@ -236,6 +239,12 @@ impl Run {
             .flat_map(|attempt| &attempt.planned.changes)
     }
 
+    /// What was done in the cluster and no rollback takes back: steps that are done, and what others that were begun may have
+    /// left there.
+    pub(crate) fn stays(&self) -> impl Iterator<Item = &DoneStep> {
+        self.live_steps.iter().chain(&self.begun)
+    }
+
     /// Whether the files from before the run can be brought back.
     pub(crate) const fn can_be_rolled_back(&self) -> bool {
         self.confirmed.is_none()
@@ -302,6 +311,25 @@ impl Run {
                 }
                 self.standing = Standing::Open;
                 self.plan(transactions);
+            }
+            Record::Filled { transactions, .. } => {
+                if self.in_flight().is_some() {
+                    return Err("the transaction before is not over");
+                }
+                self.plan(transactions);
+            }
+            Record::LiveStepBegun {
+                position,
+                phase,
+                leaves,
+                ..
+            } => {
+                self.begun.retain(|step| step.position != position);
+                self.begun.push(DoneStep {
+                    position,
+                    phase,
+                    what: leaves,
+                });
             }
             Record::Prepared { transaction } => self.advance(transaction, Progress::Prepared)?,
             Record::Committed { transaction } => self.advance(transaction, Progress::Committed)?,

@@ -37,6 +37,13 @@ pub(crate) enum Record {
         /// What is to be changed.
         transactions: Vec<PlannedChanges>,
     },
+    /// A live step found out what a file was waiting for: this is to be changed, too.
+    Filled {
+        /// When.
+        time: Timestamp,
+        /// What is to be changed.
+        transactions: Vec<PlannedChanges>,
+    },
     /// Everything new is staged and everything old is backed up, durably. From here on files change.
     Prepared {
         /// Number of the transaction.
@@ -53,6 +60,17 @@ pub(crate) enum Record {
         transaction: u32,
         /// Files and folders that were left as others made them.
         left: Vec<HostPath>,
+    },
+    /// A step that needs a running host is about to do what no rollback takes back; recorded before.
+    LiveStepBegun {
+        /// Its position among the steps of the index, from 0.
+        position: usize,
+        /// kubeadm's phase it belongs to.
+        phase: PhaseName,
+        /// What stays of it, for people.
+        leaves: String,
+        /// When.
+        time: Timestamp,
     },
     /// A step that needs a running host was done.
     LiveStep {

@@ -1,0 +1,235 @@
+//! The transaction that a live step commits, once it knows what fills the hole of its file.
+//!
+//! In: the step's request, the run that is open. Out: the transaction committed as every other one ([`super::commit`]): what it changes is
+//! recorded first (record `filled`), so a run that is stopped from then on is brought back and goes on like any other. Nothing of the
+//! transaction is decided before: the host is compared when the step asks, with the text that will be written.
+
+use std::error::Error;
+
+use kubeplan_bundle::index::{Place, TransactionName};
+
+use super::changes::{self, Numbers};
+use super::commit;
+use super::compare::{FileAction, Item};
+use super::obstacles::obstacles;
+use super::planned::{self, PlannedEntry, PlannedTransaction};
+use super::stage;
+use super::steps::{LiveSteps, Recorder};
+use crate::error::CliError;
+use crate::host::{HostError, Root, RootPath};
+use crate::live::holes::fill_text;
+use crate::live::{Committed, Committer, FilesError, Filled, Standing};
+use crate::state::StateError;
+use crate::state::journal::record::Record;
+
+/// Why it cannot be done, and what to do.
+struct Trouble {
+    source: Box<dyn Error + Send + Sync>,
+    hints: Vec<String>,
+}
+
+impl Committer for Recorder<'_, '_> {
+    fn look(&mut self, transaction: &TransactionName) -> Result<Standing, FilesError> {
+        self.standing(transaction)
+            .map_err(|trouble| trouble.of(transaction, "looked at"))
+    }
+
+    fn begin(&mut self, position: usize, leaves: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let (Some(run), Some(step)) = (self.steps.run, self.steps.index.steps.get(position)) else {
+            return Ok(());
+        };
+        let time = self.clock.now().ok_or("the system's clock has no time")?;
+        let record = Record::LiveStepBegun {
+            position,
+            phase: step.phase().clone(),
+            leaves: leaves.to_owned(),
+            time,
+        };
+        self.record(run, record).map_err(Into::into)
+    }
+
+    fn commit(
+        &mut self,
+        transaction: &TransactionName,
+        value: &str,
+    ) -> Result<Committed, FilesError> {
+        self.fill(transaction, value)
+            .map_err(|trouble| trouble.of(transaction, "committed"))
+    }
+}
+
+impl Recorder<'_, '_> {
+    fn standing(&self, name: &TransactionName) -> Result<Standing, Trouble> {
+        let steps = self.steps;
+        let planned = [transaction(steps, name)?];
+        let comparison = self.memory.compare(
+            steps.root,
+            steps.index,
+            &self.memory.as_installed(),
+            &steps.request.overwrite,
+            &planned,
+        )?;
+        let mut standing = Standing {
+            file: Filled::Otherwise,
+            data: None,
+        };
+        for item in comparison.items() {
+            match item {
+                Item::File(item) if item.planned.hole.is_some() => {
+                    standing.file = match item.action {
+                        FileAction::Create => Filled::Missing,
+                        FileAction::Unchanged | FileAction::Adopt => Filled::AsPlanned,
+                        _ => Filled::Otherwise,
+                    };
+                }
+                Item::File(_) => {}
+                Item::Directory(item) => {
+                    let folder = RootPath::from(item.planned.path);
+                    if is_left_to_others(steps, &folder) && holds_anything(steps.root, &folder)? {
+                        standing.data = Some(item.planned.path.clone());
+                    }
+                }
+            }
+        }
+        Ok(standing)
+    }
+
+    fn fill(&mut self, name: &TransactionName, value: &str) -> Result<Committed, Trouble> {
+        let steps = self.steps;
+        let mut planned = transaction(steps, name)?;
+        let filled = filled_text(&planned, value)?;
+        for entry in &mut planned.entries {
+            if let PlannedEntry::File(file) = entry
+                && file.hole.take().is_some()
+            {
+                file.bytes = &filled;
+            }
+        }
+        planned.is_live = false;
+        let planned = [planned];
+        let comparison = self.memory.compare(
+            steps.root,
+            steps.index,
+            &self.memory.as_installed(),
+            &steps.request.overwrite,
+            &planned,
+        )?;
+        if comparison.refuses() {
+            return Err(obstacles(&comparison).into());
+        }
+        if comparison.changes() == 0 {
+            let left = comparison
+                .items()
+                .any(|item| matches!(item, Item::File(item) if item.action == FileAction::Drift));
+            return Ok(if left {
+                Committed::Left
+            } else {
+                Committed::Unchanged
+            });
+        }
+        let none_open = "no run is open in whose journal the change would be recorded";
+        let number = steps.run.ok_or(none_open)?;
+        let run = self.memory.runs.get(number).ok_or(none_open)?;
+        let numbers = Numbers {
+            transaction: run.next_transaction(),
+            backup: run.next_backup(),
+        };
+        let folders: Vec<RootPath> = run.begin.folders.iter().map(RootPath::from).collect();
+        let salt = self
+            .memory
+            .salt
+            .as_ref()
+            .ok_or("there is no key for the digests of the journal")?;
+        let changes = changes::plan(steps.root, &comparison, salt, numbers)?;
+        let record = Record::Filled {
+            time: self.clock.now().ok_or("the system's clock has no time")?,
+            transactions: changes.iter().map(|(changes, _)| changes.clone()).collect(),
+        };
+        self.record(number, record)?;
+        for (changes, compared) in &changes {
+            let place = stage::Place {
+                root: steps.root,
+                actions: steps.actions,
+                salt: self.memory.salt.as_ref(),
+            };
+            let runs = &mut self.memory.runs;
+            commit::commit(place, runs, number, changes, compared, &folders).map_err(
+                |stopped| Trouble {
+                    hints: stopped.files.hints(&changes.name),
+                    source: stopped.error.into(),
+                },
+            )?;
+        }
+        Ok(Committed::Written)
+    }
+}
+
+/// The transaction as the index has it.
+fn transaction<'a>(
+    steps: &LiveSteps<'a>,
+    name: &TransactionName,
+) -> Result<PlannedTransaction<'a>, Trouble> {
+    planned::transactions(steps.index, steps.contents)?
+        .into_iter()
+        .find(|planned| planned.name == name)
+        .ok_or_else(|| "the bundle does not have it".into())
+}
+
+/// The text of its file with `value` in its hole.
+fn filled_text(planned: &PlannedTransaction<'_>, value: &str) -> Result<Vec<u8>, Trouble> {
+    let file = planned.entries.iter().find_map(|entry| match entry {
+        PlannedEntry::File(file) => Some((file, file.hole?)),
+        PlannedEntry::Directory(_) => None,
+    });
+    let (file, hole) = file.ok_or("no file of it has a hole")?;
+    fill_text(file.bytes, hole, value).map_err(|reason| format!("`{}`: {reason}", file.path).into())
+}
+
+/// Whether the bundle puts nothing below the folder: it is there for what runs on the host.
+fn is_left_to_others(steps: &LiveSteps<'_>, folder: &RootPath) -> bool {
+    !steps.index.entries.iter().any(|entry| match &entry.place {
+        Place::File(placement) | Place::Directory(placement) => {
+            RootPath::from(&placement.path).ancestors().contains(folder)
+        }
+        Place::Object | Place::Payload => false,
+    })
+}
+
+fn holds_anything(root: &Root, folder: &RootPath) -> Result<bool, Trouble> {
+    Ok(match root.open_directory(folder)? {
+        Some(folder) => !folder.names()?.is_empty(),
+        None => false,
+    })
+}
+
+impl Trouble {
+    fn of(self, transaction: &TransactionName, what: &'static str) -> FilesError {
+        FilesError {
+            transaction: transaction.to_string(),
+            what,
+            source: self.source,
+            hints: self.hints,
+        }
+    }
+}
+
+impl From<CliError> for Trouble {
+    fn from(error: CliError) -> Self {
+        let (source, hints) = error.into_parts();
+        Self { source, hints }
+    }
+}
+
+macro_rules! trouble {
+    ($($kind:ty),*) => {$(
+        impl From<$kind> for Trouble {
+            fn from(error: $kind) -> Self {
+                Self { source: error.into(), hints: Vec::new() }
+            }
+        }
+    )*};
+}
+trouble!(StateError, HostError, String, &str);
+
+#[cfg(test)]
+mod tests;
