@@ -4,9 +4,11 @@
 //! member has to leave its cluster before that may be removed. Nothing is asked or changed here.
 
 use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::step::EtcdClient;
 use serde::Deserialize;
 
 use super::layout;
+use crate::etcd::Member;
 
 /// The member as its manifest describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,22 +19,36 @@ pub(crate) struct LocalMember {
     pub(crate) peer_url: String,
     /// A URL on which it answers.
     pub(crate) client_url: String,
+    /// URLs on which the members may answer that it joined, if it answers no more.
+    pub(crate) others: Vec<String>,
     /// The folder of its certificates.
     pub(crate) certificates: String,
 }
 
-/// A member as etcd lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Member {
-    /// Its id; etcdctl takes it in hexadecimal.
-    #[serde(rename = "ID")]
-    pub(crate) id: u64,
-    /// Its name; empty until it was started once.
-    #[serde(default)]
-    pub(crate) name: String,
-    /// The URLs its peers know it by.
-    #[serde(default, rename = "peerURLs")]
-    pub(crate) peer_urls: Vec<String>,
+impl LocalMember {
+    /// Where members are asked, its own first.
+    pub(super) fn endpoints(&self) -> Vec<String> {
+        let mut endpoints = vec![self.client_url.clone()];
+        endpoints.extend(self.others.iter().cloned());
+        endpoints
+    }
+
+    /// The files with which kubeadm and the member's probes ask it.
+    ///
+    /// # Errors
+    /// If the folder is none on this host.
+    pub(super) fn client(&self) -> Result<EtcdClient, String> {
+        let file = |name: &str| {
+            format!("{}/{name}", self.certificates)
+                .parse()
+                .map_err(|error| format!("etcd's certificates: {error}"))
+        };
+        Ok(EtcdClient {
+            authority: file("ca.crt")?,
+            certificate: file("healthcheck-client.crt")?,
+            key: file("healthcheck-client.key")?,
+        })
+    }
 }
 
 /// What has to be done about the member.
@@ -122,12 +138,28 @@ pub(super) fn parse(manifest: &str) -> Result<LocalMember, String> {
         .rsplit_once('/')
         .map(|(folder, _)| folder.to_owned())
         .ok_or_else(|| "--trusted-ca-file is no absolute path".to_owned())?;
+    let peer_url = first("initial-advertise-peer-urls")?;
+    let client_url = first("listen-client-urls")?;
+    let cluster = flag("initial-cluster").unwrap_or_default();
     Ok(LocalMember {
+        others: others(&cluster, &peer_url, &client_url),
         data,
-        peer_url: first("initial-advertise-peer-urls")?,
-        client_url: first("listen-client-urls")?,
+        peer_url,
+        client_url,
         certificates,
     })
+}
+
+/// Where the members of `--initial-cluster` answer clients if they do so on the port that this one does.
+fn others(cluster: &str, peer_url: &str, client_url: &str) -> Vec<String> {
+    let port = client_url.rsplit_once(':').map_or("", |(_, port)| port);
+    cluster
+        .split(',')
+        .filter_map(|item| item.split_once('=').map(|(_, url)| url))
+        .filter(|url| *url != peer_url && url.starts_with("https://"))
+        .filter_map(|url| url.rsplit_once(':'))
+        .map(|(host, _)| format!("{host}:{port}"))
+        .collect()
 }
 
 /// The value of `--name=value` or `--name value`; the last one counts.
@@ -152,9 +184,7 @@ fn flag(container: &Container, name: &str) -> Option<String> {
 
 /// Whether the member has to leave, and which it is.
 pub(super) fn judge(local: &LocalMember, members: &[Member]) -> Membership {
-    let ours = members
-        .iter()
-        .find(|member| member.peer_urls.contains(&local.peer_url));
+    let ours = members.iter().find(|member| member.is_at(&local.peer_url));
     match ours {
         None => Membership::Left,
         Some(_) if members.len() == 1 => Membership::Only,
@@ -165,22 +195,6 @@ pub(super) fn judge(local: &LocalMember, members: &[Member]) -> Membership {
     }
 }
 
-/// Reads what `etcdctl member list --write-out=json` prints.
-///
-/// # Errors
-/// Why it is no list of members.
-pub(super) fn parse_members(json: &str) -> Result<Vec<Member>, String> {
-    #[derive(Deserialize)]
-    struct List {
-        members: Vec<Member>,
-    }
-    let list: List = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    if list.members.is_empty() {
-        return Err("it lists no member".to_owned());
-    }
-    Ok(list.members)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -189,11 +203,7 @@ pub(super) mod tests {
     pub(in crate::reset) const MANIFEST: &str = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - command:\n    - etcd\n    - --initial-advertise-peer-urls=https://192.168.10.11:2380\n    - --listen-client-urls=https://127.0.0.1:2379,https://192.168.10.11:2379\n    - --trusted-ca-file=/etc/kubernetes/pki/etcd/ca.crt\n    name: etcd\n  volumes:\n  - hostPath:\n      path: /etc/kubernetes/pki/etcd\n      type: DirectoryOrCreate\n    name: etcd-certs\n  - hostPath:\n      path: /var/lib/etcd\n      type: DirectoryOrCreate\n    name: etcd-data\nstatus: {}\n";
 
     pub(in crate::reset) fn member(id: u64, address: &str) -> Member {
-        Member {
-            id,
-            name: format!("cp{id}"),
-            peer_urls: vec![format!("https://{address}:2380")],
-        }
+        crate::etcd::testing::voter(id, &format!("cp{id}"), address)
     }
 
     #[test]
@@ -204,6 +214,7 @@ pub(super) mod tests {
                 data: "/var/lib/etcd".parse().unwrap(),
                 peer_url: "https://192.168.10.11:2380".into(),
                 client_url: "https://127.0.0.1:2379".into(),
+                others: Vec::new(),
                 certificates: "/etc/kubernetes/pki/etcd".into(),
             }
         );
@@ -246,14 +257,24 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_list_of_members_is_read_as_etcdctl_prints_it() {
-        let json = r#"{"header":{"cluster_id":17237436991929493444,"member_id":9372538179322589801,"raft_term":10},"members":[{"ID":9372538179322589801,"name":"cp1","peerURLs":["https://192.168.10.11:2380"],"clientURLs":["https://192.168.10.11:2379"]},{"ID":10501334649042878790,"name":"","peerURLs":["https://192.168.10.12:2380"],"isLearner":true}]}"#;
-        let members = parse_members(json).unwrap();
-        assert_eq!(members.len(), 2);
-        assert_eq!(members[0].id, 9_372_538_179_322_589_801);
-        assert_eq!(members[1].name, "");
-        for bad in ["", "{}", r#"{"members":[]}"#, r#"{"members":[{"ID":-1}]}"#] {
-            assert!(parse_members(bad).is_err(), "{bad}");
-        }
+    fn the_members_it_joined_may_answer_where_it_does() {
+        let joined = MANIFEST.replace(
+            "    - --listen-client",
+            "    - --initial-cluster=cp1=https://[fd00::1]:2380,cp2=https://192.168.10.11:2380,cp3=https://192.168.10.13:2380\n    - --listen-client",
+        );
+        let local = parse(&joined).unwrap();
+        assert_eq!(
+            local.endpoints(),
+            [
+                "https://127.0.0.1:2379",
+                "https://[fd00::1]:2379",
+                "https://192.168.10.13:2379"
+            ]
+        );
+        let client = local.client().unwrap();
+        assert_eq!(
+            client.key.as_str(),
+            "/etc/kubernetes/pki/etcd/healthcheck-client.key"
+        );
     }
 }

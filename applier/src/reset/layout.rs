@@ -14,12 +14,8 @@ pub(super) const MANIFESTS: RootPath = RootPath::fixed("/etc/kubernetes/manifest
 /// The manifest of etcd, in [`MANIFESTS`].
 pub(super) const ETCD_MANIFEST: &str = "etcd.yaml";
 
-/// The name of etcd's data in its folder, in the manifest and as a container.
+/// The name of etcd's data in its manifest.
 pub(super) const ETCD_VOLUME: &str = "etcd-data";
-/// The container of etcd.
-pub(super) const ETCD_CONTAINER: &str = "etcd";
-/// The namespace of static Pods that kubeadm makes.
-pub(super) const SYSTEM_NAMESPACE: &str = "kube-system";
 /// What etcd makes in its data folder.
 pub(super) const ETCD_MEMBER: &str = "member";
 /// etcd's data folder unless configured otherwise.

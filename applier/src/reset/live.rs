@@ -1,23 +1,23 @@
 //! What a reset needs of the running system besides its files.
 //!
 //! In: questions and requests about services, mounts, the container runtime, etcd. Out: answers, or why there is none.
-//! [`Running`] uses the host's own programs: `systemctl` or `rc-service`, and `crictl`, with `etcdctl` inside etcd's
-//! container. Tests answer for themselves.
+//! [`Running`] uses the host's own programs: `systemctl` or `rc-service`, and `crictl`; etcd it asks itself. Tests answer for
+//! themselves.
 
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::etcd::{self, LocalMember, Member};
-use super::layout;
+use super::etcd::LocalMember;
+use crate::etcd::{Member, leave};
 use crate::host::command::{self, CommandError, Said};
 use crate::host::{Directory, HostError, Root, RootPath, facts, mounts};
 
 /// How long a service may take to stop; the default of systemd is 90 seconds.
 const SERVICE: Duration = Duration::from_secs(120);
 
-/// How long each question to the container runtime may take, and each answer of etcd.
+/// How long each question to the container runtime may take.
 const RUNTIME: Duration = Duration::from_secs(60);
 
 /// How often removing a sandbox is tried, as in kubeadm.
@@ -87,14 +87,9 @@ pub(super) trait LiveHost {
     /// Stops and removes a sandbox with its containers.
     fn remove_sandbox(&self, socket: &str, id: &str) -> Result<(), LiveError>;
     /// The members of etcd's cluster.
-    fn etcd_members(&self, socket: &str, local: &LocalMember) -> Result<Vec<Member>, LiveError>;
+    fn etcd_members(&self, local: &LocalMember) -> Result<Vec<Member>, LiveError>;
     /// Takes a member out of etcd's cluster.
-    fn remove_etcd_member(
-        &self,
-        socket: &str,
-        local: &LocalMember,
-        id: u64,
-    ) -> Result<(), LiveError>;
+    fn remove_etcd_member(&self, local: &LocalMember, id: u64) -> Result<(), LiveError>;
 }
 
 /// The system this program runs on.
@@ -120,29 +115,14 @@ impl Running<'_> {
             None
         }
     }
+}
 
-    /// The running container of etcd.
-    fn etcd_container(&self, socket: &str) -> Result<String, LiveError> {
-        let said = crictl(socket, &["ps", "--state", "Running", "--output", "json"])?;
-        find_etcd(&said.stdout).map_err(|reason| LiveError::Refused {
-            what: "looking for the running container of etcd".to_owned(),
-            reason,
-        })
-    }
-
-    fn etcdctl(
-        &self,
-        socket: &str,
-        local: &LocalMember,
-        arguments: &[&str],
-    ) -> Result<Said, LiveError> {
-        let container = self.etcd_container(socket)?;
-        let connection = etcdctl_flags(local);
-        let mut all = vec!["exec", "--sync", &container, "etcdctl"];
-        all.extend(connection.iter().map(String::as_str));
-        all.extend(arguments);
-        crictl(socket, &all)
-    }
+/// What etcd, or who asks it, says.
+fn of_etcd<T>(what: &str, answer: Result<T, String>) -> Result<T, LiveError> {
+    answer.map_err(|reason| LiveError::Refused {
+        what: what.to_owned(),
+        reason,
+    })
 }
 
 /// How etcdctl reaches the member; the files are those the member's probes and kubeadm use.
@@ -243,23 +223,17 @@ impl LiveHost for Running<'_> {
         }
     }
 
-    fn etcd_members(&self, socket: &str, local: &LocalMember) -> Result<Vec<Member>, LiveError> {
-        let said = self.etcdctl(socket, local, &["member", "list", "--write-out=json"])?;
-        etcd::parse_members(&said.stdout).map_err(|reason| LiveError::Refused {
-            what: "etcdctl member list".to_owned(),
-            reason,
-        })
+    fn etcd_members(&self, local: &LocalMember) -> Result<Vec<Member>, LiveError> {
+        let files = local.client();
+        let asked = files.and_then(|files| leave::members(self.root, &files, &local.endpoints()));
+        of_etcd("asking etcd who its members are", asked)
     }
 
-    fn remove_etcd_member(
-        &self,
-        socket: &str,
-        local: &LocalMember,
-        id: u64,
-    ) -> Result<(), LiveError> {
-        let id = format!("{id:x}");
-        self.etcdctl(socket, local, &["member", "remove", &id])
-            .map(drop)
+    fn remove_etcd_member(&self, local: &LocalMember, id: u64) -> Result<(), LiveError> {
+        let files = local.client();
+        let removed =
+            files.and_then(|files| leave::remove(self.root, &files, &local.endpoints(), id));
+        of_etcd("taking the member out of etcd", removed)
     }
 }
 
@@ -281,14 +255,8 @@ fn systemd_state(text: &str) -> Service {
 /// The labels the kubelet gives to sandboxes and containers (pkg/kubelet/types/labels.go of Kubernetes).
 #[derive(Deserialize, Default)]
 struct Labels {
-    #[serde(default, rename = "io.kubernetes.pod.name")]
-    pod: String,
-    #[serde(default, rename = "io.kubernetes.pod.namespace")]
-    namespace: String,
     #[serde(default, rename = "io.kubernetes.pod.uid")]
     uid: String,
-    #[serde(default, rename = "io.kubernetes.container.name")]
-    container: String,
 }
 
 /// Reads what `crictl pods --output json` prints: the answer of the runtime's ListPodSandbox.
@@ -327,42 +295,6 @@ fn parse_sandboxes(json: &str) -> Result<Vec<Sandbox>, String> {
             }
         })
         .collect())
-}
-
-/// The id of etcd's container in what `crictl ps --output json` prints.
-fn find_etcd(json: &str) -> Result<String, String> {
-    #[derive(Deserialize)]
-    struct List {
-        #[serde(default)]
-        containers: Option<Vec<Item>>,
-    }
-    #[derive(Deserialize)]
-    struct Item {
-        id: String,
-        #[serde(default)]
-        labels: Option<Labels>,
-    }
-    let list: List = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    let mut found = list
-        .containers
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|item| {
-            let labels = item.labels?;
-            // A static Pod is named after its node: etcd-<node>.
-            let ours = labels.container == layout::ETCD_CONTAINER
-                && labels.namespace == layout::SYSTEM_NAMESPACE
-                && labels
-                    .pod
-                    .strip_prefix(layout::ETCD_CONTAINER)
-                    .is_some_and(|node| node.starts_with('-'));
-            ours.then_some(item.id)
-        });
-    match (found.next(), found.next()) {
-        (Some(id), None) => Ok(id),
-        (Some(_), Some(_)) => Err("there are several".to_owned()),
-        (None, _) => Err("there is none".to_owned()),
-    }
 }
 
 #[cfg(test)]
@@ -414,30 +346,5 @@ mod tests {
         assert_eq!(parse_sandboxes(r#"{"items":null}"#).unwrap(), []);
         assert_eq!(parse_sandboxes("{}").unwrap(), []);
         assert!(parse_sandboxes("no").is_err());
-    }
-
-    #[test]
-    fn the_container_of_etcd_is_the_one_of_the_static_pod() {
-        let container = |id: &str, name: &str, pod: &str, namespace: &str| {
-            format!(
-                r#"{{"id":"{id}","labels":{{"io.kubernetes.container.name":"{name}","io.kubernetes.pod.name":"{pod}","io.kubernetes.pod.namespace":"{namespace}"}}}}"#
-            )
-        };
-        let list = |items: &[String]| format!(r#"{{"containers":[{}]}}"#, items.join(","));
-        let system = layout::SYSTEM_NAMESPACE;
-        let ours = container("1", "etcd", "etcd-cp1", system);
-        let others = [
-            container("2", "etcd", "etcd-shop", "shop"),
-            container("3", "proxy", "etcd-cp1", system),
-            container("4", "etcd", "calico", system),
-            r#"{"id":"5"}"#.to_owned(),
-        ];
-        let mut all = others.to_vec();
-        assert!(find_etcd(&list(&all)).is_err());
-        all.push(ours.clone());
-        assert_eq!(find_etcd(&list(&all)).unwrap(), "1");
-        all.push(ours);
-        assert!(find_etcd(&list(&all)).is_err());
-        assert!(find_etcd("{}").is_err());
     }
 }

@@ -32,11 +32,7 @@ pub(super) enum Work {
     /// Stops and removes a sandbox.
     RemoveSandbox { socket: String, id: String },
     /// Takes the member out of etcd's cluster.
-    RemoveMember {
-        socket: String,
-        local: LocalMember,
-        id: u64,
-    },
+    RemoveMember { local: LocalMember, id: u64 },
     /// Removes a file.
     RemoveFile(RootPath),
     /// Removes whatever is at a path, with everything below it.

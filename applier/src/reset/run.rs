@@ -378,7 +378,7 @@ fn live_step(live: &dyn LiveHost, work: &Work) -> Result<(), LiveError> {
         Work::StopService(name) => live.stop_service(name),
         Work::Unmount(path) => live.unmount(path),
         Work::RemoveSandbox { socket, id } => live.remove_sandbox(socket, id),
-        Work::RemoveMember { socket, local, id } => live.remove_etcd_member(socket, local, *id),
+        Work::RemoveMember { local, id } => live.remove_etcd_member(local, *id),
         _ => Ok(()),
     }
 }

@@ -12,13 +12,14 @@ use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
 
+use super::etcd::LocalMember;
 use super::etcd::tests::{MANIFEST, member};
-use super::etcd::{LocalMember, Member};
 use super::live::{LiveError, LiveHost, Sandbox, Service};
 use super::phase::Phase;
 use super::run::run_on;
 use super::{Request, layout};
 use crate::error::CliError;
+use crate::etcd::Member;
 use crate::host::durable::Fault;
 use crate::host::{Actions, Directory, Root};
 use crate::ui::Report as _;
@@ -104,12 +105,12 @@ impl LiveHost for Played {
         self.change(format!("sandbox {socket} {id}"))
     }
 
-    fn etcd_members(&self, _: &str, _: &LocalMember) -> Result<Vec<Member>, LiveError> {
+    fn etcd_members(&self, _: &LocalMember) -> Result<Vec<Member>, LiveError> {
         self.answer("members")?;
         Ok(self.members.clone())
     }
 
-    fn remove_etcd_member(&self, _: &str, _: &LocalMember, id: u64) -> Result<(), LiveError> {
+    fn remove_etcd_member(&self, _: &LocalMember, id: u64) -> Result<(), LiveError> {
         self.change(format!("member {id}"))
     }
 }

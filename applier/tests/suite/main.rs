@@ -11,6 +11,7 @@
 mod boundaries;
 mod crash;
 mod live_steps;
+mod played_etcd;
 mod preflight;
 mod process;
 mod refusals;

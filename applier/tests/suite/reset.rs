@@ -14,6 +14,7 @@ use kubeplan_bundle::writer::{DraftContent, DraftEntry};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
+use crate::played_etcd::PlayedEtcd;
 use crate::support::{ADMIN, CA, CONFIG, FILES, Fixture, HANDOFF, MANIFEST, Output, Plan, Run};
 
 /// More actions than any of these resets has.
@@ -486,9 +487,7 @@ fn play(fixture: &Fixture, name: &str, answers: &str) {
     fs::set_permissions(fixture.host(&path), Permissions::from_mode(0o755)).unwrap();
 }
 
-const MEMBERS: &str = r#"{"members":[{"ID":9372538179322589801,"name":"cp1","peerURLs":["https://10.0.0.1:2380"]},{"ID":2,"name":"cp2","peerURLs":["https://10.0.0.2:2380"]}]}"#;
-
-const CONTAINERS: &str = r#"{"containers":[{"id":"c0","labels":{"io.kubernetes.container.name":"etcd","io.kubernetes.pod.name":"etcd-cp1","io.kubernetes.pod.namespace":"kube-system"}}]}"#;
+const MEMBERS: &str = r#"{"members":[{"ID":"9372538179322589801","name":"cp1","peerURLs":["https://10.0.0.1:2380"]},{"ID":"2","name":"cp2","peerURLs":["https://10.0.0.2:2380"]}]}"#;
 
 const SANDBOXES: &str = r#"{"items":[{"id":"s0","metadata":{"name":"web","namespace":"shop"},"labels":{"io.kubernetes.pod.uid":"u1"}},{"id":"s1","metadata":{"name":"vm","namespace":"x"},"labels":{}}]}"#;
 
@@ -496,7 +495,19 @@ const SANDBOXES: &str = r#"{"items":[{"id":"s0","metadata":{"name":"web","namesp
 fn a_running_system_is_taken_down_with_its_own_programs() {
     let fixture = Fixture::new();
     run_components(&fixture);
-    write(&fixture, "/etc/kubernetes/manifests/etcd.yaml", ETCD);
+    let etcd = PlayedEtcd::start(&[("member/list", MEMBERS), ("member/remove", "{}")]);
+    let manifest = ETCD.replace("https://127.0.0.1:2379", &etcd.url);
+    write(&fixture, "/etc/kubernetes/manifests/etcd.yaml", &manifest);
+    for (name, content) in ["ca.crt", "healthcheck-client.crt", "healthcheck-client.key"]
+        .iter()
+        .zip(&etcd.files)
+    {
+        write(
+            &fixture,
+            &format!("/etc/kubernetes/pki/etcd/{name}"),
+            content,
+        );
+    }
     write(
         &fixture,
         "/var/lib/kubelet/instance-config.yaml",
@@ -507,9 +518,7 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
         "systemctl",
         "show*) printf 'LoadState=loaded\\nActiveState=active\\n';;",
     );
-    let crictl = format!(
-        "*' pods '*) echo '{SANDBOXES}';;\n*' ps '*) echo '{CONTAINERS}';;\n*'member list'*) echo '{MEMBERS}';;"
-    );
+    let crictl = format!("*' pods '*) echo '{SANDBOXES}';;");
     play(&fixture, "crictl", &crictl);
     // A chroot is a running system of its own, as far as the program can see.
     for folder in ["/usr", "/proc", "/dev", "/run/systemd/system"] {
@@ -536,21 +545,17 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{text}{errors}");
     let crictl = "crictl --runtime-endpoint unix:///run/test.sock --timeout 30s";
-    let etcdctl = format!(
-        "{crictl} exec --sync c0 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=/etc/kubernetes/pki/etcd/ca.crt --cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt --key=/etc/kubernetes/pki/etcd/healthcheck-client.key"
-    );
-    let running = format!("{crictl} ps --state Running --output json");
     let expected = [
-        running.clone(),
-        format!("{etcdctl} member list --write-out=json"),
         "systemctl show --property=LoadState,ActiveState kubelet".to_owned(),
         format!("{crictl} pods --output json"),
-        running,
-        format!("{etcdctl} member remove 8211f1d0f64f3269"),
         "systemctl stop kubelet".to_owned(),
         format!("{crictl} stopp s0"),
         format!("{crictl} rmp --force s0"),
     ];
+    let list = r#"/v3/cluster/member/list {"linearizable":true}"#;
+    let remove = r#"/v3/cluster/member/remove {"ID":"9372538179322589801"}"#;
+    // When it is planned; when it is done.
+    assert_eq!(etcd.calls(), [list, list, remove]);
     let calls = fixture.read("/calls");
     assert_eq!(calls.lines().collect::<Vec<_>>(), expected);
     // Both mounts are gone, so the folder could go, and what was mounted is as it was.

@@ -94,15 +94,11 @@ impl Planner<'_> {
             }
             return Ok(has_data && forced);
         };
-        let asked = self.socket(live).and_then(|socket| {
-            let socket = socket.ok_or_else(|| "no container runtime answers".to_owned())?;
-            let members = live
-                .etcd_members(&socket, local)
-                .map_err(|error: LiveError| error.to_string())?;
-            Ok((socket, members))
-        });
+        let asked = live
+            .etcd_members(local)
+            .map_err(|error: LiveError| error.to_string());
         match asked {
-            Ok((socket, members)) => {
+            Ok(members) => {
                 match etcd::judge(local, &members) {
                     Membership::Only => {
                         plan.skip(
@@ -116,7 +112,6 @@ impl Planner<'_> {
                     }
                     Membership::Among { id, others } => {
                         let work = Work::RemoveMember {
-                            socket,
                             local: local.clone(),
                             id,
                         };
