@@ -13,7 +13,7 @@ use libtest_mimic::Trial;
 use super::case;
 
 /// With this variable set, the test program is `kubeapply`.
-const AS_KUBEAPPLY: &str = "KUBEPLAN_TESTSUITE_AS_KUBEAPPLY";
+pub(super) const AS_KUBEAPPLY: &str = "KUBEPLAN_TESTSUITE_AS_KUBEAPPLY";
 
 pub fn cases() -> Vec<Trial> {
     vec![

@@ -4,6 +4,7 @@ mod command_line;
 mod configuration;
 mod crash;
 mod equivalence;
+mod etcd_join;
 mod external_ca;
 mod external_ca_kubeadm;
 mod golden;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Trial> {
         secrecy::cases(),
         equivalence::cases(),
         real_api::cases(),
+        etcd_join::cases(),
         real_hosts::cases(),
         crash::cases(),
     ]

@@ -58,10 +58,10 @@ pub fn cases() -> Vec<Trial> {
 }
 
 /// What a case does with the programs.
-type Run = fn(&Programs) -> Result<()>;
+pub(super) type Run = fn(&Programs) -> Result<()>;
 
 /// A case that runs the real programs; ignored, with a line that says why, where that is not possible.
-fn case_with_programs(
+pub(super) fn case_with_programs(
     name: &str,
     run: impl FnOnce(&Programs) -> Result<()> + Send + 'static,
 ) -> Trial {
