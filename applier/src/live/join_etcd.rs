@@ -16,16 +16,18 @@
 //! As kubeadm does it (1.36.2, `cmd/kubeadm/app/phases/etcd/local.go` and `util/etcd/etcd.go`), but for promoting, which may be
 //! repeated here. etcd takes one learner at a time; who comes second waits.
 
+mod pods;
+
 use std::time::Duration;
 
 use kubeplan_bundle::index::{Name, TransactionName};
 use kubeplan_bundle::step::{EtcdClient, EtcdPods};
 
+use self::pods::client_urls;
 use super::client::Class;
 use super::committer::{Committed, Committer, Filled, Standing};
 use super::discovery::{Resource, list_path};
 use super::error::StepError;
-use super::json::Json;
 use super::report::{Progress, StepResult};
 use super::retry::Window;
 use super::session::{Attempt, Session, retry, retry_within};
@@ -101,51 +103,6 @@ impl EtcdJoin<'_> {
             ]
         })
     }
-}
-
-/// The URLs in the annotation of every Pod.
-///
-/// # Errors
-/// Which Pod has none, or that there is no Pod.
-fn client_urls(list: &Json, annotation: &str) -> Result<Vec<String>, String> {
-    let pods = list.at(["items"]).and_then(|items| items.as_array());
-    let mut urls: Vec<String> = Vec::new();
-    for pod in pods.into_iter().flatten() {
-        let text = |path: [&str; 2]| {
-            path.iter()
-                .try_fold(pod, |value, key| value.get(key))
-                .and_then(|value| value.as_str())
-                .unwrap_or_default()
-        };
-        let name = text(["metadata", "name"]).escape_debug().to_string();
-        let said = pod
-            .get("metadata")
-            .and_then(|metadata| metadata.get("annotations")?.get(annotation)?.as_str())
-            .unwrap_or_default();
-        let found: Vec<&str> = said
-            .split(',')
-            .map(str::trim)
-            .filter(|url| !url.is_empty())
-            .collect();
-        if found.is_empty() {
-            return Err(format!("Pod {name} has no annotation {annotation}"));
-        }
-        if let Some(other) = found.iter().find(|url| !url.starts_with("https://")) {
-            return Err(format!(
-                "Pod {name} says in {annotation} that it answers at `{}`, which is not https",
-                other.escape_debug()
-            ));
-        }
-        for url in found {
-            if !urls.iter().any(|known| known == url) {
-                urls.push(url.to_owned());
-            }
-        }
-    }
-    if urls.is_empty() {
-        return Err("the API lists no Pod of etcd".to_owned());
-    }
-    Ok(urls)
 }
 
 /// One node on its way into etcd.
