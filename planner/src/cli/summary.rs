@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::CliError;
 use super::nodes::Nodes;
-use crate::config::Finding;
+use crate::config::{Finding, Report};
 use crate::config::ValidConfig;
 use crate::config::valid::Assumption;
 use crate::pki::{Materials, StoreChange};
@@ -168,6 +168,7 @@ impl PlanSummary {
             store_changes: changes,
             warnings: warnings.findings().to_vec(),
             nodes: Vec::new(),
+            join_by_token: Vec::new(),
             next: Vec::new(),
             runs: true,
         }
