@@ -15,7 +15,9 @@ pub struct Planned {
     config: PathBuf,
     seed: Option<&'static str>,
     now: String,
-    /// The bundle's path.
+    /// Whether the identity of its one node is made with the plan; the nodes of a cluster have their own.
+    identity: bool,
+    /// The bundle's path; of a cluster's first node in the order of names.
     pub bundle: PathBuf,
 }
 
@@ -35,7 +37,7 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn config(config: &str) -> Result<Self> {
-        Self::new(config, None, NOW.to_owned(), |_| Ok(()))
+        Self::new(config, None, NOW.to_owned(), true, |_| Ok(()))
     }
 
     /// Plans `config` with the key store that `prepare` makes in the folder it is given.
@@ -43,7 +45,7 @@ impl Planned {
     /// # Errors
     /// If preparing or planning fails.
     pub fn with_store(config: &str, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
-        Self::new(config, None, NOW.to_owned(), prepare)
+        Self::new(config, None, NOW.to_owned(), true, prepare)
     }
 
     /// Plans `config` with real keys at this machine's time, for programs that look at the clock.
@@ -51,10 +53,33 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn today(config: &str) -> Result<Self> {
-        let seconds = std::time::UNIX_EPOCH.elapsed()?.as_secs();
-        let now = Timestamp::from_unix_seconds(i64::try_from(seconds)?)
-            .context("this machine's clock is beyond the year 9999")?;
-        Self::new(config, None, now.to_string(), |_| Ok(()))
+        Self::new(config, None, today()?, true, |_| Ok(()))
+    }
+
+    /// Plans the cluster `config`, each of whose nodes has a recipient, with real keys at this machine's time.
+    ///
+    /// # Errors
+    /// If planning fails.
+    pub fn cluster_today(config: &str) -> Result<Self> {
+        Self::new(config, None, today()?, false, |_| Ok(()))
+    }
+
+    /// The bundle of one node of the cluster.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn bundle_of(&self, node: &str) -> Result<PathBuf> {
+        for entry in fs::read_dir(self.path("out"))? {
+            let entry = entry?;
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(&format!("{node}."))
+            {
+                return Ok(entry.path());
+            }
+        }
+        anyhow::bail!("there is no bundle for {node}")
     }
 
     /// Plans `config` with public test keys, which take no time to make.
@@ -62,13 +87,14 @@ impl Planned {
     /// # Errors
     /// If planning fails.
     pub fn with_test_keys(config: &str) -> Result<Self> {
-        Self::new(config, Some("seed"), NOW.to_owned(), |_| Ok(()))
+        Self::new(config, Some("seed"), NOW.to_owned(), true, |_| Ok(()))
     }
 
     fn new(
         config: &str,
         seed: Option<&'static str>,
         now: String,
+        identity: bool,
         prepare: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
@@ -87,12 +113,15 @@ impl Planned {
             config: path,
             seed,
             now,
+            identity,
             bundle: PathBuf::new(),
         };
         prepare(&planned.path("pki"))?;
         planned.plan(&[])?.expect(0)?;
-        let mut bundles = fs::read_dir(planned.path("out"))?;
-        planned.bundle = bundles.next().context("plan wrote nothing")??.path();
+        let bundles: Result<Vec<_>, _> = fs::read_dir(planned.path("out"))?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect();
+        planned.bundle = bundles?.into_iter().min().context("plan wrote nothing")?;
         Ok(planned)
     }
 
@@ -114,11 +143,11 @@ impl Planned {
             "--now".into(),
             self.now.clone(),
         ];
-        for (flag, name) in [
-            ("--output", "out"),
-            ("--sign-key", "author"),
-            ("--identity-out", "identity"),
-        ] {
+        let identity = self.identity.then_some(("--identity-out", "identity"));
+        for (flag, name) in [("--output", "out"), ("--sign-key", "author")]
+            .into_iter()
+            .chain(identity)
+        {
             args.push(flag.into());
             args.push(text(&self.path(name))?.into());
         }
@@ -192,6 +221,14 @@ impl Planned {
             &self.install_args(&self.bundle, more)?,
         ))
     }
+}
+
+/// This machine's time.
+fn today() -> Result<String> {
+    let seconds = std::time::UNIX_EPOCH.elapsed()?.as_secs();
+    let now = Timestamp::from_unix_seconds(i64::try_from(seconds)?)
+        .context("this machine's clock is beyond the year 9999")?;
+    Ok(now.to_string())
 }
 
 /// A path as text.

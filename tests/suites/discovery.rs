@@ -375,7 +375,7 @@ fn wrong(programs: &Programs) -> Result<()> {
 
 fn expired(programs: &Programs) -> Result<()> {
     let cluster = Cluster::start(programs)?;
-    let (token, pin) = cluster.token(&["--ttl", "12s"])?;
+    let (token, pin) = cluster.token(&["--ttl", "30s"])?;
     let (id, _) = token.split_once('.').context("no token")?;
     cluster.discover(&token, &pin, &[])?.expect(0)?;
     cluster.wait_signed(id, false)?;

@@ -41,11 +41,10 @@ pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, Discovery
             EXEC_VERSIONS.join(" and ")
         )));
     }
-    let path = match program {
-        "" => return Err(failed("it has no command".to_owned())),
-        name if name.contains('/') && !name.starts_with('/') => format!("{folder}/{name}"),
-        name => name.to_owned(),
-    };
+    if program.is_empty() {
+        return Err(failed("it has no command".to_owned()));
+    }
+    let path = absolute(program, folder);
     let words = |list: &str| -> Vec<&Value> {
         let list = exec.get(list).and_then(Value::as_array);
         list.into_iter().flatten().collect()
@@ -96,6 +95,24 @@ pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, Discovery
     }
 }
 
+/// The part for a kubeconfig in another folder.
+pub(super) fn moved(exec: &Value, folder: &str) -> Value {
+    let mut moved = exec.clone();
+    if let Some(command) = moved.get_mut("command") {
+        *command = Value::from(absolute(text(exec, &["command"]), folder));
+    }
+    moved
+}
+
+/// A program's name as it is from anywhere: one without a `/` is looked for on the search path.
+fn absolute(program: &str, folder: &str) -> String {
+    if program.contains('/') && !program.starts_with('/') {
+        format!("{folder}/{program}")
+    } else {
+        program.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +145,21 @@ mod tests {
         let told =
             format!("echo \"${EXEC_VARIABLE}\" | grep -q '\"interactive\":false' || exit 1; ");
         assert!(exec(&format!("{told}{}", prints("{\"token\":\"t\"}"))).is_ok());
+    }
+
+    #[test]
+    fn a_program_is_the_same_from_another_folder() {
+        for (command, expected) in [
+            ("login", "login"),
+            ("/bin/login", "/bin/login"),
+            ("bin/login", "/home/a/bin/login"),
+        ] {
+            let exec = json!({"command": command, "args": ["x"]});
+            assert_eq!(
+                moved(&exec, "/home/a"),
+                json!({"command": expected, "args": ["x"]})
+            );
+        }
     }
 
     #[test]

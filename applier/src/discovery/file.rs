@@ -235,7 +235,7 @@ impl File {
             };
             (
                 exec::credentials(exec, folder)?,
-                Json::new(json!({"exec": exec})),
+                Json::new(json!({"exec": exec::moved(exec, folder)})),
             )
         } else if has(&[
             "token",

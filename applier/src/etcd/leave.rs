@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use kubeplan_bundle::step::EtcdClient;
-use tokio::runtime::Builder;
 
 use super::{Client, EtcdError, Member, Said};
 use crate::host::Root;
 use crate::live::retry::Window;
+use crate::live::tls::wait;
 
 /// How long a list is asked for: somebody waits for the plan.
 const LIST: Duration = Duration::from_secs(10);
@@ -86,14 +86,6 @@ async fn again(window: &mut Window, error: &EtcdError) -> Result<(), String> {
         return Err(error.to_string());
     }
     Ok(())
-}
-
-fn wait<T>(done: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start waiting for the network: {error}"))?
-        .block_on(done)
 }
 
 #[cfg(test)]

@@ -178,6 +178,7 @@ impl Joining<'_> {
             )));
         }
         self.begin(progress)?;
+        let voted = self.ours(&members).is_some_and(|ours| !ours.is_learner);
         if self.ours(&members).is_none() {
             self.majority(&members, None, progress).await?;
             self.add(progress).await?;
@@ -190,11 +191,16 @@ impl Joining<'_> {
         let members = self.promoted(progress).await?;
         self.majority(&members, self.ours(&members), progress)
             .await?;
-        let mut result = StepResult::changed(format!(
+        let outcome = format!(
             "{} is a member and votes, one of {}",
             join.member,
             members.len()
-        ));
+        );
+        let mut result = if voted && committed != Committed::Written {
+            StepResult::unchanged(outcome)
+        } else {
+            StepResult::changed(outcome)
+        };
         if committed == Committed::Left {
             result.notes.push(format!(
                 "a file of transaction `{}` was changed by others and is left as it is",

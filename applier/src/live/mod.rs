@@ -3,8 +3,9 @@
 //! In: a trusted bundle whose files are in place. Out: what came of each live step, and the first one that failed. Every
 //! step may run again and ends in the same state ([`Step`] says how). What others changed is reported and left.
 //!
-//! This is the only part of the program that talks to a network, and to nobody but the API server that the index names
-//! and the endpoints of its steps. The rest of the program knows no futures: they begin and end inside [`run`].
+//! Here is the only way to a network, and it leads to nobody but the API server that the index names, the endpoints of its
+//! steps, and the members of etcd that the API names. The rest of the program knows no futures: they begin and end inside [`run`] and
+//! [`tls::wait`].
 //!
 //! | module | concern |
 //! |---|---|

@@ -66,24 +66,33 @@ impl Network {
     /// # Errors
     /// What is wrong with its certificates or its key, without their values.
     pub(crate) fn authenticated(identity: &Identity) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(identity.authority.expose()) {
-            certificate
-                .map_err(|error| error.to_string())
-                .and_then(|der| roots.add(der).map_err(|error| error.to_string()))
-                .map_err(|error| format!("its certificate authority: {error}"))?;
-        }
-        if roots.is_empty() {
+        if roots(identity.authority.expose())?.is_empty() {
             return Err("its certificate authority holds no certificate".to_owned());
         }
-        let config = builder()?.with_root_certificates(roots);
-        let config = match &identity.proof {
-            Proof::Token(_) | Proof::Nobody => config.with_no_client_auth(),
-            Proof::Certificate { chain, key } => {
-                let chain = CertificateDer::pem_slice_iter(chain.expose())
+        let client = match &identity.proof {
+            Proof::Token(_) | Proof::Nobody => None,
+            Proof::Certificate { chain, key } => Some((chain.expose(), key.expose())),
+        };
+        Self::trusting(identity.authority.expose(), client)
+    }
+
+    /// Connections to a server that one of `authorities` vouches for, or without TLS; as who the certificate and its key say, if there
+    /// are any. All PEM. Without authorities no server is trusted.
+    ///
+    /// # Errors
+    /// What is wrong with certificates or key, without their values.
+    pub(crate) fn trusting(
+        authorities: &[u8],
+        client: Option<(&[u8], &[u8])>,
+    ) -> Result<Self, String> {
+        let config = builder()?.with_root_certificates(roots(authorities)?);
+        let config = match client {
+            None => config.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = CertificateDer::pem_slice_iter(chain)
                     .collect::<Result<Vec<_>, _>>()
                     .map_err(|error| format!("its client certificate: {error}"))?;
-                let key = PrivateKeyDer::from_pem_slice(key.expose())
+                let key = PrivateKeyDer::from_pem_slice(key)
                     .map_err(|_| "its client key is not a private key in PEM".to_owned())?;
                 config
                     .with_client_auth_cert(chain, key)
@@ -154,6 +163,29 @@ fn innermost(error: &(dyn Error + 'static)) -> Unreachable {
     } else {
         cause.to_string()
     })
+}
+
+fn roots(authorities: &[u8]) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authorities) {
+        certificate
+            .map_err(|error| error.to_string())
+            .and_then(|der| roots.add(der).map_err(|error| error.to_string()))
+            .map_err(|error| format!("its certificate authority: {error}"))?;
+    }
+    Ok(roots)
+}
+
+/// Waits for an answer, for those who know no futures.
+///
+/// # Errors
+/// The future's, or why nothing can be waited for.
+pub(crate) fn wait<T>(answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start waiting for the network: {error}"))?
+        .block_on(answer)
 }
 
 fn provider() -> Arc<CryptoProvider> {

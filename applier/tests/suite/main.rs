@@ -11,6 +11,7 @@
 mod boundaries;
 mod crash;
 mod join;
+mod join_run;
 mod live_steps;
 mod played_etcd;
 mod preflight;

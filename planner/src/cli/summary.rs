@@ -154,7 +154,7 @@ impl PlanSummary {
         config: &ValidConfig,
         authority: &CertificateRow,
         changes: Vec<StoreChange>,
-        warnings: &Report,
+        nodes: &Nodes,
         test_only: bool,
     ) -> Self {
         Self {
@@ -166,7 +166,7 @@ impl PlanSummary {
             external_authorities: Vec::new(),
             signer: None,
             store_changes: changes,
-            warnings: warnings.findings().to_vec(),
+            warnings: nodes.warnings().findings().to_vec(),
             nodes: Vec::new(),
             join_by_token: Vec::new(),
             next: Vec::new(),

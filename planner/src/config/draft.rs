@@ -15,7 +15,7 @@ use super::schema::Kind;
 use super::v1beta3::ControlPlaneTimeout;
 use crate::releases::{self, Release};
 
-/// How many findings a report lists.
+/// How many errors, and how many warnings, a report lists.
 const MAX_FINDINGS: usize = 1000;
 
 /// The documents, their provenance, and what there is to say about them.
@@ -277,19 +277,8 @@ impl Draft {
         hint: Option<String>,
     ) {
         let path = self.known_as(self.full_path(kind, path));
-        // A field that was wrong as written has been spoken of.
-        let found = self.report.findings().len();
-        if found > MAX_FINDINGS || self.is_wrong(&path) {
-            return;
-        }
-        let (severity, message, hint) = if found == MAX_FINDINGS {
-            let message = "too many findings; from here on they are not listed".to_owned();
-            (Severity::Error, message, None)
-        } else {
-            (severity, message, hint)
-        };
         let (file, line) = self.place_of(&path);
-        self.report.push(Finding {
+        self.adopt(Finding {
             severity,
             file,
             line,
@@ -300,11 +289,27 @@ impl Draft {
         });
     }
 
-    /// Takes over a finding of another draft, unless there are too many already, or the field has been spoken of.
-    pub(super) fn adopt(&mut self, finding: Finding) {
-        if self.report.findings().len() < MAX_FINDINGS && !self.is_wrong(&finding.path) {
-            self.report.push(finding);
+    /// Takes a finding over, unless there are too many already, or the field has been spoken of.
+    pub(super) fn adopt(&mut self, mut finding: Finding) {
+        let found = self.count(finding.severity);
+        // A field that was wrong as written has been spoken of.
+        if found > MAX_FINDINGS || self.is_wrong(&finding.path) {
+            return;
         }
+        if found == MAX_FINDINGS {
+            let message = match finding.severity {
+                Severity::Error => "too many findings; from here on they are not listed",
+                Severity::Warning => "too many warnings; from here on they are not listed",
+            };
+            message.clone_into(&mut finding.message);
+            finding.hint = None;
+        }
+        self.report.push(finding);
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        let same = |finding: &&Finding| finding.severity == severity;
+        self.report.findings().iter().filter(same).count()
     }
 
     /// Whether there is an error about the field already.

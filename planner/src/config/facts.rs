@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use kubeplan_bundle::facts::Facts;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::draft::{Draft, NODE};
 use super::known_hosts::{self, Verdict};
@@ -100,6 +100,16 @@ pub(super) fn take_one_of_several(draft: &mut Draft, source: &FactsSource) -> Op
     Some(used(draft, source, facts, &node))
 }
 
+/// The recipient that was taken from facts, and where it comes from.
+pub(super) fn confirmed_recipient(draft: &Draft) -> Option<(Value, Origin)> {
+    let origin = draft
+        .provenance
+        .at(&draft.full_path(Kind::Inventory, RECIPIENTS));
+    let origin = origin.filter(|origin| matches!(origin, Origin::Facts { .. }))?;
+    let recipients = draft.get(Kind::Inventory, RECIPIENTS)?;
+    Some((recipients.clone(), origin.clone()))
+}
+
 /// Reports keys that are confirmed for none of `nodes`, each with its name and its host's.
 pub(super) fn unused_confirmations(draft: &mut Draft, source: &FactsSource, nodes: &[[&str; 2]]) {
     for (name, _) in &source.confirmed {
@@ -110,11 +120,11 @@ pub(super) fn unused_confirmations(draft: &mut Draft, source: &FactsSource, node
             "a host key of `{}` is confirmed, and no such node is planned",
             name.escape_debug()
         );
-        let hint = match nodes {
-            [[node, _]] => format!("the node is `{node}`"),
-            _ => "the name is that of a node or of its host".to_owned(),
+        let (path, hint) = match nodes {
+            [[node, _]] => (RECIPIENTS, format!("the node is `{node}`")),
+            _ => ("nodes", "give the name of a node or of its host".to_owned()),
         };
-        draft.error(Kind::Inventory, RECIPIENTS, message, &hint);
+        draft.error(Kind::Inventory, path, message, &hint);
     }
 }
 
@@ -130,14 +140,16 @@ fn no_key_to_confirm(draft: &mut Draft, facts: &Facts) {
 /// Takes over what the facts say.
 fn used(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str) -> HostFacts {
     recipient(draft, source, facts, node);
-    if facts
-        .proxies
-        .iter()
-        .flatten()
-        .any(|(_, url)| url.contains('@'))
-    {
+    // A worker has no manifests.
+    let is_worker = draft.text(Kind::Inventory, &format!("{NODE}.role")) == "worker";
+    let mut proxies = facts.proxies.iter().flatten();
+    if !is_worker && proxies.any(|(_, url)| url.contains('@')) {
         let message = "a proxy in the host's facts comes with a password; everybody can read it in the static Pod manifests, as with kubeadm";
-        draft.warn(Kind::Cluster, "", message, "name a proxy that needs none");
+        let hint = "name a proxy that needs none";
+        match draft.joins {
+            false => draft.warn(Kind::Cluster, "", message, hint),
+            true => draft.warn(Kind::Inventory, NODE, message, hint),
+        }
     }
     host_facts(facts)
 }

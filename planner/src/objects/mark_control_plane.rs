@@ -5,7 +5,7 @@ use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
 use super::{ObjectContext, ObjectError};
 
 /// Labels of a control-plane node, without value (kubeadm v1.36.2, cmd/kubeadm/app/constants/constants.go).
-const LABELS: [&str; 2] = [
+pub(crate) const LABELS: [&str; 2] = [
     "node-role.kubernetes.io/control-plane",
     "node.kubernetes.io/exclude-from-external-load-balancers",
 ];

@@ -446,3 +446,32 @@ fn the_uploaded_resolver_file_is_kubelet_starts() {
     assert!(!uploaded(&skipping(config.clone(), &["kubelet-start"])));
     assert!(!uploaded(&only(config, &["upload-config"])));
 }
+
+#[test]
+fn labels_that_a_kubelet_may_not_set_are_set_with_kubeadms() {
+    let mut config = config(false);
+    let label = "node-restriction.kubernetes.io/rack".to_owned();
+    config.node.marks = [(label.clone(), "r1".to_owned())].into();
+    let (_, steps) = planned(&config, &material());
+    let labels = steps.into_iter().find_map(|step| match step {
+        Step::LabelAndTaintNode { labels, .. } => Some(labels),
+        _ => None,
+    });
+    let labels = labels.unwrap();
+    assert_eq!(labels.len(), 3);
+    assert_eq!(labels[&label], "r1");
+}
+
+#[test]
+fn the_clusters_kubelet_configuration_is_uploaded_and_not_the_nodes() {
+    let mut config = config(false);
+    let uploaded = |config: &ValidConfig| {
+        let (objects, _) = planned(config, &material());
+        let object = objects.iter().find(|o| o.name == "kubelet-config").unwrap();
+        text(object).to_owned()
+    };
+    config.kubelet.value["maxPods"] = 50.into();
+    assert!(!uploaded(&config).contains("maxPods"));
+    config.cluster_kubelet.value["maxPods"] = 60.into();
+    assert!(uploaded(&config).contains("maxPods: 60"));
+}

@@ -218,20 +218,30 @@ impl Init {
     /// # Errors
     /// If the network cannot be entered, or `action` fails or panics.
     pub fn in_network<T: Send>(&self, action: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-        let network = fs::File::open(format!("/proc/{}/ns/net", self.pid))
-            .context("looking for the network")?;
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(|| {
-                use std::os::fd::AsFd as _;
-                move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))
-                    .context("entering the network")?;
-                action()
-            });
-            thread
-                .join()
-                .unwrap_or_else(|_| bail!("the action in the sandbox's network panicked"))
-        })
+        in_network(Path::new(&format!("/proc/{}/ns/net", self.pid)), action)
     }
+}
+
+/// Runs `action` on a thread that is in the network of the namespace at `path`.
+///
+/// # Errors
+/// If the network cannot be entered, or `action` fails or panics.
+pub(crate) fn in_network<T: Send>(
+    path: &Path,
+    action: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
+    let network = fs::File::open(path).context("looking for the network")?;
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            use std::os::fd::AsFd as _;
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))
+                .context("entering the network")?;
+            action()
+        });
+        thread
+            .join()
+            .unwrap_or_else(|_| bail!("the action in another network panicked"))
+    })
 }
 
 impl std::fmt::Display for Init {

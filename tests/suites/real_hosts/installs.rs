@@ -2,7 +2,6 @@
 //! disturbed.
 
 use std::fs;
-use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use kubeplan_testhosts::components::Store;
@@ -10,7 +9,7 @@ use kubeplan_testhosts::hosts::{Host, Rig};
 use kubeplan_testsuite::planned::Planned;
 
 use super::site::{Site, changes};
-use super::{IGNORED, PLANNED, eventually, service_answers, text, wait_for_cluster};
+use super::{IGNORED, PLANNED, Stopwatch, eventually, service_answers, text, wait_for_cluster};
 
 /// The whole way, from a plan to a workload on a worker that kubeadm joined. What CI runs.
 pub(super) fn whole(rig: &Rig, store: &Store) -> Result<()> {
@@ -146,18 +145,4 @@ fn workload(host: &Host) -> Result<()> {
     let said = text(host, "kubectl logs asks --tail 1")?;
     ensure!(said == "OK", "{said}");
     Ok(())
-}
-
-/// Says how long each part took.
-struct Stopwatch(Instant);
-
-impl Stopwatch {
-    fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    fn lap(&mut self, what: &str) {
-        eprintln!("{:>7.1} s  {what}", self.0.elapsed().as_secs_f64());
-        self.0 = Instant::now();
-    }
 }

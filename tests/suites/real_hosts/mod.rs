@@ -4,9 +4,17 @@
 //! everything that `cargo xtask components` builds, in its cache or where `KUBEPLAN_COMPONENTS` says. With
 //! `KUBEPLAN_HOSTS=required` what is missing is a failure.
 
+mod ansible;
+mod balancer;
+mod built;
+mod cluster;
 mod disturbed;
 mod faults;
 mod installs;
+mod join;
+mod join_live;
+mod keys;
+mod newcomer;
 mod proxy;
 mod same_cluster;
 mod site;
@@ -26,17 +34,20 @@ use kubeplan_testsuite::programs::repository;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use super::case;
 use super::real_api::planned_objects;
+use super::{case, case_with};
 
 const HOSTS_VARIABLE: &str = "KUBEPLAN_HOSTS";
+
+/// The case that needs Ansible.
+const ANSIBLE_CASE: &str = "ansible_installs_a_cluster";
 
 /// A case on a rig of its own.
 type Run = fn(&Rig, &Store) -> Result<()>;
 
 pub fn cases() -> Vec<Trial> {
     let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
-    let cases: [(&str, Run); 15] = [
+    let cases: [(&str, Run); 24] = [
         (
             "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
             kubeadm,
@@ -94,12 +105,40 @@ pub fn cases() -> Vec<Trial> {
             "an_installation_says_why_a_component_does_not_start",
             faults::component_cannot_start,
         ),
+        (
+            "one_plan_makes_three_control_planes_and_two_workers",
+            join::three_and_two,
+        ),
+        ("a_join_of_etcd_goes_on_after_a_power_cut", join::power_cuts),
+        (
+            "two_control_planes_and_five_workers_join_at_once",
+            join::all_at_once,
+        ),
+        (
+            "kubeapply_joins_a_cluster_of_kubeadm",
+            join_live::ours_join_kubeadm,
+        ),
+        (
+            "kubeadm_joins_a_cluster_from_a_plan",
+            join_live::kubeadm_joins_ours,
+        ),
+        ("five_workers_join_with_one_token", join_live::five_workers),
+        ("a_join_that_is_attacked_is_refused", join_live::attacks),
+        (
+            "a_bundle_for_another_host_is_refused",
+            join_live::another_hosts_bundle,
+        ),
+        (ANSIBLE_CASE, ansible::cluster_by_playbook),
     ];
     let required = std::env::var_os(HOSTS_VARIABLE).is_some_and(|value| value == "required");
     cases
         .into_iter()
         .map(|(name, run)| {
             let full = format!("real_hosts::{name}");
+            if name == ANSIBLE_CASE && obstacle.is_none() {
+                // Its own tool is asked for apart: `required` is about what every case needs.
+                return case_with(&["ansible-playbook"], full, move || on_a_rig(name, run));
+            }
             match &obstacle {
                 Some(obstacle) if required => {
                     let obstacle = obstacle.clone();
@@ -356,4 +395,18 @@ fn is_ready(object: &Value) -> bool {
                 && condition.get("status").and_then(Value::as_str) == Some("True")
         })
     })
+}
+
+/// Says how long each part took.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn lap(&mut self, what: &str) {
+        eprintln!("{:>7.1} s  {what}", self.0.elapsed().as_secs_f64());
+        self.0 = Instant::now();
+    }
 }

@@ -7,14 +7,14 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kubeplan_testhosts::hosts::Host;
 use kubeplan_testsuite::planned::{Planned, text as path_text};
-use kubeplan_testsuite::programs::repository;
 use serde_json::Value;
 
+use super::built::program;
 use super::{IGNORED, shell_status, text};
 use crate::suites::real_api::{lost, planned_objects};
 
@@ -24,25 +24,56 @@ const CARRIED: &str = "/var/carried";
 /// A host with a plan for it.
 pub(super) struct Site {
     pub(super) host: Host,
-    pub(super) planned: Planned,
+    pub(super) planned: Arc<Planned>,
+    /// What `kubeapply` opens the bundle with, as its arguments; its default is the host's SSH key.
+    opens_with: String,
 }
 
 impl Site {
     /// Carries the program, the bundle and the identity onto the host, and lets it trust the author.
     pub(super) fn carry(host: Host, planned: Planned) -> Result<Self> {
-        let folder = host.var().join("carried");
-        fs::create_dir_all(&folder)?;
-        for (from, name) in [
-            (program()?.to_owned(), "kubeapply"),
-            (planned.bundle.clone(), "bundle.tar.gz"),
-            (planned.path("identity"), "identity"),
-            (planned.path("author.pub"), "author.pub"),
-        ] {
-            fs::copy(&from, folder.join(name)).with_context(|| from.display().to_string())?;
-        }
+        let identity = planned.path("identity");
+        let bundle = planned.bundle.clone();
+        let mut site = Self::carry_bundle(host, Arc::new(planned), &bundle)?;
+        fs::copy(identity, site.carried("identity"))?;
+        site.opens_with = format!("--identity {CARRIED}/identity ");
+        Ok(site)
+    }
+
+    /// Carries the program and the host's own bundle of a cluster onto the host, and lets it trust the author.
+    pub(super) fn of_cluster(host: Host, planned: &Arc<Planned>) -> Result<Self> {
+        let bundle = planned.bundle_of(&host.name())?;
+        Self::carry_bundle(host, Arc::clone(planned), &bundle)
+    }
+
+    fn carry_bundle(host: Host, planned: Arc<Planned>, bundle: &Path) -> Result<Self> {
+        let site = Self {
+            host,
+            planned,
+            opens_with: String::new(),
+        };
+        fs::create_dir_all(site.carried(""))?;
+        site.bring(program("kubeapply")?, "kubeapply")?;
+        site.bring(bundle, "bundle.tar.gz")?;
+        site.bring(&site.planned.path("author.pub"), "author.pub")?;
+        site.trust_author()?;
+        Ok(site)
+    }
+
+    /// Where something that was carried is, as this machine sees it.
+    pub(super) fn carried(&self, name: &str) -> PathBuf {
+        self.host.var().join("carried").join(name)
+    }
+
+    fn bring(&self, from: &Path, name: &str) -> Result<()> {
+        fs::copy(from, self.carried(name)).with_context(|| from.display().to_string())?;
+        Ok(())
+    }
+
+    fn trust_author(&self) -> Result<()> {
         let listed = Command::new("ssh-keygen")
             .arg("-lf")
-            .arg(planned.path("author.pub"))
+            .arg(self.planned.path("author.pub"))
             .output()
             .context("starting ssh-keygen")?;
         let listed = String::from_utf8(listed.stdout)?;
@@ -50,11 +81,11 @@ impl Site {
             .split_whitespace()
             .nth(1)
             .context("ssh-keygen shows no fingerprint")?;
-        host.shell(&format!(
+        let line = format!(
             "install --mode 755 {CARRIED}/kubeapply /usr/local/bin/kubeapply && \
              kubeapply trust add --principal author --fingerprint {fingerprint} {CARRIED}/author.pub"
-        ))?;
-        Ok(Self { host, planned })
+        );
+        self.host.shell(&line).map(drop)
     }
 
     /// Plans again with what the host says of itself, and carries that bundle.
@@ -62,26 +93,25 @@ impl Site {
         self.host.shell(&format!(
             "mkdir {CARRIED}/facts && kubeapply facts --output {CARRIED}/facts"
         ))?;
-        let carried = self.host.var().join("carried");
         self.planned
-            .plan(&["--facts", path_text(&carried.join("facts"))?])?
+            .plan(&["--facts", path_text(&self.carried("facts"))?])?
             .expect(0)?;
-        fs::copy(&self.planned.bundle, carried.join("bundle.tar.gz"))?;
-        Ok(())
+        self.bring(&self.planned.bundle, "bundle.tar.gz")
     }
 
     /// Plans `config` with the same key store, and carries that bundle.
     pub(super) fn plan_again(&self, config: &str) -> Result<()> {
         fs::write(self.planned.path("cluster.yaml"), config)?;
         self.planned.plan(&[])?.expect(0)?;
-        let carried = self.host.var().join("carried");
-        fs::copy(&self.planned.bundle, carried.join("bundle.tar.gz"))?;
-        Ok(())
+        self.bring(&self.planned.bundle, "bundle.tar.gz")
     }
 
     /// The command that installs the bundle.
     pub(super) fn install_line(&self) -> String {
-        format!("kubeapply install --identity {CARRIED}/identity {IGNORED} {CARRIED}/bundle.tar.gz")
+        format!(
+            "kubeapply install {}{IGNORED} {CARRIED}/bundle.tar.gz",
+            self.opens_with
+        )
     }
 
     /// Makes every check of the bundle.
@@ -210,42 +240,4 @@ pub(super) fn changes(report: &Value) -> Result<Vec<String>> {
         .filter(|step| step.get("changed") != Some(&Value::Bool(false)))
         .map(|step| word(step, "phase"));
     Ok(files.chain(steps).collect())
-}
-
-/// The program as it is built for this workspace's tests.
-fn program() -> Result<&'static Path> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}"))) {
-        Ok(path) => Ok(path),
-        Err(error) => bail!("{error}"),
-    }
-}
-
-fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // Of the whole workspace, so that the libraries are the ones that the tests were built with.
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--locked",
-            "--workspace",
-            "--bin",
-            "kubeapply",
-            "--message-format",
-            "json",
-        ])
-        .current_dir(repository())
-        .output()
-        .context("starting cargo")?;
-    ensure!(
-        built.status.success(),
-        "building kubeapply: {}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    String::from_utf8(built.stdout)?
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message.pointer("/target/name") == Some(&"kubeapply".into()))
-        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-        .context("cargo names no program")
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread;
 
 use kubeplan_bundle::secret::SecretBytes;

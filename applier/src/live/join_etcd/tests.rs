@@ -23,6 +23,8 @@ struct Host {
     data: bool,
     /// Nothing starts the member.
     no_kubelet: bool,
+    /// Others changed the manifest.
+    drifted: bool,
     begun: Vec<String>,
     waits: Vec<String>,
 }
@@ -34,6 +36,7 @@ impl Host {
             manifest: None,
             data: false,
             no_kubelet: false,
+            drifted: false,
             begun: Vec::new(),
             waits: Vec::new(),
         }
@@ -78,10 +81,10 @@ impl Observer for Host {
 impl Committer for Host {
     fn look(&mut self, _: &TransactionName) -> Result<Standing, FilesError> {
         Ok(Standing {
-            file: if self.manifest.is_some() {
-                Filled::AsPlanned
-            } else {
-                Filled::Missing
+            file: match &self.manifest {
+                _ if self.drifted => Filled::Otherwise,
+                Some(_) => Filled::AsPlanned,
+                None => Filled::Missing,
             },
             data: self.data.then(|| "/var/lib/etcd".parse().unwrap()),
         })
@@ -93,6 +96,9 @@ impl Committer for Host {
     }
 
     fn commit(&mut self, _: &TransactionName, value: &str) -> Result<Committed, FilesError> {
+        if self.drifted {
+            return Ok(Committed::Left);
+        }
         let same = self.manifest.as_deref() == Some(value);
         self.manifest = Some(value.to_owned());
         self.start();
@@ -169,6 +175,10 @@ async fn a_node_becomes_a_member_and_the_second_time_is_only_looked_at() {
     let again = join(&mut host, 120).await.unwrap();
     assert!(!again.changed);
     assert_eq!(etcd.state().calls, ["list"]);
+    // What others made of the manifest is left and told.
+    host.drifted = true;
+    let drifted = join(&mut host, 120).await.unwrap();
+    assert!(!drifted.changed && drifted.notes[0].contains("changed by others"));
 }
 
 /// The program is killed before each call in turn; the next run goes on.

@@ -42,7 +42,7 @@ pub(super) struct JoinArgs {
     #[arg(
         long,
         value_name = "FACTS",
-        conflicts_with_all = ["pki", "identity_out", "upload_certs"]
+        conflicts_with_all = ["pki", "identity_out", "upload_certs", "nodes"]
     )]
     join: Option<PathBuf>,
     /// Join as a control-plane node; the facts say it too, and both must agree
@@ -136,13 +136,7 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
         .map_err(io_error("writing the bundle to", &args.output))?;
     node.finish(&written.index, &args.output.join(file), None);
     let changes = own.changes().to_vec();
-    let mut summary = PlanSummary::of_join(
-        &config,
-        authority,
-        changes,
-        nodes.warnings(),
-        source.test_only(),
-    );
+    let mut summary = PlanSummary::of_join(&config, authority, changes, &nodes, source.test_only());
     summary.nodes.push(node);
     summary.finish(signer.shown, &args.output);
     match args.format {

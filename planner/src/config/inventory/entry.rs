@@ -34,6 +34,21 @@ impl Entry {
             .is_some_and(|value| !value.is_null())
     }
 
+    /// Sets a field of the entry.
+    pub(super) fn set(&mut self, field: &str, value: Value, origin: Origin) {
+        self.document.insert(field.to_owned(), value);
+        self.provenance.record(self.path(field), origin);
+    }
+
+    /// The field as provenance has it.
+    fn path(&self, field: &str) -> String {
+        format!(
+            "{}.nodes[{}].{field}",
+            Kind::Inventory.name(),
+            self.position
+        )
+    }
+
     fn role(&self) -> &str {
         let role = self.document.get("role").and_then(Value::as_str);
         role.unwrap_or_default()
@@ -148,12 +163,7 @@ impl Entry {
 
     /// Where the field, or the nearest one above it, was written, for messages; empty if nobody wrote it.
     pub(super) fn place(&self, field: &str) -> String {
-        let path = format!(
-            "{}.nodes[{}].{field}",
-            Kind::Inventory.name(),
-            self.position
-        );
-        match self.provenance.of(&path) {
+        match self.provenance.of(&self.path(field)) {
             Some(Origin::Written { file, line }) => format!(" at {file}:{line}"),
             _ => String::new(),
         }

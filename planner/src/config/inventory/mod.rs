@@ -81,7 +81,7 @@ const FOUNDERS_OWN: [&str; 7] = [
 
 /// Defaults and checks every node.
 pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Report> {
-    let entries = entry::take(&mut draft);
+    let mut entries = entry::take(&mut draft);
     let Some(founder) = entry::founder(&mut draft, &entries) else {
         return Err(draft.report);
     };
@@ -108,7 +108,7 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         // The rest of what is said has its places there.
         draft.provenance = founding.config.provenance.clone();
     }
-    let joining = Joining {
+    let mut joining = Joining {
         cluster: draft.document(Kind::Cluster),
         provenance: of_cluster(&draft.provenance, &kubelet),
         first_file: draft.first_file.clone(),
@@ -116,13 +116,16 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         kubelet,
         hosts,
     };
-    let others = entries.iter().filter(|entry| entry.position != founder);
+    let others = entries.iter_mut().filter(|entry| entry.position != founder);
     draft.report = joining.check(others, std::mem::take(&mut draft.report), &mut members);
     members.nodes.sort_by_key(|member| member.position);
     across::check(&mut draft, &entries, &members.nodes);
     if !alone {
         across::facts(&mut draft, &joining.hosts, &members);
     }
+    // What they confirm is in the entries now.
+    joining.hosts.confirmed.clear();
+    joining.hosts.known_hosts = None;
     let by_token = waiting(
         &mut draft,
         founding.as_ref(),
@@ -207,10 +210,11 @@ fn warn_of_founders_own(draft: &mut Draft, nodes: usize) {
 }
 
 impl Joining {
-    /// Checks nodes that join; the answer is the report with what there is to say about them.
+    /// Checks nodes that join; the answer is the report with what there is to say about them. A recipient that their facts name
+    /// gets into their entries, so that hosts' keys are looked up once.
     fn check<'a>(
         &self,
-        entries: impl Iterator<Item = &'a Entry>,
+        entries: impl Iterator<Item = &'a mut Entry>,
         mut report: Report,
         members: &mut Members,
     ) -> Report {
@@ -225,6 +229,9 @@ impl Joining {
             let facts = facts.unwrap_or_default();
             let checked = member::check(&mut draft, &facts, &self.kubelet, &service_cidrs);
             members.add(entry.position, checked.node);
+            if let Some((recipients, origin)) = facts::confirmed_recipient(&draft) {
+                entry.set("recipients", recipients, origin);
+            }
             report = draft.report;
         }
         report

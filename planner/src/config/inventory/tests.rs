@@ -249,6 +249,7 @@ fn a_node_has_its_hosts_facts_and_no_others() {
     );
     let warnings = loaded.warnings.to_string();
     assert!(warnings.contains("there are no facts of w1:"), "{warnings}");
+    assert!(nodes.iter().all(|config| config.node.recipients.is_empty()));
     let about = |config: &ValidConfig| -> Vec<String> {
         config.assumptions.iter().map(|a| a.about.clone()).collect()
     };
@@ -355,4 +356,81 @@ fn no_change_of_an_inventory_makes_it_panic() {
             }
         }
     }
+}
+
+#[test]
+fn confirmed_host_keys_are_recipients_of_their_nodes_only() {
+    use kubeplan_bundle::facts::Facts;
+    let cp1 = Facts::parse(include_bytes!(
+        "../../../../fixtures/facts/single-node-facts/cp1.json"
+    ))
+    .unwrap();
+    let key = cp1.ssh_host_key.clone().unwrap();
+    let mut w1 = cp1.clone();
+    w1.hostname = "w1".parse().unwrap();
+    let text = with_nodes("- {name: cp1, role: control-plane}\n- {name: w1, role: worker}\n");
+    let load = |hosts: Vec<Facts>, confirmed: &[&str]| {
+        let confirmed = confirmed
+            .iter()
+            .map(|name| ((*name).to_owned(), key.fingerprint.clone()))
+            .collect();
+        let hosts = FactsSource {
+            hosts,
+            confirmed,
+            known_hosts: None,
+        };
+        load_with(
+            &text,
+            Options {
+                hosts,
+                ..Options::default()
+            },
+        )
+    };
+    let unconfirmed = Facts {
+        ssh_host_key: None,
+        ..cp1.clone()
+    };
+    let loaded = load(vec![unconfirmed.clone(), w1.clone()], &["w1"]).unwrap();
+    let found = nodes(&loaded);
+    assert!(found[0].node.recipients.is_empty());
+    assert_eq!(found[1].node.recipients.concat(), key.public_key);
+    let fact = "sshHostKey, confirmed by --confirm-host-key".to_owned();
+    assert_eq!(
+        found[1].provenance.of("Cluster.nodes[1].recipients"),
+        Some(&Origin::Facts { fact })
+    );
+    for (hosts, confirmed, expected) in [
+        // Cloned hosts.
+        (
+            vec![cp1.clone(), w1.clone()],
+            vec!["cp1", "w1"],
+            "Cluster.nodes[1].recipients: the host key `ssh-ed25519",
+        ),
+        (
+            vec![cp1.clone(), w1.clone()],
+            vec!["w2"],
+            "Cluster.nodes: a host key of `w2` is confirmed, and no such node is planned",
+        ),
+        (
+            vec![unconfirmed],
+            vec!["cp1"],
+            "Cluster.nodes[0].recipients: a host key is confirmed, and the facts of cp1 name none",
+        ),
+        (
+            vec![],
+            vec!["cp1"],
+            "hosts' keys are to be confirmed, and there are no facts",
+        ),
+    ] {
+        let said = load(hosts, &confirmed).unwrap_err().to_string();
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let mut other = w1;
+    other.hostname = "other".parse().unwrap();
+    let said = load(vec![other], &[]).unwrap_err().to_string();
+    assert!(
+        said.contains("the facts are of none of the nodes"),
+        "{said}"
+    );
 }

@@ -183,7 +183,8 @@ fn joining(
         credential: JoinCredential::Bootstrap {
             kubeconfig: cluster.bootstrap_kubeconfig.clone(),
             token_endpoint,
-            certificate_key: cluster.certificate_key,
+            // Fetched client files of an external etcd are not in the plan, so the check for them must stand.
+            certificate_key: cluster.certificate_key && config.cluster.etcd.external.is_none(),
         },
     });
     config

@@ -14,6 +14,7 @@ mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
@@ -149,6 +150,30 @@ impl Rig {
             }
             None => bail!("there is no host `{name}`; there are {}", names.join(", ")),
         }
+    }
+
+    /// A command that runs `program` of this machine in the network of the hosts, which know it as 192.168.10.1.
+    ///
+    /// Nothing of the environment is changed: whoever needs this machine's programs may need it.
+    #[must_use]
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!(
+                "--net={}",
+                Network::new(&self.prefix).hub_path().display()
+            ))
+            .arg("--")
+            .arg(program);
+        command
+    }
+
+    /// Runs `action` on a thread that is in the network of the hosts, at 192.168.10.1; so are threads that it starts.
+    ///
+    /// # Errors
+    /// If no host was ever up, or `action` fails or panics.
+    pub fn in_network<T: Send>(&self, action: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        sandbox::in_network(&Network::new(&self.prefix).hub_path(), action)
     }
 
     /// Ends every host and removes all of them: processes, namespaces, control groups, files.

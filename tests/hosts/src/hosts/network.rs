@@ -77,6 +77,12 @@ impl Network {
         }
     }
 
+    /// Where the hub's namespace can be opened.
+    #[must_use]
+    pub(super) fn hub_path(&self) -> PathBuf {
+        namespace_path(&self.hub())
+    }
+
     fn hub(&self) -> String {
         format!("{}-hub", self.prefix)
     }

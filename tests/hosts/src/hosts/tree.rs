@@ -30,8 +30,10 @@ const PACKAGES: &[&str] = &[
     "iptables",
     "kmod",
     "nftables",
+    "openssh-server",
     "openssl",
     "procps",
+    "python3",
     "runc",
     "socat",
     "util-linux",
@@ -81,7 +83,7 @@ fn name() -> String {
     format!("tree-{SUITE}-{hex}")
 }
 
-/// Takes out what no host needs: the packages themselves and their lists.
+/// Takes out what no host needs: the packages themselves and their lists, and keys that all hosts would share.
 fn trim(tree: &Path) -> Result<()> {
     for folder in [
         "var/cache/apt",
@@ -95,6 +97,13 @@ fn trim(tree: &Path) -> Result<()> {
             fs::remove_dir_all(&path).with_context(|| format!("emptying {}", path.display()))?;
         }
         fs::create_dir(&path)?;
+    }
+    // The package makes these when it is installed; every host has keys of its own.
+    for entry in fs::read_dir(tree.join("etc/ssh"))? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("ssh_host_") {
+            fs::remove_file(entry.path())?;
+        }
     }
     Ok(())
 }

@@ -37,6 +37,15 @@ pub(super) fn ensure(
     io: &mut Io,
 ) -> Result<Ensured, CliError> {
     check(config, secrets)?;
+    if secrets
+        .files
+        .keys()
+        .any(|name| name.starts_with(EXTERNAL_ETCD))
+    {
+        io.say(
+            "warning: the client files of the external etcd are not in the plan; they have to be where ClusterConfiguration.etcd.external says, and preflight looks for them",
+        );
+    }
     let files = secrets
         .files
         .iter()
@@ -77,7 +86,7 @@ fn check(config: &ValidConfig, secrets: &JoinSecrets) -> Result<(), CliError> {
         ));
     }
     if missing.is_empty() {
-        return Ok(());
+        return refuse_external(secrets);
     }
     let mut error = CliError::usage(format!(
         "One or more conditions for hosting a new control plane instance is not satisfied: {}",
@@ -94,6 +103,29 @@ fn check(config: &ValidConfig, secrets: &JoinSecrets) -> Result<(), CliError> {
         );
     }
     Err(error)
+}
+
+/// CAs whose keys may be kept elsewhere, by the base names of their files.
+const AUTHORITIES: [&str; 3] = ["ca", "front-proxy-ca", "etcd/ca"];
+
+/// A CA without its key signs nothing here, and there is no key store for leaves that it signed elsewhere.
+fn refuse_external(secrets: &JoinSecrets) -> Result<(), CliError> {
+    let has = |base: &str, end: &str| secrets.files.contains_key(&format!("{base}.{end}"));
+    let external: Vec<String> = AUTHORITIES
+        .into_iter()
+        .filter(|base| has(base, "crt") && !has(base, "key"))
+        .map(|base| format!("{base}.key"))
+        .collect();
+    if external.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "the cluster did not share {}, so nobody can sign the certificates of this node here",
+        external.join(", ")
+    ))
+    .hint(
+        "with CAs that are kept elsewhere, plan the node in the cluster's inventory: `kubeplan certs generate-csr`, then `kubeplan plan` without --join",
+    ))
 }
 
 /// The CA among the shared certificates is the one that the cluster was discovered with.

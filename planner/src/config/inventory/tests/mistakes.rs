@@ -89,6 +89,10 @@ fn rules_of_entries() {
              administrator sets it: kubectl label node w1 node-role.kubernetes.io/worker=",
         ),
         (
+            "- {name: cp2, role: control-plane, address: 10.0.0.2, labels: {node-role.kubernetes.io/control-plane: 'yes'}}",
+            "a control-plane node has the label without a value",
+        ),
+        (
             "- {name: w1, role: worker, labels: {a: b}, kubelet: {kubeletExtraArgs: [{name: node-labels, value: a=c}]}}",
             "Cluster.nodes[1].labels.a: `b` contradicts `c` of the kubelet's flag node-labels",
         ),
@@ -328,4 +332,25 @@ fn what_is_wrong_with_many_nodes_is_said_once_or_in_a_report_that_ends() {
             .to_string()
             .contains("w0, w1, w2, w3, w4 and 1495 more")
     );
+}
+
+#[test]
+fn many_warnings_are_no_errors() {
+    let node = |n: usize| {
+        format!("- {{name: w{n}, role: worker, kubelet: {{config: {{clusterDomain: x}}}}}}\n")
+    };
+    let nodes: String = (0..1100).map(node).collect();
+    let warnings = load(&with_nodes(&format!("{CP1}{nodes}")))
+        .unwrap()
+        .warnings;
+    assert!(warnings.findings().len() >= 1000 && !warnings.has_errors());
+    assert!(
+        warnings
+            .to_string()
+            .contains("Cluster.nodes[1].kubelet.config.clusterDomain: kubeadm recommends")
+    );
+    // An error after them is heard.
+    let nodes = format!("{CP1}{nodes}- {{name: w, role: node}}\n");
+    let said = load(&with_nodes(&nodes)).unwrap_err().to_string();
+    assert!(said.contains("unknown role `node`"), "{said}");
 }

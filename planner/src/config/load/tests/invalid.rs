@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test lists fixtures")]
 
 use super::{VALID, load_one};
+use crate::config::Source;
 
 macro_rules! invalid {
     ($($name:literal: [$($finding:literal),* $(,)?]),* $(,)?) => {
@@ -108,8 +109,23 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "13: Cluster.credentials.minRemaining",
         "14: Cluster.payload",
     ],
+    "join-beside-cluster": [
+        "2: JoinConfiguration.discovery",
+        "7: ClusterConfiguration",
+    ],
     "join-configuration": [
-        "13: JoinConfiguration",
+        "5: JoinConfiguration.nodeRegistration.name",
+        "6: JoinConfiguration.nodeRegistration.criSockets",
+        "7: JoinConfiguration.caCertPath",
+        "10: JoinConfiguration.discovery.bootstrapToken.token",
+        "11: JoinConfiguration.discovery.bootstrapToken.apiServerEndpoint",
+        "12: JoinConfiguration.discovery.bootstrapToken.caCertHashes[0]",
+        "13: JoinConfiguration.discovery.tlsBootstrapToken",
+        "16: JoinConfiguration.controlPlane.localAPIEndpoint.advertiseAddress",
+        "17: JoinConfiguration.controlPlane.localAPIEndpoint.bindPort",
+        "18: JoinConfiguration.controlPlane.certificateKey",
+        "19: JoinConfiguration.skipPhases[0]",
+        "21: JoinConfiguration.timeouts.discovery",
     ],
     "join-credential": [
         "7: Cluster.credentials.join",
@@ -256,7 +272,14 @@ pub(super) const INVALID: &[Invalid] = invalid!(
 #[test]
 fn every_mistake_is_found_at_its_place() {
     for (name, text, expected) in INVALID {
-        let report = load_one(text).unwrap_err();
+        let source = Source {
+            name: "c.yaml",
+            text,
+        };
+        let report = match crate::config::check_join(&[source], &[], false) {
+            Ok(None) => load_one(text).unwrap_err(),
+            Ok(Some(report)) | Err(report) => report,
+        };
         let found: Vec<String> = report
             .findings()
             .iter()
