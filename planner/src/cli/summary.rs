@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::CliError;
 use super::nodes::Nodes;
-use crate::config::{Finding, Report};
+use crate::config::Finding;
 use crate::config::ValidConfig;
 use crate::config::valid::Assumption;
 use crate::pki::{Materials, StoreChange};
