@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_testsuite::joins::{Attempt, Discovered, SEED, identity, public_content};
@@ -48,6 +48,10 @@ pub fn cases() -> Vec<Trial> {
     ]
 }
 
+/// How kubeadm begins.
+const SENTENCE: &str =
+    "One or more conditions for hosting a new control plane instance is not satisfied";
+
 /// Test keys: none have to be made.
 const QUICK: [&str; 4] = ["--test-pki", SEED, "--now", NOW];
 
@@ -67,6 +71,11 @@ fn planned(discovered: &Discovered, args: &[&str]) -> Result<Attempt> {
     Ok(attempt)
 }
 
+/// The bundle that was written.
+fn written(attempt: &Attempt) -> Result<std::path::PathBuf> {
+    attempt.bundle().context("no bundle was written")
+}
+
 /// Nothing was written, and the message says `expected`.
 fn refused(attempt: &Attempt, code: u8, expected: &str) -> Result<()> {
     let run = attempt.run.clone().expect(code)?;
@@ -80,9 +89,9 @@ fn refused(attempt: &Attempt, code: u8, expected: &str) -> Result<()> {
 
 /// The names and bytes of what is sealed in the bundle.
 fn unsealed(attempt: &Attempt) -> Result<Vec<(String, SecretBytes)>> {
-    let bundle = attempt.bundle().expect("a bundle");
+    let bundle = written(attempt)?;
     let intact = Bundle::open(fs::File::open(bundle)?)?.into_intact()?;
-    let sealed = intact.sealed().expect("a sealed part").to_vec();
+    let sealed = intact.sealed().context("a sealed part")?.to_vec();
     let identities = kubeplan_bundle::seal::Identities::parse(
         &SecretBytes::new(fs::read(identity())?),
         "test host",
@@ -117,7 +126,7 @@ fn worker_gets_no_key() -> Result<()> {
             "{name}"
         );
     }
-    let public = public_content(&attempt.bundle().expect("a bundle"))?;
+    let public = public_content(&written(&attempt)?)?;
     ensure!(public.contains_key("files/etc/kubernetes/pki/ca.crt"));
     let said = format!("{:?}", attempt.run);
     ensure!(!said.contains("0123456789abcdef\""), "{said}");
@@ -174,7 +183,7 @@ fn flags_alone() -> Result<()> {
         "{}",
         attempt.run.err
     );
-    let named = attempt.bundle().expect("a bundle");
+    let named = written(&attempt)?;
     ensure!(named.ends_with("w2.prod-a.tar.gz"), "{}", named.display());
     let instance = public_content(&named)?;
     let instance = instance.get("files/var/lib/kubelet/instance-config.yaml");
@@ -205,7 +214,7 @@ fn host_facts() -> Result<()> {
     let facts = repository().join("fixtures/facts/single-node-facts");
     let facts = facts.to_string_lossy().into_owned();
     let attempt = planned(&Discovered::new(true)?, &["--facts", &facts])?;
-    let named = attempt.bundle().expect("a bundle");
+    let named = written(&attempt)?;
     ensure!(named.ends_with("cp1.prod-a.tar.gz"), "{}", named.display());
     let without = self::attempt(&Discovered::new(false)?, &[])?;
     refused(
@@ -218,7 +227,7 @@ fn host_facts() -> Result<()> {
 fn same_plan() -> Result<()> {
     let args = ["-f", &fixture("control-plane.yaml")];
     let discovered = Discovered::new(true)?;
-    let content = |attempt: &Attempt| public_content(&attempt.bundle().expect("a bundle"));
+    let content = |attempt: &Attempt| public_content(&written(attempt)?);
     let (one, two) = (planned(&discovered, &args)?, planned(&discovered, &args)?);
     ensure!(
         content(&one)? == content(&two)?,
@@ -231,8 +240,6 @@ fn preconditions() -> Result<()> {
     let complete = Discovered::new(true)?;
     let file = fixture("control-plane.yaml");
     let args = ["-f", file.as_str()];
-    const SENTENCE: &str =
-        "One or more conditions for hosting a new control plane instance is not satisfied";
     for missing in [
         "ca.crt",
         "sa.key",

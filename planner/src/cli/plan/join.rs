@@ -45,7 +45,7 @@ pub(super) struct JoinArgs {
         conflicts_with_all = ["pki", "identity_out", "upload_certs", "nodes"]
     )]
     join: Option<PathBuf>,
-    /// Join as a control-plane node; the facts say it too, and both must agree
+    /// Refuse facts that are not those of a control-plane node
     #[arg(long, requires = "join")]
     control_plane: bool,
     /// age identity or OpenSSH ed25519 private key that opens the sealed part
@@ -248,7 +248,7 @@ fn recipients(
 /// What the node gets of certificates and keys.
 enum Own {
     /// The cluster's CA.
-    Worker(WorkerMaterial),
+    Worker(Box<WorkerMaterial>),
     /// The shared certificates and leaves made here.
     ControlPlane {
         material: Box<Material>,
@@ -268,7 +268,7 @@ impl Own {
         let authority = shared::authority(facts)?;
         if !config.is_control_plane() {
             let test_only = source.test_only();
-            return Ok(Self::Worker(authority.with_test_only(test_only)));
+            return Ok(Self::Worker(Box::new(authority.with_test_only(test_only))));
         }
         let ensured = shared::ensure(config, secrets, now, source, io)?;
         shared::same_cluster(facts, &ensured.material)?;
