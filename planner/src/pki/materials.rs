@@ -36,14 +36,13 @@ pub(super) struct NodeMaterial {
 }
 
 impl Materials {
-    /// kubeadm's names of the CAs whose keys are kept elsewhere.
+    /// kubeadm's names of the CAs whose keys are kept elsewhere, sorted.
     #[must_use]
     pub fn external_authorities(&self) -> Vec<&'static str> {
-        self.shared
-            .iter()
-            .filter(|(_, kept)| kept.key.is_none())
-            .map(|(profile, _)| profile.name)
-            .collect()
+        let external = self.shared.iter().filter(|(_, kept)| kept.key.is_none());
+        let mut names: Vec<_> = external.map(|(profile, _)| profile.name).collect();
+        names.sort_unstable();
+        names
     }
 
     /// The CA named `name`, as it stands in a table.
