@@ -163,7 +163,7 @@ fn store() -> Result<Store> {
 fn on_a_rig(name: &str, run: Run) -> Result<()> {
     let folder = repository().join("target/hosts").join(name);
     let rig = ScratchRig::at(&folder)?;
-    run(&rig, &store()?)?;
+    run(&rig, &store()?).map_err(|error| error.context(testimony(&rig)))?;
     let inits: Vec<_> = rig.hosts()?.iter().filter_map(Host::init).collect();
     ensure!(!inits.is_empty(), "no host runs at the end of the case");
     drop(rig);
@@ -173,6 +173,27 @@ fn on_a_rig(name: &str, run: Run) -> Result<()> {
     );
     ensure!(!folder.exists(), "{} outlives its rig", folder.display());
     Ok(())
+}
+
+/// What the hosts of a failed case say; afterwards nobody can ask them any more.
+fn testimony(rig: &Rig) -> String {
+    let questions = [
+        "kubectl get nodes,pods --all-namespaces --output wide",
+        "crictl ps --all",
+        "tail --lines 20 /var/log/kubelet.log",
+        "cat /var/log/systemctl-calls.log",
+    ];
+    let mut said = String::from("the case failed; its hosts say:\n");
+    for host in rig.hosts().unwrap_or_default() {
+        for question in questions {
+            let answer = match shell_status(&host, &format!("timeout 20 {question}")) {
+                Ok((_, answer)) => answer,
+                Err(error) => format!("{error:#}"),
+            };
+            said.push_str(&format!("--- {}: {question}\n{answer}\n", host.name()));
+        }
+    }
+    said
 }
 
 /// Why there can be no hosts, in one line.
