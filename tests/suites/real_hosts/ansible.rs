@@ -22,7 +22,7 @@ use super::{cluster, text, wait_for_cluster};
 const CARRIED: &str = "/var/cache/kubeplan";
 
 /// A small cluster with a node in every group of the inventory.
-const ROLES: [Role; 1] = [Role::Founder];
+const ROLES: [Role; 3] = [Role::Founder, Role::ControlPlane, Role::Worker];
 
 /// The playbook makes a cluster, goes on where an installation was interrupted, and changes nothing the second time.
 pub(super) fn cluster_by_playbook(rig: &Rig, store: &Store) -> Result<()> {
