@@ -62,7 +62,6 @@ const EXCEPTIONS: &[(&str, &[&str])] = &[
             "k8s.io/",
         ],
     ),
-    ("src/live/apply.rs", &["etcd"]),
     // Names of files that control planes share.
     ("src/discovery/shared.rs", &["etcd"]),
     ("src/discovery/tests.rs", FORBIDDEN),
