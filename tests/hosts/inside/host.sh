@@ -62,11 +62,12 @@ exec </dev/null
 
 systemctl start containerd
 tries=0
-until ctr version >/dev/null 2>&1; do
+# Without its interface for the kubelet, containerd answers `ctr` all the same.
+until ctr version >/dev/null 2>&1 && crictl version >/dev/null 2>&1; do
   tries=$((tries + 1))
   if [ "$tries" -gt 300 ]; then
     tail -n 20 /var/log/containerd.log >&2
-    echo "containerd does not answer" >&2
+    echo "containerd does not answer, or not the kubelet" >&2
     exit 1
   fi
   sleep 0.1

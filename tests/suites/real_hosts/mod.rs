@@ -181,6 +181,7 @@ fn testimony(rig: &Rig) -> String {
         "kubectl get nodes,pods --all-namespaces --output wide",
         "crictl ps --all",
         "tail --lines 20 /var/log/kubelet.log",
+        "tail --lines 20 /var/log/containerd.log",
         "cat /var/log/systemctl-calls.log",
     ];
     let mut said = String::from("the case failed; its hosts say:\n");

@@ -91,6 +91,7 @@ impl Rig {
     /// If this machine lacks something, or a host does not boot.
     pub fn up(&self, count: u8, store: &Store, mut done: impl FnMut(&Host)) -> Result<()> {
         Self::check_machine()?;
+        make_room_for_watches()?;
         let _alone = store.lock()?;
         let tree = tree::ensure(store)?;
         let images = build_images(store, &tree)?;
@@ -251,6 +252,23 @@ fn first_boot(host: &Host, seed: &Seed, release: Version) -> Result<()> {
     host.power_on()?;
     host.import_images(release)?;
     seed.harvest(host)
+}
+
+/// Watches of files that a user may have, on all hosts of the machine together: a host with a control plane has a
+/// dozen, and containerd starts without its interface for the kubelet where it gets none.
+const WATCHES: u32 = 1024;
+
+/// Lets root have enough of them; the kernel begins with 128. More stays more.
+fn make_room_for_watches() -> Result<()> {
+    let path = "/proc/sys/fs/inotify/max_user_instances";
+    let now: u32 = fs::read_to_string(path)?
+        .trim()
+        .parse()
+        .with_context(|| format!("{path} is no number"))?;
+    if now < WATCHES {
+        fs::write(path, WATCHES.to_string()).with_context(|| format!("raising {path}"))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
