@@ -182,9 +182,9 @@ fn facts() -> Result<()> {
         ("Port-6443", "unknown"),
     ] {
         ensure!(
-            outcome(&good, name) == expected,
+            outcome(&good["nodes"][0], name) == expected,
             "{name}: {}",
-            outcome(&good, name)
+            outcome(&good["nodes"][0], name)
         );
     }
     let bad = report(&ask(
@@ -205,9 +205,9 @@ fn facts() -> Result<()> {
         ("FileContent--proc-sys-net-ipv4-ip_forward", "passed"),
     ] {
         ensure!(
-            outcome(&bad, name) == expected,
+            outcome(&bad["nodes"][0], name) == expected,
             "{name}: {}",
-            outcome(&bad, name)
+            outcome(&bad["nodes"][0], name)
         );
     }
     Ok(())
