@@ -163,7 +163,13 @@ pub fn check(
 
 /// Reports documents that say nothing of a node that joins.
 pub(super) fn stands_alone(draft: &mut Draft) {
-    for kind in [Kind::Init, Kind::Cluster, Kind::Kubelet, Kind::KubeProxy] {
+    for kind in [
+        Kind::Init,
+        Kind::Cluster,
+        Kind::Kubelet,
+        Kind::KubeProxy,
+        Kind::Inventory,
+    ] {
         if draft.is_supplied(kind) {
             let message = "it has no effect beside a JoinConfiguration: the cluster has its own, which discovery reads";
             draft.error(kind, "", message, "keep the two in files of their own");

@@ -174,15 +174,18 @@ fn every_mistake_is_named_with_the_field_that_was_written() {
 
 #[test]
 fn a_document_of_another_command_beside_it_is_an_error() {
-    let other = "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n";
-    let report = check_text(&(text("") + other), &[])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        report.contains("no effect beside a JoinConfiguration"),
-        "{report}"
-    );
-    assert!(check_text(&other[4..], &[]).unwrap().is_none());
+    let cluster = "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n";
+    let inventory = "---\napiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nmetadata: {name: a}\n";
+    for other in [cluster, inventory] {
+        let report = check_text(&(text("") + other), &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            report.contains("no effect beside a JoinConfiguration"),
+            "{report}"
+        );
+    }
+    assert!(check_text(&cluster[4..], &[]).unwrap().is_none());
 }
 
 #[test]
