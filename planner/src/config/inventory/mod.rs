@@ -51,6 +51,9 @@ pub(super) struct Cluster {
 struct Joining {
     /// ClusterConfiguration with its defaults.
     cluster: Map<String, Value>,
+    /// What InitConfiguration says of every node, and where.
+    init: Map<String, Value>,
+    init_provenance: Provenance,
     kubelet: SharedKubelet,
     /// Where values that are not a node's come from.
     provenance: Provenance,
@@ -68,14 +71,19 @@ pub(super) struct Inventory {
     pub(super) warnings: Report,
 }
 
-/// Fields of InitConfiguration that somebody may expect to hold for nodes that join, too.
-const FOUNDERS_OWN: [&str; 7] = [
+/// Fields of InitConfiguration that somebody may expect to hold for nodes that join, too; an entry has words for each.
+const FOUNDERS_OWN: [&str; 3] = [
     "nodeRegistration.criSocket",
     "nodeRegistration.kubeletExtraArgs",
+    "patches.directory",
+];
+
+/// Fields of InitConfiguration that hold for every node: no entry could say otherwise.
+const OF_EVERY_NODE: [&str; 5] = [
+    "localAPIEndpoint.bindPort",
     "nodeRegistration.ignorePreflightErrors",
     "nodeRegistration.imagePullPolicy",
     "nodeRegistration.imagePullSerial",
-    "patches.directory",
     "timeouts",
 ];
 
@@ -86,6 +94,7 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         return Err(draft.report);
     };
     warn_of_founders_own(&mut draft, entries.len());
+    let (init, init_provenance) = of_every_node(&draft);
     if let Some(entry) = entries.get(founder) {
         entry.put(&mut draft);
     }
@@ -110,6 +119,8 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
     }
     let mut joining = Joining {
         cluster: draft.document(Kind::Cluster),
+        init,
+        init_provenance,
         provenance: of_cluster(&draft.provenance, &kubelet),
         first_file: draft.first_file.clone(),
         flags: options.flags,
@@ -155,6 +166,22 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         }
         _ => Err(draft.report),
     }
+}
+
+/// What InitConfiguration says as it was written, as far as it holds for every node, and where.
+fn of_every_node(draft: &Draft) -> (Map<String, Value>, Provenance) {
+    let mut shared = Draft::default();
+    for path in OF_EVERY_NODE {
+        let Some(value) = draft.get(Kind::Init, path) else {
+            continue;
+        };
+        shared.set(Kind::Init, path, value.clone());
+        let full = draft.full_path(Kind::Init, path);
+        for (path, origin) in draft.provenance.below(&full) {
+            shared.provenance.record(path, origin.clone());
+        }
+    }
+    (shared.document(Kind::Init), shared.provenance)
 }
 
 /// Where values that are not a node's come from, out of what is recorded with the founding node.
@@ -243,6 +270,8 @@ impl Joining {
         let mut draft = Draft::of_node(position, &self.first_file, Provenance::default(), report);
         draft.joins = true;
         draft.put(Kind::Cluster, self.cluster.clone());
+        draft.put(Kind::Init, self.init.clone());
+        draft.provenance.extend(self.init_provenance.clone());
         entry.put(&mut draft);
         flags::apply_to_joining(&mut draft, &self.flags);
         let facts = facts::take_one_of_several(&mut draft, &self.hosts);

@@ -1,5 +1,7 @@
 //! Inventories of several nodes, from text to the configuration of each node.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::super::load::{LoadedCluster, load_cluster};
@@ -60,7 +62,7 @@ fn three_control_planes_and_two_workers_have_a_configuration_each() {
     let joins = |config: &ValidConfig| config.joining().cloned().unwrap();
     for config in [cp2, cp3, w1, w2] {
         assert_eq!(joins(config).ca_cert_path, "/etc/kubernetes/pki/ca.crt");
-        let validity = std::time::Duration::from_secs(1440 * 3600);
+        let validity = Duration::from_secs(1440 * 3600);
         let credential = JoinCredential::Certificate { validity };
         assert_eq!(joins(config).credential, credential);
     }
@@ -80,13 +82,17 @@ fn three_control_planes_and_two_workers_have_a_configuration_each() {
         );
     }
 
-    // InitConfiguration is the founding node's alone.
-    assert_eq!(cp1.bind_port, 7443);
+    // What an entry has words for is the founding node's alone, the rest of InitConfiguration every node's.
     assert_eq!(cp1.init.bootstrap_tokens.len(), 1);
     assert_eq!(flags_of(cp1), ["v=2"]);
-    assert_eq!(cp2.bind_port, 6443);
+    for config in &nodes {
+        assert_eq!(config.bind_port, 7443);
+        assert_eq!(config.timeouts.discovery, Duration::from_secs(600));
+        assert_eq!(config.timeouts.tls_bootstrap, Duration::from_secs(300));
+        assert_eq!(config.init.node_registration.image_pull_policy, "Never");
+    }
     assert!(cp2.init.bootstrap_tokens.is_empty());
-    assert_eq!(cp2.local_endpoint_url(), "https://192.168.10.12:6443");
+    assert_eq!(cp2.local_endpoint_url(), "https://192.168.10.12:7443");
 
     let taints = |config: &ValidConfig| config.init.node_registration.taints.clone();
     let of_control_plane =
@@ -147,7 +153,7 @@ fn a_nodes_kubelet_is_the_clusters_with_its_overrides() {
     };
     assert_eq!(written("KubeletConfiguration.maxPods"), 39);
     assert_eq!(written("KubeletConfiguration.systemReserved.memory"), 40);
-    assert_eq!(written("KubeletConfiguration.systemReserved.cpu"), 65);
+    assert_eq!(written("KubeletConfiguration.systemReserved.cpu"), 68);
     assert_eq!(written("Cluster.nodes[4].labels"), 28);
     assert_eq!(written("InitConfiguration.nodeRegistration.criSocket"), 34);
     assert!(
