@@ -7,10 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::time::Duration;
 
-use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::Name;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 use rayon::prelude::*;
@@ -19,15 +16,14 @@ use crate::config::ValidConfig;
 
 use super::assess::{
     Assessment, ConfigFn, Kept, NodeAssessment, ServiceAccountVerdict, SharedAssessment, Verdict,
-    Wanted, assess,
+    assess,
 };
-use super::certificate::Certificate;
-use super::issue::{Stamp, issue_authority, issue_leaf};
+use super::issuing::{Issued, Issuing, MISSING_KEY};
 use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
 use super::keys::PrivateKey;
 use super::materials::{Materials, NodeMaterial};
-use super::profile::{CertificateKind, CertificateProfile};
-use super::store::{IssuedRecord, KeyRecord, StoreContents, StoreIndex, base_path};
+use super::profile::CertificateProfile;
+use super::store::{KeyRecord, StoreContents, StoreIndex, base_path};
 use super::{Credentials, Material, PkiError, credentials};
 
 /// Name of the service account key in requests.
@@ -316,9 +312,6 @@ fn own_bases(assessment: &Assessment) -> BTreeSet<String> {
     shared.chain(nodes).collect()
 }
 
-/// Cannot happen: one key is made for every verdict that asks for one, and nothing asks for one whose CA has no key.
-const MISSING_KEY: PkiError = PkiError::MakeKey(super::keys::KeyError::Crypto("make enough keys"));
-
 /// Public test keys and real ones never share a store.
 pub(super) fn refuse_mixing(index: &StoreIndex, source: &dyn KeySource) -> Result<(), PkiError> {
     let describe = |test_only| {
@@ -458,15 +451,6 @@ fn settle_node(
     Ok((settled, node.founds, issued))
 }
 
-/// A pair that was issued, for the store.
-struct Issued {
-    base: String,
-    certificate: SecretBytes,
-    key: SecretBytes,
-    record: IssuedRecord,
-    wanted: Wanted,
-}
-
 /// Puts what was issued into the store, and says so.
 fn record(
     store: &mut StoreContents,
@@ -500,99 +484,4 @@ fn signing_form(kept: Kept, source: &dyn KeySource) -> Result<Kept, PkiError> {
     let key = kept.key.map(PrivateKey::with_deterministic_signatures);
     let key = key.transpose().map_err(PkiError::MakeKey)?;
     Ok(Kept { key, ..kept })
-}
-
-/// What issuing takes besides profile, key and CA.
-struct Issuing<'a> {
-    /// `None` for what all nodes share.
-    node: Option<&'a Name>,
-    clock_tolerance: Duration,
-    now: Timestamp,
-    source: &'a dyn KeySource,
-}
-
-impl Issuing<'_> {
-    fn base(&self, profile: &CertificateProfile) -> String {
-        match self.node {
-            Some(node) => base_path(profile, node),
-            None => profile.base_name.to_owned(),
-        }
-    }
-
-    /// What is kept, or a new certificate for the next of `keys`.
-    fn settle(
-        &self,
-        profile: &CertificateProfile,
-        verdict: Verdict,
-        signer: Option<&Kept>,
-        keys: &mut dyn Iterator<Item = PrivateKey>,
-        issued: &mut Vec<Issued>,
-    ) -> Result<Kept, PkiError> {
-        let wanted = match verdict {
-            Verdict::Keep(found) => return Ok(*found),
-            Verdict::Issue(wanted) => wanted,
-        };
-        let key = keys.next().ok_or(MISSING_KEY)?;
-        let certificate = self.issue(profile, &key, signer)?;
-        issued.push(Issued {
-            base: self.base(profile),
-            certificate: SecretBytes::from_text(certificate.pem()),
-            key: key.pem(),
-            record: IssuedRecord {
-                profile: profile.record(),
-                sha256: Sha256Digest::of(&certificate.der),
-                spki: certificate.facts.spki,
-            },
-            wanted,
-        });
-        Ok(Kept {
-            certificate,
-            key: Some(key),
-            user_supplied: false,
-        })
-    }
-
-    /// Issues one certificate. Files start `clock_tolerance` before the clock, kubeconfig clients with their CA
-    /// (kubeadm v1.36.2, phases/kubeconfig).
-    fn issue(
-        &self,
-        profile: &CertificateProfile,
-        key: &PrivateKey,
-        signer: Option<&Kept>,
-    ) -> Result<Certificate, PkiError> {
-        let base = self.base(profile);
-        let backdated = self.now.saturating_sub(self.clock_tolerance);
-        let not_before = match (profile.kind, signer) {
-            (CertificateKind::KubeconfigClient, Some(signer)) => {
-                signer.certificate.facts.not_before
-            }
-            _ => backdated,
-        };
-        let not_after = self.now.saturating_add(profile.lifetime);
-        let record = serde_json::to_string(&profile.record()).map_err(PkiError::StoreIndex)?;
-        let context = format!(
-            "{base}\0{record}\0{not_before}\0{not_after}\0{}",
-            key.spki_digest()
-        );
-        let serial = self.source.serial(context.as_bytes());
-        let stamp = Stamp {
-            serial: serial.map_err(PkiError::MakeKey)?,
-            not_before,
-            not_after,
-        };
-        let issued = if profile.is_authority() {
-            issue_authority(profile, key, stamp)
-        } else {
-            let signer_key = signer.and_then(|s| Some((&s.certificate, s.key.as_ref()?)));
-            let Some((signer, signer_key)) = signer_key else {
-                return Err(MISSING_KEY);
-            };
-            issue_leaf(profile, key, signer, signer_key, stamp)
-        };
-        issued.map_err(|source| PkiError::Issue {
-            file: format!("{base}.crt"),
-            signer: profile.signer.to_owned(),
-            source,
-        })
-    }
 }

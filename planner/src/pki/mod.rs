@@ -24,6 +24,7 @@ pub mod ensure;
 mod ensure_tests;
 pub mod error;
 pub mod issue;
+mod issuing;
 pub mod key_source;
 pub mod keys;
 pub mod materials;
