@@ -3,6 +3,7 @@
 
 pub mod crash;
 pub mod equivalence;
+pub mod forge;
 pub mod golden;
 pub mod joins;
 pub mod outside_ca;

@@ -1,5 +1,6 @@
 //! One module per concern; each lists its cases.
 
+mod attacks;
 mod command_line;
 mod configuration;
 mod crash;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Trial> {
         refusals::cases(),
         stock_tools::cases(),
         tamper::cases(),
+        attacks::cases(),
         secrecy::cases(),
         equivalence::cases(),
         real_api::cases(),

@@ -1,0 +1,19 @@
+//! Writes text for people so that foreign text stays text.
+//!
+//! Names, subjects, error messages and file content come from bundles, hosts and clusters that may be hostile. Whatever
+//! they contain, a program prints one line where it means to print one line, and no character moves the cursor or
+//! reverses the reading direction.
+//!
+//! In: text. Out: [`Text`], lines in which only printable characters are left; only [`Text`] breaks lines. Writing to a
+//! stream is the caller's part, and what cannot be reviewed character by character (raw content of an entry, JSON) does
+//! not come through here, except as [`escape_content`] for a terminal.
+
+mod escape;
+mod shell;
+mod table;
+mod text;
+
+pub use escape::{Escaped, escape, escape_content};
+pub use shell::quote;
+pub use table::{MAX_CELL, cell, table};
+pub use text::Text;
