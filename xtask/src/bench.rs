@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> Result<()> {
             }
             let scratch = tempfile::tempdir()?;
             prepare(&root, name, scratch.path()).with_context(|| format!("preparing {name}"))?;
-            let found = child(&root, name, scratch.path())?;
+            let found = child(name, scratch.path())?;
             // The first round warms caches.
             if round > 0 {
                 figures.entry(at).or_default().push(found);
@@ -140,8 +140,8 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn child(root: &Path, scenario: &str, folder: &Path) -> Result<Figures> {
-    let output = Command::new(root.join("target/release/xtask"))
+fn child(scenario: &str, folder: &Path) -> Result<Figures> {
+    let output = Command::new(repository::released("xtask")?)
         .args(["bench", "--scenario", scenario, "--folder"])
         .arg(folder)
         .stderr(Stdio::inherit())
@@ -152,13 +152,13 @@ fn child(root: &Path, scenario: &str, folder: &Path) -> Result<Figures> {
 
 /// What a scenario needs before it is measured; runs in the bench's own process, whose figures nobody reads.
 fn prepare(root: &Path, scenario: &str, folder: &Path) -> Result<()> {
-    let plan = |fixture: &str| succeed(&mut plan(root, folder, fixture));
+    let plan = |fixture: &str| succeed(&mut plan(root, folder, fixture)?);
     match scenario {
         "plan-rsa2048-warm" => plan(RSA),
         "plan-ecdsa-warm" => plan(ECDSA),
         "plan-nodes-1000-warm" => {
             inventory(folder, 1000)?;
-            succeed(&mut plan_inventory(root, folder))
+            succeed(&mut plan_inventory(folder)?)
         }
         name if name.starts_with(NODES) => inventory(folder, number_of_nodes(name)?),
         "install" => {
@@ -180,11 +180,10 @@ fn prepare(root: &Path, scenario: &str, folder: &Path) -> Result<()> {
 /// Runs one prepared scenario.
 fn once(root: &Path, scenario: &str, folder: &Path) -> Result<Figures> {
     match scenario {
-        "plan-rsa2048" | "plan-rsa2048-warm" => timed(plan(root, folder, RSA)),
-        "plan-ecdsa" | "plan-ecdsa-warm" => timed(plan(root, folder, ECDSA)),
-        name if name.starts_with(NODES) => timed(plan_inventory(root, folder)),
+        "plan-rsa2048" | "plan-rsa2048-warm" => timed(plan(root, folder, RSA)?),
+        "plan-ecdsa" | "plan-ecdsa-warm" => timed(plan(root, folder, ECDSA)?),
+        name if name.starts_with(NODES) => timed(plan_inventory(folder)?),
         "install" => timed(program(
-            root,
             "kubeapply",
             folder,
             &[
@@ -197,7 +196,7 @@ fn once(root: &Path, scenario: &str, folder: &Path) -> Result<Figures> {
                 "kubernetes.kubeplan/identities/cp1.age",
                 "out/cp1.kubernetes.tar.gz",
             ],
-        )),
+        )?),
         "write-payload" => payload::write(folder),
         "read-payload" => payload::read(folder),
         "kubeadm-rsa2048" => kubeadm(folder, &fixture(root, RSA)),
@@ -217,9 +216,8 @@ fn fixture(root: &Path, name: &str) -> String {
         .into_owned()
 }
 
-fn plan(root: &Path, folder: &Path, name: &str) -> Command {
+fn plan(root: &Path, folder: &Path, name: &str) -> Result<Command> {
     program(
-        root,
         "kubeplan",
         folder,
         &["plan", "-f", &fixture(root, name), "-o", "out"],
@@ -256,19 +254,19 @@ fn inventory(folder: &Path, count: usize) -> Result<()> {
     Ok(fs::write(folder.join("cluster.yaml"), text)?)
 }
 
-fn plan_inventory(root: &Path, folder: &Path) -> Command {
+fn plan_inventory(folder: &Path) -> Result<Command> {
     let args = ["plan", "-f", "cluster.yaml", "-o", "out"];
-    program(root, "kubeplan", folder, &args)
+    program("kubeplan", folder, &args)
 }
 
-fn program(root: &Path, name: &str, folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(root.join("target/release").join(name));
+fn program(name: &str, folder: &Path, args: &[&str]) -> Result<Command> {
+    let mut command = Command::new(repository::released(name)?);
     command
         .args(args)
         .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    command
+    Ok(command)
 }
 
 fn succeed(command: &mut Command) -> Result<()> {

@@ -14,6 +14,36 @@ pub fn root() -> Result<PathBuf> {
         .to_owned())
 }
 
+/// The directory that cargo builds into, wherever `CARGO_TARGET_DIR` or cargo's configuration put it: this program is two
+/// levels below it.
+///
+/// # Errors
+/// If the path of the running program cannot be read, or is not as cargo lays it out.
+pub fn target() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("asking for the path of this program")?;
+    let target = program.ancestors().nth(2).with_context(|| {
+        format!(
+            "{} is not in a directory that cargo builds into; run it as `cargo xtask`",
+            program.display()
+        )
+    })?;
+    Ok(target.to_owned())
+}
+
+/// The program `name` as `cargo build --release` leaves it.
+///
+/// # Errors
+/// If it was not built, naming the path.
+pub fn released(name: &str) -> Result<PathBuf> {
+    let path = target()?.join("release").join(name);
+    ensure!(
+        path.is_file(),
+        "{} was not built: run `cargo build --release -p {name}`",
+        path.display()
+    );
+    Ok(path)
+}
+
 /// Runs `kubeplan` with `args` on this process's streams; anything but exit code 0 is an error.
 pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Result<()> {
     let code = kubeplan::run(
