@@ -6,6 +6,7 @@ pub mod equivalence;
 pub mod forge;
 pub mod golden;
 pub mod joins;
+pub mod modules;
 pub mod outside_ca;
 pub mod planned;
 pub mod programs;

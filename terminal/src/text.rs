@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use crate::escape::Escaped;
+use crate::escape::{Escaped, escape_content};
 
 /// Lines, each of which was one line when it was written: no foreign text in it breaks or rewrites a line.
 ///
@@ -17,7 +17,7 @@ impl Text {
         Self(String::new())
     }
 
-    /// Adds one line: `line` with everything escaped that [`crate::escape()`] escapes, and a line feed. A line feed inside
+    /// Adds one line: `line` with everything escaped that [`escape`](crate::escape()) escapes, and a line feed. A line feed inside
     /// `line` is escaped, too; call this once per line.
     pub fn line(&mut self, line: impl Display) {
         // Writing to a `String` does not fail, and a `Display` that does leaves what it wrote.
@@ -28,7 +28,7 @@ impl Text {
     /// content that is shown as a whole. What is between the line feeds is escaped, tabs are kept.
     pub fn content(&mut self, content: &str) {
         for line in content.lines() {
-            self.0.push_str(&crate::escape_content(line));
+            self.0.push_str(&escape_content(line));
             self.0.push('\n');
         }
     }

@@ -1,5 +1,6 @@
 //! One module per concern; each lists its cases.
 
+mod architecture;
 mod attacks;
 mod command_line;
 mod configuration;
@@ -34,6 +35,7 @@ use libtest_mimic::{Failed, Trial};
 /// Every case of every suite.
 pub fn all() -> Vec<Trial> {
     [
+        architecture::cases(),
         golden::cases(),
         receipt::cases(),
         reference::cases(),

@@ -15,6 +15,7 @@ mod crash;
 mod equivalence;
 mod generate;
 mod hosts;
+mod modules;
 mod quickstart;
 mod repository;
 
@@ -52,6 +53,8 @@ enum Task {
     Hosts(hosts::Args),
     /// Crash installations at every durable action, and kill the real program
     Crash(crash::Args),
+    /// Print which module of each crate names which other one
+    Modules,
     /// Everything CI checks, in order, with the time each part took
     Ci,
 }
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Task::Crash(args) => crash::run(&args),
+        Task::Modules => modules::run(),
         Task::Ci => ci::run(),
     };
     match done {
