@@ -14,7 +14,7 @@
 //! | [`scratch`] | a private folder for one run |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
 //! | [`tree`], [`mounts`], [`command`] | whole trees that are taken away; what is mounted; programs that are run |
-//! | [`service`] | starting services |
+//! | [`service`], [`search`] | starting services; where programs are looked for |
 //! | [`system`] | what only the running system can tell: processors, ports, services, proxies, names |
 //! | [`facts`], [`route`], [`query`] | what a plan wants to know of the host; its addresses; what its programs say |
 
@@ -37,6 +37,7 @@ pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod route;
 pub(crate) mod scratch;
+pub(crate) mod search;
 pub(crate) mod service;
 pub(crate) mod tree;
 
