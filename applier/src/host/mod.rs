@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`root`] | finding folders below the root without being led astray by links |
 //! | [`directory`] | looking at what one folder holds |
+//! | [`guarded`] | directories and files that count only if no other user can change them |
 //! | [`durable`] | every change, numbered; [`fault`] and [`power_loss`] let them fail in tests |
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
@@ -27,6 +28,7 @@ mod error;
 pub(crate) mod facts;
 mod fault;
 mod fetch;
+pub(crate) mod guarded;
 pub(crate) mod identity;
 pub(crate) mod local;
 pub(crate) mod lock;
@@ -45,6 +47,5 @@ pub(crate) use durable::{Actions, AppendFailure, Placing};
 pub(crate) mod system;
 
 pub(crate) use directory::{Directory, FileMeta, Found, Space};
-pub(crate) use ensure::ensure_directory;
 pub(crate) use error::HostError;
 pub(crate) use root::{Owner, Root, RootPath};

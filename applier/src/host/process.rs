@@ -147,6 +147,18 @@ fn own_program() -> Result<std::path::PathBuf, String> {
     std::env::current_exe().map_err(|error| format!("the program's path is unknown: {error}"))
 }
 
+/// The user who logged in to the session that this process belongs to, whoever it runs as since (proc_pid_loginuid(5));
+/// `None` if the kernel does not know.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the kernel's view of this process, not of the root"
+)]
+pub(crate) fn login_uid() -> Option<u32> {
+    let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
+    text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
+}
+
 /// Leaves the terminal's session: neither its Ctrl-C nor its end is meant for this process any more.
 pub(crate) fn leave_session() {
     // Fails only for the leader of a group, which a process that was started by a program is not.
