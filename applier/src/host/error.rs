@@ -105,8 +105,8 @@ pub(crate) enum Exposure {
     Writable(u32),
     /// With this mode, the group or other users may open it.
     Shared(u32),
-    /// It has so many names.
-    Links(u64),
+    /// It has other names, in directories that were not checked.
+    Links,
 }
 
 impl fmt::Display for Exposure {
@@ -121,7 +121,7 @@ impl fmt::Display for Exposure {
                 f,
                 "has mode {mode:04o}: users other than its owner can open and lock it"
             ),
-            Self::Links(links) => write!(f, "has {links} names (hard links) instead of one"),
+            Self::Links => f.write_str("has more than one name (hard links)"),
         }
     }
 }

@@ -142,13 +142,13 @@ impl Guarded {
         let Some((file, stat)) = self.open_file(name)? else {
             return Ok(None);
         };
-        let links = stat.st_nlink;
+        let has_one_name = stat.st_nlink == 1;
         let meta = FileMeta::from(stat);
         self.rule.check("file", path.as_str(), meta)?;
         let (exposure, mend) = if meta.mode & SHARED != 0 {
             (Exposure::Shared(meta.mode), "chmod go=")
-        } else if links != 1 {
-            (Exposure::Links(u64::from(links)), "rm")
+        } else if !has_one_name {
+            (Exposure::Links, "rm")
         } else {
             return Ok(Some(file));
         };

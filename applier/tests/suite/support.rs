@@ -135,7 +135,9 @@ impl Fixture {
         let file = dir.path().join("identity.txt");
         fs::write(&file, identity.expose()).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        fs::create_dir(dir.path().join("root")).unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir(&root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         let fixture = Self {
             dir,
             author,
