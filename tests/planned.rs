@@ -1,6 +1,7 @@
 //! A planned node with everything a host needs to install it, in a scratch folder.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -108,6 +109,10 @@ impl Planned {
             format!("author {public}"),
         )?;
         fs::create_dir(folder.path().join("root"))?;
+        // Whatever the umask: what a group can write is refused.
+        for (name, mode) in [("allowed_signers", 0o644), ("root", 0o755)] {
+            fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode))?;
+        }
         let mut planned = Self {
             folder,
             config: path,

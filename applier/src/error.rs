@@ -65,6 +65,12 @@ impl CliError {
         self
     }
 
+    /// Adds the hints that an error knows itself.
+    pub(crate) fn hints_of(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+        self.hints.extend(hints);
+        self
+    }
+
     /// The error and the hints, for an error of another kind.
     pub(crate) fn into_parts(self) -> (Box<dyn Error + Send + Sync>, Vec<String>) {
         (self.error, self.hints)
@@ -96,12 +102,14 @@ impl fmt::Display for CliError {
 
 impl From<HostError> for CliError {
     fn from(error: HostError) -> Self {
-        Self::new(Exit::Failed, error)
+        let hint = error.hint();
+        Self::new(Exit::Failed, error).hints_of(hint)
     }
 }
 
 impl From<StateError> for CliError {
     fn from(error: StateError) -> Self {
-        Self::new(Exit::Failed, error)
+        let hint = error.hint();
+        Self::new(Exit::Failed, error).hints_of(hint)
     }
 }

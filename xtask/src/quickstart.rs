@@ -1,6 +1,7 @@
 //! `cargo quickstart`: the whole way once, in a scratch folder, with the commands a user would type.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -18,6 +19,8 @@ pub fn run() -> Result<()> {
         fs::remove_dir_all(&scratch).with_context(|| format!("clearing {}", scratch.display()))?;
     }
     fs::create_dir_all(scratch.join("root"))?;
+    // Whatever the umask: a tree whose group could change it is refused.
+    fs::set_permissions(scratch.join("root"), fs::Permissions::from_mode(0o755))?;
     fs::copy(
         root.join("fixtures/single-node-defaults.yaml"),
         scratch.join("cluster.yaml"),

@@ -257,7 +257,12 @@ struct Stdin<'a, 'b> {
 impl Stdin<'_, '_> {
     fn read(&mut self, path: &Path, what: &'static str) -> Result<SecretBytes, CliError> {
         if path != Path::new("-") {
-            return local::read(path, LIMIT).map_err(CliError::usage);
+            let (bytes, note) = local::read_secret(path, LIMIT).map_err(CliError::usage)?;
+            // A configuration need not hold one.
+            if let Some(note) = note.filter(|_| what != "the configuration") {
+                write_stderr(self.io, &format!("note: {}\n", printable(&note)));
+            }
+            return Ok(bytes);
         }
         if let Some(other) = self.used.replace(what) {
             return Err(CliError::usage(format!(

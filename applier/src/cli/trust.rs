@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use kubeplan_bundle::allowed_signers::AllowedSigner;
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::policy::LiveJoin;
 use kubeplan_bundle::signature::{Fingerprint, Namespace, PublicKey};
 use serde::Serialize;
 
@@ -13,8 +15,9 @@ use super::{FormatArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
 use crate::host::{Actions, local};
-use crate::trust::{root_flag, signers};
-use crate::ui::{Report, write_report, write_stderr};
+use crate::state::policy::{Acceptance, KnownPolicy, PolicyMemory};
+use crate::trust::{memory, policy, root_flag, signers};
+use crate::ui::{self, Report, write_report, write_stderr};
 
 /// Whom this host trusts
 #[derive(Debug, Args)]
@@ -35,6 +38,44 @@ enum TrustCommand {
     List(ListArgs),
     /// Stop trusting a key
     Revoke(RevokeArgs),
+    /// Show this host's policy, or accept that it has none any more
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Show the policy that bundles are judged by, and where it comes from
+    Show(PolicyShowArgs),
+    /// Accept that this host, which had a policy, has none any more
+    ///
+    /// A host whose policy file is missing installs no bundle until the file is
+    /// back or its absence is accepted here. Who accepted it and when is kept.
+    /// On the running system the answer is typed on a terminal.
+    Accept(PolicyAcceptArgs),
+}
+
+#[derive(Debug, Args)]
+struct PolicyShowArgs {
+    #[command(flatten)]
+    root: RootArgs,
+
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+#[derive(Debug, Args)]
+struct PolicyAcceptArgs {
+    /// That there is no policy
+    #[arg(long, required = true)]
+    none: bool,
+
+    /// Do not ask; only with --root DIR
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    root: RootArgs,
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +146,8 @@ pub(super) fn run(args: TrustArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         TrustCommand::Add(args) => add(&args, io),
         TrustCommand::List(args) => list(&args, io),
         TrustCommand::Revoke(args) => revoke(&args, io),
+        TrustCommand::Policy(PolicyCommand::Show(args)) => show_policy(&args, io),
+        TrustCommand::Policy(PolicyCommand::Accept(args)) => accept_none(&args, io),
     }
 }
 
@@ -134,6 +177,7 @@ fn add(args: &AddArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let root = args.root.open()?;
     let actions = Actions::new(io.fault);
     let added = signers::add(&root, &actions, signer)?;
+    memory::remember_alone(&root, &actions, super::now(io)?)?;
     let what = if added { "added" } else { "is already listed" };
     write_stderr(io, &format!("{found} ({}) {what}\n", args.principal));
     Ok(())
@@ -228,6 +272,7 @@ fn revoke(args: &RevokeArgs, io: &mut Io<'_>) -> Result<(), CliError> {
             )),
         );
     }
+    memory::remember_alone(&root, &actions, super::now(io)?)?;
     for signer in removed {
         write_stderr(
             io,
@@ -239,6 +284,155 @@ fn revoke(args: &RevokeArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         );
     }
     Ok(())
+}
+
+fn show_policy(args: &PolicyShowArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    let found = policy::load(&root)?;
+    let memory = PolicyMemory::load(&root)?;
+    let is_missed = found.is_none() && memory.known().is_some();
+    let in_force = found.unwrap_or_default();
+    let report = PolicyReport {
+        source: found.map(|_| policy::path().to_string()),
+        missing: is_missed,
+        policy: (!is_missed).then_some(PolicyLine {
+            authors: in_force.authors,
+            approvals: in_force.approvals,
+            live_join: in_force.live_join,
+        }),
+        remembered: memory.known().copied(),
+        accepted: memory.accepted().to_vec(),
+    };
+    write_report(io, args.format.format, &report)
+}
+
+fn accept_none(args: &PolicyAcceptArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+    let root = args.root.open()?;
+    crate::install::require_root(&root, "changing whom the running system trusts")?;
+    if args.yes && root.is_live() {
+        return Err(CliError::usage(
+            "`--yes` is for a directory tree (`--root DIR`); on the running system the answer is typed on a terminal",
+        ));
+    }
+    if !args.yes && !io.terminals.stdin {
+        let error = CliError::usage("there is no terminal to ask on");
+        return Err(if root.is_live() {
+            error.hint("run the command on a terminal")
+        } else {
+            error.hint("if it is meant, add --yes")
+        });
+    }
+    let now = super::now(io)?;
+    let actions = Actions::new(io.fault);
+    let Some(missing) = memory::Missing::find(&root, &actions)? else {
+        write_stderr(
+            io,
+            "note: this host has no policy, and none is remembered: there is nothing to accept\n",
+        );
+        return Ok(());
+    };
+    if !args.yes {
+        let question = format!(
+            "This host had a policy ({}) and its file is gone. Is one author, without any approval, to be enough from now on?",
+            missing.words()
+        );
+        if !ui::ask(io, &question)? {
+            return Err(CliError::new(
+                Exit::Failed,
+                "the answer was no: nothing was changed",
+            ));
+        }
+    }
+    let words = missing.words();
+    missing.accept(&root, &actions, now, !args.yes)?;
+    write_stderr(
+        io,
+        &format!("accepted: this host has no policy any more (it was: {words})\n"),
+    );
+    Ok(())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyReport {
+    /// The policy's file; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    /// There was a policy and there is none: bundles are refused.
+    missing: bool,
+    /// What bundles are judged by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<PolicyLine>,
+    /// The policy that the last run that changed this host read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remembered: Option<KnownPolicy>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    accepted: Vec<Acceptance>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyLine {
+    authors: u32,
+    approvals: u32,
+    live_join: LiveJoin,
+}
+
+impl Report for PolicyReport {
+    const COMMAND: &'static str = "trust policy show";
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let source = match (&self.source, self.missing) {
+            (Some(path), _) => path.as_str(),
+            (None, true) => "missing",
+            (None, false) => "default, this host has no policy",
+        };
+        let _ = writeln!(text, "source      {source}");
+        if let Some(policy) = &self.policy {
+            let live_join = match policy.live_join {
+                LiveJoin::Deny => "deny",
+                LiveJoin::Allow => "allow",
+            };
+            let _ = writeln!(
+                text,
+                "authors     {}\napprovals   {}\nliveJoin    {live_join}",
+                policy.authors, policy.approvals
+            );
+        }
+        if let Some(known) = &self.remembered {
+            let _ = writeln!(
+                text,
+                "remembered  {}, since {}",
+                memory::words(known),
+                known.since
+            );
+        }
+        for accepted in &self.accepted {
+            let login = accepted
+                .login_uid
+                .map_or_else(String::new, |uid| format!(" (logged in as user {uid})"));
+            let _ = writeln!(
+                text,
+                "accepted    {}: no policy, by user {}{login}{}",
+                accepted.time,
+                accepted.uid,
+                if accepted.terminal { "" } else { ", by flag" }
+            );
+        }
+        text
+    }
+
+    fn notes(&self) -> Vec<String> {
+        if self.missing {
+            vec![format!(
+                "`{}` is missing: this host refuses every bundle until it is back, or until `kubeapply trust policy accept --none` accepts that there is none",
+                policy::path()
+            )]
+        } else {
+            Vec::new()
+        }
+    }
 }
 
 #[derive(Serialize)]

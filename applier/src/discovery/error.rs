@@ -211,6 +211,7 @@ impl DiscoveryError {
                 "from this host the address must be reached: try `curl -k https://HOST:PORT/livez`",
             ),
             Self::Step(error) => error.hints(),
+            Self::Host(error) => error.hint().into_iter().collect(),
             _ => Vec::new(),
         }
     }

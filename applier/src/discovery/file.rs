@@ -141,7 +141,8 @@ impl File {
         let (shown, path, bytes) = match location {
             Location::Path(path) => {
                 let shown = local::absolute(path);
-                (shown.clone(), shown, local::read(path, LIMIT)?)
+                // It decides which cluster is believed and which program is run.
+                (shown.clone(), shown, local::read_unshared(path, LIMIT)?)
             }
             Location::Url(url) => {
                 let bytes = download(root, url, window, progress).await?;

@@ -4,10 +4,12 @@
 //! empty, its output is read while it runs, and a program that takes too long is killed. No shell is involved.
 
 use std::io::{ErrorKind, Read};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::search::{self, NotFound};
 
 /// How often it is looked after.
 const STEP: Duration = Duration::from_millis(20);
@@ -35,6 +37,9 @@ pub(crate) enum CommandError {
     /// It is not installed.
     #[error("the program {0} is not installed")]
     Missing(String),
+    /// It is where another user could have put it.
+    #[error(transparent)]
+    Unsafe(#[from] NotFound),
     /// It could not be started, or did not come to an end.
     #[error("the program {program} failed: {reason}")]
     Failed {
@@ -61,10 +66,6 @@ pub(crate) fn run(
 ///
 /// # Errors
 /// As [`run`].
-#[expect(
-    clippy::disallowed_methods,
-    reason = "programs that change the host are run here and nowhere else"
-)]
 pub(crate) fn run_with(
     program: &str,
     arguments: &[&str],
@@ -76,7 +77,14 @@ pub(crate) fn run_with(
         reason,
     };
     let started = Instant::now();
-    let mut child = Command::new(program)
+    let mut child = search::command(program)
+        .map_err(|error| {
+            if error.is_missing() {
+                CommandError::Missing(program.to_owned())
+            } else {
+                CommandError::Unsafe(error)
+            }
+        })?
         .args(arguments)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())

@@ -77,6 +77,53 @@ pub(crate) enum HostError {
     /// No random bytes.
     #[error("the operating system gives no random bytes")]
     Random,
+    /// Something that another user can change, where what it says decides what this program does.
+    #[error(transparent)]
+    Exposed(#[from] Box<Exposed>),
+}
+
+/// A directory or file that another user can change, or lock.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {kind} `{path}` {exposure}")]
+pub(crate) struct Exposed {
+    /// `directory` or `file`.
+    pub(crate) kind: &'static str,
+    /// Where, below the root.
+    pub(crate) path: String,
+    /// How.
+    pub(crate) exposure: Exposure,
+    /// The command that mends it.
+    pub(crate) mend: String,
+}
+
+/// How another user can change something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exposure {
+    /// It belongs to this user.
+    Owner(u32),
+    /// With this mode, the group or other users may write.
+    Writable(u32),
+    /// With this mode, the group or other users may open it.
+    Shared(u32),
+    /// It has other names, in directories that were not checked.
+    Links,
+}
+
+impl fmt::Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner(uid) => write!(f, "is owned by user {uid}, who can change it"),
+            Self::Writable(mode) => write!(
+                f,
+                "has mode {mode:04o}: users other than its owner can change it"
+            ),
+            Self::Shared(mode) => write!(
+                f,
+                "has mode {mode:04o}: users other than its owner can open and lock it"
+            ),
+            Self::Links => f.write_str("has more than one name (hard links)"),
+        }
+    }
 }
 
 /// Why a symbolic link is not followed.
@@ -114,6 +161,16 @@ impl fmt::Display for LinkRefusal {
 }
 
 impl HostError {
+    /// What to do about it, where there is one command for that.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Exposed(exposed) => {
+                Some(format!("check what it holds, then run `{}`", exposed.mend))
+            }
+            _ => None,
+        }
+    }
+
     /// Wraps an error of the operating system.
     pub(crate) fn io(
         operation: &'static str,

@@ -5,13 +5,14 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_terminal::quote;
 
 use super::directory::read_open_file;
-use super::error::HostError;
+use super::error::{Exposed, Exposure, HostError};
 
 /// The path as it is from any folder; as it is given if there is no current folder.
 pub(crate) fn absolute(path: &Path) -> String {
@@ -53,12 +54,67 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<SecretBytes, HostError> {
 /// # Errors
 /// As for [`read`], or if it is not UTF-8.
 pub(crate) fn read_text(path: &Path, limit: u64) -> Result<String, HostError> {
-    let bytes = read(path, limit)?;
+    into_text(path, &read(path, limit)?)
+}
+
+/// The content of a file as text.
+///
+/// # Errors
+/// [`HostError::NotText`].
+pub(crate) fn into_text(path: &Path, bytes: &SecretBytes) -> Result<String, HostError> {
     std::str::from_utf8(bytes.expose())
         .map(str::to_owned)
         .map_err(|_| HostError::NotText {
             path: path.display().to_string(),
         })
+}
+
+/// Reads a file of at most `limit` bytes whose content decides what is trusted or run: only its owner may be able to write it. Who
+/// that is, and where it lies, is the operator's choice who named it.
+///
+/// # Errors
+/// As for [`read`], or [`HostError::Exposed`].
+pub(crate) fn read_unshared(path: &Path, limit: u64) -> Result<SecretBytes, HostError> {
+    let file = open(path)?;
+    let shown = path.display().to_string();
+    let mode = mode(&file, &shown)?;
+    if mode & 0o022 != 0 {
+        return Err(HostError::Exposed(Box::new(Exposed {
+            kind: "file",
+            mend: format!("chmod go-w {}", quote(&shown)),
+            path: shown,
+            exposure: Exposure::Writable(mode),
+        })));
+    }
+    read_open_file(file, &shown, limit)
+}
+
+/// Reads a file of at most `limit` bytes that holds secrets, and says what to tell of it if users other than its owner can open
+/// it.
+///
+/// # Errors
+/// As for [`read`].
+pub(crate) fn read_secret(
+    path: &Path,
+    limit: u64,
+) -> Result<(SecretBytes, Option<String>), HostError> {
+    let file = open(path)?;
+    let shown = path.display().to_string();
+    let mode = mode(&file, &shown)?;
+    let note = (mode & 0o077 != 0).then(|| {
+        format!(
+            "`{shown}` holds a secret and has mode {mode:04o}, so other users can open it: run `chmod go= {}`",
+            quote(&shown)
+        )
+    });
+    Ok((read_open_file(file, &shown, limit)?, note))
+}
+
+fn mode(file: &File, shown: &str) -> Result<u32, HostError> {
+    let meta = file
+        .metadata()
+        .map_err(|error| HostError::io("look at", shown, error))?;
+    Ok(meta.permissions().mode() & 0o7777)
 }
 
 /// Copies a file into a folder, under its own name; for the invoking user alone. Returns the path of the copy.

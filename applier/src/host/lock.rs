@@ -1,17 +1,18 @@
 //! One run at a time: `flock` on an empty file.
 //!
-//! The file is never written and never removed. Who holds the lock is read from `/proc/locks`, which cannot
+//! The file is never written and never removed. Any user who can open a file can lock it, a directory that can be listed included: so
+//! a lock file has mode 0600 from the moment it exists, and is checked on its handle before it is locked. Who holds the lock is read from `/proc/locks`, which cannot
 //! be stale; a file that names the holder would be, after a crash.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use kubeplan_bundle::timestamp::Timestamp;
-use rustix::fs::{FlockOperation, OFlags, flock, fstat, major, minor};
+use rustix::fs::{FlockOperation, flock, fstat, major, minor};
 use rustix::io::Errno;
 
-use super::directory::Directory;
+use super::durable::Actions;
 use super::error::HostError;
-use super::root::open_beneath;
+use super::guarded::Guarded;
 
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
@@ -53,22 +54,35 @@ pub(crate) enum LockOutcome {
 /// Asks for the lock on the file `name`, without waiting and without changing anything.
 ///
 /// # Errors
-/// [`HostError::Io`] if the file cannot be opened or locked.
-pub(crate) fn try_lock(folder: &Directory, name: &str) -> Result<LockOutcome, HostError> {
-    let path = folder.path().join(name);
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Some(file) = open_beneath(folder.as_fd(), name, flags, path.as_str())? else {
-        return Ok(LockOutcome::Missing);
-    };
-    lock(file, path.as_str())
+/// [`HostError`] if the file cannot be opened or locked, or another user can open it.
+pub(crate) fn try_lock(folder: &Guarded, name: &str) -> Result<LockOutcome, HostError> {
+    match folder.open_private(name)? {
+        Some(file) => lock(file, folder.directory().path().join(name).as_str()),
+        None => Ok(LockOutcome::Missing),
+    }
 }
 
-/// Asks for the lock on the folder itself.
+/// As [`try_lock`], and creates the file if it is missing.
 ///
 /// # Errors
-/// [`HostError::Io`] if the folder cannot be opened or locked.
-pub(crate) fn try_lock_directory(folder: &Directory) -> Result<LockOutcome, HostError> {
-    lock(folder.readable()?, folder.path().as_str())
+/// As for [`try_lock`], or if the file cannot be created.
+pub(crate) fn create_and_lock(
+    folder: &Guarded,
+    actions: &Actions,
+    name: &str,
+) -> Result<LockOutcome, HostError> {
+    match try_lock(folder, name)? {
+        LockOutcome::Missing => {}
+        outcome => return Ok(outcome),
+    }
+    match actions.create_file(folder.directory(), name, b"", 0o600, None) {
+        Ok(_) => actions.sync_directory(folder.directory())?,
+        // Another first run was faster; which of the two gets the lock is decided below.
+        Err(HostError::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+        }
+        Err(error) => return Err(error),
+    }
+    try_lock(folder, name)
 }
 
 fn lock(file: OwnedFd, path: &str) -> Result<LockOutcome, HostError> {
@@ -151,6 +165,8 @@ fn holder_in(locks: &str, major: u32, minor: u32, inode: u64) -> Option<u32> {
     reason = "tests build the tree they look at"
 )]
 mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
     use super::*;
     use crate::host::{Root, RootPath};
 
@@ -158,13 +174,14 @@ mod tests {
     fn a_second_holder_learns_who_the_first_is() {
         let temporary = tempfile::tempdir().unwrap();
         let root = Root::open(temporary.path()).unwrap();
-        let folder = root.open_directory(&RootPath::fixed("/")).unwrap().unwrap();
+        let folder = Guarded::must_open(&root, &RootPath::fixed("/")).unwrap();
         assert!(matches!(
             try_lock(&folder, "lock").unwrap(),
             LockOutcome::Missing
         ));
-        std::fs::write(temporary.path().join("lock"), "").unwrap();
-        let LockOutcome::Held(held) = try_lock(&folder, "lock").unwrap() else {
+        let LockOutcome::Held(held) =
+            create_and_lock(&folder, &Actions::default(), "lock").unwrap()
+        else {
             panic!("the lock is free")
         };
         match try_lock(&folder, "lock").unwrap() {
@@ -180,6 +197,30 @@ mod tests {
             try_lock(&folder, "lock").unwrap(),
             LockOutcome::Held(_)
         ));
+    }
+
+    #[test]
+    fn a_lock_that_another_user_could_hold_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = Root::open(temporary.path()).unwrap();
+        let folder = Guarded::must_open(&root, &RootPath::fixed("/")).unwrap();
+        let lock = || create_and_lock(&folder, &Actions::default(), "lock");
+        let path = temporary.path().join("lock");
+        assert!(matches!(lock().unwrap(), LockOutcome::Held(_)));
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        for mode in [0o644, 0o640, 0o604, 0o620] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let error = lock().unwrap_err();
+            assert!(matches!(error, HostError::Exposed(_)), "{error}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::hard_link(&path, temporary.path().join("other")).unwrap();
+        assert!(lock().is_err());
+        std::fs::remove_file(&path).unwrap();
+        symlink("other", &path).unwrap();
+        assert!(matches!(lock(), Err(HostError::NotAFile { .. })));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(lock().unwrap(), LockOutcome::Held(_)));
     }
 
     #[test]

@@ -8,13 +8,14 @@
 //! |---|---|
 //! | [`root`] | finding folders below the root without being led astray by links |
 //! | [`directory`] | looking at what one folder holds |
+//! | [`guarded`] | directories and files that count only if no other user can change them |
 //! | [`durable`] | every change, numbered; [`fault`] and [`power_loss`] let them fail in tests |
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
 //! | [`scratch`] | a private folder for one run |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
 //! | [`tree`], [`mounts`], [`command`] | whole trees that are taken away; what is mounted; programs that are run |
-//! | [`service`] | starting services |
+//! | [`service`], [`search`] | starting services; where programs are looked for |
 //! | [`system`] | what only the running system can tell: processors, ports, services, proxies, names |
 //! | [`facts`], [`route`], [`query`] | what a plan wants to know of the host; its addresses; what its programs say |
 
@@ -27,6 +28,7 @@ mod error;
 pub(crate) mod facts;
 mod fault;
 mod fetch;
+pub(crate) mod guarded;
 pub(crate) mod identity;
 pub(crate) mod local;
 pub(crate) mod lock;
@@ -37,6 +39,7 @@ pub(crate) mod query;
 pub(crate) mod root;
 pub(crate) mod route;
 pub(crate) mod scratch;
+pub(crate) mod search;
 pub(crate) mod service;
 pub(crate) mod tree;
 
@@ -44,6 +47,5 @@ pub(crate) use durable::{Actions, AppendFailure, Placing};
 pub(crate) mod system;
 
 pub(crate) use directory::{Directory, FileMeta, Found, Space};
-pub(crate) use ensure::ensure_directory;
 pub(crate) use error::HostError;
 pub(crate) use root::{Owner, Root, RootPath};

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::durable::Fault;
+use super::search;
 use crate::{Io, Terminals};
 
 /// Runs the program with the process's own arguments and streams.
@@ -127,9 +128,9 @@ pub(crate) fn detach(words: &[&str]) -> Result<(), String> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "processes are started in host")]
 fn run_to_end(program: &str, arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new(program)
+    let output = search::command(program)
+        .map_err(|error| error.to_string())?
         .args(arguments)
         .stdin(Stdio::null())
         .output()
@@ -146,29 +147,35 @@ fn own_program() -> Result<std::path::PathBuf, String> {
     std::env::current_exe().map_err(|error| format!("the program's path is unknown: {error}"))
 }
 
+/// The user who logged in to the session that this process belongs to, whoever it runs as since (proc_pid_loginuid(5));
+/// `None` if the kernel does not know.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the kernel's view of this process, not of the root"
+)]
+pub(crate) fn login_uid() -> Option<u32> {
+    let text = std::fs::read_to_string("/proc/self/loginuid").ok()?;
+    text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
+}
+
 /// Leaves the terminal's session: neither its Ctrl-C nor its end is meant for this process any more.
 pub(crate) fn leave_session() {
     // Fails only for the leader of a group, which a process that was started by a program is not.
     let _ = rustix::process::setsid();
 }
 
-/// The program `name`: beside this one, else on the search path.
+/// The program `name`: beside this one, else where programs are looked for.
 #[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "programs are no part of the root"
-)]
 pub(crate) fn companion(name: &str) -> Option<String> {
-    let beside = own_program().ok();
-    let beside = beside.as_deref().and_then(Path::parent);
-    let folders = beside
-        .into_iter()
-        .map(Path::to_owned)
-        .chain(search_path().into_iter().map(Into::into));
-    folders
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
-        .and_then(|path| path.to_str().map(str::to_owned))
+    let beside = own_program()
+        .ok()
+        .and_then(|own| search::beside(&own, name));
+    let found = match beside {
+        Some(path) => path,
+        None => search::find(name).ok()?,
+    };
+    found.to_str().map(str::to_owned)
 }
 
 /// Waits.
@@ -176,7 +183,8 @@ pub(crate) fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-/// The folders of `PATH`.
+/// The absolute directories of `PATH`, for a check that looks whether a program is there; what is run is looked for
+/// by [`search`].
 #[must_use]
 #[expect(
     clippy::disallowed_methods,

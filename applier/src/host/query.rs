@@ -4,9 +4,11 @@
 //! takes longer than [`LIMIT`]. Nothing is changed: only programs that report are asked.
 
 use std::io::Read as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
+
+use super::search;
 
 /// How long a program may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -39,12 +41,9 @@ pub(crate) fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 /// What `program` prints with `arguments`, and whether it succeeds.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that runs programs"
-)]
 pub(crate) fn answer(program: &str, arguments: &[&str]) -> Option<Answer> {
-    let mut child = Command::new(program)
+    let mut child = search::command(program)
+        .ok()?
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -5,12 +5,14 @@
 //! (1.36.2, `cmd/kubeadm/app/util/initsystem`). Nothing here knows what a service is for.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use kubeplan_bundle::step::ServiceName;
+
+use super::search;
 
 /// How long a call to the init system may take: systemd itself gives a service 90 s to start.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -30,7 +32,7 @@ const LOG_LINES: &str = "20";
 /// Where the host's programs are.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Programs {
-    /// Where the process's own search path says.
+    /// Where [`super::search`] finds them.
     #[default]
     SearchPath,
     /// In this folder and nowhere else: for tests.
@@ -246,16 +248,33 @@ impl Programs {
         Err(failed(program, arguments, how, &said.text))
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests name the programs that are run"
+    )]
+    fn command(&self, program: &str) -> io::Result<Command> {
+        match self {
+            Self::SearchPath => search::command(program).map_err(|error| {
+                // One that is somewhere else than it should be is not looked for in another init system.
+                let kind = if error.is_missing() {
+                    io::ErrorKind::NotFound
+                } else {
+                    io::ErrorKind::PermissionDenied
+                };
+                io::Error::new(kind, error)
+            }),
+            Self::Folder(folder) => Ok(Command::new(folder.join(program))),
+        }
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) -> Result<Said, ServiceError> {
-        let path = match self {
-            Self::SearchPath => PathBuf::from(program),
-            Self::Folder(folder) => folder.join(program),
+        let not_run = |source| ServiceError::Run {
+            command: command_line(program, arguments),
+            source,
         };
-        run(&path, arguments).map_err(|error| match error {
-            RunError::Start(source) => ServiceError::Run {
-                command: command_line(program, arguments),
-                source,
-            },
+        let command = self.command(program).map_err(not_run)?;
+        run(command, arguments).map_err(|error| match error {
+            RunError::Start(source) => not_run(source),
             RunError::Slow => failed(
                 program,
                 arguments,
@@ -294,12 +313,7 @@ fn command_line(program: &str, arguments: &[&str]) -> String {
     [&[program], arguments].concat().join(" ")
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that talks to the init system"
-)]
-fn run(program: &Path, arguments: &[&str]) -> Result<Said, RunError> {
-    let mut command = Command::new(program);
+fn run(mut command: Command, arguments: &[&str]) -> Result<Said, RunError> {
     command
         .args(arguments)
         .stdin(Stdio::null())

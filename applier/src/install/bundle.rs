@@ -80,7 +80,7 @@ impl Contents for BundleContents<'_> {
     }
 }
 
-/// The sealed contents; `None` if the bundle seals nothing.
+/// The sealed contents; `None` if the bundle seals nothing. Adds to `notes` what is to be told of the files.
 ///
 /// # Errors
 /// [`CliError`] of kind `Refused` if no identity opens them.
@@ -88,6 +88,7 @@ pub(super) fn unseal(
     bundle: &Bundle<Trusted>,
     root: &Root,
     files: &[PathBuf],
+    notes: &mut Vec<String>,
 ) -> Result<Option<Unsealed>, CliError> {
     let sealed = bundle.index().sealed.as_ref();
     let with_recipients = |mut error: CliError| {
@@ -128,7 +129,9 @@ pub(super) fn unseal(
         add(file, SSH_HOST_KEY.as_str()).map_err(with_recipients)?;
     } else {
         for path in files {
-            let file = local::read(path, IDENTITY_LIMIT).map_err(CliError::refused)?;
+            let (file, note) =
+                local::read_secret(path, IDENTITY_LIMIT).map_err(CliError::refused)?;
+            notes.extend(note);
             add(file, &path.display().to_string())?;
         }
     }

@@ -343,6 +343,12 @@ impl Comparer<'_> {
             _ if self.overwrite.contains(planned.path) && host.bytes.is_none() => {
                 FileAction::Obstacle("it is too large to keep a copy of; move it away".into())
             }
+            // No copy of it could be brought back as it was: see `Bits`.
+            _ if self.overwrite.contains(planned.path) && file_mode(meta).is_none() => {
+                FileAction::Obstacle(
+                    "it has a set-user-ID, set-group-ID or sticky bit; take that away first".into(),
+                )
+            }
             _ if self.overwrite.contains(planned.path) => FileAction::Overwrite,
             (Some(Since::Changed), false) => FileAction::Drift,
             (None, false) => FileAction::Foreign,

@@ -29,6 +29,7 @@ use crate::live::{Event, LiveOutcome, LiveReport};
 use crate::preflight;
 use crate::state;
 use crate::state::reset::ResetProgress;
+use crate::trust;
 
 /// A report if it got that far, and an error if it did not get to the end.
 pub(crate) struct Outcome {
@@ -93,13 +94,14 @@ fn pipeline(
     let index_digest = Sha256Digest::of(bundle.index_bytes());
     check_resumed(request, index_digest)?;
     let (lock, mut notes) = admit(request, index, root, now)?;
+    notes.extend(trust::memory::changed(root, now)?);
 
     let selected = Selected::of(request, index, root)?;
     if selected.preflight {
         notes.extend(preflight(request, index, root)?);
     }
     let receipt_key = receipt::key(request, root)?;
-    let unsealed = unseal(&bundle, root, &request.identities)?;
+    let unsealed = unseal(&bundle, root, &request.identities, &mut notes)?;
     let contents = BundleContents {
         bundle: &bundle,
         unsealed: unsealed.as_ref(),
@@ -360,6 +362,7 @@ impl<'a> Session<'a> {
         selected: &Selected,
         means: &mut Means<'_>,
     ) -> Result<Performed, CliError> {
+        trust::memory::remember(self.root, self.actions, self.now)?;
         // Whoever installs does not go on with a reset, and no longer has what it was permitted.
         if ResetProgress::load(self.root)?.is_some() {
             ResetProgress::remove(self.root, self.actions)?;

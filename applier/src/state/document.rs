@@ -113,6 +113,16 @@ pub(crate) enum StateError {
     },
 }
 
+impl StateError {
+    /// What to do about it, where there is one command for that.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Host(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
 /// Reads a document; `None` if it does not exist.
 ///
 /// # Errors
@@ -168,5 +178,5 @@ pub(super) fn store<T: Document>(
     let bytes =
         canonical::to_vec(document).map_err(|source| StateError::Damaged { path, source })?;
     let folder = super::create_folder(root, actions)?;
-    Ok(actions.replace_file(&folder, T::NAME, &bytes, 0o600)?)
+    Ok(actions.replace_file(folder.directory(), T::NAME, &bytes, 0o600)?)
 }

@@ -1,12 +1,14 @@
 //! What this program remembers about a host, under `/var/lib/kubeplan` (mode 0700).
 //!
-//! In and out: three small files, each replaced as a whole and synced, and the journals of the last runs. Every document is strict: an unknown
-//! field, another format or another byte form is an error that names the file, never a guess.
+//! In and out: small files, each replaced as a whole and synced, and the journals of the last runs. Every document is strict: an unknown
+//! field, another format or another byte form is an error that names the file, never a guess. Directories and files that another user
+//! could change are refused before a byte of them counts ([`crate::host::guarded`]).
 //!
 //! | file | content |
 //! |---|---|
 //! | `installed.json` | what was installed, per cluster and node ([`installed`]) |
 //! | `serials.json` | the highest serial of each cluster ([`serials`]) |
+//! | `policy.json` | the policy that bundles were judged by, so that it is missed when it is gone ([`policy`]) |
 //! | `salt` | 32 random bytes, so that the record of a secret file is nothing to guess against ([`salt`]) |
 //! | `runs/<NNNN>/` | journal and backups of a run ([`runs`], [`journal`]) |
 //! | `receipts/` | what the host says it installed, for whoever planned it ([`receipts`]) |
@@ -16,6 +18,7 @@
 mod document;
 pub(crate) mod installed;
 pub(crate) mod journal;
+pub(crate) mod policy;
 pub(crate) mod receipts;
 pub(crate) mod reset;
 pub(crate) mod runs;
@@ -23,8 +26,9 @@ pub(crate) mod salt;
 pub(crate) mod serials;
 
 use crate::error::CliError;
-use crate::host::lock::{Lock, LockOutcome, try_lock};
-use crate::host::{Actions, Directory, HostError, Root, RootPath};
+use crate::host::guarded::Guarded;
+use crate::host::lock::{Lock, LockOutcome, create_and_lock, try_lock};
+use crate::host::{Actions, HostError, Root, RootPath};
 
 pub(crate) use document::StateError;
 
@@ -36,9 +40,9 @@ const LOCK: &str = "lock";
 /// The folder, if it exists.
 ///
 /// # Errors
-/// [`HostError`].
-pub(crate) fn open_folder(root: &Root) -> Result<Option<Directory>, HostError> {
-    root.open_directory(&FOLDER)
+/// [`HostError`], also if another user can change it.
+pub(crate) fn open_folder(root: &Root) -> Result<Option<Guarded>, HostError> {
+    Guarded::open(root, &FOLDER)
 }
 
 /// Takes the lock if its file exists, and changes nothing. `None`: there is no file, so nobody holds it.
@@ -62,19 +66,7 @@ pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, CliError> {
 /// [`CliError`] of kind `Locked` if another run holds it.
 pub(crate) fn lock(root: &Root, actions: &Actions) -> Result<Lock, CliError> {
     let folder = create_folder(root, actions)?;
-    match try_lock(&folder, LOCK)? {
-        LockOutcome::Held(lock) => return Ok(lock),
-        LockOutcome::Busy(holder) => return Err(CliError::locked(holder.as_ref())),
-        LockOutcome::Missing => {}
-    }
-    match actions.create_file(&folder, LOCK, b"", 0o600, None) {
-        Ok(_) => actions.sync_directory(&folder)?,
-        // Another first run was faster; which of the two gets the lock is decided below.
-        Err(HostError::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
-        }
-        Err(error) => return Err(error.into()),
-    }
-    match try_lock(&folder, LOCK)? {
+    match create_and_lock(&folder, actions, LOCK)? {
         LockOutcome::Held(lock) => Ok(lock),
         LockOutcome::Busy(holder) => Err(CliError::locked(holder.as_ref())),
         LockOutcome::Missing => Err(HostError::io(
@@ -86,6 +78,6 @@ pub(crate) fn lock(root: &Root, actions: &Actions) -> Result<Lock, CliError> {
     }
 }
 
-fn create_folder(root: &Root, actions: &Actions) -> Result<Directory, HostError> {
-    crate::host::ensure_directory(root, actions, &FOLDER, 0o700)
+fn create_folder(root: &Root, actions: &Actions) -> Result<Guarded, HostError> {
+    Guarded::ensure(root, actions, &FOLDER, 0o700)
 }

@@ -7,6 +7,7 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::Index;
 
 use super::{FOLDER, StateError};
+use crate::host::guarded::Guarded;
 use crate::host::{Actions, Found, Root, RootPath};
 
 pub(super) const RECEIPTS: &str = "receipts";
@@ -26,10 +27,11 @@ pub(crate) fn path(index: &Index, index_digest: Sha256Digest) -> RootPath {
 /// # Errors
 /// [`StateError`].
 pub(crate) fn exists(root: &Root, path: &RootPath, signed: bool) -> Result<bool, StateError> {
-    let Some(folder) = root.open_directory(&path.parent())? else {
+    let Some(folder) = Guarded::open(root, &path.parent())? else {
         return Ok(false);
     };
-    let there = |name: &str| Ok::<_, StateError>(folder.inspect(name)? != Found::Missing);
+    let there =
+        |name: &str| Ok::<_, StateError>(folder.directory().inspect(name)? != Found::Missing);
     Ok(there(path.file_name())? && (!signed || there(&signature_name(path))?))
 }
 
@@ -44,17 +46,18 @@ pub(crate) fn store(
     receipt: &[u8],
     signature: Option<&str>,
 ) -> Result<(), StateError> {
-    let folder = crate::host::ensure_directory(root, actions, &path.parent(), 0o700)?;
+    let folder = Guarded::ensure(root, actions, &path.parent(), 0o700)?;
+    let folder = folder.directory();
     let name = signature_name(path);
     match signature {
-        Some(signature) => actions.replace_file(&folder, &name, signature.as_bytes(), 0o600)?,
+        Some(signature) => actions.replace_file(folder, &name, signature.as_bytes(), 0o600)?,
         // One over other bytes would only mislead.
         None if folder.inspect(&name)? != Found::Missing => {
-            actions.remove_file(&folder, &name)?;
+            actions.remove_file(folder, &name)?;
         }
         None => {}
     }
-    actions.replace_file(&folder, path.file_name(), receipt, 0o600)?;
+    actions.replace_file(folder, path.file_name(), receipt, 0o600)?;
     Ok(())
 }
 

@@ -118,8 +118,8 @@ impl ResetProgress {
     /// [`StateError`].
     pub(crate) fn remove(root: &Root, actions: &Actions) -> Result<(), StateError> {
         if let Some(folder) = open_folder(root)? {
-            actions.remove_file(&folder, Self::NAME)?;
-            actions.sync_directory(&folder)?;
+            actions.remove_file(folder.directory(), Self::NAME)?;
+            actions.sync_directory(folder.directory())?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::journal::record::{Begin, Record};
 use super::journal::{self, Run, Standing};
 use super::{FOLDER, StateError};
-use crate::host::ensure::open;
+use crate::host::guarded::Guarded;
 use crate::host::{Actions, AppendFailure, Directory, HostError, Root, RootPath};
 
 const RUNS: &str = "runs";
@@ -54,10 +54,11 @@ impl Runs {
     /// [`StateError`].
     pub(crate) fn load(root: &Root) -> Result<Self, StateError> {
         let mut found = Self::default();
-        let Some(folder) = root.open_directory(&FOLDER.join(RUNS))? else {
+        let Some(folder) = Guarded::open(root, &FOLDER.join(RUNS))? else {
             return Ok(found);
         };
         let mut numbers: Vec<(u32, String)> = folder
+            .directory()
             .names()?
             .into_iter()
             .filter_map(|name| Some((number_of(&name)?, name)))
@@ -66,7 +67,7 @@ impl Runs {
         for (number, name) in numbers {
             found.highest = number;
             let path = path(number).join(journal::NAME);
-            let Some(folder) = folder.open(&name)? else {
+            let Some(folder) = folder.child(&name)? else {
                 continue;
             };
             let bytes = folder.read(journal::NAME, journal::LIMIT)?;
@@ -139,12 +140,12 @@ impl Runs {
     ) -> Result<u32, StateError> {
         let number = begin.run;
         let place = path(number);
-        crate::host::ensure_directory(root, actions, &place.parent(), 0o700)?;
-        let folder = crate::host::ensure_directory(root, actions, &place, 0o700)?;
-        crate::host::ensure_directory(root, actions, &place.join(BACKUP), 0o700)?;
+        Guarded::ensure(root, actions, &place.parent(), 0o700)?;
+        let folder = Guarded::ensure(root, actions, &place, 0o700)?;
+        Guarded::ensure(root, actions, &place.join(BACKUP), 0o700)?;
         let (line, run) = Run::start(begin, &place.join(journal::NAME))?;
-        actions.create_file(&folder, journal::NAME, &line, 0o600, None)?;
-        actions.sync_directory(&folder)?;
+        actions.create_file(folder.directory(), journal::NAME, &line, 0o600, None)?;
+        actions.sync_directory(folder.directory())?;
         self.highest = number;
         self.torn = false;
         self.runs.push(run);
@@ -175,9 +176,9 @@ impl Runs {
         let (line, length, next) = run
             .with(record, &place.join(journal::NAME))
             .map_err(untouched)?;
-        let folder = open(root, &place).map_err(|error| untouched(error.into()))?;
+        let folder = Guarded::must_open(root, &place).map_err(|error| untouched(error.into()))?;
         actions
-            .append(&folder, journal::NAME, length, &line)
+            .append(folder.directory(), journal::NAME, length, &line)
             .map_err(|AppendFailure { error, unchanged }| RecordFailure {
                 error: error.into(),
                 unchanged,
@@ -194,18 +195,18 @@ impl Runs {
         let Some(run) = self.runs.last() else {
             return Ok(());
         };
-        let folder = open(root, &path(run.number()))?;
+        let folder = Guarded::must_open(root, &path(run.number()))?;
         if self.torn {
             let bytes = folder
                 .read(journal::NAME, journal::LIMIT)?
                 .unwrap_or_default();
             let length = usize::try_from(run.length()).unwrap_or(usize::MAX);
             let good = bytes.expose().get(..length).unwrap_or_default();
-            actions.replace_file(&folder, journal::NAME, good, 0o600)?;
+            actions.replace_file(folder.directory(), journal::NAME, good, 0o600)?;
             self.torn = false;
         } else if matches!(run.standing, Standing::Open | Standing::RollingBack(_)) {
             // A run that failed may have read what never reached the disk.
-            actions.sync_named(&folder, journal::NAME)?;
+            actions.sync_named(folder.directory(), journal::NAME)?;
         }
         Ok(())
     }
@@ -221,11 +222,12 @@ impl Runs {
         actions: &Actions,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let Some(folder) = root.open_directory(&FOLDER.join(RUNS))? else {
+        let Some(folder) = Guarded::open(root, &FOLDER.join(RUNS))? else {
             return Ok(());
         };
+        let folder = folder.directory();
         for name in std::mem::take(&mut self.debris) {
-            remove_run(&folder, actions, &name)?;
+            remove_run(folder, actions, &name)?;
         }
         let old: Vec<u32> = self
             .runs
@@ -253,7 +255,7 @@ impl Runs {
             .nth(KEPT.saturating_sub(1))
             .map_or(0, |(at, _)| at);
         for run in self.runs.drain(..kept) {
-            remove_run(&folder, actions, &name_of(run.number()))?;
+            remove_run(folder, actions, &name_of(run.number()))?;
         }
         for run in self.runs.iter().filter(|run| !run.can_be_rolled_back()) {
             if let Some(folder) = folder.open(&name_of(run.number()))? {
@@ -268,12 +270,13 @@ impl Runs {
     /// # Errors
     /// [`StateError`].
     pub(crate) fn forget(self, root: &Root, actions: &Actions) -> Result<(), StateError> {
-        let Some(folder) = root.open_directory(&FOLDER.join(RUNS))? else {
+        let Some(folder) = Guarded::open(root, &FOLDER.join(RUNS))? else {
             return Ok(());
         };
+        let folder = folder.directory();
         let runs = self.runs.iter().map(|run| name_of(run.number()));
         for name in self.debris.iter().cloned().chain(runs) {
-            remove_run(&folder, actions, &name)?;
+            remove_run(folder, actions, &name)?;
         }
         Ok(())
     }
@@ -307,13 +310,14 @@ pub(crate) fn keep_backup(
     backup: u32,
     bytes: &[u8],
 ) -> Result<(), HostError> {
-    let folder = open(root, &path(run).join(BACKUP))?;
+    let folder = Guarded::must_open(root, &path(run).join(BACKUP))?;
+    let folder = folder.directory();
     // What an attempt before this one may have left under the same name.
     if folder.inspect(&backup.to_string())? != crate::host::Found::Missing {
-        actions.remove_file(&folder, &backup.to_string())?;
+        actions.remove_file(folder, &backup.to_string())?;
     }
     actions
-        .create_file(&folder, &backup.to_string(), bytes, 0o600, None)
+        .create_file(folder, &backup.to_string(), bytes, 0o600, None)
         .map(drop)
 }
 
@@ -322,7 +326,8 @@ pub(crate) fn keep_backup(
 /// # Errors
 /// [`HostError`].
 pub(crate) fn sync_backups(root: &Root, actions: &Actions, run: u32) -> Result<(), HostError> {
-    actions.sync_directory(&open(root, &path(run).join(BACKUP))?)
+    let folder = Guarded::must_open(root, &path(run).join(BACKUP))?;
+    actions.sync_directory(folder.directory())
 }
 
 /// The old bytes of a file.
@@ -331,7 +336,7 @@ pub(crate) fn sync_backups(root: &Root, actions: &Actions, run: u32) -> Result<(
 /// [`StateError`] if they are not there.
 pub(crate) fn backup(root: &Root, run: u32, backup: u32) -> Result<SecretBytes, StateError> {
     let place = path(run).join(BACKUP);
-    let bytes = match root.open_directory(&place)? {
+    let bytes = match Guarded::open(root, &place)? {
         Some(folder) => folder.read(&backup.to_string(), BACKUP_LIMIT)?,
         None => None,
     };

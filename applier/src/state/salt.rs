@@ -58,7 +58,7 @@ impl Salt {
         aws_lc_rs::rand::fill(&mut bytes).map_err(|_| HostError::Random)?;
         let salt = Self(SecretBytes::take(&mut bytes));
         let folder = super::create_folder(root, actions)?;
-        actions.replace_file(&folder, NAME, salt.0.expose(), 0o600)?;
+        actions.replace_file(folder.directory(), NAME, salt.0.expose(), 0o600)?;
         Ok(salt)
     }
 

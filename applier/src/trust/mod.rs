@@ -4,8 +4,9 @@
 //!
 //! In: the root, or a file the operator names. Out: the trust policy a bundle is judged by. Changing it takes a
 //! key's fingerprint typed by a person who got it another way; flags can only make the policy stricter. A
-//! file that others than its owner may write is not believed.
+//! file counts only if no other user can change it, nor a directory on the way to it; a policy that is missing is missed ([`memory`]).
 
+pub(crate) mod memory;
 pub(crate) mod own_plan;
 pub(crate) mod policy;
 pub(crate) mod signers;
@@ -14,11 +15,13 @@ use std::path::Path;
 
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::policy::{Policy, TrustPolicy};
+use kubeplan_terminal::quote;
 
 pub(crate) use own_plan::OwnPlan;
 
 use crate::error::CliError;
-use crate::host::{Found, HostError, Root, RootPath, local};
+use crate::host::guarded::Guarded;
+use crate::host::{HostError, Root, RootPath, local};
 
 /// The folder.
 pub(crate) const FOLDER: RootPath = RootPath::fixed("/etc/kubeplan");
@@ -44,13 +47,14 @@ pub(crate) struct TrustOptions<'a> {
 /// # Errors
 /// [`CliError`] of kind `Refused` if nobody is trusted, of kind `Usage` if a file cannot be used.
 pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolicy, CliError> {
-    let host = policy::load(root)?.unwrap_or_default();
+    let host = policy::in_force(root)?;
     if options.own_plan.is_some() {
         own_plan::require_allowed(root, &host)?;
     }
     let mut allowed = match options.allowed_signers {
         Some(path) => {
-            let text = local::read_text(path, LIMIT).map_err(CliError::usage)?;
+            let bytes = local::read_unshared(path, LIMIT).map_err(named)?;
+            let text = local::into_text(path, &bytes).map_err(named)?;
             AllowedSigners::parse(&text).map_err(|error| {
                 CliError::usage(signers::SignersError::Parse {
                     path: path.display().to_string(),
@@ -89,48 +93,47 @@ pub(crate) fn root_flag(root: &Root) -> String {
     if root.is_live() {
         String::new()
     } else {
-        format!(" --root {}", root.shown())
+        format!(" --root {}", quote(root.shown()))
     }
 }
 
-/// Reads a file of the trust folder, if it exists and only its owner can write it.
+/// A failure to read a file that the operator named.
+fn named(error: HostError) -> CliError {
+    match error {
+        HostError::Exposed(_) => refused(error),
+        _ => CliError::usage(error),
+    }
+}
+
+/// A failure to read the trust directory: what another user can change is a reason to trust no bundle.
+fn refused(error: HostError) -> CliError {
+    match error.hint() {
+        Some(hint) => CliError::refused(error).hint(hint),
+        None => error.into(),
+    }
+}
+
+/// Opens the trust directory, if it exists and no other user can change it.
+fn open_folder(root: &Root) -> Result<Option<Guarded>, CliError> {
+    Guarded::open(root, &FOLDER).map_err(refused)
+}
+
+/// Reads a file of the trust directory, if it exists and no other user can change it.
 fn read_owned(root: &Root, name: &str) -> Result<Option<String>, CliError> {
-    let Some(folder) = root.open_directory(&FOLDER)? else {
+    let Some(folder) = open_folder(root)? else {
         return Ok(None);
     };
-    let path = FOLDER.join(name);
-    let meta = match folder.inspect(name)? {
-        Found::Missing => return Ok(None),
-        Found::File(meta) => meta,
-        Found::Directory(_) | Found::Link | Found::Special(_) => {
-            return Err(CliError::refused(HostError::NotAFile {
-                path: path.to_string(),
-            }));
-        }
-    };
-    if meta.owner.uid != 0 && meta.owner.uid != root.invoker().uid {
-        return Err(CliError::refused(format!(
-            "`{path}` is owned by user {}, who could trust anybody",
-            meta.owner.uid
-        ))
-        .hint(format!(
-            "chown root:root {path}, after checking its content"
-        )));
-    }
-    if meta.mode & 0o022 != 0 {
-        return Err(CliError::refused(format!(
-            "`{path}` has mode {:04o}: others could trust anybody",
-            meta.mode
-        ))
-        .hint(format!("chmod go-w {path}, after checking its content")));
-    }
-    let Some(bytes) = folder.read(name, LIMIT)? else {
+    let read = folder.read(name, LIMIT).map_err(|error| match error {
+        HostError::NotAFile { .. } => CliError::refused(error),
+        _ => refused(error),
+    })?;
+    let Some(bytes) = read else {
         return Ok(None);
     };
     match std::str::from_utf8(bytes.expose()) {
         Ok(text) => Ok(Some(text.to_owned())),
         Err(_) => Err(CliError::usage(HostError::NotText {
-            path: path.to_string(),
+            path: FOLDER.join(name).to_string(),
         })),
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn require_allowed(root: &Root, policy: &Policy) -> Result<(), CliErr
 /// # Errors
 /// [`CliError`].
 pub(crate) fn require_policy(root: &Root) -> Result<(), CliError> {
-    require_allowed(root, &super::policy::load(root)?.unwrap_or_default())
+    require_allowed(root, &super::policy::in_force(root)?)
 }
 
 impl OwnPlan {

@@ -1,10 +1,12 @@
 //! `policy.yaml`: how many people must stand behind a bundle.
 
 use kubeplan_bundle::policy::Policy;
+use kubeplan_bundle::timestamp::Timestamp;
 
-use super::{FOLDER, read_owned};
+use super::{FOLDER, memory, read_owned};
 use crate::error::CliError;
-use crate::host::Root;
+use crate::host::{Root, RootPath};
+use crate::state::policy::KnownPolicy;
 
 const NAME: &str = "policy.yaml";
 
@@ -16,20 +18,49 @@ struct PolicyFileError {
     reason: String,
 }
 
+/// The file.
+pub(crate) fn path() -> RootPath {
+    FOLDER.join(NAME)
+}
+
 /// Reads the host's policy; `None` if there is no file.
 ///
 /// # Errors
 /// [`CliError`] if the file is not a policy document; a host with a broken policy accepts nothing.
-pub(super) fn load(root: &Root) -> Result<Option<Policy>, CliError> {
+pub(crate) fn load(root: &Root) -> Result<Option<Policy>, CliError> {
+    Ok(read(root)?.map(|(policy, _)| policy))
+}
+
+/// The host's policy as it is remembered; `None` if there is no file.
+///
+/// # Errors
+/// As for [`load`].
+pub(super) fn known(root: &Root, now: Timestamp) -> Result<Option<KnownPolicy>, CliError> {
+    Ok(read(root)?.map(|(policy, text)| KnownPolicy::new(text.as_bytes(), policy, now)))
+}
+
+/// The policy that bundles are judged by: the host's, or the default one if it never had any.
+///
+/// # Errors
+/// As for [`load`]; of kind `Refused` if the host had a policy and has none.
+pub(super) fn in_force(root: &Root) -> Result<Policy, CliError> {
+    match load(root)? {
+        Some(policy) => Ok(policy),
+        None => memory::require_none(root).map(|()| Policy::default()),
+    }
+}
+
+fn read(root: &Root) -> Result<Option<(Policy, String)>, CliError> {
     let Some(text) = read_owned(root, NAME)? else {
         return Ok(None);
     };
-    parse(&text).map(Some).map_err(|reason| {
-        CliError::usage(PolicyFileError {
-            path: FOLDER.join(NAME).to_string(),
+    match parse(&text) {
+        Ok(policy) => Ok(Some((policy, text))),
+        Err(reason) => Err(CliError::usage(PolicyFileError {
+            path: path().to_string(),
             reason,
-        })
-    })
+        })),
+    }
 }
 
 fn parse(text: &str) -> Result<Policy, String> {

@@ -3,12 +3,16 @@
 use kubeplan_bundle::allowed_signers::{AllowedSigner, AllowedSigners, AllowedSignersError};
 use kubeplan_bundle::signature::Fingerprint;
 
-use super::{FOLDER, read_owned};
+use super::{FOLDER, open_folder, read_owned, refused};
 use crate::error::CliError;
-use crate::host::lock::{Lock, LockOutcome, try_lock_directory};
-use crate::host::{Actions, Directory, Root, RootPath, ensure_directory};
+use crate::host::guarded::Guarded;
+use crate::host::lock::{Lock, LockOutcome, create_and_lock};
+use crate::host::{Actions, Root, RootPath};
 
 const NAME: &str = "allowed_signers";
+
+/// Locked while the list is changed.
+const LOCK: &str = "lock";
 
 /// A list of signers that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,15 +54,15 @@ pub(crate) fn load(root: &Root) -> Result<Option<AllowedSigners>, CliError> {
 /// # Errors
 /// [`CliError`].
 pub(crate) fn add(root: &Root, actions: &Actions, signer: AllowedSigner) -> Result<bool, CliError> {
-    let folder = ensure_directory(root, actions, &FOLDER, 0o755)?;
-    let _lock = lock(&folder)?;
+    let folder = Guarded::ensure(root, actions, &FOLDER, 0o755).map_err(refused)?;
+    let _lock = lock(&folder, actions)?;
     let mut list = load(root)?.unwrap_or_default();
     match list.add(signer) {
         Ok(()) => {}
         Err(AllowedSignersError::Duplicate(_)) => return Ok(false),
         Err(error) => return Err(CliError::usage(error)),
     }
-    actions.replace_file(&folder, NAME, list.to_text().as_bytes(), 0o644)?;
+    actions.replace_file(folder.directory(), NAME, list.to_text().as_bytes(), 0o644)?;
     Ok(true)
 }
 
@@ -71,10 +75,10 @@ pub(crate) fn revoke(
     actions: &Actions,
     key: &Fingerprint,
 ) -> Result<Vec<AllowedSigner>, CliError> {
-    let Some(folder) = root.open_directory(&FOLDER)? else {
+    let Some(folder) = open_folder(root)? else {
         return Ok(Vec::new());
     };
-    let _lock = lock(&folder)?;
+    let _lock = lock(&folder, actions)?;
     let mut list = load(root)?.unwrap_or_default();
     if !list
         .entries()
@@ -84,13 +88,14 @@ pub(crate) fn revoke(
         return Ok(Vec::new());
     }
     let removed = list.remove(key).map_err(CliError::usage)?;
-    actions.replace_file(&folder, NAME, list.to_text().as_bytes(), 0o644)?;
+    actions.replace_file(folder.directory(), NAME, list.to_text().as_bytes(), 0o644)?;
     Ok(removed)
 }
 
-/// Two changes at once would lose one of them. The folder itself is locked: no file for it is left behind.
-fn lock(folder: &Directory) -> Result<Lock, CliError> {
-    match try_lock_directory(folder)? {
+/// Two changes at once would lose one of them. A file of its own is locked, which other users cannot open: the directory
+/// can be read, and so locked, by all of them.
+fn lock(folder: &Guarded, actions: &Actions) -> Result<Lock, CliError> {
+    match create_and_lock(folder, actions, LOCK).map_err(refused)? {
         LockOutcome::Held(lock) => Ok(lock),
         LockOutcome::Busy(holder) => Err(CliError::locked(holder.as_ref())),
         LockOutcome::Missing => Err(CliError::locked(None)),

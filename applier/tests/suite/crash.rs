@@ -59,7 +59,7 @@ impl Scenario {
         fs::create_dir_all(fixture.host("/var/lib")).unwrap();
         fs::create_dir_all(fixture.host("/etc/app/pki")).unwrap();
         fs::write(fixture.host(CA), "foreign\n").unwrap();
-        fs::set_permissions(fixture.host(CA), fs::Permissions::from_mode(0o4640)).unwrap();
+        fs::set_permissions(fixture.host(CA), fs::Permissions::from_mode(0o640)).unwrap();
         Self::new(
             fixture,
             bundle,

@@ -133,7 +133,7 @@ fn a_host_that_does_not_allow_live_joins_refuses_before_anything_else() {
     fs::set_permissions(&policy, fs::Permissions::from_mode(0o666)).unwrap();
     let output = fixture.run(&Run::default(), &args).expect(4);
     assert!(
-        output.stderr.contains("others could trust"),
+        output.stderr.contains("users other than its owner"),
         "{}",
         output.stderr
     );

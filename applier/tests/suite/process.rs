@@ -1,6 +1,7 @@
 //! The program as a process: umask, exit codes, pipes.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::process::{Command, Stdio};
 
 use crate::support::{ADMIN, CA, FILES, Fixture, MANIFEST, Plan};
@@ -54,6 +55,57 @@ fn modes_do_not_depend_on_the_umask() {
             assert_eq!(fixture.mode(path), mode, "{path} with umask {umask}");
         }
     }
+}
+
+/// Where the operator stands, somebody may have put programs that are called like the host's.
+#[test]
+fn programs_are_not_run_from_where_the_operator_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let here = dir.path().join("here");
+    let bin = here.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for place in [dir.path(), &here, &bin] {
+        fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let marker = dir.path().join("run");
+    for folder in [&here, &bin] {
+        for name in ["kubelet", "systemctl"] {
+            let path = folder.join(name);
+            let text = format!(
+                "#!/bin/sh\nprintf '%s\\n' \"$PATH\" >> '{}'\necho Kubernetes v1.2.3\n",
+                marker.display()
+            );
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+    let facts = |path: &str| {
+        let _ = fs::remove_file(&marker);
+        let output = Command::new(PROGRAM)
+            .args(["facts"])
+            .current_dir(&here)
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (
+            fs::read_to_string(&marker).unwrap_or_default(),
+            text.contains("v1.2.3"),
+        )
+    };
+    for relative in ["", ".", "bin", "./bin:.:", "../here"] {
+        assert_eq!(facts(relative), (String::new(), false), "{relative:?}");
+    }
+    let absolute = format!(".:{}:bin", bin.display());
+    let (seen, found) = facts(&absolute);
+    assert!(found, "the control: an absolute entry counts");
+    // What the program starts in turn does not come from there either.
+    for entry in seen.lines().flat_map(|line| line.split(':')) {
+        assert!(entry.starts_with('/'), "{seen}");
+    }
+    fs::set_permissions(&bin, fs::Permissions::from_mode(0o777)).unwrap();
+    let is_root = fs::metadata(&bin).unwrap().uid() == 0;
+    assert_eq!(facts(&absolute).1, !is_root, "root runs nothing from there");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Cursor;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use kubeapply::host::clock::Clock;
@@ -132,8 +132,12 @@ impl Fixture {
             .unwrap();
         let author = PrivateKey::from_ed25519_seed(&[1; 32], "author@example.com").unwrap();
         let (identity, recipient) = Identities::generate();
-        fs::write(dir.path().join("identity.txt"), identity.expose()).unwrap();
-        fs::create_dir(dir.path().join("root")).unwrap();
+        let file = dir.path().join("identity.txt");
+        fs::write(&file, identity.expose()).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir(&root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
         let fixture = Self {
             dir,
             author,

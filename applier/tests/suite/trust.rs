@@ -156,7 +156,7 @@ fn lists_that_others_may_write_and_broken_ones_are_not_believed() {
         mode(bits);
         let output = fixture.install(&bundle, &[]).expect(4);
         assert!(
-            output.stderr.contains("others could trust"),
+            output.stderr.contains("users other than its owner"),
             "{}",
             output.stderr
         );

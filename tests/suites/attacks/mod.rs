@@ -3,10 +3,19 @@
 //! The rows of SECURITY.md say who the attackers are. Attacks on the file format alone are in `bundle/tests/suite/hostile`.
 
 mod forged;
+mod policy_memory;
+mod trust_directories;
 
 use libtest_mimic::Trial;
 
 /// Every attack.
 pub fn cases() -> Vec<Trial> {
-    [forged::cases()].into_iter().flatten().collect()
+    [
+        forged::cases(),
+        policy_memory::cases(),
+        trust_directories::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

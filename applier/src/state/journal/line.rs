@@ -160,7 +160,7 @@ fn read_line(before: &End, line: &[u8]) -> Result<(Record, End), &'static str> {
         return Err("its checksum is wrong");
     }
     let record: Record = canonical::from_slice(format!("{body}\n").as_bytes())
-        .map_err(|_| "this version does not know what it says")?;
+        .map_err(|_| "it says what this version does not know, or has a path or a mode that is never recorded")?;
     let (again, end) = before
         .line(&record)
         .map_err(|_| "it is not in its one form")?;

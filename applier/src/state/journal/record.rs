@@ -266,7 +266,7 @@ pub(crate) enum Change {
 pub(crate) struct FileState {
     /// Digest of the bytes.
     pub(crate) digest: RecordedDigest,
-    /// Permission bits, with set-uid, set-gid and sticky.
+    /// Permission bits.
     pub(crate) mode: Bits,
     /// Owner.
     pub(crate) uid: u32,
@@ -286,7 +286,10 @@ pub(crate) struct FolderState {
     pub(crate) gid: u32,
 }
 
-/// Twelve permission bits, written as four octal digits.
+/// Permission bits, written as four octal digits.
+///
+/// Those of a file that is looked at may be any. A record that is read has the nine that a bundle can have: a set-user-ID,
+/// set-group-ID or sticky bit is never written, so one that is found there was, by hand or by an attacker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Bits(u32);
@@ -314,12 +317,14 @@ impl TryFrom<String> for Bits {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         if text.len() == 4
+            && text.bytes().all(|byte| byte.is_ascii_digit())
             && let Ok(bits) = u32::from_str_radix(&text, 8)
+            && bits & !0o777 == 0
         {
             return Ok(Self(bits));
         }
         Err(format!(
-            "`{}` is not a mode of four octal digits",
+            "`{}` is not a mode that is recorded (four octal digits, `0000` to `0777`)",
             text.escape_debug().take(20).collect::<String>()
         ))
     }

@@ -1,0 +1,185 @@
+//! That a host which once had a policy is not left without one unnoticed.
+//!
+//! In: the policy in the trust directory, what the host's memory says of the one before. Out: a refusal if there was one and there is
+//! none, a remark if it changed, the memory of the one that is there. An operator clears the memory on purpose, with `kubeapply
+//! trust policy accept --none`.
+
+use std::io::ErrorKind;
+
+use kubeplan_bundle::policy::LiveJoin;
+use kubeplan_bundle::timestamp::Timestamp;
+
+use super::{policy, root_flag};
+use crate::error::CliError;
+use crate::host::{Actions, HostError, Root};
+use crate::state::policy::{Acceptance, KnownPolicy, PolicyMemory};
+use crate::state::{self, StateError};
+
+/// Refuses if this host once had a policy. Called where there is none.
+///
+/// Without privileges the memory of the running system cannot be read; such a user changes nothing of it either.
+///
+/// # Errors
+/// [`CliError`] of kind `Refused`, with the ways out; of kind `Failed` if the memory cannot be used.
+pub(super) fn require_none(root: &Root) -> Result<(), CliError> {
+    let memory = match PolicyMemory::load(root) {
+        Err(StateError::Host(HostError::Io { source, .. }))
+            if source.kind() == ErrorKind::PermissionDenied
+                && root.is_live()
+                && !root.is_privileged() =>
+        {
+            return Ok(());
+        }
+        other => other?,
+    };
+    let Some(known) = memory.known() else {
+        return Ok(());
+    };
+    Err(CliError::refused(format!(
+        "this host had a policy ({}) and has none now: `{}` is missing",
+        words(known),
+        policy::path()
+    ))
+    .hint(format!(
+        "find out who removed it, and put `{}` back",
+        policy::path()
+    ))
+    .hint(format!(
+        "if this host is to have no policy any more, say so with `kubeapply trust policy accept --none{}`",
+        root_flag(root)
+    )))
+}
+
+/// What to tell of a policy that changed since the last run that changed this host.
+///
+/// # Errors
+/// [`CliError`] if policy or memory cannot be used.
+pub(crate) fn changed(root: &Root, now: Timestamp) -> Result<Option<String>, CliError> {
+    let Some(found) = policy::known(root, now)? else {
+        return Ok(None);
+    };
+    let memory = PolicyMemory::load(root)?;
+    let Some(before) = memory.known().filter(|known| known.sha256 != found.sha256) else {
+        return Ok(None);
+    };
+    let (old, new) = (words(before), words(&found));
+    Ok(Some(if found.is_weaker_than(before) {
+        format!("this host's policy is weaker than at its last change: it was {old}, and is {new}")
+    } else if old == new {
+        "the file of this host's policy changed since its last change, and asks for the same"
+            .to_owned()
+    } else {
+        format!("this host's policy changed since its last change: it was {old}, and is {new}")
+    }))
+}
+
+/// Remembers the policy that is there. Called with the lock held, before anything else is changed.
+///
+/// # Errors
+/// [`CliError`] if policy or memory cannot be used, or the memory cannot be written.
+pub(crate) fn remember(root: &Root, actions: &Actions, now: Timestamp) -> Result<(), CliError> {
+    let Some(found) = policy::known(root, now)? else {
+        return Ok(());
+    };
+    let mut memory = PolicyMemory::load(root)?;
+    if memory.remember(found) {
+        memory.store(root, actions)?;
+    }
+    Ok(())
+}
+
+/// As [`remember`], by a command that does not hold the lock; a run that holds it remembers by itself.
+///
+/// # Errors
+/// As for [`remember`].
+pub(crate) fn remember_alone(
+    root: &Root,
+    actions: &Actions,
+    now: Timestamp,
+) -> Result<(), CliError> {
+    let Some(found) = policy::known(root, now)? else {
+        return Ok(());
+    };
+    if !PolicyMemory::load(root)?.remember(found) {
+        return Ok(());
+    }
+    match state::lock(root, actions) {
+        Ok(_lock) => remember(root, actions, now),
+        Err(error) if error.exit() == kubeplan_bundle::exit::Exit::Locked => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// What an operator is asked to accept.
+pub(crate) struct Missing {
+    memory: PolicyMemory,
+    known: KnownPolicy,
+    _lock: crate::host::lock::Lock,
+}
+
+impl Missing {
+    /// The policy that is missed, with the lock of the host; `None` if none is missed.
+    ///
+    /// # Errors
+    /// [`CliError`] of kind `Usage` if there is a policy; if the memory cannot be used.
+    pub(crate) fn find(root: &Root, actions: &Actions) -> Result<Option<Self>, CliError> {
+        if policy::load(root)?.is_some() {
+            return Err(
+                CliError::usage(format!("this host has a policy: `{}`", policy::path()))
+                    .hint("to have none, remove the file first"),
+            );
+        }
+        if PolicyMemory::load(root)?.known().is_none() {
+            return Ok(None);
+        }
+        let lock = state::lock(root, actions)?;
+        let memory = PolicyMemory::load(root)?;
+        let Some(known) = memory.known().copied() else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            memory,
+            known,
+            _lock: lock,
+        }))
+    }
+
+    /// The policy, for people.
+    pub(crate) fn words(&self) -> String {
+        words(&self.known)
+    }
+
+    /// Remembers that the operator accepted it.
+    ///
+    /// # Errors
+    /// [`CliError`] if the memory cannot be written.
+    pub(crate) fn accept(
+        mut self,
+        root: &Root,
+        actions: &Actions,
+        now: Timestamp,
+        terminal: bool,
+    ) -> Result<(), CliError> {
+        self.memory.accept_none(Acceptance {
+            time: now,
+            uid: root.invoker().uid,
+            login_uid: crate::host::process::login_uid(),
+            terminal,
+            instead_of: self.known,
+        });
+        Ok(self.memory.store(root, actions)?)
+    }
+}
+
+/// `authors 2, approvals 1, liveJoin deny`.
+pub(crate) fn words(policy: &KnownPolicy) -> String {
+    format!(
+        "authors {}, approvals {}, liveJoin {}",
+        policy.authors,
+        policy.approvals,
+        match policy.live_join {
+            LiveJoin::Deny => "deny",
+            LiveJoin::Allow => "allow",
+        }
+    )
+}
