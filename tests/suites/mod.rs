@@ -25,6 +25,7 @@ mod secrecy;
 mod stock_tools;
 mod tamper;
 
+pub use attacks::is_kubeplan;
 pub use crash::is_kubeapply;
 
 use std::process::{Command, Stdio};

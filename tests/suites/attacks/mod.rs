@@ -2,11 +2,26 @@
 //!
 //! The rows of SECURITY.md say who the attackers are. Attacks on the file format alone are in `bundle/tests/suite/hostile`.
 
+mod approvals_bound;
 mod forged;
+mod host_keys;
+mod inputs;
+mod key_store;
+
+pub use inputs::is_kubeplan;
 
 use libtest_mimic::Trial;
 
 /// Every attack.
 pub fn cases() -> Vec<Trial> {
-    [forged::cases()].into_iter().flatten().collect()
+    [
+        forged::cases(),
+        approvals_bound::cases(),
+        host_keys::cases(),
+        inputs::cases(),
+        key_store::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
