@@ -20,6 +20,10 @@ fn main() -> ExitCode {
     if suites::is_kubeapply() {
         return kubeapply::host::process::main();
     }
+    if suites::is_kubeplan() {
+        let mut io = kubeplan::cli::Io::process();
+        return ExitCode::from(kubeplan::run(std::env::args_os(), &mut io));
+    }
     let arguments = Arguments::from_args();
     libtest_mimic::run(&arguments, suites::all()).exit_code()
 }

@@ -65,6 +65,19 @@ impl Planned {
         Self::new(config, None, today()?, false, |_| Ok(()))
     }
 
+    /// The plan digest of the bundle, as `kubeplan show` says it.
+    ///
+    /// # Errors
+    /// If the bundle cannot be shown.
+    pub fn digest(&self) -> Result<String> {
+        let shown = kubeplan(&["show", "--format", "json", text(&self.bundle)?]).expect(0)?;
+        let shown: serde_json::Value = serde_json::from_slice(&shown.out)?;
+        let digest = shown
+            .pointer("/index/planDigest")
+            .and_then(|text| text.as_str());
+        Ok(digest.context("the index has a plan digest")?.to_owned())
+    }
+
     /// The bundle of one node of the cluster.
     ///
     /// # Errors

@@ -57,12 +57,27 @@ pub fn repository() -> PathBuf {
 
 /// Runs `kubeplan` with the suites' clock.
 pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Run {
+    kubeplan_with(args, Box::new(io::empty()), false)
+}
+
+/// Runs `kubeplan` at a terminal that types `answer`.
+pub fn kubeplan_typed<T: Into<OsString> + Clone>(args: &[T], answer: &'static str) -> Run {
+    kubeplan_with(args, Box::new(answer.as_bytes()), true)
+}
+
+/// Runs `kubeplan` with the standard input `input`, at a terminal or not.
+pub fn kubeplan_with<T: Into<OsString> + Clone>(
+    args: &[T],
+    input: Box<dyn io::Read + Send>,
+    terminal: bool,
+) -> Run {
     let (out, err) = (Buffer::default(), Buffer::default());
     let mut io = kubeplan::cli::Io {
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
-        input: Box::new(io::empty()),
-        interactive: false,
+        input,
+        interactive: terminal,
+        input_terminal: terminal,
         clock: || NOW.parse::<Timestamp>().ok(),
         source_date_epoch: None,
     };

@@ -1,65 +1,52 @@
 //! Making many files durable at once.
 //!
-//! In: files or folders that were written. Out: all of them on the disk. One at a time costs a journal commit of the file
-//! system each; for a thousand nodes that takes longer than everything else a plan does.
+//! In: open files or folders, one of each file system that was written to. Out: all that was written there on the disk. One file
+//! at a time costs a journal commit of the file system each; for a thousand nodes that takes longer than everything else a
+//! plan does.
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
 
-/// From how many paths on whole file systems are synced in one go.
-#[cfg(target_os = "linux")]
-const MANY: usize = 32;
+/// From how many files on whole file systems are synced in one go, on Linux.
+pub(crate) const MANY: usize = 32;
 
-/// Syncs files and folders. Whoever wrote them may have closed them.
+/// Syncs every file system that holds one of `files`; a folder of the store may be a link or a mount.
 ///
 /// # Errors
-/// Whatever the file system returns; then some of them may not be durable.
-pub(crate) fn sync_all<P: AsRef<Path>>(paths: &[P]) -> io::Result<()> {
+/// Whatever the file system returns.
+pub(crate) fn sync_file_systems(files: impl Iterator<Item = io::Result<File>>) -> io::Result<()> {
     #[cfg(target_os = "linux")]
-    if paths.len() >= MANY {
-        return sync_file_systems(paths);
-    }
-    paths
-        .iter()
-        .try_for_each(|path| File::open(path)?.sync_all())
-}
-
-/// Syncs every file system that holds one of `paths`; a folder of the store may be a link or a mount.
-#[cfg(target_os = "linux")]
-fn sync_file_systems<P: AsRef<Path>>(paths: &[P]) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-
     let mut synced = std::collections::BTreeSet::new();
-    for path in paths {
-        if synced.insert(std::fs::metadata(path)?.dev()) {
-            rustix::fs::syncfs(File::open(path)?)?;
+    for file in files {
+        let file = file?;
+        #[cfg(target_os = "linux")]
+        if synced.insert(std::os::unix::fs::MetadataExt::dev(&file.metadata()?)) {
+            rustix::fs::syncfs(&file)?;
         }
+        #[cfg(not(target_os = "linux"))]
+        file.sync_all()?;
     }
     Ok(())
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make files to sync")]
 mod tests {
     use super::*;
 
     #[test]
-    fn few_and_many_are_synced_and_a_missing_one_is_an_error() {
+    fn what_is_open_is_synced_and_what_is_not_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        for count in [1, 40] {
-            let mut paths: Vec<_> = (0..count)
-                .map(|number| folder.path().join(number.to_string()))
-                .collect();
-            for path in &paths {
-                std::fs::write(path, "x").unwrap();
-            }
-            paths.push(folder.path().to_owned());
-            sync_all(&paths).unwrap();
-            paths.push(folder.path().join("missing"));
-            assert_eq!(
-                sync_all(&paths).unwrap_err().kind(),
-                io::ErrorKind::NotFound
-            );
-        }
+        let path = folder.path().join("x");
+        std::fs::write(&path, "x").unwrap();
+        let open = |path: &std::path::Path| File::open(path);
+        sync_file_systems([open(&path), open(folder.path())].into_iter()).unwrap();
+        let missing = open(&folder.path().join("missing"));
+        assert_eq!(
+            sync_file_systems([open(&path), missing].into_iter())
+                .unwrap_err()
+                .kind(),
+            io::ErrorKind::NotFound
+        );
     }
 }

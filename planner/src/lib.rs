@@ -2,7 +2,7 @@
 //! bundle per node.
 //!
 //! In: configuration text, a key store, the clock. Out: bundles, or plain trees for review. The planner is
-//! pure inside: only `cli`, `output`, `durable` and `pki::store_dir` touch the disk or read the clock, and nothing here ever contacts
+//! pure inside: only `cli`, `files`, `durable`, `output` and `pki::store_dir` touch the disk or read the clock, and nothing here ever contacts
 //! a network.
 
 pub mod api_types;
@@ -13,11 +13,12 @@ pub mod assemble;
 )]
 pub mod cli;
 pub mod config;
+mod durable;
 #[expect(
     clippy::disallowed_methods,
-    reason = "the edge: syncs what others wrote"
+    reason = "the edge: opens files and directories for the others"
 )]
-mod durable;
+mod files;
 pub mod go_types;
 pub mod images;
 pub mod kubeconfig;

@@ -3,22 +3,27 @@
 //! A file appears under its name complete and synced, or not at all; it has its mode from the moment it is
 //! opened. Nothing here decides what is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io::{self, Read as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::secret::SecretBytes;
-use tempfile::{NamedTempFile, TempDir};
 
-use crate::durable::sync_all;
+use crate::durable::{MANY, sync_file_systems};
+use crate::files::{self, Directory};
+
+/// Folders that are made for results; a umask makes them narrower, never wider.
+const FOLDER: u32 = 0o755;
 
 /// A file of a tree that is written as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeFile {
     /// Permission bits.
-    pub mode: u32,
+    pub mode: u16,
     /// Content.
     pub bytes: Vec<u8>,
 }
@@ -33,14 +38,11 @@ pub type Tree = BTreeMap<String, TreeFile>;
 pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = parent(path);
     private_directory(folder)?;
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let folder = Directory::open(folder)?;
+    let mut file = folder.create(name(path)?, 0o600)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    sync_directory(folder)
+    folder.sync()
 }
 
 /// Creates files with mode 0600, each complete and synced; what exists is left alone.
@@ -48,35 +50,67 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// `AlreadyExists` if there is such a file, or whatever the file system returns; files before that one may be there.
 pub fn create_private_files(files: &[(PathBuf, &SecretBytes)]) -> io::Result<()> {
-    let mut folders = BTreeSet::new();
+    let mut folders: BTreeMap<&Path, Directory> = BTreeMap::new();
+    for (path, _) in files {
+        let folder = parent(path);
+        if let Entry::Vacant(vacant) = folders.entry(folder) {
+            private_directory(folder)?;
+            vacant.insert(Directory::open(folder)?);
+        }
+    }
     let mut written = Vec::with_capacity(files.len());
     for (path, bytes) in files {
-        let folder = parent(path);
-        private_directory(folder)?;
-        folders.insert(folder);
-        let mut file = tempfile::Builder::new()
-            .prefix(".kubeplan-")
-            .permissions(fs::Permissions::from_mode(0o600))
-            .tempfile_in(folder)?;
+        let Some(folder) = folders.get(parent(path)) else {
+            continue;
+        };
+        let (temporary, mut file) = folder.create_temporary(".kubeplan-", 0o600)?;
+        let one = Unnamed {
+            folder,
+            name: name(path)?,
+            temporary,
+        };
         file.write_all(bytes.expose())?;
-        written.push(file.into_temp_path());
+        written.push(one);
     }
-    sync_all(&written)?;
-    for ((path, _), file) in files.iter().zip(written) {
-        file.persist_noclobber(path).map_err(|error| error.error)?;
+    if cfg!(target_os = "linux") && written.len() >= MANY {
+        let handles = folders.values().map(|folder| folder.handle().try_clone());
+        sync_file_systems(handles)?;
+    } else {
+        for one in &written {
+            one.folder.file(&one.temporary)?.sync_all()?;
+        }
     }
-    sync_all(&folders.into_iter().collect::<Vec<_>>())
+    for one in written {
+        one.folder.rename(&one.temporary, one.name, false)?;
+    }
+    folders.values().try_for_each(Directory::sync)
+}
+
+/// A complete file that has not got its name yet; if it gets none, it is removed.
+struct Unnamed<'a> {
+    folder: &'a Directory,
+    name: &'a OsStr,
+    temporary: String,
+}
+
+impl Drop for Unnamed<'_> {
+    fn drop(&mut self) {
+        // It is not there any more if it got its name.
+        let _ = self.folder.remove(&self.temporary);
+    }
 }
 
 /// Files of one folder that are written one by one and get their names together.
 ///
-/// They are complete beside the folder's files, in a folder of their own, before the first of them replaces one.
+/// They are complete beside the folder's files, in a folder of their own, before the first of them replaces one. Both folders are
+/// opened once: another user who may rename them redirects nothing.
 #[derive(Debug)]
 pub struct Stage {
-    folder: PathBuf,
+    path: PathBuf,
+    folder: Directory,
     /// The folder was not there before.
     made: bool,
-    stage: Option<TempDir>,
+    stage: Option<(String, Directory)>,
 }
 
 impl Stage {
@@ -86,17 +120,14 @@ impl Stage {
     /// Whatever the file system returns.
     pub fn of(folder: &Path) -> io::Result<Self> {
         let made = !folder.exists();
-        fs::create_dir_all(folder)?;
+        files::make_directories(folder, FOLDER)?;
         let mut stage = Self {
-            folder: folder.to_owned(),
+            path: folder.to_owned(),
+            folder: Directory::open(folder)?,
             made,
             stage: None,
         };
-        stage.stage = Some(
-            tempfile::Builder::new()
-                .prefix(".kubeplan-")
-                .tempdir_in(folder)?,
-        );
+        stage.stage = Some(stage.folder.make_temporary(".kubeplan-", 0o700)?);
         Ok(stage)
     }
 
@@ -107,18 +138,13 @@ impl Stage {
     pub fn write<E: From<io::Error>>(
         &self,
         name: &str,
-        mode: u32,
+        mode: u16,
         write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(stage) = &self.stage else {
+        let Some((_, stage)) = &self.stage else {
             return Err(io::Error::from(io::ErrorKind::NotFound).into());
         };
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(stage.path().join(name))?;
-        write(&mut file)
+        write(&mut stage.create(name, mode)?)
     }
 
     /// Syncs everything that was written and gives it its names.
@@ -126,31 +152,48 @@ impl Stage {
     /// # Errors
     /// Whatever the file system returns; some files may have their names then, all of them complete.
     pub fn commit(mut self) -> io::Result<()> {
-        let Some(stage) = self.stage.take() else {
+        let Some((own_name, stage)) = self.stage.take() else {
             return Ok(());
         };
-        let mut names: Vec<_> = fs::read_dir(stage.path())?
-            .map(|entry| entry.map(|entry| entry.file_name()))
-            .collect::<Result<_, _>>()?;
-        names.sort();
-        let staged: Vec<PathBuf> = names.iter().map(|name| stage.path().join(name)).collect();
-        sync_all(&staged)?;
-        for (name, staged) in names.iter().zip(&staged) {
-            fs::rename(staged, self.folder.join(name))?;
+        let committed = self.publish(&stage);
+        if committed.is_err() {
+            self.stage = Some((own_name, stage));
+            return committed;
         }
         self.made = false;
-        stage.close()?;
-        sync_directory(&self.folder)
+        self.folder.remove_directory(&own_name)?;
+        self.folder.sync()
+    }
+
+    fn publish(&self, stage: &Directory) -> io::Result<()> {
+        let mut names: Vec<OsString> = stage.entries()?.into_iter().map(|(name, _)| name).collect();
+        names.sort();
+        if cfg!(target_os = "linux") && names.len() >= MANY {
+            sync_file_systems(std::iter::once(stage.handle().try_clone()))?;
+        } else {
+            for name in &names {
+                stage.file(name)?.sync_all()?;
+            }
+        }
+        names
+            .iter()
+            .try_for_each(|name| stage.rename_into(name, &self.folder, name))
     }
 }
 
 impl Drop for Stage {
     /// Takes away what was written, and the folder if it was made for it.
     fn drop(&mut self) {
-        drop(self.stage.take());
+        if let Some((name, stage)) = self.stage.take() {
+            // What cannot be removed stays; it has no name that counts.
+            for (file, _) in stage.entries().unwrap_or_default() {
+                let _ = stage.remove(&file);
+            }
+            let _ = self.folder.remove_directory(&name);
+        }
         if self.made {
-            // It stays if somebody else put something there.
-            let _ = fs::remove_dir(&self.folder);
+            // It stays if another program put something there.
+            let _ = fs::remove_dir(&self.path);
         }
     }
 }
@@ -164,13 +207,29 @@ pub fn replace_with<E: From<io::Error>>(
     mode: u32,
     write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
 ) -> Result<(), E> {
+    replace_if(path, mode, write, || Ok(()))
+}
+
+/// Replaces `path` by what `write` produces, in one rename, if `still` holds when that is complete.
+///
+/// # Errors
+/// Whatever `write`, `still` or the file system returns; `path` is then what it was.
+pub fn replace_if<E: From<io::Error>>(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+    still: impl FnOnce() -> Result<(), E>,
+) -> Result<(), E> {
     let folder = parent(path);
     let mut file = tempfile::Builder::new()
         .prefix(".kubeplan-")
         .permissions(fs::Permissions::from_mode(mode))
         .tempfile_in(folder)?;
     write(&mut file)?;
-    Ok(persist(file, path)?)
+    file.as_file().sync_all()?;
+    still()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(sync_directory(folder)?)
 }
 
 /// Replaces `path` by `bytes`, in one rename.
@@ -186,10 +245,7 @@ pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// Whatever the file system returns.
 pub fn private_directory(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
+    files::make_directories(path, 0o700)
 }
 
 /// Writes `tree` as the folder `target`: a folder that is absent, empty, or an earlier tree with `marker` in it.
@@ -211,31 +267,32 @@ pub fn write_tree(target: &Path, marker: &str, tree: &Tree) -> io::Result<()> {
         ));
     }
     let folder = parent(target);
-    fs::create_dir_all(folder)?;
-    let stage = tempfile::Builder::new()
-        .prefix(".kubeplan-")
-        .permissions(fs::Permissions::from_mode(0o755))
-        .tempdir_in(folder)?;
-    for (name, file) in tree {
-        let path = stage.path().join(name);
-        fs::create_dir_all(parent(&path))?;
-        let mut out = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(file.mode)
-            .open(&path)?;
-        out.write_all(&file.bytes)?;
+    files::make_directories(folder, FOLDER)?;
+    let folder = Directory::open(folder)?;
+    let (stage_name, stage) = folder.make_temporary(".kubeplan-", 0o755)?;
+    let stage_path = folder.path().join(&stage_name);
+    let written = tree.iter().try_for_each(|(name, file)| {
+        let (inner, name) = name.rsplit_once('/').unwrap_or(("", name));
+        let inner = stage.below(inner, Some(0o755))?;
+        inner.create(name, file.mode)?.write_all(&file.bytes)
+    });
+    if let Err(error) = written {
+        let _ = fs::remove_dir_all(&stage_path);
+        return Err(error);
     }
-    let old = stage.path().with_extension("old");
+    let old = folder.path().join(format!("{stage_name}.old"));
     match fs::rename(target, &old) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+        Err(error) => {
+            let _ = fs::remove_dir_all(&stage_path);
+            return Err(error);
+        }
     }
-    fs::rename(stage.keep(), target)?;
+    fs::rename(&stage_path, target)?;
     match fs::remove_dir_all(&old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => sync_directory(folder),
+        _ => folder.sync(),
     }
 }
 
@@ -254,7 +311,9 @@ pub fn read_tree(folder: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
             if kind.is_dir() {
                 pending.push((entry.path(), format!("{name}/")));
             } else if kind.is_file() {
-                found.insert(name, fs::read(entry.path())?);
+                let mut bytes = Vec::new();
+                files::open_regular(&entry.path())?.read_to_end(&mut bytes)?;
+                found.insert(name, bytes);
             } else {
                 found.insert(name, b"(not a regular file)\n".to_vec());
             }
@@ -263,14 +322,14 @@ pub fn read_tree(folder: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
     Ok(found)
 }
 
-fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_directory(parent(path))
-}
-
 fn sync_directory(path: &Path) -> io::Result<()> {
     fs::File::open(path)?.sync_all()
+}
+
+/// The last part of `path`.
+fn name(path: &Path) -> io::Result<&OsStr> {
+    path.file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is not the name of a file"))
 }
 
 /// The folder `path` is in; the current one for a bare name.

@@ -126,7 +126,7 @@ pub fn node(
 ) -> Result<RenderedNode, RenderError> {
     let mut files = Tree::new();
     let mut add =
-        |name: String, mode: u32, bytes: Vec<u8>| files.insert(name, TreeFile { mode, bytes });
+        |name: String, mode: u16, bytes: Vec<u8>| files.insert(name, TreeFile { mode, bytes });
     let entries = plan
         .entries
         .iter()

@@ -281,11 +281,22 @@ fn approvals() -> Result<()> {
     let asked = ["--require-approvals", "1"];
     planned.install(&asked)?.expect(4)?;
     let (bundle, key) = (text(&planned.bundle)?, planned.path("author"));
+    let digest = planned.digest()?;
     // An author's own approval does not count.
-    kubeplan(&["approve", "--key", text(&key)?, bundle]).expect(0)?;
+    kubeplan(&[
+        "approve",
+        "--plan-digest",
+        &digest,
+        "--key",
+        text(&key)?,
+        bundle,
+    ])
+    .expect(0)?;
     planned.install(&asked)?.expect(4)?;
     kubeplan(&[
         "approve",
+        "--plan-digest",
+        &digest,
         "--key",
         text(&reviewer)?,
         "--comment",

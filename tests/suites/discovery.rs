@@ -3,6 +3,7 @@
 //! Needs what `real_api` needs, and kubeadm. The host that joins is a folder; it asks from inside the control plane's network.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -69,6 +70,7 @@ impl Cluster {
         fs::create_dir_all(host.path().join("root/etc/ssh"))?;
         let at = host.path().join("root/etc/ssh/ssh_host_ed25519_key");
         fs::write(&at, key.to_openssh(None)?.expose())?;
+        fs::set_permissions(&at, fs::Permissions::from_mode(0o600))?;
         fs::write(at.with_extension("pub"), key.public().to_openssh())?;
         fs::write(host.path().join("root/etc/hostname"), "w1\n")?;
         Ok(Self {

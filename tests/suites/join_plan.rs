@@ -1,6 +1,7 @@
 //! `kubeplan plan --join`: what a joining node gets, and every reason for which it gets nothing.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result, ensure};
 use kubeplan_bundle::reader::Bundle;
@@ -378,6 +379,7 @@ fn opened_by_their_host() -> Result<()> {
     let other = folder.path().join("other.age");
     let (text, _) = kubeplan_bundle::seal::Identities::generate();
     fs::write(&other, text.expose())?;
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o600))?;
     let other = other.to_string_lossy().into_owned();
     let attempt = attempt(&discovered, &["-f", &file, "--identity", &other])?;
     refused(&attempt, 4, "none of the given identities can open")?;

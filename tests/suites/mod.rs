@@ -26,6 +26,7 @@ mod secrecy;
 mod stock_tools;
 mod tamper;
 
+pub use attacks::is_kubeplan;
 pub use crash::is_kubeapply;
 
 use std::process::{Command, Stdio};

@@ -1,6 +1,7 @@
 //! Stock tools agree about a bundle: tar, ssh-keygen, age.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -245,7 +246,10 @@ fn sign_add() -> Result<()> {
 fn keys() -> Result<()> {
     let planned = Planned::fixture("single-node-ecdsa")?;
     let folder = planned.path("");
-    fs::write(planned.path("passphrase"), "correct horse\n")?;
+    let passphrase = planned.path("passphrase");
+    fs::write(&passphrase, "correct horse\n")?;
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600))?;
+    let digest = planned.digest()?;
     for (kind, bits) in [("ed25519", ""), ("ecdsa", "256"), ("ecdsa", "384")] {
         for passphrase in ["", "correct horse"] {
             let name = format!("key-{kind}-{bits}-{}", passphrase.len());
@@ -258,6 +262,8 @@ fn keys() -> Result<()> {
             let out = planned.path(&format!("{name}.tar.gz"));
             let mut sign = vec![
                 "sign",
+                "--plan-digest",
+                &digest,
                 "--key",
                 text(&key)?,
                 "-o",

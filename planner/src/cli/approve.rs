@@ -6,15 +6,15 @@ use kubeplan_bundle::approval::{Approval, ApprovalStatement};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::writer;
 
+use super::agreement::{AgreementArgs, Reviewed};
 use super::input::Now;
-use super::open::open_intact;
 use super::{CliError, Io, keys};
-use crate::output;
 
 /// Approve a bundle as a reviewer
 ///
-/// The approval names the digest of the bundle's index, so it holds for these bytes and no others. Authors and
-/// reviewers are different roles: a host's policy counts them apart.
+/// Reads the bundle once, prints a summary and asks on the terminal; without a terminal, --plan-digest says which plan was
+/// reviewed. The approval names the digest of the index that was read, so it holds for these bytes and no others. Authors
+/// and reviewers are different roles: a host's policy counts them apart.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The bundle
@@ -29,6 +29,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEXT", default_value = "")]
     comment: String,
     #[command(flatten)]
+    agreement: AgreementArgs,
+    #[command(flatten)]
     now: Now,
     /// Write the approved bundle here instead of replacing the given one
     #[arg(short, long, value_name = "FILE")]
@@ -37,20 +39,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, false)?;
-    let bundle = open_intact(&args.bundle)?;
+    let reviewed = Reviewed::open(&args.bundle)?;
+    reviewed.agree("approve", &args.agreement, io)?;
     let key = keys::read_private_key(&args.key, args.passphrase_file.as_deref(), io)?;
-    let approval = ApprovalStatement::new(bundle.index_bytes(), &args.comment, now)
+    let approval = ApprovalStatement::new(reviewed.index_bytes(), &args.comment, now)
         .and_then(|statement| Approval::sign(&statement, &key))
         .map_err(|error| CliError::caused(Exit::Failed, "signing the approval", error))?;
-    let target = args.output.as_ref().unwrap_or(&args.bundle);
-    output::replace_with(target, 0o644, |out| -> Result<(), CliError> {
+    let signed = reviewed.write(args.output.as_deref(), |bundle, out| {
         writer::with_approval(bundle, approval, out)
             .map_err(|error| CliError::caused(Exit::Refused, "the approval cannot be added", error))
     })?;
-    io.say(&format!(
-        "{} is approved by {}",
-        target.display(),
-        key.public().fingerprint()
-    ));
-    Ok(Exit::Done)
+    let key = key.public().fingerprint().to_string();
+    signed.report("approved", &key, &args.agreement, io)
 }

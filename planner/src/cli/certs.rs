@@ -60,7 +60,12 @@ pub(super) fn store_error(error: StoreDirError) -> CliError {
     } else {
         Exit::Failed
     };
-    CliError::caused(exit, "using the key store", error)
+    let hint = error.hint();
+    let error = CliError::caused(exit, "using the key store", error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
 }
 
 fn no_store(folder: &Path) -> CliError {

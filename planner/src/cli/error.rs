@@ -46,6 +46,12 @@ impl CliError {
         }
     }
 
+    /// The kind of the I/O error that was the cause, if one was.
+    pub(super) fn io_kind(&self) -> Option<std::io::ErrorKind> {
+        let error = self.source.as_deref()?.downcast_ref::<std::io::Error>()?;
+        Some(error.kind())
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

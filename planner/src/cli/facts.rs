@@ -8,7 +8,7 @@ use kubeplan_bundle::facts::{Facts, MAX_SIZE};
 use kubeplan_bundle::signature::Fingerprint;
 
 use super::CliError;
-use super::input::read_limited;
+use super::input::{read_found, read_limited};
 use crate::config::facts::FactsSource;
 
 /// Files in the folder of facts.
@@ -101,7 +101,7 @@ fn read_folder(folder: &Path) -> Result<Vec<Facts>, CliError> {
 }
 
 fn read_file(path: &Path) -> Result<Facts, CliError> {
-    let bytes = read_limited(path, "facts", MAX_SIZE as u64)?;
+    let bytes = read_found(path, "facts", MAX_SIZE as u64)?;
     let facts = Facts::parse(&bytes).map_err(|error| {
         CliError::caused(Exit::Usage, format!("facts {}", path.display()), error)
     })?;

@@ -1,12 +1,12 @@
 //! What commands read: configuration files, the clock, secrets that a person types or keeps in a file.
 
-use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
+use zeroize::Zeroizing;
 
 use super::error::io_error;
 use super::facts::FactsArgs;
@@ -14,6 +14,7 @@ use super::init_flags::InitFlags;
 use super::{CliError, Io, join_flags};
 use crate::config::valid::HostFacts;
 use crate::config::{self, LoadedCluster, Options, Report, RunningCluster, Severity, Source};
+use crate::files::{self, Need, Unusable};
 
 /// The largest file that is read whole, in bytes.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -184,7 +185,13 @@ pub(super) fn number(report: &Report, severity: Severity) -> usize {
 fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
     let name = path.display().to_string();
     if name != "-" {
-        return Ok((name, read_text(path, "configuration")?));
+        let text = read_text(path, "configuration").map_err(|error| match error.io_kind() {
+            Some(std::io::ErrorKind::InvalidInput) => {
+                error.hint("name a regular file, or give the text on standard input with `-f -`")
+            }
+            _ => error,
+        })?;
+        return Ok((name, text));
     }
     let mut bytes = Vec::new();
     (&mut io.input)
@@ -195,14 +202,16 @@ fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
     Ok((name, text))
 }
 
-/// Reads a file the user wrote: UTF-8 text of a limited size. `what` is what messages call it.
+/// Reads a file that the user named: UTF-8 text of a limited size. `what` is what messages call it.
 pub(super) fn read_text(path: &Path, what: &str) -> Result<String, CliError> {
-    let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(MAX_INPUT + 1).read_to_end(&mut bytes))
-        .map_err(|error| CliError::caused(Exit::Usage, format!("reading {what} {name}"), error))?;
-    checked_text(bytes, what, &name)
+    let bytes = read_limited(path, what, MAX_INPUT)?;
+    checked_text(bytes, what, &path.display().to_string())
+}
+
+/// Reads a file that was found in a directory: UTF-8 text of a limited size, in a regular file.
+pub(super) fn read_found_text(path: &Path, what: &str) -> Result<String, CliError> {
+    let bytes = read_found(path, what, MAX_INPUT)?;
+    checked_text(bytes, what, &path.display().to_string())
 }
 
 fn checked_text(bytes: Vec<u8>, what: &str, name: &str) -> Result<String, CliError> {
@@ -215,11 +224,25 @@ fn checked_text(bytes: Vec<u8>, what: &str, name: &str) -> Result<String, CliErr
         .map_err(|_| CliError::usage(format!("{what} {name} is not UTF-8 text")))
 }
 
-/// Reads a file of at most `limit` bytes.
+/// Reads a file of at most `limit` bytes that the user named: a regular one, or a pipe of the shell's `<(…)`.
 pub(super) fn read_limited(path: &Path, what: &str, limit: u64) -> Result<Vec<u8>, CliError> {
+    read_opened(files::open_given(path), path, what, limit)
+}
+
+/// Reads a file of at most `limit` bytes that was found in a directory: a regular one.
+pub(super) fn read_found(path: &Path, what: &str, limit: u64) -> Result<Vec<u8>, CliError> {
+    read_opened(files::open_regular(path), path, what, limit)
+}
+
+fn read_opened(
+    opened: std::io::Result<std::fs::File>,
+    path: &Path,
+    what: &str,
+    limit: u64,
+) -> Result<Vec<u8>, CliError> {
     let shown = path.display();
     let mut bytes = Vec::new();
-    fs::File::open(path)
+    opened
         .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
         .map_err(|error| CliError::caused(Exit::Usage, format!("reading {what} {shown}"), error))?;
     if bytes.len() as u64 > limit {
@@ -252,23 +275,48 @@ impl Now {
     }
 }
 
-/// Reads a file that holds a secret.
+/// Reads a file that holds a secret. As with ssh, one that other users can read is refused; so is one that belongs to
+/// another user, who could put another secret in its place.
 pub(super) fn read_secret(path: &Path, what: &str) -> Result<SecretBytes, CliError> {
+    read_secret_as(path, what, Need::Private)
+}
+
+/// Reads a file that holds a secret, if the file fulfils `need`.
+pub(super) fn read_secret_as(path: &Path, what: &str, need: Need) -> Result<SecretBytes, CliError> {
     let doing = format!("reading {what}");
-    let file = fs::File::open(path).map_err(io_error(&doing, path))?;
-    let size = file.metadata().map_err(io_error(&doing, path))?.len();
-    if size > MAX_INPUT {
+    let file = files::open_given(path).map_err(io_error(&doing, path))?;
+    files::check(&file, path, need).map_err(|unusable| exposed(&doing, path, unusable))?;
+    // Reserved at once: a buffer that grows leaves copies behind. A pipe does not say how much is in it.
+    let kind = file.metadata().map_err(io_error(&doing, path))?;
+    let size = if kind.is_file() {
+        kind.len()
+    } else {
+        MAX_INPUT
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(
+        usize::try_from(size.min(MAX_INPUT)).unwrap_or(0) + 2,
+    ));
+    file.take(MAX_INPUT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io_error(&doing, path))?;
+    if bytes.len() as u64 > MAX_INPUT {
         return Err(CliError::usage(format!(
             "{what} {} is larger than {MAX_INPUT} bytes",
             path.display()
         )));
     }
-    // Reserved at once: a buffer that grows leaves copies behind.
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-    file.take(MAX_INPUT)
-        .read_to_end(&mut bytes)
-        .map_err(io_error(&doing, path))?;
-    Ok(SecretBytes::new(bytes))
+    Ok(SecretBytes::take(&mut bytes))
+}
+
+/// The refusal of a file or directory that other users own, or can read or change.
+pub(super) fn exposed(doing: &str, path: &Path, unusable: Unusable) -> CliError {
+    match unusable {
+        Unusable::Io(error) => io_error(doing, path)(error),
+        Unusable::Exposed(exposed) => {
+            let hint = exposed.hint();
+            CliError::caused(Exit::Failed, doing, exposed).hint(hint)
+        }
+    }
 }
 
 /// Reads a passphrase: from `file` (its first line), else from the terminal.

@@ -18,6 +18,8 @@ pub struct Io {
     pub input: Box<dyn Read + Send>,
     /// Whether messages reach a person: progress is drawn and passphrases can be asked for.
     pub interactive: bool,
+    /// Whether standard input is a terminal: what comes from it is then typed, and is an answer to what was asked.
+    pub input_terminal: bool,
     /// The clock, when no `--now` is given.
     pub clock: fn() -> Option<Timestamp>,
     /// `SOURCE_DATE_EPOCH`, in seconds.
@@ -33,6 +35,7 @@ impl Io {
             err: Box::new(io::stderr()),
             input: Box::new(io::stdin()),
             interactive: io::stderr().is_terminal(),
+            input_terminal: io::stdin().is_terminal(),
             clock: system_clock,
             source_date_epoch: std::env::var("SOURCE_DATE_EPOCH")
                 .ok()

@@ -3,6 +3,7 @@
 //! In: arguments and streams. Out: an exit code. This folder is the planner's edge: it reads files, the
 //! clock and the terminal, and hands values to the pure modules.
 
+mod agreement;
 mod approve;
 mod certs;
 mod config;

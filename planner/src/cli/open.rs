@@ -1,6 +1,7 @@
 //! Bundles as commands open them.
 
 use std::fs::File;
+use std::io::Seek;
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::allowed_signers::AllowedSigners;
@@ -10,28 +11,66 @@ use kubeplan_bundle::reader::{Bundle, Intact, Unverified};
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::CliError;
+use super::input::read_text;
+use crate::files;
 
-/// Opens the file at `path` as a bundle nobody has verified.
-pub(super) fn open(path: &Path) -> Result<Bundle<Unverified>, CliError> {
-    let shown = path.display();
-    let file = File::open(path).map_err(|error| {
-        CliError::caused(Exit::Refused, format!("opening bundle {shown}"), error)
-    })?;
-    Bundle::open(file).map_err(|error| refused(path, error))
+/// A bundle's file, opened once. Whatever is put in its place afterwards, this is what is looked at.
+#[derive(Debug)]
+pub(super) struct BundleFile {
+    file: File,
+    path: PathBuf,
 }
 
-/// Opens a bundle whose digests hold, whoever signed it.
+impl BundleFile {
+    /// Opens the regular file at `path`.
+    pub(super) fn open(path: &Path) -> Result<Self, CliError> {
+        let file = files::open_regular(path).map_err(|error| {
+            let what = format!("opening bundle {}", path.display());
+            CliError::caused(Exit::Refused, what, error)
+        })?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    /// The open file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Reads it as a bundle that is not verified.
+    pub(super) fn unverified(&self) -> Result<Bundle<Unverified>, CliError> {
+        let handle = self.file.try_clone().and_then(|mut file| {
+            file.rewind()?;
+            Ok(file)
+        });
+        let handle = handle.map_err(|error| self.refused(error))?;
+        Bundle::open(handle).map_err(|error| self.refused(error))
+    }
+
+    /// Reads it as a bundle whose digests hold, whichever key signed it.
+    pub(super) fn intact(&self) -> Result<Bundle<Intact>, CliError> {
+        let bundle = self.unverified()?.into_intact();
+        bundle.map_err(|error| self.refused(error))
+    }
+
+    /// Its refusal.
+    pub(super) fn refused(
+        &self,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> CliError {
+        refused(&self.path, error)
+    }
+}
+
+/// Opens a bundle whose digests hold, whichever key signed it.
 pub(super) fn open_intact(path: &Path) -> Result<Bundle<Intact>, CliError> {
-    open(path)?
-        .into_intact()
-        .map_err(|error| refused(path, error))
+    BundleFile::open(path)?.intact()
 }
 
 /// The refusal of the bundle at `path`.
-pub(super) fn refused(
-    path: &Path,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> CliError {
+fn refused(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> CliError {
     CliError::caused(
         Exit::Refused,
         format!("bundle {} is refused", path.display()),
@@ -60,13 +99,7 @@ impl TrustArgs {
             return Ok(None);
         };
         let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            CliError::caused(
-                Exit::Usage,
-                format!("reading allowed signers {shown}"),
-                error,
-            )
-        })?;
+        let text = read_text(path, "allowed signers")?;
         let allowed = AllowedSigners::parse(&text).map_err(|error| {
             CliError::caused(Exit::Usage, format!("allowed signers {shown}"), error)
         })?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
 
-use super::input::read_text;
+use super::input::read_found_text;
 use super::{CliError, Io};
 use crate::patches::{Ignored, PatchFile, Patches};
 
@@ -67,7 +67,7 @@ fn read(path: &Path, name: &str) -> Result<Result<PatchFile, Ignored>, CliError>
     if let Err(ignored) = PatchFile::read(name, " ").map_err(usage)? {
         return Ok(Err(ignored));
     }
-    PatchFile::read(name, &read_text(path, "patch file")?).map_err(usage)
+    PatchFile::read(name, &read_found_text(path, "patch file")?).map_err(usage)
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> CliError {

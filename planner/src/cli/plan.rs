@@ -99,10 +99,10 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let sealing = nodes.each(|_, config| Sealing::find(args, &config, &workspace));
     let sealing = nodes.agree(sealing, io)?;
 
-    let folder = args.pki.clone().unwrap_or_else(|| workspace.pki());
-    let store = match &args.test_pki {
-        Some(_) => None,
-        None => Some(StoreDir::open_or_create(&folder).map_err(store_error)?),
+    let store = match (&args.test_pki, &args.pki) {
+        (Some(_), _) => None,
+        (None, Some(folder)) => Some(StoreDir::open_or_create(folder).map_err(store_error)?),
+        (None, None) => Some(StoreDir::open_or_create(&workspace.pki()?).map_err(store_error)?),
     };
     let store = store
         .as_ref()

@@ -150,11 +150,11 @@ fn materials(
     }
     let folder = match &args.pki {
         Some(folder) => folder.clone(),
-        None => Workspace::new(nodes.first()?.bundle_cluster_name.as_str()).pki(),
+        None => Workspace::new(nodes.first()?.bundle_cluster_name.as_str()).pki()?,
     };
     let contents = StoreDir::open_existing(&folder)
         .and_then(|store| store.map(|store| store.load()).transpose())
-        .map_err(|error| CliError::caused(Exit::Failed, "reading the key store", error))?;
+        .map_err(certs::store_error)?;
     let materials = match contents {
         Some(contents) => pki::read_existing_nodes(nodes.count(), &config, &contents, now)
             .map_err(certs::unfit)?,

@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::signature::{Namespace, Signature};
+use kubeplan_bundle::signature::{MAX_ARMOR_SIZE, Namespace, Signature};
 use kubeplan_bundle::writer;
 
-use super::error::io_error;
-use super::open::open_intact;
+use super::agreement::{AgreementArgs, Reviewed};
+use super::input::read_limited;
 use super::{CliError, Io, keys};
-use crate::output;
 
 /// Add an author's signature to a bundle
 ///
-/// Only the bundle's first part is rewritten. With --add the signature was made elsewhere, over the file
-/// kubeplan.json of the unpacked bundle: ssh-keygen -Y sign -n kubeplan-bundle -f KEY kubeplan.json
+/// With --key, reads the bundle once, prints a summary and asks on the terminal; without a terminal, --plan-digest says
+/// which plan was reviewed. With --add the signature was made elsewhere, over the file kubeplan.json of the unpacked bundle,
+/// and holds for no other: ssh-keygen -Y sign -n kubeplan-bundle -f KEY kubeplan.json
+///
+/// Only the bundle's first part is rewritten.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The bundle
@@ -33,35 +35,38 @@ pub(super) struct Args {
     /// A signature made by ssh-keygen -Y sign
     #[arg(long, value_name = "SIG")]
     add: Option<PathBuf>,
+    #[command(flatten)]
+    agreement: AgreementArgs,
     /// Write the signed bundle here instead of replacing the given one
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let bundle = open_intact(&args.bundle)?;
+    let reviewed = Reviewed::open(&args.bundle)?;
     let signature = match (&args.key, &args.add) {
-        (Some(path), _) => keys::read_private_key(path, args.passphrase_file.as_deref(), io)?
-            .sign(Namespace::Bundle, bundle.index_bytes())
-            .map_err(|error| CliError::caused(Exit::Failed, "signing the bundle", error))?,
+        (Some(path), _) => {
+            reviewed.agree("sign", &args.agreement, io)?;
+            keys::read_private_key(path, args.passphrase_file.as_deref(), io)?
+                .sign(Namespace::Bundle, reviewed.index_bytes())
+                .map_err(|error| CliError::caused(Exit::Failed, "signing the bundle", error))?
+        }
         (None, Some(path)) => read_signature(path)?,
         (None, None) => {
             return Err(CliError::usage("nothing to sign with").hint("give --key or --add"));
         }
     };
-    let fingerprint = signature.public_key().fingerprint();
-    let target = args.output.as_ref().unwrap_or(&args.bundle);
-    output::replace_with(target, 0o644, |out| -> Result<(), CliError> {
+    let fingerprint = signature.public_key().fingerprint().to_string();
+    let signed = reviewed.write(args.output.as_deref(), |bundle, out| {
         writer::with_signature(bundle, signature, out).map_err(|error| {
             CliError::caused(Exit::Refused, "the signature cannot be added", error)
         })
     })?;
-    io.say(&format!("{} is signed by {fingerprint}", target.display()));
-    Ok(Exit::Done)
+    signed.report("signed", &fingerprint, &args.agreement, io)
 }
 
 fn read_signature(path: &Path) -> Result<Signature, CliError> {
-    let armored = std::fs::read(path).map_err(io_error("reading signature", path))?;
+    let armored = read_limited(path, "signature", MAX_ARMOR_SIZE as u64)?;
     Signature::parse_any(&armored).map_err(|error| {
         CliError::caused(Exit::Usage, format!("signature {}", path.display()), error)
     })

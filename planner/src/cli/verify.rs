@@ -6,7 +6,7 @@ use kubeplan_bundle::exit::Exit;
 use serde_json::json;
 
 use super::input::Now;
-use super::open::{TrustArgs, open, open_intact, refused, standing};
+use super::open::{BundleFile, TrustArgs, standing};
 use super::receipt::{Checked, ReceiptArgs};
 use super::{CliError, Format, Io};
 
@@ -35,16 +35,17 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, false)?;
     let policy = args.trust.policy()?;
+    let file = BundleFile::open(&args.bundle)?;
     if let Some(policy) = &policy {
         // Trust comes first: nothing of an untrusted bundle is interpreted.
-        open(&args.bundle)?
+        file.unverified()?
             .into_trusted(policy, now)
-            .map_err(|error| refused(&args.bundle, error))?;
+            .map_err(|error| file.refused(error))?;
     }
-    let mut bundle = open_intact(&args.bundle)?;
+    let mut bundle = file.intact()?;
     bundle
         .check_payloads()
-        .map_err(|error| refused(&args.bundle, error))?;
+        .map_err(|error| file.refused(error))?;
     let receipt = args.receipt.check(&bundle)?;
     let (trust, line) = standing(&bundle, policy.as_ref(), now);
     let index = bundle.index();

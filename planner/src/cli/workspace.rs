@@ -1,9 +1,14 @@
 //! The workspace of a cluster: what the planner keeps between runs.
 //!
-//! `<cluster>.kubeplan/` beside the current folder, for its owner alone: `pki/` (the key store), `keys/author`
-//! (a signing key made when none is configured), `identities/<node>.age` (for nodes without a recipient).
+//! `<cluster>.kubeplan/` in the current folder, for its owner alone: `pki/` (the key store), `keys/author`
+//! (a signing key made when none is configured), `identities/<node>.age` (for nodes without a recipient). A folder of
+//! it that another user owns or may change is refused: what is in it could be that user's, or become it.
 
 use std::path::{Path, PathBuf};
+
+use super::CliError;
+use super::input::exposed;
+use crate::files::{self, Directory, Need};
 
 /// Paths of one cluster's workspace.
 #[derive(Debug)]
@@ -20,18 +25,43 @@ impl Workspace {
     }
 
     /// The key store.
-    pub(super) fn pki(&self) -> PathBuf {
-        self.root.join("pki")
+    ///
+    /// # Errors
+    /// As for [`Workspace::author_key`].
+    pub(super) fn pki(&self) -> Result<PathBuf, CliError> {
+        self.folder("pki")
     }
 
     /// The author's private key, made when none is configured.
-    pub(super) fn author_key(&self) -> PathBuf {
-        self.root.join("keys/author")
+    ///
+    /// # Errors
+    /// [`CliError`] if another user owns or may change a folder on the way.
+    pub(super) fn author_key(&self) -> Result<PathBuf, CliError> {
+        Ok(self.folder("keys")?.join("author"))
     }
 
     /// The age identity of a node without a recipient.
-    pub(super) fn identity(&self, node: &str) -> PathBuf {
-        self.root.join("identities").join(format!("{node}.age"))
+    ///
+    /// # Errors
+    /// As for [`Workspace::author_key`].
+    pub(super) fn identity(&self, node: &str) -> Result<PathBuf, CliError> {
+        Ok(self.folder("identities")?.join(format!("{node}.age")))
+    }
+
+    /// Checks the workspace and a folder of it, as far as they exist.
+    fn folder(&self, name: &str) -> Result<PathBuf, CliError> {
+        let folder = self.root.join(name);
+        for path in [&self.root, &folder] {
+            let opened = match Directory::open(path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
+                opened => opened,
+            };
+            opened
+                .map_err(files::Unusable::from)
+                .and_then(|directory| files::check(directory.handle(), path, Need::Unchanged))
+                .map_err(|unusable| exposed("using the workspace", path, unusable))?;
+        }
+        Ok(folder)
     }
 }
 

@@ -10,7 +10,7 @@ use kubeplan_bundle::facts::Facts;
 use serde_json::{Value, json};
 
 use super::draft::{Draft, NODE};
-use super::known_hosts::{self, Verdict};
+use super::known_hosts::{self, Named, Names, Verdict};
 use super::provenance::Origin;
 use super::schema::Kind;
 use super::valid::HostFacts;
@@ -204,35 +204,15 @@ fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str)
             draft.error(Kind::Inventory, RECIPIENTS, message, hint);
         }
     }
-    if let (None, Some((text, file))) = (&confirmed, &source.known_hosts) {
-        let addresses = facts.default_route.iter().flat_map(|route| {
-            let ipv4 = route.ipv4.map(|ip| ip.to_string());
-            ipv4.into_iter().chain(route.ipv6.map(|ip| ip.to_string()))
-        });
-        // An address that only the facts name proves nothing about this host.
-        let mut known = vec![
-            draft.text(Kind::Init, "localAPIEndpoint.advertiseAddress"),
-            draft.text(Kind::Inventory, &format!("{NODE}.address")),
-        ];
-        let listed = draft.texts(Kind::Inventory, &format!("{NODE}.addresses"));
-        known.extend(listed.into_iter().map(|(_, address)| address));
-        let mut names = vec![node.to_owned(), facts.hostname.as_str().to_owned()];
-        names.extend(addresses.filter(|address| known.contains(address)));
-        match known_hosts::verdict(text, &names, &key.public_key) {
-            Verdict::Confirmed => confirmed = Some(file.clone()),
+    if let Some((text, file)) = &source.known_hosts {
+        // What --confirm-host-key says is asked, too: a file that says otherwise is a reason to look.
+        match known_host(draft, facts, node, text) {
+            Verdict::Confirmed => {
+                confirmed.get_or_insert_with(|| file.clone());
+            }
             Verdict::Unknown => {}
             verdict => {
-                let problem = if verdict == Verdict::Revoked {
-                    "says that it is revoked"
-                } else {
-                    "names another one"
-                };
-                let message = format!(
-                    "the facts of {} name the SSH host key {}, and {file} {problem}",
-                    facts.hostname, key.fingerprint
-                );
-                let hint = "find out which is right before anything is sealed for the host";
-                draft.error(Kind::Inventory, RECIPIENTS, message, hint);
+                contradicted(draft, facts, file, &verdict);
                 return;
             }
         }
@@ -256,6 +236,68 @@ fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str)
         fact: format!("sshHostKey, confirmed by {by}"),
     };
     draft.set_from(Kind::Inventory, RECIPIENTS, json!([key.public_key]), origin);
+}
+
+/// What the `known_hosts` in `text` says of the key that a host's facts name.
+fn known_host(draft: &Draft, facts: &Facts, node: &str, text: &str) -> Verdict {
+    let routed: Vec<String> = facts
+        .default_route
+        .iter()
+        .flat_map(|route| {
+            let ipv4 = route.ipv4.map(|ip| ip.to_string());
+            ipv4.into_iter().chain(route.ipv6.map(|ip| ip.to_string()))
+        })
+        .collect();
+    let mut configured = vec![
+        draft.text(Kind::Init, "localAPIEndpoint.advertiseAddress"),
+        draft.text(Kind::Inventory, &format!("{NODE}.address")),
+    ];
+    let listed = draft.texts(Kind::Inventory, &format!("{NODE}.addresses"));
+    configured.extend(listed.into_iter().map(|(_, address)| address));
+    configured.retain(|address| !address.is_empty());
+    let mut own = vec![node.to_owned(), facts.hostname.as_str().to_owned()];
+    // An address that only the facts name proves nothing about this host; but another key for it is one too many.
+    own.extend(
+        routed
+            .iter()
+            .filter(|address| configured.contains(address))
+            .cloned(),
+    );
+    let also: Vec<String> = routed.into_iter().chain(configured).collect();
+    let names = Names {
+        own: &own,
+        also: &also,
+    };
+    let key = facts.ssh_host_key.as_ref();
+    known_hosts::verdict(text, names, key.map_or("", |key| &key.public_key))
+}
+
+/// Reports that a `known_hosts` file speaks against the key that a host's facts name.
+fn contradicted(draft: &mut Draft, facts: &Facts, file: &str, verdict: &Verdict) {
+    let shown = |named: &Named| format!("{} (line {})", named.fingerprint, named.line);
+    let problem = match verdict {
+        Verdict::Revoked { line } => format!("says that it is revoked (line {line})"),
+        Verdict::Other(other) => format!("names another one, {}", shown(other)),
+        Verdict::Contradiction(one, other) => format!(
+            "names two for that host, {} and {}",
+            shown(one),
+            shown(other)
+        ),
+        Verdict::Confirmed | Verdict::Unknown => return,
+    };
+    let key = facts.ssh_host_key.as_ref();
+    let message = format!(
+        "the facts of {} name the SSH host key {}, and {file} {problem}",
+        facts.hostname,
+        key.map_or("", |key| &key.fingerprint)
+    );
+    let hint = match verdict {
+        Verdict::Revoked { .. } => "give the host a new key and run `kubeapply facts` on it again",
+        _ => {
+            "compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host, then remove the wrong line"
+        }
+    };
+    draft.error(Kind::Inventory, RECIPIENTS, message, hint);
 }
 
 /// Facts as the rest of the configuration takes them; what is absent stays an assumption.

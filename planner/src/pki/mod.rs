@@ -32,10 +32,6 @@ pub mod profile;
 pub mod requests;
 mod slot;
 pub mod store;
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the edge: the key store's folder"
-)]
 pub mod store_dir;
 pub mod stored;
 mod supplied;

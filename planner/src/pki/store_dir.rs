@@ -1,7 +1,8 @@
 //! The key store's folder: the only place of the planner's PKI that touches a disk.
 //!
-//! In: a path. Out: [`StoreContents`], and back. The folder and its key files must be closed to everybody
-//! but their owner. One run at a time holds the lock. What survives a crash at any instant:
+//! In: a path. Out: [`StoreContents`], and back. The folder is opened once; everything in it is opened below that handle and
+//! belongs to the user who runs the program, or to root. The folder and its key files must be closed to all other users, and only
+//! the owner may change what is in it. One run at a time holds the lock. What survives a crash at any instant:
 //!
 //! 1. `store.json` is written first; it names the certificates that are being written as `pending`.
 //! 2. All keys are written beside their places under temporary names, with their mode from the start, synced,
@@ -13,24 +14,23 @@
 //! ([`mod@super::assess`]); files that existed before are whole, old or new.
 
 use std::collections::BTreeSet;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
-};
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_terminal::quote;
 use rayon::prelude::*;
-use tempfile::TempPath;
+use rustix::fs::FileType;
 use zeroize::Zeroizing;
 
 use super::PkiError;
 use super::store::{
     INDEX_FILE, StoreContents, StoreIndex, file_mode, is_certificate, save_batches,
 };
-use crate::durable::sync_all;
+use crate::durable::{MANY, sync_file_systems};
+use crate::files::{self, Directory, Exposed, Need, Unusable};
 
 const LOCK_FILE: &str = ".lock";
 const TEMPORARY_PREFIX: &str = ".new-";
@@ -53,10 +53,23 @@ pub enum StoreDirError {
     /// Another run holds the lock.
     #[error("another run of kubeplan holds the key store `{}`; wait until it has ended", .0.display())]
     Locked(PathBuf),
-    /// Others can read keys.
+    /// It belongs to another user.
+    #[error(
+        "`{}` belongs to the user with ID {owner}, and kubeplan runs as {user}",
+        .path.display()
+    )]
+    Owner {
+        /// The file or folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who runs the program.
+        user: u32,
+    },
+    /// Other users can read keys, or change what is in the folder.
     #[error(
         "`{}` is open to other users (mode {mode:04o}): keys in it may not be secret; run `chmod {wanted} {}`",
-        .path.display(), .path.display()
+        .path.display(), quote(&.path.to_string_lossy())
     )]
     Open {
         /// The file or folder.
@@ -112,10 +125,29 @@ impl<T> AtPath<T> for io::Result<T> {
     }
 }
 
+impl StoreDirError {
+    /// What the operator can do, where the message does not say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Owner { path, owner, user } => Some(
+                Exposed::Owner {
+                    path: path.clone(),
+                    owner: *owner,
+                    user: *user,
+                }
+                .hint(),
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// A key store's folder.
 #[derive(Debug)]
 pub struct StoreDir {
     path: PathBuf,
+    root: Directory,
 }
 
 /// A key store that no other run can change while this value lives.
@@ -152,33 +184,32 @@ impl StoreDir {
     /// # Errors
     /// [`StoreDirError`] if it is no folder, or open to others.
     pub fn open_existing(path: &Path) -> Result<Option<Self>, StoreDirError> {
-        let metadata = match std::fs::metadata(path) {
-            Ok(metadata) => metadata,
+        let root = match Directory::open(path) {
+            Ok(root) => root,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(StoreDirError::NotADirectory(path.to_owned()));
+            }
             Err(error) => return Err(error).at("open the key store", path),
         };
-        if !metadata.is_dir() {
-            return Err(StoreDirError::NotADirectory(path.to_owned()));
-        }
-        refuse_open(path, metadata.mode(), "700")?;
+        check(root.handle(), path, Need::Private)?;
         Ok(Some(Self {
             path: path.to_owned(),
+            root,
         }))
     }
 
     /// Takes the lock for planning; the lock file stays, the lock ends with the process at the latest.
     ///
     /// # Errors
-    /// [`StoreDirError::Locked`] if another run has it (exit code 7).
+    /// [`StoreDirError::Locked`] if another run has it (exit code 7); [`StoreDirError`] if the lock file is a link or another user's.
     pub fn lock(&self) -> Result<StoreLock<'_>, StoreDirError> {
         let path = self.path.join(LOCK_FILE);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(u32::from(FileMode::PRIVATE.bits()))
-            .open(&path)
+        let file = self
+            .root
+            .keep_file(LOCK_FILE, FileMode::PRIVATE.bits())
             .at("open the lock file", &path)?;
+        check(&file, &path, Need::Private)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StoreDirError::Locked(self.path.clone())),
@@ -193,12 +224,13 @@ impl StoreDir {
     /// [`StoreDirError`] if a file cannot be read, a key is open to others, or `store.json` is broken.
     pub fn load(&self) -> Result<StoreContents, StoreDirError> {
         let path = self.path.join(INDEX_FILE);
+        let index = || read_file(&self.root, INDEX_FILE, Need::Private, MAX_INDEX_SIZE);
         // Every save begins and ends with the index: if it did not change, nothing else did.
         for _ in 0..MAX_READS {
-            let before = read_file(&path, true, MAX_INDEX_SIZE)?;
+            let before = index()?;
             let mut contents = StoreContents::default();
-            self.load_folder(&self.path, "", 0, &mut contents)?;
-            if read_file(&path, true, MAX_INDEX_SIZE)? != before {
+            load_folder(&self.root, "", 0, &mut contents)?;
+            if index()? != before {
                 continue;
             }
             let index = before.map(|json| StoreIndex::from_json(json.expose()));
@@ -210,42 +242,42 @@ impl StoreDir {
         }
         Err(StoreDirError::Locked(self.path.clone()))
     }
+}
 
-    fn load_folder(
-        &self,
-        folder: &Path,
-        prefix: &str,
-        depth: usize,
-        contents: &mut StoreContents,
-    ) -> Result<(), StoreDirError> {
-        for entry in std::fs::read_dir(folder).at("list", folder)? {
-            let entry = entry.at("list", folder)?;
-            let path = entry.path();
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            if name.starts_with('.') {
-                continue;
+fn load_folder(
+    folder: &Directory,
+    prefix: &str,
+    depth: usize,
+    contents: &mut StoreContents,
+) -> Result<(), StoreDirError> {
+    for (name, kind) in folder.entries().at("list", folder.path())? {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let relative = format!("{prefix}{name}");
+        if kind == FileType::Directory {
+            let known = depth > 0 || matches!(name.as_str(), "etcd" | "nodes");
+            if known && depth < MAX_DEPTH {
+                let path = folder.path().join(&name);
+                let inner = folder.directory(&name).at("open", &path)?;
+                check(inner.handle(), &path, Need::Unchanged)?;
+                load_folder(&inner, &format!("{relative}/"), depth + 1, contents)?;
             }
-            let kind = entry.file_type().at("inspect", &path)?;
-            let relative = format!("{prefix}{name}");
-            if kind.is_dir() {
-                let known = depth > 0 || matches!(name.as_str(), "etcd" | "nodes");
-                if known && depth < MAX_DEPTH {
-                    self.load_folder(&path, &format!("{relative}/"), depth + 1, contents)?;
-                }
-            } else if [".crt", ".key", ".pub"]
-                .iter()
-                .any(|end| name.ends_with(end))
-            {
-                let secret = !is_certificate(&name) && !name.ends_with(".pub");
-                if let Some(bytes) = read_file(&path, secret, MAX_FILE_SIZE)? {
-                    contents.files.insert(relative, bytes);
-                }
+        } else if [".crt", ".key", ".pub"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
+            let secret = !is_certificate(&name) && !name.ends_with(".pub");
+            let need = if secret { Need::Private } else { Need::Owned };
+            if let Some(bytes) = read_file(folder, &name, need, MAX_FILE_SIZE)? {
+                contents.files.insert(relative, bytes);
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl StoreLock<'_> {
@@ -263,19 +295,19 @@ impl StoreLock<'_> {
     /// # Errors
     /// [`StoreDirError`] if a file cannot be written durably.
     pub fn save(&self, before: &StoreContents, after: &StoreContents) -> Result<(), StoreDirError> {
-        let root = &self.store.path;
+        let root = &self.store.root;
         let batches = save_batches(before, after).map_err(|source| StoreDirError::Index {
-            path: root.join(INDEX_FILE),
+            path: self.store.path.join(INDEX_FILE),
             source: Box::new(source),
         })?;
         if !batches.is_empty() {
-            self.remove_leftovers(root)?;
+            remove_leftovers(root, 0)?;
         }
         for batch in batches {
             let files: Vec<_> = batch
                 .iter()
                 .map(|(path, bytes)| NewFile {
-                    target: root.join(path),
+                    target: path,
                     bytes,
                     mode: file_mode(path),
                     // The index is the planner's own; a file that was not there when the store was read is not.
@@ -286,57 +318,64 @@ impl StoreLock<'_> {
         }
         Ok(())
     }
-
-    /// Removes temporary files of interrupted runs; with the lock held nobody else has any.
-    fn remove_leftovers(&self, folder: &Path) -> Result<(), StoreDirError> {
-        for entry in std::fs::read_dir(folder).at("list", folder)? {
-            let entry = entry.at("list", folder)?;
-            let path = entry.path();
-            let kind = entry.file_type().at("inspect", &path)?;
-            if kind.is_dir() {
-                self.remove_leftovers(&path)?;
-            } else if kind.is_file()
-                && entry
-                    .file_name()
-                    .to_string_lossy()
-                    .starts_with(TEMPORARY_PREFIX)
-            {
-                std::fs::remove_file(&path).at("remove", &path)?;
-            }
-        }
-        Ok(())
-    }
 }
 
-fn refuse_open(path: &Path, mode: u32, wanted: &'static str) -> Result<(), StoreDirError> {
-    if mode & 0o077 == 0 {
-        return Ok(());
+/// Removes temporary files of interrupted runs; with the lock held no other run has any.
+fn remove_leftovers(folder: &Directory, depth: usize) -> Result<(), StoreDirError> {
+    for (name, kind) in folder.entries().at("list", folder.path())? {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        let path = folder.path().join(&name);
+        if kind == FileType::Directory && depth < MAX_DEPTH {
+            let inner = folder.directory(&name).at("open", &path)?;
+            remove_leftovers(&inner, depth + 1)?;
+        } else if kind == FileType::RegularFile && name.starts_with(TEMPORARY_PREFIX) {
+            folder.remove(&name).at("remove", &path)?;
+        }
     }
-    Err(StoreDirError::Open {
-        path: path.to_owned(),
-        mode: mode & 0o7777,
-        wanted,
+    Ok(())
+}
+
+/// Refuses what other users own, or can read or change.
+fn check(file: &File, path: &Path, need: Need) -> Result<(), StoreDirError> {
+    files::check(file, path, need).map_err(|unusable| match unusable {
+        Unusable::Io(source) => StoreDirError::Io {
+            action: "inspect",
+            path: path.to_owned(),
+            source,
+        },
+        Unusable::Exposed(Exposed::Owner { path, owner, user }) => {
+            StoreDirError::Owner { path, owner, user }
+        }
+        Unusable::Exposed(Exposed::Mode { path, mode, wanted }) => {
+            StoreDirError::Open { path, mode, wanted }
+        }
     })
 }
 
 /// The bytes of a file, in memory that is zeroised; `None` if there is no such file.
-fn read_file(path: &Path, secret: bool, limit: u64) -> Result<Option<SecretBytes>, StoreDirError> {
-    let file = match File::open(path) {
+fn read_file(
+    folder: &Directory,
+    name: &str,
+    need: Need,
+    limit: u64,
+) -> Result<Option<SecretBytes>, StoreDirError> {
+    let path = folder.path().join(name);
+    let file = match folder.file(name) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).at("read", path),
+        Err(error) => return Err(error).at("read", &path),
     };
-    let metadata = file.metadata().at("inspect", path)?;
-    if secret {
-        refuse_open(path, metadata.mode(), "600")?;
-    }
-    if metadata.len() > limit {
-        return Err(StoreDirError::TooLarge(path.to_owned()));
+    check(&file, &path, need)?;
+    let size = file.metadata().at("inspect", &path)?.len();
+    if size > limit {
+        return Err(StoreDirError::TooLarge(path));
     }
     // Room for everything, so the buffer does not move and leave copies behind.
-    let size = usize::try_from(metadata.len()).unwrap_or_default();
+    let size = usize::try_from(size).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
-    file.take(limit).read_to_end(&mut bytes).at("read", path)?;
+    file.take(limit).read_to_end(&mut bytes).at("read", &path)?;
     Ok(Some(SecretBytes::take(&mut bytes)))
 }
 
@@ -344,103 +383,167 @@ fn create_private(folder: &Path) -> Result<(), StoreDirError> {
     if folder.is_dir() {
         return Ok(());
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(u32::from(FileMode::PRIVATE_DIRECTORY.bits()))
-        .create(folder)
+    files::make_directories(folder, FileMode::PRIVATE_DIRECTORY.bits().into())
         .at("create the folder", folder)?;
     // The entries of every folder that may be new.
     for ancestor in folder
         .ancestors()
         .skip(1)
         .take(MAX_DEPTH)
-        .filter(|a| a.is_dir())
+        .filter(|ancestor| ancestor.as_os_str().is_empty() || ancestor.is_dir())
     {
-        sync_folder(ancestor)?;
+        Directory::open(ancestor)
+            .and_then(|directory| directory.sync())
+            .at("sync the folder", ancestor)?;
     }
     Ok(())
 }
 
 /// A file to be written.
 struct NewFile<'a> {
-    target: PathBuf,
+    /// Where, below the store's folder.
+    target: &'a str,
     bytes: &'a SecretBytes,
     mode: FileMode,
     /// A file that is there is replaced.
     replace: bool,
 }
 
+impl NewFile<'_> {
+    /// The folder it goes to, and its name there.
+    fn place(&self) -> (&str, &str) {
+        self.target.rsplit_once('/').unwrap_or(("", self.target))
+    }
+}
+
+/// A complete file that has no name of its own yet; it is removed if it does not get one.
+struct Temporary<'a> {
+    root: &'a Directory,
+    folder: &'a str,
+    name: String,
+    named: bool,
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.named
+            && let Ok(folder) = self.root.below(self.folder, None)
+        {
+            // The next run removes what stays.
+            let _ = folder.remove(&self.name);
+        }
+    }
+}
+
 /// Writes files so that no name ever stands for half of one, and modes are right from the first byte. All of them are durable
 /// afterwards; in which order they become so is not said.
-fn write_files(root: &Path, files: &[NewFile<'_>]) -> Result<(), StoreDirError> {
-    let mut folders = BTreeSet::new();
+fn write_files(root: &Directory, files: &[NewFile<'_>]) -> Result<(), StoreDirError> {
+    let mut folders = BTreeSet::from([""]);
     for file in files {
-        let above = file.target.ancestors().skip(1);
-        let above = above.take_while(|folder| folder.starts_with(root));
-        folders.extend(above.map(Path::to_owned));
+        let (mut folder, _) = file.place();
+        while folders.insert(folder) {
+            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        }
     }
     // Those above come first.
-    for folder in folders.iter().filter(|folder| !folder.is_dir()) {
-        DirBuilder::new()
-            .mode(u32::from(FileMode::PRIVATE_DIRECTORY.bits()))
-            .create(folder)
-            .at("create the folder", folder)?;
+    let mode = FileMode::PRIVATE_DIRECTORY.bits();
+    for folder in &folders {
+        let path = root.path().join(folder);
+        let made = root
+            .below(folder, Some(mode))
+            .at("create the folder", &path)?;
+        check(made.handle(), &path, Need::Unchanged)?;
     }
-    let temporary: Vec<TempPath> = files
+    let temporary: Vec<Temporary<'_>> = files
         .par_iter()
-        .map(write_temporary)
+        .map(|file| write_temporary(root, file))
         .collect::<Result<_, _>>()?;
-    sync_all(&temporary).at("sync what was written to", root)?;
+    sync_files(root, &folders, &temporary).at("sync what was written to", root.path())?;
     for (file, temporary) in files.iter().zip(temporary) {
-        rename(file, temporary)?;
+        rename(root, file, temporary)?;
     }
-    let folders: Vec<PathBuf> = folders.into_iter().collect();
-    sync_all(&folders).at("sync the folders of", root)
+    sync_folders(root, &folders).at("sync the folders of", root.path())
 }
 
-fn write_temporary(file: &NewFile<'_>) -> Result<TempPath, StoreDirError> {
-    let folder = file.target.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .permissions(Permissions::from_mode(u32::from(file.mode.bits())))
-        .tempfile_in(folder)
-        .at("create a file in", folder)?;
-    let written = temporary.write_all(file.bytes.expose());
-    written.at("write", &file.target)?;
-    // Closed: a thousand nodes have more files than a process may open.
-    Ok(temporary.into_temp_path())
+fn write_temporary<'a>(
+    root: &'a Directory,
+    file: &'a NewFile<'_>,
+) -> Result<Temporary<'a>, StoreDirError> {
+    let (folder, _) = file.place();
+    let path = root.path().join(folder);
+    let (name, mut out) = root
+        .below(folder, None)
+        .and_then(|folder| folder.create_temporary(TEMPORARY_PREFIX, file.mode.bits()))
+        .at("create a file in", &path)?;
+    let temporary = Temporary {
+        root,
+        folder,
+        name,
+        named: false,
+    };
+    // Closed afterwards: a thousand nodes have more files than a process may open.
+    out.write_all(file.bytes.expose())
+        .at("write", &root.path().join(file.target))?;
+    Ok(temporary)
 }
 
-fn rename(file: &NewFile<'_>, temporary: TempPath) -> Result<(), StoreDirError> {
-    let target = &file.target;
-    if file.replace {
-        return temporary
-            .persist(target)
-            .map_err(|error| error.error)
-            .at("write", target);
+fn sync_files(
+    root: &Directory,
+    folders: &BTreeSet<&str>,
+    files: &[Temporary<'_>],
+) -> io::Result<()> {
+    if cfg!(target_os = "linux") && files.len() >= MANY {
+        return sync_file_systems(opened(root, folders));
     }
-    temporary
-        .persist_noclobber(target)
-        .map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => StoreDirError::Appeared(target.to_owned()),
+    files
+        .iter()
+        .try_for_each(|file| root.below(file.folder, None)?.file(&file.name)?.sync_all())
+}
+
+/// Syncs the folders; the whole file systems that hold them, where there are many.
+fn sync_folders(root: &Directory, folders: &BTreeSet<&str>) -> io::Result<()> {
+    if folders.len() >= MANY {
+        return sync_file_systems(opened(root, folders));
+    }
+    opened(root, folders).try_for_each(|folder| folder?.sync_all())
+}
+
+/// The folders' handles, one at a time.
+fn opened<'a>(
+    root: &'a Directory,
+    folders: &'a BTreeSet<&str>,
+) -> impl Iterator<Item = io::Result<File>> + 'a {
+    folders
+        .iter()
+        .map(|folder| root.below(folder, None)?.handle().try_clone())
+}
+
+fn rename(
+    root: &Directory,
+    file: &NewFile<'_>,
+    mut temporary: Temporary<'_>,
+) -> Result<(), StoreDirError> {
+    let (folder, name) = file.place();
+    let target = root.path().join(file.target);
+    root.below(folder, None)
+        .and_then(|folder| folder.rename(&temporary.name, name, file.replace))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists if !file.replace => {
+                StoreDirError::Appeared(target.clone())
+            }
             _ => StoreDirError::Io {
                 action: "write",
-                path: target.to_owned(),
-                source: error.error,
+                path: target.clone(),
+                source: error,
             },
-        })
-}
-
-fn sync_folder(folder: &Path) -> Result<(), StoreDirError> {
-    let folder = if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        folder
-    };
-    File::open(folder)
-        .and_then(|file| file.sync_all())
-        .at("sync the folder", folder)
+        })?;
+    temporary.named = true;
+    Ok(())
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the folder in other ways than the store"
+)]
 mod tests;

@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let nodes = Nodes::chosen(args.config.load(io)?, &args.nodes)?;
     let pki = match &args.pki {
         Some(folder) => folder.clone(),
-        None => Workspace::new(nodes.first()?.bundle_cluster_name.as_str()).pki(),
+        None => Workspace::new(nodes.first()?.bundle_cluster_name.as_str()).pki()?,
     };
     let store = StoreDir::open_or_create(&pki).map_err(store_error)?;
     let lock = store.lock().map_err(store_error)?;
@@ -133,7 +133,8 @@ fn write(request: &Request, path: &Path, mode: u32) -> Result<bool, CliError> {
         return Ok(false);
     }
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(io_error("creating folder", folder))?;
+        crate::files::make_directories(folder, 0o755)
+            .map_err(io_error("creating folder", folder))?;
     }
     output::replace(path, mode, request.pem.as_bytes())
         .map_err(io_error("writing request", path))?;

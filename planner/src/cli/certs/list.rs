@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         Some(folder) => folder.clone(),
         None => {
             let config = Nodes::all(args.config.load(io)?).first()?;
-            Workspace::new(config.bundle_cluster_name.as_str()).pki()
+            Workspace::new(config.bundle_cluster_name.as_str()).pki()?
         }
     };
     let store = StoreDir::open_existing(&pki).map_err(store_error)?;

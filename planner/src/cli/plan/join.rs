@@ -18,12 +18,13 @@ use super::bundles::outliving;
 use super::signing_key::SigningKey;
 use crate::assemble::{self, Circumstances};
 use crate::cli::error::io_error;
-use crate::cli::input::{read_limited, read_secret};
+use crate::cli::input::{read_limited, read_secret_as};
 use crate::cli::nodes::{Nodes, Notices, nothing_rendered, unplanned};
 use crate::cli::summary::{NodeSummary, PlanSummary, shown_recipient};
 use crate::cli::workspace::Workspace;
 use crate::cli::{CliError, Format, Io};
 use crate::config::{LoadedCluster, RunningCluster, SecretText, ValidConfig};
+use crate::files::{self, Need};
 use crate::output::Stage;
 use crate::phases::{self, MaterialSource};
 use crate::pki::key_source::{KeySource, RandomSource};
@@ -167,7 +168,7 @@ fn open(
 ) -> Result<(JoinSecrets, Identities), CliError> {
     let path = match &args.join.identity {
         Some(path) => path.clone(),
-        None if std::fs::File::open(HOST_KEY).is_ok() => PathBuf::from(HOST_KEY),
+        None if files::open_regular(Path::new(HOST_KEY)).is_ok() => PathBuf::from(HOST_KEY),
         None => {
             return Err(CliError::usage(format!(
                 "{HOST_KEY} cannot be read, and no other identity is given to open the join facts with"
@@ -175,7 +176,13 @@ fn open(
             .hint("give the age identity or SSH private key that they are sealed for with --identity"));
         }
     };
-    let text = read_secret(&path, "identity")?;
+    // `kubeapply join --root DIR` names the key of the tree.
+    let need = if path.ends_with(HOST_KEY.trim_start_matches('/')) {
+        Need::HostKey
+    } else {
+        Need::Private
+    };
+    let text = read_secret_as(&path, "identity", need)?;
     let identities = Identities::parse(&text, &path.display().to_string())
         .map_err(|error| CliError::caused(Exit::Usage, "reading the identity", error))?;
     let secrets = facts.open(&identities).map_err(|error| {

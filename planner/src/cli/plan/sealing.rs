@@ -70,10 +70,10 @@ impl Sealing {
                 CliError::caused(Exit::Usage, "Cluster.nodes[].recipients", error)
             });
         }
-        let path = args
-            .identity_out
-            .clone()
-            .unwrap_or_else(|| workspace.identity(config.node.name.as_str()));
+        let path = match &args.identity_out {
+            Some(path) => path.clone(),
+            None => workspace.identity(config.node.name.as_str())?,
+        };
         if is_within(&path, &args.output) {
             return Err(CliError::usage(format!(
                 "the identity {} would lie in the output folder {}, beside the bundle it opens",

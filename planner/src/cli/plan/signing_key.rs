@@ -71,7 +71,7 @@ impl SigningKey {
         match configured {
             Some(path) => Self::read(path, passphrase_file, io),
             None => {
-                let path = workspace.author_key();
+                let path = workspace.author_key()?;
                 if path.exists() {
                     Self::read(path, passphrase_file, io)
                 } else {

@@ -1,5 +1,8 @@
 //! The store folder on a real disk.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
 use super::*;
 use crate::pki::KeyAlgorithm;
 use crate::pki::ensure::ensure;
