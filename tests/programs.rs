@@ -59,9 +59,10 @@ pub fn repository() -> PathBuf {
 pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Run {
     let (out, err) = (Buffer::default(), Buffer::default());
     let mut io = kubeplan::cli::Io {
-        out: Box::new(out.clone()),
-        err: Box::new(err.clone()),
+        out: kubeplan::cli::Stream::new(out.clone()),
+        err: kubeplan::cli::Stream::new(err.clone()),
         input: Box::new(io::empty()),
+        terminal: false,
         interactive: false,
         clock: || NOW.parse::<Timestamp>().ok(),
         source_date_epoch: None,

@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         writer::with_approval(bundle, approval, out)
             .map_err(|error| CliError::caused(Exit::Refused, "the approval cannot be added", error))
     })?;
-    io.say(&format!(
+    io.say(format_args!(
         "{} is approved by {}",
         target.display(),
         key.public().fingerprint()

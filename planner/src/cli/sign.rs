@@ -56,7 +56,10 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             CliError::caused(Exit::Refused, "the signature cannot be added", error)
         })
     })?;
-    io.say(&format!("{} is signed by {fingerprint}", target.display()));
+    io.say(format_args!(
+        "{} is signed by {fingerprint}",
+        target.display()
+    ));
     Ok(Exit::Done)
 }
 

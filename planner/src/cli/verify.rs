@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::Text;
 use serde_json::json;
 
 use super::input::Now;
@@ -49,14 +50,17 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let (trust, line) = standing(&bundle, policy.as_ref(), now);
     let index = bundle.index();
     match args.format {
-        Format::Text => io.data(&format!(
-            "{line}\nintact: {} of cluster {}, serial {}, plan digest {}\n{}",
-            index.node.name,
-            index.cluster.name,
-            index.serial,
-            index.plan_digest,
-            receipt.as_ref().map(Checked::text).unwrap_or_default()
-        ))?,
+        Format::Text => {
+            let mut text = Text::of(&line);
+            text.line(format_args!(
+                "intact: {} of cluster {}, serial {}, plan digest {}",
+                index.node.name, index.cluster.name, index.serial, index.plan_digest
+            ));
+            if let Some(receipt) = &receipt {
+                text.append(&receipt.text());
+            }
+            io.print(&text)?;
+        }
         Format::Json => {
             let keys = bundle
                 .signatures()
@@ -77,7 +81,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             if let (Some(receipt), Some(fields)) = (&receipt, document.as_object_mut()) {
                 fields.insert("receipt".to_owned(), receipt.json());
             }
-            io.data(&format!("{document:#}\n"))?;
+            io.json(&document)?;
         }
     }
     if trust.is_some() {
