@@ -57,12 +57,21 @@ pub fn repository() -> PathBuf {
 
 /// Runs `kubeplan` with the suites' clock.
 pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Run {
+    run_kubeplan(false, args)
+}
+
+/// Runs `kubeplan` with the suites' clock and a terminal for its data.
+pub fn kubeplan_on_a_terminal<T: Into<OsString> + Clone>(args: &[T]) -> Run {
+    run_kubeplan(true, args)
+}
+
+fn run_kubeplan<T: Into<OsString> + Clone>(terminal: bool, args: &[T]) -> Run {
     let (out, err) = (Buffer::default(), Buffer::default());
     let mut io = kubeplan::cli::Io {
         out: kubeplan::cli::Stream::new(out.clone()),
         err: kubeplan::cli::Stream::new(err.clone()),
         input: Box::new(io::empty()),
-        terminal: false,
+        terminal,
         interactive: false,
         clock: || NOW.parse::<Timestamp>().ok(),
         source_date_epoch: None,
