@@ -665,7 +665,12 @@ fn patches(config: &Path, folder: &Path) -> Result<()> {
         check_run(&run, name)?;
         ensure!(!run.err.is_empty(), "{name:?} is not named");
         ensure!(
-            run.code == if name.starts_with("etcd") { 2 } else { 0 },
+            run.code
+                == if name.starts_with("etcd") || name.starts_with("kubelet") {
+                    2
+                } else {
+                    0
+                },
             "{name:?}: {} {}",
             run.code,
             run.err
