@@ -25,16 +25,18 @@ use crate::plan::CertificateRow;
 /// Show what is in a bundle
 ///
 /// With ENTRY, prints that entry: a path on the host (/etc/kubernetes/manifests/etcd.yaml) or a name in the archive. Of
-/// a sealed entry the redacted twin is printed. To a terminal it is printed with what a terminal would act on escaped,
-/// else byte for byte.
+/// a sealed entry the redacted twin is printed.
 ///
 /// The first line says how far the bundle can be believed: TRUSTED, UNTRUSTED or UNSIGNED. It is compared with trusted
 /// keys if --allowed-signers names some.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 shown, and trusted or not compared with trusted keys; 4 shown, and\n\
---allowed-signers, --require-authors or --require-approvals are not satisfied, or\n\
-the bundle is damaged and nothing is shown."
+    after_help = "An entry goes to a pipe or file byte for byte, and to a terminal with control\n\
+characters escaped.\n\
+\n\
+Exit codes: 0 shown, and trusted or not compared with trusted keys;\n\
+4 shown, and not signed and approved as --allowed-signers, --require-authors and\n\
+--require-approvals ask for; 4 with nothing shown, if the bundle is damaged."
 )]
 pub(super) struct Args {
     /// The bundle

@@ -19,6 +19,12 @@ use super::{CliError, Format, Io};
 /// With --receipt the bundle is also compared with what a host says it installed: exit code 3 if the host left
 /// something out, 4 if the receipt is about another bundle or nobody vouches for it.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 whole, and signed and approved as --allowed-signers,\n\
+--require-authors and --require-approvals ask for; 4 if it is not, or no trusted\n\
+keys are named; with --receipt 3 if the host left something out, 4 if the receipt\n\
+is about another bundle or not signed by the host."
+)]
 pub(super) struct Args {
     /// The bundle
     bundle: PathBuf,

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_terminal::quote;
 use rayon::prelude::*;
 use tempfile::TempPath;
 use zeroize::Zeroizing;
@@ -56,7 +57,7 @@ pub enum StoreDirError {
     /// Others can read keys.
     #[error(
         "`{}` is open to other users (mode {mode:04o}): keys in it may not be secret; run `chmod {wanted} {}`",
-        .path.display(), .path.display()
+        .path.display(), quote(&.path.to_string_lossy())
     )]
     Open {
         /// The file or folder.
