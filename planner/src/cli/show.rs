@@ -106,7 +106,7 @@ fn verdict(args: &Args, judged: bool, trusted: bool) -> Result<Exit, CliError> {
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
     certificates: &'a [CertificateRow],
-    /// Files that seem to hold certificates and were not read, because they are too large.
+    /// Files that seem to hold certificates and were not read, because together they are too large.
     #[serde(skip_serializing_if = "is_zero")]
     certificates_left: usize,
     external_authorities: Vec<&'static str>,
@@ -196,7 +196,7 @@ fn text(index: &Index, standing: &str, certificates: &Certificates) -> Text {
     text.append(&table::certificates(&certificates.rows));
     if certificates.left > 0 {
         text.line(format_args!(
-            "  … and {} that are too large to be read here",
+            "  … and {} with certificates that are not listed: together they are too large",
             count(certificates.left, "file")
         ));
     }

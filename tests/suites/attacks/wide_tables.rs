@@ -133,7 +133,7 @@ fn many(planned: &Planned) -> Result<()> {
     let shown = kubeplan(&["show", text(&path)?]).expect(0)?.text();
     narrow(&shown)?;
     ensure!(
-        shown.contains("files that are too large to be read here"),
+        shown.contains("files with certificates that are not listed"),
         "{shown}"
     );
     ensure!(shown.contains("/etc/kubernetes/pki/x99.crt"), "{shown}");
