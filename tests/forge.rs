@@ -112,6 +112,20 @@ impl Forge {
         Ok(path)
     }
 
+    /// Seals it, beside the bundle it was made of, and does not sign it.
+    ///
+    /// # Errors
+    /// As for [`Forge::write`].
+    pub fn write_unsigned(self, planned: &Planned, name: &str) -> Result<PathBuf> {
+        let path = planned.path(name);
+        let mut out = Vec::new();
+        self.draft
+            .prepare()?
+            .write(self.serial, &self.recipients, &[], &mut out)?;
+        fs::write(&path, out)?;
+        Ok(path)
+    }
+
     /// Seals and signs it into `path`.
     ///
     /// # Errors

@@ -57,7 +57,12 @@ pub fn repository() -> PathBuf {
 
 /// Runs `kubeplan` with the suites' clock.
 pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Run {
-    kubeplan_with(args, Box::new(io::empty()), false)
+    run_kubeplan(args, Box::new(io::empty()), false, false)
+}
+
+/// Runs `kubeplan` with the suites' clock and a terminal for its data.
+pub fn kubeplan_on_a_terminal<T: Into<OsString> + Clone>(args: &[T]) -> Run {
+    run_kubeplan(args, Box::new(io::empty()), false, true)
 }
 
 /// Runs `kubeplan` at a terminal that types `answer`.
@@ -65,19 +70,29 @@ pub fn kubeplan_typed<T: Into<OsString> + Clone>(args: &[T], answer: &'static st
     kubeplan_with(args, Box::new(answer.as_bytes()), true)
 }
 
-/// Runs `kubeplan` with the standard input `input`, at a terminal or not.
+/// Runs `kubeplan` with the standard input `input`, asking at a terminal or not.
 pub fn kubeplan_with<T: Into<OsString> + Clone>(
     args: &[T],
     input: Box<dyn io::Read + Send>,
+    asking: bool,
+) -> Run {
+    run_kubeplan(args, input, asking, false)
+}
+
+fn run_kubeplan<T: Into<OsString> + Clone>(
+    args: &[T],
+    input: Box<dyn io::Read + Send>,
+    asking: bool,
     terminal: bool,
 ) -> Run {
     let (out, err) = (Buffer::default(), Buffer::default());
     let mut io = kubeplan::cli::Io {
-        out: Box::new(out.clone()),
-        err: Box::new(err.clone()),
+        out: kubeplan::cli::Stream::new(out.clone()),
+        err: kubeplan::cli::Stream::new(err.clone()),
         input,
-        interactive: terminal,
-        input_terminal: terminal,
+        terminal,
+        interactive: asking,
+        input_terminal: asking,
         clock: || NOW.parse::<Timestamp>().ok(),
         source_date_epoch: None,
     };

@@ -9,11 +9,13 @@
 //! not come through here, except as [`escape_content`] for a terminal.
 
 mod escape;
+mod json;
 mod shell;
 mod table;
 mod text;
 
 pub use escape::{Escaped, escape, escape_content};
+pub use json::escape_json;
 pub use shell::quote;
-pub use table::{MAX_CELL, cell, table};
+pub use table::{MAX_CELL, cell, table, table_with_open_end};
 pub use text::Text;

@@ -35,8 +35,21 @@ pub fn cell(text: &str, width: usize) -> Cow<'_, str> {
 /// many cells as there are headings; missing ones are empty, surplus ones are left out.
 #[must_use]
 pub fn table<S: AsRef<str>>(headings: &[&str], rows: &[Vec<S>]) -> Text {
+    aligned(headings, rows, headings.len())
+}
+
+/// As [`table`], with the last column written whole: nothing is padded to its width, so it makes no other row longer. For
+/// what a reader has to see to its end, such as the path of a file.
+#[must_use]
+pub fn table_with_open_end<S: AsRef<str>>(headings: &[&str], rows: &[Vec<S>]) -> Text {
+    aligned(headings, rows, headings.len().saturating_sub(1))
+}
+
+/// Rows whose first `limited` cells are cut and padded.
+fn aligned<S: AsRef<str>>(headings: &[&str], rows: &[Vec<S>], limited: usize) -> Text {
     let mut widths: Vec<usize> = headings
         .iter()
+        .take(limited)
         .map(|heading| heading.chars().count())
         .collect();
     for row in rows {
@@ -44,6 +57,8 @@ pub fn table<S: AsRef<str>>(headings: &[&str], rows: &[Vec<S>]) -> Text {
             *width = (*width).max(cell(text.as_ref(), MAX_CELL).chars().count());
         }
     }
+    // What is beyond the limited columns is not padded.
+    widths.resize(headings.len(), 0);
     let mut text = Text::new();
     let mut line = |cells: &mut dyn Iterator<Item = Cow<'_, str>>| {
         let padded: Vec<String> = cells
@@ -54,7 +69,14 @@ pub fn table<S: AsRef<str>>(headings: &[&str], rows: &[Vec<S>]) -> Text {
     };
     line(&mut headings.iter().map(|heading| Cow::Borrowed(*heading)));
     for row in rows {
-        line(&mut row.iter().map(|text| cell(text.as_ref(), MAX_CELL)));
+        let cells = row.iter().enumerate().map(|(column, text)| {
+            if column < limited {
+                cell(text.as_ref(), MAX_CELL)
+            } else {
+                escape(text.as_ref())
+            }
+        });
+        line(&mut { cells });
     }
     text
 }
@@ -81,6 +103,14 @@ mod tests {
         );
         let widest = text.as_str().lines().map(|line| line.chars().count()).max();
         assert_eq!(widest, Some(2 + MAX_CELL + 2 + "KIND".len()));
+        let open = table_with_open_end(
+            &["KIND", "NAME"],
+            &[["a", &long], ["b", "c"]].map(Vec::from),
+        );
+        assert_eq!(
+            open.as_str(),
+            format!("  KIND  NAME\n  a     {long}\n  b     c\n")
+        );
         assert_eq!(cell("abcdef", 4), "abc…");
         assert_eq!(cell("abcd", 4), "abcd");
         assert_eq!(cell("a\u{1b}b", 4), "a\\u…");

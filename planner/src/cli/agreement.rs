@@ -12,7 +12,7 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Index};
 use kubeplan_bundle::reader::{Bundle, Intact};
-use kubeplan_terminal::{Escaped, quote};
+use kubeplan_terminal::quote;
 use serde_json::json;
 
 use super::error::io_error;
@@ -109,7 +109,7 @@ impl Reviewed {
         io: &mut Io,
     ) -> Result<(), CliError> {
         for line in self.summary() {
-            io.say(&Escaped(line).to_string());
+            io.say(line);
         }
         let found = self.bundle.index().plan_digest;
         let show = format!(
@@ -135,7 +135,9 @@ impl Reviewed {
             ))
             .hint(format!("{show} and give the plan digest that was reviewed with --plan-digest")));
         }
-        io.say(&format!("Type `yes` to {verb} it; anything else stops."));
+        io.say(format_args!(
+            "Type `yes` to {verb} it; anything else stops."
+        ));
         if answer(io)?.trim() == "yes" {
             return Ok(());
         }
@@ -283,14 +285,14 @@ impl Signed {
         args: &AgreementArgs,
         io: &mut Io,
     ) -> Result<Exit, CliError> {
-        io.say(&format!("{} is {done} by {key}", self.bundle.display()));
+        io.say(format_args!("{} is {done} by {key}", self.bundle.display()));
         if args.format == Format::Json {
             if let Some(fields) = self.document.as_object_mut() {
                 let bundle = self.bundle.display().to_string();
                 fields.insert("bundle".to_owned(), bundle.into());
                 fields.insert(done.to_owned() + "By", key.into());
             }
-            io.data(&format!("{:#}\n", self.document))?;
+            io.json(&self.document)?;
         }
         Ok(Exit::Done)
     }

@@ -146,14 +146,14 @@ fn list_images(config: &ConfigFiles, format: Format, io: &mut Io) -> Result<Exit
         }
     }
     match format {
-        Format::Text => io.data(&(images.join("\n") + "\n"))?,
+        Format::Text => io.print(&images.iter().collect())?,
         Format::Json => {
             let document = json!({
                 "version": 1,
                 "kubernetesVersion": nodes.first()?.cluster.kubernetes_version,
                 "images": images,
             });
-            io.data(&format!("{document:#}\n"))?;
+            io.json(&document)?;
         }
     }
     Ok(Exit::Done)
@@ -169,7 +169,7 @@ fn print(args: &PrintArgs, io: &mut Io) -> Result<Exit, CliError> {
             config::effective_documents(&nodes.first()?)
         }
     };
-    io.data(&yaml::documents(&documents))?;
+    io.content(yaml::documents(&documents).as_bytes())?;
     Ok(Exit::Done)
 }
 
@@ -177,12 +177,10 @@ fn migrate(args: &MigrateArgs, io: &mut Io) -> Result<Exit, CliError> {
     let texts = args.config.read(io)?;
     let migrated =
         config::migrate(&sources(&texts), args.lenient).map_err(|report| refused(&report, io))?;
-    if !migrated.warnings.is_empty() {
-        io.say(migrated.warnings.to_string().trim_end());
-    }
+    io.tell(&migrated.warnings.text());
     let text = yaml::documents(&migrated.documents);
     match &args.output {
-        None => io.data(&text)?,
+        None => io.content(text.as_bytes())?,
         Some(path) => output::replace(path, 0o600, text.as_bytes())
             .map_err(io_error("writing the converted configuration to", path))?,
     }

@@ -1,9 +1,10 @@
 //! What ends a run early: a kind that decides the exit code, what happened, and what to do next.
 
 use std::error::Error;
-use std::fmt;
+use std::fmt::Write as _;
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::Text;
 
 /// An error on its way to the user.
 #[derive(Debug)]
@@ -60,19 +61,19 @@ impl CliError {
     }
 }
 
-impl fmt::Display for CliError {
-    /// `error: message: cause: cause` and a line for each hint.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+impl CliError {
+    /// `error: message: cause: cause` on one line, and a line for each hint.
+    pub fn text(&self) -> Text {
+        let mut line = format!("error: {}", self.message);
         let mut cause = self.source.as_deref().map(|source| source as &dyn Error);
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            // Writing to a `String` does not fail.
+            let _ = write!(line, ": {error}");
             cause = error.source();
         }
-        for hint in &self.hints {
-            write!(f, "\n  hint: {hint}")?;
-        }
-        Ok(())
+        let mut text = Text::of(line);
+        text.extend(self.hints.iter().map(|hint| format!("  hint: {hint}")));
+        text
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::escape;
 use zeroize::Zeroizing;
 
 use super::error::io_error;
@@ -58,9 +59,7 @@ impl Configuration {
         let loaded = self
             .check(false, io)?
             .map_err(|report| refused(&report, io))?;
-        if !loaded.warnings.is_empty() {
-            io.say(loaded.warnings.to_string().trim_end());
-        }
+        io.tell(&loaded.warnings.text());
         Ok(loaded)
     }
 
@@ -88,7 +87,7 @@ impl Configuration {
         let (flags, unused) = join_flags::of_join(given, cluster.control_plane)?;
         if !unused.is_empty() {
             let names: Vec<String> = unused.iter().map(|name| format!("--{name}")).collect();
-            io.say(&format!(
+            io.say(format_args!(
                 "warning: {} {} no effect on a worker",
                 names.join(", "),
                 if unused.len() == 1 { "has" } else { "have" }
@@ -102,9 +101,7 @@ impl Configuration {
         };
         let loaded = config::load_join(&sources(&texts), options, cluster)
             .map_err(|report| refused(&report, io))?;
-        if !loaded.warnings.is_empty() {
-            io.say(loaded.warnings.to_string().trim_end());
-        }
+        io.tell(&loaded.warnings.text());
         Ok(loaded)
     }
 
@@ -142,9 +139,7 @@ impl ConfigFiles {
         let texts = self.read(io)?;
         let loaded = config::load_cluster(&sources(&texts), Options::default())
             .map_err(|report| refused(&report, io))?;
-        if !loaded.warnings.is_empty() {
-            io.say(loaded.warnings.to_string().trim_end());
-        }
+        io.tell(&loaded.warnings.text());
         Ok(loaded)
     }
 
@@ -168,7 +163,7 @@ pub(super) fn sources(texts: &[(String, String)]) -> Vec<Source<'_>> {
 
 /// Says every finding; the answer ends the run.
 pub(super) fn refused(report: &Report, io: &mut Io) -> CliError {
-    io.say(report.to_string().trim_end());
+    io.tell(&report.text());
     let errors = count(number(report, Severity::Error), "error");
     CliError::usage(format!("the configuration is not valid ({errors})"))
 }
@@ -342,7 +337,7 @@ pub(super) fn read_passphrase(
                 .hint("give the passphrase with --passphrase-file"),
         );
     }
-    rpassword::prompt_password(format!("{prompt}: "))
+    rpassword::prompt_password(format!("{}: ", escape(prompt)))
         .map(SecretBytes::from_text)
         .map_err(|error| CliError::caused(Exit::Failed, "reading the passphrase", error))
 }

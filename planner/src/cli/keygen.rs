@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::Text;
 
 use super::{CliError, Io, keys};
 
@@ -28,11 +29,11 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     }
     let made = keys::make_private_key(&args.comment, args.passphrase_file.as_deref(), io)?;
     let public_file = made.write(&args.output)?;
-    io.say(&format!(
+    io.say(format_args!(
         "wrote {} and {}",
         args.output.display(),
         public_file.display()
     ));
-    io.data(&format!("{}\n", made.key.public().fingerprint()))?;
+    io.print(&Text::of(made.key.public().fingerprint()))?;
     Ok(Exit::Done)
 }

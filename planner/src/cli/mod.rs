@@ -35,9 +35,10 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{Text, escape};
 
 pub use error::CliError;
-pub use io::Io;
+pub use io::{Io, Stream};
 
 /// Plan Kubernetes nodes offline, as kubeadm would set them up
 ///
@@ -102,9 +103,10 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return report_usage(&error, io).code(),
+        Err(error) => return report_usage(error, &args, io).code(),
     };
     let outcome = match cli.command {
         Command::Plan(args) => plan::run(&args, io),
@@ -122,7 +124,7 @@ where
     match outcome {
         Ok(exit) => exit.code(),
         Err(error) => {
-            io.say(&error.to_string());
+            io.tell(&error.text());
             error.exit.code()
         }
     }
@@ -134,14 +136,22 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-fn report_usage(error: &clap::Error, io: &mut Io) -> Exit {
-    let text = error.render().to_string();
+fn report_usage(error: clap::Error, args: &[OsString], io: &mut Io) -> Exit {
+    let mut text = Text::new();
     if error.use_stderr() {
-        io.say(text.trim_end());
+        // An argument can be the name of a file that a shell's pattern matched. It is one word of a message that has
+        // several lines, so the message is made again, of arguments that are text.
+        let safe = args
+            .iter()
+            .map(|arg| escape(&arg.to_string_lossy()).into_owned());
+        let error = Cli::try_parse_from(safe).err().unwrap_or(error);
+        text.content(error.render().to_string().trim_end());
+        io.tell(&text);
         return Exit::Usage;
     }
     // Asked for: help or version.
-    match io.data(&text) {
+    text.content(&error.render().to_string());
+    match io.print(&text) {
         Ok(()) => Exit::Done,
         Err(_) => Exit::Failed,
     }

@@ -154,7 +154,7 @@ impl Nodes {
         self.only_phases = phases.names(&trees)?;
         let overruled = in_spite_of_file(&self.first()?);
         if !overruled.is_empty() {
-            io.say(&format!(
+            io.say(format_args!(
                 "note: InitConfiguration.skipPhases does not hold for phases given with --phase, as with `kubeadm init phase`: {}",
                 overruled.join(", ")
             ));
@@ -246,9 +246,9 @@ impl Nodes {
             (1, Some(error)) => Err(error),
             (_, Some(first)) => {
                 let exit = first.exit;
-                io.say(&first.to_string());
+                io.tell(&first.text());
                 for error in failed.by_ref().take(ERRORS - 1) {
-                    io.say(&error.to_string());
+                    io.tell(&error.text());
                 }
                 Err(CliError::new(
                     exit,
@@ -348,7 +348,7 @@ impl Notices {
         for (text, nodes) in self.0 {
             if several {
                 let nodes = listed(nodes.iter().map(Name::as_str));
-                io.say(&format!("{text} ({nodes})"));
+                io.say(format_args!("{text} ({nodes})"));
             } else {
                 io.say(&text);
             }

@@ -56,7 +56,9 @@ fn walk(
             }
             Err(ignored) => ignored,
         };
-        io.say(&format!("note: patch file `{name}` is ignored: {ignored}"));
+        io.say(format_args!(
+            "note: patch file `{name}` is ignored: {ignored}"
+        ));
     }
     Ok(())
 }

@@ -136,7 +136,9 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         .map_err(certs::unfit)?
     };
     for file in unused {
-        io.say(&format!("warning: nothing uses {file} in the key store"));
+        io.say(format_args!(
+            "warning: nothing uses {file} in the key store"
+        ));
     }
     let Some(index) = &mut contents.index else {
         return Err(CliError::new(Exit::Failed, "the key store has no index"));
@@ -174,8 +176,8 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         .map_err(io_error("writing bundles to", &args.output))?;
     summary.finish(signer.shown, &args.output);
     match args.format {
-        Format::Text => io.data(&summary.to_text())?,
-        Format::Json => io.data(&summary.to_json()?)?,
+        Format::Text => io.print(&summary.text())?,
+        Format::Json => io.json(&summary)?,
     }
     Ok(Exit::Done)
 }

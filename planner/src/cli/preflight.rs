@@ -3,6 +3,7 @@
 use kubeplan_bundle::check::Severity;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::step::Step;
+use kubeplan_terminal::Text;
 use serde::Serialize;
 use serde_json::json;
 
@@ -61,25 +62,25 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     match args.format {
         Format::Json => {
             let document = json!({ "version": 2, "passed": failed == 0, "nodes": checked });
-            io.data(&format!("{document:#}\n"))?;
+            io.json(&document)?;
         }
         Format::Text => {
             for node in &checked {
                 if nodes.several() {
-                    io.data(&format!("{}\n", node.node))?;
+                    io.print(&Text::of(&node.node))?;
                 }
-                io.data(&text(&node.checks))?;
+                io.print(&text(&node.checks))?;
             }
         }
     }
-    io.say(&format!(
+    io.say(format_args!(
         "{unknown} of {} can only be made on the host, with `kubeapply preflight`",
         count(all().count(), "check")
     ));
     if failed == 0 {
         return Ok(Exit::Done);
     }
-    io.say(&format!("{} fail", count(failed, "check")));
+    io.say(format_args!("{} fail", count(failed, "check")));
     Ok(Exit::Preflight)
 }
 
@@ -89,8 +90,8 @@ impl Line {
     }
 }
 
-fn text(lines: &[Line]) -> String {
-    let mut text = String::new();
+fn text(lines: &[Line]) -> Text {
+    let mut text = Text::new();
     for line in lines {
         let word = match (line.outcome, line.severity) {
             ("passed", _) => "ok",
@@ -98,9 +99,9 @@ fn text(lines: &[Line]) -> String {
             (_, Severity::Warning) => "WARNING",
             (_, Severity::Error) => "ERROR",
         };
-        text.push_str(&format!("{word:<8} {}\n", line.name));
+        text.line(format_args!("{word:<8} {}", line.name));
         if let Some(message) = &line.message {
-            text.push_str(&format!("         {message}\n"));
+            text.line(format_args!("         {message}"));
         }
     }
     text

@@ -11,6 +11,7 @@ use kubeplan_bundle::reader::{Bundle, Intact};
 use kubeplan_bundle::receipt::{EntryState, MAX_SIZE, Receipt};
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_bundle::signature::{MAX_ARMOR_SIZE, PublicKey, Signature};
+use kubeplan_terminal::Text;
 use serde_json::{Value, json};
 
 use super::CliError;
@@ -138,7 +139,7 @@ fn host_keys(index: &Index) -> Vec<String> {
 
 impl Checked {
     /// The verdict for people.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self) -> Text {
         let host = match (&self.receipt.host.hostname, &self.receipt.host.ssh_host_key) {
             (Some(name), _) => format!("host {name}"),
             (None, Some(key)) => format!("the host with key {key}"),
@@ -149,16 +150,14 @@ impl Checked {
             Signer::Unknown(key) => format!("signed by {key}, which is not known as the host's"),
             Signer::Host(key) => format!("signed by the host ({key})"),
         };
-        let mut text = format!(
-            "receipt: installed on {host} at {} by {} {}, {signer}\n",
+        let mut text = Text::of(format_args!(
+            "receipt: installed on {host} at {} by {} {}, {signer}",
             self.receipt.finished, self.receipt.applier.name, self.receipt.applier.version
-        );
-        for allowed in &self.receipt.overrides {
-            text.push_str(&format!("  allowed: {allowed}\n"));
-        }
-        for (name, state) in &self.open {
-            text.push_str(&format!("  {}: {name}\n", word(*state)));
-        }
+        ));
+        let overrides = self.receipt.overrides.iter();
+        text.extend(overrides.map(|allowed| format!("  allowed: {allowed}")));
+        let open = self.open.iter();
+        text.extend(open.map(|(name, state)| format!("  {}: {name}", word(*state))));
         text
     }
 

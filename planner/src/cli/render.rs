@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::escape;
 use similar::TextDiff;
 
 use super::error::io_error;
@@ -90,7 +91,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         (None, Some(folder)) => {
             output::write_tree(folder, render::MARKER, &tree)
                 .map_err(io_error("writing rendered files to", folder))?;
-            io.say(&format!(
+            io.say(format_args!(
                 "rendered {} to {}",
                 count(tree.len(), "file"),
                 folder.display()
@@ -171,7 +172,7 @@ fn materials(
         Some(materials) => {
             let lacking: Vec<&str> = materials.incomplete().map(Name::as_str).collect();
             if !lacking.is_empty() {
-                io.say(&format!(
+                io.say(format_args!(
                     "the key store lacks certificates of {}: they appear as profiles in pki.txt",
                     listed(lacking)
                 ));
@@ -199,7 +200,7 @@ fn check(folder: &Path, tree: &Tree, io: &mut Io) -> Result<Exit, CliError> {
         };
         let header = |there: bool, side: &str| {
             if there {
-                format!("{side}/{name}")
+                format!("{side}/{}", escape(name))
             } else {
                 "/dev/null".into()
             }
@@ -210,17 +211,17 @@ fn check(folder: &Path, tree: &Tree, io: &mut Io) -> Result<Exit, CliError> {
             .unified_diff()
             .header(&header(old.is_some(), "a"), &header(new.is_some(), "b"))
             .to_string();
-        io.data(&unified)?;
+        io.content(unified.as_bytes())?;
     }
     if differing == 0 {
-        io.say(&format!(
+        io.say(format_args!(
             "{} match {}",
             count(tree.len(), "rendered file"),
             folder.display()
         ));
         return Ok(Exit::Done);
     }
-    io.say(&format!(
+    io.say(format_args!(
         "{} from {}",
         if differing == 1 {
             "1 file differs".into()

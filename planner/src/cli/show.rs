@@ -2,28 +2,42 @@
 //!
 //! The bundle only has to be whole: what is shown starts with how far it can be believed.
 
+mod certificates;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use base64::Engine as _;
+use certificates::Certificates;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place};
+use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place, TransactionName};
 use kubeplan_bundle::reader::{Bundle, Intact};
 use kubeplan_bundle::step::Step;
-use serde_json::json;
+use kubeplan_terminal::{Text, quote, table_with_open_end};
+use serde::Serialize;
 
 use super::input::{Now, count};
 use super::open::{TrustArgs, open_intact, standing};
 use super::summary::shown_recipient;
 use super::{CliError, Format, Io, table};
 use crate::assemble::LEFT_OUT_PHASES;
-use crate::pki::certificate::Certificate;
 use crate::plan::CertificateRow;
 
 /// Show what is in a bundle
 ///
 /// With ENTRY, prints that entry: a path on the host (/etc/kubernetes/manifests/etcd.yaml) or a name in the archive. Of
 /// a sealed entry the redacted twin is printed.
+///
+/// The first line says how far the bundle can be believed: TRUSTED, UNTRUSTED or UNSIGNED. It is compared with trusted
+/// keys if --allowed-signers names some.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "An entry goes to a pipe or file byte for byte, and to a terminal with control\n\
+characters escaped.\n\
+\n\
+Exit codes: 0 shown, and trusted or not compared with trusted keys;\n\
+4 shown, and not signed and approved as --allowed-signers, --require-authors and\n\
+--require-approvals ask for; 4 with nothing shown, if the bundle is damaged."
+)]
 pub(super) struct Args {
     /// The bundle
     bundle: PathBuf,
@@ -47,31 +61,63 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         let bytes = find(&bundle, wanted).ok_or_else(|| {
             CliError::usage(format!("the bundle has no public entry `{wanted}`")).hint(format!(
                 "`kubeplan show {}` lists what it has",
-                args.bundle.display()
+                quote(&args.bundle.to_string_lossy())
             ))
         })?;
         if trust.is_none() {
             io.say(&line);
         }
-        io.bytes(bytes)?;
-        return Ok(Exit::Done);
+        io.content(bytes)?;
+        return verdict(args, policy.is_some(), trust.is_some());
     }
-    let certificates = certificates(&bundle);
+    let certificates = Certificates::of(&bundle);
     match args.format {
-        Format::Text => io.data(&to_text(bundle.index(), &line, &certificates))?,
-        Format::Json => {
-            let document = json!({
-                "version": 1,
-                "standing": line,
-                "trusted": trust.is_some(),
-                "index": bundle.index(),
-                "externalAuthorities": external_authorities(bundle.index()),
-                "certificates": certificates,
-            });
-            io.data(&format!("{document:#}\n"))?;
-        }
+        Format::Text => io.print(&text(bundle.index(), &line, &certificates))?,
+        Format::Json => io.json(&Document {
+            certificates: &certificates.rows,
+            certificates_left: certificates.left,
+            external_authorities: external_authorities(bundle.index()),
+            index: bundle.index(),
+            standing: &line,
+            trusted: trust.is_some(),
+            version: 1,
+        })?,
+    }
+    verdict(args, policy.is_some(), trust.is_some())
+}
+
+/// How the run ends once the bundle is shown: only where trusted keys were named can it fail to be trusted.
+fn verdict(args: &Args, judged: bool, trusted: bool) -> Result<Exit, CliError> {
+    if judged && !trusted {
+        return Err(CliError::new(
+            Exit::Refused,
+            format!(
+                "bundle {} is shown, and is not trusted: do not install it",
+                args.bundle.display()
+            ),
+        )
+        .hint("`kubeplan verify` with the same --allowed-signers says which signature it lacks"));
     }
     Ok(Exit::Done)
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    certificates: &'a [CertificateRow],
+    /// Files that seem to hold certificates and were not read, because together they are too large.
+    #[serde(skip_serializing_if = "is_zero")]
+    certificates_left: usize,
+    external_authorities: Vec<&'static str>,
+    index: &'a Index,
+    standing: &'a str,
+    trusted: bool,
+    version: u32,
+}
+
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The public bytes of an entry named by host path or archive name.
@@ -83,84 +129,102 @@ fn find<'a>(bundle: &'a Bundle<Intact>, wanted: &str) -> Option<&'a [u8]> {
     bundle.public(&name).or_else(|| bundle.public(&name.twin()))
 }
 
-fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> String {
-    let mut lines = vec![
-        standing.to_owned(),
-        String::new(),
-        format!(
-            "{} {} of cluster {}",
-            index.node.role, index.node.name, index.cluster.name
-        ),
-        format!("  cluster id   {}", index.cluster.id),
-        format!("  plan digest  {}", index.plan_digest),
-        format!("  serial       {}", index.serial),
-        format!(
-            "  planned      {} by {} {}",
-            index.created, index.planner.name, index.planner.version
-        ),
-        format!(
-            "  apply        after {}, before {}",
-            index.apply_after, index.apply_before
-        ),
-        format!(
-            "  platform     {}/{}",
-            index.target.platform.os, index.target.platform.arch
-        ),
-    ];
+fn text(index: &Index, standing: &str, certificates: &Certificates) -> Text {
+    let mut text = Text::of(standing);
+    text.blank();
+    text.line(format_args!(
+        "{} {} of cluster {}",
+        index.node.role, index.node.name, index.cluster.name
+    ));
+    text.line(format_args!("  cluster id   {}", index.cluster.id));
+    text.line(format_args!("  plan digest  {}", index.plan_digest));
+    text.line(format_args!("  serial       {}", index.serial));
+    text.line(format_args!(
+        "  planned      {} by {} {}",
+        index.created, index.planner.name, index.planner.version
+    ));
+    text.line(format_args!(
+        "  apply        after {}, before {}",
+        index.apply_after, index.apply_before
+    ));
+    text.line(format_args!(
+        "  platform     {}/{}",
+        index.target.platform.os, index.target.platform.arch
+    ));
     let target = &index.target.r#match;
-    let only = |what: &str, value: Option<String>| {
-        value.map(|value| format!("  only host    {what} {value}"))
+    let mut only = |what: &str, value: Option<String>| {
+        text.extend(value.map(|value| format!("  only host    {what} {value}")));
     };
-    lines.extend(only("name", target.hostname.clone()));
-    lines.extend(only("key", target.ssh_host_key.clone()));
-    lines.extend(only(
+    only("name", target.hostname.clone());
+    only("key", target.ssh_host_key.clone());
+    only(
         "machine id hash",
         target.machine_id_hash.map(|hash| hash.to_string()),
-    ));
+    );
     for recipient in index.sealed.iter().flat_map(|sealed| &sealed.recipients) {
-        lines.push(format!("  sealed for   {}", shown_recipient(recipient)));
+        text.line(format_args!(
+            "  sealed for   {}",
+            shown_recipient(recipient)
+        ));
     }
     let external = external_authorities(index);
     if !external.is_empty() {
         let names = external.join(", ");
-        lines.push(format!(
+        text.line(format_args!(
             "  external CA  {names}: the key is in no bundle of this plan"
         ));
     }
     for (name, value) in &index.annotations {
-        let value = value.escape_debug();
-        lines.push(if name == LEFT_OUT_PHASES {
-            format!("  left out     phases {value}")
+        if name == LEFT_OUT_PHASES {
+            text.line(format_args!("  left out     phases {value}"));
         } else {
-            format!("  annotation   {}: {value}", name.escape_debug())
-        });
+            text.line(format_args!("  annotation   {name}: {value}"));
+        }
     }
     if index.test_only {
-        lines.push(
-            "  TEST ONLY    made with public test keys; kubeapply refuses it on a real host".into(),
-        );
+        text.line("  TEST ONLY    made with public test keys; kubeapply refuses it on a real host");
     }
-    lines.extend([String::new(), format!("Entries ({})", index.entries.len())]);
+    text.blank();
+    text.line(format_args!("Entries ({})", index.entries.len()));
     let rows: Vec<Vec<String>> = index.entries.iter().map(entry_row).collect();
-    lines.push(table::table(
+    text.append(&table_with_open_end(
         &["MODE", "OWNER", "SIZE", "KIND", "PHASE", "PATH"],
         &rows,
     ));
-    lines.push(format!("Certificates ({})", certificates.len()));
-    lines.push(table::certificates(certificates));
-    lines.push(format!("Steps ({})", index.steps.len()));
+    text.blank();
+    text.line(format_args!("Certificates ({})", certificates.rows.len()));
+    text.append(&table::certificates(&certificates.rows));
+    if certificates.left > 0 {
+        text.line(format_args!(
+            "  … and {} with certificates that are not listed: together they are too large",
+            count(certificates.left, "file")
+        ));
+    }
+    text.blank();
+    text.line(format_args!("Steps ({})", index.steps.len()));
     if let Some(api) = &index.api {
-        lines.push(format!(
+        text.line(format_args!(
             "  the API server is {} as {}",
             api.server, api.kubeconfig
         ));
     }
-    lines.extend(index.steps.iter().flat_map(|step| step_lines(index, step)));
-    lines.join("\n") + "\n"
+    let transactions: BTreeMap<&TransactionName, usize> = index
+        .transactions
+        .iter()
+        .map(|transaction| (&transaction.name, transaction.entries.len()))
+        .collect();
+    for step in &index.steps {
+        text.extend(step_lines(index, &transactions, step));
+    }
+    text
 }
 
 /// What a step does; what it fills in is on lines of its own.
-fn step_lines(index: &Index, step: &Step) -> Vec<String> {
+fn step_lines(
+    index: &Index,
+    transactions: &BTreeMap<&TransactionName, usize>,
+    step: &Step,
+) -> Vec<String> {
     match step {
         Step::Preflight { checks, ignore, .. } => {
             let names = checks.iter().map(|check| format!("    {}", check.name));
@@ -173,8 +237,7 @@ fn step_lines(index: &Index, step: &Step) -> Vec<String> {
                 .collect()
         }
         Step::CommitTransaction { transaction, .. } => {
-            let found = index.transactions.iter().find(|t| t.name == *transaction);
-            let entries = found.map_or(0, |transaction| transaction.entries.len());
+            let entries = transactions.get(transaction).copied().unwrap_or(0);
             vec![format!("  commit {transaction}: {entries} entries")]
         }
         Step::ApplyObjects {
@@ -293,72 +356,4 @@ fn external_authorities(index: &Index) -> Vec<&'static str> {
         .filter(|(phase, _)| external(phase))
         .map(|(_, name)| name)
         .collect()
-}
-
-/// Every certificate that can be seen: public `.crt` files, and client certificates in kubeconfigs' twins.
-fn certificates(bundle: &Bundle<Intact>) -> Vec<CertificateRow> {
-    let mut found = Vec::new();
-    for entry in &bundle.index().entries {
-        let Place::File(placement) = &entry.place else {
-            continue;
-        };
-        let public = match &entry.content {
-            Content::Public(_) => bundle.public(&entry.name),
-            Content::Sealed(sealed) => bundle.public(&sealed.twin.name),
-            Content::None => None,
-        };
-        let Some(bytes) = public else { continue };
-        let pem = embedded_certificate(bytes).unwrap_or_else(|| bytes.to_vec());
-        if let Ok(certificate) = Certificate::from_pem(&pem) {
-            found.push((
-                placement.path.file_name().to_owned(),
-                placement.path.to_string(),
-                certificate,
-            ));
-        }
-    }
-    let name_of = |subject_der: &[u8]| {
-        found
-            .iter()
-            .find(|(_, _, certificate)| {
-                certificate.facts.is_authority && certificate.facts.subject_der == subject_der
-            })
-            .map(|(_, path, _)| path.clone())
-    };
-    found
-        .iter()
-        .map(|(name, path, certificate)| {
-            let facts = &certificate.facts;
-            let signer = match name_of(&facts.issuer_der) {
-                Some(signer) if signer == *path => name.clone(),
-                Some(signer) => signer.rsplit("/pki/").next().unwrap_or_default().to_owned(),
-                None => facts.issuer.clone(),
-            };
-            let addresses = facts.ip_sans.iter().map(ToString::to_string);
-            CertificateRow {
-                name: name.clone(),
-                path: path.clone(),
-                subject: facts.subject.clone(),
-                signer,
-                sans: facts.dns_sans.iter().cloned().chain(addresses).collect(),
-                usages: facts.usages.clone(),
-                key: facts.key.clone(),
-                not_before: facts.not_before,
-                not_after: facts.not_after,
-                spki: facts.spki,
-                user_supplied: false,
-            }
-        })
-        .collect()
-}
-
-/// The client certificate of a kubeconfig, found by its field: the value is one line of base64 there.
-fn embedded_certificate(kubeconfig: &[u8]) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(kubeconfig).ok()?;
-    let value = text
-        .lines()
-        .find_map(|line| line.trim_start().strip_prefix("client-certificate-data: "))?;
-    base64::engine::general_purpose::STANDARD
-        .decode(value.trim())
-        .ok()
 }

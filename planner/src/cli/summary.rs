@@ -8,12 +8,11 @@ mod text;
 
 use std::path::Path;
 
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Index, Place, SecretClass};
 use kubeplan_bundle::seal::Recipient;
+use kubeplan_terminal::Text;
 use serde::Serialize;
 
-use super::CliError;
 use super::nodes::Nodes;
 use crate::config::Finding;
 use crate::config::ValidConfig;
@@ -180,15 +179,8 @@ impl PlanSummary {
         self.signer = Some(signer);
     }
 
-    /// For machines.
-    pub(super) fn to_json(&self) -> Result<String, CliError> {
-        serde_json::to_string_pretty(self)
-            .map(|text| text + "\n")
-            .map_err(|error| CliError::caused(Exit::Failed, "printing the summary", error))
-    }
-
     /// For people.
-    pub(super) fn to_text(&self) -> String {
+    pub(super) fn text(&self) -> Text {
         text::summary(self)
     }
 }

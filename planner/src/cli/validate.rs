@@ -28,13 +28,11 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     match args.format {
         Format::Json => {
             let document = json!({ "version": 1, "valid": valid, "findings": report.findings() });
-            io.data(&format!("{document:#}\n"))?;
+            io.json(&document)?;
         }
         Format::Text => {
-            if !report.is_empty() {
-                io.say(report.to_string().trim_end());
-            }
-            io.say(&verdict(valid, &report));
+            io.tell(&report.text());
+            io.say(verdict(valid, &report));
         }
     }
     Ok(if valid { Exit::Done } else { Exit::Usage })

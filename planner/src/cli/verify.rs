@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::Text;
 use serde_json::json;
 
 use super::input::Now;
@@ -18,6 +19,12 @@ use super::{CliError, Format, Io};
 /// With --receipt the bundle is also compared with what a host says it installed: exit code 3 if the host left
 /// something out, 4 if the receipt is about another bundle or nobody vouches for it.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 whole, and signed and approved as --allowed-signers,\n\
+--require-authors and --require-approvals ask for; 4 if it is not, or no trusted\n\
+keys are named; with --receipt 3 if the host left something out, 4 if the receipt\n\
+is about another bundle or not signed by the host."
+)]
 pub(super) struct Args {
     /// The bundle
     bundle: PathBuf,
@@ -50,14 +57,17 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let (trust, line) = standing(&bundle, policy.as_ref(), now);
     let index = bundle.index();
     match args.format {
-        Format::Text => io.data(&format!(
-            "{line}\nintact: {} of cluster {}, serial {}, plan digest {}\n{}",
-            index.node.name,
-            index.cluster.name,
-            index.serial,
-            index.plan_digest,
-            receipt.as_ref().map(Checked::text).unwrap_or_default()
-        ))?,
+        Format::Text => {
+            let mut text = Text::of(&line);
+            text.line(format_args!(
+                "intact: {} of cluster {}, serial {}, plan digest {}",
+                index.node.name, index.cluster.name, index.serial, index.plan_digest
+            ));
+            if let Some(receipt) = &receipt {
+                text.append(&receipt.text());
+            }
+            io.print(&text)?;
+        }
         Format::Json => {
             let keys = bundle
                 .signatures()
@@ -78,7 +88,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             if let (Some(receipt), Some(fields)) = (&receipt, document.as_object_mut()) {
                 fields.insert("receipt".to_owned(), receipt.json());
             }
-            io.data(&format!("{document:#}\n"))?;
+            io.json(&document)?;
         }
     }
     if trust.is_some() {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use kubeplan_terminal::{Escaped, Text};
 use serde::Serialize;
 
 /// How bad a finding is.
@@ -68,6 +69,17 @@ impl Report {
         &self.findings
     }
 
+    /// The findings for people: one line each, and one for a hint.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let mut text = Text::new();
+        for finding in &self.findings {
+            text.line(Line(finding));
+            text.extend(finding.hint.iter().map(|hint| format!("  hint: {hint}")));
+        }
+        text
+    }
+
     /// Whether there is nothing to say.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -83,25 +95,36 @@ impl Report {
     }
 }
 
-impl fmt::Display for Finding {
+/// A finding without its hint.
+struct Line<'a>(&'a Finding);
+
+impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.severity {
+        let finding = self.0;
+        f.write_str(match finding.severity {
             Severity::Error => "error: ",
             Severity::Warning => "warning: ",
         })?;
-        if !self.file.is_empty() {
-            write!(f, "{}:", self.file)?;
-            if let Some(line) = self.line {
+        if !finding.file.is_empty() {
+            write!(f, "{}:", finding.file)?;
+            if let Some(line) = finding.line {
                 write!(f, "{line}:")?;
             }
             f.write_str(" ")?;
         }
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+        if !finding.path.is_empty() {
+            write!(f, "{}: ", finding.path)?;
         }
-        f.write_str(&self.message)?;
+        f.write_str(&finding.message)
+    }
+}
+
+impl fmt::Display for Finding {
+    /// One line, and another one for the hint; names and values from the configuration break none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Escaped(Line(self)))?;
         if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", Escaped(hint))?;
         }
         Ok(())
     }
@@ -148,7 +171,22 @@ mod tests {
         assert!(report.to_string().contains(
             "error: a.yaml:12: ClusterConfiguration.networking.servicSubnet: unknown field\n  hint: did you mean `serviceSubnet`?\nwarning: b.yaml:1: "
         ));
+        assert_eq!(report.text().as_str(), format!("{report}\n"));
         assert!(report.has_errors());
+    }
+
+    #[test]
+    fn what_a_configuration_says_breaks_no_line() {
+        let mut report = Report::default();
+        report.push(Finding {
+            path: "a\nb".into(),
+            message: "unknown field `\u{1b}[2J`".into(),
+            hint: Some("x\ry".into()),
+            ..finding("c\nd.yaml", 1, Severity::Error)
+        });
+        let expected = "error: c\\nd.yaml:1: a\\nb: unknown field `\\u{1b}[2J`\n  hint: x\\ry";
+        assert_eq!(report.to_string(), expected);
+        assert_eq!(report.text().as_str(), format!("{expected}\n"));
     }
 
     #[test]

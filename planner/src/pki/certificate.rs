@@ -3,6 +3,7 @@
 //! In: PEM or DER. Out: [`Certificate`], parsed once into plain values. Judging those values against a
 //! profile is [`mod@super::assess`]'s business.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use kubeplan_bundle::digest::Sha256Digest;
@@ -298,16 +299,11 @@ fn name_text(name: &X509Name<'_>) -> String {
 
 /// rcgen keeps a name as a map by attribute type and panics on an empty RDN, so only plain names may reach it.
 fn plain_subject(certificate: &X509Certificate<'_>) -> bool {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     certificate.subject().iter_rdn().all(|rdn| {
         let mut attributes = rdn.iter();
         match (attributes.next(), attributes.next()) {
-            (Some(attribute), None) => {
-                let kind = attribute.attr_type().to_id_string();
-                let fresh = !seen.contains(&kind);
-                seen.push(kind);
-                fresh
-            }
+            (Some(attribute), None) => seen.insert(attribute.attr_type().to_id_string()),
             _ => false,
         }
     })

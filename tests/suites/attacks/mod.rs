@@ -3,12 +3,16 @@
 //! The rows of SECURITY.md say who the attackers are. Attacks on the file format alone are in `bundle/tests/suite/hostile`.
 
 mod approvals_bound;
+mod foreign_text_planner;
 mod forged;
 mod host_keys;
 mod inputs;
 mod key_store;
 mod policy_memory;
 mod trust_directories;
+mod wide_tables;
+
+pub use inputs::is_kubeplan;
 
 use libtest_mimic::Trial;
 
@@ -16,12 +20,14 @@ use libtest_mimic::Trial;
 pub fn cases() -> Vec<Trial> {
     [
         approvals_bound::cases(),
+        foreign_text_planner::cases(),
         forged::cases(),
         host_keys::cases(),
         inputs::cases(),
         key_store::cases(),
         policy_memory::cases(),
         trust_directories::cases(),
+        wide_tables::cases(),
     ]
     .into_iter()
     .flatten()

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Name;
+use kubeplan_terminal::{Text, table};
 use serde::Serialize;
 
 use super::store_error;
@@ -16,7 +17,7 @@ use crate::cli::input::{Configuration, Now, count, read_limited};
 use crate::cli::io::Progress;
 use crate::cli::nodes::{Nodes, listed};
 use crate::cli::workspace::Workspace;
-use crate::cli::{CliError, Format, Io, table};
+use crate::cli::{CliError, Format, Io};
 use crate::output;
 use crate::pki::key_source::RandomSource;
 use crate::pki::requests::{self, Request};
@@ -118,11 +119,9 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     };
     match args.format {
         Format::Json => {
-            let json = serde_json::to_string_pretty(&document)
-                .map_err(|error| CliError::caused(Exit::Failed, "printing the requests", error))?;
-            io.data(&(json + "\n"))?;
+            io.json(&document)?;
         }
-        Format::Text => io.data(&to_text(&document))?,
+        Format::Text => io.print(&text(&document))?,
     }
     Ok(Exit::Done)
 }
@@ -141,16 +140,16 @@ fn write(request: &Request, path: &Path, mode: u32) -> Result<bool, CliError> {
     Ok(true)
 }
 
-fn to_text(document: &Document<'_>) -> String {
+fn text(document: &Document<'_>) -> Text {
     if document.requests.is_empty() {
-        return format!(
-            "Nothing to request for {}: every certificate is there and fits, or the key of its CA is in {}\n",
+        return Text::of(format_args!(
+            "Nothing to request for {}: every certificate is there and fits, or the key of its CA is in {}",
             listed(document.nodes.iter().copied()),
             document.pki
-        );
+        ));
     }
-    let mut text = format!(
-        "{} for {} {} in {}\n",
+    let mut text = Text::of(format_args!(
+        "{} for {} {} in {}",
         count(document.requests.len(), "request"),
         if document.nodes.len() == 1 {
             "node"
@@ -159,7 +158,7 @@ fn to_text(document: &Document<'_>) -> String {
         },
         listed(document.nodes.iter().copied()),
         document.folder
-    );
+    ));
     let rows: Vec<Vec<String>> = document
         .requests
         .iter()
@@ -181,11 +180,12 @@ fn to_text(document: &Document<'_>) -> String {
         })
         .collect();
     let headings = ["REQUEST", "SUBJECT", "USAGES", "SIGNER", "KEY", "WHY"];
-    text.push_str(&table::table(&headings, &rows));
-    text.push_str("\nNext\n");
+    text.append(&table(&headings, &rows));
+    text.blank();
+    text.line("Next");
     if !document.missing_authorities.is_empty() {
-        text.push_str(&format!(
-            "  put the CA certificates into {}: {}\n",
+        text.line(format_args!(
+            "  put the CA certificates into {}: {}",
             document.pki,
             document.missing_authorities.join(", ")
         ));
@@ -195,12 +195,12 @@ fn to_text(document: &Document<'_>) -> String {
         .iter()
         .map(|row| row.request.signer.as_str())
         .collect();
-    text.push_str(&format!(
-        "  have {} sign the requests, with digitalSignature, keyEncipherment and the usages above\n",
+    text.line(format_args!(
+        "  have {} sign the requests, with digitalSignature, keyEncipherment and the usages above",
         signers.into_iter().collect::<Vec<_>>().join(", ")
     ));
-    text.push_str(&format!(
-        "  put each certificate beside its key in {}, as .crt instead of .key, intermediates behind it, and run `kubeplan plan`\n",
+    text.line(format_args!(
+        "  put each certificate beside its key in {}, as .crt instead of .key, intermediates behind it, and run `kubeplan plan`",
         document.pki
     ));
     text

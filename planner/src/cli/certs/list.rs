@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::{Text, table};
 use serde::Serialize;
 
 use super::{no_store, store_error};
 use crate::cli::input::{Configuration, Now};
 use crate::cli::nodes::Nodes;
 use crate::cli::workspace::Workspace;
-use crate::cli::{CliError, Format, Io, table};
+use crate::cli::{CliError, Format, Io};
 use crate::pki::store_dir::StoreDir;
 use crate::pki::stored::{self, StoredCertificate, short_duration};
 
@@ -63,17 +64,14 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     };
     match args.format {
         Format::Json => {
-            let json = serde_json::to_string_pretty(&document).map_err(|error| {
-                CliError::caused(Exit::Failed, "printing the certificates", error)
-            })?;
-            io.data(&(json + "\n"))?;
+            io.json(&document)?;
         }
-        Format::Text => io.data(&to_text(&document.certificates))?,
+        Format::Text => io.print(&text(&document.certificates))?,
     }
     Ok(Exit::Done)
 }
 
-fn to_text(certificates: &[StoredCertificate]) -> String {
+fn text(certificates: &[StoredCertificate]) -> Text {
     let rows = |authorities: bool| -> Vec<Vec<String>> {
         certificates
             .iter()
@@ -94,7 +92,7 @@ fn to_text(certificates: &[StoredCertificate]) -> String {
             })
             .collect()
     };
-    let leaves = table::table(
+    let mut text = table(
         &[
             "CERTIFICATE",
             "SUBJECT",
@@ -106,7 +104,7 @@ fn to_text(certificates: &[StoredCertificate]) -> String {
         ],
         &rows(false),
     );
-    let authorities = table::table(
+    let authorities = table(
         &[
             "CERTIFICATE AUTHORITY",
             "SUBJECT",
@@ -117,5 +115,7 @@ fn to_text(certificates: &[StoredCertificate]) -> String {
         ],
         &rows(true),
     );
-    format!("{leaves}\n{authorities}")
+    text.blank();
+    text.append(&authorities);
+    text
 }

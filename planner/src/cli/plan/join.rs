@@ -141,8 +141,8 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
     summary.nodes.push(node);
     summary.finish(signer.shown, &args.output);
     match args.format {
-        Format::Text => io.data(&summary.to_text())?,
-        Format::Json => io.data(&summary.to_json()?)?,
+        Format::Text => io.print(&summary.text())?,
+        Format::Json => io.json(&summary)?,
     }
     Ok(Exit::Done)
 }

@@ -134,7 +134,7 @@ pub(super) fn keep(new: &[(PathBuf, SecretBytes)], io: &mut Io) -> Result<(), Cl
         return Ok(());
     };
     output::create_private_files(&files).map_err(io_error("writing age identity", first))?;
-    io.say(&match files.len() {
+    io.say(match files.len() {
         1 => format!(
             "the node has no recipient: made an age identity for it, {}",
             first.display()

@@ -46,7 +46,7 @@ impl TakenKey {
     pub(super) fn keep(&self, io: &mut Io) -> Result<(), CliError> {
         if let KeySource::New(new) = &self.source {
             new.write(&self.path)?;
-            io.say(&format!(
+            io.say(format_args!(
                 "no signing key is configured: made {}",
                 self.path.display()
             ));

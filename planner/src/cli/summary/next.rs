@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use kubeplan_terminal::quote;
+
 use super::{NodeSummary, PlanSummary, Signer};
 use crate::cli::nodes::listed;
 
@@ -29,7 +31,7 @@ fn joins<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
 
 fn one(plan: &PlanSummary, node: &NodeSummary, signer: &Signer) -> Vec<String> {
     let mut lines = vec![
-        format!("kubeplan show {}", node.bundle),
+        format!("kubeplan show {}", word(&node.bundle)),
         format!(
             "# carry {} and {}.pub to the host, then there:",
             node.bundle, signer.file
@@ -43,7 +45,7 @@ fn one(plan: &PlanSummary, node: &NodeSummary, signer: &Signer) -> Vec<String> {
         ));
     }
     let options = options(plan, node);
-    let file = file_name(&node.bundle);
+    let file = word(&file_name(&node.bundle));
     lines.push(format!("kubeapply install {options} --dry-run {file}"));
     if node.joins && !plan.runs {
         lines.push("# once the node that makes the cluster is installed:".to_owned());
@@ -56,7 +58,7 @@ fn many(plan: &PlanSummary, nodes: &[NodeSummary], signer: &Signer, output: &Pat
     let mut lines = Vec::new();
     let founds = nodes.iter().find(|node| !node.joins);
     if let Some(node) = founds.or(nodes.first()) {
-        lines.push(format!("kubeplan show {}", node.bundle));
+        lines.push(format!("kubeplan show {}", word(&node.bundle)));
     }
     lines.push(format!(
         "# carry {}.pub and its own bundle to each host, then on each:",
@@ -98,7 +100,10 @@ const SHOWN: usize = 10;
 
 fn install(plan: &PlanSummary, node: &NodeSummary) -> String {
     let options = options(plan, node);
-    format!("kubeapply install {options} {}", file_name(&node.bundle))
+    format!(
+        "kubeapply install {options} {}",
+        word(&file_name(&node.bundle))
+    )
 }
 
 fn options(plan: &PlanSummary, node: &NodeSummary) -> String {
@@ -108,21 +113,46 @@ fn options(plan: &PlanSummary, node: &NodeSummary) -> String {
         String::from("--root /")
     };
     if let Some(identity) = &node.identity {
-        options.push_str(&format!(" --identity {}", file_name(&identity.file)));
+        options.push_str(&format!(" --identity {}", word(&file_name(&identity.file))));
     }
     options
 }
 
 fn trust(plan: &PlanSummary, signer: &Signer) -> String {
     format!(
-        "kubeapply trust add --root / --principal {}-author --fingerprint {} {}",
-        plan.cluster,
-        signer.fingerprint,
-        file_name(&format!("{}.pub", signer.file))
+        "kubeapply trust add --root / --principal {} --fingerprint {} {}",
+        word(&format!("{}-author", plan.cluster)),
+        word(&signer.fingerprint),
+        word(&file_name(&format!("{}.pub", signer.file)))
     )
+}
+
+/// `text` as one word of a command that is copied to a shell, and never an option.
+fn word(text: &str) -> String {
+    if text.starts_with('-') {
+        return quote(&format!("./{text}")).into_owned();
+    }
+    quote(text).into_owned()
 }
 
 fn file_name(path: &str) -> String {
     let name = Path::new(path).file_name().unwrap_or_default();
     name.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_one_word_and_no_option() {
+        for (text, expected) in [
+            ("out/cp1.kubernetes.tar.gz", "out/cp1.kubernetes.tar.gz"),
+            ("a b; reboot", "'a b; reboot'"),
+            ("-x.pub", "./-x.pub"),
+            ("-x\ny", "$'./-x\\012y'"),
+        ] {
+            assert_eq!(word(text), expected);
+        }
+    }
 }

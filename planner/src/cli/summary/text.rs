@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeplan_bundle::index::SecretClass;
+use kubeplan_terminal::{self as terminal, Text};
 
 use super::{NodeSummary, PlanSummary};
 use crate::cli::input::count;
@@ -15,84 +16,81 @@ use crate::plan::CertificateRow;
 const ROWS: usize = 50;
 
 /// The whole text.
-pub(super) fn summary(plan: &PlanSummary) -> String {
-    let mut lines = match plan.nodes.as_slice() {
+pub(super) fn summary(plan: &PlanSummary) -> Text {
+    let mut text = match plan.nodes.as_slice() {
         [node] => one(plan, node),
         nodes => many(plan, nodes),
     };
-    section(&mut lines, "Key store", changes(plan).into_iter());
-    section(&mut lines, "Assumed", assumptions(&plan.nodes).into_iter());
-    lines.push("Next".into());
-    lines.extend(plan.next.iter().map(|line| format!("  {line}")));
-    lines.join("\n") + "\n"
+    section(&mut text, "Key store", changes(plan));
+    section(&mut text, "Assumed", assumptions(&plan.nodes));
+    text.line("Next");
+    text.extend(plan.next.iter().map(|line| format!("  {line}")));
+    text
 }
 
-fn one(plan: &PlanSummary, node: &NodeSummary) -> Vec<String> {
-    let mut lines = vec![
-        format!(
-            "Planned {} {} of cluster {}, Kubernetes {}",
-            node.role, node.node, plan.cluster, plan.kubernetes_version
-        ),
-        format!("  bundle       {}", node.bundle),
-        format!("  plan digest  {}", node.plan_digest),
-        format!("  serial       {}", node.serial),
-        format!(
-            "  apply        after {}, before {}",
-            node.apply_after, node.apply_before
-        ),
-        format!(
-            "  holds        {}, {}, {}",
-            count(node.public_files, "public file"),
-            count(node.sealed_files, "sealed file"),
-            count(node.directories, "folder")
-        ),
-        format!(
-            "  objects      {}, {}, in {} that need a running cluster",
-            count(node.public_objects, "public object"),
-            count(node.sealed_objects, "sealed object"),
-            count(node.live_steps, "step")
-        ),
-    ];
+fn one(plan: &PlanSummary, node: &NodeSummary) -> Text {
+    let mut text = Text::of(format_args!(
+        "Planned {} {} of cluster {}, Kubernetes {}",
+        node.role, node.node, plan.cluster, plan.kubernetes_version
+    ));
+    text.line(format_args!("  bundle       {}", node.bundle));
+    text.line(format_args!("  plan digest  {}", node.plan_digest));
+    text.line(format_args!("  serial       {}", node.serial));
+    text.line(format_args!(
+        "  apply        after {}, before {}",
+        node.apply_after, node.apply_before
+    ));
+    text.line(format_args!(
+        "  holds        {}, {}, {}",
+        count(node.public_files, "public file"),
+        count(node.sealed_files, "sealed file"),
+        count(node.directories, "folder")
+    ));
+    text.line(format_args!(
+        "  objects      {}, {}, in {} that need a running cluster",
+        count(node.public_objects, "public object"),
+        count(node.sealed_objects, "sealed object"),
+        count(node.live_steps, "step")
+    ));
     if !node.left_out_phases.is_empty() {
-        lines.push(format!(
+        text.line(format_args!(
             "  left out     phases {}",
             node.left_out_phases.join(", ")
         ));
     }
     let recipients = node.recipients.iter();
-    lines.extend(recipients.map(|recipient| format!("  sealed for   {recipient}")));
-    lines.extend(of_all(plan));
-    lines.push(String::new());
-    lines.push(format!("Certificates ({})", node.certificates.len()));
-    lines.push(table::certificates(&node.certificates));
-    lines
+    text.extend(recipients.map(|recipient| format!("  sealed for   {recipient}")));
+    text.append(&of_all(plan));
+    text.blank();
+    text.line(format_args!("Certificates ({})", node.certificates.len()));
+    text.append(&table::certificates(&node.certificates));
+    text.blank();
+    text
 }
 
-fn many(plan: &PlanSummary, nodes: &[NodeSummary]) -> Vec<String> {
-    let mut lines = vec![
-        format!(
-            "Planned {} of cluster {}, Kubernetes {}",
-            count(nodes.len(), "node"),
-            plan.cluster,
-            plan.kubernetes_version
-        ),
-        format!(
-            "  apply        after {}, before {}",
-            nodes
-                .iter()
-                .map(|node| node.apply_after.as_str())
-                .max()
-                .unwrap_or_default(),
-            nodes
-                .iter()
-                .map(|node| node.apply_before.as_str())
-                .min()
-                .unwrap_or_default()
-        ),
-    ];
-    lines.extend(of_all(plan));
-    lines.push(String::new());
-    lines.push(format!("Nodes ({})", nodes.len()));
+fn many(plan: &PlanSummary, nodes: &[NodeSummary]) -> Text {
+    let mut text = Text::of(format_args!(
+        "Planned {} of cluster {}, Kubernetes {}",
+        count(nodes.len(), "node"),
+        plan.cluster,
+        plan.kubernetes_version
+    ));
+    text.line(format_args!(
+        "  apply        after {}, before {}",
+        nodes
+            .iter()
+            .map(|node| node.apply_after.as_str())
+            .max()
+            .unwrap_or_default(),
+        nodes
+            .iter()
+            .map(|node| node.apply_before.as_str())
+            .min()
+            .unwrap_or_default()
+    ));
+    text.append(&of_all(plan));
+    text.blank();
+    text.line(format_args!("Nodes ({})", nodes.len()));
     let rows = nodes.iter().map(|node| {
         vec![
             node.node.clone(),
@@ -106,7 +104,7 @@ fn many(plan: &PlanSummary, nodes: &[NodeSummary]) -> Vec<String> {
             node.recipients.join(", "),
         ]
     });
-    lines.push(limited(
+    text.append(&limited(
         &[
             "NODE",
             "ROLE",
@@ -120,62 +118,60 @@ fn many(plan: &PlanSummary, nodes: &[NodeSummary]) -> Vec<String> {
         ],
         rows,
     ));
+    text.blank();
     let mut left_out: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for node in nodes.iter().filter(|node| !node.left_out_phases.is_empty()) {
         let phases = node.left_out_phases.join(", ");
         left_out.entry(phases).or_default().push(&node.node);
     }
+    let left_out = left_out.into_iter();
     section(
-        &mut lines,
+        &mut text,
         "Phases left out",
-        left_out
-            .into_iter()
-            .map(|(phases, nodes)| format!("{}: {phases}", listed(nodes))),
+        left_out.map(|(phases, nodes)| format!("{}: {phases}", listed(nodes))),
     );
-    section(&mut lines, "Secrets", secrets(nodes).into_iter());
-    lines.push("Certificates".into());
-    lines.push(certificates(nodes));
-    lines
+    section(&mut text, "Secrets", secrets(nodes));
+    text.line("Certificates");
+    text.append(&certificates(nodes));
+    text.blank();
+    text
 }
 
 /// Lines that are true of the whole run.
-fn of_all(plan: &PlanSummary) -> Vec<String> {
-    let mut lines = Vec::new();
+fn of_all(plan: &PlanSummary) -> Text {
+    let mut text = Text::new();
     if let Some(signer) = &plan.signer {
-        lines.push(format!(
+        text.line(format_args!(
             "  signed by    {} ({})",
             signer.fingerprint, signer.file
         ));
     }
     if plan.test_only {
-        lines.push(
-            "  TEST ONLY    made with public test keys; kubeapply refuses it on a real host".into(),
-        );
+        text.line("  TEST ONLY    made with public test keys; kubeapply refuses it on a real host");
     }
     if !plan.external_authorities.is_empty() {
-        lines.push(format!(
+        text.line(format_args!(
             "  external CA  {}: the key is kept elsewhere, nothing is signed here and no host gets it",
             plan.external_authorities.join(", ")
         ));
     }
     if plan.external_authorities.iter().any(|name| name == "ca") {
-        lines.push(
+        text.line(
             "               kube-controller-manager signs nothing: other nodes' TLS bootstrap and the rotation of kubelet \
-             certificates need another signer"
-                .into(),
+             certificates need another signer",
         );
     }
-    lines
+    text
 }
 
 /// The first rows of a table, and how many there are besides.
-fn limited(headings: &[&str], mut rows: impl Iterator<Item = Vec<String>>) -> String {
+fn limited(headings: &[&str], mut rows: impl Iterator<Item = Vec<String>>) -> Text {
     let shown: Vec<_> = rows.by_ref().take(ROWS).collect();
-    let mut text = table::table(headings, &shown);
+    let mut text = terminal::table_with_open_end(headings, &shown);
     let left = rows.count();
     if left > 0 {
-        text.push_str(&format!(
-            "  … and {left} more: `--format json` lists all of them\n"
+        text.line(format_args!(
+            "  … and {left} more: `--format json` lists all of them"
         ));
     }
     text
@@ -232,7 +228,7 @@ fn is_authority(row: &CertificateRow, name: &str) -> bool {
 }
 
 /// One row for each certificate by name, with the number of nodes that have one and the first of them to end.
-fn certificates(nodes: &[NodeSummary]) -> String {
+fn certificates(nodes: &[NodeSummary]) -> Text {
     let mut order: Vec<&str> = Vec::new();
     let mut by_name: BTreeMap<&str, Vec<&CertificateRow>> = BTreeMap::new();
     for row in nodes.iter().flat_map(|node| &node.certificates) {
@@ -262,7 +258,7 @@ fn certificates(nodes: &[NodeSummary]) -> String {
             ])
         })
         .collect();
-    table::table(&["NAME", "SIGNER", "KEY", "NODES", "FIRST ENDS"], &rows)
+    terminal::table(&["NAME", "SIGNER", "KEY", "NODES", "FIRST ENDS"], &rows)
 }
 
 /// What was made in the key store: each change if one node is planned, else together what was made for the same reason.
@@ -315,11 +311,11 @@ fn assumptions(nodes: &[NodeSummary]) -> Vec<String> {
         .collect()
 }
 
-fn section(lines: &mut Vec<String>, title: &str, rows: impl Iterator<Item = String>) {
-    let rows: Vec<String> = rows.map(|row| format!("  {row}")).collect();
-    if !rows.is_empty() {
-        lines.push(title.into());
-        lines.extend(rows);
-        lines.push(String::new());
+fn section(text: &mut Text, title: &'static str, rows: impl IntoIterator<Item = String>) {
+    let mut rows = rows.into_iter().peekable();
+    if rows.peek().is_some() {
+        text.line(title);
+        text.extend(rows.map(|row| format!("  {row}")));
+        text.blank();
     }
 }

@@ -39,8 +39,11 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         6..=11 => 2,
         _ => 3,
     };
+    let length = lower.chars().count();
     known
         .into_iter()
+        // As many edits are needed as it is longer; a key of a hostile document can be as long as the document.
+        .filter(|candidate| length <= candidate.chars().count() + allowed)
         .map(|candidate| {
             let known = candidate.to_lowercase();
             // A name that was cut short is as good as few edits.
