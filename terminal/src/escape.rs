@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 /// Not shown: control characters (C0, DEL, C1), line and paragraph separators, and the format characters of Unicode that
 /// change the direction of text, join or hide characters (general category Cf, and the blocks of tags and variation
 /// selectors), <https://www.unicode.org/reports/tr36/> and <https://www.unicode.org/reports/tr9/>.
-const fn is_shown(character: char) -> bool {
+pub(crate) const fn is_shown(character: char) -> bool {
     !matches!(character,
         '\u{0}'..='\u{1f}'
         | '\u{7f}'..='\u{9f}'
