@@ -1,12 +1,11 @@
 //! `kubeapply trust add|list|revoke`.
 
-use std::fmt::Write as _;
-use std::io::{BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use kubeplan_bundle::allowed_signers::AllowedSigner;
 use kubeplan_bundle::signature::{Fingerprint, Namespace, PublicKey};
+use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::{FormatArgs, RootArgs};
@@ -14,7 +13,7 @@ use crate::Io;
 use crate::error::CliError;
 use crate::host::{Actions, local};
 use crate::trust::{root_flag, signers};
-use crate::ui::{Report, write_report, write_stderr};
+use crate::ui::{self, Report, write_report, write_stderr};
 
 /// Whom this host trusts
 #[derive(Debug, Args)]
@@ -135,7 +134,10 @@ fn add(args: &AddArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let actions = Actions::new(io.fault);
     let added = signers::add(&root, &actions, signer)?;
     let what = if added { "added" } else { "is already listed" };
-    write_stderr(io, &format!("{found} ({}) {what}\n", args.principal));
+    write_stderr(
+        io,
+        &Text::of(format_args!("{found} ({}) {what}", args.principal)),
+    );
     Ok(())
 }
 
@@ -182,17 +184,14 @@ fn ask_fingerprint(
     // Not shown: what is read off the screen and typed again confirms nothing.
     write_stderr(
         io,
-        &format!(
-            "Trust the {} key of {}? Type its fingerprint, as its owner told you\n(SHA256:…): ",
+        &Text::of(format_args!(
+            "Trust the {} key of {}? Type its fingerprint, as its owner told you",
             key.algorithm(),
             args.principal
-        ),
+        )),
     );
-    let mut answer = String::new();
-    (&mut *io.stdin)
-        .take(1024)
-        .read_line(&mut answer)
-        .map_err(|error| CliError::usage(format!("cannot read the answer: {error}")))?;
+    ui::write_prompt(io, "(SHA256:…): ");
+    let answer = ui::read_answer(io, 1024)?;
     answer.trim().parse().map_err(CliError::usage)
 }
 
@@ -231,11 +230,11 @@ fn revoke(args: &RevokeArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     for signer in removed {
         write_stderr(
             io,
-            &format!(
-                "{} ({}) removed\n",
+            &Text::of(format_args!(
+                "{} ({}) removed",
                 args.fingerprint,
                 signer.principals().join(",")
-            ),
+            )),
         );
     }
     Ok(())
@@ -264,27 +263,26 @@ struct SignerLine {
 impl Report for ListReport {
     const COMMAND: &'static str = "trust list";
 
-    fn text(&self) -> String {
-        let mut text = String::new();
+    fn text(&self) -> Text {
+        let mut text = Text::new();
         for signer in &self.signers {
             let namespaces = signer
                 .namespaces
                 .as_ref()
                 .map_or_else(|| "every namespace".to_owned(), |names| names.join(","));
-            let _ = write!(
-                text,
+            let mut line = format!(
                 "{}  {}  {}  {namespaces}",
                 signer.fingerprint,
                 signer.algorithm,
                 signer.principals.join(",")
             );
             if let Some(time) = &signer.valid_after {
-                let _ = write!(text, "  from {time}");
+                line.push_str(&format!("  from {time}"));
             }
             if let Some(time) = &signer.valid_before {
-                let _ = write!(text, "  until {time}");
+                line.push_str(&format!("  until {time}"));
             }
-            text.push('\n');
+            text.line(line);
         }
         text
     }

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kubeplan_bundle::step::ServiceName;
+use kubeplan_terminal::quote;
 
 /// How long a call to the init system may take: systemd itself gives a service 90 s to start.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -158,8 +159,8 @@ impl Programs {
     /// [`ServiceError`] if there is no init system that is known.
     pub(crate) fn restart_line(&self, service: &ServiceName) -> Result<String, ServiceError> {
         Ok(match self.init_system()? {
-            InitSystem::Systemd => format!("systemctl restart {service}"),
-            InitSystem::OpenRc => format!("rc-service {service} restart"),
+            InitSystem::Systemd => format!("systemctl restart {}", quote(service.as_str())),
+            InitSystem::OpenRc => format!("rc-service {} restart", quote(service.as_str())),
         })
     }
 

@@ -14,6 +14,7 @@ use std::path::Path;
 
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::policy::{Policy, TrustPolicy};
+use kubeplan_terminal::quote;
 
 pub(crate) use own_plan::OwnPlan;
 
@@ -89,7 +90,7 @@ pub(crate) fn root_flag(root: &Root) -> String {
     if root.is_live() {
         String::new()
     } else {
-        format!(" --root {}", root.shown())
+        format!(" --root {}", quote(root.shown()))
     }
 }
 
