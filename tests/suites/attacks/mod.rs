@@ -2,11 +2,15 @@
 //!
 //! The rows of SECURITY.md say who the attackers are. Attacks on the file format alone are in `bundle/tests/suite/hostile`.
 
+mod foreign_text;
 mod forged;
 
 use libtest_mimic::Trial;
 
 /// Every attack.
 pub fn cases() -> Vec<Trial> {
-    [forged::cases()].into_iter().flatten().collect()
+    [foreign_text::cases(), forged::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
