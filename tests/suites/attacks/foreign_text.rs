@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use kubeapply::host::clock::Clock;
+use kubeapply::host::durable::Fault;
 use kubeplan_bundle::canonical;
 use kubeplan_bundle::frame::{stored, tar};
 use kubeplan_bundle::index::Index;
@@ -20,7 +22,7 @@ use kubeplan_bundle::signature::{Namespace, PrivateKey};
 use kubeplan_bundle::writer::with_signature;
 use kubeplan_terminal::escape;
 use kubeplan_testsuite::planned::{Planned, text};
-use kubeplan_testsuite::programs::{Run, kubeapply};
+use kubeplan_testsuite::programs::{NOW, Run, Setting, kubeapply};
 use libtest_mimic::Trial;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -368,6 +370,43 @@ fn names() -> Result<()> {
                 words.join(" ").replace(name, "NAME"),
                 attacker.run(&format!("{name}/root"), bundle, words)?,
             ));
+        }
+        // What the journal of a stopped run remembers is told, too.
+        let root = folder.join("stopped");
+        fs::create_dir(&root)?;
+        let (identity, signers) = (
+            attacker.planned.path("identity"),
+            attacker.planned.path("allowed_signers"),
+        );
+        let flags = ["--root", text(&root)?];
+        let stop = Setting {
+            clock: Clock::Fixed(NOW.parse()?),
+            fault: Fault::StopAfter(120),
+            ..Setting::default()
+        };
+        let install = [
+            "install",
+            "--identity",
+            text(&identity)?,
+            "--allowed-signers",
+            text(&signers)?,
+            text(&bundle)?,
+        ];
+        runs.push((
+            "a stopped install".to_owned(),
+            stop.kubeapply(&[&install, &flags[..]].concat()),
+        ));
+        for words in [&["status"][..], &["resume"], &["rollback", "--yes"]] {
+            let run = kubeapply(&[words, &flags[..]].concat());
+            ensure!(
+                words != ["status"]
+                    || run
+                        .text()
+                        .contains(&escape(&format!("  bundle {}", text(&bundle)?)).into_owned()),
+                "the bundle of the run is told: {}",
+                run.text()
+            );
+            runs.push((words.join(" "), run));
         }
         told.push(runs);
     }
