@@ -1,20 +1,83 @@
 //! Failures as the operator sees them: what kind, what happened, what to do next.
 
+use std::borrow::Borrow;
 use std::error::Error;
 use std::fmt;
+use std::ops::Deref;
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{Text, cell};
 
 use crate::host::HostError;
 use crate::host::lock::Holder;
 use crate::state::StateError;
+
+/// The longest command line of another process that is shown, in characters.
+const MAX_COMMAND: usize = 80;
 
 /// A failure, the exit code it ends with, and hints.
 #[derive(Debug)]
 pub(crate) struct CliError {
     exit: Exit,
     error: Box<dyn Error + Send + Sync>,
-    hints: Vec<String>,
+    details: Text,
+    hints: Vec<Hint>,
+}
+
+/// What to do next: one line, and the lines of something that it cites.
+#[derive(Clone, Debug)]
+pub(crate) struct Hint {
+    line: String,
+    lines: Text,
+}
+
+impl Hint {
+    /// A line, and the lines below it.
+    pub(crate) const fn citing(line: String, lines: Text) -> Self {
+        Self { line, lines }
+    }
+
+    /// The lines below it.
+    pub(crate) const fn lines(&self) -> &Text {
+        &self.lines
+    }
+}
+
+impl Deref for Hint {
+    type Target = str;
+
+    /// The line.
+    fn deref(&self) -> &str {
+        &self.line
+    }
+}
+
+impl Borrow<str> for Hint {
+    /// The line.
+    fn borrow(&self) -> &str {
+        &self.line
+    }
+}
+
+impl From<String> for Hint {
+    fn from(line: String) -> Self {
+        Self::citing(line, Text::new())
+    }
+}
+
+impl From<&str> for Hint {
+    fn from(line: &str) -> Self {
+        line.to_owned().into()
+    }
+}
+
+/// Items of a list, a line each, as they stand below an error.
+pub(crate) fn list<D: fmt::Display>(items: impl IntoIterator<Item = D>) -> Text {
+    let mut text = Text::new();
+    for item in items {
+        text.line(format_args!("  - {item}"));
+    }
+    text
 }
 
 impl CliError {
@@ -23,6 +86,7 @@ impl CliError {
         Self {
             exit,
             error: error.into(),
+            details: Text::new(),
             hints: Vec::new(),
         }
     }
@@ -38,13 +102,20 @@ impl CliError {
     }
 
     /// Another run holds the lock.
+    ///
+    /// Any user can give a process any command line, so one is only cited if it is known whose it is, and as what it is: what
+    /// the process calls itself.
     pub(crate) fn locked(holder: Option<&Holder>) -> Self {
         let who = holder.map_or_else(
             || "another process".to_owned(),
             |holder| {
                 let mut who = format!("process {}", holder.pid);
+                if let Some(user) = holder.user {
+                    who.push_str(&format!(" of user {user}"));
+                }
                 if let Some(command) = &holder.command {
-                    who.push_str(&format!(", `{command}`"));
+                    let command = cell(command, MAX_COMMAND);
+                    who.push_str(&format!(", which calls itself `{command}`"));
                 }
                 if let Some(since) = holder.since {
                     who.push_str(&format!(", started {since}"));
@@ -60,20 +131,26 @@ impl CliError {
     }
 
     /// Adds what to do next.
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// Adds the hints that an error knows itself.
     pub(crate) fn hints_of(mut self, hints: impl IntoIterator<Item = String>) -> Self {
-        self.hints.extend(hints);
+        self.hints.extend(hints.into_iter().map(Hint::from));
         self
     }
 
-    /// The error and the hints, for an error of another kind.
-    pub(crate) fn into_parts(self) -> (Box<dyn Error + Send + Sync>, Vec<String>) {
-        (self.error, self.hints)
+    /// Adds lines that belong to the message; they stand below it.
+    pub(crate) fn detail(mut self, lines: &Text) -> Self {
+        self.details.append(lines);
+        self
+    }
+
+    /// The error, the lines that belong to it and the hints, for an error of another kind.
+    pub(crate) fn into_parts(self) -> (Box<dyn Error + Send + Sync>, Text, Vec<Hint>) {
+        (self.error, self.details, self.hints)
     }
 
     /// The code the run ends with.
@@ -81,8 +158,13 @@ impl CliError {
         self.exit
     }
 
+    /// Lines that belong to the message.
+    pub(crate) const fn details(&self) -> &Text {
+        &self.details
+    }
+
     /// The hints.
-    pub(crate) fn hints(&self) -> &[String] {
+    pub(crate) fn hints(&self) -> &[Hint] {
         &self.hints
     }
 }
@@ -111,5 +193,32 @@ impl From<StateError> for CliError {
     fn from(error: StateError) -> Self {
         let hint = error.hint();
         Self::new(Exit::Failed, error).hints_of(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_command_line_is_cited_escaped_cut_and_marked() {
+        let holder = |command: Option<&str>| Holder {
+            pid: 7,
+            user: Some(1000),
+            command: command.map(str::to_owned),
+            since: None,
+        };
+        let line = format!("x\nhint: run \u{1b}[1A{}", "y".repeat(1000));
+        let error = CliError::locked(Some(&holder(Some(&line)))).to_string();
+        assert!(
+            error.starts_with(
+                "another run holds the lock of this host (process 7 of user 1000, which calls itself `x\\nhint: run \\u{1b}[1Ayyy"
+            ),
+            "{error}"
+        );
+        assert!(error.ends_with("yy…`)"), "{error}");
+        assert!(error.chars().count() < 200, "{error}");
+        let error = CliError::locked(Some(&holder(None))).to_string();
+        assert!(error.ends_with("(process 7 of user 1000)"), "{error}");
     }
 }

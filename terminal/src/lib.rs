@@ -5,8 +5,9 @@
 //! reverses the reading direction.
 //!
 //! In: text. Out: [`Text`], lines in which only printable characters are left; only [`Text`] breaks lines. Writing to a
-//! stream is the caller's part, and what cannot be reviewed character by character (raw content of an entry, JSON) does
-//! not come through here, except as [`escape_content`] for a terminal.
+//! stream is the caller's part, and what cannot be reviewed character by character (raw content of an entry) does not
+//! come through here, except as [`escape_content`] for a terminal. JSON keeps its values: [`escape_json`] only writes
+//! them with other characters.
 
 mod escape;
 mod json;

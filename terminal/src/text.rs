@@ -25,9 +25,10 @@ impl Text {
     }
 
     /// Adds a line for each line of `content`: for text of the program's own that has several, such as help, and for
-    /// content that is shown as a whole. What is between the line feeds is escaped, tabs are kept.
+    /// content that is shown as a whole. What is between the line feeds is escaped, also a carriage return before one;
+    /// tabs are kept.
     pub fn content(&mut self, content: &str) {
-        for line in content.lines() {
+        for line in content.split_terminator('\n') {
             self.0.push_str(&escape_content(line));
             self.0.push('\n');
         }
@@ -94,7 +95,7 @@ mod tests {
         text.content("one\r\ntwo\u{1b}\n");
         assert_eq!(
             text.as_str(),
-            "name x\\nTRUSTED\\r\\u{1b}[1A\n\na\nb\\u{2028}c\none\ntwo\\u{1b}\n"
+            "name x\\nTRUSTED\\r\\u{1b}[1A\n\na\nb\\u{2028}c\none\\r\ntwo\\u{1b}\n"
         );
     }
 }

@@ -20,7 +20,7 @@ use crate::discovery::{self, Discovered, Settings, Source};
 use crate::error::CliError;
 use crate::host::identity::HostIdentity;
 use crate::host::{Root, facts, local};
-use crate::ui::{Format, printable, write_stderr};
+use crate::ui::{Format, write_note, write_notes, write_prompt, write_stderr};
 
 /// Bytes of a file with a token, a key or a configuration.
 const LIMIT: u64 = 256 * 1024;
@@ -136,11 +136,11 @@ impl ClusterArgs {
         if let Source::Token(by) = &settings.source
             && by.pins.is_empty()
         {
-            write_stderr(
-                io,
-                "warning: the cluster's CA is not compared with a pin: anybody who has the token can be the cluster,\n\
-                 \x20        and gets this host\n",
-            );
+            let warning = [
+                "warning: the cluster's CA is not compared with a pin: anybody who has the token can be the cluster,",
+                "         and gets this host",
+            ];
+            write_stderr(io, &warning.into_iter().collect());
         }
         let now = super::now(io)?;
         let request = discovery::Request {
@@ -151,9 +151,7 @@ impl ClusterArgs {
         };
         let mut watcher = Watcher::new(io, format, "discovery");
         let discovered = discovery::discover(&request, &mut watcher)?;
-        for note in &discovered.notes {
-            write_stderr(io, &format!("note: {}\n", printable(note)));
-        }
+        write_notes(io, &discovered.notes);
         Ok(Found {
             settings,
             discovered,
@@ -260,7 +258,7 @@ impl Stdin<'_, '_> {
             let (bytes, note) = local::read_secret(path, LIMIT).map_err(CliError::usage)?;
             // A configuration need not hold one.
             if let Some(note) = note.filter(|_| what != "the configuration") {
-                write_stderr(self.io, &format!("note: {}\n", printable(&note)));
+                write_note(self.io, &note);
             }
             return Ok(bytes);
         }
@@ -270,7 +268,7 @@ impl Stdin<'_, '_> {
             )));
         }
         if self.io.terminals.stdin {
-            write_stderr(self.io, &format!("{what}, then Ctrl-D: "));
+            write_prompt(self.io, format_args!("{what}, then Ctrl-D: "));
         }
         // As large as it can get, so that no copy is left behind by growing.
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(LIMIT).unwrap_or(0) + 1));

@@ -1,9 +1,8 @@
 //! `kubeapply confirm`.
 
-use std::fmt::Write as _;
-
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::{FormatArgs, RootArgs};
@@ -45,10 +44,8 @@ struct ConfirmReport {
 impl Report for ConfirmReport {
     const COMMAND: &'static str = "confirm";
 
-    fn text(&self) -> String {
-        let mut text = String::new();
-        let _ = writeln!(
-            text,
+    fn text(&self) -> Text {
+        Text::of(format_args!(
             "run {} (node {} of cluster {}, serial {}) {}",
             self.run,
             self.node,
@@ -59,8 +56,7 @@ impl Report for ConfirmReport {
             } else {
                 "is confirmed; it cannot be rolled back any more"
             }
-        );
-        text
+        ))
     }
 }
 

@@ -1,10 +1,10 @@
 //! `kubeapply discover`.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{Text, quote};
 use serde::Serialize;
 
 use super::cluster::ClusterArgs;
@@ -13,7 +13,7 @@ use crate::Io;
 use crate::discovery::pins;
 use crate::error::CliError;
 use crate::host::local;
-use crate::ui::{Report, printable, write_report};
+use crate::ui::{Report, write_report};
 
 /// Learn from a running cluster what a plan to join it needs
 ///
@@ -73,7 +73,7 @@ pub(super) fn run(args: &DiscoverArgs, io: &mut Io<'_>) -> Result<(), CliError> 
     let written = local::write(&args.output, &name, text.as_bytes())?;
     let file = written.display().to_string();
     let report = DiscoverReport {
-        next: format!("kubeplan plan --join {file} -o bundles"),
+        next: format!("kubeplan plan --join {} -o bundles", quote(&file)),
         file,
         server: facts.server.clone(),
         ca_cert_hashes: pins(&facts.ca_certificates),
@@ -89,30 +89,29 @@ pub(super) fn run(args: &DiscoverArgs, io: &mut Io<'_>) -> Result<(), CliError> 
 impl Report for DiscoverReport {
     const COMMAND: &'static str = "discover";
 
-    fn text(&self) -> String {
-        let mut text = String::new();
+    fn text(&self) -> Text {
+        let mut text = Text::new();
         let role = if self.control_plane {
             "control plane"
         } else {
             "worker"
         };
-        let _ = writeln!(text, "cluster at {}", printable(&self.server));
+        text.line(format_args!("cluster at {}", self.server));
         for pin in &self.ca_cert_hashes {
-            let _ = writeln!(text, "  CA {pin}");
+            text.line(format_args!("  CA {pin}"));
         }
-        let _ = writeln!(text, "this host joins as {role} {}", self.node);
+        text.line(format_args!("this host joins as {role} {}", self.node));
         if self.shared_certificates > 0 {
-            let _ = writeln!(
-                text,
+            text.line(format_args!(
                 "{} shared certificates and keys",
                 self.shared_certificates
-            );
+            ));
         }
         for recipient in &self.recipients {
-            let _ = writeln!(text, "sealed for {}", printable(recipient));
+            text.line(format_args!("sealed for {recipient}"));
         }
-        let _ = writeln!(text, "wrote {}", printable(&self.file));
-        let _ = writeln!(text, "next: {}", printable(&self.next));
+        text.line(format_args!("wrote {}", self.file));
+        text.line(format_args!("next: {}", self.next));
         text
     }
 }

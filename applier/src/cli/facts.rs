@@ -6,11 +6,12 @@ use clap::Args;
 
 use super::RootArgs;
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::Text;
 
 use crate::Io;
 use crate::error::CliError;
 use crate::host::{facts, local};
-use crate::ui::{printable, write_stderr, write_stdout};
+use crate::ui::{write_json, write_note, write_notes, write_stderr};
 
 /// Describe this host for kubeplan
 ///
@@ -43,21 +44,18 @@ pub(super) fn run(args: &FactsArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let text = facts
         .to_json()
         .map_err(|error| CliError::new(Exit::Failed, error))?;
-    for reason in missing {
-        write_stderr(io, &format!("note: {}\n", printable(&reason)));
-    }
+    write_notes(io, &missing);
     let Some(path) = &args.output else {
-        return write_stdout(io, &text);
+        return write_json(io, &text);
     };
     let name = format!("{}.json", facts.hostname);
     let written = local::write(path, &name, text.as_bytes())?;
-    let shown = printable(&written.display().to_string());
-    write_stderr(io, &format!("wrote {shown}\n"));
+    write_stderr(io, &Text::of(format_args!("wrote {}", written.display())));
     if written
         .file_name()
         .is_none_or(|found| found != name.as_str())
     {
-        write_stderr(io, &format!("note: kubeplan reads it as {name} only\n"));
+        write_note(io, format_args!("kubeplan reads it as {name} only"));
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::step::PhaseName;
+use kubeplan_terminal::{Text, quote};
 use serde::Serialize;
 
 use super::cluster::{ClusterArgs, Found};
@@ -26,7 +27,7 @@ use crate::install::admission::Allowances;
 use crate::install::{Request, SSH_HOST_KEY, Steps, refuse};
 use crate::live::selection::Phases;
 use crate::trust::{OwnPlan, own_plan};
-use crate::ui::{Format, Report, printable, write_report, write_stderr};
+use crate::ui::{Format, Report, write_note, write_notes, write_report, write_stderr};
 
 /// The program that plans.
 const PLANNER: &str = "kubeplan";
@@ -150,10 +151,10 @@ pub(super) fn run(args: JoinArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     match &outcome {
         // What goes on needs the bundle; there is no secret in it that is not sealed.
         Err(error) if error.exit() == Exit::Partial => {
-            write_stderr(
+            write_note(
                 io,
-                &format!(
-                    "note: the bundle of this join stays in {} until it is installed or the host boots\n",
+                format_args!(
+                    "the bundle of this join stays in {} until it is installed or the host boots",
                     scratch.path().display()
                 ),
             );
@@ -180,11 +181,12 @@ fn own_plan_of(bundle: &Path, key: &PrivateKey) -> Result<OwnPlan, CliError> {
 fn hand_out(bundle: &Path, folder: &Path, format: Format, io: &mut Io<'_>) -> Result<(), CliError> {
     let written = local::copy_into(bundle, folder)?;
     let shown = written.display().to_string();
+    let word = quote(&shown);
     let report = PlanReport {
         next: vec![
-            format!("kubeplan show {shown}"),
-            format!("kubeplan sign --key KEY {shown}"),
-            format!("kubeapply install {shown}"),
+            format!("kubeplan show {word}"),
+            format!("kubeplan sign --key KEY {word}"),
+            format!("kubeapply install {word}"),
         ],
         bundle: shown,
     };
@@ -194,13 +196,10 @@ fn hand_out(bundle: &Path, folder: &Path, format: Format, io: &mut Io<'_>) -> Re
 impl Report for PlanReport {
     const COMMAND: &'static str = "join";
 
-    fn text(&self) -> String {
-        let next: String = self
-            .next
-            .iter()
-            .map(|next| format!("next: {}\n", printable(next)))
-            .collect();
-        format!("wrote {}\n{next}", printable(&self.bundle))
+    fn text(&self) -> Text {
+        let mut text = Text::of(format_args!("wrote {}", self.bundle));
+        text.extend(self.next.iter().map(|next| format!("next: {next}")));
+        text
     }
 }
 
@@ -249,9 +248,7 @@ impl Planner {
         let text = facts.to_json().map_err(|error| failed(error.to_string()))?;
         scratch.write("join.json", text.as_bytes())?;
         let (host, missing) = facts::gather(root).map_err(failed)?;
-        for reason in missing {
-            write_stderr(io, &format!("note: {}\n", printable(&reason)));
-        }
+        write_notes(io, &missing);
         scratch.create_folder("facts")?;
         scratch.create_folder("out")?;
         let text = host.to_json().map_err(|error| failed(error.to_string()))?;
@@ -273,7 +270,9 @@ impl Planner {
             scratch.forget("join.yaml")?;
         }
         let said = said.map_err(|error| failed(error.to_string()))?;
-        write_stderr(io, &printable(&said.stderr));
+        let mut lines = Text::new();
+        lines.content(&said.stderr);
+        write_stderr(io, &lines);
         if !said.success {
             return Err(failed(format!(
                 "`{PLANNER}` made no plan; what it said is above"

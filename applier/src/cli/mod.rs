@@ -20,7 +20,6 @@ mod verify;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use kubeplan_bundle::timestamp::Timestamp;
 
@@ -144,7 +143,14 @@ impl RootArgs {
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return parse_failure(io, &error),
+        Err(error) => {
+            // Help and version are data; everything else is bad usage.
+            return match ui::write_usage(io, &error) {
+                Ok(true) => 0,
+                Ok(false) => Exit::Usage.code(),
+                Err(_) => 1,
+            };
+        }
     };
     let outcome = match cli.command {
         Command::Facts(args) => facts::run(&args, io),
@@ -168,30 +174,6 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> 
             error.exit().code()
         }
     }
-}
-
-/// Help and version are data; everything else is bad usage.
-fn parse_failure(io: &mut Io<'_>, error: &clap::Error) -> u8 {
-    let styled = error.render();
-    let is_data = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
-    let terminal = if is_data {
-        io.terminals.stdout
-    } else {
-        io.terminals.stderr
-    };
-    let text = if terminal && !io.no_color {
-        styled.ansi().to_string()
-    } else {
-        styled.to_string()
-    };
-    if is_data {
-        return ui::write_stdout(io, &text).map_or(1, |()| 0);
-    }
-    ui::write_stderr(io, &text);
-    Exit::Usage.code()
 }
 
 fn now(io: &Io<'_>) -> Result<Timestamp, CliError> {

@@ -4,7 +4,6 @@
 //! line of a step that waits is written over. For machines one JSON object per line, with the same version as reports.
 
 use std::error::Error;
-use std::io::Write;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -14,7 +13,7 @@ use crate::error::CliError;
 use crate::install::Operator;
 use crate::install::report::InstallReport;
 use crate::live::{Event, Observer, State};
-use crate::ui::{self, Format, Report as _, printable, write_stderr};
+use crate::ui::{self, Format, Report as _};
 
 /// The operator, on the process's own streams.
 pub(super) struct Console<'a, 'b> {
@@ -35,7 +34,6 @@ struct LiveProgress {
     /// What lines for machines call what they tell.
     name: &'static str,
     format: Format,
-    terminal: bool,
     /// What was said last: the step, why it waits, and when.
     last: Option<(usize, String, Duration)>,
 }
@@ -57,7 +55,6 @@ impl<'a, 'b> Console<'a, 'b> {
             progress: LiveProgress {
                 name: "live-step",
                 format,
-                terminal: io.terminals.stderr,
                 last: None,
             },
             io,
@@ -71,7 +68,6 @@ impl<'a, 'b> Watcher<'a, 'b> {
         let progress = LiveProgress {
             name,
             format,
-            terminal: io.terminals.stderr,
             last: None,
         };
         Self { io, progress }
@@ -80,7 +76,7 @@ impl<'a, 'b> Watcher<'a, 'b> {
 
 impl Observer for Watcher<'_, '_> {
     fn event(&mut self, event: &Event) {
-        self.progress.tell(event, self.io.stderr);
+        self.progress.tell(event, self.io);
     }
 
     fn completed(&mut self, _: usize, _: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -93,21 +89,19 @@ impl Operator for Console<'_, '_> {
         if self.yes || !self.io.terminals.stdin {
             return Ok(true);
         }
-        write_stderr(self.io, &report.text());
-        for note in report.notes() {
-            write_stderr(self.io, &format!("note: {note}\n"));
-        }
+        ui::write_stderr(self.io, &report.text());
+        ui::write_notes(self.io, &report.notes());
         ui::ask(self.io, "Install this?")
     }
 
     fn event(&mut self, event: &Event) {
-        self.progress.tell(event, self.io.stderr);
+        self.progress.tell(event, self.io);
     }
 }
 
 impl LiveProgress {
     /// Whether the event only says again what still stands there to be read.
-    fn is_repeated(&mut self, event: &Event) -> bool {
+    fn is_repeated(&mut self, event: &Event, terminal: bool) -> bool {
         let State::Waiting { detail } = &event.state else {
             self.last = None;
             return false;
@@ -115,52 +109,37 @@ impl LiveProgress {
         let repeated = self.last.as_ref().is_some_and(|(step, said, at)| {
             *step == event.step && said == detail && event.elapsed < *at + REPEATED
         });
-        let repeated = repeated && self.format == Format::Text && !self.terminal;
+        let repeated = repeated && self.format == Format::Text && !terminal;
         if !repeated {
             self.last = Some((event.step, detail.clone(), event.elapsed));
         }
         repeated
     }
 
-    fn line(&self, event: &Event) -> Option<String> {
+    fn tell(&mut self, event: &Event, io: &mut Io<'_>) {
+        let terminal = io.terminals.stderr;
+        if self.is_repeated(event, terminal) {
+            return;
+        }
         if self.format == Format::Json {
             let line = Line {
                 version: ui::VERSION,
                 event: self.name,
                 content: event,
             };
-            return serde_json::to_string(&line).ok().map(|text| text + "\n");
+            ui::write_progress_json(io, &line);
+            return;
         }
         let (said, stays) = match &event.state {
-            State::Started if self.terminal => (event.what.clone(), false),
-            State::Started => return None,
+            State::Started if terminal => (event.what.clone(), false),
+            State::Started => return,
             State::Waiting { detail } => (format!("waiting: {detail}"), false),
             State::Done { outcome } => (format!("{}: {outcome}", event.what), true),
             // Why is told at the end, with what to do.
             State::Failed { .. } => (format!("{}: stopped", event.what), true),
         };
-        let text = format!("[{}] {said} ({})", event.phase, time(event.elapsed));
-        let text = printable(&text);
-        Some(match (self.terminal, stays) {
-            (false, _) => format!("{text}\n"),
-            (true, true) => format!("\r\u{1b}[K{text}\n"),
-            // One line that fits most terminals, so that the next one can be written over it.
-            (true, false) => {
-                let line = text.replace(['\n', '\t'], " ");
-                format!("\r\u{1b}[K{}", line.chars().take(118).collect::<String>())
-            }
-        })
-    }
-
-    fn tell(&mut self, event: &Event, out: &mut dyn Write) {
-        if self.is_repeated(event) {
-            return;
-        }
-        if let Some(line) = self.line(event) {
-            // If that fails there is nobody to tell.
-            let _ = out.write_all(line.as_bytes());
-            let _ = out.flush();
-        }
+        let line = format!("[{}] {said} ({})", event.phase, time(event.elapsed));
+        ui::write_progress(io, stays, &line);
     }
 }
 
@@ -177,13 +156,28 @@ fn time(elapsed: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Terminals;
+    use crate::host::clock::Clock;
+    use crate::host::durable::Fault;
 
     fn lines(format: Format, terminal: bool) -> String {
-        let mut out = Vec::new();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut io = Io {
+            stdin: &mut std::io::empty(),
+            stdout: &mut out,
+            stderr: &mut err,
+            terminals: Terminals {
+                stderr: terminal,
+                ..Terminals::default()
+            },
+            no_color: true,
+            clock: Clock::System,
+            fault: Fault::None,
+            performed: 0,
+        };
         let mut progress = LiveProgress {
             name: "live-step",
             format,
-            terminal,
             last: None,
         };
         for (state, seconds) in [
@@ -215,10 +209,10 @@ mod tests {
                     state,
                     elapsed: Duration::from_secs(seconds),
                 },
-                &mut out,
+                &mut io,
             );
         }
-        String::from_utf8(out).unwrap()
+        String::from_utf8(err).unwrap()
     }
 
     #[test]

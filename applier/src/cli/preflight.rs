@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
+use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::{FormatArgs, IgnoreArgs, PolicyArgs, RootArgs};
@@ -73,7 +74,7 @@ struct PreflightReport {
 impl Report for PreflightReport {
     const COMMAND: &'static str = "preflight";
 
-    fn text(&self) -> String {
+    fn text(&self) -> Text {
         self.report.table()
     }
 }

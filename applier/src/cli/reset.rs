@@ -1,7 +1,5 @@
 //! `kubeapply reset`.
 
-use std::io::{BufRead as _, Read as _};
-
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
@@ -13,7 +11,7 @@ use crate::host::Actions;
 use crate::reset::phase::Phase;
 use crate::reset::report::ResetReport;
 use crate::reset::{self, Request, layout};
-use crate::ui::{Format, Report as _, write_report, write_stderr};
+use crate::ui::{self, Format, Report as _, write_report};
 
 /// Remove what was installed on this host
 ///
@@ -123,18 +121,9 @@ pub(super) fn run(args: ResetArgs, io: &mut Io<'_>) -> Result<(), CliError> {
 
 /// Shows the plan and asks.
 fn ask(planned: &ResetReport, io: &mut Io<'_>) -> Result<(), CliError> {
-    let mut text = planned.text();
-    for note in planned.notes() {
-        text.push_str(&format!("note: {note}\n"));
-    }
-    text.push_str("Do this? It cannot be undone. [y/N]: ");
-    write_stderr(io, &text);
-    let mut answer = String::new();
-    (&mut *io.stdin)
-        .take(1024)
-        .read_line(&mut answer)
-        .map_err(|error| CliError::usage(format!("cannot read the answer: {error}")))?;
-    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+    ui::write_stderr(io, &planned.text());
+    ui::write_notes(io, &planned.notes());
+    if ui::ask(io, "Do this? It cannot be undone.")? {
         return Ok(());
     }
     Err(CliError::new(

@@ -1,13 +1,13 @@
 //! `kubeapply rollback`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::{ParseServiceError, ServiceName};
+use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::{FormatArgs, RootArgs};
@@ -75,33 +75,31 @@ struct RollbackReport {
 impl Report for RollbackReport {
     const COMMAND: &'static str = "rollback";
 
-    fn text(&self) -> String {
-        let mut text = String::new();
+    fn text(&self) -> Text {
+        let mut text = Text::new();
         for path in &self.restored {
-            let _ = writeln!(text, "as before  {path}");
+            text.line(format_args!("as before  {path}"));
         }
         for path in &self.left {
-            let _ = writeln!(
-                text,
+            text.line(format_args!(
                 "left       {path}  (changed by others since, or not empty)"
-            );
+            ));
         }
         for step in &self.live_steps {
-            let _ = writeln!(text, "not taken back: {}", ui::printable(step));
+            text.line(format_args!("not taken back: {step}"));
         }
-        let _ = writeln!(
-            text,
+        text.line(format_args!(
             "run {} (node {} of cluster {}) was rolled back",
             self.run, self.node, self.cluster
-        );
+        ));
         for next in &self.next {
-            let _ = writeln!(text, "next: {}", ui::printable(next));
+            text.line(format_args!("next: {next}"));
         }
         text
     }
 
     fn notes(&self) -> Vec<String> {
-        self.notes.iter().map(|note| ui::printable(note)).collect()
+        self.notes.clone()
     }
 }
 
@@ -129,7 +127,7 @@ pub(super) fn run(args: &RollbackArgs, io: &mut Io<'_>) -> Result<(), CliError> 
 /// Waits in the background. `false` if the run was confirmed, or rolled back, meanwhile.
 fn wait(root: &Root, run: u32, seconds: u64, io: &mut Io<'_>) -> Result<bool, CliError> {
     process::leave_session();
-    ui::write_stdout(io, &format!("{}\n", process::READY))?;
+    ui::write_stdout(io, &Text::of(process::READY))?;
     for _ in 0..seconds {
         process::sleep(Duration::from_secs(1));
         // What cannot be read now may be readable when it counts.
@@ -302,15 +300,15 @@ fn ask(run: &Run, preview: &[Preview], root: &Root, io: &mut Io<'_>) -> Result<b
             )),
         );
     }
-    let mut text = format!(
-        "Run {} of {} (node {} of cluster {}) is to be rolled back:\n",
+    let mut text = Text::of(format_args!(
+        "Run {} of {} (node {} of cluster {}) is to be rolled back:",
         run.number(),
         run.begin.time,
         run.begin.node,
         run.begin.cluster.name
-    );
+    ));
     for Preview { path, action } in preview {
-        let _ = writeln!(text, "  {action:<8} {path}");
+        text.line(format_args!("  {action:<8} {path}"));
     }
     ui::write_stderr(io, &text);
     ui::ask(io, "Go on?")

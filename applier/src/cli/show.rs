@@ -1,12 +1,12 @@
 //! `kubeapply show`.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use kubeplan_bundle::index::{Content, Entry, Index, Place, SecretClass};
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::seal::Recipient;
+use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::{FormatArgs, PolicyArgs, RootArgs};
@@ -15,7 +15,7 @@ use crate::error::CliError;
 use crate::host::local;
 use crate::install::BundleError;
 use crate::trust;
-use crate::ui::{Report, printable, write_report};
+use crate::ui::{Report, write_report};
 
 /// Show what a bundle holds and what it would do
 ///
@@ -123,16 +123,15 @@ fn recipients(index: &Index) -> Vec<String> {
 impl Report for ShowReport {
     const COMMAND: &'static str = "show";
 
-    fn text(&self) -> String {
-        let mut text = String::new();
-        text.push_str(match self.trust {
-            TrustLevel::Trusted => "TRUSTED\n",
-            TrustLevel::Untrusted => "UNTRUSTED: nobody whom this host trusts vouches for this\n",
-            TrustLevel::Unsigned => "UNSIGNED: nobody vouches for this\n",
+    fn text(&self) -> Text {
+        let mut text = Text::of(match self.trust {
+            TrustLevel::Trusted => "TRUSTED",
+            TrustLevel::Untrusted => "UNTRUSTED: nobody whom this host trusts vouches for this",
+            TrustLevel::Unsigned => "UNSIGNED: nobody vouches for this",
         });
         let index = &self.index;
         let mut line = |name: &str, value: &str| {
-            let _ = writeln!(text, "{name:<13} {}", printable(value).replace('\n', "\\n"));
+            text.line(format_args!("{name:<13} {value}"));
         };
         line(
             "cluster",
@@ -174,15 +173,13 @@ impl Report for ShowReport {
         for (name, value) in &index.annotations {
             line("annotation", &format!("{name}: {value}"));
         }
-        text.push('\n');
-        for entry in &index.entries {
-            text.push_str(&entry_line(entry));
-        }
+        text.blank();
+        text.extend(index.entries.iter().map(entry_line));
         text
     }
 
     fn notes(&self) -> Vec<String> {
-        self.reason.iter().map(|reason| printable(reason)).collect()
+        self.reason.iter().cloned().collect()
     }
 }
 
@@ -246,7 +243,7 @@ fn entry_line(entry: &Entry) -> String {
     };
     let handoff = if entry.handoff { "  [handed off]" } else { "" };
     format!(
-        "{mode:>4} {owner:>7} {size:>9}  {:<16} {name}{slash}{class}{handoff}\n",
+        "{mode:>4} {owner:>7} {size:>9}  {:<16} {name}{slash}{class}{handoff}",
         entry.phase.as_str()
     )
 }

@@ -1,7 +1,5 @@
 //! `kubeapply trust add|list|revoke`.
 
-use std::fmt::Write as _;
-use std::io::{BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -9,6 +7,7 @@ use kubeplan_bundle::allowed_signers::AllowedSigner;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::policy::LiveJoin;
 use kubeplan_bundle::signature::{Fingerprint, Namespace, PublicKey};
+use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::{FormatArgs, RootArgs};
@@ -17,7 +16,7 @@ use crate::error::CliError;
 use crate::host::{Actions, local};
 use crate::state::policy::{Acceptance, KnownPolicy, PolicyMemory};
 use crate::trust::{memory, policy, root_flag, signers};
-use crate::ui::{self, Report, write_report, write_stderr};
+use crate::ui::{self, Report, write_note, write_report, write_stderr};
 
 /// Whom this host trusts
 #[derive(Debug, Args)]
@@ -179,7 +178,10 @@ fn add(args: &AddArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let added = signers::add(&root, &actions, signer)?;
     memory::remember_alone(&root, &actions, super::now(io)?)?;
     let what = if added { "added" } else { "is already listed" };
-    write_stderr(io, &format!("{found} ({}) {what}\n", args.principal));
+    write_stderr(
+        io,
+        &Text::of(format_args!("{found} ({}) {what}", args.principal)),
+    );
     Ok(())
 }
 
@@ -226,17 +228,14 @@ fn ask_fingerprint(
     // Not shown: what is read off the screen and typed again confirms nothing.
     write_stderr(
         io,
-        &format!(
-            "Trust the {} key of {}? Type its fingerprint, as its owner told you\n(SHA256:…): ",
+        &Text::of(format_args!(
+            "Trust the {} key of {}? Type its fingerprint, as its owner told you",
             key.algorithm(),
             args.principal
-        ),
+        )),
     );
-    let mut answer = String::new();
-    (&mut *io.stdin)
-        .take(1024)
-        .read_line(&mut answer)
-        .map_err(|error| CliError::usage(format!("cannot read the answer: {error}")))?;
+    ui::write_prompt(io, "(SHA256:…): ");
+    let answer = ui::read_answer(io, 1024)?;
     answer.trim().parse().map_err(CliError::usage)
 }
 
@@ -276,11 +275,11 @@ fn revoke(args: &RevokeArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     for signer in removed {
         write_stderr(
             io,
-            &format!(
-                "{} ({}) removed\n",
+            &Text::of(format_args!(
+                "{} ({}) removed",
                 args.fingerprint,
                 signer.principals().join(",")
-            ),
+            )),
         );
     }
     Ok(())
@@ -325,9 +324,9 @@ fn accept_none(args: &PolicyAcceptArgs, io: &mut Io<'_>) -> Result<(), CliError>
     let now = super::now(io)?;
     let actions = Actions::new(io.fault);
     let Some(missing) = memory::Missing::find(&root, &actions)? else {
-        write_stderr(
+        write_note(
             io,
-            "note: this host has no policy, and none is remembered: there is nothing to accept\n",
+            "this host has no policy, and none is remembered: there is nothing to accept",
         );
         return Ok(());
     };
@@ -336,7 +335,7 @@ fn accept_none(args: &PolicyAcceptArgs, io: &mut Io<'_>) -> Result<(), CliError>
             "This host had a policy ({}) and its file is gone. Is one author, without any approval, to be enough from now on?",
             missing.words()
         );
-        if !ui::ask(io, &question)? {
+        if !ui::ask(io, question)? {
             return Err(CliError::new(
                 Exit::Failed,
                 "the answer was no: nothing was changed",
@@ -347,7 +346,9 @@ fn accept_none(args: &PolicyAcceptArgs, io: &mut Io<'_>) -> Result<(), CliError>
     missing.accept(&root, &actions, now, !args.yes)?;
     write_stderr(
         io,
-        &format!("accepted: this host has no policy any more (it was: {words})\n"),
+        &Text::of(format_args!(
+            "accepted: this host has no policy any more (it was: {words})"
+        )),
     );
     Ok(())
 }
@@ -381,44 +382,40 @@ struct PolicyLine {
 impl Report for PolicyReport {
     const COMMAND: &'static str = "trust policy show";
 
-    fn text(&self) -> String {
-        let mut text = String::new();
+    fn text(&self) -> Text {
+        let mut text = Text::new();
         let source = match (&self.source, self.missing) {
             (Some(path), _) => path.as_str(),
             (None, true) => "missing",
             (None, false) => "default, this host has no policy",
         };
-        let _ = writeln!(text, "source      {source}");
+        text.line(format_args!("source      {source}"));
         if let Some(policy) = &self.policy {
             let live_join = match policy.live_join {
                 LiveJoin::Deny => "deny",
                 LiveJoin::Allow => "allow",
             };
-            let _ = writeln!(
-                text,
-                "authors     {}\napprovals   {}\nliveJoin    {live_join}",
-                policy.authors, policy.approvals
-            );
+            text.line(format_args!("authors     {}", policy.authors));
+            text.line(format_args!("approvals   {}", policy.approvals));
+            text.line(format_args!("liveJoin    {live_join}"));
         }
         if let Some(known) = &self.remembered {
-            let _ = writeln!(
-                text,
+            text.line(format_args!(
                 "remembered  {}, since {}",
                 memory::words(known),
                 known.since
-            );
+            ));
         }
         for accepted in &self.accepted {
             let login = accepted
                 .login_uid
                 .map_or_else(String::new, |uid| format!(" (logged in as user {uid})"));
-            let _ = writeln!(
-                text,
+            text.line(format_args!(
                 "accepted    {}: no policy, by user {}{login}{}",
                 accepted.time,
                 accepted.uid,
                 if accepted.terminal { "" } else { ", by flag" }
-            );
+            ));
         }
         text
     }
@@ -458,27 +455,26 @@ struct SignerLine {
 impl Report for ListReport {
     const COMMAND: &'static str = "trust list";
 
-    fn text(&self) -> String {
-        let mut text = String::new();
+    fn text(&self) -> Text {
+        let mut text = Text::new();
         for signer in &self.signers {
             let namespaces = signer
                 .namespaces
                 .as_ref()
                 .map_or_else(|| "every namespace".to_owned(), |names| names.join(","));
-            let _ = write!(
-                text,
+            let mut line = format!(
                 "{}  {}  {}  {namespaces}",
                 signer.fingerprint,
                 signer.algorithm,
                 signer.principals.join(",")
             );
             if let Some(time) = &signer.valid_after {
-                let _ = write!(text, "  from {time}");
+                line.push_str(&format!("  from {time}"));
             }
             if let Some(time) = &signer.valid_before {
-                let _ = write!(text, "  until {time}");
+                line.push_str(&format!("  until {time}"));
             }
-            text.push('\n');
+            text.line(line);
         }
         text
     }

@@ -1,10 +1,11 @@
 //! `kubeapply verify`.
 
-use std::fmt::Write as _;
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use clap::Args;
 use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::{FormatArgs, PolicyArgs, RootArgs};
@@ -77,21 +78,24 @@ pub(super) fn run(args: &VerifyArgs, io: &mut Io<'_>) -> Result<(), CliError> {
 impl Report for VerifyReport {
     const COMMAND: &'static str = "verify";
 
-    fn text(&self) -> String {
-        let mut text = format!(
-            "TRUSTED\ncluster       {} ({})\nnode          {}\nserial        {}\nplan digest   {}\nindex SHA-256 {}\n",
-            self.cluster,
-            self.cluster_id,
-            self.node,
-            self.serial,
-            self.plan_digest,
-            self.index_sha256
+    fn text(&self) -> Text {
+        let mut text = Text::of("TRUSTED");
+        let mut line = |name: &str, value: &dyn Display| {
+            text.line(format_args!("{name:<13} {value}"));
+        };
+        line(
+            "cluster",
+            &format_args!("{} ({})", self.cluster, self.cluster_id),
         );
+        line("node", &self.node);
+        line("serial", &self.serial);
+        line("plan digest", &self.plan_digest);
+        line("index SHA-256", &self.index_sha256);
         for signer in &self.authors {
-            let _ = writeln!(text, "author        {}", signer.line());
+            line("author", &signer.line());
         }
         for signer in &self.approvals {
-            let _ = writeln!(text, "approval      {}", signer.line());
+            line("approval", &signer.line());
         }
         text
     }

@@ -34,7 +34,10 @@ impl Drop for Lock {
 pub(crate) struct Holder {
     /// The process.
     pub(crate) pid: u32,
-    /// Its command line, if it can be read.
+    /// The user it runs as, if that can be read.
+    pub(crate) user: Option<u32>,
+    /// Its command line as it can be read, of a process of root or of the user who asks. A process chooses its command line
+    /// itself: this is foreign text.
     pub(crate) command: Option<String>,
     /// When it started.
     pub(crate) since: Option<Timestamp>,
@@ -97,13 +100,19 @@ fn holder(file: &OwnedFd) -> Option<Holder> {
     let stat = fstat(file).ok()?;
     let locks = proc("locks")?;
     let pid = holder_in(&locks, major(stat.st_dev), minor(stat.st_dev), stat.st_ino)?;
-    let command = proc(&format!("{pid}/cmdline")).map(|text| {
-        let words = text.split('\0').filter(|word| !word.is_empty());
-        let line = words.collect::<Vec<_>>().join(" ");
-        line.chars().take(200).collect::<String>()
-    });
+    let user = proc(&format!("{pid}/status")).and_then(|status| user_in(&status));
+    let own = rustix::process::geteuid().as_raw();
+    let command = user
+        .filter(|user| *user == 0 || *user == own)
+        .and_then(|_| proc(&format!("{pid}/cmdline")))
+        .map(|text| {
+            let words = text.split('\0').filter(|word| !word.is_empty());
+            let line = words.collect::<Vec<_>>().join(" ");
+            line.chars().take(200).collect::<String>()
+        });
     Some(Holder {
         pid,
+        user,
         command: command.filter(|line| !line.is_empty()),
         since: proc("stat")
             .zip(proc(&format!("{pid}/stat")))
@@ -118,6 +127,20 @@ fn holder(file: &OwnedFd) -> Option<Holder> {
 )]
 fn proc(name: &str) -> Option<String> {
     std::fs::read_to_string(format!("/proc/{name}")).ok()
+}
+
+/// Whose process this is, from the text of `/proc/PID/status` (proc_pid_status(5): real, effective, saved and file system user).
+/// `None` if they differ: who started a set-user-ID program chose its command line, and is not who it runs as.
+fn user_in(status: &str) -> Option<u32> {
+    let users = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    let users: Vec<u32> = users
+        .split_ascii_whitespace()
+        .map(|user| user.parse().ok())
+        .collect::<Option<_>>()?;
+    match users.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|user| user == first) => Some(*first),
+        _ => None,
+    }
 }
 
 /// When a process started: its 22nd field, in hundredths of a second since `btime` (proc_pid_stat(5), proc_stat(5)). The second
@@ -187,6 +210,7 @@ mod tests {
         match try_lock(&folder, "lock").unwrap() {
             LockOutcome::Busy(holder) => {
                 assert!(holder.is_none_or(|holder| holder.pid == std::process::id()
+                    && holder.user == Some(rustix::process::geteuid().as_raw())
                     && holder.command.is_some()
                     && holder.since.is_some()));
             }
@@ -221,6 +245,21 @@ mod tests {
         assert!(matches!(lock(), Err(HostError::NotAFile { .. })));
         std::fs::remove_file(&path).unwrap();
         assert!(matches!(lock().unwrap(), LockOutcome::Held(_)));
+    }
+
+    #[test]
+    fn a_process_is_whose_if_all_its_users_are_the_same() {
+        let of = |uids: &str| {
+            user_in(&format!(
+                "Name:\tx\\nUid:\t0\nUmask:\t0022\nUid:\t{uids}\nGid:\t5\n"
+            ))
+        };
+        assert_eq!(of("1000\t1000\t1000\t1000"), Some(1000));
+        assert_eq!(of("0\t0\t0\t0"), Some(0));
+        assert_eq!(of("1000\t0\t0\t0"), None, "a set-user-ID program");
+        assert_eq!(of("1000\t1000\t0\t1000"), None);
+        assert_eq!(of(""), None);
+        assert_eq!(user_in("Name:\tx\n"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kubeplan_bundle::step::ServiceName;
+use kubeplan_terminal::quote;
 
 use super::search;
 
@@ -160,8 +161,8 @@ impl Programs {
     /// [`ServiceError`] if there is no init system that is known.
     pub(crate) fn restart_line(&self, service: &ServiceName) -> Result<String, ServiceError> {
         Ok(match self.init_system()? {
-            InitSystem::Systemd => format!("systemctl restart {service}"),
-            InitSystem::OpenRc => format!("rc-service {service} restart"),
+            InitSystem::Systemd => format!("systemctl restart {}", quote(service.as_str())),
+            InitSystem::OpenRc => format!("rc-service {} restart", quote(service.as_str())),
         })
     }
 

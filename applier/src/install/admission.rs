@@ -9,7 +9,7 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{BundleKind, HostMatch, Index, Platform};
 use kubeplan_bundle::timestamp::Timestamp;
 
-use crate::error::CliError;
+use crate::error::{CliError, list};
 use crate::host::identity::HostIdentity;
 use crate::state::serials::HighestSerial;
 
@@ -264,10 +264,10 @@ pub(crate) fn into_error(refusals: &[Refusal]) -> Option<CliError> {
         [] => return None,
         [only] => CliError::refused(only.clone()),
         several => CliError::refused(format!(
-            "the bundle is refused for {} reasons:\n  - {}",
-            several.len(),
-            several.join("\n  - ")
-        )),
+            "the bundle is refused for {} reasons",
+            several.len()
+        ))
+        .detail(&list(several)),
     };
     let mut hints: Vec<&str> = Vec::new();
     for hint in refusals.iter().map(Refusal::hint) {

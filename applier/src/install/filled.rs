@@ -7,6 +7,7 @@
 use std::error::Error;
 
 use kubeplan_bundle::index::{Place, TransactionName};
+use kubeplan_terminal::Text;
 
 use super::changes::{self, Numbers};
 use super::commit;
@@ -25,6 +26,7 @@ use crate::state::journal::record::Record;
 /// Why it cannot be done, and what to do.
 struct Trouble {
     source: Box<dyn Error + Send + Sync>,
+    details: Text,
     hints: Vec<String>,
 }
 
@@ -155,6 +157,7 @@ impl Recorder<'_, '_> {
             let runs = &mut self.memory.runs;
             commit::commit(place, runs, number, changes, compared, &folders).map_err(
                 |stopped| Trouble {
+                    details: Text::new(),
                     hints: stopped.files.hints(&changes.name),
                     source: stopped.error.into(),
                 },
@@ -208,6 +211,7 @@ impl Trouble {
             transaction: transaction.to_string(),
             what,
             source: self.source,
+            details: self.details,
             hints: self.hints,
         }
     }
@@ -215,8 +219,12 @@ impl Trouble {
 
 impl From<CliError> for Trouble {
     fn from(error: CliError) -> Self {
-        let (source, hints) = error.into_parts();
-        Self { source, hints }
+        let (source, details, hints) = error.into_parts();
+        Self {
+            source,
+            details,
+            hints: hints.iter().map(|hint| hint.to_string()).collect(),
+        }
     }
 }
 
@@ -224,7 +232,7 @@ macro_rules! trouble {
     ($($kind:ty),*) => {$(
         impl From<$kind> for Trouble {
             fn from(error: $kind) -> Self {
-                Self { source: error.into(), hints: Vec::new() }
+                Self { source: error.into(), details: Text::new(), hints: Vec::new() }
             }
         }
     )*};

@@ -7,7 +7,7 @@ use kubeplan_bundle::path::HostPath;
 
 use super::compare::{Comparison, DirectoryAction, FileAction, Item};
 use super::planned::{PlannedEntry, PlannedTransaction};
-use crate::error::CliError;
+use crate::error::{CliError, list};
 
 /// Refuses paths to overwrite that are no files of the bundle.
 ///
@@ -58,12 +58,9 @@ pub(super) fn obstacles(comparison: &Comparison<'_>) -> CliError {
     }
     let error = CliError::new(
         Exit::Preflight,
-        format!(
-            "{} of the bundle's paths cannot be installed:\n  - {}",
-            lines.len(),
-            lines.join("\n  - ")
-        ),
-    );
+        format!("{} of the bundle's paths cannot be installed", lines.len()),
+    )
+    .detail(&list(&lines));
     if foreign {
         error.hint("look at the files with --dry-run, then move them away or name each with --overwrite-drift PATH")
     } else {

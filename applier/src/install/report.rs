@@ -1,10 +1,10 @@
 //! What an installation did or would do, for people and machines.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::policy::Trust;
+use kubeplan_terminal::{Text, quote};
 use serde::Serialize;
 
 use super::compare::{Comparison, DirectoryAction, FileAction, Item};
@@ -14,7 +14,7 @@ use super::memory::Memory;
 use super::planned::{self, RemainingStep};
 use crate::host::Root;
 use crate::live::{LiveReport, StepReport};
-use crate::ui::{Report, printable};
+use crate::ui::Report;
 
 /// The report of `install`.
 #[derive(Debug, Serialize)]
@@ -230,7 +230,7 @@ impl InstallReport {
                         "{} was changed since it was installed ({}) and is left as it is; replace it with --overwrite-drift {}",
                         item.planned.path,
                         item.suspect.unwrap_or(Suspect::ByHand).words(),
-                        item.planned.path
+                        quote(item.planned.path.as_str())
                     )),
                     FileAction::HandedOff if item.host.is_none() => self.note(format!(
                         "{} was taken away when it had served its purpose, and is not brought back",
@@ -330,25 +330,25 @@ fn line(item: &Item<'_>, phase: &str, with_diff: bool) -> EntryLine {
 impl Report for InstallReport {
     const COMMAND: &'static str = "install";
 
-    fn text(&self) -> String {
-        let mut text = format!(
-            "node {} of cluster {} (serial {}, plan {}) → {}\n",
+    fn text(&self) -> Text {
+        let mut text = Text::of(format_args!(
+            "node {} of cluster {} (serial {}, plan {}) → {}",
             self.node,
             self.cluster,
             self.serial,
             self.plan_digest.chars().take(12).collect::<String>(),
-            printable(&self.root),
-        );
+            self.root,
+        ));
         for signer in &self.authors {
-            let _ = writeln!(text, "signed by {}", signer.line());
+            text.line(format_args!("signed by {}", signer.line()));
         }
         for signer in &self.approvals {
-            let _ = writeln!(text, "approved by {}", signer.line());
+            text.line(format_args!("approved by {}", signer.line()));
         }
-        text.push('\n');
+        text.blank();
         let complete = self.result == InstallResult::DryRun;
         for path in &self.parents {
-            let _ = writeln!(text, "{:<10} 0755 {:>7}  {path}/", "create", "");
+            text.line(format_args!("{:<10} 0755 {:>7}  {path}/", "create", ""));
         }
         let mut unchanged = 0;
         for entry in &self.entries {
@@ -358,81 +358,79 @@ impl Report for InstallReport {
             }
             let slash = if entry.kind == "directory" { "/" } else { "" };
             let owner = format!("{}:{}", entry.uid, entry.gid);
-            let _ = write!(
-                text,
+            let mut line = format!(
                 "{:<10} {} {owner:>7}  {}{slash}",
                 entry.action, entry.mode, entry.path
             );
             if entry.secret {
-                text.push_str("  [secret]");
+                line.push_str("  [secret]");
             }
             if let Some(reason) = &entry.reason {
-                let _ = write!(text, "  ({})", printable(reason));
+                line.push_str(&format!("  ({reason})"));
             }
-            text.push('\n');
-            if let Some(diff) = &entry.diff {
-                for line in printable(diff).lines() {
-                    let _ = writeln!(text, "    {line}");
-                }
+            text.line(line);
+            for line in entry
+                .diff
+                .iter()
+                .flat_map(|diff| diff.split_terminator('\n'))
+            {
+                text.content(&format!("    {line}"));
             }
         }
         if unchanged > 0 {
-            let _ = writeln!(text, "{unchanged} files and folders are as planned");
+            text.line(format_args!("{unchanged} files and folders are as planned"));
         }
-        text.push('\n');
-        text.push_str(match self.result {
-            InstallResult::Installed => "installed\n",
+        text.blank();
+        text.extend(match self.result {
+            InstallResult::Installed => Some("installed"),
             // What others changed is left, but that is not what was planned.
             InstallResult::Unchanged
                 if self.entries.iter().any(|entry| entry.action == "drift") =>
             {
-                "nothing to change: files that others changed are left as they are\n"
+                Some("nothing to change: files that others changed are left as they are")
             }
-            InstallResult::Unchanged => "nothing to change: the host is as planned\n",
-            InstallResult::Asking => "",
-            InstallResult::Stopped => "the files are in place; a live step is not done\n",
-            InstallResult::DryRun => "dry run: nothing was written\n",
-            InstallResult::Refused => "refused: nothing was written\n",
+            InstallResult::Unchanged => Some("nothing to change: the host is as planned"),
+            InstallResult::Asking => None,
+            InstallResult::Stopped => Some("the files are in place; a live step is not done"),
+            InstallResult::DryRun => Some("dry run: nothing was written"),
+            InstallResult::Refused => Some("refused: nothing was written"),
         });
         for next in &self.next {
-            let _ = writeln!(text, "next: {}", printable(next));
+            text.line(format_args!("next: {next}"));
         }
         if let Some(receipt) = &self.receipt {
-            let _ = writeln!(text, "receipt: {}", printable(receipt));
+            text.line(format_args!("receipt: {receipt}"));
         }
         for step in &self.live {
             let seconds = step.elapsed.as_secs_f64();
-            let _ = writeln!(
-                text,
+            text.line(format_args!(
                 "  {:<24} {}: {} ({seconds:.1} s)",
-                step.phase,
-                printable(&step.what),
-                printable(&step.result.outcome)
-            );
+                step.phase, step.what, step.result.outcome
+            ));
         }
         if !self.remaining.is_empty() {
             let live = self.remaining.iter().all(|step| step.step.is_live());
             let listed = live && self.live.is_empty() && self.result != InstallResult::Stopped;
-            text.push_str(if listed {
-                "remaining, needs a running cluster (not run):\n"
+            text.line(if listed {
+                "remaining, needs a running cluster (not run):"
             } else {
-                "remaining (not run):\n"
+                "remaining (not run):"
             });
         }
         for step in &self.remaining {
-            let _ = writeln!(text, "  {:<24} {}", step.phase, printable(&step.what));
+            text.line(format_args!("  {:<24} {}", step.phase, step.what));
         }
         for said in self
             .live
             .iter()
             .filter_map(|step| step.result.text.as_ref())
         {
-            text.push_str(&said.0);
+            text.content(&said.0);
         }
         text
     }
 
     fn notes(&self) -> Vec<String> {
-        self.notes.iter().map(|note| printable(note)).collect()
+        self.notes.clone()
     }
 }

@@ -3,11 +3,10 @@
 //! In: a root. Out: a report. Nothing is changed, no lock is taken; while another run is at work the answer is that of an
 //! instant.
 
-use std::fmt::Write as _;
-
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::compare::{LIMIT, owner_fits};
@@ -20,7 +19,7 @@ use crate::state::StateError;
 use crate::state::installed::InstalledNode;
 use crate::state::journal::{Progress, Run, Standing};
 use crate::state::reset::ResetProgress;
-use crate::ui::{Report, printable};
+use crate::ui::Report;
 
 /// The report of `status`.
 #[derive(Debug, Serialize)]
@@ -382,12 +381,10 @@ fn read(
 impl Report for StatusReport {
     const COMMAND: &'static str = "status";
 
-    fn text(&self) -> String {
-        let mut text = String::new();
-        let _ = writeln!(
-            text,
+    fn text(&self) -> Text {
+        let mut text = Text::of(format_args!(
             "{}: {}",
-            printable(&self.root),
+            self.root,
             match self.state {
                 State::NothingInstalled => "nothing is installed",
                 State::Installed => "installed",
@@ -396,10 +393,9 @@ impl Report for StatusReport {
                 State::RollbackInterrupted => "a rollback was interrupted",
                 State::ResetInterrupted => "a reset was interrupted, or a part of it left out",
             }
-        );
+        ));
         for node in &self.installed {
-            let _ = writeln!(
-                text,
+            text.line(format_args!(
                 "node {} of cluster {}: serial {}, plan {}, installed {}, {} files",
                 node.node,
                 node.cluster,
@@ -408,7 +404,7 @@ impl Report for StatusReport {
                 short(node.plan_digest.as_deref()),
                 node.installed.as_deref().unwrap_or("at an unknown time"),
                 node.files,
-            );
+            ));
         }
         if let Some(run) = self.run.as_ref().filter(|_| {
             !matches!(
@@ -416,47 +412,42 @@ impl Report for StatusReport {
                 State::Installed | State::NothingInstalled | State::ResetInterrupted
             )
         }) {
-            let _ = writeln!(
-                text,
-                "run {} of {}: node {} of cluster {}, serial {}, plan {}\n  bundle {}",
+            text.line(format_args!(
+                "run {} of {}: node {} of cluster {}, serial {}, plan {}",
                 run.number,
                 run.begun,
                 run.node,
                 run.cluster,
                 run.serial,
                 short(Some(&run.plan_digest)),
-                printable(&run.bundle)
-            );
+            ));
+            text.line(format_args!("  bundle {}", run.bundle));
             for transaction in &run.transactions {
-                let _ = writeln!(
-                    text,
+                text.line(format_args!(
                     "  {:<10} transaction {} ({})",
                     transaction.progress, transaction.name, transaction.phase
-                );
+                ));
             }
             if self.state != State::WaitingForConfirm {
                 for path in &run.in_place {
-                    let _ = writeln!(text, "  in place: {path}");
+                    text.line(format_args!("  in place: {path}"));
                 }
             }
             for step in &run.live_steps {
-                let _ = writeln!(
-                    text,
+                text.line(format_args!(
                     "  done in the cluster: {} {}",
-                    step.phase,
-                    printable(&step.what)
-                );
+                    step.phase, step.what
+                ));
             }
             if let Some(until) = &run.confirm_by {
-                let _ = writeln!(
-                    text,
+                text.line(format_args!(
                     "  to be confirmed until {until}{}",
                     if run.overdue {
-                        "; that has passed, and nobody brought the files back"
+                        "; that has passed, and the files were not brought back"
                     } else {
                         ""
                     }
-                );
+                ));
             }
         }
         let (gone, changed): (Vec<&DriftLine>, Vec<&DriftLine>) = self
@@ -464,25 +455,28 @@ impl Report for StatusReport {
             .iter()
             .partition(|line| line.by == Suspect::Reset);
         if let Some(line) = gone.first() {
-            let _ = writeln!(text, "{} files are missing: {}", gone.len(), line.words);
+            text.line(format_args!(
+                "{} files are missing: {}",
+                gone.len(),
+                line.words
+            ));
         }
         for line in changed {
-            let _ = writeln!(
-                text,
+            text.line(format_args!(
                 "changed since: {} ({}): {}",
                 line.path,
                 line.what.join(", "),
                 line.words
-            );
+            ));
         }
         if !self.remaining.is_empty() {
-            text.push_str("remaining (not run):\n");
+            text.line("remaining (not run):");
         }
         for step in &self.remaining {
-            let _ = writeln!(text, "  {:<24} {}", step.phase, printable(&step.what));
+            text.line(format_args!("  {:<24} {}", step.phase, step.what));
         }
         for next in &self.next {
-            let _ = writeln!(text, "next: {}", printable(next));
+            text.line(format_args!("next: {next}"));
         }
         text
     }

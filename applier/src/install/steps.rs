@@ -210,10 +210,9 @@ impl LiveSteps<'_> {
             Some(_) => super::next::command(self.root, &["resume"]),
             None => "the same install".to_owned(),
         };
-        let hints = failure.hints(&go_on);
-        hints
-            .into_iter()
-            .fold(CliError::new(Exit::Partial, failure), CliError::hint)
+        let (hints, details) = (failure.hints(&go_on), failure.source.details());
+        let error = CliError::new(Exit::Partial, failure).detail(&details);
+        hints.into_iter().fold(error, CliError::hint)
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use kubeplan_bundle::index::{Content, EntryName, Hole, Index};
 use kubeplan_bundle::path::HostPath;
+use kubeplan_terminal::quote;
 use serde_json::Value;
 
 use super::client::{APPLY, Answer, ApiClient, Class, FIELD_MANAGER, FieldConflict};
@@ -179,8 +180,9 @@ pub(crate) async fn run(
                     .map(|conflict| format!("{} by {}", conflict.field, conflict.manager))
                     .collect();
                 result.notes.push(format!(
-                    "{shown} was changed by others and is left as it is ({}); bring it back to the plan with --overwrite-drift {name}",
-                    list.join(", ")
+                    "{shown} was changed by others and is left as it is ({}); bring it back to the plan with --overwrite-drift {}",
+                    list.join(", "),
+                    quote(name.as_str())
                 ));
                 objects.drift.push(Drift {
                     object: shown,

@@ -7,6 +7,7 @@ use std::error::Error;
 
 use kubeplan_bundle::index::TransactionName;
 use kubeplan_bundle::path::HostPath;
+use kubeplan_terminal::Text;
 
 /// The files of a transaction could not be looked at, or not be committed.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,8 @@ pub(crate) struct FilesError {
     /// Why.
     #[source]
     pub(crate) source: Box<dyn Error + Send + Sync>,
+    /// Lines that belong to why.
+    pub(crate) details: Text,
     /// What became of the files, and what to do.
     pub(crate) hints: Vec<String>,
 }

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use kubeplan_bundle::check::CheckKind;
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::step::{ServiceName, Step};
+use kubeplan_terminal::Text;
 
 use super::LiveRequest;
 use super::error::StepError;
 use crate::cri::{Client, Container, ContainerState, Containers};
+use crate::error::Hint;
 use crate::host::{Root, RootPath};
-use crate::ui::printable;
 
 /// Containers that are told of, at most.
 const CONTAINERS: usize = 12;
@@ -30,7 +31,7 @@ const LINE: usize = 300;
 const END: u64 = 16 * 1024;
 
 /// What there is to say about an error; nothing unless something was waited for in vain.
-pub(super) fn of(request: &LiveRequest<'_>, error: &StepError) -> Vec<String> {
+pub(super) fn of(request: &LiveRequest<'_>, error: &StepError) -> Vec<Hint> {
     let silent: BTreeSet<&str> = match error {
         StepError::Endpoints { silent, .. } => silent.iter().map(|one| one.name.as_str()).collect(),
         StepError::TimedOut { .. } | StepError::NotBootstrapped { .. } | StepError::Etcd { .. } => {
@@ -38,7 +39,7 @@ pub(super) fn of(request: &LiveRequest<'_>, error: &StepError) -> Vec<String> {
         }
         _ => return Vec::new(),
     };
-    let mut said: Vec<String> = services(request.index)
+    let mut said: Vec<Hint> = services(request.index)
         .into_iter()
         .map(|service| log(service, request.programs.last_log_lines(service).as_deref()))
         .collect();
@@ -49,11 +50,16 @@ pub(super) fn of(request: &LiveRequest<'_>, error: &StepError) -> Vec<String> {
         Ok(runtime) => containers(&runtime, request.root, &silent, &services(request.index)),
         Err(error) => vec![error.to_string()],
     };
-    said.push(format!(
-        "what the container runtime at {socket} says:\n    {}",
-        containers.join("\n    ")
+    said.push(Hint::citing(
+        format!("what the container runtime at {socket} says:"),
+        indented(&containers),
     ));
     said
+}
+
+/// What others wrote, below the line that says who.
+fn indented(lines: &[String]) -> Text {
+    lines.iter().map(|line| format!("    {line}")).collect()
 }
 
 /// The services that the bundle starts.
@@ -79,15 +85,16 @@ fn socket(index: &Index) -> Option<&str> {
     })
 }
 
-fn log(service: &ServiceName, lines: Option<&[String]>) -> String {
+fn log(service: &ServiceName, lines: Option<&[String]>) -> Hint {
     match lines {
-        Some(lines) => format!(
-            "what the service `{service}` logged last:\n    {}",
-            lines.join("\n    ")
+        Some(lines) => Hint::citing(
+            format!("what the service `{service}` logged last:"),
+            indented(lines),
         ),
         None => format!(
             "this host has no journal with lines of the service `{service}`; look at its log"
-        ),
+        )
+        .into(),
     }
 }
 
@@ -130,15 +137,13 @@ fn containers(
         lines.push(format!("and {more} more that are not well"));
     }
     if !well.is_empty() {
-        lines.push(printable(&format!("{}: running", well.join(", "))));
+        lines.push(format!("{}: running", well.join(", ")));
     }
     for name in silent {
         if !listed.iter().any(|container| container.name == *name)
             && !services.iter().any(|service| service.as_str() == *name)
         {
-            lines.push(printable(&format!(
-                "{name}: there is no container of this name"
-            )));
+            lines.push(format!("{name}: there is no container of this name"));
         }
     }
     if lines.is_empty() {
@@ -165,7 +170,7 @@ fn tell(
         1 => ", started again once".to_owned(),
         many => format!(", started again {many} times"),
     };
-    let line = |how: &str| printable(&format!("{}: {state}{how}", newest.name));
+    let line = |how: &str| format!("{}: {state}{how}", newest.name);
     let Some(ended) = ended else {
         return vec![line(&again)];
     };
@@ -194,8 +199,8 @@ fn end_of_log(root: &Root, path: &str) -> Vec<String> {
     }
     let bytes = match root.read_end(&RootPath::from_text(path), END) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return vec![printable(&format!("its log {path} is gone"))],
-        Err(error) => return vec![printable(&format!("its log: {error}"))],
+        Ok(None) => return vec![format!("its log {path} is gone")],
+        Err(error) => return vec![format!("its log: {error}")],
     };
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text
@@ -206,10 +211,7 @@ fn end_of_log(root: &Root, path: &str) -> Vec<String> {
     lines
         .into_iter()
         .skip(first)
-        .map(|line| {
-            let shown: String = message(line).chars().take(LINE).collect();
-            printable(&shown)
-        })
+        .map(|line| message(line).chars().take(LINE).collect())
         .collect()
 }
 

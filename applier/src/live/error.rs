@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
+use kubeplan_terminal::{Text, quote};
 
 use super::committer::FilesError;
 use super::kubeconfig::KubeconfigError;
+use crate::error::list;
 use crate::host::HostError;
 use crate::host::service::ServiceError;
 
@@ -95,7 +97,7 @@ pub(crate) enum StepError {
         owner: String,
     },
     /// Endpoints that did not answer in their time.
-    #[error("{} of {asked} endpoints did not answer 200 within {} s:\n  - {}", silent.len(), window.as_secs(), silent.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  - "))]
+    #[error("{} of {asked} endpoints did not answer 200 within {} s", silent.len(), window.as_secs())]
     Endpoints {
         /// How many were asked.
         asked: usize,
@@ -173,6 +175,15 @@ impl std::fmt::Display for Silent {
 }
 
 impl StepError {
+    /// Lines that belong to the message.
+    pub(crate) fn details(&self) -> Text {
+        match self {
+            Self::Endpoints { silent, .. } => list(silent),
+            Self::Files(FilesError { details, .. }) => details.clone(),
+            _ => Text::new(),
+        }
+    }
+
     /// What to look at, and what to do.
     pub(crate) fn hints(&self) -> Vec<String> {
         match self {
@@ -193,7 +204,8 @@ impl StepError {
                 format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` says what it waits for; from this host {server} must be reached"),
             ],
             Self::NodeExists(node) => vec![format!(
-                "give this host another name; or, if the other one is gone for good, run `kubectl delete node {node}` on a control-plane node"
+                "give this host another name; or, if the other one is gone for good, run `kubectl delete node {}` on a control-plane node",
+                quote(node.as_str())
             )],
             Self::NodesForbidden { .. } => vec![
                 "the cluster lacks the binding `kubeadm:get-nodes`, which lets joining nodes ask; `kubeadm init phase bootstrap-token` on a control-plane node makes it".to_owned(),

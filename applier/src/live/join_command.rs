@@ -12,6 +12,7 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::SharedCertificates;
+use kubeplan_terminal::quote;
 
 use super::error::StepError;
 use super::json::Json;
@@ -52,7 +53,7 @@ impl Join<'_> {
             let token = if self.skip_token_print {
                 WITHHELD.to_owned()
             } else {
-                read_token(entry, contents)?
+                quote(&read_token(entry, contents)?).into_owned()
             };
             self.begin(&mut text);
             self.commands(&mut text, &token);
@@ -68,7 +69,7 @@ impl Join<'_> {
     }
 
     fn begin(&self, text: &mut String) {
-        let path = self.kubeconfig;
+        let path = quote(self.kubeconfig.as_str());
         let _ = write!(
             text,
             "\nYour Kubernetes control-plane has initialized successfully!\n\n\
@@ -93,7 +94,7 @@ impl Join<'_> {
         // The space behind the last digest is kubeadm's.
         let join = format!(
             "kubeadm join {} --token {token} \\\n\t{} ",
-            self.endpoint,
+            quote(self.endpoint),
             hashes.join(" ")
         );
         match self.control_plane {
@@ -227,6 +228,32 @@ mod tests {
         assert_eq!(
             shown(Some(SharedCertificates::Uploaded), &[TOKEN], false),
             expected("uploaded")
+        );
+    }
+
+    #[test]
+    fn what_comes_from_a_bundle_is_one_word_of_a_shell() {
+        let token = "stringData:\n  token-id: \"$(id)\"\n  token-secret: \"a\\nb\"\n";
+        let (contents, tokens) = secrets(&[token]);
+        let join = Join {
+            kubeconfig: &"/etc/app/a b;reboot.conf".parse().unwrap(),
+            endpoint: "10.0.0.1:6443; reboot\n\u{1b}[2J",
+            ca_cert_hashes: &[],
+            tokens: &tokens,
+            control_plane: None,
+            skip_token_print: false,
+        };
+        let text = join.run(&contents).unwrap().text.unwrap().0.clone();
+        for word in [
+            "cp -i '/etc/app/a b;reboot.conf' $HOME",
+            "export KUBECONFIG='/etc/app/a b;reboot.conf'\n",
+            r"kubeadm join $'10.0.0.1:6443; reboot\012\033[2J' --token $'$(id).a\012b' ",
+        ] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+        assert_eq!(
+            text.lines().count(),
+            shown(None, &[TOKEN], false).lines().count()
         );
     }
 

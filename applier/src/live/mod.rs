@@ -64,6 +64,7 @@ use report::{Progress, StepResult};
 use rotated::Rotation;
 use session::Session;
 
+use crate::error::Hint;
 use crate::host::clock::Clock;
 use crate::host::service::Programs;
 use crate::host::{Actions, Root};
@@ -119,17 +120,17 @@ pub(crate) struct LiveFailure {
     #[source]
     pub(crate) source: StepError,
     /// What this host's services and containers say about it.
-    pub(crate) diagnosis: Vec<String>,
+    pub(crate) diagnosis: Vec<Hint>,
 }
 
 impl LiveFailure {
     /// What to look at, and what to do; `go_on` is the command that continues.
-    pub(crate) fn hints(&self, go_on: &str) -> Vec<String> {
-        let mut hints = self.source.hints();
+    pub(crate) fn hints(&self, go_on: &str) -> Vec<Hint> {
+        let mut hints: Vec<Hint> = self.source.hints().into_iter().map(Hint::from).collect();
         hints.extend(self.diagnosis.iter().cloned());
-        hints.push(format!(
-            "the files are in place; once the cause is removed, `{go_on}` goes on"
-        ));
+        hints.push(
+            format!("the files are in place; once the cause is removed, `{go_on}` goes on").into(),
+        );
         hints
     }
 }
@@ -382,13 +383,18 @@ fn start_runtime(runtime: &mut Option<Runtime>) -> Result<&mut Runtime, StepErro
     Ok(runtime.insert(started))
 }
 
-/// An error with its causes, on one line.
-fn error_text(error: &dyn std::error::Error) -> String {
+/// An error with its causes and details, on one line.
+fn error_text(error: &StepError) -> String {
     let mut text = error.to_string();
-    let mut cause = error.source();
+    let mut cause = std::error::Error::source(error);
     while let Some(source) = cause {
         text.push_str(&format!(": {source}"));
         cause = source.source();
+    }
+    let details = error.details();
+    let details: Vec<&str> = details.as_str().lines().map(str::trim).collect();
+    if !details.is_empty() {
+        text.push_str(&format!(": {}", details.join("; ")));
     }
     text
 }

@@ -166,7 +166,11 @@ fn endpoints_that_stay_silent_are_told_with_the_log_of_the_service() {
         {"do": "wait-for-endpoints", "phase": "wait", "timeoutSeconds": 1,
          "endpoints": [{"name": "agent", "url": url, "identity": "anonymous"}]},
     ]));
-    fs::write(case.bin("journalctl"), "#!/bin/sh\necho 'no such file'\n").unwrap();
+    fs::write(
+        case.bin("journalctl"),
+        "#!/bin/sh\nprintf 'no such \\033[2Jfile\\r\\r\\n'\n",
+    )
+    .unwrap();
     fs::set_permissions(case.bin("journalctl"), fs::Permissions::from_mode(0o755)).unwrap();
     let outcome = case.run();
     let failure = outcome.failure.unwrap();
@@ -175,13 +179,18 @@ fn endpoints_that_stay_silent_are_told_with_the_log_of_the_service() {
         (2, &[1][..])
     );
     let hints = failure.hints("kubeapply resume");
+    assert_eq!(&*hints[0], "what the service `agent` logged last:");
     assert_eq!(
-        hints[0],
-        "what the service `agent` logged last:\n    no such file"
+        hints[0].lines().as_str(),
+        "    no such \\u{1b}[2Jfile\\r\n",
+        "what a service logs is foreign text"
     );
-    let containers =
-        "what the container runtime at unix:///no/such.sock says:\n    cannot connect to";
-    assert!(hints[1].starts_with(containers), "{hints:?}");
+    assert_eq!(
+        &*hints[1],
+        "what the container runtime at unix:///no/such.sock says:"
+    );
+    let said = hints[1].lines().as_str();
+    assert!(said.starts_with("    cannot connect to"), "{hints:?}");
     assert!(hints[2].contains("kubeapply resume"), "{hints:?}");
 }
 

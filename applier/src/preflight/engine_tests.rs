@@ -96,7 +96,7 @@ fn every_check_of_a_run_is_made_and_a_failed_run_stops_the_next() {
     expected.extend(own());
     assert_eq!(outcomes(&report), expected);
     assert_eq!(
-        report.lines(),
+        report.lines().as_str(),
         "[preflight] Some fatal errors occurred:\n\t[ERROR Port-1]: port 1 is in use\n\t[ERROR Port-3]: port 3 is in use\n"
     );
     assert_eq!(
@@ -106,7 +106,7 @@ fn every_check_of_a_run_is_made_and_a_failed_run_stops_the_next() {
     host.system.used_ports.clear();
     let report = run_on(&host, steps(), "", None);
     assert!(!report.fails() && report.error().is_none());
-    assert_eq!(report.lines(), "");
+    assert_eq!(report.lines().as_str(), "");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use kubeplan_bundle::check::CheckKind;
 use kubeplan_bundle::index::Name;
+use kubeplan_terminal::quote;
 
 use super::table::mismatch;
 use super::{CannotLook, Looked, View, found, found_if, passed};
@@ -149,6 +150,9 @@ pub(super) fn service_enabled(look: &CheckKind, view: &View<'_>) -> Looked {
         return found(format!("there is no service {name}"));
     }
     found_if(!state.enabled, || {
-        format!("the service {name} is not enabled: run `systemctl enable {name}.service`")
+        format!(
+            "the service {name} is not enabled: run `systemctl enable {}`",
+            quote(&format!("{name}.service"))
+        )
     })
 }

@@ -1,13 +1,11 @@
 //! What the checks came to: kubeadm's lines, a table for people, JSON.
 
-use std::fmt::Write as _;
-
 use kubeplan_bundle::check::Severity;
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{Text, escape};
 use serde::Serialize;
 
 use crate::error::CliError;
-use crate::ui;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -121,19 +119,21 @@ impl Report {
     }
 
     /// Everything that was found, in kubeadm's form: for standard error.
-    pub(crate) fn lines(&self) -> String {
-        let mut text = String::new();
+    pub(crate) fn lines(&self) -> Text {
+        let mut text = Text::new();
+        // The tab is kubeadm's.
+        let below = |text: &mut Text, line: &str| text.content(&format!("\t{}", escape(line)));
         for line in self.warnings() {
-            let _ = writeln!(text, "\t{line}");
+            below(&mut text, &line);
         }
         let errors: Vec<String> = self.items(Severity::Error).collect();
         if !errors.is_empty() {
-            text.push_str("[preflight] Some fatal errors occurred:\n");
+            text.line("[preflight] Some fatal errors occurred:");
             for line in errors {
-                let _ = writeln!(text, "\t{line}");
+                below(&mut text, &line);
             }
         }
-        ui::printable(&text)
+        text
     }
 
     /// The error that a run ends with, if one remains.
@@ -148,17 +148,13 @@ impl Report {
     /// As [`Report::error`], with everything that was found: for a command that reports something else.
     pub(crate) fn full_error(&self) -> Option<CliError> {
         let hints = self.error()?.hints().to_vec();
-        let lines = self.lines();
-        let error = CliError::new(
-            Exit::Preflight,
-            format!("preflight checks failed\n{}", lines.trim_end()),
-        );
+        let error = CliError::new(Exit::Preflight, "preflight checks failed").detail(&self.lines());
         Some(hints.into_iter().fold(error, CliError::hint))
     }
 
     /// A line for each check.
-    pub(crate) fn table(&self) -> String {
-        let mut text = String::new();
+    pub(crate) fn table(&self) -> Text {
+        let mut text = Text::new();
         for check in &self.checks {
             let word = match check.outcome {
                 Outcome::Passed => "ok",
@@ -173,12 +169,12 @@ impl Report {
                 _ => check.why.clone(),
             };
             let line = format!("{word:<8} {:<24} {why}", check.name);
-            let _ = writeln!(text, "{}", line.trim_end());
+            text.line(line.trim_end());
             for item in &check.items {
                 let ignored = if item.ignored { " (ignored)" } else { "" };
-                let _ = writeln!(text, "         {}{ignored}", item.message);
+                text.line(format_args!("         {}{ignored}", item.message));
             }
         }
-        ui::printable(&text)
+        text
     }
 }

@@ -1,7 +1,6 @@
 //! What a reset does or did, for people and machines.
 
-use std::fmt::Write as _;
-
+use kubeplan_terminal::{Text, quote};
 use serde::Serialize;
 
 use super::inventory::Inventory;
@@ -9,7 +8,7 @@ use super::phase::Phase;
 use super::plan::Plan;
 use super::{Request, layout};
 use crate::host::Root;
-use crate::ui::{Report, printable};
+use crate::ui::Report;
 
 /// The report of `reset`.
 #[derive(Clone, Debug, Serialize)]
@@ -119,7 +118,9 @@ impl ResetReport {
         for node in &self.nodes {
             self.next.push(format!(
                 "if the cluster {} goes on without this node: kubectl --kubeconfig {} delete node {}, on a host that has that file",
-                node.cluster, request.kubeconfig, node.node
+                node.cluster,
+                quote(&request.kubeconfig),
+                quote(&node.node)
             ));
         }
     }
@@ -128,20 +129,20 @@ impl ResetReport {
 impl Report for ResetReport {
     const COMMAND: &'static str = "reset";
 
-    fn text(&self) -> String {
-        let mut text = String::new();
+    fn text(&self) -> Text {
+        let mut text = Text::new();
         if !self.shown && self.result != ResetResult::Nothing {
             self.add_plan(&mut text);
         }
-        text.push_str(match self.result {
-            ResetResult::Planned => "",
-            ResetResult::Reset => "reset\n",
-            ResetResult::DryRun => "dry run: nothing was changed\n",
-            ResetResult::Nothing => "nothing to reset: nothing is installed here\n",
+        text.extend(match self.result {
+            ResetResult::Planned => None,
+            ResetResult::Reset => Some("reset"),
+            ResetResult::DryRun => Some("dry run: nothing was changed"),
+            ResetResult::Nothing => Some("nothing to reset: nothing is installed here"),
         });
         if self.result == ResetResult::Reset {
             for next in &self.next {
-                let _ = writeln!(text, "next: {}", printable(next));
+                text.line(format_args!("next: {next}"));
             }
         }
         text
@@ -153,36 +154,39 @@ impl Report for ResetReport {
         } else {
             &self.notes
         };
-        let all = self.stayed.iter().chain(known);
-        all.map(|note| printable(note)).collect()
+        self.stayed.iter().chain(known).cloned().collect()
     }
 }
 
 impl ResetReport {
-    fn add_plan(&self, text: &mut String) {
+    fn add_plan(&self, text: &mut Text) {
         for node in &self.nodes {
-            let _ = writeln!(text, "node {} of cluster {}", node.node, node.cluster);
+            text.line(format_args!(
+                "node {} of cluster {}",
+                node.node, node.cluster
+            ));
         }
         if self.nodes.is_empty() {
-            text.push_str("this node was not installed by kubeapply\n");
+            text.line("this node was not installed by kubeapply");
         }
-        let _ = writeln!(text, "root {}\n", printable(&self.root));
+        text.line(format_args!("root {}", self.root));
+        text.blank();
         let mut phase = None;
         for entry in &self.entries {
             if phase != Some(entry.phase) {
                 phase = Some(entry.phase);
-                let _ = writeln!(text, "{}", entry.phase.name());
+                text.line(entry.phase.name());
             }
-            let _ = write!(text, "  {:<8} {}", entry.action, printable(&entry.what));
+            let mut line = format!("  {:<8} {}", entry.action, entry.what);
             if let Some(reason) = &entry.reason {
-                let _ = write!(text, "  ({})", printable(reason));
+                line.push_str(&format!("  ({reason})"));
             }
-            text.push('\n');
+            text.line(line);
         }
-        text.push_str("never touched\n");
+        text.line("never touched");
         for what in &self.untouched {
-            let _ = writeln!(text, "  {what}");
+            text.line(format_args!("  {what}"));
         }
-        text.push('\n');
+        text.blank();
     }
 }

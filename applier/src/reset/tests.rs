@@ -149,7 +149,7 @@ impl Node {
         let actions = Actions::new(fault);
         let outcome = run_on(request, &self.root, Some(live), &actions, &mut |_| Ok(()));
         let text = outcome.report.map(|report| report.text());
-        (text.unwrap_or_default(), outcome.error)
+        (text.unwrap_or_default().as_str().to_owned(), outcome.error)
     }
 
     fn files(&self) -> Vec<String> {

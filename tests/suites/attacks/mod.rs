@@ -3,6 +3,7 @@
 //! The rows of SECURITY.md say who the attackers are. Attacks on the file format alone are in `bundle/tests/suite/hostile`.
 
 mod approvals_bound;
+mod foreign_text;
 mod foreign_text_planner;
 mod forged;
 mod host_keys;
@@ -20,6 +21,7 @@ use libtest_mimic::Trial;
 pub fn cases() -> Vec<Trial> {
     [
         approvals_bound::cases(),
+        foreign_text::cases(),
         foreign_text_planner::cases(),
         forged::cases(),
         host_keys::cases(),

@@ -48,6 +48,7 @@ fn ending(exit_code: i32, reason: &str, log: &str) -> Ending {
     }
 }
 
+/// The lines as they are found; they are escaped where they become text.
 fn told(fake: &Fake, root: &Root, silent: &[&str]) -> Vec<String> {
     let agent: ServiceName = "agent".parse().unwrap();
     containers(
@@ -82,7 +83,7 @@ fn a_container_that_ended_is_told_with_the_end_of_its_log() {
             "server: ended with code 1 (Error), started again once",
             "    long ago",
             "    long ago",
-            "    Error: unknown \\u{1b}[31mflag",
+            "    Error: unknown \u{1b}[31mflag",
             "    no form of its own",
             "db: running",
             "scheduler: there is no container of this name",

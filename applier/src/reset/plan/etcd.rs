@@ -12,6 +12,7 @@ use crate::error::CliError;
 use crate::host::{Found, RootPath};
 use crate::state::reset::ResetProgress;
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::quote;
 
 const PHASE: Phase = Phase::RemoveEtcdMember;
 
@@ -149,7 +150,7 @@ fn leave_data(plan: &mut Plan, data: &RootPath) {
 
 /// The refusal when etcd does not say who its members are.
 fn unknown(local: &LocalMember, data: &RootPath, reason: &str) -> CliError {
-    let flags = etcdctl_flags(local);
+    let flags = etcdctl_flags(local).map(|flag| quote(&flag).into_owned());
     let [_, authority, certificate, key] = &flags;
     CliError::new(
         Exit::Preflight,
