@@ -5,6 +5,7 @@ use kubeplan_bundle::policy::Policy;
 use super::{FOLDER, read_owned};
 use crate::error::CliError;
 use crate::host::Root;
+use crate::yaml;
 
 const NAME: &str = "policy.yaml";
 
@@ -33,7 +34,12 @@ pub(super) fn load(root: &Root) -> Result<Option<Policy>, CliError> {
 }
 
 fn parse(text: &str) -> Result<Policy, String> {
-    serde_yaml::from_str(text).map_err(|error| error.to_string())
+    yaml::from_str(text).map_err(|error| {
+        yaml::over_budget(&error).map_or_else(
+            || error.to_string(),
+            |over| format!("it has {over}; {}", over.hint()),
+        )
+    })
 }
 
 #[cfg(test)]
