@@ -141,6 +141,22 @@ fn many(plan: &PlanSummary, nodes: &[NodeSummary]) -> Vec<String> {
 /// Lines that are true of the whole run.
 fn of_all(plan: &PlanSummary) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(compared) = plan.compared_with_pin {
+        lines.push(format!("  cluster id   {}", plan.cluster_id));
+        for authority in &plan.ca_certificates {
+            lines.push(format!(
+                "  CA           {} ({})",
+                authority.hash, authority.subject
+            ));
+        }
+        if !compared {
+            lines.push(
+                "               NOT COMPARED with a pin: the join facts alone say which cluster this is; compare the hash with a \
+                 control-plane node, or give --discovery-token-ca-cert-hash or --cluster-id"
+                    .into(),
+            );
+        }
+    }
     if let Some(signer) = &plan.signer {
         lines.push(format!(
             "  signed by    {} ({})",
