@@ -16,6 +16,7 @@
 //! | [`live`] | steps that need a running host |
 //! | [`discovery`] | what a host learns from the cluster that it joins |
 //! | [`state`] | what was installed before |
+//! | [`yaml`] | reading YAML within a budget |
 //! | [`error`], [`ui`] | exit codes and text |
 
 mod cli;
@@ -31,6 +32,7 @@ mod reset;
 mod state;
 mod trust;
 mod ui;
+mod yaml;
 
 use std::ffi::OsString;
 use std::io::{BufRead, Write};

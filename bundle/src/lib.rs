@@ -39,6 +39,7 @@
 //! | [`join_facts`] | what a host that joins learnt from the running cluster |
 //! | [`receipt`] | what a host says it installed |
 //! | [`spki`] | the public half of a private key |
+//! | [`yaml_budget`] | how much a YAML text from outside may unfold to |
 //! | [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
 
 #[macro_use]
@@ -71,3 +72,4 @@ pub mod timestamp;
 pub mod unseal;
 pub mod verify;
 pub mod writer;
+pub mod yaml_budget;

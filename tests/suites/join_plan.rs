@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_testsuite::joins::{Attempt, Discovered, SEED, identity, public_content};
@@ -290,7 +292,14 @@ fn preconditions() -> Result<()> {
 fn another_cluster() -> Result<()> {
     let mut discovered = Discovered::new(true)?;
     let other = repository().join("fixtures/stores/single-node-external-ca/etcd/ca.crt");
-    discovered.facts.ca_certificates = fs::read_to_string(other)?;
+    let other = fs::read_to_string(other)?;
+    let kubeconfig = discovered.secrets.bootstrap_kubeconfig.expose().to_vec();
+    let kubeconfig = String::from_utf8(kubeconfig)?.replace(
+        &STANDARD.encode(&discovered.facts.ca_certificates),
+        &STANDARD.encode(&other),
+    );
+    discovered.secrets.bootstrap_kubeconfig = SecretBytes::from_text(kubeconfig);
+    discovered.facts.ca_certificates = other;
     let attempt = attempt(&discovered, &["-f", &fixture("control-plane.yaml")])?;
     refused(
         &attempt,

@@ -72,11 +72,15 @@ pub(super) fn run(args: &DiscoverArgs, io: &mut Io<'_>) -> Result<(), CliError> 
     let name = format!("{}.join.json", found.settings.node);
     let written = local::write(&args.output, &name, text.as_bytes())?;
     let file = written.display().to_string();
+    let pins = pins(&facts.ca_certificates);
     let report = DiscoverReport {
-        next: format!("kubeplan plan --join {} -o bundles", quote(&file)),
+        next: pins.iter().fold(
+            format!("kubeplan plan --join {} -o bundles", quote(&file)),
+            |line, pin| format!("{line} --discovery-token-ca-cert-hash {}", quote(pin)),
+        ),
         file,
         server: facts.server.clone(),
-        ca_cert_hashes: pins(&facts.ca_certificates),
+        ca_cert_hashes: pins,
         node: found.settings.node.to_string(),
         control_plane: facts.control_plane,
         shared_certificates: found.discovered.shared,

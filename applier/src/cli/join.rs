@@ -299,6 +299,9 @@ impl Planner {
         flag("--identity", identity);
         flag("--sign-key", scratch.at("key"));
         flag("--output", scratch.at("out"));
+        for pin in crate::discovery::pins(&found.discovered.facts.ca_certificates) {
+            flag("--discovery-token-ca-cert-hash", pin);
+        }
         match &found.config {
             Some(_) => flag("--config", scratch.at("join.yaml")),
             None => {

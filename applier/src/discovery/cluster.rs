@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use kubeplan_bundle::secret::SecretBytes;
 use serde_json::{Value, json};
 
+use super::authority::{Authorities, NoAuthorities};
 use super::error::DiscoveryError;
-use super::pin;
 use super::protocol::{BOOTSTRAP_CLUSTER, BOOTSTRAP_USER};
 use super::token::Token;
 use crate::live::client::ApiClient;
@@ -24,8 +24,25 @@ use crate::live::kubeconfig::{Identity, Proof};
 pub(super) struct Cluster {
     /// `https://host:port`.
     pub(super) server: String,
-    /// CA certificates, PEM; empty if the kubeconfig has none.
-    pub(super) authority: SecretBytes,
+    /// Its CA certificates; none if the kubeconfig has none.
+    pub(super) authorities: Option<Authorities>,
+}
+
+/// Why a kubeconfig is about no cluster.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoCluster {
+    /// What it lacks; nothing of its values but names.
+    #[error("{0}")]
+    Unusable(String),
+    /// Its CA certificates.
+    #[error(transparent)]
+    Authorities(#[from] NoAuthorities),
+}
+
+impl From<String> for NoCluster {
+    fn from(reason: String) -> Self {
+        Self::Unusable(reason)
+    }
 }
 
 /// Who the host is.
@@ -43,8 +60,8 @@ impl Cluster {
     /// Reads the cluster that `text` is about.
     ///
     /// # Errors
-    /// Why it is about none; nothing of its values but names.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, String> {
+    /// [`NoCluster`].
+    pub(super) fn parse(text: &[u8]) -> Result<Self, NoCluster> {
         Self::of(&Json::parse_yaml(text)?)
     }
 
@@ -52,7 +69,7 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`Cluster::parse`].
-    pub(super) fn of(kubeconfig: &Json) -> Result<Self, String> {
+    pub(super) fn of(kubeconfig: &Json) -> Result<Self, NoCluster> {
         let clusters = items(kubeconfig, "clusters");
         let named = |name: &str| clusters.iter().copied().find(|item| is_named(item, name));
         let entry = match named("") {
@@ -65,32 +82,33 @@ impl Cluster {
         };
         let server = text(entry, &["cluster", "server"]);
         if !server.starts_with("https://") {
-            return Err("its cluster has no server that is reached by https".to_owned());
+            return Err("its cluster has no server that is reached by https"
+                .to_owned()
+                .into());
         }
         if entry.pointer("/cluster/insecure-skip-tls-verify") == Some(&Value::Bool(true)) {
             return Err(
-                "its server need not prove who it is (insecure-skip-tls-verify)".to_owned(),
+                "its server need not prove who it is (insecure-skip-tls-verify)"
+                    .to_owned()
+                    .into(),
             );
         }
         let authority = STANDARD
             .decode(text(entry, &["cluster", "certificate-authority-data"]))
             .map_err(|_| "its `certificate-authority-data` is not base64".to_owned())?;
-        if !authority.is_empty() {
-            pin::of_certificates(&authority).map_err(|error| error.to_string())?;
-        }
         Ok(Self {
             server: server.trim_end_matches('/').to_owned(),
-            authority: SecretBytes::new(authority),
+            authorities: if authority.is_empty() {
+                None
+            } else {
+                Some(Authorities::parse(&authority)?)
+            },
         })
     }
 
-    /// The CA certificates as text.
-    ///
-    /// # Errors
-    /// [`DiscoveryError::Unusable`] if they are none.
-    pub(super) fn authority_text(&self) -> Result<String, DiscoveryError> {
-        String::from_utf8(self.authority.expose().to_vec())
-            .map_err(|_| super::error::cluster_info("its CA certificates are not text"))
+    /// Its CA certificates, PEM; empty if there are none.
+    pub(super) fn authority(&self) -> &str {
+        self.authorities.as_ref().map_or("", Authorities::pem)
     }
 
     /// The kubeconfig that the kubelet bootstraps with.
@@ -106,7 +124,7 @@ impl Cluster {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": BOOTSTRAP_CLUSTER, "cluster": {
-                "certificate-authority-data": STANDARD.encode(self.authority.expose()),
+                "certificate-authority-data": STANDARD.encode(self.authority()),
                 "server": self.server,
             }}],
             "contexts": [{"name": context, "context": {
@@ -163,12 +181,25 @@ impl Credentials {
     /// # Errors
     /// [`DiscoveryError::Credentials`].
     pub(super) fn client(&self, cluster: &Cluster) -> Result<ApiClient, DiscoveryError> {
+        let authority = SecretBytes::from_text(cluster.authority().to_owned());
+        self.client_at(&cluster.server, authority)
+    }
+
+    /// A client of `server`, which one of the CA certificates `authority` (PEM) must vouch for.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::Credentials`].
+    pub(super) fn client_at(
+        &self,
+        server: &str,
+        authority: SecretBytes,
+    ) -> Result<ApiClient, DiscoveryError> {
         let identity = Identity {
             user: self.user.clone(),
-            authority: cluster.authority.clone(),
+            authority,
             proof: self.proof.clone(),
         };
-        ApiClient::new(&identity, &cluster.server).map_err(|reason| DiscoveryError::Credentials {
+        ApiClient::new(&identity, server).map_err(|reason| DiscoveryError::Credentials {
             what: self.user.clone(),
             reason,
         })
@@ -217,12 +248,10 @@ mod tests {
     use super::*;
 
     fn authority() -> String {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.self_signed(&key).unwrap().pem()
+        crate::live::tls::server::authority("cluster").pem()
     }
 
-    fn kubeconfig(clusters: &Value, current: &str) -> Result<Cluster, String> {
+    fn kubeconfig(clusters: &Value, current: &str) -> Result<Cluster, NoCluster> {
         Cluster::of(&Json::new(json!({
             "clusters": clusters,
             "contexts": [{"name": "x", "context": {"cluster": "b", "user": "u"}}],
@@ -264,10 +293,10 @@ mod tests {
             (
                 json!([{"name": "", "cluster": {"server": "https://a", "certificate-authority-data": "YQ=="}}]),
                 "",
-                "CA certificates",
+                "no CA certificate",
             ),
         ] {
-            let error = kubeconfig(&clusters, current).unwrap_err();
+            let error = kubeconfig(&clusters, current).unwrap_err().to_string();
             assert!(error.contains(expected), "{clusters}: {error}");
         }
     }
@@ -276,7 +305,7 @@ mod tests {
     fn the_kubeconfig_holds_the_token_and_is_read_again() {
         let cluster = Cluster {
             server: "https://192.0.2.1:6443".to_owned(),
-            authority: SecretBytes::from_text(authority()),
+            authorities: Some(Authorities::parse(authority().as_bytes()).unwrap()),
         };
         let token = SecretBytes::from_text("123456.0123456789012345".to_owned());
         let credentials = Credentials::of_token(&Token::parse(&token).unwrap());
@@ -289,7 +318,7 @@ mod tests {
         let root = crate::host::Root::open(folder.path()).unwrap();
         let identity = read.identity(&root).unwrap();
         assert_eq!(identity.user, BOOTSTRAP_USER);
-        assert_eq!(identity.authority, cluster.authority);
+        assert_eq!(identity.authority.expose(), cluster.authority().as_bytes());
         let Proof::Token(shown) = &identity.proof else {
             panic!("no token");
         };

@@ -5,15 +5,17 @@
 //!
 //! 1. The description is read from whoever answers; no credential is sent, nothing that is read is believed.
 //! 2. Its signature must be the token's: whoever made it knew the secret.
-//! 3. One of its CA certificates must have a pinned key: whoever has the token alone cannot name another cluster.
+//! 3. Each of its certificates must be a CA's and have a pinned key: whoever has the token alone cannot name another cluster, nor add
+//!    a CA of his own to that of the real one. kubeadm asks for one pinned certificate, and believes them all.
 //! 4. It is read again over TLS with that CA, and must be the same byte for byte: the address belongs to that cluster.
 //! 5. Only then the token is shown, to the server that the description names.
 
 use std::time::Duration;
 
-use super::cluster::{Cluster, Credentials};
+use super::authority::{Authorities, NoAuthorities};
+use super::cluster::{Cluster, Credentials, NoCluster};
 use super::error::{DiscoveryError, cluster_info};
-use super::pin::{self, Pin};
+use super::pin::Pin;
 use super::poll::{Poll, poll, unreachable};
 use super::protocol::{CLUSTER_INFO, SIGNATURE_KEY_PREFIX};
 use super::settings::ByToken;
@@ -52,25 +54,22 @@ pub(super) async fn trust(
         });
     }
     // Whoever wrote this knew the token: now it is parsed.
-    let cluster = Cluster::parse(text.as_bytes()).map_err(cluster_info)?;
-    let pins = pin::of_certificates(cluster.authority.expose())
-        .map_err(|error| cluster_info(error.to_string()))?;
+    let cluster = Cluster::parse(text.as_bytes()).map_err(no_cluster)?;
+    let Some(authorities) = &cluster.authorities else {
+        return Err(cluster_info("it has no CA certificate"));
+    };
     let mut notes = Vec::new();
     if by.pins.is_empty() {
+        let found: Vec<String> = authorities.pins().map(|pin| pin.to_string()).collect();
         notes.push(format!(
             "the CA was not compared with a pin: whoever has the token could be the cluster; the pin of the CA that was found is {}",
-            pins.iter().map(Pin::to_string).collect::<Vec<_>>().join(", ")
+            found.join(", ")
         ));
     } else {
-        if !pins.iter().any(|pin| by.pins.contains(pin)) {
-            return Err(DiscoveryError::WrongPin {
-                found: pins,
-                pins: by.pins.clone(),
-            });
-        }
+        require_pinned(authorities, &by.pins, by.pins_from)?;
         let here = Cluster {
             server: address.clone(),
-            authority: cluster.authority.clone(),
+            authorities: Some(authorities.clone()),
         };
         let proven = Credentials::nobody().client(&here)?;
         let again = description(&proven, window, progress).await?;
@@ -83,6 +82,44 @@ pub(super) async fn trust(
         credentials: Credentials::of_token(&by.bootstrap_token),
         notes,
     })
+}
+
+/// Refuses authorities of which one has no pinned key; `pins_from` is where pins are given.
+///
+/// # Errors
+/// [`DiscoveryError::WrongPin`] if none has one, [`DiscoveryError::Unpinned`] if some do not.
+pub(super) fn require_pinned(
+    authorities: &Authorities,
+    pins: &[Pin],
+    pins_from: &'static str,
+) -> Result<(), DiscoveryError> {
+    let unpinned = authorities.unpinned(pins);
+    match unpinned.first() {
+        None => Ok(()),
+        Some(_) if unpinned.len() == authorities.pins().count() => Err(DiscoveryError::WrongPin {
+            found: authorities.pins().collect(),
+            pins: pins.to_vec(),
+        }),
+        Some(certificate) => Err(DiscoveryError::Unpinned {
+            certificate: certificate.clone(),
+            pins_from,
+        }),
+    }
+}
+
+/// A description that is about no cluster; one with a certificate that is not a CA's is refused.
+pub(super) fn no_cluster(error: NoCluster) -> DiscoveryError {
+    match error {
+        NoCluster::Authorities(NoAuthorities::NotAuthority {
+            certificate,
+            reason,
+        }) => DiscoveryError::NotAuthority {
+            what: format!("the {}", CLUSTER_INFO.object),
+            certificate,
+            reason,
+        },
+        other => cluster_info(other.to_string()),
+    }
 }
 
 /// The description, once it is signed with the token.

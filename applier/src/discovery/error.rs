@@ -6,6 +6,7 @@ use std::time::Duration;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::join_facts::JoinFactsError;
 
+use super::authority::Named;
 use super::pin::Pin;
 use super::protocol::{CLUSTER_INFO, Place, SHARED_CERTIFICATES};
 use crate::error::CliError;
@@ -71,6 +72,26 @@ pub(crate) enum DiscoveryError {
         found: Vec<Pin>,
         /// The pins that were given.
         pins: Vec<Pin>,
+    },
+    /// A CA beside the pinned one.
+    #[error("the cluster's CA certificates hold {certificate}, whose key is not pinned")]
+    Unpinned {
+        /// Which.
+        certificate: Named,
+        /// The flag or field where pins are given.
+        pins_from: &'static str,
+    },
+    /// A certificate among CA certificates that is not a CA's.
+    #[error(
+        "{what}: the certificate {certificate} among its CA certificates is not a CA's: {reason}"
+    )]
+    NotAuthority {
+        /// Where it was found.
+        what: String,
+        /// Which.
+        certificate: Named,
+        /// What it lacks.
+        reason: &'static str,
     },
     /// Somebody answers whom the cluster's CA does not vouch for.
     #[error("{server} does not prove to be the cluster: {reason}")]
@@ -166,6 +187,8 @@ impl DiscoveryError {
             Self::NotSigned { .. }
             | Self::WrongSignature { .. }
             | Self::WrongPin { .. }
+            | Self::Unpinned { .. }
+            | Self::NotAuthority { .. }
             | Self::Stranger { .. }
             | Self::Tampered { .. }
             | Self::Unknown { .. }
@@ -186,6 +209,19 @@ impl DiscoveryError {
             ),
             Self::WrongPin { .. } => ask(
                 "get the pin from a control-plane node you trust: `kubeadm token create --print-join-command` prints it; if the one given is right, somebody stands between this host and the cluster",
+            ),
+            Self::Unpinned {
+                certificate,
+                pins_from,
+            } => vec![
+                format!(
+                    "a cluster that rotates its CA has two: if a control-plane node you trust has this certificate in its ca.crt, pin it as well with {pins_from} {}",
+                    certificate.pin
+                ),
+                "otherwise somebody who has the token added it and stands between this host and the cluster".to_owned(),
+            ],
+            Self::NotAuthority { .. } => ask(
+                "compare the certificates with ca.crt of a control-plane node you trust: only certificates of CAs belong there",
             ),
             Self::Stranger { .. } => ask(
                 "the address must be one that the certificate of the API server is made for; if it is, somebody stands between this host and the cluster",

@@ -1,8 +1,8 @@
 //! Trust by a file: a kubeconfig that somebody vouches for, from this host or from a server that the system trusts.
 //!
 //! In: a path or an `https` URL. Out: the cluster that it is about, once it has proven to be that one, and the host's
-//! identity in it. As in kubeadm (1.36.2, `cmd/kubeadm/app/discovery/{file,https}`), nothing is signed or pinned here:
-//! whoever can write the file can name another cluster.
+//! identity in it. As in kubeadm (1.36.2, `cmd/kubeadm/app/discovery/{file,https}`), nothing is signed here, and whoever can
+//! write the file can name another cluster, unless the operator pins its CA besides.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,8 +15,10 @@ use kubeplan_bundle::secret::SecretBytes;
 use serde_json::{Value, json};
 
 use super::Trusted;
-use super::cluster::{Cluster, Credentials, current_context, is_named, items, text};
-use super::error::{DiscoveryError, cluster_info};
+use super::authority::{Authorities, NoAuthorities};
+use super::cluster::{Cluster, Credentials, NoCluster, current_context, is_named, items, text};
+use super::cluster_info;
+use super::error::DiscoveryError;
 use super::exec;
 use super::poll::{Poll, poll, read, refused, unreachable};
 use super::protocol::CLUSTER_INFO;
@@ -52,10 +54,17 @@ pub(super) async fn trust(
 ) -> Result<Trusted, DiscoveryError> {
     let file = File::load(root, &by.location, window, progress).await?;
     let mut cluster =
-        Cluster::of(&file.kubeconfig.content).map_err(|reason| file.unusable(reason))?;
-    if cluster.authority.is_empty() {
-        cluster.authority = file.named_authority(root)?;
+        Cluster::of(&file.kubeconfig.content).map_err(|error| file.no_cluster(error))?;
+    if cluster.authorities.is_none() {
+        cluster.authorities = file.named_authority(root)?;
     }
+    let require_pinned = |cluster: &Cluster| match &cluster.authorities {
+        Some(found) if !by.pins.is_empty() => {
+            cluster_info::require_pinned(found, &by.pins, by.pins_from)
+        }
+        _ => Ok(()),
+    };
+    require_pinned(&cluster)?;
     let own = file.credentials(root)?;
     let credentials = match (&by.bootstrap_token, own) {
         (Some(token), _) => Credentials::of_token(token),
@@ -67,28 +76,30 @@ pub(super) async fn trust(
         }
     };
     let mut notes = Vec::new();
-    let asked = if cluster.authority.is_empty() {
-        Cluster {
-            server: cluster.server.clone(),
-            authority: system_authorities(root)?,
+    let client = if cluster.authorities.is_none() {
+        if !by.pins.is_empty() {
+            return Err(file.unusable(
+                "it does not name the cluster's CA, which pins are compared with: add its certificate",
+            ));
         }
+        credentials.client_at(&cluster.server, system_authorities(root)?)?
     } else {
-        cluster.clone()
+        credentials.client(&cluster)?
     };
-    let info = info(&credentials.client(&asked)?, window, progress, &mut notes).await?;
+    let info = info(&client, window, progress, &mut notes).await?;
     if let Some(info) = info {
-        let found = Cluster::parse(info.as_bytes()).map_err(cluster_info)?;
+        let found = Cluster::parse(info.as_bytes()).map_err(cluster_info::no_cluster)?;
         if found.server != cluster.server {
             notes.push(format!(
                 "the discovery file names the server {}, the cluster itself {}; that of the file is used",
                 cluster.server, found.server
             ));
         }
-        if cluster.authority.is_empty() {
-            cluster.authority = found.authority;
+        if cluster.authorities.is_none() {
+            cluster.authorities = found.authorities;
         }
     }
-    if cluster.authority.is_empty() {
+    if cluster.authorities.is_none() {
         return Err(file.unusable("neither it nor the cluster names the cluster's CA"));
     }
     Ok(Trusted {
@@ -175,8 +186,23 @@ impl File {
         }
     }
 
-    /// The CA that the file names by its path; empty if it names none.
-    fn named_authority(&self, root: &Root) -> Result<SecretBytes, DiscoveryError> {
+    /// It is about no cluster; a certificate in it that is not a CA's is refused.
+    fn no_cluster(&self, error: NoCluster) -> DiscoveryError {
+        match error {
+            NoCluster::Authorities(NoAuthorities::NotAuthority {
+                certificate,
+                reason,
+            }) => DiscoveryError::NotAuthority {
+                what: format!("the discovery file `{}`", self.shown),
+                certificate,
+                reason,
+            },
+            other => self.unusable(other.to_string()),
+        }
+    }
+
+    /// The CAs that the file names by their path; `None` if it names none.
+    fn named_authority(&self, root: &Root) -> Result<Option<Authorities>, DiscoveryError> {
         let content = &self.kubeconfig.content;
         let current =
             current_context(content).map_or("", |context| text(context, &["context", "cluster"]));
@@ -188,16 +214,16 @@ impl File {
             text(entry, &["cluster", "certificate-authority"])
         });
         if name.is_empty() {
-            return Ok(SecretBytes::default());
+            return Ok(None);
         }
         self.require_local("certificate-authority")?;
         let bytes = self
             .kubeconfig
             .file(root, name)
             .map_err(|error| self.unusable(reason(&error)))?;
-        super::pin::of_certificates(bytes.expose())
-            .map_err(|error| self.unusable(format!("`{name}`: {error}")))?;
-        Ok(bytes)
+        Authorities::parse(bytes.expose())
+            .map(Some)
+            .map_err(|error| self.no_cluster(error.into()))
     }
 
     /// The credentials of the current user; `None` if there are none.

@@ -9,12 +9,14 @@
 //! |---|---|
 //! | [`protocol`] | where a cluster keeps what is asked for, by kubeadm's names |
 //! | [`token`], [`pin`], [`signature`] | what proves the cluster: syntax and mathematics |
+//! | [`authority`] | which certificates may vouch for its servers |
 //! | [`cluster_info`], [`file`] | the two ways to trust a cluster |
 //! | [`cluster`], [`exec`] | kubeconfigs: read, asked of a program, and made |
 //! | [`fetch`], [`shared`] | reading the configuration, the node's name, the shared certificates |
 //! | [`settings`] | what the operator says, on the command line or in a file |
 //! | [`error`], [`poll`] | refusals and failures; trying again |
 
+mod authority;
 mod cluster;
 mod cluster_info;
 mod error;
@@ -156,7 +158,7 @@ async fn ask(
         format: FORMAT.to_owned(),
         discovered: request.now,
         server: cluster.server.clone(),
-        ca_certificates: cluster.authority_text()?,
+        ca_certificates: cluster.authority().to_owned(),
         cluster_configuration: found.cluster_configuration,
         kubelet_configuration: found.kubelet_configuration,
         kube_proxy_configuration: found.kube_proxy_configuration,
@@ -176,10 +178,11 @@ async fn ask(
     })
 }
 
-/// The pins of CA certificates, for people; none that cannot be read.
+/// The pins of CA certificates, for people; none if one of them is not a CA's.
 pub(crate) fn pins(certificates: &str) -> Vec<String> {
-    let pins = pin::of_certificates(certificates.as_bytes()).unwrap_or_default();
-    pins.iter().map(Pin::to_string).collect()
+    let found = authority::Authorities::parse(certificates.as_bytes());
+    let pins = found.iter().flat_map(authority::Authorities::pins);
+    pins.map(|pin| pin.to_string()).collect()
 }
 
 /// One part of it, told as a step is told.

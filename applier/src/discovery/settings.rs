@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::protocol::{CONFIG_KIND, CONFIG_VERSIONS};
 use super::{CertificateKey, Pin, TIMEOUT, Token};
 use crate::live::json::Json;
+use crate::yaml;
 
 /// Everything discovery has to be told.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub(crate) struct ByToken {
     pub(crate) bootstrap_token: Token,
     /// Pins of the cluster's CA; none if the operator said so in as many words.
     pub(crate) pins: Vec<Pin>,
+    /// The flag or field where they are given.
+    pub(crate) pins_from: &'static str,
 }
 
 /// A discovery file.
@@ -62,6 +65,10 @@ pub(crate) struct ByFile {
     pub(crate) location: Location,
     /// Used instead of its credentials.
     pub(crate) bootstrap_token: Option<Token>,
+    /// Pins of the CA that it names; none if the operator takes its word.
+    pub(crate) pins: Vec<Pin>,
+    /// The flag where they are given.
+    pub(crate) pins_from: &'static str,
 }
 
 /// Where a discovery file is.
@@ -117,6 +124,11 @@ fn wrong(at: impl Into<String>, problem: impl ToString) -> SettingsError {
     }
 }
 
+/// Where pins are given on the command line.
+const PIN_FLAG: &str = "--discovery-token-ca-cert-hash";
+/// Where pins are given in a configuration.
+const PIN_FIELD: &str = "discovery.bootstrapToken.caCertHashes:";
+
 /// Where control planes keep their certificates unless somebody says otherwise.
 const CERTIFICATES: &str = super::protocol::CERTIFICATES;
 
@@ -154,31 +166,28 @@ impl Settings {
             (Some(endpoint), None) => {
                 let token =
                     shared.ok_or_else(|| wrong("--token-file", "a bootstrap token is needed"))?;
-                let pins = parse_pins(&options.pins, |_| {
-                    "--discovery-token-ca-cert-hash".to_owned()
-                })?;
-                require_pins(
-                    &pins,
-                    options.without_pins,
-                    "--discovery-token-ca-cert-hash",
-                )?;
+                let pins = parse_pins(&options.pins, |_| PIN_FLAG.to_owned())?;
+                require_pins(&pins, options.without_pins, PIN_FLAG)?;
                 Source::Token(ByToken {
                     endpoint: endpoint_of("API-SERVER-ENDPOINT", &endpoint)?,
                     bootstrap_token: bootstrap.unwrap_or_else(|| token.clone()),
                     token,
                     pins,
+                    pins_from: PIN_FLAG,
                 })
             }
             (None, Some(file)) => {
-                if !options.pins.is_empty() || options.without_pins {
+                if options.without_pins {
                     return Err(wrong(
-                        "--discovery-token-ca-cert-hash",
-                        "pins belong to a token; a discovery file names the CA itself",
+                        "--discovery-token-unsafe-skip-ca-verification",
+                        "a discovery file names the CA itself; leave out the flag",
                     ));
                 }
                 Source::File(ByFile {
                     location: location("--discovery-file", &file)?,
                     bootstrap_token: bootstrap.or(shared),
+                    pins: parse_pins(&options.pins, |_| PIN_FLAG.to_owned())?,
+                    pins_from: PIN_FLAG,
                 })
             }
         };
@@ -270,6 +279,7 @@ impl Settings {
                     bootstrap_token: bootstrap.unwrap_or_else(|| token.clone()),
                     token,
                     pins,
+                    pins_from: PIN_FIELD,
                 })
             }
             (None, Some(fields)) => {
@@ -280,6 +290,8 @@ impl Settings {
                         fields.text("kubeConfigPath")?,
                     )?,
                     bootstrap_token: bootstrap,
+                    pins: Vec::new(),
+                    pins_from: PIN_FIELD,
                 })
             }
         };
@@ -324,19 +336,9 @@ impl Settings {
 fn join_configuration(text: &SecretBytes) -> Result<Json, SettingsError> {
     let broken = |problem: &str| wrong("the configuration", problem);
     let text = std::str::from_utf8(text.expose()).map_err(|_| broken("it is not UTF-8"))?;
-    let documents: Vec<Value> = serde_yaml::from_multiple(text).map_err(|error| {
-        // The parser's own words repeat the text, which holds a token.
-        error.location().map_or_else(
-            || broken("it is not YAML"),
-            |at| {
-                broken(&format!(
-                    "it is not YAML (line {}, column {})",
-                    at.line(),
-                    at.column()
-                ))
-            },
-        )
-    })?;
+    // The parser's own words repeat the text, which holds a token.
+    let documents: Vec<Value> =
+        yaml::from_multiple(text).map_err(|error| broken(&yaml::without_text(&error)))?;
     let mut found = None;
     for document in documents {
         let document = Json::new(document);

@@ -136,7 +136,7 @@ impl FakeCluster {
     }
 
     fn pin(&self) -> Pin {
-        pin::of_certificates(self.authority.pem().as_bytes()).unwrap()[0]
+        pins(&self.authority.pem())[0].parse().unwrap()
     }
 
     /// The settings of somebody who has token and pin.
@@ -169,6 +169,8 @@ impl FakeCluster {
             source: Source::File(ByFile {
                 location: Location::Path(path),
                 bootstrap_token: None,
+                pins: Vec::new(),
+                pins_from: "--discovery-token-ca-cert-hash",
             }),
             ..self.settings()
         }
@@ -342,6 +344,129 @@ fn attack_somebody_who_has_the_token_and_a_ca_of_his_own_is_stopped_by_the_pin()
     let (_, _, notes) = run(&settings).unwrap();
     assert!(notes[0].contains("not compared with a pin"), "{notes:?}");
     assert!(notes[0].contains(&between.pin().to_string()), "{notes:?}");
+}
+
+/// A description of `between` with these CA certificates, served there to whoever has the real cluster's token and pin.
+fn with_authorities(real: &FakeCluster, between: &FakeCluster, authorities: &str) -> Settings {
+    let info = description(between.address, authorities, &token());
+    between
+        .state()
+        .objects
+        .insert(CLUSTER_INFO.path.into(), info);
+    let mut settings = real.settings();
+    by_token(&mut settings).endpoint = between.address.to_string();
+    settings
+}
+
+#[test]
+fn attack_a_ca_beside_the_pinned_one_is_refused_by_name() {
+    let real = FakeCluster::start();
+    let between = FakeCluster::start();
+    for both in [
+        format!("{}{}", real.authority.pem(), between.authority.pem()),
+        format!("{}{}", between.authority.pem(), real.authority.pem()),
+    ] {
+        let mut settings = with_authorities(&real, &between, &both);
+        let other = SecretBytes::from_text("fedcba.fedcba9876543210".into());
+        by_token(&mut settings).bootstrap_token = Token::parse(&other).unwrap();
+        refused(&settings, Exit::Refused, "whose key is not pinned");
+        refused(&settings, Exit::Refused, "`CN=cluster`");
+        let pin = between.pin();
+        let hint = format!("pin it as well with --discovery-token-ca-cert-hash {pin}");
+        refused(&settings, Exit::Refused, &hint);
+        assert!(!between.token_was_shown());
+    }
+}
+
+#[test]
+fn a_cluster_that_rotates_its_ca_is_pinned_twice() {
+    let cluster = FakeCluster::start();
+    let old = FakeCluster::start();
+    let both = format!("{}{}", cluster.authority.pem(), old.authority.pem());
+    let info = description(cluster.address, &both, &token());
+    cluster
+        .state()
+        .objects
+        .insert(CLUSTER_INFO.path.into(), info);
+    let mut settings = cluster.settings();
+    refused(&settings, Exit::Refused, &old.pin().to_string());
+    by_token(&mut settings).pins.push(old.pin());
+    let (facts, secrets, notes) = run(&settings).unwrap();
+    assert_eq!(facts.ca_certificates, both);
+    assert_eq!(notes, Vec::<String>::new());
+    let text = String::from_utf8(secrets.bootstrap_kubeconfig.expose().to_vec()).unwrap();
+    assert!(text.contains(&STANDARD.encode(&both)), "{text}");
+}
+
+#[test]
+fn attack_the_pinned_key_in_a_certificate_of_somebody_else_is_refused() {
+    let real = FakeCluster::start();
+    let between = FakeCluster::start();
+    // What anybody can make who has seen the genuine certificate.
+    let public = rcgen::SubjectPublicKeyInfo::from_der(
+        &rcgen::PublicKeyData::subject_public_key_info(real.authority.key()),
+    )
+    .unwrap();
+    let leaf = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    let leaf = leaf.signed_by(&public, &between.authority).unwrap().pem();
+    let both = format!("{leaf}{}", between.authority.pem());
+    for (authorities, expected) in [
+        (&leaf, "is not a CA's: it has no basic constraint CA:TRUE"),
+        (&both, "is not a CA's: it has no basic constraint CA:TRUE"),
+    ] {
+        let settings = with_authorities(&real, &between, authorities);
+        refused(&settings, Exit::Refused, expected);
+        assert!(!between.token_was_shown());
+    }
+    // As a CA it is pinned, but vouches for nobody: TLS says so.
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let forged = params.signed_by(&public, &between.authority).unwrap().pem();
+    let settings = with_authorities(&real, &between, &forged);
+    refused(&settings, Exit::Refused, "does not prove to be the cluster");
+    assert!(!between.token_was_shown());
+}
+
+#[test]
+fn without_pins_every_ca_counts_and_nothing_that_is_none() {
+    let cluster = FakeCluster::start();
+    let other = FakeCluster::start();
+    let both = format!("{}{}", cluster.authority.pem(), other.authority.pem());
+    let mut settings = with_authorities(&cluster, &cluster, &both);
+    by_token(&mut settings).pins.clear();
+    assert_eq!(run(&settings).unwrap().0.ca_certificates, both);
+    let key = KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    let leaf = leaf.self_signed(&key).unwrap().pem();
+    let three = format!("{both}{leaf}");
+    let mut settings = with_authorities(&cluster, &cluster, &three);
+    by_token(&mut settings).pins.clear();
+    refused(&settings, Exit::Refused, "is not a CA's");
+}
+
+#[test]
+fn a_discovery_file_can_be_pinned_too() {
+    let cluster = FakeCluster::start();
+    let other = FakeCluster::start();
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = cluster.by_file(folder.path(), &json!({"token": TOKEN}));
+    let mut pin = |pins: Vec<Pin>| {
+        if let Source::File(by) = &mut settings.source {
+            by.pins = pins;
+        }
+        run(&settings).map(drop).map_err(|(exit, text)| {
+            assert_eq!(exit, Exit::Refused, "{text}");
+            text
+        })
+    };
+    assert_eq!(pin(vec![cluster.pin()]), Ok(()));
+    let shown = cluster.state().calls.len();
+    assert!(
+        pin(vec![other.pin()])
+            .unwrap_err()
+            .contains("not a pinned one")
+    );
+    assert_eq!(cluster.state().calls.len(), shown);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use kubeplan_bundle::secret::SecretBytes;
 use serde_json::Value;
 use zeroize::Zeroize as _;
 
+use crate::yaml;
+
 /// A JSON value whose texts are zeroised on drop.
 pub(crate) struct Json(Value);
 
@@ -29,21 +31,12 @@ impl Json {
     /// Parses one YAML document. The error says where, and nothing of the text.
     ///
     /// # Errors
-    /// If it is not UTF-8 or not YAML.
+    /// If it is not UTF-8, not YAML, or unfolds to too much.
     pub(crate) fn parse_yaml(bytes: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-        serde_yaml::from_str(text).map(Self).map_err(|error| {
-            error.location().map_or_else(
-                || "it is not YAML".to_owned(),
-                |at| {
-                    format!(
-                        "it is not YAML (line {}, column {})",
-                        at.line(),
-                        at.column()
-                    )
-                },
-            )
-        })
+        yaml::from_str(text)
+            .map(Self)
+            .map_err(|error| yaml::without_text(&error))
     }
 
     /// The value at `path`, whose parts are keys and list positions.

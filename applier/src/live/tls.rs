@@ -30,8 +30,9 @@ use super::kubeconfig::{Identity, Proof};
 /// How long one request may take, as in kubeadm (1.36.2, `cmd/kubeadm/app/util/kubeconfig`).
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// Bytes of an answer that are read: more than the largest object an API server stores.
-const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+/// Bytes of an answer that are read: more than the largest object an API server stores (1.5 MiB), and little enough that its values, each of
+/// which takes some forty times its bytes at worst, fit into memory.
+const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 
 /// Nobody answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

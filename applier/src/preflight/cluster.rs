@@ -71,7 +71,7 @@ pub(super) fn same(look: &CheckKind, view: &View<'_>) -> Looked {
 
 /// The CA certificates of a kubeconfig's clusters, PEM.
 fn authority_of(kubeconfig: &str, view: &View<'_>) -> Result<Vec<u8>, CannotLook> {
-    let parsed: Kubeconfig = serde_yaml::from_str(kubeconfig)
+    let parsed: Kubeconfig = crate::yaml::from_str(kubeconfig)
         .map_err(|_| CannotLook("it is no kubeconfig".to_owned()))?;
     let mut pem = Vec::new();
     for NamedCluster { cluster } in parsed.clusters {

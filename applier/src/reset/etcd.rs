@@ -106,7 +106,7 @@ struct HostFolder {
 /// # Errors
 /// Why it does not say which member this is.
 pub(super) fn parse(manifest: &str) -> Result<LocalMember, String> {
-    let pod: Pod = serde_yaml::from_str(manifest).map_err(|error| {
+    let pod: Pod = crate::yaml::from_str(manifest).map_err(|error| {
         let text = error.to_string();
         text.lines().next().unwrap_or_default().to_owned()
     })?;

@@ -7,6 +7,7 @@ use super::{FOLDER, memory, read_owned};
 use crate::error::CliError;
 use crate::host::{Root, RootPath};
 use crate::state::policy::KnownPolicy;
+use crate::yaml;
 
 const NAME: &str = "policy.yaml";
 
@@ -64,7 +65,12 @@ fn read(root: &Root) -> Result<Option<(Policy, String)>, CliError> {
 }
 
 fn parse(text: &str) -> Result<Policy, String> {
-    serde_yaml::from_str(text).map_err(|error| error.to_string())
+    yaml::from_str(text).map_err(|error| {
+        yaml::over_budget(&error).map_or_else(
+            || error.to_string(),
+            |over| format!("it has {over}; {}", over.hint()),
+        )
+    })
 }
 
 #[cfg(test)]

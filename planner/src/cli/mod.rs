@@ -64,7 +64,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Plan every node and write one signed, sealed bundle for each
-    Plan(plan::Args),
+    Plan(Box<plan::Args>),
     /// Write what a bundle would hold as plain files, for review and golden tests
     Render(render::Args),
     /// Check a configuration and list everything that is wrong with it

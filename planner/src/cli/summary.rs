@@ -17,6 +17,7 @@ use super::nodes::Nodes;
 use crate::config::Finding;
 use crate::config::ValidConfig;
 use crate::config::valid::Assumption;
+use crate::pki::certificate::Certificate;
 use crate::pki::{Materials, StoreChange};
 use crate::plan::{CertificateRow, NodePlan};
 
@@ -27,6 +28,12 @@ pub(super) struct PlanSummary {
     version: u32,
     cluster: String,
     cluster_id: String,
+    /// The CA certificates that a cluster was discovered with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ca_certificates: Vec<Authority>,
+    /// For a cluster that was discovered: whether the operator said which cluster is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compared_with_pin: Option<bool>,
     kubernetes_version: String,
     test_only: bool,
     external_authorities: Vec<String>,
@@ -41,6 +48,14 @@ pub(super) struct PlanSummary {
     /// The cluster runs already.
     #[serde(skip)]
     runs: bool,
+}
+
+/// A CA certificate that a cluster was discovered with.
+#[derive(Debug, Serialize)]
+struct Authority {
+    subject: String,
+    /// `sha256:HEX` of the public key, as `kubeadm join` takes it.
+    hash: String,
 }
 
 /// A node that is not planned.
@@ -129,6 +144,8 @@ impl PlanSummary {
             cluster_id: authority
                 .map(|row| row.spki.to_string())
                 .unwrap_or_default(),
+            ca_certificates: Vec::new(),
+            compared_with_pin: None,
             kubernetes_version: config.version.clone(),
             test_only: materials.test_only(),
             external_authorities: external.map(str::to_owned).collect(),
@@ -160,6 +177,8 @@ impl PlanSummary {
             version: 2,
             cluster: config.bundle_cluster_name.to_string(),
             cluster_id: authority.spki.to_string(),
+            ca_certificates: Vec::new(),
+            compared_with_pin: None,
             kubernetes_version: config.version.clone(),
             test_only,
             external_authorities: Vec::new(),
@@ -171,6 +190,16 @@ impl PlanSummary {
             next: Vec::new(),
             runs: true,
         }
+    }
+
+    /// Adds the CA certificates that the cluster was discovered with, and whether they were compared with what the operator knows.
+    pub(super) fn discovered(&mut self, found: &Certificate, compared: bool) {
+        let rows = found.all().map(|one| Authority {
+            subject: one.facts.subject.clone(),
+            hash: format!("sha256:{}", one.facts.spki),
+        });
+        self.ca_certificates = rows.collect();
+        self.compared_with_pin = Some(compared);
     }
 
     /// What is known once every bundle is in `output`.

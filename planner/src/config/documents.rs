@@ -40,7 +40,7 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
         .map_or_else(String::new, |source| source.name.to_owned());
     let mut seen: Vec<(String, String, u64)> = Vec::new();
     for source in sources {
-        match read::read(source.text) {
+        match read::read_within(source.text, &mut draft.yaml) {
             Ok(documents) => {
                 for document in &documents {
                     take(&mut draft, &mut seen, source.name, document, fields);
@@ -55,7 +55,7 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
                     column: at.map(|at| at.column),
                     path: String::new(),
                     message: error.to_string(),
-                    hint: None,
+                    hint: error.hint().map(str::to_owned),
                 });
             }
         }
@@ -84,7 +84,8 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
 /// Reads the one document of `kind` that a cluster stores, leniently; whatever is wrong with it is an error at its place in `file`. What
 /// only a file of the user's decides (other kinds, time-outs that belong elsewhere) is not taken.
 pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str) {
-    let refuse = |draft: &mut Draft, line, message: String| {
+    let refuse = |draft: &mut Draft, line, message: String, hint: Option<&str>| {
+        let mend = "the cluster has to be mended before a node can join it";
         draft.report.push(Finding {
             severity: Severity::Error,
             file: file.to_owned(),
@@ -92,14 +93,14 @@ pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str)
             column: None,
             path: kind.name().to_owned(),
             message,
-            hint: Some("the cluster has to be mended before a node can join it".to_owned()),
+            hint: Some(hint.map_or_else(|| mend.to_owned(), |hint| format!("{mend}: {hint}"))),
         });
     };
-    let documents = match read::read(text) {
+    let documents = match read::read_within(text, &mut draft.yaml) {
         Ok(documents) => documents,
         Err(error) => {
             let line = error.position().map(|at| at.line);
-            return refuse(draft, line, error.to_string());
+            return refuse(draft, line, error.to_string(), error.hint());
         }
     };
     let [document] = documents.as_slice() else {
@@ -107,6 +108,7 @@ pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str)
             draft,
             None,
             format!("{} documents, and not one", documents.len()),
+            None,
         );
     };
     let name = match &document.data {
@@ -115,7 +117,7 @@ pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str)
     };
     if !matches!(name, Some(Data::String(name)) if name == kind.name()) {
         let message = format!("the cluster stores another document than {}", kind.name());
-        return refuse(draft, Some(document.position.line), message);
+        return refuse(draft, Some(document.position.line), message, None);
     }
     take(draft, &mut Vec::new(), file, document, Fields::Lenient);
     draft.old_documents.retain(|old| *old != kind);

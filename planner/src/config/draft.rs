@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use kubeplan_bundle::yaml_budget::Budget;
 use serde_json::{Map, Value};
 
 use super::provenance::{Origin, Provenance};
@@ -32,6 +33,8 @@ pub(super) struct Draft {
     pub(super) provenance: Provenance,
     /// Findings so far.
     pub(super) report: Report,
+    /// What the files and the stored documents of a cluster may still unfold to, all together.
+    pub(super) yaml: Budget,
     /// The file that findings without a place are shown with.
     pub(super) first_file: String,
     /// The place of the node's entry in the inventory, from 0.

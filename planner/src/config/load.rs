@@ -30,6 +30,8 @@ pub struct LoadedCluster {
     planned: Vec<(usize, Name)>,
     /// Nodes of the inventory that are not planned: with `credentials.join: bootstrap-token` they join by `kubeapply join`.
     pub by_token: Vec<JoinsByToken>,
+    /// Pins of the CA of the cluster that a node joins, `sha256:HEX`, as its JoinConfiguration has them.
+    pub ca_cert_hashes: Vec<String>,
     /// Warnings; never errors.
     pub warnings: Report,
 }
@@ -54,11 +56,16 @@ impl Nodes {
 
 impl LoadedCluster {
     /// One node that is in no inventory.
-    pub(super) fn of_one(config: ValidConfig, warnings: Report) -> Self {
+    pub(super) fn of_one(
+        config: ValidConfig,
+        ca_cert_hashes: Vec<String>,
+        warnings: Report,
+    ) -> Self {
         Self {
             planned: vec![(0, config.node.name.clone())],
             nodes: Nodes::One(Box::new(config)),
             by_token: Vec::new(),
+            ca_cert_hashes,
             warnings,
         }
     }
@@ -145,6 +152,7 @@ pub fn load_cluster(sources: &[Source<'_>], options: Options) -> Result<LoadedCl
         nodes: Nodes::Inventory(Box::new(cluster)),
         planned,
         by_token,
+        ca_cert_hashes: Vec::new(),
         warnings,
     })
 }

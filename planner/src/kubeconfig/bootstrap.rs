@@ -4,6 +4,8 @@
 //! server (kubeadm v1.36.2, cmd/kubeadm/app/cmd/phases/join/kubelet.go). The text is read line by line in the plain block style that
 //! kubectl and kubeadm write, so that no parser keeps a copy of the token; anything else is refused.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kubeplan_bundle::secret::SecretBytes;
 use zeroize::Zeroizing;
 
@@ -18,6 +20,103 @@ pub enum BootstrapError {
         "the kubeconfig that discovery made does not name one server for each cluster in plain block style; run the discovery again"
     )]
     NoServer,
+    /// Something besides what discovery writes.
+    #[error(
+        "the kubeconfig that discovery made is not in the form that discovery writes; run the discovery again"
+    )]
+    NotPlain,
+    /// It would lead the kubelet elsewhere.
+    #[error("the kubeconfig that discovery made is for another server than the join facts name")]
+    OtherServer,
+    /// It would have the kubelet believe somebody else.
+    #[error(
+        "the kubeconfig that discovery made names a CA that is not among the CA certificates of the join facts"
+    )]
+    OtherAuthority,
+}
+
+/// The keys that a kubeconfig has at its outermost level.
+const OUTERMOST: [&str; 7] = [
+    "apiVersion",
+    "kind",
+    "clusters",
+    "contexts",
+    "current-context",
+    "preferences",
+    "users",
+];
+
+/// Checks that every cluster in the kubeconfig is at `server` and has CA certificates (PEM) for which `is_known` holds, and says nothing
+/// else of it. Join facts say the same in the clear, and nobody signs either.
+///
+/// # Errors
+/// [`BootstrapError`] if one is another.
+pub fn is_for(
+    found: &SecretText,
+    server: &str,
+    is_known: impl Fn(&[u8]) -> bool,
+) -> Result<(), BootstrapError> {
+    let text = found.expose();
+    // Line breaks of YAML that are none here would hide lines.
+    if text.contains(['\r', '\u{85}', '\u{2028}', '\u{2029}']) {
+        return Err(BootstrapError::NotPlain);
+    }
+    let mut outermost = Vec::new();
+    let mut inside = false;
+    let (mut clusters, mut servers, mut authorities) = (0_usize, 0_usize, 0_usize);
+    for line in text.lines() {
+        let content = line.trim_end();
+        if content.is_empty() {
+            continue;
+        }
+        if !content.starts_with(' ') && !content.starts_with("- ") {
+            let key = content.split(':').next().unwrap_or_default();
+            if !OUTERMOST.contains(&key) || outermost.contains(&key) {
+                return Err(BootstrapError::NotPlain);
+            }
+            outermost.push(key);
+            inside = key == "clusters";
+            if inside && content != "clusters:" {
+                return Err(BootstrapError::NotPlain);
+            }
+            continue;
+        }
+        if !inside {
+            continue;
+        }
+        match content.trim_start_matches([' ', '-']).split_once(':') {
+            Some(("cluster", "")) => clusters += 1,
+            Some(("server", value)) => {
+                servers += 1;
+                if unquoted(value) != server {
+                    return Err(BootstrapError::OtherServer);
+                }
+            }
+            Some(("certificate-authority-data", value)) => {
+                authorities += 1;
+                let pem = STANDARD.decode(unquoted(value));
+                if !pem.is_ok_and(|pem| is_known(&pem)) {
+                    return Err(BootstrapError::OtherAuthority);
+                }
+            }
+            Some(("name", _)) => {}
+            _ => return Err(BootstrapError::NotPlain),
+        }
+    }
+    if clusters > 0 && servers == clusters && authorities == clusters {
+        Ok(())
+    } else {
+        Err(BootstrapError::NotPlain)
+    }
+}
+
+/// A scalar without the quotes around it.
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    ['"', '\'']
+        .into_iter()
+        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote))
+        .unwrap_or(value)
 }
 
 /// The text of the file.
@@ -141,6 +240,75 @@ mod tests {
             let twin = twin(SecretClass::Kubeconfig, found.as_bytes()).unwrap();
             let twin = String::from_utf8(twin).unwrap();
             assert!(twin.contains(&format!("server: {url}\n")) && !twin.contains("abcdef"));
+        }
+    }
+
+    #[test]
+    fn attack_a_kubeconfig_for_another_cluster_is_found_out() {
+        let check = |text: &str| is_for(&secret_text(text), "https://a:6443", |pem| pem == b"ca");
+        let one = "clusters:\n- cluster:\n    certificate-authority-data: Y2E=\n    server: https://a:6443\n  name: x\n";
+        let users = "users:\n- name: u\n  user:\n    server: https://other\n    token: t\n";
+        let fine = format!("apiVersion: v1\n{one}{users}");
+        assert_eq!(check(&fine), Ok(()));
+        assert_eq!(
+            check(&fine.replace("https://a:6443", "\"https://a:6443\"")),
+            Ok(())
+        );
+        let other = one.replace("https://a", "https://b");
+        for (text, expected) in [
+            (
+                fine.replace("https://a", "https://b"),
+                BootstrapError::OtherServer,
+            ),
+            (fine.replace("Y2E=", "Y2Ey"), BootstrapError::OtherAuthority),
+            (fine.replace("Y2E=", "*a"), BootstrapError::OtherAuthority),
+            (
+                fine.replace(
+                    "    server",
+                    "    insecure-skip-tls-verify: true\n    server",
+                ),
+                BootstrapError::NotPlain,
+            ),
+            (
+                fine.replace("    server", "    tls-server-name: other\n    server"),
+                BootstrapError::NotPlain,
+            ),
+            (
+                fine.replace(
+                    "certificate-authority-data: Y2E=",
+                    "certificate-authority: /tmp/ca",
+                ),
+                BootstrapError::NotPlain,
+            ),
+            (format!("{fine}{other}"), BootstrapError::NotPlain),
+            (
+                format!("{fine}{}", other.replace("clusters", "\"clusters\"")),
+                BootstrapError::NotPlain,
+            ),
+            (
+                format!("{fine}{}", other.replace("clusters", "? clusters\n")),
+                BootstrapError::NotPlain,
+            ),
+            (format!("{fine}---\n{other}"), BootstrapError::NotPlain),
+            (
+                fine.replace("users:\n", "users:\r"),
+                BootstrapError::NotPlain,
+            ),
+            (
+                fine.replace("clusters:\n", "clusters: &a\n"),
+                BootstrapError::NotPlain,
+            ),
+            (
+                fine.replace("- cluster:\n", "- cluster:\n    <<: *a\n"),
+                BootstrapError::NotPlain,
+            ),
+            (
+                fine.replace("https://a:6443\n", "https://a:6443\n      more\n"),
+                BootstrapError::NotPlain,
+            ),
+            (users.to_owned(), BootstrapError::NotPlain),
+        ] {
+            assert_eq!(check(&text), Err(expected), "{text}");
         }
     }
 

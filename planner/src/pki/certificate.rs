@@ -25,6 +25,16 @@ pub enum CertificateError {
     /// A block that is not a certificate.
     #[error("certificate {0} of the file is not valid X.509 DER")]
     NotX509(usize),
+    /// A certificate among those of CAs that is not a CA's.
+    #[error("certificate {position} of the file (sha256:{spki}) is not a CA's: {reason}")]
+    NotAuthority {
+        /// Which, from 1.
+        position: usize,
+        /// The digest of its public key.
+        spki: Sha256Digest,
+        /// What it lacks.
+        reason: &'static str,
+    },
 }
 
 /// A certificate and the intermediates that follow it in its file.
@@ -100,6 +110,39 @@ impl Certificate {
         Ok(first)
     }
 
+    /// Reads the `CERTIFICATE` blocks of a file, all of which must be certificates of CAs: they allow it to sign certificates, and one that
+    /// names itself as its issuer has signed itself.
+    ///
+    /// # Errors
+    /// [`CertificateError`] if there is none, or one of them is not a CA's.
+    pub fn authorities_from_pem(pem: &[u8]) -> Result<Self, CertificateError> {
+        let first = Self::from_pem(pem)?;
+        for (position, certificate) in first.all().enumerate() {
+            let facts = &certificate.facts;
+            let own_issuer = facts.issuer_der == facts.subject_der;
+            let reason = if !facts.is_authority {
+                "it has no basic constraint CA:TRUE"
+            } else if !facts.may_sign {
+                "its key usage does not allow it to sign certificates"
+            } else if own_issuer && !certificate.is_signed_by(certificate) {
+                "it names itself as its issuer, and its key did not sign it"
+            } else {
+                continue;
+            };
+            return Err(CertificateError::NotAuthority {
+                position: position + 1,
+                spki: facts.spki,
+                reason,
+            });
+        }
+        Ok(first)
+    }
+
+    /// The certificate and its intermediates.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.intermediates)
+    }
+
     /// What tables show of it, under kubeadm's `name`; `signer` is the name of the certificate that signed it. The path is filled in
     /// by the plan.
     #[must_use]
@@ -136,8 +179,7 @@ impl Certificate {
     #[must_use]
     pub fn pem(&self) -> String {
         let config = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
-        std::iter::once(self)
-            .chain(&self.intermediates)
+        self.all()
             .map(|certificate| {
                 let block = ::pem::Pem::new("CERTIFICATE", certificate.der.clone());
                 ::pem::encode_config(&block, config)

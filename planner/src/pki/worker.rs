@@ -8,7 +8,7 @@ use kubeplan_bundle::secret::SecretBytes;
 
 use super::certificate::Certificate;
 use super::certlist::KUBELET;
-use super::{IssuedCertificate, Material, PkiError};
+use super::{IssuedCertificate, Material};
 use crate::plan::CertificateRow;
 
 /// kubeadm's name of the cluster CA.
@@ -35,23 +35,16 @@ impl WorkerMaterial {
         })
     }
 
-    /// The material of a worker whose kubelet bootstraps: the certificates of the cluster CA, as PEM.
-    ///
-    /// # Errors
-    /// [`PkiError::Certificate`] if there is no certificate in it, or one that is none.
-    pub fn of_authority(pem: &str) -> Result<Self, PkiError> {
-        let certificate =
-            Certificate::from_pem(pem.as_bytes()).map_err(|source| PkiError::Certificate {
-                file: "ca.crt".to_owned(),
-                source,
-            })?;
+    /// The material of a worker whose kubelet bootstraps: the certificates of the cluster's CAs.
+    #[must_use]
+    pub fn of_authority(certificate: Certificate) -> Self {
         let facts = &certificate.facts;
         let signer = if facts.issuer_der == facts.subject_der {
             AUTHORITY
         } else {
             &facts.issuer
         };
-        Ok(Self {
+        Self {
             authority: IssuedCertificate {
                 certificate_pem: certificate.pem(),
                 key_pem: None,
@@ -60,7 +53,7 @@ impl WorkerMaterial {
             },
             kubelet: None,
             test_only: false,
-        })
+        }
     }
 
     /// The same, made in a run with public test keys or not.
@@ -135,7 +128,8 @@ mod tests {
     fn a_ca_that_discovery_found_is_enough() {
         let material = issued();
         let authority = &material.certificates["ca"];
-        let worker = WorkerMaterial::of_authority(&authority.certificate_pem).unwrap();
+        let pem = authority.certificate_pem.as_bytes();
+        let worker = WorkerMaterial::of_authority(Certificate::authorities_from_pem(pem).unwrap());
         assert_eq!(
             worker.authority().certificate_pem,
             authority.certificate_pem
@@ -146,7 +140,16 @@ mod tests {
             "",
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
         ] {
-            assert!(WorkerMaterial::of_authority(bad).is_err(), "{bad}");
+            assert!(
+                Certificate::authorities_from_pem(bad.as_bytes()).is_err(),
+                "{bad}"
+            );
+        }
+        // A certificate that is not a CA's is none, also beside one that is.
+        let leaf = &material.certificates["apiserver"].certificate_pem;
+        for bad in [leaf.clone(), format!("{}{leaf}", authority.certificate_pem)] {
+            let error = Certificate::authorities_from_pem(bad.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains("CA:TRUE"), "{error}");
         }
     }
 }

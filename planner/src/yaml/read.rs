@@ -3,8 +3,8 @@
 //! In: the text of one file. Out: its documents, every scalar resolved by the rules of go-yaml v2 (YAML 1.1:
 //! unquoted `yes`, `on`, `y` are booleans, `012` is octal), so a file means here what it means to kubeadm.
 //! Anchors are replaced by what they stand for, merge keys (`<<`) by the entries they bring. Duplicate keys are
-//! kept, so that whoever knows the field's path can name it. Nothing here grows without bound: the size of the
-//! text, the depth and the number of nodes (counted after expansion of aliases) are limited.
+//! kept, so that whoever knows the field's path can name it. Nothing here grows without bound: the size of a text is
+//! limited, and everything that is built of it is taken from a [`Budget`] before it is built, with what aliases stand for.
 //!
 //! Documents without content (nothing, or only comments) are skipped wherever they stand. kubeadm refuses a
 //! document that has comments only; a document after an empty one is never dropped silently here.
@@ -15,14 +15,13 @@ mod scalar;
 
 use std::collections::HashMap;
 
+use kubeplan_bundle::yaml_budget::{Budget, MAX_DEPTH, MAX_KEY, OverBudget};
 use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
 /// The largest accepted text, in bytes.
 pub const MAX_SIZE: usize = 4 * 1024 * 1024;
-/// The deepest accepted nesting.
-pub const MAX_DEPTH: usize = 64;
-/// The most nodes in one text, aliases expanded.
-pub const MAX_NODES: usize = 200_000;
+/// Bytes of a key that every field has room for.
+const ORDINARY_KEY: usize = 64;
 
 /// A place in the text, both counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,12 +85,14 @@ pub enum ReadError {
         /// The parser's words.
         message: String,
     },
-    /// Deeper than [`MAX_DEPTH`].
-    #[error("nested deeper than {MAX_DEPTH} levels")]
-    TooDeep(Position),
-    /// More nodes than [`MAX_NODES`].
-    #[error("more than {MAX_NODES} values (aliases expanded)")]
-    TooManyNodes(Position),
+    /// More than the budget has left.
+    #[error("{over}")]
+    OverBudget {
+        /// Where.
+        position: Position,
+        /// Which limit is passed.
+        over: OverBudget,
+    },
     /// A key that is a list, a mapping or null.
     #[error("a key must be a string, not {found}")]
     Key {
@@ -134,19 +135,35 @@ impl ReadError {
             | Self::Key { position, .. }
             | Self::Tag { position, .. }
             | Self::NotOfTag { position, .. }
-            | Self::TooDeep(position)
-            | Self::TooManyNodes(position)
+            | Self::OverBudget { position, .. }
             | Self::Recursive(position)
             | Self::Merge(position) => Some(*position),
         }
     }
+
+    /// What to do about it, where the words do not say it.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::OverBudget { over, .. } => Some(over.hint()),
+            _ => None,
+        }
+    }
 }
 
-/// Reads every document of `text` that has content.
+/// Reads every document of `text` that has content, with a budget of its own.
+///
+/// # Errors
+/// As [`read_within`].
+pub fn read(text: &str) -> Result<Vec<Node>, ReadError> {
+    read_within(text, &mut Budget::default())
+}
+
+/// Reads every document of `text` that has content; what it unfolds to is taken from `budget`.
 ///
 /// # Errors
 /// [`ReadError`] at the first place that is not YAML, or where a limit is passed.
-pub fn read(text: &str) -> Result<Vec<Node>, ReadError> {
+pub fn read_within(text: &str, budget: &mut Budget) -> Result<Vec<Node>, ReadError> {
     if text.len() > MAX_SIZE {
         return Err(ReadError::TooLarge(text.len()));
     }
@@ -154,12 +171,17 @@ pub fn read(text: &str) -> Result<Vec<Node>, ReadError> {
     let mut reader = Reader {
         events: Box::new(Parser::new_from_str(text)),
         anchors: HashMap::new(),
-        nodes: 0,
+        budget,
     };
     let mut documents = Vec::new();
     while let Some((event, span)) = reader.next()? {
         match event {
-            Event::DocumentStart(..) | Event::DocumentEnd => reader.anchors.clear(),
+            Event::DocumentStart(..) => {
+                let taken = reader.budget.take_document();
+                within(taken, position(&span.start))?;
+                reader.anchors.clear();
+            }
+            Event::DocumentEnd => reader.anchors.clear(),
             Event::StreamStart | Event::StreamEnd => {}
             event => {
                 // The parser stands in for a missing value with a scalar that covers no text.
@@ -179,8 +201,36 @@ pub fn read(text: &str) -> Result<Vec<Node>, ReadError> {
 #[derive(Clone)]
 struct Built {
     node: Node,
-    size: usize,
+    cost: Cost,
+}
+
+/// What a node is made of.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    /// Values: itself and everything below it.
+    values: usize,
+    /// Bytes of text in them.
+    bytes: usize,
+    /// Levels.
     depth: usize,
+}
+
+impl Cost {
+    /// Of a value without anything below it.
+    const fn of_one(bytes: usize) -> Self {
+        Self {
+            values: 1,
+            bytes,
+            depth: 1,
+        }
+    }
+
+    /// Adds a node one level below.
+    fn add(&mut self, below: Self) {
+        self.values += below.values;
+        self.bytes += below.bytes;
+        self.depth = self.depth.max(below.depth + 1);
+    }
 }
 
 type Events<'a> = Box<dyn Iterator<Item = Result<(Event<'a>, Span), ScanError>> + 'a>;
@@ -189,7 +239,12 @@ struct Reader<'a> {
     events: Events<'a>,
     /// Finished anchored nodes by the parser's number; `None` while the node is being built.
     anchors: HashMap<usize, Option<Built>>,
-    nodes: usize,
+    budget: &'a mut Budget,
+}
+
+/// The answer of a budget, with the place that asked.
+fn within(answer: Result<(), OverBudget>, position: Position) -> Result<(), ReadError> {
+    answer.map_err(|over| ReadError::OverBudget { position, over })
 }
 
 fn position(marker: &Marker) -> Position {
@@ -237,46 +292,55 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn count(&mut self, nodes: usize, at: Position) -> Result<(), ReadError> {
-        self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes > MAX_NODES {
-            return Err(ReadError::TooManyNodes(at));
-        }
-        Ok(())
+    fn take(&mut self, cost: Cost, at: Position) -> Result<(), ReadError> {
+        within(self.budget.take(cost.values, cost.bytes), at)
     }
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Built, ReadError> {
         let at = position(&span.start);
-        if depth > MAX_DEPTH {
-            return Err(ReadError::TooDeep(at));
-        }
-        self.count(1, at)?;
-        let (data, anchor, size, height) = match event {
+        let deepest = |levels| {
+            let over = OverBudget::Depth;
+            let answer = if levels > MAX_DEPTH {
+                Err(over)
+            } else {
+                Ok(())
+            };
+            within(answer, at)
+        };
+        deepest(depth)?;
+        let (data, anchor, cost) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                (scalar_data(&text, style, tag.as_deref(), at)?, anchor, 1, 1)
+                let cost = Cost::of_one(text.len());
+                self.take(cost, at)?;
+                let data = scalar_data(&text, style, tag.as_deref(), at)?;
+                (data, anchor, cost)
             }
             Event::SequenceStart(_, anchor, tag) => {
                 check_collection_tag(tag.as_deref(), "seq", at)?;
                 self.anchors.insert(anchor, None);
-                let (items, size, height) = self.sequence(depth)?;
-                (Data::Seq(items), anchor, size + 1, height + 1)
+                self.take(Cost::of_one(0), at)?;
+                let (items, cost) = self.sequence(depth)?;
+                (Data::Seq(items), anchor, cost)
             }
             Event::MappingStart(_, anchor, tag) => {
                 check_collection_tag(tag.as_deref(), "map", at)?;
                 self.anchors.insert(anchor, None);
-                let (entries, size, height) = self.mapping(depth)?;
-                (Data::Map(entries), anchor, size + 1, height + 1)
+                self.take(Cost::of_one(0), at)?;
+                let (entries, cost) = self.mapping(depth)?;
+                (Data::Map(entries), anchor, cost)
             }
             Event::Alias(anchor) => {
-                let built = match self.anchors.get(&anchor) {
-                    Some(Some(built)) => built.clone(),
-                    _ => return Err(ReadError::Recursive(at)),
+                let Some(Some(built)) = self.anchors.get(&anchor) else {
+                    return Err(ReadError::Recursive(at));
                 };
-                self.count(built.size, at)?;
-                if depth + built.depth > MAX_DEPTH {
-                    return Err(ReadError::TooDeep(at));
-                }
-                return Ok(built);
+                let Cost {
+                    values,
+                    bytes,
+                    depth: below,
+                } = built.cost;
+                deepest(depth - 1 + below)?;
+                within(self.budget.take(values, bytes), at)?;
+                return Ok(built.clone());
             }
             _ => {
                 return Err(ReadError::Syntax {
@@ -287,44 +351,54 @@ impl<'a> Reader<'a> {
         };
         let built = Built {
             node: Node { position: at, data },
-            size,
-            depth: height,
+            cost,
         };
         // The parser numbers anchors from 1; 0 means none.
         if anchor != 0 {
+            // The copy that is kept costs as much: anchors inside anchors keep the same again and again.
+            self.take(cost, at)?;
             self.anchors.insert(anchor, Some(built.clone()));
         }
         Ok(built)
     }
 
-    fn sequence(&mut self, depth: usize) -> Result<(Vec<Node>, usize, usize), ReadError> {
-        let (mut items, mut size, mut height) = (Vec::new(), 0, 0);
+    fn sequence(&mut self, depth: usize) -> Result<(Vec<Node>, Cost), ReadError> {
+        let (mut items, mut cost) = (Vec::new(), Cost::of_one(0));
         loop {
             let (event, span) = self.expect()?;
             if matches!(event, Event::SequenceEnd) {
-                return Ok((items, size, height));
+                return Ok((items, cost));
             }
             let built = self.node(event, span, depth + 1)?;
-            size += built.size;
-            height = height.max(built.depth);
+            cost.add(built.cost);
             items.push(built.node);
         }
     }
 
-    fn mapping(&mut self, depth: usize) -> Result<(Vec<Entry>, usize, usize), ReadError> {
-        let (mut entries, mut size, mut height) = (Vec::new(), 0, 0);
+    fn mapping(&mut self, depth: usize) -> Result<(Vec<Entry>, Cost), ReadError> {
+        let (mut entries, mut cost) = (Vec::new(), Cost::of_one(0));
         loop {
             let (event, span) = self.expect()?;
             if matches!(event, Event::MappingEnd) {
-                return Ok((entries, size, height));
+                return Ok((entries, cost));
             }
             let merge =
                 matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, _) if text == "<<");
-            let key = self.node(event, span, depth + 1)?.node;
+            let key = self.node(event, span, depth + 1)?;
+            cost.add(key.cost);
+            let key = key.node;
             let (event, span) = self.expect()?;
+            let at = position(&span.start);
             let value = self.node(event, span, depth + 1)?;
-            size += value.size + 1;
-            height = height.max(value.depth);
+            cost.add(value.cost);
+            // What is said of a value names it by its path, so a long key counts once for each value below it.
+            if let Data::String(key) = &key.data
+                && key.len() > ORDINARY_KEY
+            {
+                let bytes = key.len().saturating_mul(value.cost.values);
+                within(self.budget.take(0, bytes), at)?;
+                cost.bytes = cost.bytes.saturating_add(bytes);
+            }
             if merge {
                 merge_into(&mut entries, value.node)?;
             } else {
@@ -358,6 +432,12 @@ fn merge_into(entries: &mut Vec<Entry>, value: Node) -> Result<(), ReadError> {
 
 fn key_text(key: &Node) -> Result<String, ReadError> {
     let found = match &key.data {
+        Data::String(text) if text.len() > MAX_KEY => {
+            return Err(ReadError::OverBudget {
+                position: key.position,
+                over: OverBudget::Key,
+            });
+        }
         Data::String(text) => return Ok(text.clone()),
         Data::Bool(value) => return Ok(value.to_string()),
         Data::Int(value) => return Ok(value.to_string()),

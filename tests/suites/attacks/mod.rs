@@ -2,6 +2,7 @@
 //!
 //! The rows of SECURITY.md say who the attackers are. Attacks on the file format alone are in `bundle/tests/suite/hostile`.
 
+mod another_clusters_facts;
 mod approvals_bound;
 mod foreign_text;
 mod foreign_text_planner;
@@ -9,9 +10,11 @@ mod forged;
 mod host_keys;
 mod inputs;
 mod key_store;
+mod pinned_cluster;
 mod policy_memory;
 mod trust_directories;
 mod wide_tables;
+mod yaml_bombs;
 
 pub use inputs::is_kubeplan;
 
@@ -20,6 +23,7 @@ use libtest_mimic::Trial;
 /// Every attack.
 pub fn cases() -> Vec<Trial> {
     [
+        another_clusters_facts::cases(),
         approvals_bound::cases(),
         foreign_text::cases(),
         foreign_text_planner::cases(),
@@ -27,9 +31,11 @@ pub fn cases() -> Vec<Trial> {
         host_keys::cases(),
         inputs::cases(),
         key_store::cases(),
+        pinned_cluster::cases(),
         policy_memory::cases(),
         trust_directories::cases(),
         wide_tables::cases(),
+        yaml_bombs::cases(),
     ]
     .into_iter()
     .flatten()

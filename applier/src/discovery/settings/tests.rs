@@ -144,11 +144,11 @@ fn what_is_wrong_with_a_flag_is_said_before_anything_is_asked() {
         ),
         (
             Options {
-                endpoint: None,
                 discovery_file: Some("a".into()),
-                ..options()
+                without_pins: true,
+                ..Options::default()
             },
-            "pins belong to a token",
+            "names the CA itself",
         ),
         (
             Options {

@@ -4,6 +4,7 @@
 //! read or written: the shared certificates come sealed with the facts, leaves are issued here and live in the bundle alone. The bundle is
 //! sealed for whoever is named, else for the identity that opened the facts, and never for a recipient that only the facts name.
 
+mod meant;
 mod shared;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::join_facts::{JoinFacts, JoinFactsError, JoinSecrets, MAX_SIZE};
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::timestamp::Timestamp;
+
+use meant::MeantArgs;
 
 use super::Args;
 use super::bundles::outliving;
@@ -27,6 +30,7 @@ use crate::config::{LoadedCluster, RunningCluster, SecretText, ValidConfig};
 use crate::files::{self, Need};
 use crate::output::Stage;
 use crate::phases::{self, MaterialSource};
+use crate::pki::certificate::Certificate;
 use crate::pki::key_source::{KeySource, RandomSource};
 use crate::pki::test_pki::TestPki;
 use crate::pki::{Material, StoreChange, WorkerMaterial};
@@ -57,6 +61,8 @@ pub(super) struct JoinArgs {
     /// [default: the identity that opened the facts]
     #[arg(long = "recipient", value_name = "RECIPIENT", requires = "join")]
     recipients: Vec<String>,
+    #[command(flatten)]
+    meant: MeantArgs,
 }
 
 impl JoinArgs {
@@ -77,9 +83,14 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
         ))
         .hint("run `kubeapply discover --control-plane` on the host, with the certificate key"));
     }
+    let found = args.join.meant.authorities(&facts)?;
     let (secrets, identities) = open(args, &facts, file)?;
+    meant::require_same_kubeconfig(&found, &facts, &secrets)?;
     let chosen = parse_recipients(&args.join.recipients)?;
-    let mut nodes = Nodes::all(load(args, &facts, &secrets, file, io)?);
+    let loaded = load(args, &facts, &secrets, file, io)?;
+    meant::require_configured(&found, &loaded.ca_cert_hashes)?;
+    let compared = !args.join.meant.is_empty() || !loaded.ca_cert_hashes.is_empty();
+    let mut nodes = Nodes::all(loaded);
     nodes.phases(&args.phases, io)?;
     nodes.read_patches(io)?;
     nodes.refuse_nothing(io)?;
@@ -93,7 +104,7 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
         Some(seed) => Box::new(TestPki::new(seed.as_str())),
         None => Box::new(RandomSource),
     };
-    let own = Own::make(&config, &facts, &secrets, now, &*source, io)?;
+    let own = Own::make(&config, &found, &secrets, now, &*source, io)?;
     let plan = phases::plan_node(&config, own.source()).map_err(unplanned)?;
     let mut notices = Notices::default();
     notices.add(None, nothing_rendered(&config, own.source(), &plan));
@@ -138,6 +149,7 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
     node.finish(&written.index, &args.output.join(file), None);
     let changes = own.changes().to_vec();
     let mut summary = PlanSummary::of_join(&config, authority, changes, &nodes, source.test_only());
+    summary.discovered(&found, compared);
     summary.nodes.push(node);
     summary.finish(signer.shown, &args.output);
     match args.format {
@@ -266,19 +278,19 @@ enum Own {
 impl Own {
     fn make(
         config: &ValidConfig,
-        facts: &JoinFacts,
+        discovered: &Certificate,
         secrets: &JoinSecrets,
         now: Timestamp,
         source: &dyn KeySource,
         io: &mut Io,
     ) -> Result<Self, CliError> {
-        let authority = shared::authority(facts)?;
         if !config.is_control_plane() {
+            let authority = WorkerMaterial::of_authority(discovered.clone());
             let test_only = source.test_only();
             return Ok(Self::Worker(Box::new(authority.with_test_only(test_only))));
         }
         let ensured = shared::ensure(config, secrets, now, source, io)?;
-        shared::same_cluster(facts, &ensured.material)?;
+        shared::same_cluster(discovered, &ensured.material)?;
         Ok(Self::ControlPlane {
             material: Box::new(ensured.material),
             changes: ensured.changes,

@@ -140,6 +140,21 @@ fn many(plan: &PlanSummary, nodes: &[NodeSummary]) -> Text {
 /// Lines that are true of the whole run.
 fn of_all(plan: &PlanSummary) -> Text {
     let mut text = Text::new();
+    if let Some(compared) = plan.compared_with_pin {
+        text.line(format_args!("  cluster id   {}", plan.cluster_id));
+        for authority in &plan.ca_certificates {
+            text.line(format_args!(
+                "  CA           {} ({})",
+                authority.hash, authority.subject
+            ));
+        }
+        if !compared {
+            text.line(
+                "               NOT COMPARED with a pin: the join facts alone say which cluster this is; compare the hash with a \
+                 control-plane node, or give --discovery-token-ca-cert-hash or --cluster-id",
+            );
+        }
+    }
     if let Some(signer) = &plan.signer {
         text.line(format_args!(
             "  signed by    {} ({})",

@@ -101,9 +101,12 @@ pub fn load_join(
     let kubelet = SharedKubelet::of(&draft);
     let checked = validate::check_founding(&mut draft, &facts, &kubelet, false);
     let ca_cert_path = draft.text(Kind::Join, "caCertPath");
+    let hashes = draft.texts(Kind::Join, "discovery.bootstrapToken.caCertHashes");
+    let ca_cert_hashes = hashes.into_iter().map(|(_, hash)| hash).collect();
     match validate::founding(&mut draft, checked, facts, assumptions) {
         Some(founding) if !draft.report.has_errors() => Ok(LoadedCluster::of_one(
             joining(founding.config, cluster, ca_cert_path),
+            ca_cert_hashes,
             draft.report,
         )),
         _ => Err(draft.report),

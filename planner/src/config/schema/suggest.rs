@@ -29,9 +29,16 @@ fn distance(left: &str, right: &str) -> usize {
     previous.last().copied().unwrap_or_default()
 }
 
+/// The longest name that is compared with known ones, in bytes.
+const MAX_NAME: usize = 100;
+
 /// The name among `known` that `name` most likely stands for: equal but for case, or few edits away.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes the product of both lengths, and no known name is as long.
+    if name.len() > MAX_NAME {
+        return None;
+    }
     let lower = name.to_lowercase();
     let allowed = match name.chars().count() {
         0..=2 => 0,

@@ -105,7 +105,11 @@ fn what_is_set_twice_stays_visible() {
 #[test]
 fn limits_are_errors_with_a_place() {
     let deep = "[".repeat(MAX_DEPTH + 1) + &"]".repeat(MAX_DEPTH + 1);
-    assert!(matches!(read(&deep), Err(ReadError::TooDeep(_))));
+    let over = |text: &str| match read(text) {
+        Err(ReadError::OverBudget { over, .. }) => Some(over),
+        _ => None,
+    };
+    assert_eq!(over(&deep), Some(OverBudget::Depth));
     let fine = "[".repeat(MAX_DEPTH) + &"]".repeat(MAX_DEPTH);
     assert!(read(&fine).is_ok());
     let flood = "[".repeat(100_000);
@@ -120,12 +124,67 @@ fn limits_are_errors_with_a_place() {
             [previous.as_str(); 10].join(", ")
         );
     }
-    assert!(matches!(read(&laughs), Err(ReadError::TooManyNodes(_))));
+    assert_eq!(over(&laughs), Some(OverBudget::Values));
     let mut ladder = String::from("a0: &a0 [x]\n");
     for level in 1..200 {
         ladder += &format!("a{level}: &a{level} [*a{}]\n", level - 1);
     }
-    assert!(matches!(read(&ladder), Err(ReadError::TooDeep(_))));
+    assert_eq!(over(&ladder), Some(OverBudget::Depth));
+    assert_eq!(
+        over(&"---\na: 1\n".repeat(1001)),
+        Some(OverBudget::Documents)
+    );
+    assert!(over(&"---\na: 1\n".repeat(1000)).is_none());
+    assert_eq!(
+        over(&format!("? {}\n: 1", "k".repeat(MAX_KEY + 1))),
+        Some(OverBudget::Key)
+    );
+    assert!(read(&format!("? {}\n: 1", "k".repeat(MAX_KEY))).is_ok());
+}
+
+#[test]
+fn an_alias_counts_with_the_bytes_that_it_stands_for() {
+    let over = |text: &str| match read(text) {
+        Err(ReadError::OverBudget { over, .. }) => Some(over),
+        _ => None,
+    };
+    let aliases = |count: usize, bytes: usize| {
+        let text = "x".repeat(bytes);
+        format!("a: &a {text}\nb: [{}]\n", vec!["*a"; count].join(", "))
+    };
+    assert_eq!(over(&aliases(30_000, 128 * 1024)), Some(OverBudget::Bytes));
+    assert_eq!(over(&aliases(60, 128 * 1024)), None);
+    assert_eq!(over(&aliases(63, 128 * 1024)), Some(OverBudget::Bytes));
+    // Merge keys bring what they name.
+    let merged = format!(
+        "a: &a {{k: {}}}\nb:\n{}",
+        "x".repeat(128 * 1024),
+        "- <<: *a\n".repeat(70)
+    );
+    assert_eq!(over(&merged), Some(OverBudget::Bytes));
+    // A long key is in the path of everything below it.
+    let below = |key: usize| format!("? {}\n: [{}]", "k".repeat(key), "1, ".repeat(50_000));
+    assert_eq!(over(&below(300)), Some(OverBudget::Bytes));
+    assert_eq!(over(&below(64)), None);
+    // Anchors around anchors keep the same text again.
+    let nested = format!(
+        "{}{}{}",
+        (0..60).map(|n| format!("&a{n} [")).collect::<String>(),
+        "x".repeat(256 * 1024),
+        "]".repeat(60)
+    );
+    assert_eq!(over(&nested), Some(OverBudget::Bytes));
+}
+
+#[test]
+fn a_budget_is_shared_by_the_texts_that_are_read_with_it() {
+    let mut budget = Budget::default();
+    let text = format!("a: {}", "x".repeat(3 * 1024 * 1024));
+    assert!(read_within(&text, &mut budget).is_ok());
+    assert!(read_within(&text, &mut budget).is_ok());
+    let error = read_within(&text, &mut budget).unwrap_err();
+    assert!(error.to_string().contains("8388608 bytes"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("alias")));
 }
 
 #[test]

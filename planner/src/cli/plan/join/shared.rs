@@ -5,15 +5,16 @@
 //! made: the node would be of another cluster.
 
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::join_facts::{JoinFacts, JoinSecrets};
+use kubeplan_bundle::join_facts::JoinSecrets;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use crate::cli::certs::unfit;
 use crate::cli::io::Progress;
 use crate::cli::{CliError, Io};
 use crate::config::ValidConfig;
+use crate::pki::certificate::Certificate;
 use crate::pki::key_source::KeySource;
-use crate::pki::{self, Ensured, Material, StoreContents, WorkerMaterial};
+use crate::pki::{self, Ensured, Material, StoreContents};
 
 /// What has to be there; the keys of CAs may be kept elsewhere.
 const NEEDED: &[&str] = &["ca.crt", "sa.key", "sa.pub", "front-proxy-ca.crt"];
@@ -21,12 +22,6 @@ const NEEDED: &[&str] = &["ca.crt", "sa.key", "sa.pub", "front-proxy-ca.crt"];
 const NEEDED_OF_ETCD: &str = "etcd/ca.crt";
 /// Files of an external etcd's clients, which lie where the cluster's configuration says.
 const EXTERNAL_ETCD: &str = "external-etcd";
-
-/// The cluster's CA as it was discovered.
-pub(super) fn authority(facts: &JoinFacts) -> Result<WorkerMaterial, CliError> {
-    WorkerMaterial::of_authority(&facts.ca_certificates)
-        .map_err(|error| CliError::caused(Exit::Usage, "caCertificates of the join facts", error))
-}
 
 /// The material of a control-plane node: what is shared, and new leaves.
 pub(super) fn ensure(
@@ -128,16 +123,27 @@ fn refuse_external(secrets: &JoinSecrets) -> Result<(), CliError> {
     ))
 }
 
-/// The CA among the shared certificates is the one that the cluster was discovered with.
-pub(super) fn same_cluster(facts: &JoinFacts, material: &Material) -> Result<(), CliError> {
-    let own = material.certificates.get("ca").map(|ca| ca.row.spki);
-    let blocks = pem::parse_many(&facts.ca_certificates).unwrap_or_default();
-    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    let known = blocks
-        .iter()
-        .filter_map(|block| WorkerMaterial::of_authority(&pem::encode_config(block, config)).ok())
-        .any(|found| Some(found.authority().row.spki) == own);
-    if known {
+/// Every CA certificate among the shared ones is one that the cluster was discovered with, or signed one of those: a CA may have its own
+/// issuers in its file.
+pub(super) fn same_cluster(discovered: &Certificate, material: &Material) -> Result<(), CliError> {
+    let shared = material
+        .certificates
+        .get("ca")
+        .and_then(|ca| Certificate::authorities_from_pem(ca.certificate_pem.as_bytes()).ok());
+    let mut known: Vec<&Certificate> = discovered.all().collect();
+    let mut left: Vec<&Certificate> = shared.iter().flat_map(Certificate::all).collect();
+    let is_one = |known: &[&Certificate], found: &Certificate| {
+        known
+            .iter()
+            .any(|known| known.facts.spki == found.facts.spki)
+    };
+    let first = left.first().is_some_and(|first| is_one(&known, first));
+    while let Some(next) = left.iter().position(|found| {
+        is_one(&known, found) || known.iter().any(|known| known.is_signed_by(found))
+    }) {
+        known.push(left.remove(next));
+    }
+    if first && left.is_empty() {
         return Ok(());
     }
     Err(CliError::new(
