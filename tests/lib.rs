@@ -9,4 +9,5 @@ pub mod joins;
 pub mod outside_ca;
 pub mod planned;
 pub mod programs;
+pub mod raw_index;
 pub mod tree;

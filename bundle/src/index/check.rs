@@ -20,6 +20,7 @@ impl Index {
             })
         };
         check_head(&self.format, &self.requires)?;
+        crate::limits::counts(self)?;
         if !self.requires.is_sorted_by(|a, b| a < b) {
             return broken("requires is sorted and holds nothing twice", &"requires");
         }

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, CanonicalError};
 use crate::digest::Sha256Digest;
+use crate::limits::LimitError;
 use crate::path::HostPath;
 use crate::step::{FEATURES, Step};
 use crate::timestamp::Timestamp;
@@ -260,6 +261,9 @@ pub enum IndexError {
         "the bundle requires `{0}`, which this version does not have; use the version that planned it"
     )]
     Feature(String),
+    /// Too much of something.
+    #[error("the index is refused: {0}")]
+    Limit(#[from] LimitError),
     /// One entry contradicts itself.
     #[error("entry `{name}`: {rule}")]
     Entry {

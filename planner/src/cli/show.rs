@@ -2,6 +2,7 @@
 //!
 //! The bundle only has to be whole: what is shown starts with how far it can be believed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -310,20 +311,20 @@ fn certificates(bundle: &Bundle<Intact>) -> Vec<CertificateRow> {
             ));
         }
     }
-    let name_of = |subject_der: &[u8]| {
-        found
-            .iter()
-            .find(|(_, _, certificate)| {
-                certificate.facts.is_authority && certificate.facts.subject_der == subject_der
-            })
-            .map(|(_, path, _)| path.clone())
-    };
+    let mut authorities: BTreeMap<&[u8], &String> = BTreeMap::new();
+    for (_, path, certificate) in &found {
+        if certificate.facts.is_authority {
+            authorities
+                .entry(&certificate.facts.subject_der)
+                .or_insert(path);
+        }
+    }
     found
         .iter()
         .map(|(name, path, certificate)| {
             let facts = &certificate.facts;
-            let signer = match name_of(&facts.issuer_der) {
-                Some(signer) if signer == *path => name.clone(),
+            let signer = match authorities.get(facts.issuer_der.as_slice()) {
+                Some(signer) if *signer == path => name.clone(),
                 Some(signer) => signer.rsplit("/pki/").next().unwrap_or_default().to_owned(),
                 None => facts.issuer.clone(),
             };

@@ -111,6 +111,24 @@ fn hostile_indexes_are_refused() {
             let again = recipients[0].clone();
             recipients.push(again);
         }),
+        (
+            "many steps",
+            "the number of steps is 1001, at most 1000",
+            |i| {
+                i.steps = vec![i.steps[0].clone(); limits::STEPS + 1];
+            },
+        ),
+        (
+            "many transactions",
+            "the number of transactions is 1001",
+            |i| {
+                i.transactions = vec![i.transactions[0].clone(); limits::TRANSACTIONS + 1];
+            },
+        ),
+        ("many recipients", "the number of recipients is 65", |i| {
+            let recipients = &mut i.sealed.as_mut().unwrap().recipients;
+            *recipients = (100..165).map(|number| format!("age1{number}")).collect();
+        }),
         ("file below a file", "below a file", |i| {
             let mut entry = i.entries[1].clone();
             let Place::File(placement) = &mut entry.place else {
