@@ -326,7 +326,8 @@ fn a_header_is_bounded_before_it_is_parsed() {
     );
     let wide = format!("-> X25519 A\n{}\n", "A".repeat(65));
     let grease = "-> a-grease\n\n-> b-grease\n\n-> c-grease\n\n";
-    let cases: &[(&str, &str, fn(&SealError) -> bool)] = &[
+    type Case<'a> = (&'a str, &'a str, fn(&SealError) -> bool);
+    let cases: &[Case<'_>] = &[
         ("65 stanzas", &stanza.repeat(64), |e| {
             matches!(e, SealError::TooManyRecipients(65))
         }),
