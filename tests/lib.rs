@@ -10,4 +10,5 @@ pub mod modules;
 pub mod outside_ca;
 pub mod planned;
 pub mod programs;
+pub mod raw_index;
 pub mod tree;

@@ -6,6 +6,7 @@
 
 use crate::frame::tar::{self, HeaderError};
 use crate::index::{CHUNK_SIZE, Content, Index, Place};
+use crate::seal::MAX_RECIPIENTS;
 
 /// Bytes of `kubeplan.json`.
 pub const INDEX: u64 = 8 * 1024 * 1024;
@@ -22,14 +23,23 @@ pub const SIGNATURE: u64 = 16 * 1024;
 /// Entries of the index.
 pub const ENTRIES: usize = 100_000;
 
+/// Steps of the index. A control plane has about thirty; steps, transactions and payload items may be compared each with each.
+pub const STEPS: usize = 1_000;
+
+/// Transactions of the index.
+pub const TRANSACTIONS: usize = 1_000;
+
+/// Payload items of the index.
+pub const PAYLOADS: usize = 10_000;
+
 /// Bytes of one entry's name in the archive; what ustar's name and prefix fields hold together.
 pub const NAME: usize = 255;
 
 /// Bytes of one public file, object or redacted twin (sealed entries: [`crate::seal::MAX_ENTRY_SIZE`]).
 pub const SMALL_ENTRY: u64 = 16 * 1024 * 1024;
 
-/// Plain bytes of the second member (headers, padding and the sealed part included).
-pub const SMALL_MEMBER: u64 = 256 * 1024 * 1024;
+/// Plain bytes of the second member (headers, padding and the sealed part included); a reader holds them in memory.
+pub const SMALL_MEMBER: u64 = 128 * 1024 * 1024;
 
 /// Bytes of `sealed.age`.
 pub const SEALED: u64 = crate::seal::MAX_SEALED_SIZE as u64;
@@ -81,6 +91,35 @@ pub fn at_most(what: impl FnOnce() -> String, found: u64, limit: u64) -> Result<
     })
 }
 
+/// Fails if the index has more of anything than it may.
+///
+/// # Errors
+/// [`LimitError`] naming what there is too much of.
+pub fn counts(index: &Index) -> Result<(), LimitError> {
+    let recipients = index
+        .sealed
+        .as_ref()
+        .map_or(0, |part| part.recipients.len());
+    for (what, found, limit) in [
+        ("the number of entries", index.entries.len(), ENTRIES),
+        (
+            "the number of transactions",
+            index.transactions.len(),
+            TRANSACTIONS,
+        ),
+        ("the number of steps", index.steps.len(), STEPS),
+        (
+            "the number of payload items",
+            index.payloads.len(),
+            PAYLOADS,
+        ),
+        ("the number of recipients", recipients, MAX_RECIPIENTS),
+    ] {
+        at_most(|| what.into(), found as u64, limit as u64)?;
+    }
+    Ok(())
+}
+
 /// Upper bound of the gzip bytes of `plain` bytes: at the fastest level a byte that cannot be compressed takes the
 /// nine bits of a fixed Huffman code (RFC 1951, section 3.2.6); headers and the ends of blocks are small change.
 #[must_use]
@@ -93,11 +132,6 @@ pub const fn compressed_bound(plain: u64) -> u64 {
 /// # Errors
 /// [`SizeError`] if any part is over its limit or has a name that does not fit a header.
 pub fn member_sizes(index: &Index) -> Result<Vec<u64>, SizeError> {
-    at_most(
-        || "the number of entries".into(),
-        index.entries.len() as u64,
-        ENTRIES as u64,
-    )?;
     let blobs = index.public_blobs();
     let mut small: u64 = 0;
     for (name, blob) in &blobs {

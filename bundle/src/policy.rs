@@ -7,10 +7,11 @@
 //! # How signatures count
 //! Every signature present must verify, or the bundle is refused even if others are good. Signatures of keys that
 //! are not trusted here and now count for nothing. The others are counted in people: two keys that share a principal
-//! are one person, and so are two principals that share a signing key. An approval does not count when its key or any
-//! of its principals also signed as an author.
+//! are one person, and so are two principals that share a key. Every line of the list says so, also one that is for another namespace
+//! or another time, or whose key did not sign: a line `alice,bob KEY` makes the keys of alice and of bob those of one person. An
+//! approval does not count when that person also signed as an author.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -250,7 +251,7 @@ pub enum TrustError {
     },
     /// Not enough approvals.
     #[error(
-        "{needed} approval(s) needed, {counted} found; approved by {found}; this host accepts approvals by {trusted}, from people who are not also authors; a reviewer approves with `kubeplan approve`"
+        "{needed} approval(s) needed, {counted} found; approved by {found}; this host accepts approvals by {trusted}; names and keys that share a line of its list are one person, and an author does not approve; a reviewer approves with `kubeplan approve`"
     )]
     Approvals {
         /// How many are needed.
@@ -296,10 +297,12 @@ impl TrustPolicy {
             })?;
         }
 
-        let mut authors = People::default();
+        let people = People::of(&self.allowed);
+        let mut authors = Counted::default();
         for signature in signatures {
             let key = signature.public_key();
             authors.add(
+                &people,
                 &key,
                 &self.allowed.principals_for(&key, Namespace::Bundle, now),
             );
@@ -322,8 +325,12 @@ impl TrustPolicy {
 
         // From here on a trusted author stands behind the index; statements are read only from trusted reviewers.
         let index = Sha256Digest::of(index_bytes);
-        let as_author = self.author_identities(signatures);
-        let mut reviewers = People::default();
+        // Wider than who counts as an author: whatever the key is listed for, the same person never plays both roles.
+        let as_author: BTreeSet<usize> = signatures
+            .iter()
+            .filter_map(|signature| people.who(&signature.public_key()))
+            .collect();
+        let mut reviewers = Counted::default();
         for approval in approvals {
             let key = approval.signature().public_key();
             let principals = self.allowed.principals_for(&key, Namespace::Approval, now);
@@ -344,8 +351,11 @@ impl TrustPolicy {
                     index,
                 });
             }
-            if !as_author.includes(&key, &principals) {
-                reviewers.add(&key, &principals);
+            if people
+                .who(&key)
+                .is_some_and(|who| !as_author.contains(&who))
+            {
+                reviewers.add(&people, &key, &principals);
             }
         }
         if !reviewers.suffice(self.policy.approvals) {
@@ -363,22 +373,6 @@ impl TrustPolicy {
             authors: authors.keys,
             approvals: reviewers.keys,
         })
-    }
-
-    /// Everybody who may have signed as an author: every signing key, and every principal it is listed for in any
-    /// namespace and at any time. Wider than who counts as an author, so that nobody plays both roles.
-    fn author_identities<'a>(&'a self, signatures: &[Signature]) -> Identities<'a> {
-        let mut identities = Identities::default();
-        for signature in signatures {
-            let key = signature.public_key();
-            for entry in self.allowed.entries_for(&key) {
-                identities
-                    .principals
-                    .extend(entry.principals().iter().map(String::as_str));
-            }
-            identities.keys.insert(key.fingerprint());
-        }
-        identities
     }
 
     /// The keys trusted in `namespace` at `now`, for an error.
@@ -434,30 +428,73 @@ fn list(items: &[String], none: &str) -> String {
     }
 }
 
-#[derive(Default)]
-struct Identities<'a> {
-    keys: BTreeSet<Fingerprint>,
-    principals: BTreeSet<&'a str>,
+/// The people behind a list of signers: keys and principals that its lines tie together are one person.
+struct People<'a> {
+    keys: BTreeMap<Fingerprint, usize>,
+    principals: BTreeMap<&'a str, usize>,
+    /// For each key and each principal another one of the same person, or itself.
+    same: Vec<usize>,
 }
 
-impl Identities<'_> {
-    fn includes(&self, key: &PublicKey, principals: &[&str]) -> bool {
-        self.keys.contains(&key.fingerprint())
-            || principals.iter().any(|name| self.principals.contains(name))
+impl<'a> People<'a> {
+    fn of(allowed: &'a AllowedSigners) -> Self {
+        let mut people = Self {
+            keys: BTreeMap::new(),
+            principals: BTreeMap::new(),
+            same: Vec::new(),
+        };
+        for entry in allowed.entries() {
+            let next = people.same.len();
+            let key = *people.keys.entry(entry.key().fingerprint()).or_insert(next);
+            people.grow(key);
+            for name in entry.principals() {
+                let next = people.same.len();
+                let principal = *people.principals.entry(name).or_insert(next);
+                people.grow(principal);
+                people.join(key, principal);
+            }
+        }
+        people
+    }
+
+    fn grow(&mut self, number: usize) {
+        if number == self.same.len() {
+            self.same.push(number);
+        }
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.first(a), self.first(b));
+        // The smaller number leads, so that `first` ends.
+        if let Some(same) = self.same.get_mut(a.max(b)) {
+            *same = a.min(b);
+        }
+    }
+
+    fn first(&self, mut number: usize) -> usize {
+        while let Some(same) = self.same.get(number).filter(|same| **same != number) {
+            number = *same;
+        }
+        number
+    }
+
+    /// The person who holds the key; `None` if it is not listed.
+    fn who(&self, key: &PublicKey) -> Option<usize> {
+        let number = self.keys.get(&key.fingerprint())?;
+        Some(self.first(*number))
     }
 }
 
-/// Keys grouped into people.
+/// Trusted keys that signed, and how many people hold them.
 #[derive(Default)]
-struct People {
+struct Counted {
     keys: Vec<TrustedKey>,
-    /// Disjoint sets of principals; one set is one person.
-    groups: Vec<BTreeSet<String>>,
+    people: BTreeSet<usize>,
 }
 
-impl People {
+impl Counted {
     /// Adds a key with its principals; without principals, or a second time, it changes nothing.
-    fn add(&mut self, key: &PublicKey, principals: &[&str]) {
+    fn add(&mut self, people: &People<'_>, key: &PublicKey, principals: &[&str]) {
         let fingerprint = key.fingerprint();
         if principals.is_empty() || self.keys.iter().any(|k| k.fingerprint == fingerprint) {
             return;
@@ -466,22 +503,11 @@ impl People {
             principal: principals.join(","),
             fingerprint,
         });
-        let mut person: BTreeSet<String> =
-            principals.iter().map(|name| (*name).to_owned()).collect();
-        let mut others = Vec::new();
-        for group in self.groups.drain(..) {
-            if group.is_disjoint(&person) {
-                others.push(group);
-            } else {
-                person.extend(group);
-            }
-        }
-        others.push(person);
-        self.groups = others;
+        self.people.extend(people.who(key));
     }
 
     fn count(&self) -> usize {
-        self.groups.len()
+        self.people.len()
     }
 
     fn suffice(&self, needed: u32) -> bool {

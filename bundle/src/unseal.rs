@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::index::{EntryName, Index};
+use crate::index::{EntryName, Index, SealedContent, SecretClass};
 use crate::reader::{Bundle, Trusted};
 use crate::redact;
 use crate::seal::{self, Identities, OpenedSeal, SealError};
@@ -55,12 +55,14 @@ impl Bundle<Trusted> {
                 contents: BTreeMap::new(),
             });
         };
-        let opened = seal::open(sealed, identities).map_err(|error| match error {
-            SealError::NoMatchingIdentity => VerifyError::NoMatchingIdentity {
-                recipients: part.recipients.clone(),
+        let opened = seal::open_for(sealed, identities, part.recipients.len()).map_err(
+            |error| match error {
+                SealError::NoMatchingIdentity => VerifyError::NoMatchingIdentity {
+                    recipients: part.recipients.clone(),
+                },
+                other => VerifyError::Seal(other),
             },
-            other => VerifyError::Seal(other),
-        })?;
+        )?;
         check(index, &opened, |twin| self.public(twin))?;
         Ok(Unsealed {
             contents: opened.contents,
@@ -113,17 +115,28 @@ fn check<'a>(
         if twin_bytes(&sealed.twin.name) != Some(twin.as_slice()) {
             return Err(VerifyError::Twin { name: name.clone() });
         }
-        if let Some(expected) = &sealed.spki {
-            let found = spki::of_private_key(plaintext.expose()).map_err(|source| {
-                VerifyError::PrivateKey {
-                    name: name.clone(),
-                    source,
-                }
-            })?;
-            if found != *expected {
-                return Err(VerifyError::Spki { name: name.clone() });
-            }
-        }
+        check_key(name, sealed, plaintext)?;
     }
     Ok(())
+}
+
+/// A private key belongs to the public key in the index; without one there, it is refused.
+fn check_key(
+    name: &EntryName,
+    sealed: &SealedContent,
+    plaintext: &SecretBytes,
+) -> Result<(), VerifyError> {
+    if sealed.class != SecretClass::PrivateKey {
+        return Ok(());
+    }
+    let found =
+        spki::of_private_key(plaintext.expose()).map_err(|source| VerifyError::PrivateKey {
+            name: name.clone(),
+            source,
+        })?;
+    if sealed.spki == Some(found) {
+        Ok(())
+    } else {
+        Err(VerifyError::Spki { name: name.clone() })
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use kubeplan_bundle::index::{Content, Entry, Index, Place, SecretClass};
+use kubeplan_bundle::index::{Content, Entry, Index, Place};
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_terminal::Text;
@@ -229,17 +229,9 @@ fn entry_line(entry: &Entry) -> String {
         Place::Object | Place::Payload => entry.name.as_str(),
     };
     let (size, class) = match &entry.content {
-        Content::None => (String::new(), ""),
-        Content::Public(blob) => (blob.size.to_string(), ""),
-        Content::Sealed(sealed) => (
-            String::new(),
-            match sealed.class {
-                SecretClass::PrivateKey => "  [sealed private key]",
-                SecretClass::Kubeconfig => "  [sealed kubeconfig]",
-                SecretClass::SecretObject => "  [sealed object]",
-                SecretClass::Opaque => "  [sealed]",
-            },
-        ),
+        Content::None => (String::new(), String::new()),
+        Content::Public(blob) => (blob.size.to_string(), String::new()),
+        Content::Sealed(sealed) => (String::new(), format!("  [sealed {}]", sealed.class)),
     };
     let handoff = if entry.handoff { "  [handed off]" } else { "" };
     format!(

@@ -341,7 +341,7 @@ pub(super) fn index(cluster: Sha256Digest, steps: Vec<Step>) -> Index {
             name: "kubeplan".into(),
             version: "0".into(),
         },
-        entries: vec![],
+        entries: vec![].into(),
         sealed: None,
         members: vec![],
         payloads: vec![],

@@ -524,7 +524,7 @@ fn live_steps(secret: &str) -> (Vec<DraftEntry>, [Step; 2]) {
         )
     };
     let text = format!(
-        "data:\n  expiration: <hole:token-expiry>\n  token-secret: {secret}\nkind: Secret\n"
+        "apiVersion: v1\ndata:\n  expiration: <hole:token-expiry>\n  token-secret: {secret}\nkind: Secret\n"
     );
     let content = DraftContent::Secret {
         class: SecretClass::SecretObject,

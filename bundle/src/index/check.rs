@@ -20,6 +20,7 @@ impl Index {
             })
         };
         check_head(&self.format, &self.requires)?;
+        crate::limits::counts(self)?;
         if !self.requires.is_sorted_by(|a, b| a < b) {
             return broken("requires is sorted and holds nothing twice", &"requires");
         }
@@ -30,6 +31,7 @@ impl Index {
             return broken("applyAfter lies before applyBefore", &self.apply_before);
         }
         self.check_entries()?;
+        self.check_sealed_entries()?;
         self.check_transactions()?;
         for step in &self.steps {
             if !self
@@ -478,7 +480,10 @@ mod tests {
             ("requires `x`", |i| i.requires.insert(1, "x".into())),
             ("serial starts", |i| i.serial = 0),
             ("applyAfter", |i| i.apply_before = i.apply_after),
-            ("name is unique", |i| i.entries.push(i.entries[0].clone())),
+            ("name is unique", |i| {
+                let first = i.entries[0].clone();
+                i.entries.push(first);
+            }),
             ("in a transaction", |i| {
                 drop(i.transactions[0].entries.pop())
             }),

@@ -4,6 +4,7 @@
 //! has no contradictory form.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +99,7 @@ pub struct SealedContent {
     pub commit: Sha256Digest,
     /// The redacted twin's name, size and digest.
     pub twin: Twin,
-    /// For a private key: SHA-256 of the SubjectPublicKeyInfo of its public half.
+    /// For a private key, always: SHA-256 of the SubjectPublicKeyInfo of its public half.
     pub spki: Option<Sha256Digest>,
 }
 
@@ -114,18 +115,40 @@ pub struct Twin {
     pub sha256: Sha256Digest,
 }
 
-/// Kinds of secret content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Kinds of secret content. There is none for content of any form: each has a twin that shows all but the secret values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretClass {
     /// A PEM private key.
     PrivateKey,
     /// A kubeconfig with embedded credentials.
     Kubeconfig,
-    /// A Kubernetes `Secret`.
+    /// A Kubernetes `Secret`; the only class of objects.
     SecretObject,
-    /// Anything else; its twin shows nothing.
-    Opaque,
+    /// kube-apiserver's `EncryptionConfiguration`.
+    EncryptionConfig,
+    /// The credentials of container registries, as the kubelet reads them.
+    RegistryAuth,
+}
+
+impl SecretClass {
+    /// Its name in an index.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "private-key",
+            Self::Kubeconfig => "kubeconfig",
+            Self::SecretObject => "secret-object",
+            Self::EncryptionConfig => "encryption-config",
+            Self::RegistryAuth => "registry-auth",
+        }
+    }
+}
+
+impl fmt::Display for SecretClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,6 +253,13 @@ impl TryFrom<EntryRecord> for Entry {
             (None, None, None, None) => None,
             _ => return Err(wrong("path, mode, uid and gid come together")),
         };
+        // For chown(2) it means that the owner stays.
+        if placement
+            .as_ref()
+            .is_some_and(|p| p.uid == u32::MAX || p.gid == u32::MAX)
+        {
+            return Err(wrong("4294967295 is not a user or a group"));
+        }
         let content = match (
             record.size,
             record.sha256,

@@ -6,6 +6,8 @@
 
 mod check;
 mod check_live;
+mod check_sealed;
+mod entries;
 mod entry;
 pub mod hole;
 mod name;
@@ -19,10 +21,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, CanonicalError};
 use crate::digest::Sha256Digest;
+use crate::limits::LimitError;
 use crate::path::HostPath;
 use crate::step::{FEATURES, Step};
 use crate::timestamp::Timestamp;
 
+pub use entries::Entries;
 pub use entry::{Blob, Content, Entry, Place, Placement, SealedContent, SecretClass, Twin};
 pub use hole::Hole;
 pub use name::{EntryName, Name, ParseNameError, TransactionName};
@@ -64,7 +68,7 @@ pub struct Index {
     /// The program that wrote the bundle.
     pub planner: Tool,
     /// Everything that is installed or applied, in the order of the plan.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     /// The sealed part; absent when no entry is sealed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealed: Option<SealedPart>,
@@ -257,6 +261,9 @@ pub enum IndexError {
         "the bundle requires `{0}`, which this version does not have; use the version that planned it"
     )]
     Feature(String),
+    /// Too much of something.
+    #[error("the index is refused: {0}")]
+    Limit(#[from] LimitError),
     /// One entry contradicts itself.
     #[error("entry `{name}`: {rule}")]
     Entry {
@@ -353,7 +360,7 @@ impl Index {
     /// The entry with this name.
     #[must_use]
     pub fn entry(&self, name: &EntryName) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.name == *name)
+        self.entries.find(name)
     }
 
     /// Names, sizes and digests of everything in the second member before `sealed.age`, in file order (bytewise).

@@ -85,7 +85,7 @@ pub(crate) fn sample() -> Index {
             name: "kubeplan".into(),
             version: "0".into(),
         },
-        entries,
+        entries: entries.into(),
         sealed: Some(SealedPart {
             size: 1,
             sha256: Sha256Digest::of(b"s"),

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Identities, MAX_PLAINTEXT_SIZE, MAX_RECIPIENTS, MAX_SEALED_SIZE, Recipient, SealError,
+    age_header,
 };
 
 /// Encrypts `plaintext` for `recipients`; the same recipient twice counts once. Two files of the same plaintext differ.
@@ -50,6 +51,7 @@ pub(crate) fn decrypt(
     if sealed.len() > MAX_SEALED_SIZE {
         return Err(SealError::TooLarge);
     }
+    age_header::recipients(sealed)?;
     let decryptor = age::Decryptor::new_buffered(sealed).map_err(|error| age_error(&error))?;
     let mut reader = decryptor
         .decrypt(identities.as_age())

@@ -10,6 +10,7 @@
 //! own buffers are not zeroised). Whether the seal belongs to the bundle's index is for the reader to check.
 
 pub(crate) mod age_file;
+mod age_header;
 mod commit;
 mod identity;
 mod inner_tar;
@@ -90,6 +91,14 @@ pub enum SealError {
     /// Not an age file, a damaged one, or one of another kind.
     #[error("the sealed part is not a valid age file: {0}")]
     Age(&'static str),
+    /// An age file for another number of recipients than it should be for.
+    #[error("the sealed part is for {found} recipients, the index names {named}")]
+    Recipients {
+        /// In its header.
+        found: usize,
+        /// In the index.
+        named: usize,
+    },
     /// Larger than [`MAX_SEALED_SIZE`].
     #[error("the sealed part is larger than {MAX_SEALED_SIZE} bytes")]
     TooLarge,
@@ -187,8 +196,30 @@ fn check_name(name: &EntryName) -> Result<(), SealError> {
 /// # Errors
 /// [`SealError::NoMatchingIdentity`] if no identity fits; others if the seal is damaged or not in its one form.
 pub fn open(sealed: &[u8], identities: &Identities) -> Result<OpenedSeal, SealError> {
-    let plaintext = age_file::decrypt(sealed, identities)?;
-    let mut entries = inner_tar::read(&plaintext)?.into_iter();
+    open_plaintext(&age_file::decrypt(sealed, identities)?)
+}
+
+/// As [`open`], for a seal that must be for `recipients` recipients: one more could read it unnamed.
+///
+/// # Errors
+/// As for [`open`]; [`SealError::Recipients`] if there are more or fewer.
+pub(crate) fn open_for(
+    sealed: &[u8],
+    identities: &Identities,
+    recipients: usize,
+) -> Result<OpenedSeal, SealError> {
+    let found = age_header::recipients(sealed)?;
+    if found != recipients {
+        return Err(SealError::Recipients {
+            found,
+            named: recipients,
+        });
+    }
+    open(sealed, identities)
+}
+
+fn open_plaintext(plaintext: &[u8]) -> Result<OpenedSeal, SealError> {
+    let mut entries = inner_tar::read(plaintext)?.into_iter();
     let manifest = match entries.next() {
         Some((name, bytes)) if name == MANIFEST_NAME => parse_manifest(bytes)?,
         _ => return Err(SealError::Disagree(MANIFEST_NAME.to_owned())),

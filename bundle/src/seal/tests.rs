@@ -298,12 +298,81 @@ fn a_passphrase_file_is_refused() {
         .unwrap();
     assert!(matches!(
         open(&sealed, &identities),
-        Err(SealError::NoMatchingIdentity)
+        Err(SealError::Age(what)) if what.contains("neither")
     ));
     assert!(matches!(
         open(b"-----BEGIN AGE ENCRYPTED FILE-----\n", &identities),
         Err(SealError::Age(_))
     ));
+}
+
+/// The parser behind takes time in proportion to the square of a header, so it never sees a large one.
+#[test]
+fn a_header_is_bounded_before_it_is_parsed() {
+    let (identities, recipient) = x25519();
+    let sealed = seal_entries(&secrets(), std::slice::from_ref(&recipient)).unwrap();
+    let at = sealed
+        .windows(4)
+        .position(|window| window == b"\n---")
+        .unwrap();
+    let with = |stanzas: &str| {
+        let (head, tail) = sealed.split_at(at + 1);
+        open(&[head, stanzas.as_bytes(), tail].concat(), &identities)
+    };
+    let stanza = format!("-> X25519 {}\n{}\n", "A".repeat(43), "A".repeat(43));
+    let long = format!(
+        "-> X25519 A\n{}\n",
+        format!("{}\n", "A".repeat(64)).repeat(400)
+    );
+    let wide = format!("-> X25519 A\n{}\n", "A".repeat(65));
+    let grease = "-> a-grease\n\n-> b-grease\n\n-> c-grease\n\n";
+    type Case<'a> = (&'a str, &'a str, fn(&SealError) -> bool);
+    let cases: &[Case<'_>] = &[
+        ("65 stanzas", &stanza.repeat(64), |e| {
+            matches!(e, SealError::TooManyRecipients(65))
+        }),
+        ("20,000 stanzas", &stanza.repeat(20_000), |e| {
+            matches!(e, SealError::TooManyRecipients(65))
+        }),
+        (
+            "a long body",
+            &long,
+            |e| matches!(e, SealError::Age(what) if what.contains("too large")),
+        ),
+        ("a long line", &wide, |e| matches!(e, SealError::Age(_))),
+        ("grease", grease, |e| matches!(e, SealError::Age(_))),
+        (
+            "another kind",
+            "-> piv-p256 A\nAAAA\n",
+            |e| matches!(e, SealError::Age(what) if what.contains("neither")),
+        ),
+        ("no stanza", "x\n", |e| matches!(e, SealError::Age(_))),
+    ];
+    for (what, stanzas, is_expected) in cases {
+        let error = with(stanzas).unwrap_err();
+        assert!(is_expected(&error), "{what}: {error:?}");
+    }
+    // The most that a writer writes, with the grease that the library adds.
+    let mut most: Vec<Recipient> = (1..MAX_RECIPIENTS).map(|_| x25519().1).collect();
+    most.push(recipient);
+    for _ in 0..20 {
+        let sealed = seal_entries(&secrets(), &most).unwrap();
+        assert!(open_for(&sealed, &identities, MAX_RECIPIENTS).is_ok());
+    }
+}
+
+#[test]
+fn a_seal_is_for_as_many_recipients_as_the_index_names() {
+    let (identities, recipient) = x25519();
+    let both = [recipient, x25519().1];
+    let sealed = seal_entries(&secrets(), &both).unwrap();
+    assert!(open_for(&sealed, &identities, 2).is_ok());
+    for named in [0, 1, 3] {
+        assert!(matches!(
+            open_for(&sealed, &identities, named),
+            Err(SealError::Recipients { found: 2, .. })
+        ));
+    }
 }
 
 #[test]

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Prepared, WriteError};
 use crate::digest::Sha256Digest;
 use crate::index::{
-    Api, Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entry, EntryName, FORMAT, Hole, Index,
-    Member, NodeRef, Payload, Place, Placement, SealedContent, SealedPart, SecretClass, Target,
-    Tool, Transaction, Twin, hole,
+    Api, Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entries, Entry, EntryName, FORMAT,
+    Hole, Index, Member, NodeRef, Payload, Place, Placement, SealedContent, SealedPart,
+    SecretClass, Target, Tool, Transaction, Twin, hole,
 };
 use crate::limits;
 use crate::payload::{self, PayloadSource};
@@ -167,7 +167,7 @@ impl Draft {
                 apply_before: self.apply_before,
                 test_only: self.test_only,
                 planner: self.planner,
-                entries: vec![],
+                entries: Entries::default(),
                 sealed: None,
                 members: vec![],
                 payloads: vec![],

@@ -14,8 +14,8 @@ use kubeplan_bundle::writer::{
 };
 
 use crate::support::{
-    CA_KEY, CERTIFICATE, KEY, OTHER_KEY, TOKEN, admit, author, chain, draft, identity, now, phase,
-    placement, policy, policy_with, secret, write,
+    CA_KEY, CERTIFICATE, KEY, OTHER_KEY, TOKEN, TOKEN_TEXT, admit, author, chain, draft, identity,
+    now, phase, placement, policy, policy_with, secret, write,
 };
 
 fn name(text: &str) -> EntryName {
@@ -34,7 +34,7 @@ fn payload(size: usize) -> Vec<u8> {
 }
 
 const SECRET: &[u8] =
-    b"data:\n  expiration: <hole:token-expiry>\n  token-secret: MDEyMzQ1Njc4OQ==\nkind: Secret\n";
+    b"apiVersion: v1\ndata:\n  expiration: <hole:token-expiry>\n  token-secret: MDEyMzQ1Njc4OQ==\nkind: Secret\n";
 
 fn token_expiry() -> Hole {
     Hole::TokenExpiry {
@@ -83,10 +83,6 @@ fn a_hole_nobody_sees_and_a_placeholder_without_hole_are_refused() {
         }),
         (false, |entry| {
             entry.content = DraftContent::Public(b"kind: Secret\n".to_vec())
-        }),
-        // An opaque secret's twin shows nothing, so no hole either.
-        (false, |entry| {
-            entry.content = secret(SecretClass::Opaque, SECRET)
         }),
     ];
     for (position, (accepted, change)) in cases.iter().enumerate() {
@@ -158,15 +154,12 @@ fn everything_that_is_written_is_read() {
     .unwrap();
     assert!(twin.contains("name: admin") && !twin.contains("c2VjcmV0"));
     assert!(bundle.public(&name(TOKEN)).is_none());
-    assert_eq!(
-        unsealed.content(&name(TOKEN)).unwrap().expose(),
-        b"hunter2hunter2\n"
-    );
+    assert_eq!(unsealed.content(&name(TOKEN)).unwrap().expose(), TOKEN_TEXT);
     assert_eq!(unsealed.content(&name(KEY)).unwrap().expose(), CA_KEY);
     let twin = bundle.public(&name("redacted/objects/02-b.yaml")).unwrap();
     assert_eq!(
         twin,
-        b"data:\n  expiration: <hole:token-expiry>\n  token-secret: <sealed>\nkind: Secret\n"
+        b"apiVersion: v1\ndata:\n  expiration: <hole:token-expiry>\n  token-secret: <sealed>\nkind: Secret\n"
     );
     assert_eq!(
         unsealed
@@ -287,8 +280,12 @@ fn drafts_that_contradict_themselves_are_refused() {
         ("no redacted twin", |d| {
             d.entries[1].content = secret(SecretClass::PrivateKey, b"no key\n");
         }),
-        ("is no private key", |d| {
+        ("no redacted twin", |d| {
             let text = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+            d.entries[1].content = secret(SecretClass::PrivateKey, text.as_bytes());
+        }),
+        ("is no private key", |d| {
+            let text = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
             d.entries[1].content = secret(SecretClass::PrivateKey, text.as_bytes());
         }),
     ];

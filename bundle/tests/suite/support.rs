@@ -25,7 +25,9 @@ use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry, WrittenBundle};
 pub(crate) const CA_KEY: &[u8] = include_bytes!("../../testdata/keys/ed25519-pkcs8.pem");
 pub(crate) const OTHER_KEY: &[u8] = include_bytes!("../../testdata/keys/p256-pkcs8.pem");
 
-pub(crate) const TOKEN: &str = "files/etc/kubernetes/token";
+pub(crate) const TOKEN: &str = "files/etc/kubernetes/config.json";
+pub(crate) const TOKEN_TEXT: &[u8] =
+    b"{\"auths\": {\"registry.example\": {\"password\": \"hunter2hunter2\", \"username\": \"robot\"}}}\n";
 pub(crate) const KEY: &str = "files/etc/kubernetes/ca.key";
 pub(crate) const CERTIFICATE: &str = "files/etc/kubernetes/ca.crt";
 
@@ -87,7 +89,7 @@ pub(crate) fn secret(class: SecretClass, bytes: &[u8]) -> DraftContent {
     }
 }
 
-/// A folder and a public file; with `secrets` also a private key and an opaque token.
+/// A folder and a public file; with `secrets` also a private key and credentials of a registry.
 pub(crate) fn draft(secrets: bool) -> Draft {
     let file =
         |path: &str, mode, content| DraftEntry::file(phase(), placement(path, mode), content);
@@ -109,9 +111,9 @@ pub(crate) fn draft(secrets: bool) -> Draft {
             secret(SecretClass::PrivateKey, CA_KEY),
         ));
         entries.push(file(
-            "/etc/kubernetes/token",
+            "/etc/kubernetes/config.json",
             FileMode::PRIVATE,
-            secret(SecretClass::Opaque, b"hunter2hunter2\n"),
+            secret(SecretClass::RegistryAuth, TOKEN_TEXT),
         ));
     }
     Draft {

@@ -127,9 +127,9 @@ fn parts_of_two_bundles_do_not_mix() {
     let mut other = draft(true);
     other.node.name = "m".parse().unwrap();
     let (two, _) = write(other, &recipients);
-    let mut opaque = draft(true);
-    opaque.entries[1].content = crate::support::secret(SecretClass::Opaque, b"x\n");
-    let (three, _) = write(opaque, &recipients);
+    let mut sealed = draft(true);
+    sealed.entries[3].content = crate::support::secret(SecretClass::RegistryAuth, b"{}\n");
+    let (three, _) = write(sealed, &recipients);
     let later = written.index.members[0].size as usize;
     for file in [&one, &two, &three] {
         assert!(admit(file, &identities).is_ok());

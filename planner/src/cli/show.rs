@@ -313,9 +313,9 @@ fn step_lines(
 
 fn entry_row(entry: &Entry) -> Vec<String> {
     let (size, kind) = match &entry.content {
-        Content::None => (String::new(), "folder"),
-        Content::Public(blob) => (blob.size.to_string(), "public"),
-        Content::Sealed(_) => (String::new(), "sealed"),
+        Content::None => (String::new(), "folder".to_owned()),
+        Content::Public(blob) => (blob.size.to_string(), "public".to_owned()),
+        Content::Sealed(sealed) => (String::new(), format!("sealed {}", sealed.class)),
     };
     let (mode, owner, path) = match &entry.place {
         Place::File(at) | Place::Directory(at) => (
@@ -325,14 +325,7 @@ fn entry_row(entry: &Entry) -> Vec<String> {
         ),
         Place::Object | Place::Payload => (String::new(), String::new(), entry.name.to_string()),
     };
-    vec![
-        mode,
-        owner,
-        size,
-        kind.into(),
-        entry.phase.to_string(),
-        path,
-    ]
+    vec![mode, owner, size, kind, entry.phase.to_string(), path]
 }
 
 /// CAs of which the bundle has the certificate and not the key, by kubeadm's name.

@@ -3,6 +3,7 @@
 //! The rows of SECURITY.md say who the attackers are. Attacks on the file format alone are in `bundle/tests/suite/hostile`.
 
 mod another_clusters_facts;
+mod approvals;
 mod approvals_bound;
 mod foreign_text;
 mod foreign_text_planner;
@@ -10,8 +11,10 @@ mod forged;
 mod host_keys;
 mod inputs;
 mod key_store;
+mod large_indexes;
 mod pinned_cluster;
 mod policy_memory;
+mod sealed_content;
 mod trust_directories;
 mod wide_tables;
 mod yaml_bombs;
@@ -24,6 +27,7 @@ use libtest_mimic::Trial;
 pub fn cases() -> Vec<Trial> {
     [
         another_clusters_facts::cases(),
+        approvals::cases(),
         approvals_bound::cases(),
         foreign_text::cases(),
         foreign_text_planner::cases(),
@@ -31,8 +35,10 @@ pub fn cases() -> Vec<Trial> {
         host_keys::cases(),
         inputs::cases(),
         key_store::cases(),
+        large_indexes::cases(),
         pinned_cluster::cases(),
         policy_memory::cases(),
+        sealed_content::cases(),
         trust_directories::cases(),
         wide_tables::cases(),
         yaml_bombs::cases(),

@@ -4,13 +4,15 @@ use std::io::Cursor;
 
 use kubeplan_bundle::canonical;
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{Blob, Content, EntryName, Index, Member, Place};
+use kubeplan_bundle::index::{
+    Blob, Content, Entry, EntryName, Index, Member, Place, Placement, SealedContent, SecretClass,
+};
 use kubeplan_bundle::limits;
 use kubeplan_bundle::reader::Bundle;
 
 use super::World;
 use crate::raw::assemble;
-use crate::support::{CERTIFICATE, admit, author};
+use crate::support::{CERTIFICATE, KEY, TOKEN, admit, author};
 
 /// Changes the index; the archive fits it where that is possible.
 #[test]
@@ -25,6 +27,33 @@ fn hostile_indexes_are_refused() {
         match &mut entry.content {
             Content::Public(blob) => blob,
             _ => panic!("not public"),
+        }
+    }
+    fn named<'a>(index: &'a mut Index, name: &str) -> &'a mut Entry {
+        let found = index.entries.iter_mut().find(|e| e.name.as_str() == name);
+        found.unwrap()
+    }
+    fn file<'a>(index: &'a mut Index, name: &str) -> &'a mut Placement {
+        match &mut named(index, name).place {
+            Place::File(placement) => placement,
+            _ => panic!("no file"),
+        }
+    }
+    fn sealed<'a>(index: &'a mut Index, name: &str) -> &'a mut SealedContent {
+        match &mut named(index, name).content {
+            Content::Sealed(sealed) => sealed,
+            _ => panic!("not sealed"),
+        }
+    }
+    fn move_to(index: &mut Index, name: &str, path: &str) {
+        file(index, name).path = path.parse().unwrap();
+        let to = EntryName::file(&path.parse().unwrap());
+        sealed(index, name).twin.name = to.twin();
+        named(index, name).name = to.clone();
+        for entry in &mut index.transactions[0].entries {
+            if entry.as_str() == name {
+                *entry = to.clone();
+            }
         }
     }
     let cases: &[(&str, &str, Change)] = &[
@@ -42,7 +71,63 @@ fn hostile_indexes_are_refused() {
             i.apply_before = i.apply_after;
         }),
         ("duplicate entry", "name is unique", |i| {
-            i.entries.push(i.entries[1].clone());
+            let entry = i.entries[1].clone();
+            i.entries.push(entry);
+        }),
+        (
+            "uid that means `unchanged`",
+            "`kubeplan.json` is refused",
+            |i| {
+                file(i, CERTIFICATE).uid = u32::MAX;
+            },
+        ),
+        (
+            "gid that means `unchanged`",
+            "`kubeplan.json` is refused",
+            |i| {
+                file(i, CERTIFICATE).gid = u32::MAX;
+            },
+        ),
+        ("sealed key with mode 0755", "0640 or less", |i| {
+            file(i, KEY).mode = "0755".parse().unwrap();
+        }),
+        ("sealed key for everybody", "0640 or less", |i| {
+            file(i, KEY).mode = "0644".parse().unwrap();
+        }),
+        ("sealed key without spki", "has an spki", |i| {
+            sealed(i, KEY).spki = None;
+        }),
+        ("sealed drop-in", "configuration of the system", |i| {
+            move_to(i, KEY, "/etc/systemd/system/kubelet.service.d/x.key");
+        }),
+        ("sealed static Pod", "is config.json", |i| {
+            move_to(i, TOKEN, "/etc/kubernetes/manifests/pod.yaml");
+        }),
+        ("Secret as a file", "is not a file", |i| {
+            sealed(i, TOKEN).class = SecretClass::SecretObject;
+        }),
+        ("recipient twice", "each once", |i| {
+            let recipients = &mut i.sealed.as_mut().unwrap().recipients;
+            let again = recipients[0].clone();
+            recipients.push(again);
+        }),
+        (
+            "many steps",
+            "the number of steps is 1001, at most 1000",
+            |i| {
+                i.steps = vec![i.steps[0].clone(); limits::STEPS + 1];
+            },
+        ),
+        (
+            "many transactions",
+            "the number of transactions is 1001",
+            |i| {
+                i.transactions = vec![i.transactions[0].clone(); limits::TRANSACTIONS + 1];
+            },
+        ),
+        ("many recipients", "the number of recipients is 65", |i| {
+            let recipients = &mut i.sealed.as_mut().unwrap().recipients;
+            *recipients = (100..165).map(|number| format!("age1{number}")).collect();
         }),
         ("file below a file", "below a file", |i| {
             let mut entry = i.entries[1].clone();
@@ -187,6 +272,11 @@ fn hostile_index_bytes_are_refused() {
         (
             "destination where kubeapply keeps whom it trusts",
             good.replace("/etc/kubernetes/ca.crt", "/etc/kubeplan/allowed_signers"),
+            "`kubeplan.json` is refused",
+        ),
+        (
+            "class without a twin",
+            good.replace("\"private-key\"", "\"opaque\""),
             "`kubeplan.json` is refused",
         ),
         (

@@ -9,7 +9,7 @@ use kubeplan_bundle::secret::SecretBytes;
 
 use super::{TWIN, World};
 use crate::raw::{Item, Raw};
-use crate::support::{CA_KEY, KEY, OTHER_KEY, TOKEN, admit};
+use crate::support::{CA_KEY, KEY, OTHER_KEY, TOKEN, TOKEN_TEXT, admit, identity};
 
 /// What an author may put into a seal, and how the raw bundle then looks.
 struct Sealing {
@@ -30,7 +30,7 @@ impl Sealing {
         Self {
             node: index.node.name.clone(),
             cluster: index.cluster.id,
-            contents: [secret(KEY, CA_KEY), secret(TOKEN, b"hunter2hunter2\n")].into(),
+            contents: [secret(KEY, CA_KEY), secret(TOKEN, TOKEN_TEXT)].into(),
         }
     }
 
@@ -88,7 +88,7 @@ fn hostile_seals_are_refused() {
             s.contents.insert(other, (bytes, key));
         }),
         ("another secret", "not what the index commits to", |s| {
-            content(s, TOKEN, b"hunter3hunter3\n");
+            content(s, TOKEN, b"{\"auths\":{}}\n");
         }),
         (
             "another private key",
@@ -155,8 +155,12 @@ fn a_twin_or_a_public_key_that_lies_is_refused() {
     for (bytes, expected) in [
         (&b"no key\n"[..], "is not of its class"),
         (
-            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            b"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n",
             "is refused",
+        ),
+        (
+            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            "is not of its class",
         ),
     ] {
         let mut raw = world.raw.clone();
@@ -164,5 +168,73 @@ fn a_twin_or_a_public_key_that_lies_is_refused() {
         let mut sealing = Sealing::of(&world.raw.index);
         sealing.contents.get_mut(&name).unwrap().0 = SecretBytes::new(bytes.to_vec());
         world.check(&sealing.build(&world, &raw), expected);
+    }
+}
+
+/// The seal is for one more recipient than reviewers are told.
+#[test]
+fn an_unnamed_recipient_is_refused() {
+    let world = World::new();
+    let index = &world.raw.index;
+    let sealing = Sealing::of(index);
+    let input = SealInput {
+        node: &sealing.node,
+        cluster_id: &sealing.cluster,
+        entries: sealing
+            .contents
+            .iter()
+            .map(|(name, (bytes, key))| (name.clone(), bytes, key.clone()))
+            .collect(),
+    };
+    let (_, stranger) = identity();
+    let named = seal(&input, std::slice::from_ref(&world.recipient)).unwrap();
+    assert!(
+        admit(
+            &world.sign(&with_sealed(&world.raw, &named)),
+            &world.identities
+        )
+        .is_ok()
+    );
+    let unnamed = seal(&input, &[world.recipient.clone(), stranger]).unwrap();
+    world.check(
+        &world.sign(&with_sealed(&world.raw, &unnamed)),
+        "for 2 recipients, the index names 1",
+    );
+}
+
+/// Content of a class that its twin cannot show, with the right commitment and whatever twin its author likes.
+#[test]
+fn content_that_cannot_be_reviewed_is_refused() {
+    let world = World::new();
+    let pod = b"apiVersion: v1\nkind: Pod\nmetadata:\n  name: x\n";
+    let salt = CommitSalt::new(SecretBytes::new(vec![3; 32])).unwrap();
+    let lines = String::from_utf8(CA_KEY.to_vec())
+        .unwrap()
+        .replacen("\nM", "\n[Service]\nM", 1);
+    for (at, bytes) in [
+        (KEY, pod.as_slice()),
+        (KEY, lines.as_bytes()),
+        (KEY, &[CA_KEY, pod].concat()),
+        (TOKEN, pod),
+        (TOKEN, b"{\"auths\":{},\"credsStore\":\"x\"}\n"),
+        (TOKEN, b"{\"auths\":{},\"auths\":{}}\n"),
+    ] {
+        let name: EntryName = at.parse().unwrap();
+        let key = salt.key_for(
+            &world.raw.index.cluster.id,
+            &world.raw.index.node.name,
+            &name,
+        );
+        let mut raw = world.raw.clone();
+        for entry in raw.index.entries.iter_mut() {
+            if let Content::Sealed(sealed) = &mut entry.content
+                && entry.name == name
+            {
+                sealed.commit = key.commit(bytes);
+            }
+        }
+        let mut sealing = Sealing::of(&world.raw.index);
+        sealing.contents.get_mut(&name).unwrap().0 = SecretBytes::new(bytes.to_vec());
+        world.check(&sealing.build(&world, &raw), "is not of its class");
     }
 }

@@ -213,7 +213,8 @@ fn secrets_of(node: &NodeSummary) -> String {
         (SecretClass::Kubeconfig, "kubeconfig"),
         (SecretClass::PrivateKey, "private key"),
         (SecretClass::SecretObject, "Secret object"),
-        (SecretClass::Opaque, "other secret"),
+        (SecretClass::EncryptionConfig, "encryption configuration"),
+        (SecretClass::RegistryAuth, "file of registry credentials"),
     ];
     let counted = classes.into_iter().filter_map(|(class, noun)| {
         let secrets = node.secrets.iter();
