@@ -2,11 +2,27 @@
 //!
 //! The rows of SECURITY.md say who the attackers are. Attacks on the file format alone are in `bundle/tests/suite/hostile`.
 
+mod deep_trees;
+mod fifos;
 mod forged;
+mod leftovers;
+mod local_users;
+mod placed;
+mod reserved_directories;
 
 use libtest_mimic::Trial;
 
 /// Every attack.
 pub fn cases() -> Vec<Trial> {
-    [forged::cases()].into_iter().flatten().collect()
+    [
+        deep_trees::cases(),
+        fifos::cases(),
+        forged::cases(),
+        leftovers::cases(),
+        local_users::cases(),
+        reserved_directories::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
