@@ -1,7 +1,7 @@
 //! Host paths that are safe to join to a root, by construction.
 //!
 //! In: text from an index. Out: [`HostPath`]: absolute, normalised, without `.`, `..`, empty or control
-//! characters, short enough for a ustar header, and outside the folders that belong to kubeapply itself.
+//! characters, short enough for a ustar header, and outside the directories that belong to kubeapply itself or to the kernel.
 //! Links on the host are the applier's concern; this type only speaks of the text.
 
 use std::str::FromStr;
@@ -10,6 +10,15 @@ use serde::{Deserialize, Serialize};
 
 /// Folders a bundle may never write to: whom the host trusts, and what it remembers.
 pub const RESERVED: &[&str] = &["/etc/kubeplan", "/var/lib/kubeplan"];
+
+/// Directories of the kernel's own file systems: what is written there changes the running system, or is not a file at all.
+pub const KERNEL: &[&str] = &["/dev", "/proc", "/sys"];
+
+/// Below `/dev`, and yet ordinary files. They can be named, for an operator's file may be here; nothing is installed here.
+const SHARED_MEMORY: &str = "/dev/shm";
+
+/// Start of the names that kubeapply gives what it has not finished yet; no component of a destination begins so.
+pub const STAGE_PREFIX: &str = ".kubeplan-stage-";
 
 /// The longest accepted path, in bytes. With the `redacted/files` prefix most such paths fit ustar's 255, which
 /// also wants a `/` within the last 100; the few that do not are refused when a bundle is written.
@@ -38,6 +47,14 @@ pub enum ParsePathError {
     /// Under one of [`RESERVED`].
     #[error("path `{0}` belongs to kubeapply itself and cannot be a destination")]
     Reserved(String),
+    /// Under one of [`KERNEL`].
+    #[error("path `{0}` belongs to the kernel (/dev, /proc, /sys) and cannot be a destination")]
+    Kernel(String),
+    /// With a component that begins with [`STAGE_PREFIX`].
+    #[error(
+        "path `{0}` has a component that begins with `{STAGE_PREFIX}`, which is kept for unfinished files of kubeapply"
+    )]
+    Stage(String),
 }
 
 impl HostPath {
@@ -113,15 +130,29 @@ impl FromStr for HostPath {
         if text.len() > MAX_LENGTH || relative.split('/').any(|part| part.len() > 100) {
             return Err(ParsePathError::TooLong(shown()));
         }
-        let path = Self(text.to_owned());
-        if RESERVED
-            .iter()
-            .any(|folder| path.is_within(&Self((*folder).to_owned())))
-        {
+        if is_within_any(text, RESERVED) {
             return Err(ParsePathError::Reserved(shown()));
         }
-        Ok(path)
+        if is_within_any(text, KERNEL) && !is_within_any(text, &[SHARED_MEMORY]) {
+            return Err(ParsePathError::Kernel(shown()));
+        }
+        if relative
+            .split('/')
+            .any(|part| part.starts_with(STAGE_PREFIX))
+        {
+            return Err(ParsePathError::Stage(shown()));
+        }
+        Ok(Self(text.to_owned()))
     }
+}
+
+/// Whether the absolute, normalised path `text` is one of `directories`, or lies below one.
+#[must_use]
+pub fn is_within_any(text: &str, directories: &[&str]) -> bool {
+    directories.iter().any(|directory| {
+        text.strip_prefix(directory)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 text_form!(HostPath, ParsePathError);
@@ -166,6 +197,12 @@ mod tests {
             ("/etc/kubeplan", E::Reserved),
             ("/etc/kubeplan/allowed_signers", E::Reserved),
             ("/var/lib/kubeplan/serials", E::Reserved),
+            ("/dev", E::Kernel),
+            ("/dev/shm2/x", E::Kernel),
+            ("/proc/self/root/etc/kubeplan/policy.yaml", E::Kernel),
+            ("/sys/fs/cgroup/x", E::Kernel),
+            ("/etc/.kubeplan-stage-0123456789abcdef", E::Stage),
+            ("/srv/.kubeplan-stage-x/data", E::Stage),
         ];
         for (text, error) in cases {
             let found = text.parse::<HostPath>().unwrap_err();
@@ -175,7 +212,15 @@ mod tests {
                 "{text}: {found}"
             );
         }
-        assert!("/etc/kubeplanner/x".parse::<HostPath>().is_ok());
+        for good in [
+            "/etc/kubeplanner/x",
+            "/device/x",
+            "/dev/shm/x",
+            "/srv/proc/x",
+            "/etc/kubeplan-stage-x",
+        ] {
+            assert!(good.parse::<HostPath>().is_ok(), "{good}");
+        }
         assert!(matches!(
             format!("/{}", "a/".repeat(120) + "a").parse::<HostPath>(),
             Err(E::TooLong(_))

@@ -238,7 +238,7 @@ impl Planner {
         &self,
         args: &JoinArgs,
         root: &Root,
-        scratch: &Scratch,
+        scratch: &Scratch<'_>,
         found: &Found,
         key: &PrivateKey,
         io: &mut Io<'_>,
@@ -287,7 +287,13 @@ impl Planner {
         }
     }
 
-    fn words(&self, args: &JoinArgs, root: &Root, scratch: &Scratch, found: &Found) -> Vec<String> {
+    fn words(
+        &self,
+        args: &JoinArgs,
+        root: &Root,
+        scratch: &Scratch<'_>,
+        found: &Found,
+    ) -> Vec<String> {
         let identity = Path::new(&root.absolute())
             .join(SSH_HOST_KEY.as_str().trim_start_matches('/'))
             .display()

@@ -201,6 +201,7 @@ fn roll_back(
     outcome.restored.extend(done.restored);
     outcome.left.extend(done.left);
     supervise::disarm(root, number);
+    notes.extend(actions.take_remarks());
     Ok(Some(report(args, root, &run, outcome, notes)))
 }
 

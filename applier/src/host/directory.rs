@@ -9,11 +9,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use kubeplan_bundle::secret::SecretBytes;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fstat, fstatvfs, openat, statat, statx,
+    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fstat, fstatvfs, openat,
+    openat2, statat, statx,
 };
 use rustix::io::Errno;
 
-use super::error::HostError;
+use super::error::{HostError, Refusal};
+use super::guard::Inode;
 use super::root::{Owner, RootPath, open_beneath};
 
 /// An open folder below the root.
@@ -21,6 +23,21 @@ use super::root::{Owner, RootPath, open_beneath};
 pub(crate) struct Directory {
     fd: OwnedFd,
     path: RootPath,
+    /// A name in it that belongs to this program, and is not to be touched.
+    kept: Option<&'static str>,
+}
+
+/// An open folder that is only looked at: nothing that changes a host takes one.
+#[derive(Debug)]
+pub(crate) struct View(Directory);
+
+/// The content of a file, with the mode and owner of the very file that was read.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// Mode, owner and size.
+    pub(crate) meta: FileMeta,
+    /// The bytes; `None` if there are too many.
+    pub(crate) bytes: Option<SecretBytes>,
 }
 
 /// What is free on a filesystem.
@@ -73,7 +90,41 @@ pub(crate) enum Found {
 
 impl Directory {
     pub(super) const fn new(fd: OwnedFd, path: RootPath) -> Self {
-        Self { fd, path }
+        Self {
+            fd,
+            path,
+            kept: None,
+        }
+    }
+
+    /// The same folder, in which this name belongs to the program.
+    pub(super) fn keeping(mut self, kept: Option<&'static str>) -> Self {
+        self.kept = kept;
+        self
+    }
+
+    /// Which folder it is, by whatever path.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    pub(super) fn inode(&self) -> Result<Inode, HostError> {
+        fstat(&self.fd)
+            .map(|stat| Inode::of(&stat))
+            .map_err(|errno| HostError::io("look at", self.path.as_str(), errno))
+    }
+
+    /// Refuses the names in it that belong to the program.
+    ///
+    /// # Errors
+    /// [`HostError::NotADestination`].
+    pub(crate) fn check_name(&self, name: &str) -> Result<(), HostError> {
+        if self.kept == Some(name) {
+            return Err(HostError::NotADestination {
+                path: self.path.join(name).to_string(),
+                reason: Refusal::Own,
+            });
+        }
+        Ok(())
     }
 
     /// Its path below the root.
@@ -153,18 +204,30 @@ impl Directory {
     /// # Errors
     /// [`HostError`] if it cannot be read, is no regular file, or is larger.
     pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Option<SecretBytes>, HostError> {
+        let Some(file) = self.open_file(name)? else {
+            return Ok(None);
+        };
+        read_open_file(file, self.path.join(name).as_str(), limit).map(Some)
+    }
+
+    /// The regular file `name`, with the mode and owner of what was read; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`HostError`] if it cannot be read, or is no regular file.
+    pub(crate) fn content(&self, name: &str, limit: u64) -> Result<Option<Content>, HostError> {
+        let Some(file) = self.open_file(name)? else {
+            return Ok(None);
+        };
         let path = self.path.join(name);
-        // Without waiting: opening a FIFO would block until somebody writes.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        if !matches!(self.inspect(name)?, Found::File(_) | Found::Missing) {
-            return Err(HostError::NotAFile {
-                path: path.to_string(),
-            });
-        }
-        match open_beneath(self.fd.as_fd(), name, flags, path.as_str())? {
-            Some(fd) => read_open_file(File::from(fd), path.as_str(), limit).map(Some),
-            None => Ok(None),
-        }
+        let meta = fstat(&file)
+            .map(FileMeta::from)
+            .map_err(|errno| HostError::io("look at", path.as_str(), errno))?;
+        let bytes = match read_open_file(file, path.as_str(), limit) {
+            Ok(bytes) => Some(bytes),
+            Err(HostError::TooLarge { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Some(Content { meta, bytes }))
     }
 
     /// The last bytes of the regular file `name`, at most `limit`; `None` if it does not exist.
@@ -172,24 +235,42 @@ impl Directory {
     /// # Errors
     /// [`HostError`] if it cannot be read, or is no regular file.
     pub(crate) fn read_end(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
-        let path = self.path.join(name);
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        if !matches!(self.inspect(name)?, Found::File(_) | Found::Missing) {
-            return Err(HostError::NotAFile {
-                path: path.to_string(),
-            });
-        }
-        let Some(fd) = open_beneath(self.fd.as_fd(), name, flags, path.as_str())? else {
+        let Some(mut file) = self.open_file(name)? else {
             return Ok(None);
         };
+        let path = self.path.join(name);
         let failed = |error| HostError::io("read", path.as_str(), error);
-        let mut file = File::from(fd);
         let length = file.seek(SeekFrom::End(0)).map_err(failed)?;
         file.seek(SeekFrom::Start(length.saturating_sub(limit)))
             .map_err(failed)?;
         let mut bytes = Vec::new();
         file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
         Ok(Some(bytes))
+    }
+
+    /// Opens the file `name` for reading, and looks at what was opened: there is no second look at the name. Opening a FIFO
+    /// does not wait.
+    fn open_file(&self, name: &str) -> Result<Option<File>, HostError> {
+        let path = self.path.join(name);
+        let flags =
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let not_a_file = || HostError::NotAFile {
+            path: path.to_string(),
+        };
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let fd = match openat2(&self.fd, name, flags, Mode::empty(), resolve) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::NOSYS) => return Err(HostError::NoOpenat2),
+            // A link, a socket or a device without a driver.
+            Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Err(not_a_file()),
+            Err(errno) => return Err(HostError::io("open", path.as_str(), errno)),
+        };
+        let stat = fstat(&fd).map_err(|errno| HostError::io("look at", path.as_str(), errno))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(Some(File::from(fd))),
+            _ => Err(not_a_file()),
+        }
     }
 
     /// The names in this folder, sorted; names that are not UTF-8 are left out.
@@ -211,8 +292,21 @@ impl Directory {
         Ok(names)
     }
 
+    /// Whether it is as a stage is: closed to all users but `owner`, with nothing in it but numbered files.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    pub(crate) fn is_stage_of(&self, owner: u32) -> Result<bool, HostError> {
+        let meta = self.meta()?;
+        // A stage whose run was stopped before it got its mode may not be listed; it is empty.
+        let names = self.names().unwrap_or_default();
+        let numbered = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+        Ok(meta.owner.uid == owner && meta.mode & 0o077 == 0 && names.iter().all(numbered))
+    }
+
     /// The folder `name` in this one; `None` if it does not exist.
     pub(crate) fn open(&self, name: &str) -> Result<Option<Self>, HostError> {
+        self.check_name(name)?;
         let path = self.path.join(name);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(
@@ -228,7 +322,7 @@ impl Directory {
     pub(super) fn duplicate(&self) -> Result<Self, HostError> {
         self.fd
             .try_clone()
-            .map(|fd| Self::new(fd, self.path.clone()))
+            .map(|fd| Self::new(fd, self.path.clone()).keeping(self.kept))
             .map_err(|error| HostError::io("open", self.path.as_str(), error))
     }
 
@@ -237,6 +331,47 @@ impl Directory {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         openat(&self.fd, ".", flags, Mode::empty())
             .map_err(|errno| HostError::io("open", self.path.as_str(), errno))
+    }
+}
+
+impl View {
+    /// A folder, only to look.
+    pub(super) const fn of(folder: Directory) -> Self {
+        Self(folder)
+    }
+
+    /// As [`Directory::inspect`].
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if it cannot be looked at.
+    pub(crate) fn inspect(&self, name: &str) -> Result<Found, HostError> {
+        self.0.inspect(name)
+    }
+
+    /// As [`Directory::names`].
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if the folder cannot be listed.
+    pub(crate) fn names(&self) -> Result<Vec<String>, HostError> {
+        self.0.names()
+    }
+
+    /// The folder `name` in this one; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    pub(crate) fn open(&self, name: &str) -> Result<Option<Self>, HostError> {
+        Ok(self.0.open(name)?.map(Self))
+    }
+
+    pub(super) fn readable(&self) -> Result<OwnedFd, HostError> {
+        self.0.readable()
+    }
+}
+
+impl AsFd for View {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

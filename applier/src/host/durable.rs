@@ -8,13 +8,18 @@
 //! owner → set mode → sync it → rename it over the old one → sync the folder. The umask has no say: modes are
 //! set on the open temporary file, before anything has its final name. A new folder is made under a
 //! temporary name too, so that it never exists with another mode.
+//!
+//! Modes and owners are set on handles only, never by name: in a directory that another user may write to, a name can stand for
+//! something else the moment after it was looked at. A directory that was made is opened without following a link, and must be
+//! empty, of this program's user and closed to all others, before its mode or owner is changed.
 
-use std::cell::Cell;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Uid, chmodat, chownat, fchmod, fchown,
-    fstat, fsync, ftruncate, linkat, mkdirat, openat2, renameat, renameat_with, unlinkat,
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, RenameFlags, ResolveFlags, Uid, chmod, chownat,
+    fchmod, fchown, fstat, fsync, ftruncate, linkat, mkdirat, openat2, renameat, renameat_with,
+    unlinkat,
 };
 use rustix::io::Errno;
 
@@ -24,9 +29,8 @@ use super::fault::Verdict;
 pub use super::fault::{Action, Failure, Fault};
 use super::power_loss::{At, Unsynced};
 use super::root::{Owner, open_beneath};
-
-/// Start of every temporary name; 16 lower-case hex digits follow.
-const STAGE_PREFIX: &str = ".kubeplan-stage-";
+use super::stage_name::RunTag;
+pub(crate) use super::stage_name::is_temporary_name;
 
 /// Counts and performs changes.
 #[derive(Debug, Default)]
@@ -37,6 +41,12 @@ pub(crate) struct Actions {
     no_flags: Cell<bool>,
     /// Kept only when a power failure is simulated.
     unsynced: Option<Unsynced>,
+    /// The tag of this run, once there is a journal that records it.
+    tag: RefCell<Option<RunTag>>,
+    /// The tags of the runs that the host remembers.
+    known: RefCell<Vec<RunTag>>,
+    /// What the operator should know, and what stops nothing.
+    remarks: RefCell<Vec<String>>,
 }
 
 /// What came of giving a file a name that must not exist.
@@ -65,6 +75,45 @@ impl Actions {
             count: Cell::new(0),
             no_flags: Cell::new(false),
             unsynced: fault.loses_unsynced().then(Unsynced::default),
+            tag: RefCell::default(),
+            known: RefCell::default(),
+            remarks: RefCell::default(),
+        }
+    }
+
+    /// Names what follows after the run with this tag, which its journal records.
+    pub(crate) fn name_after(&self, tag: Option<RunTag>) {
+        self.known.borrow_mut().extend(tag.clone());
+        self.tag.replace(tag);
+    }
+
+    /// Knows again what the runs with these tags left unfinished.
+    pub(crate) fn recognise(&self, tags: impl IntoIterator<Item = RunTag>) {
+        self.known.borrow_mut().extend(tags);
+    }
+
+    /// Whether a name is one that a remembered run gave to something unfinished.
+    pub(crate) fn is_leftover(&self, name: &str) -> bool {
+        self.known.borrow().iter().any(|tag| tag.marks(name))
+    }
+
+    /// Keeps something for the operator to know that stops nothing.
+    pub(crate) fn remark(&self, remark: String) {
+        let mut remarks = self.remarks.borrow_mut();
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+
+    /// What the operator should know, once.
+    pub(crate) fn take_remarks(&self) -> Vec<String> {
+        self.remarks.take()
+    }
+
+    fn temporary_name(&self) -> Result<String, HostError> {
+        match &*self.tag.borrow() {
+            Some(tag) => tag.name(),
+            None => RunTag::random()?.name(),
         }
     }
 
@@ -118,17 +167,18 @@ impl Actions {
         mode: u32,
         owner: Option<Owner>,
     ) -> Result<bool, HostError> {
-        let temporary = temporary_name()?;
+        parent.check_name(name)?;
+        let temporary = self.temporary_name()?;
         let outcome = self
             .make_directory(parent, &temporary, mode, owner)
-            .and_then(|()| self.rename_new(parent, &temporary, name));
+            .and_then(|_| self.rename_new(parent, &temporary, name));
         match outcome {
             Ok(true) => {
                 self.sync_directory(parent)?;
                 Ok(true)
             }
             Ok(false) => {
-                self.remove_directory(parent, &temporary)?;
+                self.remove_made(parent, &temporary)?;
                 Ok(false)
             }
             Err(error) => {
@@ -139,6 +189,43 @@ impl Actions {
         }
     }
 
+    /// Creates the folder `name`, owned by the invoking user, under its own name at once: for folders of which no journal can tell
+    /// yet, so that a run that is killed leaves nothing that a later one would not know. It is no error if it exists.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub(crate) fn create_at_once(
+        &self,
+        parent: &Directory,
+        name: &str,
+        mode: u32,
+    ) -> Result<(), HostError> {
+        parent.check_name(name)?;
+        let path = parent.path().join(name);
+        let made = self.perform(Action::CreateDirectory, path.as_str(), || {
+            match mkdirat(parent, name, Mode::from_raw_mode(mode)) {
+                Ok(()) => Ok(true),
+                Err(Errno::EXIST) => Ok(false),
+                Err(errno) => Err(errno),
+            }
+        })?;
+        if !made {
+            return Ok(());
+        }
+        if let Some(log) = &self.unsynced {
+            log.created(At::new(parent, name));
+        }
+        let handle = open_made(parent, name, mode)?;
+        let found = fstat(&handle)
+            .map_err(|errno| HostError::io("look at", path.as_str(), errno))?
+            .st_mode;
+        // Unless the umask took something away.
+        if found & 0o7777 != mode {
+            self.perform(Action::SetMode, path.as_str(), || set_mode(&handle, mode))?;
+        }
+        self.sync_directory(parent)
+    }
+
     /// Creates a folder of mode 0700 and a random name, and returns it with that name.
     ///
     /// # Errors
@@ -147,48 +234,81 @@ impl Actions {
         &self,
         parent: &Directory,
     ) -> Result<(String, Directory), HostError> {
-        let name = temporary_name()?;
-        self.make_directory(parent, &name, 0o700, None)?;
-        match parent.open(&name)? {
-            Some(stage) => Ok((name, stage)),
-            None => Err(HostError::io(
-                "open",
-                parent.path().join(&name).as_str(),
-                Errno::NOENT,
-            )),
-        }
+        let name = self.temporary_name()?;
+        let handle = self.make_directory(parent, &name, 0o700, None)?;
+        let stage = Directory::new(handle, parent.path().join(&name));
+        Ok((name, stage))
     }
 
+    /// Makes a folder, and sets its owner and mode on its handle.
     fn make_directory(
         &self,
         parent: &Directory,
         name: &str,
         mode: u32,
         owner: Option<Owner>,
-    ) -> Result<(), HostError> {
+    ) -> Result<OwnedFd, HostError> {
         let path = parent.path().join(name);
+        let owner = owner.map(|owner| raw(owner, path.as_str())).transpose()?;
         self.perform(Action::CreateDirectory, path.as_str(), || {
             mkdirat(parent, name, Mode::from_raw_mode(0o700))
         })?;
         if let Some(log) = &self.unsynced {
             log.created(At::new(parent, name));
         }
-        if let Some(owner) = owner {
+        let handle = open_made(parent, name, 0o700)?;
+        if let Some((uid, gid)) = owner {
             self.perform(Action::SetOwner, path.as_str(), || {
-                let (uid, gid) = raw(owner);
-                chownat(
-                    parent,
-                    name,
-                    Some(uid),
-                    Some(gid),
-                    AtFlags::SYMLINK_NOFOLLOW,
-                )
+                chownat(&handle, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)
             })?;
         }
-        // By name and not by handle: under a hostile umask the folder cannot be opened before this.
-        self.perform(Action::SetMode, path.as_str(), || {
-            chmodat(parent, name, Mode::from_raw_mode(mode), AtFlags::empty())
-        })
+        self.perform(Action::SetMode, path.as_str(), || set_mode(&handle, mode))?;
+        Ok(handle)
+    }
+
+    /// Removes a folder of a temporary name. What another user put in its place, or into it, stays and is named.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub(crate) fn remove_made(&self, folder: &Directory, name: &str) -> Result<(), HostError> {
+        match self.remove_directory(folder, name) {
+            Err(HostError::Io { source, .. })
+                if matches!(
+                    source.kind(),
+                    std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::NotADirectory
+                ) =>
+            {
+                self.remark(left_alone(folder, name));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Removes a stage and the files in it. If another user moved it away and put something else in its place, only the files are
+    /// removed.
+    ///
+    /// # Errors
+    /// The first [`HostError`]; the rest is tried all the same.
+    pub(crate) fn remove_stage(
+        &self,
+        folder: &Directory,
+        name: &str,
+        stage: &Directory,
+    ) -> Result<(), HostError> {
+        let mut outcome = Ok(());
+        for file in stage.names()? {
+            outcome = outcome.and(self.remove_file(stage, &file));
+        }
+        outcome?;
+        match folder.open(name) {
+            Ok(Some(found)) if found.inode()? == stage.inode()? => {
+                self.remove_made(folder, name)?;
+            }
+            Ok(None) => {}
+            _ => self.remark(left_alone(folder, name)),
+        }
+        self.sync_directory(folder)
     }
 
     /// For a folder: `false` if something has the name already.
@@ -225,6 +345,8 @@ impl Actions {
         to: &Directory,
         new: &str,
     ) -> Result<Placing, HostError> {
+        from.check_name(old)?;
+        to.check_name(new)?;
         let path = to.path().join(new);
         if !self.no_flags.get() {
             let placed = self.perform(Action::Rename, path.as_str(), || {
@@ -277,6 +399,8 @@ impl Actions {
         if self.no_flags.get() {
             return Ok(false);
         }
+        one.check_name(first)?;
+        other.check_name(second)?;
         let path = other.path().join(second);
         let done = self.perform(Action::Exchange, path.as_str(), || {
             match renameat_with(one, first, other, second, RenameFlags::EXCHANGE) {
@@ -321,13 +445,16 @@ impl Actions {
             error,
             unchanged: true,
         };
-        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = open_beneath(folder.as_fd(), name, flags, path)
             .map_err(untouched)?
             .ok_or_else(|| untouched(HostError::io("open", path, Errno::NOENT)))?;
         let found =
             fstat(&file).map_err(|errno| untouched(HostError::io("look at", path, errno)))?;
-        if u64::try_from(found.st_size) != Ok(length) {
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile
+            || u64::try_from(found.st_size) != Ok(length)
+        {
             return Err(untouched(HostError::Changed {
                 path: path.to_owned(),
             }));
@@ -363,7 +490,7 @@ impl Actions {
     /// [`HostError`].
     pub(crate) fn sync_named(&self, folder: &Directory, name: &str) -> Result<(), HostError> {
         let path = folder.path().join(name);
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = open_beneath(folder.as_fd(), name, flags, path.as_str())?
             .ok_or_else(|| HostError::io("open", path.as_str(), Errno::NOENT))?;
         self.sync_file(&file, path.as_str())
@@ -381,8 +508,10 @@ impl Actions {
         mode: u32,
         owner: Option<Owner>,
     ) -> Result<FileMeta, HostError> {
+        folder.check_name(name)?;
         let path = folder.path().join(name);
         let path = path.as_str();
+        let owner = owner.map(|owner| raw(owner, path)).transpose()?;
         let file = self.perform(Action::CreateFile, path, || {
             openat2(
                 folder,
@@ -397,9 +526,8 @@ impl Actions {
             log.written(&file, 0);
         }
         self.perform(Action::Write, path, || write_all(&file, bytes))?;
-        if let Some(owner) = owner {
+        if let Some((uid, gid)) = owner {
             self.perform(Action::SetOwner, path, || {
-                let (uid, gid) = raw(owner);
                 fchown(&file, Some(uid), Some(gid))
             })?;
         }
@@ -423,7 +551,8 @@ impl Actions {
         bytes: &[u8],
         mode: u32,
     ) -> Result<(), HostError> {
-        let temporary = temporary_name()?;
+        folder.check_name(name)?;
+        let temporary = self.temporary_name()?;
         let outcome = self
             .create_file(folder, &temporary, bytes, mode, None)
             .and_then(|_| self.rename(folder, &temporary, folder, name));
@@ -445,6 +574,8 @@ impl Actions {
         to: &Directory,
         new: &str,
     ) -> Result<(), HostError> {
+        from.check_name(old)?;
+        to.check_name(new)?;
         let path = to.path().join(new);
         let replaced = self
             .unsynced
@@ -497,6 +628,7 @@ impl Actions {
         name: &str,
         flags: AtFlags,
     ) -> Result<(), HostError> {
+        folder.check_name(name)?;
         let path = folder.path().join(name);
         let saved = self
             .unsynced
@@ -528,27 +660,74 @@ fn write_all(file: &OwnedFd, bytes: &[u8]) -> rustix::io::Result<()> {
     Ok(())
 }
 
-/// Whether `name` is one of this program's temporary names, left by a run that was killed.
-pub(crate) fn is_temporary_name(name: &str) -> bool {
-    name.strip_prefix(STAGE_PREFIX).is_some_and(|rest| {
-        rest.len() == 16
-            && rest
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    })
+/// Opens a folder that was just made, and makes sure that it is that one: not a link, on the same mount, empty, of this program's
+/// user, and with no permission that was not asked for.
+pub(super) fn open_made(parent: &Directory, name: &str, mode: u32) -> Result<OwnedFd, HostError> {
+    let path = parent.path().join(name);
+    let path = path.as_str();
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH
+        | ResolveFlags::NO_SYMLINKS
+        | ResolveFlags::NO_MAGICLINKS
+        | ResolveFlags::NO_XDEV;
+    let open = |access| openat2(parent, name, flags | access, Mode::empty(), resolve);
+    let (handle, listed) = match open(OFlags::RDONLY) {
+        Ok(handle) => (handle, true),
+        // A umask that takes away the owner's permissions, too.
+        Err(Errno::ACCESS) => (
+            open(OFlags::PATH).map_err(|errno| HostError::io("open", path, errno))?,
+            false,
+        ),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => {
+            return Err(HostError::Changed { path: path.into() });
+        }
+        Err(errno) => return Err(HostError::io("open", path, errno)),
+    };
+    let found = fstat(&handle).map_err(|errno| HostError::io("look at", path, errno))?;
+    let mut ours =
+        found.st_uid == rustix::process::geteuid().as_raw() && found.st_mode & 0o777 & !mode == 0;
+    if ours && listed {
+        let failed = |errno| HostError::io("list", path, errno);
+        for entry in Dir::read_from(&handle).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            ours &= matches!(entry.file_name().to_bytes(), b"." | b"..");
+        }
+    }
+    if ours {
+        Ok(handle)
+    } else {
+        Err(HostError::Changed { path: path.into() })
+    }
 }
 
-fn temporary_name() -> Result<String, HostError> {
-    let mut random = [0; 8];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| HostError::Random)?;
-    Ok(format!(
-        "{STAGE_PREFIX}{}",
-        kubeplan_bundle::digest::to_hex(&random)
-    ))
+/// Sets the mode of an open folder; of one that may not be listed, by the kernel's name for the handle.
+fn set_mode(handle: &OwnedFd, mode: u32) -> rustix::io::Result<()> {
+    match fchmod(handle, Mode::from_raw_mode(mode)) {
+        Err(Errno::BADF) => chmod(
+            format!("/proc/self/fd/{}", handle.as_raw_fd()),
+            Mode::from_raw_mode(mode),
+        ),
+        other => other,
+    }
 }
 
-fn raw(owner: Owner) -> (Uid, Gid) {
-    (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid))
+/// What is said of a temporary name that is not removed.
+pub(crate) fn left_alone(folder: &Directory, name: &str) -> String {
+    format!(
+        "`{}` was not made by a run that this host remembers, and is left as it is",
+        folder.path().join(name)
+    )
+}
+
+/// `chown` takes the highest number for "leave it as it is".
+fn raw(owner: Owner, path: &str) -> Result<(Uid, Gid), HostError> {
+    if owner.is_unchanged() {
+        return Err(HostError::NotAnOwner {
+            path: path.to_owned(),
+            owner,
+        });
+    }
+    Ok((Uid::from_raw(owner.uid), Gid::from_raw(owner.gid)))
 }
 
 #[cfg(test)]
@@ -558,7 +737,7 @@ fn raw(owner: Owner) -> (Uid, Gid) {
 )]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 
     use super::*;
     use crate::host::{Root, RootPath};
@@ -688,16 +867,79 @@ mod tests {
     }
 
     #[test]
-    fn temporary_names_are_recognised() {
-        assert!(is_temporary_name(&temporary_name().unwrap()));
-        for other in [
-            "",
-            ".kubeplan-stage-",
-            ".kubeplan-stage-0123456789abcdeF",
-            "kubeplan-stage-0123456789abcdef",
-            ".kubeplan-stage-0123456789abcdef0",
-        ] {
-            assert!(!is_temporary_name(other), "{other}");
+    fn only_the_folder_that_was_made_gets_a_mode() {
+        let (folder, directory) = root();
+        let at = |name: &str| folder.path().join(name);
+        let make = |name: &str, mode| {
+            fs::create_dir(at(name)).unwrap();
+            fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        make("made", 0o700);
+        make("open", 0o755);
+        make("full", 0o700);
+        fs::write(at("full/file"), "x").unwrap();
+        fs::write(at("file"), "x").unwrap();
+        symlink(at("made"), at("link")).unwrap();
+        open_made(&directory, "made", 0o700).unwrap();
+        let mut others = vec!["open", "full", "file", "link", "none"];
+        if rustix::process::geteuid().is_root() {
+            make("theirs", 0o700);
+            chown(at("theirs"), Some(4242), None).unwrap();
+            others.push("theirs");
         }
+        for name in others {
+            assert!(
+                matches!(
+                    open_made(&directory, name, 0o700),
+                    Err(HostError::Changed { .. })
+                ),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_given_to_the_number_that_means_unchanged() {
+        let (folder, directory) = root();
+        let actions = Actions::default();
+        for owner in [(u32::MAX, 0), (0, u32::MAX)].map(|(uid, gid)| Owner { uid, gid }) {
+            let file = actions.create_file(&directory, "f", b"", 0o600, Some(owner));
+            assert!(matches!(file, Err(HostError::NotAnOwner { .. })));
+            let made = actions.create_directory(&directory, "d", 0o755, Some(owner));
+            assert!(matches!(made, Err(HostError::NotAnOwner { .. })));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_stage_that_was_exchanged_is_emptied_and_its_name_left() {
+        let (folder, directory) = root();
+        let at = |name: &str| folder.path().join(name);
+        let actions = Actions::default();
+        let (name, stage) = actions.create_stage(&directory).unwrap();
+        actions
+            .create_file(&stage, "0", b"secret", 0o600, None)
+            .unwrap();
+        fs::rename(at(&name), at("away")).unwrap();
+        fs::create_dir_all(at(&name).join("sub")).unwrap();
+        actions.remove_stage(&directory, &name, &stage).unwrap();
+        assert!(at(&name).join("sub").exists());
+        assert_eq!(fs::read_dir(at("away")).unwrap().count(), 0);
+        assert_eq!(actions.take_remarks().len(), 1);
+        let (name, stage) = actions.create_stage(&directory).unwrap();
+        actions.remove_stage(&directory, &name, &stage).unwrap();
+        assert!(!at(&name).exists());
+        assert_eq!(actions.take_remarks().len(), 0);
+    }
+
+    #[test]
+    fn a_fifo_is_not_waited_for() {
+        let (folder, directory) = root();
+        let fifo = folder.path().join("f");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, Mode::RWXU).unwrap();
+        let actions = Actions::default();
+        assert!(directory.read("f", 10).is_err());
+        assert!(directory.content("f", 10).is_err());
+        assert!(actions.append(&directory, "f", 0, b"x").is_err());
     }
 }

@@ -8,8 +8,8 @@ use super::{Directory, Found};
 /// Mode of folders that are only on the way to something.
 pub(crate) const PARENT_MODE: u32 = 0o755;
 
-/// Opens the folder `path`, creating it with `mode`, and missing folders on the way with 0755, all owned by
-/// whoever runs the program. What exists keeps its mode.
+/// Opens one of this program's own folders, creating it with `mode`, and missing folders on the way with 0755, all owned by the
+/// invoking user. What exists keeps its mode.
 ///
 /// # Errors
 /// [`HostError`].
@@ -19,19 +19,26 @@ pub(crate) fn ensure_directory(
     path: &RootPath,
     mode: u32,
 ) -> Result<Directory, HostError> {
+    let mut made = false;
     for (folder, mode) in path
         .ancestors()
         .into_iter()
         .map(|folder| (folder, PARENT_MODE))
         .chain([(path.clone(), mode)])
     {
-        if root.open_directory(&folder)?.is_some() {
+        if root.open_for_own(&folder)?.is_some() {
             continue;
         }
-        let parent = open(root, &folder.parent())?;
+        let parent = root
+            .open_for_own(&folder.parent())?
+            .ok_or_else(|| missing(&folder.parent()))?;
         if parent.inspect(folder.file_name())? == Found::Missing {
-            actions.create_directory(&parent, folder.file_name(), mode, None)?;
+            actions.create_at_once(&parent, folder.file_name(), mode)?;
+            made = true;
         }
+    }
+    if made {
+        root.forget_guard();
     }
     open(root, path)
 }
@@ -41,11 +48,13 @@ pub(crate) fn ensure_directory(
 /// # Errors
 /// [`HostError`], also if it does not exist.
 pub(crate) fn open(root: &Root, path: &RootPath) -> Result<Directory, HostError> {
-    root.open_directory(path)?.ok_or_else(|| {
-        HostError::io(
-            "open",
-            path.as_str(),
-            std::io::Error::from(std::io::ErrorKind::NotFound),
-        )
-    })
+    root.open_directory(path)?.ok_or_else(|| missing(path))
+}
+
+fn missing(path: &RootPath) -> HostError {
+    HostError::io(
+        "open",
+        path.as_str(),
+        std::io::Error::from(std::io::ErrorKind::NotFound),
+    )
 }

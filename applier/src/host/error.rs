@@ -32,6 +32,35 @@ pub(crate) enum HostError {
         /// Why.
         reason: LinkRefusal,
     },
+    /// A way into a directory in which no bundle, record or operator changes anything.
+    #[error("`{path}` cannot be a destination: {reason}")]
+    NotADestination {
+        /// The path.
+        path: String,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A directory in which another user can exchange files.
+    #[error(
+        "`{path}` belongs to user {} and has mode {mode:04o}: another user can exchange what lies in it; make it root's, mode 0755",
+        owner.uid
+    )]
+    NotPrivate {
+        /// The directory.
+        path: String,
+        /// Whose it is.
+        owner: super::Owner,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A user or group number that `chown` takes for "leave it as it is".
+    #[error("`{path}` cannot be given to {owner}: 4294967295 is not the number of a user or group")]
+    NotAnOwner {
+        /// The file or directory.
+        path: String,
+        /// The owner.
+        owner: super::Owner,
+    },
     /// Something other than a folder on the way to a path.
     #[error("`{path}` is not a folder")]
     NotADirectory {
@@ -43,6 +72,16 @@ pub(crate) enum HostError {
     NotAFile {
         /// What it is not.
         path: String,
+    },
+    /// A file named by the operator that is not a regular one.
+    #[error(
+        "`{path}` is {what}, and this program reads regular files only: write its content to a file, and name that"
+    )]
+    NotARegularFile {
+        /// The file.
+        path: String,
+        /// What it is.
+        what: &'static str,
     },
     /// A file that is larger than anything sensible.
     #[error("`{path}` is larger than {limit} bytes")]
@@ -143,6 +182,28 @@ pub(crate) enum LinkRefusal {
     },
     /// More links than the kernel would follow.
     TooMany,
+    /// It is the kernel's, and leads to something else than its text says.
+    Kernel,
+}
+
+/// Why a directory is not a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It belongs to this program.
+    Own,
+    /// It belongs to the kernel: the name of the directory, or of its file system.
+    Kernel(&'static str),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str(
+                "it leads into a directory that belongs to kubeapply itself, under whatever name",
+            ),
+            Self::Kernel(name) => write!(f, "it leads into {name}, which belongs to the kernel"),
+        }
+    }
 }
 
 impl fmt::Display for LinkRefusal {
@@ -156,6 +217,7 @@ impl fmt::Display for LinkRefusal {
             ),
             Self::Owner { uid } => write!(f, "it is owned by user {uid}"),
             Self::TooMany => f.write_str("too many links on the way"),
+            Self::Kernel => f.write_str("it leads into a process, and not to where its text says"),
         }
     }
 }
@@ -168,6 +230,22 @@ impl HostError {
                 Some(format!("check what it holds, then run `{}`", exposed.mend))
             }
             _ => None,
+        }
+    }
+
+    /// Whether the way to a path leads over something that is not followed, entered or changed.
+    pub(crate) const fn is_of_the_way(&self) -> bool {
+        matches!(
+            self,
+            Self::Link { .. } | Self::NotADirectory { .. } | Self::NotADestination { .. }
+        )
+    }
+
+    /// The error with its cause, in one line.
+    pub(crate) fn in_one_line(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) fn gather(root: &Root) -> Result<(Facts, Vec<String>), String> {
     facts.ca_directories = Some(
         CA_DIRECTORIES
             .iter()
-            .filter(|path| matches!(root.open_directory(path), Ok(Some(_))))
+            .filter(|path| matches!(root.view(path), Ok(Some(_))))
             .map(ToString::to_string)
             .collect(),
     );
@@ -140,7 +140,7 @@ pub(crate) fn cri_sockets(root: &Root) -> Vec<String> {
 
 /// Whether a program listens on the socket; one that nobody serves any more does not count.
 fn answers(root: &Root, path: &RootPath) -> bool {
-    let Ok(Some(folder)) = root.open_directory(&path.parent()) else {
+    let Ok(Some(folder)) = root.view(&path.parent()) else {
         return false;
     };
     let name = path.file_name();

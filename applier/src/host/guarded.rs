@@ -66,7 +66,7 @@ impl Guarded {
         let mut checked = Vec::new();
         let mut found = None;
         for place in way {
-            let Some(directory) = root.open_directory(&place)? else {
+            let Some(directory) = root.open_for_own(&place)? else {
                 return Ok(None);
             };
             rule.check_way(&directory, &mut checked)?;

@@ -2,14 +2,18 @@
 //!
 //! They belong to whoever runs the program, not to the root that is installed into, so their paths are used as
 //! they are. Only what the operator asks to be written is: [`write()`].
+//!
+//! All of them are regular files: a bundle is read from more than one place of it, and of a FIFO it cannot be known whether
+//! anything ever comes. Opening one does not wait.
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_terminal::quote;
+use rustix::fs::OFlags;
 
 use super::directory::read_open_file;
 use super::error::{Exposed, Exposure, HostError};
@@ -33,12 +37,18 @@ pub(crate) fn open(path: &Path) -> Result<File, HostError> {
         clippy::disallowed_methods,
         reason = "the operator named this file; nothing is written to it"
     )]
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_file() {
-        Ok(file)
-    } else {
-        Err(HostError::NotAFile { path: shown })
-    }
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
+        .open(path)
+        .map_err(failed)?;
+    let what = match file.metadata().map_err(failed)?.file_type() {
+        kind if kind.is_file() => return Ok(file),
+        kind if kind.is_dir() => "a directory",
+        kind if kind.is_fifo() => "a pipe or FIFO",
+        _ => "a device",
+    };
+    Err(HostError::NotARegularFile { path: shown, what })
 }
 
 /// Reads a file of at most `limit` bytes.
@@ -173,4 +183,25 @@ pub(crate) fn write(path: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Ho
     }
     written.map_err(failed)?;
     Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tests build what they look at")]
+    fn only_regular_files_are_read_and_no_fifo_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("file"), "text").unwrap();
+        assert_eq!(read_text(&at("file"), 10).unwrap(), "text");
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RWXU).unwrap();
+        for (name, kind) in [("fifo", "a pipe or FIFO"), ("", "a directory")] {
+            match open(&at(name)).map(drop) {
+                Err(HostError::NotARegularFile { what, .. }) => assert_eq!(what, kind),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 }

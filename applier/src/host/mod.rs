@@ -6,10 +6,11 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`root`] | finding folders below the root without being led astray by links |
+//! | [`root`], [`guard`] | finding folders below the root without being led astray by links; what is no destination |
 //! | [`directory`] | looking at what one folder holds |
 //! | [`guarded`] | directories and files that count only if no other user can change them |
 //! | [`durable`] | every change, numbered; [`fault`] and [`power_loss`] let them fail in tests |
+//! | [`stage_name`] | names of what is not finished yet |
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
 //! | [`scratch`] | a private folder for one run |
@@ -28,6 +29,7 @@ mod error;
 pub(crate) mod facts;
 mod fault;
 mod fetch;
+mod guard;
 pub(crate) mod guarded;
 pub(crate) mod identity;
 pub(crate) mod local;
@@ -41,11 +43,13 @@ pub(crate) mod route;
 pub(crate) mod scratch;
 pub(crate) mod search;
 pub(crate) mod service;
+mod stage_name;
 pub(crate) mod tree;
 
 pub(crate) use durable::{Actions, AppendFailure, Placing};
 pub(crate) mod system;
 
-pub(crate) use directory::{Directory, FileMeta, Found, Space};
+pub(crate) use directory::{Content, Directory, FileMeta, Found, Space};
 pub(crate) use error::HostError;
 pub(crate) use root::{Owner, Root, RootPath};
+pub(crate) use stage_name::RunTag;

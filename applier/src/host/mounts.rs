@@ -5,8 +5,9 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
 
-use rustix::fs::{CWD, readlinkat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2, readlinkat};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 
@@ -33,14 +34,30 @@ pub(crate) fn below(folder: &Directory) -> Result<Vec<OsString>, HostError> {
     Ok(find(&table, &real))
 }
 
-/// Unmounts what is mounted at `path`; it is no error if nothing is.
+/// Unmounts what is mounted at `path`; it is no error if nothing is. No link is followed: `path` is one of [`below`], and had none
+/// when it was found, but a user who owns a folder on the way can put one there.
 ///
 /// # Errors
 /// [`HostError`] if it is in use, or the kernel refuses.
 pub(crate) fn unmount(path: &OsStr) -> Result<(), HostError> {
-    match rustix::mount::unmount(path, UnmountFlags::NOFOLLOW) {
+    let failed = |errno| HostError::io("unmount", path.display().to_string(), errno);
+    let way = Path::new(path);
+    let (Some(parent), Some(name)) = (way.parent(), way.file_name()) else {
+        return Err(failed(Errno::INVAL));
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let handle = match openat2(CWD, parent, flags, Mode::empty(), resolve) {
+        Ok(handle) => handle,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(failed(errno)),
+    };
+    let target = Path::new("/proc/self/fd")
+        .join(handle.as_raw_fd().to_string())
+        .join(name);
+    match rustix::mount::unmount(&target, UnmountFlags::NOFOLLOW) {
         Ok(()) | Err(Errno::INVAL | Errno::NOENT) => Ok(()),
-        Err(errno) => Err(HostError::io("unmount", path.display().to_string(), errno)),
+        Err(errno) => Err(failed(errno)),
     }
 }
 
@@ -118,7 +135,7 @@ mod tests {
     #[test]
     fn the_running_system_has_mounts_and_an_unmounted_path_is_no_error() {
         let root = Root::open(std::path::Path::new("/")).unwrap();
-        let proc = root.open_directory(&RootPath::fixed("/proc")).unwrap();
+        let proc = root.open_directory(&RootPath::fixed("/usr")).unwrap();
         assert!(below(&proc.unwrap()).is_ok());
         let folder = tempfile::tempdir().unwrap();
         if root.is_privileged() {
@@ -128,5 +145,8 @@ mod tests {
             // Without privileges the kernel refuses before it looks.
             assert!(!root.is_privileged(), "{error}");
         });
+        unmount(folder.path().join("none/deeper").as_os_str()).unwrap();
+        std::os::unix::fs::symlink("/proc", folder.path().join("link")).unwrap();
+        assert!(unmount(folder.path().join("link/sys").as_os_str()).is_err());
     }
 }

@@ -7,23 +7,29 @@
 //! Symbolic links on the way to a folder (`/var/run` → `/run`) are followed when they are owned by root (or,
 //! without privileges, by the invoking user), and are read as a process with this root would read them: an
 //! absolute target starts at the root. A link that climbs above the root, that points to nothing inside it,
-//! or that somebody else owns is an error. A link as the last component of a destination is never
-//! followed: [`super::Directory::inspect`] reports it as what it is.
+//! that another user owns, or that the kernel keeps for a process (`/proc/self/root`) is an error. A link as the
+//! last component of a destination is never followed: [`super::Directory::inspect`] reports it as what it is.
+//!
+//! There are two kinds of walks. [`Root::open_directory`] returns a [`Directory`], in which things can be changed:
+//! every directory on the way is compared with what is no destination ([`super::guard`]). [`Root::view`] and
+//! the `read` functions only look, also into `/proc` and `/sys`; a [`View`] cannot be changed.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kubeplan_bundle::check::LookPath;
-use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::path::{HostPath, RESERVED, is_within_any};
 use kubeplan_bundle::secret::SecretBytes;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::Errno;
 
-use super::directory::{Directory, Found};
+use super::directory::{Directory, Found, View};
 use super::error::{HostError, LinkRefusal};
+use super::guard::{self, Guard, Inode};
 
 /// Links followed on the way to one path; the kernel's own limit.
 const MAX_LINKS: usize = 40;
@@ -107,6 +113,13 @@ pub(crate) struct Owner {
     pub(crate) gid: u32,
 }
 
+impl Owner {
+    /// Whether `chown` would take one of the numbers for "leave it as it is".
+    pub(crate) const fn is_unchanged(self) -> bool {
+        self.uid == u32::MAX || self.gid == u32::MAX
+    }
+}
+
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.uid, self.gid)
@@ -120,6 +133,17 @@ pub(crate) struct Root {
     shown: String,
     live: bool,
     invoker: Owner,
+    /// What is no destination, as found by the first walk to one.
+    guard: Mutex<Option<Arc<Guard>>>,
+}
+
+/// What a directory is opened for.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    /// To look at what is in it, or to keep this program's own files in it.
+    Unguarded,
+    /// To change something in it.
+    Destination(&'a Guard),
 }
 
 impl Root {
@@ -150,6 +174,7 @@ impl Root {
                 uid: rustix::process::geteuid().as_raw(),
                 gid: rustix::process::getegid().as_raw(),
             },
+            guard: Mutex::new(None),
         })
     }
 
@@ -178,18 +203,88 @@ impl Root {
         self.invoker
     }
 
-    /// The folder at `path`; `None` if it, or a folder on the way, does not exist.
+    /// Opens the directory `path`, to change something in it; `None` if it, or a directory on the way, does not exist.
+    ///
+    /// This program's own directories are opened by their own names only.
     ///
     /// # Errors
-    /// [`HostError`] if the way leads over a link that is not followed, or over something that is no folder.
+    /// [`HostError`] if the way leads over a link that is not followed, over something that is not a directory, or into a
+    /// directory that is not a destination.
     pub(crate) fn open_directory(&self, path: &RootPath) -> Result<Option<Directory>, HostError> {
-        match self.walk(path)? {
+        if is_own(path) {
+            return self.open_with(path, Purpose::Unguarded);
+        }
+        let guard = self.guard()?;
+        let opened = self.open_with(path, Purpose::Destination(&guard));
+        if !matches!(opened, Err(HostError::NotADestination { .. })) {
+            return opened;
+        }
+        // The kernel gives the number of a directory that is gone to a new one: only what is so now counts.
+        self.forget_guard();
+        self.open_with(path, Purpose::Destination(&*self.guard()?))
+    }
+
+    /// Opens a directory on the way to one of this program's own; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`HostError`] if the way leads over a link that is not followed, or over something that is not a directory.
+    pub(super) fn open_for_own(&self, path: &RootPath) -> Result<Option<Directory>, HostError> {
+        self.open_with(path, Purpose::Unguarded)
+    }
+
+    /// Opens the directory `path`, only to look; `None` if it, or a directory on the way, does not exist.
+    ///
+    /// # Errors
+    /// [`HostError`] if the way leads over a link that is not followed, or over something that is not a directory.
+    pub(crate) fn view(&self, path: &RootPath) -> Result<Option<View>, HostError> {
+        Ok(self.open_with(path, Purpose::Unguarded)?.map(View::of))
+    }
+
+    fn open_with(
+        &self,
+        path: &RootPath,
+        purpose: Purpose<'_>,
+    ) -> Result<Option<Directory>, HostError> {
+        match self.walk(path, purpose)? {
             Walked::Missing => Ok(None),
-            Walked::Directory(fd) => Ok(Some(Directory::new(fd, path.clone()))),
+            Walked::Directory(fd) => {
+                let opened = Directory::new(fd, path.clone());
+                match purpose {
+                    Purpose::Unguarded => Ok(Some(opened)),
+                    Purpose::Destination(guard) => {
+                        let kept = guard.kept_name(opened.inode()?);
+                        Ok(Some(opened.keeping(kept)))
+                    }
+                }
+            }
             Walked::Other { .. } => Err(HostError::NotADirectory {
                 path: path.to_string(),
             }),
         }
+    }
+
+    /// What is no destination below this root.
+    ///
+    /// # Errors
+    /// [`HostError`] if this program's own directories cannot be looked at.
+    pub(super) fn guard(&self) -> Result<Arc<Guard>, HostError> {
+        let mut known = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(guard) = &*known {
+            return Ok(Arc::clone(guard));
+        }
+        let guard = Arc::new(Guard::find(self)?);
+        *known = Some(Arc::clone(&guard));
+        Ok(guard)
+    }
+
+    /// Lets the next walk look again for what is no destination; called when one of this program's own directories is made.
+    pub(super) fn forget_guard(&self) {
+        *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The root itself.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
     }
 
     /// The content of a regular file of at most `limit` bytes; links to it are followed by the rules above.
@@ -201,7 +296,7 @@ impl Root {
         path: &RootPath,
         limit: u64,
     ) -> Result<Option<SecretBytes>, HostError> {
-        match self.walk(path)? {
+        match self.walk(path, Purpose::Unguarded)? {
             Walked::Missing => Ok(None),
             Walked::Directory(_) => Err(HostError::NotAFile {
                 path: path.to_string(),
@@ -221,7 +316,7 @@ impl Root {
         path: &RootPath,
         limit: u64,
     ) -> Result<Option<Vec<u8>>, HostError> {
-        match self.walk(path)? {
+        match self.walk(path, Purpose::Unguarded)? {
             Walked::Missing => Ok(None),
             Walked::Directory(_) => Err(HostError::NotAFile {
                 path: path.to_string(),
@@ -257,7 +352,7 @@ impl Root {
     /// # Errors
     /// [`HostError`] if the way leads over a link that is not followed, or over something that is no folder.
     pub(crate) fn look(&self, path: &RootPath) -> Result<Found, HostError> {
-        match self.walk(path)? {
+        match self.walk(path, Purpose::Unguarded)? {
             Walked::Missing => Ok(Found::Missing),
             Walked::Directory(fd) => Directory::new(fd, path.clone())
                 .meta()
@@ -266,9 +361,9 @@ impl Root {
         }
     }
 
-    fn walk(&self, path: &RootPath) -> Result<Walked, HostError> {
+    fn walk(&self, path: &RootPath, purpose: Purpose<'_>) -> Result<Walked, HostError> {
         // The folders from the root down to here, so that `..` in a link goes back the way that was come.
-        let mut way: Vec<OwnedFd> = Vec::new();
+        let mut way: Vec<(OwnedFd, Inode)> = Vec::new();
         let mut pending: VecDeque<String> = split(path.as_str()).collect();
         // How many of the pending components come from a link, and that link's own text.
         let mut from_link = 0_usize;
@@ -289,7 +384,14 @@ impl Root {
                 }
                 continue;
             }
-            let here = way.last().unwrap_or(&self.handle).as_fd();
+            let (here, inode) = match (way.last(), purpose) {
+                (Some((fd, inode)), _) => (fd.as_fd(), *inode),
+                (None, Purpose::Unguarded) => (self.handle.as_fd(), Inode::default()),
+                (None, Purpose::Destination(guard)) => (self.handle.as_fd(), guard.root()),
+            };
+            if let Purpose::Destination(guard) = purpose {
+                guard.check_name(inode, &part, path)?;
+            }
             let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let found = match open_beneath(here, &part, flags, path.as_str())? {
                 Some(found) => found,
@@ -299,7 +401,13 @@ impl Root {
             let stat =
                 fstat(&found).map_err(|errno| HostError::io("look at", path.as_str(), errno))?;
             match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => way.push(found),
+                FileType::Directory => {
+                    let entered = Inode::of(&stat);
+                    if let Purpose::Destination(guard) = purpose {
+                        guard.check_entered(inode, entered, found.as_fd(), path)?;
+                    }
+                    way.push((found, entered));
+                }
                 FileType::Symlink => {
                     links += 1;
                     if links > MAX_LINKS {
@@ -309,6 +417,10 @@ impl Root {
                         return link_error(LinkRefusal::Owner { uid: stat.st_uid });
                     }
                     target = read_link(&found, path)?;
+                    // `/proc/self` is a link like any other; `/proc/self/root` is not what its text says.
+                    if target.starts_with('/') && guard::is_procfs(found.as_fd(), path)? {
+                        return link_error(LinkRefusal::Kernel);
+                    }
                     if target.starts_with('/') {
                         way.clear();
                     }
@@ -320,7 +432,7 @@ impl Root {
                 }
                 _ if pending.is_empty() => {
                     let parent = match way.pop() {
-                        Some(parent) => parent,
+                        Some((parent, _)) => parent,
                         None => self.duplicate(path)?,
                     };
                     return Ok(Walked::Other { parent, name: part });
@@ -333,7 +445,7 @@ impl Root {
             }
         }
         match way.pop() {
-            Some(folder) => Ok(Walked::Directory(folder)),
+            Some((folder, _)) => Ok(Walked::Directory(folder)),
             None => self.duplicate(path).map(Walked::Directory),
         }
     }
@@ -354,6 +466,11 @@ enum Walked {
         parent: OwnedFd,
         name: String,
     },
+}
+
+/// Whether the path is the name of one of this program's own directories, or lies below one.
+pub(crate) fn is_own(path: &RootPath) -> bool {
+    is_within_any(path.as_str(), RESERVED) && split(path.as_str()).all(|part| part != "..")
 }
 
 fn split(path: &str) -> impl Iterator<Item = String> {
@@ -495,5 +612,88 @@ mod tests {
         let (_folder, root) = tree();
         assert!(!root.is_live());
         assert!(Root::open(Path::new("/")).unwrap().is_live());
+    }
+
+    #[test]
+    fn what_is_this_programs_own_is_no_destination_under_another_name() {
+        let (folder, root) = tree();
+        let at = |name: &str| folder.path().join("root").join(name);
+        let refused = |path| matches!(open(&root, path), Err(HostError::NotADestination { .. }));
+        fs::create_dir_all(at("etc")).unwrap();
+        fs::create_dir_all(at("var/lib")).unwrap();
+        symlink("/etc", at("srv")).unwrap();
+        symlink("/etc/../var/lib/kubeplan/runs", at("runs")).unwrap();
+        // Before they exist nothing can be made in their places.
+        assert!(refused("/srv/kubeplan") && refused("/srv/kubeplan/x"));
+        let etc = open(&root, "/srv").unwrap().unwrap();
+        assert!(matches!(
+            etc.check_name("kubeplan"),
+            Err(HostError::NotADestination { .. })
+        ));
+        assert!(etc.check_name("kubeplanner").is_ok());
+        let actions = crate::host::Actions::default();
+        let create = |name| actions.create_file(&etc, name, b"", 0o600, None);
+        assert!(create("kubeplan").is_err());
+        create("other").unwrap();
+        // Once they do, neither can they be entered, nor what is below them.
+        let own = RootPath::fixed("/var/lib/kubeplan/runs/0001");
+        crate::host::ensure::ensure_directory(&root, &actions, &own, 0o700).unwrap();
+        crate::host::ensure::ensure_directory(
+            &root,
+            &actions,
+            &RootPath::fixed("/etc/kubeplan"),
+            0o755,
+        )
+        .unwrap();
+        assert!(refused("/srv/kubeplan") && refused("/runs") && refused("/runs/0001"));
+        // By their own names, and only to look, they are open.
+        assert!(root.open_directory(&own).unwrap().is_some());
+        assert!(root.view(&RootPath::fixed("/runs/0001")).unwrap().is_some());
+        // A new folder may get the number of one that is gone.
+        fs::remove_dir(at("var/lib/kubeplan/runs/0001")).unwrap();
+        for number in 0..20 {
+            fs::create_dir(at("var").join(number.to_string())).unwrap();
+            let path = RootPath::from_text(&format!("/var/{number}"));
+            assert!(root.open_directory(&path).unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn file_systems_of_the_kernel_are_looked_at_and_not_changed() {
+        let root = Root::open(Path::new("/")).unwrap();
+        for path in ["/proc", "/proc/self", "/sys", "/dev"] {
+            assert!(
+                matches!(
+                    open(&root, path),
+                    Err(HostError::NotADestination {
+                        reason: crate::host::error::Refusal::Kernel(_),
+                        ..
+                    })
+                ),
+                "{path}"
+            );
+            assert!(root.view(&RootPath::fixed(path)).unwrap().is_some());
+        }
+        assert!(
+            root.read(&RootPath::fixed("/proc/mounts"), 1 << 24)
+                .unwrap()
+                .is_some()
+        );
+        for link in [
+            "/proc/self/root/etc",
+            "/proc/thread-self/cwd/x",
+            "/proc/self/exe",
+        ] {
+            assert!(
+                matches!(
+                    root.look(&RootPath::fixed(link)),
+                    Err(HostError::Link {
+                        reason: LinkRefusal::Kernel,
+                        ..
+                    })
+                ),
+                "{link}"
+            );
+        }
     }
 }

@@ -3,43 +3,68 @@
 //! In: a root. Out: a folder that only its owner can enter, files in it that only their owner can read. It is removed when it is
 //! dropped, unless it is kept; what is forgotten on the way is removed in any case. Nothing here is durable, and nothing
 //! that has to survive a power failure belongs here.
+//!
+//! `/run` is found as every other destination is: a link in its place that another user owns, or that leads out of the root, is
+//! not followed. All files are made and removed below the handle of the folder. Another program finds them by the
+//! folder's path, so no other user may be able to exchange `/run`.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a scratch folder is no part of what is installed"
-)]
-
-use std::fs;
+use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, mkdirat, openat2, readlinkat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::directory::Directory;
+use super::durable::{Actions, open_made};
 use super::error::HostError;
-use super::root::Root;
+use super::root::{Root, RootPath};
+use super::tree;
+
+const RUN: RootPath = RootPath::fixed("/run");
 
 /// A private folder.
 #[derive(Debug)]
-pub(crate) struct Scratch {
+pub(crate) struct Scratch<'a> {
+    root: &'a Root,
+    run: Directory,
+    folder: Directory,
+    name: String,
     path: PathBuf,
     kept: bool,
 }
 
-impl Scratch {
+impl<'a> Scratch<'a> {
     /// Makes the folder `/run/PREFIX-RANDOM` below the root.
     ///
     /// # Errors
-    /// [`HostError`].
-    pub(crate) fn create(root: &Root, prefix: &str) -> Result<Self, HostError> {
-        let run = Path::new(&root.absolute()).join("run");
+    /// [`HostError`], also if another user could exchange `/run`.
+    pub(crate) fn create(root: &'a Root, prefix: &str) -> Result<Self, HostError> {
+        let run = open_run(root)?;
         let mut random = [0; 8];
         // Without random bytes the name is no secret either: the folder must not exist.
         let _ = aws_lc_rs::rand::fill(&mut random);
-        let path = run.join(format!("{prefix}-{:016x}", u64::from_be_bytes(random)));
-        let failed = |error| HostError::io("create", path.display().to_string(), error);
-        fs::create_dir_all(&run)
-            .and_then(|()| fs::DirBuilder::new().mode(0o700).create(&path))
-            .map_err(failed)?;
-        Ok(Self { path, kept: false })
+        let name = format!("{prefix}-{:016x}", u64::from_be_bytes(random));
+        let folder = make_folder(&run, &name)?;
+        let failed = |errno| HostError::io("find", folder.path().as_str(), errno);
+        let link = format!("/proc/self/fd/{}", folder_fd(&folder));
+        let path = readlinkat(CWD, link.as_str(), Vec::new())
+            .map_err(failed)?
+            .into_string()
+            .map_err(|_| HostError::NotText {
+                path: folder.path().to_string(),
+            })?;
+        Ok(Self {
+            root,
+            run,
+            folder,
+            name,
+            path: PathBuf::from(path),
+            kept: false,
+        })
     }
 
     /// The folder's path.
@@ -57,26 +82,22 @@ impl Scratch {
     /// # Errors
     /// [`HostError`].
     pub(crate) fn create_folder(&self, name: &str) -> Result<(), HostError> {
-        let path = self.path.join(name);
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| HostError::io("create", path.display().to_string(), error))
+        make_folder(&self.folder, name).map(drop)
     }
 
-    /// Writes a new file into it.
+    /// Writes a new file into it; `name` may be `folder/name`.
     ///
     /// # Errors
     /// [`HostError`], also if it exists.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), HostError> {
-        let path = self.path.join(name);
-        fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| file.write_all(bytes))
-            .map_err(|error| HostError::io("write", path.display().to_string(), error))
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let failed = |error| HostError::io("write", self.at(name), error);
+        let file = openat2(&self.folder, name, flags, Mode::RUSR | Mode::WUSR, resolve)
+            .map_err(|errno| failed(errno.into()))?;
+        File::from(file).write_all(bytes).map_err(failed)
     }
 
     /// Removes a file from it.
@@ -84,9 +105,8 @@ impl Scratch {
     /// # Errors
     /// [`HostError`].
     pub(crate) fn forget(&self, name: &str) -> Result<(), HostError> {
-        let path = self.path.join(name);
-        fs::remove_file(&path)
-            .map_err(|error| HostError::io("remove", path.display().to_string(), error))
+        unlinkat(&self.folder, name, AtFlags::empty())
+            .map_err(|errno| HostError::io("remove", self.at(name), errno))
     }
 
     /// The files in one of its folders whose names end so.
@@ -94,17 +114,15 @@ impl Scratch {
     /// # Errors
     /// [`HostError`].
     pub(crate) fn files(&self, folder: &str, suffix: &str) -> Result<Vec<PathBuf>, HostError> {
-        let path = self.path.join(folder);
-        let failed = |error| HostError::io("list", path.display().to_string(), error);
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&path).map_err(failed)? {
-            let file = entry.map_err(failed)?.path();
-            if file.to_string_lossy().ends_with(suffix) {
-                found.push(file);
-            }
-        }
-        found.sort();
-        Ok(found)
+        let below = self
+            .folder
+            .open(folder)?
+            .ok_or_else(|| HostError::io("list", self.at(folder), Errno::NOENT))?;
+        let names = below.names()?.into_iter();
+        Ok(names
+            .filter(|name| name.ends_with(suffix))
+            .map(|name| self.path.join(folder).join(name))
+            .collect())
     }
 
     /// Lets the folder stay.
@@ -113,18 +131,69 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for Scratch<'_> {
     fn drop(&mut self) {
         if !self.kept {
             // If that fails, the next boot does it.
-            let _ = fs::remove_dir_all(&self.path);
+            let actions = Actions::default();
+            let _ = tree::clear(self.root, &actions, &self.folder);
+            let _ = unlinkat(&self.run, self.name.as_str(), AtFlags::REMOVEDIR);
         }
     }
 }
 
+/// Opens `/run`, and makes it where it is missing.
+fn open_run(root: &Root) -> Result<Directory, HostError> {
+    let top = super::ensure::open(root, &RootPath::fixed("/"))?;
+    check_owner(root, &top)?;
+    if let Some(run) = root.open_directory(&RUN)? {
+        check_owner(root, &run)?;
+        return Ok(run);
+    }
+    match mkdirat(&top, RUN.file_name(), Mode::from_raw_mode(0o755)) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(HostError::io("create", RUN.as_str(), errno)),
+    }
+    let run = super::ensure::open(root, &RUN)?;
+    check_owner(root, &run)?;
+    Ok(run)
+}
+
+/// Whether only root and the invoking user can exchange what lies in the folder.
+fn check_owner(root: &Root, folder: &Directory) -> Result<(), HostError> {
+    const STICKY: u32 = 0o1000;
+    let meta = folder.meta()?;
+    let owned = meta.owner.uid == 0 || meta.owner.uid == root.invoker().uid;
+    if owned && (meta.mode & 0o022 == 0 || meta.mode & STICKY != 0) {
+        return Ok(());
+    }
+    Err(HostError::NotPrivate {
+        path: folder.path().to_string(),
+        owner: meta.owner,
+        mode: meta.mode,
+    })
+}
+
+fn make_folder(parent: &Directory, name: &str) -> Result<Directory, HostError> {
+    let path = parent.path().join(name);
+    mkdirat(parent, name, Mode::RWXU)
+        .map_err(|errno| HostError::io("create", path.as_str(), errno))?;
+    open_made(parent, name, 0o700).map(|handle: OwnedFd| Directory::new(handle, path))
+}
+
+fn folder_fd(folder: &Directory) -> i32 {
+    use std::os::fd::AsFd as _;
+    folder.as_fd().as_raw_fd()
+}
+
 #[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the tree they built"
+)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
 
     use super::*;
 
@@ -134,7 +203,7 @@ mod tests {
         let root = Root::open(folder.path()).unwrap();
         let scratch = Scratch::create(&root, "join").unwrap();
         let path = scratch.path().to_owned();
-        assert!(path.starts_with(folder.path().join("run")));
+        assert!(path.starts_with(folder.path().canonicalize().unwrap().join("run")));
         scratch.write("key", b"secret").unwrap();
         assert!(scratch.write("key", b"other").is_err());
         scratch.create_folder("out").unwrap();
@@ -155,5 +224,49 @@ mod tests {
         let path = kept.path().to_owned();
         kept.keep();
         assert!(path.exists());
+    }
+
+    #[test]
+    fn nothing_is_written_over_a_link_that_leads_out_or_of_another_user() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("root")).unwrap();
+        fs::create_dir_all(at("outside")).unwrap();
+        symlink("../outside", at("root/run")).unwrap();
+        let root = Root::open(&at("root")).unwrap();
+        assert!(Scratch::create(&root, "join").is_err());
+        assert_eq!(fs::read_dir(at("outside")).unwrap().count(), 0);
+        // Within the root it leads to another folder, as on a running system.
+        fs::remove_file(at("root/run")).unwrap();
+        fs::create_dir_all(at("root/var/run")).unwrap();
+        symlink("/var/run", at("root/run")).unwrap();
+        let scratch = Scratch::create(&root, "join").unwrap();
+        assert!(
+            scratch
+                .path()
+                .starts_with(at("root").canonicalize().unwrap().join("var/run"))
+        );
+        drop(scratch);
+        assert_eq!(fs::read_dir(at("root/var/run")).unwrap().count(), 0);
+        fs::set_permissions(at("root/var/run"), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(
+            Scratch::create(&root, "join"),
+            Err(HostError::NotPrivate { .. })
+        ));
+        fs::set_permissions(at("root/var/run"), fs::Permissions::from_mode(0o1777)).unwrap();
+        drop(Scratch::create(&root, "join").unwrap());
+        if root.is_privileged() {
+            lchown(at("root/run"), Some(4242), Some(4242)).unwrap();
+            assert!(matches!(
+                Scratch::create(&root, "join"),
+                Err(HostError::Link { .. })
+            ));
+            lchown(at("root/run"), Some(0), Some(0)).unwrap();
+            chown(at("root/var/run"), Some(4242), None).unwrap();
+            assert!(matches!(
+                Scratch::create(&root, "join"),
+                Err(HostError::NotPrivate { .. })
+            ));
+        }
     }
 }

@@ -75,6 +75,9 @@ pub(crate) fn commit(
     compared: &ComparedTransaction<'_>,
     bundle_folders: &[RootPath],
 ) -> Result<(), Stopped> {
+    place
+        .actions
+        .name_after(runs.get(run).and_then(|run| run.begin.stages.clone()));
     let mut stage = Stage::new(place, bundle_folders);
     let outcome = prepare(place, &mut stage, run, changes, compared)
         .map_err(Failure::certain)

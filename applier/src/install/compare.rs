@@ -28,7 +28,7 @@ use kubeplan_bundle::secret::SecretBytes;
 
 use super::drift::{self, Suspect};
 use super::planned::{PlannedDirectory, PlannedEntry, PlannedFile, PlannedTransaction};
-use crate::host::{FileMeta, Found, HostError, Owner, Root, RootPath};
+use crate::host::{Content, Directory, FileMeta, Found, HostError, Owner, Root, RootPath};
 use crate::live::holes;
 use crate::state::StateError;
 use crate::state::installed::{FileRecord, InstalledNode};
@@ -297,7 +297,10 @@ impl Comparer<'_> {
             host,
             suspect: None,
         };
-        let meta = match look(self.root, planned.path)? {
+        if let Some(reason) = not_an_owner(planned.owner) {
+            return Ok(item(FileAction::Obstacle(reason), vec![], None));
+        }
+        let host = match look(self.root, planned.path)? {
             Look::Missing if self.used_up.contains(planned.path) => {
                 return Ok(item(FileAction::HandedOff, vec![], None));
             }
@@ -305,16 +308,19 @@ impl Comparer<'_> {
             Look::Obstacle(reason) => {
                 return Ok(item(FileAction::Obstacle(reason), vec![], None));
             }
-            Look::Found(Found::File(meta)) => meta,
-            Look::Found(other) => {
+            Look::Found(folder, Found::File(_)) => {
+                // Mode, owner and bytes are those of one file, whatever becomes of its name.
+                match folder.content(RootPath::from(planned.path).file_name(), LIMIT)? {
+                    Some(Content { meta, bytes }) => HostFile { meta, bytes },
+                    None => return Ok(item(FileAction::Create, vec![], None)),
+                }
+            }
+            Look::Found(_, other) => {
                 let reason = format!("{} is where the file should be", describe(other));
                 return Ok(item(FileAction::Obstacle(reason), vec![], None));
             }
         };
-        let host = HostFile {
-            bytes: self.read(planned.path, meta)?,
-            meta,
-        };
+        let meta = host.meta;
         let installed = self.installed(planned.path, &host)?;
         let mut differs = Vec::new();
         let as_planned = match (planned.hole, &host.bytes) {
@@ -372,20 +378,6 @@ impl Comparer<'_> {
         })
     }
 
-    fn read(&self, path: &HostPath, meta: FileMeta) -> Result<Option<SecretBytes>, HostError> {
-        if meta.size > LIMIT {
-            return Ok(None);
-        }
-        let path = RootPath::from(path);
-        let Some(folder) = self.root.open_directory(&path.parent())? else {
-            return Ok(None);
-        };
-        match folder.read(path.file_name(), LIMIT) {
-            Err(HostError::TooLarge { .. }) => Ok(None),
-            other => other,
-        }
-    }
-
     /// Whether this file was installed here, and what became of it. `None`: it is somebody else's, also when a run
     /// was stopped before it could replace it.
     fn installed(&self, path: &HostPath, host: &HostFile) -> Result<Option<Since>, StateError> {
@@ -413,23 +405,27 @@ impl Comparer<'_> {
         &self,
         planned: PlannedDirectory<'a>,
     ) -> Result<DirectoryItem<'a>, StateError> {
+        if let Some(reason) = not_an_owner(planned.owner) {
+            let action = DirectoryAction::Obstacle(reason);
+            return Ok(DirectoryItem { planned, action });
+        }
         let action = match look(self.root, planned.path)? {
             Look::Missing => DirectoryAction::Create,
             Look::Obstacle(reason) => DirectoryAction::Obstacle(reason),
-            Look::Found(Found::Directory(meta)) => self.judge_directory(planned, meta, None),
-            Look::Found(Found::Link) => {
+            Look::Found(_, Found::Directory(meta)) => self.judge_directory(planned, meta, None),
+            Look::Found(_, Found::Link) => {
                 match self.root.open_directory(&RootPath::from(planned.path)) {
                     Ok(Some(folder)) => {
                         self.judge_directory(planned, folder.meta()?, Some("reached by a link"))
                     }
                     Ok(None) => DirectoryAction::Obstacle("a link that leads nowhere".into()),
-                    Err(error @ (HostError::Link { .. } | HostError::NotADirectory { .. })) => {
+                    Err(error) if error.is_of_the_way() => {
                         DirectoryAction::Obstacle(error.to_string())
                     }
                     Err(error) => return Err(error.into()),
                 }
             }
-            Look::Found(other) => DirectoryAction::Obstacle(format!(
+            Look::Found(_, other) => DirectoryAction::Obstacle(format!(
                 "{} is where the folder should be",
                 describe(other)
             )),
@@ -513,7 +509,15 @@ pub(super) fn file_mode(meta: FileMeta) -> Option<FileMode> {
 enum Look {
     Missing,
     Obstacle(String),
-    Found(Found),
+    /// The folder it is in, and what it is.
+    Found(Directory, Found),
+}
+
+/// Why nothing can be given to this owner.
+fn not_an_owner(owner: Owner) -> Option<String> {
+    owner.is_unchanged().then(|| {
+        format!("{owner} is not an owner: 4294967295 stands for \"leave it as it is\" when an owner is set")
+    })
 }
 
 fn look(root: &Root, path: &HostPath) -> Result<Look, HostError> {
@@ -521,14 +525,15 @@ fn look(root: &Root, path: &HostPath) -> Result<Look, HostError> {
     let folder = match root.open_directory(&path.parent()) {
         Ok(Some(folder)) => folder,
         Ok(None) => return Ok(Look::Missing),
-        Err(error @ (HostError::Link { .. } | HostError::NotADirectory { .. })) => {
-            return Ok(Look::Obstacle(error.to_string()));
-        }
+        Err(error) if error.is_of_the_way() => return Ok(Look::Obstacle(error.to_string())),
         Err(error) => return Err(error),
     };
+    if let Err(error) = folder.check_name(path.file_name()) {
+        return Ok(Look::Obstacle(error.to_string()));
+    }
     Ok(match folder.inspect(path.file_name())? {
         Found::Missing => Look::Missing,
-        found => Look::Found(found),
+        found => Look::Found(folder, found),
     })
 }
 

@@ -31,6 +31,7 @@ pub(crate) fn recover(
         .current()
         .map(|run| (run.number(), run.standing.clone()))
     else {
+        notes.extend(actions.take_remarks());
         return Ok(notes);
     };
     match standing {
@@ -64,6 +65,7 @@ pub(crate) fn recover(
         }
         Standing::Finished(_) | Standing::RolledBack(_) => {}
     }
+    notes.extend(actions.take_remarks());
     Ok(notes)
 }
 
@@ -72,6 +74,9 @@ pub(crate) fn recover(
 /// # Errors
 /// [`StateError`]; it can be tried again.
 pub(crate) fn tidy(memory: &mut Memory, root: &Root, actions: &Actions) -> Result<(), StateError> {
+    actions.recognise(memory.runs.tags());
+    let current = memory.runs.current();
+    actions.name_after(current.and_then(|run| run.begin.stages.clone()));
     memory.runs.repair(root, actions)?;
     let folders = runs::folders(&memory.runs);
     Ok(memory.place(root, actions).clear_leftovers(folders)?)

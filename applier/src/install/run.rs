@@ -165,6 +165,9 @@ fn pipeline(
         if let Some(run) = performed.run {
             report.written(root, &memory, run);
         }
+        for remark in actions.take_remarks() {
+            report.note(remark);
+        }
         report.add_live(performed.live);
         report.receipt = performed.receipt;
     }

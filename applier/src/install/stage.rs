@@ -10,12 +10,14 @@
 //! nothing that others wrote is lost, whenever they write it.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 use kubeplan_bundle::secret::SecretBytes;
 
 use super::compare::{LIMIT, owner_fits};
-use crate::host::durable::is_temporary_name;
+use crate::host::durable::{is_temporary_name, left_alone};
 use crate::host::ensure::open;
+use crate::host::root::is_own;
 use crate::host::{Actions, Directory, Found, HostError, Owner, Placing, Root, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::FileState;
@@ -217,15 +219,8 @@ impl<'a> Stage<'a> {
     }
 
     fn remove(&self, beside: &RootPath, name: &str, stage: &Directory) -> Result<(), HostError> {
-        let actions = self.place.actions;
-        let mut outcome = Ok(());
-        for file in stage.names()? {
-            outcome = outcome.and(actions.remove_file(stage, &file));
-        }
-        outcome?;
         let folder = open(self.place.root, beside)?;
-        actions.remove_directory(&folder, name)?;
-        actions.sync_directory(&folder)
+        self.place.actions.remove_stage(&folder, name, stage)
     }
 }
 
@@ -240,13 +235,17 @@ impl Place<'_> {
         name: &str,
         state: &FileState,
     ) -> Result<bool, StateError> {
-        let Found::File(meta) = folder.inspect(name)? else {
-            return Ok(false);
+        // One look at one file: between two, the name could be given to another one.
+        let found = match folder.content(name, LIMIT) {
+            Err(HostError::NotAFile { .. }) | Ok(None) => return Ok(false),
+            Ok(Some(found)) => found,
+            Err(error) => return Err(error.into()),
         };
+        let meta = found.meta;
         if meta.mode != state.mode.get() || !owner_fits(self.root, meta.owner, state.owner()) {
             return Ok(false);
         }
-        match self.read(folder, name)? {
+        match found.bytes {
             Some(bytes) => state.digest.matches(bytes.expose(), self.salt),
             None => Ok(false),
         }
@@ -264,10 +263,11 @@ impl Place<'_> {
         }
     }
 
-    /// Removes what a killed run left in these folders and in all that they lie in.
+    /// Removes what the remembered runs left unfinished in these folders and in all that they lie in. What only has such a name, or
+    /// cannot be removed, is named among the remarks and stops nothing.
     ///
     /// # Errors
-    /// [`HostError`].
+    /// [`HostError::Stopped`] only.
     pub(crate) fn clear_leftovers(
         &self,
         below: impl IntoIterator<Item = RootPath>,
@@ -280,47 +280,88 @@ impl Place<'_> {
         folders.sort();
         folders.dedup();
         for folder in &folders {
-            clear_leftovers(self.root, self.actions, folder)?;
+            match clear_leftovers(self.root, self.actions, folder) {
+                Err(error @ HostError::Stopped { .. }) => return Err(error),
+                Err(error) => self.actions.remark(format!(
+                    "what a stopped run may have left in `{folder}` is not removed: {}",
+                    error.in_one_line()
+                )),
+                Ok(()) => {}
+            }
         }
         Ok(())
     }
 }
 
-/// Removes temporary files and folders that a killed run left in `folder`. Called with the lock held.
-fn clear_leftovers(root: &Root, actions: &Actions, folder: &RootPath) -> Result<(), HostError> {
-    let folder = match root.open_directory(folder) {
+fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<(), HostError> {
+    let folder = match root.open_directory(path) {
         Ok(Some(folder)) => folder,
         // No stage was ever made where no folder is.
-        Ok(None) | Err(HostError::NotADirectory { .. } | HostError::Link { .. }) => return Ok(()),
+        Ok(None) => return Ok(()),
+        Err(error) if error.is_of_the_way() => return Ok(()),
         Err(error) => return Err(error),
     };
+    // What is in this program's own folders is its own, whatever run made it.
+    let own = is_own(path);
     for name in folder
         .names()?
         .iter()
         .filter(|name| is_temporary_name(name))
     {
-        match folder.inspect(name)? {
-            Found::File(meta) if meta.owner.uid == root.invoker().uid => {
-                actions.remove_file(&folder, name)?;
-            }
-            // Also one that was to be given to somebody else.
-            Found::Directory(meta)
-                if meta.owner.uid == root.invoker().uid || root.is_privileged() =>
-            {
-                let Some(stage) = folder.open(name)? else {
-                    continue;
-                };
-                // A folder whose run was stopped before it got its mode may not be listed; it is empty.
-                for file in stage.names().unwrap_or_default() {
-                    actions.remove_file(&stage, &file)?;
-                }
-                actions.remove_directory(&folder, name)?;
-            }
-            // Somebody else's, whatever it is called.
-            _ => {}
+        let removed = (own || actions.is_leftover(name))
+            .then(|| clear_leftover(root, actions, &folder, name));
+        match removed {
+            Some(Ok(true)) => {}
+            Some(Ok(false)) | None => actions.remark(left_alone(&folder, name)),
+            Some(Err(error @ HostError::Stopped { .. })) => return Err(error),
+            Some(Err(error)) => actions.remark(format!(
+                "`{}`, which a stopped run left, is not removed: {}",
+                folder.path().join(name),
+                error.in_one_line()
+            )),
         }
     }
     Ok(())
+}
+
+/// Removes what has a temporary name, if it is as a run of this program makes it. Returns whether it is gone.
+fn clear_leftover(
+    root: &Root,
+    actions: &Actions,
+    folder: &Directory,
+    name: &str,
+) -> Result<bool, HostError> {
+    let ours = root.invoker().uid;
+    match folder.inspect(name)? {
+        Found::Missing => Ok(true),
+        Found::File(meta) if meta.owner.uid == ours => {
+            actions.remove_file(folder, name)?;
+            Ok(true)
+        }
+        Found::Directory(_) => {
+            let Some(stage) = folder.open(name)? else {
+                return Ok(true);
+            };
+            if stage.is_stage_of(ours)? {
+                for file in stage.names().unwrap_or_default() {
+                    actions.remove_file(&stage, &file)?;
+                }
+            } else if stage.meta()?.owner.uid != ours && !root.is_privileged() {
+                return Ok(false);
+            }
+            // A folder on its way, which may have its mode and owner already, is empty; another one is not removed.
+            match actions.remove_directory(folder, name) {
+                Ok(()) => Ok(true),
+                Err(HostError::Io { source, .. })
+                    if source.kind() == ErrorKind::DirectoryNotEmpty =>
+                {
+                    Ok(false)
+                }
+                Err(error) => Err(error),
+            }
+        }
+        _ => Ok(false),
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::drift::{self, Suspect};
 use super::memory::Memory;
 use super::next::command;
 use crate::error::CliError;
-use crate::host::{Found, HostError, Root, RootPath};
+use crate::host::{HostError, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::InstalledNode;
 use crate::state::journal::{Progress, Run, Standing};
@@ -363,17 +363,13 @@ fn read(
     let path = RootPath::from(path);
     let folder = match root.open_directory(&path.parent()) {
         Ok(Some(folder)) => folder,
-        Ok(None) | Err(HostError::Link { .. } | HostError::NotADirectory { .. }) => {
-            return Ok(None);
-        }
+        Ok(None) => return Ok(None),
+        Err(error) if error.is_of_the_way() => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Found::File(meta) = folder.inspect(path.file_name())? else {
-        return Ok(None);
-    };
-    match folder.read(path.file_name(), LIMIT) {
-        Ok(bytes) => Ok(bytes.map(|bytes| (meta, bytes))),
-        Err(HostError::TooLarge { .. }) => Ok(Some((meta, SecretBytes::default()))),
+    match folder.content(path.file_name(), LIMIT) {
+        Ok(found) => Ok(found.map(|found| (found.meta, found.bytes.unwrap_or_default()))),
+        Err(HostError::NotAFile { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

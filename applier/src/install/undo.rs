@@ -79,6 +79,9 @@ pub(crate) fn undo(
         .map(|change| RootPath::from(change.path()))
         .flat_map(|path| [path.parent(), path])
         .collect();
+    place
+        .actions
+        .name_after(runs.get(run).and_then(|run| run.begin.stages.clone()));
     place.clear_leftovers(folders)?;
     let mut undone = Undone {
         transaction: attempt.planned.name.to_string(),
@@ -127,9 +130,8 @@ pub(crate) fn way(
     let folder = match place.root.open_directory(&at.parent()) {
         Ok(Some(folder)) => folder,
         Ok(None) if before.is_none() => return Ok(Way::Nothing),
-        Ok(None) | Err(HostError::Link { .. } | HostError::NotADirectory { .. }) => {
-            return Ok(Way::Leave);
-        }
+        Ok(None) => return Ok(Way::Leave),
+        Err(error) if error.is_of_the_way() => return Ok(Way::Leave),
         Err(error) => return Err(error.into()),
     };
     let name = at.file_name();
@@ -245,7 +247,8 @@ fn remove_folder(place: Place<'_>, path: &HostPath, undone: &mut Undone) -> Resu
     let at = RootPath::from(path);
     let parent = match place.root.open_directory(&at.parent()) {
         Ok(Some(parent)) => parent,
-        Ok(None) | Err(HostError::Link { .. } | HostError::NotADirectory { .. }) => return Ok(()),
+        Ok(None) => return Ok(()),
+        Err(error) if error.is_of_the_way() => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     if !matches!(parent.inspect(at.file_name())?, Found::Directory(_)) {

@@ -22,7 +22,7 @@ use super::request::Request;
 use super::stage::Place;
 use super::supervise;
 use crate::error::CliError;
-use crate::host::{Actions, Root, RootPath};
+use crate::host::{Actions, Root, RootPath, RunTag};
 use crate::state::StateError;
 use crate::state::journal::record::{Begin, FORMAT, PlannedChanges, Record};
 use crate::state::journal::{Run, Standing};
@@ -163,6 +163,11 @@ impl<'a> Writing<'a, '_> {
                 transactions,
             };
             self.record(memory, number, resumed).map_err(early)?;
+            let tag = memory
+                .runs
+                .get(number)
+                .and_then(|run| run.begin.stages.clone());
+            self.actions.name_after(tag);
             return Ok((number, planned));
         }
         let next = memory.runs.next_number();
@@ -174,6 +179,7 @@ impl<'a> Writing<'a, '_> {
                 .and_then(|()| self.record(memory, below, Record::Superseded { by: next }))
                 .map_err(early)?;
         }
+        let tag = RunTag::random().map_err(|error| early(error.into()))?;
         let begin = Begin {
             format: FORMAT.to_owned(),
             run: next,
@@ -193,6 +199,7 @@ impl<'a> Writing<'a, '_> {
                 .installed
                 .node(&self.index.cluster, &self.index.node.name)
                 .cloned(),
+            stages: Some(tag.clone()),
             folders: self.named_folders(),
             transactions,
         };
@@ -200,6 +207,7 @@ impl<'a> Writing<'a, '_> {
             .runs
             .begin(self.root, self.actions, begin)
             .map_err(early)?;
+        self.actions.name_after(Some(tag));
         Ok((run, planned))
     }
 

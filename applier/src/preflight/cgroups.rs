@@ -160,7 +160,7 @@ fn controllers_v2(root: &Root, mount: &str) -> Result<BTreeSet<String>, CannotLo
 /// Whether the mount, or a cgroup directly in it, has the file that freezes it; the outermost cgroup of a host has not.
 fn can_freeze(root: &Root, mount: &RootPath) -> Result<bool, CannotLook> {
     const FREEZE: &str = "cgroup.freeze";
-    let Some(folder) = root.open_directory(mount)? else {
+    let Some(folder) = root.view(mount)? else {
         return Ok(false);
     };
     if folder.inspect(FREEZE)? != Found::Missing {

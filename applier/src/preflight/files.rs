@@ -34,7 +34,7 @@ pub(super) fn empty(look: &CheckKind, view: &View<'_>) -> Looked {
     let CheckKind::DirectoryEmpty { path } = look else {
         return mismatch(look);
     };
-    let Some(folder) = view.root.open_directory(&path.into())? else {
+    let Some(folder) = view.root.view(&path.into())? else {
         return passed();
     };
     let names = folder.names()?;

@@ -10,6 +10,7 @@ use crate::host::{Actions, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::{FileOrigin, FileRecord, Installed, InstalledNode};
 use crate::state::runs::Runs;
+use crate::state::salt::RecordedDigest;
 
 /// What was installed on this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,14 @@ pub(super) struct OwnFile {
     pub(super) records: Vec<FileRecord>,
     /// How it came here.
     pub(super) origin: FileOrigin,
+}
+
+impl OwnFile {
+    /// Whether its content is a secret: records of secret files hold keyed digests.
+    pub(super) fn is_secret(&self) -> bool {
+        let keyed = |record: &FileRecord| matches!(record.digest, RecordedDigest::HmacSha256(_));
+        self.records.iter().any(keyed)
+    }
 }
 
 impl Inventory {

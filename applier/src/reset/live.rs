@@ -106,7 +106,7 @@ enum Manager {
 
 impl Running<'_> {
     fn manager(&self) -> Option<Manager> {
-        let exists = |path: &RootPath| matches!(self.root.open_directory(path), Ok(Some(_)));
+        let exists = |path: &RootPath| matches!(self.root.view(path), Ok(Some(_)));
         if exists(&SYSTEMD) {
             Some(Manager::Systemd)
         } else if exists(&OPENRC) {

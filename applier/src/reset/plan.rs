@@ -15,7 +15,7 @@ use super::live::LiveHost;
 use super::phase::Phase;
 use super::{Request, layout};
 use crate::error::CliError;
-use crate::host::{Root, RootPath};
+use crate::host::{Actions, Root, RootPath};
 use crate::state::installed::Installed;
 use crate::state::reset::ResetProgress;
 use crate::state::salt::Salt;
@@ -117,6 +117,8 @@ pub(super) struct Planner<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) progress: Option<&'a ResetProgress>,
     pub(super) salt: Option<&'a Salt>,
+    /// What knows again what stopped runs left unfinished.
+    pub(super) recorded: &'a Actions,
     /// The folder of certificates, when kubeadm's are removed.
     pub(super) certificates: &'a RootPath,
 }

@@ -144,6 +144,7 @@ fn pipeline(
         state::lock_existing(root)?
     };
     let memory = Memory::load(root)?;
+    actions.recognise(memory.runs.tags());
     let inventory = Inventory::new(&memory.installed);
     let report = |result, plan: &Plan| ResetReport::new(result, root, request, &inventory, plan);
     if inventory.is_empty() && !request.kubeadm_node {
@@ -158,6 +159,7 @@ fn pipeline(
         inventory: &inventory,
         progress: memory.progress.as_ref(),
         salt: memory.salt.as_ref(),
+        recorded: actions,
         certificates: &certificates,
     }
     .plan()?;
@@ -192,6 +194,9 @@ fn pipeline(
     let mut done = report(ResetResult::Reset, &plan);
     for stays in stays {
         done.stayed(format!("{} was left: {}", stays.path, stays.reason));
+    }
+    for remark in actions.take_remarks() {
+        done.stayed(remark);
     }
     Ok(done)
 }
@@ -267,12 +272,15 @@ fn execute(
                 .map_err(|error| failed(Phase::RemoveEtcdMember, done, error.into()))?;
         }
         let more = executor
-            .step(step)
+            .removal(step, &stays)
             .map_err(|error| failed(step.phase, done, error))?;
         stays.extend(more);
         if step.work != Work::Nothing {
             done += 1;
         }
+    }
+    if stays.iter().any(|stays| stays.failed) {
+        return Err(not_everything(&stays));
     }
     if Phase::RemoveFiles.is_in(&request.skip) {
         return Ok(stays);
@@ -295,10 +303,30 @@ fn clear_leftovers(root: &Root, actions: &Actions, runs: &Runs) -> Result<(), Ho
             .iter()
             .filter(|name| is_temporary_name(name))
         {
-            tree::remove(actions, &folder, name)?;
+            let stays = tree::remove(root, actions, &folder, name)?;
+            for stays in stays {
+                actions.remark(format!("{} was left: {}", stays.path, stays.reason));
+            }
         }
     }
     Ok(())
+}
+
+/// Everything else is removed, and what is not is still recorded.
+fn not_everything(stays: &[Stays]) -> CliError {
+    let lines: Vec<String> = stays
+        .iter()
+        .filter(|stays| stays.failed)
+        .map(|stays| format!("{}: {}", stays.path, stays.reason))
+        .collect();
+    CliError::new(
+        Exit::Partial,
+        format!(
+            "the reset removed everything else, and could not remove\n  - {}",
+            lines.join("\n  - ")
+        ),
+    )
+    .hint("remove the cause and run the same reset again, it continues")
 }
 
 /// What the operator can do about a phase that fails.
@@ -322,6 +350,39 @@ struct Executor<'a> {
 }
 
 impl Executor<'_> {
+    /// Performs a step. What cannot be removed is returned with what stays, and the next steps go on; but the data of etcd is
+    /// removed only if no static Pod is left that would start etcd on a folder without data.
+    fn removal(&self, step: &Step, before: &[Stays]) -> Result<Vec<Stays>, StepError> {
+        let path = match &step.work {
+            Work::RemoveFile(path)
+            | Work::RemoveTree(path)
+            | Work::Clear(path)
+            | Work::RemoveFolder(path) => path,
+            _ => return self.step(step),
+        };
+        let is_pod = |stays: &&Stays| {
+            stays.failed
+                && (stays.path == layout::MANIFESTS
+                    || layout::is_below(&stays.path, &layout::MANIFESTS))
+        };
+        if matches!(step.work, Work::RemoveTree(_))
+            && path.file_name() == layout::ETCD_MEMBER
+            && before.iter().any(|stays| is_pod(&stays))
+        {
+            return Ok(vec![Stays {
+                failed: true,
+                ..Stays::left(
+                    path.clone(),
+                    "a static Pod could not be removed, and may use it",
+                )
+            }]);
+        }
+        match self.step(step) {
+            Err(StepError::Host(error)) => Ok(vec![Stays::failed(path.clone(), error)?]),
+            other => other,
+        }
+    }
+
     /// Performs a step; returns what stayed although it was to go.
     fn step(&self, step: &Step) -> Result<Vec<Stays>, StepError> {
         match &step.work {
@@ -329,12 +390,17 @@ impl Executor<'_> {
             Work::RemoveFile(path) => return self.remove_file(path),
             Work::RemoveTree(path) => {
                 if let Some(folder) = self.root.open_directory(&path.parent())? {
-                    return Ok(tree::remove(self.actions, &folder, path.file_name())?);
+                    return Ok(tree::remove(
+                        self.root,
+                        self.actions,
+                        &folder,
+                        path.file_name(),
+                    )?);
                 }
             }
             Work::Clear(path) => {
                 if let Some(folder) = self.root.open_directory(path)? {
-                    return Ok(tree::clear(self.actions, &folder)?);
+                    return Ok(tree::clear(self.root, self.actions, &folder)?);
                 }
             }
             Work::RemoveFolder(path) => return self.remove_folder(path),
@@ -362,11 +428,7 @@ impl Executor<'_> {
                 self.actions.sync_directory(&folder)?;
             }
             _ => {
-                return Ok(vec![Stays {
-                    path: path.clone(),
-                    reason: "it is no file any more",
-                    mounted: false,
-                }]);
+                return Ok(vec![Stays::left(path.clone(), "it is no file any more")]);
             }
         }
         Ok(Vec::new())
@@ -376,13 +438,7 @@ impl Executor<'_> {
         let Some(parent) = self.root.open_directory(&path.parent())? else {
             return Ok(Vec::new());
         };
-        let stays = |reason| {
-            Ok(vec![Stays {
-                path: path.clone(),
-                reason,
-                mounted: false,
-            }])
-        };
+        let stays = |reason| Ok(vec![Stays::left(path.clone(), reason)]);
         match self.actions.remove_directory(&parent, path.file_name()) {
             Ok(()) => {
                 self.actions.sync_directory(&parent)?;

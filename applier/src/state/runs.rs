@@ -11,7 +11,7 @@ use super::journal::record::{Begin, Record};
 use super::journal::{self, Run, Standing};
 use super::{FOLDER, StateError};
 use crate::host::guarded::Guarded;
-use crate::host::{Actions, AppendFailure, Directory, HostError, Root, RootPath};
+use crate::host::{Actions, AppendFailure, Directory, HostError, Root, RootPath, RunTag};
 
 const RUNS: &str = "runs";
 const BACKUP: &str = "backup";
@@ -121,6 +121,11 @@ impl Runs {
     /// The run with this number.
     pub(crate) fn get(&self, number: u32) -> Option<&Run> {
         self.runs.iter().find(|run| run.number() == number)
+    }
+
+    /// The tags of every remembered run's unfinished files.
+    pub(crate) fn tags(&self) -> impl Iterator<Item = RunTag> {
+        self.runs.iter().filter_map(|run| run.begin.stages.clone())
     }
 
     /// The number the next run gets.

@@ -5,6 +5,8 @@
 mod another_clusters_facts;
 mod approvals;
 mod approvals_bound;
+mod deep_trees;
+mod fifos;
 mod foreign_text;
 mod foreign_text_planner;
 mod forged;
@@ -12,8 +14,12 @@ mod host_keys;
 mod inputs;
 mod key_store;
 mod large_indexes;
+mod leftovers;
+mod local_users;
 mod pinned_cluster;
+mod placed;
 mod policy_memory;
+mod reserved_directories;
 mod sealed_content;
 mod trust_directories;
 mod wide_tables;
@@ -29,6 +35,8 @@ pub fn cases() -> Vec<Trial> {
         another_clusters_facts::cases(),
         approvals::cases(),
         approvals_bound::cases(),
+        deep_trees::cases(),
+        fifos::cases(),
         foreign_text::cases(),
         foreign_text_planner::cases(),
         forged::cases(),
@@ -36,8 +44,11 @@ pub fn cases() -> Vec<Trial> {
         inputs::cases(),
         key_store::cases(),
         large_indexes::cases(),
+        leftovers::cases(),
+        local_users::cases(),
         pinned_cluster::cases(),
         policy_memory::cases(),
+        reserved_directories::cases(),
         sealed_content::cases(),
         trust_directories::cases(),
         wide_tables::cases(),

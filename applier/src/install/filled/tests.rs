@@ -20,6 +20,7 @@ use super::super::rollback;
 use super::super::run::Operator;
 use super::*;
 use crate::host::Actions;
+use crate::host::RunTag;
 use crate::host::clock::Clock;
 use crate::host::durable::Fault;
 use crate::live::Event;
@@ -114,6 +115,7 @@ impl Case {
             serial: 1,
             confirm_by: None,
             previous: None,
+            stages: Some(RunTag::random().unwrap()),
             folders: vec!["/etc/app".parse().unwrap()],
             transactions: Vec::new(),
         };

@@ -12,7 +12,7 @@ use super::{Plan, Planner, Work};
 use crate::error::CliError;
 use crate::host::durable::is_temporary_name;
 use crate::host::tree::{self, Census};
-use crate::host::{Directory, FileMeta, Found, HostError, RootPath};
+use crate::host::{Content, Directory, Found, HostError, RootPath};
 use crate::state::installed::FileOrigin;
 
 const PHASE: Phase = Phase::RemoveFiles;
@@ -49,10 +49,12 @@ impl Planner<'_> {
         if self.request.kubeadm_node {
             self.clear(plan, &mut gone, &layout::MANIFESTS, "static Pods")?;
         }
-        if let Some(data) = data {
-            self.etcd_data(plan, &mut gone, data)?;
-        }
-        for (path, own) in self.inventory.other_files() {
+        // Then keys and credentials, so that nothing that is large, or stays, comes before them.
+        for (path, own) in self
+            .inventory
+            .other_files()
+            .filter(|(_, own)| own.is_secret())
+        {
             self.own_file(plan, &mut gone, path, own)?;
         }
         if self.request.kubeadm_node {
@@ -67,6 +69,16 @@ impl Planner<'_> {
         {
             let reason = "made by the kubelet when it joined";
             self.whatever(plan, &mut gone, &layout::KUBELET_KUBECONFIG, reason)?;
+        }
+        if let Some(data) = data {
+            self.etcd_data(plan, &mut gone, data)?;
+        }
+        for (path, own) in self
+            .inventory
+            .other_files()
+            .filter(|(_, own)| !own.is_secret())
+        {
+            self.own_file(plan, &mut gone, path, own)?;
         }
         if self.request.cleanup_tmp {
             self.clear(
@@ -95,15 +107,15 @@ impl Planner<'_> {
         let folder = match self.root.open_directory(&path.parent()) {
             Ok(Some(folder)) => folder,
             Ok(None) => return Ok(()),
-            Err(error @ (HostError::Link { .. } | HostError::NotADirectory { .. })) => {
+            Err(error) if error.is_of_the_way() => {
                 plan.leave(PHASE, shown, error.to_string());
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
-        let meta = match folder.inspect(path.file_name())? {
+        match folder.inspect(path.file_name())? {
             Found::Missing => return Ok(()),
-            Found::File(meta) => meta,
+            Found::File(_) => {}
             Found::Directory(_) => {
                 plan.leave(PHASE, shown, "it is a folder now");
                 return Ok(());
@@ -116,13 +128,13 @@ impl Planner<'_> {
                 plan.leave(PHASE, shown, format!("it is {what} now"));
                 return Ok(());
             }
-        };
+        }
         if own.origin == FileOrigin::Adopted {
             let reason = "it was there before anything was installed, as it was planned";
             plan.leave(PHASE, shown, reason);
             return Ok(());
         }
-        let changed = !self.is_as_installed(&folder, path, meta, own)?;
+        let changed = !self.is_as_installed(&folder, path, own)?;
         let mut reasons = Vec::new();
         if changed {
             reasons.push("changed since it was installed");
@@ -142,9 +154,16 @@ impl Planner<'_> {
         &self,
         folder: &Directory,
         path: &RootPath,
-        meta: FileMeta,
         own: &OwnFile,
     ) -> Result<bool, CliError> {
+        let (meta, bytes) = match folder.content(path.file_name(), LIMIT) {
+            Ok(Some(Content {
+                meta,
+                bytes: Some(bytes),
+            })) => (meta, bytes),
+            Ok(_) | Err(HostError::NotAFile { .. }) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
         let same_meta = own.records.iter().filter(|record| {
             u32::from(record.mode.bits()) == meta.mode && record.owner() == meta.owner
         });
@@ -152,11 +171,6 @@ impl Planner<'_> {
         if records.is_empty() {
             return Ok(false);
         }
-        let bytes = match folder.read(path.file_name(), LIMIT) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) | Err(HostError::TooLarge { .. }) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
         // A record that cannot be compared (its key is missing) is no reason not to reset.
         Ok(records.iter().any(|record| {
             record
@@ -180,7 +194,7 @@ impl Planner<'_> {
         if gone.paths.contains(path) || folder.inspect(path.file_name())? == Found::Missing {
             return Ok(());
         }
-        let found = tree::census_of(&folder, path.file_name())?;
+        let found = tree::census_of(self.root, &folder, path.file_name())?;
         self.name_what_stays(plan, &found);
         if found
             .stays
@@ -224,7 +238,7 @@ impl Planner<'_> {
         }
         let mut found = Census::default();
         for name in rest {
-            let one = tree::census_of(&folder, name)?;
+            let one = tree::census_of(self.root, &folder, name)?;
             found.files += one.files;
             found.folders += one.folders;
             found.stays.extend(one.stays);
@@ -258,7 +272,7 @@ impl Planner<'_> {
     fn name_what_stays(&self, plan: &mut Plan, found: &Census) {
         for stays in &found.stays {
             if !self.will_be_unmounted(stays) {
-                plan.leave(PHASE, format!("{}/", stays.path), stays.reason);
+                plan.leave(PHASE, format!("{}/", stays.path), stays.reason.clone());
             }
         }
     }
@@ -305,11 +319,16 @@ impl Planner<'_> {
                 .iter()
                 .filter(|name| is_temporary_name(name))
             {
-                let owner = match folder.inspect(name)? {
-                    Found::File(meta) | Found::Directory(meta) => meta.owner,
+                let ours = self.root.invoker().uid;
+                let is_staged = match folder.inspect(name)? {
+                    Found::File(meta) => meta.owner.uid == ours,
+                    Found::Directory(_) => match folder.open(name)? {
+                        Some(stage) => stage.is_stage_of(ours)?,
+                        None => continue,
+                    },
                     _ => continue,
                 };
-                if owner.uid == self.root.invoker().uid {
+                if is_staged && self.recorded.is_leftover(name) {
                     let reason = "left by an installation that was stopped";
                     self.whatever(plan, gone, &place.join(name), reason)?;
                 }

@@ -10,7 +10,7 @@ use kubeplan_bundle::step::PhaseName;
 use kubeplan_bundle::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::host::{FileMeta, Owner};
+use crate::host::{FileMeta, Owner, RunTag};
 use crate::state::installed::{FileRecord, InstalledNode};
 use crate::state::salt::RecordedDigest;
 use crate::trust::OwnPlan;
@@ -150,6 +150,9 @@ pub(crate) struct Begin {
     /// What `installed.json` said of this node before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) previous: Option<InstalledNode>,
+    /// What the names of unfinished files begin with; runs of earlier versions recorded nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stages: Option<RunTag>,
     /// Folders that the bundle names. Nothing is staged in them.
     pub(crate) folders: Vec<HostPath>,
     /// What is to be changed.

@@ -1,0 +1,274 @@
+//! What is no destination, by whatever name it is reached.
+//!
+//! In: a root. Out: a [`Guard`], which knows by device and inode
+//! - this program's own directories, with every directory below them: a link, `/proc/self/root` or a bind mount gives a
+//!   directory another path, and never another inode;
+//! - the directories that these lie in, so that what does not exist yet cannot be made by another path;
+//! - `/dev`, `/proc` and `/sys` of this root, and the file systems mounted there.
+//!
+//! File systems that hold no files but the kernel's are recognised by their type wherever they are mounted (statfs(2),
+//! `include/uapi/linux/magic.h`). Crossing into any other mount is allowed: a data directory is often a disk of its own.
+
+use std::collections::HashSet;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use kubeplan_bundle::path::{KERNEL, RESERVED};
+use rustix::fs::{Dir, FsWord, Mode, OFlags, Stat, fstat, fstatfs, openat};
+use rustix::io::Errno;
+
+use super::error::{HostError, Refusal};
+use super::root::{Root, RootPath};
+
+/// Directories inside each other below this program's own; there are three.
+const DEPTH: usize = 8;
+
+/// Types of the kernel's own file systems. devtmpfs has the type of tmpfs and is recognised by its device.
+const TYPES: [(FsWord, &str); 26] = [
+    (0x9fa0, "procfs"),
+    (0x6265_6572, "sysfs"),
+    (0x0027_e0eb, "cgroup"),
+    (0x6367_7270, "cgroup2"),
+    (0x6462_6720, "debugfs"),
+    (0x7472_6163, "tracefs"),
+    (0x7363_6673, "securityfs"),
+    (0x6265_6570, "configfs"),
+    (0xcafe_4a11, "bpf"),
+    (0x6165_676c, "pstore"),
+    (0xde5e_81e4, "efivarfs"),
+    (0x1980_0202, "mqueue"),
+    (0x6573_5543, "fusectl"),
+    (0x4249_4e4d, "binfmt_misc"),
+    (0xf97c_ff8c, "selinuxfs"),
+    (0x4341_5d53, "smackfs"),
+    (0x5a3c_69f0, "apparmorfs"),
+    (0x1cd1, "devpts"),
+    (0x6e73_6673, "nsfs"),
+    (0x534f_434b, "sockfs"),
+    (0x5049_5045, "pipefs"),
+    (0x0904_1934, "anon_inodefs"),
+    (0x0765_5821, "resctrl"),
+    (0x9fa1, "openpromfs"),
+    (0xabba_1974, "xenfs"),
+    (0x6c6f_6f70, "binderfs"),
+];
+
+/// Device and number of a directory: the same by whatever path it is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Inode {
+    device: u64,
+    number: u64,
+}
+
+impl Inode {
+    /// From what `stat` says.
+    pub(super) const fn of(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            number: stat.st_ino,
+        }
+    }
+
+    fn find(fd: BorrowedFd<'_>, path: &RootPath) -> Result<Self, HostError> {
+        fstat(fd)
+            .map(|stat| Self::of(&stat))
+            .map_err(|errno| HostError::io("look at", path.as_str(), errno))
+    }
+}
+
+/// What is no destination below one root.
+#[derive(Debug)]
+pub(super) struct Guard {
+    root: Inode,
+    /// The root itself is on a file system of the kernel.
+    root_refusal: Option<Refusal>,
+    /// This program's own directories, and what is below them.
+    own: HashSet<Inode>,
+    /// The directories they lie in, with their names there.
+    parents: Vec<(Inode, &'static str)>,
+    /// `/dev`, `/proc` and `/sys`.
+    kernel: Vec<(Inode, &'static str)>,
+}
+
+impl Guard {
+    /// Looks for what exists of it.
+    ///
+    /// # Errors
+    /// [`HostError`] if it cannot be looked at.
+    pub(super) fn find(root: &Root) -> Result<Self, HostError> {
+        let top = RootPath::fixed("/");
+        let mut guard = Self {
+            root: Inode::find(root.as_fd(), &top)?,
+            root_refusal: kernel_type(root.as_fd(), &top)?,
+            own: HashSet::new(),
+            parents: Vec::new(),
+            kernel: Vec::new(),
+        };
+        for reserved in RESERVED {
+            let path = RootPath::fixed(reserved);
+            if let Some(parent) = exists(root, &path.parent())? {
+                let name = reserved.rsplit('/').next().unwrap_or_default();
+                guard.parents.push((parent, name));
+            }
+            if let Some(folder) = root.view(&path).or_else(missing)? {
+                let handle = folder.readable();
+                guard.own.insert(Inode::find(folder.as_fd(), &path)?);
+                if let Some(handle) = readable(handle)? {
+                    guard.add_below(&handle, &path, 0)?;
+                }
+            }
+        }
+        for reserved in KERNEL {
+            if let Some(inode) = exists(root, &RootPath::fixed(reserved))? {
+                guard.kernel.push((inode, reserved));
+            }
+        }
+        Ok(guard)
+    }
+
+    fn add_below(
+        &mut self,
+        folder: &OwnedFd,
+        path: &RootPath,
+        depth: usize,
+    ) -> Result<(), HostError> {
+        let failed = |errno| HostError::io("list", path.as_str(), errno);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for entry in Dir::read_from(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type();
+            if !(kind.is_dir() || kind == rustix::fs::FileType::Unknown)
+                || matches!(entry.file_name().to_bytes(), b"." | b"..")
+            {
+                continue;
+            }
+            let below = match openat(folder, entry.file_name(), flags, Mode::empty()) {
+                Ok(below) => below,
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => continue,
+                Err(errno) => return Err(failed(errno)),
+            };
+            self.own.insert(Inode::find(below.as_fd(), path)?);
+            if depth < DEPTH {
+                self.add_below(&below, path, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The root itself.
+    pub(super) const fn root(&self) -> Inode {
+        self.root
+    }
+
+    /// The name in this directory that belongs to this program.
+    pub(super) fn kept_name(&self, folder: Inode) -> Option<&'static str> {
+        let parent = self.parents.iter().find(|(inode, _)| *inode == folder);
+        parent.map(|(_, name)| *name)
+    }
+
+    /// Refuses the names of this program's own directories, whether they exist or not.
+    ///
+    /// # Errors
+    /// [`HostError::NotADestination`].
+    pub(super) fn check_name(
+        &self,
+        folder: Inode,
+        name: &str,
+        path: &RootPath,
+    ) -> Result<(), HostError> {
+        if folder == self.root
+            && let Some(refusal) = self.root_refusal
+        {
+            return refuse(path, refusal);
+        }
+        if self.parents.contains(&(folder, name)) {
+            return refuse(path, Refusal::Own);
+        }
+        Ok(())
+    }
+
+    /// Refuses a directory that is not a destination, and cannot be on the way to one. Its file system is looked at only where
+    /// it is another one than that of the directory it was entered `from`.
+    ///
+    /// # Errors
+    /// [`HostError::NotADestination`].
+    pub(super) fn check_entered(
+        &self,
+        from: Inode,
+        entered: Inode,
+        handle: BorrowedFd<'_>,
+        path: &RootPath,
+    ) -> Result<(), HostError> {
+        if let Some(refusal) = self.refusal(entered) {
+            return refuse(path, refusal);
+        }
+        if from.device != entered.device
+            && let Some(refusal) = kernel_type(handle, path)?
+        {
+            return refuse(path, refusal);
+        }
+        Ok(())
+    }
+
+    /// Why this directory is not a destination.
+    pub(super) fn refusal(&self, folder: Inode) -> Option<Refusal> {
+        if self.own.contains(&folder) {
+            return Some(Refusal::Own);
+        }
+        let of_the_kernel = |(inode, _): &&(Inode, &str)| {
+            *inode == folder || (inode.device == folder.device && inode.device != self.root.device)
+        };
+        let found = self.kernel.iter().find(of_the_kernel);
+        found.map(|(_, name)| Refusal::Kernel(name))
+    }
+}
+
+fn refuse<T>(path: &RootPath, reason: Refusal) -> Result<T, HostError> {
+    Err(HostError::NotADestination {
+        path: path.to_string(),
+        reason,
+    })
+}
+
+/// A way that cannot be walked leads to nothing that could have another name; opening it says why.
+fn missing<T>(error: HostError) -> Result<Option<T>, HostError> {
+    match error {
+        HostError::Link { .. } | HostError::NotADirectory { .. } => Ok(None),
+        error => Err(error),
+    }
+}
+
+fn exists(root: &Root, path: &RootPath) -> Result<Option<Inode>, HostError> {
+    match root.view(path).or_else(missing)? {
+        Some(folder) => Inode::find(folder.as_fd(), path).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// `None` for a user who may not list it, and so cannot change anything in it.
+fn readable(handle: Result<OwnedFd, HostError>) -> Result<Option<OwnedFd>, HostError> {
+    match handle {
+        Ok(handle) => Ok(Some(handle)),
+        Err(HostError::Io { source, .. })
+            if source.kind() == std::io::ErrorKind::PermissionDenied =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn kernel_type(handle: BorrowedFd<'_>, path: &RootPath) -> Result<Option<Refusal>, HostError> {
+    let found = fstatfs(handle).map_err(|errno| HostError::io("look at", path.as_str(), errno))?;
+    let known = TYPES.iter().find(|(kind, _)| *kind == found.f_type);
+    Ok(known.map(|(_, name)| Refusal::Kernel(name)))
+}
+
+/// Whether this is a thing of procfs.
+///
+/// # Errors
+/// [`HostError`] if the kernel does not say.
+pub(super) fn is_procfs(handle: BorrowedFd<'_>, path: &RootPath) -> Result<bool, HostError> {
+    fstatfs(handle)
+        .map(|found| found.f_type == rustix::fs::PROC_SUPER_MAGIC)
+        .map_err(|errno| HostError::io("look at", path.as_str(), errno))
+}
