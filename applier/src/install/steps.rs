@@ -66,8 +66,8 @@ impl Selected {
                 .collect()
         };
         let mut selected = Self {
-            preflight: !of(|step| matches!(step, Step::Preflight { .. })).is_empty(),
-            commits: of(|step| matches!(step, Step::CommitTransaction { .. })),
+            preflight: !of(Step::only_looks).is_empty(),
+            commits: of(|step| step.commits().is_some() && !step.is_live()),
             live: of(Step::is_live),
         };
         if wanted.live_only {
@@ -126,17 +126,9 @@ pub(super) fn done_before(memory: &Memory, index: &Index) -> BTreeSet<usize> {
 
 /// Files whose use is over: steps that are `done` took them away. Nobody misses them, and nobody brings them back.
 pub(super) fn used_up<'a>(index: &'a Index, done: &BTreeSet<usize>) -> BTreeSet<&'a HostPath> {
-    let steps = done
-        .iter()
-        .filter_map(|position| index.steps.get(*position));
-    steps
-        .filter_map(|step| match step {
-            Step::FinishTlsBootstrap {
-                bootstrap_kubeconfig,
-                ..
-            } => Some(bootstrap_kubeconfig),
-            _ => None,
-        })
+    done.iter()
+        .filter_map(|position| index.steps.get(*position))
+        .filter_map(Step::removes)
         .collect()
 }
 

@@ -42,6 +42,8 @@ impl Index {
         }
         self.check_preflight()?;
         self.check_live_steps()?;
+        self.check_paths()?;
+        self.check_network()?;
         match (&self.sealed, self.sealed_entries().next()) {
             (None, Some((entry, _))) => broken("a sealed entry needs a sealed part", &entry.name),
             (Some(sealed), _) if sealed.recipients.is_empty() => {
@@ -174,13 +176,7 @@ impl Index {
         }
         let mut committed = BTreeSet::new();
         let mut order: Vec<&Entry> = Vec::new();
-        // Every other step changes no file of the bundle's: see `check_live_steps`.
-        for step in &self.steps {
-            let (Step::CommitTransaction { transaction, .. } | Step::JoinEtcd { transaction, .. }) =
-                step
-            else {
-                continue;
-            };
+        for transaction in self.steps.iter().filter_map(Step::commits) {
             let Some(found) = transactions
                 .get(transaction)
                 .filter(|_| committed.insert(transaction))
@@ -357,6 +353,15 @@ mod tests {
             ("needs `api`", |i| i.api = None),
             ("reached by https", |i| {
                 i.api.as_mut().unwrap().server = "http://10.0.0.10:6443".into();
+            }),
+            ("reached by https", |i| {
+                i.api.as_mut().unwrap().server = "https://a@10.0.0.10:6443".into();
+            }),
+            ("in some time", |i| {
+                i.api.as_mut().unwrap().timeout_seconds = 0;
+            }),
+            ("reads a kubeconfig", |i| {
+                i.api.as_mut().unwrap().kubeconfig = "/etc/shadow".parse().unwrap();
             }),
             ("at least one endpoint", |i| wait(i, &[])),
             ("by http or https", |i| wait(i, &["file:///etc/shadow"])),

@@ -6,6 +6,8 @@
 
 mod check;
 mod check_live;
+mod check_network;
+mod check_paths;
 mod entry;
 pub mod hole;
 mod name;

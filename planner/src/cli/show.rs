@@ -9,9 +9,10 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place};
 use kubeplan_bundle::reader::{Bundle, Intact};
 use kubeplan_bundle::step::Step;
+use kubeplan_terminal::escape;
 use serde_json::json;
 
-use super::input::{Now, count};
+use super::input::Now;
 use super::open::{TrustArgs, open_intact, standing};
 use super::summary::shown_recipient;
 use super::{CliError, Format, Io, table};
@@ -159,93 +160,29 @@ fn to_text(index: &Index, standing: &str, certificates: &[CertificateRow]) -> St
     lines.join("\n") + "\n"
 }
 
-/// What a step does; what it fills in is on lines of its own.
+/// A line that says what the step does, then a row for each of its fields; what is filled in is on rows of its own.
 fn step_lines(index: &Index, step: &Step) -> Vec<String> {
-    match step {
-        Step::Preflight { checks, ignore, .. } => {
-            let names = checks.iter().map(|check| format!("    {}", check.name));
-            let ignored = ignore
-                .iter()
-                .map(|name| format!("    ignores errors of {name}"));
-            std::iter::once(format!("  check: {}", count(checks.len(), "check")))
-                .chain(names)
-                .chain(ignored)
-                .collect()
-        }
-        Step::CommitTransaction { transaction, .. } => {
-            let found = index.transactions.iter().find(|t| t.name == *transaction);
-            let entries = found.map_or(0, |transaction| transaction.entries.len());
-            vec![format!("  commit {transaction}: {entries} entries")]
-        }
-        Step::ApplyObjects {
-            phase,
-            entries,
-            fallback_kubeconfig,
-        } => {
-            let mut lines = vec![format!(
-                "  apply {phase}: {}",
-                count(entries.len(), "object")
-            )];
-            lines.extend(
-                fallback_kubeconfig
-                    .iter()
-                    .map(|file| format!("    as {file} where that is not allowed")),
-            );
-            for entry in entries.iter().filter_map(|name| index.entry(name)) {
-                lines.extend(
-                    entry
-                        .holes
-                        .iter()
-                        .map(|hole| format!("    hole in {}: {hole}", entry.name)),
-                );
-            }
-            lines
-        }
-        Step::LabelAndTaintNode {
-            phase,
-            node,
-            labels,
-            taints,
-        } => {
-            let labels = labels
-                .iter()
-                .map(|(key, value)| format!("    label {key}={value}"));
-            let taints = taints.iter().map(|taint| format!("    taint {taint}"));
-            std::iter::once(format!("  {phase}: node {node}"))
-                .chain(labels)
-                .chain(taints)
-                .collect()
-        }
-        Step::AnnotateNode {
-            phase,
-            node,
-            annotations,
-        } => {
-            let annotations = annotations
-                .iter()
-                .map(|(key, value)| format!("    annotation {key}={value}"));
-            std::iter::once(format!("  {phase}: node {node}"))
-                .chain(annotations)
-                .collect()
-        }
-        Step::WaitForEndpoints {
-            phase, endpoints, ..
-        } => {
-            let endpoints = endpoints
-                .iter()
-                .map(|endpoint| format!("    {} at {}", endpoint.name, endpoint.url));
-            std::iter::once(format!("  {phase}: {}", step.summary()))
-                .chain(endpoints)
-                .collect()
-        }
-        Step::StartService { phase, .. }
-        | Step::UseRotatedCertificate { phase, .. }
-        | Step::WaitForControlPlane { phase, .. }
-        | Step::RequireFreeNodeName { phase, .. }
-        | Step::FinishTlsBootstrap { phase, .. }
-        | Step::JoinEtcd { phase, .. }
-        | Step::ShowJoinCommand { phase, .. } => vec![format!("  {phase}: {}", step.summary())],
+    let mut lines = vec![format!(
+        "  {} {}: {}",
+        step.kind().word(),
+        step.phase(),
+        escape(&step.summary())
+    )];
+    lines.extend(step.details().iter().map(|detail| {
+        format!("    {} = {}", escape(&detail.path), escape(&detail.value))
+    }));
+    if let Some(name) = step.commits() {
+        let found = index.transactions.iter().find(|t| t.name == *name);
+        let entries = found.map_or(0, |transaction| transaction.entries.len());
+        lines.push(format!("    {entries} entries"));
     }
+    if let Step::ApplyObjects { entries, .. } = step {
+        for entry in entries.iter().filter_map(|name| index.entry(name)) {
+            let holes = entry.holes.iter();
+            lines.extend(holes.map(|hole| format!("    hole in {}: {hole}", entry.name)));
+        }
+    }
+    lines
 }
 
 fn entry_row(entry: &Entry) -> Vec<String> {
@@ -361,4 +298,45 @@ fn embedded_certificate(kubeconfig: &[u8]) -> Option<Vec<u8>> {
     base64::engine::general_purpose::STANDARD
         .decode(value.trim())
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The values of a step, wherever they are.
+    fn values(value: &serde_json::Value, into: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                fields.iter().for_each(|(name, value)| {
+                    into.push(name.clone());
+                    values(value, into);
+                });
+            }
+            serde_json::Value::Array(elements) => elements.iter().for_each(|v| values(v, into)),
+            serde_json::Value::String(text) => into.push(text.clone()),
+            other => into.push(other.to_string()),
+        }
+    }
+
+    #[test]
+    fn every_field_of_every_step_is_shown() {
+        let index = include_bytes!("../../../golden/join/worker/kubeplan.json");
+        let index: Index = serde_json::from_slice(index).unwrap();
+        let steps = include_str!("../../../fixtures/steps/every-step.json");
+        let steps: Vec<serde_json::Value> = serde_json::from_str(steps).unwrap();
+        for value in steps {
+            let step: Step = serde_json::from_value(value.clone()).unwrap();
+            let text = step_lines(&index, &step).join("\n");
+            let mut fields = value.as_object().unwrap().clone();
+            let mut wanted = Vec::new();
+            for heading in ["do", "phase"] {
+                wanted.extend(fields.remove(heading).unwrap().as_str().map(str::to_owned));
+            }
+            values(&fields.into(), &mut wanted);
+            for value in wanted {
+                assert!(text.contains(&value), "{value}: {text}");
+            }
+        }
+    }
 }
