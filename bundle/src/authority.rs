@@ -39,7 +39,8 @@ impl<'a> Url<'a> {
             None => (rest, ""),
             Some(at) => rest.split_at(at),
         };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_');
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_');
         if !path.bytes().all(plain) {
             return None;
         }
@@ -96,10 +97,9 @@ fn name_or_address(text: &str) -> Option<Host> {
     };
     let name = text.strip_suffix('.').unwrap_or(text);
     // A last label of digits alone is read as an address by some: `127.1`, `2130706433`.
-    let numeric = name
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x"));
+    let numeric = name.rsplit('.').next().is_some_and(|last| {
+        last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x")
+    });
     (name.len() <= 253 && name.split('.').all(label) && !numeric)
         .then(|| Host::Name(text.to_ascii_lowercase()))
 }
@@ -112,7 +112,12 @@ mod tests {
     fn a_destination_has_one_reading() {
         for (text, host, port, path) in [
             ("https://10.0.0.10:6443", "10.0.0.10", Some(6443), ""),
-            ("http://[fd00::1]:80/healthz", "fd00::1", Some(80), "/healthz"),
+            (
+                "http://[fd00::1]:80/healthz",
+                "fd00::1",
+                Some(80),
+                "/healthz",
+            ),
             ("https://[::ffff:169.254.1.1]/", "169.254.1.1", None, "/"),
             ("https://API.example.com", "api.example.com", None, ""),
         ] {

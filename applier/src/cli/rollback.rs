@@ -89,10 +89,18 @@ impl Report for RollbackReport {
         for step in &self.live_steps {
             let _ = writeln!(text, "not taken back: {}", ui::printable(step));
         }
+        let all = self.left.is_empty() && self.live_steps.is_empty();
         let _ = writeln!(
             text,
-            "run {} (node {} of cluster {}) was rolled back",
-            self.run, self.node, self.cluster
+            "run {} (node {} of cluster {}) was rolled back{}",
+            self.run,
+            self.node,
+            self.cluster,
+            if all {
+                ""
+            } else {
+                ", except for what is listed above as left or not taken back"
+            }
         );
         for next in &self.next {
             let _ = writeln!(text, "next: {}", ui::printable(next));

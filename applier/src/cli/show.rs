@@ -7,6 +7,8 @@ use clap::Args;
 use kubeplan_bundle::index::{Content, Entry, Index, Place, SecretClass};
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::seal::Recipient;
+use kubeplan_bundle::step::Step;
+use kubeplan_terminal::escape;
 use serde::Serialize;
 
 use super::{FormatArgs, PolicyArgs, RootArgs};
@@ -178,6 +180,7 @@ impl Report for ShowReport {
         for entry in &index.entries {
             text.push_str(&entry_line(entry));
         }
+        text.push_str(&step_lines(index));
         text
     }
 
@@ -210,6 +213,41 @@ fn target(index: &Index) -> String {
     } else {
         fields.join(", ")
     }
+}
+
+/// How the API is reached; for each step a line that says what it does, then a row for each of its fields.
+fn step_lines(index: &Index) -> String {
+    let mut text = format!("\nsteps ({})\n", index.steps.len());
+    if let Some(api) = &index.api {
+        let _ = writeln!(
+            text,
+            "  the API server is {} as {}, within {} s",
+            escape(&api.server),
+            api.kubeconfig,
+            api.timeout_seconds
+        );
+    }
+    for step in &index.steps {
+        let (kind, phase, summary) = (step.kind().word(), step.phase(), step.summary());
+        let _ = writeln!(text, "  {kind} {phase}: {}", escape(&summary));
+        for detail in step.details() {
+            let (path, value) = (escape(&detail.path), escape(&detail.value));
+            let _ = writeln!(text, "    {path} = {value}");
+        }
+        if let Some(name) = step.commits() {
+            let found = index.transactions.iter().find(|t| t.name == *name);
+            let entries = found.map_or(0, |transaction| transaction.entries.len());
+            let _ = writeln!(text, "    {entries} entries");
+        }
+        if let Step::ApplyObjects { entries, .. } = step {
+            for entry in entries.iter().filter_map(|name| index.entry(name)) {
+                for hole in &entry.holes {
+                    let _ = writeln!(text, "    hole in {}: {hole}", entry.name);
+                }
+            }
+        }
+    }
+    text
 }
 
 /// `mode owner size phase name`, as a table.
@@ -249,4 +287,45 @@ fn entry_line(entry: &Entry) -> String {
         "{mode:>4} {owner:>7} {size:>9}  {:<16} {name}{slash}{class}{handoff}\n",
         entry.phase.as_str()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(value: &serde_json::Value, into: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                fields.iter().for_each(|(name, value)| {
+                    into.push(name.clone());
+                    values(value, into);
+                });
+            }
+            serde_json::Value::Array(elements) => elements.iter().for_each(|v| values(v, into)),
+            serde_json::Value::String(text) => into.push(text.clone()),
+            other => into.push(other.to_string()),
+        }
+    }
+
+    #[test]
+    fn every_field_of_every_step_is_shown() {
+        let index = include_bytes!("../../../golden/join/worker/kubeplan.json");
+        let mut index: Index = serde_json::from_slice(index).unwrap();
+        let steps = include_str!("../../../fixtures/steps/every-step.json");
+        let steps: Vec<serde_json::Value> = serde_json::from_str(steps).unwrap();
+        for value in steps {
+            let step: Step = serde_json::from_value(value.clone()).unwrap();
+            index.steps = vec![step];
+            let text = step_lines(&index);
+            let mut fields = value.as_object().unwrap().clone();
+            let mut wanted = Vec::new();
+            for heading in ["do", "phase"] {
+                wanted.extend(fields.remove(heading).unwrap().as_str().map(str::to_owned));
+            }
+            values(&fields.into(), &mut wanted);
+            for value in wanted {
+                assert!(text.contains(&value), "{value}: {text}");
+            }
+        }
+    }
 }

@@ -82,7 +82,9 @@ impl Memory {
         for attempt in attempts {
             let node = installed.node_mut(&run.begin.cluster, &run.begin.node);
             for change in &attempt.planned.changes {
-                if let Change::Create { path, after } | Change::Replace { path, after, .. } = change
+                if let Change::Create { path, after }
+                | Change::Replace { path, after, .. }
+                | Change::Edit { path, after, .. } = change
                 {
                     node.files.entry(path.clone()).or_default().pending = after.record();
                 }

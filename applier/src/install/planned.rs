@@ -194,9 +194,7 @@ pub(crate) struct RemainingStep {
 /// The steps that are not among those that are `done`, in order, but for checks.
 pub(crate) fn remaining(index: &Index, done: &BTreeSet<usize>) -> Vec<RemainingStep> {
     let steps = index.steps.iter().enumerate();
-    let left = steps.filter(|(position, step)| {
-        !step.only_looks() && !done.contains(position)
-    });
+    let left = steps.filter(|(position, step)| !step.only_looks() && !done.contains(position));
     left.map(|(position, step)| RemainingStep {
         position,
         phase: step.phase().to_string(),

@@ -205,14 +205,20 @@ fn check_look(look: &CheckKind) -> Result<(), IndexError> {
 
 fn check_program(program: &str) -> Result<(), IndexError> {
     if program.is_empty() || program.contains('/') || program.starts_with('-') {
-        return broken("a program is named without a folder", &program.escape_debug());
+        return broken(
+            "a program is named without a folder",
+            &program.escape_debug(),
+        );
     }
     Ok(())
 }
 
 fn check_socket(socket: &str) -> Result<(), IndexError> {
     if !socket.starts_with("unix:///") {
-        return broken("a container runtime has a socket of the host", &socket.escape_debug());
+        return broken(
+            "a container runtime has a socket of the host",
+            &socket.escape_debug(),
+        );
     }
     Ok(())
 }

@@ -72,7 +72,8 @@ fn check(files: &Files<'_>, path: &StepPath<'_>, of: &dyn fmt::Display) -> Resul
                 .strip_suffix(name)
                 .is_some_and(|folder| folder.ends_with('/'));
             let fits = files.contains_key(path) || (named && is_ordinary(path));
-            (!fits).then_some("a step reads a file of the bundle, or one with the step's name for it")
+            (!fits)
+                .then_some("a step reads a file of the bundle, or one with the step's name for it")
         }
         MayBe::Listed(listed) => (!listed.contains(path))
             .then_some("a step reads one of the files that the step's list names"),

@@ -168,9 +168,11 @@ fn step_lines(index: &Index, step: &Step) -> Vec<String> {
         step.phase(),
         escape(&step.summary())
     )];
-    lines.extend(step.details().iter().map(|detail| {
-        format!("    {} = {}", escape(&detail.path), escape(&detail.value))
-    }));
+    lines.extend(
+        step.details()
+            .iter()
+            .map(|detail| format!("    {} = {}", escape(&detail.path), escape(&detail.value))),
+    );
     if let Some(name) = step.commits() {
         let found = index.transactions.iter().find(|t| t.name == *name);
         let entries = found.map_or(0, |transaction| transaction.entries.len());
