@@ -234,6 +234,9 @@ fn step_lines(index: &Index) -> String {
             let (path, value) = (escape(&detail.path), escape(&detail.value));
             let _ = writeln!(text, "    {path} = {value}");
         }
+        for path in step.paths().iter().filter(|path| path.role.writes()) {
+            let _ = writeln!(text, "    {} {}", path.role.word(), escape(path.path));
+        }
         if let Some(name) = step.commits() {
             let found = index.transactions.iter().find(|t| t.name == *name);
             let entries = found.map_or(0, |transaction| transaction.entries.len());
@@ -309,7 +312,7 @@ mod tests {
 
     #[test]
     fn every_field_of_every_step_is_shown() {
-        let index = include_bytes!("../../../golden/join/worker/kubeplan.json");
+        let index = include_bytes!("../../../fixtures/steps/empty-index.json");
         let mut index: Index = serde_json::from_slice(index).unwrap();
         let steps = include_str!("../../../fixtures/steps/every-step.json");
         let steps: Vec<serde_json::Value> = serde_json::from_str(steps).unwrap();

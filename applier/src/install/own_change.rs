@@ -206,3 +206,6 @@ impl Recorder<'_, '_> {
 }
 
 const NO_KEY: &str = "there is no key for the digests of the journal";
+
+#[cfg(test)]
+mod tests;

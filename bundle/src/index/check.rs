@@ -30,6 +30,8 @@ impl Index {
             return broken("applyAfter lies before applyBefore", &self.apply_before);
         }
         self.check_entries()?;
+        self.check_paths()?;
+        self.check_network()?;
         self.check_transactions()?;
         for step in &self.steps {
             if !self
@@ -42,8 +44,6 @@ impl Index {
         }
         self.check_preflight()?;
         self.check_live_steps()?;
-        self.check_paths()?;
-        self.check_network()?;
         match (&self.sealed, self.sealed_entries().next()) {
             (None, Some((entry, _))) => broken("a sealed entry needs a sealed part", &entry.name),
             (Some(sealed), _) if sealed.recipients.is_empty() => {

@@ -29,6 +29,28 @@ pub enum Role {
     Removes,
 }
 
+impl Role {
+    /// For people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Looks => "looks at",
+            Self::Reads => "reads",
+            Self::Changes => "changes",
+            Self::Removes => "removes",
+        }
+    }
+
+    /// Whether the file is another one afterwards, or none.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        match self {
+            Self::Looks | Self::Reads => false,
+            Self::Changes | Self::Removes => true,
+        }
+    }
+}
+
 /// What a path of a step may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MayBe {

@@ -173,6 +173,9 @@ fn step_lines(index: &Index, step: &Step) -> Vec<String> {
             .iter()
             .map(|detail| format!("    {} = {}", escape(&detail.path), escape(&detail.value))),
     );
+    for path in step.paths().iter().filter(|path| path.role.writes()) {
+        lines.push(format!("    {} {}", path.role.word(), escape(path.path)));
+    }
     if let Some(name) = step.commits() {
         let found = index.transactions.iter().find(|t| t.name == *name);
         let entries = found.map_or(0, |transaction| transaction.entries.len());
@@ -323,7 +326,7 @@ mod tests {
 
     #[test]
     fn every_field_of_every_step_is_shown() {
-        let index = include_bytes!("../../../golden/join/worker/kubeplan.json");
+        let index = include_bytes!("../../../fixtures/steps/empty-index.json");
         let index: Index = serde_json::from_slice(index).unwrap();
         let steps = include_str!("../../../fixtures/steps/every-step.json");
         let steps: Vec<serde_json::Value> = serde_json::from_str(steps).unwrap();
