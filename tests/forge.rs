@@ -125,10 +125,12 @@ impl Forge {
         change: impl FnOnce(&mut serde_json::Value),
     ) -> Result<PathBuf> {
         let mut out = Vec::new();
-        let written =
-            self.draft
-                .prepare()?
-                .write(self.serial, &self.recipients, &[&self.author], &mut out)?;
+        let written = self.draft.prepare()?.write(
+            self.serial,
+            &self.recipients,
+            &[&self.author],
+            &mut out,
+        )?;
         let later: u64 = written.index.members.iter().map(|member| member.size).sum();
         let later = out
             .get(out.len() - usize::try_from(later)?..)

@@ -204,4 +204,25 @@ mod tests {
         let error = case.run(&mut Told::default()).await.unwrap_err();
         assert!(error.to_string().contains("client key"), "{error}");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_is_left_is_named() {
+        let case = Case::new();
+        case.write_kubeconfig();
+        let mut told = Told {
+            leave: Some("it is not as it was installed"),
+            ..Told::default()
+        };
+        let error = case.run(&mut told).await.unwrap_err();
+        let hints = error.hints().join("\n");
+        assert!(
+            hints.contains("/bootstrap.conf, which holds a token, was left"),
+            "{hints}"
+        );
+        fs::write(case.at("current.pem"), &case.both).unwrap();
+        let result = case.run(&mut told).await.unwrap();
+        assert!(!result.changed);
+        assert!(result.notes[0].starts_with("/bootstrap.conf is left: it is not as it was"));
+        assert!(case.at("bootstrap.conf").exists());
+    }
 }

@@ -132,7 +132,7 @@ fn askers(
                     path: path(&endpoint.url)?,
                 })
             }
-            EndpointIdentity::Anonymous => {
+            EndpointIdentity::Anonymous | EndpointIdentity::AnonymousOnNode => {
                 let server = session.as_ref().map(|session| session.server());
                 if !may_be_asked(&endpoint.url, server) {
                     return Err(StepError::NotOfThisHost {

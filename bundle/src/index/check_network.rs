@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `api.server` | `https://host[:port]`, nothing more |
 //! | an endpoint that is asked as the administrator | a health path over https; `api.server` is what is asked, its address is for people |
-//! | an endpoint that is asked without credentials | a health path of an address of the node, or of the host of `api.server` |
+//! | an endpoint that is asked without credentials | a health path at a loopback address, the unspecified one, or the host of `api.server` |
+//! | the same, `anonymous-on-node` | a health path at an address that the host which runs the step has |
 //! | a peer URL of etcd | `https://host:port`; told to etcd's members, not asked |
 //! | the endpoint of a join command | `host:port`; it is shown, not asked |
 //! | servers whose version is asked | `http(s)://host[:port]`; always the same document of them |
@@ -12,9 +13,8 @@
 //! | a container runtime | a socket of the host |
 //! | a program | a name that is looked up in the search path |
 //!
-//! An index does not list the node's addresses. An address of the node is a loopback address, the unspecified one, that of
-//! the node's own peer URL, or one that a check of the index says is reached directly; before an address other than the first two is asked, the
-//! host that runs the step has to have it.
+//! An index cannot know which addresses are the node's. So one that is not a loopback address has an identity of its own, which
+//! a reviewer sees, and the host that runs the step has to have it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -53,12 +53,11 @@ impl Index {
                 }
             },
         };
-        let own = self.own_addresses();
         for step in &self.steps {
             match step {
                 Step::WaitForEndpoints { endpoints, .. } => {
                     for endpoint in endpoints {
-                        check_endpoint(endpoint, server.as_ref(), &own)?;
+                        check_endpoint(endpoint, server.as_ref())?;
                     }
                 }
                 Step::JoinEtcd { peer_url, .. } => {
@@ -91,35 +90,9 @@ impl Index {
         }
         Ok(())
     }
-
-    /// What the index says of the node's addresses.
-    fn own_addresses(&self) -> Vec<Host> {
-        let mut own = Vec::new();
-        for step in &self.steps {
-            match step {
-                Step::JoinEtcd { peer_url, .. } => {
-                    own.extend(Url::parse(peer_url).map(|url| url.host));
-                }
-                Step::Preflight { checks, .. } => {
-                    own.extend(checks.iter().filter_map(|check| match &check.look {
-                        CheckKind::DirectConnection { authority: text } => {
-                            authority(text).map(|(host, _)| host)
-                        }
-                        _ => None,
-                    }));
-                }
-                _ => {}
-            }
-        }
-        own
-    }
 }
 
-fn check_endpoint(
-    endpoint: &Endpoint,
-    server: Option<&Host>,
-    own: &[Host],
-) -> Result<(), IndexError> {
+fn check_endpoint(endpoint: &Endpoint, server: Option<&Host>) -> Result<(), IndexError> {
     let url = &endpoint.url;
     let Some(parsed) = Url::parse(url) else {
         return broken("an endpoint is asked by http or https", url);
@@ -133,11 +106,11 @@ fn check_endpoint(
                 && (matches!(parsed.host, Host::Address(_)) || Some(&parsed.host) == server)
         }
         EndpointIdentity::Anonymous => {
-            let of_node = match &parsed.host {
-                Host::Address(address) => is_this_host(*address) || own.contains(&parsed.host),
-                Host::Name(_) => false,
-            };
-            of_node || Some(&parsed.host) == server
+            let of_host = matches!(parsed.host, Host::Address(address) if is_this_host(address));
+            of_host || Some(&parsed.host) == server
+        }
+        EndpointIdentity::AnonymousOnNode => {
+            matches!(parsed.host, Host::Address(address) if may_be_a_nodes(address))
         }
     };
     if fits {
@@ -153,6 +126,17 @@ fn check_endpoint(
 /// Whether the address means the host itself, whichever host it is.
 fn is_this_host(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified()
+}
+
+/// Whether a node can have the address for itself: no link-local address (where clouds serve metadata, RFC 3927), no
+/// multicast, no broadcast.
+fn may_be_a_nodes(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            !address.is_link_local() && !address.is_multicast() && !address.is_broadcast()
+        }
+        IpAddr::V6(address) => !address.is_unicast_link_local() && !address.is_multicast(),
+    }
 }
 
 fn check_look(look: &CheckKind) -> Result<(), IndexError> {

@@ -172,7 +172,7 @@ pub enum Step {
     ///   are removed, the file is replaced, and the service is restarted.
     /// - Twice: a kubeconfig that names the path is not touched.
     /// - Completion: the file names the path and the service is active.
-    /// - Undo: with the file's transaction.
+    /// - Undo: a rollback puts the file back as it was; before that it is in the journal, with a copy.
     UseRotatedCertificate {
         /// kubeadm's phase that does so.
         phase: PhaseName,
@@ -220,10 +220,11 @@ pub enum Step {
     ///
     /// - Precondition: the kubelet runs.
     /// - Effect: once the kubeconfig and the certificate that it names are there, the bootstrap kubeconfig is removed; also
-    ///   when the time is over, as it holds a token.
+    ///   when the time is over, as it holds a token. One that is not a file of the bundle, or not as it was installed, is
+    ///   left and named.
     /// - Twice: where the kubelet has its credentials nothing is waited for.
-    /// - Completion: the kubeconfig can be used, and the bootstrap kubeconfig is gone.
-    /// - Undo: none.
+    /// - Completion: the kubeconfig can be used, and the bootstrap kubeconfig is gone or left.
+    /// - Undo: a rollback puts the file back; before that it is in the journal, with a copy.
     FinishTlsBootstrap {
         /// kubeadm's phase that waits.
         phase: PhaseName,

@@ -31,7 +31,12 @@ fn wait(url: &str, identity: &str) -> Value {
 fn accepted(planned: &Planned, change: impl FnOnce(&mut Value)) -> Result<()> {
     let bundle = Forge::of(planned)?.write_changed(planned, "forged.tar.gz", change)?;
     let signers = planned.path("allowed_signers");
-    let verify = ["verify", "--allowed-signers", text(&signers)?, text(&bundle)?];
+    let verify = [
+        "verify",
+        "--allowed-signers",
+        text(&signers)?,
+        text(&bundle)?,
+    ];
     kubeapply_at(NOW, &verify).expect(0)?;
     Ok(())
 }
@@ -80,6 +85,22 @@ fn endpoints() -> Result<()> {
         "https://0.0.0.0:10259/readyz",
     ] {
         accepted(&planned, |index| add(index, wait(url, "anonymous")))?;
+    }
+    // Another address of the node: the host that runs the step has to have it.
+    for (url, fits) in [
+        ("http://192.168.10.12:10248/healthz", true),
+        ("http://169.254.169.254/healthz", false),
+        ("http://[fe80::1]/healthz", false),
+        ("http://224.0.0.1/healthz", false),
+        ("http://internal.example.com/healthz", false),
+        ("http://192.168.10.12/latest/meta-data", false),
+    ] {
+        let change = |index: &mut Value| add(index, wait(url, "anonymous-on-node"));
+        if fits {
+            accepted(&planned, change)?;
+        } else {
+            is_refused(&planned, "an endpoint is a", change)?;
+        }
     }
     // The host of the API server, which is the node's own.
     accepted(&planned, |index| {

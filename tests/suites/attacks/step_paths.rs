@@ -41,7 +41,11 @@ pub(super) fn add(index: &mut Value, step: Value) {
     *requires = json!(all);
     if let Some(steps) = index["steps"].as_array_mut() {
         // Checks come first.
-        let at = if step["do"] == "preflight" { 0 } else { steps.len() };
+        let at = if step["do"] == "preflight" {
+            0
+        } else {
+            steps.len()
+        };
         steps.insert(at, step);
     }
 }
@@ -55,7 +59,12 @@ fn finish(path: &str) -> Value {
 pub(super) fn refused(planned: &Planned, bundle: &std::path::Path) -> Result<String> {
     let before = tree::snapshot(&planned.root())?;
     let signers = planned.path("allowed_signers");
-    let verify = ["verify", "--allowed-signers", text(&signers)?, text(bundle)?];
+    let verify = [
+        "verify",
+        "--allowed-signers",
+        text(&signers)?,
+        text(bundle)?,
+    ];
     let said = kubeapply_at(NOW, &verify).expect(4)?.err;
     kubeplan(&verify).expect(4)?;
     kubeplan(&["show", text(bundle)?]).expect(4)?;
@@ -122,7 +131,10 @@ fn removal() -> Result<()> {
 
 /// Sets `a.b[0].c` of a step.
 fn set(value: &mut Value, field: &str, to: &str) -> Result<()> {
-    let pointer = format!("/{}", field.replace('[', "/").replace(']', "").replace('.', "/"));
+    let pointer = format!(
+        "/{}",
+        field.replace('[', "/").replace(']', "").replace('.', "/")
+    );
     *value.pointer_mut(&pointer).context(pointer)? = to.into();
     Ok(())
 }
@@ -147,8 +159,9 @@ fn every_path() -> Result<()> {
                 }
                 let mut forged = value.clone();
                 set(&mut forged, &path.field, foreign)?;
-                let bundle = Forge::of(&planned)?
-                    .write_changed(&planned, "forged.tar.gz", |index| add(index, forged))?;
+                let bundle =
+                    Forge::of(&planned)?
+                        .write_changed(&planned, "forged.tar.gz", |index| add(index, forged))?;
                 let said = refused(&planned, &bundle)?;
                 let kind = step.kind().word();
                 ensure!(
@@ -176,7 +189,10 @@ fn shown() -> Result<()> {
     })?;
     let bundle = text(&bundle)?;
     let path = "/etc/kubernetes/admin.conf";
-    for run in [kubeplan(&["show", bundle]), kubeapply_at(NOW, &["show", bundle])] {
+    for run in [
+        kubeplan(&["show", bundle]),
+        kubeapply_at(NOW, &["show", bundle]),
+    ] {
         let text = run.expect(0)?.text();
         for line in [
             "  finish-tls-bootstrap kubelet-wait-bootstrap: wait up to 1 s".to_owned(),

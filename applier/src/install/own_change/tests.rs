@@ -208,21 +208,18 @@ impl LateRun for Case {
 #[test]
 fn a_removed_file_is_on_record_with_a_copy_and_comes_back() {
     let case = Case::new();
-    assert_eq!(
-        case.remove(Fault::None, TOKEN).0.unwrap(),
-        Removed::Removed
-    );
+    assert_eq!(case.remove(Fault::None, TOKEN).0.unwrap(), Removed::Removed);
     assert_eq!(case.on_host(TOKEN), None);
     let run = case.run();
     let attempt = run.attempts.last().unwrap();
     assert_eq!(attempt.planned.name.as_str(), "finish-tls-bootstrap");
     assert_eq!(attempt.progress, Progress::Committed);
-    assert!(matches!(attempt.planned.changes[..], [Change::Remove { .. }]));
+    assert!(matches!(
+        attempt.planned.changes[..],
+        [Change::Remove { .. }]
+    ));
     assert!(run.paths_in_place().is_empty());
-    assert_eq!(
-        case.remove(Fault::None, TOKEN).0.unwrap(),
-        Removed::Missing
-    );
+    assert_eq!(case.remove(Fault::None, TOKEN).0.unwrap(), Removed::Missing);
     let back = case.roll_back();
     assert_eq!(back.restored, [TOKEN.parse().unwrap()]);
     assert!(back.left.is_empty());
@@ -252,7 +249,10 @@ fn only_a_file_of_the_bundle_is_removed_and_only_as_it_was_installed() {
         ("/etc/app", "something else than a file"),
     ] {
         let left = case.remove(Fault::None, path).0.unwrap();
-        assert!(matches!(left, Removed::Left(said) if said.contains(why)), "{left:?}");
+        assert!(
+            matches!(left, Removed::Left(said) if said.contains(why)),
+            "{left:?}"
+        );
     }
     assert_eq!(case.on_host("/etc/app/shadow").as_deref(), Some(OLD));
     // Changed since.
@@ -343,4 +343,74 @@ fn a_change_by_a_live_step_is_whole_whatever_happens() {
             assert!(crashed > 10, "{crashed}");
         }
     }
+}
+
+impl Case {
+    /// As if the run had created both files itself.
+    fn created(&self) {
+        let actions = Actions::new(Fault::None);
+        let mut memory = Memory::load(&self.root).unwrap();
+        let run = self.run.unwrap();
+        let number = memory.runs.get(run).unwrap().next_transaction();
+        let salt = memory.salt.as_ref().unwrap();
+        let changes = [TOKEN, OWN].map(|path| {
+            let path = RootPath::from(&path.parse::<HostPath>().unwrap());
+            let folder = self.root.open_directory(&path.parent()).unwrap().unwrap();
+            let Found::File(meta) = folder.inspect(path.file_name()).unwrap() else {
+                panic!()
+            };
+            Change::Create {
+                path: path.as_str().parse().unwrap(),
+                after: FileState::of(meta, salt.digest(OLD.as_bytes())),
+            }
+        });
+        let planned = PlannedChanges {
+            number,
+            name: "files".parse().unwrap(),
+            phase: "join".parse().unwrap(),
+            changes: changes.into(),
+        };
+        for record in [
+            Record::Filled {
+                time: self.index.created,
+                transactions: vec![planned],
+            },
+            Record::Prepared {
+                transaction: number,
+            },
+            Record::Committed {
+                transaction: number,
+            },
+        ] {
+            let recorded = memory.runs.record(&self.root, &actions, run, record);
+            assert!(recorded.is_ok());
+        }
+    }
+}
+
+#[test]
+fn what_the_run_made_itself_is_not_left_behind_by_a_rollback() {
+    let case = Case::new();
+    case.created();
+    case.remove(Fault::None, TOKEN).0.unwrap();
+    case.replace(Fault::None, OLD).0.unwrap();
+    let run = case.run();
+    assert_eq!(run.paths_in_place(), [&OWN.parse().unwrap()]);
+    let memory = Memory::load(&case.root).unwrap();
+    let installed = memory.as_installed();
+    let node = installed.node(&case.index.cluster, &case.index.node.name);
+    let files: Vec<&str> = node.unwrap().files.keys().map(HostPath::as_str).collect();
+    assert_eq!(files, [OWN]);
+    let actions = Actions::new(Fault::None);
+    let place = memory.place(&case.root, &actions);
+    let previews = rollback::preview(place, &run, &BTreeSet::new()).unwrap();
+    let previews: Vec<(&str, &str)> = previews
+        .iter()
+        .map(|preview| (preview.path.as_str(), preview.action))
+        .collect();
+    assert_eq!(previews, [(OWN, "remove")]);
+    let back = case.roll_back();
+    assert!(back.left.is_empty(), "{:?}", back.left);
+    assert_eq!(back.restored.len(), 2, "{:?}", back.restored);
+    assert_eq!((case.on_host(TOKEN), case.on_host(OWN)), (None, None));
 }

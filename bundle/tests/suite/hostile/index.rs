@@ -120,9 +120,13 @@ fn hostile_indexes_are_refused() {
             "at an address of the node",
             |i| wait(i, "http://169.254.169.254/healthz"),
         ),
-        ("an endpoint of anything else", "asked for its health", |i| {
-            wait(i, "http://127.0.0.1/latest/meta-data");
-        }),
+        (
+            "an endpoint of anything else",
+            "asked for its health",
+            |i| {
+                wait(i, "http://127.0.0.1/latest/meta-data");
+            },
+        ),
         (
             "name that fits no header",
             "does not fit a ustar header",
