@@ -20,7 +20,7 @@ use super::steps::{LiveSteps, Recorder};
 use crate::error::CliError;
 use crate::host::{HostError, Root, RootPath};
 use crate::live::holes::fill_text;
-use crate::live::{Committed, Committer, FileError, FilesError, Filled, Removed, Standing};
+use crate::live::{Committed, Committer, FileError, FilesError, Filled, Removal, Standing};
 use crate::state::StateError;
 use crate::state::journal::record::Record;
 
@@ -74,7 +74,7 @@ impl Committer for Recorder<'_, '_> {
             .map_err(|trouble| trouble.of_file(path, "replaced"))
     }
 
-    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removed, FileError> {
+    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removal, FileError> {
         self.remove_own(position, path)
             .map_err(|trouble| trouble.of_file(path, "removed"))
     }

@@ -16,7 +16,7 @@ use super::record::ensure_salt;
 use super::stage;
 use super::steps::Recorder;
 use crate::host::{FileMeta, Found, HostError, RootPath};
-use crate::live::Removed;
+use crate::live::Removal;
 use crate::state::journal::record::{Bits, Change, FileState, PlannedChanges, Record};
 
 /// What is at a path.
@@ -72,20 +72,20 @@ impl Recorder<'_, '_> {
         &mut self,
         position: usize,
         path: &HostPath,
-    ) -> Result<Removed, Trouble> {
+    ) -> Result<Removal, Trouble> {
         let (meta, found) = match self.there(path)? {
-            There::Missing => return Ok(Removed::Missing),
-            There::Other => return Ok(Removed::Left("something else than a file is there")),
+            There::Missing => return Ok(Removal::Missing),
+            There::Other => return Ok(Removal::Left("something else than a file is there")),
             There::File(meta, found) => (meta, found),
         };
         let index = self.steps.index;
         let of_bundle =
             |entry: &&Entry| matches!(&entry.place, Place::File(at) if at.path == *path);
         let Some(entry) = index.entries.iter().find(of_bundle) else {
-            return Ok(Removed::Left("it is not a file of this bundle"));
+            return Ok(Removal::Left("it is not a file of this bundle"));
         };
         if !self.is_ours(entry, path, &found)? {
-            return Ok(Removed::Left("it is not as it was installed"));
+            return Ok(Removal::Left("it is not as it was installed"));
         }
         let run = self.open_run()?;
         let backup = self.next_backup(run)?;
@@ -96,7 +96,7 @@ impl Recorder<'_, '_> {
             backup,
         };
         self.commit_own(position, run, change, (&found, None))?;
-        Ok(Removed::Removed)
+        Ok(Removal::Done)
     }
 
     /// Whether the bytes are those of the bundle, or those that an installation of this node brought here.

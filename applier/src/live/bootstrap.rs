@@ -11,7 +11,7 @@ use kubeplan_bundle::path::HostPath;
 use tokio::time::{Instant, sleep};
 
 use super::client::ApiClient;
-use super::committer::{NO_INSTALLATION, Removed};
+use super::committer::{NO_INSTALLATION, Removal};
 use super::error::StepError;
 use super::kubeconfig::{Kubeconfig, KubeconfigError};
 use super::report::{Progress, StepResult};
@@ -55,9 +55,9 @@ pub(crate) async fn run(
     }
     let found = format!("{} can be used", bootstrap.kubeconfig);
     Ok(match removed {
-        Removed::Removed => StepResult::changed(format!("{found}, {path} is removed")),
-        Removed::Missing => StepResult::unchanged(found),
-        Removed::Left(why) => {
+        Removal::Done => StepResult::changed(format!("{found}, {path} is removed")),
+        Removal::Missing => StepResult::unchanged(found),
+        Removal::Left(why) => {
             let mut result = StepResult::unchanged(found);
             result.notes.push(format!(
                 "{path} is left: {why}. If it holds a token, remove it by hand"

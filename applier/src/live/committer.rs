@@ -76,11 +76,11 @@ pub(crate) struct FileError {
 
 /// What came of taking a file away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Removed {
+pub(crate) enum Removal {
     /// It was not there.
     Missing,
     /// It is gone; a copy is kept for a rollback.
-    Removed,
+    Done,
     /// It is left as it is, and why.
     Left(&'static str),
 }
@@ -125,5 +125,5 @@ pub(crate) trait Committer {
     ///
     /// # Errors
     /// [`FileError`].
-    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removed, FileError>;
+    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removal, FileError>;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 
-use super::committer::{FileError, FilesError, Removed};
+use super::committer::{FileError, FilesError, Removal};
 use super::kubeconfig::KubeconfigError;
 use crate::host::HostError;
 use crate::host::service::ServiceError;
@@ -147,7 +147,7 @@ pub(crate) enum StepError {
         /// What the file lacks.
         last: String,
         /// The kubeconfig with the token, if it was there, and what became of it.
-        token: Option<(HostPath, Removed)>,
+        token: Option<(HostPath, Removal)>,
     },
     /// etcd, or the node as a member of it.
     #[error("{problem}")]
@@ -220,9 +220,9 @@ impl StepError {
                 let mut hints = Vec::new();
                 hints.push("`kubectl get csr` on a control-plane node shows whether the kubelet asked for a certificate, and whether it was approved".to_owned());
                 match token {
-                    Some((path, Removed::Removed)) => hints.push(format!("{path} was removed, as it holds a token; the same installation brings it back. A token that has expired needs a new plan")),
-                    Some((path, Removed::Left(why))) => hints.push(format!("{path}, which holds a token, was left: {why}")),
-                    Some((_, Removed::Missing)) | None => {}
+                    Some((path, Removal::Done)) => hints.push(format!("{path} was removed, as it holds a token; the same installation brings it back. A token that has expired needs a new plan")),
+                    Some((path, Removal::Left(why))) => hints.push(format!("{path}, which holds a token, was left: {why}")),
+                    Some((_, Removal::Missing)) | None => {}
                 }
                 hints
             }

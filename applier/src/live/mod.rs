@@ -54,7 +54,7 @@ use tokio::runtime::{Builder, Runtime};
 use apply::Batch;
 use bootstrap::Bootstrap;
 pub(crate) use committer::{
-    Committed, Committer, FileError, FilesError, Filled, Removed, Standing,
+    Committed, Committer, FileError, FilesError, Filled, Removal, Standing,
 };
 pub(crate) use error::StepError;
 use join_command::Join;

@@ -14,7 +14,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use serde_json::{Value, json};
 
 use super::client::ApiClient;
-use super::committer::{Committed, Committer, FileError, FilesError, Removed, Standing};
+use super::committer::{Committed, Committer, FileError, FilesError, Removal, Standing};
 use super::report::{Event, Observer, State};
 use super::tls::{Pending, Transport, Unreachable};
 
@@ -268,15 +268,15 @@ impl Observer for Told {
 )]
 impl Committer for Told {
     fn look(&mut self, _: &TransactionName) -> Result<Standing, FilesError> {
-        unimplemented!()
+        panic!("not asked for")
     }
 
     fn begin(&mut self, _: usize, _: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        unimplemented!()
+        panic!("not asked for")
     }
 
     fn commit(&mut self, _: &TransactionName, _: &str) -> Result<Committed, FilesError> {
-        unimplemented!()
+        panic!("not asked for")
     }
 
     fn replace(
@@ -293,15 +293,15 @@ impl Committer for Told {
         Ok(())
     }
 
-    fn remove(&mut self, _: usize, path: &HostPath) -> Result<Removed, FileError> {
+    fn remove(&mut self, _: usize, path: &HostPath) -> Result<Removal, FileError> {
         let at = self.folder.as_ref().unwrap().join(path.relative());
         if !at.exists() {
-            return Ok(Removed::Missing);
+            return Ok(Removal::Missing);
         }
         if let Some(why) = self.leave {
-            return Ok(Removed::Left(why));
+            return Ok(Removal::Left(why));
         }
         fs::remove_file(at).unwrap();
-        Ok(Removed::Removed)
+        Ok(Removal::Done)
     }
 }

@@ -149,7 +149,7 @@ impl Case {
         (value, actions.count())
     }
 
-    fn remove(&self, fault: Fault, path: &str) -> (Result<Removed, FileError>, u64) {
+    fn remove(&self, fault: Fault, path: &str) -> (Result<Removal, FileError>, u64) {
         let path: HostPath = path.parse().unwrap();
         self.with(fault, |files| files.remove(0, &path))
     }
@@ -208,7 +208,7 @@ impl LateRun for Case {
 #[test]
 fn a_removed_file_is_on_record_with_a_copy_and_comes_back() {
     let case = Case::new();
-    assert_eq!(case.remove(Fault::None, TOKEN).0.unwrap(), Removed::Removed);
+    assert_eq!(case.remove(Fault::None, TOKEN).0.unwrap(), Removal::Done);
     assert_eq!(case.on_host(TOKEN), None);
     let run = case.run();
     let attempt = run.attempts.last().unwrap();
@@ -219,7 +219,7 @@ fn a_removed_file_is_on_record_with_a_copy_and_comes_back() {
         [Change::Remove { .. }]
     ));
     assert!(run.paths_in_place().is_empty());
-    assert_eq!(case.remove(Fault::None, TOKEN).0.unwrap(), Removed::Missing);
+    assert_eq!(case.remove(Fault::None, TOKEN).0.unwrap(), Removal::Missing);
     let back = case.roll_back();
     assert_eq!(back.restored, [TOKEN.parse().unwrap()]);
     assert!(back.left.is_empty());
@@ -250,7 +250,7 @@ fn only_a_file_of_the_bundle_is_removed_and_only_as_it_was_installed() {
     ] {
         let left = case.remove(Fault::None, path).0.unwrap();
         assert!(
-            matches!(left, Removed::Left(said) if said.contains(why)),
+            matches!(left, Removal::Left(said) if said.contains(why)),
             "{left:?}"
         );
     }
@@ -258,13 +258,13 @@ fn only_a_file_of_the_bundle_is_removed_and_only_as_it_was_installed() {
     // Changed since.
     case.write(TOKEN, "mine");
     let left = case.remove(Fault::None, TOKEN).0.unwrap();
-    assert!(matches!(left, Removed::Left(why) if why.contains("not as it was installed")));
+    assert!(matches!(left, Removal::Left(why) if why.contains("not as it was installed")));
     assert_eq!(case.on_host(TOKEN).as_deref(), Some("mine"));
     // A link in its place.
     fs::remove_file(case.at(TOKEN)).unwrap();
     symlink("own.conf", case.at(TOKEN)).unwrap();
     let left = case.remove(Fault::None, TOKEN).0.unwrap();
-    assert!(matches!(left, Removed::Left(_)));
+    assert!(matches!(left, Removal::Left(_)));
     assert_eq!(case.on_host(OWN).as_deref(), Some(OLD));
     assert_eq!(case.run().attempts.len(), before);
 }

@@ -5,7 +5,7 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use serde_json::json;
 
-use super::super::committer::{FileError, FilesError, Removed};
+use super::super::committer::{FileError, FilesError, Removal};
 use super::super::report::{Event, Observer, State};
 use super::super::testing::FakeApi;
 use super::*;
@@ -117,11 +117,11 @@ impl Committer for Host {
         _: (&SecretBytes, &SecretBytes),
         _: u32,
     ) -> Result<(), FileError> {
-        unimplemented!()
+        panic!("not asked for")
     }
 
-    fn remove(&mut self, _: usize, _: &HostPath) -> Result<Removed, FileError> {
-        unimplemented!()
+    fn remove(&mut self, _: usize, _: &HostPath) -> Result<Removal, FileError> {
+        panic!("not asked for")
     }
 }
 
