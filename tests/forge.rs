@@ -138,7 +138,8 @@ impl Forge {
         let mut value = serde_json::to_value(&written.index)?;
         change(&mut value);
         if let Ok(index) = serde_json::from_value::<Index>(value.clone()) {
-            value["planDigest"] = serde_json::to_value(index.compute_plan_digest()?)?;
+            let digest = serde_json::to_value(index.compute_plan_digest()?)?;
+            *value.pointer_mut("/planDigest").context("no plan digest")? = digest;
         }
         let index = canonical::to_vec(&value)?;
         let signature = self.author.sign(Namespace::Bundle, &index)?;
