@@ -28,6 +28,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`index`], [`step`], [`check`] | what `kubeplan.json` says |
+//! | [`authority`] | destinations on the network that an index may name |
 //! | [`canonical`] | the one byte form of a JSON document |
 //! | [`signature`], [`allowed_signers`] | who signed, and who is trusted to |
 //! | [`approval`], [`policy`] | reviewers, and how many of each a host asks for |
@@ -47,6 +48,7 @@ mod text;
 
 pub mod allowed_signers;
 pub mod approval;
+pub mod authority;
 pub mod canonical;
 pub mod check;
 pub mod digest;

@@ -156,15 +156,8 @@ pub fn draft(
                 .collect(),
         })
         .collect();
-    let committed_live: Vec<&TransactionName> = plan
-        .live
-        .steps
-        .iter()
-        .filter_map(|step| match step {
-            Step::JoinEtcd { transaction, .. } => Some(transaction),
-            _ => None,
-        })
-        .collect();
+    let committed_live: Vec<&TransactionName> =
+        plan.live.steps.iter().filter_map(Step::commits).collect();
     let commits: Vec<Step> = plan
         .transactions
         .iter()

@@ -88,9 +88,17 @@ impl Report for RollbackReport {
         for step in &self.live_steps {
             text.line(format_args!("not taken back: {step}"));
         }
+        let all = self.left.is_empty() && self.live_steps.is_empty();
         text.line(format_args!(
-            "run {} (node {} of cluster {}) was rolled back",
-            self.run, self.node, self.cluster
+            "run {} (node {} of cluster {}) was rolled back{}",
+            self.run,
+            self.node,
+            self.cluster,
+            if all {
+                ""
+            } else {
+                ", except for what is listed above as left or not taken back"
+            }
         ));
         for next in &self.next {
             text.line(format_args!("next: {next}"));

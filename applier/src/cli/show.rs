@@ -175,6 +175,8 @@ impl Report for ShowReport {
         }
         text.blank();
         text.extend(index.entries.iter().map(entry_line));
+        text.blank();
+        text.extend(index.step_lines());
         text
     }
 

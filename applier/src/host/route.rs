@@ -4,7 +4,7 @@
 //! each family, as the apimachinery library v0.36.2 (pkg/util/net/interface.go) chooses it: of the first default route
 //! whose interface has one, else of the loopback interface.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use kubeplan_bundle::facts::DefaultRoute;
 use nix::ifaddrs::getifaddrs;
@@ -127,6 +127,11 @@ fn ipv6(address: IpAddr) -> Option<Ipv6Addr> {
         || address.is_multicast()
         || address.is_unicast_link_local();
     (!special).then_some(address)
+}
+
+/// Whether an interface of this host has the address. Sends nothing: a socket can be bound to the host's own addresses only.
+pub(crate) fn is_own(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
 }
 
 #[cfg(test)]

@@ -67,30 +67,74 @@ impl Aftermath {
 ///
 /// # Errors
 /// [`Stopped`].
-pub(crate) fn commit(
-    place: Place<'_>,
+pub(crate) fn commit<'a>(
+    place: Place<'a>,
     runs: &mut Runs,
     run: u32,
-    changes: &PlannedChanges,
-    compared: &ComparedTransaction<'_>,
-    bundle_folders: &[RootPath],
+    changes: &'a PlannedChanges,
+    compared: &'a ComparedTransaction<'_>,
+    bundle_folders: &'a [RootPath],
+) -> Result<(), Stopped> {
+    commit_with(place, runs, run, changes.number, bundle_folders, |stage| {
+        prepare(place, stage, run, changes, compared)
+    })
+}
+
+/// Commits the change of one file that a live step makes itself: `old` is what is there, `new` what is to be there, if
+/// anything is.
+///
+/// # Errors
+/// [`Stopped`].
+pub(crate) fn commit_own<'a>(
+    place: Place<'a>,
+    runs: &mut Runs,
+    run: u32,
+    number: u32,
+    change: &'a Change,
+    (old, new): (&'a [u8], Option<&'a [u8]>),
+    bundle_folders: &'a [RootPath],
+) -> Result<(), Stopped> {
+    commit_with(place, runs, run, number, bundle_folders, |stage| {
+        let expected = match change.before() {
+            Some((before, backup)) => {
+                runs::keep_backup(place.root, place.actions, run, backup, old)?;
+                runs::sync_backups(place.root, place.actions, run)?;
+                Some(before)
+            }
+            None => None,
+        };
+        let new = match (new, change.after()) {
+            (Some(bytes), Some(after)) => Some(NewFile {
+                bytes,
+                mode: after.mode.get(),
+                owner: after.owner(),
+            }),
+            _ => None,
+        };
+        stage.add(Swap {
+            path: RootPath::from(change.path()),
+            expected,
+            new,
+        })?;
+        Ok(())
+    })
+}
+
+fn commit_with<'a>(
+    place: Place<'a>,
+    runs: &mut Runs,
+    run: u32,
+    transaction: u32,
+    bundle_folders: &'a [RootPath],
+    prepare: impl FnOnce(&mut Stage<'a>) -> Result<(), StateError>,
 ) -> Result<(), Stopped> {
     place
         .actions
         .name_after(runs.get(run).and_then(|run| run.begin.stages.clone()));
     let mut stage = Stage::new(place, bundle_folders);
-    let outcome = prepare(place, &mut stage, run, changes, compared)
+    let outcome = prepare(&mut stage)
         .map_err(Failure::certain)
-        .and_then(|()| {
-            record(
-                place,
-                runs,
-                run,
-                Record::Prepared {
-                    transaction: changes.number,
-                },
-            )
-        })
+        .and_then(|()| record(place, runs, run, Record::Prepared { transaction }))
         .and_then(|()| match stage.commit(true) {
             Ok(refused) => match refused.into_iter().next() {
                 None => Ok(()),
@@ -100,16 +144,7 @@ pub(crate) fn commit(
             },
             Err(error) => Err(Failure::certain(error)),
         })
-        .and_then(|()| {
-            record(
-                place,
-                runs,
-                run,
-                Record::Committed {
-                    transaction: changes.number,
-                },
-            )
-        });
+        .and_then(|()| record(place, runs, run, Record::Committed { transaction }));
     let cleared = stage.clear();
     match outcome {
         Ok(()) => cleared.map_err(|error| Stopped {
@@ -185,7 +220,8 @@ fn prepare<'a>(
     }
     for change in &changes.changes {
         let (path, expected, after) = match change {
-            Change::MakeFolder { .. } => continue,
+            // The last two are a live step's own: see `commit_own`.
+            Change::MakeFolder { .. } | Change::Edit { .. } | Change::Remove { .. } => continue,
             Change::Create { path, after } => (path, None, after),
             Change::Replace {
                 path,

@@ -7,6 +7,8 @@
 use std::error::Error;
 
 use kubeplan_bundle::index::{Place, TransactionName};
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_terminal::Text;
 
 use super::changes::{self, Numbers};
@@ -19,15 +21,18 @@ use super::steps::{LiveSteps, Recorder};
 use crate::error::CliError;
 use crate::host::{HostError, Root, RootPath};
 use crate::live::holes::fill_text;
-use crate::live::{Committed, Committer, FilesError, Filled, Standing};
+use crate::live::{Committed, Committer, FileError, FilesError, Filled, Removal, Standing};
 use crate::state::StateError;
 use crate::state::journal::record::Record;
 
+/// There is no journal.
+pub(super) const NONE_OPEN: &str = "no run is open in whose journal the change would be recorded";
+
 /// Why it cannot be done, and what to do.
-struct Trouble {
-    source: Box<dyn Error + Send + Sync>,
-    details: Text,
-    hints: Vec<String>,
+pub(super) struct Trouble {
+    pub(super) source: Box<dyn Error + Send + Sync>,
+    pub(super) details: Text,
+    pub(super) hints: Vec<String>,
 }
 
 impl Committer for Recorder<'_, '_> {
@@ -37,7 +42,8 @@ impl Committer for Recorder<'_, '_> {
     }
 
     fn begin(&mut self, position: usize, leaves: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let (Some(run), Some(step)) = (self.steps.run, self.steps.index.steps.get(position)) else {
+        let (Some(run), Some(step)) = (self.steps.run.get(), self.steps.index.steps.get(position))
+        else {
             return Ok(());
         };
         let time = self.clock.now().ok_or("the system's clock has no time")?;
@@ -57,6 +63,22 @@ impl Committer for Recorder<'_, '_> {
     ) -> Result<Committed, FilesError> {
         self.fill(transaction, value)
             .map_err(|trouble| trouble.of(transaction, "committed"))
+    }
+
+    fn replace(
+        &mut self,
+        position: usize,
+        path: &HostPath,
+        (old, new): (&SecretBytes, &SecretBytes),
+        mode: u32,
+    ) -> Result<(), FileError> {
+        self.replace_own(position, path, (old, new), mode)
+            .map_err(|trouble| trouble.of_file(path, "replaced"))
+    }
+
+    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removal, FileError> {
+        self.remove_own(position, path)
+            .map_err(|trouble| trouble.of_file(path, "removed"))
     }
 }
 
@@ -129,9 +151,8 @@ impl Recorder<'_, '_> {
                 Committed::Unchanged
             });
         }
-        let none_open = "no run is open in whose journal the change would be recorded";
-        let number = steps.run.ok_or(none_open)?;
-        let run = self.memory.runs.get(number).ok_or(none_open)?;
+        let number = self.open_run()?;
+        let run = self.memory.runs.get(number).ok_or(NONE_OPEN)?;
         let numbers = Numbers {
             transaction: run.next_transaction(),
             backup: run.next_backup(),
@@ -206,6 +227,16 @@ fn holds_anything(root: &Root, folder: &RootPath) -> Result<bool, Trouble> {
 }
 
 impl Trouble {
+    pub(super) fn of_file(self, path: &HostPath, what: &'static str) -> FileError {
+        FileError {
+            path: path.clone(),
+            what,
+            source: self.source,
+            details: self.details,
+            hints: self.hints,
+        }
+    }
+
     fn of(self, transaction: &TransactionName, what: &'static str) -> FilesError {
         FilesError {
             transaction: transaction.to_string(),

@@ -82,10 +82,17 @@ impl Memory {
         for attempt in attempts {
             let node = installed.node_mut(&run.begin.cluster, &run.begin.node);
             for change in &attempt.planned.changes {
-                if let Change::Create { path, after } | Change::Replace { path, after, .. } = change
-                {
-                    node.files.entry(path.clone()).or_default().pending = after.record();
-                }
+                let state = match change {
+                    Change::MakeFolder { .. } | Change::Remove { .. } => continue,
+                    Change::Create { after, .. } | Change::Replace { after, .. } => after,
+                    // The record has one of the two already: that of the other is missing.
+                    Change::Edit { before, after, .. } => match run.standing {
+                        Standing::RollingBack(_) => before,
+                        _ => after,
+                    },
+                };
+                let file = node.files.entry(change.path().clone()).or_default();
+                file.pending = state.record();
             }
         }
         installed

@@ -30,6 +30,7 @@ mod filled;
 pub(crate) mod memory;
 pub(crate) mod next;
 mod obstacles;
+mod own_change;
 pub(crate) mod planned;
 mod receipt;
 mod record;

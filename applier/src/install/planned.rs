@@ -119,15 +119,11 @@ pub(crate) fn transactions<'a>(
         .map(|entry| (&entry.name, entry))
         .collect();
     let mut planned = Vec::new();
-    // No other step changes a file of the bundle's: see `crate::preflight` and `remaining`.
     for (position, step) in index.steps.iter().enumerate() {
-        let (Step::CommitTransaction { phase, transaction }
-        | Step::JoinEtcd {
-            phase, transaction, ..
-        }) = step
-        else {
+        let Some(transaction) = step.commits() else {
             continue;
         };
+        let phase = step.phase();
         let found = index
             .transactions
             .iter()
@@ -198,9 +194,7 @@ pub(crate) struct RemainingStep {
 /// The steps that are not among those that are `done`, in order, but for checks.
 pub(crate) fn remaining(index: &Index, done: &BTreeSet<usize>) -> Vec<RemainingStep> {
     let steps = index.steps.iter().enumerate();
-    let left = steps.filter(|(position, step)| {
-        !matches!(step, Step::Preflight { .. }) && !done.contains(position)
-    });
+    let left = steps.filter(|(position, step)| !step.only_looks() && !done.contains(position));
     left.map(|(position, step)| RemainingStep {
         position,
         phase: step.phase().to_string(),

@@ -121,7 +121,7 @@ fn receipt(writing: &Writing<'_, '_>, told: &Told<'_>) -> Receipt {
             .enumerate()
             .map(|(position, step)| ReceiptStep {
                 phase: step.phase().clone(),
-                done: matches!(step, Step::Preflight { .. }) || told.done.contains(&position),
+                done: step.only_looks() || told.done.contains(&position),
             })
             .collect(),
     }
@@ -133,13 +133,13 @@ fn states(writing: &Writing<'_, '_>, told: &Told<'_>) -> BTreeMap<EntryName, Ent
     let index = writing.index;
     let steps = index.steps.iter().enumerate();
     for (_, step) in steps.filter(|(position, _)| told.done.contains(position)) {
-        let entries = match step {
-            Step::ApplyObjects { entries, .. } => entries.as_slice(),
-            Step::CommitTransaction { transaction, .. } | Step::JoinEtcd { transaction, .. } => {
+        let entries = match (step, step.commits()) {
+            (_, Some(transaction)) => {
                 let mut transactions = index.transactions.iter();
                 let found = transactions.find(|found| found.name == *transaction);
                 found.map_or(&[][..], |found| found.entries.as_slice())
             }
+            (Step::ApplyObjects { entries, .. }, None) => entries.as_slice(),
             _ => continue,
         };
         states.extend(entries.iter().map(|e| (e.clone(), EntryState::Installed)));

@@ -13,8 +13,8 @@ use kubeplan_bundle::timestamp::Timestamp;
 
 use super::memory::Memory;
 use super::stage::Place;
-use super::undo::{self, Way};
-use crate::host::{Actions, Root};
+use super::undo::{self, Undone, Way};
+use crate::host::{Actions, Found, Root, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::{Change, Record};
 use crate::state::journal::{Attempt, Progress, Run, Standing};
@@ -26,6 +26,24 @@ pub(crate) struct RolledBack {
     pub(crate) restored: Vec<HostPath>,
     /// Files and folders that others changed, and that were left.
     pub(crate) left: Vec<HostPath>,
+}
+
+impl RolledBack {
+    /// Adds what became of an earlier transaction: of a path that several changed the last word is that of the first.
+    fn add(&mut self, undone: Undone) {
+        let known = |paths: &[HostPath], path: &HostPath| paths.contains(path);
+        for path in undone.restored {
+            if !known(&self.restored, &path) && !known(&self.left, &path) {
+                self.restored.push(path);
+            }
+        }
+        for path in undone.left {
+            self.restored.retain(|restored| *restored != path);
+            if !known(&self.left, &path) {
+                self.left.push(path);
+            }
+        }
+    }
 }
 
 /// What a rollback would do with a file.
@@ -61,15 +79,30 @@ pub(crate) fn preview(
     run: &Run,
     overwrite: &BTreeSet<HostPath>,
 ) -> Result<Vec<Preview>, StateError> {
-    let mut previews = Vec::new();
+    let mut previews: Vec<Preview> = Vec::new();
     for attempt in to_undo(run) {
         for change in attempt.planned.changes.iter().rev() {
+            let action = match change {
+                Change::MakeFolder { .. } | Change::Create { .. } => "remove",
+                Change::Replace { .. } | Change::Edit { .. } | Change::Remove { .. } => "restore",
+            };
+            // What the run changed twice is first brought to how it was between the two.
+            let known = previews
+                .iter()
+                .position(|preview| preview.path == *change.path());
+            if let Some(at) = known {
+                let gone = place.root.look(&RootPath::from(change.path()))? == Found::Missing;
+                if matches!(change, Change::Create { .. }) && gone {
+                    previews.remove(at);
+                } else if let Some(preview) = previews.get_mut(at).filter(|p| p.action != "leave") {
+                    preview.action = action;
+                }
+                continue;
+            }
             let action = match (undo::way(place, change, overwrite)?, change) {
-                (_, Change::MakeFolder { .. }) => "remove",
+                (_, Change::MakeFolder { .. }) | (Way::Back(_), _) => action,
                 (Way::Nothing, _) => continue,
                 (Way::Leave, _) => "leave",
-                (Way::Back(_), Change::Replace { .. }) => "restore",
-                (Way::Back(_), Change::Create { .. }) => "remove",
             };
             previews.push(Preview {
                 path: change.path().clone(),
@@ -128,8 +161,7 @@ pub(crate) fn carry_out(
     let mut outcome = RolledBack::default();
     for attempt in to_undo(&run) {
         let undone = undo::undo(place, &mut memory.runs, number, &attempt, &overwrite)?;
-        outcome.restored.extend(undone.restored);
-        outcome.left.extend(undone.left);
+        outcome.add(undone);
     }
     let before = memory.installed.clone();
     let Run { begin, .. } = &run;

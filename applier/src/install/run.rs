@@ -1,5 +1,7 @@
 //! The pipeline of `install` and `resume`, from the file to the report.
 
+use std::cell::Cell;
+
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Index;
@@ -399,9 +401,11 @@ impl<'a> Session<'a> {
             selected: &selected.live,
             completed: &done_before,
             files_changed,
-            run,
+            run: Cell::new(run),
+            late: Some(&writing),
         };
         let LiveOutcome { report, failure } = live.run(memory, means);
+        let run = live.run.get();
         let mut done = done.clone();
         done.extend(report.steps.iter().map(|step| step.step));
         let changed = comparison.changes_before_live_steps() > 0 || report.changed();

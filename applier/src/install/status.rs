@@ -192,8 +192,9 @@ fn run_line(run: &Run, now: Timestamp) -> RunLine {
             })
             .collect(),
         in_place: run
-            .in_place()
-            .map(|change| change.path().to_string())
+            .paths_in_place()
+            .into_iter()
+            .map(ToString::to_string)
             .collect(),
         live_steps: run
             .stays()

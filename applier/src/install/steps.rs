@@ -3,6 +3,7 @@
 //! In: what the operator asks for, the index. Out: the files' share and positions of live steps; each live step that is done
 //! is in the journal before the next one begins.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::error::Error;
 
@@ -66,8 +67,8 @@ impl Selected {
                 .collect()
         };
         let mut selected = Self {
-            preflight: !of(|step| matches!(step, Step::Preflight { .. })).is_empty(),
-            commits: of(|step| matches!(step, Step::CommitTransaction { .. })),
+            preflight: !of(Step::only_looks).is_empty(),
+            commits: of(|step| step.commits().is_some() && !step.is_live()),
             live: of(Step::is_live),
         };
         if wanted.live_only {
@@ -126,17 +127,9 @@ pub(super) fn done_before(memory: &Memory, index: &Index) -> BTreeSet<usize> {
 
 /// Files whose use is over: steps that are `done` took them away. Nobody misses them, and nobody brings them back.
 pub(super) fn used_up<'a>(index: &'a Index, done: &BTreeSet<usize>) -> BTreeSet<&'a HostPath> {
-    let steps = done
-        .iter()
-        .filter_map(|position| index.steps.get(*position));
-    steps
-        .filter_map(|step| match step {
-            Step::FinishTlsBootstrap {
-                bootstrap_kubeconfig,
-                ..
-            } => Some(bootstrap_kubeconfig),
-            _ => None,
-        })
+    done.iter()
+        .filter_map(|position| index.steps.get(*position))
+        .filter_map(Step::removes)
         .collect()
 }
 
@@ -163,6 +156,15 @@ pub(super) fn forget_what_is_gone(
     Ok(())
 }
 
+/// Begins a run when a live step turns out to change a file, and nothing else had to be told.
+pub(super) trait LateRun {
+    /// Returns the run's number.
+    ///
+    /// # Errors
+    /// [`CliError`].
+    fn begin_late(&self, memory: &mut Memory) -> Result<u32, CliError>;
+}
+
 /// The live steps of one run.
 pub(super) struct LiveSteps<'a> {
     pub(super) request: &'a Request,
@@ -176,7 +178,9 @@ pub(super) struct LiveSteps<'a> {
     /// Files changed in this run, or in the one that it goes on with.
     pub(super) files_changed: bool,
     /// The run whose journal tells of them; none if nothing is left to be told.
-    pub(super) run: Option<u32>,
+    pub(super) run: Cell<Option<u32>>,
+    /// What begins a run if a step changes a file all the same.
+    pub(super) late: Option<&'a dyn LateRun>,
 }
 
 impl LiveSteps<'_> {
@@ -186,7 +190,6 @@ impl LiveSteps<'_> {
             index: self.index,
             contents: self.contents,
             root: self.root,
-            actions: self.actions,
             programs: &means.programs,
             clock: means.clock,
             files_changed: self.files_changed,
@@ -206,7 +209,7 @@ impl LiveSteps<'_> {
 
     /// The error that a step which failed ends the run with.
     pub(super) fn error(&self, failure: LiveFailure) -> CliError {
-        let go_on = match self.run {
+        let go_on = match self.run.get() {
             Some(_) => super::next::command(self.root, &["resume"]),
             None => "the same install".to_owned(),
         };
@@ -234,7 +237,8 @@ impl Observer for Recorder<'_, '_> {
         position: usize,
         _outcome: &str,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let (Some(run), Some(step)) = (self.steps.run, self.steps.index.steps.get(position)) else {
+        let (Some(run), Some(step)) = (self.steps.run.get(), self.steps.index.steps.get(position))
+        else {
             return Ok(());
         };
         let time = self.clock.now().ok_or("the system's clock has no time")?;

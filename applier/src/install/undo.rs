@@ -6,6 +6,7 @@
 //! |---|---|
 //! | as after the change | as before again |
 //! | as before it | nothing |
+//! | nothing there, and a step had removed the file | as before again, from the copy |
 //! | anything else | others changed it: left and named, unless overwriting this path was allowed |
 //!
 //! So it may be stopped and run again at any time. The order of durable actions: what a killed run left in stages is removed; all old
@@ -116,16 +117,12 @@ pub(crate) fn way(
     change: &Change,
     overwrite: &BTreeSet<HostPath>,
 ) -> Result<Way, StateError> {
-    let (path, before, after) = match change {
-        Change::MakeFolder { .. } => return Ok(Way::Nothing),
-        Change::Create { path, after } => (path, None, after),
-        Change::Replace {
-            path,
-            before,
-            after,
-            ..
-        } => (path, Some(before), after),
-    };
+    if matches!(change, Change::MakeFolder { .. }) {
+        return Ok(Way::Nothing);
+    }
+    let path = change.path();
+    let before = change.before().map(|(before, _)| before);
+    let after = change.after();
     let at = RootPath::from(path);
     let folder = match place.root.open_directory(&at.parent()) {
         Ok(Some(folder)) => folder,
@@ -141,8 +138,12 @@ pub(crate) fn way(
         (_, Some(before)) if place.is_as(&folder, name, before)? => return Ok(Way::Nothing),
         _ => {}
     }
-    if place.is_as(&folder, name, after)? {
-        return Ok(Way::Back(Some(after.clone())));
+    match (found, after) {
+        (Found::Missing, None) => return Ok(Way::Back(None)),
+        (_, Some(after)) if place.is_as(&folder, name, after)? => {
+            return Ok(Way::Back(Some(after.clone())));
+        }
+        _ => {}
     }
     if !overwrite.contains(path) {
         return Ok(Way::Leave);
@@ -183,8 +184,8 @@ fn undo_files(
     let mut stage = Stage::new(place, &folders);
     let mut outcome = Ok(());
     for (change, found, bytes) in &back {
-        let new = match (change, bytes) {
-            (Change::Replace { before, .. }, Some(bytes)) => Some(NewFile {
+        let new = match (change.before(), bytes) {
+            (Some((before, _)), Some(bytes)) => Some(NewFile {
                 bytes: bytes.expose(),
                 mode: before.mode.get(),
                 owner: before.owner(),
@@ -223,20 +224,14 @@ fn old_bytes(
     run: u32,
     change: &Change,
 ) -> Result<Option<SecretBytes>, StateError> {
-    let Change::Replace {
-        path,
-        before,
-        backup,
-        ..
-    } = change
-    else {
+    let Some((before, backup)) = change.before() else {
         return Ok(None);
     };
-    let bytes = runs::backup(place.root, run, *backup)?;
+    let bytes = runs::backup(place.root, run, backup)?;
     if !before.digest.matches(bytes.expose(), place.salt)? {
         return Err(StateError::BadBackup {
             path: runs::path(run).join("backup").join(&backup.to_string()),
-            of: path.clone(),
+            of: change.path().clone(),
         });
     }
     Ok(Some(bytes))

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Index;
+use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
 
@@ -20,6 +21,7 @@ use super::receipt::{self, Told};
 use super::record::{ensure_salt, remember};
 use super::request::Request;
 use super::stage::Place;
+use super::steps::LateRun;
 use super::supervise;
 use crate::error::CliError;
 use crate::host::{Actions, Root, RootPath, RunTag};
@@ -60,6 +62,16 @@ struct PartWay {
     planned: usize,
     #[source]
     source: StateError,
+}
+
+impl LateRun for Writing<'_, '_> {
+    fn begin_late(&self, memory: &mut Memory) -> Result<u32, CliError> {
+        self.refuse_unconfirmed(memory)?;
+        ensure_salt(memory, self.root, self.actions).map_err(|error| self.not_begun(error))?;
+        let (run, _) = self.begin(memory)?;
+        self.arm(memory, run)?;
+        Ok(run)
+    }
 }
 
 /// A transaction as the journal and as the comparison have it.
@@ -211,6 +223,28 @@ impl<'a> Writing<'a, '_> {
         Ok((run, planned))
     }
 
+    /// Whether the run before waits to be confirmed: on top of it nothing is changed.
+    fn refuse_unconfirmed(&self, memory: &Memory) -> Result<(), CliError> {
+        let command = |words: &[&str]| super::next::command(self.root, words);
+        match memory.runs.current() {
+            Some(run)
+                if run.waits_for_confirm().is_some()
+                    && matches!(run.standing, Standing::Finished(_)) =>
+            {
+                Err(CliError::new(
+                    Exit::Preflight,
+                    format!("run {} waits to be confirmed", run.number()),
+                )
+                .hint(format!(
+                    "keep it with `{}`, or go back with `{}`",
+                    command(&["confirm"]),
+                    command(&["rollback"])
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn named_folders(&self) -> Vec<kubeplan_bundle::path::HostPath> {
         self.comparison
             .items()
@@ -314,8 +348,8 @@ impl<'a> Writing<'a, '_> {
         );
         let in_place: Vec<&str> = run
             .into_iter()
-            .flat_map(Run::in_place)
-            .map(|change| change.path().as_str())
+            .flat_map(Run::paths_in_place)
+            .map(HostPath::as_str)
             .collect();
         if in_place.is_empty() {
             return error;

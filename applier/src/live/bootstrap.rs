@@ -1,7 +1,7 @@
 //! The end of a TLS bootstrap: the kubelet has credentials of its own, and what it got them with is taken away.
 //!
 //! In: the kubeconfig that the kubelet bootstraps with, the one that it writes. Out: the second can be used and the
-//! first is gone, or the error; gone it is in any case, as it holds a token. The kubelet writes its kubeconfig before it
+//! first is gone, or the error; gone it is in any case, as it holds a token, unless it is not the file that was installed. The kubelet writes its kubeconfig before it
 //! has the certificate that it names, so the file alone says nothing (kubeadm 1.36.2,
 //! `cmd/kubeadm/app/cmd/phases/join/kubelet.go`, `waitForTLSBootstrappedClient`). No API is asked.
 
@@ -11,10 +11,11 @@ use kubeplan_bundle::path::HostPath;
 use tokio::time::{Instant, sleep};
 
 use super::client::ApiClient;
+use super::committer::{NO_INSTALLATION, Removal};
 use super::error::StepError;
 use super::kubeconfig::{Kubeconfig, KubeconfigError};
 use super::report::{Progress, StepResult};
-use crate::host::{Actions, Found, HostError, Root, RootPath};
+use crate::host::Root;
 
 /// How often the files are looked at, as by kubeadm.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -32,30 +33,37 @@ pub(crate) struct Bootstrap<'a> {
 /// Waits for the credentials, and removes the bootstrap kubeconfig.
 ///
 /// # Errors
-/// [`StepError::NotBootstrapped`] once the time is over, with no log of a service yet; [`StepError::Host`] if the
+/// [`StepError::NotBootstrapped`] once the time is over, with no log of a service yet; [`StepError::File`] if the
 /// bootstrap kubeconfig cannot be removed.
 pub(crate) async fn run(
     root: &Root,
-    actions: &Actions,
     bootstrap: &Bootstrap<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<StepResult, StepError> {
     let waited = wait(root, bootstrap, progress).await;
     let path = bootstrap.bootstrap_kubeconfig;
-    let removed = remove(root, actions, path)?;
+    let position = progress.position();
+    let files = progress.files().ok_or(StepError::Bundle(NO_INSTALLATION))?;
+    let removed = files.remove(position, path)?;
     if let Err(last) = waited {
         return Err(StepError::NotBootstrapped {
             kubeconfig: bootstrap.kubeconfig.clone(),
             window: bootstrap.window,
             last: last.to_string(),
-            removed: removed.then(|| path.clone()),
+            token: Some((path.clone(), removed)),
         });
     }
     let found = format!("{} can be used", bootstrap.kubeconfig);
-    Ok(if removed {
-        StepResult::changed(format!("{found}, {path} is removed"))
-    } else {
-        StepResult::unchanged(found)
+    Ok(match removed {
+        Removal::Done => StepResult::changed(format!("{found}, {path} is removed")),
+        Removal::Missing => StepResult::unchanged(found),
+        Removal::Left(why) => {
+            let mut result = StepResult::unchanged(found);
+            result.notes.push(format!(
+                "{path} is left: {why}. If it holds a token, remove it by hand"
+            ));
+            result
+        }
     })
 }
 
@@ -87,20 +95,6 @@ async fn wait(
     }
 }
 
-/// Removes the file; whether it was there.
-fn remove(root: &Root, actions: &Actions, path: &HostPath) -> Result<bool, HostError> {
-    let path = RootPath::from(path);
-    let Some(folder) = root.open_directory(&path.parent())? else {
-        return Ok(false);
-    };
-    if matches!(folder.inspect(path.file_name())?, Found::Missing) {
-        return Ok(false);
-    }
-    actions.remove_file(&folder, path.file_name())?;
-    actions.sync_directory(&folder)?;
-    Ok(true)
-}
-
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
@@ -115,7 +109,6 @@ mod tests {
 
     use super::super::testing::Told;
     use super::*;
-    use crate::host::durable::Fault;
 
     /// A host whose kubelet is about to bootstrap.
     struct Case {
@@ -156,14 +149,14 @@ mod tests {
 
         async fn run(&self, told: &mut Told) -> Result<StepResult, StepError> {
             let root = Root::open(self.folder.path()).unwrap();
-            let actions = Actions::new(Fault::None);
+            told.folder = Some(self.folder.path().to_owned());
             let mut progress = Progress::begin(told, 0, "wait", "wait".into());
             let bootstrap = Bootstrap {
                 bootstrap_kubeconfig: &"/bootstrap.conf".parse().unwrap(),
                 kubeconfig: &"/kubelet.conf".parse().unwrap(),
                 window: Duration::from_secs(30),
             };
-            run(&root, &actions, &bootstrap, &mut progress).await
+            run(&root, &bootstrap, &mut progress).await
         }
     }
 
@@ -210,5 +203,26 @@ mod tests {
         fs::write(case.at("current.pem"), &case.certificate).unwrap();
         let error = case.run(&mut Told::default()).await.unwrap_err();
         assert!(error.to_string().contains("client key"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_is_left_is_named() {
+        let case = Case::new();
+        case.write_kubeconfig();
+        let mut told = Told {
+            leave: Some("it is not as it was installed"),
+            ..Told::default()
+        };
+        let error = case.run(&mut told).await.unwrap_err();
+        let hints = error.hints().join("\n");
+        assert!(
+            hints.contains("/bootstrap.conf, which holds a token, was left"),
+            "{hints}"
+        );
+        fs::write(case.at("current.pem"), &case.both).unwrap();
+        let result = case.run(&mut told).await.unwrap();
+        assert!(!result.changed);
+        assert!(result.notes[0].starts_with("/bootstrap.conf is left: it is not as it was"));
+        assert!(case.at("bootstrap.conf").exists());
     }
 }

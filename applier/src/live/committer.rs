@@ -1,12 +1,13 @@
 //! What a live step that commits files needs of the installation it belongs to.
 //!
-//! In: the name of a transaction, and what fills the hole of its file. Out: the transaction committed through the journal, as a whole, as every
-//! other. Live steps write no file of the bundle's themselves.
+//! In: the name of a transaction, and what fills the hole of its file; or a file that the step changes or takes away. Out: the change
+//! committed through the journal, as a whole, with a copy of what was there, as every other. Live steps write and remove no file themselves.
 
 use std::error::Error;
 
 use kubeplan_bundle::index::TransactionName;
 use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_terminal::Text;
 
 /// The files of a transaction could not be looked at, or not be committed.
@@ -57,7 +58,39 @@ pub(crate) enum Committed {
     Left,
 }
 
-/// The installation, for a live step that commits one of its transactions.
+/// Where a step that changes files is run for itself.
+pub(crate) const NO_INSTALLATION: &str =
+    "there is no installation whose journal a change of files could be in";
+
+/// The change of a file could not be made, or not be recorded.
+#[derive(Debug, thiserror::Error)]
+#[error("`{path}` cannot be {what}")]
+pub(crate) struct FileError {
+    /// Which.
+    pub(crate) path: HostPath,
+    /// What could not be done: `removed`.
+    pub(crate) what: &'static str,
+    /// Why.
+    #[source]
+    pub(crate) source: Box<dyn Error + Send + Sync>,
+    /// Lines that belong to why.
+    pub(crate) details: Text,
+    /// What became of the file, and what to do.
+    pub(crate) hints: Vec<String>,
+}
+
+/// What came of taking a file away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// It was not there.
+    Missing,
+    /// It is gone; a copy is kept for a rollback.
+    Done,
+    /// It is left as it is, and why.
+    Left(&'static str),
+}
+
+/// The installation, for a live step that changes files.
 pub(crate) trait Committer {
     /// How the transaction stands on the host now.
     ///
@@ -80,4 +113,22 @@ pub(crate) trait Committer {
         transaction: &TransactionName,
         value: &str,
     ) -> Result<Committed, FilesError>;
+
+    /// Puts the second of `contents` in the place of the first at `path`, with this mode, for the step at `position`. The owner stays.
+    ///
+    /// # Errors
+    /// [`FileError`], also if something else than the first is there.
+    fn replace(
+        &mut self,
+        position: usize,
+        path: &HostPath,
+        contents: (&SecretBytes, &SecretBytes),
+        mode: u32,
+    ) -> Result<(), FileError>;
+
+    /// Takes a file of the bundle away, for the step at `position`. What is not as this installation brought it is left.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removal, FileError>;
 }

@@ -6,7 +6,7 @@ use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_terminal::{Text, quote};
 
-use super::committer::FilesError;
+use super::committer::{FileError, FilesError, Removal};
 use super::kubeconfig::KubeconfigError;
 use crate::error::list;
 use crate::host::HostError;
@@ -106,6 +106,16 @@ pub(crate) enum StepError {
         /// Those that did not.
         silent: Vec<Silent>,
     },
+    /// An endpoint at an address that this host does not have.
+    #[error(
+        "`{name}` is not asked: {url} is not at an address of this host, and not at the API server of the bundle"
+    )]
+    NotOfThisHost {
+        /// Whose health it is.
+        name: String,
+        /// Where.
+        url: String,
+    },
     /// An API server that did not become ready.
     #[error("the API server at {server} is not ready after {} s; last: {last}", window.as_secs())]
     NotReady {
@@ -138,8 +148,8 @@ pub(crate) enum StepError {
         window: Duration,
         /// What the file lacks.
         last: String,
-        /// The kubeconfig with the token, if it was removed now.
-        removed: Option<HostPath>,
+        /// The kubeconfig with the token, if it was there, and what became of it.
+        token: Option<(HostPath, Removal)>,
     },
     /// etcd, or the node as a member of it.
     #[error("{problem}")]
@@ -152,6 +162,9 @@ pub(crate) enum StepError {
     /// Files that the step commits.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// A file that the step changes or takes away.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// What was done cannot be recorded.
     #[error("the step is done and cannot be recorded")]
     Record(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -179,7 +192,9 @@ impl StepError {
     pub(crate) fn details(&self) -> Text {
         match self {
             Self::Endpoints { silent, .. } => list(silent),
-            Self::Files(FilesError { details, .. }) => details.clone(),
+            Self::Files(FilesError { details, .. }) | Self::File(FileError { details, .. }) => {
+                details.clone()
+            }
             _ => Text::new(),
         }
     }
@@ -199,9 +214,14 @@ impl StepError {
             Self::OwnerGone { .. } => vec![
                 "what it belonged to has reached its end; make a plan with new ones".to_owned(),
             ],
-            Self::Etcd { hints, .. } | Self::Files(FilesError { hints, .. }) => hints.clone(),
+            Self::Etcd { hints, .. }
+            | Self::Files(FilesError { hints, .. })
+            | Self::File(FileError { hints, .. }) => hints.clone(),
             Self::NotReady { server, .. } => vec![
                 format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` says what it waits for; from this host {server} must be reached"),
+            ],
+            Self::NotOfThisHost { .. } => vec![
+                "if the address is to be the node's, give it to an interface of this host; to go on without waiting, leave the phase out with `--skip-phases`".to_owned(),
             ],
             Self::NodeExists(node) => vec![format!(
                 "give this host another name; or, if the other one is gone for good, run `kubectl delete node {}` on a control-plane node",
@@ -210,11 +230,13 @@ impl StepError {
             Self::NodesForbidden { .. } => vec![
                 "the cluster lacks the binding `kubeadm:get-nodes`, which lets joining nodes ask; `kubeadm init phase bootstrap-token` on a control-plane node makes it".to_owned(),
             ],
-            Self::NotBootstrapped { removed, .. } => {
+            Self::NotBootstrapped { token, .. } => {
                 let mut hints = Vec::new();
                 hints.push("`kubectl get csr` on a control-plane node shows whether the kubelet asked for a certificate, and whether it was approved".to_owned());
-                if let Some(path) = removed {
-                    hints.push(format!("{path} was removed, as it holds a token; the same installation brings it back. A token that has expired needs a new plan"));
+                match token {
+                    Some((path, Removal::Done)) => hints.push(format!("{path} was removed, as it holds a token; the same installation brings it back. A token that has expired needs a new plan")),
+                    Some((path, Removal::Left(why))) => hints.push(format!("{path}, which holds a token, was left: {why}")),
+                    Some((_, Removal::Missing)) | None => {}
                 }
                 hints
             }

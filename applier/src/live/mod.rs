@@ -53,7 +53,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use apply::Batch;
 use bootstrap::Bootstrap;
-pub(crate) use committer::{Committed, Committer, FilesError, Filled, Standing};
+pub(crate) use committer::{
+    Committed, Committer, FileError, FilesError, Filled, Removal, Standing,
+};
 pub(crate) use error::StepError;
 use join_command::Join;
 use join_etcd::EtcdJoin;
@@ -65,9 +67,9 @@ use rotated::Rotation;
 use session::Session;
 
 use crate::error::Hint;
+use crate::host::Root;
 use crate::host::clock::Clock;
 use crate::host::service::Programs;
-use crate::host::{Actions, Root};
 use crate::install::planned::Contents;
 
 /// What live steps need.
@@ -78,8 +80,6 @@ pub(crate) struct LiveRequest<'a> {
     pub(crate) contents: &'a dyn Contents,
     /// The host.
     pub(crate) root: &'a Root,
-    /// Changes of files.
-    pub(crate) actions: &'a Actions,
     /// The host's programs.
     pub(crate) programs: &'a Programs,
     /// What time it is.
@@ -259,7 +259,6 @@ async fn run_step(
             ..
         } => rotated::run(
             request.root,
-            request.actions,
             request.programs,
             &Rotation {
                 kubeconfig,
@@ -267,6 +266,7 @@ async fn run_step(
                 service,
                 completed: request.completed.contains(&position),
             },
+            progress,
         ),
         Step::WaitForControlPlane {
             kubeconfig,
@@ -301,7 +301,7 @@ async fn run_step(
                 kubeconfig,
                 window: Duration::from_secs(u64::from(*timeout_seconds)),
             };
-            bootstrap::run(request.root, request.actions, &bootstrap, progress).await
+            bootstrap::run(request.root, &bootstrap, progress).await
         }
         Step::JoinEtcd {
             member,

@@ -10,12 +10,13 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::step::ServiceName;
 use serde_json::Value;
 
+use super::committer::NO_INSTALLATION;
 use super::error::StepError;
 use super::json::Json;
 use super::kubeconfig::{Kubeconfig, KubeconfigError};
-use super::report::StepResult;
+use super::report::{Progress, StepResult};
 use crate::host::service::Programs;
-use crate::host::{Actions, Root, RootPath, ensure};
+use crate::host::{Root, RootPath};
 
 /// Far more than a certificate with its key has.
 const LIMIT: u64 = 1024 * 1024;
@@ -47,9 +48,9 @@ pub(crate) struct Rotation<'a> {
 /// [`StepError`].
 pub(crate) fn run(
     root: &Root,
-    actions: &Actions,
     programs: &Programs,
     rotation: &Rotation<'_>,
+    progress: &mut Progress<'_>,
 ) -> Result<StepResult, StepError> {
     let Rotation {
         kubeconfig,
@@ -66,9 +67,9 @@ pub(crate) fn run(
         .ok_or_else(|| KubeconfigError::Missing(kubeconfig.to_string()))?;
     let new = rewrite(kubeconfig, parsed, &text, certificate)?;
     if let Some(new) = &new {
-        let path = RootPath::from(*kubeconfig);
-        let folder = ensure::open(root, &path.parent())?;
-        actions.replace_file(&folder, path.file_name(), new.expose(), MODE)?;
+        let position = progress.position();
+        let files = progress.files().ok_or(StepError::Bundle(NO_INSTALLATION))?;
+        files.replace(position, kubeconfig, (&text, new), MODE)?;
     }
     let started = programs.start(service, new.is_some() || !completed)?;
     let mut result = match (&new, started.restarted) {
@@ -161,7 +162,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
-    use crate::host::durable::Fault;
+    use crate::live::testing::Told;
 
     const TEXT: &str = include_str!("../../tests/data/kubelet.conf");
     const ROTATED: &str = include_str!("../../tests/data/kubelet-rotated.conf");
@@ -220,7 +221,12 @@ mod tests {
                 completed,
             };
             let programs = Programs::Folder(at("bin"));
-            super::run(&root, &Actions::new(Fault::None), &programs, &rotation).unwrap()
+            let mut told = Told {
+                folder: Some(folder.path().to_owned()),
+                ..Told::default()
+            };
+            let mut progress = Progress::begin(&mut told, 0, "p", "rotate".into());
+            super::run(&root, &programs, &rotation, &mut progress).unwrap()
         };
         // Nothing rotates yet.
         assert!(!run(false).changed);

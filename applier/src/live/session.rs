@@ -109,6 +109,11 @@ impl<'a> Session<'a> {
         self
     }
 
+    /// The server that is asked.
+    pub(crate) fn server(&self) -> &str {
+        &self.api.server
+    }
+
     /// How long a call is tried.
     pub(crate) fn window(&self) -> Duration {
         Duration::from_secs(u64::from(self.api.timeout_seconds))

@@ -1,13 +1,20 @@
 //! An API server in memory, for tests: it answers as a real one would, and fails as it is told to.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
+use kubeplan_bundle::index::TransactionName;
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::secret::SecretBytes;
 use serde_json::{Value, json};
 
 use super::client::ApiClient;
+use super::committer::{Committed, Committer, FileError, FilesError, Removal, Standing};
 use super::report::{Event, Observer, State};
 use super::tls::{Pending, Transport, Unreachable};
 
@@ -225,6 +232,10 @@ pub(crate) struct Told {
     pub(crate) completed: Vec<usize>,
     /// What failed.
     pub(crate) failures: Vec<String>,
+    /// Where steps may change files, if they may.
+    pub(crate) folder: Option<PathBuf>,
+    /// Why files are left as they are.
+    pub(crate) leave: Option<&'static str>,
 }
 
 impl Observer for Told {
@@ -243,5 +254,54 @@ impl Observer for Told {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         self.completed.push(position);
         Ok(())
+    }
+
+    fn files(&mut self) -> Option<&mut dyn Committer> {
+        self.folder.is_some().then_some(self)
+    }
+}
+
+/// Changes the files of [`Told::folder`], without a journal.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests change the tree they built"
+)]
+impl Committer for Told {
+    fn look(&mut self, _: &TransactionName) -> Result<Standing, FilesError> {
+        panic!("not asked for")
+    }
+
+    fn begin(&mut self, _: usize, _: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        panic!("not asked for")
+    }
+
+    fn commit(&mut self, _: &TransactionName, _: &str) -> Result<Committed, FilesError> {
+        panic!("not asked for")
+    }
+
+    fn replace(
+        &mut self,
+        _: usize,
+        path: &HostPath,
+        (old, new): (&SecretBytes, &SecretBytes),
+        mode: u32,
+    ) -> Result<(), FileError> {
+        let at = self.folder.as_ref().unwrap().join(path.relative());
+        assert_eq!(fs::read(&at).unwrap(), old.expose());
+        fs::write(&at, new.expose()).unwrap();
+        fs::set_permissions(&at, fs::Permissions::from_mode(mode)).unwrap();
+        Ok(())
+    }
+
+    fn remove(&mut self, _: usize, path: &HostPath) -> Result<Removal, FileError> {
+        let at = self.folder.as_ref().unwrap().join(path.relative());
+        if !at.exists() {
+            return Ok(Removal::Missing);
+        }
+        if let Some(why) = self.leave {
+            return Ok(Removal::Left(why));
+        }
+        fs::remove_file(at).unwrap();
+        Ok(Removal::Done)
     }
 }

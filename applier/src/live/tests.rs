@@ -12,7 +12,6 @@ use serde_json::json;
 
 use super::testing::Told;
 use super::*;
-use crate::host::durable::Fault;
 
 const SYSTEMCTL: &str = r#"#!/bin/sh
 cd "$(dirname "$0")"
@@ -65,7 +64,6 @@ impl Case {
             index: &self.index,
             contents: &self.contents,
             root: &root,
-            actions: &Actions::new(Fault::None),
             programs: &Programs::Folder(self.folder.path().join("bin")),
             clock: Clock::System,
             files_changed: self.files_changed,
@@ -214,7 +212,6 @@ fn a_step_that_cannot_be_recorded_stops_the_run() {
             index: &case.index,
             contents: &case.contents,
             root: &root,
-            actions: &Actions::new(Fault::None),
             programs: &Programs::Folder(case.folder.path().join("bin")),
             clock: Clock::System,
             files_changed: false,

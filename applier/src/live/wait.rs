@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};
+use kubeplan_bundle::authority::{Host, Url};
 use kubeplan_bundle::step::{Endpoint, EndpointIdentity};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -18,6 +19,7 @@ use super::error::{Silent, StepError};
 use super::report::{Progress, StepResult};
 use super::session::Session;
 use super::tls::{Network, Transport, Unreachable};
+use crate::host::route;
 
 /// How often an endpoint is asked.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -130,7 +132,14 @@ fn askers(
                     path: path(&endpoint.url)?,
                 })
             }
-            EndpointIdentity::Anonymous => {
+            EndpointIdentity::Anonymous | EndpointIdentity::AnonymousOnNode => {
+                let server = session.as_ref().map(|session| session.server());
+                if !may_be_asked(&endpoint.url, server) {
+                    return Err(StepError::NotOfThisHost {
+                        name: endpoint.name.clone(),
+                        url: endpoint.url.clone(),
+                    });
+                }
                 let transport = match &anonymous {
                     Some(transport) => Arc::clone(transport),
                     None => {
@@ -145,6 +154,20 @@ fn askers(
             }
         })
         .collect()
+}
+
+/// Whether an endpoint that is asked without credentials is of this host, or of the host of the API server. The index says so
+/// of loopback addresses and of the API server; whether another address is the node's is known here only.
+fn may_be_asked(url: &str, server: Option<&str>) -> bool {
+    let host = |url: &str| Url::parse(url).map(|url| url.host);
+    match host(url) {
+        None => false,
+        found if found == server.and_then(host) => true,
+        Some(Host::Address(address)) => {
+            address.is_loopback() || address.is_unspecified() || route::is_own(address)
+        }
+        Some(Host::Name(_)) => false,
+    }
 }
 
 /// The path of a URL: the server is the one of the index.

@@ -466,7 +466,7 @@ impl Plan {
             steps.push(Step::FinishTlsBootstrap {
                 phase: "wait-bootstrap".parse().unwrap(),
                 bootstrap_kubeconfig: HANDOFF.parse().unwrap(),
-                kubeconfig: "/etc/app/own.conf".parse().unwrap(),
+                kubeconfig: "/etc/kubernetes/kubelet.conf".parse().unwrap(),
                 timeout_seconds: 300,
             });
         }

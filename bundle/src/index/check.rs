@@ -32,6 +32,8 @@ impl Index {
         }
         self.check_entries()?;
         self.check_sealed_entries()?;
+        self.check_paths()?;
+        self.check_network()?;
         self.check_transactions()?;
         for step in &self.steps {
             if !self
@@ -176,13 +178,7 @@ impl Index {
         }
         let mut committed = BTreeSet::new();
         let mut order: Vec<&Entry> = Vec::new();
-        // Every other step changes no file of the bundle's: see `check_live_steps`.
-        for step in &self.steps {
-            let (Step::CommitTransaction { transaction, .. } | Step::JoinEtcd { transaction, .. }) =
-                step
-            else {
-                continue;
-            };
+        for transaction in self.steps.iter().filter_map(Step::commits) {
             let Some(found) = transactions
                 .get(transaction)
                 .filter(|_| committed.insert(transaction))
@@ -359,6 +355,15 @@ mod tests {
             ("needs `api`", |i| i.api = None),
             ("reached by https", |i| {
                 i.api.as_mut().unwrap().server = "http://10.0.0.10:6443".into();
+            }),
+            ("reached by https", |i| {
+                i.api.as_mut().unwrap().server = "https://a@10.0.0.10:6443".into();
+            }),
+            ("in some time", |i| {
+                i.api.as_mut().unwrap().timeout_seconds = 0;
+            }),
+            ("reads a kubeconfig", |i| {
+                i.api.as_mut().unwrap().kubeconfig = "/etc/shadow".parse().unwrap();
             }),
             ("at least one endpoint", |i| wait(i, &[])),
             ("by http or https", |i| wait(i, &["file:///etc/shadow"])),

@@ -21,27 +21,18 @@ impl Index {
     pub(super) fn check_preflight(&self) -> Result<(), IndexError> {
         let mut begun = false;
         for step in &self.steps {
-            match step {
-                Step::Preflight { phase, checks, .. } => {
-                    if checks.is_empty() {
-                        return broken("a step makes at least one check", phase);
-                    }
-                    if begun {
-                        return broken("checks come before everything that is changed", phase);
-                    }
-                }
-                Step::CommitTransaction { .. }
-                | Step::ApplyObjects { .. }
-                | Step::LabelAndTaintNode { .. }
-                | Step::AnnotateNode { .. }
-                | Step::StartService { .. }
-                | Step::WaitForEndpoints { .. }
-                | Step::UseRotatedCertificate { .. }
-                | Step::WaitForControlPlane { .. }
-                | Step::RequireFreeNodeName { .. }
-                | Step::FinishTlsBootstrap { .. }
-                | Step::JoinEtcd { .. }
-                | Step::ShowJoinCommand { .. } => begun = true,
+            if !step.only_looks() {
+                begun = true;
+            } else if begun {
+                return broken(
+                    "checks come before everything that is changed",
+                    step.phase(),
+                );
+            }
+            if let Step::Preflight { phase, checks, .. } = step
+                && checks.is_empty()
+            {
+                return broken("a step makes at least one check", phase);
             }
         }
         Ok(())
@@ -107,15 +98,11 @@ impl Index {
                 }
                 Step::JoinEtcd {
                     member,
-                    peer_url,
                     pods,
                     transaction,
                     timeout_seconds,
                     ..
                 } => {
-                    if !peer_url.starts_with("https://") {
-                        return broken("a member is reached by https", peer_url);
-                    }
                     if pods.labels.is_empty() || *timeout_seconds == 0 {
                         return broken("members are found by labels, in some time", member);
                     }
@@ -131,12 +118,9 @@ impl Index {
             }
         }
         if let Some(api) = &self.api
-            && (!api.server.starts_with("https://") || api.timeout_seconds == 0)
+            && api.timeout_seconds == 0
         {
-            return broken(
-                "the API server is reached by https, in some time",
-                &api.server,
-            );
+            return broken("the API server is reached in some time", &api.server);
         }
         let joins: BTreeSet<&TransactionName> = self
             .steps
@@ -243,11 +227,5 @@ fn check_endpoints(
             phase,
         );
     }
-    match endpoints
-        .iter()
-        .find(|e| !e.url.starts_with("http://") && !e.url.starts_with("https://"))
-    {
-        Some(endpoint) => broken("an endpoint is asked by http or https", &endpoint.url),
-        None => Ok(()),
-    }
+    Ok(())
 }

@@ -6,10 +6,13 @@
 
 mod check;
 mod check_live;
+mod check_network;
+mod check_paths;
 mod check_sealed;
 mod entries;
 mod entry;
 pub mod hole;
+mod listing;
 mod name;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Endpoint {
     /// Whose health it is.
     pub name: String,
-    /// What is asked, `http://…` or `https://…`.
+    /// What is asked: a health path of the node or of the API server, `http://…` or `https://…` (docs/bundle-format.md).
     pub url: String,
     /// As whom, and whether the server must prove who it is.
     pub identity: EndpointIdentity,
@@ -21,6 +21,9 @@ pub enum EndpointIdentity {
     /// As the one of [`crate::index::Api`]; the server must prove who it is.
     Administrator,
     /// As nobody. The server has a certificate of its own making and cannot prove anything; nothing but its status is
-    /// used, and the endpoint is of this host.
+    /// used. The endpoint is at a loopback address, or at the host of the API server.
     Anonymous,
+    /// As [`EndpointIdentity::Anonymous`], at another address of the node: the host is asked first whether it has the
+    /// address.
+    AnonymousOnNode,
 }

@@ -2,19 +2,41 @@
 //!
 //! The enum is closed on purpose: a new variant breaks the applier's one `match` at compile time, and a
 //! step that an older applier does not know is refused through the index's `requires` list.
+//!
+//! What a step does is asked of the step, never found out by a caller's own `match`:
+//!
+//! | question | where |
+//! |---|---|
+//! | which kind it is, the feature it requires | [`Step::kind`], [`Step::feature`] |
+//! | its phase, what it does in one line | [`Step::phase`], [`Step::summary`] |
+//! | every field, for a reviewer | [`Step::details`] |
+//! | whether it needs a running host, whether it calls the API | [`Step::is_live`], [`Step::calls_api`] |
+//! | the transaction that it commits, the file that it removes | [`Step::commits`], [`Step::removes`] |
+//! | every path of the host that it reads, changes or removes, and what that path may be | [`Step::paths`] |
+//!
+//! The answers are matches over every variant, without a `_`, so a new variant does not compile before each is given.
 
+mod details;
 mod endpoint;
 mod etcd;
+mod kind;
+pub(crate) mod paths;
 mod phase_name;
+mod questions;
 mod service;
 mod taint;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use details::Detail;
 pub use endpoint::{Endpoint, EndpointIdentity};
 pub use etcd::{EtcdClient, EtcdPods};
+pub use kind::{FEATURES, StepKind};
+pub use paths::{MayBe, Role, StepPath};
 pub use phase_name::{ParsePhaseError, PhaseName};
 pub use service::{ParseServiceError, ServiceName};
 pub use taint::{Taint, TaintEffect};
@@ -150,7 +172,7 @@ pub enum Step {
     ///   are removed, the file is replaced, and the service is restarted.
     /// - Twice: a kubeconfig that names the path is not touched.
     /// - Completion: the file names the path and the service is active.
-    /// - Undo: with the file's transaction.
+    /// - Undo: a rollback puts the file back as it was; before that it is in the journal, with a copy.
     UseRotatedCertificate {
         /// kubeadm's phase that does so.
         phase: PhaseName,
@@ -198,10 +220,11 @@ pub enum Step {
     ///
     /// - Precondition: the kubelet runs.
     /// - Effect: once the kubeconfig and the certificate that it names are there, the bootstrap kubeconfig is removed; also
-    ///   when the time is over, as it holds a token.
+    ///   when the time is over, as it holds a token. One that is not a file of the bundle, or not as it was installed, is
+    ///   left and named.
     /// - Twice: where the kubelet has its credentials nothing is waited for.
-    /// - Completion: the kubeconfig can be used, and the bootstrap kubeconfig is gone.
-    /// - Undo: none.
+    /// - Completion: the kubeconfig can be used, and the bootstrap kubeconfig is gone or left.
+    /// - Undo: a rollback puts the file back; before that it is in the journal, with a copy.
     FinishTlsBootstrap {
         /// kubeadm's phase that waits.
         phase: PhaseName,
@@ -272,260 +295,4 @@ pub enum SharedCertificates {
     Copied,
     /// They are in the cluster, encrypted; who joins has the key.
     Uploaded,
-}
-
-impl Step {
-    /// The feature an applier must have to run this step, as listed in the index's `requires`.
-    #[must_use]
-    pub const fn feature(&self) -> &'static str {
-        match self {
-            Self::Preflight { .. } => "step:preflight/1",
-            Self::CommitTransaction { .. } => "step:commit-transaction/1",
-            Self::ApplyObjects { .. } => "step:apply-objects/1",
-            Self::LabelAndTaintNode { .. } => "step:label-and-taint-node/1",
-            Self::AnnotateNode { .. } => "step:annotate-node/1",
-            Self::StartService { .. } => "step:start-service/1",
-            Self::WaitForEndpoints { .. } => "step:wait-for-endpoints/1",
-            Self::UseRotatedCertificate { .. } => "step:use-rotated-certificate/1",
-            Self::WaitForControlPlane { .. } => "step:wait-for-control-plane/1",
-            Self::RequireFreeNodeName { .. } => "step:require-free-node-name/1",
-            Self::FinishTlsBootstrap { .. } => "step:finish-tls-bootstrap/1",
-            Self::JoinEtcd { .. } => "step:join-etcd/1",
-            Self::ShowJoinCommand { .. } => "step:show-join-command/1",
-        }
-    }
-
-    /// kubeadm's phase this step belongs to.
-    #[must_use]
-    pub const fn phase(&self) -> &PhaseName {
-        match self {
-            Self::Preflight { phase, .. }
-            | Self::CommitTransaction { phase, .. }
-            | Self::ApplyObjects { phase, .. }
-            | Self::LabelAndTaintNode { phase, .. }
-            | Self::AnnotateNode { phase, .. }
-            | Self::StartService { phase, .. }
-            | Self::WaitForEndpoints { phase, .. }
-            | Self::UseRotatedCertificate { phase, .. }
-            | Self::WaitForControlPlane { phase, .. }
-            | Self::RequireFreeNodeName { phase, .. }
-            | Self::FinishTlsBootstrap { phase, .. }
-            | Self::JoinEtcd { phase, .. }
-            | Self::ShowJoinCommand { phase, .. } => phase,
-        }
-    }
-
-    /// What the step does, in one line for people. Secrets have no part in it.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        match self {
-            Self::Preflight { checks, .. } => match checks.len() {
-                1 => "make 1 check".to_owned(),
-                many => format!("make {many} checks"),
-            },
-            Self::CommitTransaction { transaction, .. } => format!("commit {transaction}"),
-            Self::ApplyObjects { entries, .. } => match entries.len() {
-                1 => "apply 1 object".to_owned(),
-                many => format!("apply {many} objects"),
-            },
-            Self::LabelAndTaintNode {
-                node,
-                labels,
-                taints,
-                ..
-            } => {
-                let labels = labels
-                    .iter()
-                    .map(|(key, value)| format!("label {key}={value}"));
-                let taints = taints.iter().map(|taint| format!("taint {taint}"));
-                let all: Vec<String> = labels.chain(taints).collect();
-                format!("set on node {node}: {}", all.join(", "))
-            }
-            Self::AnnotateNode {
-                node, annotations, ..
-            } => {
-                let all: Vec<String> = annotations
-                    .iter()
-                    .map(|(key, value)| format!("annotation {key}={value}"))
-                    .collect();
-                format!("set on node {node}: {}", all.join(", "))
-            }
-            Self::StartService { service, .. } => format!("start {service}"),
-            Self::WaitForEndpoints {
-                endpoints,
-                timeout_seconds,
-                ..
-            } => {
-                let names: Vec<&str> = endpoints.iter().map(|e| e.name.as_str()).collect();
-                format!("wait up to {timeout_seconds} s for {}", names.join(", "))
-            }
-            Self::UseRotatedCertificate {
-                kubeconfig,
-                certificate,
-                ..
-            } => format!("let {kubeconfig} use {certificate}"),
-            Self::WaitForControlPlane {
-                timeout_seconds, ..
-            } => format!("wait up to {timeout_seconds} s for the control plane"),
-            Self::RequireFreeNodeName { node, .. } => {
-                format!("ask whether another host is node {node}")
-            }
-            Self::FinishTlsBootstrap {
-                timeout_seconds, ..
-            } => format!("wait up to {timeout_seconds} s for the kubelet's credentials"),
-            Self::JoinEtcd {
-                member,
-                transaction,
-                ..
-            } => format!("join etcd as {member}, commit {transaction}"),
-            Self::ShowJoinCommand { .. } => "say how other nodes join".to_owned(),
-        }
-    }
-
-    /// Whether the step needs a running host. Such a step is not run when a bundle is installed into a folder.
-    #[must_use]
-    pub const fn is_live(&self) -> bool {
-        !matches!(
-            self,
-            Self::Preflight { .. } | Self::CommitTransaction { .. }
-        )
-    }
-
-    /// Whether the step calls the API server.
-    #[must_use]
-    pub fn calls_api(&self) -> bool {
-        match self {
-            Self::ApplyObjects { .. }
-            | Self::LabelAndTaintNode { .. }
-            | Self::AnnotateNode { .. }
-            | Self::JoinEtcd { .. } => true,
-            Self::WaitForEndpoints { endpoints, .. } => endpoints
-                .iter()
-                .any(|endpoint| endpoint.identity == EndpointIdentity::Administrator),
-            Self::Preflight { .. }
-            | Self::CommitTransaction { .. }
-            | Self::StartService { .. }
-            | Self::UseRotatedCertificate { .. }
-            | Self::WaitForControlPlane { .. }
-            | Self::RequireFreeNodeName { .. }
-            | Self::FinishTlsBootstrap { .. }
-            | Self::ShowJoinCommand { .. } => false,
-        }
-    }
-}
-
-/// Every feature this version of the format knows; an index that requires another one is refused.
-pub const FEATURES: &[&str] = &[
-    "step:commit-transaction/1",
-    "step:apply-objects/1",
-    "step:label-and-taint-node/1",
-    "step:annotate-node/1",
-    "step:start-service/1",
-    "step:wait-for-endpoints/1",
-    "step:use-rotated-certificate/1",
-    "step:wait-for-control-plane/1",
-    "step:require-free-node-name/1",
-    "step:finish-tls-bootstrap/1",
-    "step:join-etcd/1",
-    "step:show-join-command/1",
-    "step:preflight/1",
-    "hole:token-expiry/1",
-    "hole:owner-uid/1",
-    "hole:etcd-initial-cluster/1",
-    "payload:chunks/1",
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn live_steps_are_read_and_known() {
-        for (text, live) in [
-            (
-                r#"{"do":"preflight","phase":"preflight","checks":[{"name":"Swap","severity":"warning","look":{"kind":"no-swap"}}],"ignore":["NumCPU"]}"#,
-                false,
-            ),
-            (
-                r#"{"do":"commit-transaction","phase":"certs","transaction":"certs"}"#,
-                false,
-            ),
-            (
-                r#"{"do":"apply-objects","phase":"addon/coredns","entries":["objects/01.yaml"]}"#,
-                true,
-            ),
-            (
-                r#"{"do":"label-and-taint-node","phase":"mark-control-plane","node":"n","labels":{"a":""},"taints":[{"key":"k","value":"v","effect":"NoSchedule"},{"key":"k","effect":"NoExecute"}]}"#,
-                true,
-            ),
-            (
-                r#"{"do":"annotate-node","phase":"upload-config/kubelet","node":"n","annotations":{"a":"b"}}"#,
-                true,
-            ),
-            (
-                r#"{"do":"apply-objects","phase":"wait-control-plane","entries":["objects/01.yaml"],"fallbackKubeconfig":"/etc/a.conf"}"#,
-                true,
-            ),
-            (
-                r#"{"do":"start-service","phase":"kubelet-start","service":"kubelet"}"#,
-                true,
-            ),
-            (
-                r#"{"do":"wait-for-endpoints","phase":"wait-control-plane","endpoints":[{"name":"kubelet","url":"http://127.0.0.1:10248/healthz","identity":"anonymous"}],"timeoutSeconds":240}"#,
-                true,
-            ),
-            (
-                r#"{"do":"use-rotated-certificate","phase":"kubelet-finalize","kubeconfig":"/etc/kubelet.conf","certificate":"/var/lib/k.pem","service":"kubelet"}"#,
-                true,
-            ),
-            (
-                r#"{"do":"wait-for-control-plane","phase":"kubelet-start","kubeconfig":"/etc/a.conf","timeoutSeconds":300}"#,
-                true,
-            ),
-            (
-                r#"{"do":"require-free-node-name","phase":"kubelet-start","node":"n","bootstrapKubeconfig":"/etc/b.conf","kubeconfig":"/etc/a.conf"}"#,
-                true,
-            ),
-            (
-                r#"{"do":"finish-tls-bootstrap","phase":"kubelet-wait-bootstrap","bootstrapKubeconfig":"/etc/b.conf","kubeconfig":"/etc/a.conf","timeoutSeconds":300}"#,
-                true,
-            ),
-            (
-                r#"{"do":"join-etcd","phase":"etcd-join","member":"n","peerUrl":"https://10.0.0.1:2380","pods":{"namespace":"a","labels":{"b":"c"},"clientUrls":"d/e"},"client":{"authority":"/pki/ca.crt","certificate":"/pki/c.crt","key":"/pki/c.key"},"transaction":"etcd","timeoutSeconds":120}"#,
-                true,
-            ),
-            (
-                r#"{"do":"show-join-command","phase":"show-join-command","kubeconfig":"/etc/a.conf","endpoint":"a:6443","caCertHashes":[],"tokens":["objects/02.yaml"],"controlPlane":"uploaded"}"#,
-                true,
-            ),
-        ] {
-            let step: Step = serde_json::from_str(text).unwrap();
-            assert_eq!(serde_json::to_string(&step).unwrap(), text);
-            assert!(FEATURES.contains(&step.feature()), "{text}");
-            assert_eq!(step.is_live(), live, "{text}");
-        }
-    }
-
-    #[test]
-    fn steps_are_tagged_objects_without_room_for_more() {
-        let step: Step = serde_json::from_str(
-            r#"{"do":"commit-transaction","phase":"certs","transaction":"certs"}"#,
-        )
-        .unwrap();
-        assert!(FEATURES.contains(&step.feature()));
-        assert_eq!(step.phase().as_str(), "certs");
-        for bad in [
-            r#"{"do":"label-and-taint-node","phase":"p","node":"n","labels":{},"taints":[{"key":"k","effect":"Now"}]}"#,
-            r#"{"do":"annotate-node","phase":"p","node":"n","annotations":{"a":1}}"#,
-            r#"{"do":"annotate-node","phase":"p","node":"n"}"#,
-            r#"{"do":"run-shell","phase":"certs","command":"true"}"#,
-            r#"{"do":"start-service","phase":"p","service":"--now"}"#,
-            r#"{"do":"start-service","phase":"p","service":"a b"}"#,
-            r#"{"do":"wait-for-endpoints","phase":"p","endpoints":[{"name":"a","url":"http://b","identity":"root"}],"timeoutSeconds":1}"#,
-            r#"{"do":"commit-transaction","phase":"certs","transaction":"certs","also":1}"#,
-            r#"{"do":"commit-transaction","phase":"Certs","transaction":"certs"}"#,
-        ] {
-            assert!(serde_json::from_str::<Step>(bad).is_err(), "{bad}");
-        }
-    }
 }

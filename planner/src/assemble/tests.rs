@@ -114,15 +114,8 @@ fn whatever_joins_makes_an_index_that_holds_together() {
             salt: CommitSalt::new(SecretBytes::new(vec![7; 32])).unwrap(),
         };
         let draft = draft(&config, plan, circumstances).unwrap();
-        let committed: Vec<&TransactionName> = draft
-            .steps
-            .iter()
-            .filter_map(|step| match step {
-                Step::CommitTransaction { transaction, .. }
-                | Step::JoinEtcd { transaction, .. } => Some(transaction),
-                _ => None,
-            })
-            .collect();
+        let committed: Vec<&TransactionName> =
+            draft.steps.iter().filter_map(Step::commits).collect();
         let names: Vec<&TransactionName> = draft.transactions.iter().map(|t| &t.name).collect();
         assert_eq!(committed, names);
         let joins = draft

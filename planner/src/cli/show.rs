@@ -4,14 +4,12 @@
 
 mod certificates;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use certificates::Certificates;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place, TransactionName};
+use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place};
 use kubeplan_bundle::reader::{Bundle, Intact};
-use kubeplan_bundle::step::Step;
 use kubeplan_terminal::{Text, quote, table_with_open_end};
 use serde::Serialize;
 
@@ -201,114 +199,8 @@ fn text(index: &Index, standing: &str, certificates: &Certificates) -> Text {
         ));
     }
     text.blank();
-    text.line(format_args!("Steps ({})", index.steps.len()));
-    if let Some(api) = &index.api {
-        text.line(format_args!(
-            "  the API server is {} as {}",
-            api.server, api.kubeconfig
-        ));
-    }
-    let transactions: BTreeMap<&TransactionName, usize> = index
-        .transactions
-        .iter()
-        .map(|transaction| (&transaction.name, transaction.entries.len()))
-        .collect();
-    for step in &index.steps {
-        text.extend(step_lines(index, &transactions, step));
-    }
+    text.extend(index.step_lines());
     text
-}
-
-/// What a step does; what it fills in is on lines of its own.
-fn step_lines(
-    index: &Index,
-    transactions: &BTreeMap<&TransactionName, usize>,
-    step: &Step,
-) -> Vec<String> {
-    match step {
-        Step::Preflight { checks, ignore, .. } => {
-            let names = checks.iter().map(|check| format!("    {}", check.name));
-            let ignored = ignore
-                .iter()
-                .map(|name| format!("    ignores errors of {name}"));
-            std::iter::once(format!("  check: {}", count(checks.len(), "check")))
-                .chain(names)
-                .chain(ignored)
-                .collect()
-        }
-        Step::CommitTransaction { transaction, .. } => {
-            let entries = transactions.get(transaction).copied().unwrap_or(0);
-            vec![format!("  commit {transaction}: {entries} entries")]
-        }
-        Step::ApplyObjects {
-            phase,
-            entries,
-            fallback_kubeconfig,
-        } => {
-            let mut lines = vec![format!(
-                "  apply {phase}: {}",
-                count(entries.len(), "object")
-            )];
-            lines.extend(
-                fallback_kubeconfig
-                    .iter()
-                    .map(|file| format!("    as {file} where that is not allowed")),
-            );
-            for entry in entries.iter().filter_map(|name| index.entry(name)) {
-                lines.extend(
-                    entry
-                        .holes
-                        .iter()
-                        .map(|hole| format!("    hole in {}: {hole}", entry.name)),
-                );
-            }
-            lines
-        }
-        Step::LabelAndTaintNode {
-            phase,
-            node,
-            labels,
-            taints,
-        } => {
-            let labels = labels
-                .iter()
-                .map(|(key, value)| format!("    label {key}={value}"));
-            let taints = taints.iter().map(|taint| format!("    taint {taint}"));
-            std::iter::once(format!("  {phase}: node {node}"))
-                .chain(labels)
-                .chain(taints)
-                .collect()
-        }
-        Step::AnnotateNode {
-            phase,
-            node,
-            annotations,
-        } => {
-            let annotations = annotations
-                .iter()
-                .map(|(key, value)| format!("    annotation {key}={value}"));
-            std::iter::once(format!("  {phase}: node {node}"))
-                .chain(annotations)
-                .collect()
-        }
-        Step::WaitForEndpoints {
-            phase, endpoints, ..
-        } => {
-            let endpoints = endpoints
-                .iter()
-                .map(|endpoint| format!("    {} at {}", endpoint.name, endpoint.url));
-            std::iter::once(format!("  {phase}: {}", step.summary()))
-                .chain(endpoints)
-                .collect()
-        }
-        Step::StartService { phase, .. }
-        | Step::UseRotatedCertificate { phase, .. }
-        | Step::WaitForControlPlane { phase, .. }
-        | Step::RequireFreeNodeName { phase, .. }
-        | Step::FinishTlsBootstrap { phase, .. }
-        | Step::JoinEtcd { phase, .. }
-        | Step::ShowJoinCommand { phase, .. } => vec![format!("  {phase}: {}", step.summary())],
-    }
 }
 
 fn entry_row(entry: &Entry) -> Vec<String> {

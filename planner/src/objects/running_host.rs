@@ -123,7 +123,7 @@ pub(super) fn wait_for_kubelet(
     let endpoint = Endpoint {
         name: KUBELET.to_owned(),
         url: format!("http://{}/healthz", authority(address, &port.to_string())),
-        identity: EndpointIdentity::Anonymous,
+        identity: anonymous(address),
     };
     Ok(Some(Step::WaitForEndpoints {
         phase,
@@ -148,7 +148,9 @@ pub(super) fn wait_for_components(
         };
         let default_address = match component.identity {
             EndpointIdentity::Administrator => config.advertise_address.to_string(),
-            EndpointIdentity::Anonymous => "127.0.0.1".to_owned(),
+            EndpointIdentity::Anonymous | EndpointIdentity::AnonymousOnNode => {
+                "127.0.0.1".to_owned()
+            }
         };
         let address = flag(component.address_flag).unwrap_or(&default_address);
         let default_port = component.default_port.to_string();
@@ -156,7 +158,12 @@ pub(super) fn wait_for_components(
         endpoints.push(Endpoint {
             name: component.name.to_owned(),
             url: format!("https://{}/{}", authority(address, port), component.path),
-            identity: component.identity,
+            identity: match component.identity {
+                EndpointIdentity::Administrator => EndpointIdentity::Administrator,
+                EndpointIdentity::Anonymous | EndpointIdentity::AnonymousOnNode => {
+                    anonymous(address)
+                }
+            },
         });
     }
     Ok(Some(Step::WaitForEndpoints {
@@ -164,6 +171,16 @@ pub(super) fn wait_for_components(
         endpoints,
         timeout_seconds: seconds(config.timeouts.component_health_check),
     }))
+}
+
+/// How an endpoint without credentials is asked: the host must have an address that is not the same on every host.
+fn anonymous(address: &str) -> EndpointIdentity {
+    match address.parse::<IpAddr>() {
+        Ok(address) if !address.is_loopback() && !address.is_unspecified() => {
+            EndpointIdentity::AnonymousOnNode
+        }
+        _ => EndpointIdentity::Anonymous,
+    }
 }
 
 /// `kubelet-finalize`.
@@ -333,6 +350,15 @@ mod tests {
                 "https://0.0.0.0:20257/healthz".to_owned(),
                 "https://[::1]:10259/livez".to_owned(),
             ]
+        );
+        config.kubelet.value["healthzBindAddress"] = "192.168.10.21".into();
+        let on_node = |step: &Step| {
+            matches!(step, Step::WaitForEndpoints { endpoints, .. }
+                if endpoints[0].identity == EndpointIdentity::AnonymousOnNode)
+        };
+        assert_eq!(
+            steps(&config).iter().filter(|step| on_node(step)).count(),
+            1
         );
         config.kubelet.value["healthzPort"] = 0.into();
         assert!(urls(&config).iter().all(|url| url.starts_with("https://")));

@@ -6,6 +6,7 @@ mod another_clusters_facts;
 mod approvals;
 mod approvals_bound;
 mod deep_trees;
+mod endpoints;
 mod fifos;
 mod foreign_text;
 mod foreign_text_planner;
@@ -21,6 +22,7 @@ mod placed;
 mod policy_memory;
 mod reserved_directories;
 mod sealed_content;
+mod step_paths;
 mod trust_directories;
 mod wide_tables;
 mod yaml_bombs;
@@ -36,6 +38,7 @@ pub fn cases() -> Vec<Trial> {
         approvals::cases(),
         approvals_bound::cases(),
         deep_trees::cases(),
+        endpoints::cases(),
         fifos::cases(),
         foreign_text::cases(),
         foreign_text_planner::cases(),
@@ -50,6 +53,7 @@ pub fn cases() -> Vec<Trial> {
         policy_memory::cases(),
         reserved_directories::cases(),
         sealed_content::cases(),
+        step_paths::cases(),
         trust_directories::cases(),
         wide_tables::cases(),
         yaml_bombs::cases(),

@@ -3,6 +3,7 @@
     reason = "tests build the tree they look at"
 )]
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -136,7 +137,8 @@ impl Case {
             selected: &none,
             completed: &none,
             files_changed: false,
-            run: Some(self.run),
+            run: Cell::new(Some(self.run)),
+            late: None,
         };
         let mut recorder = Recorder {
             operator: &mut Nobody,

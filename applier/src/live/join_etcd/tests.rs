@@ -2,9 +2,10 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::secret::SecretBytes;
 use serde_json::json;
 
-use super::super::committer::FilesError;
+use super::super::committer::{FileError, FilesError, Removal};
 use super::super::report::{Event, Observer, State};
 use super::super::testing::FakeApi;
 use super::*;
@@ -107,6 +108,20 @@ impl Committer for Host {
         } else {
             Committed::Written
         })
+    }
+
+    fn replace(
+        &mut self,
+        _: usize,
+        _: &HostPath,
+        _: (&SecretBytes, &SecretBytes),
+        _: u32,
+    ) -> Result<(), FileError> {
+        panic!("not asked for")
+    }
+
+    fn remove(&mut self, _: usize, _: &HostPath) -> Result<Removal, FileError> {
+        panic!("not asked for")
     }
 }
 

@@ -137,3 +137,43 @@ async fn the_administrator_asks_the_server_of_the_index() {
         .unwrap_err();
     assert!(matches!(error, StepError::Bundle(_)));
 }
+
+#[test]
+fn an_endpoint_is_of_this_host_or_of_the_api_server() {
+    let server = Some("https://api.example.com:6443");
+    for url in [
+        "http://127.0.0.1:10248/healthz",
+        "http://[::1]:10248/healthz",
+        "https://0.0.0.0:10257/healthz",
+        "https://api.example.com/healthz",
+    ] {
+        assert!(may_be_asked(url, server), "{url}");
+    }
+    // Addresses for documentation (RFC 5737, RFC 3849) and of a cloud's metadata: no host has them.
+    for url in [
+        "http://192.0.2.1/healthz",
+        "http://[2001:db8::1]/healthz",
+        "http://169.254.169.254/healthz",
+        "https://other.example.com/healthz",
+        "http://api.example.com@192.0.2.1/healthz",
+    ] {
+        assert!(!may_be_asked(url, server), "{url}");
+        assert!(!may_be_asked(url, None), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_of_another_host_is_not_asked() {
+    let elsewhere = endpoint(
+        "a",
+        "http://192.0.2.1:80/healthz".into(),
+        EndpointIdentity::Anonymous,
+    );
+    let mut told = Told::default();
+    let error = wait(&[elsewhere], Duration::from_secs(30), &mut told)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("not at an address of this host"));
+    assert!(error.hints()[0].contains("--skip-phases"));
+    assert!(told.waits.is_empty());
+}

@@ -215,10 +215,7 @@ impl Run {
     /// The name of the next backup.
     pub(crate) fn next_backup(&self) -> u32 {
         self.changes()
-            .filter_map(|change| match change {
-                Change::Replace { backup, .. } => Some(*backup),
-                Change::Create { .. } | Change::MakeFolder { .. } => None,
-            })
+            .filter_map(|change| change.before().map(|(_, backup)| backup))
             .max()
             .unwrap_or_default()
             .saturating_add(1)
@@ -237,6 +234,18 @@ impl Run {
             .iter()
             .filter(|attempt| attempt.progress == Progress::Committed)
             .flat_map(|attempt| &attempt.planned.changes)
+    }
+
+    /// The files and folders that changes which are in place left there: what a step took away is not among them.
+    pub(crate) fn paths_in_place(&self) -> Vec<&HostPath> {
+        let mut paths: Vec<&HostPath> = Vec::new();
+        for change in self.in_place() {
+            paths.retain(|path| *path != change.path());
+            if !matches!(change, Change::Remove { .. }) {
+                paths.push(change.path());
+            }
+        }
+        paths
     }
 
     /// What was done in the cluster and no rollback takes back: steps that are done, and what others that were begun may have
@@ -272,6 +281,17 @@ impl Run {
                 }
                 Change::Create { path, after } => (path, after, false),
                 Change::Replace { path, after, .. } => (path, after, true),
+                Change::Edit { path, after, .. } => {
+                    if let (Some(file), Some(record)) = (node.files.get_mut(path), after.record()) {
+                        file.current = Some(record);
+                        file.pending = None;
+                    }
+                    continue;
+                }
+                Change::Remove { path, .. } => {
+                    node.files.remove(path);
+                    continue;
+                }
             };
             let Some(record) = after.record() else {
                 continue;

@@ -261,6 +261,26 @@ pub(crate) enum Change {
         /// Name of the copy of the old bytes in the run's `backup` folder.
         backup: u32,
     },
+    /// Another content of a file, by a live step: whose file it is does not change.
+    Edit {
+        /// Where.
+        path: HostPath,
+        /// How it was.
+        before: FileState,
+        /// How it will be.
+        after: FileState,
+        /// Name of the copy of the old bytes in the run's `backup` folder.
+        backup: u32,
+    },
+    /// A file that a live step takes away.
+    Remove {
+        /// Where.
+        path: HostPath,
+        /// How it was.
+        before: FileState,
+        /// Name of the copy of the bytes in the run's `backup` folder.
+        backup: u32,
+    },
 }
 
 /// Bytes, mode and owner of a file.
@@ -339,7 +359,29 @@ impl Change {
         match self {
             Self::MakeFolder { path, .. }
             | Self::Create { path, .. }
-            | Self::Replace { path, .. } => path,
+            | Self::Replace { path, .. }
+            | Self::Edit { path, .. }
+            | Self::Remove { path, .. } => path,
+        }
+    }
+
+    /// How the file was, and the name of the copy of its bytes; `None` where nothing was.
+    pub(crate) const fn before(&self) -> Option<(&FileState, u32)> {
+        match self {
+            Self::MakeFolder { .. } | Self::Create { .. } => None,
+            Self::Replace { before, backup, .. }
+            | Self::Edit { before, backup, .. }
+            | Self::Remove { before, backup, .. } => Some((before, *backup)),
+        }
+    }
+
+    /// How the file will be; `None` for a folder, and where nothing will be.
+    pub(crate) const fn after(&self) -> Option<&FileState> {
+        match self {
+            Self::MakeFolder { .. } | Self::Remove { .. } => None,
+            Self::Create { after, .. } | Self::Replace { after, .. } | Self::Edit { after, .. } => {
+                Some(after)
+            }
         }
     }
 }

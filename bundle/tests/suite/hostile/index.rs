@@ -9,6 +9,7 @@ use kubeplan_bundle::index::{
 };
 use kubeplan_bundle::limits;
 use kubeplan_bundle::reader::Bundle;
+use kubeplan_bundle::step::{Endpoint, EndpointIdentity, Step};
 
 use super::World;
 use crate::raw::assemble;
@@ -55,6 +56,27 @@ fn hostile_indexes_are_refused() {
                 *entry = to.clone();
             }
         }
+    }
+    fn finish(index: &mut Index, path: &str) {
+        index.requires.push("step:finish-tls-bootstrap/1".into());
+        index.steps.push(Step::FinishTlsBootstrap {
+            phase: "kubelet-wait-bootstrap".parse().unwrap(),
+            bootstrap_kubeconfig: path.parse().unwrap(),
+            kubeconfig: "/etc/kubernetes/kubelet.conf".parse().unwrap(),
+            timeout_seconds: 1,
+        });
+    }
+    fn wait(index: &mut Index, url: &str) {
+        index.requires.push("step:wait-for-endpoints/1".into());
+        index.steps.push(Step::WaitForEndpoints {
+            phase: "wait-control-plane".parse().unwrap(),
+            endpoints: vec![Endpoint {
+                name: "a".into(),
+                url: url.into(),
+                identity: EndpointIdentity::Anonymous,
+            }],
+            timeout_seconds: 1,
+        });
     }
     let cases: &[(&str, &str, Change)] = &[
         ("older format", "has format `kubeplan.io/bundle/0`", |i| {
@@ -163,6 +185,33 @@ fn hostile_indexes_are_refused() {
         ("integer overflow", "the size of the sealed part", |i| {
             i.sealed.as_mut().unwrap().size = canonical::MAX_INTEGER;
         }),
+        (
+            "a step that removes a file of the host",
+            "removes the bundle's own kubeconfig",
+            |i| finish(i, "/etc/shadow"),
+        ),
+        (
+            "a step that removes a file by an alias",
+            "removes the bundle's own kubeconfig",
+            |i| finish(i, "/proc/self/root/etc/kubeplan/policy.yaml"),
+        ),
+        (
+            "a step that removes a file of the bundle that is not its kubeconfig",
+            "removes the bundle's own kubeconfig",
+            |i| finish(i, CERTIFICATE.trim_start_matches("files")),
+        ),
+        (
+            "an endpoint of another host",
+            "at an address of the node",
+            |i| wait(i, "http://169.254.169.254/healthz"),
+        ),
+        (
+            "an endpoint of anything else",
+            "asked for its health",
+            |i| {
+                wait(i, "http://127.0.0.1/latest/meta-data");
+            },
+        ),
         (
             "name that fits no header",
             "does not fit a ustar header",

@@ -1,0 +1,208 @@
+//! Whether every destination on the network, and every program and socket, is one that a step may name.
+//!
+//! | what | what it may be |
+//! |---|---|
+//! | `api.server` | `https://host[:port]`, nothing more |
+//! | an endpoint that is asked as the administrator | a health path over https; `api.server` is what is asked, its address is for people |
+//! | an endpoint that is asked without credentials | a health path at a loopback address, the unspecified one, or the host of `api.server` |
+//! | the same, `anonymous-on-node` | a health path at an address that the host which runs the step has |
+//! | a peer URL of etcd | `https://host:port`; told to etcd's members, not asked |
+//! | the endpoint of a join command | `host:port`; it is shown, not asked |
+//! | servers whose version is asked | `http(s)://host[:port]`; always the same document of them |
+//! | a proxy check | `host[:port]`; no connection is made |
+//! | a container runtime | a socket of the host |
+//! | a program | a name that is looked up in the search path |
+//!
+//! An index cannot know which addresses are the node's. So one that is not a loopback address has an identity of its own, which
+//! a reviewer sees, and the host that runs the step has to have it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::{Index, IndexError};
+use crate::authority::{Host, Url, authority};
+use crate::check::CheckKind;
+use crate::step::{Endpoint, EndpointIdentity, Step};
+
+/// Paths at which Kubernetes' components say whether they are well
+/// (<https://kubernetes.io/docs/reference/using-api/health-checks/>).
+const HEALTH: &[&str] = &["/healthz", "/livez", "/readyz"];
+
+/// The document in which etcd says its version (etcd 3.6, `server/etcdserver/api/etcdhttp/version.go`).
+const VERSION: &str = "/version";
+
+fn broken<T>(rule: &'static str, at: &dyn fmt::Display) -> Result<T, IndexError> {
+    Err(IndexError::Inconsistent {
+        rule,
+        at: at.to_string(),
+    })
+}
+
+impl Index {
+    /// Every destination on the network is one of the table above.
+    ///
+    /// # Errors
+    /// [`IndexError`] naming the broken rule and the destination.
+    pub(super) fn check_network(&self) -> Result<(), IndexError> {
+        let server = match &self.api {
+            None => None,
+            Some(api) => match Url::parse(&api.server) {
+                Some(url) if url.is_https() && url.path.is_empty() => Some(url.host),
+                _ => {
+                    return broken("the API server is reached by https", &api.server);
+                }
+            },
+        };
+        for step in &self.steps {
+            match step {
+                Step::WaitForEndpoints { endpoints, .. } => {
+                    for endpoint in endpoints {
+                        check_endpoint(endpoint, server.as_ref())?;
+                    }
+                }
+                Step::JoinEtcd { peer_url, .. } => {
+                    let fits = Url::parse(peer_url)
+                        .is_some_and(|url| url.is_https() && url.path.is_empty());
+                    if !fits {
+                        return broken("a member is reached by https", peer_url);
+                    }
+                }
+                Step::ShowJoinCommand { endpoint, .. } => {
+                    if !matches!(authority(endpoint), Some((_, Some(_)))) {
+                        return broken("a join command names `host:port`", endpoint);
+                    }
+                }
+                Step::Preflight { checks, .. } => {
+                    for check in checks {
+                        check_look(&check.look)?;
+                    }
+                }
+                Step::CommitTransaction { .. }
+                | Step::ApplyObjects { .. }
+                | Step::LabelAndTaintNode { .. }
+                | Step::AnnotateNode { .. }
+                | Step::StartService { .. }
+                | Step::UseRotatedCertificate { .. }
+                | Step::WaitForControlPlane { .. }
+                | Step::RequireFreeNodeName { .. }
+                | Step::FinishTlsBootstrap { .. } => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_endpoint(endpoint: &Endpoint, server: Option<&Host>) -> Result<(), IndexError> {
+    let url = &endpoint.url;
+    let Some(parsed) = Url::parse(url) else {
+        return broken("an endpoint is asked by http or https", url);
+    };
+    if !HEALTH.contains(&parsed.path) {
+        return broken("an endpoint is asked for its health", url);
+    }
+    let fits = match endpoint.identity {
+        EndpointIdentity::Administrator => {
+            parsed.is_https()
+                && (matches!(parsed.host, Host::Address(_)) || Some(&parsed.host) == server)
+        }
+        EndpointIdentity::Anonymous => {
+            let of_host = matches!(parsed.host, Host::Address(address) if is_this_host(address));
+            of_host || Some(&parsed.host) == server
+        }
+        EndpointIdentity::AnonymousOnNode => {
+            matches!(parsed.host, Host::Address(address) if may_be_a_nodes(address))
+        }
+    };
+    if fits {
+        Ok(())
+    } else {
+        broken(
+            "an endpoint is at an address of the node, or at the API server of the index",
+            url,
+        )
+    }
+}
+
+/// Whether the address means the host itself, whichever host it is.
+fn is_this_host(address: IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified()
+}
+
+/// Whether a node can have the address for itself: no link-local address (where clouds serve metadata, RFC 3927), no
+/// multicast, no broadcast.
+fn may_be_a_nodes(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            !address.is_link_local() && !address.is_multicast() && !address.is_broadcast()
+        }
+        IpAddr::V6(address) => !address.is_unicast_link_local() && !address.is_multicast(),
+    }
+}
+
+fn check_look(look: &CheckKind) -> Result<(), IndexError> {
+    match look {
+        CheckKind::Executable { program } | CheckKind::ProgramVersion { program, .. } => {
+            check_program(program)
+        }
+        CheckKind::System(wanted) => check_program(&wanted.program),
+        CheckKind::DirectConnection { authority: text } => match authority(text) {
+            Some(_) => Ok(()),
+            None => broken("a proxy check names `host` or `host:port`", text),
+        },
+        CheckKind::RuntimeReady { socket } | CheckKind::RuntimeConfig { socket } => {
+            check_socket(socket)
+        }
+        CheckKind::Images(images) => check_socket(&images.socket),
+        CheckKind::ServerVersion {
+            endpoints,
+            document,
+            ..
+        } => {
+            if document != VERSION {
+                return broken("a server is asked for its version", document);
+            }
+            let fits = |url: &&String| {
+                Url::parse(url).is_some_and(|url| url.path.is_empty() || url.path == "/")
+            };
+            match endpoints.iter().find(|url| !fits(url)) {
+                Some(url) => broken("a server is asked by http or https", url),
+                None => Ok(()),
+            }
+        }
+        CheckKind::PrivilegedUser {}
+        | CheckKind::CpuCount { .. }
+        | CheckKind::Memory { .. }
+        | CheckKind::VersionBelow { .. }
+        | CheckKind::ServiceInactive { .. }
+        | CheckKind::ServiceEnabled { .. }
+        | CheckKind::PortFree { .. }
+        | CheckKind::PathAbsent { .. }
+        | CheckKind::PathPresent { .. }
+        | CheckKind::DirectoryEmpty { .. }
+        | CheckKind::FileBegins { .. }
+        | CheckKind::DirectNetwork { .. }
+        | CheckKind::NoSwap {}
+        | CheckKind::NodeName { .. }
+        | CheckKind::SameCluster { .. } => Ok(()),
+    }
+}
+
+fn check_program(program: &str) -> Result<(), IndexError> {
+    if program.is_empty() || program.contains('/') || program.starts_with('-') {
+        return broken(
+            "a program is named without a folder",
+            &program.escape_debug(),
+        );
+    }
+    Ok(())
+}
+
+fn check_socket(socket: &str) -> Result<(), IndexError> {
+    if !socket.starts_with("unix:///") {
+        return broken(
+            "a container runtime has a socket of the host",
+            &socket.escape_debug(),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The kinds of steps, and the features of the format.
+//!
+//! One table makes [`StepKind`], [`Step::kind`] and the features that begin with `step:`, so none of them can miss a kind:
+//! a variant of [`Step`] without a row does not compile.
+
+use super::Step;
+
+/// Writes the table out.
+macro_rules! kinds {
+    (
+        steps { $($kind:ident => $word:literal, $feature:literal;)* }
+        others { $($other:literal;)* }
+    ) => {
+        /// A kind of step.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum StepKind {
+            $(#[doc = concat!("[`Step::", stringify!($kind), "`].")] $kind,)*
+        }
+
+        impl StepKind {
+            /// Every kind, in the order of the enum.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// The value of `do`.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)*
+                }
+            }
+
+            /// The feature an applier must have to run such a step, as listed in the index's `requires`.
+            #[must_use]
+            pub const fn feature(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $feature,)*
+                }
+            }
+        }
+
+        impl Step {
+            /// Which kind of step it is.
+            #[must_use]
+            pub const fn kind(&self) -> StepKind {
+                match self {
+                    $(Self::$kind { .. } => StepKind::$kind,)*
+                }
+            }
+        }
+
+        /// Every feature this version of the format knows; an index that requires another one is refused.
+        pub const FEATURES: &[&str] = &[$($feature,)* $($other,)*];
+    };
+}
+
+kinds! {
+    steps {
+        Preflight => "preflight", "step:preflight/1";
+        CommitTransaction => "commit-transaction", "step:commit-transaction/1";
+        ApplyObjects => "apply-objects", "step:apply-objects/1";
+        LabelAndTaintNode => "label-and-taint-node", "step:label-and-taint-node/1";
+        AnnotateNode => "annotate-node", "step:annotate-node/1";
+        StartService => "start-service", "step:start-service/1";
+        WaitForEndpoints => "wait-for-endpoints", "step:wait-for-endpoints/1";
+        UseRotatedCertificate => "use-rotated-certificate", "step:use-rotated-certificate/1";
+        WaitForControlPlane => "wait-for-control-plane", "step:wait-for-control-plane/1";
+        RequireFreeNodeName => "require-free-node-name", "step:require-free-node-name/1";
+        FinishTlsBootstrap => "finish-tls-bootstrap", "step:finish-tls-bootstrap/1";
+        JoinEtcd => "join-etcd", "step:join-etcd/1";
+        ShowJoinCommand => "show-join-command", "step:show-join-command/1";
+    }
+    others {
+        "hole:token-expiry/1";
+        "hole:owner-uid/1";
+        "hole:etcd-initial-cluster/1";
+        "payload:chunks/1";
+    }
+}
+
+impl Step {
+    /// The feature an applier must have to run this step, as listed in the index's `requires`.
+    #[must_use]
+    pub const fn feature(&self) -> &'static str {
+        self.kind().feature()
+    }
+}
