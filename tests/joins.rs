@@ -89,6 +89,15 @@ impl Discovered {
         Ok(Self { facts, secrets })
     }
 
+    /// The same host, where the cluster has the CA certificates `authority` (PEM).
+    #[must_use]
+    pub fn with_authority(mut self, authority: String) -> Self {
+        let kubeconfig = bootstrap_kubeconfig(&authority);
+        self.secrets.bootstrap_kubeconfig = SecretBytes::from_text(kubeconfig);
+        self.facts.ca_certificates = authority;
+        self
+    }
+
     /// Writes the facts, their secrets sealed as they are now, and plans from them with `args`.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ struct Order {
 const ORDERS: &[Order] = &[
     Order {
         folder: "terminal/src",
-        modules: &["lib", "table", "text", "shell", "escape"],
+        modules: &["lib", "table", "text", "shell", "json", "escape"],
         upwards: &[],
     },
     Order {
@@ -49,6 +49,7 @@ const ORDERS: &[Order] = &[
             "yaml",
             "secret_text",
             "durable",
+            "files",
         ],
         upwards: &[
             "api_types -> config",
@@ -77,6 +78,7 @@ const ORDERS: &[Order] = &[
             "error",
             "host",
             "cri",
+            "yaml",
         ],
         upwards: &[
             "cli -> lib",

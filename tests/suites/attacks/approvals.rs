@@ -31,7 +31,10 @@ fn approved() -> Result<(Planned, [String; 3])> {
         keys.push(fs::read_to_string(planned.path(&format!("{name}.pub")))?);
         if name != "three" {
             let bundle = text(&planned.bundle)?;
-            kubeplan(&["approve", "--key", text(&path)?, bundle]).expect(0)?;
+            let digest = planned.digest()?;
+            let reviewed = ["--plan-digest", &digest];
+            kubeplan(&[&["approve", "--key", text(&path)?, bundle][..], &reviewed].concat())
+                .expect(0)?;
         }
     }
     let mut keys = keys.into_iter();

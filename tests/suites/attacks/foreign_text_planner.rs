@@ -505,7 +505,8 @@ fn cluster() -> Result<()> {
         ("\"x\\n\\e[1A\\e[2J\\r\\x9b\\u202e\\L\"", HOSTILE),
         ("harmless", HARMLESS),
     ] {
-        let mut discovered = Discovered::new(false)?;
+        let mut discovered =
+            Discovered::new(false)?.with_authority(certificate(name, "example.com")?);
         let facts = &mut discovered.facts;
         facts
             .cluster_configuration
@@ -513,7 +514,6 @@ fn cluster() -> Result<()> {
         facts
             .kubelet_configuration
             .push_str(&format!("{key}: {key}\n"));
-        facts.ca_certificates = certificate(name, "example.com")?;
         for format in ["text", "json"] {
             let run = discovered
                 .plan(&["--node-name", "w9", "--format", format])?

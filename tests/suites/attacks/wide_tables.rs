@@ -47,9 +47,10 @@ fn certificate(length: usize, sans: usize) -> Result<String> {
     Ok(params.self_signed(&KeyPair::generate()?)?.pem())
 }
 
-/// Fails unless no line is wider than a table may be.
+/// Fails unless no line above the steps, whose fields are shown whole, is wider than a table may be.
 fn narrow(written: &str) -> Result<()> {
-    let widest = written.lines().map(|line| line.chars().count()).max();
+    let tables = written.split("\nSteps (").next().unwrap_or_default();
+    let widest = tables.lines().map(|line| line.chars().count()).max();
     let widest = widest.unwrap_or_default();
     ensure!(widest <= WIDEST, "a line of {widest} characters");
     Ok(())
@@ -142,8 +143,7 @@ fn many(planned: &Planned) -> Result<()> {
 
 fn cluster() -> Result<()> {
     for length in [20, 65_535] {
-        let mut discovered = Discovered::new(false)?;
-        discovered.facts.ca_certificates = certificate(length, 1)?;
+        let discovered = Discovered::new(false)?.with_authority(certificate(length, 1)?);
         let run = discovered.plan(&["--node-name", "w9"])?.run.expect(0)?;
         narrow(&run.text())?;
         ensure!(run.text().len() < 20_000, "{}", run.text().len());

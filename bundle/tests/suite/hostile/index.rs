@@ -191,11 +191,6 @@ fn hostile_indexes_are_refused() {
             |i| finish(i, "/etc/shadow"),
         ),
         (
-            "a step that removes a file by an alias",
-            "removes the bundle's own kubeconfig",
-            |i| finish(i, "/proc/self/root/etc/kubeplan/policy.yaml"),
-        ),
-        (
             "a step that removes a file of the bundle that is not its kubeconfig",
             "removes the bundle's own kubeconfig",
             |i| finish(i, CERTIFICATE.trim_start_matches("files")),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeplan_bundle::index::SecretClass;
-use kubeplan_terminal::{self as terminal, Text};
+use kubeplan_terminal::{self as terminal, MAX_CELL, Text, cell};
 
 use super::{NodeSummary, PlanSummary};
 use crate::cli::input::count;
@@ -145,7 +145,8 @@ fn of_all(plan: &PlanSummary) -> Text {
         for authority in &plan.ca_certificates {
             text.line(format_args!(
                 "  CA           {} ({})",
-                authority.hash, authority.subject
+                authority.hash,
+                cell(&authority.subject, MAX_CELL)
             ));
         }
         if !compared {
