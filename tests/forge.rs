@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kubeplan_bundle::allowed_signers::AllowedSigners;
-use kubeplan_bundle::canonical;
-use kubeplan_bundle::index::{Content, Index, Place};
+use kubeplan_bundle::index::{Content, Place};
 use kubeplan_bundle::policy::{Policy, TrustPolicy};
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::secret::SecretBytes;
-use kubeplan_bundle::signature::{Namespace, PrivateKey};
+use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 
 use crate::planned::Planned;
+use crate::raw_index;
 
 /// The parts of a planned bundle, and the keys to put them together again.
 pub struct Forge {
@@ -139,46 +139,15 @@ impl Forge {
         change: impl FnOnce(&mut serde_json::Value),
     ) -> Result<PathBuf> {
         let mut out = Vec::new();
-        let written = self.draft.prepare()?.write(
-            self.serial,
-            &self.recipients,
-            &[&self.author],
-            &mut out,
-        )?;
-        let later: u64 = written.index.members.iter().map(|member| member.size).sum();
-        let later = out
-            .get(out.len() - usize::try_from(later)?..)
-            .context("the bundle is shorter than its members")?;
-        let mut value = serde_json::to_value(&written.index)?;
-        change(&mut value);
-        if let Ok(index) = serde_json::from_value::<Index>(value.clone()) {
-            let digest = serde_json::to_value(index.compute_plan_digest()?)?;
-            *value.pointer_mut("/planDigest").context("no plan digest")? = digest;
-        }
-        let index = canonical::to_vec(&value)?;
-        let signature = self.author.sign(Namespace::Bundle, &index)?;
-        let of = format!(
-            "signatures/{}.sig",
-            signature.public_key().fingerprint().hex()
-        );
-        let armored = signature.to_armored();
-        let mut plain = Vec::new();
-        for (name, content) in [("kubeplan.json", &index[..]), (&of, armored.as_bytes())] {
-            let mut header = tar::Header::new_ustar();
-            header.set_path(name)?;
-            header.set_entry_type(tar::EntryType::Regular);
-            header.set_mode(0o644);
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_mtime(0);
-            header.set_size(content.len() as u64);
-            header.set_cksum();
-            plain.extend_from_slice(header.as_bytes());
-            plain.extend_from_slice(content);
-            plain.resize(plain.len().next_multiple_of(512), 0);
-        }
+        self.draft
+            .prepare()?
+            .write(self.serial, &self.recipients, &[&self.author], &mut out)?;
+        let changed = raw_index::rewrite(&out, Some(&self.author), |index| {
+            change(index);
+            Ok(())
+        })?;
         let path = planned.path(name);
-        fs::write(&path, [&stored(&plain)?, later].concat())?;
+        fs::write(&path, changed)?;
         Ok(path)
     }
 
@@ -194,22 +163,4 @@ impl Forge {
         fs::write(path, out)?;
         Ok(())
     }
-}
-
-/// The first member of a bundle: stored blocks of 65535 bytes (docs/bundle-format.md).
-fn stored(plain: &[u8]) -> Result<Vec<u8>> {
-    let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-    let count = plain.chunks(65_535).len();
-    for (number, block) in plain.chunks(65_535).enumerate() {
-        let length = u16::try_from(block.len())?;
-        out.push(u8::from(number + 1 == count));
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(&(!length).to_le_bytes());
-        out.extend_from_slice(block);
-    }
-    let mut crc = flate2::Crc::new();
-    crc.update(plain);
-    out.extend_from_slice(&crc.sum().to_le_bytes());
-    out.extend_from_slice(&u32::try_from(plain.len())?.to_le_bytes());
-    Ok(out)
 }

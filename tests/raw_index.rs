@@ -28,14 +28,30 @@ pub fn with_index(
     unsigned: bool,
     change: impl FnOnce(&mut Value) -> Result<()>,
 ) -> Result<PathBuf> {
-    let file = fs::read(&planned.bundle)?;
-    let mut rest = file.as_slice();
+    let key = SecretBytes::new(fs::read(planned.path("author"))?);
+    let author = PrivateKey::parse(&key, None)?;
+    let author = (!unsigned).then_some(&author);
+    let path = planned.path(name);
+    fs::write(&path, rewrite(&fs::read(&planned.bundle)?, author, change)?)?;
+    Ok(path)
+}
+
+/// The bundle `file` with an index that `change` has changed, signed by `author` alone.
+///
+/// # Errors
+/// If the bundle cannot be taken apart, or the index has no canonical form.
+pub fn rewrite(
+    file: &[u8],
+    author: Option<&PrivateKey>,
+    change: impl FnOnce(&mut Value) -> Result<()>,
+) -> Result<Vec<u8>> {
+    let mut rest = file;
     stored::decode(&mut rest, limits::FIRST_MEMBER)?;
-    let intact = Bundle::open(Cursor::new(file.clone()))?.into_intact()?;
+    let intact = Bundle::open(Cursor::new(file.to_vec()))?.into_intact()?;
     let mut index: Value = serde_json::from_slice(intact.index_bytes())?;
     change(&mut index)?;
-    let mut plan = index.clone();
-    let fields = plan.as_object_mut().context("no object")?;
+    let fields = index.as_object_mut().context("the index is an object")?;
+    let mut plan = fields.clone();
     for left_out in [
         "serial",
         "created",
@@ -44,17 +60,15 @@ pub fn with_index(
         "members",
         "planner",
     ] {
-        fields.remove(left_out);
+        plan.remove(left_out);
     }
     let digest = Sha256Digest::of_parts(&[b"kubeplan-plan/1\0", &canonical::to_vec(&plan)?]);
-    index["planDigest"] = digest.to_string().into();
+    fields.insert("planDigest".to_owned(), digest.to_string().into());
     let index = canonical::to_vec(&index)?;
     let mut first = Vec::new();
     tar::append(&mut first, "kubeplan.json", &index)?;
-    if !unsigned {
-        let key = fs::read(planned.path("author"))?;
-        let key = PrivateKey::parse(&SecretBytes::new(key), None)?;
-        let signature = key.sign(Namespace::Bundle, &index)?;
+    if let Some(author) = author {
+        let signature = author.sign(Namespace::Bundle, &index)?;
         let hex = signature.public_key().fingerprint().hex();
         tar::append(
             &mut first,
@@ -62,7 +76,5 @@ pub fn with_index(
             signature.to_armored().as_bytes(),
         )?;
     }
-    let path = planned.path(name);
-    fs::write(&path, [stored::encode(&first).as_slice(), rest].concat())?;
-    Ok(path)
+    Ok([stored::encode(&first).as_slice(), rest].concat())
 }
