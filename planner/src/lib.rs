@@ -21,6 +21,7 @@ mod durable;
 mod files;
 pub mod go_types;
 pub mod images;
+pub mod kubeadm;
 pub mod kubeconfig;
 pub mod kubelet;
 pub mod layout;

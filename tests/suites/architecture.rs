@@ -45,6 +45,7 @@ const ORDERS: &[Order] = &[
             "go_types",
             "releases",
             "layout",
+            "kubeadm",
             "plan",
             "yaml",
             "secret_text",
@@ -52,10 +53,7 @@ const ORDERS: &[Order] = &[
             "files",
         ],
         upwards: &[
-            "api_types -> config",
-            "config -> objects",
             "config -> phases",
-            "config -> pki",
             "images -> phases",
             "objects -> phases",
             "patches -> config",

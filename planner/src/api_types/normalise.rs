@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::config::quantity;
 use crate::go_types::{Object, Type, printed, zero};
+use crate::kubeadm::quantity;
 
 /// A document in Go's normal form.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,9 +14,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::duration::GoDuration;
 use super::provenance::{Origin, Provenance};
-use super::quantity;
 use super::report::{Finding, Report, Severity};
 use super::schema::{Kind, Object, Type, nearest, places_of};
+use crate::kubeadm::quantity;
 use crate::yaml::read::{Data, Entry, Node, Position};
 
 /// What an unknown or repeated field is.

@@ -20,7 +20,6 @@ mod labels;
 mod load;
 mod migrate;
 pub mod provenance;
-pub mod quantity;
 pub mod report;
 pub mod schema;
 mod skip_phases;

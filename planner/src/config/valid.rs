@@ -16,8 +16,8 @@ use super::SecretText;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::provenance::Provenance;
 use super::timeouts::Timeouts;
+use crate::kubeadm::KeyAlgorithm;
 use crate::patches::Patches;
-use crate::pki::KeyAlgorithm;
 use crate::releases::Release;
 
 /// Everything known about the cluster and its node.

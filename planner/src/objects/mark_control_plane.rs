@@ -3,12 +3,7 @@
 use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
 
 use super::{ObjectContext, ObjectError};
-
-/// Labels of a control-plane node, without value (kubeadm v1.36.2, cmd/kubeadm/app/constants/constants.go).
-pub(crate) const LABELS: [&str; 2] = [
-    "node-role.kubernetes.io/control-plane",
-    "node.kubernetes.io/exclude-from-external-load-balancers",
-];
+use crate::kubeadm::labels::CONTROL_PLANE;
 
 /// The step for the planned node.
 pub(super) fn step(
@@ -16,7 +11,7 @@ pub(super) fn step(
     context: &ObjectContext<'_>,
 ) -> Result<Option<Step>, ObjectError> {
     let config = context.config;
-    let [role, _] = LABELS;
+    let [role, _] = CONTROL_PLANE;
     let taints = match &config.init.node_registration.taints {
         None => vec![Taint {
             key: role.to_owned(),
@@ -30,7 +25,7 @@ pub(super) fn step(
             .map_err(|_| ObjectError::Value("InitConfiguration.nodeRegistration.taints"))?,
     };
     let mut labels = config.node.marks.clone();
-    labels.extend(LABELS.map(|label| (label.to_owned(), String::new())));
+    labels.extend(CONTROL_PLANE.map(|label| (label.to_owned(), String::new())));
     Ok(Some(Step::LabelAndTaintNode {
         phase,
         node: config.node.name.clone(),

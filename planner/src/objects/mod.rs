@@ -16,7 +16,7 @@ mod join;
 mod kube_proxy;
 mod kubeadm_config;
 mod kubelet_config;
-pub(crate) mod mark_control_plane;
+mod mark_control_plane;
 mod rbac;
 mod running_host;
 mod secret;

@@ -8,7 +8,7 @@ use super::super::default;
 use super::super::draft::{Draft, NODE};
 use super::super::labels::{is_qualified_name, is_value, kubelet_may_set};
 use super::super::schema::Kind;
-use crate::objects::mark_control_plane::LABELS;
+use crate::kubeadm::labels::CONTROL_PLANE;
 
 /// Checks every label; the answer are those that a kubelet may not set.
 pub(super) fn check(draft: &mut Draft, role: NodeRole) -> BTreeMap<String, String> {
@@ -23,7 +23,7 @@ pub(super) fn check(draft: &mut Draft, role: NodeRole) -> BTreeMap<String, Strin
             let message = format!("`{}` is no value of a label", value.escape_debug());
             let hint = "at most 63 letters, digits, `-`, `_`, `.`, starting and ending with a letter or digit";
             draft.error(Kind::Inventory, &path, message, hint);
-        } else if role == NodeRole::ControlPlane && LABELS.contains(&key.as_str()) {
+        } else if role == NodeRole::ControlPlane && CONTROL_PLANE.contains(&key.as_str()) {
             if !value.is_empty() {
                 let message = "a control-plane node has the label without a value";
                 draft.error(Kind::Inventory, &path, message, "remove it");

@@ -33,8 +33,8 @@ use super::valid::{
     Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, Membership, NodeSettings,
     ValidConfig,
 };
+use crate::kubeadm::KeyAlgorithm;
 use crate::patches::Patches;
-use crate::pki::KeyAlgorithm;
 use crate::releases::{self, RELEASES, Release};
 use inventory::JoinBy;
 

@@ -1,0 +1,13 @@
+//! Facts of kubeadm and Kubernetes that import nothing of this crate.
+//!
+//! | module | fact |
+//! |---|---|
+//! | [`key_algorithm`] | kubeadm's names of key algorithms |
+//! | [`labels`] | labels that kubeadm sets |
+//! | [`quantity`] | the canonical form of a quantity |
+
+pub mod key_algorithm;
+pub mod labels;
+pub mod quantity;
+
+pub use key_algorithm::KeyAlgorithm;
