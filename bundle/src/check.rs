@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::service::ServiceName;
+
 /// The longest name of a check, in bytes: a path and the words before it.
 const MAX_NAME: usize = 4200;
 
@@ -72,14 +74,14 @@ pub enum CheckKind {
     /// A service does not run, because it would be in the way of these ports.
     ServiceInactive {
         /// The service, without suffix.
-        service: String,
+        service: ServiceName,
         /// Ports that others must reach.
         ports: Vec<u16>,
     },
     /// A service exists and starts with the host.
     ServiceEnabled {
         /// The service, without suffix.
-        service: String,
+        service: ServiceName,
     },
     /// Nobody listens on a TCP port, on any address.
     PortFree {

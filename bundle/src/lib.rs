@@ -67,6 +67,7 @@ pub mod receipt;
 pub mod redact;
 pub mod seal;
 pub mod secret;
+pub mod service;
 pub mod signature;
 pub mod spki;
 pub mod step;

@@ -120,7 +120,7 @@ fn the_machine() {
 #[test]
 fn services() {
     let inactive = CheckKind::ServiceInactive {
-        service: "fw".into(),
+        service: "fw".parse().unwrap(),
         ports: vec![6443, 10250],
     };
     case(&inactive, |_| {}, Pass);
@@ -135,7 +135,7 @@ fn services() {
     };
     case(&inactive, active, Found("6443, 10250"));
     let enabled = CheckKind::ServiceEnabled {
-        service: "agent".into(),
+        service: "agent".parse().unwrap(),
     };
     case(&enabled, |_| {}, Pass);
     case(

@@ -2,6 +2,7 @@
 
 use kubeplan_bundle::check::CheckKind;
 use kubeplan_bundle::index::Name;
+use kubeplan_bundle::service::ServiceName;
 use kubeplan_terminal::quote;
 
 use super::table::mismatch;
@@ -113,12 +114,12 @@ impl Init {
     }
 }
 
-fn service(view: &View<'_>, name: &str) -> Result<Service, CannotLook> {
+fn service(view: &View<'_>, name: &ServiceName) -> Result<Service, CannotLook> {
     Init::find(view.system)
         .ok_or_else(|| {
             CannotLook("neither systemd nor OpenRC is found, so services are not known".to_owned())
         })?
-        .service(view.system, name)
+        .service(view.system, name.as_str())
 }
 
 /// The service does not run.

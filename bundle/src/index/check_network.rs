@@ -11,7 +11,9 @@
 //! | servers whose version is asked | `http(s)://host[:port]`; always the same document of them |
 //! | a proxy check | `host[:port]`; no connection is made |
 //! | a container runtime | a socket of the host |
-//! | a program | a name that is looked up in the search path |
+//! | a program that is looked for | a name without a directory |
+//! | a program whose version is asked, by running it | on a closed list |
+//! | a service that is started | on a closed list |
 //!
 //! An index cannot know which addresses are the node's. So one that is not a loopback address has an identity of its own, which
 //! a reviewer sees, and the host that runs the step has to have it.
@@ -22,11 +24,18 @@ use std::net::IpAddr;
 use super::{Index, IndexError};
 use crate::authority::{Host, Url, authority};
 use crate::check::CheckKind;
+use crate::service::ServiceName;
 use crate::step::{Endpoint, EndpointIdentity, Step};
 
 /// Paths at which Kubernetes' components say whether they are well
 /// (<https://kubernetes.io/docs/reference/using-api/health-checks/>).
 const HEALTH: &[&str] = &["/healthz", "/livez", "/readyz"];
+
+/// Programs that a check may run, as root, to learn their version.
+const ASKED_PROGRAMS: &[&str] = &["kubelet"];
+
+/// Services that a step may enable, start and restart.
+const STARTED_SERVICES: &[&str] = &["kubelet"];
 
 /// The document in which etcd says its version (etcd 3.6, `server/etcdserver/api/etcdhttp/version.go`).
 const VERSION: &str = "/version";
@@ -77,12 +86,12 @@ impl Index {
                         check_look(&check.look)?;
                     }
                 }
+                Step::StartService { service, .. }
+                | Step::UseRotatedCertificate { service, .. } => check_started(service)?,
                 Step::CommitTransaction { .. }
                 | Step::ApplyObjects { .. }
                 | Step::LabelAndTaintNode { .. }
                 | Step::AnnotateNode { .. }
-                | Step::StartService { .. }
-                | Step::UseRotatedCertificate { .. }
                 | Step::WaitForControlPlane { .. }
                 | Step::RequireFreeNodeName { .. }
                 | Step::FinishTlsBootstrap { .. } => {}
@@ -141,10 +150,9 @@ fn may_be_a_nodes(address: IpAddr) -> bool {
 
 fn check_look(look: &CheckKind) -> Result<(), IndexError> {
     match look {
-        CheckKind::Executable { program } | CheckKind::ProgramVersion { program, .. } => {
-            check_program(program)
-        }
-        CheckKind::System(wanted) => check_program(&wanted.program),
+        CheckKind::Executable { program } => check_program(program),
+        CheckKind::ProgramVersion { program, .. } => check_asked(program),
+        CheckKind::System(wanted) => check_asked(&wanted.program),
         CheckKind::DirectConnection { authority: text } => match authority(text) {
             Some(_) => Ok(()),
             None => broken("a proxy check names `host` or `host:port`", text),
@@ -185,6 +193,25 @@ fn check_look(look: &CheckKind) -> Result<(), IndexError> {
         | CheckKind::NodeName { .. }
         | CheckKind::SameCluster { .. } => Ok(()),
     }
+}
+
+/// A program that is run as `PROGRAM --version`, as root.
+fn check_asked(program: &str) -> Result<(), IndexError> {
+    if ASKED_PROGRAMS.contains(&program) {
+        return Ok(());
+    }
+    broken(
+        "a check runs a program of a closed list to learn its version",
+        &program.escape_debug(),
+    )
+}
+
+/// A service that a step starts or restarts.
+fn check_started(service: &ServiceName) -> Result<(), IndexError> {
+    if STARTED_SERVICES.contains(&service.as_str()) {
+        return Ok(());
+    }
+    broken("a step starts a service of a closed list", service)
 }
 
 fn check_program(program: &str) -> Result<(), IndexError> {

@@ -23,7 +23,6 @@ mod kind;
 pub(crate) mod paths;
 mod phase_name;
 mod questions;
-mod service;
 mod taint;
 #[cfg(test)]
 mod tests;
@@ -32,13 +31,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::service::{ParseServiceError, ServiceName};
 pub use details::Detail;
 pub use endpoint::{Endpoint, EndpointIdentity};
 pub use etcd::{EtcdClient, EtcdPods};
 pub use kind::{FEATURES, StepKind};
 pub use paths::{MayBe, Role, StepPath};
 pub use phase_name::{ParsePhaseError, PhaseName};
-pub use service::{ParseServiceError, ServiceName};
 pub use taint::{Taint, TaintEffect};
 
 use crate::check::{Check, CheckName};

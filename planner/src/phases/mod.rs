@@ -184,6 +184,9 @@ pub enum PlanError {
     /// A check cannot look where the configuration says.
     #[error("the host cannot be checked as the configuration says")]
     Check(#[from] kubeplan_bundle::check::ParseCheckError),
+    /// A service of the tables has no valid name.
+    #[error(transparent)]
+    Service(#[from] kubeplan_bundle::service::ParseServiceError),
     /// A name of the tables is no name.
     #[error(transparent)]
     Name(#[from] ParseNameError),

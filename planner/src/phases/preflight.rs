@@ -133,7 +133,7 @@ pub const CHECKS: &[CheckDef] = &[
     row(Group::Common, Error, "SystemVerification", "kernel release, kernel options, cgroup controllers; other kernels and missing optional controllers are warnings", system),
     row(Group::Common, Warning, "Hostname", "the node's name is a DNS name and resolves", hostname),
     row(Group::Common, Error, "KubeletVersion", "the kubelet is at most three minors older, and with init not newer", kubelet_version),
-    row(Group::Common, Warning, "Service-kubelet", "the service exists and is enabled", |row| row.one(CheckKind::ServiceEnabled { service: "kubelet".to_owned() })),
+    row(Group::Common, Warning, "Service-kubelet", "the service exists and is enabled", |row| row.one(CheckKind::ServiceEnabled { service: "kubelet".parse()? })),
     row(Group::Common, Error, "Port-10250", "nobody listens (kubelet)", |row| row.port(10250)),
 
     row(Group::JoinNetwork, Error, "FileAvailable-<caCertPath>", "worker: the file does not exist", ca_certificate),
@@ -367,7 +367,7 @@ fn kubernetes_version(row: &Row<'_>) -> Made {
 
 fn firewalld(row: &Row<'_>) -> Made {
     row.one(CheckKind::ServiceInactive {
-        service: "firewalld".to_owned(),
+        service: "firewalld".parse()?,
         ports: vec![row.config.bind_port, 10250],
     })
 }

@@ -20,7 +20,52 @@ pub fn cases() -> Vec<Trial> {
             "attacks::endpoints::other_destinations_have_one_form",
             destinations,
         ),
+        case(
+            "attacks::endpoints::no_other_program_or_service_is_run_or_asked",
+            programs,
+        ),
     ]
+}
+
+/// A run of one check.
+fn check(look: &Value) -> Value {
+    json!({"do": "preflight", "phase": "preflight",
+        "checks": [{"name": "a", "severity": "warning", "look": look}]})
+}
+
+/// systemctl takes `--host=…` and connects to it by ssh; a program that is asked for its version is run as root.
+fn programs() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let service = |kind: &str, name: &str| {
+        let mut look = json!({"kind": kind, "service": name});
+        if kind == "service-inactive" {
+            look["ports"] = json!([1]);
+        }
+        check(&look)
+    };
+    let version = |program: &str| {
+        check(&json!({"kind": "program-version", "program": program, "minimum": "1.0"}))
+    };
+    let start =
+        |name: &str| json!({"do": "start-service", "phase": "kubelet-start", "service": name});
+    for kind in ["service-enabled", "service-inactive"] {
+        for name in ["--host=root@evil.example/x", "-H", "a b", "", "../x"] {
+            is_refused(&planned, "not a valid service name", |index| {
+                add(index, service(kind, name));
+            })?;
+        }
+        accepted(&planned, |index| add(index, service(kind, "firewalld")))?;
+    }
+    for program in ["reboot", "sh", "/usr/bin/kubelet", "-c"] {
+        is_refused(&planned, "closed list", |index| {
+            add(index, version(program))
+        })?;
+    }
+    accepted(&planned, |index| add(index, version("kubelet")))?;
+    is_refused(&planned, "closed list", |index| {
+        add(index, start("debug-shell"));
+    })?;
+    accepted(&planned, |index| add(index, start("kubelet")))
 }
 
 fn wait(url: &str, identity: &str) -> Value {
@@ -147,10 +192,6 @@ fn destinations() -> Result<()> {
         (
             "a socket of the host",
             json!({"kind": "runtime-ready", "socket": "http://203.0.113.7"}),
-        ),
-        (
-            "without a folder",
-            json!({"kind": "program-version", "program": "/tmp/x", "minimum": "1.0.0"}),
         ),
         (
             "without a folder",

@@ -11,7 +11,7 @@ pub struct ServiceName(String);
 
 /// The text is no service name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is no service name (letters, digits, `-`, `_`, `.`, `@`, at most 60)")]
+#[error("`{0}` is not a valid service name (letters, digits, `-`, `_`, `.`, `@`, at most 60)")]
 pub struct ParseServiceError(String);
 
 impl ServiceName {
