@@ -178,6 +178,37 @@ pub(crate) fn check(file: &File, path: &Path, need: Need) -> Result<(), Unusable
     .into())
 }
 
+/// Who may write a file besides its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writers {
+    /// The owner, or it is the end of a pipe.
+    Owner,
+    /// The file's group.
+    Group {
+        /// The mode.
+        mode: u32,
+    },
+    /// Every user.
+    Everyone {
+        /// The mode.
+        mode: u32,
+    },
+}
+
+/// Who may write an open file.
+///
+/// # Errors
+/// Whatever the file system returns.
+pub(crate) fn writers(file: &File) -> io::Result<Writers> {
+    let metadata = file.metadata()?;
+    let mode = metadata.mode() & 0o7777;
+    Ok(match metadata.is_file() {
+        true if mode & 0o002 != 0 => Writers::Everyone { mode },
+        true if mode & 0o020 != 0 => Writers::Group { mode },
+        _ => Writers::Owner,
+    })
+}
+
 /// An open directory: names below it are looked up in the directory that was opened, whatever its path stands for since.
 #[derive(Debug)]
 pub(crate) struct Directory {

@@ -153,7 +153,7 @@ impl Reviewed {
     /// What a signer should know, one line each.
     fn summary(&self) -> Vec<String> {
         let index = self.bundle.index();
-        let (_, standing) = standing(&self.bundle, None, index.created);
+        let standing = standing(&self.bundle, None, index.created).line;
         let sealed = |index: &Index| {
             let entries = index.entries.iter();
             entries
