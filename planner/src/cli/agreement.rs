@@ -12,6 +12,8 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Index};
 use kubeplan_bundle::reader::{Bundle, Intact};
+use kubeplan_bundle::signature::Fingerprint;
+use kubeplan_bundle::writer::WriteError;
 use kubeplan_terminal::quote;
 use serde_json::json;
 
@@ -95,6 +97,12 @@ impl Reviewed {
     /// The bytes of its index, which are signed.
     pub(super) fn index_bytes(&self) -> &[u8] {
         self.bundle.index_bytes()
+    }
+
+    /// The keys that signed it.
+    pub(super) fn signers(&self) -> impl Iterator<Item = Fingerprint> {
+        let signatures = self.bundle.signatures().iter();
+        signatures.map(|signature| signature.public_key().fingerprint())
     }
 
     /// Shows what was read and asks whether to `verb` it; or compares its plan digest with the one that was reviewed.
@@ -247,6 +255,22 @@ impl Reviewed {
         };
         output::replace_if(&signed.bundle, 0o644, |out| add(bundle, out), still)?;
         Ok(signed)
+    }
+}
+
+/// Why a bundle has not got a signature or approval more.
+pub(super) fn not_added(message: &str, error: WriteError) -> CliError {
+    let is_there = matches!(
+        error,
+        WriteError::AlreadySigned(_) | WriteError::AlreadyApproved(_)
+    );
+    let error = CliError::caused(Exit::Refused, message, error);
+    if is_there {
+        error.hint(
+            "there is nothing to do for this key; for one more of a kind, use another person's",
+        )
+    } else {
+        error
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_terminal::Text;
 
+use crate::files::Exposed;
 use crate::pki::PkiError;
 
 /// An error on its way to the user.
@@ -84,12 +85,17 @@ impl CliError {
 }
 
 /// Turns a failed file operation into an error that names the file.
-pub(super) fn io_error(
+pub(super) fn io_error<'a>(
     doing: &str,
-    path: &std::path::Path,
-) -> impl FnOnce(std::io::Error) -> CliError {
+    path: &'a std::path::Path,
+) -> impl FnOnce(std::io::Error) -> CliError + use<'a> {
     let message = format!("{doing} {}", path.display());
-    move |error| CliError::caused(Exit::Failed, message, error)
+    move |error| {
+        let hint = Exposed::hint_if_denied(&error, path);
+        let mut failed = CliError::caused(Exit::Failed, message, error);
+        failed.hints.extend(hint);
+        failed
+    }
 }
 
 impl From<std::io::Error> for CliError {

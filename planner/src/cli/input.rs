@@ -15,7 +15,7 @@ use super::init_flags::InitFlags;
 use super::{CliError, Io, join_flags};
 use crate::config::valid::HostFacts;
 use crate::config::{self, LoadedCluster, Options, Report, RunningCluster, Severity, Source};
-use crate::files::{self, Need, Unusable, Writers};
+use crate::files::{self, Exposed, Need, Unusable, Writers};
 
 /// The largest file that is read whole, in bytes.
 pub(super) const MAX_INPUT: u64 = 4 * 1024 * 1024;
@@ -345,7 +345,10 @@ pub(super) fn exposed(doing: &str, path: &Path, unusable: Unusable) -> CliError 
     match unusable {
         Unusable::Io(error) => io_error(doing, path)(error),
         Unusable::Exposed(exposed) => {
-            let hint = exposed.hint();
+            let mut hint = exposed.hint();
+            if matches!(exposed, Exposed::Mode { wanted: "600", .. }) {
+                hint.push_str("; or, on a read-only mount, use a copy of it that has mode 0600");
+            }
             CliError::caused(Exit::Failed, doing, exposed).hint(hint)
         }
     }

@@ -39,10 +39,17 @@ fn one(plan: &PlanSummary, node: &NodeSummary, signer: &Signer) -> Vec<String> {
         trust(plan, signer),
     ];
     if let Some(identity) = &node.identity {
-        lines.push(format!(
-            "# the node has no recipient: carry {} another way than the bundle",
-            identity.file
-        ));
+        lines.push(if plan.runs {
+            format!(
+                "# what opened the join facts opens the bundle: unless the host has {}, carry it another way than the bundle",
+                identity.file
+            )
+        } else {
+            format!(
+                "# the node has no recipient: carry {} another way than the bundle",
+                identity.file
+            )
+        });
     }
     let options = options(plan, node);
     let file = word(&file_name(&node.bundle));
