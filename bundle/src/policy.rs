@@ -199,7 +199,7 @@ pub struct Trust {
 pub enum TrustError {
     /// No signature at all.
     #[error(
-        "the bundle is not signed; sign it with `kubeplan sign`, with a key that this host trusts ({trusted})"
+        "the bundle is not signed; sign it with `kubeplan sign`, with a trusted key ({trusted})"
     )]
     Unsigned {
         /// The trusted author keys.
@@ -216,7 +216,7 @@ pub enum TrustError {
     },
     /// Not enough trusted authors.
     #[error(
-        "{needed} trusted author(s) needed, {counted} found; the bundle is signed by {found}; this host trusts {trusted}; if you know the signer, compare the fingerprint with them and run `kubeapply trust add`"
+        "{needed} trusted author(s) needed, {counted} found; the bundle is signed by {found}; trusted: {trusted}; if you know the signer, compare the fingerprint with them and add their key to the trusted ones: on a host with `kubeapply trust add`"
     )]
     Authors {
         /// How many are needed.
@@ -251,7 +251,7 @@ pub enum TrustError {
     },
     /// Not enough approvals.
     #[error(
-        "{needed} approval(s) needed, {counted} found; approved by {found}; this host accepts approvals by {trusted}; names and keys that share a line of its list are one person, and an author does not approve; a reviewer approves with `kubeplan approve`"
+        "{needed} approval(s) needed, {counted} found; approved by {found}; accepted approvals are by: {trusted}; names and keys that share a line of the list are one person, and an author does not approve; a reviewer approves with `kubeplan approve`"
     )]
     Approvals {
         /// How many are needed.

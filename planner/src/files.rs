@@ -121,14 +121,46 @@ impl Exposed {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Owner { path, owner, user } => format!(
-                "run kubeplan as the user with ID {owner}; or, if that user is to have no part in it, `chown -R {user} {}`",
+                "run kubeplan as the user with ID {owner}; or, if that user is to have no part in it, run `chown {}{user} {}`",
+                if path.is_dir() { "-R " } else { "" },
                 quote(&path.to_string_lossy())
             ),
-            Self::Mode { path, wanted, .. } => {
-                format!("run `chmod {wanted} {}`", quote(&path.to_string_lossy()))
-            }
+            Self::Mode { path, wanted, .. } => match workspace_of(path) {
+                // Seldom is one file of a workspace open alone, and nothing in it is for other users.
+                Some(workspace) => format!(
+                    "run `chmod -R go= {}`, which closes everything of the workspace",
+                    quote(&workspace.to_string_lossy())
+                ),
+                None => format!("run `chmod {wanted} {}`", quote(&path.to_string_lossy())),
+            },
         }
     }
+
+    /// What to do about a file or directory that may not even be opened; `None` if the error is another one, or the invoker's own
+    /// mode forbids it. `path` may be below what is closed.
+    pub(crate) fn hint_if_denied(error: &io::Error, path: &Path) -> Option<String> {
+        if error.kind() != io::ErrorKind::PermissionDenied {
+            return None;
+        }
+        let user = rustix::process::geteuid().as_raw();
+        let (path, metadata) = path.ancestors().find_map(|path| {
+            let path = if path.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                path
+            };
+            Some((path, path.metadata().ok()?))
+        })?;
+        let owner = metadata.uid();
+        let path = path.to_owned();
+        (owner != user).then(|| Self::Owner { path, owner, user }.hint())
+    }
+}
+
+/// The cluster's workspace that `path` is in, or is.
+fn workspace_of(path: &Path) -> Option<&Path> {
+    path.ancestors()
+        .find(|path| path.extension().is_some_and(|end| end == "kubeplan"))
 }
 
 /// Why a file cannot be used.
@@ -176,6 +208,37 @@ pub(crate) fn check(file: &File, path: &Path, need: Need) -> Result<(), Unusable
         wanted,
     }
     .into())
+}
+
+/// Who may write a file besides its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writers {
+    /// The owner, or it is the end of a pipe.
+    Owner,
+    /// The file's group.
+    Group {
+        /// The mode.
+        mode: u32,
+    },
+    /// Every user.
+    Everyone {
+        /// The mode.
+        mode: u32,
+    },
+}
+
+/// Who may write an open file.
+///
+/// # Errors
+/// Whatever the file system returns.
+pub(crate) fn writers(file: &File) -> io::Result<Writers> {
+    let metadata = file.metadata()?;
+    let mode = metadata.mode() & 0o7777;
+    Ok(match metadata.is_file() {
+        true if mode & 0o002 != 0 => Writers::Everyone { mode },
+        true if mode & 0o020 != 0 => Writers::Group { mode },
+        _ => Writers::Owner,
+    })
 }
 
 /// An open directory: names below it are looked up in the directory that was opened, whatever its path stands for since.
@@ -519,5 +582,40 @@ mod tests {
         assert!(mine.create("link", 0o600).is_err());
         assert!(mine.keep_file("link", 0o600).is_err());
         assert!(!at("other/planted").exists());
+    }
+
+    #[test]
+    fn a_hint_is_a_command_that_mends_what_was_found() {
+        let mode = |path: &str| Exposed::Mode {
+            path: path.into(),
+            mode: 0o644,
+            wanted: "600",
+        };
+        assert_eq!(mode("a b").hint(), "run `chmod 600 'a b'`");
+        for path in ["x/c.kubeplan/keys/author", "x/c.kubeplan"] {
+            let hint = mode(path).hint();
+            assert!(
+                hint.starts_with("run `chmod -R go= x/c.kubeplan`"),
+                "{hint}"
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "").unwrap();
+        for (path, recursive) in [(folder.path(), true), (&file, false)] {
+            let owner = Exposed::Owner {
+                path: path.into(),
+                owner: 1,
+                user: 2,
+            };
+            assert_eq!(owner.hint().contains("`chown -R 2 "), recursive);
+            assert!(recursive || owner.hint().contains("`chown 2 "));
+        }
+        // What is the invoker's own needs no other user.
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(Exposed::hint_if_denied(&denied, &file.join("below")), None);
+        let root = Exposed::hint_if_denied(&denied, Path::new("/"));
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(root.is_none(), is_root);
     }
 }

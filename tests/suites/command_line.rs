@@ -38,7 +38,109 @@ pub fn cases() -> Vec<Trial> {
             "command_line::approvals_count_where_a_policy_asks_for_them",
             approvals,
         ),
+        case(
+            "command_line::show_says_itself_what_a_bundle_lacks",
+            lacking,
+        ),
+        case(
+            "command_line::plan_says_which_agreement_it_replaces",
+            replaced,
+        ),
+        case(
+            "command_line::an_agreement_that_adds_nothing_is_said",
+            adds_nothing,
+        ),
     ]
+}
+
+fn lacking() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let (bundle, signers) = (text(&planned.bundle)?, planned.path("allowed_signers"));
+    let args = ["show", bundle, "--allowed-signers", text(&signers)?];
+    kubeplan(&args).expect(0)?;
+    let more = ["--require-approvals", "1"];
+    let run = kubeplan(&[&args[..], &more].concat()).expect(4)?;
+    let said = "it is not trusted: 1 approval(s) needed, 0 found";
+    ensure!(run.err.contains(said), "{}", run.err);
+    ensure!(!run.err.contains("hint: `kubeplan verify`"), "{}", run.err);
+    Ok(())
+}
+
+/// A key of that name, and its path.
+fn key(planned: &Planned, name: &str) -> Result<String> {
+    let path = planned.path(name);
+    kubeplan(&["keygen", "-o", text(&path)?]).expect(0)?;
+    Ok(text(&path)?.to_owned())
+}
+
+fn replaced() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let bundle = text(&planned.bundle)?.to_owned();
+    let again = || -> Result<(serde_json::Value, String)> {
+        let run = planned.plan(&["--format=json"])?.expect(0)?;
+        let mut document: serde_json::Value = serde_json::from_slice(&run.out)?;
+        Ok((document["nodes"][0]["replaced"].take(), run.err))
+    };
+    // What the same author signed is lost without loss.
+    let (found, said) = again()?;
+    ensure!(found.is_null() && !said.contains("replaced"), "{said}");
+    let other = key(&planned, "other")?;
+    for (commands, approvals, signatures, expected) in [
+        (
+            &["approve"][..],
+            1,
+            0,
+            "which had 1 approval: approve the new file",
+        ),
+        (
+            &["sign"],
+            0,
+            1,
+            "which had 1 signature by other authors: sign the new file",
+        ),
+        (
+            &["sign", "approve"],
+            1,
+            1,
+            "which had 1 approval and 1 signature by other authors: sign and approve the new file",
+        ),
+    ] {
+        for command in commands {
+            let digest = planned.digest()?;
+            let args = [command, "--key", &other, "--plan-digest", &digest, &bundle];
+            kubeplan(&args).expect(0)?;
+        }
+        let (found, said) = again()?;
+        let wanted = serde_json::json!({"approvals": approvals, "signatures": signatures});
+        ensure!(found == wanted, "{found}");
+        let expected = format!("warning: replaced {bundle}, {expected}\n");
+        ensure!(said.contains(&expected), "{said}");
+    }
+    // A file that is not a whole bundle had nothing.
+    fs::write(&planned.bundle, "no bundle")?;
+    let (found, said) = again()?;
+    ensure!(found.is_null() && !said.contains("replaced"), "{said}");
+    Ok(())
+}
+
+fn adds_nothing() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let (bundle, digest) = (text(&planned.bundle)?, planned.digest()?);
+    let (author, other) = (planned.path("author"), key(&planned, "other")?);
+    let run = |command: &str, key: &str| {
+        kubeplan(&[command, "--key", key, "--plan-digest", &digest, bundle])
+    };
+    let approved = run("approve", &other).expect(0)?;
+    ensure!(!approved.err.contains("warning"), "{}", approved.err);
+    let approved = run("approve", text(&author)?).expect(0)?;
+    let said = "warning: this key signed the bundle as an author";
+    ensure!(approved.err.contains(said), "{}", approved.err);
+    for (command, key) in [("approve", &*other), ("sign", text(&author)?)] {
+        let refused = run(command, key).expect(4)?;
+        let said = "this bundle\n  hint: there is nothing to do for this key";
+        ensure!(refused.err.contains(said), "{}", refused.err);
+    }
+    Ok(())
 }
 
 fn misspelt() -> Result<()> {

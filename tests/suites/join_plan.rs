@@ -219,6 +219,17 @@ fn host_facts() -> Result<()> {
     let attempt = planned(&Discovered::new(true)?, &["--facts", &facts])?;
     let named = written(&attempt)?;
     ensure!(named.ends_with("cp1.prod-a.tar.gz"), "{}", named.display());
+    let another = ["--facts", &facts, "--node-name", "w2"];
+    let another = self::attempt(&Discovered::new(true)?, &another)?;
+    refused(&another, 2, "none of the host `w2`")?;
+    refused(&another, 2, "give that with --node-name or")?;
+    ensure!(!another.run.err.contains("Cluster document"));
+    for helps in [
+        &["--facts", &facts, "--node-name", "cp1"][..],
+        &["-f", &fixture("control-plane.yaml")],
+    ] {
+        planned(&Discovered::new(true)?, helps)?;
+    }
     let without = self::attempt(&Discovered::new(false)?, &[])?;
     refused(
         &without,
@@ -396,6 +407,12 @@ fn opened_by_their_host() -> Result<()> {
     // Whoever is named in the facts alone gets nothing.
     let attempt = planned(&discovered, &["-f", &file])?;
     ensure!(unsealed(&attempt).is_ok());
+    // What installs it is named, as by a plan of a whole cluster.
+    let next = attempt.run.text();
+    ensure!(
+        next.contains("kubeapply install --root DIR --allow-test-only --identity identity "),
+        "{next}"
+    );
     let (_, recipient) = kubeplan_bundle::seal::Identities::generate();
     let attempt = planned(
         &discovered,
@@ -405,6 +422,8 @@ fn opened_by_their_host() -> Result<()> {
         unsealed(&attempt).is_err(),
         "sealed for the host although another was named"
     );
+    let next = attempt.run.text();
+    ensure!(!next.contains("--identity"), "{next}");
     let attempt = self::attempt(&discovered, &["-f", &file, "--recipient", "alice"])?;
     refused(&attempt, 2, "--recipient")
 }

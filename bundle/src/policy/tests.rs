@@ -83,7 +83,7 @@ fn people_are_counted_not_keys() {
             &[],
             &[1],
             &[],
-            No("this host trusts no key"),
+            No("trusted: no key"),
         ),
         (
             "a stranger counts for nothing",

@@ -12,6 +12,8 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Index};
 use kubeplan_bundle::reader::{Bundle, Intact};
+use kubeplan_bundle::signature::Fingerprint;
+use kubeplan_bundle::writer::WriteError;
 use kubeplan_terminal::quote;
 use serde_json::json;
 
@@ -97,6 +99,12 @@ impl Reviewed {
         self.bundle.index_bytes()
     }
 
+    /// The keys that signed it.
+    pub(super) fn signers(&self) -> impl Iterator<Item = Fingerprint> {
+        let signatures = self.bundle.signatures().iter();
+        signatures.map(|signature| signature.public_key().fingerprint())
+    }
+
     /// Shows what was read and asks whether to `verb` it; or compares its plan digest with the one that was reviewed.
     ///
     /// # Errors
@@ -153,7 +161,7 @@ impl Reviewed {
     /// What a signer should know, one line each.
     fn summary(&self) -> Vec<String> {
         let index = self.bundle.index();
-        let (_, standing) = standing(&self.bundle, None, index.created);
+        let standing = standing(&self.bundle, None, index.created).line;
         let sealed = |index: &Index| {
             let entries = index.entries.iter();
             entries
@@ -247,6 +255,22 @@ impl Reviewed {
         };
         output::replace_if(&signed.bundle, 0o644, |out| add(bundle, out), still)?;
         Ok(signed)
+    }
+}
+
+/// Why a bundle has not got a signature or approval more.
+pub(super) fn not_added(message: &str, error: WriteError) -> CliError {
+    let is_there = matches!(
+        error,
+        WriteError::AlreadySigned(_) | WriteError::AlreadyApproved(_)
+    );
+    let error = CliError::caused(Exit::Refused, message, error);
+    if is_there {
+        error.hint(
+            "there is nothing to do for this key; for one more of a kind, use another person's",
+        )
+    } else {
+        error
     }
 }
 

@@ -6,7 +6,7 @@ use kubeplan_bundle::approval::{Approval, ApprovalStatement};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::writer;
 
-use super::agreement::{AgreementArgs, Reviewed};
+use super::agreement::{AgreementArgs, Reviewed, not_added};
 use super::input::Now;
 use super::{CliError, Io, keys};
 
@@ -42,12 +42,18 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let reviewed = Reviewed::open(&args.bundle)?;
     reviewed.agree("approve", &args.agreement, io)?;
     let key = keys::read_private_key(&args.key, args.passphrase_file.as_deref(), io)?;
+    if reviewed
+        .signers()
+        .any(|signer| signer == key.public().fingerprint())
+    {
+        io.say("warning: this key signed the bundle as an author, and an author does not approve: where approvals are asked for, this one does not count");
+    }
     let approval = ApprovalStatement::new(reviewed.index_bytes(), &args.comment, now)
         .and_then(|statement| Approval::sign(&statement, &key))
         .map_err(|error| CliError::caused(Exit::Failed, "signing the approval", error))?;
     let signed = reviewed.write(args.output.as_deref(), |bundle, out| {
         writer::with_approval(bundle, approval, out)
-            .map_err(|error| CliError::caused(Exit::Refused, "the approval cannot be added", error))
+            .map_err(|error| not_added("the approval cannot be added", error))
     })?;
     let key = key.public().fingerprint().to_string();
     signed.report("approved", &key, &args.agreement, io)

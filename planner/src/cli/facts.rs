@@ -7,8 +7,8 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::facts::{Facts, MAX_SIZE};
 use kubeplan_bundle::signature::Fingerprint;
 
-use super::CliError;
-use super::input::{read_found, read_limited};
+use super::input::{read_found, read_trusted};
+use super::{CliError, Io};
 use crate::config::facts::FactsSource;
 
 /// Files in the folder of facts.
@@ -26,7 +26,7 @@ pub(super) struct FactsArgs {
     #[arg(long, value_name = "NODE=SHA256:…", requires = "facts", value_parser = confirmation)]
     confirm_host_key: Vec<(String, Fingerprint)>,
     /// Seal for SSH host keys in the facts that this OpenSSH known_hosts file
-    /// names for the same host
+    /// names for the same host; refused if every user can write the file
     #[arg(long, value_name = "FILE", requires = "facts")]
     known_hosts: Option<PathBuf>,
 }
@@ -44,12 +44,12 @@ fn confirmation(text: &str) -> Result<(String, Fingerprint), String> {
 
 impl FactsArgs {
     /// Reads everything that was named.
-    pub(super) fn read(&self) -> Result<FactsSource, CliError> {
+    pub(super) fn read(&self, io: &mut Io) -> Result<FactsSource, CliError> {
         let known_hosts = self
             .known_hosts
             .as_deref()
             .map(|path| {
-                let bytes = read_limited(path, "known_hosts file", 16 * 1024 * 1024)?;
+                let bytes = read_trusted(path, "known_hosts file", 16 * 1024 * 1024, io)?;
                 // Comments may be in any encoding; keys and names are ASCII.
                 let text = String::from_utf8_lossy(&bytes).into_owned();
                 Ok::<_, CliError>((text, path.display().to_string()))

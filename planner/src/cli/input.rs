@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::escape;
+use kubeplan_terminal::{escape, quote};
 use zeroize::Zeroizing;
 
 use super::error::io_error;
@@ -15,10 +15,10 @@ use super::init_flags::InitFlags;
 use super::{CliError, Io, join_flags};
 use crate::config::valid::HostFacts;
 use crate::config::{self, LoadedCluster, Options, Report, RunningCluster, Severity, Source};
-use crate::files::{self, Need, Unusable};
+use crate::files::{self, Exposed, Need, Unusable, Writers};
 
 /// The largest file that is read whole, in bytes.
-const MAX_INPUT: u64 = 4 * 1024 * 1024;
+pub(super) const MAX_INPUT: u64 = 4 * 1024 * 1024;
 
 /// Where the configuration is.
 #[derive(Debug, clap::Args)]
@@ -95,7 +95,7 @@ impl Configuration {
         }
         let texts = read_all(&self.files, io)?;
         let options = Options {
-            hosts: self.facts.read()?,
+            hosts: self.facts.read(io)?,
             flags,
             ..Options::default()
         };
@@ -125,7 +125,7 @@ impl Configuration {
         let texts = read_all(&self.files, io)?;
         let options = Options {
             facts: HostFacts::default(),
-            hosts: self.facts.read()?,
+            hosts: self.facts.read(io)?,
             lenient,
             flags,
         };
@@ -209,7 +209,7 @@ pub(super) fn read_found_text(path: &Path, what: &str) -> Result<String, CliErro
     checked_text(bytes, what, &path.display().to_string())
 }
 
-fn checked_text(bytes: Vec<u8>, what: &str, name: &str) -> Result<String, CliError> {
+pub(super) fn checked_text(bytes: Vec<u8>, what: &str, name: &str) -> Result<String, CliError> {
     if bytes.len() as u64 > MAX_INPUT {
         return Err(CliError::usage(format!(
             "{what} {name} is larger than {MAX_INPUT} bytes"
@@ -227,6 +227,43 @@ pub(super) fn read_limited(path: &Path, what: &str, limit: u64) -> Result<Vec<u8
 /// Reads a file of at most `limit` bytes that was found in a directory: a regular one.
 pub(super) fn read_found(path: &Path, what: &str, limit: u64) -> Result<Vec<u8>, CliError> {
     read_opened(files::open_regular(path), path, what, limit)
+}
+
+/// Reads a file of at most `limit` bytes that says which keys are trusted, as [`read_limited`] does. One that every user can
+/// write is refused; of one that its group can write, a warning is said.
+pub(super) fn read_trusted(
+    path: &Path,
+    what: &str,
+    limit: u64,
+    io: &mut Io,
+) -> Result<Vec<u8>, CliError> {
+    let usage = |error| {
+        CliError::caused(
+            Exit::Usage,
+            format!("reading {what} {}", path.display()),
+            error,
+        )
+    };
+    let file = files::open_given(path).map_err(usage)?;
+    let word = quote(&path.to_string_lossy()).into_owned();
+    match files::writers(&file).map_err(usage)? {
+        Writers::Owner => {}
+        Writers::Group { mode } => io.say(format_args!(
+            "warning: other users of its group can change the {what} {} (mode {mode:04o}): run `chmod g-w {word}` if they are not to say what is trusted",
+            path.display()
+        )),
+        Writers::Everyone { mode } => {
+            return Err(CliError::new(
+                Exit::Refused,
+                format!(
+                    "every user can change the {what} {} (mode {mode:04o})",
+                    path.display()
+                ),
+            )
+            .hint(format!("look at what it says, then run `chmod go-w {word}`")));
+        }
+    }
+    read_opened(Ok(file), path, what, limit)
 }
 
 fn read_opened(
@@ -308,7 +345,10 @@ pub(super) fn exposed(doing: &str, path: &Path, unusable: Unusable) -> CliError 
     match unusable {
         Unusable::Io(error) => io_error(doing, path)(error),
         Unusable::Exposed(exposed) => {
-            let hint = exposed.hint();
+            let mut hint = exposed.hint();
+            if matches!(exposed, Exposed::Mode { wanted: "600", .. }) {
+                hint.push_str("; or, on a read-only mount, use a copy of it that has mode 0600");
+            }
             CliError::caused(Exit::Failed, doing, exposed).hint(hint)
         }
     }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::policy::{Policy, Trust, TrustPolicy};
+use kubeplan_bundle::policy::{Policy, Trust, TrustError, TrustPolicy};
 use kubeplan_bundle::reader::{Bundle, Intact, Unverified};
 use kubeplan_bundle::timestamp::Timestamp;
 
-use super::CliError;
-use super::input::read_text;
+use super::input::{MAX_INPUT, checked_text, read_trusted};
+use super::{CliError, Io};
 use crate::files;
 
 /// A bundle's file, opened once. Whatever is put in its place afterwards, this is what is looked at.
@@ -81,7 +81,8 @@ fn refused(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -
 /// Whom the user trusts.
 #[derive(Debug, clap::Args)]
 pub(super) struct TrustArgs {
-    /// Trusted keys in OpenSSH's allowed_signers form
+    /// Trusted keys in OpenSSH's allowed_signers form; refused if every user can
+    /// write the file
     #[arg(long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
     /// How many distinct authors must have signed
@@ -94,12 +95,14 @@ pub(super) struct TrustArgs {
 
 impl TrustArgs {
     /// The policy, if trusted keys were named.
-    pub(super) fn policy(&self) -> Result<Option<TrustPolicy>, CliError> {
+    pub(super) fn policy(&self, io: &mut Io) -> Result<Option<TrustPolicy>, CliError> {
         let Some(path) = &self.allowed_signers else {
             return Ok(None);
         };
         let shown = path.display();
-        let text = read_text(path, "allowed signers")?;
+        let what = "allowed signers";
+        let bytes = read_trusted(path, what, MAX_INPUT, io)?;
+        let text = checked_text(bytes, what, &shown.to_string())?;
         let allowed = AllowedSigners::parse(&text).map_err(|error| {
             CliError::caused(Exit::Usage, format!("allowed signers {shown}"), error)
         })?;
@@ -112,15 +115,35 @@ impl TrustArgs {
     }
 }
 
-/// How far a bundle can be believed, in one line.
+/// How far a bundle can be believed.
+pub(super) struct Standing {
+    /// Who vouches for it, if the policy is fulfilled.
+    pub trust: Option<Trust>,
+    /// All of it in one line.
+    pub line: String,
+    /// What the policy lacks, if there is one and it is not fulfilled.
+    pub lacks: Option<TrustError>,
+}
+
+impl Standing {
+    /// Of a bundle that is compared with no policy.
+    fn unjudged(line: impl Into<String>) -> Self {
+        Self {
+            trust: None,
+            line: line.into(),
+            lacks: None,
+        }
+    }
+}
+
+/// How far a bundle can be believed.
 pub(super) fn standing(
     bundle: &Bundle<Intact>,
     policy: Option<&TrustPolicy>,
     now: Timestamp,
-) -> (Option<Trust>, String) {
-    if bundle.signatures().is_empty() {
-        return (None, "UNSIGNED: anybody can have made this bundle".into());
-    }
+) -> Standing {
+    let unsigned = "UNSIGNED: anybody can have made this bundle";
+    let is_unsigned = bundle.signatures().is_empty();
     let signers = || {
         let keys = bundle
             .signatures()
@@ -129,13 +152,14 @@ pub(super) fn standing(
         keys.collect::<Vec<_>>().join(", ")
     };
     let Some(policy) = policy else {
-        return (
-            None,
+        return Standing::unjudged(if is_unsigned {
+            unsigned.to_owned()
+        } else {
             format!(
                 "UNTRUSTED: signed by {}, compared with no list of trusted keys",
                 signers()
-            ),
-        );
+            )
+        });
     };
     match policy.judge(
         now,
@@ -154,8 +178,20 @@ pub(super) fn standing(
             if !trust.approvals.is_empty() {
                 line.push_str(&format!("; approved by {}", named(&trust.approvals)));
             }
-            (Some(trust), line)
+            Standing {
+                trust: Some(trust),
+                line,
+                lacks: None,
+            }
         }
-        Err(error) => (None, format!("UNTRUSTED: {error}")),
+        Err(error) => Standing {
+            trust: None,
+            line: if is_unsigned {
+                unsigned.to_owned()
+            } else {
+                format!("UNTRUSTED: {error}")
+            },
+            lacks: Some(error),
+        },
     }
 }

@@ -6,6 +6,7 @@
 
 mod bundles;
 mod join;
+mod replaced;
 mod sealing;
 mod signing_key;
 
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use bundles::{Bundles, Written};
 use join::JoinArgs;
 use kubeplan_bundle::exit::Exit;
+pub(super) use replaced::Replaced;
 use sealing::Sealing;
 use signing_key::SigningKey;
 
@@ -174,6 +176,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     stage
         .commit()
         .map_err(io_error("writing bundles to", &args.output))?;
+    replaced::say(&summary.nodes, io);
     summary.finish(signer.shown, &args.output);
     match args.format {
         Format::Text => io.print(&summary.text())?,

@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use certificates::Certificates;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place};
+use kubeplan_bundle::policy::TrustError;
 use kubeplan_bundle::reader::{Bundle, Intact};
 use kubeplan_terminal::{Text, quote, table_with_open_end};
 use serde::Serialize;
 
 use super::input::{Now, count};
-use super::open::{TrustArgs, open_intact, standing};
+use super::open::{Standing, TrustArgs, open_intact, standing};
 use super::summary::shown_recipient;
 use super::{CliError, Format, Io, table};
 use crate::assemble::LEFT_OUT_PHASES;
@@ -52,9 +53,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, false)?;
-    let policy = args.trust.policy()?;
+    let policy = args.trust.policy(io)?;
     let bundle = open_intact(&args.bundle)?;
-    let (trust, line) = standing(&bundle, policy.as_ref(), now);
+    let Standing { trust, line, lacks } = standing(&bundle, policy.as_ref(), now);
     if let Some(wanted) = &args.entry {
         let bytes = find(&bundle, wanted).ok_or_else(|| {
             CliError::usage(format!("the bundle has no public entry `{wanted}`")).hint(format!(
@@ -66,7 +67,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             io.say(&line);
         }
         io.content(bytes)?;
-        return verdict(args, policy.is_some(), trust.is_some());
+        return verdict(args, lacks);
     }
     let certificates = Certificates::of(&bundle);
     match args.format {
@@ -81,22 +82,22 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             version: 1,
         })?,
     }
-    verdict(args, policy.is_some(), trust.is_some())
+    verdict(args, lacks)
 }
 
 /// How the run ends once the bundle is shown: only where trusted keys were named can it fail to be trusted.
-fn verdict(args: &Args, judged: bool, trusted: bool) -> Result<Exit, CliError> {
-    if judged && !trusted {
-        return Err(CliError::new(
+fn verdict(args: &Args, lacks: Option<TrustError>) -> Result<Exit, CliError> {
+    match lacks {
+        None => Ok(Exit::Done),
+        Some(lacks) => Err(CliError::caused(
             Exit::Refused,
             format!(
-                "bundle {} is shown, and is not trusted: do not install it",
+                "bundle {} is shown, and is not to be installed: it is not trusted",
                 args.bundle.display()
             ),
-        )
-        .hint("`kubeplan verify` with the same --allowed-signers says which signature it lacks"));
+            lacks,
+        )),
     }
-    Ok(Exit::Done)
 }
 
 /// What `--format json` prints.

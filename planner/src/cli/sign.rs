@@ -6,7 +6,7 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::signature::{MAX_ARMOR_SIZE, Namespace, Signature};
 use kubeplan_bundle::writer;
 
-use super::agreement::{AgreementArgs, Reviewed};
+use super::agreement::{AgreementArgs, Reviewed, not_added};
 use super::input::read_limited;
 use super::{CliError, Io, keys};
 
@@ -58,9 +58,8 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     };
     let fingerprint = signature.public_key().fingerprint().to_string();
     let signed = reviewed.write(args.output.as_deref(), |bundle, out| {
-        writer::with_signature(bundle, signature, out).map_err(|error| {
-            CliError::caused(Exit::Refused, "the signature cannot be added", error)
-        })
+        writer::with_signature(bundle, signature, out)
+            .map_err(|error| not_added("the signature cannot be added", error))
     })?;
     signed.report("signed", &fingerprint, &args.agreement, io)
 }

@@ -14,6 +14,7 @@ use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::nodes::Nodes;
+use super::plan::Replaced;
 use crate::config::Finding;
 use crate::config::ValidConfig;
 use crate::config::valid::Assumption;
@@ -69,11 +70,14 @@ struct ByToken {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NodeSummary {
-    node: String,
+    pub(super) node: String,
     role: String,
     /// It joins a cluster; otherwise it makes one.
     joins: bool,
-    bundle: String,
+    pub(super) bundle: String,
+    /// What the bundle had that was in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) replaced: Option<Replaced>,
     plan_digest: String,
     serial: u64,
     created: String,
@@ -222,6 +226,7 @@ impl NodeSummary {
             role: plan.role.to_string(),
             joins: config.joining().is_some(),
             bundle: String::new(),
+            replaced: None,
             plan_digest: String::new(),
             serial: 0,
             created: String::new(),

@@ -7,7 +7,7 @@ use kubeplan_terminal::Text;
 use serde_json::json;
 
 use super::input::Now;
-use super::open::{BundleFile, TrustArgs, standing};
+use super::open::{BundleFile, Standing, TrustArgs, standing};
 use super::receipt::{Checked, ReceiptArgs};
 use super::{CliError, Format, Io};
 
@@ -41,7 +41,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, false)?;
-    let policy = args.trust.policy()?;
+    let policy = args.trust.policy(io)?;
     let file = BundleFile::open(&args.bundle)?;
     if let Some(policy) = &policy {
         // Trust comes first: nothing of an untrusted bundle is interpreted.
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         .check_payloads()
         .map_err(|error| file.refused(error))?;
     let receipt = args.receipt.check(&bundle)?;
-    let (trust, line) = standing(&bundle, policy.as_ref(), now);
+    let Standing { trust, line, .. } = standing(&bundle, policy.as_ref(), now);
     let index = bundle.index();
     match args.format {
         Format::Text => {

@@ -175,6 +175,9 @@ fn no_facts(draft: &mut Draft, source: &FactsSource, wanted: &str) {
     };
     let hint = if names.is_empty() {
         "give the folder with the host's facts with --facts"
+    } else if draft.joins {
+        // There is no Cluster document that could say which host the node is.
+        "a node that joins a running cluster has the name of its host where facts are given: give that with --node-name or `nodeRegistration.name`, or leave out --facts"
     } else {
         "where the node's name is not its host's, say `match: {hostname: …}` of the node in a `kubeplan.io/v1alpha1` Cluster document"
     };

@@ -26,8 +26,12 @@ pub enum CertificateError {
     #[error("certificate {0} of the file is not valid X.509 DER")]
     NotX509(usize),
     /// A certificate among those of CAs that is not a CA's.
-    #[error("certificate {position} of the file (sha256:{spki}) is not a CA's: {reason}")]
+    #[error(
+        "certificate {position} of the file (`{subject}`, sha256:{spki}) is not a CA's: {reason}"
+    )]
     NotAuthority {
+        /// Whose it is.
+        subject: String,
         /// Which, from 1.
         position: usize,
         /// The digest of its public key.
@@ -130,6 +134,7 @@ impl Certificate {
                 continue;
             };
             return Err(CertificateError::NotAuthority {
+                subject: facts.subject.clone(),
                 position: position + 1,
                 spki: facts.spki,
                 reason,

@@ -79,7 +79,7 @@ pub enum PkiError {
         authority: String,
     },
     /// Several things at once.
-    #[error("{} things have to be put right{}", .0.len(), lines(.0))]
+    #[error("{} things have to be put right", .0.len())]
     Several(Vec<PkiError>),
     /// The public keys differ.
     #[error(
@@ -206,6 +206,22 @@ impl PkiError {
         }
     }
 
+    /// The single errors, each with its causes, if there are several; a line of a message each.
+    #[must_use]
+    pub fn items(&self) -> Vec<String> {
+        /// A thousand nodes may lack the same; more of it tells nothing.
+        const SHOWN: usize = 40;
+        let Self::Several(errors) = self else {
+            return Vec::new();
+        };
+        let mut items: Vec<String> = errors.iter().take(SHOWN).map(with_causes).collect();
+        let more = errors.len().saturating_sub(SHOWN);
+        if more > 0 {
+            items.push(format!("and {more} more"));
+        }
+        items
+    }
+
     /// Whether something has to come from an external CA, so that requests for it would help.
     #[must_use]
     pub fn awaits_external_ca(&self) -> bool {
@@ -217,23 +233,34 @@ impl PkiError {
     }
 }
 
-/// One line for each error, with its causes.
-fn lines(errors: &[PkiError]) -> String {
-    /// A thousand nodes may lack the same; nobody reads more of it.
-    const SHOWN: usize = 40;
-    let mut text = String::new();
-    for error in errors.iter().take(SHOWN) {
-        text.push_str("\n  - ");
+/// What `error` says, and why, on one line.
+fn with_causes(error: &PkiError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
         text.push_str(&error.to_string());
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-    }
-    if let Some(more) = errors.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        text.push_str(&format!("\n  - and {more} more"));
+        cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_errors_are_a_line_each_up_to_a_number() {
+        let one = || PkiError::KeyWithoutCertificate {
+            key: "a\nb.key".into(),
+            certificate: "a.crt".into(),
+        };
+        let several = PkiError::all((0..43).map(|_| one()).collect()).unwrap();
+        assert_eq!(several.to_string(), "43 things have to be put right");
+        let items = several.items();
+        assert_eq!(items.len(), 41);
+        assert_eq!(items[0], one().to_string());
+        assert_eq!(items[40], "and 3 more");
+        assert!(one().items().is_empty());
+    }
 }

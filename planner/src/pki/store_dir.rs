@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::secret::SecretBytes;
-use kubeplan_terminal::quote;
 use rayon::prelude::*;
 use rustix::fs::FileType;
 use zeroize::Zeroizing;
@@ -68,8 +67,8 @@ pub enum StoreDirError {
     },
     /// Other users can read keys, or change what is in the folder.
     #[error(
-        "`{}` is open to other users (mode {mode:04o}): keys in it may not be secret; run `chmod {wanted} {}`",
-        .path.display(), quote(&.path.to_string_lossy())
+        "`{}` is open to other users (mode {mode:04o}): keys in it may not be secret",
+        .path.display()
     )]
     Open {
         /// The file or folder.
@@ -138,6 +137,15 @@ impl StoreDirError {
                 }
                 .hint(),
             ),
+            Self::Open { path, mode, wanted } => Some(
+                Exposed::Mode {
+                    path: path.clone(),
+                    mode: *mode,
+                    wanted,
+                }
+                .hint(),
+            ),
+            Self::Io { path, source, .. } => Exposed::hint_if_denied(source, path),
             _ => None,
         }
     }

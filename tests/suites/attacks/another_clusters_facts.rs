@@ -167,7 +167,8 @@ fn beside() -> Result<()> {
         repository().join("fixtures/stores/single-node-external-ca/nodes/cp1/apiserver.crt"),
     )?;
     let changed = with_besides(&discovered, &format!("{real}{leaf}"))?;
-    refused(&plan(&changed, &[])?, 2, &["is not a CA's"])
+    let said = ["`, sha256:", ") is not a CA's", "hint: compare with "];
+    refused(&plan(&changed, &[])?, 4, &said)
 }
 
 fn credentials() -> Result<()> {

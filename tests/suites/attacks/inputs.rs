@@ -24,7 +24,57 @@ pub fn cases() -> Vec<Trial> {
         ),
         case("attacks::inputs::a_umask_that_forbids_nothing", umask),
         case("attacks::inputs::a_link_in_the_place_of_a_result", links),
+        case(
+            "attacks::inputs::a_list_of_trusted_keys_that_every_user_can_write",
+            writable_lists,
+        ),
     ]
+}
+
+fn writable_lists() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let (signers, known) = (planned.path("allowed_signers"), planned.path("known_hosts"));
+    fs::write(&known, "")?;
+    let bundle = text(&planned.bundle)?;
+    let facts = repository().join("fixtures/facts/single-node-facts");
+    let config = planned.path("facts.yaml");
+    let facts_config = repository().join("fixtures/single-node-facts.yaml");
+    fs::copy(facts_config, &config)?;
+    let with_signers = |command| {
+        [
+            command,
+            bundle,
+            "--allowed-signers",
+            text(&signers).unwrap_or_default(),
+        ]
+    };
+    let mut with_known = vec!["validate", "-f", text(&config)?, "--facts", text(&facts)?];
+    with_known.extend(["--known-hosts", text(&known)?]);
+    for (path, args) in [
+        (&signers, &with_signers("verify")[..]),
+        (&signers, &with_signers("show")),
+        (&known, &with_known),
+    ] {
+        let run = |mode| {
+            fs::set_permissions(path, Permissions::from_mode(mode))?;
+            Ok::<_, anyhow::Error>(kubeplan(args))
+        };
+        for (mode, code, said) in [
+            (
+                0o666,
+                4,
+                "hint: look at what it says, then run `chmod go-w ",
+            ),
+            (0o602, 4, "every user can change the "),
+            (0o664, 0, "(mode 0664): run `chmod g-w "),
+        ] {
+            let run = run(mode)?.expect(code)?;
+            ensure!(run.err.contains(said), "{mode:o}: {}", run.err);
+        }
+        let run = run(0o644)?.expect(0)?;
+        ensure!(!run.err.contains("chmod"), "{}", run.err);
+    }
+    Ok(())
 }
 
 /// Set in a process of this program that is to be `kubeplan` instead.

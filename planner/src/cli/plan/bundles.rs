@@ -13,6 +13,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::Args;
+use super::replaced::Replaced;
 use super::sealing::{Sealing, TakenRecipients};
 use super::signing_key::TakenKey;
 use crate::assemble::{self, Circumstances};
@@ -131,6 +132,8 @@ impl<'a> Bundles<'a> {
             TakenRecipients::none()
         };
         let file = format!("{name}.{}.tar.gz", config.bundle_cluster_name);
+        let bundle = self.args.output.join(&file);
+        node.replaced = Replaced::at(&bundle, &self.signer.key().public());
         let mut written = None;
         self.stage
             .write(&file, 0o644, |out| -> Result<(), CliError> {
@@ -143,7 +146,6 @@ impl<'a> Bundles<'a> {
         let Some(written) = written else {
             return Err(CliError::new(Exit::Failed, "the bundle was not written"));
         };
-        let bundle = self.args.output.join(file);
         node.finish(&written.index, &bundle, recipients.identity);
         Ok(Written {
             node,

@@ -18,12 +18,13 @@ use meant::MeantArgs;
 
 use super::Args;
 use super::bundles::outliving;
+use super::replaced::{self, Replaced};
 use super::signing_key::SigningKey;
 use crate::assemble::{self, Circumstances};
 use crate::cli::error::io_error;
 use crate::cli::input::{read_limited, read_secret_as};
 use crate::cli::nodes::{Nodes, Notices, nothing_rendered, unplanned};
-use crate::cli::summary::{NodeSummary, PlanSummary, shown_recipient};
+use crate::cli::summary::{Identity, NodeSummary, PlanSummary, shown_recipient};
 use crate::cli::workspace::Workspace;
 use crate::cli::{CliError, Format, Io};
 use crate::config::{LoadedCluster, RunningCluster, SecretText, ValidConfig};
@@ -95,6 +96,7 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
     nodes.read_patches(io)?;
     nodes.refuse_nothing(io)?;
     let config = nodes.first()?;
+    let sealed_for_opener = chosen.is_empty() && config.node.recipients.is_empty();
     let recipients = recipients(chosen, &config, &identities)?;
     let cluster = &config.bundle_cluster_name;
     let workspace = Workspace::new(cluster.as_str());
@@ -132,6 +134,8 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
     let stage =
         Stage::of(&args.output).map_err(io_error("creating output folder", &args.output))?;
     let file = format!("{}.{cluster}.tar.gz", config.node.name);
+    let bundle = args.output.join(&file);
+    let replaced = Replaced::at(&bundle, &signer.key().public());
     let mut written = None;
     stage.write(&file, 0o644, |out| -> Result<(), CliError> {
         let bundle = prepared.write(serial(now), &recipients, &[signer.key()], out);
@@ -146,11 +150,20 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
     stage
         .commit()
         .map_err(io_error("writing the bundle to", &args.output))?;
-    node.finish(&written.index, &args.output.join(file), None);
+    let opener = args.join.identity.as_deref();
+    let identity = opener
+        .filter(|path| sealed_for_opener && written.index.sealed.is_some() && !is_host_key(path))
+        .map(|path| Identity {
+            file: path.display().to_string(),
+            created: false,
+        });
+    node.finish(&written.index, &bundle, identity);
+    node.replaced = replaced;
     let changes = own.changes().to_vec();
     let mut summary = PlanSummary::of_join(&config, authority, changes, &nodes, source.test_only());
     summary.discovered(&found, compared);
     summary.nodes.push(node);
+    replaced::say(&summary.nodes, io);
     summary.finish(signer.shown, &args.output);
     match args.format {
         Format::Text => io.print(&summary.text())?,
@@ -172,6 +185,11 @@ fn read(file: &Path) -> Result<JoinFacts, CliError> {
     })
 }
 
+/// Whether `path` is where a host has its key; `kubeapply join --root DIR` names the key of the tree.
+fn is_host_key(path: &Path) -> bool {
+    path.ends_with(HOST_KEY.trim_start_matches('/'))
+}
+
 /// Opens the sealed part; the identities are those that could.
 fn open(
     args: &Args,
@@ -188,8 +206,7 @@ fn open(
             .hint("give the age identity or SSH private key that they are sealed for with --identity"));
         }
     };
-    // `kubeapply join --root DIR` names the key of the tree.
-    let need = if path.ends_with(HOST_KEY.trim_start_matches('/')) {
+    let need = if is_host_key(&path) {
         Need::HostKey
     } else {
         Need::Private

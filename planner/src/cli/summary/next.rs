@@ -39,10 +39,17 @@ fn one(plan: &PlanSummary, node: &NodeSummary, signer: &Signer) -> Vec<String> {
         trust(plan, signer),
     ];
     if let Some(identity) = &node.identity {
-        lines.push(format!(
-            "# the node has no recipient: carry {} another way than the bundle",
-            identity.file
-        ));
+        lines.push(if plan.runs {
+            format!(
+                "# what opened the join facts opens the bundle: unless the host has {}, carry it another way than the bundle",
+                identity.file
+            )
+        } else {
+            format!(
+                "# the node has no recipient: carry {} another way than the bundle",
+                identity.file
+            )
+        });
     }
     let options = options(plan, node);
     let file = word(&file_name(&node.bundle));
@@ -72,8 +79,9 @@ fn many(plan: &PlanSummary, nodes: &[NodeSummary], signer: &Signer, output: &Pat
     if let Some(identity) = without.first().and_then(|node| node.identity.as_ref()) {
         let folder = Path::new(&identity.file).parent().unwrap_or(output);
         lines.push(format!(
-            "# {} have no recipient: carry {}/NODE.age to each another way than the bundle",
+            "# {} {} no recipient: carry {}/NODE.age to each another way than the bundle",
             listed(without.iter().map(|node| node.node.as_str())),
+            if without.len() == 1 { "has" } else { "have" },
             folder.display()
         ));
     }

@@ -15,7 +15,7 @@ use crate::pki::test_pki::TestPki;
 use crate::pki::testing::now;
 use crate::pki::{KeyAlgorithm, PkiError, profiles};
 
-use super::{DAY, Timestamp, error, fast, find, fresh, made, run, run_at};
+use super::{DAY, Timestamp, error, fast, find, fresh, lines, made, run, run_at};
 
 const AUTHORITIES: [&str; 3] = ["ca", "etcd/ca", "front-proxy-ca"];
 
@@ -115,7 +115,7 @@ fn everything_that_is_missing_is_named_at_once() {
     }
     let refused = run(&fast(), store).unwrap_err();
     assert!(refused.awaits_external_ca());
-    let message = refused.to_string();
+    let message = lines(&refused);
     let lines: Vec<&str> = message.lines().collect();
     assert_eq!(lines.len(), 4, "{message}");
     assert_eq!(lines[0], "3 things have to be put right");

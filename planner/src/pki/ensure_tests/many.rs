@@ -161,9 +161,7 @@ fn everything_that_does_not_fit_on_any_node_is_said_at_once_and_nothing_is_made(
             .files
             .insert(path.clone(), foreign.files[&path].clone());
     }
-    let error = ensure_all(&nodes, store, &RandomSource)
-        .unwrap_err()
-        .to_string();
+    let error = lines(&ensure_all(&nodes, store, &RandomSource).unwrap_err());
     assert!(
         error.starts_with("60 things have to be put right\n"),
         "{error}"

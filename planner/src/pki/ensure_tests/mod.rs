@@ -70,7 +70,16 @@ fn find(config: &ValidConfig, name: &str) -> CertificateProfile {
 }
 
 fn error(result: Result<Ensured, PkiError>) -> String {
-    result.unwrap_err().to_string()
+    lines(&result.unwrap_err())
+}
+
+/// The error as a message shows it: what it is made of is a line each.
+fn lines(error: &PkiError) -> String {
+    let items = error
+        .items()
+        .into_iter()
+        .map(|item| format!("\n  - {item}"));
+    error.to_string() + &items.collect::<String>()
 }
 
 #[test]

@@ -130,11 +130,8 @@ fn a_folder_or_key_open_to_others_is_refused_with_the_chmod_to_run() {
             .unwrap()
             .load()
             .unwrap_err();
-        let message = message.to_string();
-        assert!(
-            message.ends_with(&format!("run `chmod 600 {}`", key.display())),
-            "{message}"
-        );
+        let expected = format!("run `chmod 600 {}`", key.display());
+        assert_eq!(message.hint(), Some(expected), "{message}");
     }
     set_mode(&key, 0o400);
     set_mode(&path.join("ca.crt"), 0o664);
@@ -146,11 +143,9 @@ fn a_folder_or_key_open_to_others_is_refused_with_the_chmod_to_run() {
             .is_ok()
     );
     set_mode(&path, 0o750);
-    let message = StoreDir::open_or_create(&path).unwrap_err().to_string();
-    assert!(
-        message.ends_with(&format!("run `chmod 700 {}`", path.display())),
-        "{message}"
-    );
+    let message = StoreDir::open_or_create(&path).unwrap_err();
+    let expected = format!("run `chmod 700 {}`", path.display());
+    assert_eq!(message.hint(), Some(expected), "{message}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use kubeplan_bundle::join_facts::{JoinFacts, JoinSecrets};
 use crate::cli::CliError;
 use crate::config::SecretText;
 use crate::kubeconfig::bootstrap;
-use crate::pki::certificate::Certificate;
+use crate::pki::certificate::{Certificate, CertificateError};
 
 /// What is known of the cluster.
 #[derive(Debug, clap::Args)]
@@ -37,11 +37,10 @@ impl MeantArgs {
     /// The CA certificates of the facts, if they are those of the cluster that is meant.
     ///
     /// # Errors
-    /// [`CliError`]: [`Exit::Usage`] if they are not certificates of CAs, [`Exit::Refused`] if they are another cluster's.
+    /// [`CliError`]: [`Exit::Usage`] if they are not certificates, [`Exit::Refused`] if they are not those of CAs, or another cluster's.
     pub(super) fn authorities(&self, facts: &JoinFacts) -> Result<Certificate, CliError> {
-        let found = Certificate::authorities_from_pem(facts.ca_certificates.as_bytes()).map_err(
-            |error| CliError::caused(Exit::Usage, "caCertificates of the join facts", error),
-        )?;
+        let found = Certificate::authorities_from_pem(facts.ca_certificates.as_bytes())
+            .map_err(no_authorities)?;
         if let Some(id) = self.cluster_id
             && id != found.facts.spki
         {
@@ -54,6 +53,16 @@ impl MeantArgs {
         pins.extend(self.cluster_id);
         require(&found, &pins, "--discovery-token-ca-cert-hash")?;
         Ok(found)
+    }
+}
+
+fn no_authorities(error: CertificateError) -> CliError {
+    let what = "caCertificates of the join facts";
+    match error {
+        CertificateError::NotAuthority { .. } => CliError::caused(Exit::Refused, what, error).hint(
+            "compare with /etc/kubernetes/pki/ca.crt of a control-plane node you trust: if the certificate is not in it, the facts were changed; run `kubeapply discover` again on the host",
+        ),
+        _ => CliError::caused(Exit::Usage, what, error),
     }
 }
 
