@@ -130,6 +130,12 @@ impl CliError {
         .hint("wait until it has finished and run the command again")
     }
 
+    /// The same failure with another exit code.
+    pub(crate) const fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Adds what to do next.
     pub(crate) fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hints.push(hint.into());

@@ -481,7 +481,7 @@ impl Report for ListReport {
 
     fn notes(&self) -> Vec<String> {
         if self.signers.is_empty() {
-            vec!["this host trusts nobody".to_owned()]
+            vec!["no key is trusted on this host".to_owned()]
         } else {
             Vec::new()
         }

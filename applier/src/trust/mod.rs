@@ -65,7 +65,7 @@ pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolic
         None if options.own_plan.is_some() => signers::load(root)?.unwrap_or_default(),
         None => signers::load(root)?.ok_or_else(|| {
             CliError::refused(format!(
-                "this host trusts nobody yet: `{}` does not exist",
+                "no key is trusted on this host yet: `{}` does not exist",
                 signers::path()
             ))
             .hint(format!(
@@ -86,6 +86,14 @@ pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolic
         allowed,
         policy: host.stricter(asked),
     })
+}
+
+/// Whether the operator, or a list on the host that may not even be usable, names trusted keys or asks for any.
+pub(crate) fn is_configured(root: &Root, options: &TrustOptions<'_>) -> bool {
+    options.allowed_signers.is_some()
+        || options.require_authors.is_some()
+        || options.require_approvals.is_some()
+        || !matches!(signers::load(root), Ok(None))
 }
 
 /// ` --root DIR` for a command line in a hint, if this is not the running system.

@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(trust.policy.approvals, 1);
         assert_eq!(trust.allowed.entries().len(), 1);
         assert_eq!(trust.allowed.entries()[0].principals(), [PRINCIPAL]);
-        // For other bundles nothing has changed: this host trusts nobody.
+        // For other bundles nothing has changed: no key is trusted on this host.
         assert!(loaded(None).is_err());
     }
 
