@@ -11,6 +11,7 @@ use kubeplan_terminal::{Text, cell};
 use crate::host::HostError;
 use crate::host::lock::Holder;
 use crate::state::StateError;
+use crate::{live, reset};
 
 /// The longest command line of another process that is shown, in characters.
 const MAX_COMMAND: usize = 80;
@@ -81,13 +82,15 @@ pub(crate) fn list<D: fmt::Display>(items: impl IntoIterator<Item = D>) -> Text 
 }
 
 impl CliError {
-    /// Wraps an error.
+    /// Wraps an error, with the hint of the cause that has one: who wraps an error need not think of it.
     pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        let hints = hint_of_causes(error.as_ref());
         Self {
             exit,
-            error: error.into(),
+            error,
             details: Text::new(),
-            hints: Vec::new(),
+            hints: hints.into_iter().map(Hint::from).collect(),
         }
     }
 
@@ -136,15 +139,12 @@ impl CliError {
         self
     }
 
-    /// Adds what to do next.
+    /// Adds what to do next, unless that was said.
     pub(crate) fn hint(mut self, hint: impl Into<Hint>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-
-    /// Adds the hints that an error knows itself.
-    pub(crate) fn hints_of(mut self, hints: impl IntoIterator<Item = String>) -> Self {
-        self.hints.extend(hints.into_iter().map(Hint::from));
+        let hint = hint.into();
+        if !self.hints.iter().any(|said| said.line == hint.line) {
+            self.hints.push(hint);
+        }
         self
     }
 
@@ -188,17 +188,40 @@ impl fmt::Display for CliError {
     }
 }
 
+/// The command that mends what the host refused, whatever that error is the cause of.
+///
+/// An error that passes a [`HostError`] on as its own (`#[error(transparent)]`) hides it from its causes; such types are asked too.
+fn hint_of_causes(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let hint = if let Some(error) = error.downcast_ref::<HostError>() {
+            error.hint()
+        } else if let Some(error) = error.downcast_ref::<StateError>() {
+            error.hint()
+        } else if let Some(error) = error.downcast_ref::<live::StepError>() {
+            error.host_hint()
+        } else if let Some(error) = error.downcast_ref::<reset::StepError>() {
+            error.host_hint()
+        } else {
+            None
+        };
+        if hint.is_some() {
+            return hint;
+        }
+        cause = error.source();
+    }
+    None
+}
+
 impl From<HostError> for CliError {
     fn from(error: HostError) -> Self {
-        let hint = error.hint();
-        Self::new(Exit::Failed, error).hints_of(hint)
+        Self::new(Exit::Failed, error)
     }
 }
 
 impl From<StateError> for CliError {
     fn from(error: StateError) -> Self {
-        let hint = error.hint();
-        Self::new(Exit::Failed, error).hints_of(hint)
+        Self::new(Exit::Failed, error)
     }
 }
 

@@ -226,6 +226,12 @@ impl InstallReport {
         for item in comparison.items() {
             match item {
                 Item::File(item) => match item.action {
+                    FileAction::Drift if item.has_special_bits() => self.note(format!(
+                        "{} was changed since it was installed ({}) and is left as it is; it has a set-user-ID, set-group-ID or sticky bit, which `{}` takes away",
+                        item.planned.path,
+                        item.suspect.unwrap_or(Suspect::ByHand).words(),
+                        super::next::take_bits(root, item.planned.path)
+                    )),
                     FileAction::Drift => self.note(format!(
                         "{} was changed since it was installed ({}) and is left as it is; replace it with --overwrite-drift {}",
                         item.planned.path,

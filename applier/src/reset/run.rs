@@ -14,7 +14,7 @@ use super::live::{LiveError, LiveHost, Running};
 use super::phase::Phase;
 use super::plan::{Plan, Planner, Step, Work};
 use super::report::{ResetReport, ResetResult};
-use crate::error::CliError;
+use crate::error::{CliError, list};
 use crate::host::durable::is_temporary_name;
 use crate::host::tree::{self, Stays};
 use crate::host::{Actions, Found, HostError, Root, RootPath};
@@ -78,14 +78,27 @@ struct PartWay {
     source: StepError,
 }
 
+/// Why a step of a reset failed.
 #[derive(Debug, thiserror::Error)]
-enum StepError {
+pub(crate) enum StepError {
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
     Live(#[from] LiveError),
+}
+
+impl StepError {
+    /// The command that mends what the host refused, where that is what failed.
+    pub(crate) fn host_hint(&self) -> Option<String> {
+        match self {
+            Self::Host(error) => error.hint(),
+            Self::State(error) => error.hint(),
+            Self::Live(LiveError::Host(error)) => error.hint(),
+            Self::Live(_) => None,
+        }
+    }
 }
 
 /// What the host remembers.
@@ -322,10 +335,11 @@ fn not_everything(stays: &[Stays]) -> CliError {
     CliError::new(
         Exit::Partial,
         format!(
-            "the reset removed everything else, and could not remove\n  - {}",
-            lines.join("\n  - ")
+            "the reset removed everything else, and could not remove {} of the paths",
+            lines.len()
         ),
     )
+    .detail(&list(&lines))
     .hint("remove the cause and run the same reset again, it continues")
 }
 

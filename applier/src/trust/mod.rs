@@ -49,7 +49,7 @@ pub(crate) struct TrustOptions<'a> {
 pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolicy, CliError> {
     let host = policy::in_force(root)?;
     if options.own_plan.is_some() {
-        own_plan::require_allowed(root, &host)?;
+        own_plan::require_allowed(root, &host, &[])?;
     }
     let mut allowed = match options.allowed_signers {
         Some(path) => {
@@ -115,9 +115,9 @@ fn named(error: HostError) -> CliError {
 
 /// A failure to read the trust directory: what another user can change is a reason to trust no bundle.
 fn refused(error: HostError) -> CliError {
-    match error.hint() {
-        Some(hint) => CliError::refused(error).hint(hint),
-        None => error.into(),
+    match error {
+        HostError::Exposed(_) => CliError::refused(error),
+        _ => error.into(),
     }
 }
 

@@ -66,7 +66,13 @@ fn a_host_that_trusts_nobody_says_how_to_begin() {
     let list = fixture.host("/etc/kubeplan/allowed_signers");
     let saved = fs::read(&list).unwrap();
     fs::remove_file(&list).unwrap();
-    let output = refused(&fixture, &Run::default(), &bundle, &[], "no key is trusted on this host");
+    let output = refused(
+        &fixture,
+        &Run::default(),
+        &bundle,
+        &[],
+        "no key is trusted on this host",
+    );
     assert!(
         output.stderr.contains("kubeapply trust add --root"),
         "{}",
