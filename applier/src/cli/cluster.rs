@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::operator::Watcher;
 use crate::Io;
-use crate::discovery::settings::{Options, SettingsError};
+use crate::discovery::settings::{self, Options, SettingsError};
 use crate::discovery::{self, Discovered, Settings, Source};
 use crate::error::CliError;
 use crate::host::identity::HostIdentity;
@@ -285,7 +285,14 @@ fn parse_recipients(texts: &[String], root: &Root) -> Result<Vec<Recipient>, Cli
 }
 
 fn usage(error: SettingsError) -> CliError {
-    CliError::usage(error).hint(
+    let is_of_the_file = error.at == settings::CONFIGURATION;
+    let error = CliError::usage(error);
+    if is_of_the_file {
+        return error.hint(
+            "correct the file of --config: a YAML file with one document of kind JoinConfiguration, as for `kubeadm join --config`",
+        );
+    }
+    error.hint(
         "a control-plane node prints what is needed: `kubeadm token create --print-join-command`",
     )
 }

@@ -405,7 +405,8 @@ impl Report for InstallReport {
             text.line(format_args!("next: {next}"));
         }
         if let Some(receipt) = &self.receipt {
-            text.line(format_args!("receipt: {receipt}"));
+            let root = self.root.trim_end_matches('/');
+            text.line(format_args!("receipt: {root}{receipt}"));
         }
         for step in &self.live {
             let seconds = step.elapsed.as_secs_f64();

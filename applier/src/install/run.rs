@@ -157,7 +157,7 @@ fn pipeline(
     if comparison.changes() > 0 && !means.operator.agrees(&report(InstallResult::Asking))? {
         return Err(CliError::new(
             Exit::Failed,
-            "the answer was no: nothing was written",
+            "the answer was no: nothing was installed",
         ));
     }
     let performed = session.perform(&mut memory, &comparison, &selected, means)?;

@@ -132,7 +132,7 @@ fn read_owned(root: &Root, name: &str) -> Result<Option<String>, CliError> {
         return Ok(None);
     };
     let read = folder.read(name, LIMIT).map_err(|error| match error {
-        HostError::NotAFile { .. } => CliError::refused(error),
+        HostError::NotAFile { .. } | HostError::LinkedFile { .. } => CliError::refused(error),
         _ => refused(error),
     })?;
     let Some(bytes) = read else {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::fs::{FlockOperation, flock};
 

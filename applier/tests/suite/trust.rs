@@ -220,3 +220,21 @@ fn a_policy_that_cannot_be_read_is_told_in_one_line_and_a_missing_one_with_the_w
     let next = json["next"].as_array().unwrap();
     assert!(next.iter().any(|next| next == accept.as_str()), "{json}");
 }
+
+#[test]
+fn a_list_of_signers_that_is_a_link_is_called_one() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(Plan::default());
+    let list = fixture.host("/etc/kubeplan/allowed_signers");
+    fs::rename(&list, list.with_file_name("real")).unwrap();
+    std::os::unix::fs::symlink("real", &list).unwrap();
+    let output = fixture.install(&bundle, &[]).expect(4);
+    assert!(
+        output
+            .stderr
+            .contains("allowed_signers` is a symbolic link"),
+        "{}",
+        output.stderr
+    );
+    assert!(output.stderr.contains("hint:"), "{}", output.stderr);
+}
