@@ -228,6 +228,47 @@ impl From<StateError> for CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::{Exposed, Exposure};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("stopped part-way")]
+    struct PartWay<E: Error + 'static>(#[source] E);
+
+    #[test]
+    fn the_command_that_mends_something_is_kept_whatever_wraps_it() {
+        let exposed = || {
+            HostError::from(Box::new(Exposed {
+                kind: "directory",
+                path: "/state".into(),
+                exposure: Exposure::Writable(0o777),
+                mend: "chmod go-w /state".into(),
+            }))
+        };
+        let state = || StateError::from(exposed());
+        let recorded = || live::StepError::Record(Box::new(state()));
+        let errors: [Box<dyn Error + Send + Sync>; 8] = [
+            Box::new(exposed()),
+            Box::new(state()),
+            Box::new(PartWay(exposed())),
+            Box::new(PartWay(state())),
+            Box::new(PartWay(live::StepError::from(exposed()))),
+            Box::new(PartWay(recorded())),
+            Box::new(PartWay(reset::StepError::from(exposed()))),
+            Box::new(PartWay(reset::StepError::from(state()))),
+        ];
+        for error in errors {
+            let error = CliError::new(Exit::Partial, error).hint("then run it again");
+            let hints: Vec<&str> = error.hints().iter().map(|hint| &**hint).collect();
+            assert_eq!(
+                hints,
+                [
+                    "check what it holds, then run `chmod go-w /state`",
+                    "then run it again"
+                ],
+                "{error:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_foreign_command_line_is_cited_escaped_cut_and_marked() {

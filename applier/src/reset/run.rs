@@ -481,3 +481,27 @@ fn live_step(live: &dyn LiveHost, work: &Work) -> Result<(), LiveError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_removed_has_a_line_for_each_path() {
+        let stays = ["/data/a", "/data/b"].map(|path| Stays {
+            path: RootPath::fixed(path),
+            reason: Cow::Borrowed("it is busy"),
+            mounted: false,
+            failed: true,
+        });
+        let error = not_everything(&stays);
+        assert_eq!(error.exit(), Exit::Partial);
+        assert!(!error.to_string().contains('\n'), "{error}");
+        assert_eq!(
+            error.details().as_str(),
+            "  - /data/a: it is busy\n  - /data/b: it is busy\n"
+        );
+    }
+}
