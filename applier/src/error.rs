@@ -11,6 +11,7 @@ use kubeplan_terminal::{Text, cell};
 use crate::host::HostError;
 use crate::host::lock::Holder;
 use crate::state::StateError;
+use crate::{live, reset};
 
 /// The longest command line of another process that is shown, in characters.
 const MAX_COMMAND: usize = 80;
@@ -81,13 +82,15 @@ pub(crate) fn list<D: fmt::Display>(items: impl IntoIterator<Item = D>) -> Text 
 }
 
 impl CliError {
-    /// Wraps an error.
+    /// Wraps an error, with the hint of the cause that has one: who wraps an error need not think of it.
     pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        let hints = hint_of_causes(error.as_ref());
         Self {
             exit,
-            error: error.into(),
+            error,
             details: Text::new(),
-            hints: Vec::new(),
+            hints: hints.into_iter().map(Hint::from).collect(),
         }
     }
 
@@ -130,15 +133,18 @@ impl CliError {
         .hint("wait until it has finished and run the command again")
     }
 
-    /// Adds what to do next.
-    pub(crate) fn hint(mut self, hint: impl Into<Hint>) -> Self {
-        self.hints.push(hint.into());
+    /// The same failure with another exit code.
+    pub(crate) const fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
         self
     }
 
-    /// Adds the hints that an error knows itself.
-    pub(crate) fn hints_of(mut self, hints: impl IntoIterator<Item = String>) -> Self {
-        self.hints.extend(hints.into_iter().map(Hint::from));
+    /// Adds what to do next, unless that was said.
+    pub(crate) fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        let hint = hint.into();
+        if !self.hints.iter().any(|said| said.line == hint.line) {
+            self.hints.push(hint);
+        }
         self
     }
 
@@ -182,23 +188,87 @@ impl fmt::Display for CliError {
     }
 }
 
+/// The command that mends what the host refused, whatever that error is the cause of.
+///
+/// An error that passes a [`HostError`] on as its own (`#[error(transparent)]`) hides it from its causes; such types are asked too.
+fn hint_of_causes(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let hint = if let Some(error) = error.downcast_ref::<HostError>() {
+            error.hint()
+        } else if let Some(error) = error.downcast_ref::<StateError>() {
+            error.hint()
+        } else if let Some(error) = error.downcast_ref::<live::StepError>() {
+            error.host_hint()
+        } else if let Some(error) = error.downcast_ref::<reset::StepError>() {
+            error.host_hint()
+        } else {
+            None
+        };
+        if hint.is_some() {
+            return hint;
+        }
+        cause = error.source();
+    }
+    None
+}
+
 impl From<HostError> for CliError {
     fn from(error: HostError) -> Self {
-        let hint = error.hint();
-        Self::new(Exit::Failed, error).hints_of(hint)
+        Self::new(Exit::Failed, error)
     }
 }
 
 impl From<StateError> for CliError {
     fn from(error: StateError) -> Self {
-        let hint = error.hint();
-        Self::new(Exit::Failed, error).hints_of(hint)
+        Self::new(Exit::Failed, error)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::{Exposed, Exposure};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("stopped part-way")]
+    struct PartWay<E: Error + 'static>(#[source] E);
+
+    #[test]
+    fn the_command_that_mends_something_is_kept_whatever_wraps_it() {
+        let exposed = || {
+            HostError::from(Box::new(Exposed {
+                kind: "directory",
+                path: "/state".into(),
+                exposure: Exposure::Writable(0o777),
+                mend: "chmod go-w /state".into(),
+            }))
+        };
+        let state = || StateError::from(exposed());
+        let recorded = || live::StepError::Record(Box::new(state()));
+        let errors: [Box<dyn Error + Send + Sync>; 8] = [
+            Box::new(exposed()),
+            Box::new(state()),
+            Box::new(PartWay(exposed())),
+            Box::new(PartWay(state())),
+            Box::new(PartWay(live::StepError::from(exposed()))),
+            Box::new(PartWay(recorded())),
+            Box::new(PartWay(reset::StepError::from(exposed()))),
+            Box::new(PartWay(reset::StepError::from(state()))),
+        ];
+        for error in errors {
+            let error = CliError::new(Exit::Partial, error).hint("then run it again");
+            let hints: Vec<&str> = error.hints().iter().map(|hint| &**hint).collect();
+            assert_eq!(
+                hints,
+                [
+                    "check what it holds, then run `chmod go-w /state`",
+                    "then run it again"
+                ],
+                "{error:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_foreign_command_line_is_cited_escaped_cut_and_marked() {

@@ -43,6 +43,21 @@ pub(crate) fn without_text(error: &Error) -> String {
     )
 }
 
+/// What is wrong and in which line, in one line: without the frame of source lines that the parser's own message has. For files
+/// that hold no secrets: names and values are repeated.
+pub(crate) fn in_one_line(error: &Error) -> String {
+    if let Some(over) = over_budget(error) {
+        return format!("it has {over}; {}", over.hint());
+    }
+    let plain = error.without_snippet().render();
+    let message = plain.lines().next().unwrap_or_default();
+    let Some(at) = error.location() else {
+        return message.to_owned();
+    };
+    let place = format!(" at line {}, column {}", at.line(), at.column());
+    format!("line {}: {}", at.line(), message.replace(&place, ""))
+}
+
 /// The limit that is passed, if that is what is wrong.
 pub(crate) fn over_budget(error: &Error) -> Option<OverBudget> {
     match error {
@@ -119,6 +134,33 @@ mod tests {
         let one = format!("a: [&a {}{}]", "x".repeat(20_000), ", *a".repeat(2_000));
         let error = from_str::<Value>(&one).unwrap_err();
         assert_eq!(over_budget(&error), Some(OverBudget::Bytes), "{error:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_fits_into_one_line() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Known {
+            #[serde(rename = "authors")]
+            _authors: u32,
+        }
+        for text in [
+            "authors: 1\nauthor: 2\n",
+            "authors: 1\nauthors: 2\n",
+            "authors: [\n",
+            "# none\nauthors: x\n",
+        ] {
+            let error = from_str::<Known>(text).unwrap_err();
+            let line = in_one_line(&error);
+            assert!(
+                line.starts_with("line ") && !line.contains('\n') && !line.contains("-->"),
+                "{line}"
+            );
+            assert_eq!(line.matches("line ").count(), 1, "{line}");
+        }
+        let error = from_str::<Known>("authors: 1\nauthor: 2\n").unwrap_err();
+        let line = in_one_line(&error);
+        assert!(line.starts_with("line 2: unknown field `author`"), "{line}");
     }
 
     #[test]

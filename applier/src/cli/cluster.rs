@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::operator::Watcher;
 use crate::Io;
-use crate::discovery::settings::{Options, SettingsError};
+use crate::discovery::settings::{self, Options, SettingsError};
 use crate::discovery::{self, Discovered, Settings, Source};
 use crate::error::CliError;
 use crate::host::identity::HostIdentity;
@@ -159,6 +159,50 @@ impl ClusterArgs {
         })
     }
 
+    /// What was given, as words of a command. Secrets are only named by their files; those that were given are left out.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut words: Vec<String> = self.endpoint.iter().cloned().collect();
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let mut flag = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                words.extend([name.to_owned(), value]);
+            }
+        };
+        flag("--config", path(&self.config));
+        flag("--token-file", path(&self.token_file));
+        flag(
+            "--tls-bootstrap-token-file",
+            path(&self.tls_bootstrap_token_file),
+        );
+        for pin in &self.discovery_token_ca_cert_hash {
+            flag("--discovery-token-ca-cert-hash", Some(pin.clone()));
+        }
+        flag("--discovery-file", self.discovery_file.clone());
+        flag("--certificate-key-file", path(&self.certificate_key_file));
+        flag(
+            "--cert-dir",
+            self.cert_dir.as_ref().map(ToString::to_string),
+        );
+        flag("--node-name", self.node_name.clone());
+        flag(
+            "--discovery-timeout",
+            self.discovery_timeout
+                .map(|time| format!("{}s", time.as_secs())),
+        );
+        for (name, is_given) in [
+            (
+                "--discovery-token-unsafe-skip-ca-verification",
+                self.discovery_token_unsafe_skip_ca_verification,
+            ),
+            ("--control-plane", self.control_plane),
+        ] {
+            if is_given {
+                words.push(name.to_owned());
+            }
+        }
+        words
+    }
+
     fn refuse_secrets(&self) -> Result<(), CliError> {
         let given = [
             (&self.token, "--token", "--token-file"),
@@ -241,7 +285,14 @@ fn parse_recipients(texts: &[String], root: &Root) -> Result<Vec<Recipient>, Cli
 }
 
 fn usage(error: SettingsError) -> CliError {
-    CliError::usage(error).hint(
+    let is_of_the_file = error.at == settings::CONFIGURATION;
+    let error = CliError::usage(error);
+    if is_of_the_file {
+        return error.hint(
+            "correct the file of --config: a YAML file with one document of kind JoinConfiguration, as for `kubeadm join --config`",
+        );
+    }
+    error.hint(
         "a control-plane node prints what is needed: `kubeadm token create --print-join-command`",
     )
 }

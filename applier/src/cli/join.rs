@@ -117,7 +117,7 @@ pub(super) fn run(args: JoinArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let ignored = args.ignored.parse()?;
     if !args.plan_only {
         // Before anybody is asked anything.
-        own_plan::require_policy(&root)?;
+        own_plan::require_policy(&root, &args.words())?;
         crate::install::require_root(&root, "joining a cluster")?;
     }
     let planner = Planner::find()?;
@@ -163,6 +163,30 @@ pub(super) fn run(args: JoinArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         _ => {}
     }
     outcome
+}
+
+impl JoinArgs {
+    /// What was given that a plan depends on, as words of a command; no secret is among them.
+    fn words(&self) -> Vec<String> {
+        let mut words = self.cluster.words();
+        let mut flag = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                words.extend([name.to_owned(), value]);
+            }
+        };
+        flag(
+            "--apiserver-advertise-address",
+            self.apiserver_advertise_address.map(|ip| ip.to_string()),
+        );
+        flag(
+            "--apiserver-bind-port",
+            self.apiserver_bind_port.map(|port| port.to_string()),
+        );
+        flag("--cri-socket", self.cri_socket.clone());
+        let patches = self.patches.as_ref();
+        flag("--patches", patches.map(|path| path.display().to_string()));
+        words
+    }
 }
 
 /// The plan in the bundle, which must be the one that was just signed with the key.

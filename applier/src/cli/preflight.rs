@@ -16,6 +16,7 @@ use crate::install::admission::{self, Allowances, Host};
 use crate::install::memory::Memory;
 use crate::install::open_trusted;
 use crate::preflight;
+use crate::state;
 use crate::state::serials::Serials;
 use crate::ui::{self, Report, write_report};
 
@@ -101,15 +102,17 @@ pub(super) fn run(args: PreflightArgs, io: &mut Io<'_>) -> Result<(), CliError> 
         now,
     };
     let mut refusals = admission::check(index, &host, &allowed);
+    state::check_folders(&root)?;
     let highest = Serials::load(&root)?.highest(index);
-    refusals.extend(admission::check_serial(index, highest, &allowed));
+    let installed = Memory::load(&root)?.as_found();
+    refusals.extend(admission::check_records(
+        index, &installed, highest, &allowed,
+    ));
     let mut report = preflight::run(&preflight::Request {
         root: &root,
         system: &Live,
         index,
-        record: Memory::load(&root)?
-            .as_found()
-            .node(&index.cluster, &index.node.name),
+        record: installed.node(&index.cluster, &index.node.name),
         overwrite: &BTreeSet::new(),
         ignored: &ignored,
         pull: args.pull_images,

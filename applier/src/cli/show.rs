@@ -1,27 +1,38 @@
 //! `kubeapply show`.
 
-use std::path::PathBuf;
+use std::error::Error as _;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Entry, Index, Place};
+use kubeplan_bundle::policy::TrustError;
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::seal::Recipient;
+use kubeplan_bundle::verify::VerifyError;
 use kubeplan_terminal::Text;
 use serde::Serialize;
 
 use super::{FormatArgs, PolicyArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
-use crate::host::local;
+use crate::host::{Root, local};
 use crate::install::BundleError;
 use crate::trust;
 use crate::ui::{Report, write_report};
 
 /// Show what a bundle holds and what it would do
 ///
-/// Also shows bundles that are not trusted here, as long as they are intact;
-/// they are marked UNSIGNED or UNTRUSTED, and nothing they say is vouched for.
+/// The first line says how far the bundle can be believed: TRUSTED, UNTRUSTED or
+/// UNSIGNED. A bundle that is not trusted here is shown as long as it is intact.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 shown, and trusted, or not compared with trusted keys because\n\
+neither an option nor /etc/kubeplan/allowed_signers names any; 4 shown, and not\n\
+signed and approved as they and the host's policy ask for; 4 with nothing\n\
+shown, if the bundle is damaged."
+)]
 pub(super) struct ShowArgs {
     /// The bundle, NODE.CLUSTER.tar.gz
     bundle: PathBuf,
@@ -43,6 +54,12 @@ struct ShowReport {
     /// Why it is not trusted.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The same in a few words, for the first line.
+    #[serde(skip)]
+    standing: String,
+    /// The reason is a remark, because no trusted keys are named; otherwise it is the error that the command ends with.
+    #[serde(skip)]
+    is_remark: bool,
     signed_by: Vec<String>,
     approved_by: Vec<String>,
     /// Who a sealed bundle is for.
@@ -78,6 +95,8 @@ pub(super) fn run(args: &ShowArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let mut report = ShowReport {
         trust: TrustLevel::Trusted,
         reason: None,
+        standing: String::new(),
+        is_remark: false,
         signed_by: bundle
             .signatures()
             .iter()
@@ -91,21 +110,107 @@ pub(super) fn run(args: &ShowArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         recipients: recipients(bundle.index()),
         index: bundle.index().clone(),
     };
-    let judged = trust::load(&root, &args.policy.options()).and_then(|policy| {
-        bundle
-            .trusted_by(&policy, now)
-            .map(drop)
-            .map_err(CliError::refused)
-    });
-    if let Err(error) = judged {
-        report.trust = if report.signed_by.is_empty() {
-            TrustLevel::Unsigned
-        } else {
-            TrustLevel::Untrusted
-        };
-        report.reason = Some(error.to_string());
+    let options = args.policy.options();
+    let judged = trust::load(&root, &options)
+        .map_err(Untrusted::NotJudged)
+        .and_then(|policy| {
+            bundle
+                .trusted_by(&policy, now)
+                .map(drop)
+                .map_err(Untrusted::Judged)
+        });
+    let Err(untrusted) = judged else {
+        return write_report(io, args.format.format, &report);
+    };
+    let is_configured = trust::is_configured(&root, &options);
+    report.trust = if report.signed_by.is_empty() {
+        TrustLevel::Unsigned
+    } else {
+        TrustLevel::Untrusted
+    };
+    report.standing = untrusted.standing(args.policy.allowed_signers.as_deref(), is_configured);
+    report.reason = Some(untrusted.to_string());
+    report.is_remark = !is_configured;
+    write_report(io, args.format.format, &report)?;
+    if is_configured {
+        Err(untrusted.into_error(&root, args.policy.allowed_signers.as_deref()))
+    } else {
+        Ok(())
     }
-    write_report(io, args.format.format, &report)
+}
+
+/// Why a bundle is shown that is not trusted.
+enum Untrusted {
+    /// There is no policy to judge it by.
+    NotJudged(CliError),
+    /// The policy does not trust it.
+    Judged(VerifyError),
+}
+
+impl Untrusted {
+    /// In a few words.
+    fn standing(&self, signers: Option<&Path>, is_configured: bool) -> String {
+        match self {
+            Self::NotJudged(_) if is_configured => {
+                "the trusted keys or the policy cannot be used".to_owned()
+            }
+            Self::NotJudged(_) => "no key is trusted on this host".to_owned(),
+            Self::Judged(VerifyError::Untrusted(TrustError::Authors { counted: 0, .. })) => signers
+                .map_or_else(
+                    || "not signed by any key in this host's allowed_signers".to_owned(),
+                    |file| format!("not signed by any key in `{}`", file.display()),
+                ),
+            Self::Judged(VerifyError::Untrusted(TrustError::Authors {
+                needed, counted, ..
+            })) => format!("{counted} of {needed} authors"),
+            Self::Judged(VerifyError::Untrusted(TrustError::Approvals {
+                needed, counted, ..
+            })) => format!("{counted} of {needed} approvals"),
+            Self::Judged(_) => "a signature or approval does not hold".to_owned(),
+        }
+    }
+
+    /// What the command ends with, once the bundle is shown.
+    fn into_error(self, root: &Root, signers: Option<&Path>) -> CliError {
+        match self {
+            Self::NotJudged(error) => {
+                // Bad usage stays that; everything else that keeps a bundle from being judged is a refusal.
+                let exit = match error.exit() {
+                    Exit::Usage => Exit::Usage,
+                    _ => Exit::Refused,
+                };
+                error.with_exit(exit)
+            }
+            Self::Judged(error) => CliError::refused(error).hint(match signers {
+                Some(file) => format!(
+                    "do not install it; the trusted keys are those in `{}`",
+                    file.display()
+                ),
+                None => format!(
+                    "do not install it; `kubeapply trust list{}` shows the trusted keys",
+                    trust::root_flag(root)
+                ),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Untrusted {
+    /// The reason and its causes, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJudged(error) => error.fmt(f),
+            Self::Judged(error) => {
+                write!(f, "{error}")?;
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    write!(f, ": {error}")?;
+                    cause = error.source();
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 fn recipients(index: &Index) -> Vec<String> {
@@ -125,9 +230,9 @@ impl Report for ShowReport {
 
     fn text(&self) -> Text {
         let mut text = Text::of(match self.trust {
-            TrustLevel::Trusted => "TRUSTED",
-            TrustLevel::Untrusted => "UNTRUSTED: nobody whom this host trusts vouches for this",
-            TrustLevel::Unsigned => "UNSIGNED: nobody vouches for this",
+            TrustLevel::Trusted => "TRUSTED".to_owned(),
+            TrustLevel::Untrusted => format!("UNTRUSTED: {}", self.standing),
+            TrustLevel::Unsigned => "UNSIGNED: no signature".to_owned(),
         });
         let index = &self.index;
         let mut line = |name: &str, value: &str| {
@@ -181,7 +286,11 @@ impl Report for ShowReport {
     }
 
     fn notes(&self) -> Vec<String> {
-        self.reason.iter().cloned().collect()
+        self.reason
+            .iter()
+            .filter(|_| self.is_remark)
+            .cloned()
+            .collect()
     }
 }
 

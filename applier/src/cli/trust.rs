@@ -294,6 +294,7 @@ fn show_policy(args: &PolicyShowArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let report = PolicyReport {
         source: found.map(|_| policy::path().to_string()),
         missing: is_missed,
+        missing_note: memory::missing_note(&root),
         policy: (!is_missed).then_some(PolicyLine {
             authors: in_force.authors,
             approvals: in_force.approvals,
@@ -361,6 +362,8 @@ struct PolicyReport {
     source: Option<String>,
     /// There was a policy and there is none: bundles are refused.
     missing: bool,
+    #[serde(skip)]
+    missing_note: String,
     /// What bundles are judged by.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<PolicyLine>,
@@ -422,10 +425,7 @@ impl Report for PolicyReport {
 
     fn notes(&self) -> Vec<String> {
         if self.missing {
-            vec![format!(
-                "`{}` is missing: this host refuses every bundle until it is back, or until `kubeapply trust policy accept --none` accepts that there is none",
-                policy::path()
-            )]
+            vec![self.missing_note.clone()]
         } else {
             Vec::new()
         }
@@ -481,7 +481,7 @@ impl Report for ListReport {
 
     fn notes(&self) -> Vec<String> {
         if self.signers.is_empty() {
-            vec!["this host trusts nobody".to_owned()]
+            vec!["no key is trusted on this host".to_owned()]
         } else {
             Vec::new()
         }

@@ -72,6 +72,7 @@ pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, Discovery
     said.stdout.zeroize();
     if !said.success {
         let shown: String = said.stderr.trim().chars().take(SHOWN).collect();
+        let shown = shown.replace('\n', "; ");
         return Err(failed(format!("it failed: {shown}")));
     }
     let answer = answer.map_err(|_| failed("what it printed is not JSON".to_owned()))?;

@@ -117,6 +117,9 @@ pub(crate) struct SettingsError {
     pub(crate) problem: String,
 }
 
+/// Where something is wrong with the configuration as a whole.
+pub(crate) const CONFIGURATION: &str = "the configuration";
+
 fn wrong(at: impl Into<String>, problem: impl ToString) -> SettingsError {
     SettingsError {
         at: at.into(),
@@ -334,7 +337,7 @@ impl Settings {
 
 /// The one `JoinConfiguration` among the documents.
 fn join_configuration(text: &SecretBytes) -> Result<Json, SettingsError> {
-    let broken = |problem: &str| wrong("the configuration", problem);
+    let broken = |problem: &str| wrong(CONFIGURATION, problem);
     let text = std::str::from_utf8(text.expose()).map_err(|_| broken("it is not UTF-8"))?;
     // The parser's own words repeat the text, which holds a token.
     let documents: Vec<Value> =

@@ -392,8 +392,23 @@ pub(super) fn read_open_file(
     if !metadata.is_file() {
         return Err(HostError::NotAFile { path: shown.into() });
     }
+    read_bounded(file, metadata.len(), shown, limit)
+}
+
+/// Reads a pipe to its end, at most `limit` bytes.
+pub(super) fn read_pipe(file: File, shown: &str, limit: u64) -> Result<SecretBytes, HostError> {
+    read_bounded(file, limit, shown, limit)
+}
+
+fn read_bounded(
+    file: File,
+    expected: u64,
+    shown: &str,
+    limit: u64,
+) -> Result<SecretBytes, HostError> {
+    let failed = |error: std::io::Error| HostError::io("read", shown, error);
     // The whole size at once: a buffer that grows leaves copies of a secret behind.
-    let capacity = metadata.len().min(limit).saturating_add(1);
+    let capacity = expected.min(limit).saturating_add(1);
     let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or_default());
     let outcome = file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
     let secret = SecretBytes::new(bytes);

@@ -73,6 +73,12 @@ pub(crate) enum HostError {
         /// What it is not.
         path: String,
     },
+    /// A symbolic link where a file is read that decides what this program does.
+    #[error("`{path}` is a symbolic link, which is not followed here")]
+    LinkedFile {
+        /// The link.
+        path: String,
+    },
     /// A file named by the operator that is not a regular one.
     #[error(
         "`{path}` is {what}, and this program reads regular files only: write its content to a file, and name that"
@@ -127,7 +133,7 @@ pub(crate) enum HostError {
 pub(crate) struct Exposed {
     /// `directory` or `file`.
     pub(crate) kind: &'static str,
-    /// Where, below the root.
+    /// Where, with the path of the root if that is not the running system.
     pub(crate) path: String,
     /// How.
     pub(crate) exposure: Exposure,
@@ -229,6 +235,9 @@ impl HostError {
             Self::Exposed(exposed) => {
                 Some(format!("check what it holds, then run `{}`", exposed.mend))
             }
+            Self::LinkedFile { path } => Some(format!(
+                "put the file itself in the place of the link `{path}`"
+            )),
             _ => None,
         }
     }

@@ -165,12 +165,14 @@ impl Guarded {
         let file = match opened {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(None),
-            // A link, or a socket.
             Err(HostError::Io { source, .. })
-                if [Errno::LOOP, Errno::NXIO]
-                    .map(Errno::raw_os_error)
-                    .map(Some)
-                    .contains(&source.raw_os_error()) =>
+                if source.raw_os_error() == Some(Errno::LOOP.raw_os_error()) =>
+            {
+                return Err(HostError::LinkedFile { path: path.into() });
+            }
+            // A socket.
+            Err(HostError::Io { source, .. })
+                if source.raw_os_error() == Some(Errno::NXIO.raw_os_error()) =>
             {
                 return Err(other());
             }
@@ -293,9 +295,9 @@ impl Rule {
         let full = format!("{}{path}", self.prefix);
         HostError::Exposed(Box::new(Exposed {
             kind,
-            path: path.to_owned(),
-            exposure,
             mend: format!("{command} {}", quote(&full)),
+            path: full,
+            exposure,
         }))
     }
 }
@@ -406,7 +408,7 @@ mod tests {
         assert_eq!(read(&root).unwrap().unwrap(), b"content");
         mode(&dir.path().join("data"), 0o777);
         let error = read(&root).unwrap_err();
-        assert!(error.to_string().contains("`/data`"), "{error}");
+        assert!(error.to_string().contains("/data` has"), "{error}");
         mode(&dir.path().join("data"), 0o755);
         mode(&dir.path().join("var"), 0o777);
         assert!(read(&root).is_err());
@@ -437,7 +439,9 @@ mod tests {
         fs::remove_file(&file).unwrap();
         assert_eq!(read(&root).unwrap(), None);
         symlink("runs", &file).unwrap();
-        assert!(matches!(read(&root), Err(HostError::NotAFile { .. })));
+        let error = read(&root).unwrap_err();
+        assert!(matches!(error, HostError::LinkedFile { .. }), "{error}");
+        assert!(error.hint().is_some());
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
         assert!(matches!(read(&root), Err(HostError::NotAFile { .. })));

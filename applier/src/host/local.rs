@@ -4,7 +4,8 @@
 //! they are. Only what the operator asks to be written is: [`write()`].
 //!
 //! All of them are regular files: a bundle is read from more than one place of it, and of a FIFO it cannot be known whether
-//! anything ever comes. Opening one does not wait.
+//! anything ever comes. Opening one does not wait. What is read once from its start to its end may also be a pipe of the shell's
+//! process substitution (`<(…)`), which has a writer.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -15,7 +16,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_terminal::quote;
 use rustix::fs::OFlags;
 
-use super::directory::read_open_file;
+use super::directory::{read_open_file, read_pipe};
 use super::error::{Exposed, Exposure, HostError};
 
 /// The path as it is from any folder; as it is given if there is no current folder.
@@ -31,6 +32,19 @@ pub(crate) fn absolute(path: &Path) -> String {
 /// # Errors
 /// [`HostError`] if it cannot be opened or is no regular file.
 pub(crate) fn open(path: &Path) -> Result<File, HostError> {
+    open_any(path, false)
+}
+
+/// Opens a file that is read once from its start to its end: a regular file, or a pipe of the shell.
+fn open_given(path: &Path) -> Result<File, HostError> {
+    let of_the_shell = ["/dev/fd", "/proc/self/fd"]
+        .iter()
+        .any(|folder| path.parent() == Some(Path::new(folder)))
+        || path == Path::new("/dev/stdin");
+    open_any(path, of_the_shell)
+}
+
+fn open_any(path: &Path, may_be_a_pipe: bool) -> Result<File, HostError> {
     let shown = path.display().to_string();
     let failed = |error| HostError::io("open", shown.clone(), error);
     #[expect(
@@ -44,6 +58,12 @@ pub(crate) fn open(path: &Path) -> Result<File, HostError> {
         .map_err(failed)?;
     let what = match file.metadata().map_err(failed)?.file_type() {
         kind if kind.is_file() => return Ok(file),
+        kind if kind.is_fifo() && may_be_a_pipe => {
+            // Opening made a description of its own, so this is not seen by the program that made the pipe.
+            rustix::fs::fcntl_setfl(&file, OFlags::empty())
+                .map_err(|errno| HostError::io("open", &shown, errno))?;
+            return Ok(file);
+        }
         kind if kind.is_dir() => "a directory",
         kind if kind.is_fifo() => "a pipe or FIFO",
         _ => "a device",
@@ -56,7 +76,21 @@ pub(crate) fn open(path: &Path) -> Result<File, HostError> {
 /// # Errors
 /// [`HostError`] if it cannot be read, is no regular file, or is larger.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<SecretBytes, HostError> {
-    read_open_file(open(path)?, &path.display().to_string(), limit)
+    read_given(open_given(path)?, &path.display().to_string(), limit)
+}
+
+/// Reads a file of [`open_given`].
+fn read_given(file: File, shown: &str, limit: u64) -> Result<SecretBytes, HostError> {
+    let is_pipe = file
+        .metadata()
+        .map_err(|error| HostError::io("look at", shown, error))?
+        .file_type()
+        .is_fifo();
+    if is_pipe {
+        read_pipe(file, shown, limit)
+    } else {
+        read_open_file(file, shown, limit)
+    }
 }
 
 /// Reads a text file of at most `limit` bytes.
@@ -85,7 +119,7 @@ pub(crate) fn into_text(path: &Path, bytes: &SecretBytes) -> Result<String, Host
 /// # Errors
 /// As for [`read`], or [`HostError::Exposed`].
 pub(crate) fn read_unshared(path: &Path, limit: u64) -> Result<SecretBytes, HostError> {
-    let file = open(path)?;
+    let file = open_given(path)?;
     let shown = path.display().to_string();
     let mode = mode(&file, &shown)?;
     if mode & 0o022 != 0 {
@@ -96,7 +130,7 @@ pub(crate) fn read_unshared(path: &Path, limit: u64) -> Result<SecretBytes, Host
             exposure: Exposure::Writable(mode),
         })));
     }
-    read_open_file(file, &shown, limit)
+    read_given(file, &shown, limit)
 }
 
 /// Reads a file of at most `limit` bytes that holds secrets, and says what to tell of it if users other than its owner can open
@@ -108,7 +142,7 @@ pub(crate) fn read_secret(
     path: &Path,
     limit: u64,
 ) -> Result<(SecretBytes, Option<String>), HostError> {
-    let file = open(path)?;
+    let file = open_given(path)?;
     let shown = path.display().to_string();
     let mode = mode(&file, &shown)?;
     let note = (mode & 0o077 != 0).then(|| {
@@ -117,7 +151,7 @@ pub(crate) fn read_secret(
             quote(&shown)
         )
     });
-    Ok((read_open_file(file, &shown, limit)?, note))
+    Ok((read_given(file, &shown, limit)?, note))
 }
 
 fn mode(file: &File, shown: &str) -> Result<u32, HostError> {
@@ -133,8 +167,8 @@ fn mode(file: &File, shown: &str) -> Result<u32, HostError> {
 /// [`HostError`] if it cannot be read or written.
 pub(crate) fn copy_into(path: &Path, folder: &Path) -> Result<PathBuf, HostError> {
     const LARGEST: u64 = 1024 * 1024 * 1024;
-    let bytes = read(path, LARGEST)?;
     let shown = path.display().to_string();
+    let bytes = read_open_file(open(path)?, &shown, LARGEST)?;
     let name = path
         .file_name()
         .and_then(|name| name.to_str())
@@ -188,6 +222,35 @@ pub(crate) fn write(path: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Ho
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_of_the_shell_is_read_to_its_end_and_no_further_than_the_limit() {
+        use std::os::fd::AsRawFd as _;
+        for (limit, fits) in [(4, true), (3, false)] {
+            let (reader, mut writer) = std::io::pipe().unwrap();
+            let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
+            let thread = std::thread::spawn(move || {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                writer.write_all(b"late").unwrap();
+            });
+            let read = read_text(&path, limit);
+            thread.join().unwrap();
+            match read {
+                Ok(text) => assert!(fits && text == "late", "{text}"),
+                Err(error) => {
+                    assert!(
+                        !fits && matches!(error, HostError::TooLarge { .. }),
+                        "{error}"
+                    );
+                }
+            }
+            // A bundle is read from more than one place.
+            assert!(matches!(
+                open(&path),
+                Err(HostError::NotARegularFile { .. })
+            ));
+        }
+    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "tests build what they look at")]

@@ -242,7 +242,7 @@ mod tests {
         assert!(lock().is_err());
         std::fs::remove_file(&path).unwrap();
         symlink("other", &path).unwrap();
-        assert!(matches!(lock(), Err(HostError::NotAFile { .. })));
+        assert!(matches!(lock(), Err(HostError::LinkedFile { .. })));
         std::fs::remove_file(&path).unwrap();
         assert!(matches!(lock().unwrap(), LockOutcome::Held(_)));
     }

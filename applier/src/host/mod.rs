@@ -51,5 +51,7 @@ pub(crate) mod system;
 
 pub(crate) use directory::{Content, Directory, FileMeta, Found, Space};
 pub(crate) use error::HostError;
+#[cfg(test)]
+pub(crate) use error::{Exposed, Exposure};
 pub(crate) use root::{Owner, Root, RootPath};
 pub(crate) use stage_name::RunTag;

@@ -11,6 +11,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 
 use crate::error::{CliError, list};
 use crate::host::identity::HostIdentity;
+use crate::state::installed::Installed;
 use crate::state::serials::HighestSerial;
 
 /// What the operator allows.
@@ -82,6 +83,13 @@ pub(crate) enum Refusal {
         /// Now.
         now: Timestamp,
     },
+    /// The host is another node of the same cluster.
+    OtherNode {
+        /// The bundle's node.
+        node: String,
+        /// The node that this host is.
+        installed: String,
+    },
     /// A newer plan was installed before.
     OlderSerial {
         /// The bundle's.
@@ -149,6 +157,10 @@ impl fmt::Display for Refusal {
                 f,
                 "the bundle is not to be installed after {apply_before}; this host's clock says {now}"
             ),
+            Self::OtherNode { node, installed } => write!(
+                f,
+                "the bundle is for node {node}; this host is node {installed} of this cluster"
+            ),
             Self::OlderSerial { serial, highest } => write!(
                 f,
                 "the bundle has serial {serial}, and serial {highest} of this cluster was installed here"
@@ -168,8 +180,8 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    fn hint(&self) -> &'static str {
-        match self {
+    fn hint(&self) -> String {
+        let fixed = match self {
             Self::Kind(_) => "use the bundle of the node",
             Self::Platform { .. } => "plan the node again for this platform",
             Self::TestOnly { live: true } => {
@@ -182,13 +194,19 @@ impl Refusal {
             Self::AsNode { .. } => "name the node that this host is to become",
             Self::TooEarly { .. } => "set the clock of this host, or wait",
             Self::TooLate { .. } => "set the clock of this host, or plan the node again",
+            Self::OtherNode { node, installed } => {
+                return format!(
+                    "install the bundle of {installed}; if this host is to become {node}, say so with --as-node {node}"
+                );
+            }
             Self::OlderSerial { .. } => {
                 "install the newest bundle, or go back on purpose with --allow-older-serial"
             }
             Self::SameSerial { .. } => {
                 "two workspaces planned this cluster: find out which is right, then use --allow-older-serial"
             }
-        }
+        };
+        fixed.to_owned()
     }
 }
 
@@ -232,6 +250,37 @@ pub(crate) fn check(index: &Index, host: &Host<'_>, allowed: &Allowances) -> Vec
     refusals
 }
 
+/// What the host's records of the bundle's cluster say against installing it: another node's name, or else the serial.
+pub(crate) fn check_records(
+    index: &Index,
+    installed: &Installed,
+    highest: Option<HighestSerial>,
+    allowed: &Allowances,
+) -> Option<Refusal> {
+    let of_cluster = || {
+        let nodes = installed.nodes().iter();
+        nodes.filter(|node| node.cluster_id == index.cluster.id)
+    };
+    let other = of_cluster()
+        .find(|node| node.node != index.node.name)
+        .filter(|_| of_cluster().all(|node| node.node != index.node.name));
+    match other {
+        Some(other) if allowed.as_node.is_none() => Some(Refusal::OtherNode {
+            node: index.node.name.to_string(),
+            installed: other.node.to_string(),
+        }),
+        // That the other node's bundle has the same serial is no sign of two workspaces.
+        Some(other)
+            if highest.is_some_and(|highest| {
+                highest.serial == index.serial && other.plan_digest == Some(highest.plan_digest)
+            }) =>
+        {
+            None
+        }
+        _ => check_serial(index, highest, allowed),
+    }
+}
+
 /// Whether the serial speaks against installing the bundle.
 pub(crate) fn check_serial(
     index: &Index,
@@ -269,13 +318,7 @@ pub(crate) fn into_error(refusals: &[Refusal]) -> Option<CliError> {
         ))
         .detail(&list(several)),
     };
-    let mut hints: Vec<&str> = Vec::new();
     for hint in refusals.iter().map(Refusal::hint) {
-        if !hints.contains(&hint) {
-            hints.push(hint);
-        }
-    }
-    for hint in hints {
         error = error.hint(hint);
     }
     Some(error)

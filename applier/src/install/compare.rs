@@ -97,6 +97,16 @@ pub(crate) struct FileItem<'a> {
     pub(crate) suspect: Option<Suspect>,
 }
 
+impl FileItem<'_> {
+    /// Whether the host's file has a set-user-ID, set-group-ID or sticky bit: no copy of such a file is kept, so it is not
+    /// overwritten.
+    pub(crate) fn has_special_bits(&self) -> bool {
+        self.host
+            .as_ref()
+            .is_some_and(|host| file_mode(host.meta).is_none())
+    }
+}
+
 /// A planned folder and what to do with it.
 #[derive(Debug)]
 pub(crate) struct DirectoryItem<'a> {
@@ -351,9 +361,7 @@ impl Comparer<'_> {
             }
             // No copy of it could be brought back as it was: see `Bits`.
             _ if self.overwrite.contains(planned.path) && file_mode(meta).is_none() => {
-                FileAction::Obstacle(
-                    "it has a set-user-ID, set-group-ID or sticky bit; take that away first".into(),
-                )
+                FileAction::Obstacle("it has a set-user-ID, set-group-ID or sticky bit".into())
             }
             _ if self.overwrite.contains(planned.path) => FileAction::Overwrite,
             (Some(Since::Changed), false) => FileAction::Drift,

@@ -139,7 +139,7 @@ impl Recorder<'_, '_> {
             &planned,
         )?;
         if comparison.refuses() {
-            return Err(obstacles(&comparison).into());
+            return Err(obstacles(steps.root, &comparison).into());
         }
         if comparison.changes() == 0 {
             let left = comparison

@@ -6,8 +6,10 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
 
 use super::compare::{Comparison, DirectoryAction, FileAction, Item};
+use super::next::take_bits;
 use super::planned::{PlannedEntry, PlannedTransaction};
 use crate::error::{CliError, list};
+use crate::host::Root;
 
 /// Refuses paths to overwrite that are no files of the bundle.
 ///
@@ -32,15 +34,27 @@ pub(super) fn check_overwrite(
 }
 
 /// One error for everything that is in the way.
-pub(super) fn obstacles(comparison: &Comparison<'_>) -> CliError {
+pub(super) fn obstacles(root: &Root, comparison: &Comparison<'_>) -> CliError {
     let mut lines = Vec::new();
-    let mut foreign = false;
+    let mut bits = Vec::new();
+    let (mut foreign, mut other) = (false, false);
     for item in comparison.items().filter(|item| item.refuses()) {
         lines.push(match item {
             Item::File(item) => match &item.action {
-                FileAction::Obstacle(reason) => format!("{}: {reason}", item.planned.path),
+                FileAction::Obstacle(reason) => {
+                    if item.has_special_bits() {
+                        bits.push(take_bits(root, item.planned.path));
+                    } else {
+                        other = true;
+                    }
+                    format!("{}: {reason}", item.planned.path)
+                }
                 _ => {
-                    foreign = true;
+                    if item.has_special_bits() {
+                        bits.push(take_bits(root, item.planned.path));
+                    } else {
+                        foreign = true;
+                    }
                     format!(
                         "{}: exists, was not installed by kubeapply, and differs ({})",
                         item.planned.path,
@@ -50,19 +64,27 @@ pub(super) fn obstacles(comparison: &Comparison<'_>) -> CliError {
             },
             Item::Directory(item) => match &item.action {
                 DirectoryAction::Obstacle(reason) => {
+                    other = true;
                     format!("{}: {reason}", item.planned.path)
                 }
                 _ => continue,
             },
         });
     }
-    let error = CliError::new(
+    let mut error = CliError::new(
         Exit::Preflight,
         format!("{} of the bundle's paths cannot be installed", lines.len()),
     )
     .detail(&list(&lines));
+    for command in bits {
+        error = error.hint(format!(
+            "look at what the file is for, then run `{command}`"
+        ));
+    }
     if foreign {
         error.hint("look at the files with --dry-run, then move them away or name each with --overwrite-drift PATH")
+    } else if !other {
+        error
     } else {
         error.hint("move what is in the way, and run the command again")
     }

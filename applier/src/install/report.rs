@@ -226,6 +226,12 @@ impl InstallReport {
         for item in comparison.items() {
             match item {
                 Item::File(item) => match item.action {
+                    FileAction::Drift if item.has_special_bits() => self.note(format!(
+                        "{} was changed since it was installed ({}) and is left as it is; it has a set-user-ID, set-group-ID or sticky bit, which `{}` takes away",
+                        item.planned.path,
+                        item.suspect.unwrap_or(Suspect::ByHand).words(),
+                        super::next::take_bits(root, item.planned.path)
+                    )),
                     FileAction::Drift => self.note(format!(
                         "{} was changed since it was installed ({}) and is left as it is; replace it with --overwrite-drift {}",
                         item.planned.path,
@@ -399,7 +405,8 @@ impl Report for InstallReport {
             text.line(format_args!("next: {next}"));
         }
         if let Some(receipt) = &self.receipt {
-            text.line(format_args!("receipt: {receipt}"));
+            let root = self.root.trim_end_matches('/');
+            text.line(format_args!("receipt: {root}{receipt}"));
         }
         for step in &self.live {
             let seconds = step.elapsed.as_secs_f64();

@@ -143,7 +143,7 @@ fn pipeline(
     };
     if comparison.refuses() {
         return Ok(Outcome {
-            error: Some(obstacles(&comparison)),
+            error: Some(obstacles(root, &comparison)),
             ..done(InstallResult::Refused)
         });
     }
@@ -157,7 +157,7 @@ fn pipeline(
     if comparison.changes() > 0 && !means.operator.agrees(&report(InstallResult::Asking))? {
         return Err(CliError::new(
             Exit::Failed,
-            "the answer was no: nothing was written",
+            "the answer was no: nothing was installed",
         ));
     }
     let performed = session.perform(&mut memory, &comparison, &selected, means)?;
@@ -239,9 +239,12 @@ fn admit(
     } else {
         state::lock_existing(root)?
     };
+    state::check_folders(root)?;
     let serials = state::serials::Serials::load(root)?;
-    refusals.extend(admission::check_serial(
+    let installed = Memory::load(root)?.as_found();
+    refusals.extend(admission::check_records(
         index,
+        &installed,
         serials.highest(index),
         &request.allowed,
     ));
@@ -323,8 +326,9 @@ impl<'a> Session<'a> {
         let lock = state::lock(self.root, self.actions)?;
         let memory = Memory::load(self.root)?;
         // Another first run may have been faster.
-        let late = admission::check_serial(
+        let late = admission::check_records(
             self.index,
+            &memory.as_found(),
             memory.serials.highest(self.index),
             &self.request.allowed,
         );

@@ -19,6 +19,7 @@ use crate::state::StateError;
 use crate::state::installed::InstalledNode;
 use crate::state::journal::{Progress, Run, Standing};
 use crate::state::reset::ResetProgress;
+use crate::trust;
 use crate::ui::Report;
 
 /// The report of `status`.
@@ -32,6 +33,9 @@ pub(crate) struct StatusReport {
     run: Option<RunLine>,
     drift: Vec<DriftLine>,
     remaining: Vec<StepLine>,
+    /// What keeps this host from accepting bundles.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     next: Vec<String>,
 }
 
@@ -143,14 +147,26 @@ pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, CliError
             what: step.what.clone(),
         })
         .collect();
+    let mut next = next(root, state, current, Changed::of(&drift));
+    let mut notes = Vec::new();
+    match trust::memory::is_missed(root) {
+        Ok(false) => {}
+        Ok(true) => {
+            notes.push(trust::memory::missing_note(root));
+            next.push(trust::memory::accept_command(root));
+        }
+        // How the host stands is told all the same.
+        Err(error) => notes.push(error.to_string()),
+    }
     Ok(StatusReport {
         state,
         root: root.shown().to_owned(),
         installed: memory.installed.nodes().iter().map(node_line).collect(),
         run: current.map(|run| run_line(run, now)),
-        next: next(root, state, current, Changed::of(&drift)),
+        next,
         drift,
         remaining,
+        notes,
     })
 }
 
@@ -476,6 +492,10 @@ impl Report for StatusReport {
             text.line(format_args!("next: {next}"));
         }
         text
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
     }
 }
 

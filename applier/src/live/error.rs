@@ -188,6 +188,14 @@ impl std::fmt::Display for Silent {
 }
 
 impl StepError {
+    /// The command that mends what the host refused, where that is what failed.
+    pub(crate) fn host_hint(&self) -> Option<String> {
+        match self {
+            Self::Host(error) | Self::Kubeconfig(KubeconfigError::Host(error)) => error.hint(),
+            _ => None,
+        }
+    }
+
     /// Lines that belong to the message.
     pub(crate) fn details(&self) -> Text {
         match self {

@@ -46,7 +46,8 @@ const fn name_of(refusal: &Refusal) -> &'static str {
         | Refusal::Platform { .. }
         | Refusal::TestOnly { .. }
         | Refusal::Target { .. }
-        | Refusal::AsNode { .. } => "Target",
+        | Refusal::AsNode { .. }
+        | Refusal::OtherNode { .. } => "Target",
         Refusal::TooEarly { .. } | Refusal::TooLate { .. } => "Clock",
         Refusal::OlderSerial { .. } | Refusal::SameSerial { .. } => "Serial",
     }

@@ -106,10 +106,8 @@ struct HostFolder {
 /// # Errors
 /// Why it does not say which member this is.
 pub(super) fn parse(manifest: &str) -> Result<LocalMember, String> {
-    let pod: Pod = crate::yaml::from_str(manifest).map_err(|error| {
-        let text = error.to_string();
-        text.lines().next().unwrap_or_default().to_owned()
-    })?;
+    let pod: Pod =
+        crate::yaml::from_str(manifest).map_err(|error| crate::yaml::in_one_line(&error))?;
     let data = pod
         .spec
         .volumes

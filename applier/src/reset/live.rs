@@ -53,7 +53,7 @@ pub(super) struct Sandbox {
 
 /// A request to the running system that failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LiveError {
+pub(crate) enum LiveError {
     /// A program could not be run.
     #[error(transparent)]
     Command(#[from] CommandError),

@@ -29,7 +29,7 @@ use kubeplan_bundle::path::HostPath;
 
 use self::phase::Phase;
 
-pub(crate) use run::run;
+pub(crate) use run::{StepError, run};
 
 /// What the operator asks for.
 #[derive(Clone, Debug, Default)]

@@ -14,7 +14,7 @@ use super::live::{LiveError, LiveHost, Running};
 use super::phase::Phase;
 use super::plan::{Plan, Planner, Step, Work};
 use super::report::{ResetReport, ResetResult};
-use crate::error::CliError;
+use crate::error::{CliError, list};
 use crate::host::durable::is_temporary_name;
 use crate::host::tree::{self, Stays};
 use crate::host::{Actions, Found, HostError, Root, RootPath};
@@ -78,14 +78,27 @@ struct PartWay {
     source: StepError,
 }
 
+/// Why a step of a reset failed.
 #[derive(Debug, thiserror::Error)]
-enum StepError {
+pub(crate) enum StepError {
     #[error(transparent)]
     Host(#[from] HostError),
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
     Live(#[from] LiveError),
+}
+
+impl StepError {
+    /// The command that mends what the host refused, where that is what failed.
+    pub(crate) fn host_hint(&self) -> Option<String> {
+        match self {
+            Self::Host(error) => error.hint(),
+            Self::State(error) => error.hint(),
+            Self::Live(LiveError::Host(error)) => error.hint(),
+            Self::Live(_) => None,
+        }
+    }
 }
 
 /// What the host remembers.
@@ -322,10 +335,11 @@ fn not_everything(stays: &[Stays]) -> CliError {
     CliError::new(
         Exit::Partial,
         format!(
-            "the reset removed everything else, and could not remove\n  - {}",
-            lines.join("\n  - ")
+            "the reset removed everything else, and could not remove {} of the paths",
+            lines.len()
         ),
     )
+    .detail(&list(&lines))
     .hint("remove the cause and run the same reset again, it continues")
 }
 
@@ -465,5 +479,29 @@ fn live_step(live: &dyn LiveHost, work: &Work) -> Result<(), LiveError> {
         Work::RemoveSandbox { socket, id } => live.remove_sandbox(socket, id),
         Work::RemoveMember { local, id } => live.remove_etcd_member(local, *id),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_removed_has_a_line_for_each_path() {
+        let stays = ["/data/a", "/data/b"].map(|path| Stays {
+            path: RootPath::fixed(path),
+            reason: Cow::Borrowed("it is busy"),
+            mounted: false,
+            failed: true,
+        });
+        let error = not_everything(&stays);
+        assert_eq!(error.exit(), Exit::Partial);
+        assert!(!error.to_string().contains('\n'), "{error}");
+        assert_eq!(
+            error.details().as_str(),
+            "  - /data/a: it is busy\n  - /data/b: it is busy\n"
+        );
     }
 }

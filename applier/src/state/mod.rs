@@ -45,6 +45,22 @@ pub(crate) fn open_folder(root: &Root) -> Result<Option<Guarded>, HostError> {
     Guarded::open(root, &FOLDER)
 }
 
+/// Checks the folders that an installation writes to while it runs, so that it does not stop part-way at one of them: that of
+/// the receipts, that of the runs, and that of the backups of each run that is remembered.
+///
+/// # Errors
+/// [`StateError`], also if another user can change one of them.
+pub(crate) fn check_folders(root: &Root) -> Result<(), StateError> {
+    let runs = runs::Runs::load(root)?;
+    for folder in runs::folders(&runs)
+        .into_iter()
+        .chain(runs::backup_folders(&runs))
+    {
+        Guarded::open(root, &folder)?;
+    }
+    Ok(())
+}
+
 /// Takes the lock if its file exists, and changes nothing. `None`: there is no file, so nobody holds it.
 ///
 /// # Errors

@@ -304,6 +304,12 @@ pub(crate) fn folders(runs: &Runs) -> Vec<RootPath> {
     folders
 }
 
+/// Where the backups of each remembered run lie.
+pub(super) fn backup_folders(runs: &Runs) -> Vec<RootPath> {
+    let numbers = runs.runs.iter().map(Run::number);
+    numbers.map(|run| path(run).join(BACKUP)).collect()
+}
+
 /// Keeps the old bytes of a file. They are durable when [`sync_backups`] returned.
 ///
 /// # Errors

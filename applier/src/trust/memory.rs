@@ -45,9 +45,31 @@ pub(super) fn require_none(root: &Root) -> Result<(), CliError> {
         policy::path()
     ))
     .hint(format!(
-        "if this host is to have no policy any more, say so with `kubeapply trust policy accept --none{}`",
-        root_flag(root)
+        "if this host is to have no policy any more, say so with `{}`",
+        accept_command(root)
     )))
+}
+
+/// The command that accepts that there is no policy any more.
+pub(crate) fn accept_command(root: &Root) -> String {
+    format!("kubeapply trust policy accept --none{}", root_flag(root))
+}
+
+/// What to tell of a policy that is missing.
+pub(crate) fn missing_note(root: &Root) -> String {
+    format!(
+        "`{}` is missing: this host refuses every bundle until it is back, or until `{}` accepts that there is none",
+        policy::path(),
+        accept_command(root)
+    )
+}
+
+/// Whether this host once had a policy and has none now; a policy that cannot be used is not missing.
+///
+/// # Errors
+/// [`CliError`] if policy or memory cannot be used.
+pub(crate) fn is_missed(root: &Root) -> Result<bool, CliError> {
+    Ok(policy::load(root)?.is_none() && PolicyMemory::load(root)?.known().is_some())
 }
 
 /// What to tell of a policy that changed since the last run that changed this host.

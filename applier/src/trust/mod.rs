@@ -49,7 +49,7 @@ pub(crate) struct TrustOptions<'a> {
 pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolicy, CliError> {
     let host = policy::in_force(root)?;
     if options.own_plan.is_some() {
-        own_plan::require_allowed(root, &host)?;
+        own_plan::require_allowed(root, &host, &[])?;
     }
     let mut allowed = match options.allowed_signers {
         Some(path) => {
@@ -65,7 +65,7 @@ pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolic
         None if options.own_plan.is_some() => signers::load(root)?.unwrap_or_default(),
         None => signers::load(root)?.ok_or_else(|| {
             CliError::refused(format!(
-                "this host trusts nobody yet: `{}` does not exist",
+                "no key is trusted on this host yet: `{}` does not exist",
                 signers::path()
             ))
             .hint(format!(
@@ -88,6 +88,14 @@ pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolic
     })
 }
 
+/// Whether the operator, or a list on the host that may not even be usable, names trusted keys or asks for any.
+pub(crate) fn is_configured(root: &Root, options: &TrustOptions<'_>) -> bool {
+    options.allowed_signers.is_some()
+        || options.require_authors.is_some()
+        || options.require_approvals.is_some()
+        || !matches!(signers::load(root), Ok(None))
+}
+
 /// ` --root DIR` for a command line in a hint, if this is not the running system.
 pub(crate) fn root_flag(root: &Root) -> String {
     if root.is_live() {
@@ -107,9 +115,9 @@ fn named(error: HostError) -> CliError {
 
 /// A failure to read the trust directory: what another user can change is a reason to trust no bundle.
 fn refused(error: HostError) -> CliError {
-    match error.hint() {
-        Some(hint) => CliError::refused(error).hint(hint),
-        None => error.into(),
+    match error {
+        HostError::Exposed(_) => CliError::refused(error),
+        _ => error.into(),
     }
 }
 
@@ -124,7 +132,7 @@ fn read_owned(root: &Root, name: &str) -> Result<Option<String>, CliError> {
         return Ok(None);
     };
     let read = folder.read(name, LIMIT).map_err(|error| match error {
-        HostError::NotAFile { .. } => CliError::refused(error),
+        HostError::NotAFile { .. } | HostError::LinkedFile { .. } => CliError::refused(error),
         _ => refused(error),
     })?;
     let Some(bytes) = read else {

@@ -10,6 +10,7 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::policy::{LiveJoin, Policy};
 use kubeplan_bundle::signature::{Namespace, PublicKey};
+use kubeplan_terminal::quote;
 use serde::{Deserialize, Serialize};
 
 use super::{FOLDER, root_flag};
@@ -29,14 +30,22 @@ pub(crate) struct OwnPlan {
     pub(crate) plan_digest: Sha256Digest,
 }
 
-/// Refuses unless the host's policy lets it plan for itself.
+/// Refuses unless the host's policy lets it plan for itself. `join` are the words of the command that is refused.
 ///
 /// # Errors
 /// [`CliError`] of kind `Refused`, with the line to add.
-pub(crate) fn require_allowed(root: &Root, policy: &Policy) -> Result<(), CliError> {
+pub(crate) fn require_allowed(
+    root: &Root,
+    policy: &Policy,
+    join: &[String],
+) -> Result<(), CliError> {
     if policy.live_join == LiveJoin::Allow {
         return Ok(());
     }
+    let words: String = join
+        .iter()
+        .map(|word| format!(" {}", quote(word)))
+        .collect();
     Err(CliError::refused(
         "this host may not install a plan that it made for itself: its policy does not allow live joins",
     )
@@ -45,7 +54,7 @@ pub(crate) fn require_allowed(root: &Root, policy: &Policy) -> Result<(), CliErr
         FOLDER.join("policy.yaml")
     ))
     .hint(format!(
-        "or run `kubeapply join{} --plan-only`, have the bundle signed by somebody this host trusts, and install it",
+        "or run `kubeapply join{words} --plan-only -o DIR{}`, have the bundle signed by somebody this host trusts, and install it",
         root_flag(root)
     )))
 }
@@ -54,8 +63,8 @@ pub(crate) fn require_allowed(root: &Root, policy: &Policy) -> Result<(), CliErr
 ///
 /// # Errors
 /// [`CliError`].
-pub(crate) fn require_policy(root: &Root) -> Result<(), CliError> {
-    require_allowed(root, &super::policy::in_force(root)?)
+pub(crate) fn require_policy(root: &Root, join: &[String]) -> Result<(), CliError> {
+    require_allowed(root, &super::policy::in_force(root)?, join)
 }
 
 impl OwnPlan {
@@ -134,12 +143,12 @@ mod tests {
         write("liveJoin: deny\n");
         assert!(loaded(Some(&own)).is_err());
         write("liveJoin: allow\napprovals: 1\n");
-        require_policy(&root).unwrap();
+        require_policy(&root, &[]).unwrap();
         let trust = loaded(Some(&own)).unwrap();
         assert_eq!(trust.policy.approvals, 1);
         assert_eq!(trust.allowed.entries().len(), 1);
         assert_eq!(trust.allowed.entries()[0].principals(), [PRINCIPAL]);
-        // For other bundles nothing has changed: this host trusts nobody.
+        // For other bundles nothing has changed: no key is trusted on this host.
         assert!(loaded(None).is_err());
     }
 

@@ -60,17 +60,13 @@ fn read(root: &Root) -> Result<Option<(Policy, String)>, CliError> {
         Err(reason) => Err(CliError::usage(PolicyFileError {
             path: path().to_string(),
             reason,
-        })),
+        })
+        .hint("beside `apiVersion` and `kind`, a policy has the fields `authors`, `approvals` and `liveJoin`")),
     }
 }
 
 fn parse(text: &str) -> Result<Policy, String> {
-    yaml::from_str(text).map_err(|error| {
-        yaml::over_budget(&error).map_or_else(
-            || error.to_string(),
-            |over| format!("it has {over}; {}", over.hint()),
-        )
-    })
+    yaml::from_str(text).map_err(|error| yaml::in_one_line(&error))
 }
 
 #[cfg(test)]

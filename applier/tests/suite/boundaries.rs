@@ -155,3 +155,35 @@ fn one_module_writes_to_the_streams() {
         "the words are those that the module uses"
     );
 }
+
+/// What is written is escaped line by line, so a message of more than one line would be shown with `\\n` in it.
+#[test]
+fn no_error_has_more_than_one_line() {
+    let mut found = Vec::new();
+    let mut files = 0;
+    for source in ["src", "../bundle/src"] {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+        attributes(&source, &mut found, &mut files);
+    }
+    assert!(files > 50, "only {files} files were looked at");
+    assert_eq!(found, Vec::<String>::new());
+}
+
+/// Attributes `#[error(…)]` below `folder` that hold a line feed.
+fn attributes(folder: &Path, found: &mut Vec<String>, files: &mut usize) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            attributes(&path, found, files);
+            continue;
+        }
+        *files += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        for attribute in text.split("#[error(").skip(1) {
+            let attribute = attribute.split(")]").next().unwrap();
+            if attribute.contains("\\n") {
+                found.push(format!("{}: {attribute}", path.display()));
+            }
+        }
+    }
+}

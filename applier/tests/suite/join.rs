@@ -122,6 +122,8 @@ fn a_host_that_does_not_allow_live_joins_refuses_before_anything_else() {
         "{}",
         output.stderr
     );
+    let again = "`kubeapply join 192.0.2.1:6443 --token-file /nowhere --plan-only -o DIR --root ";
+    assert!(output.stderr.contains(again), "{}", output.stderr);
     assert_eq!(fixture.snapshot(), before);
     // A policy that others could write is not believed.
     let policy = fixture.host("/etc/kubeplan/policy.yaml");

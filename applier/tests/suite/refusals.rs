@@ -66,7 +66,13 @@ fn a_host_that_trusts_nobody_says_how_to_begin() {
     let list = fixture.host("/etc/kubeplan/allowed_signers");
     let saved = fs::read(&list).unwrap();
     fs::remove_file(&list).unwrap();
-    let output = refused(&fixture, &Run::default(), &bundle, &[], "trusts nobody");
+    let output = refused(
+        &fixture,
+        &Run::default(),
+        &bundle,
+        &[],
+        "no key is trusted on this host",
+    );
     assert!(
         output.stderr.contains("kubeapply trust add --root"),
         "{}",
@@ -335,4 +341,47 @@ fn the_hosts_own_ssh_key_opens_what_is_sealed_to_it() {
     )
     .unwrap();
     Run::default().run(&args).expect(0);
+}
+
+#[test]
+fn a_bundle_for_another_node_of_the_cluster_is_refused_by_name() {
+    let fixture = Fixture::new();
+    let own = fixture.bundle(Plan::default());
+    installs(&fixture, &own, &[]);
+    let plan = Plan {
+        node: "cp-1",
+        ..Plan::default()
+    };
+    for serial in [1, 2] {
+        let other = fixture.write("other", plan.clone(), serial, &[&fixture.author]);
+        let output = refused(
+            &fixture,
+            &Run::default(),
+            &other,
+            &[],
+            "the bundle is for node cp-1; this host is node cp-0 of this cluster",
+        );
+        assert!(
+            output.stderr.contains("--as-node cp-1"),
+            "{}",
+            output.stderr
+        );
+        assert!(!output.stderr.contains("older-serial"), "{}", output.stderr);
+        let checked = fixture
+            .run(&Run::default(), &["preflight", &other])
+            .expect(4);
+        assert!(
+            checked.stderr.contains("this host is node cp-0"),
+            "{}",
+            checked.stderr
+        );
+    }
+    // What the hint says is true; that two plans have the same serial is told apart from it.
+    let other = fixture.write("other", plan, 1, &[&fixture.author]);
+    fixture
+        .install(&other, &["--as-node", "cp-1", "--dry-run"])
+        .expect(0);
+    let second = fixture.write("second", Plan::second(), 1, &[&fixture.author]);
+    refused(&fixture, &Run::default(), &second, &[], "another plan");
+    installs(&fixture, &own, &[]);
 }

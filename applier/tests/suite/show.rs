@@ -45,12 +45,25 @@ fn show_marks_what_nobody_vouches_for() {
     let trusted = fixture.bundle(Plan::default());
     let untrusted = fixture.write("untrusted", Plan::default(), 1, &[&stranger]);
     let unsigned = fixture.write("unsigned", Plan::default(), 1, &[]);
-    for (bundle, mark, level) in [
-        (trusted.as_str(), "TRUSTED\n", "trusted"),
-        (&untrusted, "UNTRUSTED", "untrusted"),
-        (&unsigned, "UNSIGNED", "unsigned"),
+    for (bundle, mark, level, code) in [
+        (trusted.as_str(), "TRUSTED\n", "trusted", 0),
+        (
+            &untrusted,
+            "UNTRUSTED: not signed by any key in this host's allowed_signers\n",
+            "untrusted",
+            4,
+        ),
+        (&unsigned, "UNSIGNED: no signature\n", "unsigned", 4),
     ] {
-        let output = run(&fixture, "show", bundle, &[]).expect(0);
+        let output = run(&fixture, "show", bundle, &[]).expect(code);
+        let errors = output.stderr.matches("error:").count();
+        assert_eq!(errors, usize::from(code != 0), "{}", output.stderr);
+        assert_eq!(
+            output.stderr.contains("hint:"),
+            code != 0,
+            "{}",
+            output.stderr
+        );
         assert!(output.stdout.starts_with(mark), "{}", output.stdout);
         assert!(output.stdout.contains(ADMIN), "{}", output.stdout);
         assert!(
@@ -60,7 +73,7 @@ fn show_marks_what_nobody_vouches_for() {
         );
         assert!(!output.stdout.contains(SECRET));
         let json = run(&fixture, "show", bundle, &["--format", "json"])
-            .expect(0)
+            .expect(code)
             .json();
         assert_eq!(json["trust"], level);
         assert_eq!(json["index"]["node"]["name"], "cp-0");
@@ -71,6 +84,45 @@ fn show_marks_what_nobody_vouches_for() {
     fs::write(&unsigned, bytes).unwrap();
     let output = run(&fixture, "show", &unsigned, &[]).expect(4);
     assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn show_says_what_is_missing_and_fails_only_where_trusted_keys_are_named() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(Plan::default());
+    for (flag, line) in [
+        ("--require-approvals=1", "UNTRUSTED: 0 of 1 approvals\n"),
+        ("--require-authors=2", "UNTRUSTED: 1 of 2 authors\n"),
+    ] {
+        let output = run(&fixture, "show", &bundle, &[flag]).expect(4);
+        assert!(output.stdout.starts_with(line), "{}", output.stdout);
+        assert!(output.stdout.contains(ADMIN), "{}", output.stdout);
+    }
+    let list = fixture.host("/etc/kubeplan/allowed_signers");
+    let other = fixture.path("others");
+    fs::write(&other, "").unwrap();
+    let other = other.display().to_string();
+    let output = run(&fixture, "show", &bundle, &["--allowed-signers", &other]).expect(4);
+    let line = format!("UNTRUSTED: not signed by any key in `{other}`\n");
+    assert!(output.stdout.starts_with(&line), "{}", output.stdout);
+    // A list that cannot be used is no reason to believe that there is none.
+    let saved = fs::read(&list).unwrap();
+    fs::remove_file(&list).unwrap();
+    fs::create_dir(&list).unwrap();
+    let output = run(&fixture, "show", &bundle, &[]).expect(4);
+    assert!(output.stdout.starts_with("UNTRUSTED"), "{}", output.stdout);
+    fs::remove_dir(&list).unwrap();
+    let output = run(&fixture, "show", &bundle, &[]).expect(0);
+    assert!(
+        output
+            .stdout
+            .starts_with("UNTRUSTED: no key is trusted on this host\n"),
+        "{}",
+        output.stdout
+    );
+    assert!(!output.stderr.contains("error:"), "{}", output.stderr);
+    fs::write(&list, saved).unwrap();
+    run(&fixture, "show", &bundle, &[]).expect(0);
 }
 
 #[test]

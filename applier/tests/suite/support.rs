@@ -341,6 +341,7 @@ pub(crate) struct Plan {
     pub(crate) recipients: Option<Vec<Recipient>>,
     pub(crate) without_config: bool,
     pub(crate) cluster_id: Sha256Digest,
+    pub(crate) node: &'static str,
     pub(crate) apply_after: &'static str,
     pub(crate) apply_before: &'static str,
     pub(crate) annotations: BTreeMap<String, String>,
@@ -367,6 +368,7 @@ impl Default for Plan {
             recipients: None,
             without_config: false,
             cluster_id: Sha256Digest::of(b"ca"),
+            node: "cp-0",
             apply_after: "2026-11-20T00:00:00Z",
             apply_before: "2027-10-20T00:00:00Z",
             annotations: BTreeMap::new(),
@@ -481,7 +483,7 @@ impl Plan {
                 id: self.cluster_id,
             },
             node: NodeRef {
-                name: "cp-0".parse().unwrap(),
+                name: self.node.parse().unwrap(),
                 role: NodeRole::ControlPlane,
             },
             target: Target {

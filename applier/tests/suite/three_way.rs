@@ -346,3 +346,49 @@ fn owners_are_exact_for_root() {
         );
     }
 }
+
+#[test]
+fn a_file_with_a_set_user_id_bit_is_not_to_be_overwritten() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(Plan::default());
+    fixture.install(&bundle, &[]).expect(0);
+    let file = fixture.host(CONFIG);
+    let mode = fixture.mode(CONFIG);
+    let set = |mode: u32| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    set(mode | 0o4000);
+    let mend = format!("`chmod u-s,g-s,-t {}`", file.display());
+    let output = fixture.install(&bundle, &[]).expect(0);
+    assert!(output.stderr.contains(&mend), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("--overwrite-drift"),
+        "{}",
+        output.stderr
+    );
+    let output = fixture
+        .install(&bundle, &["--overwrite-drift", CONFIG])
+        .expect(5);
+    assert!(output.stderr.contains(&mend), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("--overwrite-drift"),
+        "{}",
+        output.stderr
+    );
+    set(mode);
+    let output = fixture.install(&bundle, &[]).expect(0);
+    assert!(!output.stderr.contains("chmod"), "{}", output.stderr);
+    // Nor is one that was never installed here.
+    let fixture = Fixture::new();
+    let file = fixture.host(CONFIG);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "foreign").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o4755)).unwrap();
+    let bundle = fixture.bundle(Plan::default());
+    let output = fixture.install(&bundle, &[]).expect(5);
+    let mend = format!("`chmod u-s,g-s,-t {}`", file.display());
+    assert!(output.stderr.contains(&mend), "{}", output.stderr);
+    assert!(
+        !output.stderr.contains("--overwrite-drift"),
+        "{}",
+        output.stderr
+    );
+}

@@ -174,3 +174,67 @@ fn lists_that_others_may_write_and_broken_ones_are_not_believed() {
     fs::remove_file(policy).unwrap();
     fixture.install(&bundle, &[]).expect(0);
 }
+
+#[test]
+fn a_policy_that_cannot_be_read_is_told_in_one_line_and_a_missing_one_with_the_whole_command() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(Plan::default());
+    let policy = fixture.host("/etc/kubeplan/policy.yaml");
+    let head = "apiVersion: kubeplan.io/v1alpha1\nkind: Policy\n";
+    fs::write(&policy, format!("{head}author: 2\n")).unwrap();
+    let output = fixture.install(&bundle, &[]).expect(2);
+    assert!(
+        output.stderr.contains("line 3: unknown field `author`"),
+        "{}",
+        output.stderr
+    );
+    assert!(!output.stderr.contains("\\n"), "{}", output.stderr);
+    assert!(
+        output
+            .stderr
+            .contains("`authors`, `approvals` and `liveJoin`"),
+        "{}",
+        output.stderr
+    );
+    fs::write(&policy, head).unwrap();
+    fixture.install(&bundle, &[]).expect(0);
+    let run = |words: &[&str]| fixture.run(&Run::default(), words);
+    let before = run(&["status"]).expect(0);
+    assert!(!before.stderr.contains("missing"), "{}", before.stderr);
+    fs::remove_file(&policy).unwrap();
+    let accept = format!(
+        "kubeapply trust policy accept --none --root {}",
+        fixture.root()
+    );
+    let shown = run(&["trust", "policy", "show"]).expect(0);
+    assert!(shown.stderr.contains(&accept), "{}", shown.stderr);
+    let status = run(&["status"]).expect(0);
+    assert!(status.stderr.contains("is missing"), "{}", status.stderr);
+    assert!(
+        status.stdout.contains(&format!("next: {accept}\n")),
+        "{}",
+        status.stdout
+    );
+    let json = run(&["status", "--format", "json"]).expect(0).json();
+    assert!(json["notes"][0].as_str().unwrap().contains("is missing"));
+    let next = json["next"].as_array().unwrap();
+    assert!(next.iter().any(|next| next == accept.as_str()), "{json}");
+}
+
+#[test]
+fn a_list_of_signers_that_is_a_link_is_called_one() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(Plan::default());
+    let list = fixture.host("/etc/kubeplan/allowed_signers");
+    fs::rename(&list, list.with_file_name("real")).unwrap();
+    std::os::unix::fs::symlink("real", &list).unwrap();
+    let output = fixture.install(&bundle, &[]).expect(4);
+    assert!(
+        output
+            .stderr
+            .contains("allowed_signers` is a symbolic link"),
+        "{}",
+        output.stderr
+    );
+    assert!(output.stderr.contains("hint:"), "{}", output.stderr);
+}

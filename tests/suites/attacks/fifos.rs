@@ -1,5 +1,7 @@
 //! Files that the operator names, of which nothing ever comes.
 
+use std::io::{PipeReader, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
@@ -10,17 +12,23 @@ use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, Run, kubeapply_at};
 use libtest_mimic::Trial;
 
-use super::super::case_with;
+use super::super::{case, case_with};
 
 /// Longer than any of the commands takes.
 const LONG: Duration = Duration::from_secs(30);
 
 pub fn cases() -> Vec<Trial> {
-    vec![case_with(
-        &["mkfifo"],
-        "attacks::fifos::a_fifo_in_place_of_a_file",
-        fifos,
-    )]
+    vec![
+        case_with(
+            &["mkfifo"],
+            "attacks::fifos::a_fifo_in_place_of_a_file",
+            fifos,
+        ),
+        case(
+            "attacks::fifos::a_pipe_of_the_shell_is_read_and_no_bundle",
+            pipes,
+        ),
+    ]
 }
 
 fn fifos() -> Result<()> {
@@ -55,6 +63,30 @@ fn fifos() -> Result<()> {
     ];
     within(&verify)?.expect(0)?;
     Ok(())
+}
+
+/// A pipe that holds the content of a file, as the shell's `<(cat FILE)` names it. It stays open with what is returned.
+fn pipe(file: &Path) -> Result<(PipeReader, String)> {
+    let bytes = std::fs::read(file)?;
+    let (reader, mut writer) = std::io::pipe()?;
+    std::thread::spawn(move || writer.write_all(&bytes));
+    let path = format!("/dev/fd/{}", reader.as_raw_fd());
+    Ok((reader, path))
+}
+
+fn pipes() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let (_signers, signers) = pipe(&planned.path("allowed_signers"))?;
+    let bundle = text(&planned.bundle)?;
+    within(&["verify", "--allowed-signers", &signers, bundle])?.expect(0)?;
+    let (_identity, identity) = pipe(&planned.path("identity"))?;
+    let mut args = planned.install_args(&planned.bundle, &["--dry-run"])?;
+    let at = args.iter().position(|word| word == "--identity");
+    args[at.context("no identity")? + 1] = identity;
+    within(&args)?.expect(0)?;
+    // A bundle is read from more than one place.
+    let (_bundle, bundle) = pipe(&planned.bundle)?;
+    refused(&["show", &bundle])
 }
 
 fn within<T: AsRef<str>>(args: &[T]) -> Result<Run> {
