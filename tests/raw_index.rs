@@ -36,6 +36,27 @@ pub fn with_index(
     Ok(path)
 }
 
+/// The bundle of `planned` with the text of its index as `change` returns it, beside it; unsigned.
+///
+/// # Errors
+/// If the bundle cannot be taken apart.
+pub fn with_text(
+    planned: &Planned,
+    name: &str,
+    change: impl FnOnce(&str) -> String,
+) -> Result<PathBuf> {
+    let file = fs::read(&planned.bundle)?;
+    let mut rest = file.as_slice();
+    stored::decode(&mut rest, limits::FIRST_MEMBER)?;
+    let intact = Bundle::open(Cursor::new(file.clone()))?.into_intact()?;
+    let index = change(std::str::from_utf8(intact.index_bytes())?);
+    let mut first = Vec::new();
+    tar::append(&mut first, "kubeplan.json", index.as_bytes())?;
+    let path = planned.path(name);
+    fs::write(&path, [stored::encode(&first).as_slice(), rest].concat())?;
+    Ok(path)
+}
+
 /// The bundle `file` with an index that `change` has changed, signed by `author` alone.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 //! # Differences to ssh-keygen
 //! - Wildcards (`*`, `?`) and negations (`!`) in principals and namespaces are refused, and so are `cert-authority`
 //!   lines: whom a host trusts is a list of keys, not a pattern.
+//! - A backslash in a principal or namespace is refused: a name has one spelling.
 //! - An unknown option is an error, as is a key of an algorithm whose signatures cannot be verified here.
 //! - `valid-after` and `valid-before` without `Z` are read as UTC; ssh-keygen reads them in the local time zone.
 //!   They are written with `Z`.
@@ -13,6 +14,7 @@
 
 mod fields;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use fields::{Options, compact, is_key_type, parse_namespaces, parse_principals, split_word};
@@ -25,6 +27,9 @@ pub const MAX_FILE_SIZE: usize = 1024 * 1024;
 
 /// The longest accepted line, in bytes.
 const MAX_LINE_SIZE: usize = 8192;
+
+/// The longest accepted principal, in bytes. An address of a mailbox has at most 254 (RFC 5321, section 4.5.3.1.3).
+const MAX_PRINCIPAL_SIZE: usize = 256;
 
 /// How many bad lines one error lists.
 const MAX_LISTED: usize = 20;
@@ -99,6 +104,12 @@ pub enum SignerError {
         "principal `{0}` is empty or has a character other than printable ASCII without quotes and commas"
     )]
     Principal(String),
+    /// A principal that is too long to be a name.
+    #[error("principal `{0}…` is longer than {MAX_PRINCIPAL_SIZE} bytes")]
+    LongPrincipal(String),
+    /// A backslash, with which ssh-keygen spells the same name in another way.
+    #[error("`{0}` has a backslash, which is refused: write the name as it is")]
+    Backslash(String),
     /// `*`, `?` or `!`.
     #[error(
         "`{0}` has a wildcard or a negation (`*`, `?`, `!`), which are refused: list each name"
@@ -438,18 +449,13 @@ impl AllowedSigners {
         namespace: Namespace,
         now: Timestamp,
     ) -> Vec<&str> {
-        let mut principals = Vec::new();
-        for entry in self
-            .entries_for(key)
+        let mut seen = BTreeSet::new();
+        self.entries_for(key)
             .filter(|entry| entry.is_allowed(namespace, now))
-        {
-            for name in &entry.principals {
-                if !principals.contains(&name.as_str()) {
-                    principals.push(name.as_str());
-                }
-            }
-        }
-        principals
+            .flat_map(|entry| &entry.principals)
+            .map(String::as_str)
+            .filter(|name| seen.insert(*name))
+            .collect()
     }
 }
 

@@ -5,15 +5,17 @@
 //! ends the document. A reader serialises again what it parsed and compares, so two texts never mean
 //! the same document (that also catches duplicate keys).
 
+mod budget;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use budget::{Counter, check as check_budget};
+use budget::{MAX_DEPTH, MAX_VALUES};
+
 /// The largest integer a document may hold, 2^53 - 1 (exact in every JSON implementation).
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
-
-/// How deep a document may nest.
-const MAX_DEPTH: usize = 16;
 
 /// Why a document has no canonical form, or is not in it.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum CanonicalError {
     /// Nested too deep.
     #[error("the document nests deeper than {MAX_DEPTH} levels")]
     Depth,
+    /// Too many values.
+    #[error("the document has more than {MAX_VALUES} values")]
+    Values,
     /// Valid JSON in another byte form.
     #[error("the document is not in canonical form (first difference at byte {at})")]
     NotCanonical {
@@ -46,9 +51,15 @@ pub enum CanonicalError {
 /// # Errors
 /// [`CanonicalError`] if the value holds what a canonical document cannot.
 pub fn to_vec<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
+    value_to_vec(&serde_json::to_value(value)?)
+}
+
+/// [`to_vec`] for what is a [`Value`] already: it is not copied.
+pub(crate) fn value_to_vec(value: &Value) -> Result<Vec<u8>, CanonicalError> {
     let mut text = String::new();
-    write_value(&mut text, &serde_json::to_value(value)?, 0)?;
+    write_value(&mut text, value, 0)?;
     text.push('\n');
+    budget::check(text.as_bytes())?;
     Ok(text.into_bytes())
 }
 
@@ -57,17 +68,35 @@ pub fn to_vec<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
 /// # Errors
 /// [`CanonicalError`] if they are not JSON, not of type `T`, or not canonical.
 pub fn from_slice<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, CanonicalError> {
-    let value: T = serde_json::from_slice(bytes)?;
+    from_slice_checked(bytes, |_| Ok(()))
+}
+
+/// [`from_slice`] with a look at the value before it is written again, which takes several times its memory.
+///
+/// # Errors
+/// What `check` says, or a [`CanonicalError`] as of [`from_slice`].
+pub(crate) fn from_slice_checked<T, E>(
+    bytes: &[u8],
+    check: impl FnOnce(&T) -> Result<(), E>,
+) -> Result<T, E>
+where
+    T: DeserializeOwned + Serialize,
+    E: From<CanonicalError>,
+{
+    // Before the parser: serde keeps every field of a tagged enum, also of an unknown one, until it has seen the tag.
+    budget::check(bytes)?;
+    let value: T = serde_json::from_slice(bytes).map_err(CanonicalError::from)?;
+    check(&value)?;
     let again = to_vec(&value)?;
     if again == bytes {
         return Ok(value);
     }
     let common = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
-    Err(CanonicalError::NotCanonical { at: common })
+    Err(CanonicalError::NotCanonical { at: common }.into())
 }
 
 fn write_value(out: &mut String, value: &Value, depth: usize) -> Result<(), CanonicalError> {
-    if depth > MAX_DEPTH {
+    if depth >= MAX_DEPTH && (value.is_array() || value.is_object()) {
         return Err(CanonicalError::Depth);
     }
     match value {

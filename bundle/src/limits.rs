@@ -4,9 +4,11 @@
 //! or an error that names what is too big. The reader reserves memory for, inflates and reads no more than
 //! these numbers say; the writer checks the same limits, so it never writes what the reader refuses.
 
+use crate::canonical::Counter;
 use crate::frame::tar::{self, HeaderError};
 use crate::index::{CHUNK_SIZE, Content, Index, Place};
 use crate::seal::MAX_RECIPIENTS;
+use crate::step::FEATURES;
 
 /// Bytes of `kubeplan.json`.
 pub const INDEX: u64 = 8 * 1024 * 1024;
@@ -31,6 +33,13 @@ pub const TRANSACTIONS: usize = 1_000;
 
 /// Payload items of the index.
 pub const PAYLOADS: usize = 10_000;
+
+/// JSON values of all steps together: their fields, the elements of their lists, and what those hold. Each is a row for a
+/// reviewer; the steps of a control plane have about a thousand.
+pub const STEP_VALUES: usize = 20_000;
+
+/// Annotations of the index.
+pub const ANNOTATIONS: usize = 1_000;
 
 /// Bytes of one entry's name in the archive; what ustar's name and prefix fields hold together.
 pub const NAME: usize = 255;
@@ -114,10 +123,35 @@ pub fn counts(index: &Index) -> Result<(), LimitError> {
             PAYLOADS,
         ),
         ("the number of recipients", recipients, MAX_RECIPIENTS),
+        (
+            "the number of features in `requires`",
+            index.requires.len(),
+            FEATURES.len(),
+        ),
+        (
+            "the number of annotations",
+            index.annotations.len(),
+            ANNOTATIONS,
+        ),
+        (
+            "the number of values in all steps",
+            step_values(index),
+            STEP_VALUES,
+        ),
     ] {
         at_most(|| what.into(), found as u64, limit as u64)?;
     }
     Ok(())
+}
+
+/// The JSON values in the list of steps. Counted as they are written, for every kind of step alike, without keeping any.
+fn step_values(index: &Index) -> usize {
+    let mut counter = Counter::default();
+    match serde_json::to_writer(&mut counter, &index.steps) {
+        Ok(()) => counter.values(),
+        // The counter refuses more than any document may hold.
+        Err(_) => usize::MAX,
+    }
 }
 
 /// Upper bound of the gzip bytes of `plain` bytes: at the fastest level a byte that cannot be compressed takes the

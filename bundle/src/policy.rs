@@ -386,7 +386,7 @@ impl TrustPolicy {
                 format!(
                     "{} ({})",
                     entry.key().fingerprint(),
-                    entry.principals().join(",")
+                    names(entry.principals())
                 )
             })
             .collect();
@@ -400,13 +400,13 @@ impl TrustPolicy {
                 let fingerprint = key.fingerprint();
                 let trusted = self.allowed.principals_for(&key, namespace, now);
                 if !trusted.is_empty() {
-                    return format!("{fingerprint} ({})", trusted.join(","));
+                    return format!("{fingerprint} ({})", names(&trusted));
                 }
                 match self.allowed.entries_for(&key).next() {
                     None => format!("{fingerprint} (not listed)"),
                     Some(entry) => format!(
                         "{fingerprint} ({}, not trusted for `{namespace}` at {now})",
-                        entry.principals().join(",")
+                        names(entry.principals())
                     ),
                 }
             })
@@ -415,9 +415,21 @@ impl TrustPolicy {
     }
 }
 
+/// How many items one line of text lists.
+const SHOWN: usize = 8;
+
+/// At most eight principals, `,` between them, and how many more there are.
+fn names<T: AsRef<str>>(principals: &[T]) -> String {
+    let head: Vec<&str> = principals.iter().take(SHOWN).map(AsRef::as_ref).collect();
+    let head = head.join(",");
+    match principals.len().saturating_sub(SHOWN) {
+        0 => head,
+        more => format!("{head} and {more} more"),
+    }
+}
+
 /// At most eight items and how many more there are.
 fn list(items: &[String], none: &str) -> String {
-    const SHOWN: usize = 8;
     match items {
         [] => none.to_owned(),
         items if items.len() <= SHOWN => items.join(", "),
@@ -428,16 +440,23 @@ fn list(items: &[String], none: &str) -> String {
     }
 }
 
-/// The people behind a list of signers: keys and principals that its lines tie together are one person.
-struct People<'a> {
+/// The name without what only its spelling differs by: the case of its letters, and dots at its end (those of a domain).
+fn one_spelling(principal: &str) -> String {
+    principal.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// The people behind a list of signers: keys and principals that its lines tie together are one person, in whatever case a
+/// principal is written.
+struct People {
     keys: BTreeMap<Fingerprint, usize>,
-    principals: BTreeMap<&'a str, usize>,
+    /// By [`one_spelling`].
+    principals: BTreeMap<String, usize>,
     /// For each key and each principal another one of the same person, or itself.
     same: Vec<usize>,
 }
 
-impl<'a> People<'a> {
-    fn of(allowed: &'a AllowedSigners) -> Self {
+impl People {
+    fn of(allowed: &AllowedSigners) -> Self {
         let mut people = Self {
             keys: BTreeMap::new(),
             principals: BTreeMap::new(),
@@ -449,7 +468,7 @@ impl<'a> People<'a> {
             people.grow(key);
             for name in entry.principals() {
                 let next = people.same.len();
-                let principal = *people.principals.entry(name).or_insert(next);
+                let principal = *people.principals.entry(one_spelling(name)).or_insert(next);
                 people.grow(principal);
                 people.join(key, principal);
             }
@@ -494,13 +513,13 @@ struct Counted {
 
 impl Counted {
     /// Adds a key with its principals; without principals, or a second time, it changes nothing.
-    fn add(&mut self, people: &People<'_>, key: &PublicKey, principals: &[&str]) {
+    fn add(&mut self, people: &People, key: &PublicKey, principals: &[&str]) {
         let fingerprint = key.fingerprint();
         if principals.is_empty() || self.keys.iter().any(|k| k.fingerprint == fingerprint) {
             return;
         }
         self.keys.push(TrustedKey {
-            principal: principals.join(","),
+            principal: names(principals),
             fingerprint,
         });
         self.people.extend(people.who(key));

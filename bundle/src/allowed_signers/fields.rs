@@ -4,7 +4,7 @@
 
 use time::{Date, Month, PrimitiveDateTime, Time};
 
-use super::SignerError;
+use super::{MAX_PRINCIPAL_SIZE, SignerError};
 use crate::timestamp::Timestamp;
 
 #[derive(Default)]
@@ -94,7 +94,11 @@ pub(super) fn is_key_type(word: &str) -> bool {
 }
 
 pub(super) fn parse_principals(text: &str) -> Result<Vec<String>, SignerError> {
-    parse_names(text, SignerError::Principal)
+    let names = parse_names(text, SignerError::Principal)?;
+    match names.iter().find(|name| name.len() > MAX_PRINCIPAL_SIZE) {
+        Some(long) => Err(SignerError::LongPrincipal(shown(long))),
+        None => Ok(names),
+    }
 }
 
 pub(super) fn parse_namespaces(text: &str) -> Result<Vec<String>, SignerError> {
@@ -106,6 +110,8 @@ fn parse_names(text: &str, error: fn(String) -> SignerError) -> Result<Vec<Strin
         .map(|name| {
             if name.contains(['*', '?', '!']) {
                 Err(SignerError::Pattern(shown(name)))
+            } else if name.contains('\\') {
+                Err(SignerError::Backslash(shown(name)))
             } else if name.is_empty()
                 || name.starts_with('#')
                 || !name.bytes().all(|b| b.is_ascii_graphic() && b != b'"')

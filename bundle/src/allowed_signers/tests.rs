@@ -60,6 +60,7 @@ fn lines_as_openssh_writes_them_are_read() {
 #[test]
 fn what_is_not_a_plain_list_of_keys_is_refused() {
     use SignerError as E;
+    let long = format!("alice,{} KEY", "b".repeat(257));
     type Case<'a> = (&'a str, fn(&E) -> bool);
     let cases: &[Case<'_>] = &[
         ("alice", |e| matches!(e, E::Shape)),
@@ -73,6 +74,8 @@ fn what_is_not_a_plain_list_of_keys_is_refused() {
         ("alic? KEY", |e| matches!(e, E::Pattern(_))),
         ("alice,!bob KEY", |e| matches!(e, E::Pattern(_))),
         ("alice,,bob KEY", |e| matches!(e, E::Principal(_))),
+        ("al\\ice KEY", |e| matches!(e, E::Backslash(_))),
+        (&long, |e| matches!(e, E::LongPrincipal(_))),
         ("\"alice\" KEY", |e| matches!(e, E::Principal(_))),
         ("al\u{ef}ce KEY", |e| matches!(e, E::Principal(_))),
         ("alice cert-authority KEY", |e| {

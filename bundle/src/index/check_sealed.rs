@@ -3,6 +3,7 @@
 use super::{EntryName, Index, IndexError, Place, Placement, SealedContent, SecretClass};
 use crate::mode::FileMode;
 use crate::path::HostPath;
+use crate::seal::Recipient;
 
 /// Directories whose files are programs, or are read by the system itself or by the shells of its users; nothing sealed goes there.
 /// What kubelets and control planes read lies elsewhere.
@@ -11,14 +12,56 @@ const OF_THE_SYSTEM: &[&str] = &[
     "/boot",
     "/dev",
     "/etc/NetworkManager",
+    "/etc/X11",
+    "/etc/alternatives",
+    "/etc/apk",
+    "/etc/apparmor",
+    "/etc/apt",
+    "/etc/audit",
+    "/etc/binfmt",
+    "/etc/ca-certificates",
+    "/etc/cloud",
+    "/etc/dbus-1",
     "/etc/default",
+    "/etc/dhcp",
+    "/etc/docker",
+    "/etc/dpkg",
+    "/etc/dracut",
+    "/etc/grub",
     "/etc/init",
+    "/etc/initramfs-tools",
+    "/etc/iproute2",
+    "/etc/iscsi",
+    "/etc/kernel",
+    "/etc/lvm",
+    "/etc/mdadm",
+    "/etc/modprobe",
+    "/etc/multipath",
+    "/etc/netplan",
     "/etc/network",
+    "/etc/network-scripts",
+    "/etc/nftables",
+    "/etc/openvpn",
+    "/etc/pam",
+    "/etc/polkit-1",
+    "/etc/ppp",
+    "/etc/runlevels",
+    "/etc/samba",
     "/etc/security",
+    "/etc/selinux",
+    "/etc/skel",
+    "/etc/snmp",
     "/etc/ssh",
+    "/etc/sudo",
     "/etc/sysconfig",
+    "/etc/terminfo",
     "/etc/udev",
+    "/etc/ufw",
+    "/etc/wireguard",
+    "/etc/wpa_supplicant",
     "/etc/xdg",
+    "/etc/yum",
+    "/etc/zypp",
     "/home",
     "/lib",
     "/lib32",
@@ -37,7 +80,10 @@ const OF_THE_SYSTEM: &[&str] = &[
 ];
 
 /// Where static Pods and units lie by the names of their directories, wherever those are.
-const READ_BY_NAME: &[&str] = &["manifests", "systemd"];
+const READ_BY_NAME: &[&str] = &["manifests", "static-pods", "staticpods", "systemd"];
+
+/// The one directory below `/etc` for what programs read as their configuration; a private key is none, wherever it lies.
+const OF_KUBERNETES: &str = "/etc/kubernetes/";
 
 impl Index {
     /// Every sealed entry is what its class is for, and goes where that may go.
@@ -48,15 +94,24 @@ impl Index {
         for (entry, sealed) in self.sealed_entries() {
             check_one(&entry.place, sealed).map_err(|rule| wrong(&entry.name, rule))?;
         }
-        if let Some(part) = &self.sealed
-            && !part.recipients.is_sorted_by(|a, b| a < b)
-        {
-            return Err(IndexError::Inconsistent {
-                rule: "recipients are sorted, each once",
-                at: "sealed".to_owned(),
-            });
+        let Some(part) = &self.sealed else {
+            return Ok(());
+        };
+        let broken = |rule, at| Err(IndexError::Inconsistent { rule, at });
+        if !part.recipients.is_sorted_by(|a, b| a < b) {
+            return broken("recipients are sorted, each once", "sealed".to_owned());
         }
-        Ok(())
+        // As the writer writes them: people and programs compare them with the keys that they know.
+        let other = part.recipients.iter().find(|text| {
+            !Recipient::parse(text).is_ok_and(|recipient| recipient.to_text() == **text)
+        });
+        match other {
+            Some(other) => broken(
+                "a recipient is `age1…` or `ssh-ed25519 …` without comment",
+                other.escape_debug().take(80).collect(),
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -115,6 +170,15 @@ fn check_file(placement: &Placement, class: SecretClass) -> Result<(), &'static 
             "a sealed file does not go where programs, units, static Pods or configuration of the system lie",
         );
     }
+    let path = placement.path.as_str();
+    if class != SecretClass::PrivateKey
+        && path.starts_with("/etc/")
+        && !path.starts_with(OF_KUBERNETES)
+    {
+        return Err(
+            "below /etc, a sealed kubeconfig, encryption-config or registry-auth goes into /etc/kubernetes",
+        );
+    }
     Ok(())
 }
 
@@ -128,7 +192,8 @@ fn is_of_the_system(path: &HostPath) -> bool {
     // `/resolv`, `/etc/resolv.conf`: nothing of Kubernetes' lies directly there.
     let is_loose = parent.as_ref().is_none_or(|p| p.as_str() == "/etc");
     let by_name = parent.iter().flat_map(HostPath::components).any(|part| {
-        READ_BY_NAME.contains(&part) || part.ends_with(".d") || part.starts_with("cron")
+        let part = part.to_ascii_lowercase();
+        READ_BY_NAME.contains(&part.as_str()) || part.ends_with(".d") || part.starts_with("cron")
     });
     let hidden = path.components().any(|part| part.starts_with('.'));
     is_loose || by_name || hidden || OF_THE_SYSTEM.iter().any(below)
@@ -213,6 +278,33 @@ mod tests {
                 "is config.json",
             ),
             (C::RegistryAuth, "/root/.docker/config.json", SYSTEM),
+            (
+                C::EncryptionConfig,
+                "/etc/kubernetes/static-pods/x.yaml",
+                SYSTEM,
+            ),
+            (
+                C::EncryptionConfig,
+                "/etc/kubernetes/Manifests/x.yaml",
+                SYSTEM,
+            ),
+            (C::PrivateKey, "/etc/wireguard/x.key", SYSTEM),
+            (C::PrivateKey, "/etc/app/pki/ca.key", ""),
+            (C::Kubeconfig, "/etc/apt/apt.conf", SYSTEM),
+            (C::Kubeconfig, "/etc/dbus-1/system.conf", SYSTEM),
+            (C::EncryptionConfig, "/etc/netplan/50.yaml", SYSTEM),
+            (C::RegistryAuth, "/etc/docker/config.json", SYSTEM),
+            (C::Kubeconfig, "/etc/other/x.conf", "into /etc/kubernetes"),
+            (
+                C::EncryptionConfig,
+                "/etc/kubernetes-x/x.yaml",
+                "into /etc/kubernetes",
+            ),
+            (
+                C::RegistryAuth,
+                "/etc/other/config.json",
+                "into /etc/kubernetes",
+            ),
             (C::SecretObject, "/etc/kubernetes/secret.yaml", "not a file"),
         ];
         for (class, path, expected) in cases {
@@ -256,7 +348,15 @@ mod tests {
         assert!(check_one(&Place::Object, &object).is_err());
         object.spki = None;
         assert_eq!(check_one(&Place::Object, &object), Ok(()));
-        for recipients in [vec!["b", "a"], vec!["a", "a"]] {
+        let real = index.sealed.as_ref().unwrap().recipients[0].clone();
+        let comment = format!("{real} root@host");
+        for recipients in [
+            vec!["b", "a"],
+            vec![&real, &real],
+            vec!["\u{1b}[2J"],
+            vec!["age1x"],
+            vec![&comment],
+        ] {
             let mut index = sample();
             index.sealed.as_mut().unwrap().recipients =
                 recipients.into_iter().map(str::to_owned).collect();

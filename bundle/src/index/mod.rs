@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, CanonicalError};
 use crate::digest::Sha256Digest;
-use crate::limits::LimitError;
+use crate::limits::{self, LimitError};
 use crate::path::HostPath;
 use crate::step::{FEATURES, Step};
 use crate::timestamp::Timestamp;
@@ -322,8 +322,11 @@ impl Index {
     /// # Errors
     /// [`IndexError`] if the bytes are not canonical, of another format, or contradict themselves.
     pub fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
+        canonical::check_budget(bytes)?;
         Head::check(bytes)?;
-        let index: Self = canonical::from_slice(bytes)?;
+        let index: Self = canonical::from_slice_checked(bytes, |index| {
+            Ok::<_, IndexError>(limits::counts(index)?)
+        })?;
         index.check()?;
         Ok(index)
     }
@@ -356,7 +359,7 @@ impl Index {
                 fields.remove(left_out);
             }
         }
-        let bytes = canonical::to_vec(&value)?;
+        let bytes = canonical::value_to_vec(&value)?;
         Ok(Sha256Digest::of_parts(&[b"kubeplan-plan/1\0", &bytes]))
     }
 

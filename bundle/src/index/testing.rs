@@ -89,7 +89,10 @@ pub(crate) fn sample() -> Index {
         sealed: Some(SealedPart {
             size: 1,
             sha256: Sha256Digest::of(b"s"),
-            recipients: vec!["age1x".into()],
+            recipients: vec![
+                "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFhmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm"
+                    .into(),
+            ],
         }),
         members: vec![Member {
             size: 1,

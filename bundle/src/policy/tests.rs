@@ -293,6 +293,35 @@ fn people_are_counted_not_keys() {
             No("1 approval(s) needed, 0 found"),
         ),
         (
+            "two spellings of one name",
+            (2, 2),
+            &[
+                (1, "Alice@example.com", AUTHOR),
+                (2, "alice@EXAMPLE.com.", AUTHOR),
+                (3, "bob", REVIEWER),
+                (4, "BOB.", REVIEWER),
+            ],
+            &[1, 2],
+            &[3, 4],
+            No("2 trusted author(s) needed, 1 found"),
+        ),
+        (
+            "an author's name in another spelling",
+            (1, 1),
+            &[(1, "alice", AUTHOR), (2, "Alice", REVIEWER)],
+            &[1],
+            &[2],
+            No("1 approval(s) needed, 0 found"),
+        ),
+        (
+            "two names, one the beginning of the other",
+            (2, 0),
+            &[(1, "alice", AUTHOR), (2, "alice.b", AUTHOR)],
+            &[1, 2],
+            &[],
+            Yes((2, 0)),
+        ),
+        (
             "three people, one with two keys",
             (1, 3),
             &[
@@ -464,4 +493,33 @@ fn a_policy_document_is_read_strictly() {
         serde_json::from_str::<Policy>(&written).unwrap(),
         Policy::default()
     );
+}
+
+/// One key on many lines with many names: looked up in time that grows with the file, told in one short line.
+#[test]
+fn a_key_with_very_many_names() {
+    let key = ed25519(1).public();
+    let mut text = String::new();
+    for line in 0..120 {
+        let names: Vec<String> = (0..1000)
+            .map(|n| format!("q{:x}", line * 1000 + n))
+            .collect();
+        text += &format!("{} {key}\n", names.join(","));
+    }
+    assert!(text.len() > 700_000);
+    let started = std::time::Instant::now();
+    let trust = TrustPolicy {
+        allowed: AllowedSigners::parse(&text).unwrap(),
+        policy: Policy::default(),
+    };
+    let found = trust.judge(now(), INDEX, &[sign(1)], &[]).unwrap();
+    let error = trust.judge(now(), INDEX, &[sign(2)], &[]).unwrap_err();
+    // A search of the list for each name took minutes in a debug build.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
+    assert_eq!(
+        found.authors[0].principal,
+        "q0,q1,q2,q3,q4,q5,q6,q7 and 119992 more"
+    );
+    assert!(error.to_string().len() < 4000, "{error}");
+    assert_eq!(names(&["a", "b"]), "a,b");
 }

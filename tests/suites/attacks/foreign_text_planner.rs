@@ -264,7 +264,7 @@ fn index() -> Result<()> {
     recipients(&planned)
 }
 
-/// The recipients of the sealed part are text that a reader of an unsigned bundle only shows.
+/// The recipients of the sealed part are those that a bundle can be sealed for, and no other text.
 fn recipients(planned: &Planned) -> Result<()> {
     let forge = Forge::of(planned)?;
     let path = forge.write_unsigned(planned, "recipient")?;
@@ -276,12 +276,12 @@ fn recipients(planned: &Planned) -> Result<()> {
         "z".repeat(recipient.len() - HOSTILE_LINE.len())
     );
     replace_in_index(&path, &recipient, &hostile)?;
-    let run = kubeplan(&["show", text(&path)?]).expect(0)?;
+    let run = kubeplan(&["show", text(&path)?]).expect(4)?;
     check_run(&run, "show")?;
     ensure!(
-        run.text().contains("sealed for   x\\u{9b}2J"),
+        run.err.contains("a recipient is") && run.err.contains("`x\\u{9b}2J"),
         "{}",
-        run.text()
+        run.err
     );
     Ok(())
 }

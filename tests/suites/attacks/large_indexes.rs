@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use kubeplan_bundle::limits;
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, kubeapply_at, kubeplan};
-use kubeplan_testsuite::raw_index::with_index;
+use kubeplan_testsuite::raw_index::{with_index, with_text};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -29,6 +29,14 @@ pub fn cases() -> Vec<Trial> {
         case(
             "attacks::large_indexes::an_index_over_the_limit",
             over_the_limit,
+        ),
+        case(
+            "attacks::large_indexes::a_field_of_very_many_values_in_a_step",
+            many_values,
+        ),
+        case(
+            "attacks::large_indexes::a_step_with_very_many_names",
+            many_names,
         ),
     ]
 }
@@ -100,5 +108,60 @@ fn over_the_limit() -> Result<()> {
         run.code,
         run.err
     );
+    Ok(())
+}
+
+/// A field that no step has, of which a parser keeps every value until it knows the step.
+fn many_values() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let shown = |count: usize| {
+        let bundle = with_text(&planned, "values.tar.gz", |index| {
+            let values = vec!["[0]"; count].join(",");
+            index.replacen(
+                "\"steps\":[{",
+                &format!("\"steps\":[{{\"absent\":[{values}],"),
+                1,
+            )
+        })?;
+        anyhow::Ok(kubeplan(&["show", text(&bundle)?]))
+    };
+    let run = shown(1_900_000)?;
+    ensure!(
+        run.code == 4 && run.err.contains("more than 500000 values"),
+        "{}: {}",
+        run.code,
+        run.err
+    );
+    let run = shown(10)?;
+    ensure!(
+        run.code == 4 && run.err.contains("absent"),
+        "{}: {}",
+        run.code,
+        run.err
+    );
+    Ok(())
+}
+
+fn many_names() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let with = |count: usize| {
+        with_index(&planned, "names.tar.gz", true, |index| {
+            let steps = index["steps"].as_array_mut().context("no steps")?;
+            let step = steps
+                .iter_mut()
+                .find(|step| step["do"] == "preflight")
+                .context("no preflight")?;
+            step["ignore"] = json!(vec!["a"; count]);
+            Ok(())
+        })
+    };
+    let run = kubeplan(&["show", text(&with(400_000)?)?]);
+    ensure!(
+        run.code == 4 && run.err.contains("the number of values in all steps"),
+        "{}: {}",
+        run.code,
+        run.err
+    );
+    kubeplan(&["show", text(&with(10_000)?)?]).expect(0)?;
     Ok(())
 }

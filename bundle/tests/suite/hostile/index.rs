@@ -343,3 +343,88 @@ fn hostile_index_bytes_are_refused() {
         );
     }
 }
+
+/// The parser keeps every field of a step until it knows the step, also one that no step has: what it may keep is bounded
+/// before it sees a byte.
+#[test]
+fn an_index_with_too_much_in_one_field_is_refused_before_it_is_parsed() {
+    let index = World::new().raw.index;
+    let bytes = String::from_utf8(index.to_bytes().unwrap()).unwrap();
+    let with = |field: &str| {
+        let at = "\"steps\":[{";
+        assert!(bytes.contains(at));
+        let changed = bytes.replacen(at, &format!("{at}\"checks\":{field},"), 1);
+        let error = Index::parse(changed.as_bytes()).unwrap_err();
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        format!("{error}: {}", cause.unwrap_or_default())
+    };
+    let list = |item: &str, count: usize| format!("[{}]", vec![item; count].join(","));
+    for many in [
+        list("0", 4_000_000),
+        list("[0]", 2_000_000),
+        list("{\"\":0}", 1_000_000),
+        list("\"\\n\"", 1_500_000),
+    ] {
+        let said = with(&many);
+        assert!(said.contains("more than 500000 values"), "{said}");
+    }
+    let said = with(&format!("{}{}", "[".repeat(90), "]".repeat(90)));
+    assert!(said.contains("deeper than 16 levels"), "{said}");
+    // Little enough reaches the parser, which says what it thinks of the field.
+    let said = with(&list("0", 1000));
+    assert!(
+        !said.contains("values") && !said.contains("levels"),
+        "{said}"
+    );
+    assert!(Index::parse(bytes.as_bytes()).is_ok());
+}
+
+#[test]
+fn what_steps_hold_together_is_bounded() {
+    let index = World::new().raw.index;
+    let step = |ignored: usize| {
+        let ignore = vec!["a"; ignored];
+        let step = serde_json::json!({
+            "do": "preflight", "phase": "preflight", "ignore": ignore,
+            "checks": [{ "name": "Swap", "severity": "error", "look": { "kind": "no-swap" } }],
+        });
+        serde_json::from_value::<Step>(step).unwrap()
+    };
+    let with = |ignored: usize, twice: bool| {
+        let mut index = index.clone();
+        index.requires.push("step:preflight/1".to_owned());
+        index.requires.sort();
+        index.requires.dedup();
+        index.steps.insert(0, step(ignored));
+        if twice {
+            index.steps.insert(0, step(ignored));
+        }
+        let bytes = canonical::to_vec(&index).unwrap();
+        Index::parse(&bytes).map_err(|error| error.to_string())
+    };
+    assert!(with(limits::STEP_VALUES - 1000, false).is_ok());
+    for (ignored, twice) in [
+        (limits::STEP_VALUES, false),
+        (limits::STEP_VALUES * 6 / 10, true),
+        (400_000, false),
+    ] {
+        let error = with(ignored, twice).unwrap_err();
+        assert!(
+            error.contains("the number of values in all steps is"),
+            "{error}"
+        );
+    }
+    let annotated = |count: usize| {
+        let mut index = index.clone();
+        index.annotations = (0..count)
+            .map(|n| (format!("a{n}"), String::new()))
+            .collect();
+        index.check().map_err(|error| error.to_string())
+    };
+    assert_eq!(annotated(limits::ANNOTATIONS), Ok(()));
+    let error = annotated(limits::ANNOTATIONS + 1).unwrap_err();
+    assert!(
+        error.contains("the number of annotations is 1001"),
+        "{error}"
+    );
+}
