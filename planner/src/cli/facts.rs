@@ -9,7 +9,7 @@ use kubeplan_bundle::signature::Fingerprint;
 
 use super::input::{read_found, read_trusted};
 use super::{CliError, Io};
-use crate::config::facts::FactsSource;
+use crate::config::facts::{FactsSource, KnownHosts};
 
 /// Files in the folder of facts.
 const MAX_FILES: usize = 10_000;
@@ -49,10 +49,10 @@ impl FactsArgs {
             .known_hosts
             .as_deref()
             .map(|path| {
-                let bytes = read_trusted(path, "known_hosts file", 16 * 1024 * 1024, io)?;
+                let bytes = read_trusted(path, "known_hosts file", 1024 * 1024, io)?;
                 // Comments may be in any encoding; keys and names are ASCII.
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                Ok::<_, CliError>((text, path.display().to_string()))
+                let known = KnownHosts::parse(&String::from_utf8_lossy(&bytes));
+                Ok::<_, CliError>((known, path.display().to_string()))
             })
             .transpose()?;
         Ok(FactsSource {

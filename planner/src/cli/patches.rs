@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::yaml_budget::Budget;
 
 use super::input::read_found_text;
 use super::{CliError, Io};
@@ -24,7 +25,7 @@ pub(super) fn read_folder(folder: &str, io: &mut Io) -> Result<Patches, CliError
         )));
     }
     let mut files = Vec::new();
-    walk(&folder, "", &mut files, io)?;
+    walk(&folder, "", &mut files, &mut Budget::default(), io)?;
     Ok(Patches::new(files))
 }
 
@@ -33,6 +34,7 @@ fn walk(
     folder: &Path,
     prefix: &str,
     files: &mut Vec<PatchFile>,
+    budget: &mut Budget,
     io: &mut Io,
 ) -> Result<(), CliError> {
     let mut entries = fs::read_dir(folder)
@@ -46,10 +48,10 @@ fn walk(
             .file_type()
             .map_err(|error| unreadable(&path, error))?;
         if kind.is_dir() {
-            walk(&path, &format!("{name}/"), files, io)?;
+            walk(&path, &format!("{name}/"), files, budget, io)?;
             continue;
         }
-        let ignored = match read(&path, &name)? {
+        let ignored = match read(&path, &name, budget)? {
             Ok(file) => {
                 files.push(file);
                 continue;
@@ -63,13 +65,18 @@ fn walk(
     Ok(())
 }
 
-fn read(path: &Path, name: &str) -> Result<Result<PatchFile, Ignored>, CliError> {
+fn read(
+    path: &Path,
+    name: &str,
+    budget: &mut Budget,
+) -> Result<Result<PatchFile, Ignored>, CliError> {
     let usage = |error| CliError::caused(Exit::Usage, "reading patches", error);
     // The name alone decides about files that are none of ours, whatever is in them.
     if let Err(ignored) = PatchFile::read(name, " ").map_err(usage)? {
         return Ok(Err(ignored));
     }
-    PatchFile::read(name, &read_found_text(path, "patch file")?).map_err(usage)
+    let text = read_found_text(path, "patch file")?;
+    PatchFile::read_within(name, &text, budget).map_err(usage)
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> CliError {

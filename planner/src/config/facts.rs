@@ -10,7 +10,8 @@ use kubeplan_bundle::facts::Facts;
 use serde_json::{Value, json};
 
 use super::draft::{Draft, NODE};
-use super::known_hosts::{self, Named, Names, Verdict};
+pub use super::known_hosts::KnownHosts;
+use super::known_hosts::{Named, Names, Verdict};
 use super::provenance::Origin;
 use super::schema::Kind;
 use super::valid::HostFacts;
@@ -22,8 +23,8 @@ pub struct FactsSource {
     pub hosts: Vec<Facts>,
     /// Fingerprints (`SHA256:…`) that the operator compared, with the node's name.
     pub confirmed: Vec<(String, String)>,
-    /// The text of a `known_hosts` file and its name.
-    pub known_hosts: Option<(String, String)>,
+    /// A `known_hosts` file and its name.
+    pub known_hosts: Option<(KnownHosts, String)>,
 }
 
 impl FactsSource {
@@ -207,9 +208,9 @@ fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str)
             draft.error(Kind::Inventory, RECIPIENTS, message, hint);
         }
     }
-    if let Some((text, file)) = &source.known_hosts {
+    if let Some((known, file)) = &source.known_hosts {
         // What --confirm-host-key says is asked, too: a file that says otherwise is a reason to look.
-        match known_host(draft, facts, node, text) {
+        match known_host(draft, facts, node, known) {
             Verdict::Confirmed => {
                 confirmed.get_or_insert_with(|| file.clone());
             }
@@ -241,8 +242,8 @@ fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str)
     draft.set_from(Kind::Inventory, RECIPIENTS, json!([key.public_key]), origin);
 }
 
-/// What the `known_hosts` in `text` says of the key that a host's facts name.
-fn known_host(draft: &Draft, facts: &Facts, node: &str, text: &str) -> Verdict {
+/// What a `known_hosts` file says of the key that a host's facts name.
+fn known_host(draft: &Draft, facts: &Facts, node: &str, known: &KnownHosts) -> Verdict {
     let routed: Vec<String> = facts
         .default_route
         .iter()
@@ -272,7 +273,7 @@ fn known_host(draft: &Draft, facts: &Facts, node: &str, text: &str) -> Verdict {
         also: &also,
     };
     let key = facts.ssh_host_key.as_ref();
-    known_hosts::verdict(text, names, key.map_or("", |key| &key.public_key))
+    known.verdict(names, key.map_or("", |key| &key.public_key))
 }
 
 /// Reports that a `known_hosts` file speaks against the key that a host's facts name.
@@ -286,6 +287,15 @@ fn contradicted(draft: &mut Draft, facts: &Facts, file: &str, verdict: &Verdict)
             shown(one),
             shown(other)
         ),
+        Verdict::TooMuch => {
+            let message = format!(
+                "{file} has too many hashed lines or patterns to look up the host key of {}",
+                facts.hostname
+            );
+            let hint = "give --known-hosts a file with the lines of the cluster's hosts only, with plain names as `ssh-keyscan` writes them";
+            draft.error(Kind::Inventory, RECIPIENTS, message, hint);
+            return;
+        }
         Verdict::Confirmed | Verdict::Unknown => return,
     };
     let key = facts.ssh_host_key.as_ref();

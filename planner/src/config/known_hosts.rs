@@ -6,7 +6,9 @@
 //! never confirmed, whatever host its line is for. Two keys for one host are a contradiction, which ssh accepts and this does not.
 //! Source: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT; match.c and hostfile.c of OpenSSH.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -29,6 +31,8 @@ pub(super) enum Verdict {
     Contradiction(Named, Named),
     /// Nothing is said of the host.
     Unknown,
+    /// The file has too many hashed lines or patterns for so many names.
+    TooMuch,
 }
 
 /// A key that a line names.
@@ -49,107 +53,178 @@ pub(super) struct Names<'a> {
     pub(super) also: &'a [String],
 }
 
-/// What `text` says of `key` for the host `names`.
-pub(super) fn verdict(text: &str, names: Names<'_>, key: &str) -> Verdict {
-    let entries: Vec<Entry> = text
-        .lines()
-        .zip(1..)
-        .filter_map(|(line, number)| Entry::parse(line, number, names))
-        .collect();
-    let of_line = |entry: &&Entry| entry.marker == Marker::Revoked;
-    if let Some(entry) = entries
-        .iter()
-        .filter(of_line)
-        .find(|entry| entry.key == key)
-    {
-        return Verdict::Revoked { line: entry.line };
-    }
-    let revoked: BTreeSet<&str> = entries
-        .iter()
-        .filter(of_line)
-        .map(|entry| entry.key.as_str())
-        .collect();
-    let valid: Vec<&Entry> = entries
-        .iter()
-        .filter(|entry| entry.marker == Marker::None && !revoked.contains(entry.key.as_str()))
-        .collect();
-    let Some(first) = valid.first() else {
-        return Verdict::Unknown;
-    };
-    if let Some(other) = valid.iter().find(|entry| entry.key != first.key) {
-        return Verdict::Contradiction(first.named(), other.named());
-    }
-    if first.key != key {
-        return Verdict::Other(first.named());
-    }
-    if valid.iter().any(|entry| entry.confirms) {
-        Verdict::Confirmed
-    } else {
-        Verdict::Unknown
-    }
+/// What looking up all hosts may cost: a hashed line for one name costs 1, which is two hashes.
+const MAX_WORK: usize = 5_000_000;
+
+/// A file that is read once, to look up many hosts in it.
+#[derive(Clone, Debug)]
+pub struct KnownHosts {
+    /// The lines with a key that is not revoked, in their order.
+    entries: Vec<Named>,
+    /// Which entries have a name, in lower case.
+    plain: HashMap<String, Vec<usize>>,
+    /// The first word of the other lines, and which entries they are.
+    hashed: Vec<(String, usize)>,
+    patterns: Vec<(String, usize)>,
+    /// Bytes of all patterns.
+    pattern_bytes: usize,
+    /// The fingerprints of revoked keys, and the first line of each.
+    revoked: BTreeMap<String, usize>,
+    /// What is left of [`MAX_WORK`] for this file and its clones.
+    left: Arc<AtomicUsize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Marker {
-    None,
-    Revoked,
+impl KnownHosts {
+    /// Reads the text of a file; lines that are not about an ed25519 key are left out.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut known = Self {
+            entries: Vec::new(),
+            plain: HashMap::new(),
+            hashed: Vec::new(),
+            patterns: Vec::new(),
+            pattern_bytes: 0,
+            revoked: BTreeMap::new(),
+            left: Arc::new(AtomicUsize::new(MAX_WORK)),
+        };
+        let mut valid = Vec::new();
+        for (line, number) in text.lines().zip(1..) {
+            let Some(Line {
+                hosts,
+                revoked,
+                fingerprint,
+            }) = Line::parse(line)
+            else {
+                continue;
+            };
+            if revoked {
+                known.revoked.entry(fingerprint).or_insert(number);
+            } else {
+                valid.push((
+                    hosts,
+                    Named {
+                        line: number,
+                        fingerprint,
+                    },
+                ));
+            }
+        }
+        for (hosts, entry) in valid {
+            if !known.revoked.contains_key(&entry.fingerprint) {
+                known.add(hosts, entry);
+            }
+        }
+        known
+    }
+
+    fn add(&mut self, hosts: &str, entry: Named) {
+        let position = self.entries.len();
+        self.entries.push(entry);
+        if hosts.starts_with("|1|") {
+            self.hashed.push((hosts.to_owned(), position));
+        } else if hosts.contains(['*', '?', '!']) {
+            self.pattern_bytes += hosts.len();
+            self.patterns.push((hosts.to_owned(), position));
+        } else {
+            for name in hosts.split(',').filter_map(on_port_22) {
+                let entries = self.plain.entry(name.to_lowercase()).or_default();
+                if entries.last() != Some(&position) {
+                    entries.push(position);
+                }
+            }
+        }
+    }
+
+    /// What the file says of `key` for the host `names`.
+    pub(super) fn verdict(&self, names: Names<'_>, key: &str) -> Verdict {
+        let fingerprint = PublicKey::parse(key).map(|key| key.fingerprint().to_string());
+        let fingerprint = fingerprint.unwrap_or_default();
+        if let Some(line) = self.revoked.get(&fingerprint) {
+            return Verdict::Revoked { line: *line };
+        }
+        // Whether a name is the host's own.
+        let mut wanted: BTreeMap<String, bool> = BTreeMap::new();
+        for (names, own) in [(names.also, false), (names.own, true)] {
+            wanted.extend(names.iter().map(|name| (name.to_lowercase(), own)));
+        }
+        // The entries about the host, and whether they name the host itself.
+        let mut found: BTreeMap<usize, bool> = BTreeMap::new();
+        for (name, own) in &wanted {
+            if !self.take_work(name) {
+                return Verdict::TooMuch;
+            }
+            for position in self.plain.get(name).into_iter().flatten() {
+                *found.entry(*position).or_default() |= *own;
+            }
+            for (hosts, position) in self.hashed.iter().chain(&self.patterns) {
+                let matched = matched(hosts, name);
+                if matched > Match::No {
+                    *found.entry(*position).or_default() |= *own && matched == Match::Name;
+                }
+            }
+        }
+        let mut valid = found.keys().filter_map(|at| self.entries.get(*at));
+        let Some(first) = valid.next() else {
+            return Verdict::Unknown;
+        };
+        if let Some(other) = valid.find(|entry| entry.fingerprint != first.fingerprint) {
+            return Verdict::Contradiction(first.clone(), other.clone());
+        }
+        if first.fingerprint != fingerprint {
+            return Verdict::Other(first.clone());
+        }
+        if found.values().any(|confirms| *confirms) {
+            Verdict::Confirmed
+        } else {
+            Verdict::Unknown
+        }
+    }
+
+    /// Takes what it costs to compare `name` with every hashed line and every pattern; whether so much was left.
+    fn take_work(&self, name: &str) -> bool {
+        // A hash takes as long as some 256 steps of a pattern, and longer for each 64 bytes.
+        let hashes = self.hashed.len().saturating_mul(1 + name.len() / 64);
+        let steps = self.pattern_bytes.saturating_mul(name.len() + 1) / 256;
+        let work = hashes.saturating_add(steps);
+        let left = |left: usize| left.checked_sub(work);
+        let order = Ordering::Relaxed;
+        self.left.fetch_update(order, order, left).is_ok()
+    }
 }
 
 /// One line with an ed25519 key.
-#[derive(Debug)]
-struct Entry {
-    line: usize,
-    marker: Marker,
-    /// `ssh-ed25519 <base64>`.
-    key: String,
+struct Line<'a> {
+    hosts: &'a str,
+    revoked: bool,
     fingerprint: String,
-    /// The line names the host itself.
-    confirms: bool,
 }
 
-impl Entry {
-    /// The entry, if it is revoked or about the host.
-    fn parse(line: &str, number: usize, names: Names<'_>) -> Option<Self> {
+impl<'a> Line<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
-        let mut first = words.next()?;
+        let first = words.next()?;
         if first.starts_with('#') {
             return None;
         }
-        let marker = match first {
-            "@revoked" => Marker::Revoked,
+        let revoked = first == "@revoked";
+        let hosts = if revoked {
+            words.next()?
+        } else if first.starts_with('@') {
             // A CA's line, or one that ssh does not know.
-            other if other.starts_with('@') => return None,
-            _ => Marker::None,
+            return None;
+        } else {
+            first
         };
-        if marker == Marker::Revoked {
-            first = words.next()?;
-        }
-        let found = |names: &[String]| {
-            let matched = names
-                .iter()
-                .map(|name| matched(first, &name.to_lowercase()));
-            matched.max().unwrap_or(Match::No)
-        };
-        let (own, also) = (found(names.own), found(names.also));
-        if marker == Marker::None && own == Match::No && also == Match::No {
+        let (algorithm, key) = (words.next()?, words.next()?);
+        if algorithm != "ssh-ed25519" {
             return None;
         }
-        let (algorithm, key) = (words.next()?, words.next()?);
         let key = PublicKey::parse(&format!("{algorithm} {key}")).ok()?;
         (key.algorithm() == "ssh-ed25519").then(|| Self {
-            line: number,
-            marker,
+            hosts,
+            revoked,
             fingerprint: key.fingerprint().to_string(),
-            key: key.to_openssh(),
-            confirms: own == Match::Name,
         })
-    }
-
-    fn named(&self) -> Named {
-        Named {
-            line: self.line,
-            fingerprint: self.fingerprint.clone(),
-        }
     }
 }
 
@@ -263,7 +338,7 @@ mod tests {
             own: &own,
             also: &also,
         };
-        verdict(text, names, key)
+        KnownHosts::parse(text).verdict(names, key)
     }
 
     fn named(line: usize, key: &str) -> Named {
@@ -348,6 +423,39 @@ mod tests {
         }
         let replaced = format!("cp1 {OTHER}\n@revoked * {OTHER}\ncp1 {key}");
         assert_eq!(of(&replaced, &key), Verdict::Confirmed);
+    }
+
+    #[test]
+    fn looking_up_many_hosts_ends() {
+        let key = PublicKey::parse(KEY).unwrap().to_openssh();
+        let verdicts = |text: &str, hosts: usize| {
+            let known = KnownHosts::parse(text);
+            let of = |host: usize| {
+                let own = [format!("cp{host}")];
+                known.verdict(
+                    Names {
+                        own: &own,
+                        also: &own,
+                    },
+                    &key,
+                )
+            };
+            (0..hosts).map(of).collect::<Vec<_>>()
+        };
+        let ordinary =
+            format!("{HASHED} {key}\n").repeat(50) + &format!("cp2,*.x {key}\ncp3 {key}");
+        let found = verdicts(&ordinary, 200);
+        assert_eq!(found[1..4], [const { Verdict::Confirmed }; 3]);
+        assert!(!found.contains(&Verdict::TooMuch));
+        // Plain names cost nothing, however many there are.
+        let plain = (0..5000).fold(String::new(), |text, n| text + &format!("cp{n} {key}\n"));
+        assert!(
+            verdicts(&plain, 5000)
+                .iter()
+                .all(|of| *of == Verdict::Confirmed)
+        );
+        let patterns = format!("{} {key}\n", "*a*b*c,".repeat(100_000));
+        assert_eq!(verdicts(&patterns, 2000).pop(), Some(Verdict::TooMuch));
     }
 
     #[test]

@@ -5,12 +5,17 @@
 //! a plan has is decided in `phases::selection`.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/cmd/init.go (manageSkippedAddons), app/cmd/phases/workflow/runner.go.
 
+use std::collections::BTreeMap;
+
 use super::draft::Draft;
 use super::provenance::Origin;
 use super::schema::Kind;
 use crate::phases::names::{INIT, JOIN};
 
 const PATH: &str = "skipPhases";
+
+/// The most names that are reported: the nearest phase is looked up for each.
+const MAX_WRONG: usize = 20;
 
 /// The addons by phase.
 const ADDONS: &[(&str, &str)] = &[
@@ -21,7 +26,7 @@ const ADDONS: &[(&str, &str)] = &[
 /// Disables the addons whose phases are skipped.
 pub(super) fn disable_addons(draft: &mut Draft) {
     for (_, name) in draft.texts(Kind::Init, PATH) {
-        let Ok(Some(phase)) = INIT.to_skip(&name) else {
+        let Some(phase) = INIT.find(&name) else {
             continue;
         };
         for phase in INIT.with_children(phase) {
@@ -40,11 +45,23 @@ pub(super) fn disable_addons(draft: &mut Draft) {
 /// Reports names that are no phases, and phases that need what is skipped.
 pub(super) fn check(draft: &mut Draft) {
     let tree = if draft.joins { &JOIN } else { &INIT };
-    let mut skipped: Vec<(&str, String)> = Vec::new();
+    let mut skipped: BTreeMap<&str, String> = BTreeMap::new();
+    let mut wrong = 0;
     for (path, name) in draft.texts(Kind::Init, PATH) {
+        if tree.find(&name).is_none() {
+            wrong += 1;
+        }
+        if wrong > MAX_WRONG {
+            let message = "too many names that are not phases; from here on they are not listed";
+            let hint = "remove the names that are not phases of kubeadm";
+            draft.error(Kind::Init, &path, message.to_owned(), hint);
+            return;
+        }
         match tree.to_skip(&name) {
             Ok(Some(phase)) => {
-                skipped.extend(tree.with_children(phase).map(|phase| (phase, path.clone())));
+                for phase in tree.with_children(phase) {
+                    skipped.entry(phase).or_insert_with(|| path.clone());
+                }
             }
             Ok(None) => {
                 let parent = name.trim_end_matches("/all");
@@ -55,10 +72,10 @@ pub(super) fn check(draft: &mut Draft) {
         }
     }
     for (phase, needed) in tree.dependencies {
-        if skipped.iter().any(|(skipped, _)| skipped == phase) {
+        if skipped.contains_key(phase) {
             continue;
         }
-        if let Some((_, path)) = skipped.iter().find(|(skipped, _)| skipped == needed) {
+        if let Some(path) = skipped.get(needed) {
             let message = format!("phase `{phase}` needs phase `{needed}`, which is skipped");
             let hint = format!("skip `{phase}` too, as kubeadm demands");
             draft.error(Kind::Init, path, message, &hint);
@@ -123,6 +140,19 @@ mod tests {
             "c.yaml:5: InitConfiguration.skipPhases[1]: kubeadm init has no phase `addons`";
         assert!(report.contains(expected), "{report}");
         assert!(report.contains("did you mean `addon`?"), "{report}");
+    }
+
+    #[test]
+    fn of_many_wrong_names_the_first_ones_are_reported() {
+        for name in ["x", "certs/all"] {
+            let skip = |count| format!("[{}]", vec![name; count].join(", "));
+            let lines = |count| match load(&skip(count), "") {
+                Ok(loaded) => loaded.warnings.findings().len(),
+                Err(report) => report.findings().len(),
+            };
+            assert_eq!(lines(MAX_WRONG), MAX_WRONG, "{name}");
+            assert_eq!(lines(5000), MAX_WRONG + 1, "{name}");
+        }
     }
 
     #[test]

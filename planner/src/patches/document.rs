@@ -1,13 +1,18 @@
 //! The text of a patch file as JSON documents, by the YAML rules kubeadm reads with.
 
+use kubeplan_bundle::yaml_budget::Budget;
 use serde_json::{Map, Number, Value};
 
 use super::PatchFileError;
 use crate::yaml::read::{self, Data, Node};
 
-/// Reads every document of `text`.
-pub(super) fn read(file: &str, text: &str) -> Result<Vec<Value>, PatchFileError> {
-    let nodes = read::read(text).map_err(|source| PatchFileError::Read {
+/// Reads every document of `text`; what it unfolds to is taken from `budget`.
+pub(super) fn read(
+    file: &str,
+    text: &str,
+    budget: &mut Budget,
+) -> Result<Vec<Value>, PatchFileError> {
+    let nodes = read::read_within(text, budget).map_err(|source| PatchFileError::Read {
         file: file.to_owned(),
         source,
     })?;

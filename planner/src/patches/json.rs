@@ -6,6 +6,7 @@
 
 use json_patch::jsonptr::{PointerBuf, Token};
 use json_patch::{AddOperation, PatchOperation, patch as apply};
+use kubeplan_bundle::yaml_budget::{Budget, MAX_DEPTH, MAX_KEY, OverBudget};
 use serde_json::Value;
 
 /// Why a JSON patch does not apply.
@@ -26,16 +27,102 @@ pub enum JsonPatchError {
         #[source]
         source: json_patch::PatchError,
     },
+    /// An operation that handles more than the budget has left.
+    #[error("operation {position} makes the document too large, or the patches handle too much")]
+    OverBudget {
+        /// Counted from 0.
+        position: usize,
+        /// Which limit is passed.
+        #[source]
+        over: OverBudget,
+    },
     /// A merge patch that is no mapping.
     #[error("a merge patch is a mapping")]
     NoMapping,
 }
 
-/// Applies a JSON patch.
+/// What a value is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cost {
+    /// Itself and everything below it.
+    values: usize,
+    /// Bytes of text in keys and values.
+    bytes: usize,
+    /// Levels.
+    depth: usize,
+}
+
+impl Cost {
+    /// Counts `value`.
+    pub(super) fn of(value: &Value) -> Self {
+        let mut cost = Self {
+            values: 1,
+            bytes: value.as_str().map_or(0, str::len),
+            depth: 0,
+        };
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| cost.add(Self::of(item))),
+            Value::Object(entries) => {
+                for (key, value) in entries {
+                    cost.values += 1;
+                    cost.bytes += key.len();
+                    cost.add(Self::of(value));
+                }
+            }
+            _ => {}
+        }
+        cost.depth += 1;
+        cost
+    }
+
+    fn add(&mut self, below: Self) {
+        self.values += below.values;
+        self.bytes += below.bytes;
+        self.depth = self.depth.max(below.depth);
+    }
+
+    /// Takes it from `budget`, for a place `level` levels down in a document.
+    pub(super) fn take(self, budget: &mut Budget, level: usize) -> Result<(), OverBudget> {
+        if level.saturating_add(self.depth) > MAX_DEPTH {
+            return Err(OverBudget::Depth);
+        }
+        budget.take(self.values, self.bytes)
+    }
+}
+
+/// Takes from `budget` what an operation puts into `document`, before it does: each copy can double a document.
+fn take(
+    budget: &mut Budget,
+    document: &Value,
+    operation: &PatchOperation,
+) -> Result<(), OverBudget> {
+    let (path, value) = match operation {
+        PatchOperation::Add(add) => (&add.path, Some(&add.value)),
+        PatchOperation::Replace(replace) => (&replace.path, Some(&replace.value)),
+        PatchOperation::Copy(copy) => (&copy.path, copy.from.resolve(document).ok()),
+        PatchOperation::Move(moved) => (&moved.path, moved.from.resolve(document).ok()),
+        PatchOperation::Remove(_) | PatchOperation::Test(_) => return Ok(()),
+    };
+    let mut level = 0;
+    for token in path.tokens() {
+        level += 1;
+        if token.decoded().len() > MAX_KEY {
+            return Err(OverBudget::Key);
+        }
+    }
+    let cost = value.map(Cost::of).unwrap_or_default();
+    cost.take(budget, level)
+}
+
+/// Applies a JSON patch; what its operations put into the document is taken from `budget`.
 ///
 /// # Errors
-/// [`JsonPatchError`] if an operation does not apply.
-pub fn json_patch(document: &mut Value, patch: &Value) -> Result<(), JsonPatchError> {
+/// [`JsonPatchError`] if an operation does not apply, or a limit would be passed.
+pub fn json_patch(
+    document: &mut Value,
+    patch: &Value,
+    budget: &mut Budget,
+) -> Result<(), JsonPatchError> {
     let operations: Vec<PatchOperation> =
         serde_json::from_value(patch.clone()).map_err(JsonPatchError::Form)?;
     for (position, mut operation) in operations.into_iter().enumerate() {
@@ -54,6 +141,8 @@ pub fn json_patch(document: &mut Value, patch: &Value) -> Result<(), JsonPatchEr
         let Some(operation) = beyond_the_rfc(document, operation) else {
             continue;
         };
+        take(budget, document, &operation)
+            .map_err(|over| JsonPatchError::OverBudget { position, over })?;
         apply(document, &[operation])
             .map_err(|source| JsonPatchError::Operation { position, source })?;
     }
@@ -177,7 +266,7 @@ mod tests {
             {"op": "test", "path": "/b/none", "value": null},
             {"op": "copy", "from": "/b/none", "path": "/n"},
         ]);
-        json_patch(&mut document, &patch).unwrap();
+        json_patch(&mut document, &patch, &mut Budget::default()).unwrap();
         assert_eq!(
             document,
             json!({"a": ["1", "2", "last", "after"], "b": {"x/y": 1, "new": 1}, "z": "after", "n": null})
@@ -213,9 +302,52 @@ mod tests {
             ),
         ];
         for (patch, message) in cases {
-            let error = json_patch(&mut json!({"a": 1, "l": [1]}), &patch).unwrap_err();
+            let mut document = json!({"a": 1, "l": [1]});
+            let error = json_patch(&mut document, &patch, &mut Budget::default()).unwrap_err();
             assert_eq!(error.to_string(), message, "{patch}");
         }
+    }
+
+    #[test]
+    fn what_operations_put_in_is_limited() {
+        let nest = |_| {
+            [
+                json!({"op": "add", "path": "/a", "value": {}}),
+                json!({"op": "move", "from": "/z", "path": "/a/z"}),
+                json!({"op": "move", "from": "/a", "path": "/z"}),
+            ]
+        };
+        let double = |n| json!({"op": "copy", "from": "/z", "path": format!("/z/k{n}")});
+        let long = |n| json!([{"op": "add", "path": format!("/{}", "k".repeat(n)), "value": 1}]);
+        let nested = |n| Value::Array((0..n).flat_map(nest).collect());
+        let doubled = |n| (0..n).map(double).collect::<Value>();
+        for (patch, refused) in [
+            (doubled(10), None),
+            (doubled(22), Some(OverBudget::Values)),
+            (nested(50), None),
+            (nested(100), Some(OverBudget::Depth)),
+            (long(MAX_KEY), None),
+            (long(MAX_KEY + 1), Some(OverBudget::Key)),
+        ] {
+            let mut document = json!({"z": {"a": 1}});
+            let result = json_patch(&mut document, &patch, &mut Budget::default());
+            let found = match result {
+                Err(JsonPatchError::OverBudget { over, .. }) => Some(over),
+                other => {
+                    other.unwrap();
+                    None
+                }
+            };
+            assert_eq!(found, refused);
+            assert!(Cost::of(&document).depth <= MAX_DEPTH + 1);
+        }
+        // All patches of a target share a budget.
+        let mut budget = Budget::default();
+        let mut results = (0..20).map(|_| {
+            let mut document = json!({"z": {"a": 1}});
+            json_patch(&mut document, &doubled(12), &mut budget).is_ok()
+        });
+        assert!(results.next().unwrap() && !results.all(|applied| applied));
     }
 
     #[test]

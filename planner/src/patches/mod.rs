@@ -11,6 +11,7 @@ pub mod json;
 mod provenance;
 pub mod strategic;
 
+use kubeplan_bundle::yaml_budget::{Budget, OverBudget};
 use serde_json::Value;
 
 use crate::api_types::{self, TypeMismatch, deployment::DEPLOYMENT, pod::POD};
@@ -107,6 +108,17 @@ pub enum PatchError {
         #[source]
         source: StrategicError,
     },
+    /// The patches of one target handle more than the budget has.
+    #[error("patch `{file}` cannot be applied: all patches of {target} together handle too much")]
+    OverBudget {
+        /// The file.
+        file: String,
+        /// What was to be patched.
+        target: &'static str,
+        /// Which limit is passed.
+        #[source]
+        source: OverBudget,
+    },
     /// A strategic merge patch that is no mapping.
     #[error("patch `{file}` (document {document}): a strategic merge patch is a mapping")]
     NoMapping {
@@ -172,6 +184,18 @@ impl PatchFile {
     /// # Errors
     /// [`PatchFileError`] if the file is for a known target and cannot be understood.
     pub fn read(name: &str, text: &str) -> Result<Result<Self, Ignored>, PatchFileError> {
+        Self::read_within(name, text, &mut Budget::default())
+    }
+
+    /// As [`read`](Self::read); what the text unfolds to is taken from `budget`, which is one for all files of a folder.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_within(
+        name: &str,
+        text: &str,
+        budget: &mut Budget,
+    ) -> Result<Result<Self, Ignored>, PatchFileError> {
         let base = name.rsplit('/').next().unwrap_or(name);
         let (target, patch_type) = match file_name::parse(base)
             .map_err(|problem| PatchFileError::Name(name.to_owned(), problem))?
@@ -186,7 +210,7 @@ impl PatchFile {
             name: name.to_owned(),
             target,
             patch_type,
-            documents: document::read(name, text)?,
+            documents: document::read(name, text, budget)?,
         }))
     }
 }
@@ -310,10 +334,20 @@ impl Patches {
         mut patched: Patched,
         seen: &dyn Fn(&Value) -> Value,
     ) -> Result<Patched, PatchError> {
+        // One for all patches of the target. Each file looks at the whole document, so it takes that too.
+        let mut budget = Budget::default();
         for file in self.for_target(target) {
+            let cost = json::Cost::of(&patched.document);
+            cost.take(&mut budget, 0)
+                .map_err(|source| PatchError::OverBudget {
+                    file: file.name.clone(),
+                    target: target.as_str(),
+                    source,
+                })?;
             let before = seen(&patched.document);
             for (position, patch) in file.documents.iter().enumerate() {
-                apply_one(file, position + 1, patch, schema, &mut patched.document)?;
+                let document = &mut patched.document;
+                apply_one(file, position + 1, patch, schema, document, &mut budget)?;
             }
             let from = format!("patch {}", file.name);
             let after = seen(&patched.document);
@@ -368,6 +402,7 @@ fn apply_one(
     patch: &Value,
     schema: Schema,
     document: &mut Value,
+    budget: &mut Budget,
 ) -> Result<(), PatchError> {
     let target = file.target.as_str();
     let json = |source| PatchError::Json {
@@ -377,7 +412,7 @@ fn apply_one(
         source,
     };
     match file.patch_type {
-        PatchType::Json => json::json_patch(document, patch).map_err(json),
+        PatchType::Json => json::json_patch(document, patch, budget).map_err(json),
         PatchType::Merge => json::merge_patch(document, patch).map_err(json),
         PatchType::Strategic => {
             let (Value::Object(before), Value::Object(patch)) = (document.take(), patch.clone())

@@ -5,7 +5,8 @@
 //! (`spec.volumes[etcd-data]`), containers by their position in the end, the component's flags as `--name`. Containers are those of
 //! a Pod, or of a Pod template.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Bound;
 
 use serde_json::Value;
 
@@ -19,20 +20,45 @@ pub(super) fn record(before: &Value, after: &Value, from: &str, sources: &mut Ve
         let container = containers.get(label.parse::<usize>().ok()?)?;
         container.get("name")?.as_str().map(str::to_owned)
     });
-    let replaced = |known: &str| {
-        let below = |path: &String| {
-            known
-                .strip_prefix(path.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        changes.set.iter().any(below) || changes.gone.iter().any(below)
-    };
-    sources.retain(|known| !replaced(&known.value));
+    sources.retain(|known| {
+        !is_below_one_of(&changes.set, &known.value)
+            && !is_below_one_of(&changes.gone, &known.value)
+    });
     sources.extend(changes.set.into_iter().map(|value| ValueSource {
         value,
         from: from.to_owned(),
     }));
-    rename(sources, after, |label| position_of(after, label));
+    let positions = positions(after);
+    rename(sources, after, |label| positions.get(label).cloned());
+}
+
+/// Whether `known` is one of `paths`, or a path below one.
+///
+/// Goes from the path that sorts next before `known` to what both have in common, so it takes a few steps whatever the number of paths.
+fn is_below_one_of(paths: &BTreeSet<String>, known: &str) -> bool {
+    let mut start = known;
+    while let Some(found) = paths
+        .range::<str, _>((Bound::Unbounded, Bound::Included(start)))
+        .next_back()
+    {
+        let rest = known.strip_prefix(found.as_str());
+        if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])) {
+            return true;
+        }
+        // Every path that is still possible is a shorter beginning of `known`.
+        let common: usize = known
+            .chars()
+            .zip(found.chars())
+            .take_while(|(left, right)| left == right)
+            .map(|(left, _)| left.len_utf8())
+            .sum();
+        let shorter = start.char_indices().next_back().map_or(0, |(last, _)| last);
+        if shorter == 0 {
+            return false;
+        }
+        start = known.get(..common.min(shorter)).unwrap_or_default();
+    }
+    false
 }
 
 /// Drops patch rows of values that are what they were before any patch, or not there.
@@ -45,7 +71,8 @@ pub(super) fn forget_unchanged(before: &Value, after: &Value, sources: &mut Vec<
             from: String::new(),
         })
         .collect();
-    rename(&mut changed, after, |label| position_of(after, label));
+    let positions = positions(after);
+    rename(&mut changed, after, |label| positions.get(label).cloned());
     let changed: BTreeSet<String> = changed.into_iter().map(|row| row.value).collect();
     sources.retain(|known| !known.from.starts_with("patch ") || changed.contains(&known.value));
 }
@@ -62,13 +89,18 @@ fn containers(document: &Value) -> (&'static str, &[Value]) {
     }
 }
 
-/// The position of the container `name`: rows say positions, but a patch can move a container.
-fn position_of(document: &Value, name: &str) -> Option<String> {
+/// The positions of the containers by name: rows say positions, but a patch can move a container.
+fn positions(document: &Value) -> BTreeMap<&str, String> {
     let (_, containers) = containers(document);
-    containers
-        .iter()
-        .position(|container| container.get("name").and_then(Value::as_str) == Some(name))
-        .map(|position| position.to_string())
+    let mut positions = BTreeMap::new();
+    for (position, container) in containers.iter().enumerate() {
+        if let Some(name) = container.get("name").and_then(Value::as_str) {
+            positions
+                .entry(name)
+                .or_insert_with(|| position.to_string());
+        }
+    }
+    positions
 }
 
 /// Replaces the label of `spec.containers[label]` in every row.
@@ -143,29 +175,23 @@ impl Changes {
     }
 
     fn items(&mut self, before: &[Value], after: &[Value], path: &str) {
+        let mut known = BTreeMap::new();
+        for (position, item) in before.iter().enumerate() {
+            known.entry(label(item, position)).or_insert(item);
+        }
+        let mut left = BTreeSet::new();
         for (position, item) in after.iter().enumerate() {
             let label = label(item, position);
             let path = format!("{path}[{label}]");
-            let same = before
-                .iter()
-                .enumerate()
-                .find(|(position, other)| self::label(other, *position) == label);
-            match same {
-                Some((_, before)) => self.compare(before, item, &path),
+            match known.get(&label) {
+                Some(before) => self.compare(before, item, &path),
                 None => self.leaves(item, &path),
             }
+            left.insert(label);
         }
-        let labels: Vec<String> = after
-            .iter()
-            .enumerate()
-            .map(|(position, item)| label(item, position))
-            .collect();
-        for (position, item) in before.iter().enumerate() {
-            let label = label(item, position);
-            if !labels.contains(&label) {
-                self.gone.insert(format!("{path}[{label}]"));
-            }
-        }
+        let gone = known.keys().filter(|label| !left.contains(*label));
+        self.gone
+            .extend(gone.map(|label| format!("{path}[{label}]")));
     }
 
     /// A command is its flags; what is no flag goes by its position.
@@ -178,14 +204,17 @@ impl Changes {
                     |word| word.split('=').next().unwrap_or(word).to_owned(),
                 )
         };
+        let words = |words: &[Value]| words.iter().cloned().collect::<HashSet<Value>>();
+        let (words_before, words_after) = (words(before), words(after));
+        let names: BTreeSet<String> = after.iter().enumerate().map(name).collect();
         for (position, word) in after.iter().enumerate() {
-            if !before.contains(word) {
+            if !words_before.contains(word) {
                 self.set.insert(name((position, word)));
             }
         }
         for (position, word) in before.iter().enumerate() {
             let flag = name((position, word));
-            if !after.contains(word) && !after.iter().enumerate().any(|word| name(word) == flag) {
+            if !words_after.contains(word) && !names.contains(&flag) {
                 self.gone.insert(flag);
             }
         }
@@ -281,6 +310,31 @@ mod tests {
                 ("spec.volumes[v].p", "patch f"),
             ])
         );
+    }
+
+    #[test]
+    fn a_path_is_below_itself_and_its_ancestors_only() {
+        let paths: BTreeSet<String> = ["a", "a.b.c", "a-b", "l[x]", "lé", "z.y"]
+            .map(str::to_owned)
+            .into();
+        for (known, expected) in [
+            ("a", true),
+            ("a.b", true),
+            ("a.b.c.d", true),
+            ("a.z", true),
+            ("ab", false),
+            ("a-b[0]", true),
+            ("a-bc", false),
+            ("l[x].y", true),
+            ("l[xy].y", false),
+            ("lé.é", true),
+            ("léé", false),
+            ("z", false),
+            ("z.yy", false),
+            ("", false),
+        ] {
+            assert_eq!(is_below_one_of(&paths, known), expected, "{known}");
+        }
     }
 
     #[test]

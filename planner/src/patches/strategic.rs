@@ -8,6 +8,8 @@
 
 mod list;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::go_types::{Merge, Object, Type};
@@ -188,7 +190,8 @@ fn retain_keys(
     let Value::Array(kept) = kept else {
         return Err(StrategicError::DirectiveList(RETAIN_KEYS.to_owned()));
     };
-    let is_kept = |key: &str| kept.iter().any(|kept| kept.as_str() == Some(key));
+    let kept: BTreeSet<&str> = kept.iter().filter_map(Value::as_str).collect();
+    let is_kept = |key: &str| kept.contains(key);
     let directive = |key: &str| {
         key.starts_with(DELETE_FROM_PRIMITIVE_LIST) || key.starts_with(SET_ELEMENT_ORDER)
     };

@@ -216,7 +216,8 @@ impl Tree {
             .filter(move |known| *known == name || parent(known) == Some(name))
     }
 
-    fn find(&self, name: &str) -> Option<&'static str> {
+    /// The phase called `name`.
+    pub fn find(&self, name: &str) -> Option<&'static str> {
         self.names.iter().copied().find(|known| *known == name)
     }
 

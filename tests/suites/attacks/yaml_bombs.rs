@@ -25,6 +25,11 @@ pub fn cases() -> Vec<Trial> {
         case("attacks::yaml_bombs::a_configuration", configuration),
         case("attacks::yaml_bombs::several_files_together", several),
         case("attacks::yaml_bombs::a_patch", patch),
+        case("attacks::yaml_bombs::a_patch_that_copies", copies),
+        case(
+            "attacks::yaml_bombs::many_keys_and_items_in_patches_and_components",
+            many_keys,
+        ),
         case(
             "attacks::yaml_bombs::documents_of_a_hostile_cluster",
             stored,
@@ -159,6 +164,96 @@ fn patch() -> Result<()> {
     let run = kubeplan(&["render", "-f", &config, "-o", &out]).expect(2)?;
     ensure!(run.err.contains(LIMIT), "{}", run.err);
     ensure!(since.elapsed() < Duration::from_secs(20), "it took long");
+    Ok(())
+}
+
+/// A configuration of one node.
+fn one_node() -> String {
+    let cluster = cluster("[]");
+    format!(
+        "{cluster}---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n\
+         localAPIEndpoint: {{advertiseAddress: 192.168.10.11}}\nnodeRegistration: {{name: cp1}}\n"
+    )
+}
+
+/// Renders with patches, whose names and texts are given.
+fn rendered(config: &str, files: &[(&str, &str)]) -> Result<(Folder, Run)> {
+    let folder = Folder::new()?;
+    let config = folder.write("cluster.yaml", config)?;
+    let (out, patches) = (folder.at("out"), folder.at("patches"));
+    fs::create_dir(&patches)?;
+    for (name, text) in files {
+        folder.write(&format!("patches/{name}"), text)?;
+    }
+    let args = ["render", "-f", &config, "--patches", &patches, "-o", &out];
+    let run = kubeplan(&args);
+    Ok((folder, run))
+}
+
+fn copies() -> Result<()> {
+    let file = "kube-apiserver0+json.yaml";
+    let patch = |count: usize| {
+        (0..count).fold(
+            "[{op: add, path: /metadata/annotations/z, value: x}".to_owned(),
+            |text, n| text + &format!(", {{op: copy, from: /metadata, path: /metadata/z{n}}}"),
+        ) + "]"
+    };
+    let (folder, run) = rendered(&one_node(), &[(file, &patch(2))])?;
+    run.expect(0)?;
+    ensure!(folder.0.path().join("out").exists());
+    let (folder, run) = rendered(&one_node(), &[(file, &patch(22))])?;
+    ensure!(run.code != 0, "it was rendered");
+    for said in [
+        file,
+        "operation 1",
+        "kube-apiserver",
+        "more than 100000 values",
+    ] {
+        ensure!(run.err.contains(said), "{said}: {}", run.err);
+    }
+    ensure!(!folder.0.path().join("out").exists());
+
+    // Files that are within the limits each, and not together.
+    let list = aliases(100_000, 50);
+    let text = format!("metadata: {{x: {list}}}");
+    let (_folder, run) = rendered(&one_node(), &[("etcd0.yaml", &text)])?;
+    ensure!(!run.err.contains("counting"), "{}", run.err);
+    let two = [("etcd0.yaml", &*text), ("kube-scheduler.yaml", &text)];
+    let (_folder, run) = rendered(&one_node(), &two)?;
+    let run = run.expect(2)?;
+    ensure!(run.err.contains(LIMIT) && run.err.contains("kube-scheduler.yaml"));
+    Ok(())
+}
+
+/// What took minutes when each name was compared with each; here it only has to be rendered.
+fn many_keys() -> Result<()> {
+    let keys =
+        |count: usize| (0..count).fold(String::new(), |text, n| text + &format!("k{n}: '{n}', "));
+    let merge = |count| format!("metadata: {{annotations: {{{}}}}}", keys(count));
+    let volumes = (0..12_000).fold("spec: {volumes: [".to_owned(), |text, n| {
+        text + &format!("{{name: v{n}}}, ")
+    }) + "]}";
+    let component = format!(
+        "{}---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nevictionHard: {{{}}}\n",
+        one_node(),
+        keys(10_000)
+    );
+    let (one, two) = (merge(20_000), merge(20_001));
+    for (config, files) in [
+        (
+            one_node(),
+            vec![("etcd0+merge.yaml", &*one), ("etcd1+merge.yaml", &two)],
+        ),
+        (
+            one_node(),
+            vec![("etcd0.yaml", &*volumes), ("etcd1.yaml", &volumes)],
+        ),
+        (component, vec![]),
+    ] {
+        let (folder, run) = rendered(&config, &files)?;
+        run.expect(0)?;
+        ensure!(folder.0.path().join("out").exists());
+    }
     Ok(())
 }
 

@@ -214,7 +214,7 @@ fn a_recipient_needs_a_confirmation() {
         ..only(vec![cp1()])
     };
     let known = |text: String| FactsSource {
-        known_hosts: Some((text, "known".to_owned())),
+        known_hosts: Some((KnownHosts::parse(&text), "known".to_owned())),
         ..only(vec![cp1()])
     };
     for (source, by) in [

@@ -1,5 +1,6 @@
 //! Merging lists: by key, as sets of scalars, and the order of the result.
 
+use std::collections::{HashMap, HashSet};
 use std::mem::discriminant;
 
 use serde_json::Value;
@@ -22,17 +23,19 @@ pub(super) fn merge(
     let of_objects = check_items(&original, &patch)?;
     if !of_objects {
         if deleting {
+            let patch: HashSet<Value> = patch.into_iter().collect();
             return Ok(original
                 .into_iter()
                 .filter(|item| !patch.contains(item))
                 .collect());
         }
-        let mut united: Vec<Value> = Vec::new();
-        for item in original.iter().chain(&patch) {
-            if !united.contains(item) {
-                united.push(item.clone());
-            }
-        }
+        let mut seen = HashSet::new();
+        let united: Vec<Value> = original
+            .iter()
+            .chain(&patch)
+            .filter(|item| seen.insert(*item))
+            .cloned()
+            .collect();
         return ordered(united, &patch, &original, Merge::Union);
     }
     let Merge::Key(key) = lookup.merge else {
@@ -40,16 +43,30 @@ pub(super) fn merge(
     };
     let (original, patch) = special_items(original, patch, key)?;
     let mut merged = original.clone();
+    let mut places = HashMap::new();
+    for (place, item) in original.iter().enumerate() {
+        if let Some(value) = key_of(item, key) {
+            places.entry(value).or_insert(place);
+        }
+    }
     for item in &patch {
         let value = key_of(item, key).ok_or_else(|| StrategicError::NoMergeKey(key.to_owned()))?;
-        let found = merged
-            .iter_mut()
-            .find(|candidate| key_of(candidate, key) == Some(value));
+        // A patch that sets the merge key itself to null takes it from the item, which is not found by it again.
+        let found = places.get(value).and_then(|start| {
+            let candidates = merged.iter_mut().enumerate().skip(*start);
+            let mut found =
+                candidates.filter(|(_, candidate)| key_of(candidate, key) == Some(value));
+            found.next()
+        });
         match (found, item) {
-            (Some(Value::Object(before)), Value::Object(item)) => {
+            (Some((place, Value::Object(before))), Value::Object(item)) => {
                 *before = super::merge(std::mem::take(before), item.clone(), lookup.below)?;
+                places.insert(value, place);
             }
-            _ => merged.push(item.clone()),
+            _ => {
+                places.entry(value).or_insert(merged.len());
+                merged.push(item.clone());
+            }
         }
     }
     ordered(merged, &patch, &original, lookup.merge)
@@ -62,6 +79,7 @@ fn special_items(
     key: &str,
 ) -> Result<(Vec<Value>, Vec<Value>), StrategicError> {
     let mut ordinary = Vec::new();
+    let mut deleted = HashSet::new();
     let mut replace = false;
     for item in patch {
         let Some(directive) = item.get(DIRECTIVE) else {
@@ -72,12 +90,13 @@ fn special_items(
             Some("delete") => {
                 let value =
                     key_of(&item, key).ok_or_else(|| StrategicError::NoMergeKey(key.to_owned()))?;
-                original.retain(|candidate| key_of(candidate, key) != Some(value));
+                deleted.insert(value.clone());
             }
             Some("replace") => replace = true,
             _ => return Err(StrategicError::Directive(shown(directive))),
         }
     }
+    original.retain(|item| key_of(item, key).is_none_or(|value| !deleted.contains(value)));
     Ok(if replace {
         (ordinary, Vec::new())
     } else {
@@ -135,23 +154,32 @@ pub(super) fn ordered(
     for item in merged.iter().chain(first).chain(original) {
         identity(item, merge)?;
     }
-    let position = |list: &[Value], item: &Value| {
-        let wanted = identity(item, merge).ok();
-        list.iter()
-            .position(|candidate| identity(candidate, merge).ok() == wanted)
+    let places = |list| -> HashMap<_, usize> {
+        let mut places = HashMap::new();
+        for (place, item) in <[Value]>::iter(list).enumerate() {
+            if let Ok(wanted) = identity(item, merge) {
+                places.entry(wanted).or_insert(place);
+            }
+        }
+        places
+    };
+    let (in_first, in_original) = (places(first), places(original));
+    let position = |places: &HashMap<&Value, usize>, item: &Value| {
+        let wanted = identity(item, merge).ok()?;
+        places.get(wanted).copied()
     };
     let (mut named, mut others): (Vec<Value>, Vec<Value>) = merged
         .into_iter()
-        .partition(|item| position(first, item).is_some());
-    named.sort_by_key(|item| position(first, item));
-    others.sort_by_key(|item| position(original, item));
+        .partition(|item| position(&in_first, item).is_some());
+    named.sort_by_key(|item| position(&in_first, item));
+    others.sort_by_key(|item| position(&in_original, item));
 
     let mut result = Vec::with_capacity(named.len() + others.len());
     let mut others = others.into_iter().peekable();
     for item in named {
-        let place = position(original, &item);
+        let place = position(&in_original, &item);
         while let Some(other) = others.peek() {
-            let before = matches!((position(original, other), place), (Some(other), Some(place)) if other < place);
+            let before = matches!((position(&in_original, other), place), (Some(other), Some(place)) if other < place);
             if !before {
                 break;
             }
