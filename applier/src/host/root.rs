@@ -295,8 +295,9 @@ impl Root {
         Ok(guard)
     }
 
-    /// Lets the next walk look again for what is no destination; called when one of this program's own directories is made.
-    pub(super) fn forget_guard(&self) {
+    /// Lets the next walk look again for what is no destination; called when a directory is made: one of this program's own can
+    /// lie in it from now on.
+    pub(crate) fn forget_guard(&self) {
         *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -409,7 +410,9 @@ impl Root {
             }
             let (here, inode) = match (way.last(), purpose) {
                 (Some((fd, inode)), _) => (fd.as_fd(), *inode),
-                (None, Purpose::Unguarded | Purpose::Own(_)) => (self.handle.as_fd(), Inode::default()),
+                (None, Purpose::Unguarded | Purpose::Own(_)) => {
+                    (self.handle.as_fd(), Inode::default())
+                }
                 (None, Purpose::Destination(guard)) => (self.handle.as_fd(), guard.root()),
             };
             if let Purpose::Destination(guard) = purpose {
@@ -419,7 +422,12 @@ impl Root {
             let found = match open_beneath(here, &part, flags, path.as_str())? {
                 Some(found) => found,
                 None if in_link => return link_error(LinkRefusal::Dangling { target }),
-                None => return Ok(Walked::Missing),
+                None => {
+                    if let Purpose::Destination(guard) = purpose {
+                        guard.check_missing(inode, &part, &pending, path)?;
+                    }
+                    return Ok(Walked::Missing);
+                }
             };
             let stat =
                 fstat(&found).map_err(|errno| HostError::io("look at", path.as_str(), errno))?;

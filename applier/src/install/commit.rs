@@ -274,6 +274,8 @@ fn make_folder(
     let owner = place.root.is_privileged().then_some(owner);
     place
         .actions
-        .create_directory(&parent, path.file_name(), mode, owner)
-        .map(drop)
+        .create_directory(&parent, path.file_name(), mode, owner)?;
+    // By whatever path it was made, it can be one in which this program's own directories are to lie.
+    place.root.forget_guard();
+    Ok(())
 }
