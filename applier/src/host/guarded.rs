@@ -389,7 +389,12 @@ mod tests {
         fs::create_dir(&file).unwrap();
         assert!(matches!(read(&root), Err(HostError::NotAFile { .. })));
         fs::remove_dir(&file).unwrap();
-        rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            &file,
+            rustix::fs::Mode::from_raw_mode(0o600),
+        )
+        .unwrap();
         assert!(matches!(read(&root), Err(HostError::NotAFile { .. })));
     }
 }
