@@ -85,9 +85,9 @@ impl Actions {
         }
     }
 
-    /// Names what follows after the run with this tag, which its journal records.
+    /// Names what follows after the run with this tag, which its journal records. What an earlier process left under it is known
+    /// by [`Self::recognise`] alone: a run that is rolled back had come to its end and left nothing.
     pub(crate) fn name_after(&self, tag: Option<RunTag>) {
-        self.known.borrow_mut().extend(tag.clone());
         self.tag.replace(tag);
     }
 
