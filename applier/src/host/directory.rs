@@ -158,6 +158,30 @@ impl Directory {
         Ok((device, mount))
     }
 
+    /// Whether something is mounted on the very name, so that it can be neither replaced nor removed. `false` before Linux 5.8.
+    ///
+    /// # Errors
+    /// [`HostError::Io`].
+    pub(crate) fn is_mount_point(&self, name: &str) -> Result<bool, HostError> {
+        let (_, own) = self.mount()?;
+        match statx(
+            &self.fd,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+            StatxFlags::MNT_ID,
+        ) {
+            Ok(found) => Ok(own != 0
+                && found.stx_mask & StatxFlags::MNT_ID.bits() != 0
+                && found.stx_mnt_id != own),
+            Err(Errno::NOENT | Errno::NOSYS | Errno::INVAL) => Ok(false),
+            Err(errno) => Err(HostError::io(
+                "look at",
+                self.path.join(name).as_str(),
+                errno,
+            )),
+        }
+    }
+
     /// How much can still be written to the filesystem the folder is on.
     ///
     /// # Errors
@@ -278,6 +302,17 @@ impl Directory {
     /// # Errors
     /// [`HostError::Io`] if the folder cannot be listed.
     pub(crate) fn names(&self) -> Result<Vec<String>, HostError> {
+        self.names_that(|_| true)
+    }
+
+    /// As [`Self::names`], but only those that are `wanted`: any user can fill a directory of theirs with the others.
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if the folder cannot be listed.
+    pub(crate) fn names_that(
+        &self,
+        mut wanted: impl FnMut(&str) -> bool,
+    ) -> Result<Vec<String>, HostError> {
         let failed = |errno: Errno| HostError::io("list", self.path.as_str(), errno);
         let readable = self.readable()?;
         let mut names = Vec::new();
@@ -285,23 +320,44 @@ impl Directory {
             let entry = entry.map_err(failed)?;
             match entry.file_name().to_str() {
                 Ok("." | "..") | Err(_) => {}
-                Ok(name) => names.push(name.to_owned()),
+                Ok(name) if wanted(name) => names.push(name.to_owned()),
+                Ok(_) => {}
             }
         }
         names.sort_unstable();
         Ok(names)
     }
 
-    /// Whether it is as a stage is: closed to all users but `owner`, with nothing in it but numbered files.
+    /// Whether it is as a stage is: closed to all users but `owner`, with nothing in it but regular files that are numbered as
+    /// [`crate::install`] numbers them.
     ///
     /// # Errors
     /// [`HostError::Io`].
     pub(crate) fn is_stage_of(&self, owner: u32) -> Result<bool, HostError> {
         let meta = self.meta()?;
-        // A stage whose run was stopped before it got its mode may not be listed; it is empty.
-        let names = self.names().unwrap_or_default();
-        let numbered = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
-        Ok(meta.owner.uid == owner && meta.mode & 0o077 == 0 && names.iter().all(numbered))
+        if meta.owner.uid != owner || meta.mode & 0o077 != 0 {
+            return Ok(false);
+        }
+        let Ok(handle) = self.readable() else {
+            // A stage whose run was stopped before it got its mode may not be listed; it is empty.
+            return Ok(true);
+        };
+        let failed = |errno: Errno| HostError::io("list", self.path.as_str(), errno);
+        for entry in Dir::read_from(&handle).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = match entry.file_name().to_str() {
+                Ok("." | "..") => continue,
+                Ok(name) => name,
+                Err(_) => return Ok(false),
+            };
+            let is_number = name
+                .parse::<u32>()
+                .is_ok_and(|number| number.to_string() == name);
+            if !is_number || !matches!(self.inspect(name)?, Found::File(_) | Found::Missing) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The folder `name` in this one; `None` if it does not exist.

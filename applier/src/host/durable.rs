@@ -14,6 +14,7 @@
 //! empty, of this program's user and closed to all others, before its mode or owner is changed.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 
 use rustix::fs::{
@@ -47,6 +48,8 @@ pub(crate) struct Actions {
     known: RefCell<Vec<RunTag>>,
     /// What the operator should know, and what stops nothing.
     remarks: RefCell<Vec<String>>,
+    /// The same, to say each thing once.
+    remarked: RefCell<HashSet<String>>,
 }
 
 /// What came of giving a file a name that must not exist.
@@ -78,12 +81,13 @@ impl Actions {
             tag: RefCell::default(),
             known: RefCell::default(),
             remarks: RefCell::default(),
+            remarked: RefCell::default(),
         }
     }
 
-    /// Names what follows after the run with this tag, which its journal records.
+    /// Names what follows after the run with this tag, which its journal records. What an earlier process left under it is known
+    /// by [`Self::recognise`] alone: a run that is rolled back had come to its end and left nothing.
     pub(crate) fn name_after(&self, tag: Option<RunTag>) {
-        self.known.borrow_mut().extend(tag.clone());
         self.tag.replace(tag);
     }
 
@@ -99,14 +103,14 @@ impl Actions {
 
     /// Keeps something for the operator to know that stops nothing.
     pub(crate) fn remark(&self, remark: String) {
-        let mut remarks = self.remarks.borrow_mut();
-        if !remarks.contains(&remark) {
-            remarks.push(remark);
+        if self.remarked.borrow_mut().insert(remark.clone()) {
+            self.remarks.borrow_mut().push(remark);
         }
     }
 
     /// What the operator should know, once.
     pub(crate) fn take_remarks(&self) -> Vec<String> {
+        self.remarked.take();
         self.remarks.take()
     }
 
@@ -716,6 +720,14 @@ pub(crate) fn left_alone(folder: &Directory, name: &str) -> String {
     format!(
         "`{}` was not made by a run that this host remembers, and is left as it is",
         folder.path().join(name)
+    )
+}
+
+/// As [`left_alone`], of `count` names in one directory.
+pub(crate) fn many_left_alone(folder: &Directory, count: u64) -> String {
+    format!(
+        "`{}` holds {count} names of unfinished files that were not made by a run that this host remembers; each is left as it is",
+        folder.path()
     )
 }
 

@@ -9,7 +9,7 @@
 //! File systems that hold no files but the kernel's are recognised by their type wherever they are mounted (statfs(2),
 //! `include/uapi/linux/magic.h`). Crossing into any other mount is allowed: a data directory is often a disk of its own.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use kubeplan_bundle::path::{KERNEL, RESERVED};
@@ -85,6 +85,10 @@ pub(super) struct Guard {
     own: HashSet<Inode>,
     /// The directories they lie in, with their names there.
     parents: Vec<(Inode, &'static str)>,
+    /// Where the directories they lie in do not exist either: the innermost one that does, with the names that lead on.
+    absent: Vec<(Inode, Vec<&'static str>)>,
+    /// The file system of the running system's `/dev`, which can be mounted in any tree.
+    devices: Option<u64>,
     /// `/dev`, `/proc` and `/sys`.
     kernel: Vec<(Inode, &'static str)>,
 }
@@ -101,6 +105,8 @@ impl Guard {
             root_refusal: kernel_type(root.as_fd(), &top)?,
             own: HashSet::new(),
             parents: Vec::new(),
+            absent: Vec::new(),
+            devices: running_devices(),
             kernel: Vec::new(),
         };
         for reserved in RESERVED {
@@ -108,6 +114,8 @@ impl Guard {
             if let Some(parent) = exists(root, &path.parent())? {
                 let name = reserved.rsplit('/').next().unwrap_or_default();
                 guard.parents.push((parent, name));
+            } else {
+                guard.add_absent(root, reserved)?;
             }
             if let Some(folder) = root.view(&path).or_else(missing)? {
                 let handle = folder.readable();
@@ -123,6 +131,21 @@ impl Guard {
             }
         }
         Ok(guard)
+    }
+
+    fn add_absent(&mut self, root: &Root, reserved: &'static str) -> Result<(), HostError> {
+        let mut rest: Vec<&'static str> = reserved.split('/').skip(1).collect();
+        let mut names = Vec::new();
+        let mut path = RootPath::fixed(reserved);
+        while let Some(name) = rest.pop() {
+            names.insert(0, name);
+            path = path.parent();
+            if let Some(folder) = exists(root, &path)? {
+                self.absent.push((folder, names));
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn add_below(
@@ -186,6 +209,30 @@ impl Guard {
         Ok(())
     }
 
+    /// Refuses a way that ends in this directory for now, but would lead into one of this program's own once the missing
+    /// directories were made: from `name`, by the names that are `pending`.
+    ///
+    /// # Errors
+    /// [`HostError::NotADestination`].
+    pub(super) fn check_missing(
+        &self,
+        folder: Inode,
+        name: &str,
+        pending: &VecDeque<String>,
+        path: &RootPath,
+    ) -> Result<(), HostError> {
+        let leads_there = |names: &Vec<&'static str>| {
+            let mut way = std::iter::once(name).chain(pending.iter().map(String::as_str));
+            names.iter().all(|name| way.next() == Some(name))
+        };
+        let found =
+            |(inode, names): &(Inode, Vec<&'static str>)| *inode == folder && leads_there(names);
+        if self.absent.iter().any(found) {
+            return refuse(path, Refusal::Own);
+        }
+        Ok(())
+    }
+
     /// Refuses a directory that is not a destination, and cannot be on the way to one. Its file system is looked at only where
     /// it is another one than that of the directory it was entered `from`.
     ///
@@ -213,6 +260,9 @@ impl Guard {
     pub(super) fn refusal(&self, folder: Inode) -> Option<Refusal> {
         if self.own.contains(&folder) {
             return Some(Refusal::Own);
+        }
+        if self.devices == Some(folder.device) && folder.device != self.root.device {
+            return Some(Refusal::Kernel("devtmpfs"));
         }
         let of_the_kernel = |(inode, _): &&(Inode, &str)| {
             *inode == folder || (inode.device == folder.device && inode.device != self.root.device)
@@ -255,6 +305,13 @@ fn readable(handle: Result<OwnedFd, HostError>) -> Result<Option<OwnedFd>, HostE
         }
         Err(error) => Err(error),
     }
+}
+
+/// The device of the running system's `/dev`; `None` if it is not a file system of its own.
+fn running_devices() -> Option<u64> {
+    let device = |path| rustix::fs::stat(path).ok().map(|stat| stat.st_dev);
+    let found = device("/dev")?;
+    (device("/") != Some(found)).then_some(found)
 }
 
 fn kernel_type(handle: BorrowedFd<'_>, path: &RootPath) -> Result<Option<Refusal>, HostError> {

@@ -1,7 +1,7 @@
 //! Directories and files that decide what this program does, read only if no other user can change them.
 //!
-//! In: the root and a path below it. Out: an open directory. It, every directory from the root down to it, and every file that
-//! is read in it are checked on their handles: the owner is root (or, in a tree that is not the running system, also the
+//! In: the root and a path below it. Out: an open directory. It, every directory that the way from the root passes, those that only
+//! hold a link included, and every file that is read in it are checked on their handles: the owner is root (or, in a tree that is not the running system, also the
 //! invoking user), and neither the group nor other users may write. The sticky bit excuses nothing: it does not keep another user from
 //! adding names. Directories above the root of a tree are the operator's choice.
 //!
@@ -9,21 +9,18 @@
 //! owner of one of them could hide a policy.
 
 use std::fs::File;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_terminal::quote;
-use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, openat};
+use rustix::fs::{FileType, OFlags, Stat, fstat};
 use rustix::io::Errno;
 
 use super::directory::{Directory, FileMeta, read_open_file};
 use super::durable::Actions;
 use super::ensure::ensure_directory;
-use super::error::{Exposed, Exposure, HostError, LinkRefusal};
+use super::error::{Exposed, Exposure, HostError};
 use super::root::{Root, RootPath, open_beneath};
-
-/// How many directories may lie between the root and what is opened, links followed.
-const MAX_DEPTH: usize = 256;
 
 /// Write permission for the group or for other users.
 const SHARED_WRITE: u32 = 0o022;
@@ -57,21 +54,11 @@ impl Guarded {
     /// [`Root::open_directory`].
     pub(crate) fn open(root: &Root, path: &RootPath) -> Result<Option<Self>, HostError> {
         let rule = Rule::of(root);
-        let top = RootPath::fixed("/");
-        let mut way = vec![top];
-        way.extend(path.ancestors());
-        if way.last() != Some(path) {
-            way.push(path.clone());
-        }
-        let mut checked = Vec::new();
-        let mut found = None;
-        for place in way {
-            let Some(directory) = root.open_for_own(&place)? else {
-                return Ok(None);
-            };
-            rule.check_way(&directory, &mut checked)?;
-            found = Some(directory);
-        }
+        let passed = |handle: BorrowedFd<'_>, shown: &str| {
+            let stat = fstat(handle).map_err(|errno| HostError::io("look at", shown, errno))?;
+            rule.check("directory", shown, stat.into())
+        };
+        let found = root.open_checking(path, &passed)?;
         Ok(found.map(|directory| Self { directory, rule }))
     }
 
@@ -200,74 +187,6 @@ impl Rule {
             group: if owner == 0 { 0 } else { group },
             prefix,
         }
-    }
-
-    /// Checks the directory and, by way of `..`, every one it lies in, up to the root, which was checked first. `checked` holds device and inode of those
-    /// that were.
-    fn check_way(
-        &self,
-        directory: &Directory,
-        checked: &mut Vec<(u64, u64)>,
-    ) -> Result<(), HostError> {
-        let path = directory.path().as_str();
-        let failed = |errno| HostError::io("look at", path, errno);
-        let stat = fstat(directory).map_err(failed)?;
-        let own = (stat.st_dev, stat.st_ino);
-        self.check("directory", path, stat.into())?;
-        let is_top = checked.is_empty();
-        if !checked.contains(&own) {
-            checked.push(own);
-        }
-        if is_top || checked.first() == Some(&own) {
-            return Ok(());
-        }
-        let mut here: Option<OwnedFd> = None;
-        let mut last = own;
-        for _ in 0..MAX_DEPTH {
-            let below = here
-                .as_ref()
-                .map_or_else(|| directory.as_fd(), |fd| fd.as_fd());
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let above = openat(below, "..", flags, Mode::empty()).map_err(failed)?;
-            let stat = fstat(&above).map_err(failed)?;
-            let place = (stat.st_dev, stat.st_ino);
-            if !checked.contains(&place) {
-                // Not one of the names on the way: a link led elsewhere.
-                self.check_linked(&above, stat, path)?;
-                checked.push(place);
-            }
-            if checked.first() == Some(&place) {
-                return Ok(());
-            }
-            if place == last {
-                break;
-            }
-            last = place;
-            here = Some(above);
-        }
-        Err(HostError::Link {
-            path: path.to_owned(),
-            reason: LinkRefusal::LeavesRoot,
-        })
-    }
-
-    /// Checks a directory that was reached by a link; its name is asked of the kernel, for messages alone.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the kernel's name for an open directory"
-    )]
-    fn check_linked(&self, directory: &OwnedFd, stat: Stat, from: &str) -> Result<(), HostError> {
-        let named = std::fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()));
-        let name = named.ok().and_then(|path| path.to_str().map(str::to_owned));
-        let name = name.as_deref().map_or_else(
-            || format!("{from}/.."),
-            |name| {
-                name.strip_prefix(self.prefix.as_str())
-                    .unwrap_or(name)
-                    .to_owned()
-            },
-        );
-        self.check("directory", &name, stat.into())
     }
 
     fn check(&self, kind: &'static str, path: &str, meta: FileMeta) -> Result<(), HostError> {
@@ -415,6 +334,34 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_only_holds_a_link_on_the_way_is_checked() {
+        let (dir, root) = tree();
+        for path in ["data", "data/hop", "other"] {
+            fs::create_dir(dir.path().join(path)).unwrap();
+            mode(&dir.path().join(path), 0o755);
+        }
+        fs::rename(dir.path().join("var/lib"), dir.path().join("other/lib")).unwrap();
+        // Neither directory lies above the one that is opened in the end.
+        symlink("/data/hop/lib", dir.path().join("var/lib")).unwrap();
+        symlink("../../other/lib", dir.path().join("data/hop/lib")).unwrap();
+        assert_eq!(read(&root).unwrap().unwrap(), b"content");
+        for path in ["data", "data/hop", "other", "other/lib"] {
+            let place = dir.path().join(path);
+            mode(&place, 0o777);
+            let error = read(&root).unwrap_err();
+            assert!(hint(&error).ends_with(&format!("/{path}")), "{error}");
+            mode(&place, 0o755);
+            if root.is_privileged() {
+                chown(&place, Some(65534), None).unwrap();
+                assert!(hint(&read(&root).unwrap_err()).ends_with(&format!("/{path}")));
+                chown(&place, Some(0), None).unwrap();
+            }
+        }
+        fs::remove_dir_all(dir.path().join("other/lib/state")).unwrap();
+        assert_eq!(read(&root).unwrap(), None);
+    }
+
+    #[test]
     fn owners_are_root_and_whoever_made_the_tree() {
         let (dir, root) = tree();
         if !root.is_privileged() {
@@ -446,7 +393,12 @@ mod tests {
         fs::create_dir(&file).unwrap();
         assert!(matches!(read(&root), Err(HostError::NotAFile { .. })));
         fs::remove_dir(&file).unwrap();
-        rustix::fs::mkfifoat(rustix::fs::CWD, &file, Mode::from_raw_mode(0o600)).unwrap();
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            &file,
+            rustix::fs::Mode::from_raw_mode(0o600),
+        )
+        .unwrap();
         assert!(matches!(read(&root), Err(HostError::NotAFile { .. })));
     }
 }

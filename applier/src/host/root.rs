@@ -144,7 +144,12 @@ enum Purpose<'a> {
     Unguarded,
     /// To change something in it.
     Destination(&'a Guard),
+    /// To keep this program's own files in it: every directory on the way is reported first, with its path.
+    Own(&'a Passed<'a>),
 }
+
+/// What a directory that is passed must stand.
+type Passed<'a> = dyn Fn(BorrowedFd<'_>, &str) -> Result<(), HostError> + 'a;
 
 impl Root {
     /// Opens the folder `path` as the root. Links in `path` itself are followed: the operator named it.
@@ -232,6 +237,19 @@ impl Root {
         self.open_with(path, Purpose::Unguarded)
     }
 
+    /// Opens one of this program's own directories; `None` if it does not exist. `passed` is called for the root and for each
+    /// directory that is entered on the way, also for those that only hold a link, before any name in it is looked up.
+    ///
+    /// # Errors
+    /// As for [`Root::open_for_own`], and what `passed` returns.
+    pub(super) fn open_checking(
+        &self,
+        path: &RootPath,
+        passed: &Passed<'_>,
+    ) -> Result<Option<Directory>, HostError> {
+        self.open_with(path, Purpose::Own(passed))
+    }
+
     /// Opens the directory `path`, only to look; `None` if it, or a directory on the way, does not exist.
     ///
     /// # Errors
@@ -250,7 +268,7 @@ impl Root {
             Walked::Directory(fd) => {
                 let opened = Directory::new(fd, path.clone());
                 match purpose {
-                    Purpose::Unguarded => Ok(Some(opened)),
+                    Purpose::Unguarded | Purpose::Own(_) => Ok(Some(opened)),
                     Purpose::Destination(guard) => {
                         let kept = guard.kept_name(opened.inode()?);
                         Ok(Some(opened.keeping(kept)))
@@ -277,8 +295,9 @@ impl Root {
         Ok(guard)
     }
 
-    /// Lets the next walk look again for what is no destination; called when one of this program's own directories is made.
-    pub(super) fn forget_guard(&self) {
+    /// Lets the next walk look again for what is no destination; called when a directory is made: one of this program's own can
+    /// lie in it from now on.
+    pub(crate) fn forget_guard(&self) {
         *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
@@ -364,11 +383,15 @@ impl Root {
     fn walk(&self, path: &RootPath, purpose: Purpose<'_>) -> Result<Walked, HostError> {
         // The folders from the root down to here, so that `..` in a link goes back the way that was come.
         let mut way: Vec<(OwnedFd, Inode)> = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         let mut pending: VecDeque<String> = split(path.as_str()).collect();
         // How many of the pending components come from a link, and that link's own text.
         let mut from_link = 0_usize;
         let mut target = String::new();
         let mut links = 0_usize;
+        if let Purpose::Own(passed) = purpose {
+            passed(self.handle.as_fd(), "/")?;
+        }
         while let Some(part) = pending.pop_front() {
             let in_link = from_link > 0;
             from_link = from_link.saturating_sub(1);
@@ -382,11 +405,14 @@ impl Root {
                 if way.pop().is_none() {
                     return link_error(LinkRefusal::LeavesRoot);
                 }
+                names.pop();
                 continue;
             }
             let (here, inode) = match (way.last(), purpose) {
                 (Some((fd, inode)), _) => (fd.as_fd(), *inode),
-                (None, Purpose::Unguarded) => (self.handle.as_fd(), Inode::default()),
+                (None, Purpose::Unguarded | Purpose::Own(_)) => {
+                    (self.handle.as_fd(), Inode::default())
+                }
                 (None, Purpose::Destination(guard)) => (self.handle.as_fd(), guard.root()),
             };
             if let Purpose::Destination(guard) = purpose {
@@ -396,7 +422,12 @@ impl Root {
             let found = match open_beneath(here, &part, flags, path.as_str())? {
                 Some(found) => found,
                 None if in_link => return link_error(LinkRefusal::Dangling { target }),
-                None => return Ok(Walked::Missing),
+                None => {
+                    if let Purpose::Destination(guard) = purpose {
+                        guard.check_missing(inode, &part, &pending, path)?;
+                    }
+                    return Ok(Walked::Missing);
+                }
             };
             let stat =
                 fstat(&found).map_err(|errno| HostError::io("look at", path.as_str(), errno))?;
@@ -405,6 +436,10 @@ impl Root {
                     let entered = Inode::of(&stat);
                     if let Purpose::Destination(guard) = purpose {
                         guard.check_entered(inode, entered, found.as_fd(), path)?;
+                    }
+                    names.push(part);
+                    if let Purpose::Own(passed) = purpose {
+                        passed(found.as_fd(), &format!("/{}", names.join("/")))?;
                     }
                     way.push((found, entered));
                 }
@@ -423,6 +458,7 @@ impl Root {
                     }
                     if target.starts_with('/') {
                         way.clear();
+                        names.clear();
                     }
                     let parts: Vec<String> = split(&target).collect();
                     from_link += parts.len();

@@ -8,12 +8,15 @@
 //!
 //! Programs that are run get a `PATH` of the same directories.
 
+use std::collections::VecDeque;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 /// Looked into after the entries of `PATH`.
@@ -28,6 +31,9 @@ const USUAL: [&str; 6] = [
 
 /// Write permission for the group or for other users.
 const SHARED_WRITE: u32 = 0o022;
+
+/// Links followed on the way to one program; the kernel's own limit.
+const MAX_LINKS: usize = 40;
 
 /// The sticky bit.
 const STICKY: u32 = 0o1000;
@@ -78,6 +84,8 @@ impl std::error::Error for NotFound {}
 pub(super) fn command(program: &str) -> Result<Command, NotFound> {
     let search = Search::of_process();
     let mut command = Command::new(search.find(program)?);
+    // What is behind a link may do what its name says.
+    command.arg0(program);
     command.env("PATH", search.path());
     Ok(command)
 }
@@ -171,26 +179,29 @@ impl Search {
         })
     }
 
-    /// The program in this directory, if it is there and may be run; why not.
+    /// The program in this directory, without links, if it is there and may be run; why not.
     fn look(&self, directory: &Path, program: &str) -> Result<Option<PathBuf>, String> {
         let path = directory.join(program);
+        if stat(&path).is_none_or(|(mode, is_file)| !is_file || mode & EXECUTE == 0) {
+            return Ok(None);
+        }
+        if !self.strict {
+            return Ok(Some(path));
+        }
+        // What lies where only root can change it is the same when it is run.
+        let path = follow(&path)?;
         let Some((mode, _)) = stat(&path).filter(|(mode, is_file)| *is_file && mode & EXECUTE != 0)
         else {
             return Ok(None);
         };
-        if !self.strict {
-            return Ok(Some(path));
-        }
         if mode & SHARED_WRITE != 0 {
             return Err(writable("it", mode));
         }
-        let physical = trusted(directory)?;
-        // What a link leads to can be exchanged by who can write there.
-        let target = canonical(&path).and_then(|target| target.parent().map(Path::to_owned));
-        if let Some(target) = target.filter(|target| *target != physical) {
-            trusted(&target)?;
+        match owner(&path) {
+            Some((_, 0)) => Ok(Some(path)),
+            Some((_, uid)) => Err(format!("it is owned by user {uid}, not by root")),
+            None => Ok(None),
         }
-        Ok(Some(physical.join(program)))
     }
 
     /// The directories that count, as a value of `PATH`.
@@ -203,24 +214,90 @@ impl Search {
     }
 }
 
-/// The directory without links, if only root can change what is in it; else why it does not count.
+/// The directory without links, if only root can change what is in it, and where each link on the way leads; else why it does not
+/// count.
 fn trusted(directory: &Path) -> Result<PathBuf, String> {
-    let physical = canonical(directory).ok_or("its directory does not exist")?;
-    // From the root down: once a directory is known to be root's alone, a name in it stays what it is.
-    let mut way: Vec<&Path> = physical.ancestors().collect();
-    way.reverse();
-    for place in way {
-        let (mode, owner) = owner(place).ok_or("its directory cannot be looked at")?;
-        let shown = format!("`{}`", place.display());
-        if owner != 0 {
-            return Err(format!("{shown} is owned by user {owner}, not by root"));
-        }
-        let excused = mode & STICKY != 0 && place != physical;
-        if mode & SHARED_WRITE != 0 && !excused {
-            return Err(writable(&shown, mode));
-        }
+    let physical = follow(directory)?;
+    let (mode, _) = owner(&physical).ok_or("its directory cannot be looked at")?;
+    if mode & SHARED_WRITE != 0 {
+        return Err(writable(&format!("`{}`", physical.display()), mode));
     }
     Ok(physical)
+}
+
+/// The path without links, if only root can change what any name on it stands for; else why not.
+///
+/// Every directory that is entered belongs to root, and so does every link. A directory that other users can write, even one with
+/// the sticky bit, holds neither a link nor what the path ends with, unless that is a directory.
+fn follow(path: &Path) -> Result<PathBuf, String> {
+    let root = PathBuf::from("/");
+    check_entered(&root)?;
+    let mut here = root;
+    let mut pending: VecDeque<OsString> = parts(path);
+    let mut links = 0_usize;
+    while let Some(part) = pending.pop_front() {
+        if part == ".." {
+            here.pop();
+            continue;
+        }
+        let next = here.join(&part);
+        let meta = meta(&next).ok_or("its directory does not exist")?;
+        if meta.is_dir() {
+            check_entered(&next)?;
+            here = next;
+            continue;
+        }
+        let (mode, _) = owner(&here).ok_or("its directory cannot be looked at")?;
+        if mode & SHARED_WRITE != 0 {
+            return Err(writable(&format!("`{}`", here.display()), mode));
+        }
+        if !meta.is_symlink() {
+            // Only the last one can be a file.
+            return match pending.is_empty() {
+                true => Ok(next),
+                false => Err("its directory does not exist".to_owned()),
+            };
+        }
+        links += 1;
+        if links > MAX_LINKS {
+            return Err("it is behind too many links".to_owned());
+        }
+        if meta.uid() != 0 {
+            let (shown, uid) = (next.display(), meta.uid());
+            return Err(format!(
+                "the link `{shown}` is owned by user {uid}, not by root"
+            ));
+        }
+        let target = read_link(&next).ok_or("its directory cannot be looked at")?;
+        if target.is_absolute() {
+            here = PathBuf::from("/");
+        }
+        for part in parts(&target).into_iter().rev() {
+            pending.push_front(part);
+        }
+    }
+    Ok(here)
+}
+
+/// Refuses a directory in which another user can exchange what belongs to root.
+fn check_entered(place: &Path) -> Result<(), String> {
+    let (mode, owner) = owner(place).ok_or("its directory cannot be looked at")?;
+    let shown = format!("`{}`", place.display());
+    if owner != 0 {
+        return Err(format!("{shown} is owned by user {owner}, not by root"));
+    }
+    if mode & SHARED_WRITE != 0 && mode & STICKY == 0 {
+        return Err(writable(&shown, mode));
+    }
+    Ok(())
+}
+
+/// The names of a path, and `..`.
+fn parts(path: &Path) -> VecDeque<OsString> {
+    path.components()
+        .filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir))
+        .map(|part| part.as_os_str().to_owned())
+        .collect()
 }
 
 fn writable(what: &str, mode: u32) -> String {
@@ -238,21 +315,25 @@ fn stat(path: &Path) -> Option<(u32, bool)> {
 }
 
 /// Permission bits and owner; links are not followed.
+fn owner(path: &Path) -> Option<(u32, u32)> {
+    meta(path).map(|meta| (meta.mode() & 0o7777, meta.uid()))
+}
+
+/// What the path itself stands for, be it a link.
 #[expect(
     clippy::disallowed_methods,
     reason = "programs are no part of the root"
 )]
-fn owner(path: &Path) -> Option<(u32, u32)> {
-    let meta = std::fs::symlink_metadata(path).ok()?;
-    Some((meta.mode() & 0o7777, meta.uid()))
+fn meta(path: &Path) -> Option<Metadata> {
+    std::fs::symlink_metadata(path).ok()
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "programs are no part of the root"
 )]
-fn canonical(path: &Path) -> Option<PathBuf> {
-    std::fs::canonicalize(path).ok()
+fn read_link(path: &Path) -> Option<PathBuf> {
+    std::fs::read_link(path).ok()
 }
 
 #[cfg(test)]
@@ -392,11 +473,48 @@ mod tests {
         let linked = || search(&[c.to_str().unwrap()], true).find("tool");
         assert!(linked().is_err());
         chown(&a, Some(0), None).unwrap();
-        assert_eq!(linked().unwrap(), c.join("tool"));
+        assert_eq!(linked().unwrap(), a.join("tool"));
         mode(dir.path(), 0o777);
         assert!(linked().is_err());
         // Nobody else can rename what is root's here.
         mode(dir.path(), 0o1777);
-        assert_eq!(linked().unwrap(), c.join("tool"));
+        assert_eq!(linked().unwrap(), a.join("tool"));
+    }
+
+    #[test]
+    fn every_link_on_the_way_to_a_program_lies_where_only_root_can_exchange_it() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: directories are root's only for root");
+            return;
+        }
+        let dir = tools();
+        let (a, hop, c) = (
+            dir.path().join("a"),
+            dir.path().join("hop"),
+            dir.path().join("c"),
+        );
+        for place in [&hop, &c] {
+            fs::create_dir(place).unwrap();
+            mode(place, 0o755);
+        }
+        // To the program by way of two links, and by way of a link to its directory.
+        symlink("../hop/tool", c.join("tool")).unwrap();
+        symlink(a.join("tool"), hop.join("tool")).unwrap();
+        symlink(&a, hop.join("dir")).unwrap();
+        symlink(hop.join("dir"), c.join("dir")).unwrap();
+        let find = |place: &Path| search(&[place.to_str().unwrap()], true).find("tool");
+        for place in [c.clone(), c.join("dir")] {
+            assert_eq!(find(&place).unwrap(), a.join("tool"));
+            for bits in [0o777, 0o1777] {
+                mode(&hop, bits);
+                assert!(find(&place).is_err(), "{bits:o}");
+            }
+            mode(&hop, 0o755);
+            chown(&hop, Some(65534), None).unwrap();
+            assert!(find(&place).unwrap_err().to_string().contains("/hop`"));
+            chown(&hop, Some(0), None).unwrap();
+        }
+        chown(a.join("tool"), Some(65534), None).unwrap();
+        assert!(find(&a).is_err());
     }
 }

@@ -128,9 +128,10 @@ fn commit_with<'a>(
     bundle_folders: &'a [RootPath],
     prepare: impl FnOnce(&mut Stage<'a>) -> Result<(), StateError>,
 ) -> Result<(), Stopped> {
-    place
-        .actions
-        .name_after(runs.get(run).and_then(|run| run.begin.stages.clone()));
+    let tag = runs.get(run).and_then(|run| run.begin.stages.clone());
+    // What cannot be removed at once is removed when this transaction is undone.
+    place.actions.recognise(tag.clone());
+    place.actions.name_after(tag);
     let mut stage = Stage::new(place, bundle_folders);
     let outcome = prepare(&mut stage)
         .map_err(Failure::certain)
@@ -274,6 +275,8 @@ fn make_folder(
     let owner = place.root.is_privileged().then_some(owner);
     place
         .actions
-        .create_directory(&parent, path.file_name(), mode, owner)
-        .map(drop)
+        .create_directory(&parent, path.file_name(), mode, owner)?;
+    // By whatever path it was made, it can be one in which this program's own directories are to lie.
+    place.root.forget_guard();
+    Ok(())
 }

@@ -319,6 +319,10 @@ impl Comparer<'_> {
                 return Ok(item(FileAction::Obstacle(reason), vec![], None));
             }
             Look::Found(folder, Found::File(_)) => {
+                if folder.is_mount_point(RootPath::from(planned.path).file_name())? {
+                    let reason = "something is mounted on it; unmount that first".to_owned();
+                    return Ok(item(FileAction::Obstacle(reason), vec![], None));
+                }
                 // Mode, owner and bytes are those of one file, whatever becomes of its name.
                 match folder.content(RootPath::from(planned.path).file_name(), LIMIT)? {
                     Some(Content { meta, bytes }) => HostFile { meta, bytes },

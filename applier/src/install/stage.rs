@@ -15,7 +15,7 @@ use std::io::ErrorKind;
 use kubeplan_bundle::secret::SecretBytes;
 
 use super::compare::{LIMIT, owner_fits};
-use crate::host::durable::{is_temporary_name, left_alone};
+use crate::host::durable::{is_temporary_name, left_alone, many_left_alone};
 use crate::host::ensure::open;
 use crate::host::root::is_own;
 use crate::host::{Actions, Directory, Found, HostError, Owner, Placing, Root, RootPath};
@@ -303,23 +303,43 @@ fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<()
     };
     // What is in this program's own folders is its own, whatever run made it.
     let own = is_own(path);
-    for name in folder
-        .names()?
-        .iter()
-        .filter(|name| is_temporary_name(name))
-    {
-        let removed = (own || actions.is_leftover(name))
-            .then(|| clear_leftover(root, actions, &folder, name));
-        match removed {
-            Some(Ok(true)) => {}
-            Some(Ok(false)) | None => actions.remark(left_alone(&folder, name)),
-            Some(Err(error @ HostError::Stopped { .. })) => return Err(error),
-            Some(Err(error)) => actions.remark(format!(
-                "`{}`, which a stopped run left, is not removed: {}",
-                folder.path().join(name),
-                error.in_one_line()
-            )),
+    // Any user can make such names by the thousand in a directory of theirs: they are counted, not kept.
+    let mut count = 0_u64;
+    let mut last = String::new();
+    let names = folder.names_that(|name| {
+        let temporary = is_temporary_name(name);
+        let ours = temporary && (own || actions.is_leftover(name));
+        if temporary && !ours {
+            count += 1;
+            name.clone_into(&mut last);
         }
+        ours
+    })?;
+    let mut failed = false;
+    for name in names {
+        match clear_leftover(root, actions, &folder, &name, own) {
+            Ok(true) => {}
+            Ok(false) => {
+                count += 1;
+                last = name;
+            }
+            Err(error @ HostError::Stopped { .. }) => return Err(error),
+            // One for all: the others are likely to fail alike.
+            Err(error) if !failed => {
+                failed = true;
+                actions.remark(format!(
+                    "`{}`, which a stopped run left, is not removed: {}",
+                    folder.path().join(&name),
+                    error.in_one_line()
+                ));
+            }
+            Err(_) => {}
+        }
+    }
+    match count {
+        0 => {}
+        1 => actions.remark(left_alone(&folder, &last)),
+        _ => actions.remark(many_left_alone(&folder, count)),
     }
     Ok(())
 }
@@ -330,11 +350,13 @@ fn clear_leftover(
     actions: &Actions,
     folder: &Directory,
     name: &str,
+    own: bool,
 ) -> Result<bool, HostError> {
     let ours = root.invoker().uid;
     match folder.inspect(name)? {
         Found::Missing => Ok(true),
-        Found::File(meta) if meta.owner.uid == ours => {
+        // Only this program's own files are written under a temporary name; those of a bundle lie in stages.
+        Found::File(meta) if own && meta.owner.uid == ours => {
             actions.remove_file(folder, name)?;
             Ok(true)
         }

@@ -243,7 +243,11 @@ fn remove_folder(place: Place<'_>, path: &HostPath, undone: &mut Undone) -> Resu
     let parent = match place.root.open_directory(&at.parent()) {
         Ok(Some(parent)) => parent,
         Ok(None) => return Ok(()),
-        Err(error) if error.is_of_the_way() => return Ok(()),
+        // It is not where it was made: what has its path now is not ours to remove.
+        Err(error) if error.is_of_the_way() => {
+            undone.left.push(path.clone());
+            return Ok(());
+        }
         Err(error) => return Err(error.into()),
     };
     if !matches!(parent.inspect(at.file_name())?, Found::Directory(_)) {
@@ -257,6 +261,8 @@ fn remove_folder(place: Place<'_>, path: &HostPath, undone: &mut Undone) -> Resu
         Err(HostError::Io { source, .. }) if source.kind() == ErrorKind::DirectoryNotEmpty => {
             undone.left.push(path.clone());
         }
+        // By this path another directory is reached now, one that is never removed.
+        Err(error) if error.is_of_the_way() => undone.left.push(path.clone()),
         Err(error) => return Err(error.into()),
     }
     Ok(())

@@ -123,9 +123,18 @@ impl Runs {
         self.runs.iter().find(|run| run.number() == number)
     }
 
-    /// The tags of every remembered run's unfinished files.
+    /// The tags of the unfinished files of every remembered run that was interrupted. One that came to its end left none: what bears
+    /// its tag was given that name by the owner of the directory.
     pub(crate) fn tags(&self) -> impl Iterator<Item = RunTag> {
-        self.runs.iter().filter_map(|run| run.begin.stages.clone())
+        self.runs
+            .iter()
+            .filter(|run| {
+                !matches!(
+                    run.standing,
+                    Standing::Finished(_) | Standing::RolledBack(_)
+                )
+            })
+            .filter_map(|run| run.begin.stages.clone())
     }
 
     /// The number the next run gets.

@@ -27,6 +27,14 @@ pub fn cases() -> Vec<Trial> {
             "attacks::leftovers::only_recorded_stages_are_removed",
             recorded,
         ),
+        case(
+            "attacks::leftovers::names_planted_by_the_thousand",
+            planted_many,
+        ),
+        case(
+            "attacks::leftovers::a_directory_renamed_with_the_tag_of_a_finished_run",
+            renamed,
+        ),
         case("attacks::leftovers::a_stage_as_a_destination", destination),
         case(
             "attacks::leftovers::an_owner_that_means_unchanged",
@@ -91,6 +99,62 @@ fn planted() -> Result<()> {
                 ensure!(found == "theirs");
             }
         }
+    }
+    Ok(())
+}
+
+/// Many planted names are one remark of one directory, and cost no more than to list them.
+fn planted_many() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let app = planned.root().join("srv/app");
+    fs::create_dir_all(&app)?;
+    for number in 0..3000 {
+        fs::write(app.join(format!(".kubeplan-stage-{number:016x}")), "")?;
+    }
+    let bundle = placed::bundle(&planned, "/srv/app/x", (0, 0))?;
+    let install = planned.install_args(&bundle, &[])?;
+    let run = kubeapply_at(NOW, &install).expect(0)?;
+    let said = format!("{}{}", run.text(), run.err);
+    ensure!(said.contains("`/srv/app` holds 3000 names"), "{said}");
+    ensure!(!said.contains("/.kubeplan-stage-"), "{said}");
+    command(&planned, &["rollback", "--yes"])?.expect(0)?;
+    ensure!(fs::read_dir(&app)?.count() == 3000);
+    Ok(())
+}
+
+/// The tag in the journal of the only run.
+fn tag(planned: &Planned) -> Result<String> {
+    let journal = planned.root().join("var/lib/kubeplan/runs/0001/journal");
+    let text = fs::read_to_string(&journal).with_context(|| journal.display().to_string())?;
+    let rest = text.split("\"stages\":\"").nth(1).context("a tag")?;
+    rest.get(..8).map(str::to_owned).context("eight digits")
+}
+
+/// Who owns a directory sees the names that a run makes there, and can give root's files in it such a name later.
+fn renamed() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let bundle = placed::bundle(&planned, "/srv/app/x", (0, 0))?;
+    let install = planned.install_args(&bundle, &[])?;
+    kubeapply_at(NOW, &install).expect(0)?;
+    let stage = format!(".kubeplan-stage-{}00000001", tag(&planned)?);
+    let app = planned.root().join("srv/app");
+    let data = app.join(&stage);
+    fs::create_dir(&data)?;
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
+    fs::write(data.join("0"), "root's")?;
+    let file = app.join(stage.replace("00000001", "00000002"));
+    fs::write(&file, "root's")?;
+    for words in [
+        &["install"][..],
+        &["rollback", "--yes"],
+        &["reset", "--yes"],
+    ] {
+        match words {
+            ["install"] => kubeapply_at(NOW, &install).expect(0)?,
+            words => command(&planned, words)?.expect(0)?,
+        };
+        ensure!(fs::read_to_string(data.join("0"))? == "root's", "{words:?}");
+        ensure!(fs::read_to_string(&file)? == "root's", "{words:?}");
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Whom the host trusts, and what it remembers, under other names: links, the kernel's links into a process, bind mounts.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use kubeplan_bundle::path::{HostPath, ParsePathError};
-use kubeplan_testsuite::planned::Planned;
+use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, kubeapply_at};
 use libtest_mimic::Trial;
 
@@ -31,7 +31,78 @@ pub fn cases() -> Vec<Trial> {
             "attacks::reserved_directories::file_systems_of_the_kernel",
             kernel,
         ),
+        case(
+            "attacks::reserved_directories::devices_mounted_elsewhere",
+            devices,
+        ),
+        case(
+            "attacks::reserved_directories::a_file_that_is_a_mount_point",
+            mounted_file,
+        ),
+        case(
+            "attacks::reserved_directories::an_alias_made_after_the_installation",
+            alias_made_later,
+        ),
     ]
+}
+
+fn devices() -> Result<()> {
+    if !placed::can_mount() {
+        return Ok(());
+    }
+    let planned = today()?;
+    folder(&planned, "srv/k")?;
+    // The tree has no /dev of its own.
+    let mounts = "mount --bind /dev $ROOT/srv/k";
+    among(&planned, mounts, "/srv/k/x", 5, "belongs to the kernel")?;
+    among(&planned, "true", "/srv/k/x", 0, "/srv/k/x")
+}
+
+fn mounted_file() -> Result<()> {
+    if !placed::can_mount() {
+        return Ok(());
+    }
+    let planned = today()?;
+    let app = folder(&planned, "srv/app")?;
+    fs::write(app.join("x"), FORGED)?;
+    fs::set_permissions(app.join("x"), fs::Permissions::from_mode(0o644))?;
+    let mounts = "mount --bind $ROOT/srv/app/x $ROOT/srv/app/x";
+    among(
+        &planned,
+        mounts,
+        "/srv/app/x",
+        5,
+        "something is mounted on it",
+    )?;
+    // A mount of the directory is another thing.
+    let mounts = "mount --bind $ROOT/srv/app $ROOT/srv/app";
+    among(&planned, mounts, "/srv/app/x", 0, "/srv/app/x")
+}
+
+/// A directory that was installed is reached by another path now: it stays, and everything else is removed.
+fn alias_made_later() -> Result<()> {
+    for words in [["rollback", "--yes"], ["reset", "--yes"]] {
+        let planned = Planned::fixture(FIXTURE)?;
+        let root = planned.root();
+        folder(&planned, "etc/kubeplan")?;
+        folder(&planned, "srv")?;
+        let bundle = placed::bundle(&planned, "/srv/sub/kubeplan/x", (0, 0))?;
+        kubeapply_at(NOW, &planned.install_args(&bundle, &[])?).expect(0)?;
+        ensure!(root.join("etc/kubernetes/pki").exists());
+        fs::rename(root.join("srv/sub"), root.join("srv/moved"))?;
+        symlink("/etc", root.join("srv/sub"))?;
+        let args = [words[0], "--root", text(&root)?, words[1]];
+        let run = kubeapply_at(NOW, &args).expect(0)?;
+        let said = format!("{}{}", run.text(), run.err);
+        ensure!(said.contains("/srv/sub/kubeplan"), "{words:?}: {said}");
+        ensure!(root.join("etc/kubeplan").exists(), "{words:?}");
+        ensure!(root.join("srv/moved/kubeplan/x").exists(), "{words:?}");
+        ensure!(
+            !root.join("etc/kubernetes/pki").exists(),
+            "{words:?}: {said}"
+        );
+    }
+    Ok(())
 }
 
 /// What no destination can say.
@@ -100,6 +171,14 @@ fn over_links() -> Result<()> {
             "/var/lib/kubeplan/runs",
             "/srv/alias/0001/backup",
         ),
+        // Not even the directory it lies in exists.
+        (
+            "srv",
+            "srv/alias",
+            "/",
+            "/srv/alias/etc/kubeplan/policy.yaml",
+        ),
+        ("var", "srv/alias", "/var", "/srv/alias/lib/kubeplan/salt"),
     ];
     let planned = Planned::fixture(FIXTURE)?;
     for (exists, link, target, path) in cases {

@@ -11,6 +11,7 @@ use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
 use crate::error::CliError;
 use crate::host::durable::is_temporary_name;
+use crate::host::root::is_own;
 use crate::host::tree::{self, Census};
 use crate::host::{Content, Directory, Found, HostError, RootPath};
 use crate::state::installed::FileOrigin;
@@ -149,6 +150,23 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// Opens a directory; one that is not entered is named, and the rest goes on without it.
+    fn enter(
+        &self,
+        plan: &mut Plan,
+        path: &RootPath,
+        shown: String,
+    ) -> Result<Option<Directory>, CliError> {
+        match self.root.open_directory(path) {
+            Ok(folder) => Ok(folder),
+            Err(error) if error.is_of_the_way() => {
+                plan.leave(PHASE, shown, error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Whether bytes, mode and owner are those of a record.
     fn is_as_installed(
         &self,
@@ -188,7 +206,7 @@ impl Planner<'_> {
         path: &RootPath,
         reason: &str,
     ) -> Result<(), CliError> {
-        let Some(folder) = self.root.open_directory(&path.parent())? else {
+        let Some(folder) = self.enter(plan, &path.parent(), path.to_string())? else {
             return Ok(());
         };
         if gone.paths.contains(path) || folder.inspect(path.file_name())? == Found::Missing {
@@ -224,7 +242,7 @@ impl Planner<'_> {
         path: &RootPath,
         what: &str,
     ) -> Result<(), CliError> {
-        let Some(folder) = self.root.open_directory(path)? else {
+        let Some(folder) = self.enter(plan, path, format!("{path}/"))? else {
             return Ok(());
         };
         let (names, odd) = tree::listing(&folder)?;
@@ -285,7 +303,7 @@ impl Planner<'_> {
     }
 
     fn etcd_data(&self, plan: &mut Plan, gone: &mut Gone, data: &RootPath) -> Result<(), CliError> {
-        let Some(folder) = self.root.open_directory(data)? else {
+        let Some(folder) = self.enter(plan, data, format!("{data}/"))? else {
             return Ok(());
         };
         let member = data.join(layout::ETCD_MEMBER);
@@ -314,21 +332,19 @@ impl Planner<'_> {
             let Ok(Some(folder)) = self.root.open_directory(place) else {
                 continue;
             };
-            for name in folder
-                .names()?
-                .iter()
-                .filter(|name| is_temporary_name(name))
-            {
+            let recorded = |name: &str| is_temporary_name(name) && self.recorded.is_leftover(name);
+            for name in &folder.names_that(recorded)? {
                 let ours = self.root.invoker().uid;
+                // Only this program's own files are written under such a name; those of a bundle lie in stages.
                 let is_staged = match folder.inspect(name)? {
-                    Found::File(meta) => meta.owner.uid == ours,
+                    Found::File(meta) => is_own(place) && meta.owner.uid == ours,
                     Found::Directory(_) => match folder.open(name)? {
                         Some(stage) => stage.is_stage_of(ours)?,
                         None => continue,
                     },
                     _ => continue,
                 };
-                if is_staged && self.recorded.is_leftover(name) {
+                if is_staged {
                     let reason = "left by an installation that was stopped";
                     self.whatever(plan, gone, &place.join(name), reason)?;
                 }
@@ -355,7 +371,7 @@ impl Planner<'_> {
                     continue;
                 }
             }
-            let Some(folder) = self.root.open_directory(path)? else {
+            let Some(folder) = self.enter(plan, path, format!("{path}/"))? else {
                 continue;
             };
             let (names, odd) = tree::listing(&folder)?;
