@@ -171,12 +171,13 @@ fn check_file(placement: &Placement, class: SecretClass) -> Result<(), &'static 
         );
     }
     let path = placement.path.as_str();
-    if class != SecretClass::PrivateKey
-        && path.starts_with("/etc/")
-        && !path.starts_with(OF_KUBERNETES)
-    {
+    let is_for_one_program = matches!(
+        class,
+        SecretClass::EncryptionConfig | SecretClass::RegistryAuth
+    );
+    if is_for_one_program && path.starts_with("/etc/") && !path.starts_with(OF_KUBERNETES) {
         return Err(
-            "below /etc, a sealed kubeconfig, encryption-config or registry-auth goes into /etc/kubernetes",
+            "below /etc, a sealed encryption-config or registry-auth goes into /etc/kubernetes",
         );
     }
     Ok(())
@@ -294,7 +295,7 @@ mod tests {
             (C::Kubeconfig, "/etc/dbus-1/system.conf", SYSTEM),
             (C::EncryptionConfig, "/etc/netplan/50.yaml", SYSTEM),
             (C::RegistryAuth, "/etc/docker/config.json", SYSTEM),
-            (C::Kubeconfig, "/etc/other/x.conf", "into /etc/kubernetes"),
+            (C::Kubeconfig, "/etc/other/x.conf", ""),
             (
                 C::EncryptionConfig,
                 "/etc/kubernetes-x/x.yaml",
