@@ -80,6 +80,9 @@ const ORDERS: &[Order] = &[
         ],
         upwards: &[
             "cli -> lib",
+            // Errors that pass another on as their own hide it from their causes, so they are asked for its hint by type.
+            "error -> live",
+            "error -> reset",
             "error -> state",
             "etcd -> live",
             "host -> lib",
