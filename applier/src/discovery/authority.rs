@@ -134,7 +134,7 @@ fn check(der: &[u8]) -> Result<Named, NoAuthorities> {
 
 /// What keeps a certificate from being a CA's; `None` if nothing does.
 ///
-/// Somebody without the key can put it into a certificate of his own making: such a one says that it signed itself, and did not, or
+/// A person without the private key can put the public one into a self-made certificate: such a one says that it signed itself, and did not, or
 /// names an issuer, and then it vouches for nothing that the key has not signed.
 fn flaw(certificate: &X509Certificate<'_>) -> Option<&'static str> {
     let mut is_authority = false;

@@ -5,7 +5,7 @@
 //!
 //! 1. The description is read from whoever answers; no credential is sent, nothing that is read is believed.
 //! 2. Its signature must be the token's: whoever made it knew the secret.
-//! 3. Each of its certificates must be a CA's and have a pinned key: whoever has the token alone cannot name another cluster, nor add
+//! 3. Each of its certificates must be a CA's and have a pinned key: the holder of the token alone cannot name another cluster, nor add
 //!    a CA of his own to that of the real one. kubeadm asks for one pinned certificate, and believes them all.
 //! 4. It is read again over TLS with that CA, and must be the same byte for byte: the address belongs to that cluster.
 //! 5. Only then the token is shown, to the server that the description names.

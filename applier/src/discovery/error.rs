@@ -218,7 +218,7 @@ impl DiscoveryError {
                     "a cluster that rotates its CA has two: if a control-plane node you trust has this certificate in its ca.crt, pin it as well with {pins_from} {}",
                     certificate.pin
                 ),
-                "otherwise somebody who has the token added it and stands between this host and the cluster".to_owned(),
+                "otherwise a holder of the token added it, to stand between this host and the cluster".to_owned(),
             ],
             Self::NotAuthority { .. } => ask(
                 "compare the certificates with ca.crt of a control-plane node you trust: only certificates of CAs belong there",

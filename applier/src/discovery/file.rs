@@ -1,7 +1,7 @@
 //! Trust by a file: a kubeconfig that somebody vouches for, from this host or from a server that the system trusts.
 //!
 //! In: a path or an `https` URL. Out: the cluster that it is about, once it has proven to be that one, and the host's
-//! identity in it. As in kubeadm (1.36.2, `cmd/kubeadm/app/discovery/{file,https}`), nothing is signed here, and whoever can
+//! identity in it. As in kubeadm (1.36.2, `cmd/kubeadm/app/discovery/{file,https}`), nothing is signed here, and a person who can
 //! write the file can name another cluster, unless the operator pins its CA besides.
 
 use std::path::Path;

@@ -346,7 +346,7 @@ fn attack_somebody_who_has_the_token_and_a_ca_of_his_own_is_stopped_by_the_pin()
     assert!(notes[0].contains(&between.pin().to_string()), "{notes:?}");
 }
 
-/// A description of `between` with these CA certificates, served there to whoever has the real cluster's token and pin.
+/// A description of `between` with these CA certificates, served there to holders of the real cluster's token and pin.
 fn with_authorities(real: &FakeCluster, between: &FakeCluster, authorities: &str) -> Settings {
     let info = description(between.address, authorities, &token());
     between
@@ -399,7 +399,7 @@ fn a_cluster_that_rotates_its_ca_is_pinned_twice() {
 }
 
 #[test]
-fn attack_the_pinned_key_in_a_certificate_of_somebody_else_is_refused() {
+fn attack_the_pinned_key_in_another_certificate_is_refused() {
     let real = FakeCluster::start();
     let between = FakeCluster::start();
     // What anybody can make who has seen the genuine certificate.
@@ -418,7 +418,7 @@ fn attack_the_pinned_key_in_a_certificate_of_somebody_else_is_refused() {
         refused(&settings, Exit::Refused, expected);
         assert!(!between.token_was_shown());
     }
-    // As a CA it is pinned, but vouches for nobody: TLS says so.
+    // As a CA it is pinned, but no server has a certificate of it: TLS says so.
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let forged = params.signed_by(&public, &between.authority).unwrap().pem();

@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_are_root_and_whoever_made_the_tree() {
+    fn owners_are_root_and_the_user_who_made_the_tree() {
         let (dir, root) = tree();
         if !root.is_privileged() {
             eprintln!("skipped: only root can give files away");

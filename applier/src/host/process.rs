@@ -147,7 +147,7 @@ fn own_program() -> Result<std::path::PathBuf, String> {
     std::env::current_exe().map_err(|error| format!("the program's path is unknown: {error}"))
 }
 
-/// The user who logged in to the session that this process belongs to, whoever it runs as since (proc_pid_loginuid(5));
+/// The user who logged in to the session that this process belongs to, also if it runs as another user since (proc_pid_loginuid(5));
 /// `None` if the kernel does not know.
 #[must_use]
 #[expect(

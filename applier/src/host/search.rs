@@ -476,7 +476,7 @@ mod tests {
         assert_eq!(linked().unwrap(), a.join("tool"));
         mode(dir.path(), 0o777);
         assert!(linked().is_err());
-        // Nobody else can rename what is root's here.
+        // No other user can rename what is root's here.
         mode(dir.path(), 0o1777);
         assert_eq!(linked().unwrap(), a.join("tool"));
     }

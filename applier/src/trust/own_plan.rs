@@ -54,7 +54,7 @@ pub(crate) fn require_allowed(
         FOLDER.join("policy.yaml")
     ))
     .hint(format!(
-        "or run `kubeapply join{words} --plan-only -o DIR{}`, have the bundle signed by somebody this host trusts, and install it",
+        "or run `kubeapply join{words} --plan-only -o DIR{}`, have the bundle signed with a key that this host trusts, and install it",
         root_flag(root)
     )))
 }

@@ -47,7 +47,7 @@ pub fn cases() -> Vec<Trial> {
             beside,
         ),
         case(
-            "attacks::pinned_cluster::the_pinned_key_in_a_certificate_of_somebody_else",
+            "attacks::pinned_cluster::the_pinned_key_in_another_certificate",
             pinned_key,
         ),
         case(
