@@ -237,7 +237,7 @@ impl Directory {
     /// The regular file `name`, with the mode and owner of what was read; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`HostError`] if it cannot be read, or is no regular file.
+    /// [`HostError`] if it cannot be read, or is not a regular file.
     pub(crate) fn content(&self, name: &str, limit: u64) -> Result<Option<Content>, HostError> {
         let Some(file) = self.open_file(name)? else {
             return Ok(None);
@@ -257,7 +257,7 @@ impl Directory {
     /// The last bytes of the regular file `name`, at most `limit`; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`HostError`] if it cannot be read, or is no regular file.
+    /// [`HostError`] if it cannot be read, or is not a regular file.
     pub(crate) fn read_end(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
         let Some(mut file) = self.open_file(name)? else {
             return Ok(None);

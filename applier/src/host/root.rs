@@ -329,7 +329,7 @@ impl Root {
     /// The last bytes of a regular file, at most `limit`; links to it are followed by the rules above.
     ///
     /// # Errors
-    /// [`HostError`] if it cannot be read, or is no regular file.
+    /// [`HostError`] if it cannot be read, or is not a regular file.
     pub(crate) fn read_end(
         &self,
         path: &RootPath,

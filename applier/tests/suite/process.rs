@@ -57,7 +57,7 @@ fn modes_do_not_depend_on_the_umask() {
     }
 }
 
-/// Where the operator stands, somebody may have put programs that are called like the host's.
+/// The operator's current directory may hold programs with the names of the host's, put there by another user.
 #[test]
 fn programs_are_not_run_from_where_the_operator_stands() {
     let dir = tempfile::tempdir().unwrap();

@@ -141,7 +141,7 @@ fn check_shown(
             Err(schema.wrong_kind())
         };
     }
-    // The arguments of a program are shown as they are; whoever reads them runs the program.
+    // The arguments of a program are shown as they are: any user who can list processes sees them while the program runs.
     let is_address = matches!(path.last(), Some(&("server" | "proxy-url" | "endpoint")))
         || plain.text.contains("://") && !path.ends_with(&["args", ITEM]);
     if is_address && has_credentials(plain.text) {
@@ -220,7 +220,7 @@ fn parse_line(raw: &str) -> Option<Line<'_>> {
     })
 }
 
-/// Splits `key: value` or `key:`; `None` if there is no plain key.
+/// Splits `key: value` or `key:`; `None` without a plain key.
 fn split_key(content: &str) -> Option<(&str, Option<&str>)> {
     let (key, value) = match content.split_once(": ") {
         Some((key, value)) => (key, Some(value)),

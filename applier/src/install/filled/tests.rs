@@ -33,9 +33,9 @@ const FIRST: &str = "a=https://10.0.0.1:2380";
 const SECOND: &str = "a=https://10.0.0.1:2380,b=https://10.0.0.2:2380";
 const PATH: &str = "/etc/app/manifests/m.yaml";
 
-struct Nobody;
+struct Silent;
 
-impl Operator for Nobody {
+impl Operator for Silent {
     fn agrees(&mut self, _: &InstallReport) -> Result<bool, CliError> {
         Ok(true)
     }
@@ -141,7 +141,7 @@ impl Case {
             late: None,
         };
         let mut recorder = Recorder {
-            operator: &mut Nobody,
+            operator: &mut Silent,
             clock: Clock::System,
             memory: &mut memory,
             steps: &steps,

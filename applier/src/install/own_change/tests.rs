@@ -34,9 +34,9 @@ const OWN: &str = "/etc/app/own.conf";
 const OLD: &str = "old content\n";
 const NEW: &str = "new content\n";
 
-struct Nobody;
+struct Silent;
 
-impl Operator for Nobody {
+impl Operator for Silent {
     fn agrees(&mut self, _: &InstallReport) -> Result<bool, CliError> {
         Ok(true)
     }
@@ -141,7 +141,7 @@ impl Case {
             late: Some(self),
         };
         let mut recorder = Recorder {
-            operator: &mut Nobody,
+            operator: &mut Silent,
             clock: Clock::System,
             memory: &mut memory,
             steps: &steps,
