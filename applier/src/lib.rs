@@ -10,6 +10,7 @@
 //! | [`host`] | the only code that touches the host |
 //! | [`trust`] | whom the host trusts |
 //! | [`preflight`] | what a host has to be before anything is changed |
+//! | [`admission`] | may this bundle be installed on this host now? |
 //! | [`cri`] | the container runtime |
 //! | [`install`] | admission → unseal → compare → stage → commit → record |
 //! | [`reset`] | taking away what was installed |
@@ -19,6 +20,7 @@
 //! | [`yaml`] | reading YAML within a budget |
 //! | [`error`], [`ui`] | exit codes and text |
 
+mod admission;
 mod cli;
 mod cri;
 mod discovery;

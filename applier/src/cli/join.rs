@@ -20,13 +20,14 @@ use super::cluster::{ClusterArgs, Found};
 use super::install::carry_out;
 use super::{FormatArgs, IgnoreArgs, RootArgs};
 use crate::Io;
+use crate::admission::Allowances;
 use crate::error::CliError;
 use crate::host::scratch::Scratch;
 use crate::host::{Root, command, facts, local, process};
-use crate::install::admission::Allowances;
 use crate::install::{Request, SSH_HOST_KEY, Steps, refuse};
 use crate::live::selection::Phases;
-use crate::trust::{OwnPlan, own_plan};
+use crate::state::journal::record::OwnPlan;
+use crate::trust::own_plan;
 use crate::ui::{Format, Report, write_note, write_notes, write_report, write_stderr};
 
 /// The program that plans.

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::{FormatArgs, IgnoreArgs, PolicyArgs, RootArgs};
 use crate::Io;
+use crate::admission::{self, Allowances, Host};
 use crate::error::CliError;
 use crate::host::identity::HostIdentity;
 use crate::host::system::Live;
-use crate::install::admission::{self, Allowances, Host};
 use crate::install::memory::Memory;
 use crate::install::open_trusted;
 use crate::preflight;

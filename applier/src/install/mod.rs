@@ -7,7 +7,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`run`], [`request`] | the pipeline, and what is asked of it |
-//! | [`bundle`], [`admission`] | may this bundle be installed on this host now? |
+//! | [`bundle`] | from a file to contents: opened, judged by the host's trust, unsealed |
 //! | [`planned`] | the bundle's files as one list, in step order |
 //! | [`memory`] | what the host remembers |
 //! | [`compare`], [`obstacles`] | bundle, record and host: what to do with each file, and what is in the way |
@@ -19,7 +19,6 @@
 //! | [`drift`], [`status`] | what became of it since, and how the host stands |
 //! | [`diff`], [`report`], [`next`] | showing it |
 
-pub(crate) mod admission;
 mod bundle;
 mod changes;
 mod commit;

@@ -8,13 +8,13 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 
-use super::admission::Allowances;
 use super::steps::Steps;
+use crate::admission::Allowances;
 use crate::host::local;
 use crate::live::selection::Phases;
 use crate::preflight::Ignored;
-use crate::state::journal::record::RecordedRequest;
-use crate::trust::{OwnPlan, TrustOptions};
+use crate::state::journal::record::{OwnPlan, RecordedRequest};
+use crate::trust::TrustOptions;
 
 /// An installation that is asked for.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,6 @@ use kubeplan_bundle::index::Index;
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
 
-use super::admission::{self, Host, Refusal};
 use super::bundle::{BundleContents, open_trusted, unseal};
 use super::compare::Comparison;
 use super::memory::Memory;
@@ -20,6 +19,7 @@ use super::report::{InstallReport, InstallResult};
 use super::request::Request;
 use super::steps::{self, LiveSteps, Selected, not_as_planned};
 use super::write::Writing;
+use crate::admission::{self, Host, Refusal};
 use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::identity::HostIdentity;

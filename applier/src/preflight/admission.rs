@@ -1,11 +1,11 @@
 //! Whether the bundle may be installed on this host now, as lines of the report.
 //!
-//! The judgement is the installation's own ([`crate::install::admission`]); none of it can be ignored.
+//! The judgement is the same as the installation's ([`crate::admission`]); none of it can be ignored.
 
 use kubeplan_bundle::check::Severity;
 
 use super::report::{Checked, Item, Outcome};
-use crate::install::admission::Refusal;
+use crate::admission::Refusal;
 
 /// Names of our own checks, in order.
 const NAMES: [&str; 3] = ["Target", "Clock", "Serial"];

@@ -17,11 +17,10 @@ use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::policy::{Policy, TrustPolicy};
 use kubeplan_terminal::quote;
 
-pub(crate) use own_plan::OwnPlan;
-
 use crate::error::CliError;
 use crate::host::guarded::Guarded;
 use crate::host::{HostError, Root, RootPath, local};
+use crate::state::journal::record::OwnPlan;
 
 /// The folder.
 pub(crate) const FOLDER: RootPath = RootPath::fixed("/etc/kubeplan");

@@ -6,29 +6,18 @@
 //! finds the key later can sign nothing that is installed.
 
 use kubeplan_bundle::allowed_signers::{AllowedSigner, AllowedSigners, AllowedSignersError};
-use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::policy::{LiveJoin, Policy};
 use kubeplan_bundle::signature::{Namespace, PublicKey};
 use kubeplan_terminal::quote;
-use serde::{Deserialize, Serialize};
 
 use super::{FOLDER, root_flag};
 use crate::error::CliError;
 use crate::host::Root;
+use crate::state::journal::record::OwnPlan;
 
 /// Who such an author is called.
 const PRINCIPAL: &str = "kubeapply-join";
-
-/// A plan that this host had made for itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct OwnPlan {
-    /// The public key that its bundle is signed with, as OpenSSH writes it.
-    pub(crate) key: String,
-    /// The digest of the plan.
-    pub(crate) plan_digest: Sha256Digest,
-}
 
 /// Refuses unless the host's policy lets it plan for itself. `join` are the words of the command that is refused.
 ///
@@ -101,6 +90,7 @@ impl OwnPlan {
     reason = "tests write the files that are read"
 )]
 mod tests {
+    use kubeplan_bundle::digest::Sha256Digest;
     use kubeplan_bundle::exit::Exit;
     use kubeplan_bundle::signature::PrivateKey;
 

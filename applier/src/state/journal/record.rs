@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use crate::host::{FileMeta, Owner, RunTag};
 use crate::state::installed::{FileRecord, InstalledNode};
 use crate::state::salt::RecordedDigest;
-use crate::trust::OwnPlan;
 
 /// The value of a journal's `format`.
 pub(crate) const FORMAT: &str = "kubeplan.io/journal/1";
@@ -157,6 +156,16 @@ pub(crate) struct Begin {
     pub(crate) folders: Vec<HostPath>,
     /// What is to be changed.
     pub(crate) transactions: Vec<PlannedChanges>,
+}
+
+/// A plan that this host had made for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct OwnPlan {
+    /// The public key that its bundle is signed with, as OpenSSH writes it.
+    pub(crate) key: String,
+    /// The digest of the plan.
+    pub(crate) plan_digest: Sha256Digest,
 }
 
 /// The arguments that count when the run goes on.
