@@ -34,6 +34,7 @@ pub mod pki;
 pub mod plan;
 pub mod releases;
 pub mod render;
+pub mod schema;
 mod secret_text;
 pub mod static_pod;
 #[cfg(test)]

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use kubeplan::config::schema::Kind;
 use kubeplan::config::valid::HostFacts;
 use kubeplan::layout::EXTRA_CA_DIRS;
+use kubeplan::schema::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -4,7 +4,7 @@
 //! bundle). A field that starts to take effect gets its line here. What a value may be is kubeadm's rule (v1.36.2,
 //! cmd/kubeadm/app/apis/kubeadm/validation/validation.go) narrowed by the rows of [`super::differences`].
 
-use kubeplan::config::schema::Kind;
+use kubeplan::schema::Kind;
 use serde_json::{Map, Value, json};
 
 mod etcd;

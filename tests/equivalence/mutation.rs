@@ -9,7 +9,7 @@ mod form;
 mod init;
 mod values;
 
-use kubeplan::config::schema::Kind;
+use kubeplan::schema::Kind;
 use serde_json::{Map, Value, json};
 
 use super::case::Case;

@@ -41,6 +41,7 @@ const ORDERS: &[Order] = &[
             "pki",
             "config",
             "patches",
+            "schema",
             "api_types",
             "go_types",
             "releases",
@@ -52,12 +53,7 @@ const ORDERS: &[Order] = &[
             "durable",
             "files",
         ],
-        upwards: &[
-            "config -> phases",
-            "images -> phases",
-            "objects -> phases",
-            "patches -> config",
-        ],
+        upwards: &["config -> phases", "images -> phases", "objects -> phases"],
     },
     Order {
         folder: "applier/src",

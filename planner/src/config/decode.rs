@@ -15,8 +15,8 @@ use time::format_description::well_known::Rfc3339;
 use super::duration::GoDuration;
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
-use super::schema::{Kind, Object, Type, nearest, places_of};
 use crate::kubeadm::quantity;
+use crate::schema::{Kind, Object, Type, nearest, places_of};
 use crate::yaml::read::{Data, Entry, Node, Position};
 
 /// What an unknown or repeated field is.

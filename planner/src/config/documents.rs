@@ -7,8 +7,8 @@ use super::decode::{Fields, decode};
 use super::draft::Draft;
 use super::provenance::Origin;
 use super::report::{Finding, Severity};
-use super::schema::{Kind, Object, join, nearest, v1beta3 as old};
 use super::v1beta3;
+use crate::schema::{Kind, Object, join, nearest, v1beta3 as old};
 use crate::yaml::read::{self, Data, Entry, Node};
 
 /// The text of one configuration file.

@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
-use super::schema::Kind;
 use super::v1beta3::ControlPlaneTimeout;
 use crate::releases::{self, Release};
+use crate::schema::Kind;
 
 /// How many errors, and how many warnings, a report lists.
 const MAX_FINDINGS: usize = 1000;

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::default;
 use super::draft::Draft;
-use super::schema::{Kind, normal_form};
 use super::valid::ValidConfig;
 use crate::releases::Release;
+use crate::schema::{Kind, normal_form};
 
 /// The documents of `kubeadm config print init-defaults`, in Go's normal form.
 #[derive(Clone, Debug, PartialEq)]

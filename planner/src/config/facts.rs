@@ -13,8 +13,8 @@ use super::draft::{Draft, NODE};
 pub use super::known_hosts::KnownHosts;
 use super::known_hosts::{Named, Names, Verdict};
 use super::provenance::Origin;
-use super::schema::Kind;
 use super::valid::HostFacts;
+use crate::schema::Kind;
 
 /// The facts of several hosts and what confirms their keys.
 #[derive(Clone, Debug, Default)]

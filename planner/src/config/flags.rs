@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::draft::Draft;
 use super::duration::GoDuration;
 use super::provenance::Origin;
-use super::schema::Kind;
+use crate::schema::Kind;
 
 /// How a flag's text becomes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,8 +16,8 @@ use super::draft::Draft;
 use super::flags::{self, Given};
 use super::provenance::Origin;
 use super::report::Report;
-use super::schema::{Kind, normal_form};
 use super::{default, load, validate};
+use crate::schema::{Kind, normal_form};
 
 /// Where JoinConfiguration and InitConfiguration say the same of their node.
 const SAME: &[(&str, &str)] = &[

@@ -1,14 +1,11 @@
 //! kubeadm's configuration documents as typed values, `kubeadm.k8s.io/v1beta4`.
 //!
 //! Field names, optionality and order are those of the published API; which field is known, of what type
-//! and how a misspelt one is reported is [`super::schema`]'s business, so these types never see bad input.
+//! and how a misspelt one is reported is [`crate::schema`]'s business, so these types never see bad input.
 //! Sources: the v1beta4 API types of kubeadm 1.36.2.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// The API version of kubeadm's documents that is read and written.
-pub const API_VERSION: &str = "kubeadm.k8s.io/v1beta4";
 
 /// What is special about the first node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

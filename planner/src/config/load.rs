@@ -9,9 +9,9 @@ use super::facts::FactsSource;
 use super::flags::{self, Given};
 use super::inventory::{self, Cluster, Inventory, JoinsByToken};
 use super::report::{Report, Severity};
-use super::schema::v1beta3;
 use super::valid::{HostFacts, ValidConfig};
 use super::{join, skip_phases};
+use crate::schema::v1beta3;
 
 /// A valid configuration and what the user should know about it.
 #[derive(Clone, Debug)]

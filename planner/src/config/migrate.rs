@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::documents::Source;
 use super::draft::Draft;
 use super::report::Report;
-use super::schema::Kind;
 use super::{default, join, load, validate};
+use crate::schema::Kind;
 
 /// Converted documents and what the user should know about them.
 #[derive(Clone, Debug)]

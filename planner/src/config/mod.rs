@@ -21,7 +21,6 @@ mod load;
 mod migrate;
 pub mod provenance;
 pub mod report;
-pub mod schema;
 mod skip_phases;
 pub mod timeouts;
 mod v1beta3;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use super::draft::Draft;
 use super::provenance::Origin;
-use super::schema::Kind;
 use crate::phases::names::{INIT, JOIN};
+use crate::schema::Kind;
 
 const PATH: &str = "skipPhases";
 

@@ -8,7 +8,7 @@
 use serde_json::{Map, Value, json};
 
 use super::provenance::{Origin, Provenance};
-use super::schema::Kind;
+use crate::schema::Kind;
 
 /// Mappings of flags that became lists.
 const ARGUMENTS: &[(Kind, &[&str])] = &[

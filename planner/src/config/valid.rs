@@ -177,22 +177,6 @@ pub struct Account {
     pub gid: u32,
 }
 
-impl SystemIds {
-    /// kubeadm's users (v1.36.2, cmd/kubeadm/app/constants/constants.go), in the order of the fields.
-    pub const USERS: [&'static str; 4] =
-        ["kubeadm-etcd", "kubeadm-kas", "kubeadm-kcm", "kubeadm-ks"];
-    /// Its group of those that may read the key of service accounts.
-    pub const SA_KEY_READERS: &'static str = "kubeadm-sa-key-readers";
-    /// Its groups.
-    pub const GROUPS: [&'static str; 5] = [
-        Self::USERS[0],
-        Self::USERS[1],
-        Self::USERS[2],
-        Self::USERS[3],
-        Self::SA_KEY_READERS,
-    ];
-}
-
 /// Lifetimes and tolerances of issued credentials.
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials {

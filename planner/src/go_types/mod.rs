@@ -1,7 +1,7 @@
 //! Go's struct types as tables: what a document may hold, and how Go prints it.
 //!
 //! In: nothing. Out: the words that tables of types are written in ([`Object`], [`Field`], [`Type`]), and Go's printed form
-//! of a field ([`printed`], [`zero`]). Configuration documents (`config::schema`) and patched Kubernetes objects (`api_types`) are
+//! of a field ([`printed`], [`zero`]). Configuration documents (`schema`) and patched Kubernetes objects (`api_types`) are
 //! two sets of such tables, each with a decoder of its own: one speaks of lines in a file, the other of paths in a patch.
 //! Source of the rules: encoding/json, sigs.k8s.io/json v0.36.2.
 

@@ -5,9 +5,11 @@
 //! | [`key_algorithm`] | kubeadm's names of key algorithms |
 //! | [`labels`] | labels that kubeadm sets |
 //! | [`quantity`] | the canonical form of a quantity |
+//! | [`system_users`] | users and groups of a control plane without root |
 
 pub mod key_algorithm;
 pub mod labels;
 pub mod quantity;
+pub mod system_users;
 
 pub use key_algorithm::KeyAlgorithm;

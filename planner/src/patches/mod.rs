@@ -15,9 +15,9 @@ use kubeplan_bundle::yaml_budget::{Budget, OverBudget};
 use serde_json::Value;
 
 use crate::api_types::{self, TypeMismatch, deployment::DEPLOYMENT, pod::POD};
-use crate::config::schema::Kind;
 use crate::go_types::Object;
 use crate::plan::ValueSource;
+use crate::schema::Kind;
 use crate::yaml::read::ReadError;
 pub use file_name::{Ignored, PatchType, Target, UnknownPatchType};
 use json::JsonPatchError;

@@ -5,8 +5,8 @@
 //! (cmd/kubeadm/app/cmd/join.go and app/cmd/phases/join). What a name selects is in [`super::selection`].
 
 use crate::config::ValidConfig;
-use crate::config::schema::nearest;
 use crate::config::valid::{JoinCredential, Membership};
+use crate::schema::nearest;
 
 /// The phases of one of kubeadm's commands.
 #[derive(Debug, PartialEq, Eq)]

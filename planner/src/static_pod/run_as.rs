@@ -9,6 +9,7 @@ use kubeplan_bundle::mode::FileMode;
 use super::{etcd, kube_apiserver, kube_controller_manager, kube_scheduler};
 use crate::config::ValidConfig;
 use crate::config::valid::{Account, SystemIds};
+use crate::kubeadm::system_users;
 use crate::layout;
 use crate::plan::{PlannedEntry, ValueSource};
 
@@ -29,28 +30,28 @@ struct Row {
 const ROWS: &[Row] = &[
     Row {
         component: etcd::NAME,
-        user: SystemIds::USERS[0],
+        user: system_users::USERS[0],
         account: |ids| ids.etcd,
         reads_sa_key: false,
         binds_low_ports: false,
     },
     Row {
         component: kube_apiserver::NAME,
-        user: SystemIds::USERS[1],
+        user: system_users::USERS[1],
         account: |ids| ids.kube_apiserver,
         reads_sa_key: true,
         binds_low_ports: true,
     },
     Row {
         component: kube_controller_manager::NAME,
-        user: SystemIds::USERS[2],
+        user: system_users::USERS[2],
         account: |ids| ids.kube_controller_manager,
         reads_sa_key: true,
         binds_low_ports: false,
     },
     Row {
         component: kube_scheduler::NAME,
-        user: SystemIds::USERS[3],
+        user: system_users::USERS[3],
         account: |ids| ids.kube_scheduler,
         reads_sa_key: false,
         binds_low_ports: false,
@@ -74,7 +75,7 @@ pub(super) fn apply(config: &ValidConfig, component: &str, spec: &mut PodSpec) -
     ];
     if row.reads_sa_key {
         context.supplemental_groups = Some(vec![ids.sa_key_readers.into()]);
-        let from = of("groups", SystemIds::SA_KEY_READERS);
+        let from = of("groups", system_users::SA_KEY_READERS);
         sources.push(("spec.securityContext.supplementalGroups[0]", from));
     }
     if let Some(container) = spec.containers.first_mut() {

@@ -1,6 +1,6 @@
 //! InitConfiguration.
 
-use kubeplan::config::schema::Kind;
+use kubeplan::schema::Kind;
 use serde_json::{Value, json};
 
 use super::super::case::Host;

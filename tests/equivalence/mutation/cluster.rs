@@ -1,6 +1,6 @@
 //! Rules of ClusterConfiguration.
 
-use kubeplan::config::schema::Kind::Cluster;
+use kubeplan::schema::Kind::Cluster;
 
 use super::values::{DURATIONS, NETWORKS, NO_FLAG, NOT_LIST, PATHS, REPOSITORIES, SANS};
 use super::{Mutation, set};

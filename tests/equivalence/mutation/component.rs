@@ -1,6 +1,6 @@
 //! Rules of the components' documents.
 
-use kubeplan::config::schema::Kind::{KubeProxy, Kubelet};
+use kubeplan::schema::Kind::{KubeProxy, Kubelet};
 
 use super::values::DURATIONS;
 use super::{Mutation, set};

@@ -1,6 +1,6 @@
 //! Rules of form: unknown fields, wrong types, versions and kinds, YAML.
 
-use kubeplan::config::schema::Kind::{Cluster, Init, KubeProxy, Kubelet};
+use kubeplan::schema::Kind::{Cluster, Init, KubeProxy, Kubelet};
 
 use super::values::{NOT_MAPPING, NOT_TEXT};
 use super::{How, Mutation, set};

@@ -1,6 +1,6 @@
 //! Rules of InitConfiguration.
 
-use kubeplan::config::schema::Kind::Init;
+use kubeplan::schema::Kind::Init;
 
 use super::values::{ADDRESSES, DURATIONS, NAMES, NO_FLAG, NOT_LIST, PORTS};
 use super::{Mutation, set};

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::super::address::{parse_cidr, parse_ip};
 use super::super::draft::{Draft, Unset};
 use super::super::provenance::Origin;
-use super::super::schema::Kind;
 use super::super::valid::HostFacts;
 use super::super::validate::network;
+use crate::schema::Kind;
 
 const RULE: &str = "kubeadm's default";
 

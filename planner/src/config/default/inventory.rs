@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::super::address::parse_ip;
 use super::super::draft::{Draft, NODE, Unset};
 use super::super::provenance::Origin;
-use super::super::schema::Kind;
 use super::super::valid::HostFacts;
 use super::kubelet_flags;
+use crate::schema::Kind;
 
 /// How long a bundle's certificates must last when it is installed.
 const MIN_REMAINING: &str = "720h0m0s";

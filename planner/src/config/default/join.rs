@@ -8,9 +8,9 @@ use kubeplan_bundle::index::NodeRole;
 use super::super::draft::{Draft, Unset};
 use super::super::join;
 use super::super::migrate::warn_of_unset;
-use super::super::schema::Kind;
 use super::super::valid::{Assumption, HostFacts};
 use super::{assume_about_host, component, inventory, kubeadm};
+use crate::schema::Kind;
 
 /// Where a worker keeps the cluster's CA certificate.
 const CA_CERT_PATH: &str = "/etc/kubernetes/pki/ca.crt";

@@ -10,10 +10,10 @@ use super::super::address::{self, parse_ip};
 use super::super::draft::{Draft, Unset};
 use super::super::migrate::warn_of_unset;
 use super::super::provenance::Origin;
-use super::super::schema::{self, Kind};
 use super::super::timeouts;
 use super::super::valid::{Assumption, HostFacts};
 use super::super::version::is_semantic_version;
+use crate::schema::{self, Kind};
 
 /// The socket kubeadm falls back to.
 pub(in super::super) const DEFAULT_CRI_SOCKET: &str = "unix:///var/run/containerd/containerd.sock";

@@ -17,8 +17,8 @@ use serde_json::{Map, Value};
 
 use super::draft::Draft;
 use super::provenance::{Origin, Provenance};
-use super::schema::{Kind, normal_form};
 use super::valid::{Assumption, HostFacts};
+use crate::schema::{Kind, normal_form};
 
 pub(super) use inventory::{labels, role};
 pub(super) use kubeadm::{DEFAULT_CRI_SOCKET, apply_static};

@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use super::super::draft::{Draft, NODE};
 use super::super::provenance::{Origin, Provenance};
 use super::super::report::Report;
-use super::super::schema::Kind;
 use super::super::valid::{ComponentConfig, HostFacts};
 use super::super::validate::merge_keys;
 use super::component;
+use crate::schema::Kind;
 
 const RESOLVER: &str = "resolvConf";
 

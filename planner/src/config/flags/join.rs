@@ -5,7 +5,7 @@
 
 use super::Form::{Bool, Int32, Override, Secret, Text, Union};
 use super::{Flag, Given, flag};
-use crate::config::schema::Kind::Join;
+use crate::schema::Kind::Join;
 
 /// Every flag, in alphabetical order. Help is that of init's table.
 #[rustfmt::skip]

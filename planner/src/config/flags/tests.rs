@@ -56,13 +56,13 @@ fn flags_are_sorted_and_stand_for_fields_that_exist() {
                 .field(name)
                 .unwrap_or_else(|| panic!("{}", flag.field()));
             let mut ty = &field.ty;
-            if let super::super::schema::Type::List(item) = ty
+            if let crate::schema::Type::List(item) = ty
                 && step.contains('[')
             {
                 ty = item;
             }
             match ty {
-                super::super::schema::Type::Object(inner) => object = inner,
+                crate::schema::Type::Object(inner) => object = inner,
                 _ => assert_eq!(index + 1, steps.len(), "{}", flag.field()),
             }
         }

@@ -12,10 +12,10 @@ use kubeplan_bundle::index::NodeRole;
 use super::super::address::{parse_ip, split_host_port};
 use super::super::draft::Draft;
 use super::super::facts::{FactsSource, unused_confirmations};
-use super::super::schema::Kind;
 use super::super::valid::NodeSettings;
 use super::super::validate::network::parsed;
 use super::entry::Entry;
+use crate::schema::Kind;
 
 /// A node and its place in the inventory.
 pub(super) struct Member {

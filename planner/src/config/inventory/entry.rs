@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::draft::{Draft, NODE};
 use super::super::provenance::{Origin, Provenance};
-use super::super::schema::Kind;
+use crate::schema::Kind;
 
 /// What the inventory says of one node.
 #[derive(Clone, Debug, Default)]

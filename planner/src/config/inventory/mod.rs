@@ -18,12 +18,12 @@ use super::flags::{self, Given};
 use super::load::Options;
 use super::provenance::{Origin, Provenance};
 use super::report::Report;
-use super::schema::Kind;
 use super::valid::{Assumption, HostFacts, ValidConfig};
 use super::validate::inventory::JoinBy;
 use super::validate::member;
 use super::validate::network::parsed as parsed_networks;
 use super::validate::{self, Founding};
+use crate::schema::Kind;
 use across::{Member, Members};
 use entry::Entry;
 

@@ -15,10 +15,10 @@ use crate::config::draft::Draft;
 use crate::config::load::{self, LoadedCluster, Options};
 use crate::config::provenance::Origin;
 use crate::config::report::Report;
-use crate::config::schema::Kind;
 use crate::config::valid::{EndpointHost, JoinCredential, Joining, Membership, ValidConfig};
 use crate::config::validate::join::Discovery;
 use crate::config::{SecretText, facts, flags, validate};
+use crate::schema::Kind;
 
 /// What discovery read from the cluster.
 #[derive(Clone, Debug)]

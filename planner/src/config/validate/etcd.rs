@@ -4,8 +4,8 @@
 
 use super::super::draft::Draft;
 use super::super::provenance::Origin;
-use super::super::schema::Kind;
 use super::super::valid::Assumption;
+use crate::schema::Kind;
 
 const KIND: Kind = Kind::Cluster;
 

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value};
 
 use super::super::draft::Draft;
-use super::super::schema::{Kind, Object, Type};
 use crate::releases::{RELEASES, Release};
+use crate::schema::{Kind, Object, Type};
 
 /// Reports every field that is set and that the release does not have.
 pub(super) fn check(draft: &mut Draft) {

@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use super::super::draft::Draft;
-use super::super::schema::Kind;
 use super::super::timeouts::{self, Timeouts};
 use super::duration;
+use crate::schema::Kind;
 
 /// Checks them; the timeouts come back parsed.
 pub(super) fn check(draft: &mut Draft) -> Timeouts {

@@ -8,10 +8,10 @@ use kubeplan_bundle::path::HostPath;
 use super::super::address;
 use super::super::draft::Draft;
 use super::super::join::is_control_plane;
-use super::super::schema::Kind;
 use super::super::skip_phases;
 use super::tokens::is_token;
 use super::{bind_port, certificate_key, host_work, names, taints};
+use crate::schema::Kind;
 
 const KIND: Kind = Kind::Join;
 

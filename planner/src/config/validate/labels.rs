@@ -7,8 +7,8 @@ use kubeplan_bundle::index::NodeRole;
 use super::super::default;
 use super::super::draft::{Draft, NODE};
 use super::super::labels::{is_qualified_name, is_value, kubelet_may_set};
-use super::super::schema::Kind;
 use crate::kubeadm::labels::CONTROL_PLANE;
+use crate::schema::Kind;
 
 /// Checks every label; the answer are those that a kubelet may not set.
 pub(super) fn check(draft: &mut Draft, role: NodeRole) -> BTreeMap<String, String> {

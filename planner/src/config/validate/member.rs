@@ -10,7 +10,6 @@ use super::super::address;
 use super::super::default::{self, SharedKubelet};
 use super::super::draft::Draft;
 use super::super::kubeadm::InitConfiguration;
-use super::super::schema::Kind;
 use super::super::timeouts::Timeouts;
 use super::super::valid::{
     Assumption, ComponentConfig, HostFacts, JoinCredential, Joining, Membership, NodeSettings,
@@ -21,6 +20,7 @@ use super::{
     Founding, bind_port, etcd, fields, host_work, inventory, names, network, taints, typed,
 };
 use crate::patches::Patches;
+use crate::schema::Kind;
 
 /// Where the CA certificate lies on a worker (kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go,
 /// DefaultCACertPath).

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::super::draft::Draft;
-use super::super::schema::Kind;
+use crate::schema::Kind;
 
 /// Reports every key `<<` of the kubelet's configuration.
 pub(in super::super) fn check(draft: &mut Draft) {

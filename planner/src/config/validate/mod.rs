@@ -26,7 +26,6 @@ use super::default::{self, SharedKubelet};
 use super::draft::Draft;
 use super::duration::GoDuration;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
-use super::schema::Kind;
 use super::skip_phases;
 use super::timeouts::Timeouts;
 use super::valid::{
@@ -36,6 +35,7 @@ use super::valid::{
 use crate::kubeadm::KeyAlgorithm;
 use crate::patches::Patches;
 use crate::releases::{self, RELEASES, Release};
+use crate::schema::Kind;
 use inventory::JoinBy;
 
 /// The node that founds the cluster, and what its configuration says of the others.
@@ -301,7 +301,7 @@ fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
                 }
             }
             (_, None) => {
-                let near = super::schema::nearest(&name, known.iter().copied());
+                let near = crate::schema::nearest(&name, known.iter().copied());
                 let hint = near.map_or_else(
                     || format!("known: {}; gates of the components belong in extraArgs or in their configuration", known.join(", ")),
                     |near| format!("did you mean `{near}`?"),

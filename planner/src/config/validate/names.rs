@@ -5,7 +5,7 @@ use kubeplan_bundle::path::HostPath;
 
 use super::super::address::{is_subdomain, is_wildcard_subdomain, parse_ip};
 use super::super::draft::Draft;
-use super::super::schema::Kind;
+use crate::schema::Kind;
 
 /// Checks `nodeRegistration`.
 pub(super) fn node_registration(draft: &mut Draft) {

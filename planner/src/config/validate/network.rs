@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::address::{parse_cidr, parse_ip};
 use super::super::draft::Draft;
-use super::super::schema::Kind;
+use crate::schema::Kind;
 
 /// A Service network is smaller than 2^20 addresses (kube-apiserver has the same rule).
 const SERVICE_MAX_HOST_BITS: u8 = 20;

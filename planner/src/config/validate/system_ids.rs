@@ -9,8 +9,9 @@ use kubeplan_bundle::index::NodeRole;
 use serde_json::Value;
 
 use super::super::draft::Draft;
-use super::super::schema::Kind;
 use super::super::valid::{Account, SystemIds};
+use crate::kubeadm::system_users;
+use crate::schema::Kind;
 
 /// Where they are said.
 const PATH: &str = "nodes[0].systemIds";
@@ -49,8 +50,8 @@ pub(super) fn check(draft: &mut Draft, role: NodeRole) -> Option<SystemIds> {
         }
         (true, true) => {}
     }
-    let users = Numbers::read(draft, "users", &SystemIds::USERS);
-    let groups = Numbers::read(draft, "groups", &SystemIds::GROUPS);
+    let users = Numbers::read(draft, "users", &system_users::USERS);
+    let groups = Numbers::read(draft, "groups", &system_users::GROUPS);
     let (users, groups) = (users?, groups?);
     let account = |name: &str| {
         Some(Account {
@@ -58,13 +59,13 @@ pub(super) fn check(draft: &mut Draft, role: NodeRole) -> Option<SystemIds> {
             gid: groups.of(name)?,
         })
     };
-    let [etcd, apiserver, controller_manager, scheduler] = SystemIds::USERS;
+    let [etcd, apiserver, controller_manager, scheduler] = system_users::USERS;
     Some(SystemIds {
         etcd: account(etcd)?,
         kube_apiserver: account(apiserver)?,
         kube_controller_manager: account(controller_manager)?,
         kube_scheduler: account(scheduler)?,
-        sa_key_readers: groups.of(SystemIds::SA_KEY_READERS)?,
+        sa_key_readers: groups.of(system_users::SA_KEY_READERS)?,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use super::super::draft::Draft;
 use super::super::labels::{is_qualified_name, is_value};
-use super::super::schema::Kind;
+use crate::schema::Kind;
 
 /// core/v1 TaintEffect.
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];

@@ -1,7 +1,7 @@
 //! Bootstrap tokens. No message here shows a token.
 
 use super::super::draft::Draft;
-use super::super::schema::Kind;
+use crate::schema::Kind;
 
 /// `[a-z0-9]{6}.[a-z0-9]{16}` (client-go, cluster-bootstrap token API).
 pub(super) fn is_token(text: &str) -> bool {

@@ -164,7 +164,7 @@ fn what_contradicts_the_type_or_itself_is_refused() {
 #[test]
 fn without_merge_keys_lists_are_replaced() {
     let map = |value: Value| value.as_object().cloned().unwrap();
-    let schema = Schema::Object(crate::config::schema::Kind::Kubelet.object());
+    let schema = Schema::Object(crate::schema::Kind::Kubelet.object());
     let merged = merge(
         map(json!({"clusterDNS": ["10.96.0.10"], "evictionHard": {"a": "1"}})),
         map(json!({"clusterDNS": ["10.0.0.1"], "evictionHard": {"b": "2"}})),

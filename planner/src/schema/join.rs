@@ -74,7 +74,7 @@ static V1BETA3_DISCOVERY: Object = Object {
 };
 
 /// `v1beta3.JoinConfiguration`.
-pub(in super::super) static V1BETA3_JOIN_CONFIGURATION: Object = Object {
+pub(crate) static V1BETA3_JOIN_CONFIGURATION: Object = Object {
     name: "JoinConfiguration",
     fields: &[
         field(

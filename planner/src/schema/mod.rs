@@ -5,7 +5,7 @@
 
 pub mod cluster;
 mod common;
-pub(super) mod join;
+pub(crate) mod join;
 mod kube_proxy;
 mod kubeadm;
 mod kubelet;
@@ -22,6 +22,9 @@ pub use crate::go_types::{Field, Object, Type};
 pub use kubeadm::HTTP_ENDPOINTS;
 pub use normal::normal_form;
 pub use suggest::{nearest, places_of};
+
+/// The API version of kubeadm's documents that is read and written.
+pub const V1BETA4: &str = "kubeadm.k8s.io/v1beta4";
 
 /// A kind of document that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +58,7 @@ impl Kind {
     #[must_use]
     pub const fn api_version(self) -> &'static str {
         match self {
-            Self::Init | Self::Cluster | Self::Join => super::kubeadm::API_VERSION,
+            Self::Init | Self::Cluster | Self::Join => V1BETA4,
             Self::Kubelet => "kubelet.config.k8s.io/v1beta1",
             Self::KubeProxy => "kubeproxy.config.k8s.io/v1alpha1",
             Self::Inventory => "kubeplan.io/v1alpha1",

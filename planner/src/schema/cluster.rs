@@ -1,10 +1,10 @@
 //! `kubeplan.io/v1alpha1`: Cluster, what kubeadm has no word for.
 
-use super::super::valid::SystemIds;
 use super::common::TAINT;
 use super::kubeadm::{ARG, PATCHES};
 use super::kubelet::KUBELET_CONFIGURATION;
 use super::{BOOL, DURATION, INT32, NOT_YET, Object, STRING, field, list, map, object};
+use crate::kubeadm::system_users;
 
 static METADATA: Object = Object {
     name: "Metadata",
@@ -31,21 +31,21 @@ static PLATFORM: Object = Object {
 static SYSTEM_USERS: Object = Object {
     name: "SystemUsers",
     fields: &[
-        field(SystemIds::USERS[0], INT32).pointer().omitempty(),
-        field(SystemIds::USERS[1], INT32).pointer().omitempty(),
-        field(SystemIds::USERS[2], INT32).pointer().omitempty(),
-        field(SystemIds::USERS[3], INT32).pointer().omitempty(),
+        field(system_users::USERS[0], INT32).pointer().omitempty(),
+        field(system_users::USERS[1], INT32).pointer().omitempty(),
+        field(system_users::USERS[2], INT32).pointer().omitempty(),
+        field(system_users::USERS[3], INT32).pointer().omitempty(),
     ],
 };
 
 static SYSTEM_GROUPS: Object = Object {
     name: "SystemGroups",
     fields: &[
-        field(SystemIds::GROUPS[0], INT32).pointer().omitempty(),
-        field(SystemIds::GROUPS[1], INT32).pointer().omitempty(),
-        field(SystemIds::GROUPS[2], INT32).pointer().omitempty(),
-        field(SystemIds::GROUPS[3], INT32).pointer().omitempty(),
-        field(SystemIds::GROUPS[4], INT32).pointer().omitempty(),
+        field(system_users::GROUPS[0], INT32).pointer().omitempty(),
+        field(system_users::GROUPS[1], INT32).pointer().omitempty(),
+        field(system_users::GROUPS[2], INT32).pointer().omitempty(),
+        field(system_users::GROUPS[3], INT32).pointer().omitempty(),
+        field(system_users::GROUPS[4], INT32).pointer().omitempty(),
     ],
 };
 
