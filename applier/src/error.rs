@@ -11,7 +11,7 @@ use kubeplan_terminal::{Text, cell};
 use crate::host::HostError;
 use crate::host::lock::Holder;
 use crate::state::StateError;
-use crate::{live, reset};
+use crate::{reset, steps};
 
 /// The longest command line of another process that is shown, in characters.
 const MAX_COMMAND: usize = 80;
@@ -198,7 +198,7 @@ fn hint_of_causes(error: &(dyn Error + 'static)) -> Option<String> {
             error.hint()
         } else if let Some(error) = error.downcast_ref::<StateError>() {
             error.hint()
-        } else if let Some(error) = error.downcast_ref::<live::StepError>() {
+        } else if let Some(error) = error.downcast_ref::<steps::StepError>() {
             error.host_hint()
         } else if let Some(error) = error.downcast_ref::<reset::StepError>() {
             error.host_hint()
@@ -245,13 +245,13 @@ mod tests {
             }))
         };
         let state = || StateError::from(exposed());
-        let recorded = || live::StepError::Record(Box::new(state()));
+        let recorded = || steps::StepError::Record(Box::new(state()));
         let errors: [Box<dyn Error + Send + Sync>; 8] = [
             Box::new(exposed()),
             Box::new(state()),
             Box::new(PartWay(exposed())),
             Box::new(PartWay(state())),
-            Box::new(PartWay(live::StepError::from(exposed()))),
+            Box::new(PartWay(steps::StepError::from(exposed()))),
             Box::new(PartWay(recorded())),
             Box::new(PartWay(reset::StepError::from(exposed()))),
             Box::new(PartWay(reset::StepError::from(state()))),

@@ -11,27 +11,30 @@
 //! | [`trust`] | whom the host trusts |
 //! | [`preflight`] | what a host has to be before anything is changed |
 //! | [`admission`] | may this bundle be installed on this host now? |
-//! | [`cri`] | the container runtime |
 //! | [`install`] | admission → unseal → compare → stage → commit → record |
 //! | [`reset`] | taking away what was installed |
-//! | [`live`] | steps that need a running host |
+//! | [`steps`] | steps that need a running host |
 //! | [`discovery`] | what a host learns from the cluster that it joins |
+//! | [`runtime`], [`net`] | the container runtime; connections to servers |
 //! | [`state`] | what was installed before |
+//! | [`contents`] | the bytes of a bundle's entries |
 //! | [`yaml`] | reading YAML within a budget |
 //! | [`error`], [`ui`] | exit codes and text |
 
 mod admission;
 mod cli;
-mod cri;
+mod contents;
 mod discovery;
 mod error;
 mod etcd;
 pub mod host;
 mod install;
-mod live;
+mod net;
 mod preflight;
 mod reset;
+mod runtime;
 mod state;
+mod steps;
 mod trust;
 mod ui;
 mod yaml;

@@ -9,11 +9,11 @@ use super::{FormatArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
 use crate::host::Actions;
-use crate::install::memory::Memory;
 use crate::install::{next, recover, require_root, supervise};
 use crate::state;
 use crate::state::journal::Standing;
 use crate::state::journal::record::Record;
+use crate::state::memory::Memory;
 use crate::ui::{Report, write_report};
 
 /// Keep what was installed: it is not rolled back any more

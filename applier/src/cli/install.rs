@@ -18,7 +18,7 @@ use crate::error::CliError;
 use crate::host::service::Programs;
 use crate::host::{Actions, Root};
 use crate::install::{self, Means, Request, Steps};
-use crate::live::selection::Phases;
+use crate::steps::selection::Phases;
 use crate::ui::{Format, write_report};
 
 /// Install a bundle's files and run its live steps

@@ -25,8 +25,8 @@ use crate::error::CliError;
 use crate::host::scratch::Scratch;
 use crate::host::{Root, command, facts, local, process};
 use crate::install::{Request, SSH_HOST_KEY, Steps, refuse};
-use crate::live::selection::Phases;
 use crate::state::journal::record::OwnPlan;
+use crate::steps::selection::Phases;
 use crate::trust::own_plan;
 use crate::ui::{Format, Report, write_note, write_notes, write_report, write_stderr};
 

@@ -12,7 +12,7 @@ use crate::Io;
 use crate::error::CliError;
 use crate::install::Operator;
 use crate::install::report::InstallReport;
-use crate::live::{Event, Observer, State};
+use crate::steps::{Event, Observer, State};
 use crate::ui::{self, Format, Report as _};
 
 /// The operator, on the process's own streams.

@@ -13,10 +13,10 @@ use crate::admission::{self, Allowances, Host};
 use crate::error::CliError;
 use crate::host::identity::HostIdentity;
 use crate::host::system::Live;
-use crate::install::memory::Memory;
 use crate::install::open_trusted;
 use crate::preflight;
 use crate::state;
+use crate::state::memory::Memory;
 use crate::state::serials::Serials;
 use crate::ui::{self, Report, write_report};
 

@@ -8,9 +8,9 @@ use kubeplan_bundle::exit::Exit;
 use super::{FormatArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
-use crate::install::memory::Memory;
 use crate::install::{Request, next};
 use crate::state::journal::Standing;
+use crate::state::memory::Memory;
 
 /// Go on with an installation that was interrupted
 ///

@@ -15,11 +15,12 @@ use crate::Io;
 use crate::error::CliError;
 use crate::host::service::{Programs, ServiceError};
 use crate::host::{Actions, Root, process};
-use crate::install::memory::Memory;
 use crate::install::rollback::{self, Preview, RolledBack};
+use crate::install::stage::Place;
 use crate::install::{next, recover, require_root, supervise};
 use crate::state;
 use crate::state::journal::{Run, Standing};
+use crate::state::memory::Memory;
 use crate::state::runs::Runs;
 use crate::ui::{self, Report, write_report};
 
@@ -187,7 +188,7 @@ fn roll_back(
     };
     let begun = matches!(run.standing, Standing::RollingBack(_));
     if !begun && !args.yes {
-        let preview = rollback::preview(memory.place(root, actions), &run, &overwrite)?;
+        let preview = rollback::preview(Place::of(&memory, root, actions), &run, &overwrite)?;
         if !ask(&run, &preview, root, io)? {
             return Err(CliError::new(
                 Exit::Failed,

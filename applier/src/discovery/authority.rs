@@ -180,7 +180,7 @@ mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, KeyUsagePurpose};
 
     use super::*;
-    use crate::live::tls::server::authority;
+    use crate::net::tls::server::authority;
 
     fn reason(pem: &str) -> String {
         Authorities::parse(pem.as_bytes()).unwrap_err().to_string()

@@ -15,9 +15,9 @@ use super::authority::{Authorities, NoAuthorities};
 use super::error::DiscoveryError;
 use super::protocol::{BOOTSTRAP_CLUSTER, BOOTSTRAP_USER};
 use super::token::Token;
-use crate::live::client::ApiClient;
-use crate::live::json::Json;
-use crate::live::kubeconfig::{Identity, Proof};
+use crate::net::client::ApiClient;
+use crate::net::json::Json;
+use crate::net::kubeconfig::{Identity, Proof};
 
 /// Where a cluster is, and whom its servers must prove to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     fn authority() -> String {
-        crate::live::tls::server::authority("cluster").pem()
+        crate::net::tls::server::authority("cluster").pem()
     }
 
     fn kubeconfig(clusters: &Value, current: &str) -> Result<Cluster, NoCluster> {
@@ -312,7 +312,7 @@ mod tests {
         assert!(!format!("{credentials:?}").contains("0123456789"));
         let text = cluster.kubeconfig(&credentials).unwrap();
         let path = "/bootstrap.conf".parse().unwrap();
-        let read = crate::live::kubeconfig::Kubeconfig::parse(&path, &text).unwrap();
+        let read = crate::net::kubeconfig::Kubeconfig::parse(&path, &text).unwrap();
         assert_eq!(read.server().unwrap(), cluster.server);
         let folder = tempfile::tempdir().unwrap();
         let root = crate::host::Root::open(folder.path()).unwrap();

@@ -20,9 +20,9 @@ use super::poll::{Poll, poll, unreachable};
 use super::protocol::{CLUSTER_INFO, SIGNATURE_KEY_PREFIX};
 use super::settings::ByToken;
 use super::{Trusted, signature};
-use crate::live::client::{ApiClient, Class};
-use crate::live::json::Json;
-use crate::live::report::Progress;
+use crate::net::client::{ApiClient, Class};
+use crate::net::json::Json;
+use crate::steps::report::Progress;
 
 /// Finds the cluster and lets it prove itself.
 ///

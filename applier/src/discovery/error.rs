@@ -11,7 +11,7 @@ use super::pin::Pin;
 use super::protocol::{CLUSTER_INFO, Place, SHARED_CERTIFICATES};
 use crate::error::CliError;
 use crate::host::HostError;
-use crate::live::StepError;
+use crate::steps::StepError;
 
 /// A discovery that did not get to its end.
 #[derive(Debug, thiserror::Error)]

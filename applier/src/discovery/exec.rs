@@ -16,8 +16,8 @@ use super::cluster::text;
 use super::error::DiscoveryError;
 use super::protocol::{EXEC_KIND, EXEC_VARIABLE, EXEC_VERSIONS};
 use crate::host::command;
-use crate::live::json::Json;
-use crate::live::kubeconfig::Proof;
+use crate::net::json::Json;
+use crate::net::kubeconfig::Proof;
 
 /// How long the program may take.
 const LIMIT: Duration = Duration::from_secs(60);

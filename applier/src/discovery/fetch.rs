@@ -13,8 +13,8 @@ use super::protocol::{
     CLUSTER_CONFIGURATION, KUBELET_CONFIGURATION, PROXY_CONFIGURATION, Place, SHARED_CERTIFICATES,
 };
 use super::shared::{self, CertificateKey};
-use crate::live::client::ApiClient;
-use crate::live::report::Progress;
+use crate::net::client::ApiClient;
+use crate::steps::report::Progress;
 
 /// The cluster's configuration.
 pub(super) struct Configuration {
@@ -83,7 +83,7 @@ async fn document(
     text(&object, place)
 }
 
-fn text(object: &crate::live::json::Json, place: &'static Place) -> Result<String, DiscoveryError> {
+fn text(object: &crate::net::json::Json, place: &'static Place) -> Result<String, DiscoveryError> {
     match object.text(["data", place.key]) {
         "" => Err(DiscoveryError::Missing { place }),
         text => Ok(text.to_owned()),

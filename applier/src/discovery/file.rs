@@ -24,10 +24,10 @@ use super::poll::{Poll, poll, read, refused, unreachable};
 use super::protocol::CLUSTER_INFO;
 use super::settings::{ByFile, Location};
 use crate::host::{Root, RootPath, local};
-use crate::live::client::{ApiClient, Class};
-use crate::live::json::Json;
-use crate::live::kubeconfig::{Identity, Kubeconfig, KubeconfigError, Proof};
-use crate::live::report::Progress;
+use crate::net::client::{ApiClient, Class};
+use crate::net::json::Json;
+use crate::net::kubeconfig::{Identity, Kubeconfig, KubeconfigError, Proof};
+use crate::steps::report::Progress;
 
 /// Bytes of the file.
 const LIMIT: u64 = 1024 * 1024;

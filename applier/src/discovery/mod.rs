@@ -47,8 +47,8 @@ pub(crate) use shared::CertificateKey;
 pub(crate) use token::Token;
 
 use crate::host::Root;
-use crate::live::Observer;
-use crate::live::report::Progress;
+use crate::steps::Observer;
+use crate::steps::report::Progress;
 use cluster::Cluster;
 
 /// The name of all of this where progress is told.
@@ -133,10 +133,10 @@ async fn ask(
     notes.extend(found.notes);
     let standing = stage(observer, 2, "ask for the node's name", async |progress| {
         let node = settings.node.as_str();
-        Ok(crate::live::node_name::ask(&client, node, progress).await?)
+        Ok(crate::steps::node_name::ask(&client, node, progress).await?)
     })
     .await?;
-    if standing == crate::live::node_name::Standing::NotReady {
+    if standing == crate::steps::node_name::Standing::NotReady {
         notes.push(standing.words(settings.node.as_str()));
     }
     let mut secrets = JoinSecrets {
@@ -196,7 +196,7 @@ async fn stage<T>(
     let outcome = work(&mut progress).await;
     match &outcome {
         Ok(_) => progress
-            .done(crate::live::report::StepResult::unchanged("done"))
+            .done(crate::steps::report::StepResult::unchanged("done"))
             .map(drop)
             .map_err(DiscoveryError::Observer)?,
         Err(error) => progress.failed(&error.to_string()),

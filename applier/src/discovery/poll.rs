@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::error::DiscoveryError;
 use super::protocol::Place;
-use crate::live::client::{Answer, ApiClient, Class};
-use crate::live::json::Json;
-use crate::live::report::Progress;
-use crate::live::retry::Window;
-use crate::live::tls::Unreachable;
+use crate::net::client::{Answer, ApiClient, Class};
+use crate::net::json::Json;
+use crate::net::retry::Window;
+use crate::net::tls::Unreachable;
+use crate::steps::report::Progress;
 
 /// How long one object is asked for, as by kubeadm (`timeouts.kubernetesAPICall`).
 pub(super) const CALL: Duration = Duration::from_secs(60);

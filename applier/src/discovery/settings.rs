@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::protocol::{CONFIG_KIND, CONFIG_VERSIONS};
 use super::{CertificateKey, Pin, TIMEOUT, Token};
-use crate::live::json::Json;
+use crate::net::json::Json;
 use crate::yaml;
 
 /// Everything discovery has to be told.

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::error::DiscoveryError;
 use super::protocol::{SHARED_ALWAYS, SHARED_OTHER_ETCD, SHARED_OWN_ETCD};
 use crate::host::{Root, RootPath};
-use crate::live::json::Json;
+use crate::net::json::Json;
 
 /// Bytes of the key.
 const KEY: usize = 32;

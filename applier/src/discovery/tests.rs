@@ -21,8 +21,8 @@ use super::protocol::*;
 use super::settings::{ByFile, Location, Options};
 use super::*;
 use crate::error::CliError;
-use crate::live::testing::Told;
-use crate::live::tls::server::{authority, serve};
+use crate::net::tls::server::{authority, serve};
+use crate::steps::testing::Told;
 
 const TOKEN: &str = "abcdef.0123456789abcdef";
 const NODE: &str = "/api/v1/nodes/w1";

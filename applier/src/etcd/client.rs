@@ -20,8 +20,8 @@ use tokio::time::timeout;
 use super::error::{EtcdError, Said, Silence};
 use super::member::{Member, Members, Status};
 use crate::host::{Root, RootPath};
-use crate::live::kubeconfig::{Identity, Proof};
-use crate::live::tls::{Network, Transport};
+use crate::net::kubeconfig::{Identity, Proof};
+use crate::net::tls::{Network, Transport};
 
 /// How long one member has for an answer, as in kubeadm (1.36.2, `cmd/kubeadm/app/util/etcd/etcd.go`).
 const CALL: Duration = Duration::from_secs(2);

@@ -9,8 +9,8 @@ use kubeplan_bundle::step::EtcdClient;
 
 use super::{Client, EtcdError, Member, Said};
 use crate::host::Root;
-use crate::live::retry::Window;
-use crate::live::tls::wait;
+use crate::net::retry::Window;
+use crate::net::tls::wait;
 
 /// How long a list is asked for: somebody waits for the plan.
 const LIST: Duration = Duration::from_secs(10);

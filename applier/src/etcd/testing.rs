@@ -8,7 +8,7 @@ use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Client, Member};
-use crate::live::tls::{Pending, Transport, Unreachable};
+use crate::net::tls::{Pending, Transport, Unreachable};
 
 /// What all members know, and how they are.
 #[derive(Default)]

@@ -28,7 +28,6 @@ pub(crate) mod ensure;
 mod error;
 pub(crate) mod facts;
 mod fault;
-mod fetch;
 mod guard;
 pub(crate) mod guarded;
 pub(crate) mod identity;

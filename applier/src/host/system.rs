@@ -1,18 +1,14 @@
 //! What only the running system can tell.
 //!
-//! In: questions about processors, memory, ports, services, proxies, names, servers, the container runtime. Out: answers, or
-//! why there is none. [`Live`] asks the system this program runs on; tests answer for themselves. Nothing is changed,
-//! except that a runtime pulls the images it is asked to pull.
+//! In: questions about processors, memory, ports, services, proxies, names. Out: answers, or why there is none. [`Live`] asks
+//! the system this program runs on; tests answer for themselves. Nothing is changed.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, ToSocketAddrs as _};
 
-use kubeplan_bundle::secret::SecretBytes;
-
 use super::process;
 use super::query::{self, Answer};
-use crate::cri::{Client, CriError, Runtime};
 
 /// Name and release of the kernel (uname).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,15 +17,6 @@ pub(crate) struct Kernel {
     pub(crate) name: String,
     /// Such as `6.12.3-amd64`.
     pub(crate) release: String,
-}
-
-/// Files for a TLS client; empty where there is none.
-#[derive(Debug)]
-pub(crate) struct ClientTls {
-    /// The CAs that may have signed the server's certificate, PEM.
-    pub(crate) authorities: SecretBytes,
-    /// The client's certificate and its key, PEM.
-    pub(crate) client: Option<(SecretBytes, SecretBytes)>,
 }
 
 /// Questions to the running system.
@@ -52,10 +39,6 @@ pub(crate) trait System: Sync {
     fn ask(&self, program: &str, arguments: &[&str]) -> Option<Answer>;
     /// Whether a name has an address; why not.
     fn resolve(&self, name: &str) -> Result<(), String>;
-    /// The body of a document on a server, and the status.
-    fn fetch(&self, url: &str, tls: &ClientTls) -> Result<(u16, String), String>;
-    /// The container runtime behind a socket.
-    fn runtime(&self, socket: &str) -> Result<Box<dyn Runtime>, CriError>;
     /// Whether somebody answers in place of the running system, so that a tree can be asked as if it ran.
     fn is_stand_in(&self) -> bool {
         false
@@ -128,14 +111,6 @@ impl System for Live {
             },
             Err(error) => Err(error.to_string()),
         }
-    }
-
-    fn fetch(&self, url: &str, tls: &ClientTls) -> Result<(u16, String), String> {
-        super::fetch::get(url, tls)
-    }
-
-    fn runtime(&self, socket: &str) -> Result<Box<dyn Runtime>, CriError> {
-        Ok(Box::new(Client::connect(socket)?))
     }
 
     fn pause(&self, seconds: u64) {

@@ -5,13 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
-use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::reader::{Bundle, Trusted};
 use kubeplan_bundle::seal::{Identities, Recipient};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::unseal::Unsealed;
 
-use super::planned::Contents;
 use crate::error::CliError;
 use crate::host::{Root, RootPath, local};
 use crate::trust::{self, TrustOptions};
@@ -60,24 +58,6 @@ pub(crate) struct BundleError {
     /// Why.
     #[source]
     pub(crate) source: kubeplan_bundle::verify::VerifyError,
-}
-
-/// The bytes of a bundle's entries.
-pub(super) struct BundleContents<'a> {
-    /// The public ones.
-    pub(super) bundle: &'a Bundle<Trusted>,
-    /// The secret ones; absent if the bundle seals nothing.
-    pub(super) unsealed: Option<&'a Unsealed>,
-}
-
-impl Contents for BundleContents<'_> {
-    fn public(&self, name: &EntryName) -> Option<&[u8]> {
-        self.bundle.public(name)
-    }
-
-    fn secret(&self, name: &EntryName) -> Option<&[u8]> {
-        self.unsealed?.content(name).map(|secret| secret.expose())
-    }
 }
 
 /// The sealed contents; `None` if the bundle seals nothing. Adds to `notes` what is to be told of the files.

@@ -22,17 +22,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubeplan_bundle::index::{Index, Place};
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 
 use super::drift::{self, Suspect};
 use super::planned::{PlannedDirectory, PlannedEntry, PlannedFile, PlannedTransaction};
+use super::steps;
 use crate::host::{Content, Directory, FileMeta, Found, HostError, Owner, Root, RootPath};
-use crate::live::holes;
 use crate::state::StateError;
-use crate::state::installed::{FileRecord, InstalledNode};
+use crate::state::installed::{FileRecord, Installed, InstalledNode};
+use crate::state::memory::Memory;
 use crate::state::salt::Salt;
+use crate::steps::holes;
 
 /// The largest file that is compared; no entry of a bundle is larger.
 pub(super) const LIMIT: u64 = 16 * 1024 * 1024;
@@ -168,6 +171,30 @@ pub(crate) struct Comparer<'a> {
     pub(crate) used_up: BTreeSet<&'a HostPath>,
     /// The files of the whole plan, of which a part may be compared.
     pub(crate) whole: BTreeSet<&'a HostPath>,
+}
+
+impl<'a> Comparer<'a> {
+    /// Compares what is planned with what `installed` says of this node and with the host.
+    pub(super) fn of(
+        memory: &'a Memory,
+        root: &'a Root,
+        index: &'a Index,
+        installed: &'a Installed,
+        overwrite: &'a BTreeSet<HostPath>,
+    ) -> Self {
+        let files = index.entries.iter().filter_map(|entry| match &entry.place {
+            Place::File(placement) => Some(&placement.path),
+            Place::Directory(_) | Place::Object | Place::Payload => None,
+        });
+        Self {
+            root,
+            record: installed.node(&index.cluster, &index.node.name),
+            salt: memory.salt.as_ref(),
+            overwrite,
+            used_up: steps::used_up(index, &steps::done_before(memory, index)),
+            whole: files.collect(),
+        }
+    }
 }
 
 impl FileAction {

@@ -13,17 +13,17 @@ use kubeplan_terminal::Text;
 
 use super::changes::{self, Numbers};
 use super::commit;
-use super::compare::{FileAction, Item};
+use super::compare::{Comparer, Comparison, FileAction, Item};
 use super::obstacles::obstacles;
 use super::planned::{self, PlannedEntry, PlannedTransaction};
 use super::stage;
 use super::steps::{LiveSteps, Recorder};
 use crate::error::CliError;
 use crate::host::{HostError, Root, RootPath};
-use crate::live::holes::fill_text;
-use crate::live::{Committed, Committer, FileError, FilesError, Filled, Removal, Standing};
 use crate::state::StateError;
 use crate::state::journal::record::Record;
+use crate::steps::holes::fill_text;
+use crate::steps::{Committed, Committer, FileError, FilesError, Filled, Removal, Standing};
 
 /// There is no journal.
 pub(super) const NONE_OPEN: &str = "no run is open in whose journal the change would be recorded";
@@ -83,16 +83,27 @@ impl Committer for Recorder<'_, '_> {
 }
 
 impl Recorder<'_, '_> {
+    /// Compares with what is installed by now.
+    fn compare<'a>(
+        &self,
+        planned: &'a [PlannedTransaction<'a>],
+    ) -> Result<Comparison<'a>, CliError> {
+        let steps = self.steps;
+        let installed = self.memory.as_installed();
+        let comparer = Comparer::of(
+            self.memory,
+            steps.root,
+            steps.index,
+            &installed,
+            &steps.request.overwrite,
+        );
+        Ok(comparer.compare(planned)?)
+    }
+
     fn standing(&self, name: &TransactionName) -> Result<Standing, Trouble> {
         let steps = self.steps;
         let planned = [transaction(steps, name)?];
-        let comparison = self.memory.compare(
-            steps.root,
-            steps.index,
-            &self.memory.as_installed(),
-            &steps.request.overwrite,
-            &planned,
-        )?;
+        let comparison = self.compare(&planned)?;
         let mut standing = Standing {
             file: Filled::Otherwise,
             data: None,
@@ -131,13 +142,7 @@ impl Recorder<'_, '_> {
         }
         planned.is_live = false;
         let planned = [planned];
-        let comparison = self.memory.compare(
-            steps.root,
-            steps.index,
-            &self.memory.as_installed(),
-            &steps.request.overwrite,
-            &planned,
-        )?;
+        let comparison = self.compare(&planned)?;
         if comparison.refuses() {
             return Err(obstacles(steps.root, &comparison).into());
         }

@@ -9,7 +9,6 @@
 //! | [`run`], [`request`] | the pipeline, and what is asked of it |
 //! | [`bundle`] | from a file to contents: opened, judged by the host's trust, unsealed |
 //! | [`planned`] | the bundle's files as one list, in step order |
-//! | [`memory`] | what the host remembers |
 //! | [`compare`], [`obstacles`] | bundle, record and host: what to do with each file, and what is in the way |
 //! | [`write`], [`changes`], [`commit`], [`stage`] | doing it, each transaction as a whole |
 //! | [`steps`], [`filled`] | live steps, and the transaction that one of them commits |
@@ -26,7 +25,6 @@ mod compare;
 mod diff;
 pub(crate) mod drift;
 mod filled;
-pub(crate) mod memory;
 pub(crate) mod next;
 mod obstacles;
 mod own_change;

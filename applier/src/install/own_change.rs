@@ -17,8 +17,8 @@ use super::record::ensure_salt;
 use super::stage;
 use super::steps::Recorder;
 use crate::host::{FileMeta, Found, HostError, RootPath};
-use crate::live::Removal;
 use crate::state::journal::record::{Bits, Change, FileState, PlannedChanges, Record};
+use crate::steps::Removal;
 
 /// What is at a path.
 enum There {

@@ -8,6 +8,7 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::{PhaseName, Step};
 use serde::Serialize;
 
+use crate::contents::Contents;
 use crate::error::CliError;
 use crate::host::{Owner, RootPath};
 use kubeplan_bundle::exit::Exit;
@@ -95,14 +96,6 @@ impl std::fmt::Debug for PlannedFile<'_> {
             .field("size", &self.bytes.len())
             .finish_non_exhaustive()
     }
-}
-
-/// Where bytes are found: public ones by entry name, secret ones after unsealing.
-pub(crate) trait Contents {
-    /// The bytes of a public entry or a twin.
-    fn public(&self, name: &EntryName) -> Option<&[u8]>;
-    /// The bytes of a sealed entry.
-    fn secret(&self, name: &EntryName) -> Option<&[u8]>;
 }
 
 /// The bundle's transactions in the order of its steps.

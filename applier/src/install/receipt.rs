@@ -19,8 +19,8 @@ use super::write::Writing;
 use crate::error::CliError;
 use crate::host::Root;
 use crate::host::identity::HostIdentity;
-use crate::live::LiveReport;
 use crate::state::{StateError, receipts};
+use crate::steps::LiveReport;
 
 /// What a receipt tells of, besides what was compared.
 pub(super) struct Told<'a> {

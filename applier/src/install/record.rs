@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::changes;
 use super::compare::{FileAction, FileItem, Item, file_mode};
 use super::drift;
-use super::memory::Memory;
 use super::planned;
 use super::steps;
 use super::write::Writing;
 use crate::host::{Actions, Found, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::{FileOrigin, RemainingRecord};
+use crate::state::memory::Memory;
 use crate::state::salt::Salt;
 
 /// Records what is there now, and the serial. Writes nothing that is recorded already. `changed`: something was written;

@@ -6,12 +6,13 @@
 
 use kubeplan_bundle::timestamp::Timestamp;
 
-use super::memory::Memory;
 use super::rollback;
+use super::stage::Place;
 use super::undo::{self, Undone};
 use crate::host::{Actions, Root};
 use crate::state::StateError;
 use crate::state::journal::{Run, Standing};
+use crate::state::memory::Memory;
 use crate::state::runs;
 
 /// Brings the host to where the journal can go on. Returns what was done, for people.
@@ -44,7 +45,7 @@ pub(crate) fn recover(
             notes.extend(left_note(&outcome.left));
         }
         Standing::Open | Standing::Superseded(_) => {
-            let place = super::stage::Place {
+            let place = Place {
                 root,
                 actions,
                 salt: memory.salt.as_ref(),
@@ -79,7 +80,7 @@ pub(crate) fn tidy(memory: &mut Memory, root: &Root, actions: &Actions) -> Resul
     actions.name_after(current.and_then(|run| run.begin.stages.clone()));
     memory.runs.repair(root, actions)?;
     let folders = runs::folders(&memory.runs);
-    Ok(memory.place(root, actions).clear_leftovers(folders)?)
+    Ok(Place::of(memory, root, actions).clear_leftovers(folders)?)
 }
 
 fn undone_note(undone: &Undone) -> String {

@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::compare::{Comparison, DirectoryAction, FileAction, Item};
 use super::diff;
 use super::drift::Suspect;
-use super::memory::Memory;
 use super::planned::{self, RemainingStep};
 use crate::host::Root;
-use crate::live::{LiveReport, StepReport};
+use crate::state::memory::Memory;
+use crate::steps::{LiveReport, StepReport};
 use crate::ui::Report;
 
 /// The report of `install`.

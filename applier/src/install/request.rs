@@ -11,9 +11,9 @@ use kubeplan_bundle::path::HostPath;
 use super::steps::Steps;
 use crate::admission::Allowances;
 use crate::host::local;
-use crate::live::selection::Phases;
 use crate::preflight::Ignored;
 use crate::state::journal::record::{OwnPlan, RecordedRequest};
+use crate::steps::selection::Phases;
 use crate::trust::TrustOptions;
 
 /// An installation that is asked for.

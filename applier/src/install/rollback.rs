@@ -11,13 +11,13 @@ use std::collections::BTreeSet;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::timestamp::Timestamp;
 
-use super::memory::Memory;
 use super::stage::Place;
 use super::undo::{self, Undone, Way};
 use crate::host::{Actions, Found, Root, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::{Change, Record};
 use crate::state::journal::{Attempt, Progress, Run, Standing};
+use crate::state::memory::Memory;
 
 /// What a rollback came to.
 #[derive(Debug, Default)]

@@ -8,11 +8,10 @@ use kubeplan_bundle::index::Index;
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
 
-use super::bundle::{BundleContents, open_trusted, unseal};
-use super::compare::Comparison;
-use super::memory::Memory;
+use super::bundle::{open_trusted, unseal};
+use super::compare::{Comparer, Comparison};
 use super::obstacles::{check_overwrite, obstacles};
-use super::planned::{self, Contents, PlannedTransaction};
+use super::planned::{self, PlannedTransaction};
 use super::receipt::{self, Told};
 use super::recover::recover;
 use super::report::{InstallReport, InstallResult};
@@ -20,6 +19,7 @@ use super::request::Request;
 use super::steps::{self, LiveSteps, Selected, not_as_planned};
 use super::write::Writing;
 use crate::admission::{self, Host, Refusal};
+use crate::contents::{BundleContents, Contents};
 use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::identity::HostIdentity;
@@ -27,10 +27,11 @@ use crate::host::lock::Lock;
 use crate::host::service::Programs;
 use crate::host::system::Live;
 use crate::host::{Actions, Root};
-use crate::live::{Event, LiveOutcome, LiveReport};
 use crate::preflight;
 use crate::state;
+use crate::state::memory::Memory;
 use crate::state::reset::ResetProgress;
+use crate::steps::{Event, LiveOutcome, LiveReport};
 use crate::trust;
 
 /// A report if it got that far, and an error if it did not get to the end.
@@ -354,13 +355,14 @@ impl<'a> Session<'a> {
         memory: &Memory,
         installed: &state::installed::Installed,
     ) -> Result<Comparison<'a>, CliError> {
-        memory.compare(
+        let comparer = Comparer::of(
+            memory,
             self.root,
             self.index,
             installed,
             &self.request.overwrite,
-            self.planned,
-        )
+        );
+        Ok(comparer.compare(self.planned)?)
     }
 
     /// write → live steps → record → receipt.

@@ -21,6 +21,7 @@ use crate::host::root::is_own;
 use crate::host::{Actions, Directory, Found, HostError, Owner, Placing, Root, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::FileState;
+use crate::state::memory::Memory;
 use crate::state::salt::Salt;
 
 /// The host, for those who change it.
@@ -32,6 +33,17 @@ pub(crate) struct Place<'a> {
     pub(crate) actions: &'a Actions,
     /// The key of recorded digests.
     pub(crate) salt: Option<&'a Salt>,
+}
+
+impl<'a> Place<'a> {
+    /// The host at `root`, whose records are in `memory`.
+    pub(crate) const fn of(memory: &'a Memory, root: &'a Root, actions: &'a Actions) -> Self {
+        Self {
+            root,
+            actions,
+            salt: memory.salt.as_ref(),
+        }
+    }
 }
 
 /// A change of one file: from what is expected to be there to what is to be there. `None` stands for no file.

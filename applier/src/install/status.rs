@@ -11,13 +11,13 @@ use serde::Serialize;
 
 use super::compare::{LIMIT, owner_fits};
 use super::drift::{self, Suspect};
-use super::memory::Memory;
 use super::next::command;
 use crate::error::CliError;
 use crate::host::{HostError, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::InstalledNode;
 use crate::state::journal::{Progress, Run, Standing};
+use crate::state::memory::Memory;
 use crate::state::reset::ResetProgress;
 use crate::trust;
 use crate::ui::Report;

@@ -14,17 +14,18 @@ use kubeplan_bundle::step::Step;
 
 use super::compare::Comparison;
 use super::drift;
-use super::memory::Memory;
 use super::run::{Means, Operator};
+use crate::contents::Contents;
 use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::{Actions, Root};
-use crate::live::selection::Phases;
-use crate::live::{self, Committer, Event, LiveFailure, LiveOutcome, LiveRequest, Observer};
 use crate::state::StateError;
 use crate::state::journal::record::Record;
+use crate::state::memory::Memory;
+use crate::steps::selection::Phases;
+use crate::steps::{self, Committer, Event, LiveFailure, LiveOutcome, LiveRequest, Observer};
 
-use super::planned::{Contents, PlannedTransaction};
+use super::planned::PlannedTransaction;
 use super::request::Request;
 
 /// Which steps of a bundle are run.
@@ -204,7 +205,7 @@ impl LiveSteps<'_> {
             memory,
             steps: self,
         };
-        live::run(&request, &mut recorder)
+        steps::run(&request, &mut recorder)
     }
 
     /// The error that a step which failed ends the run with.

@@ -16,7 +16,6 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::changes::{self, Numbers};
 use super::commit::{self, Aftermath};
 use super::compare::{ComparedTransaction, Comparison};
-use super::memory::Memory;
 use super::receipt::{self, Told};
 use super::record::{ensure_salt, remember};
 use super::request::Request;
@@ -28,6 +27,7 @@ use crate::host::{Actions, Root, RootPath, RunTag};
 use crate::state::StateError;
 use crate::state::journal::record::{Begin, FORMAT, PlannedChanges, Record};
 use crate::state::journal::{Run, Standing};
+use crate::state::memory::Memory;
 
 /// What is to be written, and where.
 pub(super) struct Writing<'a, 'r> {
@@ -90,8 +90,7 @@ impl<'a> Writing<'a, '_> {
             .items()
             .map(|item| RootPath::from(item.path()))
             .collect();
-        memory
-            .place(self.root, self.actions)
+        Place::of(memory, self.root, self.actions)
             .clear_leftovers(folders)
             .map_err(|error| early(error.into()))?;
         memory

@@ -8,8 +8,8 @@ use kubeplan_bundle::digest::Sha256Digest;
 
 use super::testing::{FakeRuntime, Host, kernel_config, requirements};
 use super::{CannotLook, Finding, Looked};
-use crate::cri::CriError;
 use crate::host::query::Answer;
+use crate::runtime::CriError;
 
 /// What is expected of a check.
 #[derive(Clone, Copy, Debug)]

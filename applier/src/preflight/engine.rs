@@ -10,11 +10,11 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::Step;
 
 use super::report::{Checked, Item, Outcome, Report};
+use super::surroundings::Surroundings;
 use super::table::{self, Explained, Needs};
 use super::{CannotLook, Finding, Ignored, Looked, View, space};
 use crate::error::CliError;
 use crate::host::Root;
-use crate::host::system::System;
 use crate::state::installed::InstalledNode;
 
 /// What is checked, where, and what is forgiven.
@@ -22,7 +22,7 @@ pub(crate) struct Request<'a> {
     /// The tree.
     pub(crate) root: &'a Root,
     /// The running system.
-    pub(crate) system: &'a dyn System,
+    pub(crate) system: &'a dyn Surroundings,
     /// The index of a trusted bundle.
     pub(crate) index: &'a Index,
     /// What an earlier installation of the same node recorded.

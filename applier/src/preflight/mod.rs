@@ -10,6 +10,7 @@
 //! | [`table`] | the kinds of checks: what each needs, whether it can be ignored |
 //! | [`engine`], [`ignore`] | runs, order, what is ignored, what an earlier installation explains |
 //! | [`report`] | kubeadm's lines, a table for people, JSON |
+//! | [`surroundings`] | the running system, and what can be reached from it |
 //! | [`admission`], [`space`] | our own: clock, target, serial; room on the disks, files of others |
 //! | [`files`], [`node`], [`ports`], [`proxy`], [`runtime`], [`kernel`], [`cgroups`], [`version`], [`cluster`] | looking |
 
@@ -28,6 +29,7 @@ mod proxy;
 mod report;
 mod runtime;
 mod space;
+mod surroundings;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -42,8 +44,8 @@ pub(crate) use table::docs;
 
 use kubeplan_bundle::index::Index;
 
-use crate::host::system::System;
 use crate::host::{HostError, Root};
+use surroundings::Surroundings;
 
 /// Something that speaks against the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +68,7 @@ type Looked = Result<Vec<Finding>, CannotLook>;
 /// What a check sees.
 struct View<'a> {
     root: &'a Root,
-    system: &'a dyn System,
+    system: &'a dyn Surroundings,
     index: &'a Index,
     /// Whether images may be pulled.
     pull: bool,

@@ -6,7 +6,7 @@ use kubeplan_bundle::check::{CheckKind, Images, PullPolicy};
 
 use super::table::mismatch;
 use super::{Finding, Looked, View, found, passed};
-use crate::cri::{CriError, Runtime};
+use crate::runtime::{CriError, Runtime};
 
 /// The condition without which no container starts. That the network is ready is not asked: it comes later.
 const READY: &str = "RuntimeReady";

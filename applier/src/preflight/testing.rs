@@ -14,11 +14,13 @@ use kubeplan_bundle::index::{
 };
 use kubeplan_bundle::step::Step;
 
+use super::surroundings::Surroundings;
 use super::{Looked, View};
-use crate::cri::{Condition, CriError, Runtime, Status};
 use crate::host::Root;
 use crate::host::query::Answer;
-use crate::host::system::{ClientTls, Kernel, System};
+use crate::host::system::{Kernel, System};
+use crate::net::fetch::ClientTls;
+use crate::runtime::{Condition, CriError, Runtime, Status};
 
 /// A host: a tree and a system.
 pub(super) struct Host {
@@ -166,6 +168,26 @@ impl Default for FakeSystem {
     }
 }
 
+impl Surroundings for FakeSystem {
+    fn fetch(&self, url: &str, _: &ClientTls) -> Result<(u16, String), String> {
+        let mut documents = self.documents.lock().unwrap();
+        match documents.get_mut(url) {
+            Some(answers) if !answers.is_empty() => answers.remove(0),
+            _ => Err("refused".into()),
+        }
+    }
+
+    fn runtime(&self, socket: &str) -> Result<Box<dyn Runtime>, CriError> {
+        match &self.runtime {
+            Some(runtime) => Ok(Box::new(runtime.clone())),
+            None => Err(CriError::Connect {
+                socket: socket.to_owned(),
+                reason: "no such file".into(),
+            }),
+        }
+    }
+}
+
 impl System for FakeSystem {
     fn is_root(&self) -> bool {
         self.root
@@ -208,24 +230,6 @@ impl System for FakeSystem {
             Ok(())
         } else {
             Err("unknown".into())
-        }
-    }
-
-    fn fetch(&self, url: &str, _: &ClientTls) -> Result<(u16, String), String> {
-        let mut documents = self.documents.lock().unwrap();
-        match documents.get_mut(url) {
-            Some(answers) if !answers.is_empty() => answers.remove(0),
-            _ => Err("refused".into()),
-        }
-    }
-
-    fn runtime(&self, socket: &str) -> Result<Box<dyn Runtime>, CriError> {
-        match &self.runtime {
-            Some(runtime) => Ok(Box::new(runtime.clone())),
-            None => Err(CriError::Connect {
-                socket: socket.to_owned(),
-                reason: "no such file".into(),
-            }),
         }
     }
 

@@ -7,7 +7,7 @@ use semver::Version;
 use super::table::mismatch;
 use super::{CannotLook, Finding, Looked, View, found, found_if};
 use crate::host::RootPath;
-use crate::host::system::ClientTls;
+use crate::net::fetch::ClientTls;
 
 /// Attempts at each server.
 const ATTEMPTS: u32 = 3;

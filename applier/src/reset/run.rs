@@ -112,7 +112,7 @@ struct Memory {
 
 impl Memory {
     fn load(root: &Root) -> Result<Self, CliError> {
-        let memory = crate::install::memory::Memory::load(root)?;
+        let memory = crate::state::memory::Memory::load(root)?;
         Ok(Self {
             installed: memory.as_found(),
             runs: memory.runs,

@@ -14,10 +14,13 @@
 //! | `receipts/` | what the host says it installed, for whoever planned it ([`receipts`]) |
 //! | `reset.json` | that a reset which was stopped may remove etcd's data ([`reset`]) |
 //! | `lock` | empty; locked while a run changes the host |
+//!
+//! [`memory`] reads records, serials, journals and salt as one.
 
 mod document;
 pub(crate) mod installed;
 pub(crate) mod journal;
+pub(crate) mod memory;
 pub(crate) mod policy;
 pub(crate) mod receipts;
 pub(crate) mod reset;

@@ -14,8 +14,8 @@ use crate::discovery::{self, Settings};
 use crate::host::Root;
 use crate::host::clock::Clock;
 use crate::host::durable::Fault;
-use crate::live::tls::server::{authority, serve};
-use crate::live::{Event, Observer, State};
+use crate::net::tls::server::{authority, serve};
+use crate::steps::{Event, Observer, State};
 
 /// Everything that a terminal acts on, in the places of a line.
 const HOSTILE: &str = "x\nhint: run this\r\u{1b}[2J\u{1b}[1A\u{9b}\u{7f}\u{202e}\u{2028}\u{e0041}";

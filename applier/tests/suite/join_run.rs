@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::support::{FILES, Fixture, Plan};
 
-#[path = "../../src/live/tls/server.rs"]
+#[path = "../../src/net/tls/server.rs"]
 mod server;
 
 /// What the servers of the program's own tests are made with.

@@ -12,7 +12,6 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{EntryName, Index};
 use serde_json::json;
 
-use super::super::memory::Memory;
 use super::super::record::ensure_salt;
 use super::super::recover::recover;
 use super::super::report::InstallReport;
@@ -24,8 +23,9 @@ use crate::host::Actions;
 use crate::host::RunTag;
 use crate::host::clock::Clock;
 use crate::host::durable::Fault;
-use crate::live::Event;
 use crate::state::journal::record::{Begin, FORMAT, RecordedRequest};
+use crate::state::memory::Memory;
+use crate::steps::Event;
 
 const TEXT: &str =
     "spec:\n  containers:\n  - command:\n    - run\n    - --members=<hole:etcd-initial-cluster>\n";

@@ -13,21 +13,22 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::Index;
 use serde_json::json;
 
-use super::super::memory::Memory;
 use super::super::recover::recover;
 use super::super::report::InstallReport;
 use super::super::request::Request;
 use super::super::rollback::{self, RolledBack};
 use super::super::run::Operator;
+use super::super::stage::Place;
 use super::super::steps::{LateRun, LiveSteps};
 use super::*;
 use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::durable::Fault;
 use crate::host::{Actions, Root};
-use crate::live::{Committer as _, Event, FileError};
 use crate::state::journal::record::{Begin, FORMAT, RecordedRequest};
 use crate::state::journal::{Progress, Run};
+use crate::state::memory::Memory;
+use crate::steps::{Committer as _, Event, FileError};
 
 const TOKEN: &str = "/etc/app/bootstrap.conf";
 const OWN: &str = "/etc/app/own.conf";
@@ -281,7 +282,7 @@ fn a_replaced_file_is_on_record_with_a_copy_and_comes_back() {
     assert_eq!(case.run().paths_in_place(), [&OWN.parse().unwrap()]);
     let memory = Memory::load(&case.root).unwrap();
     let actions = Actions::new(Fault::None);
-    let place = memory.place(&case.root, &actions);
+    let place = Place::of(&memory, &case.root, &actions);
     let preview = rollback::preview(place, &case.run(), &BTreeSet::new()).unwrap();
     assert_eq!((preview.len(), preview[0].action), (1, "restore"));
     assert!(case.roll_back().left.is_empty());
@@ -403,7 +404,7 @@ fn what_the_run_made_itself_is_not_left_behind_by_a_rollback() {
     let files: Vec<&str> = node.unwrap().files.keys().map(HostPath::as_str).collect();
     assert_eq!(files, [OWN]);
     let actions = Actions::new(Fault::None);
-    let place = memory.place(&case.root, &actions);
+    let place = Place::of(&memory, &case.root, &actions);
     let previews = rollback::preview(place, &run, &BTreeSet::new()).unwrap();
     let previews: Vec<(&str, &str)> = previews
         .iter()

@@ -1,0 +1,20 @@
+//! Connections to servers: an API server, or endpoints of this host.
+//!
+//! In: whom to ask, as whom. Out: answers, in bounded time and size. Here is the only way to a network; everything that talks is above.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`tls`] | connections, and who the other side is |
+//! | [`kubeconfig`], [`client`] | an API server: as whom it is asked, what its answers mean |
+//! | [`resources`] | where the API has objects of a kind |
+//! | [`fetch`] | one document |
+//! | [`retry`] | how long and how often |
+//! | [`json`] | texts that are wiped |
+
+pub(crate) mod client;
+pub(crate) mod fetch;
+pub(crate) mod json;
+pub(crate) mod kubeconfig;
+pub(crate) mod resources;
+pub(crate) mod retry;
+pub(crate) mod tls;

@@ -1,0 +1,254 @@
+//! Why a live step did not get to its end, and what to do about it.
+
+use std::time::Duration;
+
+use kubeplan_bundle::index::EntryName;
+use kubeplan_bundle::path::HostPath;
+use kubeplan_terminal::{Text, quote};
+
+use super::committer::{FileError, FilesError, Removal};
+use crate::error::list;
+use crate::host::HostError;
+use crate::host::service::ServiceError;
+use crate::net::kubeconfig::KubeconfigError;
+
+/// A failed step. Names objects and endpoints; never a value of a secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StepError {
+    /// The init system.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// A kubeconfig.
+    #[error(transparent)]
+    Kubeconfig(#[from] KubeconfigError),
+    /// A file.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The bundle holds something that cannot be applied.
+    #[error("entry `{entry}` cannot be used: {reason}")]
+    Content {
+        /// Which.
+        entry: EntryName,
+        /// Why; nothing of its values.
+        reason: String,
+    },
+    /// A bundle with a step that needs more than the bundle has.
+    #[error("the bundle cannot be used: {0}")]
+    Bundle(&'static str),
+    /// The system's clock says nothing usable.
+    #[error(
+        "the system clock is before 1970 or after 9999, and the end of a token is counted from it"
+    )]
+    Clock,
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// The runtime cannot be started.
+    #[error("cannot start waiting for the network")]
+    Runtime(#[source] std::io::Error),
+    /// A call that was tried until its time was over.
+    #[error("{what}: not done after {} s and {attempts} attempts; last: {last}", window.as_secs())]
+    TimedOut {
+        /// What was tried.
+        what: String,
+        /// The time it had.
+        window: Duration,
+        /// How often it was tried.
+        attempts: u32,
+        /// What came of the last attempt.
+        last: String,
+    },
+    /// A call that the identity may not make, also not after some time.
+    #[error("{what}: `{user}` may not do this: {said}")]
+    Forbidden {
+        /// What was tried.
+        what: String,
+        /// As whom.
+        user: String,
+        /// What the API server said.
+        said: String,
+    },
+    /// The API forbids a call, and the kubeconfig that would help is not there.
+    #[error(
+        "{what}: `{user}` may not do this, and the kubeconfig `{fallback}`, which may, does not exist"
+    )]
+    NoFallback {
+        /// What was tried.
+        what: String,
+        /// As whom.
+        user: String,
+        /// What is missing.
+        fallback: HostPath,
+    },
+    /// An answer that another attempt would not change.
+    #[error("{what}: the API server refused: {said}")]
+    Refused {
+        /// What was tried.
+        what: String,
+        /// What it said.
+        said: String,
+    },
+    /// The owner of an object is gone.
+    #[error("{object}: its owner {owner} does not exist any more")]
+    OwnerGone {
+        /// What is owned.
+        object: String,
+        /// By whom.
+        owner: String,
+    },
+    /// Endpoints that did not answer in their time.
+    #[error("{} of {asked} endpoints did not answer 200 within {} s", silent.len(), window.as_secs())]
+    Endpoints {
+        /// How many were asked.
+        asked: usize,
+        /// The time each had.
+        window: Duration,
+        /// Those that did not.
+        silent: Vec<Silent>,
+    },
+    /// An endpoint at an address that this host does not have.
+    #[error(
+        "`{name}` is not asked: {url} is not at an address of this host, and not at the API server of the bundle"
+    )]
+    NotOfThisHost {
+        /// Whose health it is.
+        name: String,
+        /// Where.
+        url: String,
+    },
+    /// An API server that did not become ready.
+    #[error("the API server at {server} is not ready after {} s; last: {last}", window.as_secs())]
+    NotReady {
+        /// Which.
+        server: String,
+        /// The time it had.
+        window: Duration,
+        /// What was heard of it last.
+        last: String,
+    },
+    /// Another host runs under the node's name.
+    #[error(
+        "the cluster has a node `{0}` already, and it is ready: another host runs under this name"
+    )]
+    NodeExists(String),
+    /// Nodes may not be read.
+    #[error("`{user}` may not ask whether the name of the node is free: {said}")]
+    NodesForbidden {
+        /// As whom.
+        user: String,
+        /// What the API server said.
+        said: String,
+    },
+    /// A kubelet that did not get credentials of its own.
+    #[error("the kubelet has no credentials of its own after {} s ({kubeconfig}): {last}", window.as_secs())]
+    NotBootstrapped {
+        /// The kubeconfig that it writes.
+        kubeconfig: HostPath,
+        /// The time it had.
+        window: Duration,
+        /// What the file lacks.
+        last: String,
+        /// The kubeconfig with the token, if it was there, and what became of it.
+        token: Option<(HostPath, Removal)>,
+    },
+    /// etcd, or the node as a member of it.
+    #[error("{problem}")]
+    Etcd {
+        /// What is wrong.
+        problem: String,
+        /// What to look at, and what to do.
+        hints: Vec<String>,
+    },
+    /// Files that the step commits.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// A file that the step changes or takes away.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// What was done cannot be recorded.
+    #[error("the step is done and cannot be recorded")]
+    Record(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// An endpoint that did not answer 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Silent {
+    /// Whose.
+    pub(crate) name: String,
+    /// Where.
+    pub(crate) url: String,
+    /// What came of the last attempt.
+    pub(crate) last: String,
+}
+
+impl std::fmt::Display for Silent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {}: {}", self.name, self.url, self.last)
+    }
+}
+
+impl StepError {
+    /// The command that mends what the host refused, where that is what failed.
+    pub(crate) fn host_hint(&self) -> Option<String> {
+        match self {
+            Self::Host(error) | Self::Kubeconfig(KubeconfigError::Host(error)) => error.hint(),
+            _ => None,
+        }
+    }
+
+    /// Lines that belong to the message.
+    pub(crate) fn details(&self) -> Text {
+        match self {
+            Self::Endpoints { silent, .. } => list(silent),
+            Self::Files(FilesError { details, .. }) | Self::File(FileError { details, .. }) => {
+                details.clone()
+            }
+            _ => Text::new(),
+        }
+    }
+
+    /// What to look at, and what to do.
+    pub(crate) fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Service(ServiceError::NoInitSystem) => vec![
+                "start the service by hand with what this host has, and see that it starts at every boot".to_owned(),
+            ],
+            Self::Forbidden { user, .. } => vec![format!(
+                "the roles of a new cluster come into being with its first API server; if this lasts, look at who `{user}` is allowed to be"
+            )],
+            Self::NoFallback { fallback, .. } => vec![format!(
+                "install the bundle's files again, they bring `{fallback}`; or let somebody with the right allow it"
+            )],
+            Self::OwnerGone { .. } => vec![
+                "what it belonged to has reached its end; make a plan with new ones".to_owned(),
+            ],
+            Self::Etcd { hints, .. }
+            | Self::Files(FilesError { hints, .. })
+            | Self::File(FileError { hints, .. }) => hints.clone(),
+            Self::NotReady { server, .. } => vec![
+                format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` says what it waits for; from this host {server} must be reached"),
+            ],
+            Self::NotOfThisHost { .. } => vec![
+                "if the address is to be the node's, give it to an interface of this host; to go on without waiting, leave the phase out with `--skip-phases`".to_owned(),
+            ],
+            Self::NodeExists(node) => vec![format!(
+                "give this host another name; or, if the other one is gone for good, run `kubectl delete node {}` on a control-plane node",
+                quote(node.as_str())
+            )],
+            Self::NodesForbidden { .. } => vec![
+                "the cluster lacks the binding `kubeadm:get-nodes`, which lets joining nodes ask; `kubeadm init phase bootstrap-token` on a control-plane node makes it".to_owned(),
+            ],
+            Self::NotBootstrapped { token, .. } => {
+                let mut hints = Vec::new();
+                hints.push("`kubectl get csr` on a control-plane node shows whether the kubelet asked for a certificate, and whether it was approved".to_owned());
+                match token {
+                    Some((path, Removal::Done)) => hints.push(format!("{path} was removed, as it holds a token; the same installation brings it back. A token that has expired needs a new plan")),
+                    Some((path, Removal::Left(why))) => hints.push(format!("{path}, which holds a token, was left: {why}")),
+                    Some((_, Removal::Missing)) | None => {}
+                }
+                hints
+            }
+            _ => Vec::new(),
+        }
+    }
+}

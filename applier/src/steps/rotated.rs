@@ -1,0 +1,255 @@
+//! A kubeconfig that uses the certificate which its reader rotates.
+//!
+//! In: the kubeconfig's text, and the path of the newest certificate with its key. Out: the text in which the user of the
+//! current context names that path for both, and embeds nothing (kubeadm 1.36.2,
+//! `cmd/kubeadm/app/phases/kubelet/kubelet.go`). Everything else stays as it is, byte for byte where the text has the form
+//! that kubeadm writes.
+
+use kubeplan_bundle::path::HostPath;
+use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_bundle::step::ServiceName;
+use serde_json::Value;
+
+use super::committer::NO_INSTALLATION;
+use super::error::StepError;
+use super::report::{Progress, StepResult};
+use crate::host::service::Programs;
+use crate::host::{Root, RootPath};
+use crate::net::json::Json;
+use crate::net::kubeconfig::{Kubeconfig, KubeconfigError};
+
+/// Far more than a certificate with its key has.
+const LIMIT: u64 = 1024 * 1024;
+
+/// Nobody but the owner.
+const MODE: u32 = 0o600;
+
+/// What the certificate and the key of a user are called: embedded, and as a path.
+const FIELDS: [(&str, &str); 2] = [
+    ("client-certificate-data", "client-certificate"),
+    ("client-key-data", "client-key"),
+];
+
+/// Who is to use which certificate.
+pub(crate) struct Rotation<'a> {
+    /// The kubeconfig.
+    pub(crate) kubeconfig: &'a HostPath,
+    /// The link to the newest certificate and its key.
+    pub(crate) certificate: &'a HostPath,
+    /// The service that reads the kubeconfig.
+    pub(crate) service: &'a ServiceName,
+    /// Whether the service is known to have been restarted since.
+    pub(crate) completed: bool,
+}
+
+/// Lets the kubeconfig use the certificate, and restarts the service that reads it.
+///
+/// # Errors
+/// [`StepError`].
+pub(crate) fn run(
+    root: &Root,
+    programs: &Programs,
+    rotation: &Rotation<'_>,
+    progress: &mut Progress<'_>,
+) -> Result<StepResult, StepError> {
+    let Rotation {
+        kubeconfig,
+        certificate,
+        service,
+        completed,
+    } = rotation;
+    if root.read(&RootPath::from(*certificate), LIMIT)?.is_none() {
+        return Ok(StepResult::unchanged(format!(
+            "`{certificate}` does not exist: no certificate is rotated here"
+        )));
+    }
+    let (parsed, text) = Kubeconfig::read(root, kubeconfig)?
+        .ok_or_else(|| KubeconfigError::Missing(kubeconfig.to_string()))?;
+    let new = rewrite(kubeconfig, parsed, &text, certificate)?;
+    if let Some(new) = &new {
+        let position = progress.position();
+        let files = progress.files().ok_or(StepError::Bundle(NO_INSTALLATION))?;
+        files.replace(position, kubeconfig, (&text, new), MODE)?;
+    }
+    let started = programs.start(service, new.is_some() || !completed)?;
+    let mut result = match (&new, started.restarted) {
+        (Some(_), _) => StepResult::changed(format!("{kubeconfig} uses {certificate}")),
+        (None, true) => StepResult::changed(format!(
+            "{kubeconfig} used it already, {service} was restarted"
+        )),
+        (None, false) => StepResult::unchanged(format!("{kubeconfig} uses it already")),
+    };
+    result.notes = started.notes;
+    Ok(result)
+}
+
+/// The new text; `None` if it already is as it should be.
+fn rewrite(
+    path: &HostPath,
+    mut kubeconfig: Kubeconfig,
+    text: &SecretBytes,
+    certificate: &HostPath,
+) -> Result<Option<SecretBytes>, KubeconfigError> {
+    let (name, position) = kubeconfig.current_user()?;
+    let unusable = |reason: String| KubeconfigError::Unusable {
+        path: path.to_string(),
+        reason,
+    };
+    let position = position.to_string();
+    let Some(Value::Object(fields)) = kubeconfig.content.at_mut(["users", &position, "user"])
+    else {
+        return Err(unusable(format!("its user `{name}` says nothing")));
+    };
+    let done = FIELDS.iter().all(|(embedded, named)| {
+        !fields.contains_key(*embedded)
+            && fields.get(*named).and_then(Value::as_str) == Some(certificate.as_str())
+    });
+    if done {
+        return Ok(None);
+    }
+    for (embedded, named) in FIELDS {
+        if let Some(mut secret) = fields.remove(embedded) {
+            crate::net::json::wipe(&mut secret);
+        }
+        fields.insert(named.to_owned(), Value::from(certificate.as_str()));
+    }
+    if let Some(edited) = edit(text, certificate)
+        && Json::parse_yaml(edited.expose()).is_ok_and(|parsed| *parsed == *kubeconfig.content)
+    {
+        return Ok(Some(edited));
+    }
+    // Another form than kubeadm's: written anew, keys sorted as kubectl's library sorts them.
+    let options = serde_yaml::ser_options! { folded_wrap_chars: usize::MAX };
+    serde_yaml::to_string_with_options(&*kubeconfig.content, options)
+        .map(|text| Some(SecretBytes::from_text(text)))
+        .map_err(|_| unusable("it cannot be written as YAML".to_owned()))
+}
+
+/// The text with the two embedded values replaced on their lines; what it means is checked by the caller.
+fn edit(text: &SecretBytes, certificate: &HostPath) -> Option<SecretBytes> {
+    let text = std::str::from_utf8(text.expose()).ok()?;
+    // As large as it can get, so that no copy of a secret is left behind by growing.
+    let mut edited = String::with_capacity(text.len() + 2 * (certificate.as_str().len() + 32));
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_start();
+        let indent = line.get(..line.len() - content.len())?;
+        let field = FIELDS.iter().find(|(embedded, _)| {
+            content
+                .strip_prefix(embedded)
+                .is_some_and(|rest| rest.starts_with(": "))
+        });
+        match field {
+            Some((_, named)) => {
+                edited.push_str(indent);
+                edited.push_str(named);
+                edited.push_str(": ");
+                edited.push_str(certificate.as_str());
+                edited.push('\n');
+            }
+            None => edited.push_str(line),
+        }
+    }
+    Some(SecretBytes::from_text(edited))
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests look at the tree they built"
+)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+    use crate::steps::testing::Told;
+
+    const TEXT: &str = include_str!("../../tests/data/kubelet.conf");
+    const ROTATED: &str = include_str!("../../tests/data/kubelet-rotated.conf");
+
+    fn rewritten(text: &str) -> Option<String> {
+        let path = "/etc/kubelet.conf".parse().unwrap();
+        let text = SecretBytes::from_text(text.to_owned());
+        let parsed = Kubeconfig::parse(&path, &text).unwrap();
+        let certificate = "/var/lib/agent/current.pem".parse().unwrap();
+        rewrite(&path, parsed, &text, &certificate)
+            .unwrap()
+            .map(|new| String::from_utf8(new.expose().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_file_is_the_one_that_kubeadm_would_write() {
+        assert_eq!(rewritten(TEXT).as_deref(), Some(ROTATED));
+        assert_eq!(rewritten(ROTATED), None);
+    }
+
+    #[test]
+    fn other_users_and_other_forms_are_kept() {
+        let other = "- name: other\n  user:\n    client-key-data: b3RoZXI=\n";
+        let text = format!("{TEXT}{other}");
+        let new = rewritten(&text).unwrap();
+        let parsed = Json::parse_yaml(new.as_bytes()).unwrap();
+        assert_eq!(
+            parsed.text(["users", "1", "user", "client-key-data"]),
+            "b3RoZXI="
+        );
+        assert_eq!(
+            parsed.text(["users", "0", "user", "client-key"]),
+            "/var/lib/agent/current.pem"
+        );
+        assert!(!new.contains("aHVudGVyMg=="), "{new}");
+        let json = Json::parse_yaml(TEXT.as_bytes()).unwrap().to_string();
+        let new = Json::parse_yaml(rewritten(&json).unwrap().as_bytes()).unwrap();
+        assert_eq!(*new, *Json::parse_yaml(ROTATED.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn the_file_is_replaced_once_and_the_service_restarted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("bin")).unwrap();
+        let script = format!("#!/bin/sh\necho \"$*\" >> {}\n", at("calls").display());
+        fs::write(at("bin/systemctl"), script).unwrap();
+        fs::set_permissions(at("bin/systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(at("kubelet.conf"), TEXT).unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let run = |completed| {
+            let rotation = Rotation {
+                kubeconfig: &"/kubelet.conf".parse().unwrap(),
+                certificate: &"/pki/current.pem".parse().unwrap(),
+                service: &"agent".parse().unwrap(),
+                completed,
+            };
+            let programs = Programs::Folder(at("bin"));
+            let mut told = Told {
+                folder: Some(folder.path().to_owned()),
+                ..Told::default()
+            };
+            let mut progress = Progress::begin(&mut told, 0, "p", "rotate".into());
+            super::run(&root, &programs, &rotation, &mut progress).unwrap()
+        };
+        // Nothing rotates yet.
+        assert!(!run(false).changed);
+        assert_eq!(fs::read_to_string(at("kubelet.conf")).unwrap(), TEXT);
+        fs::create_dir(at("pki")).unwrap();
+        fs::write(at("pki/2026.pem"), "both").unwrap();
+        symlink("/pki/2026.pem", at("pki/current.pem")).unwrap();
+        assert!(run(false).changed);
+        let new = fs::read_to_string(at("kubelet.conf")).unwrap();
+        assert_eq!(new, ROTATED.replace("/var/lib/agent/", "/pki/"));
+        let mode = fs::metadata(at("kubelet.conf"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        let restarts = || {
+            let calls = fs::read_to_string(at("calls")).unwrap();
+            calls.matches("restart agent").count()
+        };
+        assert!(!run(true).changed);
+        assert_eq!(restarts(), 1);
+        // A run was killed between the file and the restart: nobody knows that the service reads the new one.
+        assert!(run(false).changed);
+        assert_eq!(restarts(), 2);
+    }
+}
