@@ -8,7 +8,7 @@ use crate::canonical::Counter;
 use crate::frame::tar::{self, HeaderError};
 use crate::index::{CHUNK_SIZE, Content, Index, Place};
 use crate::seal::MAX_RECIPIENTS;
-use crate::step::FEATURES;
+use crate::step::features;
 
 /// Bytes of `kubeplan.json`.
 pub const INDEX: u64 = 8 * 1024 * 1024;
@@ -126,7 +126,7 @@ pub fn counts(index: &Index) -> Result<(), LimitError> {
         (
             "the number of features in `requires`",
             index.requires.len(),
-            FEATURES.len(),
+            features().count(),
         ),
         (
             "the number of annotations",

@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use kubeplan_bundle::check::{CheckKind, ClientFiles, Images, PullPolicy, Severity};
+use kubeplan_bundle::check::{
+    CheckKind, ClientFiles, CpuCount, DirectConnection, DirectNetwork, DirectoryEmpty, Executable,
+    FileBegins, Images, Memory, NoSwap, NodeName, PathAbsent, PathPresent, PortFree,
+    PrivilegedUser, ProgramVersion, PullPolicy, RuntimeConfig, RuntimeReady, SameCluster,
+    ServerVersion, ServiceEnabled, ServiceInactive, Severity, VersionBelow,
+};
 use kubeplan_bundle::digest::Sha256Digest;
 
 use super::testing::{FakeRuntime, Host, kernel_config, requirements};
@@ -81,10 +86,10 @@ fn say(host: &mut Host, command: &str, text: &str, success: bool) {
 
 #[test]
 fn the_machine() {
-    let user = CheckKind::PrivilegedUser {};
+    let user = CheckKind::from(PrivilegedUser {});
     case(&user, |_| {}, Pass);
     case(&user, |host| host.system.root = false, Found("root"));
-    let cpus = CheckKind::CpuCount { minimum: 2 };
+    let cpus = CheckKind::from(CpuCount { minimum: 2 });
     case(&cpus, |_| {}, Pass);
     case(&cpus, |host| host.system.cpus = Ok(1), Found("1 CPUs"));
     case(
@@ -92,14 +97,14 @@ fn the_machine() {
         |host| host.system.cpus = Err("no".into()),
         Blind("no"),
     );
-    let memory = CheckKind::Memory { minimum_mib: 1700 };
+    let memory = CheckKind::from(Memory { minimum_mib: 1700 });
     case(&memory, |_| {}, Pass);
     case(
         &memory,
         |host| host.system.memory_mib = 1699,
         Found("1699 MiB"),
     );
-    let port = CheckKind::PortFree { port: 10250 };
+    let port = CheckKind::from(PortFree { port: 10250 });
     case(&port, |_| {}, Pass);
     case(
         &port,
@@ -111,7 +116,7 @@ fn the_machine() {
         |host| host.system.broken_ports = vec![10250],
         Blind("permission"),
     );
-    let name = |node: &str| CheckKind::NodeName { node: node.into() };
+    let name = |node: &str| CheckKind::from(NodeName { node: node.into() });
     case(&name("cp-0"), |_| {}, Pass);
     case(&name("cp-1"), |_| {}, Found("cannot be resolved"));
     case(&name("Not_A Name"), |_| {}, Found("Not_A Name"));
@@ -119,10 +124,10 @@ fn the_machine() {
 
 #[test]
 fn services() {
-    let inactive = CheckKind::ServiceInactive {
+    let inactive = CheckKind::from(ServiceInactive {
         service: "fw".parse().unwrap(),
         ports: vec![6443, 10250],
-    };
+    });
     case(&inactive, |_| {}, Pass);
     let active: Change = |host| {
         say(
@@ -134,9 +139,9 @@ fn services() {
         say(host, "systemctl is-active fw.service", "active\n", true);
     };
     case(&inactive, active, Found("6443, 10250"));
-    let enabled = CheckKind::ServiceEnabled {
+    let enabled = CheckKind::from(ServiceEnabled {
         service: "agent".parse().unwrap(),
-    };
+    });
     case(&enabled, |_| {}, Pass);
     case(
         &enabled,
@@ -201,9 +206,9 @@ fn services() {
 
 #[test]
 fn files_and_programs() {
-    let absent = CheckKind::PathAbsent {
+    let absent = CheckKind::from(PathAbsent {
         path: "/etc/app/a.yaml".parse().unwrap(),
-    };
+    });
     case(&absent, |_| {}, Pass);
     case(
         &absent,
@@ -220,9 +225,9 @@ fn files_and_programs() {
         |host| host.link("/etc/app/a.yaml", "/nowhere"),
         Blind("nowhere"),
     );
-    let present = CheckKind::PathPresent {
+    let present = CheckKind::from(PathPresent {
         path: "/pki/ca.crt".parse().unwrap(),
-    };
+    });
     case(&present, |host| host.write("/pki/ca.crt", ""), Pass);
     case(&present, |_| {}, Found("does not exist"));
     case(
@@ -230,9 +235,9 @@ fn files_and_programs() {
         |host| host.write("/pki", ""),
         Blind("not a folder"),
     );
-    let empty = CheckKind::DirectoryEmpty {
+    let empty = CheckKind::from(DirectoryEmpty {
         path: "/var/lib/data".parse().unwrap(),
-    };
+    });
     case(&empty, |_| {}, Pass);
     case(&empty, |host| host.folder("/var/lib/data"), Pass);
     case(
@@ -245,10 +250,10 @@ fn files_and_programs() {
         |host| host.write("/var/lib/data", ""),
         Blind("not a folder"),
     );
-    let begins = CheckKind::FileBegins {
+    let begins = CheckKind::from(FileBegins {
         path: "/proc/forward".parse().unwrap(),
         text: "1".into(),
-    };
+    });
     case(&begins, |_| {}, Pass);
     case(
         &begins,
@@ -268,9 +273,9 @@ fn files_and_programs() {
         },
         Blind("not a regular file"),
     );
-    let mount = CheckKind::Executable {
+    let mount = CheckKind::from(Executable {
         program: "mount".into(),
-    };
+    });
     case(&mount, |_| {}, Pass);
     case(&mount, |host| host.remove("/bin/mount"), Found("PATH"));
     case(
@@ -295,14 +300,14 @@ fn files_and_programs() {
         },
         Blind("not a folder"),
     );
-    case(&CheckKind::NoSwap {}, |_| {}, Pass);
+    case(&CheckKind::from(NoSwap {}), |_| {}, Pass);
     case(
-        &CheckKind::NoSwap {},
+        &CheckKind::from(NoSwap {}),
         |host| host.remove("/proc/swaps"),
         Pass,
     );
     case(
-        &CheckKind::NoSwap {},
+        &CheckKind::from(NoSwap {}),
         |host| host.write("/proc/swaps", "Filename\n/dev/sda2 partition 1 0 -2\n"),
         Found("swap"),
     );
@@ -313,10 +318,10 @@ fn proxies() {
     let proxy: Change = |host| {
         host.system.proxies = BTreeMap::from([("HTTPS_PROXY".into(), "http://p:3128".into())]);
     };
-    let host = CheckKind::DirectConnection {
+    let host = CheckKind::from(DirectConnection {
         authority: "[fd00::1]:1234".into(),
-    };
-    let network = |cidr: &str| CheckKind::DirectNetwork { cidr: cidr.into() };
+    });
+    let network = |cidr: &str| CheckKind::from(DirectNetwork { cidr: cidr.into() });
     case(&host, |_| {}, Pass);
     case(&host, proxy, Found("http://p:3128"));
     case(&network("10.96.0.0/12"), |_| {}, Pass);
@@ -326,19 +331,21 @@ fn proxies() {
 
 #[test]
 fn versions() {
-    let below = |version: &str| CheckKind::VersionBelow {
-        of: "It".into(),
-        version: version.into(),
-        limit: "1.37.0-0".into(),
+    let below = |version: &str| {
+        CheckKind::from(VersionBelow {
+            of: "It".into(),
+            version: version.into(),
+            limit: "1.37.0-0".into(),
+        })
     };
     case(&below("1.36.9"), |_| {}, Pass);
     case(&below("1.37.0-alpha.1"), |_| {}, Found("newer"));
     case(&below("x"), |_| {}, Fails("no version"));
-    let program = CheckKind::ProgramVersion {
+    let program = CheckKind::from(ProgramVersion {
         program: "agent".into(),
         minimum: "2.33.0".into(),
         newest_minor: Some("2.36".into()),
-    };
+    });
     let version = |text: &'static str| -> (CheckKind, Answer) {
         (program.clone(), answer(&format!("Agent {text}\n"), true))
     };
@@ -366,12 +373,14 @@ fn versions() {
 
 #[test]
 fn servers() {
-    let server = |tls: ClientFiles| CheckKind::ServerVersion {
-        endpoints: vec!["https://a:1/".into(), "https://b:1".into()],
-        document: "/version".into(),
-        key: "server".into(),
-        minimum: "3.5.24-0".into(),
-        tls,
+    let server = |tls: ClientFiles| {
+        CheckKind::from(ServerVersion {
+            endpoints: vec!["https://a:1/".into(), "https://b:1".into()],
+            document: "/version".into(),
+            key: "server".into(),
+            minimum: "3.5.24-0".into(),
+            tls,
+        })
     };
     let bare = server(ClientFiles::default());
     fn answers(host: &mut Host, a: &[Result<(u16, &str), &str>], b: &str) {
@@ -437,7 +446,7 @@ fn the_container_runtime() {
         host.system.runtime.as_mut().unwrap()
     }
     let socket = || "unix:///run/r.sock".to_owned();
-    let ready = CheckKind::RuntimeReady { socket: socket() };
+    let ready = CheckKind::from(RuntimeReady { socket: socket() });
     case(&ready, |_| {}, Pass);
     case(
         &ready,
@@ -454,7 +463,7 @@ fn the_container_runtime() {
         |host| runtime(host).status.conditions.clear(),
         Found("does not say"),
     );
-    let config = CheckKind::RuntimeConfig { socket: socket() };
+    let config = CheckKind::from(RuntimeConfig { socket: socket() });
     case(&config, |_| {}, Pass);
     case(
         &config,
@@ -471,13 +480,13 @@ fn the_container_runtime() {
         Found("newer container runtime"),
     );
     let images = |policy, serial| {
-        CheckKind::Images(Box::new(Images {
+        CheckKind::from(Images {
             socket: socket(),
             references: vec!["a".into(), "b".into()],
             policy,
             serial,
             sandbox: "sandbox:1".into(),
-        }))
+        })
     };
     for serial in [true, false] {
         let missing = images(PullPolicy::IfNotPresent, serial);
@@ -538,11 +547,11 @@ fn the_container_runtime() {
 
 #[test]
 fn kernel_and_cgroups() {
-    let system = CheckKind::System(Box::new(requirements()));
+    let system = CheckKind::from(requirements());
     case(&system, |_| {}, Pass);
     let mut strict = requirements();
     strict.kernel_severity = Severity::Error;
-    let strict = CheckKind::System(Box::new(strict));
+    let strict = CheckKind::from(strict);
     let old: Change = |host| {
         host.system.kernel.release = "4.19.0".into();
         host.write("/boot/config-4.19.0", &kernel_config(&[]));
@@ -620,11 +629,7 @@ fn kernel_and_cgroups() {
     );
     let mut lenient = requirements();
     lenient.v1_error_since = None;
-    case(
-        &CheckKind::System(Box::new(lenient)),
-        v1,
-        Warns("cgroups v1"),
-    );
+    case(&CheckKind::from(lenient), v1, Warns("cgroups v1"));
     case(
         &system,
         |host| {
@@ -651,10 +656,10 @@ fn another_cluster() {
             .unwrap();
         Sha256Digest::of(block.parse_x509().unwrap().public_key().raw)
     };
-    let kind = CheckKind::SameCluster {
+    let kind = CheckKind::from(SameCluster {
         authority: "/etc/app/ca.crt".parse().unwrap(),
         kubeconfigs: vec!["/etc/app/agent.conf".parse().unwrap()],
-    };
+    });
     let kubeconfig = |pem: &str| {
         let data = base64::engine::general_purpose::STANDARD.encode(pem);
         format!(

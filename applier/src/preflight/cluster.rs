@@ -2,12 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kubeplan_bundle::check::{CheckKind, LookPath};
+use kubeplan_bundle::check::{LookPath, SameCluster};
 use kubeplan_bundle::digest::Sha256Digest;
 use serde::Deserialize;
 use x509_parser::pem::Pem;
 
-use super::table::mismatch;
+use super::kinds::Explained::Never;
+use super::kinds::Needs::Tree;
+use super::kinds::{Looking, Row};
 use super::{CannotLook, Finding, Looked, View};
 use crate::host::RootPath;
 
@@ -35,38 +37,44 @@ struct Cluster {
 }
 
 /// Every CA that is there is the bundle's own.
-pub(super) fn same(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::SameCluster {
-        authority,
-        kubeconfigs,
-    } = look
-    else {
-        return mismatch(look);
-    };
-    let mut findings = Vec::new();
-    let mut judge = |path: &LookPath, pem: &[u8]| -> Result<(), CannotLook> {
-        let keys = keys(pem).map_err(|reason| CannotLook(format!("{path}: {reason}")))?;
-        if !keys.contains(&view.index.cluster.id) {
-            findings.push(Finding::AsPlanned(format!(
-                "{path} belongs to another cluster: its CA is not that of cluster {} ({})",
-                view.index.cluster.name,
-                view.index.cluster.id.short()
-            )));
-        }
-        Ok(())
-    };
-    if let Some(pem) = view.root.read(&authority.into(), LIMIT)? {
-        judge(authority, pem.expose())?;
-    }
-    for path in kubeconfigs {
-        let Some(text) = view.root.read_text(&path.into(), LIMIT)? else {
-            continue;
+impl Looking for SameCluster {
+    const ROW: Row = Row::new(
+        Tree,
+        Never,
+        "the CA certificate and the kubeconfigs below the root",
+    )
+    .never_ignored();
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self {
+            authority,
+            kubeconfigs,
+        } = self;
+        let mut findings = Vec::new();
+        let mut judge = |path: &LookPath, pem: &[u8]| -> Result<(), CannotLook> {
+            let keys = keys(pem).map_err(|reason| CannotLook(format!("{path}: {reason}")))?;
+            if !keys.contains(&view.index.cluster.id) {
+                findings.push(Finding::AsPlanned(format!(
+                    "{path} belongs to another cluster: its CA is not that of cluster {} ({})",
+                    view.index.cluster.name,
+                    view.index.cluster.id.short()
+                )));
+            }
+            Ok(())
         };
-        let pem = authority_of(&text, view)
-            .map_err(|CannotLook(reason)| CannotLook(format!("{path}: {reason}")))?;
-        judge(path, &pem)?;
+        if let Some(pem) = view.root.read(&authority.into(), LIMIT)? {
+            judge(authority, pem.expose())?;
+        }
+        for path in kubeconfigs {
+            let Some(text) = view.root.read_text(&path.into(), LIMIT)? else {
+                continue;
+            };
+            let pem = authority_of(&text, view)
+                .map_err(|CannotLook(reason)| CannotLook(format!("{path}: {reason}")))?;
+            judge(path, &pem)?;
+        }
+        Ok(findings)
     }
-    Ok(findings)
 }
 
 /// The CA certificates of a kubeconfig's clusters, PEM.

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use kubeplan_bundle::check::{Check, CheckKind, Severity};
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::path::HostPath;
-use kubeplan_bundle::step::Step;
+use kubeplan_bundle::step::{Step, StepPath};
 
+use super::kinds::{self, Explained, Needs};
 use super::report::{Checked, Item, Outcome, Report};
 use super::surroundings::Surroundings;
-use super::table::{self, Explained, Needs};
 use super::{CannotLook, Finding, Ignored, Looked, View, space};
 use crate::error::CliError;
 use crate::host::Root;
@@ -97,13 +97,11 @@ pub(crate) fn run(request: &Request<'_>) -> Result<Report, CliError> {
 
 fn one(check: &Check, request: &Request<'_>, view: &View<'_>, ignored: &Ignored) -> Checked {
     let name = check.name.as_str();
-    let Some(row) = table::of(&check.look) else {
-        return judge(name, check.severity, table::mismatch(&check.look), false);
-    };
+    let row = kinds::row(&check.look);
     if row.needs == Needs::Live && !request.root.is_live() && !request.system.is_stand_in() {
         return Checked::without_looking(name, Outcome::NotLooked, "needs the running host");
     }
-    let looked = (row.look)(&check.look, view);
+    let looked = kinds::look(&check.look, view);
     let wrong = looked.as_ref().is_ok_and(|findings| !findings.is_empty());
     let mut checked = if wrong && is_ours(&check.look, row.explained, request) {
         Checked::without_looking(
@@ -126,15 +124,16 @@ fn one(check: &Check, request: &Request<'_>, view: &View<'_>, ignored: &Ignored)
 /// Whether an earlier installation of the same node left what was found, or the operator knows of the file.
 fn is_ours(look: &CheckKind, explained: Explained, request: &Request<'_>) -> bool {
     let files = request.record.map(|node| &node.files);
-    match (explained, look) {
-        (Explained::ByPath, CheckKind::PathAbsent { path }) => {
-            path.as_str().parse::<HostPath>().is_ok_and(|path| {
-                files.is_some_and(|files| files.contains_key(&path))
-                    || request.overwrite.contains(&path)
-            })
-        }
-        (Explained::Never | Explained::ByPath, _) => false,
-        (Explained::ByNode, _) => files.is_some_and(|files| !files.is_empty()),
+    let is_known = |path: &StepPath<'_>| {
+        path.path.parse::<HostPath>().is_ok_and(|path| {
+            files.is_some_and(|files| files.contains_key(&path))
+                || request.overwrite.contains(&path)
+        })
+    };
+    match explained {
+        Explained::Never => false,
+        Explained::ByPath => look.paths().iter().all(is_known),
+        Explained::ByNode => files.is_some_and(|files| !files.is_empty()),
     }
 }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use kubeplan_bundle::check::{DirectoryEmpty, PathAbsent, PortFree, SameCluster};
 use kubeplan_bundle::digest::Sha256Digest;
 
 use super::super::testing::{Host, index};
@@ -18,7 +19,7 @@ fn port(port: u16) -> Check {
     check(
         &format!("Port-{port}"),
         Severity::Error,
-        CheckKind::PortFree { port },
+        CheckKind::from(PortFree { port }),
     )
 }
 
@@ -27,7 +28,7 @@ fn absent(path: &str) -> Check {
     check(
         &format!("FileAvailable-{}", path.in_name()),
         Severity::Error,
-        CheckKind::PathAbsent { path },
+        CheckKind::from(PathAbsent { path }),
     )
 }
 
@@ -182,9 +183,9 @@ fn an_earlier_installation_of_the_node_explains_what_it_left() {
                 check(
                     "DirAvailable--var-lib-data",
                     Severity::Error,
-                    CheckKind::DirectoryEmpty {
+                    CheckKind::from(DirectoryEmpty {
                         path: "/var/lib/data".parse().unwrap(),
-                    },
+                    }),
                 ),
             ],
             &[],
@@ -241,10 +242,10 @@ fn another_cluster_cannot_be_ignored() {
     let same = check(
         "SameCluster",
         Severity::Error,
-        CheckKind::SameCluster {
+        CheckKind::from(SameCluster {
             authority: "/etc/app/ca.crt".parse().unwrap(),
             kubeconfigs: vec![],
-        },
+        }),
     );
     for ignore in ["all", "SameCluster"] {
         let report = run_on(

@@ -1,8 +1,12 @@
 //! Files, folders and programs below the root.
 
-use kubeplan_bundle::check::CheckKind;
+use kubeplan_bundle::check::{
+    DirectoryEmpty, Executable, FileBegins, NoSwap, PathAbsent, PathPresent,
+};
 
-use super::table::mismatch;
+use super::kinds::Explained::{ByNode, ByPath, Never};
+use super::kinds::Needs::{Live, Tree};
+use super::kinds::{Looking, Row};
 use super::{CannotLook, Looked, View, found, found_if, passed};
 use crate::host::{Found, RootPath};
 
@@ -12,78 +16,89 @@ const LIMIT: u64 = 1024 * 1024;
 const SWAPS: RootPath = RootPath::fixed("/proc/swaps");
 
 /// Nothing is at the path.
-pub(super) fn absent(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::PathAbsent { path } = look else {
-        return mismatch(look);
-    };
-    let there = view.root.look(&path.into())? != Found::Missing;
-    found_if(there, || format!("{path} already exists"))
+impl Looking for PathAbsent {
+    const ROW: Row = Row::new(Tree, ByPath, "the path below the root");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { path } = self;
+        let there = view.root.look(&path.into())? != Found::Missing;
+        found_if(there, || format!("{path} already exists"))
+    }
 }
 
 /// Something is at the path.
-pub(super) fn present(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::PathPresent { path } = look else {
-        return mismatch(look);
-    };
-    let missing = view.root.look(&path.into())? == Found::Missing;
-    found_if(missing, || format!("{path} does not exist"))
+impl Looking for PathPresent {
+    const ROW: Row = Row::new(Live, Never, "the path below the root");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { path } = self;
+        let missing = view.root.look(&path.into())? == Found::Missing;
+        found_if(missing, || format!("{path} does not exist"))
+    }
 }
 
 /// The folder is empty, or is not there.
-pub(super) fn empty(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::DirectoryEmpty { path } = look else {
-        return mismatch(look);
-    };
-    let Some(folder) = view.root.view(&path.into())? else {
-        return passed();
-    };
-    let names = folder.names()?;
-    found_if(!names.is_empty(), || format!("{path} is not empty"))
+impl Looking for DirectoryEmpty {
+    const ROW: Row = Row::new(Tree, ByNode, "the folder below the root");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { path } = self;
+        let Some(folder) = view.root.view(&path.into())? else {
+            return passed();
+        };
+        let names = folder.names()?;
+        found_if(!names.is_empty(), || format!("{path} is not empty"))
+    }
 }
 
 /// The file begins with the text.
-pub(super) fn begins(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::FileBegins { path, text } = look else {
-        return mismatch(look);
-    };
-    match view.root.read(&path.into(), LIMIT)? {
-        None => found(format!("{path} does not exist")),
-        Some(content) => found_if(!content.expose().starts_with(text.as_bytes()), || {
-            format!("{path} does not say {text}")
-        }),
+impl Looking for FileBegins {
+    const ROW: Row = Row::new(Live, Never, "the first bytes of the file below the root");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { path, text } = self;
+        match view.root.read(&path.into(), LIMIT)? {
+            None => found(format!("{path} does not exist")),
+            Some(content) => found_if(!content.expose().starts_with(text.as_bytes()), || {
+                format!("{path} does not say {text}")
+            }),
+        }
     }
 }
 
 /// The program is found in the search path, and can be run.
-pub(super) fn executable(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::Executable { program } = look else {
-        return mismatch(look);
-    };
-    let mut trouble = None;
-    for folder in view.system.search_path() {
-        let path = RootPath::from_text(&folder).join(program);
-        match view.root.look(&path) {
-            Ok(Found::File(meta)) if meta.mode & 0o111 != 0 => return passed(),
-            Ok(_) => {}
-            Err(error) => trouble = Some(CannotLook::from(error)),
+impl Looking for Executable {
+    const ROW: Row = Row::new(Live, Never, "the folders of PATH below the root");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { program } = self;
+        let mut trouble = None;
+        for folder in view.system.search_path() {
+            let path = RootPath::from_text(&folder).join(program);
+            match view.root.look(&path) {
+                Ok(Found::File(meta)) if meta.mode & 0o111 != 0 => return passed(),
+                Ok(_) => {}
+                Err(error) => trouble = Some(CannotLook::from(error)),
+            }
         }
-    }
-    match trouble {
-        Some(reason) => Err(reason),
-        None => found(format!("{program} is not found in PATH")),
+        match trouble {
+            Some(reason) => Err(reason),
+            None => found(format!("{program} is not found in PATH")),
+        }
     }
 }
 
 /// The kernel swaps to nothing. As in kubeadm a kernel that does not say does not swap.
-pub(super) fn no_swap(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::NoSwap {} = look else {
-        return mismatch(look);
-    };
-    let Ok(Some(text)) = view.root.read_text(&SWAPS, LIMIT) else {
-        return passed();
-    };
-    let used = text.lines().filter(|line| !line.trim().is_empty()).count() > 1;
-    found_if(used, || {
-        "swap is in use: a kubelet needs settings for that, and cgroups v2".to_owned()
-    })
+impl Looking for NoSwap {
+    const ROW: Row = Row::new(Live, Never, "/proc/swaps");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Ok(Some(text)) = view.root.read_text(&SWAPS, LIMIT) else {
+            return passed();
+        };
+        let used = text.lines().filter(|line| !line.trim().is_empty()).count() > 1;
+        found_if(used, || {
+            "swap is in use: a kubelet needs settings for that, and cgroups v2".to_owned()
+        })
+    }
 }

@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-use kubeplan_bundle::check::{CheckKind, KernelOption, Severity, SystemRequirements};
+use kubeplan_bundle::check::{KernelOption, Severity, SystemRequirements};
 
 use super::cgroups::{self, Cgroups};
-use super::table::mismatch;
+use super::kinds::Explained::Never;
+use super::kinds::Needs::Live;
+use super::kinds::{Looking, Row};
 use super::{CannotLook, Finding, Looked, View, version};
 use crate::host::RootPath;
 
@@ -33,53 +35,59 @@ fn sources(release: &str) -> [String; 8] {
 }
 
 /// Whether kernel and cgroups suffice for a kubelet.
-pub(super) fn system(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::System(wanted) = look else {
-        return mismatch(look);
-    };
-    let kernel = view.system.kernel();
-    let mut findings = Vec::new();
-    if !wanted.lists(&kernel.release) {
-        let message = format!("the kernel release {} is not supported", kernel.release);
-        findings.push(match wanted.kernel_severity {
-            Severity::Warning => Finding::Warning(message),
-            Severity::Error => Finding::Error(message),
-        });
-    }
-    if kernel.name != wanted.os {
-        findings.push(Finding::Error(format!(
-            "the operating system is {}, not {}",
-            kernel.name, wanted.os
-        )));
-    }
-    let cgroups = cgroups::find(view.root);
-    // Nothing below is a warning of the bundle's choice: what is missing, the kubelet cannot do without.
-    let mut unknown = |CannotLook(reason): CannotLook| findings.push(Finding::Error(reason));
-    let of_version = match &cgroups {
-        Ok(Cgroups::V1) => wanted.options_v1.as_slice(),
-        Ok(Cgroups::V2 { .. }) => wanted.options_v2.as_slice(),
-        Err(_) => &[],
-    };
-    match missing_options(view, &kernel.release, wanted, of_version) {
-        Ok(missing) if missing.is_empty() => {}
-        Ok(missing) => findings.push(Finding::Error(format!(
-            "the kernel lacks {}",
-            missing.join(", ")
-        ))),
-        Err(reason) => unknown(reason),
-    }
-    match cgroups.and_then(|cgroups| cgroups::judge(&cgroups, wanted, view)) {
-        Ok(more) => findings.extend(more),
-        Err(CannotLook(reason)) => findings.push(Finding::Error(reason)),
-    }
-    // As in kubeadm the check needs the kubelet even where its version decides nothing.
-    if let Err(CannotLook(reason)) = version::of_program(view, &wanted.program) {
-        let finding = Finding::Error(reason);
-        if !findings.contains(&finding) {
-            findings.push(finding);
+impl Looking for SystemRequirements {
+    const ROW: Row = Row::new(
+        Live,
+        Never,
+        "uname, the kernel's configuration, /proc/mounts, the controllers of cgroups",
+    );
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let wanted = self;
+        let kernel = view.system.kernel();
+        let mut findings = Vec::new();
+        if !wanted.lists(&kernel.release) {
+            let message = format!("the kernel release {} is not supported", kernel.release);
+            findings.push(match wanted.kernel_severity {
+                Severity::Warning => Finding::Warning(message),
+                Severity::Error => Finding::Error(message),
+            });
         }
+        if kernel.name != wanted.os {
+            findings.push(Finding::Error(format!(
+                "the operating system is {}, not {}",
+                kernel.name, wanted.os
+            )));
+        }
+        let cgroups = cgroups::find(view.root);
+        // Nothing below is a warning of the bundle's choice: what is missing, the kubelet cannot do without.
+        let mut unknown = |CannotLook(reason): CannotLook| findings.push(Finding::Error(reason));
+        let of_version = match &cgroups {
+            Ok(Cgroups::V1) => wanted.options_v1.as_slice(),
+            Ok(Cgroups::V2 { .. }) => wanted.options_v2.as_slice(),
+            Err(_) => &[],
+        };
+        match missing_options(view, &kernel.release, wanted, of_version) {
+            Ok(missing) if missing.is_empty() => {}
+            Ok(missing) => findings.push(Finding::Error(format!(
+                "the kernel lacks {}",
+                missing.join(", ")
+            ))),
+            Err(reason) => unknown(reason),
+        }
+        match cgroups.and_then(|cgroups| cgroups::judge(&cgroups, wanted, view)) {
+            Ok(more) => findings.extend(more),
+            Err(CannotLook(reason)) => findings.push(Finding::Error(reason)),
+        }
+        // As in kubeadm the check needs the kubelet even where its version decides nothing.
+        if let Err(CannotLook(reason)) = version::of_program(view, &wanted.program) {
+            let finding = Finding::Error(reason);
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+        Ok(findings)
     }
-    Ok(findings)
 }
 
 /// Options that the kernel was not built with.

@@ -2,12 +2,12 @@
 //!
 //! In: the checks of a trusted index, the host's tree, the running system, what was installed before, what is to be ignored.
 //! Out: a [`Report`] with every finding at once. Nothing is written; a container runtime pulls images if the bundle asks for that.
-//! Which checks there are, in which order, with which numbers and names, is in the bundle; here is one function for each kind.
+//! Which checks there are, in which order, with which numbers and names, is in the bundle; here is how each kind looks ([`kinds::Looking`]).
 //! A check that cannot look has not passed.
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`table`] | the kinds of checks: what each needs, whether it can be ignored |
+//! | [`kinds`] | the kinds of checks: what each needs, whether it can be ignored |
 //! | [`engine`], [`ignore`] | runs, order, what is ignored, what an earlier installation explains |
 //! | [`report`] | kubeadm's lines, a table for people, JSON |
 //! | [`surroundings`] | the running system, and what can be reached from it |
@@ -23,6 +23,7 @@ mod engine;
 mod files;
 mod ignore;
 mod kernel;
+mod kinds;
 mod node;
 mod ports;
 mod proxy;
@@ -30,7 +31,6 @@ mod report;
 mod runtime;
 mod space;
 mod surroundings;
-mod table;
 #[cfg(test)]
 mod testing;
 mod version;
@@ -38,9 +38,9 @@ mod version;
 pub(crate) use admission::check as admission;
 pub(crate) use engine::{Request, run};
 pub(crate) use ignore::Ignored;
+pub use kinds::CheckDoc;
+pub(crate) use kinds::docs;
 pub(crate) use report::Report;
-pub use table::CheckDoc;
-pub(crate) use table::docs;
 
 use kubeplan_bundle::index::Index;
 

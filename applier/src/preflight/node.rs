@@ -1,58 +1,73 @@
 //! The user, the machine, its services and its name.
 
-use kubeplan_bundle::check::CheckKind;
+use kubeplan_bundle::check::{
+    CpuCount, Memory, NodeName, PrivilegedUser, ServiceEnabled, ServiceInactive,
+};
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::service::ServiceName;
 use kubeplan_terminal::quote;
 
-use super::table::mismatch;
+use super::kinds::Explained::Never;
+use super::kinds::Needs::Live;
+use super::kinds::{Looking, Row};
 use super::{CannotLook, Looked, View, found, found_if, passed};
 use crate::host::query::Answer;
 use crate::host::system::System;
 
 /// The program runs as root.
-pub(super) fn privileged_user(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::PrivilegedUser {} = look else {
-        return mismatch(look);
-    };
-    found_if(!view.system.is_root(), || {
-        "the program does not run as root".to_owned()
-    })
+impl Looking for PrivilegedUser {
+    const ROW: Row = Row::new(Live, Never, "the user id of the process");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        found_if(!view.system.is_root(), || {
+            "the program does not run as root".to_owned()
+        })
+    }
 }
 
 /// Enough CPUs.
-pub(super) fn cpu_count(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::CpuCount { minimum } = look else {
-        return mismatch(look);
-    };
-    let cpus = view.system.cpus().map_err(CannotLook)?;
-    found_if(cpus < *minimum, || {
-        format!("{cpus} CPUs are available, {minimum} are needed")
-    })
+impl Looking for CpuCount {
+    const ROW: Row = Row::new(
+        Live,
+        Never,
+        "the CPUs the process may use (sched_getaffinity)",
+    );
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { minimum } = self;
+        let cpus = view.system.cpus().map_err(CannotLook)?;
+        found_if(cpus < *minimum, || {
+            format!("{cpus} CPUs are available, {minimum} are needed")
+        })
+    }
 }
 
 /// Enough memory.
-pub(super) fn memory(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::Memory { minimum_mib } = look else {
-        return mismatch(look);
-    };
-    let memory = view.system.memory_mib();
-    found_if(memory < *minimum_mib, || {
-        format!("the host has {memory} MiB of memory, {minimum_mib} MiB are needed")
-    })
+impl Looking for Memory {
+    const ROW: Row = Row::new(Live, Never, "the memory of the host (sysinfo)");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { minimum_mib } = self;
+        let memory = view.system.memory_mib();
+        found_if(memory < *minimum_mib, || {
+            format!("the host has {memory} MiB of memory, {minimum_mib} MiB are needed")
+        })
+    }
 }
 
 /// The node's name is a name, and the host knows its address.
-pub(super) fn name(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::NodeName { node } = look else {
-        return mismatch(look);
-    };
-    if let Err(error) = node.parse::<Name>() {
-        return found(error.to_string());
-    }
-    match view.system.resolve(node) {
-        Ok(()) => passed(),
-        Err(reason) => found(format!("`{node}` cannot be resolved: {reason}")),
+impl Looking for NodeName {
+    const ROW: Row = Row::new(Live, Never, "the name's form, and the resolver");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { node } = self;
+        if let Err(error) = node.parse::<Name>() {
+            return found(error.to_string());
+        }
+        match view.system.resolve(node) {
+            Ok(()) => passed(),
+            Err(reason) => found(format!("`{node}` cannot be resolved: {reason}")),
+        }
     }
 }
 
@@ -123,37 +138,40 @@ fn service(view: &View<'_>, name: &ServiceName) -> Result<Service, CannotLook> {
 }
 
 /// The service does not run.
-pub(super) fn service_inactive(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::ServiceInactive {
-        service: name,
-        ports,
-    } = look
-    else {
-        return mismatch(look);
-    };
-    let state = service(view, name)?;
-    found_if(state.exists && state.active, || {
-        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-        format!(
-            "{name} is active: the ports {} must be open",
-            ports.join(", ")
-        )
-    })
+impl Looking for ServiceInactive {
+    const ROW: Row = Row::new(Live, Never, "systemctl, or rc-service and rc-update");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self {
+            service: name,
+            ports,
+        } = self;
+        let state = service(view, name)?;
+        found_if(state.exists && state.active, || {
+            let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+            format!(
+                "{name} is active: the ports {} must be open",
+                ports.join(", ")
+            )
+        })
+    }
 }
 
 /// The service exists and starts with the host.
-pub(super) fn service_enabled(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::ServiceEnabled { service: name } = look else {
-        return mismatch(look);
-    };
-    let state = service(view, name)?;
-    if !state.exists {
-        return found(format!("there is no service {name}"));
+impl Looking for ServiceEnabled {
+    const ROW: Row = Row::new(Live, Never, "systemctl, or rc-service and rc-update");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { service: name } = self;
+        let state = service(view, name)?;
+        if !state.exists {
+            return found(format!("there is no service {name}"));
+        }
+        found_if(!state.enabled, || {
+            format!(
+                "the service {name} is not enabled: run `systemctl enable {}`",
+                quote(&format!("{name}.service"))
+            )
+        })
     }
-    found_if(!state.enabled, || {
-        format!(
-            "the service {name} is not enabled: run `systemctl enable {}`",
-            quote(&format!("{name}.service"))
-        )
-    })
 }

@@ -1,15 +1,19 @@
 //! TCP ports.
 
-use kubeplan_bundle::check::CheckKind;
+use kubeplan_bundle::check::PortFree;
 
-use super::table::mismatch;
+use super::kinds::Explained::ByNode;
+use super::kinds::Needs::Live;
+use super::kinds::{Looking, Row};
 use super::{CannotLook, Looked, View, found_if};
 
 /// Nobody listens on the port.
-pub(super) fn free(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::PortFree { port } = look else {
-        return mismatch(look);
-    };
-    let free = view.system.is_free(*port).map_err(CannotLook)?;
-    found_if(!free, || format!("port {port} is in use"))
+impl Looking for PortFree {
+    const ROW: Row = Row::new(Live, ByNode, "listening on the port, on all addresses");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { port } = self;
+        let free = view.system.is_free(*port).map_err(CannotLook)?;
+        found_if(!free, || format!("port {port} is in use"))
+    }
 }

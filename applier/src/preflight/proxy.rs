@@ -7,47 +7,53 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use ipnet::IpNet;
-use kubeplan_bundle::check::CheckKind;
+use kubeplan_bundle::check::{DirectConnection, DirectNetwork};
 
-use super::table::mismatch;
+use super::kinds::Explained::Never;
+use super::kinds::Needs::Live;
+use super::kinds::{Looking, Row};
 use super::{Finding, Looked, View, found_if};
 
 /// kubeadm asks about networks, and about IPv6 addresses, with this port.
 const PORT: u16 = 1234;
 
 /// A connection to the host needs no proxy.
-pub(super) fn direct_connection(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::DirectConnection { authority } = look else {
-        return mismatch(look);
-    };
-    let (host, port) = split(authority);
-    let proxy = proxy_for(&view.system.proxies(), host, port.unwrap_or(443));
-    found_if(proxy.is_some(), || {
-        let proxy = proxy.unwrap_or_default();
-        format!(
-            "a connection to https://{authority} goes through the proxy {proxy}: name it in NO_PROXY if that is not wanted"
-        )
-    })
+impl Looking for DirectConnection {
+    const ROW: Row = Row::new(Live, Never, "HTTPS_PROXY and NO_PROXY of the process");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { authority } = self;
+        let (host, port) = split(authority);
+        let proxy = proxy_for(&view.system.proxies(), host, port.unwrap_or(443));
+        found_if(proxy.is_some(), || {
+            let proxy = proxy.unwrap_or_default();
+            format!(
+                "a connection to https://{authority} goes through the proxy {proxy}: name it in NO_PROXY if that is not wanted"
+            )
+        })
+    }
 }
 
 /// A connection to the network's second address needs no proxy.
-pub(super) fn direct_network(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::DirectNetwork { cidr } = look else {
-        return mismatch(look);
-    };
-    let Some(address) = cidr.parse::<IpNet>().ok().and_then(|net| second(&net)) else {
-        return Ok(vec![Finding::Error(format!(
-            "`{}` is no network with two addresses",
-            cidr.escape_debug()
-        ))]);
-    };
-    let proxy = proxy_for(&view.system.proxies(), &address.to_string(), PORT);
-    found_if(proxy.is_some(), || {
-        let proxy = proxy.unwrap_or_default();
-        format!(
-            "a connection into {cidr} goes through the proxy {proxy}: Pods and Services cannot be reached that way, name the network in NO_PROXY"
-        )
-    })
+impl Looking for DirectNetwork {
+    const ROW: Row = Row::new(Live, Never, "HTTPS_PROXY and NO_PROXY of the process");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { cidr } = self;
+        let Some(address) = cidr.parse::<IpNet>().ok().and_then(|net| second(&net)) else {
+            return Ok(vec![Finding::Error(format!(
+                "`{}` is no network with two addresses",
+                cidr.escape_debug()
+            ))]);
+        };
+        let proxy = proxy_for(&view.system.proxies(), &address.to_string(), PORT);
+        found_if(proxy.is_some(), || {
+            let proxy = proxy.unwrap_or_default();
+            format!(
+                "a connection into {cidr} goes through the proxy {proxy}: Pods and Services cannot be reached that way, name the network in NO_PROXY"
+            )
+        })
+    }
 }
 
 fn second(network: &IpNet) -> Option<IpAddr> {

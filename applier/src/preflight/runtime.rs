@@ -2,9 +2,11 @@
 
 use std::thread;
 
-use kubeplan_bundle::check::{CheckKind, Images, PullPolicy};
+use kubeplan_bundle::check::{Images, PullPolicy, RuntimeConfig, RuntimeReady};
 
-use super::table::mismatch;
+use super::kinds::Explained::Never;
+use super::kinds::Needs::Live;
+use super::kinds::{Looking, Row};
 use super::{Finding, Looked, View, found, passed};
 use crate::runtime::{CriError, Runtime};
 
@@ -18,77 +20,87 @@ const ATTEMPTS: usize = 5;
 const AT_ONCE: usize = 8;
 
 /// The runtime answers and is ready.
-pub(super) fn ready(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::RuntimeReady { socket } = look else {
-        return mismatch(look);
-    };
-    let status = match view
-        .system
-        .runtime(socket)
-        .and_then(|runtime| runtime.status())
-    {
-        Ok(status) => status,
-        Err(error) => return found(error.to_string()),
-    };
-    match status.conditions.iter().find(|c| c.name == READY) {
-        Some(condition) if condition.holds => passed(),
-        Some(condition) => found(format!(
-            "the container runtime at {socket} is not ready: {}",
-            condition.message
-        )),
-        None => found(format!(
-            "the container runtime at {socket} does not say whether it is ready"
-        )),
+impl Looking for RuntimeReady {
+    const ROW: Row = Row::new(Live, Never, "the container runtime's Status");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { socket } = self;
+        let status = match view
+            .system
+            .runtime(socket)
+            .and_then(|runtime| runtime.status())
+        {
+            Ok(status) => status,
+            Err(error) => return found(error.to_string()),
+        };
+        match status.conditions.iter().find(|c| c.name == READY) {
+            Some(condition) if condition.holds => passed(),
+            Some(condition) => found(format!(
+                "the container runtime at {socket} is not ready: {}",
+                condition.message
+            )),
+            None => found(format!(
+                "the container runtime at {socket} does not say whether it is ready"
+            )),
+        }
     }
 }
 
 /// The runtime tells its configuration.
-pub(super) fn config(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::RuntimeConfig { socket } = look else {
-        return mismatch(look);
-    };
-    match view
-        .system
-        .runtime(socket)
-        .and_then(|runtime| runtime.config())
-    {
-        Ok(()) => passed(),
-        Err(error @ CriError::Unimplemented { .. }) => found(format!(
-            "{error}: a later kubelet will not find out its cgroup driver without it; use a newer container runtime"
-        )),
-        // A runtime that cannot be asked is an error, one that is old is what the bundle says.
-        Err(error) => Ok(vec![Finding::Error(error.to_string())]),
+impl Looking for RuntimeConfig {
+    const ROW: Row = Row::new(Live, Never, "the container runtime's RuntimeConfig");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self { socket } = self;
+        match view
+            .system
+            .runtime(socket)
+            .and_then(|runtime| runtime.config())
+        {
+            Ok(()) => passed(),
+            Err(error @ CriError::Unimplemented { .. }) => found(format!(
+                "{error}: a later kubelet will not find out its cgroup driver without it; use a newer container runtime"
+            )),
+            // A runtime that cannot be asked is an error, one that is old is what the bundle says.
+            Err(error) => Ok(vec![Finding::Error(error.to_string())]),
+        }
     }
 }
 
 /// Every image is there, or is pulled.
-pub(super) fn images(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::Images(wanted) = look else {
-        return mismatch(look);
-    };
-    if wanted.policy == PullPolicy::Never {
-        return passed();
+impl Looking for Images {
+    const ROW: Row = Row::new(
+        Live,
+        Never,
+        "the container runtime's ImageStatus, PullImage and Status",
+    );
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let wanted = self;
+        if wanted.policy == PullPolicy::Never {
+            return passed();
+        }
+        if !view.pull {
+            return would_pull(view, wanted);
+        }
+        let runtime = match view.system.runtime(&wanted.socket) {
+            Ok(runtime) => runtime,
+            Err(error) => return found(error.to_string()),
+        };
+        let mut findings: Vec<Finding> = sandbox(&*runtime, wanted).into_iter().collect();
+        let failures = if wanted.serial {
+            drop_passed(
+                wanted
+                    .references
+                    .iter()
+                    .map(|reference| get(&*runtime, wanted.policy, reference)),
+            )
+        } else {
+            at_once(view, wanted)
+        };
+        findings.extend(failures.into_iter().map(Finding::AsPlanned));
+        Ok(findings)
     }
-    if !view.pull {
-        return would_pull(view, wanted);
-    }
-    let runtime = match view.system.runtime(&wanted.socket) {
-        Ok(runtime) => runtime,
-        Err(error) => return found(error.to_string()),
-    };
-    let mut findings: Vec<Finding> = sandbox(&*runtime, wanted).into_iter().collect();
-    let failures = if wanted.serial {
-        drop_passed(
-            wanted
-                .references
-                .iter()
-                .map(|reference| get(&*runtime, wanted.policy, reference)),
-        )
-    } else {
-        at_once(view, wanted)
-    };
-    findings.extend(failures.into_iter().map(Finding::AsPlanned));
-    Ok(findings)
 }
 
 /// What would be pulled, if anything may be.

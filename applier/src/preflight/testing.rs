@@ -310,7 +310,7 @@ impl Host {
 
     /// Looks as a check of `kind` would.
     pub(super) fn look(&self, kind: &kubeplan_bundle::check::CheckKind) -> Looked {
-        self.view(|view| (super::table::of(kind).unwrap().look)(kind, view))
+        self.view(|view| super::kinds::look(kind, view))
     }
 }
 

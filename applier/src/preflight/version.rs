@@ -1,10 +1,12 @@
 //! Versions of programs and servers.
 
-use kubeplan_bundle::check::{CheckKind, ClientFiles};
+use kubeplan_bundle::check::{ClientFiles, ProgramVersion, ServerVersion, VersionBelow};
 use kubeplan_bundle::secret::SecretBytes;
 use semver::Version;
 
-use super::table::mismatch;
+use super::kinds::Explained::Never;
+use super::kinds::Needs::{Live, Tree};
+use super::kinds::{Looking, Row};
 use super::{CannotLook, Finding, Looked, View, found, found_if};
 use crate::host::RootPath;
 use crate::net::fetch::ClientTls;
@@ -26,18 +28,20 @@ fn parse(text: &str) -> Result<Version, CannotLook> {
 }
 
 /// One version of the bundle is older than another one.
-pub(super) fn below(look: &CheckKind, _: &View<'_>) -> Looked {
-    let CheckKind::VersionBelow { of, version, limit } = look else {
-        return mismatch(look);
-    };
-    // A version that is none is an error, however the bundle counts a newer one.
-    let (planned, first_too_new) = match (parse(version), parse(limit)) {
-        (Ok(planned), Ok(limit)) => (planned, limit),
-        (Err(reason), _) | (_, Err(reason)) => return Ok(vec![Finding::Error(reason.0)]),
-    };
-    found_if(planned >= first_too_new, || {
-        format!("{of} {version} is newer than what it was planned with (before {limit})")
-    })
+impl Looking for VersionBelow {
+    const ROW: Row = Row::new(Tree, Never, "two versions in the bundle");
+
+    fn look(&self, _: &View<'_>) -> Looked {
+        let Self { of, version, limit } = self;
+        // A version that is none is an error, however the bundle counts a newer one.
+        let (planned, first_too_new) = match (parse(version), parse(limit)) {
+            (Ok(planned), Ok(limit)) => (planned, limit),
+            (Err(reason), _) | (_, Err(reason)) => return Ok(vec![Finding::Error(reason.0)]),
+        };
+        found_if(planned >= first_too_new, || {
+            format!("{of} {version} is newer than what it was planned with (before {limit})")
+        })
+    }
 }
 
 /// What `program --version` says after a `v`.
@@ -56,59 +60,65 @@ pub(super) fn of_program(view: &View<'_>, program: &str) -> Result<Version, Cann
 }
 
 /// The program's version lies in the range.
-pub(super) fn program(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::ProgramVersion {
-        program,
-        minimum,
-        newest_minor,
-    } = look
-    else {
-        return mismatch(look);
-    };
-    let version = of_program(view, program)?;
-    if version < parse(minimum)? {
-        return found(format!(
-            "{program} is {version}, which is too old: at least {minimum} is needed"
-        ));
+impl Looking for ProgramVersion {
+    const ROW: Row = Row::new(Live, Never, "what the program prints with --version");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self {
+            program,
+            minimum,
+            newest_minor,
+        } = self;
+        let version = of_program(view, program)?;
+        if version < parse(minimum)? {
+            return found(format!(
+                "{program} is {version}, which is too old: at least {minimum} is needed"
+            ));
+        }
+        let Some(newest) = newest_minor else {
+            return super::passed();
+        };
+        let limit = parse(&format!("{newest}.0"))?;
+        found_if(
+            (version.major, version.minor) > (limit.major, limit.minor),
+            || format!("{program} is {version}, newer than what is installed here ({newest})"),
+        )
     }
-    let Some(newest) = newest_minor else {
-        return super::passed();
-    };
-    let limit = parse(&format!("{newest}.0"))?;
-    found_if(
-        (version.major, version.minor) > (limit.major, limit.minor),
-        || format!("{program} is {version}, newer than what is installed here ({newest})"),
-    )
 }
 
 /// Each server's version is new enough.
-pub(super) fn server(look: &CheckKind, view: &View<'_>) -> Looked {
-    let CheckKind::ServerVersion {
-        endpoints,
-        document,
-        key,
-        minimum,
-        tls,
-    } = look
-    else {
-        return mismatch(look);
-    };
-    let minimum = parse(minimum)?;
-    let tls = client_tls(view, tls)?;
-    let mut findings = Vec::new();
-    for endpoint in endpoints {
-        let url = format!("{}{document}", endpoint.trim_end_matches('/'));
-        match ask(view, &url, &tls).and_then(|body| version_in(&body, key)) {
-            Ok(version) if version >= minimum => {}
-            Ok(version) => findings.push(Finding::AsPlanned(format!(
-                "{endpoint} is version {version}, at least {minimum} is needed"
-            ))),
-            Err(reason) => {
-                findings.push(Finding::AsPlanned(format!("{endpoint}: {reason}")));
+impl Looking for ServerVersion {
+    const ROW: Row = Row::new(
+        Live,
+        Never,
+        "a document on each server: 10 s, three attempts 5 s apart",
+    );
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let Self {
+            endpoints,
+            document,
+            key,
+            minimum,
+            tls,
+        } = self;
+        let minimum = parse(minimum)?;
+        let tls = client_tls(view, tls)?;
+        let mut findings = Vec::new();
+        for endpoint in endpoints {
+            let url = format!("{}{document}", endpoint.trim_end_matches('/'));
+            match ask(view, &url, &tls).and_then(|body| version_in(&body, key)) {
+                Ok(version) if version >= minimum => {}
+                Ok(version) => findings.push(Finding::AsPlanned(format!(
+                    "{endpoint} is version {version}, at least {minimum} is needed"
+                ))),
+                Err(reason) => {
+                    findings.push(Finding::AsPlanned(format!("{endpoint}: {reason}")));
+                }
             }
         }
+        Ok(findings)
     }
-    Ok(findings)
 }
 
 /// The document, after as many attempts as kubeadm makes when a server cannot be reached or is ill.

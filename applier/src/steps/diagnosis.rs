@@ -80,7 +80,7 @@ fn socket(index: &Index) -> Option<&str> {
         _ => None,
     });
     checks.flatten().find_map(|check| match &check.look {
-        CheckKind::RuntimeReady { socket } => Some(socket.as_str()),
+        CheckKind::RuntimeReady(ready) => Some(ready.socket.as_str()),
         _ => None,
     })
 }

@@ -3,7 +3,9 @@
 
 use std::fs;
 
-use kubeplan_bundle::check::{Check, CheckKind, Severity};
+use kubeplan_bundle::check::{
+    Check, CheckKind, CpuCount, DirectoryEmpty, PathAbsent, SameCluster, Severity,
+};
 
 use crate::support::{CA, Fixture, MANIFEST, Plan, Run};
 
@@ -21,29 +23,29 @@ fn checks() -> Vec<Check> {
         check(
             "FileAvailable--etc-app-manifests-server.yaml",
             Severity::Error,
-            CheckKind::PathAbsent {
+            CheckKind::from(PathAbsent {
                 path: MANIFEST.parse().unwrap(),
-            },
+            }),
         ),
         check(
             "DirAvailable--var-lib-data",
             Severity::Error,
-            CheckKind::DirectoryEmpty {
+            CheckKind::from(DirectoryEmpty {
                 path: "/var/lib/data".parse().unwrap(),
-            },
+            }),
         ),
         check(
             "NumCPU",
             Severity::Error,
-            CheckKind::CpuCount { minimum: 100_000 },
+            CheckKind::from(CpuCount { minimum: 100_000 }),
         ),
         check(
             "SameCluster",
             Severity::Error,
-            CheckKind::SameCluster {
+            CheckKind::from(SameCluster {
                 authority: "/etc/other/ca.crt".parse().unwrap(),
                 kubeconfigs: vec![],
-            },
+            }),
         ),
     ]
 }

@@ -36,12 +36,12 @@ impl Index {
         self.check_network()?;
         self.check_transactions()?;
         for step in &self.steps {
-            if !self
-                .requires
+            let features = step.features();
+            let mut missing = features
                 .iter()
-                .any(|feature| feature == step.feature())
-            {
-                return broken("requires lists the feature of every step", &step.feature());
+                .filter(|feature| !self.requires.iter().any(|listed| listed == *feature));
+            if let Some(feature) = missing.next() {
+                return broken("requires lists the feature of every step", feature);
             }
         }
         self.check_preflight()?;
@@ -229,6 +229,7 @@ fn folders_come_first(order: &[&Entry]) -> Result<(), IndexError> {
 mod tests {
     use super::super::testing::sample;
     use super::super::*;
+    use crate::check::{Check, CheckKind, NoSwap, OnlyInTests, Severity};
     use crate::step::{Endpoint, EndpointIdentity, PhaseName};
 
     /// [`sample`] with two objects, the second owned by the first, and a node to label.
@@ -388,12 +389,37 @@ mod tests {
     }
 
     #[test]
-    fn checks_come_first() {
-        let swap = crate::check::Check {
-            name: "Swap".parse().unwrap(),
-            severity: crate::check::Severity::Warning,
-            look: crate::check::CheckKind::NoSwap {},
+    fn a_kind_of_check_with_a_feature_of_its_own_is_required() {
+        let mut index = sample();
+        let step = |look: CheckKind| Step::Preflight {
+            phase: "preflight".parse().unwrap(),
+            checks: vec![check("Swap", NoSwap {}), check("New", look)],
+            ignore: vec![],
         };
+        index.requires.push("step:preflight/1".into());
+        index.steps.insert(0, step(NoSwap {}.into()));
+        index.check().unwrap();
+        index.steps[0] = step(CheckKind::OnlyInTests(OnlyInTests {}));
+        let error = index.check().unwrap_err().to_string();
+        assert!(
+            error.contains("feature of every step") && error.contains("check:only-in-tests/1"),
+            "{error}"
+        );
+        index.requires.insert(0, "check:only-in-tests/1".into());
+        index.check().unwrap();
+    }
+
+    fn check(name: &str, look: impl Into<CheckKind>) -> Check {
+        Check {
+            name: name.parse().unwrap(),
+            severity: Severity::Warning,
+            look: look.into(),
+        }
+    }
+
+    #[test]
+    fn checks_come_first() {
+        let swap = check("Swap", NoSwap {});
         let step = |checks| Step::Preflight {
             phase: "preflight".parse().unwrap(),
             checks,

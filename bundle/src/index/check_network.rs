@@ -23,7 +23,7 @@ use std::net::IpAddr;
 
 use super::{Index, IndexError};
 use crate::authority::{Host, Url, authority};
-use crate::check::CheckKind;
+use crate::check::Broken;
 use crate::service::ServiceName;
 use crate::step::{Endpoint, EndpointIdentity, Step};
 
@@ -31,20 +31,20 @@ use crate::step::{Endpoint, EndpointIdentity, Step};
 /// (<https://kubernetes.io/docs/reference/using-api/health-checks/>).
 const HEALTH: &[&str] = &["/healthz", "/livez", "/readyz"];
 
-/// Programs that a check may run, as root, to learn their version.
-const ASKED_PROGRAMS: &[&str] = &["kubelet"];
-
 /// Services that a step may enable, start and restart.
 const STARTED_SERVICES: &[&str] = &["kubelet"];
-
-/// The document in which etcd says its version (etcd 3.6, `server/etcdserver/api/etcdhttp/version.go`).
-const VERSION: &str = "/version";
 
 fn broken<T>(rule: &'static str, at: &dyn fmt::Display) -> Result<T, IndexError> {
     Err(IndexError::Inconsistent {
         rule,
         at: at.to_string(),
     })
+}
+
+impl From<Broken> for IndexError {
+    fn from(Broken { rule, at }: Broken) -> Self {
+        Self::Inconsistent { rule, at }
+    }
 }
 
 impl Index {
@@ -83,7 +83,7 @@ impl Index {
                 }
                 Step::Preflight { checks, .. } => {
                     for check in checks {
-                        check_look(&check.look)?;
+                        check.look.check_destinations()?;
                     }
                 }
                 Step::StartService { service, .. }
@@ -148,88 +148,10 @@ fn may_be_a_nodes(address: IpAddr) -> bool {
     }
 }
 
-fn check_look(look: &CheckKind) -> Result<(), IndexError> {
-    match look {
-        CheckKind::Executable { program } => check_program(program),
-        CheckKind::ProgramVersion { program, .. } => check_asked(program),
-        CheckKind::System(wanted) => check_asked(&wanted.program),
-        CheckKind::DirectConnection { authority: text } => match authority(text) {
-            Some(_) => Ok(()),
-            None => broken("a proxy check names `host` or `host:port`", text),
-        },
-        CheckKind::RuntimeReady { socket } | CheckKind::RuntimeConfig { socket } => {
-            check_socket(socket)
-        }
-        CheckKind::Images(images) => check_socket(&images.socket),
-        CheckKind::ServerVersion {
-            endpoints,
-            document,
-            ..
-        } => {
-            if document != VERSION {
-                return broken("a server is asked for its version", document);
-            }
-            let fits = |url: &&String| {
-                Url::parse(url).is_some_and(|url| url.path.is_empty() || url.path == "/")
-            };
-            match endpoints.iter().find(|url| !fits(url)) {
-                Some(url) => broken("a server is asked by http or https", url),
-                None => Ok(()),
-            }
-        }
-        CheckKind::PrivilegedUser {}
-        | CheckKind::CpuCount { .. }
-        | CheckKind::Memory { .. }
-        | CheckKind::VersionBelow { .. }
-        | CheckKind::ServiceInactive { .. }
-        | CheckKind::ServiceEnabled { .. }
-        | CheckKind::PortFree { .. }
-        | CheckKind::PathAbsent { .. }
-        | CheckKind::PathPresent { .. }
-        | CheckKind::DirectoryEmpty { .. }
-        | CheckKind::FileBegins { .. }
-        | CheckKind::DirectNetwork { .. }
-        | CheckKind::NoSwap {}
-        | CheckKind::NodeName { .. }
-        | CheckKind::SameCluster { .. } => Ok(()),
-    }
-}
-
-/// A program that is run as `PROGRAM --version`, as root.
-fn check_asked(program: &str) -> Result<(), IndexError> {
-    if ASKED_PROGRAMS.contains(&program) {
-        return Ok(());
-    }
-    broken(
-        "a check runs a program of a closed list to learn its version",
-        &program.escape_debug(),
-    )
-}
-
 /// A service that a step starts or restarts.
 fn check_started(service: &ServiceName) -> Result<(), IndexError> {
     if STARTED_SERVICES.contains(&service.as_str()) {
         return Ok(());
     }
     broken("a step starts a service of a closed list", service)
-}
-
-fn check_program(program: &str) -> Result<(), IndexError> {
-    if program.is_empty() || program.contains('/') || program.starts_with('-') {
-        return broken(
-            "a program is named without a folder",
-            &program.escape_debug(),
-        );
-    }
-    Ok(())
-}
-
-fn check_socket(socket: &str) -> Result<(), IndexError> {
-    if !socket.starts_with("unix:///") {
-        return broken(
-            "a container runtime has a socket of the host",
-            &socket.escape_debug(),
-        );
-    }
-    Ok(())
 }

@@ -26,7 +26,7 @@ use crate::canonical::{self, CanonicalError};
 use crate::digest::Sha256Digest;
 use crate::limits::{self, LimitError};
 use crate::path::HostPath;
-use crate::step::{FEATURES, Step};
+use crate::step::{Step, features};
 use crate::timestamp::Timestamp;
 
 pub use entries::Entries;
@@ -48,7 +48,7 @@ pub struct Index {
     pub format: String,
     /// What kind of bundle this is.
     pub kind: BundleKind,
-    /// Features the applier must have (see [`crate::step::FEATURES`]), sorted.
+    /// Features the applier must have (see [`crate::step::features`]), sorted.
     pub requires: Vec<String>,
     /// Which cluster.
     pub cluster: ClusterRef,
@@ -307,7 +307,7 @@ fn check_head(format: &str, requires: &[String]) -> Result<(), IndexError> {
     }
     match requires
         .iter()
-        .find(|feature| !FEATURES.contains(&feature.as_str()))
+        .find(|feature| !features().any(|known| known == feature.as_str()))
     {
         Some(unknown) => Err(IndexError::Feature(
             unknown.escape_debug().take(80).collect(),

@@ -3,7 +3,10 @@
 //! One table makes [`StepKind`], [`Step::kind`] and the features that begin with `step:`, so none of them can miss a kind:
 //! a variant of [`Step`] without a row does not compile.
 
+use std::collections::BTreeSet;
+
 use super::Step;
+use crate::check::CheckKind;
 
 /// Writes the table out.
 macro_rules! kinds {
@@ -48,8 +51,8 @@ macro_rules! kinds {
             }
         }
 
-        /// Every feature this version of the format knows; an index that requires another one is refused.
-        pub const FEATURES: &[&str] = &[$($feature,)* $($other,)*];
+        /// The features of steps, and those of the rest of the index.
+        const FEATURES: &[&str] = &[$($feature,)* $($other,)*];
     };
 }
 
@@ -77,10 +80,20 @@ kinds! {
     }
 }
 
+/// Every feature this version of the format knows; an index that requires another one is refused.
+pub fn features() -> impl Iterator<Item = &'static str> {
+    FEATURES.iter().chain(CheckKind::FEATURES).copied()
+}
+
 impl Step {
-    /// The feature an applier must have to run this step, as listed in the index's `requires`.
+    /// The features an applier must have to run this step, as listed in the index's `requires`: that of its kind, and those of
+    /// the checks in it.
     #[must_use]
-    pub const fn feature(&self) -> &'static str {
-        self.kind().feature()
+    pub fn features(&self) -> BTreeSet<&'static str> {
+        let mut features = BTreeSet::from([self.kind().feature()]);
+        if let Self::Preflight { checks, .. } = self {
+            features.extend(checks.iter().map(|check| check.look.feature()));
+        }
+        features
     }
 }

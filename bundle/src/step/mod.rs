@@ -7,7 +7,7 @@
 //!
 //! | question | where |
 //! |---|---|
-//! | which kind it is, the feature it requires | [`Step::kind`], [`Step::feature`] |
+//! | which kind it is, the features it requires | [`Step::kind`], [`Step::features`] |
 //! | its phase, what it does in one line | [`Step::phase`], [`Step::summary`] |
 //! | every field, for a reviewer | [`Step::details`] |
 //! | whether it needs a running host, whether it calls the API | [`Step::is_live`], [`Step::calls_api`] |
@@ -35,7 +35,7 @@ pub use crate::service::{ParseServiceError, ServiceName};
 pub use details::Detail;
 pub use endpoint::{Endpoint, EndpointIdentity};
 pub use etcd::{EtcdClient, EtcdPods};
-pub use kind::{FEATURES, StepKind};
+pub use kind::{StepKind, features};
 pub use paths::{MayBe, Role, StepPath};
 pub use phase_name::{ParsePhaseError, PhaseName};
 pub use taint::{Taint, TaintEffect};

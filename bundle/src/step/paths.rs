@@ -6,11 +6,10 @@
 //! out the phase which writes it, or whose files came from elsewhere.
 
 use super::Step;
-use crate::check::CheckKind;
 
-const ADMIN: &str = "/etc/kubernetes/admin.conf";
+pub(crate) const ADMIN: &str = "/etc/kubernetes/admin.conf";
 const SUPER_ADMIN: &str = "/etc/kubernetes/super-admin.conf";
-const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
+pub(crate) const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
 const BOOTSTRAP: &str = "/etc/kubernetes/bootstrap-kubelet.conf";
 
 /// What calls of the API are made as ([`crate::index::Api`]).
@@ -80,18 +79,24 @@ pub struct StepPath<'a> {
     pub may_be: MayBe,
 }
 
+impl<'a> StepPath<'a> {
+    pub(crate) fn new(field: &str, path: &'a str, role: Role, may_be: MayBe) -> Self {
+        Self {
+            field: field.to_owned(),
+            path,
+            role,
+            may_be,
+        }
+    }
+}
+
 impl Step {
     /// Every path of the host that the step reads, changes or removes, in the order of its fields. The paths of a
     /// transaction's files are those of its entries.
     #[must_use]
     pub fn paths(&self) -> Vec<StepPath<'_>> {
-        let one = |field: &str, path, role, may_be| StepPath {
-            field: field.to_owned(),
-            path,
-            role,
-            may_be,
-        };
-        let reads = |field: &str, path, may_be| one(field, path, Role::Reads, may_be);
+        let one = StepPath::new;
+        let reads = |field, path, may_be| StepPath::new(field, path, Role::Reads, may_be);
         match self {
             Self::CommitTransaction { .. }
             | Self::LabelAndTaintNode { .. }
@@ -196,75 +201,6 @@ impl Step {
                 kubeconfig.as_str(),
                 MayBe::Kubeconfig(&[ADMIN]),
             )],
-        }
-    }
-}
-
-impl CheckKind {
-    /// Every path of the host that the check looks at, with the field that names it.
-    #[must_use]
-    pub fn paths(&self) -> Vec<StepPath<'_>> {
-        let one = |field: &str, path, role, may_be| StepPath {
-            field: field.to_owned(),
-            path,
-            role,
-            may_be,
-        };
-        match self {
-            Self::PrivilegedUser {}
-            | Self::CpuCount { .. }
-            | Self::Memory { .. }
-            | Self::VersionBelow { .. }
-            | Self::ServiceInactive { .. }
-            | Self::ServiceEnabled { .. }
-            | Self::PortFree { .. }
-            | Self::Executable { .. }
-            | Self::DirectConnection { .. }
-            | Self::DirectNetwork { .. }
-            | Self::RuntimeReady { .. }
-            | Self::RuntimeConfig { .. }
-            | Self::NoSwap {}
-            | Self::System(_)
-            | Self::NodeName { .. }
-            | Self::ProgramVersion { .. }
-            | Self::Images(_) => Vec::new(),
-            Self::PathAbsent { path }
-            | Self::PathPresent { path }
-            | Self::DirectoryEmpty { path } => {
-                vec![one("path", path.as_str(), Role::Looks, MayBe::Anywhere)]
-            }
-            Self::FileBegins { path, .. } => {
-                let may_be = MayBe::Listed(&[
-                    "/proc/sys/net/ipv4/ip_forward",
-                    "/proc/sys/net/ipv6/conf/default/forwarding",
-                ]);
-                vec![one("path", path.as_str(), Role::Reads, may_be)]
-            }
-            Self::ServerVersion { tls, .. } => [
-                ("tls.ca", &tls.ca),
-                ("tls.certificate", &tls.certificate),
-                ("tls.key", &tls.key),
-            ]
-            .into_iter()
-            .filter(|(_, path)| !path.is_empty())
-            .map(|(field, path)| one(field, path, Role::Reads, MayBe::TlsFile))
-            .collect(),
-            Self::SameCluster {
-                authority,
-                kubeconfigs,
-            } => {
-                let may_be = MayBe::TlsFile;
-                let mut all = vec![one("authority", authority.as_str(), Role::Reads, may_be)];
-                for (number, path) in kubeconfigs.iter().enumerate() {
-                    all.push(one(
-                        &format!("kubeconfigs[{number}]"),
-                        path.as_str(),
-                        Role::Reads,
-                        MayBe::Kubeconfig(&[ADMIN, KUBELET]),
-                    ));
-                }
-                all
-            }
         }
     }
 }

@@ -188,7 +188,7 @@ impl Draft {
             prepared.add(entry, &self.commit_salt)?;
         }
         let index = &mut prepared.index;
-        let mut requires: BTreeSet<&str> = index.steps.iter().map(Step::feature).collect();
+        let mut requires: BTreeSet<&str> = index.steps.iter().flat_map(Step::features).collect();
         let holes = index.entries.iter().flat_map(|entry| &entry.holes);
         requires.extend(holes.map(Hole::feature));
         if !index.payloads.is_empty() {

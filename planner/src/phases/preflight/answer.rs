@@ -3,10 +3,14 @@
 //! In: a check and the facts. Out: whether it would pass, or that the facts do not say. Only `kubeapply preflight` on the host makes
 //! every check; this is a first look.
 
-use kubeplan_bundle::check::{Check, CheckKind, Severity};
-use kubeplan_bundle::facts::CRI_SOCKETS;
+use kubeplan_bundle::check::{
+    Check, CheckKind, CpuCount, FileBegins, Memory, ProgramVersion, RuntimeReady, Severity,
+    SystemRequirements, VersionBelow,
+};
+use kubeplan_bundle::facts::{CRI_SOCKETS, Machine};
 use semver::Version;
 
+use super::network::{IPV4_FORWARDING, IPV6_FORWARDING};
 use crate::config::valid::HostFacts;
 
 /// What the facts say of a check.
@@ -28,89 +32,119 @@ pub fn answer(check: &Check, facts: &HostFacts) -> Answer {
     judge(&check.look, facts).unwrap_or(Answer::Unknown)
 }
 
+/// `None`: the facts do not say.
 fn judge(look: &CheckKind, facts: &HostFacts) -> Option<Answer> {
     let machine = facts.machine.as_ref();
-    Some(match look {
-        CheckKind::CpuCount { minimum } => {
-            let cpus = machine?.cpus;
-            found_if(cpus < *minimum, || {
-                format!("{cpus} CPUs are available, {minimum} are needed")
-            })
-        }
-        CheckKind::Memory { minimum_mib } => {
-            let memory = machine?.memory_mib;
-            found_if(memory < *minimum_mib, || {
-                format!("the host has {memory} MiB of memory, {minimum_mib} MiB are needed")
-            })
-        }
-        CheckKind::NoSwap {} => found_if(machine?.swap, || "swap is in use".to_owned()),
-        CheckKind::FileBegins { path, text } => {
-            let on = match path.as_str() {
-                super::IPV4_FORWARDING => machine?.ipv4_forwarding,
-                super::IPV6_FORWARDING => machine?.ipv6_forwarding,
-                _ => return None,
-            };
-            found_if(!on, || format!("{path} does not say {text}"))
-        }
-        CheckKind::RuntimeReady { socket } => {
-            let sockets = facts.cri_sockets.as_ref()?;
-            if sockets.contains(socket) {
-                // Somebody answers; whether the runtime is ready only it can say.
-                return None;
-            }
-            // Only the usual places were tried.
-            if !CRI_SOCKETS.contains(&socket.as_str()) {
-                return None;
-            }
-            Answer::Found(format!("nobody answers on {socket}"))
-        }
-        CheckKind::System(wanted) => {
-            let release = &machine?.kernel;
-            if wanted.lists(release) {
-                // Options and cgroups only the host knows.
-                return None;
-            }
-            let message = format!("the kernel release {release} is not supported");
-            match wanted.kernel_severity {
-                Severity::Warning => Answer::Warned(message),
-                Severity::Error => Answer::Found(message),
-            }
-        }
-        CheckKind::VersionBelow { version, limit, .. } => {
-            let (version, limit) = (parse(version)?, parse(limit)?);
-            found_if(version >= limit, || format!("{version} is too new"))
-        }
-        CheckKind::ProgramVersion {
-            program,
-            minimum,
-            newest_minor,
-        } if program == "kubelet" => {
-            let version = parse(facts.kubelet_version.as_deref()?)?;
-            let newest = match newest_minor {
-                Some(newest) => Some(parse(&format!("{newest}.0"))?),
-                None => None,
-            };
-            if version < parse(minimum)? {
-                Answer::Found(format!(
-                    "{program} is {version}, which is too old: at least {minimum} is needed"
-                ))
-            } else {
-                let newer = newest.filter(|newest| series(&version) > series(newest));
-                found_if(newer.is_some(), || {
-                    format!("{program} is {version}, newer than the control plane")
-                })
-            }
-        }
-        _ => return None,
+    match look {
+        CheckKind::CpuCount(wanted) => cpus(wanted, machine?),
+        CheckKind::Memory(wanted) => memory(wanted, machine?),
+        CheckKind::NoSwap(_) => found_if(machine?.swap, || "swap is in use".to_owned()),
+        CheckKind::FileBegins(wanted) => forwarding(wanted, machine?),
+        CheckKind::System(wanted) => kernel(wanted, machine?),
+        CheckKind::RuntimeReady(wanted) => runtime(wanted, facts.cri_sockets.as_deref()?),
+        CheckKind::VersionBelow(wanted) => version(wanted),
+        CheckKind::ProgramVersion(wanted) => kubelet(wanted, facts.kubelet_version.as_deref()?),
+        // Only the host itself knows.
+        CheckKind::PrivilegedUser(_)
+        | CheckKind::ServiceInactive(_)
+        | CheckKind::ServiceEnabled(_)
+        | CheckKind::PortFree(_)
+        | CheckKind::PathAbsent(_)
+        | CheckKind::PathPresent(_)
+        | CheckKind::DirectoryEmpty(_)
+        | CheckKind::Executable(_)
+        | CheckKind::DirectConnection(_)
+        | CheckKind::DirectNetwork(_)
+        | CheckKind::RuntimeConfig(_)
+        | CheckKind::NodeName(_)
+        | CheckKind::ServerVersion(_)
+        | CheckKind::Images(_)
+        | CheckKind::SameCluster(_) => None,
+    }
+}
+
+fn cpus(wanted: &CpuCount, machine: &Machine) -> Option<Answer> {
+    let (cpus, minimum) = (machine.cpus, wanted.minimum);
+    found_if(cpus < minimum, || {
+        format!("{cpus} CPUs are available, {minimum} are needed")
     })
 }
 
-fn found_if(wrong: bool, message: impl FnOnce() -> String) -> Answer {
-    if wrong {
+fn memory(wanted: &Memory, machine: &Machine) -> Option<Answer> {
+    let (memory, minimum) = (machine.memory_mib, wanted.minimum_mib);
+    found_if(memory < minimum, || {
+        format!("the host has {memory} MiB of memory, {minimum} MiB are needed")
+    })
+}
+
+fn forwarding(wanted: &FileBegins, machine: &Machine) -> Option<Answer> {
+    let FileBegins { path, text } = wanted;
+    let on = match path.as_str() {
+        IPV4_FORWARDING => machine.ipv4_forwarding,
+        IPV6_FORWARDING => machine.ipv6_forwarding,
+        _ => return None,
+    };
+    found_if(!on, || format!("{path} does not say {text}"))
+}
+
+/// Options and cgroups only the host knows.
+fn kernel(wanted: &SystemRequirements, machine: &Machine) -> Option<Answer> {
+    let release = &machine.kernel;
+    if wanted.lists(release) {
+        return None;
+    }
+    let message = format!("the kernel release {release} is not supported");
+    Some(match wanted.kernel_severity {
+        Severity::Warning => Answer::Warned(message),
+        Severity::Error => Answer::Found(message),
+    })
+}
+
+/// Of a socket on which a runtime answers only the runtime can say whether it is ready; and only the usual places were tried.
+fn runtime(wanted: &RuntimeReady, sockets: &[String]) -> Option<Answer> {
+    let socket = &wanted.socket;
+    let tried = CRI_SOCKETS.contains(&socket.as_str());
+    (tried && !sockets.contains(socket))
+        .then(|| Answer::Found(format!("nobody answers on {socket}")))
+}
+
+fn version(wanted: &VersionBelow) -> Option<Answer> {
+    let (version, limit) = (parse(&wanted.version)?, parse(&wanted.limit)?);
+    found_if(version >= limit, || format!("{version} is too new"))
+}
+
+/// The facts know the version of the kubelet alone.
+fn kubelet(wanted: &ProgramVersion, version: &str) -> Option<Answer> {
+    let ProgramVersion {
+        program,
+        minimum,
+        newest_minor,
+    } = wanted;
+    if program != "kubelet" {
+        return None;
+    }
+    let version = parse(version)?;
+    let newest = match newest_minor {
+        Some(newest) => Some(parse(&format!("{newest}.0"))?),
+        None => None,
+    };
+    if version < parse(minimum)? {
+        return Some(Answer::Found(format!(
+            "{program} is {version}, which is too old: at least {minimum} is needed"
+        )));
+    }
+    let newer = newest.filter(|newest| series(&version) > series(newest));
+    found_if(newer.is_some(), || {
+        format!("{program} is {version}, newer than the control plane")
+    })
+}
+
+fn found_if(wrong: bool, message: impl FnOnce() -> String) -> Option<Answer> {
+    Some(if wrong {
         Answer::Found(message())
     } else {
         Answer::Passed
-    }
+    })
 }
 
 /// Major and minor.
@@ -124,7 +158,6 @@ fn parse(version: &str) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use kubeplan_bundle::facts::Machine;
     use kubeplan_bundle::step::Step;
 
     use super::*;

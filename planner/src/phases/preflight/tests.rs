@@ -1,8 +1,11 @@
 //! The table against kubeadm's lists.
 
-use kubeplan_bundle::check::{CheckName, Severity};
+use kubeplan_bundle::check::{
+    CheckKind, CheckName, DirectConnection, ProgramVersion, PullPolicy, ServerVersion, Severity,
+};
 
 use super::*;
+use crate::config::valid::EndpointHost;
 use crate::testing::{default_config, ha_config};
 
 /// Names with `?` behind those that only warn.
@@ -11,8 +14,8 @@ fn names(step: &Step) -> Vec<String> {
         panic!("{step:?}")
     };
     let mark = |severity| match severity {
-        Warning => "?",
-        Error => "",
+        Severity::Warning => "?",
+        Severity::Error => "",
     };
     checks
         .iter()
@@ -132,18 +135,18 @@ fn external_etcd_families_and_networks_change_the_list() {
         "also with external etcd"
     );
     let steps = steps(&config, Command::Init).unwrap();
-    let CheckKind::ServerVersion {
+    let CheckKind::ServerVersion(ServerVersion {
         endpoints, minimum, ..
-    } = look(&steps, "ExternalEtcdVersion")
+    }) = look(&steps, "ExternalEtcdVersion")
     else {
         panic!()
     };
     assert_eq!((endpoints.len(), minimum.as_str()), (2, "3.5.24-0"));
     assert_eq!(
         look(&steps, "HTTPProxy"),
-        &CheckKind::DirectConnection {
+        &CheckKind::from(DirectConnection {
             authority: "[fd00::1]:1234".into()
-        }
+        })
     );
     let external = config.cluster.etcd.external.as_mut().unwrap();
     external.http_endpoints = vec!["http://m:2381".into()];
@@ -152,7 +155,7 @@ fn external_etcd_families_and_networks_change_the_list() {
     let steps = super::steps(&config, Command::Init).unwrap();
     assert!(matches!(
         look(&steps, "ExternalEtcdVersion"),
-        CheckKind::ServerVersion { endpoints, .. } if endpoints == &["http://m:2381"]
+        CheckKind::ServerVersion(ServerVersion { endpoints, .. }) if endpoints == &["http://m:2381"]
     ));
     assert!(!names(&steps[1]).contains(&"ExternalEtcdClientCertificates".to_owned()));
     // IPv6 alone.
@@ -237,19 +240,19 @@ fn parameters_follow_release_and_configuration() {
     let init = steps(&config, Command::Init).unwrap();
     assert_eq!(
         look(&init, "KubeletVersion"),
-        &CheckKind::ProgramVersion {
+        &CheckKind::from(ProgramVersion {
             program: "kubelet".into(),
             minimum: "1.33.0".into(),
             newest_minor: Some("1.36".into()),
-        }
+        })
     );
     let join = steps(&config, Command::JoinWorker(&by(None))).unwrap();
     assert!(matches!(
         look(&join, "KubeletVersion"),
-        CheckKind::ProgramVersion {
+        CheckKind::ProgramVersion(ProgramVersion {
             newest_minor: None,
             ..
-        }
+        })
     ));
     let CheckKind::Images(images) = look(&init, "ImagePull") else {
         panic!()

@@ -1,0 +1,24 @@
+//! `memory`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Broken, Look};
+use crate::step::StepPath;
+
+/// The host has at least so much memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Memory {
+    /// The least that suffices, in MiB.
+    pub minimum_mib: u64,
+}
+
+impl Look for Memory {
+    fn paths(&self) -> Vec<StepPath<'_>> {
+        Vec::new()
+    }
+
+    fn check_destinations(&self) -> Result<(), Broken> {
+        Ok(())
+    }
+}

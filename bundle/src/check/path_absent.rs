@@ -1,0 +1,29 @@
+//! `path-absent`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Broken, Look, LookPath};
+use crate::step::{MayBe, Role, StepPath};
+
+/// Nothing is at a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PathAbsent {
+    /// The path.
+    pub path: LookPath,
+}
+
+impl Look for PathAbsent {
+    fn paths(&self) -> Vec<StepPath<'_>> {
+        vec![StepPath::new(
+            "path",
+            self.path.as_str(),
+            Role::Looks,
+            MayBe::Anywhere,
+        )]
+    }
+
+    fn check_destinations(&self) -> Result<(), Broken> {
+        Ok(())
+    }
+}

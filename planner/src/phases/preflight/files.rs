@@ -1,0 +1,38 @@
+//! Files of this cluster or of another one that may lie on the host.
+
+use kubeplan_bundle::check::{ParseCheckError, SameCluster};
+
+use super::Command;
+use super::row::{Made, Row};
+use crate::layout;
+
+pub(super) fn kubelet_conf(row: &Row<'_>) -> Made {
+    row.absent(&layout::kubeconfig("kubelet.conf"))
+}
+
+pub(super) fn bootstrap_kubelet_conf(row: &Row<'_>) -> Made {
+    row.absent(&layout::kubeconfig("bootstrap-kubelet.conf"))
+}
+
+pub(super) fn ca_certificate(row: &Row<'_>) -> Made {
+    match row.command {
+        Command::JoinWorker(join) => row.absent(&join.ca_cert_path),
+        Command::Init | Command::JoinControlPlane(_) => Ok(Vec::new()),
+    }
+}
+
+/// A CA or kubeconfig of another cluster: whoever installs over them takes that cluster's node away.
+pub(super) fn same_cluster(row: &Row<'_>) -> Made {
+    let certificates_dir = &row.config.cluster.certificates_dir;
+    let authority = match row.join() {
+        Some(join) => join.ca_cert_path.clone(),
+        None => layout::certificate(certificates_dir, "ca"),
+    };
+    row.one(SameCluster {
+        authority: authority.parse()?,
+        kubeconfigs: ["kubelet.conf", "admin.conf"]
+            .iter()
+            .map(|name| layout::kubeconfig(name).parse())
+            .collect::<Result<_, ParseCheckError>>()?,
+    })
+}

@@ -1,0 +1,74 @@
+//! What a row of the table sees, and the checks that it makes of that.
+
+use kubeplan_bundle::check::{Check, CheckKind, Executable, LookPath, PathAbsent, PortFree};
+
+use super::super::PlanError;
+use super::table::CheckDef;
+use super::{Command, Join};
+use crate::config::ValidConfig;
+use crate::layout;
+
+/// What a row sees.
+pub(super) struct Row<'a> {
+    pub(super) def: &'a CheckDef,
+    pub(super) config: &'a ValidConfig,
+    pub(super) command: Command<'a>,
+}
+
+/// The checks of one row.
+pub(super) type Made = Result<Vec<Check>, PlanError>;
+
+impl Row<'_> {
+    /// The row's check, under the row's name.
+    pub(super) fn one(&self, look: impl Into<CheckKind>) -> Made {
+        self.named(self.def.name, look)
+    }
+
+    pub(super) fn named(&self, name: &str, look: impl Into<CheckKind>) -> Made {
+        Ok(vec![Check {
+            name: name.parse()?,
+            severity: self.def.severity,
+            look: look.into(),
+        }])
+    }
+
+    /// The row's check under a name that ends in a path: the word of the row's name before the first `-`.
+    pub(super) fn at_path<C: Into<CheckKind>>(
+        &self,
+        path: &str,
+        look: impl FnOnce(LookPath) -> C,
+    ) -> Made {
+        let path: LookPath = path.parse()?;
+        let word = self.def.name.split('-').next().unwrap_or_default();
+        self.named(&format!("{word}-{}", path.in_name()), look(path))
+    }
+
+    pub(super) fn absent(&self, path: &str) -> Made {
+        self.at_path(path, |path| PathAbsent { path })
+    }
+
+    pub(super) fn manifest(&self, component: &str) -> Made {
+        self.absent(&layout::manifest(component))
+    }
+
+    pub(super) fn port(&self, port: u16) -> Made {
+        self.named(&format!("Port-{port}"), PortFree { port })
+    }
+
+    pub(super) fn executable(&self, program: &str) -> Made {
+        self.one(Executable {
+            program: program.to_owned(),
+        })
+    }
+
+    pub(super) fn socket(&self) -> String {
+        self.config.init.node_registration.cri_socket.clone()
+    }
+
+    pub(super) fn join(&self) -> Option<&Join> {
+        match self.command {
+            Command::Init => None,
+            Command::JoinWorker(join) | Command::JoinControlPlane(join) => Some(join),
+        }
+    }
+}
