@@ -14,6 +14,7 @@ pub mod assemble;
 pub mod cli;
 pub mod config;
 mod durable;
+pub mod engine;
 #[expect(
     clippy::disallowed_methods,
     reason = "the edge: opens files and directories for the others"

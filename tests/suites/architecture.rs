@@ -29,6 +29,7 @@ const ORDERS: &[Order] = &[
         modules: &[
             "lib",
             "cli",
+            "engine",
             "assemble",
             "render",
             "output",

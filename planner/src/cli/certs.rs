@@ -9,7 +9,6 @@ use clap::Subcommand;
 use kubeplan_bundle::exit::Exit;
 
 use super::{CliError, Io};
-use crate::pki::PkiError;
 use crate::pki::store_dir::StoreDirError;
 
 /// List the key store's certificates, ask an external CA for others
@@ -32,24 +31,6 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     match &args.command {
         Command::GenerateCsr(args) => generate_csr::run(args, io),
         Command::List(args) => list::run(args, io),
-    }
-}
-
-/// A key store that does not fit, and what helps when an external CA has to issue something.
-pub(super) fn unfit(error: PkiError) -> CliError {
-    let awaits = error.awaits_external_ca();
-    let error = CliError::caused(
-        Exit::Usage,
-        "the key store cannot serve this configuration",
-        error,
-    );
-    if awaits {
-        error.hint(
-            "`kubeplan certs generate-csr`, with the same -f and --pki, writes keys and requests for the CA to sign; put \
-             each signed certificate beside its key as .crt and run this again",
-        )
-    } else {
-        error
     }
 }
 

@@ -7,11 +7,11 @@ use kubeplan_bundle::exit::Exit;
 use serde_json::{Value, json};
 
 use super::error::io_error;
+use super::failed::{failed, several};
 use super::input::{ConfigFiles, refused, sources};
-use super::nodes::Nodes;
 use super::{CliError, Format, Io};
 use crate::config;
-use crate::images;
+use crate::engine::Choices;
 use crate::output;
 use crate::releases::RELEASES;
 use crate::yaml;
@@ -133,24 +133,15 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
 }
 
 fn list_images(config: &ConfigFiles, format: Format, io: &mut Io) -> Result<Exit, CliError> {
-    let nodes = Nodes::all(config.load(io)?);
-    let listed = nodes.each(|_, config| {
-        images::list_as_written(&config)
-            .map_err(|error| CliError::caused(Exit::Usage, "listing images", error))
-    });
-    // Each image once, in the order of the first node that runs it.
-    let mut images: Vec<String> = Vec::new();
-    for image in nodes.agree(listed, io)?.into_iter().flatten() {
-        if !images.contains(&image) {
-            images.push(image);
-        }
-    }
+    let session = config.open(&Choices::default(), io)?;
+    let images = session.images().map_err(|failures| several(failures, io))?;
     match format {
         Format::Text => io.print(&images.iter().collect())?,
         Format::Json => {
+            let first = session.first().map_err(|error| failed(error, io))?;
             let document = json!({
                 "version": 1,
-                "kubernetesVersion": nodes.first()?.cluster.kubernetes_version,
+                "kubernetesVersion": first.cluster.kubernetes_version,
                 "images": images,
             });
             io.json(&document)?;
@@ -164,9 +155,13 @@ fn print(args: &PrintArgs, io: &mut Io) -> Result<Exit, CliError> {
         What::InitDefaults { component_configs } => init_defaults(component_configs),
         What::JoinDefaults => vec![config::join_defaults()],
         What::Effective { config, node } => {
-            let wanted = node.clone().into_iter().collect::<Vec<_>>();
-            let nodes = Nodes::chosen(config.load(io)?, &wanted)?;
-            config::effective_documents(&nodes.first()?)
+            let choices = Choices {
+                nodes: node.clone().into_iter().collect(),
+                ..Choices::default()
+            };
+            let session = config.open(&choices, io)?;
+            let first = session.first().map_err(|error| failed(error, io))?;
+            config::effective_documents(&first)
         }
     };
     io.content(yaml::documents(&documents).as_bytes())?;

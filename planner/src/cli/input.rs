@@ -11,10 +11,14 @@ use zeroize::Zeroizing;
 
 use super::error::io_error;
 use super::facts::FactsArgs;
+use super::failed::failed;
 use super::init_flags::InitFlags;
-use super::{CliError, Io, join_flags};
+use super::patches::Folders;
+use super::{CliError, Io};
 use crate::config::valid::HostFacts;
-use crate::config::{self, LoadedCluster, Options, Report, RunningCluster, Severity, Source};
+use crate::config::{Options, Report, Severity, Source};
+use crate::engine::join::Discovered;
+use crate::engine::{Choices, Session};
 use crate::files::{self, Exposed, Need, Unusable, Writers};
 
 /// The largest file that is read whole, in bytes.
@@ -54,65 +58,35 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads, defaults and validates; warnings are said, errors all come at once.
-    pub(super) fn load(&self, io: &mut Io) -> Result<LoadedCluster, CliError> {
-        let loaded = self
-            .check(false, io)?
-            .map_err(|report| refused(&report, io))?;
-        io.tell(&loaded.warnings.text());
-        Ok(loaded)
+    /// A session with the cluster's nodes; warnings are said, errors all come at once.
+    pub(super) fn open(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
+        let (texts, options) = self.read(false, io)?;
+        let opened = Session::open(&sources(&texts), options, choices, &Folders, io);
+        opened.map_err(|error| failed(error, io))
     }
 
-    /// Reads, defaults and validates documents of any kind, also a JoinConfiguration; the answer is the warnings. Says nothing.
-    pub(super) fn check_any(
+    /// A session with the node that joins the cluster that was discovered, as `file` says.
+    pub(super) fn open_join(
         &self,
-        lenient: bool,
+        file: &str,
+        discovered: &Discovered,
+        choices: &Choices,
         io: &mut Io,
-    ) -> Result<Result<Report, Report>, CliError> {
-        let (texts, options) = self.read(lenient, io)?;
-        let sources = sources(&texts);
-        if let Some(join) = join_flags::check(&sources, &options)? {
-            return Ok(join);
-        }
-        Ok(config::load_cluster(&sources, options).map(|loaded| loaded.warnings))
-    }
-
-    /// Reads, defaults and validates the configuration of a node that joins `cluster`; warnings are said, errors all come at once.
-    pub(super) fn load_join(
-        &self,
-        cluster: &RunningCluster<'_>,
-        io: &mut Io,
-    ) -> Result<LoadedCluster, CliError> {
-        let given = self.flags.take(!self.files.is_empty())?;
-        let (flags, unused) = join_flags::of_join(given, cluster.control_plane)?;
-        if !unused.is_empty() {
-            let names: Vec<String> = unused.iter().map(|name| format!("--{name}")).collect();
-            io.say(format_args!(
-                "warning: {} {} no effect on a worker",
-                names.join(", "),
-                if unused.len() == 1 { "has" } else { "have" }
-            ));
-        }
+    ) -> Result<Session, CliError> {
+        let flags = self.flags.take(!self.files.is_empty())?.to_vec();
         let texts = read_all(&self.files, io)?;
         let options = Options {
             hosts: self.facts.read(io)?,
             flags,
             ..Options::default()
         };
-        let loaded = config::load_join(&sources(&texts), options, cluster)
-            .map_err(|report| refused(&report, io))?;
-        io.tell(&loaded.warnings.text());
-        Ok(loaded)
-    }
-
-    /// Reads, defaults and validates; says nothing.
-    fn check(&self, lenient: bool, io: &mut Io) -> Result<Result<LoadedCluster, Report>, CliError> {
-        let (texts, options) = self.read(lenient, io)?;
-        Ok(config::load_cluster(&sources(&texts), options))
+        let cluster = (file, discovered);
+        Session::open_join(&sources(&texts), options, cluster, choices, &Folders, io)
+            .map_err(|error| failed(error, io))
     }
 
     /// Names and texts of the files, and what else decides.
-    fn read(
+    pub(super) fn read(
         &self,
         lenient: bool,
         io: &mut Io,
@@ -134,13 +108,12 @@ impl Configuration {
 }
 
 impl ConfigFiles {
-    /// Reads, defaults and validates; warnings are said, errors all come at once.
-    pub(super) fn load(&self, io: &mut Io) -> Result<LoadedCluster, CliError> {
+    /// A session with the cluster's nodes; warnings are said, errors all come at once.
+    pub(super) fn open(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
         let texts = self.read(io)?;
-        let loaded = config::load_cluster(&sources(&texts), Options::default())
-            .map_err(|report| refused(&report, io))?;
-        io.tell(&loaded.warnings.text());
-        Ok(loaded)
+        let options = Options::default();
+        let opened = Session::open(&sources(&texts), options, choices, &Folders, io);
+        opened.map_err(|error| failed(error, io))
     }
 
     /// Reads the files: names and texts.
@@ -200,12 +173,6 @@ fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
 /// Reads a file that the user named: UTF-8 text of a limited size. `what` is what messages call it.
 pub(super) fn read_text(path: &Path, what: &str) -> Result<String, CliError> {
     let bytes = read_limited(path, what, MAX_INPUT)?;
-    checked_text(bytes, what, &path.display().to_string())
-}
-
-/// Reads a file that was found in a directory: UTF-8 text of a limited size, in a regular file.
-pub(super) fn read_found_text(path: &Path, what: &str) -> Result<String, CliError> {
-    let bytes = read_found(path, what, MAX_INPUT)?;
     checked_text(bytes, what, &path.display().to_string())
 }
 

@@ -1,32 +1,38 @@
-//! The folder of patches: `--patches`, or `patches.directory` of the configuration.
+//! Folders of patches: `--patches`, or `patches.directory` of the configuration.
 //!
 //! Files are read in lexical order, those of folders below too; what is no patch is named and left aside. Nothing
 //! is applied here. A relative folder is relative to the current one, as with kubeadm.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::yaml_budget::Budget;
 
-use super::input::read_found_text;
-use super::{CliError, Io};
+use super::input::MAX_INPUT;
+use crate::engine::{PatchFolderError, PatchFolders};
+use crate::files;
 use crate::patches::{Ignored, PatchFile, Patches};
 
-/// Reads the patches in `folder`; says what is left aside.
-pub(super) fn read_folder(folder: &str, io: &mut Io) -> Result<Patches, CliError> {
-    let folder = PathBuf::from(folder);
-    // As kubeadm, a link to a folder is none.
-    let kind = fs::symlink_metadata(&folder).map_err(|error| unreadable(&folder, error))?;
-    if !kind.is_dir() {
-        return Err(CliError::usage(format!(
-            "the folder of patches {} is not a folder",
-            folder.display()
-        )));
+/// Folders on the disk.
+pub(super) struct Folders;
+
+impl PatchFolders for Folders {
+    fn read(
+        &self,
+        folder: &str,
+        ignored: &mut dyn FnMut(&str, Ignored),
+    ) -> Result<Patches, PatchFolderError> {
+        let folder = PathBuf::from(folder);
+        // As kubeadm, a link to a folder is none.
+        let kind = fs::symlink_metadata(&folder).map_err(|error| unreadable(&folder, error))?;
+        if !kind.is_dir() {
+            return Err(PatchFolderError::NotAFolder(folder));
+        }
+        let mut files = Vec::new();
+        walk(&folder, "", &mut files, &mut Budget::default(), ignored)?;
+        Ok(Patches::new(files))
     }
-    let mut files = Vec::new();
-    walk(&folder, "", &mut files, &mut Budget::default(), io)?;
-    Ok(Patches::new(files))
 }
 
 /// Adds the patches of `folder` to `files`; `prefix` is its path relative to the folder of patches.
@@ -35,8 +41,8 @@ fn walk(
     prefix: &str,
     files: &mut Vec<PatchFile>,
     budget: &mut Budget,
-    io: &mut Io,
-) -> Result<(), CliError> {
+    ignored: &mut dyn FnMut(&str, Ignored),
+) -> Result<(), PatchFolderError> {
     let mut entries = fs::read_dir(folder)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unreadable(folder, error))?;
@@ -48,19 +54,13 @@ fn walk(
             .file_type()
             .map_err(|error| unreadable(&path, error))?;
         if kind.is_dir() {
-            walk(&path, &format!("{name}/"), files, budget, io)?;
+            walk(&path, &format!("{name}/"), files, budget, ignored)?;
             continue;
         }
-        let ignored = match read(&path, &name, budget)? {
-            Ok(file) => {
-                files.push(file);
-                continue;
-            }
-            Err(ignored) => ignored,
-        };
-        io.say(format_args!(
-            "note: patch file `{name}` is ignored: {ignored}"
-        ));
+        match read(&path, &name, budget)? {
+            Ok(file) => files.push(file),
+            Err(why) => ignored(&name, why),
+        }
     }
     Ok(())
 }
@@ -69,20 +69,31 @@ fn read(
     path: &Path,
     name: &str,
     budget: &mut Budget,
-) -> Result<Result<PatchFile, Ignored>, CliError> {
-    let usage = |error| CliError::caused(Exit::Usage, "reading patches", error);
+) -> Result<Result<PatchFile, Ignored>, PatchFolderError> {
     // The name alone decides about files that are none of ours, whatever is in them.
-    if let Err(ignored) = PatchFile::read(name, " ").map_err(usage)? {
+    if let Err(ignored) = PatchFile::read(name, " ")? {
         return Ok(Err(ignored));
     }
-    let text = read_found_text(path, "patch file")?;
-    PatchFile::read_within(name, &text, budget).map_err(usage)
+    let mut bytes = Vec::new();
+    files::open_regular(path)
+        .and_then(|file| file.take(MAX_INPUT + 1).read_to_end(&mut bytes))
+        .map_err(|source| PatchFolderError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+    if bytes.len() as u64 > MAX_INPUT {
+        return Err(PatchFolderError::TooLarge {
+            path: path.to_owned(),
+            limit: MAX_INPUT,
+        });
+    }
+    let text = String::from_utf8(bytes).map_err(|_| PatchFolderError::NotText(path.to_owned()))?;
+    Ok(PatchFile::read_within(name, &text, budget)?)
 }
 
-fn unreadable(path: &Path, error: std::io::Error) -> CliError {
-    CliError::caused(
-        Exit::Usage,
-        format!("reading patches in {}", path.display()),
-        error,
-    )
+fn unreadable(folder: &Path, source: std::io::Error) -> PatchFolderError {
+    PatchFolderError::Unreadable {
+        folder: folder.to_owned(),
+        source,
+    }
 }

@@ -1,8 +1,5 @@
 //! `--phase`: the phases of `kubeadm init` and `kubeadm join` that are planned and no others.
 
-use super::CliError;
-use crate::phases::names::{Tree, to_run};
-
 /// Which phases are planned.
 #[derive(Debug, clap::Args)]
 pub(super) struct PhaseArgs {
@@ -13,16 +10,8 @@ pub(super) struct PhaseArgs {
 }
 
 impl PhaseArgs {
-    /// Whether all phases are planned.
-    pub(super) fn is_empty(&self) -> bool {
-        self.phases.is_empty()
-    }
-
-    /// The phases by kubeadm's names, each a phase of one of `trees`; empty if all are planned.
-    pub(super) fn names(&self, trees: &[&Tree]) -> Result<Vec<&'static str>, CliError> {
-        let named = self.phases.iter().map(|name| to_run(name, trees));
-        named
-            .collect::<Result<_, _>>()
-            .map_err(|unknown| CliError::usage(format!("--phase: {unknown}")).hint(unknown.hint))
+    /// The names as they were given; none if all phases are planned.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.phases.clone()
     }
 }

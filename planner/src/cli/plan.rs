@@ -4,34 +4,40 @@
 //! when the first result gets its name. Order on disk then: key store with the serials, signing key and identities, bundles. A
 //! run that stops in between can be run again: keys are reused, and a serial that was never used only leaves a gap.
 
-mod bundles;
 mod join;
 mod replaced;
 mod sealing;
 mod signing_key;
 
+use std::io::Write;
 use std::path::PathBuf;
 
-use bundles::{Bundles, Written};
 use join::JoinArgs;
 use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::index::Name;
+use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_bundle::timestamp::Timestamp;
 pub(super) use replaced::Replaced;
-use sealing::Sealing;
+use sealing::{Sealing, TakenRecipients};
 use signing_key::SigningKey;
 
-use super::certs::{self, store_error};
+use super::certs::store_error;
 use super::error::io_error;
+use super::failed::{failed, several};
 use super::input::{Configuration, Now};
-use super::io::Progress;
-use super::nodes::{Nodes, Notices};
 use super::phases::PhaseArgs;
-use super::summary::PlanSummary;
+use super::summary::{NodeSummary, PlanSummary};
 use super::workspace::Workspace;
 use super::{CliError, Format, Io};
+use crate::config::ValidConfig;
+use crate::engine::bundles::{BundleOutput, Bundles, Keys, Written};
+use crate::engine::{Choices, EngineError, NodeError, Notice, Notices, Session};
+use crate::output::Stage;
+use crate::pki::StoreContents;
 use crate::pki::key_source::{KeySource, RandomSource};
+use crate::pki::store::NodeRecord;
 use crate::pki::store_dir::StoreDir;
 use crate::pki::test_pki::TestPki;
-use crate::pki::{self, EnsuredNodes, StoreContents};
 
 /// Plan every node and write one signed, sealed bundle for each
 #[derive(Debug, clap::Args)]
@@ -79,27 +85,43 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    if let Some(facts) = args.join.facts() {
-        return join::run(args, facts, io);
-    }
     let now = args.now.instant(io, args.test_pki.is_some())?;
-    let mut nodes = Nodes::chosen(args.config.load(io)?, &args.nodes)?;
-    nodes.upload_certs(args.upload_certs, io)?;
-    nodes.phases(&args.phases, io)?;
-    nodes.read_patches(io)?;
-    nodes.refuse_nothing(io)?;
-    if args.identity_out.is_some() && nodes.count() > 1 {
+    let source: Box<dyn KeySource> = match &args.test_pki {
+        Some(seed) => Box::new(TestPki::new(seed.as_str())),
+        None => Box::new(RandomSource),
+    };
+    match args.join.facts() {
+        Some(facts) => join::run(args, facts, now, &*source, io),
+        None => of_cluster(args, now, &*source, io),
+    }
+}
+
+/// Plans the nodes of a configuration, with the keys of a store.
+fn of_cluster(
+    args: &Args,
+    now: Timestamp,
+    source: &dyn KeySource,
+    io: &mut Io,
+) -> Result<Exit, CliError> {
+    let choices = Choices {
+        nodes: args.nodes.clone(),
+        phases: args.phases.names(),
+        upload_certs: args.upload_certs,
+    };
+    let mut session = args.config.open(&choices, io)?;
+    refuse_unplannable(&mut session, io)?;
+    if args.identity_out.is_some() && session.count() > 1 {
         return Err(
             CliError::usage("--identity-out is one file, and several nodes are planned")
                 .hint("leave it away, or plan one node at a time with --node"),
         );
     }
-    let first = nodes.first()?;
-    let cluster = &first.bundle_cluster_name;
-    let workspace = Workspace::new(cluster.as_str());
+    let first = session.first().map_err(|error| failed(error, io))?;
+    let workspace = Workspace::new(first.bundle_cluster_name.as_str());
     let signing = SigningKey::find(args, &first, &workspace, io)?;
-    let sealing = nodes.each(|_, config| Sealing::find(args, &config, &workspace));
-    let sealing = nodes.agree(sealing, io)?;
+    let sealing = session
+        .each(|_, config| Sealing::find(args, &config, &workspace))
+        .map_err(|failures| several(failures, io))?;
 
     let store = match (&args.test_pki, &args.pki) {
         (Some(_), _) => None,
@@ -115,72 +137,143 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         Some(store) => store.load().map_err(store_error)?,
         None => StoreContents::default(),
     };
-    let source: Box<dyn KeySource> = match &args.test_pki {
-        Some(seed) => Box::new(TestPki::new(seed.as_str())),
-        None => Box::new(RandomSource),
+    let keys = session
+        .issue(before.clone(), now, source, io)
+        .map_err(|error| failed(error, io))?;
+    let plan = Planned {
+        args,
+        session: &session,
+        first: &first,
+        keys,
+        now,
     };
-    let EnsuredNodes {
-        materials,
-        store: mut contents,
-        changes,
-        unused,
-    } = {
-        let progress = Progress::new(io, "making keys");
-        let config = |at| nodes.config(at);
-        pki::ensure_nodes(
-            nodes.count(),
-            &config,
-            before.clone(),
-            now,
-            &*source,
-            &|keys| progress.show(keys.done, keys.total),
-        )
-        .map_err(certs::unfit)?
-    };
-    for file in unused {
-        io.say(format_args!(
-            "warning: nothing uses {file} in the key store"
-        ));
-    }
-    let Some(index) = &mut contents.index else {
-        return Err(CliError::new(Exit::Failed, "the key store has no index"));
-    };
-    let signer = signing.take(cluster, io)?;
-    let bundles = Bundles::begin(&nodes, &materials, index, &sealing, &signer, now, args)?;
-    let written = bundles.write_all(io);
-    let written = nodes.agree(written, io)?;
-    let stage = bundles.finish();
+    let summary = |keys: &Keys| PlanSummary::of_cluster(&first, keys, &session);
+    plan.write(
+        signing,
+        |at| {
+            sealing
+                .get(at)
+                .map_or_else(TakenRecipients::none, Sealing::take)
+        },
+        summary,
+        |contents| match &store {
+            Some(store) => store.save(&before, contents).map_err(store_error),
+            None => Ok(()),
+        },
+        io,
+    )
+}
 
-    let mut notices = Notices::default();
-    let mut summary = PlanSummary::of_cluster(&first, &materials, changes, &nodes);
-    let mut identities = Vec::new();
-    for Written {
-        node,
-        record,
-        notices: texts,
-        identity,
-    } in written
-    {
-        notices.add(Some(&record.0), texts);
-        index.nodes.insert(record.0, record.1);
-        identities.extend(identity);
-        summary.nodes.push(node);
+fn refuse_unplannable(session: &mut Session, io: &mut Io) -> Result<(), CliError> {
+    let notices = session
+        .refuse_unplannable()
+        .map_err(|error| failed(error, io))?;
+    notices.say(session.several(), io);
+    Ok(())
+}
+
+/// Nodes that can be planned, and their keys.
+struct Planned<'a> {
+    args: &'a Args,
+    session: &'a Session,
+    /// The configuration that stands for the cluster.
+    first: &'a ValidConfig,
+    keys: Keys,
+    now: Timestamp,
+}
+
+/// What is kept of a bundle that is written.
+struct Kept {
+    node: NodeSummary,
+    record: Option<(Name, NodeRecord)>,
+    notices: Vec<Notice>,
+    identity: Option<(PathBuf, SecretBytes)>,
+}
+
+impl Planned<'_> {
+    /// Writes the bundles and says what they hold. `save` stores what the key store has to hold, before a bundle gets its name.
+    fn write(
+        self,
+        signing: SigningKey,
+        recipients: impl Fn(usize) -> TakenRecipients + Sync,
+        summary: impl FnOnce(&Keys) -> Result<PlanSummary, EngineError>,
+        save: impl FnOnce(&StoreContents) -> Result<(), CliError>,
+        io: &mut Io,
+    ) -> Result<Exit, CliError> {
+        let Self {
+            args,
+            session,
+            first,
+            keys,
+            now,
+        } = self;
+        let output = &args.output;
+        let signer = signing.take(&first.bundle_cluster_name, io)?;
+        let bundles = Bundles::new(session, &keys, signer.key(), now);
+        let bundles = bundles.map_err(|error| failed(error, io))?;
+        let stage = Stage::of(output).map_err(io_error("creating output folder", output))?;
+        let seal = |at| {
+            let taken = recipients(at);
+            (taken.recipients, (taken.identity, taken.new))
+        };
+        let author = signer.key().public();
+        let keep = |config: &ValidConfig, bundle: Written, sealed: Option<_>| {
+            let path = output.join(&bundle.file);
+            let (identity, new) = sealed.unwrap_or_default();
+            Kept {
+                node: NodeSummary::new(
+                    config,
+                    &bundle,
+                    &path,
+                    identity,
+                    Replaced::at(&path, &author),
+                ),
+                record: bundle.record,
+                notices: bundle.notices,
+                identity: new,
+            }
+        };
+        let written = bundles
+            .write_all(&Staged(&stage), seal, keep, io)
+            .map_err(|error| failed(error, io))?;
+
+        let mut notices = Notices::default();
+        let mut summary = summary(&keys).map_err(|error| failed(error, io))?;
+        let mut records = Vec::with_capacity(written.len());
+        let mut identities = Vec::new();
+        for (at, kept) in written.into_iter().enumerate() {
+            notices.add(session.name(at), kept.notices);
+            records.extend(kept.record);
+            identities.extend(kept.identity);
+            summary.nodes.push(kept.node);
+        }
+        notices.say(session.several(), io);
+        // From here on results appear.
+        save(&keys.into_store(records))?;
+        signer.keep(io)?;
+        sealing::keep(&identities, io)?;
+        stage
+            .commit()
+            .map_err(io_error("writing bundles to", output))?;
+        replaced::say(&summary.nodes, io);
+        summary.finish(signer.shown, output);
+        match args.format {
+            Format::Text => io.print(&summary.text())?,
+            Format::Json => io.json(&summary)?,
+        }
+        Ok(Exit::Done)
     }
-    notices.say(nodes.several(), io);
-    // From here on results appear.
-    if let Some(store) = &store {
-        store.save(&before, &contents).map_err(store_error)?;
+}
+
+/// A stage as the engine writes to it.
+struct Staged<'a>(&'a Stage);
+
+impl BundleOutput for Staged<'_> {
+    fn write(
+        &self,
+        name: &str,
+        write: &mut dyn FnMut(&mut dyn Write) -> Result<(), NodeError>,
+    ) -> Result<(), NodeError> {
+        self.0.write(name, 0o644, |out| write(out))
     }
-    signer.keep(io)?;
-    sealing::keep(&identities, io)?;
-    stage
-        .commit()
-        .map_err(io_error("writing bundles to", &args.output))?;
-    replaced::say(&summary.nodes, io);
-    summary.finish(signer.shown, &args.output);
-    match args.format {
-        Format::Text => io.print(&summary.text())?,
-        Format::Json => io.json(&summary)?,
-    }
-    Ok(Exit::Done)
 }

@@ -2,17 +2,15 @@
 
 use kubeplan_bundle::check::Severity;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::step::Step;
 use kubeplan_terminal::Text;
 use serde::Serialize;
 use serde_json::json;
 
+use super::failed::several;
 use super::input::{Configuration, count};
-use super::nodes::Nodes;
 use super::{CliError, Format, Io};
-use crate::config::ValidConfig;
-use crate::phases::preflight::answer::{Answer, answer};
-use crate::phases::preflight::of_node;
+use crate::engine::Choices;
+use crate::engine::checks::{Checked, NodeChecks, Outcome};
 
 /// Make the preflight checks that host facts can answer
 ///
@@ -27,46 +25,42 @@ pub(super) struct Args {
     format: Format,
 }
 
+/// What `--format json` prints of a check.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line {
-    name: String,
+struct Line<'a> {
+    name: &'a str,
     severity: Severity,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    message: Option<&'a str>,
 }
 
-/// The checks of one node.
+/// What `--format json` prints of a node.
 #[derive(Serialize)]
-struct NodeLines {
-    node: String,
+struct NodeLines<'a> {
+    node: &'a str,
     passed: bool,
-    checks: Vec<Line>,
+    checks: Vec<Line<'a>>,
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let nodes = Nodes::all(args.config.load(io)?);
-    let checked = nodes.each(|_, config| {
-        let checks = lines(&config)?;
-        Ok(NodeLines {
-            node: config.node.name.to_string(),
-            passed: !checks.iter().any(Line::failed),
-            checks,
-        })
-    });
-    let checked = nodes.agree(checked, io)?;
-    let all = || checked.iter().flat_map(|node| &node.checks);
-    let failed = all().filter(|line| line.failed()).count();
-    let unknown = all().filter(|line| line.outcome == "unknown").count();
+    let session = args.config.open(&Choices::default(), io)?;
+    let nodes = session.checks().map_err(|failures| several(failures, io))?;
+    let all = || nodes.iter().flat_map(|node| &node.checks);
+    let failed = all().filter(|check| check.failed()).count();
+    let unknown = all()
+        .filter(|check| check.outcome == Outcome::Unknown)
+        .count();
     match args.format {
         Format::Json => {
-            let document = json!({ "version": 2, "passed": failed == 0, "nodes": checked });
+            let lines: Vec<NodeLines<'_>> = nodes.iter().map(lines).collect();
+            let document = json!({ "version": 2, "passed": failed == 0, "nodes": lines });
             io.json(&document)?;
         }
         Format::Text => {
-            for node in &checked {
-                if nodes.several() {
+            for node in &nodes {
+                if session.several() {
                     io.print(&Text::of(&node.node))?;
                 }
                 io.print(&text(&node.checks))?;
@@ -84,76 +78,44 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     Ok(Exit::Preflight)
 }
 
-impl Line {
-    fn failed(&self) -> bool {
-        self.outcome == "found" && self.severity == Severity::Error
+fn lines(node: &NodeChecks) -> NodeLines<'_> {
+    let lines = node.checks.iter().map(|check| Line {
+        name: &check.name,
+        severity: check.severity,
+        outcome: match check.outcome {
+            Outcome::Passed => "passed",
+            Outcome::Unknown => "unknown",
+            Outcome::Found(_) => "found",
+        },
+        message: message(check),
+    });
+    NodeLines {
+        node: node.node.as_str(),
+        passed: !node.checks.iter().any(Checked::failed),
+        checks: lines.collect(),
     }
 }
 
-fn text(lines: &[Line]) -> Text {
+fn message(check: &Checked) -> Option<&str> {
+    match &check.outcome {
+        Outcome::Found(message) => Some(message),
+        Outcome::Passed | Outcome::Unknown => None,
+    }
+}
+
+fn text(checks: &[Checked]) -> Text {
     let mut text = Text::new();
-    for line in lines {
-        let word = match (line.outcome, line.severity) {
-            ("passed", _) => "ok",
-            ("unknown", _) => "-",
-            (_, Severity::Warning) => "WARNING",
-            (_, Severity::Error) => "ERROR",
+    for check in checks {
+        let word = match (&check.outcome, check.severity) {
+            (Outcome::Passed, _) => "ok",
+            (Outcome::Unknown, _) => "-",
+            (Outcome::Found(_), Severity::Warning) => "WARNING",
+            (Outcome::Found(_), Severity::Error) => "ERROR",
         };
-        text.line(format_args!("{word:<8} {}", line.name));
-        if let Some(message) = &line.message {
+        text.line(format_args!("{word:<8} {}", check.name));
+        if let Some(message) = message(check) {
             text.line(format_args!("         {message}"));
         }
     }
     text
-}
-
-fn lines(config: &ValidConfig) -> Result<Vec<Line>, CliError> {
-    let steps = of_node(config)
-        .map_err(|error| CliError::caused(Exit::Usage, "planning the checks", error))?;
-    let mut lines = Vec::new();
-    if let Some(arch) = &config.facts.arch {
-        let planned = &config.node.platform.arch;
-        let wrong = arch != planned;
-        lines.push(Line {
-            name: "Target".to_owned(),
-            severity: Severity::Error,
-            outcome: if wrong { "found" } else { "passed" },
-            message: wrong
-                .then(|| format!("the bundle would be for {planned}, the host is {arch}")),
-        });
-    }
-    for step in &steps {
-        let Step::Preflight { checks, ignore, .. } = step else {
-            continue;
-        };
-        let ignored = |name: &str| {
-            ignore.iter().any(|ignored| {
-                let ignored = ignored.as_str();
-                ignored == "all" || ignored.eq_ignore_ascii_case(name)
-            })
-        };
-        for check in checks {
-            let mut severity = check.severity;
-            let (outcome, message) = match answer(check, &config.facts) {
-                Answer::Passed => ("passed", None),
-                Answer::Unknown => ("unknown", None),
-                Answer::Found(message) => ("found", Some(message)),
-                Answer::Warned(message) => {
-                    severity = Severity::Warning;
-                    ("found", Some(message))
-                }
-            };
-            lines.push(Line {
-                name: check.name.to_string(),
-                severity: if ignored(check.name.as_str()) {
-                    Severity::Warning
-                } else {
-                    severity
-                },
-                outcome,
-                message,
-            });
-        }
-    }
-    Ok(lines)
 }

@@ -9,19 +9,18 @@ use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::escape;
 use similar::TextDiff;
 
+use super::certs::store_error;
 use super::error::io_error;
+use super::failed::failed;
 use super::input::{Configuration, Now, count};
-use super::nodes::{Nodes, Notices, listed, nothing_rendered, patch_notices, unplanned};
 use super::phases::PhaseArgs;
 use super::workspace::Workspace;
-use super::{CliError, Io, certs};
-use crate::config::ValidConfig;
+use super::{CliError, Io};
+use crate::engine::rendering::RenderKeys;
+use crate::engine::{Choices, Session, listed};
 use crate::output::{self, Tree};
-use crate::phases::{self, MaterialSource, Selection};
 use crate::pki::store_dir::StoreDir;
-use crate::pki::test_pki::TestPki;
-use crate::pki::{self, Material, Materials, StoreContents};
-use crate::render::{self, RenderError, RenderedNode};
+use crate::render;
 
 /// Write what a bundle would hold as plain files, for review and golden tests
 ///
@@ -59,33 +58,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, true)?;
-    let mut nodes = Nodes::all(args.config.load(io)?);
-    nodes.upload_certs(args.upload_certs, io)?;
-    nodes.phases(&args.phases, io)?;
-    nodes.read_patches(io)?;
-    let materials = materials(args, &nodes, now, io)?;
-    let rendered = nodes.each(|at, config| {
-        let material = materials.as_ref().and_then(|materials| materials.of(at));
-        render_node(&config, material.as_ref(), args.with_secrets)
-    });
-    let rendered = nodes.agree(rendered, io)?;
-
-    let external = materials.map(|materials| materials.external_authorities());
-    let mut certificates = pki::external_text(&external.unwrap_or_default()).unwrap_or_default();
-    let mut notices = Notices::default();
-    let mut parts = Vec::with_capacity(rendered.len());
-    for (at, node) in rendered.into_iter().enumerate() {
-        notices.add(nodes.name(at), node.notices);
-        if nodes.several() {
-            let separator = if at > 0 { "\n" } else { "" };
-            let name = nodes.name(at).map(ToString::to_string).unwrap_or_default();
-            certificates.push_str(&format!("{separator}== node {name}\n"));
-        }
-        certificates.push_str(&node.certificates);
-        parts.push(node.part);
-    }
-    notices.say(nodes.several(), io);
-    let tree = render::tree(&nodes.first()?, parts, &certificates).map_err(unrendered)?;
+    let choices = Choices {
+        phases: args.phases.names(),
+        upload_certs: args.upload_certs,
+        ..Choices::default()
+    };
+    let session = args.config.open(&choices, io)?;
+    let keys = keys(args, &session, now, io)?;
+    let tree = session
+        .render(&keys, args.with_secrets, io)
+        .map_err(|error| failed(error, io))?;
     match (&args.check, &args.output) {
         (Some(folder), _) => check(folder, &tree, io),
         (None, Some(folder)) => {
@@ -104,82 +86,49 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     }
 }
 
-/// One node, rendered.
-struct Rendered {
-    part: RenderedNode,
-    /// Its part of `pki.txt`.
-    certificates: String,
-    notices: Vec<String>,
-}
-
-fn render_node(
-    config: &ValidConfig,
-    material: Option<&Material>,
-    secrets: bool,
-) -> Result<Rendered, CliError> {
-    let mut notices = patch_notices(config)?;
-    let material = material.map_or(MaterialSource::None, MaterialSource::Issued);
-    let plan = phases::plan_node(config, material).map_err(unplanned)?;
-    notices.extend(nothing_rendered(config, material, &plan));
-    let selection = Selection::of(config);
-    let mut profiles = pki::profiles(config);
-    profiles.retain(|profile| selection.includes_certificate(profile.name, config));
-    Ok(Rendered {
-        part: render::node(config, &plan, secrets).map_err(unrendered)?,
-        certificates: pki::profile_text(&profiles),
-        notices,
-    })
-}
-
-fn unrendered(error: RenderError) -> CliError {
-    CliError::caused(Exit::Failed, "rendering the plan", error)
-}
-
 /// What the key store or the test keys have for the nodes; says for which they have nothing.
-fn materials(
+fn keys(
     args: &Args,
-    nodes: &Nodes,
+    session: &Session,
     now: Timestamp,
     io: &mut Io,
-) -> Result<Option<Materials>, CliError> {
-    let config = |at| nodes.config(at);
+) -> Result<RenderKeys, CliError> {
     if let Some(seed) = &args.test_pki {
-        let source = TestPki::new(seed.as_str());
-        let empty = StoreContents::default();
-        let ensured = pki::ensure_nodes(nodes.count(), &config, empty, now, &source, &|_| {});
-        return Ok(Some(ensured.map_err(certs::unfit)?.materials));
+        let keys = session.test_keys(seed, now);
+        return keys.map_err(|error| failed(error, io));
     }
     let folder = match &args.pki {
         Some(folder) => folder.clone(),
-        None => Workspace::new(nodes.first()?.bundle_cluster_name.as_str()).pki()?,
+        None => {
+            let first = session.first().map_err(|error| failed(error, io))?;
+            Workspace::new(first.bundle_cluster_name.as_str()).pki()?
+        }
     };
     let contents = StoreDir::open_existing(&folder)
         .and_then(|store| store.map(|store| store.load()).transpose())
-        .map_err(certs::store_error)?;
-    let materials = match contents {
-        Some(contents) => pki::read_existing_nodes(nodes.count(), &config, &contents, now)
-            .map_err(certs::unfit)?,
+        .map_err(store_error)?;
+    let keys = match contents {
+        Some(contents) => session
+            .existing_keys(&contents, now)
+            .map_err(|error| failed(error, io))?,
         None if args.pki.is_some() => {
             return Err(
                 CliError::usage(format!("there is no key store in {}", folder.display()))
                     .hint("leave --pki away to render without certificates"),
             );
         }
-        None => None,
+        None => RenderKeys::none(),
     };
-    match &materials {
-        None => io.say("no key store: certificates appear as profiles in pki.txt"),
-        Some(materials) => {
-            let lacking: Vec<&str> = materials.incomplete().map(Name::as_str).collect();
-            if !lacking.is_empty() {
-                io.say(format_args!(
-                    "the key store lacks certificates of {}: they appear as profiles in pki.txt",
-                    listed(lacking)
-                ));
-            }
-        }
+    let lacking: Vec<&str> = keys.incomplete().map(Name::as_str).collect();
+    if keys.is_none() {
+        io.say("no key store: certificates appear as profiles in pki.txt");
+    } else if !lacking.is_empty() {
+        io.say(format_args!(
+            "the key store lacks certificates of {}: they appear as profiles in pki.txt",
+            listed(lacking)
+        ));
     }
-    Ok(materials)
+    Ok(keys)
 }
 
 /// Prints how `tree` differs from the files in `folder`.

@@ -8,19 +8,20 @@ mod text;
 
 use std::path::Path;
 
-use kubeplan_bundle::index::{Content, Index, Place, SecretClass};
+use kubeplan_bundle::index::{Content, Entry, Place, SecretClass};
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_terminal::Text;
 use serde::Serialize;
 
-use super::nodes::Nodes;
 use super::plan::Replaced;
 use crate::config::Finding;
 use crate::config::ValidConfig;
 use crate::config::valid::Assumption;
+use crate::engine::bundles::{Keys, Written};
+use crate::engine::{EngineError, Session};
+use crate::pki::StoreChange;
 use crate::pki::certificate::Certificate;
-use crate::pki::{Materials, StoreChange};
-use crate::plan::{CertificateRow, NodePlan};
+use crate::plan::CertificateRow;
 
 /// The summary of a run; its JSON form is what `plan --format json` prints.
 #[derive(Debug, Serialize)]
@@ -133,31 +134,30 @@ pub(super) struct Signer {
 }
 
 impl PlanSummary {
-    /// What is known before a node is planned.
+    /// What there is to say of a cluster's bundles besides the nodes.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the keys have no CA.
     pub(super) fn of_cluster(
         config: &ValidConfig,
-        materials: &Materials,
-        changes: Vec<StoreChange>,
-        nodes: &Nodes,
-    ) -> Self {
-        let external = materials.external_authorities().into_iter();
-        let authority = materials.authority("ca");
-        Self {
+        keys: &Keys,
+        session: &Session,
+    ) -> Result<Self, EngineError> {
+        let external = keys.external_authorities().into_iter();
+        Ok(Self {
             version: 2,
             cluster: config.bundle_cluster_name.to_string(),
-            cluster_id: authority
-                .map(|row| row.spki.to_string())
-                .unwrap_or_default(),
+            cluster_id: keys.authority()?.spki.to_string(),
             ca_certificates: Vec::new(),
             compared_with_pin: None,
             kubernetes_version: config.version.clone(),
-            test_only: materials.test_only(),
+            test_only: keys.test_only(),
             external_authorities: external.map(str::to_owned).collect(),
             signer: None,
-            store_changes: changes,
-            warnings: nodes.warnings().findings().to_vec(),
+            store_changes: keys.changes().to_vec(),
+            warnings: session.warnings().findings().to_vec(),
             nodes: Vec::new(),
-            join_by_token: nodes
+            join_by_token: session
                 .by_token()
                 .map(|node| ByToken {
                     node: node.name.to_string(),
@@ -166,44 +166,30 @@ impl PlanSummary {
                 .collect(),
             next: Vec::new(),
             runs: false,
-        }
+        })
     }
 
-    /// What is known before a node is planned that joins a cluster that runs.
+    /// The same of a node that joins a cluster that runs; `found` is the CA that was discovered, and whether it was compared with what
+    /// the operator knows.
+    ///
+    /// # Errors
+    /// As for [`PlanSummary::of_cluster`].
     pub(super) fn of_join(
         config: &ValidConfig,
-        authority: &CertificateRow,
-        changes: Vec<StoreChange>,
-        nodes: &Nodes,
-        test_only: bool,
-    ) -> Self {
-        Self {
-            version: 2,
-            cluster: config.bundle_cluster_name.to_string(),
-            cluster_id: authority.spki.to_string(),
-            ca_certificates: Vec::new(),
-            compared_with_pin: None,
-            kubernetes_version: config.version.clone(),
-            test_only,
-            external_authorities: Vec::new(),
-            signer: None,
-            store_changes: changes,
-            warnings: nodes.warnings().findings().to_vec(),
-            nodes: Vec::new(),
-            join_by_token: Vec::new(),
-            next: Vec::new(),
-            runs: true,
-        }
-    }
-
-    /// Adds the CA certificates that the cluster was discovered with, and whether they were compared with what the operator knows.
-    pub(super) fn discovered(&mut self, found: &Certificate, compared: bool) {
-        let rows = found.all().map(|one| Authority {
+        keys: &Keys,
+        session: &Session,
+        found: (&Certificate, bool),
+    ) -> Result<Self, EngineError> {
+        let rows = found.0.all().map(|one| Authority {
             subject: one.facts.subject.clone(),
             hash: format!("sha256:{}", one.facts.spki),
         });
-        self.ca_certificates = rows.collect();
-        self.compared_with_pin = Some(compared);
+        Ok(Self {
+            ca_certificates: rows.collect(),
+            compared_with_pin: Some(found.1),
+            runs: true,
+            ..Self::of_cluster(config, keys, session)?
+        })
     }
 
     /// What is known once every bundle is in `output`.
@@ -219,43 +205,47 @@ impl PlanSummary {
 }
 
 impl NodeSummary {
-    /// What is known before the bundle is written.
-    pub(super) fn of_plan(config: &ValidConfig, plan: &NodePlan) -> Self {
-        Self {
-            node: plan.name.to_string(),
-            role: plan.role.to_string(),
+    /// What there is to say of a bundle that is written, in the place of another.
+    pub(super) fn new(
+        config: &ValidConfig,
+        written: &Written,
+        bundle: &Path,
+        identity: Option<Identity>,
+        replaced: Option<Replaced>,
+    ) -> Self {
+        let index = &written.index;
+        let recipients = index.sealed.iter().flat_map(|sealed| &sealed.recipients);
+        let mut node = Self {
+            node: index.node.name.to_string(),
+            role: index.node.role.to_string(),
             joins: config.joining().is_some(),
-            bundle: String::new(),
-            replaced: None,
-            plan_digest: String::new(),
-            serial: 0,
-            created: String::new(),
-            apply_after: String::new(),
-            apply_before: String::new(),
+            bundle: bundle.display().to_string(),
+            replaced,
+            plan_digest: index.plan_digest.to_string(),
+            serial: index.serial,
+            created: index.created.to_string(),
+            apply_after: index.apply_after.to_string(),
+            apply_before: index.apply_before.to_string(),
             public_files: 0,
             sealed_files: 0,
             directories: 0,
             public_objects: 0,
             sealed_objects: 0,
-            live_steps: 0,
-            left_out_phases: plan.left_out.clone(),
-            certificates: plan.certificates.clone(),
+            live_steps: index.steps.iter().filter(|step| step.is_live()).count(),
+            left_out_phases: written.left_out.clone(),
+            certificates: written.certificates.clone(),
             secrets: Vec::new(),
-            recipients: Vec::new(),
-            identity: None,
+            recipients: recipients.map(|text| shown_recipient(text)).collect(),
+            identity,
             assumptions: config.assumptions.clone(),
-        }
+        };
+        node.count(&index.entries);
+        node
     }
 
-    /// What the written bundle adds.
-    pub(super) fn finish(&mut self, index: &Index, bundle: &Path, identity: Option<Identity>) {
-        self.bundle = bundle.display().to_string();
-        self.plan_digest = index.plan_digest.to_string();
-        self.serial = index.serial;
-        self.created = index.created.to_string();
-        self.apply_after = index.apply_after.to_string();
-        self.apply_before = index.apply_before.to_string();
-        for entry in &index.entries {
+    /// Counts the bundle's entries, and lists those that are sealed.
+    fn count(&mut self, entries: &[Entry]) {
+        for entry in entries {
             match (&entry.place, &entry.content) {
                 (Place::Directory(_), _) => self.directories += 1,
                 (Place::Object, Content::Sealed(_)) => self.sealed_objects += 1,
@@ -273,10 +263,6 @@ impl NodeSummary {
                 });
             }
         }
-        self.live_steps = index.steps.iter().filter(|step| step.is_live()).count();
-        let recipients = index.sealed.iter().flat_map(|sealed| &sealed.recipients);
-        self.recipients = recipients.map(|text| shown_recipient(text)).collect();
-        self.identity = identity;
     }
 }
 

@@ -3,9 +3,12 @@
 use kubeplan_bundle::exit::Exit;
 use serde_json::json;
 
-use super::input::{Configuration, count, number};
+use super::failed::failed;
+use super::input::{Configuration, count, number, sources};
+use super::patches::Folders;
 use super::{CliError, Format, Io};
 use crate::config::{Report, Severity};
+use crate::engine::validation::validate;
 
 /// Check a configuration and list everything that is wrong with it
 #[derive(Debug, clap::Args)]
@@ -21,10 +24,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let (valid, report) = match args.config.check_any(args.lenient, io)? {
-        Ok(warnings) => (true, warnings),
-        Err(report) => (false, report),
-    };
+    let (texts, options) = args.config.read(args.lenient, io)?;
+    let found = validate(&sources(&texts), options, &Folders);
+    let found = found.map_err(|error| failed(error, io))?;
+    let (valid, report) = (found.is_valid(), &found.report);
     match args.format {
         Format::Json => {
             let document = json!({ "version": 1, "valid": valid, "findings": report.findings() });
@@ -32,7 +35,10 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         }
         Format::Text => {
             io.tell(&report.text());
-            io.say(verdict(valid, &report));
+            for note in &found.notes {
+                io.say(note);
+            }
+            io.say(verdict(valid, report));
         }
     }
     Ok(if valid { Exit::Done } else { Exit::Usage })

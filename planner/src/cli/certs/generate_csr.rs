@@ -13,14 +13,14 @@ use serde::Serialize;
 
 use super::store_error;
 use crate::cli::error::io_error;
+use crate::cli::failed::failed;
 use crate::cli::input::{Configuration, Now, count, read_limited};
-use crate::cli::io::Progress;
-use crate::cli::nodes::{Nodes, listed};
 use crate::cli::workspace::Workspace;
 use crate::cli::{CliError, Format, Io};
+use crate::engine::{Choices, listed};
 use crate::output;
 use crate::pki::key_source::RandomSource;
-use crate::pki::requests::{self, Request};
+use crate::pki::requests::Request;
 use crate::pki::store_dir::StoreDir;
 
 /// The largest request that is compared with, in bytes.
@@ -76,27 +76,24 @@ struct Row<'a> {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(io, false)?;
-    let nodes = Nodes::chosen(args.config.load(io)?, &args.nodes)?;
+    let choices = Choices {
+        nodes: args.nodes.clone(),
+        ..Choices::default()
+    };
+    let session = args.config.open(&choices, io)?;
     let pki = match &args.pki {
         Some(folder) => folder.clone(),
-        None => Workspace::new(nodes.first()?.bundle_cluster_name.as_str()).pki()?,
+        None => {
+            let first = session.first().map_err(|error| failed(error, io))?;
+            Workspace::new(first.bundle_cluster_name.as_str()).pki()?
+        }
     };
     let store = StoreDir::open_or_create(&pki).map_err(store_error)?;
     let lock = store.lock().map_err(store_error)?;
     let before = lock.load().map_err(store_error)?;
-    let made = {
-        let progress = Progress::new(io, "making keys");
-        let config = |at| nodes.config(at);
-        requests::requests_nodes(
-            nodes.count(),
-            &config,
-            before.clone(),
-            now,
-            &RandomSource,
-            &|keys| progress.show(keys.done, keys.total),
-        )
-        .map_err(super::unfit)?
-    };
+    let made = session
+        .requests(before.clone(), now, &RandomSource, io)
+        .map_err(|error| failed(error, io))?;
     lock.save(&before, &made.store).map_err(store_error)?;
 
     let folder = args.out.as_ref().unwrap_or(&pki);
@@ -108,10 +105,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     }
     let document = Document {
         version: 2,
-        nodes: (0..nodes.count())
-            .filter_map(|at| nodes.name(at))
-            .map(Name::as_str)
-            .collect(),
+        nodes: session.names().map(Name::as_str).collect(),
         pki: pki.display().to_string(),
         folder: folder.display().to_string(),
         requests: rows,

@@ -8,10 +8,11 @@ use kubeplan_terminal::{Text, table};
 use serde::Serialize;
 
 use super::{no_store, store_error};
+use crate::cli::failed::failed;
 use crate::cli::input::{Configuration, Now};
-use crate::cli::nodes::Nodes;
 use crate::cli::workspace::Workspace;
 use crate::cli::{CliError, Format, Io};
+use crate::engine::Choices;
 use crate::pki::store_dir::StoreDir;
 use crate::pki::stored::{self, StoredCertificate, short_duration};
 
@@ -47,7 +48,8 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let pki = match &args.pki {
         Some(folder) => folder.clone(),
         None => {
-            let config = Nodes::all(args.config.load(io)?).first()?;
+            let session = args.config.open(&Choices::default(), io)?;
+            let config = session.first().map_err(|error| failed(error, io))?;
             Workspace::new(config.bundle_cluster_name.as_str()).pki()?
         }
     };

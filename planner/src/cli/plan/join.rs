@@ -4,38 +4,27 @@
 //! read or written: the shared certificates come sealed with the facts, leaves are issued here and live in the bundle alone. The bundle is
 //! sealed for whoever is named, else for the identity that opened the facts, and never for a recipient that only the facts name.
 
-mod meant;
-mod shared;
-
 use std::path::{Path, PathBuf};
 
+use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::join_facts::{JoinFacts, JoinFactsError, JoinSecrets, MAX_SIZE};
-use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
+use kubeplan_bundle::seal::{Identities, Recipient};
 use kubeplan_bundle::timestamp::Timestamp;
 
-use meant::MeantArgs;
-
-use super::Args;
-use super::bundles::outliving;
-use super::replaced::{self, Replaced};
+use super::sealing::TakenRecipients;
 use super::signing_key::SigningKey;
-use crate::assemble::{self, Circumstances};
-use crate::cli::error::io_error;
+use super::{Args, Planned, refuse_unplannable};
+use crate::cli::failed::{failed, of_join};
 use crate::cli::input::{read_limited, read_secret_as};
-use crate::cli::nodes::{Nodes, Notices, nothing_rendered, unplanned};
-use crate::cli::summary::{Identity, NodeSummary, PlanSummary, shown_recipient};
+use crate::cli::summary::{Identity, PlanSummary, shown_recipient};
 use crate::cli::workspace::Workspace;
-use crate::cli::{CliError, Format, Io};
-use crate::config::{LoadedCluster, RunningCluster, SecretText, ValidConfig};
+use crate::cli::{CliError, Io};
+use crate::config::ValidConfig;
+use crate::engine::Choices;
+use crate::engine::join::{Discovered, Meant, pin};
 use crate::files::{self, Need};
-use crate::output::Stage;
-use crate::phases::{self, MaterialSource};
-use crate::pki::certificate::Certificate;
-use crate::pki::key_source::{KeySource, RandomSource};
-use crate::pki::test_pki::TestPki;
-use crate::pki::{Material, StoreChange, WorkerMaterial};
-use crate::plan::CertificateRow;
+use crate::pki::key_source::KeySource;
 
 /// The key that opens what is sealed for a host.
 const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
@@ -62,8 +51,14 @@ pub(super) struct JoinArgs {
     /// [default: the identity that opened the facts]
     #[arg(long = "recipient", value_name = "RECIPIENT", requires = "join")]
     recipients: Vec<String>,
-    #[command(flatten)]
-    meant: MeantArgs,
+    /// Refuse facts of any cluster but the one with this id, 64 hexadecimal
+    /// digits: the SHA-256 of its CA's public key, as `kubeplan show` prints it
+    #[arg(long, value_name = "HEX", requires = "join")]
+    cluster_id: Option<Sha256Digest>,
+    /// Refuse facts with a CA that has none of these pins, sha256:HEX; may be
+    /// repeated for a cluster that rotates its CA
+    #[arg(long, value_name = "PIN", value_parser = pin, requires = "join")]
+    discovery_token_ca_cert_hash: Vec<Sha256Digest>,
 }
 
 impl JoinArgs {
@@ -74,8 +69,13 @@ impl JoinArgs {
 }
 
 /// Plans the node whose facts are in `file`.
-pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliError> {
-    let now = args.now.instant(io, args.test_pki.is_some())?;
+pub(super) fn run(
+    args: &Args,
+    file: &Path,
+    now: Timestamp,
+    source: &dyn KeySource,
+    io: &mut Io,
+) -> Result<Exit, CliError> {
     let facts = read(file)?;
     if args.join.control_plane && !facts.control_plane {
         return Err(CliError::usage(format!(
@@ -84,97 +84,56 @@ pub(super) fn run(args: &Args, file: &Path, io: &mut Io) -> Result<Exit, CliErro
         ))
         .hint("run `kubeapply discover --control-plane` on the host, with the certificate key"));
     }
-    let found = args.join.meant.authorities(&facts)?;
+    let meant = Meant {
+        cluster_id: args.join.cluster_id,
+        pins: args.join.discovery_token_ca_cert_hash.clone(),
+    };
+    let authorities = meant.authorities(&facts).map_err(of_join)?;
     let (secrets, identities) = open(args, &facts, file)?;
-    meant::require_same_kubeconfig(&found, &facts, &secrets)?;
+    let discovered = Discovered::new(facts, secrets, authorities).map_err(of_join)?;
     let chosen = parse_recipients(&args.join.recipients)?;
-    let loaded = load(args, &facts, &secrets, file, io)?;
-    meant::require_configured(&found, &loaded.ca_cert_hashes)?;
-    let compared = !args.join.meant.is_empty() || !loaded.ca_cert_hashes.is_empty();
-    let mut nodes = Nodes::all(loaded);
-    nodes.phases(&args.phases, io)?;
-    nodes.read_patches(io)?;
-    nodes.refuse_nothing(io)?;
-    let config = nodes.first()?;
-    let sealed_for_opener = chosen.is_empty() && config.node.recipients.is_empty();
-    let recipients = recipients(chosen, &config, &identities)?;
-    let cluster = &config.bundle_cluster_name;
-    let workspace = Workspace::new(cluster.as_str());
-    let signing = SigningKey::find(args, &config, &workspace, io)?;
-
-    let source: Box<dyn KeySource> = match &args.test_pki {
-        Some(seed) => Box::new(TestPki::new(seed.as_str())),
-        None => Box::new(RandomSource),
+    let choices = Choices {
+        phases: args.phases.names(),
+        ..Choices::default()
     };
-    let own = Own::make(&config, &found, &secrets, now, &*source, io)?;
-    let plan = phases::plan_node(&config, own.source()).map_err(unplanned)?;
-    let mut notices = Notices::default();
-    notices.add(None, nothing_rendered(&config, own.source(), &plan));
-    notices.add(None, outliving(&plan));
-    notices.say(false, io);
-    let mut node = NodeSummary::of_plan(&config, &plan);
-    let authority = own.authority()?;
-    let salt = source
-        .salt()
-        .ok()
-        .and_then(|salt| CommitSalt::new(salt).ok())
-        .ok_or_else(|| CliError::new(Exit::Failed, "there is no randomness for a salt"))?;
-    let circumstances = Circumstances {
-        cluster_id: authority.spki,
-        now,
-        test_only: source.test_only(),
-        salt,
-    };
-    let prepared = assemble::draft(&config, plan, circumstances)
-        .map_err(|error| CliError::caused(Exit::Usage, "the plan has no time window", error))?
-        .prepare()
-        .map_err(|error| CliError::caused(Exit::Failed, "preparing the bundle", error))?;
-
-    let signer = signing.take(cluster, io)?;
-    let stage =
-        Stage::of(&args.output).map_err(io_error("creating output folder", &args.output))?;
-    let file = format!("{}.{cluster}.tar.gz", config.node.name);
-    let bundle = args.output.join(&file);
-    let replaced = Replaced::at(&bundle, &signer.key().public());
-    let mut written = None;
-    stage.write(&file, 0o644, |out| -> Result<(), CliError> {
-        let bundle = prepared.write(serial(now), &recipients, &[signer.key()], out);
-        let failed = |error| CliError::caused(Exit::Failed, "writing the bundle", error);
-        written = Some(bundle.map_err(failed)?);
-        Ok(())
-    })?;
-    let Some(written) = written else {
-        return Err(CliError::new(Exit::Failed, "the bundle was not written"));
-    };
-    signer.keep(io)?;
-    stage
-        .commit()
-        .map_err(io_error("writing the bundle to", &args.output))?;
+    let shown = file.display().to_string();
+    let mut session = args.config.open_join(&shown, &discovered, &choices, io)?;
+    let compared = !meant.is_empty() || !session.ca_cert_hashes().is_empty();
+    refuse_unplannable(&mut session, io)?;
+    let first = session.first().map_err(|error| failed(error, io))?;
+    let sealed_for_opener = chosen.is_empty() && first.node.recipients.is_empty();
+    let recipients = recipients(chosen, &first, &identities)?;
+    let workspace = Workspace::new(first.bundle_cluster_name.as_str());
+    let signing = SigningKey::find(args, &first, &workspace, io)?;
+    let keys = session
+        .issue_joining(&discovered, now, source, io)
+        .map_err(|error| failed(error, io))?;
     let opener = args.join.identity.as_deref();
-    let identity = opener
-        .filter(|path| sealed_for_opener && written.index.sealed.is_some() && !is_host_key(path))
-        .map(|path| Identity {
-            file: path.display().to_string(),
-            created: false,
-        });
-    node.finish(&written.index, &bundle, identity);
-    node.replaced = replaced;
-    let changes = own.changes().to_vec();
-    let mut summary = PlanSummary::of_join(&config, authority, changes, &nodes, source.test_only());
-    summary.discovered(&found, compared);
-    summary.nodes.push(node);
-    replaced::say(&summary.nodes, io);
-    summary.finish(signer.shown, &args.output);
-    match args.format {
-        Format::Text => io.print(&summary.text())?,
-        Format::Json => io.json(&summary)?,
-    }
-    Ok(Exit::Done)
-}
-
-/// Without a store that counts plans, the clock does: a later plan of the same join has a higher serial, in seconds since 1970.
-fn serial(now: Timestamp) -> u64 {
-    u64::try_from(now.unix_seconds()).unwrap_or(0).max(1)
+    let identity = opener.filter(|path| sealed_for_opener && !is_host_key(path));
+    let plan = Planned {
+        args,
+        session: &session,
+        first: &first,
+        keys,
+        now,
+    };
+    plan.write(
+        signing,
+        |_| TakenRecipients {
+            recipients: recipients.clone(),
+            identity: identity.map(|path| Identity {
+                file: path.display().to_string(),
+                created: false,
+            }),
+            new: None,
+        },
+        |keys| {
+            let found = (discovered.authorities(), compared);
+            PlanSummary::of_join(&first, keys, &session, found)
+        },
+        |_| Ok(()),
+        io,
+    )
 }
 
 fn read(file: &Path) -> Result<JoinFacts, CliError> {
@@ -233,27 +192,6 @@ fn open(
     Ok((secrets, identities))
 }
 
-fn load(
-    args: &Args,
-    facts: &JoinFacts,
-    secrets: &JoinSecrets,
-    file: &Path,
-    io: &mut Io,
-) -> Result<LoadedCluster, CliError> {
-    let file = file.display().to_string();
-    let cluster = RunningCluster {
-        file: &file,
-        server: &facts.server,
-        cluster_configuration: &facts.cluster_configuration,
-        kubelet_configuration: &facts.kubelet_configuration,
-        control_plane: facts.control_plane,
-        bootstrap_kubeconfig: SecretText::of(&secrets.bootstrap_kubeconfig),
-        token_endpoint: facts.token_endpoint.as_deref(),
-        certificate_key: facts.certificate_key,
-    };
-    args.config.load_join(&cluster, io)
-}
-
 fn parse_recipients(texts: &[String]) -> Result<Vec<Recipient>, CliError> {
     texts
         .iter()
@@ -279,62 +217,4 @@ fn recipients(
     } else {
         configured
     })
-}
-
-/// What the node gets of certificates and keys.
-enum Own {
-    /// The cluster's CA.
-    Worker(Box<WorkerMaterial>),
-    /// The shared certificates and leaves made here.
-    ControlPlane {
-        material: Box<Material>,
-        changes: Vec<StoreChange>,
-    },
-}
-
-impl Own {
-    fn make(
-        config: &ValidConfig,
-        discovered: &Certificate,
-        secrets: &JoinSecrets,
-        now: Timestamp,
-        source: &dyn KeySource,
-        io: &mut Io,
-    ) -> Result<Self, CliError> {
-        if !config.is_control_plane() {
-            let authority = WorkerMaterial::of_authority(discovered.clone());
-            let test_only = source.test_only();
-            return Ok(Self::Worker(Box::new(authority.with_test_only(test_only))));
-        }
-        let ensured = shared::ensure(config, secrets, now, source, io)?;
-        shared::same_cluster(discovered, &ensured.material)?;
-        Ok(Self::ControlPlane {
-            material: Box::new(ensured.material),
-            changes: ensured.changes,
-        })
-    }
-
-    fn source(&self) -> MaterialSource<'_> {
-        match self {
-            Self::Worker(material) => MaterialSource::Worker(material),
-            Self::ControlPlane { material, .. } => MaterialSource::Issued(material),
-        }
-    }
-
-    fn changes(&self) -> &[StoreChange] {
-        match self {
-            Self::Worker(_) => &[],
-            Self::ControlPlane { changes, .. } => changes,
-        }
-    }
-
-    /// The certificate of the cluster's CA.
-    fn authority(&self) -> Result<&CertificateRow, CliError> {
-        match self {
-            Self::Worker(material) => Some(material.authority()),
-            Self::ControlPlane { material, .. } => material.certificates.get("ca"),
-        }
-        .map(|authority| &authority.row)
-        .ok_or_else(|| CliError::new(Exit::Failed, "the cluster has no CA"))
-    }
 }

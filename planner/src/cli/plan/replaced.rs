@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use crate::cli::Io;
 use crate::cli::input::count;
-use crate::cli::nodes::listed;
 use crate::cli::open::open_intact;
 use crate::cli::summary::NodeSummary;
+use crate::engine::listed;
 
 /// What a bundle had that the one in its place has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use kubeplan_terminal::quote;
 
 use super::{NodeSummary, PlanSummary, Signer};
-use crate::cli::nodes::listed;
+use crate::engine::listed;
 
 /// The commands, one per line; what a person has to do stands behind `#`.
 pub(super) fn commands(plan: &PlanSummary, signer: &Signer, output: &Path) -> Vec<String> {

@@ -7,8 +7,8 @@ use kubeplan_terminal::{self as terminal, MAX_CELL, Text, cell};
 
 use super::{NodeSummary, PlanSummary};
 use crate::cli::input::count;
-use crate::cli::nodes::listed;
 use crate::cli::table;
+use crate::engine::listed;
 use crate::pki::ensure::StoreChangeKind;
 use crate::plan::CertificateRow;
 

@@ -4,14 +4,14 @@
 //! of kubeadm v1.36.2, cmd/kubeadm/app/cmd/phases/join/preflight.go (checkIfReadyForAdditionalControlPlane). A CA that is missing is never
 //! made: the node would be of another cluster.
 
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::join_facts::JoinSecrets;
 use kubeplan_bundle::timestamp::Timestamp;
 
-use crate::cli::certs::unfit;
-use crate::cli::io::Progress;
-use crate::cli::{CliError, Io};
+use super::error::{Condition, JoinError};
 use crate::config::ValidConfig;
+use crate::engine::error::EngineError;
+use crate::engine::notices::Notice;
+use crate::engine::observer::Observer;
 use crate::pki::certificate::Certificate;
 use crate::pki::key_source::KeySource;
 use crate::pki::{self, Ensured, Material, StoreContents};
@@ -29,17 +29,17 @@ pub(super) fn ensure(
     secrets: &JoinSecrets,
     now: Timestamp,
     source: &dyn KeySource,
-    io: &mut Io,
-) -> Result<Ensured, CliError> {
+    observer: &mut dyn Observer,
+) -> Result<Ensured, EngineError> {
     check(config, secrets)?;
     if secrets
         .files
         .keys()
         .any(|name| name.starts_with(EXTERNAL_ETCD))
     {
-        io.say(
-            "warning: the client files of the external etcd are not in the plan; they have to be where ClusterConfiguration.etcd.external says, and preflight looks for them",
-        );
+        observer.notice(&Notice::Warning(
+            "the client files of the external etcd are not in the plan; they have to be where ClusterConfiguration.etcd.external says, and preflight looks for them".to_owned(),
+        ));
     }
     let files = secrets
         .files
@@ -50,21 +50,18 @@ pub(super) fn ensure(
         files: files.collect(),
         index: None,
     };
-    let progress = Progress::new(io, "making keys");
+    let progress = observer.progress("making keys");
     pki::ensure(config, contents, now, source, &|keys| {
-        progress.show(keys.done, keys.total)
+        progress.show(keys.done, keys.total);
     })
-    .map_err(unfit)
+    .map_err(EngineError::KeyStore)
 }
 
-/// kubeadm's conditions, all that are missing at once.
-fn check(config: &ValidConfig, secrets: &JoinSecrets) -> Result<(), CliError> {
+/// kubeadm's conditions, all that do not hold at once.
+fn check(config: &ValidConfig, secrets: &JoinSecrets) -> Result<(), JoinError> {
     let mut missing = Vec::new();
     if config.cluster.control_plane_endpoint.is_empty() {
-        missing.push(
-            "unable to add a new control plane instance to a cluster that doesn't have a stable controlPlaneEndpoint address"
-                .to_owned(),
-        );
+        missing.push(Condition::NoEndpoint);
     }
     let etcd = Some(NEEDED_OF_ETCD).filter(|_| config.cluster.etcd.external.is_none());
     let absent: Vec<&str> = NEEDED
@@ -74,37 +71,20 @@ fn check(config: &ValidConfig, secrets: &JoinSecrets) -> Result<(), CliError> {
         .filter(|name| !secrets.files.contains_key(*name))
         .collect();
     if !absent.is_empty() {
-        missing.push(format!(
-            "of the certificates that control plane instances share, {} {} missing",
-            absent.join(", "),
-            if absent.len() == 1 { "is" } else { "are" }
-        ));
+        missing.push(Condition::Missing(absent));
     }
     if missing.is_empty() {
-        return refuse_external(secrets);
+        refuse_external(secrets)
+    } else {
+        Err(JoinError::NotReady(missing))
     }
-    let mut error = CliError::usage(format!(
-        "One or more conditions for hosting a new control plane instance is not satisfied: {}",
-        missing.join("; ")
-    ));
-    if config.cluster.control_plane_endpoint.is_empty() {
-        error = error.hint(
-            "set controlPlaneEndpoint in the ConfigMap kubeadm-config and make sure that the certificates of the API servers name it",
-        );
-    }
-    if !absent.is_empty() {
-        error = error.hint(
-            "run `kubeadm init phase upload-certs --upload-certs` on a control-plane node, then `kubeapply discover --control-plane` on this host with the certificate key it prints",
-        );
-    }
-    Err(error)
 }
 
 /// CAs whose keys may be kept elsewhere, by the base names of their files.
 const AUTHORITIES: [&str; 3] = ["ca", "front-proxy-ca", "etcd/ca"];
 
 /// A CA without its key signs nothing here, and there is no key store for leaves that it signed elsewhere.
-fn refuse_external(secrets: &JoinSecrets) -> Result<(), CliError> {
+fn refuse_external(secrets: &JoinSecrets) -> Result<(), JoinError> {
     let has = |base: &str, end: &str| secrets.files.contains_key(&format!("{base}.{end}"));
     let external: Vec<String> = AUTHORITIES
         .into_iter()
@@ -112,20 +92,15 @@ fn refuse_external(secrets: &JoinSecrets) -> Result<(), CliError> {
         .map(|base| format!("{base}.key"))
         .collect();
     if external.is_empty() {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(JoinError::ExternalAuthorities(external))
     }
-    Err(CliError::usage(format!(
-        "the cluster did not share {}, so nobody can sign the certificates of this node here",
-        external.join(", ")
-    ))
-    .hint(
-        "with CAs that are kept elsewhere, plan the node in the cluster's inventory: `kubeplan certs generate-csr`, then `kubeplan plan` without --join",
-    ))
 }
 
 /// Every CA certificate among the shared ones is one that the cluster was discovered with, or signed one of those: a CA may have its own
 /// issuers in its file.
-pub(super) fn same_cluster(discovered: &Certificate, material: &Material) -> Result<(), CliError> {
+pub(super) fn same_cluster(discovered: &Certificate, material: &Material) -> Result<(), JoinError> {
     let shared = material
         .certificates
         .get("ca")
@@ -146,9 +121,5 @@ pub(super) fn same_cluster(discovered: &Certificate, material: &Material) -> Res
     if first && left.is_empty() {
         return Ok(());
     }
-    Err(CliError::new(
-        Exit::Refused,
-        "the CA among the shared certificates is not the one that the cluster was discovered with",
-    )
-    .hint("run `kubeapply discover` again; if it stays so, the Secret kubeadm-certs is of another cluster"))
+    Err(JoinError::OtherAuthority)
 }

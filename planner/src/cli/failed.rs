@@ -1,0 +1,165 @@
+//! What the engine says, on a terminal: its errors as exit codes, messages and hints, its notices as lines.
+
+use std::error::Error;
+use std::fmt;
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::index::Name;
+
+use super::input::refused;
+use super::io::Progress;
+use super::{CliError, Io};
+use crate::config::Report;
+use crate::engine::join::JoinError;
+use crate::engine::{self, EngineError, NodeError, NodeFailures, Notice, Observer, listed};
+use crate::pki::PkiError;
+
+/// How many nodes' errors are said.
+const ERRORS: usize = 20;
+
+impl Observer for Io {
+    fn findings(&mut self, findings: &Report) {
+        self.tell(&findings.text());
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        self.say(notice);
+    }
+
+    fn progress<'a>(&'a mut self, label: &'static str) -> Box<dyn engine::Progress + 'a> {
+        Box::new(Progress::new(self, label))
+    }
+}
+
+impl engine::Progress for Progress<'_> {
+    fn show(&self, done: usize, total: usize) {
+        Progress::show(self, done, total);
+    }
+}
+
+/// The engine's error for the user; of several nodes, all but the sum is said at once.
+pub(super) fn failed(error: EngineError, io: &mut Io) -> CliError {
+    match error {
+        EngineError::Invalid(report) => refused(&report, io),
+        EngineError::Nodes(failures) => several(failures, io),
+        EngineError::NoSuchNode { ref known, .. } => {
+            let known = listed(known.iter().map(Name::as_str));
+            CliError::usage(format!("--node: {error}")).hint(format!("it has {known}"))
+        }
+        EngineError::Phase(unknown) => {
+            CliError::usage(format!("--phase: {unknown}")).hint(unknown.hint)
+        }
+        EngineError::KeyStore(error) => unfit(error),
+        EngineError::Join(error) => of_join(error),
+        EngineError::Patches(error) => caused(Exit::Usage, error),
+        EngineError::NoNodes | EngineError::JoinFlags(_) | EngineError::NothingLeft => {
+            let hints = error.hint().map(str::to_owned).into_iter().collect();
+            CliError {
+                hints,
+                ..caused(Exit::Usage, error)
+            }
+        }
+        EngineError::Incomplete(_) => caused(Exit::Failed, error),
+        EngineError::Render(error) => CliError::caused(Exit::Failed, "rendering the plan", error),
+    }
+}
+
+/// Of one node its error; of several each of the first, and the sum as the answer.
+pub(super) fn several<E: Into<CliError>>(failures: NodeFailures<E>, io: &mut Io) -> CliError {
+    let (count, total) = (failures.failed.len(), failures.total);
+    let mut failed = failures.failed.into_iter().map(|(node, error)| {
+        let mut error: CliError = error.into();
+        if let Some(node) = node {
+            error.message = format!("node {node}: {}", error.message);
+        }
+        error
+    });
+    match failed.next() {
+        Some(only) if count == 1 => only,
+        first => {
+            let exit = first.as_ref().map_or(Exit::Failed, |first| first.exit);
+            for error in first.into_iter().chain(failed).take(ERRORS) {
+                io.tell(&error.text());
+            }
+            CliError::new(exit, format!("{count} of {total} nodes cannot be planned"))
+        }
+    }
+}
+
+impl From<NodeError> for CliError {
+    fn from(error: NodeError) -> Self {
+        let exit = match error {
+            NodeError::Patched(_)
+            | NodeError::Checks(_)
+            | NodeError::Images(_)
+            | NodeError::Window(_) => Exit::Usage,
+            NodeError::Plan(_)
+            | NodeError::Render(_)
+            | NodeError::Prepare(_)
+            | NodeError::Write(_)
+            | NodeError::Output(_)
+            | NodeError::Missing(_) => Exit::Failed,
+        };
+        caused(exit, error)
+    }
+}
+
+/// A key store that does not fit, and what helps when an external CA has to issue something.
+fn unfit(error: PkiError) -> CliError {
+    let awaits = error.awaits_external_ca();
+    let error = CliError::caused(
+        Exit::Usage,
+        "the key store cannot serve this configuration",
+        error,
+    );
+    if awaits {
+        error.hint(
+            "`kubeplan certs generate-csr`, with the same -f and --pki, writes keys and requests for the CA to sign; put \
+             each signed certificate beside its key as .crt and run this again",
+        )
+    } else {
+        error
+    }
+}
+
+/// A node that cannot join.
+pub(super) fn of_join(error: JoinError) -> CliError {
+    let exit = if error.is_refusal() {
+        Exit::Refused
+    } else {
+        Exit::Usage
+    };
+    let hints = error.hints();
+    CliError {
+        hints,
+        ..caused(exit, error)
+    }
+}
+
+/// An error that says itself what could not be done, with its causes.
+fn caused(exit: Exit, error: impl Error + Send + Sync + 'static) -> CliError {
+    let message = error.to_string();
+    match error.source() {
+        Some(_) => CliError::caused(exit, message, Causes(error)),
+        None => CliError::new(exit, message),
+    }
+}
+
+/// The causes of an error, without what it says itself.
+#[derive(Debug)]
+struct Causes<E>(E);
+
+impl<E: Error> fmt::Display for Causes<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.source() {
+            Some(source) => fmt::Display::fmt(source, f),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<E: Error> Error for Causes<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()?.source()
+    }
+}

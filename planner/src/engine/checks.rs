@@ -1,0 +1,120 @@
+//! The preflight checks of every node, with what facts of its host say of each.
+
+use kubeplan_bundle::check::Severity;
+use kubeplan_bundle::index::Name;
+use kubeplan_bundle::step::Step;
+
+use super::error::{NodeError, NodeFailures};
+use super::session::Session;
+use crate::config::ValidConfig;
+use crate::phases::preflight::answer::{Answer, answer};
+use crate::phases::preflight::of_node;
+
+/// The checks of one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeChecks {
+    /// The node.
+    pub node: Name,
+    /// Its checks, in kubeadm's order.
+    pub checks: Vec<Checked>,
+}
+
+/// One check and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Its name.
+    pub name: String,
+    /// What a finding counts as on this node.
+    pub severity: Severity,
+    /// What the facts say.
+    pub outcome: Outcome,
+}
+
+/// What facts say of a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing speaks against the host.
+    Passed,
+    /// Only the host can tell.
+    Unknown,
+    /// This does.
+    Found(String),
+}
+
+impl Checked {
+    /// Whether the host would be refused.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        matches!(self.outcome, Outcome::Found(_)) && self.severity == Severity::Error
+    }
+}
+
+impl Session {
+    /// The checks of every node, also of one that leaves the phase out.
+    ///
+    /// # Errors
+    /// [`NodeFailures`] with every node that cannot be planned.
+    pub fn checks(&self) -> Result<Vec<NodeChecks>, NodeFailures<NodeError>> {
+        self.plannable()?;
+        self.each(|_, config| {
+            Ok(NodeChecks {
+                node: config.node.name.clone(),
+                checks: checks(&config)?,
+            })
+        })
+    }
+}
+
+fn checks(config: &ValidConfig) -> Result<Vec<Checked>, NodeError> {
+    let steps = of_node(config).map_err(NodeError::Checks)?;
+    let mut found: Vec<Checked> = target(config).into_iter().collect();
+    for step in &steps {
+        let Step::Preflight { checks, ignore, .. } = step else {
+            continue;
+        };
+        let ignored = |name: &str| {
+            ignore.iter().any(|ignored| {
+                let ignored = ignored.as_str();
+                ignored == "all" || ignored.eq_ignore_ascii_case(name)
+            })
+        };
+        for check in checks {
+            let mut severity = check.severity;
+            let outcome = match answer(check, &config.facts) {
+                Answer::Passed => Outcome::Passed,
+                Answer::Unknown => Outcome::Unknown,
+                Answer::Found(message) => Outcome::Found(message),
+                Answer::Warned(message) => {
+                    severity = Severity::Warning;
+                    Outcome::Found(message)
+                }
+            };
+            if ignored(check.name.as_str()) {
+                severity = Severity::Warning;
+            }
+            found.push(Checked {
+                name: check.name.to_string(),
+                severity,
+                outcome,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the bundle is for the host's architecture, where facts tell it.
+fn target(config: &ValidConfig) -> Option<Checked> {
+    let arch = config.facts.arch.as_ref()?;
+    let planned = &config.node.platform.arch;
+    Some(Checked {
+        name: "Target".to_owned(),
+        severity: Severity::Error,
+        outcome: if arch == planned {
+            Outcome::Passed
+        } else {
+            Outcome::Found(format!(
+                "the bundle would be for {planned}, the host is {arch}"
+            ))
+        },
+    })
+}

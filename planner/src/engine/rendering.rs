@@ -1,0 +1,130 @@
+//! What bundles would hold, as plain files.
+//!
+//! In: a session, what the key store has. Out: the [`Tree`] of [`crate::render`]. No key is made, except public test keys.
+
+use kubeplan_bundle::index::Name;
+use kubeplan_bundle::timestamp::Timestamp;
+
+use super::error::{EngineError, NodeError};
+use super::notices::{Notice, Notices};
+use super::observer::Observer;
+use super::session::{Session, nothing_rendered, patch_notices};
+use crate::config::ValidConfig;
+use crate::output::Tree;
+use crate::phases::{self, MaterialSource, Selection};
+use crate::pki::test_pki::TestPki;
+use crate::pki::{self, Material, Materials, StoreContents};
+use crate::render::{self, RenderedNode};
+
+/// Where the certificates and keys of a rendered plan come from.
+#[derive(Debug)]
+pub struct RenderKeys(Option<Materials>);
+
+impl RenderKeys {
+    /// Certificates appear as profiles.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether everything appears as profiles.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The nodes whose certificates appear as profiles, because the key store lacks some.
+    pub fn incomplete(&self) -> impl Iterator<Item = &Name> {
+        self.0.iter().flat_map(Materials::incomplete)
+    }
+}
+
+impl Session {
+    /// Public test keys.
+    ///
+    /// # Errors
+    /// [`EngineError::KeyStore`] if one cannot be made.
+    pub fn test_keys(&self, seed: &str, now: Timestamp) -> Result<RenderKeys, EngineError> {
+        let config = |at| self.config(at);
+        let empty = StoreContents::default();
+        let source = TestPki::new(seed);
+        let ensured = pki::ensure_nodes(self.count(), &config, empty, now, &source, &|_| {});
+        let ensured = ensured.map_err(EngineError::KeyStore)?;
+        Ok(RenderKeys(Some(ensured.materials)))
+    }
+
+    /// What the key store has; nothing is made.
+    ///
+    /// # Errors
+    /// [`EngineError::KeyStore`] if the store does not fit.
+    pub fn existing_keys(
+        &self,
+        contents: &StoreContents,
+        now: Timestamp,
+    ) -> Result<RenderKeys, EngineError> {
+        let config = |at| self.config(at);
+        pki::read_existing_nodes(self.count(), &config, contents, now)
+            .map(RenderKeys)
+            .map_err(EngineError::KeyStore)
+    }
+
+    /// Every node's files; with `secrets` the secret ones themselves.
+    ///
+    /// # Errors
+    /// [`EngineError`] with every node that cannot be planned.
+    pub fn render(
+        &self,
+        keys: &RenderKeys,
+        secrets: bool,
+        observer: &mut dyn Observer,
+    ) -> Result<Tree, EngineError> {
+        let rendered = self.each(|at, config| {
+            let material = keys.0.as_ref().and_then(|materials| materials.of(at));
+            render_node(&config, material.as_ref(), secrets)
+        })?;
+        let external = keys.0.as_ref().map(Materials::external_authorities);
+        let mut certificates =
+            pki::external_text(&external.unwrap_or_default()).unwrap_or_default();
+        let mut notices = Notices::default();
+        let mut parts = Vec::with_capacity(rendered.len());
+        for (at, node) in rendered.into_iter().enumerate() {
+            notices.add(self.name(at), node.notices);
+            if self.several() {
+                let separator = if at > 0 { "\n" } else { "" };
+                let name = self.name(at).map(ToString::to_string).unwrap_or_default();
+                certificates.push_str(&format!("{separator}== node {name}\n"));
+            }
+            certificates.push_str(&node.certificates);
+            parts.push(node.part);
+        }
+        notices.say(self.several(), observer);
+        Ok(render::tree(&self.first()?, parts, &certificates)?)
+    }
+}
+
+/// One node, rendered.
+struct Rendered {
+    part: RenderedNode,
+    /// Its part of `pki.txt`.
+    certificates: String,
+    notices: Vec<Notice>,
+}
+
+fn render_node(
+    config: &ValidConfig,
+    material: Option<&Material>,
+    secrets: bool,
+) -> Result<Rendered, NodeError> {
+    let mut notices = patch_notices(config)?;
+    let material = material.map_or(MaterialSource::None, MaterialSource::Issued);
+    let plan = phases::plan_node(config, material).map_err(NodeError::Plan)?;
+    notices.extend(nothing_rendered(config, material, &plan));
+    let selection = Selection::of(config);
+    let mut profiles = pki::profiles(config);
+    profiles.retain(|profile| selection.includes_certificate(profile.name, config));
+    Ok(Rendered {
+        part: render::node(config, &plan, secrets)?,
+        certificates: pki::profile_text(&profiles),
+        notices,
+    })
+}
