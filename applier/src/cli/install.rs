@@ -15,7 +15,7 @@ use super::{FormatArgs, IgnoreArgs, PolicyArgs, RootArgs};
 use crate::Io;
 use crate::admission::Allowances;
 use crate::error::CliError;
-use crate::host::service::Programs;
+use crate::host::program::Programs;
 use crate::host::{Actions, Root};
 use crate::install::{self, Means, Request, Steps};
 use crate::steps::selection::Phases;

@@ -22,8 +22,9 @@ use super::{FormatArgs, IgnoreArgs, RootArgs};
 use crate::Io;
 use crate::admission::Allowances;
 use crate::error::CliError;
+use crate::host::program::{self, Limit, Programs, Runner as _};
 use crate::host::scratch::Scratch;
-use crate::host::{Root, command, facts, local, process};
+use crate::host::{Root, facts, local};
 use crate::install::{Request, SSH_HOST_KEY, Steps, refuse};
 use crate::state::journal::record::OwnPlan;
 use crate::steps::selection::Phases;
@@ -37,7 +38,7 @@ const PLANNER: &str = "kubeplan";
 const FOLDER: &str = "kubeplan-join";
 
 /// How long a plan may take; one node takes a second, its keys another.
-const LIMIT: Duration = Duration::from_secs(10 * 60);
+const LIMIT: Limit = Limit::report(Duration::from_secs(10 * 60));
 
 /// Make this host a node of a running cluster
 ///
@@ -235,7 +236,7 @@ struct Planner {
 
 impl Planner {
     fn find() -> Result<Self, CliError> {
-        let program = process::companion(PLANNER).ok_or_else(|| {
+        let program = program::companion(PLANNER).ok_or_else(|| {
             CliError::usage(format!(
                 "`{PLANNER}` makes the plan, and is neither beside this program nor on the search path"
             ))
@@ -244,7 +245,8 @@ impl Planner {
                 env!("CARGO_PKG_VERSION")
             ))
         })?;
-        let said = command::run(&program, &["--version"], LIMIT)
+        let said = Programs::SearchPath
+            .run(&program, &["--version"], LIMIT)
             .map_err(|error| CliError::new(Exit::Failed, error))?;
         let version = said.stdout.split_whitespace().nth(1).unwrap_or_default();
         if version != env!("CARGO_PKG_VERSION") {
@@ -287,7 +289,7 @@ impl Planner {
         }
         let words = self.words(args, root, scratch, found);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let said = command::run(&self.program, &words, LIMIT);
+        let said = Programs::SearchPath.run(&self.program, &words, LIMIT);
         // Whatever came of it: nothing else is ever signed with it, and no token stays.
         scratch.forget("key")?;
         scratch.forget("join.json")?;
@@ -298,7 +300,7 @@ impl Planner {
         let mut lines = Text::new();
         lines.content(&said.stderr);
         write_stderr(io, &lines);
-        if !said.success {
+        if !said.success() {
             return Err(failed(format!(
                 "`{PLANNER}` made no plan; what it said is above"
             )));

@@ -13,7 +13,8 @@ use serde::Serialize;
 use super::{FormatArgs, RootArgs};
 use crate::Io;
 use crate::error::CliError;
-use crate::host::service::{Programs, ServiceError};
+use crate::host::init::{self, InitError};
+use crate::host::program::{Programs, detach};
 use crate::host::{Actions, Root, process};
 use crate::install::rollback::{self, Preview, RolledBack};
 use crate::install::stage::Place;
@@ -135,8 +136,8 @@ pub(super) fn run(args: &RollbackArgs, io: &mut Io<'_>) -> Result<(), CliError> 
 
 /// Waits in the background. `false` if the run was confirmed, or rolled back, meanwhile.
 fn wait(root: &Root, run: u32, seconds: u64, io: &mut Io<'_>) -> Result<bool, CliError> {
-    process::leave_session();
-    ui::write_stdout(io, &Text::of(process::READY))?;
+    detach::leave_session();
+    ui::write_stdout(io, &Text::of(detach::READY))?;
     for _ in 0..seconds {
         process::sleep(Duration::from_secs(1));
         // What cannot be read now may be readable when it counts.
@@ -230,7 +231,7 @@ fn report(
     let mut next = Vec::new();
     if root.is_live() {
         if args.unconfirmed.is_some() {
-            match kubelet(|kubelet| Programs::default().start(kubelet, true)) {
+            match kubelet(|kubelet| init::start(&Programs::SearchPath, kubelet, true)) {
                 Ok(_) => notes.push("the kubelet was restarted".to_owned()),
                 Err(reason) => notes.push(format!("the kubelet was not restarted: {reason}")),
             }
@@ -239,7 +240,7 @@ fn report(
             notes.push("what live steps started still runs, with data of its own: a whole node is taken away with `reset`, before its files are".to_owned());
             next.push("kubeapply reset --kubeadm-node --dry-run".to_owned());
         } else {
-            match kubelet(|kubelet| Programs::default().restart_line(kubelet)) {
+            match kubelet(|kubelet| init::restart_line(&Programs::SearchPath, kubelet)) {
                 Ok(line) => next.push(line),
                 Err(reason) => notes.push(format!("restart the kubelet by hand: {reason}")),
             }
@@ -261,7 +262,7 @@ fn report(
 }
 
 /// Does something with the service of the kubelet, which reads the files only when it starts.
-fn kubelet<T>(act: impl FnOnce(&ServiceName) -> Result<T, ServiceError>) -> Result<T, String> {
+fn kubelet<T>(act: impl FnOnce(&ServiceName) -> Result<T, InitError>) -> Result<T, String> {
     let service = "kubelet"
         .parse()
         .map_err(|error: ParseServiceError| error.to_string())?;

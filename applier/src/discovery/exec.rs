@@ -1,7 +1,7 @@
 //! Credentials that a program hands out (client-go credential plugins).
 //!
 //! In: the `exec` part of a user in a discovery file of this host. A program is found as client-go finds it: one without a `/` in its name
-//! where programs are looked for (see [`crate::host::search`]: never in a relative entry of `PATH`, and as root only where no other user can
+//! where programs are looked for (see [`crate::host::program`]: never in a relative entry of `PATH`, and as root only where no other user can
 //! write), another one relative to the directory of the file. Out: a token, or a certificate with its key. The program
 //! is run as whoever runs this one, by the file's own word: a file from elsewhere names none (see [`super::file`]). It
 //! is told what it is asked for in its environment, has no input, and what it prints on its standard output is shown nowhere.
@@ -15,12 +15,12 @@ use zeroize::Zeroize as _;
 use super::cluster::text;
 use super::error::DiscoveryError;
 use super::protocol::{EXEC_KIND, EXEC_VARIABLE, EXEC_VERSIONS};
-use crate::host::command;
+use crate::host::program::{Limit, Programs, Runner as _};
 use crate::net::json::Json;
 use crate::net::kubeconfig::Proof;
 
 /// How long the program may take.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Limit = Limit::report(Duration::from_secs(60));
 
 /// Bytes of its standard error that are shown.
 const SHOWN: usize = 400;
@@ -66,11 +66,12 @@ pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, Discovery
         .collect();
     let info = json!({"apiVersion": version, "kind": EXEC_KIND, "spec": {"interactive": false}});
     variables.push((EXEC_VARIABLE.to_owned(), info.to_string()));
-    let mut said = command::run_with(&path, &arguments, &variables, LIMIT)
+    let mut said = Programs::SearchPath
+        .run_with(&path, &arguments, &variables, LIMIT)
         .map_err(|error| failed(error.to_string()))?;
     let answer = Json::parse(said.stdout.as_bytes());
     said.stdout.zeroize();
-    if !said.success {
+    if !said.success() {
         let shown: String = said.stderr.trim().chars().take(SHOWN).collect();
         let shown = shown.replace('\n', "; ");
         return Err(failed(format!("it failed: {shown}")));

@@ -12,9 +12,11 @@ use kubeplan_bundle::signature::PublicKey;
 
 use super::directory::Found;
 use super::identity::{HostIdentity, SSH_HOST_KEY_PUBLIC};
+use super::init::Activity;
+use super::program::{Programs, Runner as _};
 use super::root::{Root, RootPath};
 use super::system::{Live, System};
-use super::{process, query, route};
+use super::{init, process, route};
 
 /// Folders in which distributions keep CA certificates.
 const CA_DIRECTORIES: &[RootPath] = &[
@@ -67,16 +69,19 @@ pub(crate) fn gather(root: &Root) -> Result<(Facts, Vec<String>), String> {
             missing.push("there is no default route with an address".to_owned());
         }
         facts.cri_sockets = Some(cri_sockets(root));
-        let state = query::first_line("systemctl", &["is-active", "systemd-resolved"]);
-        let active = |state: &str| matches!(state, "active" | "activating");
-        facts.systemd_resolved = Some(state.as_deref().is_some_and(active));
+        let resolved = init::installed(&Programs::SearchPath)
+            .and_then(|system| system.service("systemd-resolved"));
+        facts.systemd_resolved = Some(resolved.is_ok_and(|service| {
+            matches!(service.activity, Activity::Active | Activity::Starting)
+        }));
         facts.proxies = Some(process::proxy_variables());
         facts.machine = machine(root, &Live)
             .map_err(|reason| missing.push(reason))
             .ok();
-        facts.kubelet_version = query::first_line("kubelet", &["--version"])
-            .as_deref()
-            .and_then(|line| line.rsplit(' ').next())
+        facts.kubelet_version = Programs::SearchPath
+            .ask("kubelet", &["--version"])
+            .as_ref()
+            .and_then(|said| said.first_line()?.rsplit(' ').next())
             .filter(|version| version.starts_with('v'))
             .map(str::to_owned);
         if facts.kubelet_version.is_none() {

@@ -15,13 +15,12 @@
 //! | [`local`] | files the operator names on the command line |
 //! | [`scratch`] | a private folder for one run |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
-//! | [`tree`], [`mounts`], [`command`] | whole trees that are taken away; what is mounted; programs that are run |
-//! | [`service`], [`search`] | starting services; where programs are looked for |
+//! | [`tree`], [`mounts`] | whole trees that are taken away; what is mounted |
+//! | [`program`], [`init`] | the host's programs: found, run, detached; its init system and services |
 //! | [`system`] | what only the running system can tell: processors, ports, services, proxies, names |
-//! | [`facts`], [`route`], [`query`] | what a plan wants to know of the host; its addresses; what its programs say |
+//! | [`facts`], [`route`] | what a plan wants to know of the host; its addresses |
 
 pub mod clock;
-pub(crate) mod command;
 pub(crate) mod directory;
 pub mod durable;
 pub(crate) mod ensure;
@@ -31,17 +30,16 @@ mod fault;
 mod guard;
 pub(crate) mod guarded;
 pub(crate) mod identity;
+pub(crate) mod init;
 pub(crate) mod local;
 pub(crate) mod lock;
 pub(crate) mod mounts;
 mod power_loss;
 pub mod process;
-pub(crate) mod query;
+pub(crate) mod program;
 pub(crate) mod root;
 pub(crate) mod route;
 pub(crate) mod scratch;
-pub(crate) mod search;
-pub(crate) mod service;
 mod stage_name;
 pub(crate) mod tree;
 

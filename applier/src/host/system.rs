@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, ToSocketAddrs as _};
 
 use super::process;
-use super::query::{self, Answer};
+use super::program::{Programs, Runner};
 
 /// Name and release of the kernel (uname).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ pub(crate) trait System: Sync {
     fn proxies(&self) -> BTreeMap<String, String>;
     /// Whether nobody listens on the TCP port.
     fn is_free(&self, port: u16) -> Result<bool, String>;
-    /// What a program says.
-    fn ask(&self, program: &str, arguments: &[&str]) -> Option<Answer>;
+    /// The host's programs.
+    fn programs(&self) -> &dyn Runner;
     /// Whether a name has an address; why not.
     fn resolve(&self, name: &str) -> Result<(), String>;
     /// Whether somebody answers in place of the running system, so that a tree can be asked as if it ran.
@@ -99,8 +99,8 @@ impl System for Live {
         }
     }
 
-    fn ask(&self, program: &str, arguments: &[&str]) -> Option<Answer> {
-        query::answer(program, arguments)
+    fn programs(&self) -> &dyn Runner {
+        &Programs::SearchPath
     }
 
     fn resolve(&self, name: &str) -> Result<(), String> {

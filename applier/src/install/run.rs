@@ -24,7 +24,7 @@ use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::identity::HostIdentity;
 use crate::host::lock::Lock;
-use crate::host::service::Programs;
+use crate::host::program::Programs;
 use crate::host::system::Live;
 use crate::host::{Actions, Root};
 use crate::preflight;

@@ -1,14 +1,17 @@
 //! Brings back a run that nobody confirmed in time.
 //!
 //! In: the number of a run whose journal has begun, and how long to wait. Out: somebody outside this process who calls
-//! `kubeapply rollback --unconfirmed RUN` then: systemd on a live host that has it, otherwise a detached process of the same program. It is
-//! there before anything is changed, so it also brings back a run that was killed.
+//! `kubeapply rollback --unconfirmed RUN` then: the init system of a live host if it can, otherwise a detached process of the same
+//! program. It is there before anything is changed, so it also brings back a run that was killed.
 
 use std::time::Duration;
 
-use crate::error::CliError;
-use crate::host::{Root, process};
 use kubeplan_bundle::exit::Exit;
+
+use crate::error::CliError;
+use crate::host::Root;
+use crate::host::init::{self, InitSystem};
+use crate::host::program::{Programs, detach};
 
 /// Name of the unit that waits for a run.
 pub(crate) fn unit(run: u32) -> String {
@@ -30,14 +33,14 @@ pub(crate) fn arm(root: &Root, run: u32, within: Duration) -> Result<(), CliErro
         "--root",
         &shown,
     ];
-    let armed = if root.is_live() && process::has_systemd() {
-        process::run_later(&unit(run), within, &rollback)
-    } else {
+    let scheduled =
+        init_system(root).and_then(|system| system.run_later(&unit(run), within, &rollback));
+    let armed = scheduled.unwrap_or_else(|| {
         let seconds = within.as_secs().to_string();
         let mut words = rollback.to_vec();
         words.extend(["--after", &seconds]);
-        process::detach(&words)
-    };
+        detach::detach(&words)
+    });
     armed.map_err(|reason| {
         CliError::new(
             Exit::Failed,
@@ -49,7 +52,14 @@ pub(crate) fn arm(root: &Root, run: u32, within: Duration) -> Result<(), CliErro
 
 /// Stops the supervisor of a run, if it is one that can be stopped. One that cannot finds the run confirmed, and ends.
 pub(crate) fn disarm(root: &Root, run: u32) {
-    if root.is_live() && process::has_systemd() {
-        process::stop_unit(&format!("{}.timer", unit(run)));
+    if let Some(system) = init_system(root) {
+        system.cancel(&unit(run));
     }
+}
+
+/// The init system of the running system; a tree has none.
+fn init_system(root: &Root) -> Option<Box<dyn InitSystem>> {
+    root.is_live()
+        .then(|| init::running(root, &Programs::SearchPath))
+        .flatten()
 }

@@ -12,7 +12,7 @@
 //! | [`report`] | kubeadm's lines, a table for people, JSON |
 //! | [`surroundings`] | the running system, and what can be reached from it |
 //! | [`admission`], [`space`] | our own: clock, target, serial; room on the disks, files of others |
-//! | [`files`], [`node`], [`ports`], [`proxy`], [`runtime`], [`kernel`], [`cgroups`], [`version`], [`cluster`] | looking |
+//! | [`files`], [`node`], [`services`], [`ports`], [`proxy`], [`runtime`], [`kernel`], [`cgroups`], [`version`], [`cluster`] | looking |
 
 mod admission;
 mod cgroups;
@@ -29,6 +29,7 @@ mod ports;
 mod proxy;
 mod report;
 mod runtime;
+mod services;
 mod space;
 mod surroundings;
 #[cfg(test)]

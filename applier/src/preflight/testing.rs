@@ -17,7 +17,7 @@ use kubeplan_bundle::step::Step;
 use super::surroundings::Surroundings;
 use super::{Looked, View};
 use crate::host::Root;
-use crate::host::query::Answer;
+use crate::host::program::{Limit, Programs, RunError, Runner, Said};
 use crate::host::system::{Kernel, System};
 use crate::net::fetch::ClientTls;
 use crate::runtime::{Condition, CriError, Runtime, Status};
@@ -41,7 +41,7 @@ pub(super) struct FakeSystem {
     pub(super) used_ports: Vec<u16>,
     pub(super) broken_ports: Vec<u16>,
     /// By the words of the command.
-    pub(super) programs: BTreeMap<String, Answer>,
+    pub(super) programs: BTreeMap<String, Said>,
     pub(super) names: Vec<String>,
     /// By URL, in the order in which they are given.
     pub(super) documents: Mutex<BTreeMap<String, Vec<Fetched>>>,
@@ -112,37 +112,19 @@ impl Runtime for FakeRuntime {
 impl Default for FakeSystem {
     /// A system that every check is content with.
     fn default() -> Self {
-        let answer = |text: &str, success| Answer {
-            text: text.to_owned(),
-            success,
-        };
         let programs = [
-            ("systemctl --version", answer("systemd 257", true)),
+            ("systemctl --version", said("systemd 257", true)),
             (
-                "systemctl show --property=LoadState fw.service",
-                answer("LoadState=not-found\n", true),
+                "systemctl show --property=LoadState,ActiveState fw",
+                said("LoadState=not-found\nActiveState=inactive\n", true),
             ),
+            ("systemctl is-enabled fw", said("not-found\n", false)),
             (
-                "systemctl is-active fw.service",
-                answer("inactive\n", false),
+                "systemctl show --property=LoadState,ActiveState agent",
+                said("LoadState=loaded\nActiveState=inactive\n", true),
             ),
-            (
-                "systemctl is-enabled fw.service",
-                answer("not-found\n", false),
-            ),
-            (
-                "systemctl show --property=LoadState agent.service",
-                answer("LoadState=loaded\n", true),
-            ),
-            (
-                "systemctl is-active agent.service",
-                answer("inactive\n", false),
-            ),
-            (
-                "systemctl is-enabled agent.service",
-                answer("enabled\n", true),
-            ),
-            ("agent --version", answer("Agent v2.36.2\n", true)),
+            ("systemctl is-enabled agent", said("enabled\n", true)),
+            ("agent --version", said("Agent v2.36.2\n", true)),
         ];
         Self {
             root: true,
@@ -188,6 +170,23 @@ impl Surroundings for FakeSystem {
     }
 }
 
+impl Runner for FakeSystem {
+    fn run_with(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        _: &[(String, String)],
+        limit: Limit,
+    ) -> Result<Said, RunError> {
+        let words = [&[program], arguments].concat().join(" ");
+        match self.programs.get(&words) {
+            Some(said) => Ok(said.clone()),
+            // As a program that is not there.
+            None => Programs::Folder("/nowhere".into()).run(program, arguments, limit),
+        }
+    }
+}
+
 impl System for FakeSystem {
     fn is_root(&self) -> bool {
         self.root
@@ -220,9 +219,8 @@ impl System for FakeSystem {
         Ok(!self.used_ports.contains(&port))
     }
 
-    fn ask(&self, program: &str, arguments: &[&str]) -> Option<Answer> {
-        let words = [&[program], arguments].concat().join(" ");
-        self.programs.get(&words).cloned()
+    fn programs(&self) -> &dyn Runner {
+        self
     }
 
     fn resolve(&self, name: &str) -> Result<(), String> {
@@ -311,6 +309,15 @@ impl Host {
     /// Looks as a check of `kind` would.
     pub(super) fn look(&self, kind: &kubeplan_bundle::check::CheckKind) -> Looked {
         self.view(|view| super::kinds::look(kind, view))
+    }
+}
+
+/// What a program said on its standard output.
+pub(super) fn said(text: &str, success: bool) -> Said {
+    Said {
+        code: Some(if success { 0 } else { 1 }),
+        stdout: text.to_owned(),
+        stderr: String::new(),
     }
 }
 

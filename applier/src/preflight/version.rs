@@ -46,13 +46,17 @@ impl Looking for VersionBelow {
 
 /// What `program --version` says after a `v`.
 pub(super) fn of_program(view: &View<'_>, program: &str) -> Result<Version, CannotLook> {
-    let answer = view.system.ask(program, &["--version"]).ok_or_else(|| {
-        CannotLook(format!(
-            "{program} cannot be run, so its version is unknown"
-        ))
-    })?;
+    let answer = view
+        .system
+        .programs()
+        .ask(program, &["--version"])
+        .ok_or_else(|| {
+            CannotLook(format!(
+                "{program} cannot be run, so its version is unknown"
+            ))
+        })?;
     let word = answer
-        .text
+        .stdout
         .split_whitespace()
         .find_map(|word| word.strip_prefix('v').filter(|rest| parse(rest).is_ok()))
         .ok_or_else(|| CannotLook(format!("{program} does not say its version")))?;

@@ -11,21 +11,15 @@ use serde::Deserialize;
 
 use super::etcd::LocalMember;
 use crate::etcd::{Member, leave};
-use crate::host::command::{self, CommandError, Said};
-use crate::host::{Directory, HostError, Root, RootPath, facts, mounts};
-
-/// How long a service may take to stop; the default of systemd is 90 seconds.
-const SERVICE: Duration = Duration::from_secs(120);
+use crate::host::init::{self, Activity, InitError, InitSystem};
+use crate::host::program::{Limit, Programs, RunError, Runner as _, Said};
+use crate::host::{Directory, HostError, Root, facts, mounts};
 
 /// How long each question to the container runtime may take.
-const RUNTIME: Duration = Duration::from_secs(60);
+const RUNTIME: Limit = Limit::report(Duration::from_secs(60));
 
 /// How often removing a sandbox is tried, as in kubeadm.
 const TRIES: usize = 5;
-
-/// Folders that exist while the service manager runs (sd_booted(3); openrc's own state).
-const SYSTEMD: RootPath = RootPath::fixed("/run/systemd/system");
-const OPENRC: RootPath = RootPath::fixed("/run/openrc");
 
 /// How a service stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +50,10 @@ pub(super) struct Sandbox {
 pub(crate) enum LiveError {
     /// A program could not be run.
     #[error(transparent)]
-    Command(#[from] CommandError),
+    Command(#[from] RunError),
+    /// The init system does not answer.
+    #[error(transparent)]
+    Service(InitError),
     /// The host refused.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -98,22 +95,9 @@ pub(super) struct Running<'a> {
     pub(super) root: &'a Root,
 }
 
-#[derive(Clone, Copy)]
-enum Manager {
-    Systemd,
-    OpenRc,
-}
-
 impl Running<'_> {
-    fn manager(&self) -> Option<Manager> {
-        let exists = |path: &RootPath| matches!(self.root.view(path), Ok(Some(_)));
-        if exists(&SYSTEMD) {
-            Some(Manager::Systemd)
-        } else if exists(&OPENRC) {
-            Some(Manager::OpenRc)
-        } else {
-            None
-        }
+    fn init_system(&self) -> Option<Box<dyn InitSystem>> {
+        init::running(self.root, &Programs::SearchPath)
     }
 }
 
@@ -143,50 +127,29 @@ fn crictl(socket: &str, arguments: &[&str]) -> Result<Said, LiveError> {
 }
 
 /// Runs a program that must succeed.
-fn run(program: &str, arguments: &[&str], limit: Duration) -> Result<Said, LiveError> {
-    let said = command::run(program, arguments, limit)?;
-    if said.success {
+fn run(program: &str, arguments: &[&str], limit: Limit) -> Result<Said, LiveError> {
+    let said = Programs::SearchPath.run(program, arguments, limit)?;
+    if said.success() {
         return Ok(said);
     }
-    let words: Vec<&str> = said.stderr.split_whitespace().collect();
-    let reason: String = words.join(" ").chars().take(400).collect();
-    Err(LiveError::Refused {
-        what: format!("{program} {}", arguments.join(" ")),
-        reason: if reason.is_empty() {
-            "it failed without a word".to_owned()
-        } else {
-            reason
-        },
-    })
+    Err(LiveError::refused(
+        format!("{program} {}", arguments.join(" ")),
+        &said.stderr,
+    ))
 }
 
 impl LiveHost for Running<'_> {
     fn service(&self, name: &str) -> Result<Service, LiveError> {
-        match self.manager() {
+        match self.init_system() {
             None => Ok(Service::NoManager),
-            Some(Manager::Systemd) => {
-                let show = ["show", "--property=LoadState,ActiveState", name];
-                Ok(systemd_state(&run("systemctl", &show, SERVICE)?.stdout))
-            }
-            Some(Manager::OpenRc) => {
-                if !command::run("rc-service", &["--exists", name], SERVICE)?.success {
-                    return Ok(Service::Missing);
-                }
-                let status = command::run("rc-service", &[name, "status"], SERVICE)?;
-                Ok(if status.success {
-                    Service::Running
-                } else {
-                    Service::Stopped
-                })
-            }
+            Some(system) => Ok(standing(&system.service(name)?)),
         }
     }
 
     fn stop_service(&self, name: &str) -> Result<(), LiveError> {
-        match self.manager() {
+        match self.init_system() {
             None => Ok(()),
-            Some(Manager::Systemd) => run("systemctl", &["stop", name], SERVICE).map(drop),
-            Some(Manager::OpenRc) => run("rc-service", &[name, "stop"], SERVICE).map(drop),
+            Some(system) => Ok(system.stop(name)?),
         }
     }
 
@@ -237,18 +200,37 @@ impl LiveHost for Running<'_> {
     }
 }
 
-/// `systemctl show` prints a line for each property, in its own order (org.freedesktop.systemd1(5)).
-fn systemd_state(text: &str) -> Service {
-    let value = |name: &str| {
-        text.lines()
-            .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='))
-            .unwrap_or_default()
-    };
-    match (value("LoadState"), value("ActiveState")) {
-        ("not-found", "inactive" | "") => Service::Missing,
-        (_, "inactive") => Service::Stopped,
-        // Also `failed`: a service that restarts by itself is that for a moment.
-        _ => Service::Running,
+/// How the service stands for a reset, which stops whatever is not known to be stopped.
+fn standing(service: &init::Service) -> Service {
+    match service.activity {
+        Activity::Stopped(_) if service.exists => Service::Stopped,
+        Activity::Stopped(_) => Service::Missing,
+        Activity::Active | Activity::Starting | Activity::Other(_) => Service::Running,
+    }
+}
+
+impl From<InitError> for LiveError {
+    fn from(error: InitError) -> Self {
+        match error {
+            InitError::Failed { command, said, .. } => Self::refused(command, &said),
+            other => Self::Service(other),
+        }
+    }
+}
+
+impl LiveError {
+    /// A program that failed, and what it said.
+    fn refused(what: String, said: &str) -> Self {
+        let words: Vec<&str> = said.split_whitespace().collect();
+        let reason: String = words.join(" ").chars().take(400).collect();
+        Self::Refused {
+            what,
+            reason: if reason.is_empty() {
+                "it failed without a word".to_owned()
+            } else {
+                reason
+            },
+        }
     }
 }
 
@@ -302,27 +284,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn services_stand_as_systemd_says() {
-        for (text, state) in [
-            ("LoadState=loaded\nActiveState=active\n", Service::Running),
-            (
-                "ActiveState=activating\nLoadState=loaded\n",
-                Service::Running,
-            ),
-            ("LoadState=loaded\nActiveState=failed\n", Service::Running),
-            ("LoadState=loaded\nActiveState=inactive\n", Service::Stopped),
-            (
-                "LoadState=not-found\nActiveState=inactive\n",
-                Service::Missing,
-            ),
-            // Deleted while it runs.
-            (
-                "LoadState=not-found\nActiveState=active\n",
-                Service::Running,
-            ),
-        ] {
-            assert_eq!(systemd_state(text), state, "{text}");
-        }
+    fn what_is_not_known_to_be_stopped_runs() {
+        let service = |exists, activity| standing(&init::Service { exists, activity });
+        let stopped = || Activity::Stopped("inactive".to_owned());
+        assert_eq!(service(true, stopped()), Service::Stopped);
+        assert_eq!(service(false, stopped()), Service::Missing);
+        assert_eq!(service(true, Activity::Starting), Service::Running);
+        let failed = Activity::Other("failed".to_owned());
+        assert_eq!(service(true, failed), Service::Running);
+        // Deleted while it runs.
+        assert_eq!(service(false, Activity::Active), Service::Running);
     }
 
     #[test]

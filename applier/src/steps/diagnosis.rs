@@ -15,7 +15,7 @@ use kubeplan_terminal::Text;
 use super::LiveRequest;
 use super::error::StepError;
 use crate::error::Hint;
-use crate::host::{Root, RootPath};
+use crate::host::{Root, RootPath, init};
 use crate::runtime::{Client, Container, ContainerState, Containers};
 
 /// Containers that are told of, at most.
@@ -41,7 +41,12 @@ pub(super) fn of(request: &LiveRequest<'_>, error: &StepError) -> Vec<Hint> {
     };
     let mut said: Vec<Hint> = services(request.index)
         .into_iter()
-        .map(|service| log(service, request.programs.last_log_lines(service).as_deref()))
+        .map(|service| {
+            log(
+                service,
+                init::last_log_lines(request.programs, service).as_deref(),
+            )
+        })
         .collect();
     let Some(socket) = socket(request.index) else {
         return said;

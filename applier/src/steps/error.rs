@@ -9,7 +9,7 @@ use kubeplan_terminal::{Text, quote};
 use super::committer::{FileError, FilesError, Removal};
 use crate::error::list;
 use crate::host::HostError;
-use crate::host::service::ServiceError;
+use crate::host::init::InitError;
 use crate::net::kubeconfig::KubeconfigError;
 
 /// A failed step. Names objects and endpoints; never a value of a secret.
@@ -17,7 +17,7 @@ use crate::net::kubeconfig::KubeconfigError;
 pub(crate) enum StepError {
     /// The init system.
     #[error(transparent)]
-    Service(#[from] ServiceError),
+    Service(#[from] InitError),
     /// A kubeconfig.
     #[error(transparent)]
     Kubeconfig(#[from] KubeconfigError),
@@ -210,7 +210,7 @@ impl StepError {
     /// What to look at, and what to do.
     pub(crate) fn hints(&self) -> Vec<String> {
         match self {
-            Self::Service(ServiceError::NoInitSystem) => vec![
+            Self::Service(InitError::NoInitSystem) => vec![
                 "start the service by hand with what this host has, and see that it starts at every boot".to_owned(),
             ],
             Self::Forbidden { user, .. } => vec![format!(

@@ -62,7 +62,8 @@ use crate::contents::Contents;
 use crate::error::Hint;
 use crate::host::Root;
 use crate::host::clock::Clock;
-use crate::host::service::Programs;
+use crate::host::init;
+use crate::host::program::Programs;
 
 /// What live steps need.
 pub(crate) struct LiveRequest<'a> {
@@ -342,7 +343,7 @@ fn start(
     service: &ServiceName,
 ) -> Result<StepResult, StepError> {
     let restart = request.files_changed || !request.completed.contains(&position);
-    let started = request.programs.start(service, restart)?;
+    let started = init::start(request.programs, service, restart)?;
     let mut result = if started.restarted {
         StepResult::changed(format!("{service} was restarted"))
     } else {

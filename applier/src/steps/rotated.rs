@@ -13,8 +13,8 @@ use serde_json::Value;
 use super::committer::NO_INSTALLATION;
 use super::error::StepError;
 use super::report::{Progress, StepResult};
-use crate::host::service::Programs;
-use crate::host::{Root, RootPath};
+use crate::host::program::Programs;
+use crate::host::{Root, RootPath, init};
 use crate::net::json::Json;
 use crate::net::kubeconfig::{Kubeconfig, KubeconfigError};
 
@@ -71,7 +71,7 @@ pub(crate) fn run(
         let files = progress.files().ok_or(StepError::Bundle(NO_INSTALLATION))?;
         files.replace(position, kubeconfig, (&text, new), MODE)?;
     }
-    let started = programs.start(service, new.is_some() || !completed)?;
+    let started = init::start(programs, service, new.is_some() || !completed)?;
     let mut result = match (&new, started.restarted) {
         (Some(_), _) => StepResult::changed(format!("{kubeconfig} uses {certificate}")),
         (None, true) => StepResult::changed(format!(
@@ -208,7 +208,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("bin")).unwrap();
-        let script = format!("#!/bin/sh\necho \"$*\" >> {}\n", at("calls").display());
+        let script = format!(
+            "#!/bin/sh\necho \"$*\" >> {}\necho ActiveState=active\n",
+            at("calls").display()
+        );
         fs::write(at("bin/systemctl"), script).unwrap();
         fs::set_permissions(at("bin/systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(at("kubelet.conf"), TEXT).unwrap();

@@ -51,6 +51,14 @@ pub(crate) struct NotFound {
 }
 
 impl NotFound {
+    /// The program is nowhere at all.
+    pub(super) fn nowhere(program: &str) -> Self {
+        Self {
+            program: program.to_owned(),
+            skipped: Vec::new(),
+        }
+    }
+
     /// Whether it is nowhere at all.
     pub(crate) const fn is_missing(&self) -> bool {
         self.skipped.is_empty()
