@@ -68,7 +68,7 @@ pub fn config_yaml(config: &ValidConfig) -> Result<SourcedText, PatchError> {
             "facts: systemd_resolved",
         );
     }
-    let mut rendered = config.patches.kubelet(rendered)?;
+    let mut rendered = config.patches.kubelet(config.release, rendered)?;
     // kubeadm applies the instance configuration after the patches, so no patch changes the socket.
     if has_instance_config(config) {
         set(

@@ -5,7 +5,6 @@
 //! pure inside: only `cli`, `files`, `durable`, `output` and `pki::store_dir` touch the disk or read the clock, and nothing here ever contacts
 //! a network.
 
-pub mod api_types;
 pub mod assemble;
 #[expect(
     clippy::disallowed_methods,

@@ -43,7 +43,6 @@ const ORDERS: &[Order] = &[
             "config",
             "patches",
             "schema",
-            "api_types",
             "go_types",
             "releases",
             "layout",

@@ -1,4 +1,4 @@
-//! `cargo xtask generate`: reference pages that the programs write about themselves.
+//! `cargo xtask generate`: reference pages that the programs write about themselves, and tables of Kubernetes' fields.
 
 use std::fs;
 use std::path::Path;
@@ -8,11 +8,11 @@ use kubeplan::phases::preflight;
 use kubeplan::releases;
 use kubeplan_bundle::check::Severity;
 
-use crate::repository;
+use crate::{repository, tables};
 
 pub fn run(check: bool) -> Result<()> {
     let folder = repository::root()?.join("docs/reference");
-    let mut stale = Vec::new();
+    let mut stale = tables::stale(!check)?;
     for (name, text) in pages() {
         let path = folder.join(name);
         let current = fs::read_to_string(&path).unwrap_or_default();

@@ -18,6 +18,7 @@ mod hosts;
 mod modules;
 mod quickstart;
 mod repository;
+mod tables;
 
 use std::process::ExitCode;
 
@@ -37,12 +38,14 @@ enum Task {
     Quickstart,
     /// Rewrite golden/ from fixtures/ and list what changed
     Bless,
-    /// Rewrite docs/reference/ from the programs
+    /// Rewrite docs/reference/ from the programs, and the tables of fields from xtask/types/types.txt
     Generate {
         /// Only compare; fail if anything differs
         #[arg(long)]
         check: bool,
     },
+    /// Read the fields of Kubernetes' types from the source of every supported release (needs Go and the network)
+    Tables,
     /// Measure planning, installing and bundle throughput
     Bench(bench::Args),
     /// Compare the planner with the real kubeadm on random configurations
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Quickstart => quickstart::run(),
         Task::Bless => bless::run(),
         Task::Generate { check } => generate::run(check),
+        Task::Tables => tables::run(),
         Task::Bench(args) => bench::run(&args),
         Task::Equivalence(args) => equivalence::run(&args),
         Task::Components(args) => components::run(&args),

@@ -8,7 +8,7 @@ use super::draft::Draft;
 use super::provenance::Origin;
 use super::report::{Finding, Severity};
 use super::v1beta3;
-use crate::schema::{Kind, Object, join, nearest, v1beta3 as old};
+use crate::schema::{Kind, Object, V1BETA3, nearest};
 use crate::yaml::read::{self, Data, Entry, Node};
 
 /// The text of one configuration file.
@@ -133,19 +133,11 @@ fn field<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Node> {
 
 /// The table of a document of this kind and API version.
 fn table(api_version: &str, name: &str) -> Option<(Kind, &'static Object)> {
-    if api_version == old::API_VERSION {
-        return [
-            (Kind::Init, &old::INIT_CONFIGURATION),
-            (Kind::Cluster, &old::CLUSTER_CONFIGURATION),
-            (Kind::Join, &join::V1BETA3_JOIN_CONFIGURATION),
-        ]
-        .into_iter()
-        .find(|(kind, _)| kind.name() == name);
+    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name)?;
+    if api_version == V1BETA3 {
+        return Some((kind, kind.v1beta3()?));
     }
-    Kind::ALL
-        .into_iter()
-        .find(|kind| kind.name() == name && kind.api_version() == api_version)
-        .map(|kind| (kind, kind.object()))
+    (kind.api_version() == api_version).then(|| (kind, kind.object()))
 }
 
 fn take(
@@ -217,7 +209,7 @@ fn take(
         &mut draft.provenance,
         &mut draft.report,
     );
-    if api_version == old::API_VERSION {
+    if api_version == V1BETA3 {
         let timeout = v1beta3::convert(kind, &mut values, &mut draft.provenance);
         if kind == Kind::Join {
             v1beta3::move_discovery_timeout(&mut values, &mut draft.provenance);

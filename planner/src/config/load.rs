@@ -11,7 +11,7 @@ use super::inventory::{self, Cluster, Inventory, JoinsByToken};
 use super::report::{Report, Severity};
 use super::valid::{HostFacts, ValidConfig};
 use super::{join, skip_phases};
-use crate::schema::v1beta3;
+use crate::schema::V1BETA3;
 
 /// A valid configuration and what the user should know about it.
 #[derive(Clone, Debug)]
@@ -180,7 +180,7 @@ pub(super) fn read(sources: &[Source<'_>], lenient: bool) -> Result<Draft, Repor
 
 pub(super) fn warn_of_old_versions(draft: &mut Draft) {
     for kind in std::mem::take(&mut draft.old_documents) {
-        let message = format!("the API version `{}` is deprecated", v1beta3::API_VERSION);
+        let message = format!("the API version `{V1BETA3}` is deprecated");
         let hint = format!(
             "`kubeplan config migrate` writes the document as `{}`",
             kind.api_version()

@@ -6,25 +6,26 @@
 use serde_json::{Map, Value};
 
 use super::{Field, Type};
+use crate::releases::Release;
 
-/// What is printed for a field that holds `value`, unset if `None`; `None` if it is left out.
+/// What a release prints for a field that holds `value`, unset if `None`; `None` if it is left out.
 #[must_use]
-pub fn printed(field: &Field, value: Option<Value>) -> Option<Value> {
+pub fn printed(field: &Field, value: Option<Value>, release: Option<&Release>) -> Option<Value> {
     if field.pointer {
         return match value {
             Some(value) => Some(value),
             None => (!field.omitempty).then_some(Value::Null),
         };
     }
-    let value = value.unwrap_or_else(|| zero(&field.ty));
+    let value = value.unwrap_or_else(|| zero(&field.ty, release));
     let omitted = (field.omitempty && is_empty(&field.ty, &value))
-        || (field.omitzero && value == zero(&field.ty));
+        || (field.omitzero && value == zero(&field.ty, release));
     (!omitted).then_some(value)
 }
 
-/// Go's zero value as JSON.
+/// Go's zero value as JSON, as a release prints it.
 #[must_use]
-pub fn zero(ty: &Type) -> Value {
+pub fn zero(ty: &Type, release: Option<&Release>) -> Value {
     match ty {
         Type::Bool => false.into(),
         Type::Int32
@@ -41,9 +42,8 @@ pub fn zero(ty: &Type) -> Value {
             Value::Null
         }
         Type::Object(object) => object
-            .fields
-            .iter()
-            .filter_map(|field| Some((field.name.to_owned(), printed(field, None)?)))
+            .fields_of(release)
+            .filter_map(|field| Some((field.name.to_owned(), printed(field, None, release)?)))
             .collect::<Map<_, _>>()
             .into(),
     }
@@ -87,6 +87,7 @@ mod tests {
 
     use super::super::{BOOL, Object, STRING, TIME, field, list, object};
     use super::*;
+    use crate::releases::{Span, find};
 
     static INNER: Object = Object {
         name: "Inner",
@@ -104,16 +105,36 @@ mod tests {
     fn a_struct_is_printed_with_what_go_never_omits() {
         let zero_of_inner = json!({"on": false, "list": null, "pointer": null, "time": null});
         let inner = field("inner", object(&INNER)).omitempty();
-        assert_eq!(printed(&inner, None), Some(zero_of_inner));
-        assert_eq!(printed(&inner.pointer(), None), None);
-        assert_eq!(printed(&inner.omitzero(), None), None);
+        assert_eq!(printed(&inner, None, None), Some(zero_of_inner));
+        assert_eq!(printed(&inner.pointer(), None, None), None);
+        assert_eq!(printed(&inner.omitzero(), None, None), None);
     }
 
     #[test]
     fn omitempty_is_about_values_and_not_about_pointers() {
         let text = field("text", STRING).omitempty();
-        assert_eq!(printed(&text, Some(json!(""))), None);
-        assert_eq!(printed(&text.pointer(), Some(json!(""))), Some(json!("")));
-        assert_eq!(printed(&text, Some(json!("x"))), Some(json!("x")));
+        let empty = || Some(json!(""));
+        assert_eq!(printed(&text, empty(), None), None);
+        assert_eq!(printed(&text.pointer(), empty(), None), empty());
+        assert_eq!(printed(&text, Some(json!("x")), None), Some(json!("x")));
+    }
+
+    #[test]
+    fn a_release_prints_the_fields_that_it_has() {
+        static CHANGED: Object = Object {
+            name: "Changed",
+            fields: &[
+                field("time", TIME).only(Span::ALL.until(33)),
+                field("time", TIME).omitzero().only(Span::since(34)),
+                field("new", STRING).only(Span::since(36)),
+            ],
+        };
+        for (minor, expected) in [
+            (33, json!({"time": null})),
+            (35, json!({})),
+            (36, json!({"new": ""})),
+        ] {
+            assert_eq!(zero(&object(&CHANGED), find(minor)), expected, "1.{minor}");
+        }
     }
 }

@@ -1,15 +1,18 @@
 //! Go's struct types as tables: what a document may hold, and how Go prints it.
 //!
-//! In: nothing. Out: the words that tables of types are written in ([`Object`], [`Field`], [`Type`]), and Go's printed form
-//! of a field ([`printed`], [`zero`]). Configuration documents (`schema`) and patched Kubernetes objects (`api_types`) are
-//! two sets of such tables, each with a decoder of its own: one speaks of lines in a file, the other of paths in a patch.
-//! Source of the rules: encoding/json, sigs.k8s.io/json v0.36.2.
+//! In: nothing. Out: the words that tables of types are written in ([`Object`], [`Field`], [`Type`]), Kubernetes' own types in
+//! these words (`tables`, generated), Go's printed form of a field ([`printed`], [`zero`]), and what becomes of a whole document
+//! when Go reads and prints it ([`normalise`]).
+//! Source of the rules: encoding/json, sigs.k8s.io/json v0.36.2. Source of the tables: `xtask/types/types.txt`.
 
 mod form;
+mod normalise;
+pub(crate) mod tables;
 
-use crate::releases::Span;
+use crate::releases::{Release, Span};
 
 pub use form::{printed, zero};
+pub use normalise::{Normalised, TypeMismatch, normalise};
 
 /// A struct.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ pub struct Field {
     pub omitzero: bool,
     /// How a strategic merge patch treats it.
     pub merge: Merge,
-    /// The releases whose types have it. One that not all of them have is `omitempty`.
+    /// The releases whose types have it. A field that changed has several rows, one for each of its forms.
     pub releases: Span,
 }
 
@@ -94,10 +97,17 @@ pub enum Type {
 }
 
 impl Object {
-    /// The field called `name`.
+    /// The field called `name`, in any release.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The fields that `release` has; those of every release if it is not known.
+    pub fn fields_of(&self, release: Option<&Release>) -> impl Iterator<Item = &'static Field> {
+        self.fields
+            .iter()
+            .filter(move |field| release.is_none_or(|release| field.releases.contains(release)))
     }
 }
 
@@ -133,7 +143,7 @@ pub(crate) const FLOAT64: Type = Type::Float64;
 pub(crate) const STRING: Type = Type::String;
 pub(crate) const SECRET: Type = Type::SecretString;
 pub(crate) const DURATION: Type = Type::Duration;
-pub(crate) const FLUSH: Type = Type::DurationOrNanoseconds;
+pub(crate) const DURATION_OR_NANOSECONDS: Type = Type::DurationOrNanoseconds;
 pub(crate) const TIME: Type = Type::Time;
 pub(crate) const QUANTITY: Type = Type::Quantity;
 pub(crate) const INT_OR_STRING: Type = Type::IntOrString;

@@ -102,8 +102,8 @@ pub(super) fn objects(context: &ObjectContext<'_>) -> Result<Vec<ApiObject>, Obj
     ])
 }
 
-/// The Deployment with the user's patches. What Go's types add to a patched one says nothing but for its `status`, which only
-/// the cluster writes.
+/// The Deployment with the user's patches, without what Go's types add to a patched one: an empty `status`, which only the
+/// cluster writes, and before 1.34 an unset time of creation.
 fn patched_deployment(
     config: &ValidConfig,
     rendered: &Deployment,
@@ -113,6 +113,7 @@ fn patched_deployment(
         mut document,
         sources,
     } = config.patches.typed(
+        config.release,
         Target::CoreDnsDeployment,
         Patched {
             document: document(rendered)?,
@@ -121,6 +122,11 @@ fn patched_deployment(
     )?;
     if let Some(fields) = document.as_object_mut() {
         fields.remove("status");
+    }
+    for metadata in ["/metadata", "/spec/template/metadata"] {
+        if let Some(Value::Object(metadata)) = document.pointer_mut(metadata) {
+            metadata.retain(|_, value| !value.is_null());
+        }
     }
     Ok(ApiObject::of_document(Deployment::KIND, &document, sources))
 }

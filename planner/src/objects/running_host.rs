@@ -275,7 +275,10 @@ fn arguments(
         document: pod.document()?,
         sources: Vec::new(),
     };
-    let pod = config.patches.typed(component.target, rendered)?.document;
+    let pod = config
+        .patches
+        .typed(config.release, component.target, rendered)?
+        .document;
     let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
     let starts = containers.into_iter().flatten().find_map(|container| {
         let words = ["command", "args"]

@@ -14,9 +14,10 @@ pub mod strategic;
 use kubeplan_bundle::yaml_budget::{Budget, OverBudget};
 use serde_json::Value;
 
-use crate::api_types::{self, TypeMismatch, deployment::DEPLOYMENT, pod::POD};
-use crate::go_types::Object;
+use crate::go_types::tables::{apps_v1::DEPLOYMENT, core_v1::POD};
+use crate::go_types::{self, Object, TypeMismatch};
 use crate::plan::ValueSource;
+use crate::releases::Release;
 use crate::schema::Kind;
 use crate::yaml::read::ReadError;
 pub use file_name::{Ignored, PatchType, Target, UnknownPatchType};
@@ -232,11 +233,16 @@ impl Patches {
         self.files.iter().filter(move |file| file.target == target)
     }
 
-    /// Patches a static Pod, or CoreDNS's Deployment.
+    /// Patches a static Pod, or CoreDNS's Deployment, as kubeadm of `release` does.
     ///
     /// # Errors
     /// [`PatchError`] if a patch does not apply, or what comes out is of another kind.
-    pub fn typed(&self, target: Target, rendered: Patched) -> Result<Patched, PatchError> {
+    pub fn typed(
+        &self,
+        release: &'static Release,
+        target: Target,
+        rendered: Patched,
+    ) -> Result<Patched, PatchError> {
         let files: Vec<&str> = self
             .for_target(target)
             .map(|file| file.name.as_str())
@@ -244,22 +250,22 @@ impl Patches {
         if files.is_empty() {
             return Ok(rendered);
         }
-        let form = Form::of(target);
+        let form = Form::of(target, release);
         let before = rendered.document.clone();
-        let mut patched =
-            self.apply(target, Schema::Object(form.object), rendered, &|document| {
-                form.normal(document)
-            })?;
+        let mut patched = self.apply(target, form.schema(), rendered, &|document| {
+            form.normal(document)
+        })?;
         let (name, files) = (target.as_str(), files.join(", "));
         let empty = serde_json::Map::new();
         let document = patched.document.as_object().unwrap_or(&empty);
-        let normal =
-            api_types::normalise(form.object, document).map_err(|source| PatchError::Type {
+        let normal = go_types::normalise(form.object, document, release).map_err(|source| {
+            PatchError::Type {
                 target: name,
                 kind: form.object.name,
                 files: files.clone(),
                 source,
-            })?;
+            }
+        })?;
         for (field, expected) in [("apiVersion", form.api_version), ("kind", form.object.name)] {
             let found = normal.document.get(field).and_then(Value::as_str);
             if found != Some(expected) {
@@ -292,24 +298,33 @@ impl Patches {
     ///
     /// # Errors
     /// [`PatchError`] if a patch does not apply.
-    pub fn kubelet(&self, config: Patched) -> Result<Patched, PatchError> {
+    pub fn kubelet(
+        &self,
+        release: &'static Release,
+        config: Patched,
+    ) -> Result<Patched, PatchError> {
         self.apply(
             Target::KubeletConfiguration,
-            Schema::Object(Kind::Kubelet.object()),
+            Schema::Object(Kind::Kubelet.object(), release),
             config,
             &Value::clone,
         )
     }
 
-    /// Fields of patched Pods and Deployments that Kubernetes does not have and that vanish: `file: path`.
+    /// Fields of patched Pods and Deployments that Kubernetes of `release` does not have and that vanish: `file: path`.
     ///
     /// Only what the patch itself sets is looked at, so it works without the document.
     #[must_use]
-    pub fn unknown_fields(&self, target: Target, before: &Value) -> Vec<String> {
-        let form = Form::of(target);
+    pub fn unknown_fields(
+        &self,
+        release: &'static Release,
+        target: Target,
+        before: &Value,
+    ) -> Vec<String> {
+        let form = Form::of(target, release);
         let Ok(patched) = self.apply(
             target,
-            Schema::Object(form.object),
+            form.schema(),
             Patched {
                 document: before.clone(),
                 sources: Vec::new(),
@@ -321,7 +336,7 @@ impl Patches {
         patched
             .document
             .as_object()
-            .and_then(|document| api_types::normalise(form.object, document).ok())
+            .and_then(|document| go_types::normalise(form.object, document, release).ok())
             .map(|normal| normal.unknown)
             .unwrap_or_default()
     }
@@ -360,6 +375,7 @@ impl Patches {
 /// What a typed target is before and after its patches.
 #[derive(Clone, Copy)]
 struct Form {
+    release: &'static Release,
     object: &'static Object,
     api_version: &'static str,
     /// Fields without which it cannot be sent to the API.
@@ -368,9 +384,10 @@ struct Form {
 
 impl Form {
     /// That of `target`; all but one of the typed targets are static Pods.
-    const fn of(target: Target) -> Self {
+    const fn of(target: Target, release: &'static Release) -> Self {
         match target {
             Target::CoreDnsDeployment => Self {
+                release,
                 object: &DEPLOYMENT,
                 api_version: "apps/v1",
                 named_by: &["metadata.name", "metadata.namespace"],
@@ -380,6 +397,7 @@ impl Form {
             | Target::KubeControllerManager
             | Target::KubeScheduler
             | Target::KubeletConfiguration => Self {
+                release,
                 object: &POD,
                 api_version: "v1",
                 named_by: &[],
@@ -387,11 +405,15 @@ impl Form {
         }
     }
 
+    const fn schema(self) -> Schema {
+        Schema::Object(self.object, self.release)
+    }
+
     /// How a document looks once it is typed; as it is when it does not fit.
     fn normal(self, document: &Value) -> Value {
         document
             .as_object()
-            .and_then(|document| api_types::normalise(self.object, document).ok())
+            .and_then(|document| go_types::normalise(self.object, document, self.release).ok())
             .map_or_else(|| document.clone(), |normal| normal.document.into())
     }
 }

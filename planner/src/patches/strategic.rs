@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::go_types::{Merge, Object, Type};
+use crate::releases::Release;
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -22,8 +23,8 @@ const DELETE_FROM_PRIMITIVE_LIST: &str = "$deleteFromPrimitiveList";
 /// What is known of the type of the value that is patched.
 #[derive(Clone, Copy, Debug)]
 pub enum Schema {
-    /// A struct.
-    Object(&'static Object),
+    /// A struct, as a release has it.
+    Object(&'static Object, &'static Release),
     /// No struct: nothing below it can be merged.
     NoStruct,
 }
@@ -74,18 +75,21 @@ struct Lookup {
 
 impl Schema {
     fn field(self, name: &str) -> Result<Lookup, StrategicError> {
-        let object = match self {
+        let (object, release) = match self {
             Self::NoStruct => return Err(StrategicError::NoStruct(name.to_owned())),
-            Self::Object(object) => object,
+            Self::Object(object, release) => (object, release),
         };
         let field = object
-            .field(name)
+            .fields_of(Some(release))
+            .find(|field| field.name == name)
             .ok_or_else(|| StrategicError::UnknownField {
                 object: object.name,
                 field: name.to_owned(),
             })?;
         let below = match &field.ty {
-            Type::Object(object) | Type::List(Type::Object(object)) => Self::Object(object),
+            Type::Object(object) | Type::List(Type::Object(object)) => {
+                Self::Object(object, release)
+            }
             _ => Self::NoStruct,
         };
         Ok(Lookup {

@@ -6,6 +6,10 @@ fn file(name: &str, text: &str) -> PatchFile {
     PatchFile::read(name, text).unwrap().unwrap()
 }
 
+fn release() -> &'static Release {
+    crate::releases::find(36).unwrap()
+}
+
 fn pod() -> Patched {
     Patched {
         document: json!({
@@ -35,7 +39,7 @@ fn files_and_documents_apply_in_order_to_their_target() {
         ),
         file("kube-scheduler.yaml", "spec: {hostname: x}"),
     ]);
-    let patched = patches.typed(Target::Etcd, pod()).unwrap();
+    let patched = patches.typed(release(), Target::Etcd, pod()).unwrap();
     let spec = &patched.document["spec"];
     assert_eq!(spec["priority"], 3);
     assert_eq!(spec["hostNetwork"], true);
@@ -49,7 +53,12 @@ fn files_and_documents_apply_in_order_to_their_target() {
     assert_eq!(from("spec.priority"), Some("patch etcd1+merge.json"));
     assert_eq!(from("spec.hostNetwork"), Some("patch a/etcd0.yaml"));
     assert_eq!(patched.sources.len(), 3);
-    assert_eq!(patches.typed(Target::KubeApiserver, pod()).unwrap(), pod());
+    assert_eq!(
+        patches
+            .typed(release(), Target::KubeApiserver, pod())
+            .unwrap(),
+        pod()
+    );
 }
 
 #[test]
@@ -73,13 +82,16 @@ fn what_comes_out_must_still_be_a_pod() {
         ),
     ] {
         let patches = Patches::new(vec![file("etcd.yaml", text)]);
-        let error = patches.typed(Target::Etcd, pod()).unwrap_err();
+        let error = patches.typed(release(), Target::Etcd, pod()).unwrap_err();
         assert_eq!(error.to_string(), message);
     }
     let unknown = Patches::new(vec![file("etcd.yaml", "spec: {prioritty: 1}")]);
-    assert_eq!(unknown.typed(Target::Etcd, pod()).unwrap(), pod());
     assert_eq!(
-        unknown.unknown_fields(Target::Etcd, &pod().document),
+        unknown.typed(release(), Target::Etcd, pod()).unwrap(),
+        pod()
+    );
+    assert_eq!(
+        unknown.unknown_fields(release(), Target::Etcd, &pod().document),
         ["spec.prioritty"]
     );
 }
@@ -130,7 +142,7 @@ fn the_kubelets_configuration_stays_as_it_is_patched() {
         document: json!({"clusterDNS": ["10.96.0.10"], "kind": "KubeletConfiguration"}),
         sources: Vec::new(),
     };
-    let patched = patches.kubelet(config).unwrap();
+    let patched = patches.kubelet(release(), config).unwrap();
     assert_eq!(
         patched.document,
         json!({"clusterDNS": ["10.0.0.1"], "kind": "KubeletConfiguration", "maxPods": 50, "odd": 1})
@@ -179,7 +191,7 @@ fn the_deployment_of_coredns_is_patched_by_every_type_of_patch() {
             "- {op: add, path: /spec/minReadySeconds, value: 5}\n- {op: remove, path: /spec/template/metadata/labels}\n",
         ),
     ]);
-    let patched = patches.typed(target, deployment()).unwrap();
+    let patched = patches.typed(release(), target, deployment()).unwrap();
     let spec = &patched.document["spec"];
     assert_eq!(spec["replicas"], 3);
     assert_eq!(spec["minReadySeconds"], 5);
@@ -210,7 +222,7 @@ fn the_deployment_of_coredns_is_patched_by_every_type_of_patch() {
     );
     let unknown = Patches::new(vec![file("corednsdeployment.yaml", "spec: {replica: 1}")]);
     assert_eq!(
-        unknown.unknown_fields(target, &deployment().document),
+        unknown.unknown_fields(release(), target, &deployment().document),
         ["spec.replica"]
     );
 }
@@ -233,7 +245,7 @@ fn what_comes_out_must_still_be_a_deployment() {
     ] {
         let patches = Patches::new(vec![file("corednsdeployment.yaml", text)]);
         let error = patches
-            .typed(Target::CoreDnsDeployment, deployment())
+            .typed(release(), Target::CoreDnsDeployment, deployment())
             .unwrap_err();
         assert_eq!(error.to_string(), message);
     }

@@ -59,7 +59,11 @@ pub(super) fn manifest(
         document: pod.document()?,
         sources: pod.sources,
     };
-    let Patched { document, sources } = context.config.patches.typed(target, rendered)?;
+    let Patched { document, sources } =
+        context
+            .config
+            .patches
+            .typed(context.config.release, target, rendered)?;
     let text = to_go_yaml(&document);
     let entry = phase.entry(
         Kind::Manifest,

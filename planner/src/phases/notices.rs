@@ -70,7 +70,9 @@ pub fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
             }
             Target::CoreDnsDeployment => objects::coredns_deployment(config)?,
         };
-        let unknown = config.patches.unknown_fields(target, &rendered);
+        let unknown = config
+            .patches
+            .unknown_fields(config.release, target, &rendered);
         notices.extend(unknown.into_iter().map(|path| {
             format!("{files}: Kubernetes has no field {path}; it vanishes, as with kubeadm")
         }));

@@ -1,30 +1,26 @@
 //! What every kind of document may hold, as tables.
 //!
 //! In: nothing. Out: one [`Object`] per kind with every field and what Go's struct tags say of it. Decoding, suggestions
-//! and Go's normal form all read these tables; there is no other list of fields.
+//! and Go's normal form all read these tables; there is no other list of fields. Those of Kubernetes' own kinds are generated
+//! from its Go types ([`crate::go_types`]); that of kubeplan's is in [`cluster`].
 
 pub mod cluster;
-mod common;
-pub(crate) mod join;
-mod kube_proxy;
-mod kubeadm;
-mod kubelet;
 mod normal;
 mod suggest;
-pub mod v1beta3;
 
-use crate::go_types::{
-    BOOL, DURATION, FLOAT32, FLOAT64, FLUSH, INT32, INT64, NOT_YET, QUANTITY, SECRET, STRING, TIME,
-    TOKEN, UINT32, field, list, map, object,
+use crate::go_types::tables::{
+    kube_proxy_v1alpha1, kubeadm_v1beta3, kubeadm_v1beta4, kubelet_v1beta1,
 };
 
 pub use crate::go_types::{Field, Object, Type};
-pub use kubeadm::HTTP_ENDPOINTS;
 pub use normal::normal_form;
 pub use suggest::{nearest, places_of};
 
 /// The API version of kubeadm's documents that is read and written.
 pub const V1BETA4: &str = "kubeadm.k8s.io/v1beta4";
+
+/// The older API version that is still read.
+pub const V1BETA3: &str = "kubeadm.k8s.io/v1beta3";
 
 /// A kind of document that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,12 +71,23 @@ impl Kind {
     #[must_use]
     pub const fn object(self) -> &'static Object {
         match self {
-            Self::Init => &kubeadm::INIT_CONFIGURATION,
-            Self::Cluster => &kubeadm::CLUSTER_CONFIGURATION,
-            Self::Join => &join::JOIN_CONFIGURATION,
-            Self::Kubelet => &kubelet::KUBELET_CONFIGURATION,
-            Self::KubeProxy => &kube_proxy::KUBE_PROXY_CONFIGURATION,
+            Self::Init => &kubeadm_v1beta4::INIT_CONFIGURATION,
+            Self::Cluster => &kubeadm_v1beta4::CLUSTER_CONFIGURATION,
+            Self::Join => &kubeadm_v1beta4::JOIN_CONFIGURATION,
+            Self::Kubelet => &kubelet_v1beta1::KUBELET_CONFIGURATION,
+            Self::KubeProxy => &kube_proxy_v1alpha1::KUBE_PROXY_CONFIGURATION,
             Self::Inventory => &cluster::CLUSTER,
+        }
+    }
+
+    /// The table of its fields in kubeadm's older API version, for those kinds that it has.
+    #[must_use]
+    pub const fn v1beta3(self) -> Option<&'static Object> {
+        match self {
+            Self::Init => Some(&kubeadm_v1beta3::INIT_CONFIGURATION),
+            Self::Cluster => Some(&kubeadm_v1beta3::CLUSTER_CONFIGURATION),
+            Self::Join => Some(&kubeadm_v1beta3::JOIN_CONFIGURATION),
+            Self::Kubelet | Self::KubeProxy | Self::Inventory => None,
         }
     }
 }

@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 
 use super::{Field, Kind, Object, Type};
 use crate::go_types::{printed, zero};
+use crate::releases::Release;
+
+/// A field of a document that not all releases have is omitted where it is empty, so all of them print the same.
+const EVERY_RELEASE: Option<&Release> = None;
 
 /// The complete document of `kind`, with `apiVersion` and `kind`.
 #[must_use]
@@ -36,12 +40,16 @@ fn normal_field(field: &Field, value: Option<&Value>) -> Option<Value> {
         !(matches!(field.ty, Type::Duration | Type::Token | Type::Time)
             && value.as_str() == Some(""))
     });
-    printed(field, value.map(|value| normal_value(&field.ty, value)))
+    printed(
+        field,
+        value.map(|value| normal_value(&field.ty, value)),
+        EVERY_RELEASE,
+    )
 }
 
 fn normal_value(ty: &Type, value: &Value) -> Value {
     match (ty, value) {
-        (_, Value::Null) => zero(ty),
+        (_, Value::Null) => zero(ty, EVERY_RELEASE),
         (Type::List(item), Value::Array(items)) => items
             .iter()
             .map(|value| normal_value(item, value))

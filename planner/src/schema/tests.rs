@@ -18,37 +18,46 @@ fn keys_of<T: Serialize + Default>() -> BTreeSet<String> {
 fn tables_and_typed_structs_have_the_same_fields() {
     let pairs: Vec<(&Object, BTreeSet<String>)> = vec![
         (
-            &kubeadm::INIT_CONFIGURATION,
+            &kubeadm_v1beta4::INIT_CONFIGURATION,
             keys_of::<typed::InitConfiguration>(),
         ),
         (
-            &kubeadm::CLUSTER_CONFIGURATION,
+            &kubeadm_v1beta4::CLUSTER_CONFIGURATION,
             keys_of::<typed::ClusterConfiguration>(),
         ),
         (
-            &kubeadm::BOOTSTRAP_TOKEN,
+            &crate::go_types::tables::bootstraptoken_v1::BOOTSTRAP_TOKEN,
             keys_of::<typed::BootstrapToken>(),
         ),
         (
-            &kubeadm::NODE_REGISTRATION_OPTIONS,
+            &kubeadm_v1beta4::NODE_REGISTRATION_OPTIONS,
             keys_of::<typed::NodeRegistration>(),
         ),
-        (&kubeadm::API_ENDPOINT, keys_of::<typed::ApiEndpoint>()),
-        (&kubeadm::PATCHES, keys_of::<typed::Patches>()),
-        (&kubeadm::TIMEOUTS, keys_of::<typed::Timeouts>()),
-        (&kubeadm::ARG, keys_of::<typed::Arg>()),
-        (&kubeadm::ETCD, keys_of::<typed::Etcd>()),
-        (&kubeadm::LOCAL_ETCD, keys_of::<typed::LocalEtcd>()),
-        (&kubeadm::EXTERNAL_ETCD, keys_of::<typed::ExternalEtcd>()),
-        (&kubeadm::NETWORKING, keys_of::<typed::Networking>()),
         (
-            &kubeadm::CONTROL_PLANE_COMPONENT,
+            &kubeadm_v1beta4::API_ENDPOINT,
+            keys_of::<typed::ApiEndpoint>(),
+        ),
+        (&kubeadm_v1beta4::PATCHES, keys_of::<typed::Patches>()),
+        (&kubeadm_v1beta4::TIMEOUTS, keys_of::<typed::Timeouts>()),
+        (&kubeadm_v1beta4::ARG, keys_of::<typed::Arg>()),
+        (&kubeadm_v1beta4::ETCD, keys_of::<typed::Etcd>()),
+        (&kubeadm_v1beta4::LOCAL_ETCD, keys_of::<typed::LocalEtcd>()),
+        (
+            &kubeadm_v1beta4::EXTERNAL_ETCD,
+            keys_of::<typed::ExternalEtcd>(),
+        ),
+        (&kubeadm_v1beta4::NETWORKING, keys_of::<typed::Networking>()),
+        (
+            &kubeadm_v1beta4::CONTROL_PLANE_COMPONENT,
             keys_of::<typed::ControlPlaneComponent>(),
         ),
-        (&kubeadm::API_SERVER, keys_of::<typed::ApiServer>()),
-        (&kubeadm::HOST_PATH_MOUNT, keys_of::<typed::HostPathMount>()),
-        (&kubeadm::DNS, keys_of::<typed::Dns>()),
-        (&kubeadm::PROXY, keys_of::<typed::Proxy>()),
+        (&kubeadm_v1beta4::API_SERVER, keys_of::<typed::ApiServer>()),
+        (
+            &kubeadm_v1beta4::HOST_PATH_MOUNT,
+            keys_of::<typed::HostPathMount>(),
+        ),
+        (&kubeadm_v1beta4::DNS, keys_of::<typed::Dns>()),
+        (&kubeadm_v1beta4::PROXY, keys_of::<typed::Proxy>()),
     ];
     for (object, typed) in pairs {
         let table: BTreeSet<String> = object.fields.iter().map(|f| f.name.to_owned()).collect();

@@ -13,7 +13,8 @@ use super::super::provenance::Origin;
 use super::super::timeouts;
 use super::super::valid::{Assumption, HostFacts};
 use super::super::version::is_semantic_version;
-use crate::schema::{self, Kind};
+use crate::go_types::tables::kubeadm_v1beta4::EXTERNAL_ETCD;
+use crate::schema::Kind;
 
 /// The socket kubeadm falls back to.
 pub(in super::super) const DEFAULT_CRI_SOCKET: &str = "unix:///var/run/containerd/containerd.sock";
@@ -70,9 +71,9 @@ pub(super) fn apply_static_of_cluster(draft: &mut Draft) {
             "/var/lib/etcd",
             RULE,
         );
-    } else if draft
-        .release()
-        .is_none_or(|release| schema::HTTP_ENDPOINTS.contains(release))
+    } else if EXTERNAL_ETCD
+        .fields_of(draft.release())
+        .any(|field| field.name == "httpEndpoints")
     {
         let endpoints = draft
             .get(cluster, "etcd.external.endpoints")

@@ -1,11 +1,16 @@
 use serde_json::json;
 
 use super::*;
-use crate::api_types::pod::POD;
+use crate::go_types::tables::core_v1::POD;
+use crate::releases;
+
+fn schema(object: &'static Object, minor: u64) -> Schema {
+    Schema::Object(object, releases::find(minor).unwrap())
+}
 
 fn apply(original: &Value, patch: &Value) -> Result<Value, StrategicError> {
     let map = |value: &Value| value.as_object().cloned().unwrap();
-    merge(map(original), map(patch), Schema::Object(&POD)).map(Value::Object)
+    merge(map(original), map(patch), schema(&POD, 36)).map(Value::Object)
 }
 
 /// A Pod with two containers, mounts and finalizers.
@@ -164,7 +169,7 @@ fn what_contradicts_the_type_or_itself_is_refused() {
 #[test]
 fn without_merge_keys_lists_are_replaced() {
     let map = |value: Value| value.as_object().cloned().unwrap();
-    let schema = Schema::Object(crate::schema::Kind::Kubelet.object());
+    let schema = schema(crate::schema::Kind::Kubelet.object(), 36);
     let merged = merge(
         map(json!({"clusterDNS": ["10.96.0.10"], "evictionHard": {"a": "1"}})),
         map(json!({"clusterDNS": ["10.0.0.1"], "evictionHard": {"b": "2"}})),

@@ -1,4 +1,4 @@
-//! What a JSON document becomes when Go decodes it into its type and prints it again.
+//! What a JSON document becomes when Go of one release decodes it into its type and prints it again.
 //!
 //! Unknown fields vanish (they are reported, not kept), `null` is the zero value, quantities and times take their
 //! canonical form, empty fields that Go omits are left out. A value of the wrong type is an error with its path.
@@ -8,15 +8,16 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::go_types::{Object, Type, printed, zero};
+use super::{Object, Type, printed, zero};
 use crate::kubeadm::quantity;
+use crate::releases::Release;
 
 /// A document in Go's normal form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalised {
     /// The document.
     pub document: Map<String, Value>,
-    /// Paths of fields the type does not have; they are not in the document.
+    /// Paths of fields that the release's type does not have; they are not in the document.
     pub unknown: Vec<String>,
 }
 
@@ -32,100 +33,110 @@ pub struct TypeMismatch {
     pub found: &'static str,
 }
 
-/// Decodes `document` as `object` and prints it again.
+/// Decodes `document` as the `object` of `release` and prints it again.
 ///
 /// # Errors
 /// [`TypeMismatch`] at the first value that does not fit.
 pub fn normalise(
     object: &'static Object,
     document: &Map<String, Value>,
+    release: &Release,
 ) -> Result<Normalised, TypeMismatch> {
-    let mut unknown = Vec::new();
-    let document = decode_object(object, document, "", &mut unknown)?;
-    Ok(Normalised { document, unknown })
+    let mut decoder = Decoder {
+        release,
+        unknown: Vec::new(),
+    };
+    let document = decoder.object(object, document, "")?;
+    Ok(Normalised {
+        document,
+        unknown: decoder.unknown,
+    })
 }
 
-fn decode_object(
-    object: &Object,
-    entries: &Map<String, Value>,
-    path: &str,
-    unknown: &mut Vec<String>,
-) -> Result<Map<String, Value>, TypeMismatch> {
-    let child = |name: &str| {
-        if path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{path}.{name}")
-        }
-    };
-    for name in entries.keys() {
-        if object.fields.iter().all(|field| field.name != name) {
-            unknown.push(child(name));
-        }
-    }
-    let mut normal = Map::new();
-    for field in object.fields {
-        let set = entries.get(field.name).filter(|value| !value.is_null());
-        let value = match set {
-            Some(value) => Some(decode(&field.ty, value, &child(field.name), unknown)?),
-            None => None,
+struct Decoder<'a> {
+    release: &'a Release,
+    unknown: Vec<String>,
+}
+
+impl Decoder<'_> {
+    fn object(
+        &mut self,
+        object: &Object,
+        entries: &Map<String, Value>,
+        path: &str,
+    ) -> Result<Map<String, Value>, TypeMismatch> {
+        let child = |name: &str| {
+            if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}.{name}")
+            }
         };
-        if let Some(value) = printed(field, value) {
-            normal.insert(field.name.to_owned(), value);
+        let release = Some(self.release);
+        for name in entries.keys() {
+            if object.fields_of(release).all(|field| field.name != name) {
+                self.unknown.push(child(name));
+            }
         }
+        let mut normal = Map::new();
+        for field in object.fields_of(release) {
+            let set = entries.get(field.name).filter(|value| !value.is_null());
+            let value = match set {
+                Some(value) => Some(self.value(&field.ty, value, &child(field.name))?),
+                None => None,
+            };
+            if let Some(value) = printed(field, value, release) {
+                normal.insert(field.name.to_owned(), value);
+            }
+        }
+        Ok(normal)
     }
-    Ok(normal)
-}
 
-fn decode(
-    ty: &Type,
-    value: &Value,
-    path: &str,
-    unknown: &mut Vec<String>,
-) -> Result<Value, TypeMismatch> {
-    let mismatch = || TypeMismatch {
-        path: path.to_owned(),
-        expected: expected(ty),
-        found: kind(value),
-    };
-    match (ty, value) {
-        (Type::Raw, _) => Ok(value.clone()),
-        (_, Value::Null) => Ok(zero(ty)),
-        (Type::Bool, Value::Bool(_)) | (Type::String | Type::IntOrString, Value::String(_)) => {
-            Ok(value.clone())
+    fn value(&mut self, ty: &Type, value: &Value, path: &str) -> Result<Value, TypeMismatch> {
+        let mismatch = || TypeMismatch {
+            path: path.to_owned(),
+            expected: expected(ty),
+            found: kind(value),
+        };
+        match (ty, value) {
+            (Type::Raw, _) => Ok(value.clone()),
+            (_, Value::Null) => Ok(zero(ty, Some(self.release))),
+            (Type::Bool, Value::Bool(_)) | (Type::String | Type::IntOrString, Value::String(_)) => {
+                Ok(value.clone())
+            }
+            (Type::Int32 | Type::IntOrString, Value::Number(number)) => number
+                .as_i64()
+                .filter(|number| i32::try_from(*number).is_ok())
+                .map(Value::from)
+                .ok_or_else(mismatch),
+            (Type::Int64, Value::Number(number)) => {
+                number.as_i64().map(Value::from).ok_or_else(mismatch)
+            }
+            (Type::Quantity, Value::String(text)) => quantity::canonical(text)
+                .map(Value::from)
+                .ok_or_else(mismatch),
+            (Type::Quantity, Value::Number(number)) => quantity::canonical(&number.to_string())
+                .map(Value::from)
+                .ok_or_else(mismatch),
+            (Type::Time, Value::String(text)) => canonical_time(text).ok_or_else(mismatch),
+            (Type::List(item), Value::Array(items)) => items
+                .iter()
+                .enumerate()
+                .map(|(position, value)| self.value(item, value, &format!("{path}[{position}]")))
+                .collect(),
+            (Type::Map(item), Value::Object(entries)) => entries
+                .iter()
+                .map(|(key, value)| {
+                    let value = self.value(item, value, &format!("{path}[{key}]"))?;
+                    Ok((key.clone(), value))
+                })
+                .collect::<Result<Map<_, _>, _>>()
+                .map(Value::Object),
+            (Type::Object(object), Value::Object(entries)) => {
+                self.object(object, entries, path).map(Value::Object)
+            }
+            _ => Err(mismatch()),
         }
-        (Type::Int32 | Type::IntOrString, Value::Number(number)) => number
-            .as_i64()
-            .filter(|number| i32::try_from(*number).is_ok())
-            .map(Value::from)
-            .ok_or_else(mismatch),
-        (Type::Int64, Value::Number(number)) => {
-            number.as_i64().map(Value::from).ok_or_else(mismatch)
-        }
-        (Type::Quantity, Value::String(text)) => quantity::canonical(text)
-            .map(Value::from)
-            .ok_or_else(mismatch),
-        (Type::Quantity, Value::Number(number)) => quantity::canonical(&number.to_string())
-            .map(Value::from)
-            .ok_or_else(mismatch),
-        (Type::Time, Value::String(text)) => canonical_time(text).ok_or_else(mismatch),
-        (Type::List(item), Value::Array(items)) => items
-            .iter()
-            .enumerate()
-            .map(|(position, value)| decode(item, value, &format!("{path}[{position}]"), unknown))
-            .collect(),
-        (Type::Map(item), Value::Object(entries)) => entries
-            .iter()
-            .map(|(key, value)| {
-                let value = decode(item, value, &format!("{path}[{key}]"), unknown)?;
-                Ok((key.clone(), value))
-            })
-            .collect::<Result<Map<_, _>, _>>()
-            .map(Value::Object),
-        (Type::Object(object), Value::Object(entries)) => {
-            decode_object(object, entries, path, unknown).map(Value::Object)
-        }
-        _ => Err(mismatch()),
     }
 }
 
@@ -162,14 +173,20 @@ const fn kind(value: &Value) -> &'static str {
 mod tests {
     use serde_json::json;
 
-    use super::super::pod::POD;
+    use super::super::tables::core_v1::POD;
     use super::*;
+    use crate::releases;
     use crate::static_pod::{PodContext, kube_apiserver};
     use crate::testing;
 
-    fn spec(spec: &Value) -> Result<Normalised, TypeMismatch> {
+    fn of_release(minor: u64, spec: &Value) -> Result<Normalised, TypeMismatch> {
         let document = json!({ "spec": spec });
-        normalise(&POD, document.as_object().unwrap())
+        let release = releases::find(minor).unwrap();
+        normalise(&POD, document.as_object().unwrap(), release)
+    }
+
+    fn spec(spec: &Value) -> Result<Normalised, TypeMismatch> {
+        of_release(36, spec)
     }
 
     #[test]
@@ -181,7 +198,7 @@ mod tests {
         };
         let document = kube_apiserver::pod(&context).unwrap().document().unwrap();
         let document = document.as_object().unwrap();
-        let normal = normalise(&POD, document).unwrap();
+        let normal = normalise(&POD, document, config.release).unwrap();
         assert_eq!(&normal.document, document);
         assert!(normal.unknown.is_empty());
     }
@@ -262,5 +279,33 @@ mod tests {
             assert_eq!(spec(&patch).unwrap_err().to_string(), message);
         }
         assert!(spec(&json!({"priority": 1})).is_ok());
+    }
+
+    #[test]
+    fn a_document_takes_the_form_that_its_release_gives_it() {
+        let set = json!({
+            "hostnameOverride": "h",
+            "evictionResponders": [{"name": "e", "priority": 1}],
+            "workloadRef": {"name": "w"},
+        });
+        let (eviction, hostname, workload) = (
+            "spec.evictionResponders",
+            "spec.hostnameOverride",
+            "spec.workloadRef",
+        );
+        let unset = json!({"creationTimestamp": null});
+        for (minor, unknown, metadata) in [
+            (33, vec![eviction, hostname, workload], unset),
+            (34, vec![eviction, workload], json!({})),
+            (35, vec![eviction], json!({})),
+            (36, vec![eviction, workload], json!({})),
+            (37, vec![workload], json!({})),
+        ] {
+            let normal = of_release(minor, &set).unwrap();
+            let mut found = normal.unknown;
+            found.sort();
+            assert_eq!(found, unknown, "1.{minor}");
+            assert_eq!(normal.document["metadata"], metadata, "1.{minor}");
+        }
     }
 }
