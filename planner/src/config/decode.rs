@@ -8,14 +8,11 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Number, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use serde_json::{Map, Value};
 
-use super::duration::GoDuration;
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
-use crate::kubeadm::quantity;
+use crate::go_types::scalar::{self, Scalar, Wrong};
 use crate::schema::{Kind, Object, Type, nearest, places_of};
 use crate::yaml::read::{Data, Entry, Node, Position};
 
@@ -226,55 +223,6 @@ impl Decoder<'_> {
             }
             (_, Data::Null) => None,
             (Type::NotYet, _) => Some(Value::Bool(true)),
-            (Type::Bool, Data::Bool(value)) => Some((*value).into()),
-            (Type::Int32, data) => self.integer(
-                data,
-                ty,
-                node,
-                path,
-                i128::from(i32::MIN),
-                i128::from(i32::MAX),
-            ),
-            (Type::Int64, data) => self.integer(
-                data,
-                ty,
-                node,
-                path,
-                i128::from(i64::MIN),
-                i128::from(i64::MAX),
-            ),
-            (Type::Uint32, data) => self.integer(data, ty, node, path, 0, i128::from(u32::MAX)),
-            (Type::Float32 | Type::Float64, Data::Int(_) | Data::Float(_)) => {
-                self.float(ty, node, path)
-            }
-            (Type::String | Type::SecretString | Type::Token, Data::String(text)) => {
-                Some(text.clone().into())
-            }
-            (Type::Duration | Type::DurationOrNanoseconds, Data::String(text)) => {
-                let parsed = GoDuration::parse(text).map(|duration| duration.to_string().into());
-                if parsed.is_none() {
-                    let hint = "write a number and a unit (ns, us, ms, s, m, h), such as `90s` or `1h30m`; there is no unit for days";
-                    self.error(
-                        node.position,
-                        path,
-                        format!("`{text}` is no duration"),
-                        Some(hint.to_owned()),
-                    );
-                }
-                parsed
-            }
-            (Type::DurationOrNanoseconds, data @ (Data::Int(_) | Data::Float(_))) => self.integer(
-                data,
-                ty,
-                node,
-                path,
-                i128::from(i64::MIN),
-                i128::from(i64::MAX),
-            ),
-            (Type::Time, Data::String(text)) => self.time(text, node, path),
-            (Type::Quantity, Data::String(_) | Data::Int(_) | Data::Float(_)) => {
-                self.quantity(node, path)
-            }
             (Type::List(item), Data::Seq(nodes)) => {
                 self.written(path, node.position);
                 Some(self.list(item, nodes, path))
@@ -283,10 +231,7 @@ impl Decoder<'_> {
             (Type::Object(object), Data::Map(entries)) => {
                 Some(self.object(object, entries, path, false).into())
             }
-            _ => {
-                self.wrong_type(ty, node, path);
-                None
-            }
+            _ => self.scalar(ty, node, path),
         }
     }
 
@@ -321,103 +266,47 @@ impl Decoder<'_> {
         values
     }
 
-    fn integer(
-        &mut self,
-        data: &Data,
-        ty: &Type,
-        node: &Node,
-        path: &str,
-        min: i128,
-        max: i128,
-    ) -> Option<Value> {
-        let value = match data {
-            Data::Int(value) => *value,
-            #[expect(clippy::cast_possible_truncation, reason = "bounded by the comparison")]
-            Data::Float(value) if value.fract() == 0.0 && value.abs() < 1e21 => *value as i128,
-            _ => {
+    fn scalar(&mut self, ty: &Type, node: &Node, path: &str) -> Option<Value> {
+        let value = match &node.data {
+            Data::Bool(value) => Scalar::Bool(*value),
+            Data::Int(value) => Scalar::Integer(*value),
+            Data::Float(value) => Scalar::Float(*value),
+            Data::String(text) => Scalar::Text(text),
+            Data::Null | Data::Seq(_) | Data::Map(_) => {
                 self.wrong_type(ty, node, path);
                 return None;
             }
         };
-        if value < min || value > max {
-            self.error(
-                node.position,
-                path,
-                format!("{value} is out of range: the field holds {min} to {max}"),
+        let wrong = match scalar::decode(ty, value) {
+            Ok(value) => return Some(value),
+            Err(wrong) => wrong,
+        };
+        let (message, hint) = match wrong {
+            Wrong::Kind => {
+                self.wrong_type(ty, node, path);
+                return None;
+            }
+            Wrong::Range { min, max } => (
+                format!(
+                    "{} is out of range: the field holds {min} to {max}",
+                    text(value)
+                ),
                 None,
-            );
-            return None;
-        }
-        i64::try_from(value).ok().map(Value::from)
-    }
-
-    fn float(&mut self, ty: &Type, node: &Node, path: &str) -> Option<Value> {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "as Go decodes integers into floats"
-        )]
-        let value = match node.data {
-            Data::Int(value) => value as f64,
-            Data::Float(value) => value,
-            _ => return None,
+            ),
+            Wrong::NotFinite => ("the number is not finite or out of range".to_owned(), None),
+            Wrong::Form => {
+                let (noun, hint) = form(ty);
+                let text = text(value);
+                // Go reads a quantity without the spaces around it.
+                let text = match ty {
+                    Type::Quantity => text.trim(),
+                    _ => &text,
+                };
+                (format!("`{text}` is no {noun}"), Some(hint.to_owned()))
+            }
         };
-        // A Go float32 is printed with the digits that identify it among 32-bit floats.
-        #[expect(clippy::cast_possible_truncation, reason = "the field holds 32 bits")]
-        let value = match ty {
-            Type::Float32 => (value as f32).to_string().parse().unwrap_or(f64::INFINITY),
-            _ => value,
-        };
-        let number = number(value);
-        if number.is_none() {
-            self.error(
-                node.position,
-                path,
-                "the number is not finite or out of range".to_owned(),
-                None,
-            );
-        }
-        number.map(Value::Number)
-    }
-
-    fn time(&mut self, text: &str, node: &Node, path: &str) -> Option<Value> {
-        let time = OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .and_then(|time| {
-                time.to_offset(time::UtcOffset::UTC)
-                    .replace_nanosecond(0)
-                    .ok()
-            })
-            .and_then(|time| time.format(&Rfc3339).ok());
-        if time.is_none() {
-            let hint = "write it as RFC 3339: `2027-01-02T15:04:05Z`".to_owned();
-            self.error(
-                node.position,
-                path,
-                format!("`{text}` is no time"),
-                Some(hint),
-            );
-        }
-        time.map(Value::String)
-    }
-
-    fn quantity(&mut self, node: &Node, path: &str) -> Option<Value> {
-        let text = match &node.data {
-            Data::String(text) => text.trim().to_owned(),
-            Data::Int(value) => value.to_string(),
-            Data::Float(value) => value.to_string(),
-            _ => return None,
-        };
-        let canonical = quantity::canonical(&text);
-        if canonical.is_none() {
-            let hint = "write a number with a suffix such as m, k, M, G, Ki, Mi, Gi".to_owned();
-            self.error(
-                node.position,
-                path,
-                format!("`{text}` is no quantity"),
-                Some(hint),
-            );
-        }
-        canonical.map(Value::String)
+        self.error(node.position, path, message, hint);
+        None
     }
 
     fn wrong_type(&mut self, ty: &Type, node: &Node, path: &str) {
@@ -457,16 +346,28 @@ impl Decoder<'_> {
     }
 }
 
-/// `value` as Go prints it: without a fraction if there is none.
-fn number(value: f64) -> Option<Number> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "checked to be integral and small"
-    )]
-    if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
-        Some(Number::from(value as i64))
-    } else {
-        Number::from_f64(value)
+/// What a type of a form of its own is called, and how it is written.
+const fn form(ty: &Type) -> (&'static str, &'static str) {
+    match ty {
+        Type::Time => ("time", "write it as RFC 3339: `2027-01-02T15:04:05Z`"),
+        Type::Quantity => (
+            "quantity",
+            "write a number with a suffix such as m, k, M, G, Ki, Mi, Gi",
+        ),
+        _ => (
+            "duration",
+            "write a number and a unit (ns, us, ms, s, m, h), such as `90s` or `1h30m`; there is no unit for days",
+        ),
+    }
+}
+
+/// A value as messages quote it.
+fn text(value: Scalar<'_>) -> String {
+    match value {
+        Scalar::Bool(value) => value.to_string(),
+        Scalar::Integer(value) => value.to_string(),
+        Scalar::Float(value) => value.to_string(),
+        Scalar::Text(text) => text.to_owned(),
     }
 }
 

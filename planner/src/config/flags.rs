@@ -12,8 +12,8 @@ pub use join::of_join;
 use serde_json::{Map, Value, json};
 
 use super::draft::Draft;
-use super::duration::GoDuration;
 use super::provenance::Origin;
+use crate::kubeadm::duration::GoDuration;
 use crate::schema::Kind;
 
 /// How a flag's text becomes a value.

@@ -8,7 +8,6 @@ mod decode;
 mod default;
 mod documents;
 mod draft;
-pub mod duration;
 mod effective;
 pub mod facts;
 pub mod flags;

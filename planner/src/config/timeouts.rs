@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::duration::GoDuration;
+use crate::kubeadm::duration::GoDuration;
 
 /// Names and kubeadm's defaults (v1.36.2, cmd/kubeadm/app/constants/constants.go).
 pub(super) const DEFAULTS: &[(&str, &str)] = &[

@@ -7,6 +7,7 @@
 
 mod form;
 mod normalise;
+pub mod scalar;
 pub(crate) mod tables;
 
 use crate::releases::{Release, Span};

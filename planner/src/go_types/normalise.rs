@@ -5,11 +5,9 @@
 //! Source: encoding/json, sigs.k8s.io/json v0.36.2, apimachinery's `Quantity`, `Time` and `IntOrString`.
 
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use super::scalar::{self, Scalar};
 use super::{Object, Type, printed, zero};
-use crate::kubeadm::quantity;
 use crate::releases::Release;
 
 /// A document in Go's normal form.
@@ -101,24 +99,6 @@ impl Decoder<'_> {
         match (ty, value) {
             (Type::Raw, _) => Ok(value.clone()),
             (_, Value::Null) => Ok(zero(ty, Some(self.release))),
-            (Type::Bool, Value::Bool(_)) | (Type::String | Type::IntOrString, Value::String(_)) => {
-                Ok(value.clone())
-            }
-            (Type::Int32 | Type::IntOrString, Value::Number(number)) => number
-                .as_i64()
-                .filter(|number| i32::try_from(*number).is_ok())
-                .map(Value::from)
-                .ok_or_else(mismatch),
-            (Type::Int64, Value::Number(number)) => {
-                number.as_i64().map(Value::from).ok_or_else(mismatch)
-            }
-            (Type::Quantity, Value::String(text)) => quantity::canonical(text)
-                .map(Value::from)
-                .ok_or_else(mismatch),
-            (Type::Quantity, Value::Number(number)) => quantity::canonical(&number.to_string())
-                .map(Value::from)
-                .ok_or_else(mismatch),
-            (Type::Time, Value::String(text)) => canonical_time(text).ok_or_else(mismatch),
             (Type::List(item), Value::Array(items)) => items
                 .iter()
                 .enumerate()
@@ -135,16 +115,24 @@ impl Decoder<'_> {
             (Type::Object(object), Value::Object(entries)) => {
                 self.object(object, entries, path).map(Value::Object)
             }
-            _ => Err(mismatch()),
+            (ty, value) => scalar_of(value)
+                .and_then(|value| scalar::decode(ty, value).ok())
+                .ok_or_else(mismatch),
         }
     }
 }
 
-/// Whole seconds in UTC, as apimachinery prints a time.
-fn canonical_time(text: &str) -> Option<Value> {
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    let seconds = OffsetDateTime::from_unix_timestamp(time.unix_timestamp()).ok()?;
-    seconds.format(&Rfc3339).ok().map(Value::from)
+/// A value that is no list, mapping or null.
+fn scalar_of(value: &Value) -> Option<Scalar<'_>> {
+    match value {
+        Value::Bool(value) => Some(Scalar::Bool(*value)),
+        Value::String(text) => Some(Scalar::Text(text)),
+        Value::Number(number) => number
+            .as_i128()
+            .map(Scalar::Integer)
+            .or_else(|| number.as_f64().map(Scalar::Float)),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 const fn expected(ty: &Type) -> &'static str {

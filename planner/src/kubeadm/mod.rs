@@ -2,11 +2,13 @@
 //!
 //! | module | fact |
 //! |---|---|
+//! | [`duration`] | durations as Go reads and prints them |
 //! | [`key_algorithm`] | kubeadm's names of key algorithms |
 //! | [`labels`] | labels that kubeadm sets |
 //! | [`quantity`] | the canonical form of a quantity |
 //! | [`system_users`] | users and groups of a control plane without root |
 
+pub mod duration;
 pub mod key_algorithm;
 pub mod labels;
 pub mod quantity;

@@ -12,8 +12,8 @@ use super::{
     ApiObject, KUBE_SYSTEM, NODE_BOOTSTRAPPERS, ObjectContext, ObjectError, ObjectHole,
     cluster_info, metadata, rbac,
 };
-use crate::config::duration::GoDuration;
 use crate::config::kubeadm::BootstrapToken;
+use crate::kubeadm::duration::GoDuration;
 use crate::phases::MaterialSource;
 use crate::pki::credentials::Token;
 use crate::plan::ValueSource;

@@ -11,9 +11,9 @@ use kubeplan_bundle::index::{HostMatch, Name, NodeRole, Platform};
 use super::super::address::{is_global_unicast, is_subdomain, parse_ip};
 use super::super::default;
 use super::super::draft::{Draft, NODE};
-use super::super::duration::GoDuration;
 use super::super::valid::{Credentials, NodeSettings};
 use super::{labels, system_ids};
+use crate::kubeadm::duration::GoDuration;
 use crate::schema::{Kind, Object, Type};
 
 /// What the document says of the cluster.

@@ -24,7 +24,6 @@ use serde_json::Value;
 use super::address;
 use super::default::{self, SharedKubelet};
 use super::draft::Draft;
-use super::duration::GoDuration;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::skip_phases;
 use super::timeouts::Timeouts;
@@ -33,6 +32,7 @@ use super::valid::{
     ValidConfig,
 };
 use crate::kubeadm::KeyAlgorithm;
+use crate::kubeadm::duration::GoDuration;
 use crate::patches::Patches;
 use crate::releases::{self, RELEASES, Release};
 use crate::schema::Kind;
