@@ -17,6 +17,7 @@ mod generate;
 mod hosts;
 mod modules;
 mod quickstart;
+mod release;
 mod repository;
 mod tables;
 
@@ -46,6 +47,8 @@ enum Task {
     },
     /// Read the fields of Kubernetes' types from the source of every supported release (needs Go and the network)
     Tables,
+    /// What a new minor of Kubernetes needs, and what differs from the one before it
+    Release(release::Args),
     /// Measure planning, installing and bundle throughput
     Bench(bench::Args),
     /// Compare the planner with the real kubeadm on random configurations
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Task::Bless => bless::run(),
         Task::Generate { check } => generate::run(check),
         Task::Tables => tables::run(),
+        Task::Release(args) => release::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Equivalence(args) => equivalence::run(&args),
         Task::Components(args) => components::run(&args),

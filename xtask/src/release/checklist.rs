@@ -1,0 +1,100 @@
+//! What a new minor needs, in the order in which it is done.
+
+/// One thing to do.
+pub struct Item {
+    /// What.
+    pub what: &'static str,
+    /// Where: paths below the repository's root.
+    pub files: &'static [&'static str],
+}
+
+/// All of it. `{new}` is the minor that is added, `{old}` the newest one that is supported.
+pub const CHECKLIST: &[Item] = &[
+    Item {
+        what: "Add one row with its source: what differs from the row of 1.{old}, and nothing else",
+        files: &["planner/src/releases/table.rs"],
+    },
+    Item {
+        what: "Name it among the supported releases",
+        files: &["planner/src/releases/mod.rs", "README.md"],
+    },
+    Item {
+        what: "Read the fields of all releases again: `cargo xtask tables`, once 1.{new} is released",
+        files: &[
+            "xtask/types/types.txt",
+            "planner/src/go_types/tables/mod.rs",
+        ],
+    },
+    Item {
+        what: "Give what came to the typed structs, defaults, validation and the random configurations",
+        files: &[
+            "planner/src/config/kubeadm.rs",
+            "planner/src/config/default/mod.rs",
+            "planner/src/config/validate/mod.rs",
+            "tests/equivalence/grammar.rs",
+            "tests/equivalence/mutation.rs",
+        ],
+    },
+    Item {
+        what: "Give a span to flags of components and of the kubelet that came or went",
+        files: &[
+            "planner/src/static_pod/flags.rs",
+            "planner/src/static_pod/etcd.rs",
+            "planner/src/static_pod/kube_apiserver.rs",
+            "planner/src/static_pod/kube_controller_manager.rs",
+            "planner/src/static_pod/kube_scheduler.rs",
+            "planner/src/kubelet.rs",
+        ],
+    },
+    Item {
+        what: "Read each of kubeadm's files that changed beside what follows it here",
+        files: &[
+            "planner/src/phases/mod.rs",
+            "planner/src/phases/preflight.rs",
+            "planner/src/objects/mod.rs",
+            "planner/src/pki/mod.rs",
+            "planner/src/patches/mod.rs",
+        ],
+    },
+    Item {
+        what: "Run `cargo xtask bless` and read what the row means",
+        files: &["fixtures/by-version/reference.yaml", "golden/by-version"],
+    },
+    Item {
+        what: "Pin the real programs of 1.{new}, and compare with its kubeadm: `cargo xtask components`, `cargo xtask equivalence`",
+        files: &[
+            "tests/components/kubernetes/go.mod",
+            "tests/components/etcd/go.mod",
+            "tests/components/coredns/go.mod",
+            "tests/components/pause",
+            "tests/equivalence/component.rs",
+        ],
+    },
+    Item {
+        what: "Say what users see: changes, differences from kubeadm, preflight checks; then `cargo xtask generate`",
+        files: &[
+            "CHANGELOG.md",
+            "docs/differences.md",
+            "docs/configuration.md",
+            "docs/preflight.md",
+            "docs/reference/checks.md",
+        ],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repository;
+
+    #[test]
+    fn every_file_that_is_named_exists() {
+        let root = repository::root().unwrap();
+        for item in CHECKLIST {
+            assert!(!item.files.is_empty(), "{}", item.what);
+            for file in item.files {
+                assert!(root.join(file).exists(), "{file}");
+            }
+        }
+    }
+}
