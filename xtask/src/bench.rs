@@ -79,22 +79,9 @@ pub fn run(args: &Args) -> Result<()> {
         println!("{}", serde_json::to_string(&figures)?);
         return Ok(());
     }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "-p",
-            "kubeplan",
-            "-p",
-            "kubeapply",
-            "-p",
-            "xtask",
-        ])
-        .current_dir(&root)
-        .status()?;
-    ensure!(built.success(), "the release build failed");
+    let mut build = vec!["build", "--release", "--locked"];
+    build.extend(["-p", "kubeplan", "-p", "kubeapply", "-p", "xtask"]);
+    repository::cargo(&build)?;
     let mut figures: BTreeMap<usize, Vec<Figures>> = BTreeMap::new();
     for round in 0..=args.rounds {
         for (at, (name, _)) in SCENARIOS.iter().enumerate() {
@@ -145,7 +132,8 @@ fn child(scenario: &str, folder: &Path) -> Result<Figures> {
         .args(["bench", "--scenario", scenario, "--folder"])
         .arg(folder)
         .stderr(Stdio::inherit())
-        .output()?;
+        .output()
+        .with_context(|| format!("starting xtask for scenario {scenario}"))?;
     ensure!(output.status.success(), "scenario {scenario} failed");
     serde_json::from_slice(&output.stdout).with_context(|| format!("figures of {scenario}"))
 }
@@ -163,7 +151,9 @@ fn prepare(root: &Path, scenario: &str, folder: &Path) -> Result<()> {
         name if name.starts_with(NODES) => inventory(folder, number_of_nodes(name)?),
         "install" => {
             plan(ECDSA)?;
-            let public = fs::read_to_string(folder.join("kubernetes.kubeplan/keys/author.pub"))?;
+            let path = folder.join("kubernetes.kubeplan/keys/author.pub");
+            let public =
+                fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
             fs::write(folder.join("allowed_signers"), format!("author {public}"))?;
             Ok(fs::create_dir(folder.join("root"))?)
         }
@@ -270,7 +260,9 @@ fn program(name: &str, folder: &Path, args: &[&str]) -> Result<Command> {
 }
 
 fn succeed(command: &mut Command) -> Result<()> {
-    let status = command.status()?;
+    let status = command
+        .status()
+        .with_context(|| format!("starting {}", command.get_program().display()))?;
     ensure!(status.success(), "{command:?} failed ({status})");
     Ok(())
 }
@@ -298,7 +290,7 @@ fn timed(mut command: Command) -> Result<Figures> {
     let begin = Instant::now();
     let status = command
         .status()
-        .with_context(|| format!("starting {:?}", command.get_program()))?;
+        .with_context(|| format!("starting {}", command.get_program().display()))?;
     let wall = begin.elapsed().as_secs_f64();
     ensure!(
         status.success(),

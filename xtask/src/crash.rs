@@ -88,12 +88,9 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Builds the program as this one is built.
 fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let done = Command::new(cargo)
-        .args(["build", "--locked", "--package", "kubeapply"])
-        .current_dir(repository::root()?)
-        .status()?;
-    ensure!(done.success(), "building kubeapply failed");
-    let own = std::env::current_exe()?;
-    Ok(own.with_file_name("kubeapply"))
+    repository::cargo(&["build", "--locked", "--package", "kubeapply"])?;
+    let own = std::env::current_exe().context("asking for the path of this program")?;
+    let program = own.with_file_name("kubeapply");
+    ensure!(program.is_file(), "{} was not built", program.display());
+    Ok(program)
 }

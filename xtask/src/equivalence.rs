@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use kubeplan_testsuite::equivalence::{self, Options, Verdict};
 
+use crate::repository;
+
 /// Options of `cargo xtask equivalence`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -27,9 +29,9 @@ pub struct Args {
     /// Number of the first configuration
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// Where failing cases are written
-    #[arg(long, value_name = "DIR", default_value = "target/equivalence")]
-    failures: PathBuf,
+    /// Where failing cases are written [default: equivalence/ in the directory that cargo builds into]
+    #[arg(long, value_name = "DIR")]
+    failures: Option<PathBuf>,
     /// Only run the case in this file again
     #[arg(long, value_name = "FILE", conflicts_with_all = ["cases", "invalid", "seed", "first"])]
     repeat: Option<PathBuf>,
@@ -53,7 +55,10 @@ pub fn run(args: &Args) -> Result<()> {
         first: args.first,
         valid: args.cases,
         invalid: args.invalid,
-        failures: args.failures.clone(),
+        failures: match &args.failures {
+            Some(folder) => folder.clone(),
+            None => repository::target()?.join("equivalence"),
+        },
     };
     println!(
         "seed {}: {} valid cases, {} broken ones, from number {}",

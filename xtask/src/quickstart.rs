@@ -11,20 +11,22 @@ use crate::repository;
 
 /// The node and cluster of the sample configuration.
 const BUNDLE: &str = "bundles/cp1.kubernetes.tar.gz";
+/// The author's public key, where planning leaves it.
+const AUTHOR: &str = "kubernetes.kubeplan/keys/author.pub";
 
 pub fn run() -> Result<()> {
     let root = repository::root()?;
-    let scratch = root.join("target/quickstart");
+    let scratch = repository::target()?.join("quickstart");
     if scratch.exists() {
         fs::remove_dir_all(&scratch).with_context(|| format!("clearing {}", scratch.display()))?;
     }
-    fs::create_dir_all(scratch.join("root"))?;
+    fs::create_dir_all(scratch.join("root"))
+        .with_context(|| format!("making {}", scratch.display()))?;
     // Whatever the umask: a tree whose group could change it is refused.
     fs::set_permissions(scratch.join("root"), fs::Permissions::from_mode(0o755))?;
-    fs::copy(
-        root.join("fixtures/single-node-defaults.yaml"),
-        scratch.join("cluster.yaml"),
-    )?;
+    let sample = root.join("fixtures/single-node-defaults.yaml");
+    fs::copy(&sample, scratch.join("cluster.yaml"))
+        .with_context(|| format!("copying {}", sample.display()))?;
     std::env::set_current_dir(&scratch)?;
     let begin = Instant::now();
 
@@ -32,7 +34,7 @@ pub fn run() -> Result<()> {
     plan(&["plan", "-f", "cluster.yaml", "-o", "bundles"])?;
 
     step("Look at it as a reviewer would");
-    let public = fs::read_to_string("kubernetes.kubeplan/keys/author.pub")?;
+    let public = fs::read_to_string(AUTHOR).context(AUTHOR)?;
     fs::write(
         "allowed_signers",
         format!("sample-author namespaces=\"kubeplan-bundle\" {public}"),
@@ -45,7 +47,7 @@ pub fn run() -> Result<()> {
     ])?;
 
     step("Trust the author on the host (here: a scratch folder)");
-    let fingerprint = fingerprint(Path::new("kubernetes.kubeplan/keys/author.pub"))?;
+    let fingerprint = fingerprint(Path::new(AUTHOR))?;
     apply(&[
         "trust",
         "add",
@@ -55,7 +57,7 @@ pub fn run() -> Result<()> {
         "sample-author",
         "--fingerprint",
         &fingerprint,
-        "kubernetes.kubeplan/keys/author.pub",
+        AUTHOR,
     ])?;
 
     step("Install, and install again: the second run changes nothing");
@@ -93,7 +95,8 @@ fn apply(args: &[&str]) -> Result<()> {
 }
 
 fn fingerprint(public_key: &Path) -> Result<String> {
-    let line = fs::read_to_string(public_key)?;
+    let line = fs::read_to_string(public_key)
+        .with_context(|| format!("reading {}", public_key.display()))?;
     let key = kubeplan_bundle::signature::PublicKey::parse(&line)
         .context("reading the author's public key")?;
     Ok(key.fingerprint().to_string())

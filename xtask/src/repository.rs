@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -28,6 +29,21 @@ pub fn target() -> Result<PathBuf> {
         )
     })?;
     Ok(target.to_owned())
+}
+
+/// Runs cargo at the repository's root.
+///
+/// # Errors
+/// If it cannot be started or fails, with what it was to do.
+pub fn cargo(args: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(&cargo)
+        .args(args)
+        .current_dir(root()?)
+        .status()
+        .with_context(|| format!("starting {}", cargo.display()))?;
+    ensure!(status.success(), "`cargo {}` failed", args.join(" "));
+    Ok(())
 }
 
 /// The program `name` as `cargo build --release` leaves it.

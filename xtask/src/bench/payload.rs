@@ -6,7 +6,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{ClusterRef, HostMatch, NodeRef, NodeRole, Platform, Target, Tool};
 use kubeplan_bundle::payload::PayloadSource;
@@ -36,7 +36,9 @@ impl PayloadSource for Item {
 
 /// Makes the item in `folder`, piece by piece: what this process once held counts as the peak of those it starts.
 pub fn make_item(folder: &Path) -> Result<()> {
-    let mut out = BufWriter::new(File::create(folder.join("item.bin"))?);
+    let path = folder.join("item.bin");
+    let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
+    let mut out = BufWriter::new(file);
     for place in 0..SIZE / 16 {
         out.write_all(&place.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())?;
         out.write_all(b"kubeplan")?;
@@ -48,7 +50,8 @@ pub fn make_item(folder: &Path) -> Result<()> {
 pub fn write(folder: &Path) -> Result<Figures> {
     let key = PrivateKey::generate_ed25519("bench")?;
     measured(|| {
-        let mut out = File::create(folder.join("bundle.tar.gz"))?;
+        let path = folder.join("bundle.tar.gz");
+        let mut out = File::create(&path).with_context(|| format!("making {}", path.display()))?;
         draft(folder)?.prepare()?.write(1, &[], &[&key], &mut out)?;
         Ok(())
     })
@@ -57,7 +60,9 @@ pub fn write(folder: &Path) -> Result<Figures> {
 /// Verifies the bundle and reads the item, chunk by checked chunk.
 pub fn read(folder: &Path) -> Result<Figures> {
     measured(|| {
-        let mut bundle = Bundle::open(File::open(folder.join("bundle.tar.gz"))?)?.into_intact()?;
+        let path = folder.join("bundle.tar.gz");
+        let file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
+        let mut bundle = Bundle::open(file)?.into_intact()?;
         let (_, size) = Sha256Digest::of_reader(&mut bundle.payload(&NAME.parse()?)?)?;
         ensure!(size == SIZE, "read {size} bytes");
         Ok(())
