@@ -14,15 +14,19 @@ mod suites;
 
 use std::process::ExitCode;
 
+use kubeplan_terminal::Io;
 use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     if suites::is_kubeapply() {
-        return kubeapply::host::process::main();
+        let around = kubeapply::Surroundings::default();
+        let code = kubeapply::run(std::env::args_os(), &around, &mut Io::process());
+        return ExitCode::from(code);
     }
     if suites::is_kubeplan() {
-        let mut io = kubeplan::cli::Io::process();
-        return ExitCode::from(kubeplan::run(std::env::args_os(), &mut io));
+        let around = kubeplan::Surroundings::process();
+        let code = kubeplan::run(std::env::args_os(), &around, &mut Io::process());
+        return ExitCode::from(code);
     }
     let arguments = Arguments::from_args();
     libtest_mimic::run(&arguments, suites::all()).exit_code()

@@ -1,13 +1,13 @@
 //! Both programs, run inside this process with their streams in memory.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
 use kubeapply::host::clock::Clock;
-use kubeapply::host::durable::Fault;
+use kubeapply::host::durable::{Actions, Fault};
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::{Buffer, Io, Stream, Terminals};
 
 /// The clock of every run in the suites.
 pub const NOW: &str = "2026-11-20T10:23:25Z";
@@ -86,21 +86,22 @@ fn run_kubeplan<T: Into<OsString> + Clone>(
     terminal: bool,
 ) -> Run {
     let (out, err) = (Buffer::default(), Buffer::default());
-    let mut io = kubeplan::cli::Io {
-        out: kubeplan::cli::Stream::new(out.clone()),
-        err: kubeplan::cli::Stream::new(err.clone()),
-        input,
-        terminal,
-        interactive: asking,
-        input_terminal: asking,
+    let terminals = Terminals {
+        stdin: asking,
+        stdout: terminal,
+        stderr: asking,
+    };
+    let streams = (Stream::new(out.clone()), Stream::new(err.clone()));
+    let mut io = Io::new(input, streams.0, streams.1, terminals);
+    let around = kubeplan::Surroundings {
         clock: || NOW.parse::<Timestamp>().ok(),
         source_date_epoch: None,
     };
-    let code = kubeplan::run(named("kubeplan", args), &mut io);
+    let code = kubeplan::run(named("kubeplan", args), &around, &mut io);
     Run {
         code,
         out: out.take(),
-        err: String::from_utf8_lossy(&err.take()).into_owned(),
+        err: err.take_text(),
         performed: 0,
     }
 }
@@ -109,34 +110,6 @@ fn named<T: Into<OsString> + Clone>(name: &str, args: &[T]) -> Vec<OsString> {
     std::iter::once(name.into())
         .chain(args.iter().cloned().map(Into::into))
         .collect()
-}
-
-/// A writer whose bytes can be taken out again.
-#[derive(Clone, Default)]
-pub struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Buffer {
-    /// The bytes written so far.
-    #[must_use]
-    pub fn take(&self) -> Vec<u8> {
-        self.0
-            .lock()
-            .map(|mut bytes| std::mem::take(&mut *bytes))
-            .unwrap_or_default()
-    }
-}
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Ok(mut buffer) = self.0.lock() {
-            buffer.extend_from_slice(bytes);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Runs `kubeapply` with the suites' clock.
@@ -177,30 +150,24 @@ impl Default for Setting {
 impl Setting {
     /// Runs `kubeapply` with it.
     pub fn kubeapply<T: Into<OsString> + Clone>(&self, args: &[T]) -> Run {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut typed = self.answer.unwrap_or_default().as_bytes();
-        let terminal = self.answer.is_some();
-        let mut io = kubeapply::Io {
-            stdin: &mut typed,
-            stdout: &mut out,
-            stderr: &mut err,
-            terminals: kubeapply::Terminals {
-                stdin: terminal,
-                stdout: terminal,
-                stderr: terminal,
-            },
-            no_color: true,
-            clock: self.clock,
-            fault: self.fault,
-            performed: 0,
+        let (out, err) = (Buffer::default(), Buffer::default());
+        let terminals = match self.answer {
+            Some(_) => Terminals::ALL,
+            None => Terminals::default(),
         };
-        let code = kubeapply::run(named("kubeapply", args), &mut io);
-        let performed = io.performed;
+        let typed = self.answer.unwrap_or_default().as_bytes();
+        let streams = (Stream::new(out.clone()), Stream::new(err.clone()));
+        let mut io = Io::new(typed, streams.0, streams.1, terminals);
+        let around = kubeapply::Surroundings {
+            clock: self.clock,
+            actions: Actions::new(self.fault),
+        };
+        let code = kubeapply::run(named("kubeapply", args), &around, &mut io);
         Run {
             code,
-            out,
-            err: String::from_utf8_lossy(&err).into_owned(),
-            performed,
+            out: out.take(),
+            err: err.take_text(),
+            performed: around.actions.count(),
         }
     }
 }

@@ -8,8 +8,8 @@ use std::fmt;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{BundleKind, HostMatch, Index, Platform};
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::{CliError, list};
 
-use crate::error::{CliError, list};
 use crate::host::identity::HostIdentity;
 use crate::state::installed::Installed;
 use crate::state::serials::HighestSerial;

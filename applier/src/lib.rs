@@ -19,13 +19,11 @@
 //! | [`state`] | what was installed before |
 //! | [`contents`] | the bytes of a bundle's entries |
 //! | [`yaml`] | reading YAML within a budget |
-//! | [`error`], [`ui`] | exit codes and text |
 
 mod admission;
 mod cli;
 mod contents;
 mod discovery;
-mod error;
 mod etcd;
 pub mod host;
 mod install;
@@ -36,53 +34,19 @@ mod runtime;
 mod state;
 mod steps;
 mod trust;
-mod ui;
 mod yaml;
 
 use std::ffi::OsString;
-use std::io::{BufRead, Write};
 
-use host::clock::Clock;
-use host::durable::Fault;
-
-/// Everything the program has besides its arguments and the host's files.
-pub struct Io<'a> {
-    /// Where typed answers come from.
-    pub stdin: &'a mut dyn BufRead,
-    /// Where data goes.
-    pub stdout: &'a mut dyn Write,
-    /// Where everything else goes.
-    pub stderr: &'a mut dyn Write,
-    /// Which of the streams are terminals.
-    pub terminals: Terminals,
-    /// Never colour (<https://no-color.org>).
-    pub no_color: bool,
-    /// What time it is; [`Clock::Fixed`] in tests.
-    pub clock: Clock,
-    /// A failure to simulate; [`Fault::None`] outside tests.
-    pub fault: Fault,
-    /// How many durable actions the run performed; set by it.
-    pub performed: u64,
-}
-
-/// Which of the standard streams are terminals.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Terminals {
-    /// Standard input.
-    pub stdin: bool,
-    /// Standard output.
-    pub stdout: bool,
-    /// Standard error.
-    pub stderr: bool,
-}
+pub use host::Surroundings;
+use kubeplan_terminal::Io;
+pub use preflight::CheckDoc;
 
 /// The command line, for the generated reference.
 #[must_use]
 pub fn command() -> clap::Command {
     cli::command()
 }
-
-pub use preflight::CheckDoc;
 
 /// Every kind of check, for the generated reference.
 #[must_use]
@@ -92,6 +56,6 @@ pub fn checks() -> Vec<CheckDoc> {
 
 /// Runs the program; `args` begin with its own name. Returns the exit code: 0 done, 1 failed, 2 bad usage,
 /// 3 differences found, 4 verification refused, 5 preflight failed, 6 stopped part-way, 7 locked.
-pub fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> u8 {
-    cli::run(args, io)
+pub fn run(args: impl IntoIterator<Item = OsString>, around: &Surroundings, io: &mut Io) -> u8 {
+    cli::run(args, around, io).code()
 }

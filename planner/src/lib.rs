@@ -41,4 +41,4 @@ pub mod static_pod;
 mod testing;
 pub mod yaml;
 
-pub use cli::run;
+pub use cli::{Surroundings, run};

@@ -1,4 +1,4 @@
-//! The `kubeplan` program: hands the process's arguments and streams to [`kubeplan::run`].
+//! The `kubeplan` program: hands the process's arguments, streams and surroundings to [`kubeplan::run`].
 
 #![expect(
     clippy::disallowed_methods,
@@ -7,9 +7,14 @@
 
 use std::process::ExitCode;
 
+use kubeplan::Surroundings;
+use kubeplan_terminal::Io;
+
 fn main() -> ExitCode {
+    let around = Surroundings::process();
     ExitCode::from(kubeplan::run(
         std::env::args_os(),
-        &mut kubeplan::cli::Io::process(),
+        &around,
+        &mut Io::process(),
     ))
 }

@@ -1,22 +1,40 @@
-//! Writes text for people so that foreign text stays text.
+//! How both programs speak: streams, errors with what to do next, reports for people and machines, and text in which foreign text
+//! stays text.
 //!
 //! Names, subjects, error messages and file content come from bundles, hosts and clusters that may be hostile. Whatever
 //! they contain, a program prints one line where it means to print one line, and no character moves the cursor or
 //! reverses the reading direction.
 //!
-//! In: text. Out: [`Text`], lines in which only printable characters are left; only [`Text`] breaks lines. Writing to a
-//! stream is the caller's part, and what cannot be reviewed character by character (raw content of an entry) does not
-//! come through here, except as [`escape_content`] for a terminal. JSON keeps its values: [`escape_json`] only writes
-//! them with other characters.
+//! In: text. Out: [`Text`], lines in which only printable characters are left; only [`Text`] breaks lines. [`Io`] alone writes to
+//! a stream, and takes nothing else; what cannot be reviewed character by character (raw content of an entry) goes through
+//! [`Io::content`]. JSON keeps its values: [`escape_json`] only writes them with other characters.
+//!
+//! | verb of [`Io`] | what it writes |
+//! |---|---|
+//! | `print`, `content`, `json`, `document`, `report` | the result, on standard output |
+//! | `say`, `tell`, `note`, `notes`, `error`, `usage` | messages, on standard error |
+//! | `ask`, `prompt`, `answer` | questions, and what is typed |
+//! | `progress`, `event`, [`Progress`] | how far it is |
 
+mod cause;
+mod error;
 mod escape;
+mod io;
 mod json;
+mod progress;
+mod report;
 mod shell;
 mod table;
 mod text;
+mod usage;
 
+pub use cause::{Advice, causes, innermost, with_causes};
+pub use error::{CliError, Hint, list};
 pub use escape::{Escaped, escape, escape_content};
+pub use io::{Buffer, Io, Stream, Terminals};
 pub use json::escape_json;
+pub use progress::Progress;
+pub use report::{Format, Report};
 pub use shell::quote;
 pub use table::{MAX_CELL, cell, table, table_with_open_end};
 pub use text::Text;

@@ -21,7 +21,10 @@ struct Order {
 const ORDERS: &[Order] = &[
     Order {
         folder: "terminal/src",
-        modules: &["lib", "table", "text", "shell", "json", "escape"],
+        modules: &[
+            "lib", "usage", "report", "progress", "io", "error", "table", "text", "cause", "shell",
+            "json", "escape",
+        ],
         upwards: &[],
     },
     Order {
@@ -70,22 +73,12 @@ const ORDERS: &[Order] = &[
             "runtime",
             "trust",
             "state",
-            "ui",
-            "error",
             "contents",
             "net",
             "host",
             "yaml",
         ],
-        upwards: &[
-            "cli -> lib",
-            // Errors that pass another on as their own hide it from their causes, so they are asked for its hint by type.
-            "error -> steps",
-            "error -> reset",
-            "error -> state",
-            "host -> lib",
-            "ui -> lib",
-        ],
+        upwards: &[],
     },
 ];
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use kubeplan_terminal::Io;
 
 /// The repository's root folder.
 pub fn root() -> Result<PathBuf> {
@@ -64,7 +65,8 @@ pub fn released(name: &str) -> Result<PathBuf> {
 pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Result<()> {
     let code = kubeplan::run(
         with_name("kubeplan", args),
-        &mut kubeplan::cli::Io::process(),
+        &kubeplan::Surroundings::process(),
+        &mut Io::process(),
     );
     ensure!(code == 0, "kubeplan exited with {code}");
     Ok(())
@@ -72,7 +74,8 @@ pub fn kubeplan<T: Into<OsString> + Clone>(args: &[T]) -> Result<()> {
 
 /// Runs `kubeapply` with `args` on this process's streams; anything but exit code 0 is an error.
 pub fn kubeapply<T: Into<OsString> + Clone>(args: &[T]) -> Result<()> {
-    let code = kubeapply::host::process::run(with_name("kubeapply", args));
+    let around = kubeapply::Surroundings::default();
+    let code = kubeapply::run(with_name("kubeapply", args), &around, &mut Io::process());
     ensure!(code == 0, "kubeapply exited with {code}");
     Ok(())
 }

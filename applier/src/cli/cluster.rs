@@ -11,16 +11,14 @@ use clap::Args;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_terminal::{CliError, Format, Io};
 use zeroize::Zeroizing;
 
 use super::operator::Watcher;
-use crate::Io;
 use crate::discovery::settings::{self, Options, SettingsError};
 use crate::discovery::{self, Discovered, Settings, Source};
-use crate::error::CliError;
 use crate::host::identity::HostIdentity;
-use crate::host::{Root, facts, local};
-use crate::ui::{Format, write_note, write_notes, write_prompt, write_stderr};
+use crate::host::{Root, Surroundings, facts, local};
 
 /// Bytes of a file with a token, a key or a configuration.
 const LIMIT: u64 = 256 * 1024;
@@ -128,7 +126,8 @@ impl ClusterArgs {
         root: &Root,
         recipients: &[String],
         format: Format,
-        io: &mut Io<'_>,
+        around: &Surroundings,
+        io: &mut Io,
     ) -> Result<Found, CliError> {
         self.refuse_secrets()?;
         let recipients = parse_recipients(recipients, root)?;
@@ -140,9 +139,9 @@ impl ClusterArgs {
                 "warning: the cluster's CA is not compared with a pin: anybody who has the token can be the cluster,",
                 "         and gets this host",
             ];
-            write_stderr(io, &warning.into_iter().collect());
+            io.tell(&warning.into_iter().collect());
         }
-        let now = super::now(io)?;
+        let now = super::now(around)?;
         let request = discovery::Request {
             root,
             settings: &settings,
@@ -151,7 +150,7 @@ impl ClusterArgs {
         };
         let mut watcher = Watcher::new(io, format, "discovery");
         let discovered = discovery::discover(&request, &mut watcher)?;
-        write_notes(io, &discovered.notes);
+        io.notes(&discovered.notes);
         Ok(Found {
             settings,
             discovered,
@@ -232,7 +231,7 @@ impl ClusterArgs {
     fn settings(
         &self,
         root: &Root,
-        io: &mut Io<'_>,
+        io: &mut Io,
     ) -> Result<(Settings, Option<SecretBytes>), CliError> {
         let mut stdin = Stdin { io, used: None };
         let mut read = |path: &Option<PathBuf>, what: &'static str| {
@@ -298,18 +297,18 @@ fn usage(error: SettingsError) -> CliError {
 }
 
 /// Standard input can be one file.
-struct Stdin<'a, 'b> {
-    io: &'a mut Io<'b>,
+struct Stdin<'a> {
+    io: &'a mut Io,
     used: Option<&'static str>,
 }
 
-impl Stdin<'_, '_> {
+impl Stdin<'_> {
     fn read(&mut self, path: &Path, what: &'static str) -> Result<SecretBytes, CliError> {
         if path != Path::new("-") {
             let (bytes, note) = local::read_secret(path, LIMIT).map_err(CliError::usage)?;
             // A configuration need not hold one.
             if let Some(note) = note.filter(|_| what != "the configuration") {
-                write_note(self.io, &note);
+                self.io.note(&note);
             }
             return Ok(bytes);
         }
@@ -318,12 +317,13 @@ impl Stdin<'_, '_> {
                 "standard input cannot be both {other} and {what}"
             )));
         }
-        if self.io.terminals.stdin {
-            write_prompt(self.io, format_args!("{what}, then Ctrl-D: "));
+        if self.io.terminals().stdin {
+            self.io.prompt(format_args!("{what}, then Ctrl-D: "));
         }
         // As large as it can get, so that no copy is left behind by growing.
         let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(LIMIT).unwrap_or(0) + 1));
-        (&mut *self.io.stdin)
+        self.io
+            .input()
             .take(LIMIT + 1)
             .read_to_end(&mut bytes)
             .map_err(|error| CliError::usage(format!("cannot read standard input: {error}")))?;

@@ -2,19 +2,16 @@
 
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Io, Report, Text};
 use serde::Serialize;
 
 use super::{FormatArgs, RootArgs};
-use crate::Io;
-use crate::error::CliError;
-use crate::host::Actions;
+use crate::host::{Actions, Surroundings};
 use crate::install::{next, recover, require_root, supervise};
 use crate::state;
 use crate::state::journal::Standing;
 use crate::state::journal::record::Record;
 use crate::state::memory::Memory;
-use crate::ui::{Report, write_report};
 
 /// Keep what was installed: it is not rolled back any more
 ///
@@ -64,13 +61,12 @@ impl Report for ConfirmReport {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: &ConfirmArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: &ConfirmArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
     require_root(&root, "confirming an installation of the running system")?;
-    let actions = Actions::new(io.fault);
-    let outcome = confirm(&root, &actions, super::now(io)?);
-    io.performed = actions.count();
-    write_report(io, args.format.format, &outcome?)
+    let actions = &around.actions;
+    let outcome = confirm(&root, actions, super::now(around)?);
+    io.report(args.format.format, &outcome?)
 }
 
 fn confirm(

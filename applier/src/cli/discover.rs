@@ -4,16 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::{Text, quote};
+use kubeplan_terminal::{CliError, Io, Report, Text, quote};
 use serde::Serialize;
 
 use super::cluster::ClusterArgs;
 use super::{FormatArgs, RootArgs};
-use crate::Io;
 use crate::discovery::pins;
-use crate::error::CliError;
-use crate::host::local;
-use crate::ui::{Report, write_report};
+use crate::host::{Surroundings, local};
 
 /// Learn from a running cluster what a plan to join it needs
 ///
@@ -61,10 +58,12 @@ struct DiscoverReport {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: &DiscoverArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: &DiscoverArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
     let format = args.format.format;
-    let found = args.cluster.discover(&root, &args.recipients, format, io)?;
+    let found = args
+        .cluster
+        .discover(&root, &args.recipients, format, around, io)?;
     let facts = &found.discovered.facts;
     let text = facts
         .to_json()
@@ -87,7 +86,7 @@ pub(super) fn run(args: &DiscoverArgs, io: &mut Io<'_>) -> Result<(), CliError> 
         recipients: facts.sealed.recipients.clone(),
         notes: found.discovered.notes.clone(),
     };
-    write_report(io, format, &report)
+    io.report(format, &report)
 }
 
 impl Report for DiscoverReport {
@@ -119,3 +118,6 @@ impl Report for DiscoverReport {
         text
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,12 +6,9 @@ use clap::Args;
 
 use super::RootArgs;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Io, Text};
 
-use crate::Io;
-use crate::error::CliError;
 use crate::host::{facts, local};
-use crate::ui::{write_json, write_note, write_notes, write_stderr};
 
 /// Describe this host for kubeplan
 ///
@@ -35,7 +32,7 @@ pub(super) struct FactsArgs {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: &FactsArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: &FactsArgs, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
     let (facts, missing) = facts::gather(&root).map_err(|reason| {
         CliError::new(Exit::Failed, reason)
@@ -44,18 +41,18 @@ pub(super) fn run(args: &FactsArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     let text = facts
         .to_json()
         .map_err(|error| CliError::new(Exit::Failed, error))?;
-    write_notes(io, &missing);
+    io.notes(&missing);
     let Some(path) = &args.output else {
-        return write_json(io, &text);
+        return io.json(&text);
     };
     let name = format!("{}.json", facts.hostname);
     let written = local::write(path, &name, text.as_bytes())?;
-    write_stderr(io, &Text::of(format_args!("wrote {}", written.display())));
+    io.tell(&Text::of(format_args!("wrote {}", written.display())));
     if written
         .file_name()
         .is_none_or(|found| found != name.as_str())
     {
-        write_note(io, format_args!("kubeplan reads it as {name} only"));
+        io.note(format_args!("kubeplan reads it as {name} only"));
     }
     Ok(())
 }

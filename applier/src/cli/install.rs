@@ -9,17 +9,15 @@ use clap::Args;
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::PhaseName;
+use kubeplan_terminal::{CliError, Format, Io};
 
 use super::operator::Console;
 use super::{FormatArgs, IgnoreArgs, PolicyArgs, RootArgs};
-use crate::Io;
 use crate::admission::Allowances;
-use crate::error::CliError;
 use crate::host::program::Programs;
-use crate::host::{Actions, Root};
+use crate::host::{Root, Surroundings};
 use crate::install::{self, Means, Request, Steps};
 use crate::steps::selection::Phases;
-use crate::ui::{Format, write_report};
 
 /// Install a bundle's files and run its live steps
 ///
@@ -135,7 +133,7 @@ impl FromStr for Overwrite {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: InstallArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
     let mut overwrite = BTreeSet::new();
     let mut overwrite_objects = BTreeSet::new();
@@ -174,7 +172,7 @@ pub(super) fn run(args: InstallArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         resumes: None,
         ignored: args.ignored.parse()?,
     };
-    carry_out(&request, &root, args.yes, args.format.format, io)
+    carry_out(&request, &root, args.yes, args.format.format, around, io)
 }
 
 /// Installs, and asks before it writes if there is a terminal to ask. Without one it goes on: the bundle is signed, its target
@@ -187,21 +185,21 @@ pub(super) fn carry_out(
     root: &Root,
     yes: bool,
     format: Format,
-    io: &mut Io<'_>,
+    around: &Surroundings,
+    io: &mut Io,
 ) -> Result<(), CliError> {
-    let actions = Actions::new(io.fault);
-    let now = super::now(io)?;
-    let clock = io.clock;
+    let actions = &around.actions;
+    let now = super::now(around)?;
+    let clock = around.clock;
     let mut console = Console::new(io, format, yes);
     let means = Means {
         operator: &mut console,
         programs: Programs::default(),
         clock,
     };
-    let outcome = install::run(request, root, now, &actions, means);
-    io.performed = actions.count();
+    let outcome = install::run(request, root, now, actions, means);
     if let Some(report) = &outcome.report {
-        write_report(io, format, report)?;
+        io.report(format, report)?;
     }
     outcome.error.map_or(Ok(()), Err)
 }

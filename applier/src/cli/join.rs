@@ -13,23 +13,20 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::step::PhaseName;
-use kubeplan_terminal::{Text, quote};
+use kubeplan_terminal::{CliError, Format, Io, Report, Text, quote};
 use serde::Serialize;
 
 use super::cluster::{ClusterArgs, Found};
 use super::install::carry_out;
 use super::{FormatArgs, IgnoreArgs, RootArgs};
-use crate::Io;
 use crate::admission::Allowances;
-use crate::error::CliError;
 use crate::host::program::{self, Limit, Programs, Runner as _};
 use crate::host::scratch::Scratch;
-use crate::host::{Root, facts, local};
+use crate::host::{Root, Surroundings, facts, local};
 use crate::install::{Request, SSH_HOST_KEY, Steps, refuse};
 use crate::state::journal::record::OwnPlan;
 use crate::steps::selection::Phases;
 use crate::trust::own_plan;
-use crate::ui::{Format, Report, write_note, write_notes, write_report, write_stderr};
 
 /// The program that plans.
 const PLANNER: &str = "kubeplan";
@@ -113,7 +110,7 @@ struct PlanReport {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: JoinArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: JoinArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
     let format = args.format.format;
     let ignored = args.ignored.parse()?;
@@ -123,7 +120,7 @@ pub(super) fn run(args: JoinArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         crate::install::require_root(&root, "joining a cluster")?;
     }
     let planner = Planner::find()?;
-    let found = args.cluster.discover(&root, &[], format, io)?;
+    let found = args.cluster.discover(&root, &[], format, around, io)?;
     let scratch = Scratch::create(&root, FOLDER)?;
     let key =
         PrivateKey::generate_ed25519(FOLDER).map_err(|error| CliError::new(Exit::Failed, error))?;
@@ -149,17 +146,14 @@ pub(super) fn run(args: JoinArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         ignored,
         ..Request::default()
     };
-    let outcome = carry_out(&request, &root, args.yes, format, io);
+    let outcome = carry_out(&request, &root, args.yes, format, around, io);
     match &outcome {
         // What goes on needs the bundle; there is no secret in it that is not sealed.
         Err(error) if error.exit() == Exit::Partial => {
-            write_note(
-                io,
-                format_args!(
-                    "the bundle of this join stays in {} until it is installed or the host boots",
-                    scratch.path().display()
-                ),
-            );
+            io.note(format_args!(
+                "the bundle of this join stays in {} until it is installed or the host boots",
+                scratch.path().display()
+            ));
             scratch.keep();
         }
         _ => {}
@@ -204,7 +198,7 @@ fn own_plan_of(bundle: &Path, key: &PrivateKey) -> Result<OwnPlan, CliError> {
 }
 
 /// Gives the bundle away instead of installing it.
-fn hand_out(bundle: &Path, folder: &Path, format: Format, io: &mut Io<'_>) -> Result<(), CliError> {
+fn hand_out(bundle: &Path, folder: &Path, format: Format, io: &mut Io) -> Result<(), CliError> {
     let written = local::copy_into(bundle, folder)?;
     let shown = written.display().to_string();
     let word = quote(&shown);
@@ -216,7 +210,7 @@ fn hand_out(bundle: &Path, folder: &Path, format: Format, io: &mut Io<'_>) -> Re
         ],
         bundle: shown,
     };
-    write_report(io, format, &report)
+    io.report(format, &report)
 }
 
 impl Report for PlanReport {
@@ -268,14 +262,14 @@ impl Planner {
         scratch: &Scratch<'_>,
         found: &Found,
         key: &PrivateKey,
-        io: &mut Io<'_>,
+        io: &mut Io,
     ) -> Result<PathBuf, CliError> {
         let failed = |error: String| CliError::new(Exit::Failed, error);
         let facts = &found.discovered.facts;
         let text = facts.to_json().map_err(|error| failed(error.to_string()))?;
         scratch.write("join.json", text.as_bytes())?;
         let (host, missing) = facts::gather(root).map_err(failed)?;
-        write_notes(io, &missing);
+        io.notes(&missing);
         scratch.create_folder("facts")?;
         scratch.create_folder("out")?;
         let text = host.to_json().map_err(|error| failed(error.to_string()))?;
@@ -299,7 +293,7 @@ impl Planner {
         let said = said.map_err(|error| failed(error.to_string()))?;
         let mut lines = Text::new();
         lines.content(&said.stderr);
-        write_stderr(io, &lines);
+        io.tell(&lines);
         if !said.success() {
             return Err(failed(format!(
                 "`{PLANNER}` made no plan; what it said is above"

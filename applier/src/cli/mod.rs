@@ -23,12 +23,10 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use kubeplan_bundle::timestamp::Timestamp;
 
-use crate::Io;
-use crate::error::CliError;
-use crate::host::Root;
+use crate::host::{Root, Surroundings};
 use crate::preflight::Ignored;
-use crate::ui::{self, Format};
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{CliError, Format, Io};
 
 /// Verify and install the bundles that kubeplan makes
 #[derive(Debug, Parser)]
@@ -139,45 +137,42 @@ impl RootArgs {
     }
 }
 
-/// Parses the arguments and runs the command; returns the exit code.
-pub(crate) fn run(args: impl IntoIterator<Item = OsString>, io: &mut Io<'_>) -> u8 {
+/// Parses the arguments and runs the command; returns how it ended.
+pub(crate) fn run(
+    args: impl IntoIterator<Item = OsString>,
+    around: &Surroundings,
+    io: &mut Io,
+) -> Exit {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are data; everything else is bad usage.
-            return match ui::write_usage(io, &error) {
-                Ok(true) => 0,
-                Ok(false) => Exit::Usage.code(),
-                Err(_) => 1,
-            };
-        }
+        Err(error) => return io.usage(&error),
     };
     let outcome = match cli.command {
         Command::Facts(args) => facts::run(&args, io),
-        Command::Trust(args) => trust::run(args, io),
-        Command::Verify(args) => verify::run(&args, io),
-        Command::Show(args) => show::run(&args, io),
-        Command::Preflight(args) => preflight::run(args, io),
-        Command::Install(args) => install::run(args, io),
-        Command::Discover(args) => discover::run(&args, io),
-        Command::Join(args) => join::run(*args, io),
-        Command::Status(args) => status::run(&args, io),
-        Command::Resume(args) => resume::run(args, io),
-        Command::Confirm(args) => confirm::run(&args, io),
-        Command::Rollback(args) => rollback::run(&args, io),
-        Command::Reset(args) => reset::run(args, io),
+        Command::Trust(args) => trust::run(args, around, io),
+        Command::Verify(args) => verify::run(&args, around, io),
+        Command::Show(args) => show::run(&args, around, io),
+        Command::Preflight(args) => preflight::run(args, around, io),
+        Command::Install(args) => install::run(args, around, io),
+        Command::Discover(args) => discover::run(&args, around, io),
+        Command::Join(args) => join::run(*args, around, io),
+        Command::Status(args) => status::run(&args, around, io),
+        Command::Resume(args) => resume::run(args, around, io),
+        Command::Confirm(args) => confirm::run(&args, around, io),
+        Command::Rollback(args) => rollback::run(&args, around, io),
+        Command::Reset(args) => reset::run(args, around, io),
     };
     match outcome {
-        Ok(()) => 0,
+        Ok(()) => Exit::Done,
         Err(error) => {
-            ui::write_error(io, &error);
-            error.exit().code()
+            io.error(&error);
+            error.exit()
         }
     }
 }
 
-fn now(io: &Io<'_>) -> Result<Timestamp, CliError> {
-    io.clock.now().ok_or_else(|| {
+fn now(around: &Surroundings) -> Result<Timestamp, CliError> {
+    around.clock.now().ok_or_else(|| {
         CliError::new(
             Exit::Preflight,
             "the system's clock is before 1970 or after 9999",
@@ -188,9 +183,52 @@ fn now(io: &Io<'_>) -> Result<Timestamp, CliError> {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
+
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::host::{Exposed, Exposure, HostError};
+    use crate::state::StateError;
+    use crate::{reset, steps};
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("stopped part-way")]
+    struct PartWay<E: Error + 'static>(#[source] E);
+
+    #[test]
+    fn the_command_that_mends_something_is_kept_whatever_wraps_it() {
+        let exposed = || {
+            let (path, exposure) = ("/state".to_owned(), Exposure::Writable(0o777));
+            let exposed = Exposed::new("directory", path, exposure, "chmod go-w /state");
+            HostError::from(Box::new(exposed))
+        };
+        let state = || StateError::from(exposed());
+        let recorded = || steps::StepError::Record(Box::new(state()));
+        let errors: [Box<dyn Error + Send + Sync>; 8] = [
+            Box::new(exposed()),
+            Box::new(state()),
+            Box::new(PartWay(exposed())),
+            Box::new(PartWay(state())),
+            Box::new(PartWay(steps::StepError::from(exposed()))),
+            Box::new(PartWay(recorded())),
+            Box::new(PartWay(reset::StepError::from(exposed()))),
+            Box::new(PartWay(reset::StepError::from(state()))),
+        ];
+        for error in errors {
+            let error = CliError::new(Exit::Partial, error).hint("then run it again");
+            let hints: Vec<&str> = error.hints().iter().map(|hint| &**hint).collect();
+            assert_eq!(
+                hints,
+                [
+                    "check what it holds, then run `chmod go-w /state`",
+                    "then run it again"
+                ],
+                "{error:?}"
+            );
+            assert!(!error.to_string().contains("chmod"), "{error}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent_and_fits_in_80_columns() {

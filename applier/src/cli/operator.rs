@@ -6,26 +6,24 @@
 use std::error::Error;
 use std::time::Duration;
 
+use kubeplan_terminal::{CliError, Format, Io, Report as _};
 use serde::Serialize;
 
-use crate::Io;
-use crate::error::CliError;
 use crate::install::Operator;
 use crate::install::report::InstallReport;
 use crate::steps::{Event, Observer, State};
-use crate::ui::{self, Format, Report as _};
 
 /// The operator, on the process's own streams.
-pub(super) struct Console<'a, 'b> {
-    io: &'a mut Io<'b>,
+pub(super) struct Console<'a> {
+    io: &'a mut Io,
     /// Consent was given on the command line.
     yes: bool,
     progress: LiveProgress,
 }
 
 /// Somebody who is told how it goes while a cluster is looked at, and is asked nothing.
-pub(super) struct Watcher<'a, 'b> {
-    io: &'a mut Io<'b>,
+pub(super) struct Watcher<'a> {
+    io: &'a mut Io,
     progress: LiveProgress,
 }
 
@@ -41,6 +39,9 @@ struct LiveProgress {
 /// How often a reason to wait is repeated where lines stay.
 const REPEATED: Duration = Duration::from_secs(30);
 
+/// Version of the lines for machines.
+const VERSION: u32 = 1;
+
 #[derive(Serialize)]
 struct Line<'a> {
     version: u32,
@@ -49,8 +50,8 @@ struct Line<'a> {
     content: &'a Event,
 }
 
-impl<'a, 'b> Console<'a, 'b> {
-    pub(super) fn new(io: &'a mut Io<'b>, format: Format, yes: bool) -> Self {
+impl<'a> Console<'a> {
+    pub(super) fn new(io: &'a mut Io, format: Format, yes: bool) -> Self {
         Self {
             progress: LiveProgress {
                 name: "live-step",
@@ -63,8 +64,8 @@ impl<'a, 'b> Console<'a, 'b> {
     }
 }
 
-impl<'a, 'b> Watcher<'a, 'b> {
-    pub(super) fn new(io: &'a mut Io<'b>, format: Format, name: &'static str) -> Self {
+impl<'a> Watcher<'a> {
+    pub(super) fn new(io: &'a mut Io, format: Format, name: &'static str) -> Self {
         let progress = LiveProgress {
             name,
             format,
@@ -74,7 +75,7 @@ impl<'a, 'b> Watcher<'a, 'b> {
     }
 }
 
-impl Observer for Watcher<'_, '_> {
+impl Observer for Watcher<'_> {
     fn event(&mut self, event: &Event) {
         self.progress.tell(event, self.io);
     }
@@ -84,14 +85,14 @@ impl Observer for Watcher<'_, '_> {
     }
 }
 
-impl Operator for Console<'_, '_> {
+impl Operator for Console<'_> {
     fn agrees(&mut self, report: &InstallReport) -> Result<bool, CliError> {
-        if self.yes || !self.io.terminals.stdin {
+        if self.yes || !self.io.terminals().stdin {
             return Ok(true);
         }
-        ui::write_stderr(self.io, &report.text());
-        ui::write_notes(self.io, &report.notes());
-        ui::ask(self.io, "Install this?")
+        self.io.tell(&report.text());
+        self.io.notes(&report.notes());
+        self.io.ask("Install this?")
     }
 
     fn event(&mut self, event: &Event) {
@@ -116,18 +117,18 @@ impl LiveProgress {
         repeated
     }
 
-    fn tell(&mut self, event: &Event, io: &mut Io<'_>) {
-        let terminal = io.terminals.stderr;
+    fn tell(&mut self, event: &Event, io: &mut Io) {
+        let terminal = io.terminals().stderr;
         if self.is_repeated(event, terminal) {
             return;
         }
         if self.format == Format::Json {
             let line = Line {
-                version: ui::VERSION,
+                version: VERSION,
                 event: self.name,
                 content: event,
             };
-            ui::write_progress_json(io, &line);
+            io.event(&line);
             return;
         }
         let (said, stays) = match &event.state {
@@ -139,7 +140,7 @@ impl LiveProgress {
             State::Failed { .. } => (format!("{}: stopped", event.what), true),
         };
         let line = format!("[{}] {said} ({})", event.phase, time(event.elapsed));
-        ui::write_progress(io, stays, &line);
+        io.progress(stays, &line);
     }
 }
 
@@ -155,26 +156,18 @@ fn time(elapsed: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kubeplan_terminal::{Buffer, Stream, Terminals};
+
     use super::*;
-    use crate::Terminals;
-    use crate::host::clock::Clock;
-    use crate::host::durable::Fault;
 
     fn lines(format: Format, terminal: bool) -> String {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut io = Io {
-            stdin: &mut std::io::empty(),
-            stdout: &mut out,
-            stderr: &mut err,
-            terminals: Terminals {
-                stderr: terminal,
-                ..Terminals::default()
-            },
-            no_color: true,
-            clock: Clock::System,
-            fault: Fault::None,
-            performed: 0,
+        let err = Buffer::default();
+        let terminals = Terminals {
+            stderr: terminal,
+            ..Terminals::default()
         };
+        let streams = (Stream::new(std::io::sink()), Stream::new(err.clone()));
+        let mut io = Io::new(std::io::empty(), streams.0, streams.1, terminals);
         let mut progress = LiveProgress {
             name: "live-step",
             format,
@@ -212,7 +205,7 @@ mod tests {
                 &mut io,
             );
         }
-        String::from_utf8(err).unwrap()
+        err.take_text()
     }
 
     #[test]

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Io, Report, Text};
 use serde::Serialize;
 
 use super::{FormatArgs, IgnoreArgs, PolicyArgs, RootArgs};
-use crate::Io;
 use crate::admission::{self, Allowances, Host};
-use crate::error::CliError;
+use crate::host::Surroundings;
 use crate::host::identity::HostIdentity;
 use crate::host::system::Live;
 use crate::install::open_trusted;
@@ -18,7 +17,6 @@ use crate::preflight;
 use crate::state;
 use crate::state::memory::Memory;
 use crate::state::serials::Serials;
-use crate::ui::{self, Report, write_report};
 
 /// Check whether a bundle can be installed on this host
 ///
@@ -84,10 +82,10 @@ impl Report for PreflightReport {
 ///
 /// # Errors
 /// [`CliError`]: refused if the bundle is not for this host and time, else preflight if a check fails.
-pub(super) fn run(args: PreflightArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: PreflightArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let ignored = args.ignored.parse()?;
     let root = args.root.open()?;
-    let now = super::now(io)?;
+    let now = super::now(around)?;
     let bundle = open_trusted(&args.bundle, &root, &args.policy.options(), now)?;
     let index = bundle.index();
     let allowed = Allowances {
@@ -128,7 +126,7 @@ pub(super) fn run(args: PreflightArgs, io: &mut Io<'_>) -> Result<(), CliError> 
         passed: error.is_none(),
         report,
     };
-    write_report(io, args.format.format, &report)?;
-    ui::write_stderr(io, &lines);
+    io.report(args.format.format, &report)?;
+    io.tell(&lines);
     error.map_or(Ok(()), Err)
 }

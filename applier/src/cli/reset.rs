@@ -3,15 +3,13 @@
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
+use kubeplan_terminal::{CliError, Format, Io, Report as _};
 
 use super::{FormatArgs, RootArgs};
-use crate::Io;
-use crate::error::CliError;
-use crate::host::Actions;
+use crate::host::Surroundings;
 use crate::reset::phase::Phase;
 use crate::reset::report::ResetReport;
 use crate::reset::{self, Request, layout};
-use crate::ui::{self, Format, Report as _, write_report};
 
 /// Remove what was installed on this host
 ///
@@ -83,9 +81,9 @@ fn socket(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: ResetArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: ResetArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
-    let actions = Actions::new(io.fault);
+    let actions = &around.actions;
     let request = Request {
         kubeadm_node: args.kubeadm_node,
         cert_dir: args.kubeadm_node.then_some(args.cert_dir),
@@ -96,34 +94,33 @@ pub(super) fn run(args: ResetArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         force_etcd_data: args.force_etcd_data,
         dry_run: args.dry_run,
     };
-    if !args.yes && !args.dry_run && !io.terminals.stdin {
+    if !args.yes && !args.dry_run && !io.terminals().stdin {
         return Err(CliError::usage(
             "a reset removes files for good, and there is no terminal to ask on",
         )
         .hint("look at it with --dry-run, then run it with --yes"));
     }
     let mut shown = false;
-    let outcome = reset::run(&request, &root, &actions, &mut |planned| {
+    let outcome = reset::run(&request, &root, actions, &mut |planned| {
         if args.yes {
             return Ok(());
         }
         shown = true;
         ask(planned, io)
     });
-    io.performed = actions.count();
     if let Some(mut report) = outcome.report {
         // Whoever agreed to the plan on this terminal has read it; machines get the whole.
         report.shown = shown && args.format.format == Format::Text;
-        write_report(io, args.format.format, &report)?;
+        io.report(args.format.format, &report)?;
     }
     outcome.error.map_or(Ok(()), Err)
 }
 
 /// Shows the plan and asks.
-fn ask(planned: &ResetReport, io: &mut Io<'_>) -> Result<(), CliError> {
-    ui::write_stderr(io, &planned.text());
-    ui::write_notes(io, &planned.notes());
-    if ui::ask(io, "Do this? It cannot be undone.")? {
+fn ask(planned: &ResetReport, io: &mut Io) -> Result<(), CliError> {
+    io.tell(&planned.text());
+    io.notes(&planned.notes());
+    if io.ask("Do this? It cannot be undone.")? {
         return Ok(());
     }
     Err(CliError::new(

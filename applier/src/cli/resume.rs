@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{CliError, Io};
 
 use super::{FormatArgs, RootArgs};
-use crate::Io;
-use crate::error::CliError;
+use crate::host::Surroundings;
 use crate::install::{Request, next};
 use crate::state::journal::Standing;
 use crate::state::memory::Memory;
@@ -37,7 +37,7 @@ pub(super) struct ResumeArgs {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: ResumeArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: ResumeArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
     let memory = Memory::load(&root)?;
     let command = |words: &[&str]| next::command(&root, words);
@@ -68,5 +68,5 @@ pub(super) fn run(args: ResumeArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         request.identities = args.identities;
     }
     // It was asked when the run began.
-    super::install::carry_out(&request, &root, true, args.format.format, io)
+    super::install::carry_out(&request, &root, true, args.format.format, around, io)
 }

@@ -7,15 +7,13 @@ use clap::Args;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::{ParseServiceError, ServiceName};
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Io, Report, Text};
 use serde::Serialize;
 
 use super::{FormatArgs, RootArgs};
-use crate::Io;
-use crate::error::CliError;
 use crate::host::init::{self, InitError};
 use crate::host::program::{Programs, detach};
-use crate::host::{Actions, Root, process};
+use crate::host::{Root, Surroundings, process};
 use crate::install::rollback::{self, Preview, RolledBack};
 use crate::install::stage::Place;
 use crate::install::{next, recover, require_root, supervise};
@@ -23,7 +21,6 @@ use crate::state;
 use crate::state::journal::{Run, Standing};
 use crate::state::memory::Memory;
 use crate::state::runs::Runs;
-use crate::ui::{self, Report, write_report};
 
 /// How long a supervisor waits for the lock.
 const LOCK_PATIENCE: u32 = 600;
@@ -117,7 +114,7 @@ impl Report for RollbackReport {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: &RollbackArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: &RollbackArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
     require_root(&root, "rolling back the running system")?;
     if let (Some(run), Some(seconds)) = (args.unconfirmed, args.after)
@@ -125,19 +122,16 @@ pub(super) fn run(args: &RollbackArgs, io: &mut Io<'_>) -> Result<(), CliError> 
     {
         return Ok(());
     }
-    let actions = Actions::new(io.fault);
-    let outcome = roll_back(args, &root, &actions, io);
-    io.performed = actions.count();
-    match outcome? {
-        Some(report) => write_report(io, args.format.format, &report),
+    match roll_back(args, &root, around, io)? {
+        Some(report) => io.report(args.format.format, &report),
         None => Ok(()),
     }
 }
 
 /// Waits in the background. `false` if the run was confirmed, or rolled back, meanwhile.
-fn wait(root: &Root, run: u32, seconds: u64, io: &mut Io<'_>) -> Result<bool, CliError> {
+fn wait(root: &Root, run: u32, seconds: u64, io: &mut Io) -> Result<bool, CliError> {
     detach::leave_session();
-    ui::write_stdout(io, &Text::of(detach::READY))?;
+    io.print(&Text::of(detach::READY))?;
     for _ in 0..seconds {
         process::sleep(Duration::from_secs(1));
         // What cannot be read now may be readable when it counts.
@@ -157,11 +151,11 @@ fn waits(runs: &Runs, number: u32) -> bool {
 fn roll_back(
     args: &RollbackArgs,
     root: &Root,
-    actions: &Actions,
-    io: &mut Io<'_>,
+    around: &Surroundings,
+    io: &mut Io,
 ) -> Result<Option<RollbackReport>, CliError> {
     let nothing = || CliError::new(Exit::Failed, "there is nothing to roll back on this host");
-    let now = super::now(io)?;
+    let (actions, now) = (&around.actions, super::now(around)?);
     let Some(_lock) = lock(args, root)? else {
         return Err(nothing());
     };
@@ -302,8 +296,8 @@ fn refuse(run: &Run) -> Result<(), CliError> {
         .hint("to go back to an older plan, install its bundle with --allow-older-serial"))
 }
 
-fn ask(run: &Run, preview: &[Preview], root: &Root, io: &mut Io<'_>) -> Result<bool, CliError> {
-    if !io.terminals.stdin {
+fn ask(run: &Run, preview: &[Preview], root: &Root, io: &mut Io) -> Result<bool, CliError> {
+    if !io.terminals().stdin {
         return Err(
             CliError::usage("standard input is no terminal, so nobody can be asked").hint(format!(
                 "if it is meant, say so: {}",
@@ -321,6 +315,6 @@ fn ask(run: &Run, preview: &[Preview], root: &Root, io: &mut Io<'_>) -> Result<b
     for Preview { path, action } in preview {
         text.line(format_args!("  {action:<8} {path}"));
     }
-    ui::write_stderr(io, &text);
-    ui::ask(io, "Go on?")
+    io.tell(&text);
+    io.ask("Go on?")
 }

@@ -1,6 +1,5 @@
 //! `kubeapply show`.
 
-use std::error::Error as _;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -11,16 +10,13 @@ use kubeplan_bundle::policy::TrustError;
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_bundle::verify::VerifyError;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Io, Report, Text, with_causes};
 use serde::Serialize;
 
 use super::{FormatArgs, PolicyArgs, RootArgs};
-use crate::Io;
-use crate::error::CliError;
-use crate::host::{Root, local};
+use crate::host::{Root, Surroundings, local};
 use crate::install::BundleError;
 use crate::trust;
-use crate::ui::{Report, write_report};
 
 /// Show what a bundle holds and what it would do
 ///
@@ -79,9 +75,9 @@ enum TrustLevel {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: &ShowArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: &ShowArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
-    let now = super::now(io)?;
+    let now = super::now(around)?;
     let file = local::open(&args.bundle).map_err(CliError::refused)?;
     let bundle = Bundle::open(file)
         .and_then(Bundle::into_intact)
@@ -120,7 +116,7 @@ pub(super) fn run(args: &ShowArgs, io: &mut Io<'_>) -> Result<(), CliError> {
                 .map_err(Untrusted::Judged)
         });
     let Err(untrusted) = judged else {
-        return write_report(io, args.format.format, &report);
+        return io.report(args.format.format, &report);
     };
     let is_configured = trust::is_configured(&root, &options);
     report.trust = if report.signed_by.is_empty() {
@@ -131,7 +127,7 @@ pub(super) fn run(args: &ShowArgs, io: &mut Io<'_>) -> Result<(), CliError> {
     report.standing = untrusted.standing(args.policy.allowed_signers.as_deref(), is_configured);
     report.reason = Some(untrusted.to_string());
     report.is_remark = !is_configured;
-    write_report(io, args.format.format, &report)?;
+    io.report(args.format.format, &report)?;
     if is_configured {
         Err(untrusted.into_error(&root, args.policy.allowed_signers.as_deref()))
     } else {
@@ -200,15 +196,7 @@ impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotJudged(error) => error.fmt(f),
-            Self::Judged(error) => {
-                write!(f, "{error}")?;
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    write!(f, ": {error}")?;
-                    cause = error.source();
-                }
-                Ok(())
-            }
+            Self::Judged(error) => f.write_str(&with_causes(error)),
         }
     }
 }

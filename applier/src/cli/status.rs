@@ -1,12 +1,11 @@
 //! `kubeapply status`.
 
 use clap::Args;
+use kubeplan_terminal::{CliError, Io};
 
 use super::{FormatArgs, RootArgs};
-use crate::Io;
-use crate::error::CliError;
+use crate::host::Surroundings;
 use crate::install::status;
-use crate::ui::write_report;
 
 /// Show where this host stands, and what to run next
 ///
@@ -26,8 +25,8 @@ pub(super) struct StatusArgs {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: &StatusArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: &StatusArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
-    let report = status::look(&root, super::now(io)?)?;
-    write_report(io, args.format.format, &report)
+    let report = status::look(&root, super::now(around)?)?;
+    io.report(args.format.format, &report)
 }

@@ -7,16 +7,13 @@ use kubeplan_bundle::allowed_signers::AllowedSigner;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::policy::LiveJoin;
 use kubeplan_bundle::signature::{Fingerprint, Namespace, PublicKey};
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Io, Report, Text};
 use serde::Serialize;
 
 use super::{FormatArgs, RootArgs};
-use crate::Io;
-use crate::error::CliError;
-use crate::host::{Actions, local};
+use crate::host::{Surroundings, local};
 use crate::state::policy::{Acceptance, KnownPolicy, PolicyMemory};
 use crate::trust::{memory, policy, root_flag, signers};
-use crate::ui::{self, Report, write_note, write_report, write_stderr};
 
 /// Whom this host trusts
 #[derive(Debug, Args)]
@@ -140,17 +137,17 @@ impl From<NamespaceArg> for Namespace {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: TrustArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: TrustArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     match args.command {
-        TrustCommand::Add(args) => add(&args, io),
+        TrustCommand::Add(args) => add(&args, around, io),
         TrustCommand::List(args) => list(&args, io),
-        TrustCommand::Revoke(args) => revoke(&args, io),
+        TrustCommand::Revoke(args) => revoke(&args, around, io),
         TrustCommand::Policy(PolicyCommand::Show(args)) => show_policy(&args, io),
-        TrustCommand::Policy(PolicyCommand::Accept(args)) => accept_none(&args, io),
+        TrustCommand::Policy(PolicyCommand::Accept(args)) => accept_none(&args, around, io),
     }
 }
 
-fn add(args: &AddArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+fn add(args: &AddArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let line = key_line(&args.key)?;
     let key = PublicKey::parse(&line).map_err(CliError::usage)?;
     let found = key.fingerprint();
@@ -174,14 +171,14 @@ fn add(args: &AddArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         .map_err(CliError::usage)?
         .with_comment(&comment);
     let root = args.root.open()?;
-    let actions = Actions::new(io.fault);
-    let added = signers::add(&root, &actions, signer)?;
-    memory::remember_alone(&root, &actions, super::now(io)?)?;
+    let actions = &around.actions;
+    let added = signers::add(&root, actions, signer)?;
+    memory::remember_alone(&root, actions, super::now(around)?)?;
     let what = if added { "added" } else { "is already listed" };
-    write_stderr(
-        io,
-        &Text::of(format_args!("{found} ({}) {what}", args.principal)),
-    );
+    io.tell(&Text::of(format_args!(
+        "{found} ({}) {what}",
+        args.principal
+    )));
     Ok(())
 }
 
@@ -214,32 +211,25 @@ fn private_key(path: &Path) -> CliError {
         .hint("give the public key, usually the file of the same name with .pub")
 }
 
-fn ask_fingerprint(
-    args: &AddArgs,
-    key: &PublicKey,
-    io: &mut Io<'_>,
-) -> Result<Fingerprint, CliError> {
-    if !io.terminals.stdin {
+fn ask_fingerprint(args: &AddArgs, key: &PublicKey, io: &mut Io) -> Result<Fingerprint, CliError> {
+    if !io.terminals().stdin {
         return Err(CliError::usage(
             "the fingerprint is missing, and there is no terminal to ask for it",
         )
         .hint("get it from the key's owner and give it with --fingerprint SHA256:…"));
     }
     // Not shown: what is read off the screen and typed again confirms nothing.
-    write_stderr(
-        io,
-        &Text::of(format_args!(
-            "Trust the {} key of {}? Type its fingerprint, as its owner told you",
-            key.algorithm(),
-            args.principal
-        )),
-    );
-    ui::write_prompt(io, "(SHA256:…): ");
-    let answer = ui::read_answer(io, 1024)?;
+    io.tell(&Text::of(format_args!(
+        "Trust the {} key of {}? Type its fingerprint, as its owner told you",
+        key.algorithm(),
+        args.principal
+    )));
+    io.prompt("(SHA256:…): ");
+    let answer = io.answer(1024)?;
     answer.trim().parse().map_err(CliError::usage)
 }
 
-fn list(args: &ListArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+fn list(args: &ListArgs, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
     let signers = signers::load(&root)?.unwrap_or_default();
     let report = ListReport {
@@ -256,13 +246,13 @@ fn list(args: &ListArgs, io: &mut Io<'_>) -> Result<(), CliError> {
             })
             .collect(),
     };
-    write_report(io, args.format.format, &report)
+    io.report(args.format.format, &report)
 }
 
-fn revoke(args: &RevokeArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+fn revoke(args: &RevokeArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
-    let actions = Actions::new(io.fault);
-    let removed = signers::revoke(&root, &actions, &args.fingerprint)?;
+    let actions = &around.actions;
+    let removed = signers::revoke(&root, actions, &args.fingerprint)?;
     if removed.is_empty() {
         return Err(
             CliError::usage(format!("the key {} is not listed", args.fingerprint)).hint(format!(
@@ -271,21 +261,18 @@ fn revoke(args: &RevokeArgs, io: &mut Io<'_>) -> Result<(), CliError> {
             )),
         );
     }
-    memory::remember_alone(&root, &actions, super::now(io)?)?;
+    memory::remember_alone(&root, actions, super::now(around)?)?;
     for signer in removed {
-        write_stderr(
-            io,
-            &Text::of(format_args!(
-                "{} ({}) removed",
-                args.fingerprint,
-                signer.principals().join(",")
-            )),
-        );
+        io.tell(&Text::of(format_args!(
+            "{} ({}) removed",
+            args.fingerprint,
+            signer.principals().join(",")
+        )));
     }
     Ok(())
 }
 
-fn show_policy(args: &PolicyShowArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+fn show_policy(args: &PolicyShowArgs, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
     let found = policy::load(&root)?;
     let memory = PolicyMemory::load(&root)?;
@@ -303,10 +290,14 @@ fn show_policy(args: &PolicyShowArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         remembered: memory.known().copied(),
         accepted: memory.accepted().to_vec(),
     };
-    write_report(io, args.format.format, &report)
+    io.report(args.format.format, &report)
 }
 
-fn accept_none(args: &PolicyAcceptArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+fn accept_none(
+    args: &PolicyAcceptArgs,
+    around: &Surroundings,
+    io: &mut Io,
+) -> Result<(), CliError> {
     let root = args.root.open()?;
     crate::install::require_root(&root, "changing whom the running system trusts")?;
     if args.yes && root.is_live() {
@@ -314,7 +305,7 @@ fn accept_none(args: &PolicyAcceptArgs, io: &mut Io<'_>) -> Result<(), CliError>
             "`--yes` is for a directory tree (`--root DIR`); on the running system the answer is typed on a terminal",
         ));
     }
-    if !args.yes && !io.terminals.stdin {
+    if !args.yes && !io.terminals().stdin {
         let error = CliError::usage("there is no terminal to ask on");
         return Err(if root.is_live() {
             error.hint("run the command on a terminal")
@@ -322,13 +313,10 @@ fn accept_none(args: &PolicyAcceptArgs, io: &mut Io<'_>) -> Result<(), CliError>
             error.hint("if it is meant, add --yes")
         });
     }
-    let now = super::now(io)?;
-    let actions = Actions::new(io.fault);
-    let Some(missing) = memory::Missing::find(&root, &actions)? else {
-        write_note(
-            io,
-            "this host has no policy, and none is remembered: there is nothing to accept",
-        );
+    let now = super::now(around)?;
+    let actions = &around.actions;
+    let Some(missing) = memory::Missing::find(&root, actions)? else {
+        io.note("this host has no policy, and none is remembered: there is nothing to accept");
         return Ok(());
     };
     if !args.yes {
@@ -336,7 +324,7 @@ fn accept_none(args: &PolicyAcceptArgs, io: &mut Io<'_>) -> Result<(), CliError>
             "This host had a policy ({}) and its file is gone. Is one author, without any approval, to be enough from now on?",
             missing.words()
         );
-        if !ui::ask(io, question)? {
+        if !io.ask(question)? {
             return Err(CliError::new(
                 Exit::Failed,
                 "the answer was no: nothing was changed",
@@ -344,13 +332,10 @@ fn accept_none(args: &PolicyAcceptArgs, io: &mut Io<'_>) -> Result<(), CliError>
         }
     }
     let words = missing.words();
-    missing.accept(&root, &actions, now, !args.yes)?;
-    write_stderr(
-        io,
-        &Text::of(format_args!(
-            "accepted: this host has no policy any more (it was: {words})"
-        )),
-    );
+    missing.accept(&root, actions, now, !args.yes)?;
+    io.tell(&Text::of(format_args!(
+        "accepted: this host has no policy any more (it was: {words})"
+    )));
     Ok(())
 }
 

@@ -5,15 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Io, Report, Text};
 use serde::Serialize;
 
 use super::{FormatArgs, PolicyArgs, RootArgs};
-use crate::Io;
-use crate::error::CliError;
+use crate::host::Surroundings;
 use crate::install::report::{Signer, signers};
 use crate::install::{open_trusted, refuse};
-use crate::ui::{Report, write_report};
 
 /// Check that a bundle is intact and trusted here
 ///
@@ -53,9 +51,14 @@ struct VerifyReport {
 ///
 /// # Errors
 /// [`CliError`].
-pub(super) fn run(args: &VerifyArgs, io: &mut Io<'_>) -> Result<(), CliError> {
+pub(super) fn run(args: &VerifyArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
-    let mut bundle = open_trusted(&args.bundle, &root, &args.policy.options(), super::now(io)?)?;
+    let mut bundle = open_trusted(
+        &args.bundle,
+        &root,
+        &args.policy.options(),
+        super::now(around)?,
+    )?;
     bundle
         .check_payloads()
         .map_err(|error| refuse(&args.bundle, error))?;
@@ -72,7 +75,7 @@ pub(super) fn run(args: &VerifyArgs, io: &mut Io<'_>) -> Result<(), CliError> {
         authors: signers(&bundle.trust().authors),
         approvals: signers(&bundle.trust().approvals),
     };
-    write_report(io, args.format.format, &report)
+    io.report(args.format.format, &report)
 }
 
 impl Report for VerifyReport {

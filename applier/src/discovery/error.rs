@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::join_facts::JoinFactsError;
+use kubeplan_terminal::CliError;
 
 use super::authority::Named;
 use super::pin::Pin;
 use super::protocol::{CLUSTER_INFO, Place, SHARED_CERTIFICATES};
-use crate::error::CliError;
 use crate::host::HostError;
 use crate::steps::StepError;
 
@@ -247,7 +247,6 @@ impl DiscoveryError {
                 "from this host the address must be reached: try `curl -k https://HOST:PORT/livez`",
             ),
             Self::Step(error) => error.hints(),
-            Self::Host(error) => error.hint().into_iter().collect(),
             _ => Vec::new(),
         }
     }

@@ -14,13 +14,13 @@ use base64::engine::general_purpose::STANDARD;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::seal::Identities;
 use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_terminal::CliError;
 use rcgen::{CertifiedIssuer, KeyPair};
 use serde_json::{Value, json};
 
 use super::protocol::*;
 use super::settings::{ByFile, Location, Options};
 use super::*;
-use crate::error::CliError;
 use crate::net::tls::server::{authority, serve};
 use crate::steps::testing::Told;
 

@@ -35,7 +35,7 @@ pub(crate) use super::stage_name::is_temporary_name;
 
 /// Counts and performs changes.
 #[derive(Debug, Default)]
-pub(crate) struct Actions {
+pub struct Actions {
     fault: Fault,
     count: Cell<u64>,
     /// Set once a file system said that it knows no flags of `renameat2`.
@@ -72,7 +72,8 @@ pub(crate) struct AppendFailure {
 
 impl Actions {
     /// Actions that fail as `fault` says.
-    pub(crate) fn new(fault: Fault) -> Self {
+    #[must_use]
+    pub fn new(fault: Fault) -> Self {
         Self {
             fault,
             count: Cell::new(0),
@@ -122,7 +123,7 @@ impl Actions {
     }
 
     /// How many actions were performed, or were to be and failed.
-    pub(crate) const fn count(&self) -> u64 {
+    pub const fn count(&self) -> u64 {
         self.count.get()
     }
 

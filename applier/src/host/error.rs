@@ -3,6 +3,9 @@
 use std::fmt;
 use std::io;
 
+use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{Advice, CliError};
+
 use super::fault::Action;
 
 /// A failed operation on the host. Names the path below the root, never content.
@@ -78,6 +81,9 @@ pub(crate) enum HostError {
     LinkedFile {
         /// The link.
         path: String,
+        /// What to do about it.
+        #[source]
+        mend: Advice,
     },
     /// A file named by the operator that is not a regular one.
     #[error(
@@ -138,7 +144,8 @@ pub(crate) struct Exposed {
     /// How.
     pub(crate) exposure: Exposure,
     /// The command that mends it.
-    pub(crate) mend: String,
+    #[source]
+    pub(crate) mend: Advice,
 }
 
 /// How another user can change something.
@@ -229,16 +236,14 @@ impl fmt::Display for LinkRefusal {
 }
 
 impl HostError {
-    /// What to do about it, where there is one command for that.
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Exposed(exposed) => {
-                Some(format!("check what it holds, then run `{}`", exposed.mend))
-            }
-            Self::LinkedFile { path } => Some(format!(
+    /// The symbolic link `path` where a file is read.
+    pub(crate) fn linked(path: impl Into<String>) -> Self {
+        let path = path.into();
+        Self::LinkedFile {
+            mend: Advice::hint(format!(
                 "put the file itself in the place of the link `{path}`"
             )),
-            _ => None,
+            path,
         }
     }
 
@@ -248,14 +253,6 @@ impl HostError {
             self,
             Self::Link { .. } | Self::NotADirectory { .. } | Self::NotADestination { .. }
         )
-    }
-
-    /// The error with its cause, in one line.
-    pub(crate) fn in_one_line(&self) -> String {
-        match std::error::Error::source(self) {
-            Some(source) => format!("{self}: {source}"),
-            None => self.to_string(),
-        }
     }
 
     /// Wraps an error of the operating system.
@@ -269,5 +266,23 @@ impl HostError {
             path: path.into(),
             source: source.into(),
         }
+    }
+}
+
+impl Exposed {
+    /// What `command` mends.
+    pub(crate) fn new(kind: &'static str, path: String, exposure: Exposure, command: &str) -> Self {
+        Self {
+            kind,
+            path,
+            exposure,
+            mend: Advice::hint(format!("check what it holds, then run `{command}`")),
+        }
+    }
+}
+
+impl From<HostError> for CliError {
+    fn from(error: HostError) -> Self {
+        Self::new(Exit::Failed, error)
     }
 }

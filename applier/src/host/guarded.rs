@@ -155,7 +155,7 @@ impl Guarded {
             Err(HostError::Io { source, .. })
                 if source.raw_os_error() == Some(Errno::LOOP.raw_os_error()) =>
             {
-                return Err(HostError::LinkedFile { path: path.into() });
+                return Err(HostError::linked(path));
             }
             // A socket.
             Err(HostError::Io { source, .. })
@@ -212,12 +212,8 @@ impl Rule {
         command: &str,
     ) -> HostError {
         let full = format!("{}{path}", self.prefix);
-        HostError::Exposed(Box::new(Exposed {
-            kind,
-            mend: format!("{command} {}", quote(&full)),
-            path: full,
-            exposure,
-        }))
+        let mend = format!("{command} {}", quote(&full));
+        HostError::Exposed(Box::new(Exposed::new(kind, full, exposure, &mend)))
     }
 }
 
@@ -230,6 +226,8 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
     use std::path::Path;
+
+    use kubeplan_terminal::CliError;
 
     use super::*;
 
@@ -266,11 +264,17 @@ mod tests {
         Ok(bytes.map(|bytes| bytes.expose().to_vec()))
     }
 
-    fn hint(error: &HostError) -> &str {
-        match error {
-            HostError::Exposed(exposed) => &exposed.mend,
-            other => panic!("{other}"),
-        }
+    /// The command that mends what `error` names.
+    fn hint(error: &HostError) -> String {
+        let HostError::Exposed(exposed) = error else {
+            panic!("{error}");
+        };
+        let hint = exposed.mend.to_string();
+        let command = hint.strip_prefix("check what it holds, then run `");
+        command
+            .and_then(|rest| rest.strip_suffix('`'))
+            .unwrap()
+            .to_owned()
     }
 
     #[test]
@@ -388,7 +392,7 @@ mod tests {
         symlink("runs", &file).unwrap();
         let error = read(&root).unwrap_err();
         assert!(matches!(error, HostError::LinkedFile { .. }), "{error}");
-        assert!(error.hint().is_some());
+        assert_eq!(CliError::from(error).hints().len(), 1);
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
         assert!(matches!(read(&root), Err(HostError::NotAFile { .. })));

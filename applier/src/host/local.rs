@@ -123,12 +123,9 @@ pub(crate) fn read_unshared(path: &Path, limit: u64) -> Result<SecretBytes, Host
     let shown = path.display().to_string();
     let mode = mode(&file, &shown)?;
     if mode & 0o022 != 0 {
-        return Err(HostError::Exposed(Box::new(Exposed {
-            kind: "file",
-            mend: format!("chmod go-w {}", quote(&shown)),
-            path: shown,
-            exposure: Exposure::Writable(mode),
-        })));
+        let mend = format!("chmod go-w {}", quote(&shown));
+        let exposed = Exposed::new("file", shown, Exposure::Writable(mode), &mend);
+        return Err(HostError::Exposed(Box::new(exposed)));
     }
     read_given(file, &shown, limit)
 }

@@ -6,7 +6,9 @@
 
 use std::os::fd::OwnedFd;
 
+use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::{Advice, CliError, cell};
 use rustix::fs::{FlockOperation, flock, fstat, major, minor};
 use rustix::io::Errno;
 
@@ -52,6 +54,52 @@ pub(crate) enum LockOutcome {
     Busy(Option<Holder>),
     /// There is no lock file, so nobody has it.
     Missing,
+}
+
+/// The longest command line of another process that is shown, in characters.
+const MAX_COMMAND: usize = 80;
+
+/// Another run holds the lock.
+#[derive(Debug, thiserror::Error)]
+#[error("another run holds the lock of this host ({who})")]
+pub(crate) struct Locked {
+    who: String,
+    #[source]
+    wait: Advice,
+}
+
+impl Locked {
+    /// Of `holder`, if it could be found out.
+    ///
+    /// Any user can give a process any command line, so one is only cited if it is known whose it is, and as what it is: what
+    /// the process calls itself.
+    pub(crate) fn by(holder: Option<&Holder>) -> Self {
+        let who = holder.map_or_else(
+            || "another process".to_owned(),
+            |holder| {
+                let mut who = format!("process {}", holder.pid);
+                if let Some(user) = holder.user {
+                    who.push_str(&format!(" of user {user}"));
+                }
+                if let Some(command) = &holder.command {
+                    let command = cell(command, MAX_COMMAND);
+                    who.push_str(&format!(", which calls itself `{command}`"));
+                }
+                if let Some(since) = holder.since {
+                    who.push_str(&format!(", started {since}"));
+                }
+                who
+            },
+        );
+        let wait = Advice::hint("wait until it has finished and run the command again");
+        Self { who, wait }
+    }
+}
+
+impl From<Locked> for CliError {
+    fn from(error: Locked) -> Self {
+        Self::new(Exit::Locked, error)
+    }
 }
 
 /// Asks for the lock on the file `name`, without waiting and without changing anything.
@@ -245,6 +293,28 @@ mod tests {
         assert!(matches!(lock(), Err(HostError::LinkedFile { .. })));
         std::fs::remove_file(&path).unwrap();
         assert!(matches!(lock().unwrap(), LockOutcome::Held(_)));
+    }
+
+    #[test]
+    fn a_foreign_command_line_is_cited_escaped_cut_and_marked() {
+        let holder = |command: Option<&str>| Holder {
+            pid: 7,
+            user: Some(1000),
+            command: command.map(str::to_owned),
+            since: None,
+        };
+        let line = format!("x\nhint: run \u{1b}[1A{}", "y".repeat(1000));
+        let error = Locked::by(Some(&holder(Some(&line)))).to_string();
+        assert!(
+            error.starts_with(
+                "another run holds the lock of this host (process 7 of user 1000, which calls itself `x\\nhint: run \\u{1b}[1Ayyy"
+            ),
+            "{error}"
+        );
+        assert!(error.ends_with("yy…`)"), "{error}");
+        assert!(error.chars().count() < 200, "{error}");
+        let error = Locked::by(Some(&holder(None))).to_string();
+        assert!(error.ends_with("(process 7 of user 1000)"), "{error}");
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! | [`local`] | files the operator names on the command line |
 //! | [`scratch`] | a private folder for one run |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
+//! | [`Surroundings`] | what a run is given of these |
 //! | [`tree`], [`mounts`] | whole trees that are taken away; what is mounted |
 //! | [`program`], [`init`] | the host's programs: found, run, detached; its init system and services |
 //! | [`system`] | what only the running system can tell: processors, ports, services, proxies, names |
@@ -41,6 +42,7 @@ pub(crate) mod root;
 pub(crate) mod route;
 pub(crate) mod scratch;
 mod stage_name;
+mod surroundings;
 pub(crate) mod tree;
 
 pub(crate) use durable::{Actions, AppendFailure, Placing};
@@ -52,3 +54,4 @@ pub(crate) use error::HostError;
 pub(crate) use error::{Exposed, Exposure};
 pub(crate) use root::{Owner, Root, RootPath};
 pub(crate) use stage_name::RunTag;
+pub use surroundings::Surroundings;

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+use kubeplan_terminal::with_causes;
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
@@ -72,7 +73,7 @@ impl Stays {
         }
         Ok(Self {
             path,
-            reason: Cow::Owned(error.in_one_line()),
+            reason: Cow::Owned(with_causes(&error)),
             mounted: false,
             failed: true,
         })

@@ -9,8 +9,8 @@ use kubeplan_bundle::reader::{Bundle, Trusted};
 use kubeplan_bundle::seal::{Identities, Recipient};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::unseal::Unsealed;
+use kubeplan_terminal::CliError;
 
-use crate::error::CliError;
 use crate::host::{Root, RootPath, local};
 use crate::trust::{self, TrustOptions};
 

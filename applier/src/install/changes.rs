@@ -10,12 +10,12 @@ use kubeplan_bundle::path::HostPath;
 
 use super::compare::{ComparedTransaction, Comparison, DirectoryAction, FileItem, Item};
 use super::planned::{PlannedDirectory, PlannedFile};
-use crate::error::CliError;
 use crate::host::ensure::PARENT_MODE;
 use crate::host::{Owner, Root, RootPath};
 use crate::state::journal::record::{Bits, Change, FileState, FolderState, PlannedChanges};
 use crate::state::salt::{RecordedDigest, Salt};
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::CliError;
 
 /// Where numbering goes on.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use std::error::Error;
 use kubeplan_bundle::index::{Place, TransactionName};
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Text};
 
 use super::changes::{self, Numbers};
 use super::commit;
@@ -18,7 +18,6 @@ use super::obstacles::obstacles;
 use super::planned::{self, PlannedEntry, PlannedTransaction};
 use super::stage;
 use super::steps::{LiveSteps, Recorder};
-use crate::error::CliError;
 use crate::host::{HostError, Root, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::Record;

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
+use kubeplan_terminal::{CliError, list};
 
 use super::compare::{Comparison, DirectoryAction, FileAction, Item};
 use super::next::take_bits;
 use super::planned::{PlannedEntry, PlannedTransaction};
-use crate::error::{CliError, list};
 use crate::host::Root;
 
 /// Refuses paths to overwrite that are no files of the bundle.

@@ -9,9 +9,9 @@ use kubeplan_bundle::step::{PhaseName, Step};
 use serde::Serialize;
 
 use crate::contents::Contents;
-use crate::error::CliError;
 use crate::host::{Owner, RootPath};
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::CliError;
 
 /// The files and folders that one step brings to the host.
 #[derive(Debug)]

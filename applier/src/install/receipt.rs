@@ -11,12 +11,12 @@ use kubeplan_bundle::receipt::{EntryState, FORMAT, Receipt, ReceiptEntry, Receip
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::step::Step;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::CliError;
 
 use super::bundle::{IDENTITY_LIMIT, SSH_HOST_KEY};
 use super::compare::{DirectoryAction, FileAction, Item};
 use super::request::Request;
 use super::write::Writing;
-use crate::error::CliError;
 use crate::host::Root;
 use crate::host::identity::HostIdentity;
 use crate::state::{StateError, receipts};

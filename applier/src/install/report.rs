@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::policy::Trust;
-use kubeplan_terminal::{Text, quote};
+use kubeplan_terminal::{Report, Text, quote};
 use serde::Serialize;
 
 use super::compare::{Comparison, DirectoryAction, FileAction, Item};
@@ -14,7 +14,6 @@ use super::planned::{self, RemainingStep};
 use crate::host::Root;
 use crate::state::memory::Memory;
 use crate::steps::{LiveReport, StepReport};
-use crate::ui::Report;
 
 /// The report of `install`.
 #[derive(Debug, Serialize)]

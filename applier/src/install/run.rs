@@ -7,6 +7,7 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::CliError;
 
 use super::bundle::{open_trusted, unseal};
 use super::compare::{Comparer, Comparison};
@@ -20,7 +21,6 @@ use super::steps::{self, LiveSteps, Selected, not_as_planned};
 use super::write::Writing;
 use crate::admission::{self, Host, Refusal};
 use crate::contents::{BundleContents, Contents};
-use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::identity::HostIdentity;
 use crate::host::lock::Lock;

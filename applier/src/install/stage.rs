@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_terminal::with_causes;
 
 use super::compare::{LIMIT, owner_fits};
 use crate::host::durable::{is_temporary_name, left_alone, many_left_alone};
@@ -296,7 +297,7 @@ impl Place<'_> {
                 Err(error @ HostError::Stopped { .. }) => return Err(error),
                 Err(error) => self.actions.remark(format!(
                     "what a stopped run may have left in `{folder}` is not removed: {}",
-                    error.in_one_line()
+                    with_causes(&error)
                 )),
                 Ok(()) => {}
             }
@@ -342,7 +343,7 @@ fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<()
                 actions.remark(format!(
                     "`{}`, which a stopped run left, is not removed: {}",
                     folder.path().join(&name),
-                    error.in_one_line()
+                    with_causes(&error)
                 ));
             }
             Err(_) => {}

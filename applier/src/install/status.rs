@@ -6,13 +6,12 @@
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Report, Text};
 use serde::Serialize;
 
 use super::compare::{LIMIT, owner_fits};
 use super::drift::{self, Suspect};
 use super::next::command;
-use crate::error::CliError;
 use crate::host::{HostError, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::InstalledNode;
@@ -20,7 +19,6 @@ use crate::state::journal::{Progress, Run, Standing};
 use crate::state::memory::Memory;
 use crate::state::reset::ResetProgress;
 use crate::trust;
-use crate::ui::Report;
 
 /// The report of `status`.
 #[derive(Debug, Serialize)]

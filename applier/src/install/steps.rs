@@ -11,12 +11,12 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{EntryName, Index, Place};
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::Step;
+use kubeplan_terminal::CliError;
 
 use super::compare::Comparison;
 use super::drift;
 use super::run::{Means, Operator};
 use crate::contents::Contents;
-use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::{Actions, Root};
 use crate::state::StateError;

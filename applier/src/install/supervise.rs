@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::CliError;
 
-use crate::error::CliError;
 use crate::host::Root;
 use crate::host::init::{self, InitSystem};
 use crate::host::program::{Programs, detach};

@@ -12,6 +12,7 @@ use kubeplan_bundle::index::Index;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::CliError;
 
 use super::changes::{self, Numbers};
 use super::commit::{self, Aftermath};
@@ -22,7 +23,6 @@ use super::request::Request;
 use super::stage::Place;
 use super::steps::LateRun;
 use super::supervise;
-use crate::error::CliError;
 use crate::host::{Actions, Root, RootPath, RunTag};
 use crate::state::StateError;
 use crate::state::journal::record::{Begin, FORMAT, PlannedChanges, Record};

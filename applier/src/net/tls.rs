@@ -152,10 +152,7 @@ impl Transport for Network {
 
 /// The innermost cause: the outer ones only say that a client failed to connect.
 fn innermost(error: &(dyn Error + 'static)) -> Unreachable {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
+    let cause = kubeplan_terminal::innermost(error);
     let closed = cause
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof);

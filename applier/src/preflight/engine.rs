@@ -8,12 +8,12 @@ use kubeplan_bundle::check::{Check, CheckKind, Severity};
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::{Step, StepPath};
+use kubeplan_terminal::CliError;
 
 use super::kinds::{self, Explained, Needs};
 use super::report::{Checked, Item, Outcome, Report};
 use super::surroundings::Surroundings;
 use super::{CannotLook, Finding, Ignored, Looked, View, space};
-use crate::error::CliError;
 use crate::host::Root;
 use crate::state::installed::InstalledNode;
 

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use kubeplan_bundle::check::CheckName;
-
-use crate::error::CliError;
+use kubeplan_terminal::CliError;
 
 /// For every check.
 const ALL: &str = "all";

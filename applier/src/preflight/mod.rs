@@ -44,6 +44,7 @@ pub(crate) use kinds::docs;
 pub(crate) use report::Report;
 
 use kubeplan_bundle::index::Index;
+use kubeplan_terminal::with_causes;
 
 use crate::host::{HostError, Root};
 use surroundings::Surroundings;
@@ -79,18 +80,6 @@ impl From<HostError> for CannotLook {
     fn from(error: HostError) -> Self {
         Self(with_causes(&error))
     }
-}
-
-/// An error and its causes on one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// One finding, as the bundle counts it.

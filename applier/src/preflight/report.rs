@@ -2,10 +2,8 @@
 
 use kubeplan_bundle::check::Severity;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::{Text, escape};
+use kubeplan_terminal::{CliError, Text, escape};
 use serde::Serialize;
-
-use crate::error::CliError;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

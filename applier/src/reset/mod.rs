@@ -29,7 +29,9 @@ use kubeplan_bundle::path::HostPath;
 
 use self::phase::Phase;
 
-pub(crate) use run::{StepError, run};
+#[cfg(test)]
+pub(crate) use run::StepError;
+pub(crate) use run::run;
 
 /// What the operator asks for.
 #[derive(Clone, Debug, Default)]

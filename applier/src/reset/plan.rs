@@ -9,12 +9,13 @@ mod live;
 
 use std::ffi::OsString;
 
+use kubeplan_terminal::CliError;
+
 use super::etcd::LocalMember;
 use super::inventory::Inventory;
 use super::live::LiveHost;
 use super::phase::Phase;
 use super::{Request, layout};
-use crate::error::CliError;
 use crate::host::{Actions, Root, RootPath};
 use crate::state::installed::Installed;
 use crate::state::reset::ResetProgress;

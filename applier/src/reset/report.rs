@@ -1,6 +1,6 @@
 //! What a reset does or did, for people and machines.
 
-use kubeplan_terminal::{Text, quote};
+use kubeplan_terminal::{Report, Text, quote};
 use serde::Serialize;
 
 use super::inventory::Inventory;
@@ -8,7 +8,6 @@ use super::phase::Phase;
 use super::plan::Plan;
 use super::{Request, layout};
 use crate::host::Root;
-use crate::ui::Report;
 
 /// The report of `reset`.
 #[derive(Clone, Debug, Serialize)]

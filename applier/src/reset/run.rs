@@ -6,6 +6,7 @@
 use std::io::ErrorKind;
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{CliError, list};
 
 use super::Request;
 use super::inventory::{self, Inventory};
@@ -14,7 +15,6 @@ use super::live::{LiveError, LiveHost, Running};
 use super::phase::Phase;
 use super::plan::{Plan, Planner, Step, Work};
 use super::report::{ResetReport, ResetResult};
-use crate::error::{CliError, list};
 use crate::host::durable::is_temporary_name;
 use crate::host::tree::{self, Stays};
 use crate::host::{Actions, Found, HostError, Root, RootPath};
@@ -87,18 +87,6 @@ pub(crate) enum StepError {
     State(#[from] StateError),
     #[error(transparent)]
     Live(#[from] LiveError),
-}
-
-impl StepError {
-    /// The command that mends what the host refused, where that is what failed.
-    pub(crate) fn host_hint(&self) -> Option<String> {
-        match self {
-            Self::Host(error) => error.hint(),
-            Self::State(error) => error.hint(),
-            Self::Live(LiveError::Host(error)) => error.hint(),
-            Self::Live(_) => None,
-        }
-    }
 }
 
 /// What the host remembers.

@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{CliError, Report as _};
 
 use super::etcd::LocalMember;
 use super::etcd::tests::{MANIFEST, member};
@@ -18,11 +19,9 @@ use super::live::{LiveError, LiveHost, Sandbox, Service};
 use super::phase::Phase;
 use super::run::run_on;
 use super::{Request, layout};
-use crate::error::CliError;
 use crate::etcd::Member;
 use crate::host::durable::Fault;
 use crate::host::{Actions, Directory, Root};
-use crate::ui::Report as _;
 
 const SOCKET: &str = "unix:///run/test.sock";
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use hyper_util::rt::TokioIo;
+use kubeplan_terminal::innermost;
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime as Loop};
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -59,7 +60,7 @@ impl Client {
         });
         let channel = run
             .block_on(endpoint.connect_with_connector(connector))
-            .map_err(|error| failed(innermost(&error)))?;
+            .map_err(|error| failed(innermost(&error).to_string()))?;
         Ok(Self {
             run,
             grpc: RefCell::new(tonic::client::Grpc::new(channel)),
@@ -85,7 +86,7 @@ impl Client {
         let answered = async {
             grpc.ready()
                 .await
-                .map_err(|error| tonic::Status::unavailable(innermost(&error)))?;
+                .map_err(|error| tonic::Status::unavailable(innermost(&error).to_string()))?;
             grpc.unary(
                 Request::new(question),
                 PathAndQuery::from_static(path),
@@ -234,15 +235,6 @@ fn spec(reference: &str) -> Spec {
 fn sandbox(config: &str) -> Option<String> {
     let value: serde_json::Value = serde_json::from_str(config).ok()?;
     value.get("sandboxImage")?.as_str().map(str::to_owned)
-}
-
-/// The last cause: the others only say that there is one.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(cause) = last.source() {
-        last = cause;
-    }
-    last.to_string()
 }
 
 #[cfg(test)]

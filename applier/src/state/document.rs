@@ -1,8 +1,10 @@
 //! Reading and writing one strict document.
 
 use kubeplan_bundle::canonical::{self, CanonicalError};
+use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::receipt::ReceiptError;
+use kubeplan_terminal::CliError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -113,13 +115,9 @@ pub(crate) enum StateError {
     },
 }
 
-impl StateError {
-    /// What to do about it, where there is one command for that.
-    pub(crate) fn hint(&self) -> Option<String> {
-        match self {
-            Self::Host(error) => error.hint(),
-            _ => None,
-        }
+impl From<StateError> for CliError {
+    fn from(error: StateError) -> Self {
+        Self::new(Exit::Failed, error)
     }
 }
 

@@ -28,9 +28,10 @@ pub(crate) mod runs;
 pub(crate) mod salt;
 pub(crate) mod serials;
 
-use crate::error::CliError;
+use kubeplan_terminal::CliError;
+
 use crate::host::guarded::Guarded;
-use crate::host::lock::{Lock, LockOutcome, create_and_lock, try_lock};
+use crate::host::lock::{Lock, LockOutcome, Locked, create_and_lock, try_lock};
 use crate::host::{Actions, HostError, Root, RootPath};
 
 pub(crate) use document::StateError;
@@ -75,7 +76,7 @@ pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, CliError> {
     match try_lock(&folder, LOCK)? {
         LockOutcome::Held(lock) => Ok(Some(lock)),
         LockOutcome::Missing => Ok(None),
-        LockOutcome::Busy(holder) => Err(CliError::locked(holder.as_ref())),
+        LockOutcome::Busy(holder) => Err(Locked::by(holder.as_ref()).into()),
     }
 }
 
@@ -87,7 +88,7 @@ pub(crate) fn lock(root: &Root, actions: &Actions) -> Result<Lock, CliError> {
     let folder = create_folder(root, actions)?;
     match create_and_lock(&folder, actions, LOCK)? {
         LockOutcome::Held(lock) => Ok(lock),
-        LockOutcome::Busy(holder) => Err(CliError::locked(holder.as_ref())),
+        LockOutcome::Busy(holder) => Err(Locked::by(holder.as_ref()).into()),
         LockOutcome::Missing => Err(HostError::io(
             "open",
             FOLDER.join(LOCK).as_str(),

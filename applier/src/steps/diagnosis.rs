@@ -10,11 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use kubeplan_bundle::check::CheckKind;
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::step::{ServiceName, Step};
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{Hint, Text};
 
 use super::LiveRequest;
 use super::error::StepError;
-use crate::error::Hint;
 use crate::host::{Root, RootPath, init};
 use crate::runtime::{Client, Container, ContainerState, Containers};
 

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
-use kubeplan_terminal::{Text, quote};
+use kubeplan_terminal::{Text, list, quote};
 
 use super::committer::{FileError, FilesError, Removal};
-use crate::error::list;
 use crate::host::HostError;
 use crate::host::init::InitError;
 use crate::net::kubeconfig::KubeconfigError;
@@ -188,14 +187,6 @@ impl std::fmt::Display for Silent {
 }
 
 impl StepError {
-    /// The command that mends what the host refused, where that is what failed.
-    pub(crate) fn host_hint(&self) -> Option<String> {
-        match self {
-            Self::Host(error) | Self::Kubeconfig(KubeconfigError::Host(error)) => error.hint(),
-            _ => None,
-        }
-    }
-
     /// Lines that belong to the message.
     pub(crate) fn details(&self) -> Text {
         match self {

@@ -51,6 +51,7 @@ pub(crate) use committer::{
 pub(crate) use error::StepError;
 use join_command::Join;
 use join_etcd::EtcdJoin;
+use kubeplan_terminal::{Hint, with_causes};
 use node::Marks;
 use node_name::Question;
 pub(crate) use report::{Event, LiveReport, Observer, State, StepReport};
@@ -59,7 +60,6 @@ use rotated::Rotation;
 use session::Session;
 
 use crate::contents::Contents;
-use crate::error::Hint;
 use crate::host::Root;
 use crate::host::clock::Clock;
 use crate::host::init;
@@ -378,12 +378,7 @@ fn start_runtime(runtime: &mut Option<Runtime>) -> Result<&mut Runtime, StepErro
 
 /// An error with its causes and details, on one line.
 fn error_text(error: &StepError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        text.push_str(&format!(": {source}"));
-        cause = source.source();
-    }
+    let mut text = with_causes(error);
     let details = error.details();
     let details: Vec<&str> = details.as_str().lines().map(str::trim).collect();
     if !details.is_empty() {

@@ -8,9 +8,9 @@ use std::io::ErrorKind;
 
 use kubeplan_bundle::policy::LiveJoin;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::CliError;
 
 use super::{policy, root_flag};
-use crate::error::CliError;
 use crate::host::{Actions, HostError, Root};
 use crate::state::policy::{Acceptance, KnownPolicy, PolicyMemory};
 use crate::state::{self, StateError};

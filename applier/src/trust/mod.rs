@@ -15,9 +15,8 @@ use std::path::Path;
 
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::policy::{Policy, TrustPolicy};
-use kubeplan_terminal::quote;
+use kubeplan_terminal::{CliError, quote};
 
-use crate::error::CliError;
 use crate::host::guarded::Guarded;
 use crate::host::{HostError, Root, RootPath, local};
 use crate::state::journal::record::OwnPlan;

@@ -9,10 +9,9 @@ use kubeplan_bundle::allowed_signers::{AllowedSigner, AllowedSigners, AllowedSig
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::policy::{LiveJoin, Policy};
 use kubeplan_bundle::signature::{Namespace, PublicKey};
-use kubeplan_terminal::quote;
+use kubeplan_terminal::{CliError, quote};
 
 use super::{FOLDER, root_flag};
-use crate::error::CliError;
 use crate::host::Root;
 use crate::state::journal::record::OwnPlan;
 

@@ -2,9 +2,9 @@
 
 use kubeplan_bundle::policy::Policy;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::CliError;
 
 use super::{FOLDER, memory, read_owned};
-use crate::error::CliError;
 use crate::host::{Root, RootPath};
 use crate::state::policy::KnownPolicy;
 use crate::yaml;

@@ -2,11 +2,11 @@
 
 use kubeplan_bundle::allowed_signers::{AllowedSigner, AllowedSigners, AllowedSignersError};
 use kubeplan_bundle::signature::Fingerprint;
+use kubeplan_terminal::CliError;
 
 use super::{FOLDER, open_folder, read_owned, refused};
-use crate::error::CliError;
 use crate::host::guarded::Guarded;
-use crate::host::lock::{Lock, LockOutcome, create_and_lock};
+use crate::host::lock::{Lock, LockOutcome, Locked, create_and_lock};
 use crate::host::{Actions, Root, RootPath};
 
 const NAME: &str = "allowed_signers";
@@ -97,7 +97,7 @@ pub(crate) fn revoke(
 fn lock(folder: &Guarded, actions: &Actions) -> Result<Lock, CliError> {
     match create_and_lock(folder, actions, LOCK).map_err(refused)? {
         LockOutcome::Held(lock) => Ok(lock),
-        LockOutcome::Busy(holder) => Err(CliError::locked(holder.as_ref())),
-        LockOutcome::Missing => Err(CliError::locked(None)),
+        LockOutcome::Busy(holder) => Err(Locked::by(holder.as_ref()).into()),
+        LockOutcome::Missing => Err(Locked::by(None).into()),
     }
 }

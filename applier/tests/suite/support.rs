@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::io::Cursor;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use kubeapply::Surroundings;
 use kubeapply::host::clock::Clock;
-use kubeapply::host::durable::Fault;
-use kubeapply::{Io, Terminals};
+use kubeapply::host::durable::{Actions, Fault};
 use kubeplan_bundle::check::Check;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
@@ -22,6 +21,7 @@ use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
+use kubeplan_terminal::{Buffer, Io, Stream, Terminals};
 
 use crate::tree::{self, Tree};
 
@@ -92,33 +92,27 @@ impl Default for Run {
 
 impl Run {
     pub(crate) fn run(&self, args: &[&str]) -> Output {
-        let mut stdin = Cursor::new(self.stdin.as_bytes());
-        let mut stdout = Vec::new();
-        let mut stderr = Vec::new();
-        let mut io = Io {
-            stdin: &mut stdin,
-            stdout: &mut stdout,
-            stderr: &mut stderr,
-            terminals: Terminals {
-                stdin: self.terminal,
-                stdout: self.terminal,
-                stderr: self.terminal,
-            },
-            no_color: false,
+        let (stdout, stderr) = (Buffer::default(), Buffer::default());
+        let terminals = if self.terminal {
+            Terminals::ALL
+        } else {
+            Terminals::default()
+        };
+        let streams = (Stream::new(stdout.clone()), Stream::new(stderr.clone()));
+        let io = Io::new(self.stdin.as_bytes(), streams.0, streams.1, terminals);
+        let around = Surroundings {
             clock: Clock::Fixed(self.now.parse().unwrap()),
-            fault: self.fault,
-            performed: 0,
+            actions: Actions::new(self.fault),
         };
         let args = std::iter::once("kubeapply")
             .chain(args.iter().copied())
             .map(OsString::from);
-        let code = kubeapply::run(args, &mut io);
-        let performed = io.performed;
+        let code = kubeapply::run(args, &around, &mut io.coloured());
         Output {
             code,
-            stdout: String::from_utf8(stdout).unwrap(),
-            stderr: String::from_utf8(stderr).unwrap(),
-            performed,
+            stdout: String::from_utf8(stdout.take()).unwrap(),
+            stderr: String::from_utf8(stderr.take()).unwrap(),
+            performed: around.actions.count(),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! once; its index is held in memory from then on, is shown, is agreed to, and is what is signed. A file that was put in
 //! its place meanwhile is neither signed nor overwritten.
 
-use std::io::{Read as _, Write};
+use std::io::Write;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -14,14 +14,13 @@ use kubeplan_bundle::index::{Content, Index};
 use kubeplan_bundle::reader::{Bundle, Intact};
 use kubeplan_bundle::signature::Fingerprint;
 use kubeplan_bundle::writer::WriteError;
-use kubeplan_terminal::quote;
+use kubeplan_terminal::{CliError, Format, Io, quote};
 use serde_json::json;
 
 use super::error::io_error;
 use super::input::count;
 use super::open::{BundleFile, standing};
 use super::summary::shown_recipient;
-use super::{CliError, Format, Io};
 use crate::output;
 
 /// The longest answer that is read, in bytes.
@@ -137,7 +136,7 @@ impl Reviewed {
             )
             .hint(format!("this is another plan: {show}")));
         }
-        if !(io.interactive && io.input_terminal) {
+        if !(io.terminals().stderr && io.terminals().stdin) {
             return Err(CliError::usage(format!(
                 "nothing says that this bundle was reviewed, and there is no terminal to ask on whether to {verb} it"
             ))
@@ -146,7 +145,12 @@ impl Reviewed {
         io.say(format_args!(
             "Type `yes` to {verb} it; anything else stops."
         ));
-        if answer(io)?.trim() == "yes" {
+        let answer = io.answer(MAX_ANSWER);
+        if answer
+            .map_err(|error| error.with_exit(Exit::Failed))?
+            .trim()
+            == "yes"
+        {
             return Ok(());
         }
         Err(CliError::new(
@@ -224,7 +228,6 @@ impl Reviewed {
         let signed = Signed {
             bundle: output.unwrap_or(&path).to_owned(),
             document: json!({
-                "version": 1,
                 "node": index.node.name.as_str(),
                 "cluster": index.cluster.name.as_str(),
                 "clusterId": index.cluster.id,
@@ -274,23 +277,6 @@ pub(super) fn not_added(message: &str, error: WriteError) -> CliError {
     }
 }
 
-/// Reads one line of what is typed.
-fn answer(io: &mut Io) -> Result<String, CliError> {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    // One byte at a time, so that what follows the line stays unread.
-    while line.len() < MAX_ANSWER {
-        match io.input.read(&mut byte) {
-            Ok(0) => break,
-            Ok(_) if byte == [b'\n'] => break,
-            Ok(_) => line.extend(byte),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(CliError::caused(Exit::Failed, "reading the answer", error)),
-        }
-    }
-    Ok(String::from_utf8_lossy(&line).into_owned())
-}
-
 /// A bundle with a signature more.
 pub(super) struct Signed {
     bundle: PathBuf,
@@ -298,12 +284,13 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    /// Says which key did what.
+    /// Says which key did what: `command` is now `done`.
     ///
     /// # Errors
     /// [`CliError`] if the result cannot be printed.
     pub(super) fn report(
         mut self,
+        command: &'static str,
         done: &str,
         key: &str,
         args: &AgreementArgs,
@@ -316,7 +303,7 @@ impl Signed {
                 fields.insert("bundle".to_owned(), bundle.into());
                 fields.insert(done.to_owned() + "By", key.into());
             }
-            io.json(&self.document)?;
+            io.document(command, 1, &self.document)?;
         }
         Ok(Exit::Done)
     }

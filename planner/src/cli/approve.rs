@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use kubeplan_bundle::approval::{Approval, ApprovalStatement};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::writer;
+use kubeplan_terminal::{CliError, Io};
 
+use super::Surroundings;
 use super::agreement::{AgreementArgs, Reviewed, not_added};
 use super::input::Now;
-use super::{CliError, Io, keys};
+use super::keys;
 
 /// Approve a bundle as a reviewer
 ///
@@ -37,8 +39,8 @@ pub(super) struct Args {
     output: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let now = args.now.instant(io, false)?;
+pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(around, false)?;
     let reviewed = Reviewed::open(&args.bundle)?;
     reviewed.agree("approve", &args.agreement, io)?;
     let key = keys::read_private_key(&args.key, args.passphrase_file.as_deref(), io)?;
@@ -56,5 +58,5 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             .map_err(|error| not_added("the approval cannot be added", error))
     })?;
     let key = key.public().fingerprint().to_string();
-    signed.report("approved", &key, &args.agreement, io)
+    signed.report("approve", "approved", &key, &args.agreement, io)
 }

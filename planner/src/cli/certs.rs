@@ -7,8 +7,9 @@ use std::path::Path;
 
 use clap::Subcommand;
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{CliError, Io};
 
-use super::{CliError, Io};
+use super::Surroundings;
 use crate::pki::store_dir::StoreDirError;
 
 /// List the key store's certificates, ask an external CA for others
@@ -27,10 +28,10 @@ enum Command {
     List(list::Args),
 }
 
-pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
     match &args.command {
-        Command::GenerateCsr(args) => generate_csr::run(args, io),
-        Command::List(args) => list::run(args, io),
+        Command::GenerateCsr(args) => generate_csr::run(args, around, io),
+        Command::List(args) => list::run(args, around, io),
     }
 }
 

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{CliError, Format, Io};
 use serde_json::{Value, json};
 
 use super::error::io_error;
 use super::failed::{failed, several};
 use super::input::{ConfigFiles, refused, sources};
-use super::{CliError, Format, Io};
 use crate::config;
 use crate::engine::Choices;
 use crate::output;
@@ -140,11 +140,10 @@ fn list_images(config: &ConfigFiles, format: Format, io: &mut Io) -> Result<Exit
         Format::Json => {
             let first = session.first().map_err(|error| failed(error, io))?;
             let document = json!({
-                "version": 1,
                 "kubernetesVersion": first.cluster.kubernetes_version,
                 "images": images,
             });
-            io.json(&document)?;
+            io.document("config images list", 1, &document)?;
         }
     }
     Ok(Exit::Done)

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::facts::{Facts, MAX_SIZE};
 use kubeplan_bundle::signature::Fingerprint;
+use kubeplan_terminal::{CliError, Io};
 
 use super::input::{read_found, read_trusted};
-use super::{CliError, Io};
 use crate::config::facts::{FactsSource, KnownHosts};
 
 /// Files in the folder of facts.

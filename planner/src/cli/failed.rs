@@ -1,14 +1,10 @@
 //! What the engine says, on a terminal: its errors as exit codes, messages and hints, its notices as lines.
 
-use std::error::Error;
-use std::fmt;
-
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Name;
+use kubeplan_terminal::{CliError, Io, Progress};
 
 use super::input::refused;
-use super::io::Progress;
-use super::{CliError, Io};
 use crate::config::Report;
 use crate::engine::join::JoinError;
 use crate::engine::{self, EngineError, NodeError, NodeFailures, Notice, Observer, listed};
@@ -51,15 +47,13 @@ pub(super) fn failed(error: EngineError, io: &mut Io) -> CliError {
         }
         EngineError::KeyStore(error) => unfit(error),
         EngineError::Join(error) => of_join(error),
-        EngineError::Patches(error) => caused(Exit::Usage, error),
+        EngineError::Patches(error) => CliError::new(Exit::Usage, error),
         EngineError::NoNodes | EngineError::JoinFlags(_) | EngineError::NothingLeft => {
-            let hints = error.hint().map(str::to_owned).into_iter().collect();
-            CliError {
-                hints,
-                ..caused(Exit::Usage, error)
-            }
+            let hint = error.hint().map(str::to_owned);
+            let error = CliError::usage(error);
+            hint.into_iter().fold(error, CliError::hint)
         }
-        EngineError::Incomplete(_) => caused(Exit::Failed, error),
+        EngineError::Incomplete(_) => CliError::new(Exit::Failed, error),
         EngineError::Render(error) => CliError::caused(Exit::Failed, "rendering the plan", error),
     }
 }
@@ -68,18 +62,18 @@ pub(super) fn failed(error: EngineError, io: &mut Io) -> CliError {
 pub(super) fn several<E: Into<CliError>>(failures: NodeFailures<E>, io: &mut Io) -> CliError {
     let (count, total) = (failures.failed.len(), failures.total);
     let mut failed = failures.failed.into_iter().map(|(node, error)| {
-        let mut error: CliError = error.into();
-        if let Some(node) = node {
-            error.message = format!("node {node}: {}", error.message);
+        let error: CliError = error.into();
+        match node {
+            Some(node) => error.about(format_args!("node {node}")),
+            None => error,
         }
-        error
     });
     match failed.next() {
         Some(only) if count == 1 => only,
         first => {
-            let exit = first.as_ref().map_or(Exit::Failed, |first| first.exit);
+            let exit = first.as_ref().map_or(Exit::Failed, CliError::exit);
             for error in first.into_iter().chain(failed).take(ERRORS) {
-                io.tell(&error.text());
+                io.error(&error);
             }
             CliError::new(exit, format!("{count} of {total} nodes cannot be planned"))
         }
@@ -100,7 +94,7 @@ impl From<NodeError> for CliError {
             | NodeError::Output(_)
             | NodeError::Missing(_) => Exit::Failed,
         };
-        caused(exit, error)
+        Self::new(exit, error)
     }
 }
 
@@ -130,36 +124,6 @@ pub(super) fn of_join(error: JoinError) -> CliError {
         Exit::Usage
     };
     let hints = error.hints();
-    CliError {
-        hints,
-        ..caused(exit, error)
-    }
-}
-
-/// An error that says itself what could not be done, with its causes.
-fn caused(exit: Exit, error: impl Error + Send + Sync + 'static) -> CliError {
-    let message = error.to_string();
-    match error.source() {
-        Some(_) => CliError::caused(exit, message, Causes(error)),
-        None => CliError::new(exit, message),
-    }
-}
-
-/// The causes of an error, without what it says itself.
-#[derive(Debug)]
-struct Causes<E>(E);
-
-impl<E: Error> fmt::Display for Causes<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.source() {
-            Some(source) => fmt::Display::fmt(source, f),
-            None => Ok(()),
-        }
-    }
-}
-
-impl<E: Error> Error for Causes<E> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()?.source()
-    }
+    let error = CliError::new(exit, error);
+    hints.into_iter().fold(error, CliError::hint)
 }

@@ -3,8 +3,8 @@
 use clap::builder::OsStringValueParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use kubeplan_terminal::CliError;
 
-use super::CliError;
 use crate::config::flags::{FLAGS, Form, Given};
 
 /// kubeadm's flags on the command line.

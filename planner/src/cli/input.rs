@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::{escape, quote};
+use kubeplan_terminal::{CliError, Io, escape, quote};
 use zeroize::Zeroizing;
 
+use super::Surroundings;
 use super::error::io_error;
 use super::facts::FactsArgs;
 use super::failed::failed;
 use super::init_flags::InitFlags;
 use super::patches::Folders;
-use super::{CliError, Io};
 use crate::config::valid::HostFacts;
 use crate::config::{Options, Report, Severity, Source};
 use crate::engine::join::Discovered;
@@ -162,7 +162,7 @@ fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
         return Ok((name, text));
     }
     let mut bytes = Vec::new();
-    (&mut io.input)
+    io.input()
         .take(MAX_INPUT + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| CliError::caused(Exit::Usage, "reading standard input", error))?;
@@ -262,12 +262,16 @@ pub(super) struct Now {
 
 impl Now {
     /// `--now`, else `SOURCE_DATE_EPOCH` where it counts, else the system's clock.
-    pub(super) fn instant(&self, io: &Io, epoch_counts: bool) -> Result<Timestamp, CliError> {
-        let epoch = io
+    pub(super) fn instant(
+        &self,
+        around: &Surroundings,
+        epoch_counts: bool,
+    ) -> Result<Timestamp, CliError> {
+        let epoch = around
             .source_date_epoch
             .filter(|_| epoch_counts)
             .and_then(Timestamp::from_unix_seconds);
-        self.now.or(epoch).or_else(io.clock).ok_or_else(|| {
+        self.now.or(epoch).or_else(around.clock).ok_or_else(|| {
             CliError::usage("the system's clock is outside the years 1970 to 9999")
                 .hint("give the time with --now")
         })
@@ -338,7 +342,7 @@ pub(super) fn read_passphrase(
             line.strip_suffix(b"\r").unwrap_or(line).to_vec(),
         ));
     }
-    if !io.interactive {
+    if !io.terminals().stderr {
         return Err(
             CliError::usage(format!("{prompt}: there is no terminal to ask on"))
                 .hint("give the passphrase with --passphrase-file"),

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Io, Text};
 
-use super::{CliError, Io, keys};
+use super::keys;
 
 /// Create a signing key
 ///

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::{KeyError, PrivateKey};
+use kubeplan_terminal::{CliError, Io};
 
 use super::input::{read_passphrase, read_secret};
-use super::{CliError, Io};
 use crate::output;
 
 /// Reads the OpenSSH private key in `path`, asking for its passphrase when it has one.

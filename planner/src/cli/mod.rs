@@ -12,7 +12,6 @@ mod facts;
 mod failed;
 mod init_flags;
 mod input;
-mod io;
 mod keygen;
 mod keys;
 mod open;
@@ -25,6 +24,7 @@ mod render;
 mod show;
 mod sign;
 mod summary;
+mod surroundings;
 mod table;
 mod validate;
 mod verify;
@@ -32,12 +32,10 @@ mod workspace;
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::{Text, escape};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use kubeplan_terminal::Io;
 
-pub use error::CliError;
-pub use io::{Io, Stream};
+pub use surroundings::Surroundings;
 
 /// Plan Kubernetes nodes offline, as kubeadm would set them up
 ///
@@ -86,45 +84,34 @@ enum Command {
     Keygen(keygen::Args),
 }
 
-/// How results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For machines: one JSON document with a `version` field.
-    Json,
-}
-
 /// Runs the program with `args` (the first is its name) and returns its exit code.
-pub fn run<I, T>(args: I, io: &mut Io) -> u8
+pub fn run<I, T>(args: I, around: &Surroundings, io: &mut Io) -> u8
 where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    let cli = match Cli::try_parse_from(&args) {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return report_usage(error, &args, io).code(),
+        Err(error) => return io.usage(&error).code(),
     };
     let outcome = match cli.command {
-        Command::Plan(args) => plan::run(&args, io),
-        Command::Render(args) => render::run(&args, io),
+        Command::Plan(args) => plan::run(&args, around, io),
+        Command::Render(args) => render::run(&args, around, io),
         Command::Validate(args) => validate::run(&args, io),
         Command::Preflight(args) => preflight::run(&args, io),
         Command::Config(args) => config::run(&args, io),
-        Command::Certs(args) => certs::run(&args, io),
-        Command::Show(args) => show::run(&args, io),
-        Command::Verify(args) => verify::run(&args, io),
+        Command::Certs(args) => certs::run(&args, around, io),
+        Command::Show(args) => show::run(&args, around, io),
+        Command::Verify(args) => verify::run(&args, around, io),
         Command::Sign(args) => sign::run(&args, io),
-        Command::Approve(args) => approve::run(&args, io),
+        Command::Approve(args) => approve::run(&args, around, io),
         Command::Keygen(args) => keygen::run(&args, io),
     };
     match outcome {
         Ok(exit) => exit.code(),
         Err(error) => {
-            io.tell(&error.text());
-            error.exit.code()
+            io.error(&error);
+            error.exit().code()
         }
     }
 }
@@ -133,27 +120,6 @@ where
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
-}
-
-fn report_usage(error: clap::Error, args: &[OsString], io: &mut Io) -> Exit {
-    let mut text = Text::new();
-    if error.use_stderr() {
-        // An argument can be the name of a file that a shell's pattern matched. It is one word of a message that has
-        // several lines, so the message is made again, of arguments that are text.
-        let safe = args
-            .iter()
-            .map(|arg| escape(&arg.to_string_lossy()).into_owned());
-        let error = Cli::try_parse_from(safe).err().unwrap_or(error);
-        text.content(error.render().to_string().trim_end());
-        io.tell(&text);
-        return Exit::Usage;
-    }
-    // Asked for: help or version.
-    text.content(&error.render().to_string());
-    match io.print(&text) {
-        Ok(()) => Exit::Done,
-        Err(_) => Exit::Failed,
-    }
 }
 
 #[cfg(test)]

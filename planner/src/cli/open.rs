@@ -9,9 +9,9 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::policy::{Policy, Trust, TrustError, TrustPolicy};
 use kubeplan_bundle::reader::{Bundle, Intact, Unverified};
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::{CliError, Io};
 
 use super::input::{MAX_INPUT, checked_text, read_trusted};
-use super::{CliError, Io};
 use crate::files;
 
 /// A bundle's file, opened once. Whatever is put in its place afterwards, this is what is looked at.

@@ -17,10 +17,12 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::{CliError, Format, Io};
 pub(super) use replaced::Replaced;
 use sealing::{Sealing, TakenRecipients};
 use signing_key::SigningKey;
 
+use super::Surroundings;
 use super::certs::store_error;
 use super::error::io_error;
 use super::failed::{failed, several};
@@ -28,7 +30,6 @@ use super::input::{Configuration, Now};
 use super::phases::PhaseArgs;
 use super::summary::{NodeSummary, PlanSummary};
 use super::workspace::Workspace;
-use super::{CliError, Format, Io};
 use crate::config::ValidConfig;
 use crate::engine::bundles::{BundleOutput, Bundles, Keys, Written};
 use crate::engine::{Choices, EngineError, NodeError, Notice, Notices, Session};
@@ -84,8 +85,8 @@ pub(super) struct Args {
     format: Format,
 }
 
-pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let now = args.now.instant(io, args.test_pki.is_some())?;
+pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(around, args.test_pki.is_some())?;
     let source: Box<dyn KeySource> = match &args.test_pki {
         Some(seed) => Box::new(TestPki::new(seed.as_str())),
         None => Box::new(RandomSource),
@@ -259,7 +260,7 @@ impl Planned<'_> {
         summary.finish(signer.shown, output);
         match args.format {
             Format::Text => io.print(&summary.text())?,
-            Format::Json => io.json(&summary)?,
+            Format::Json => io.document("plan", PlanSummary::VERSION, &summary)?,
         }
         Ok(Exit::Done)
     }

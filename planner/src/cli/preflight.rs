@@ -2,13 +2,12 @@
 
 use kubeplan_bundle::check::Severity;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Format, Io, Text};
 use serde::Serialize;
 use serde_json::json;
 
 use super::failed::several;
 use super::input::{Configuration, count};
-use super::{CliError, Format, Io};
 use crate::engine::Choices;
 use crate::engine::checks::{Checked, NodeChecks, Outcome};
 
@@ -55,8 +54,8 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     match args.format {
         Format::Json => {
             let lines: Vec<NodeLines<'_>> = nodes.iter().map(lines).collect();
-            let document = json!({ "version": 2, "passed": failed == 0, "nodes": lines });
-            io.json(&document)?;
+            let document = json!({ "passed": failed == 0, "nodes": lines });
+            io.document("preflight", 2, &document)?;
         }
         Format::Text => {
             for node in &nodes {

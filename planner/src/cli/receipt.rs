@@ -11,10 +11,9 @@ use kubeplan_bundle::reader::{Bundle, Intact};
 use kubeplan_bundle::receipt::{EntryState, MAX_SIZE, Receipt};
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_bundle::signature::{MAX_ARMOR_SIZE, PublicKey, Signature};
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Text};
 use serde_json::{Value, json};
 
-use super::CliError;
 use super::input::read_limited;
 
 /// Which receipt, and whose.

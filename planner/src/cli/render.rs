@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::escape;
+use kubeplan_terminal::{CliError, Io, escape};
 use similar::TextDiff;
 
+use super::Surroundings;
 use super::certs::store_error;
 use super::error::io_error;
 use super::failed::failed;
 use super::input::{Configuration, Now, count};
 use super::phases::PhaseArgs;
 use super::workspace::Workspace;
-use super::{CliError, Io};
 use crate::engine::rendering::RenderKeys;
 use crate::engine::{Choices, Session, listed};
 use crate::output::{self, Tree};
@@ -56,8 +56,8 @@ pub(super) struct Args {
     upload_certs: bool,
 }
 
-pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let now = args.now.instant(io, true)?;
+pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(around, true)?;
     let choices = Choices {
         phases: args.phases.names(),
         upload_certs: args.upload_certs,

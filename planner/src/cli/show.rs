@@ -11,13 +11,14 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place};
 use kubeplan_bundle::policy::TrustError;
 use kubeplan_bundle::reader::{Bundle, Intact};
-use kubeplan_terminal::{Text, quote, table_with_open_end};
+use kubeplan_terminal::{CliError, Format, Io, Text, quote, table_with_open_end};
 use serde::Serialize;
 
+use super::Surroundings;
 use super::input::{Now, count};
 use super::open::{Standing, TrustArgs, open_intact, standing};
 use super::summary::shown_recipient;
-use super::{CliError, Format, Io, table};
+use super::table;
 use crate::assemble::LEFT_OUT_PHASES;
 use crate::plan::CertificateRow;
 
@@ -51,8 +52,8 @@ pub(super) struct Args {
     format: Format,
 }
 
-pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let now = args.now.instant(io, false)?;
+pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(around, false)?;
     let policy = args.trust.policy(io)?;
     let bundle = open_intact(&args.bundle)?;
     let Standing { trust, line, lacks } = standing(&bundle, policy.as_ref(), now);
@@ -72,15 +73,18 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let certificates = Certificates::of(&bundle);
     match args.format {
         Format::Text => io.print(&text(bundle.index(), &line, &certificates))?,
-        Format::Json => io.json(&Document {
-            certificates: &certificates.rows,
-            certificates_left: certificates.left,
-            external_authorities: external_authorities(bundle.index()),
-            index: bundle.index(),
-            standing: &line,
-            trusted: trust.is_some(),
-            version: 1,
-        })?,
+        Format::Json => io.document(
+            "show",
+            1,
+            &Document {
+                certificates: &certificates.rows,
+                certificates_left: certificates.left,
+                external_authorities: external_authorities(bundle.index()),
+                index: bundle.index(),
+                standing: &line,
+                trusted: trust.is_some(),
+            },
+        )?,
     }
     verdict(args, lacks)
 }
@@ -112,7 +116,6 @@ struct Document<'a> {
     index: &'a Index,
     standing: &'a str,
     trusted: bool,
-    version: u32,
 }
 
 const fn is_zero(number: &usize) -> bool {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::signature::{MAX_ARMOR_SIZE, Namespace, Signature};
 use kubeplan_bundle::writer;
+use kubeplan_terminal::{CliError, Io};
 
 use super::agreement::{AgreementArgs, Reviewed, not_added};
 use super::input::read_limited;
-use super::{CliError, Io, keys};
+use super::keys;
 
 /// Add an author's signature to a bundle
 ///
@@ -61,7 +62,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         writer::with_signature(bundle, signature, out)
             .map_err(|error| not_added("the signature cannot be added", error))
     })?;
-    signed.report("signed", &fingerprint, &args.agreement, io)
+    signed.report("sign", "signed", &fingerprint, &args.agreement, io)
 }
 
 fn read_signature(path: &Path) -> Result<Signature, CliError> {

@@ -27,7 +27,6 @@ use crate::plan::CertificateRow;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PlanSummary {
-    version: u32,
     cluster: String,
     cluster_id: String,
     /// The CA certificates that a cluster was discovered with.
@@ -134,6 +133,9 @@ pub(super) struct Signer {
 }
 
 impl PlanSummary {
+    /// The version of its JSON form.
+    pub(super) const VERSION: u32 = 2;
+
     /// What there is to say of a cluster's bundles besides the nodes.
     ///
     /// # Errors
@@ -145,7 +147,6 @@ impl PlanSummary {
     ) -> Result<Self, EngineError> {
         let external = keys.external_authorities().into_iter();
         Ok(Self {
-            version: 2,
             cluster: config.bundle_cluster_name.to_string(),
             cluster_id: keys.authority()?.spki.to_string(),
             ca_certificates: Vec::new(),

@@ -1,12 +1,12 @@
 //! `kubeplan validate`: everything that is wrong with a configuration, at once.
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::{CliError, Format, Io};
 use serde_json::json;
 
 use super::failed::failed;
 use super::input::{Configuration, count, number, sources};
 use super::patches::Folders;
-use super::{CliError, Format, Io};
 use crate::config::{Report, Severity};
 use crate::engine::validation::validate;
 
@@ -30,8 +30,8 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let (valid, report) = (found.is_valid(), &found.report);
     match args.format {
         Format::Json => {
-            let document = json!({ "version": 1, "valid": valid, "findings": report.findings() });
-            io.json(&document)?;
+            let document = json!({ "valid": valid, "findings": report.findings() });
+            io.document("validate", 1, &document)?;
         }
         Format::Text => {
             io.tell(&report.text());

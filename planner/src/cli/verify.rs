@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::Text;
+use kubeplan_terminal::{CliError, Format, Io, Text};
 use serde_json::json;
 
+use super::Surroundings;
 use super::input::Now;
 use super::open::{BundleFile, Standing, TrustArgs, standing};
 use super::receipt::{Checked, ReceiptArgs};
-use super::{CliError, Format, Io};
 
 /// Check a bundle's digests and signatures
 ///
@@ -39,8 +39,8 @@ pub(super) struct Args {
     format: Format,
 }
 
-pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let now = args.now.instant(io, false)?;
+pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(around, false)?;
     let policy = args.trust.policy(io)?;
     let file = BundleFile::open(&args.bundle)?;
     if let Some(policy) = &policy {
@@ -74,7 +74,6 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
                 .iter()
                 .map(|s| s.public_key().fingerprint().to_string());
             let mut document = json!({
-                "version": 1,
                 "intact": true,
                 "trusted": trust.is_some(),
                 "standing": line,
@@ -88,7 +87,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             if let (Some(receipt), Some(fields)) = (&receipt, document.as_object_mut()) {
                 fields.insert("receipt".to_owned(), receipt.json());
             }
-            io.json(&document)?;
+            io.document("verify", 1, &document)?;
         }
     }
     if trust.is_some() {

@@ -6,7 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::CliError;
+use kubeplan_terminal::CliError;
+
 use super::input::exposed;
 use crate::files::{self, Directory, Need};
 

@@ -4,6 +4,7 @@
 //! and the next step. They never hold key bytes.
 
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_terminal::{Advice, with_causes};
 
 use super::certificate::CertificateError;
 use super::issue::IssueError;
@@ -79,8 +80,14 @@ pub enum PkiError {
         authority: String,
     },
     /// Several things at once.
-    #[error("{} things have to be put right", .0.len())]
-    Several(Vec<PkiError>),
+    #[error("{} things have to be put right", all.len())]
+    Several {
+        /// What.
+        all: Vec<PkiError>,
+        /// Each with its causes; a line of a message each.
+        #[source]
+        items: Advice,
+    },
     /// The public keys differ.
     #[error(
         "`{key}` is not the private key of `{certificate}`: restore the pair that belongs together"
@@ -202,24 +209,11 @@ impl PkiError {
     pub(super) fn all(mut found: Vec<Self>) -> Option<Self> {
         match found.len() {
             0 | 1 => found.pop(),
-            _ => Some(Self::Several(found)),
+            _ => Some(Self::Several {
+                items: items(&found),
+                all: found,
+            }),
         }
-    }
-
-    /// The single errors, each with its causes, if there are several; a line of a message each.
-    #[must_use]
-    pub fn items(&self) -> Vec<String> {
-        /// A thousand nodes may lack the same; more of it tells nothing.
-        const SHOWN: usize = 40;
-        let Self::Several(errors) = self else {
-            return Vec::new();
-        };
-        let mut items: Vec<String> = errors.iter().take(SHOWN).map(with_causes).collect();
-        let more = errors.len().saturating_sub(SHOWN);
-        if more > 0 {
-            items.push(format!("and {more} more"));
-        }
-        items
     }
 
     /// Whether something has to come from an external CA, so that requests for it would help.
@@ -227,22 +221,20 @@ impl PkiError {
     pub fn awaits_external_ca(&self) -> bool {
         match self {
             Self::External { .. } => true,
-            Self::Several(all) => all.iter().any(Self::awaits_external_ca),
+            Self::Several { all, .. } => all.iter().any(Self::awaits_external_ca),
             _ => false,
         }
     }
 }
 
-/// What `error` says, and why, on one line.
-fn with_causes(error: &PkiError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+/// Several errors, each with its causes.
+fn items(errors: &[PkiError]) -> Advice {
+    /// A thousand nodes may lack the same; more of it tells nothing.
+    const SHOWN: usize = 40;
+    let shown = errors.iter().take(SHOWN).map(|error| with_causes(error));
+    let more = errors.len().saturating_sub(SHOWN);
+    let rest = (more > 0).then(|| format!("and {more} more"));
+    Advice::items(shown.chain(rest).collect())
 }
 
 #[cfg(test)]
@@ -257,10 +249,12 @@ mod tests {
         };
         let several = PkiError::all((0..43).map(|_| one()).collect()).unwrap();
         assert_eq!(several.to_string(), "43 things have to be put right");
-        let items = several.items();
+        let PkiError::Several { items, .. } = &several else {
+            panic!("{several}");
+        };
+        let items = items.lines();
         assert_eq!(items.len(), 41);
         assert_eq!(items[0], one().to_string());
         assert_eq!(items[40], "and 3 more");
-        assert!(one().items().is_empty());
     }
 }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::Index;
+use kubeplan_terminal::CliError;
 use serde_json::json;
 
 use super::super::recover::recover;
@@ -21,7 +22,6 @@ use super::super::run::Operator;
 use super::super::stage::Place;
 use super::super::steps::{LateRun, LiveSteps};
 use super::*;
-use crate::error::CliError;
 use crate::host::clock::Clock;
 use crate::host::durable::Fault;
 use crate::host::{Actions, Root};

@@ -8,11 +8,10 @@ use super::super::layout;
 use super::super::live::{LiveError, etcdctl_flags};
 use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
-use crate::error::CliError;
 use crate::host::{Found, RootPath};
 use crate::state::reset::ResetProgress;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::quote;
+use kubeplan_terminal::{CliError, quote};
 
 const PHASE: Phase = Phase::RemoveEtcdMember;
 

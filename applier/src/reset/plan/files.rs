@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubeplan_terminal::CliError;
+
 use super::super::inventory::OwnFile;
 use super::super::layout;
 use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
-use crate::error::CliError;
 use crate::host::durable::is_temporary_name;
 use crate::host::root::is_own;
 use crate::host::tree::{self, Census};

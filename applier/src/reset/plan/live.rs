@@ -4,9 +4,9 @@ use super::super::layout;
 use super::super::live::{LiveHost, Sandbox, Service};
 use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
-use crate::error::CliError;
 use crate::host::{Found, mounts};
 use kubeplan_bundle::exit::Exit;
+use kubeplan_terminal::CliError;
 
 /// Far more than a kubelet's configuration has.
 const LIMIT: u64 = 1024 * 1024;

@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Name;
-use kubeplan_terminal::{Text, table};
+use kubeplan_terminal::{CliError, Format, Io, Text, table};
 use serde::Serialize;
 
 use super::store_error;
+use crate::cli::Surroundings;
 use crate::cli::error::io_error;
 use crate::cli::failed::failed;
 use crate::cli::input::{Configuration, Now, count, read_limited};
 use crate::cli::workspace::Workspace;
-use crate::cli::{CliError, Format, Io};
 use crate::engine::{Choices, listed};
 use crate::output;
 use crate::pki::key_source::RandomSource;
@@ -57,7 +57,6 @@ pub(in crate::cli) struct Args {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
-    version: u32,
     nodes: Vec<&'a str>,
     pki: String,
     folder: String,
@@ -74,8 +73,8 @@ struct Row<'a> {
     written: bool,
 }
 
-pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let now = args.now.instant(io, false)?;
+pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(around, false)?;
     let choices = Choices {
         nodes: args.nodes.clone(),
         ..Choices::default()
@@ -104,7 +103,6 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         rows.push(Row { request, written });
     }
     let document = Document {
-        version: 2,
         nodes: session.names().map(Name::as_str).collect(),
         pki: pki.display().to_string(),
         folder: folder.display().to_string(),
@@ -113,7 +111,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     };
     match args.format {
         Format::Json => {
-            io.json(&document)?;
+            io.document("certs generate-csr", 2, &document)?;
         }
         Format::Text => io.print(&text(&document))?,
     }

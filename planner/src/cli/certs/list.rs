@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::{Text, table};
+use kubeplan_terminal::{CliError, Format, Io, Text, table};
 use serde::Serialize;
 
 use super::{no_store, store_error};
+use crate::cli::Surroundings;
 use crate::cli::failed::failed;
 use crate::cli::input::{Configuration, Now};
 use crate::cli::workspace::Workspace;
-use crate::cli::{CliError, Format, Io};
 use crate::engine::Choices;
 use crate::pki::store_dir::StoreDir;
 use crate::pki::stored::{self, StoredCertificate, short_duration};
@@ -37,14 +37,13 @@ pub(in crate::cli) struct Args {
 /// What `--format json` prints.
 #[derive(Debug, Serialize)]
 struct Document {
-    version: u32,
     pki: String,
     now: Timestamp,
     certificates: Vec<StoredCertificate>,
 }
 
-pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let now = args.now.instant(io, false)?;
+pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
+    let now = args.now.instant(around, false)?;
     let pki = match &args.pki {
         Some(folder) => folder.clone(),
         None => {
@@ -59,14 +58,13 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let certificates = stored::list(&contents, now)
         .map_err(|error| CliError::caused(Exit::Failed, "reading the key store", error))?;
     let document = Document {
-        version: 1,
         pki: pki.display().to_string(),
         now,
         certificates,
     };
     match args.format {
         Format::Json => {
-            io.json(&document)?;
+            io.document("certs list", 1, &document)?;
         }
         Format::Text => io.print(&text(&document.certificates))?,
     }

@@ -6,9 +6,9 @@
 use std::path::Path;
 
 use kubeplan_bundle::signature::PublicKey;
+use kubeplan_terminal::Io;
 use serde::Serialize;
 
-use crate::cli::Io;
 use crate::cli::input::count;
 use crate::cli::open::open_intact;
 use crate::cli::summary::NodeSummary;

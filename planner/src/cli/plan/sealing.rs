@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::seal::{Identities, Recipient};
 use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_terminal::{CliError, Io};
 
 use super::Args;
 use crate::cli::error::io_error;
 use crate::cli::input::read_secret;
 use crate::cli::summary::Identity;
 use crate::cli::workspace::{Workspace, is_within};
-use crate::cli::{CliError, Io};
 use crate::config::ValidConfig;
 use crate::output;
 

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::signature::PrivateKey;
+use kubeplan_terminal::{CliError, Io};
 
 use super::Args;
 use crate::cli::keys::{self, NewKey};
 use crate::cli::summary::Signer;
 use crate::cli::workspace::Workspace;
-use crate::cli::{CliError, Io};
 use crate::config::ValidConfig;
 
 /// The key that signs, before it is made.

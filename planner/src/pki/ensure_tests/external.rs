@@ -263,7 +263,7 @@ fn a_wrong_ca_another_key_and_a_past_certificate_are_named() {
     let (store, _) = without_keys(&AUTHORITIES);
     let later = now().saturating_add(DAY * 400);
     let refused = run_at(&fast(), store, later).unwrap_err();
-    let PkiError::Several(all) = &refused else {
+    let PkiError::Several { all, .. } = &refused else {
         panic!("{refused}");
     };
     assert_eq!(all.len(), 12);
@@ -284,7 +284,7 @@ fn an_external_ca_has_to_be_a_ca_and_valid() {
     ));
     let (store, _) = without_keys(&AUTHORITIES);
     let refused = run_at(&fast(), store, now().saturating_add(DAY * 4000)).unwrap_err();
-    let PkiError::Several(all) = refused else {
+    let PkiError::Several { all, .. } = refused else {
         panic!("one finding");
     };
     assert!(all.len() == 3 && all.iter().all(|e| matches!(e, PkiError::CaNotValid { .. })));

@@ -75,10 +75,11 @@ fn error(result: Result<Ensured, PkiError>) -> String {
 
 /// The error as a message shows it: what it is made of is a line each.
 fn lines(error: &PkiError) -> String {
-    let items = error
-        .items()
-        .into_iter()
-        .map(|item| format!("\n  - {item}"));
+    let items = match error {
+        PkiError::Several { items, .. } => items.lines(),
+        _ => &[],
+    };
+    let items = items.iter().map(|item| format!("\n  - {item}"));
     error.to_string() + &items.collect::<String>()
 }
 

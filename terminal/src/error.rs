@@ -1,0 +1,236 @@
+//! What ends a run early: a kind that decides the exit code, what happened, and what to do next.
+
+use std::borrow::Borrow;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::ops::Deref;
+
+use kubeplan_bundle::exit::Exit;
+
+use crate::cause::{causes, hint_of, items_of, with_causes};
+use crate::text::Text;
+
+/// An error on its way to the user: the exit code it ends with, the lines that belong to it, and hints.
+#[derive(Debug)]
+pub struct CliError {
+    exit: Exit,
+    error: Box<dyn Error + Send + Sync>,
+    details: Text,
+    hints: Vec<Hint>,
+}
+
+/// What was being done when another error stopped it.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}")]
+struct Doing {
+    doing: String,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// What to do next: one line, and the lines of something that it cites.
+#[derive(Clone, Debug)]
+pub struct Hint {
+    line: String,
+    lines: Text,
+}
+
+impl Hint {
+    /// A line, and the lines below it.
+    #[must_use]
+    pub const fn citing(line: String, lines: Text) -> Self {
+        Self { line, lines }
+    }
+
+    /// The lines below it.
+    #[must_use]
+    pub const fn lines(&self) -> &Text {
+        &self.lines
+    }
+}
+
+impl Deref for Hint {
+    type Target = str;
+
+    /// The line.
+    fn deref(&self) -> &str {
+        &self.line
+    }
+}
+
+impl Borrow<str> for Hint {
+    /// The line.
+    fn borrow(&self) -> &str {
+        &self.line
+    }
+}
+
+impl From<String> for Hint {
+    fn from(line: String) -> Self {
+        Self::citing(line, Text::new())
+    }
+}
+
+impl From<&str> for Hint {
+    fn from(line: &str) -> Self {
+        line.to_owned().into()
+    }
+}
+
+/// Items of a list, a line each, as they stand below an error.
+#[must_use]
+pub fn list<D: fmt::Display>(items: impl IntoIterator<Item = D>) -> Text {
+    let items = items.into_iter();
+    items.map(|item| format!("  - {item}")).collect()
+}
+
+impl CliError {
+    /// Wraps an error, with the [`Advice`](crate::Advice) among its causes: who wraps an error need not think of it.
+    pub fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        let details = list(items_of(error.as_ref()));
+        let hints = hint_of(error.as_ref()).map(Hint::from);
+        Self {
+            exit,
+            details,
+            hints: hints.into_iter().collect(),
+            error,
+        }
+    }
+
+    /// Bad usage or configuration.
+    pub fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Exit::Usage, error)
+    }
+
+    /// The bundle is not accepted.
+    pub fn refused(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Exit::Refused, error)
+    }
+
+    /// What was being done, and why it failed.
+    pub fn caused(
+        exit: Exit,
+        doing: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        let (doing, source) = (doing.into(), source.into());
+        Self::new(exit, Doing { doing, source })
+    }
+
+    /// The same failure with what it is about before its message.
+    #[must_use]
+    pub fn about(self, what: impl fmt::Display) -> Self {
+        let doing = what.to_string();
+        let source = self.error;
+        Self {
+            error: Box::new(Doing { doing, source }),
+            ..self
+        }
+    }
+
+    /// The same failure with another exit code.
+    #[must_use]
+    pub const fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// Adds what to do next, unless that was said.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        let hint = hint.into();
+        if !self.hints.iter().any(|said| said.line == hint.line) {
+            self.hints.push(hint);
+        }
+        self
+    }
+
+    /// Adds lines that belong to the message; they stand below it.
+    #[must_use]
+    pub fn detail(mut self, lines: &Text) -> Self {
+        self.details.append(lines);
+        self
+    }
+
+    /// The error, the lines that belong to it and the hints, for an error of another kind.
+    #[must_use]
+    pub fn into_parts(self) -> (Box<dyn Error + Send + Sync>, Text, Vec<Hint>) {
+        (self.error, self.details, self.hints)
+    }
+
+    /// The code the run ends with.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Lines that belong to the message.
+    #[must_use]
+    pub const fn details(&self) -> &Text {
+        &self.details
+    }
+
+    /// The hints.
+    #[must_use]
+    pub fn hints(&self) -> &[Hint] {
+        &self.hints
+    }
+
+    /// The kind of the I/O error that was the cause, if one was.
+    #[must_use]
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        let mut causes = causes(self.error.as_ref());
+        causes.find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()))
+    }
+}
+
+impl From<io::Error> for CliError {
+    /// Of what a result is written to.
+    fn from(error: io::Error) -> Self {
+        Self::caused(Exit::Failed, "writing output", error)
+    }
+}
+
+impl fmt::Display for CliError {
+    /// The message and its causes, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self.error.as_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Advice;
+
+    #[test]
+    fn what_belongs_to_a_cause_is_kept_whatever_wraps_it() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("2 things have to be put right")]
+        struct Several(#[source] Advice);
+
+        let items = vec!["a has no certificate".to_owned(), "b\nc".to_owned()];
+        let error = CliError::caused(Exit::Usage, "no", Several(Advice::items(items)))
+            .about("node a")
+            .hint("do this")
+            .hint("do this");
+        assert_eq!(
+            error.to_string(),
+            "node a: no: 2 things have to be put right"
+        );
+        assert_eq!(
+            error.details().as_str(),
+            "  - a has no certificate\n  - b\\nc\n"
+        );
+        assert_eq!(error.hints().len(), 1);
+    }
+
+    #[test]
+    fn the_kind_of_a_failed_file_operation_is_found() {
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        let error = CliError::caused(Exit::Failed, "reading a", missing);
+        assert_eq!(error.io_kind(), Some(io::ErrorKind::NotFound));
+        assert_eq!(CliError::usage("no").io_kind(), None);
+    }
+}
