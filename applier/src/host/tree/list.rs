@@ -1,0 +1,71 @@
+//! What one directory of a tree holds.
+
+use rustix::fs::{Dir, FileType};
+use rustix::io::Errno;
+
+use super::Stays;
+use crate::host::directory::{Directory, Found};
+use crate::host::error::HostError;
+
+/// Says that a folder holds names that are not UTF-8.
+pub(crate) fn odd_names(folder: &Directory) -> Stays {
+    Stays::left(folder.path().clone(), "it holds names that are not UTF-8")
+}
+
+/// What a folder holds, each kind sorted by name.
+pub(super) struct Listing {
+    pub(super) files: Vec<String>,
+    pub(super) folders: Vec<String>,
+    /// There are names that are not UTF-8.
+    pub(super) odd: bool,
+}
+
+pub(super) fn list(folder: &Directory) -> Result<Listing, HostError> {
+    let failed = |errno: Errno| HostError::io("list", folder.path().as_str(), errno);
+    let readable = folder.readable()?;
+    let mut listing = Listing {
+        files: Vec::new(),
+        folders: Vec::new(),
+        odd: false,
+    };
+    for entry in Dir::read_from(&readable).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = match entry.file_name().to_str() {
+            Ok("." | "..") => continue,
+            Ok(name) => name,
+            Err(_) => {
+                listing.odd = true;
+                continue;
+            }
+        };
+        let is_folder = match entry.file_type() {
+            FileType::Directory => true,
+            // A file system that does not say.
+            FileType::Unknown => matches!(folder.inspect(name)?, Found::Directory(_)),
+            _ => false,
+        };
+        if is_folder {
+            listing.folders.push(name.to_owned());
+        } else {
+            listing.files.push(name.to_owned());
+        }
+    }
+    listing.files.sort_unstable();
+    listing.folders.sort_unstable();
+    Ok(listing)
+}
+
+/// The names in a folder, sorted, and whether there are others that are not UTF-8.
+///
+/// # Errors
+/// [`HostError`] if the folder cannot be listed.
+pub(crate) fn listing(folder: &Directory) -> Result<(Vec<String>, bool), HostError> {
+    let Listing {
+        files: mut names,
+        folders,
+        odd,
+    } = list(folder)?;
+    names.extend(folders);
+    names.sort_unstable();
+    Ok((names, odd))
+}
