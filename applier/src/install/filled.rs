@@ -22,7 +22,7 @@ use crate::host::{HostError, Root, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::Record;
 use crate::steps::holes::fill_text;
-use crate::steps::{Committed, Committer, FileError, FilesError, Filled, Removal, Standing};
+use crate::steps::{ChangeError, Committed, Committer, Filled, Removal, Standing};
 
 /// There is no journal.
 pub(super) const NONE_OPEN: &str = "no run is open in whose journal the change would be recorded";
@@ -35,7 +35,7 @@ pub(super) struct Trouble {
 }
 
 impl Committer for Recorder<'_, '_> {
-    fn look(&mut self, transaction: &TransactionName) -> Result<Standing, FilesError> {
+    fn look(&mut self, transaction: &TransactionName) -> Result<Standing, ChangeError> {
         self.standing(transaction)
             .map_err(|trouble| trouble.of(transaction, "looked at"))
     }
@@ -59,7 +59,7 @@ impl Committer for Recorder<'_, '_> {
         &mut self,
         transaction: &TransactionName,
         value: &str,
-    ) -> Result<Committed, FilesError> {
+    ) -> Result<Committed, ChangeError> {
         self.fill(transaction, value)
             .map_err(|trouble| trouble.of(transaction, "committed"))
     }
@@ -70,12 +70,12 @@ impl Committer for Recorder<'_, '_> {
         path: &HostPath,
         (old, new): (&SecretBytes, &SecretBytes),
         mode: u32,
-    ) -> Result<(), FileError> {
+    ) -> Result<(), ChangeError> {
         self.replace_own(position, path, (old, new), mode)
             .map_err(|trouble| trouble.of_file(path, "replaced"))
     }
 
-    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removal, FileError> {
+    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removal, ChangeError> {
         self.remove_own(position, path)
             .map_err(|trouble| trouble.of_file(path, "removed"))
     }
@@ -231,19 +231,17 @@ fn holds_anything(root: &Root, folder: &RootPath) -> Result<bool, Trouble> {
 }
 
 impl Trouble {
-    pub(super) fn of_file(self, path: &HostPath, what: &'static str) -> FileError {
-        FileError {
-            path: path.clone(),
-            what,
-            source: self.source,
-            details: self.details,
-            hints: self.hints,
-        }
+    pub(super) fn of_file(self, path: &HostPath, what: &'static str) -> ChangeError {
+        self.about(format!("`{path}`"), what)
     }
 
-    fn of(self, transaction: &TransactionName, what: &'static str) -> FilesError {
-        FilesError {
-            transaction: transaction.to_string(),
+    fn of(self, transaction: &TransactionName, what: &'static str) -> ChangeError {
+        self.about(format!("the files of transaction `{transaction}`"), what)
+    }
+
+    fn about(self, which: String, what: &'static str) -> ChangeError {
+        ChangeError {
+            which,
             what,
             source: self.source,
             details: self.details,

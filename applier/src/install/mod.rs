@@ -40,6 +40,8 @@ pub(crate) mod stage;
 pub(crate) mod status;
 mod steps;
 pub(crate) mod supervise;
+#[cfg(test)]
+mod testing;
 mod undo;
 mod write;
 

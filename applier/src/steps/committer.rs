@@ -10,23 +10,6 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_terminal::Text;
 
-/// The files of a transaction could not be looked at, or not be committed.
-#[derive(Debug, thiserror::Error)]
-#[error("the files of transaction `{transaction}` cannot be {what}")]
-pub(crate) struct FilesError {
-    /// Which.
-    pub(crate) transaction: String,
-    /// What could not be done: `committed`.
-    pub(crate) what: &'static str,
-    /// Why.
-    #[source]
-    pub(crate) source: Box<dyn Error + Send + Sync>,
-    /// Lines that belong to why.
-    pub(crate) details: Text,
-    /// What became of the files, and what to do.
-    pub(crate) hints: Vec<String>,
-}
-
 /// How the file with the hole is on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
@@ -62,20 +45,20 @@ pub(crate) enum Committed {
 pub(crate) const NO_INSTALLATION: &str =
     "there is no installation whose journal a change of files could be in";
 
-/// The change of a file could not be made, or not be recorded.
+/// A file, or the files of a transaction, could not be looked at or changed, or the change not be recorded.
 #[derive(Debug, thiserror::Error)]
-#[error("`{path}` cannot be {what}")]
-pub(crate) struct FileError {
-    /// Which.
-    pub(crate) path: HostPath,
-    /// What could not be done: `removed`.
+#[error("{which} cannot be {what}")]
+pub(crate) struct ChangeError {
+    /// Which, for people.
+    pub(crate) which: String,
+    /// What could not be done: `removed`, `committed`.
     pub(crate) what: &'static str,
     /// Why.
     #[source]
     pub(crate) source: Box<dyn Error + Send + Sync>,
     /// Lines that belong to why.
     pub(crate) details: Text,
-    /// What became of the file, and what to do.
+    /// What became of them, and what to do.
     pub(crate) hints: Vec<String>,
 }
 
@@ -95,8 +78,8 @@ pub(crate) trait Committer {
     /// How the transaction stands on the host now.
     ///
     /// # Errors
-    /// [`FilesError`].
-    fn look(&mut self, transaction: &TransactionName) -> Result<Standing, FilesError>;
+    /// [`ChangeError`].
+    fn look(&mut self, transaction: &TransactionName) -> Result<Standing, ChangeError>;
 
     /// Records that the step at `position` is about to do what no rollback takes back; `leaves` says what stays.
     ///
@@ -107,28 +90,28 @@ pub(crate) trait Committer {
     /// Fills the hole with `value`, and commits the transaction.
     ///
     /// # Errors
-    /// [`FilesError`].
+    /// [`ChangeError`].
     fn commit(
         &mut self,
         transaction: &TransactionName,
         value: &str,
-    ) -> Result<Committed, FilesError>;
+    ) -> Result<Committed, ChangeError>;
 
     /// Puts the second of `contents` in the place of the first at `path`, with this mode, for the step at `position`. The owner stays.
     ///
     /// # Errors
-    /// [`FileError`], also if something else than the first is there.
+    /// [`ChangeError`], also if something else than the first is there.
     fn replace(
         &mut self,
         position: usize,
         path: &HostPath,
         contents: (&SecretBytes, &SecretBytes),
         mode: u32,
-    ) -> Result<(), FileError>;
+    ) -> Result<(), ChangeError>;
 
     /// Takes a file of the bundle away, for the step at `position`. What is not as this installation brought it is left.
     ///
     /// # Errors
-    /// [`FileError`].
-    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removal, FileError>;
+    /// [`ChangeError`].
+    fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removal, ChangeError>;
 }

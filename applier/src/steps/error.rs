@@ -6,7 +6,7 @@ use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_terminal::{Text, list, quote};
 
-use super::committer::{FileError, FilesError, Removal};
+use super::committer::{ChangeError, Removal};
 use crate::host::HostError;
 use crate::host::init::InitError;
 use crate::net::kubeconfig::KubeconfigError;
@@ -158,12 +158,9 @@ pub(crate) enum StepError {
         /// What to look at, and what to do.
         hints: Vec<String>,
     },
-    /// Files that the step commits.
+    /// A file that the step changes or takes away, or the files that it commits.
     #[error(transparent)]
-    Files(#[from] FilesError),
-    /// A file that the step changes or takes away.
-    #[error(transparent)]
-    File(#[from] FileError),
+    Change(#[from] ChangeError),
     /// What was done cannot be recorded.
     #[error("the step is done and cannot be recorded")]
     Record(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -191,9 +188,7 @@ impl StepError {
     pub(crate) fn details(&self) -> Text {
         match self {
             Self::Endpoints { silent, .. } => list(silent),
-            Self::Files(FilesError { details, .. }) | Self::File(FileError { details, .. }) => {
-                details.clone()
-            }
+            Self::Change(ChangeError { details, .. }) => details.clone(),
             _ => Text::new(),
         }
     }
@@ -214,8 +209,7 @@ impl StepError {
                 "what it belonged to has reached its end; make a plan with new ones".to_owned(),
             ],
             Self::Etcd { hints, .. }
-            | Self::Files(FilesError { hints, .. })
-            | Self::File(FileError { hints, .. }) => hints.clone(),
+            | Self::Change(ChangeError { hints, .. }) => hints.clone(),
             Self::NotReady { server, .. } => vec![
                 format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` says what it waits for; from this host {server} must be reached"),
             ],

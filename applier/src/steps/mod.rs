@@ -45,9 +45,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use apply::Batch;
 use bootstrap::Bootstrap;
-pub(crate) use committer::{
-    Committed, Committer, FileError, FilesError, Filled, Removal, Standing,
-};
+pub(crate) use committer::{ChangeError, Committed, Committer, Filled, Removal, Standing};
 pub(crate) use error::StepError;
 use join_command::Join;
 use join_etcd::EtcdJoin;

@@ -13,7 +13,7 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use serde_json::{Value, json};
 
-use super::committer::{Committed, Committer, FileError, FilesError, Removal, Standing};
+use super::committer::{ChangeError, Committed, Committer, Removal, Standing};
 use super::report::{Event, Observer, State};
 use crate::net::client::ApiClient;
 use crate::net::tls::{Pending, Transport, Unreachable};
@@ -267,7 +267,7 @@ impl Observer for Told {
     reason = "tests change the tree they built"
 )]
 impl Committer for Told {
-    fn look(&mut self, _: &TransactionName) -> Result<Standing, FilesError> {
+    fn look(&mut self, _: &TransactionName) -> Result<Standing, ChangeError> {
         panic!("not asked for")
     }
 
@@ -275,7 +275,7 @@ impl Committer for Told {
         panic!("not asked for")
     }
 
-    fn commit(&mut self, _: &TransactionName, _: &str) -> Result<Committed, FilesError> {
+    fn commit(&mut self, _: &TransactionName, _: &str) -> Result<Committed, ChangeError> {
         panic!("not asked for")
     }
 
@@ -285,7 +285,7 @@ impl Committer for Told {
         path: &HostPath,
         (old, new): (&SecretBytes, &SecretBytes),
         mode: u32,
-    ) -> Result<(), FileError> {
+    ) -> Result<(), ChangeError> {
         let at = self.folder.as_ref().unwrap().join(path.relative());
         assert_eq!(fs::read(&at).unwrap(), old.expose());
         fs::write(&at, new.expose()).unwrap();
@@ -293,7 +293,7 @@ impl Committer for Told {
         Ok(())
     }
 
-    fn remove(&mut self, _: usize, path: &HostPath) -> Result<Removal, FileError> {
+    fn remove(&mut self, _: usize, path: &HostPath) -> Result<Removal, ChangeError> {
         let at = self.folder.as_ref().unwrap().join(path.relative());
         if !at.exists() {
             return Ok(Removal::Missing);

@@ -3,29 +3,16 @@
     reason = "tests build the tree they look at"
 )]
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::ops::Deref;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{EntryName, Index};
 use serde_json::json;
 
-use super::super::record::ensure_salt;
-use super::super::recover::recover;
-use super::super::report::InstallReport;
-use super::super::request::Request;
-use super::super::rollback;
-use super::super::run::Operator;
+use super::super::testing::OpenRun;
 use super::*;
-use crate::host::Actions;
-use crate::host::RunTag;
-use crate::host::clock::Clock;
 use crate::host::durable::Fault;
-use crate::state::journal::record::{Begin, FORMAT, RecordedRequest};
-use crate::state::memory::Memory;
-use crate::steps::Event;
 
 const TEXT: &str =
     "spec:\n  containers:\n  - command:\n    - run\n    - --members=<hole:etcd-initial-cluster>\n";
@@ -33,30 +20,12 @@ const FIRST: &str = "a=https://10.0.0.1:2380";
 const SECOND: &str = "a=https://10.0.0.1:2380,b=https://10.0.0.2:2380";
 const PATH: &str = "/etc/app/manifests/m.yaml";
 
-struct Silent;
-
-impl Operator for Silent {
-    fn agrees(&mut self, _: &InstallReport) -> Result<bool, CliError> {
-        Ok(true)
-    }
-
-    fn event(&mut self, _: &Event) {}
-}
-
 /// A host with an open run, and a bundle with one transaction that a live step commits.
-struct Case {
-    folder: tempfile::TempDir,
-    root: Root,
-    index: Index,
-    contents: BTreeMap<EntryName, String>,
-    request: Request,
-    run: u32,
-}
+struct Case(OpenRun);
 
 impl Case {
     fn new() -> Self {
-        let mut value: serde_json::Value =
-            serde_json::from_str(include_str!("../../../tests/data/index.json")).unwrap();
+        let mut index = OpenRun::index();
         let folder = |path: &str| {
             json!({"name": format!("directory:{path}"), "kind": "directory", "phase": "join", "path": path,
                    "mode": "0700", "uid": 0, "gid": 0})
@@ -76,81 +45,19 @@ impl Case {
             .iter()
             .map(|e| e["name"].clone())
             .collect();
-        value["entries"] = entries;
-        value["transactions"] = json!([{"name": "members", "entries": names}]);
-        value["steps"] = json!([{"do": "join-etcd", "phase": "join", "member": "b", "peerUrl": "https://10.0.0.2:2380",
+        index["entries"] = entries;
+        index["transactions"] = json!([{"name": "members", "entries": names}]);
+        index["steps"] = json!([{"do": "join-etcd", "phase": "join", "member": "b", "peerUrl": "https://10.0.0.2:2380",
             "pods": {"namespace": "n", "labels": {"a": "b"}, "clientUrls": "c"},
             "client": {"authority": "/a", "certificate": "/b", "key": "/c"},
             "transaction": "members", "timeoutSeconds": 1}]);
-        let index: Index = serde_json::from_value(value).unwrap();
-        let folder = tempfile::tempdir_in("/dev/shm")
-            .or_else(|_| tempfile::tempdir())
-            .unwrap();
-        let root = Root::open(folder.path()).unwrap();
-        let mut case = Self {
-            contents: BTreeMap::from([(format!("files{PATH}").parse().unwrap(), TEXT.to_owned())]),
-            request: Request::default(),
-            folder,
-            root,
-            index,
-            run: 0,
-        };
-        case.run = case.begin();
-        case
+        let contents = BTreeMap::from([(format!("files{PATH}").parse().unwrap(), TEXT.to_owned())]);
+        let mut open = OpenRun::new(index, contents);
+        open.run = Some(open.begin());
+        Self(open)
     }
 
-    fn begin(&self) -> u32 {
-        let actions = Actions::new(Fault::None);
-        let mut memory = Memory::load(&self.root).unwrap();
-        ensure_salt(&mut memory, &self.root, &actions).unwrap();
-        let begin = Begin {
-            format: FORMAT.to_owned(),
-            run: memory.runs.next_number(),
-            time: self.index.created,
-            version: "0".into(),
-            request: RecordedRequest::default(),
-            index_digest: Sha256Digest::of(b"index"),
-            plan_digest: self.index.plan_digest,
-            cluster: self.index.cluster.clone(),
-            node: self.index.node.name.clone(),
-            serial: 1,
-            confirm_by: None,
-            previous: None,
-            stages: Some(RunTag::random().unwrap()),
-            folders: vec!["/etc/app".parse().unwrap()],
-            transactions: Vec::new(),
-        };
-        memory.runs.begin(&self.root, &actions, begin).unwrap()
-    }
-
-    /// As a program that was just started, with what it remembers.
-    fn with<T>(&self, fault: Fault, action: impl FnOnce(&mut Recorder<'_, '_>) -> T) -> (T, u64) {
-        let actions = Actions::new(fault);
-        let mut memory = Memory::load(&self.root).unwrap();
-        let none = BTreeSet::new();
-        let steps = LiveSteps {
-            request: &self.request,
-            index: &self.index,
-            contents: &self.contents,
-            root: &self.root,
-            actions: &actions,
-            selected: &none,
-            completed: &none,
-            files_changed: false,
-            run: Cell::new(Some(self.run)),
-            late: None,
-        };
-        let mut recorder = Recorder {
-            operator: &mut Silent,
-            clock: Clock::System,
-            memory: &mut memory,
-            steps: &steps,
-        };
-        let value = action(&mut recorder);
-        (value, actions.count())
-    }
-
-    fn commit(&self, fault: Fault, value: &str) -> (Result<Committed, FilesError>, u64) {
+    fn commit(&self, fault: Fault, value: &str) -> (Result<Committed, ChangeError>, u64) {
         self.with(fault, |files| {
             files.commit(&"members".parse().unwrap(), value)
         })
@@ -161,29 +68,16 @@ impl Case {
         looked.0.unwrap()
     }
 
-    fn recover(&self) {
-        let actions = Actions::new(Fault::None);
-        let mut memory = Memory::load(&self.root).unwrap();
-        recover(&mut memory, &self.root, &actions, self.index.created).unwrap();
-    }
-
     fn on_host(&self) -> Option<String> {
-        fs::read_to_string(self.folder.path().join(PATH.trim_start_matches('/'))).ok()
+        self.0.on_host(PATH)
     }
+}
 
-    fn leftovers(&self) -> usize {
-        fn count(folder: &Path) -> usize {
-            let entries = fs::read_dir(folder)
-                .unwrap()
-                .map(|entry| entry.unwrap().path());
-            entries
-                .map(|path| {
-                    let temporary = path.to_string_lossy().contains(".kubeplan-stage-");
-                    usize::from(temporary) + if path.is_dir() { count(&path) } else { 0 }
-                })
-                .sum()
-        }
-        count(self.folder.path())
+impl Deref for Case {
+    type Target = OpenRun;
+
+    fn deref(&self) -> &OpenRun {
+        &self.0
     }
 }
 
@@ -217,15 +111,11 @@ fn a_filled_file_is_as_planned_until_others_change_it() {
         Committed::Written
     );
     assert_eq!(case.on_host().unwrap(), filled(SECOND));
-    fs::write(case.folder.path().join("var/lib/data/wal"), "").unwrap();
+    fs::write(case.at("var/lib/data/wal"), "").unwrap();
     let data = case.look().data.unwrap();
     assert_eq!(data.as_str(), "/var/lib/data");
     // Others write another list: possible, and not ours.
-    fs::write(
-        case.folder.path().join("etc/app/manifests/m.yaml"),
-        filled(FIRST),
-    )
-    .unwrap();
+    fs::write(case.at("etc/app/manifests/m.yaml"), filled(FIRST)).unwrap();
     assert_eq!(case.look().file, Filled::Otherwise);
     assert_eq!(case.commit(Fault::None, SECOND).0.unwrap(), Committed::Left);
     assert_eq!(case.on_host().unwrap(), filled(FIRST));
@@ -275,7 +165,8 @@ fn a_commit_by_a_live_step_is_whole_whatever_happens() {
                 assert_eq!(case.on_host(), Some(filled(SECOND)), "{fault:?}");
                 assert_eq!(case.look().file, Filled::AsPlanned, "{fault:?}");
                 assert_eq!(case.leftovers(), 0, "{fault:?}");
-                roll_back(&case);
+                let back = case.roll_back();
+                assert!(back.left.is_empty(), "{:?}", back.left);
                 assert_eq!(case.on_host(), None, "{fault:?}");
                 if outcome.is_ok() && performed <= number {
                     break;
@@ -287,23 +178,14 @@ fn a_commit_by_a_live_step_is_whole_whatever_happens() {
     }
 }
 
-fn roll_back(case: &Case) {
-    let actions = Actions::new(Fault::None);
-    let mut memory = Memory::load(&case.root).unwrap();
-    let (now, none) = (case.index.created, BTreeSet::new());
-    rollback::begin(&mut memory, &case.root, &actions, now, case.run, &none).unwrap();
-    let back = rollback::carry_out(&mut memory, &case.root, &actions, now, case.run).unwrap();
-    assert!(back.left.is_empty(), "{:?}", back.left);
-}
-
 #[test]
 fn what_no_rollback_takes_back_is_on_record_before_it_is_done() {
     let case = Case::new();
     case.with(Fault::None, |files| files.begin(0, "a member stays"))
         .0
         .unwrap();
-    let memory = Memory::load(&case.root).unwrap();
-    let run = memory.runs.get(case.run).unwrap();
+    let memory = case.memory();
+    let run = memory.runs.get(case.run.unwrap()).unwrap();
     let stays: Vec<&str> = run.stays().map(|step| step.what.as_str()).collect();
     assert_eq!(stays, ["a member stays"]);
     assert!(run.live_steps.is_empty());

@@ -3,160 +3,58 @@
     reason = "tests build the tree they look at"
 )]
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::Index;
-use kubeplan_terminal::CliError;
 use serde_json::json;
 
-use super::super::recover::recover;
-use super::super::report::InstallReport;
-use super::super::request::Request;
-use super::super::rollback::{self, RolledBack};
-use super::super::run::Operator;
+use super::super::rollback;
 use super::super::stage::Place;
-use super::super::steps::{LateRun, LiveSteps};
+use super::super::testing::OpenRun;
 use super::*;
-use crate::host::clock::Clock;
+use crate::host::Actions;
 use crate::host::durable::Fault;
-use crate::host::{Actions, Root};
-use crate::state::journal::record::{Begin, FORMAT, RecordedRequest};
 use crate::state::journal::{Progress, Run};
-use crate::state::memory::Memory;
-use crate::steps::{Committer as _, Event, FileError};
+use crate::steps::{ChangeError, Committer as _};
 
 const TOKEN: &str = "/etc/app/bootstrap.conf";
 const OWN: &str = "/etc/app/own.conf";
 const OLD: &str = "old content\n";
 const NEW: &str = "new content\n";
 
-struct Silent;
-
-impl Operator for Silent {
-    fn agrees(&mut self, _: &InstallReport) -> Result<bool, CliError> {
-        Ok(true)
-    }
-
-    fn event(&mut self, _: &Event) {}
-}
-
 /// A host with an open run, whose bundle has two files and two steps that change them.
-struct Case {
-    folder: tempfile::TempDir,
-    root: Root,
-    index: Index,
-    contents: BTreeMap<EntryName, String>,
-    request: Request,
-    run: Option<u32>,
-}
+struct Case(OpenRun);
 
 impl Case {
     fn new() -> Self {
-        let mut value: serde_json::Value =
-            serde_json::from_str(include_str!("../../../tests/data/index.json")).unwrap();
+        let mut index = OpenRun::index();
         let file = |path: &str| {
             json!({"name": format!("files{path}"), "kind": "file", "phase": "join", "path": path, "mode": "0600",
                 "uid": 0, "gid": 0, "size": OLD.len(), "sha256": Sha256Digest::of(OLD.as_bytes())})
         };
-        value["entries"] = json!([file(TOKEN), file(OWN)]);
-        value["steps"] = json!([
+        index["entries"] = json!([file(TOKEN), file(OWN)]);
+        index["steps"] = json!([
             {"do": "finish-tls-bootstrap", "phase": "join", "bootstrapKubeconfig": TOKEN, "kubeconfig": OWN, "timeoutSeconds": 1},
             {"do": "use-rotated-certificate", "phase": "join", "kubeconfig": OWN, "certificate": "/c.pem", "service": "agent"}]);
-        let index: Index = serde_json::from_value(value).unwrap();
-        let folder = tempfile::tempdir_in("/dev/shm")
-            .or_else(|_| tempfile::tempdir())
-            .unwrap();
-        fs::create_dir_all(folder.path().join("etc/app")).unwrap();
-        let root = Root::open(folder.path()).unwrap();
-        let contents = [TOKEN, OWN]
-            .map(|path| (format!("files{path}").parse().unwrap(), OLD.to_owned()))
-            .into();
-        let mut case = Self {
-            contents,
-            request: Request::default(),
-            folder,
-            root,
-            index,
-            run: None,
-        };
+        let contents =
+            [TOKEN, OWN].map(|path| (format!("files{path}").parse().unwrap(), OLD.to_owned()));
+        let mut open = OpenRun::new(index, contents.into());
         for path in [TOKEN, OWN] {
-            case.write(path, OLD);
+            open.write(path, OLD);
         }
-        case.run = Some(case.begin());
-        case
+        open.run = Some(open.begin());
+        Self(open)
     }
 
-    fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path.trim_start_matches('/'))
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        fs::write(self.at(path), text).unwrap();
-        fs::set_permissions(self.at(path), fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    fn begin(&self) -> u32 {
-        let actions = Actions::new(Fault::None);
-        let mut memory = Memory::load(&self.root).unwrap();
-        ensure_salt(&mut memory, &self.root, &actions).unwrap();
-        let begin = Begin {
-            format: FORMAT.to_owned(),
-            run: memory.runs.next_number(),
-            time: self.index.created,
-            version: "0".into(),
-            request: RecordedRequest::default(),
-            index_digest: Sha256Digest::of(b"index"),
-            plan_digest: self.index.plan_digest,
-            cluster: self.index.cluster.clone(),
-            node: self.index.node.name.clone(),
-            serial: 1,
-            confirm_by: None,
-            previous: None,
-            stages: Some(crate::host::RunTag::random().unwrap()),
-            folders: vec!["/etc/app".parse().unwrap()],
-            transactions: Vec::new(),
-        };
-        memory.runs.begin(&self.root, &actions, begin).unwrap()
-    }
-
-    /// As a program that was just started, with what it remembers.
-    fn with<T>(&self, fault: Fault, action: impl FnOnce(&mut Recorder<'_, '_>) -> T) -> (T, u64) {
-        let actions = Actions::new(fault);
-        let mut memory = Memory::load(&self.root).unwrap();
-        let none = BTreeSet::new();
-        let steps = LiveSteps {
-            request: &self.request,
-            index: &self.index,
-            contents: &self.contents,
-            root: &self.root,
-            actions: &actions,
-            selected: &none,
-            completed: &none,
-            files_changed: false,
-            run: Cell::new(self.run),
-            late: Some(self),
-        };
-        let mut recorder = Recorder {
-            operator: &mut Silent,
-            clock: Clock::System,
-            memory: &mut memory,
-            steps: &steps,
-        };
-        let value = action(&mut recorder);
-        (value, actions.count())
-    }
-
-    fn remove(&self, fault: Fault, path: &str) -> (Result<Removal, FileError>, u64) {
+    fn remove(&self, fault: Fault, path: &str) -> (Result<Removal, ChangeError>, u64) {
         let path: HostPath = path.parse().unwrap();
         self.with(fault, |files| files.remove(0, &path))
     }
 
-    fn replace(&self, fault: Fault, old: &str) -> (Result<(), FileError>, u64) {
+    fn replace(&self, fault: Fault, old: &str) -> (Result<(), ChangeError>, u64) {
         let path: HostPath = OWN.parse().unwrap();
         let (old, new) = (old.to_owned(), NEW.to_owned());
         let contents = (SecretBytes::from_text(old), SecretBytes::from_text(new));
@@ -165,45 +63,17 @@ impl Case {
         })
     }
 
-    fn recover(&self) {
-        let actions = Actions::new(Fault::None);
-        let mut memory = Memory::load(&self.root).unwrap();
-        recover(&mut memory, &self.root, &actions, self.index.created).unwrap();
-    }
-
-    fn roll_back(&self) -> RolledBack {
-        let actions = Actions::new(Fault::None);
-        let mut memory = Memory::load(&self.root).unwrap();
-        let number = memory.runs.current().unwrap().number();
-        let (now, none) = (self.index.created, BTreeSet::new());
-        rollback::begin(&mut memory, &self.root, &actions, now, number, &none).unwrap();
-        rollback::carry_out(&mut memory, &self.root, &actions, now, number).unwrap()
-    }
-
-    fn on_host(&self, path: &str) -> Option<String> {
-        fs::read_to_string(self.at(path)).ok()
-    }
-
     fn run(&self) -> Run {
-        let memory = Memory::load(&self.root).unwrap();
+        let memory = self.memory();
         memory.runs.current().unwrap().clone()
-    }
-
-    fn leftovers(&self) -> bool {
-        let etc = fs::read_dir(self.at("/etc")).unwrap();
-        let app = fs::read_dir(self.at("/etc/app")).unwrap();
-        etc.chain(app).any(|entry| {
-            let name = entry.unwrap().file_name();
-            name.to_string_lossy().contains(".kubeplan-stage-")
-        })
     }
 }
 
-impl LateRun for Case {
-    fn begin_late(&self, memory: &mut Memory) -> Result<u32, CliError> {
-        let run = self.begin();
-        *memory = Memory::load(&self.root)?;
-        Ok(run)
+impl Deref for Case {
+    type Target = OpenRun;
+
+    fn deref(&self) -> &OpenRun {
+        &self.0
     }
 }
 
@@ -280,7 +150,7 @@ fn a_replaced_file_is_on_record_with_a_copy_and_comes_back() {
     case.replace(Fault::None, OLD).0.unwrap();
     assert_eq!(case.on_host(OWN).as_deref(), Some(NEW));
     assert_eq!(case.run().paths_in_place(), [&OWN.parse().unwrap()]);
-    let memory = Memory::load(&case.root).unwrap();
+    let memory = case.memory();
     let actions = Actions::new(Fault::None);
     let place = Place::of(&memory, &case.root, &actions);
     let preview = rollback::preview(place, &case.run(), &BTreeSet::new()).unwrap();
@@ -292,7 +162,7 @@ fn a_replaced_file_is_on_record_with_a_copy_and_comes_back() {
 #[test]
 fn a_run_is_begun_where_none_is_open() {
     let mut case = Case::new();
-    let first = case.run.take();
+    let first = case.0.run.take();
     case.remove(Fault::None, TOKEN).0.unwrap();
     assert_ne!(Some(case.run().number()), first);
     case.roll_back();
@@ -331,10 +201,10 @@ fn a_change_by_a_live_step_is_whole_whatever_happens() {
                 whole(&case);
                 case.recover();
                 whole(&case);
-                assert!(!case.leftovers(), "{fault:?}");
+                assert!(case.leftovers() == 0, "{fault:?}");
                 act(&case, Fault::None).0.unwrap();
                 assert_eq!(case.on_host(path), after, "{fault:?}");
-                assert!(!case.leftovers(), "{fault:?}");
+                assert!(case.leftovers() == 0, "{fault:?}");
                 assert!(case.roll_back().left.is_empty(), "{fault:?}");
                 assert_eq!(case.on_host(path).as_deref(), Some(OLD), "{fault:?}");
                 if outcome.is_ok() && performed <= number {
@@ -351,7 +221,7 @@ impl Case {
     /// As if the run had created both files itself.
     fn created(&self) {
         let actions = Actions::new(Fault::None);
-        let mut memory = Memory::load(&self.root).unwrap();
+        let mut memory = self.memory();
         let run = self.run.unwrap();
         let number = memory.runs.get(run).unwrap().next_transaction();
         let salt = memory.salt.as_ref().unwrap();
@@ -398,7 +268,7 @@ fn what_the_run_made_itself_is_not_left_behind_by_a_rollback() {
     case.replace(Fault::None, OLD).0.unwrap();
     let run = case.run();
     assert_eq!(run.paths_in_place(), [&OWN.parse().unwrap()]);
-    let memory = Memory::load(&case.root).unwrap();
+    let memory = case.memory();
     let installed = memory.as_installed();
     let node = installed.node(&case.index.cluster, &case.index.node.name);
     let files: Vec<&str> = node.unwrap().files.keys().map(HostPath::as_str).collect();

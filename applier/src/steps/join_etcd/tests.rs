@@ -5,7 +5,7 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use serde_json::json;
 
-use super::super::committer::{FileError, FilesError, Removal};
+use super::super::committer::{ChangeError, Removal};
 use super::super::report::{Event, Observer, State};
 use super::super::testing::FakeApi;
 use super::*;
@@ -80,7 +80,7 @@ impl Observer for Host {
 }
 
 impl Committer for Host {
-    fn look(&mut self, _: &TransactionName) -> Result<Standing, FilesError> {
+    fn look(&mut self, _: &TransactionName) -> Result<Standing, ChangeError> {
         Ok(Standing {
             file: match &self.manifest {
                 _ if self.drifted => Filled::Otherwise,
@@ -96,7 +96,7 @@ impl Committer for Host {
         Ok(())
     }
 
-    fn commit(&mut self, _: &TransactionName, value: &str) -> Result<Committed, FilesError> {
+    fn commit(&mut self, _: &TransactionName, value: &str) -> Result<Committed, ChangeError> {
         if self.drifted {
             return Ok(Committed::Left);
         }
@@ -116,11 +116,11 @@ impl Committer for Host {
         _: &HostPath,
         _: (&SecretBytes, &SecretBytes),
         _: u32,
-    ) -> Result<(), FileError> {
+    ) -> Result<(), ChangeError> {
         panic!("not asked for")
     }
 
-    fn remove(&mut self, _: usize, _: &HostPath) -> Result<Removal, FileError> {
+    fn remove(&mut self, _: usize, _: &HostPath) -> Result<Removal, ChangeError> {
         panic!("not asked for")
     }
 }
