@@ -20,8 +20,8 @@ use crate::config::kubeadm::{
 };
 use crate::config::provenance::Provenance;
 use crate::config::valid::{
-    ComponentConfig, Credentials, Endpoint, EndpointHost, HostFacts, JoinCredential, Joining,
-    Membership, NodeSettings,
+    ClusterConfig, ComponentConfig, Credentials, Endpoint, EndpointHost, HostFacts, JoinCredential,
+    Joining, Membership, NodeParts, NodeSettings,
 };
 use crate::config::{SecretText, ValidConfig};
 use crate::pki::{IssuedCertificate, KeyAlgorithm, Material, ServiceAccountKey};
@@ -89,7 +89,49 @@ fn kubelet(reference: &str) -> ComponentConfig {
 
 /// `fixtures/reference/default/config.yaml`, defaulted.
 pub(crate) fn default_config() -> ValidConfig {
-    ValidConfig {
+    ValidConfig::by_hand(NodeParts {
+        shared: ClusterConfig {
+            cluster: ClusterConfiguration {
+                etcd: Etcd {
+                    local: Some(LocalEtcd {
+                        data_dir: "/var/lib/etcd".into(),
+                        ..LocalEtcd::default()
+                    }),
+                    external: None,
+                },
+                networking: Networking {
+                    service_subnet: "10.96.0.0/12".into(),
+                    pod_subnet: String::new(),
+                    dns_domain: "cluster.local".into(),
+                },
+                kubernetes_version: "v1.36.2".into(),
+                certificates_dir: "/etc/kubernetes/pki".into(),
+                image_repository: "registry.k8s.io".into(),
+                cluster_name: "kubernetes".into(),
+                encryption_algorithm: "RSA-2048".into(),
+                ..ClusterConfiguration::default()
+            },
+            cluster_kubelet: kubelet(DEFAULT).into(),
+            kube_proxy: ComponentConfig {
+                value: json!({}),
+                supplied: false,
+            },
+            bundle_cluster_name: "kubernetes".parse().unwrap(),
+            credentials: Credentials {
+                min_remaining: Duration::from_secs(30 * 24 * 3600),
+                clock_tolerance: Duration::from_secs(300),
+            },
+            signing_key_file: None,
+            release: releases::find(36).unwrap(),
+            version: "1.36.2".into(),
+            service_cidrs: vec!["10.96.0.0/12".parse().unwrap()],
+            pod_cidrs: Vec::new(),
+            control_plane_endpoint: None,
+            key_algorithm: KeyAlgorithm::Rsa2048,
+            certificate_validity: Duration::from_secs(8760 * 3600),
+            ca_certificate_validity: Duration::from_secs(87600 * 3600),
+        }
+        .into(),
         init: InitConfiguration {
             local_api_endpoint: ApiEndpoint {
                 advertise_address: "192.168.10.11".into(),
@@ -108,33 +150,7 @@ pub(crate) fn default_config() -> ValidConfig {
             },
             ..InitConfiguration::default()
         },
-        cluster: ClusterConfiguration {
-            etcd: Etcd {
-                local: Some(LocalEtcd {
-                    data_dir: "/var/lib/etcd".into(),
-                    ..LocalEtcd::default()
-                }),
-                external: None,
-            },
-            networking: Networking {
-                service_subnet: "10.96.0.0/12".into(),
-                pod_subnet: String::new(),
-                dns_domain: "cluster.local".into(),
-            },
-            kubernetes_version: "v1.36.2".into(),
-            certificates_dir: "/etc/kubernetes/pki".into(),
-            image_repository: "registry.k8s.io".into(),
-            cluster_name: "kubernetes".into(),
-            encryption_algorithm: "RSA-2048".into(),
-            ..ClusterConfiguration::default()
-        },
-        kubelet: kubelet(DEFAULT),
-        cluster_kubelet: kubelet(DEFAULT),
-        kube_proxy: ComponentConfig {
-            value: json!({}),
-            supplied: false,
-        },
-        bundle_cluster_name: "kubernetes".parse().unwrap(),
+        kubelet: kubelet(DEFAULT).into(),
         node: NodeSettings {
             name: "cp1".parse().unwrap(),
             role: NodeRole::ControlPlane,
@@ -150,29 +166,13 @@ pub(crate) fn default_config() -> ValidConfig {
             system_ids: None,
         },
         membership: Membership::Founds,
-        credentials: Credentials {
-            min_remaining: Duration::from_secs(30 * 24 * 3600),
-            clock_tolerance: Duration::from_secs(300),
-        },
-        signing_key_file: None,
-        release: releases::find(36).unwrap(),
-        version: "1.36.2".into(),
-        service_cidrs: vec!["10.96.0.0/12".parse().unwrap()],
-        pod_cidrs: Vec::new(),
         advertise_address: "192.168.10.11".parse().unwrap(),
         bind_port: 6443,
-        control_plane_endpoint: None,
-        key_algorithm: KeyAlgorithm::Rsa2048,
-        certificate_validity: Duration::from_secs(8760 * 3600),
-        ca_certificate_validity: Duration::from_secs(87600 * 3600),
         timeouts: crate::config::timeouts::Timeouts::default(),
-        patches: crate::patches::Patches::default(),
         facts: HostFacts::default(),
         assumptions: Vec::new(),
-        upload_certs: false,
-        only_phases: Vec::new(),
         provenance: Provenance::default(),
-    }
+    })
 }
 
 /// `fixtures/reference/extetcd/config.yaml`, defaulted.
@@ -202,8 +202,8 @@ pub(crate) fn external_etcd_config() -> ValidConfig {
 pub(crate) fn ha_config() -> ValidConfig {
     let mut config = default_config();
     config.init.node_registration.cri_socket = "unix:///run/containerd/containerd.sock".into();
-    config.kubelet = kubelet(HA);
-    config.cluster_kubelet = kubelet(HA);
+    config.kubelet = kubelet(HA).into();
+    config.cluster_kubelet = kubelet(HA).into();
     config.control_plane_endpoint = Some(Endpoint {
         host: EndpointHost::Name("k8s-api.example.com".into()),
         port: 6443,
@@ -321,11 +321,12 @@ pub(crate) fn joining(mut config: ValidConfig, name: &str, address: &str) -> Val
 
 /// `config` with a token that its kubelet bootstraps with.
 pub(crate) fn bootstrapping(mut config: ValidConfig) -> ValidConfig {
+    let certificate_key = config.is_control_plane();
     if let Membership::Joins(joining) = &mut config.membership {
         joining.credential = JoinCredential::Bootstrap {
             kubeconfig: secret_text(BOOTSTRAP_KUBECONFIG),
             token_endpoint: Some(EndpointHost::Address("192.168.10.10".parse().unwrap())),
-            certificate_key: config.node.role == NodeRole::ControlPlane,
+            certificate_key,
         };
     }
     config

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context as _, Result};
+use kubeplan::config::valid::Additions;
 use kubeplan::config::{self, Severity, Source};
 use kubeplan::images;
 use kubeplan::layout::{KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
@@ -71,7 +72,7 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
         name: "config.yaml",
         text,
     };
-    let mut config = match config::load(&[source], host.facts()) {
+    let config = match config::load(&[source], host.facts()) {
         Ok(loaded) => loaded.config,
         Err(report) => {
             let errors = report
@@ -82,15 +83,19 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
             return Ok(Planned::Refused(lines.collect()));
         }
     };
-    config.upload_certs = host.upload_certs;
+    let mut additions = Additions {
+        upload_certs: host.upload_certs,
+        ..Additions::default()
+    };
     let folder = config.init.patches.as_ref();
     if folder.is_some_and(|patches| patches.directory == PATCHES_DIR) {
         let mut files = Vec::new();
         for (name, text) in &host.patches {
             files.extend(PatchFile::read(name, text)?.ok());
         }
-        config.patches = Patches::new(files);
+        additions.patches = Patches::new(files).into();
     }
+    let config = config.with(additions);
     let now = NOW.parse().ok().context("the suite's clock")?;
     let material = pki::ensure(&config, store, now, keys, &|_| {})?.material;
     let plan = phases::plan_node(&config, MaterialSource::Issued(&material))?;

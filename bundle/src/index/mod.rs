@@ -340,6 +340,22 @@ impl Index {
         Ok(canonical::to_vec(self)?)
     }
 
+    /// Reads its own canonical bytes as [`Index::parse`] does. They are canonical if the same index comes out of them, so they need not be
+    /// written a second time.
+    pub(crate) fn read_back(&self) -> Result<(), IndexError> {
+        let bytes = canonical::to_vec(self)?;
+        canonical::check_budget(&bytes)?;
+        Head::check(&bytes)?;
+        let read: Self = serde_json::from_slice(&bytes).map_err(CanonicalError::from)?;
+        limits::counts(&read)?;
+        read.check()?;
+        if read == *self {
+            Ok(())
+        } else {
+            Err(CanonicalError::NotCanonical { at: 0 }.into())
+        }
+    }
+
     /// SHA-256 over `kubeplan-plan/1`, a zero byte and the canonical index without what differs between two
     /// bundles of one plan: serial, created, planDigest, sealed, members, planner.
     ///

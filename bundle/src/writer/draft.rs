@@ -338,8 +338,7 @@ impl Prepared {
             };
             1 + self.payloads.len()
         ];
-        let bytes = index.to_bytes().map_err(WriteError::Index)?;
-        Index::parse(&bytes).map_err(WriteError::Index)?;
+        index.read_back().map_err(WriteError::Index)?;
         limits::member_sizes(&index).map_err(WriteError::Size)?;
         Ok(())
     }

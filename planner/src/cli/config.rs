@@ -133,7 +133,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
 }
 
 fn list_images(config: &ConfigFiles, format: Format, io: &mut Io) -> Result<Exit, CliError> {
-    let session = config.open(&Choices::default(), io)?;
+    let session = config.look(&Choices::default(), io)?;
     let images = session.images().map_err(|failures| several(failures, io))?;
     match format {
         Format::Text => io.print(&images.iter().collect())?,
@@ -158,9 +158,16 @@ fn print(args: &PrintArgs, io: &mut Io) -> Result<Exit, CliError> {
                 nodes: node.clone().into_iter().collect(),
                 ..Choices::default()
             };
-            let session = config.open(&choices, io)?;
+            let session = config.look(&choices, io)?;
             let first = session.first().map_err(|error| failed(error, io))?;
-            config::effective_documents(&first)
+            let unsaid = config::unsaid(first);
+            if !unsaid.is_empty() {
+                io.say(format_args!(
+                    "note: left out, because only the host could say it: {}",
+                    unsaid.join(", ")
+                ));
+            }
+            config::effective_documents(first)
         }
     };
     io.content(yaml::documents(&documents).as_bytes())?;

@@ -15,8 +15,7 @@ use super::facts::FactsArgs;
 use super::failed::failed;
 use super::init_flags::InitFlags;
 use super::patches::Folders;
-use crate::config::valid::HostFacts;
-use crate::config::{Options, Report, Severity, Source};
+use crate::config::{Host, Options, Report, Severity, Source};
 use crate::engine::join::Discovered;
 use crate::engine::{Choices, Session};
 use crate::files::{self, Exposed, Need, Unusable, Writers};
@@ -65,6 +64,13 @@ impl Configuration {
         opened.map_err(|error| failed(error, io))
     }
 
+    /// A session for what patches cannot change.
+    pub(super) fn look(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
+        let (texts, options) = self.read(false, io)?;
+        let opened = Session::look(&sources(&texts), options, choices, io);
+        opened.map_err(|error| failed(error, io))
+    }
+
     /// A session with the node that joins the cluster that was discovered, as `file` says.
     pub(super) fn open_join(
         &self,
@@ -98,21 +104,24 @@ impl Configuration {
         }
         let texts = read_all(&self.files, io)?;
         let options = Options {
-            facts: HostFacts::default(),
             hosts: self.facts.read(io)?,
             lenient,
             flags,
+            ..Options::default()
         };
         Ok((texts, options))
     }
 }
 
 impl ConfigFiles {
-    /// A session with the cluster's nodes; warnings are said, errors all come at once.
-    pub(super) fn open(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
+    /// A session for what neither a host nor patches can change.
+    pub(super) fn look(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
         let texts = self.read(io)?;
-        let options = Options::default();
-        let opened = Session::open(&sources(&texts), options, choices, &Folders, io);
+        let options = Options {
+            host: Host::Unneeded,
+            ..Options::default()
+        };
+        let opened = Session::look(&sources(&texts), options, choices, io);
         opened.map_err(|error| failed(error, io))
     }
 

@@ -119,9 +119,9 @@ fn of_cluster(
     }
     let first = session.first().map_err(|error| failed(error, io))?;
     let workspace = Workspace::new(first.bundle_cluster_name.as_str());
-    let signing = SigningKey::find(args, &first, &workspace, io)?;
+    let signing = SigningKey::find(args, first, &workspace, io)?;
     let sealing = session
-        .each(|_, config| Sealing::find(args, &config, &workspace))
+        .each(|_, config| Sealing::find(args, config, &workspace))
         .map_err(|failures| several(failures, io))?;
 
     let store = match (&args.test_pki, &args.pki) {
@@ -144,11 +144,11 @@ fn of_cluster(
     let plan = Planned {
         args,
         session: &session,
-        first: &first,
+        first,
         keys,
         now,
     };
-    let summary = |keys: &Keys| PlanSummary::of_cluster(&first, keys, &session);
+    let summary = |keys: &Keys| PlanSummary::of_cluster(first, keys, &session);
     plan.write(
         signing,
         |at| {
@@ -242,8 +242,8 @@ impl Planned<'_> {
         let mut summary = summary(&keys).map_err(|error| failed(error, io))?;
         let mut records = Vec::with_capacity(written.len());
         let mut identities = Vec::new();
-        for (at, kept) in written.into_iter().enumerate() {
-            notices.add(session.name(at), kept.notices);
+        for (name, kept) in session.names().zip(written) {
+            notices.add(Some(name), kept.notices);
             records.extend(kept.record);
             identities.extend(kept.identity);
             summary.nodes.push(kept.node);

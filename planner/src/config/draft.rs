@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use kubeplan_bundle::yaml_budget::Budget;
 use serde_json::{Map, Value};
 
+use super::load::Host;
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
 use super::v1beta3::ControlPlaneTimeout;
@@ -41,6 +42,8 @@ pub(super) struct Draft {
     pub(super) position: usize,
     /// Whether the node joins the cluster.
     pub(super) joins: bool,
+    /// What is to be made of values that only a host could say.
+    pub(super) host: Host,
     /// Which field a user knows a value by: full path of the field it was handed on to, full path of the field it was written in.
     pub(super) aliases: Vec<(String, String)>,
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::default;
 use super::draft::Draft;
+use super::provenance::Origin;
 use super::valid::ValidConfig;
 use crate::releases::Release;
 use crate::schema::{Kind, normal_form};
@@ -59,11 +60,33 @@ pub fn init_defaults(release: &Release) -> InitDefaults {
     }
 }
 
+/// Fields of InitConfiguration that only a host could say, above them the mapping they lie in.
+const OF_HOST: [(&str, &str); 2] = [
+    ("nodeRegistration", "name"),
+    ("localAPIEndpoint", "advertiseAddress"),
+];
+
+/// The fields that stay unset because only a host could say them.
+#[must_use]
+pub fn unsaid(config: &ValidConfig) -> Vec<String> {
+    let fields = OF_HOST.map(|(above, field)| format!("InitConfiguration.{above}.{field}"));
+    let stands_in = |field: &String| matches!(config.provenance.at(field), Some(Origin::Default { rule }) if rule == default::STAND_IN);
+    fields.into_iter().filter(stands_in).collect()
+}
+
 /// Every document in effect, defaults filled in, in kubeadm's order; tokens are redacted.
 #[must_use]
 pub fn effective_documents(config: &ValidConfig) -> Vec<Value> {
+    let mut init = typed(config, Kind::Init, serde_json::to_value(&config.init));
+    let unsaid = unsaid(config);
+    for (above, field) in OF_HOST {
+        let is_unsaid = unsaid.contains(&format!("InitConfiguration.{above}.{field}"));
+        if let (true, Some(Value::Object(above))) = (is_unsaid, init.get_mut(above)) {
+            above.remove(field);
+        }
+    }
     vec![
-        typed(config, Kind::Init, serde_json::to_value(&config.init)),
+        init,
         cluster_configuration(config),
         config.kubelet.value.clone(),
         config.kube_proxy.value.clone(),

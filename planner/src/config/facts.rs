@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use kubeplan_bundle::facts::Facts;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::draft::{Draft, NODE};
 pub use super::known_hosts::KnownHosts;
@@ -99,16 +99,6 @@ pub(super) fn take_one_of_several(draft: &mut Draft, source: &FactsSource) -> Op
         no_key_to_confirm(draft, facts);
     }
     Some(used(draft, source, facts, &node))
-}
-
-/// The recipient that was taken from facts, and where it comes from.
-pub(super) fn confirmed_recipient(draft: &Draft) -> Option<(Value, Origin)> {
-    let origin = draft
-        .provenance
-        .at(&draft.full_path(Kind::Inventory, RECIPIENTS));
-    let origin = origin.filter(|origin| matches!(origin, Origin::Facts { .. }))?;
-    let recipients = draft.get(Kind::Inventory, RECIPIENTS)?;
-    Some((recipients.clone(), origin.clone()))
 }
 
 /// Reports keys that are confirmed for none of `nodes`, each with its name and its host's.

@@ -1,13 +1,11 @@
 //! From text to a valid configuration.
 
-use kubeplan_bundle::index::Name;
-
 use super::decode::Fields;
 use super::documents::{Source, read_documents};
 use super::draft::Draft;
 use super::facts::FactsSource;
 use super::flags::{self, Given};
-use super::inventory::{self, Cluster, Inventory, JoinsByToken};
+use super::inventory::{self, Inventory, JoinsByToken};
 use super::report::{Report, Severity};
 use super::valid::{HostFacts, ValidConfig};
 use super::{join, skip_phases};
@@ -25,63 +23,14 @@ pub struct Loaded {
 /// A valid configuration of every node, and what the user should know about it.
 #[derive(Clone, Debug)]
 pub struct LoadedCluster {
-    nodes: Nodes,
-    /// The planned nodes by name, each with the place of its entry.
-    planned: Vec<(usize, Name)>,
+    /// The planned nodes in the order of the inventory; the first control-plane node makes the cluster.
+    pub nodes: Vec<ValidConfig>,
     /// Nodes of the inventory that are not planned: with `credentials.join: bootstrap-token` they join by `kubeapply join`.
     pub by_token: Vec<JoinsByToken>,
     /// Pins of the CA of the cluster that a node joins, `sha256:HEX`, as its JoinConfiguration has them.
     pub ca_cert_hashes: Vec<String>,
     /// Warnings; never errors.
     pub warnings: Report,
-}
-
-/// What configurations of nodes are made from.
-#[derive(Clone, Debug)]
-enum Nodes {
-    /// The entries of an inventory.
-    Inventory(Box<Cluster>),
-    /// The only node there is.
-    One(Box<ValidConfig>),
-}
-
-impl Nodes {
-    fn node(&self, entry: usize) -> Option<ValidConfig> {
-        match self {
-            Self::Inventory(cluster) => cluster.node(entry),
-            Self::One(config) => Some(config.as_ref().clone()),
-        }
-    }
-}
-
-impl LoadedCluster {
-    /// One node that is in no inventory.
-    pub(super) fn of_one(
-        config: ValidConfig,
-        ca_cert_hashes: Vec<String>,
-        warnings: Report,
-    ) -> Self {
-        Self {
-            planned: vec![(0, config.node.name.clone())],
-            nodes: Nodes::One(Box::new(config)),
-            by_token: Vec::new(),
-            ca_cert_hashes,
-            warnings,
-        }
-    }
-
-    /// The names of the planned nodes in the order of the inventory; the first control-plane node makes the cluster.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
-        self.planned.iter().map(|(_, name)| name)
-    }
-
-    /// The configuration of the node at this position of [`LoadedCluster::names`]; made anew on every call, so that a thousand
-    /// nodes need not be in memory at once.
-    #[must_use]
-    pub fn node(&self, position: usize) -> Option<ValidConfig> {
-        let (entry, _) = self.planned.get(position)?;
-        self.nodes.node(*entry)
-    }
 }
 
 /// What else decides about a configuration.
@@ -95,6 +44,30 @@ pub struct Options {
     pub lenient: bool,
     /// Flags that stand for fields.
     pub flags: Vec<Given>,
+    /// Of what it is kept where each value comes from.
+    pub origins: Origins,
+    /// Whether values that only a host could say are needed.
+    pub host: Host,
+}
+
+/// What is to be made of values that only a host could say: the node's name, the address of its API server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Host {
+    /// They are needed: where they are not known there is an error.
+    #[default]
+    Needed,
+    /// Nothing asked depends on them: [`super::STAND_IN`]s take their place.
+    Unneeded,
+}
+
+/// Of what it is kept where values come from. What a joining node keeps of itself takes more room than the rest of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origins {
+    /// The cluster and each of its nodes.
+    #[default]
+    OfEveryNode,
+    /// The cluster and the node that founds it.
+    OfCluster,
 }
 
 /// Reads, defaults and validates `sources`.
@@ -118,17 +91,16 @@ pub fn load(sources: &[Source<'_>], facts: HostFacts) -> Result<Loaded, Report> 
 /// # Errors
 /// The [`Report`] with every finding, if any of them is an error; also if there is more than one node.
 pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Report> {
-    let loaded = load_cluster(sources, options)?;
-    let nodes = loaded.planned.len() + loaded.by_token.len();
-    match (nodes, loaded.node(0)) {
-        (1, Some(config)) => Ok(Loaded {
-            config,
-            warnings: loaded.warnings,
-        }),
-        _ => Err(match &loaded.nodes {
-            Nodes::Inventory(cluster) => cluster.only_one_node(nodes),
-            Nodes::One(_) => loaded.warnings,
-        }),
+    let Inventory {
+        mut nodes,
+        by_token,
+        warnings,
+        second,
+    } = load_inventory(sources, options)?;
+    let count = nodes.len() + by_token.len();
+    match (nodes.pop(), second) {
+        (Some(config), None) if count == 1 => Ok(Loaded { config, warnings }),
+        (_, second) => Err(second.map_or(warnings, |entry| entry.only_one_node(count))),
     }
 }
 
@@ -137,24 +109,28 @@ pub fn load_with(sources: &[Source<'_>], options: Options) -> Result<Loaded, Rep
 /// # Errors
 /// The [`Report`] with every finding of every node, if any of them is an error.
 pub fn load_cluster(sources: &[Source<'_>], options: Options) -> Result<LoadedCluster, Report> {
-    let mut draft = read(sources, options.lenient)?;
-    warn_of_old_versions(&mut draft);
-    join::refuse(&mut draft);
-    flags::apply(&mut draft, &options.flags, !sources.is_empty());
-    skip_phases::disable_addons(&mut draft);
     let Inventory {
-        cluster,
-        planned,
+        nodes,
         by_token,
         warnings,
-    } = inventory::load(draft, options)?;
+        ..
+    } = load_inventory(sources, options)?;
     Ok(LoadedCluster {
-        nodes: Nodes::Inventory(Box::new(cluster)),
-        planned,
+        nodes,
         by_token,
         ca_cert_hashes: Vec::new(),
         warnings,
     })
+}
+
+fn load_inventory(sources: &[Source<'_>], options: Options) -> Result<Inventory, Report> {
+    let mut draft = read(sources, options.lenient)?;
+    draft.host = options.host;
+    warn_of_old_versions(&mut draft);
+    join::refuse(&mut draft);
+    flags::apply(&mut draft, &options.flags, !sources.is_empty());
+    skip_phases::disable_addons(&mut draft);
+    inventory::load(draft, options)
 }
 
 /// The documents as written, unless one of them could not be read at all.

@@ -27,11 +27,14 @@ pub mod valid;
 mod validate;
 pub mod version;
 
+pub use default::STAND_IN;
 pub use documents::Source;
-pub use effective::{InitDefaults, cluster_configuration, effective_documents, init_defaults};
+pub use effective::{
+    InitDefaults, cluster_configuration, effective_documents, init_defaults, unsaid,
+};
 pub use inventory::JoinsByToken;
 pub use join::{RunningCluster, check as check_join, join_defaults, load_join};
-pub use load::{Loaded, LoadedCluster, Options, load, load_cluster, load_with};
+pub use load::{Host, Loaded, LoadedCluster, Options, Origins, load, load_cluster, load_with};
 pub use migrate::{Migrated, migrate};
 pub use report::{Finding, Report, Severity};
 pub use valid::ValidConfig;

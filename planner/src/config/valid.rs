@@ -1,10 +1,13 @@
 //! Configuration that is complete and consistent: the planner's only input besides key material and clock.
 //!
-//! A [`ValidConfig`] exists only as the outcome of validation, so nothing behind it checks again. What it
-//! derives (addresses, networks, endpoint) is parsed once, here.
+//! A [`ValidConfig`] exists only as the outcome of validation, so nothing behind it checks again, and nothing changes it. What it
+//! derives (addresses, networks, endpoint) is parsed once, here. What the nodes of a cluster share they hold together.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -20,27 +23,83 @@ use crate::kubeadm::KeyAlgorithm;
 use crate::patches::Patches;
 use crate::releases::Release;
 
-/// Everything known about the cluster and its node.
+/// A value that several configurations share, read-only: only a test changes one, and then its own copy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Shared<T>(Arc<T>);
+
+impl<T> From<T> for Shared<T> {
+    fn from(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Everything known about a cluster and one of its nodes. Cheap to clone, and nobody's to change: validation makes it, with what the
+/// command adds ([`Additions`]).
 #[derive(Clone, Debug)]
-pub struct ValidConfig {
+pub struct ValidConfig(Shared<NodeConfig>);
+
+impl Deref for ValidConfig {
+    type Target = NodeConfig;
+
+    fn deref(&self) -> &NodeConfig {
+        &self.0
+    }
+}
+
+/// What is one node's own, and the cluster it is of.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    shared: Shared<ClusterConfig>,
     /// kubeadm's InitConfiguration, defaulted.
     pub init: InitConfiguration,
-    /// kubeadm's ClusterConfiguration, defaulted.
-    pub cluster: ClusterConfiguration,
     /// The configuration of this node's kubelet, defaulted as kubeadm does and in Go's normal form: the cluster's with what
     /// `Cluster.nodes[].kubelet.config` says otherwise.
-    pub kubelet: ComponentConfig,
-    /// The configuration that all kubelets share, likewise: the one that the cluster keeps in `kubelet-config`.
-    pub cluster_kubelet: ComponentConfig,
-    /// kube-proxy's configuration, likewise.
+    pub kubelet: Shared<ComponentConfig>,
+    /// The node, from `Cluster.nodes[]` or from InitConfiguration.
+    pub node: NodeSettings,
+    /// How the node comes into the cluster. Where it joins, [`NodeConfig::init`] holds what JoinConfiguration or the inventory
+    /// says of it in the same fields.
+    pub membership: Membership,
+    /// Parsed `localAPIEndpoint.advertiseAddress`; of a worker, which has no API server, that of the node that founds the cluster.
+    pub advertise_address: IpAddr,
+    /// Parsed `localAPIEndpoint.bindPort`; of a worker that of the node that founds the cluster.
+    pub bind_port: u16,
+    /// Parsed `timeouts`.
+    pub timeouts: Timeouts,
+    /// What the live host would have told kubeadm.
+    pub facts: HostFacts,
+    /// Values that neither the configuration nor facts gave, for the summary.
+    pub assumptions: Vec<Assumption>,
+    /// Where every value comes from; of a node that joins only as far as [`super::Options`] asks for it.
+    pub provenance: Provenance,
+    /// The user's patches of rendered files.
+    pub patches: Shared<Patches>,
+    /// Upload the shared certificates, encrypted, for other control-plane nodes: kubeadm's `--upload-certs`, which no field
+    /// of the configuration can set.
+    pub upload_certs: bool,
+    /// The phases of kubeadm that are planned and no others, as `kubeadm init phase` would run them; every phase if empty.
+    pub only_phases: Vec<&'static str>,
+}
+
+/// What all nodes of a cluster share.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// kubeadm's ClusterConfiguration, defaulted.
+    pub cluster: ClusterConfiguration,
+    /// The configuration that all kubelets share: the one that the cluster keeps in `kubelet-config`.
+    pub cluster_kubelet: Shared<ComponentConfig>,
+    /// kube-proxy's configuration, defaulted as kubeadm does and in Go's normal form.
     pub kube_proxy: ComponentConfig,
     /// The name of the cluster in file names and in the bundle: `Cluster` `metadata.name`, else `clusterName`.
     pub bundle_cluster_name: Name,
-    /// The node, from `Cluster.nodes[]` or from InitConfiguration.
-    pub node: NodeSettings,
-    /// How the node comes into the cluster. Where it joins, [`ValidConfig::init`] holds what JoinConfiguration or the inventory
-    /// says of it in the same fields.
-    pub membership: Membership,
     /// Lifetimes and tolerances of issued credentials.
     pub credentials: Credentials,
     /// Signing preferences of the `Cluster` document.
@@ -53,10 +112,6 @@ pub struct ValidConfig {
     pub service_cidrs: Vec<IpNet>,
     /// Parsed `networking.podSubnet`, none, one or two.
     pub pod_cidrs: Vec<IpNet>,
-    /// Parsed `localAPIEndpoint.advertiseAddress`; of a worker, which has no API server, that of the node that founds the cluster.
-    pub advertise_address: IpAddr,
-    /// Parsed `localAPIEndpoint.bindPort`; of a worker that of the node that founds the cluster.
-    pub bind_port: u16,
     /// Parsed `controlPlaneEndpoint`, with the port it defaults to.
     pub control_plane_endpoint: Option<Endpoint>,
     /// The algorithm every key is made for.
@@ -65,22 +120,139 @@ pub struct ValidConfig {
     pub certificate_validity: Duration,
     /// Life of CA certificates.
     pub ca_certificate_validity: Duration,
-    /// Parsed `timeouts`.
-    pub timeouts: Timeouts,
-    /// The user's patches of rendered files; the command line reads their folder.
-    pub patches: Patches,
-    /// What the live host would have told kubeadm.
-    pub facts: HostFacts,
-    /// Values that neither the configuration nor facts gave, for the summary.
-    pub assumptions: Vec<Assumption>,
-    /// Upload the shared certificates, encrypted, for other control-plane nodes: kubeadm's `--upload-certs`, which no field
-    /// of the configuration can set. False unless the command line says so.
+}
+
+/// What a command adds to the configuration of a node.
+#[derive(Clone, Debug, Default)]
+pub struct Additions {
+    /// The node that makes the cluster uploads the shared certificates; of no effect on others.
     pub upload_certs: bool,
-    /// The phases of kubeadm that are planned and no others, as `kubeadm init phase` would run them; every phase if empty. Only
-    /// the command line says so.
+    /// Only these phases; all if empty.
     pub only_phases: Vec<&'static str>,
-    /// Where every value comes from.
-    pub provenance: Provenance,
+    /// The patches in the folder that the node names.
+    pub patches: Shared<Patches>,
+}
+
+/// What a [`ValidConfig`] of a node is made of; its names are those of [`NodeConfig`].
+pub(crate) struct NodeParts {
+    pub(crate) shared: Shared<ClusterConfig>,
+    pub(crate) init: InitConfiguration,
+    pub(crate) kubelet: Shared<ComponentConfig>,
+    pub(crate) node: NodeSettings,
+    pub(crate) membership: Membership,
+    pub(crate) advertise_address: IpAddr,
+    pub(crate) bind_port: u16,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) facts: HostFacts,
+    pub(crate) assumptions: Vec<Assumption>,
+    pub(crate) provenance: Provenance,
+}
+
+impl Deref for NodeConfig {
+    type Target = ClusterConfig;
+
+    fn deref(&self) -> &ClusterConfig {
+        &self.shared
+    }
+}
+
+impl ValidConfig {
+    /// The outcome of validation.
+    pub(super) fn of(parts: NodeParts) -> Self {
+        let NodeParts {
+            shared,
+            init,
+            kubelet,
+            node,
+            membership,
+            advertise_address,
+            bind_port,
+            timeouts,
+            facts,
+            assumptions,
+            provenance,
+        } = parts;
+        let Additions {
+            upload_certs,
+            only_phases,
+            patches,
+        } = Additions::default();
+        let node = NodeConfig {
+            shared,
+            init,
+            kubelet,
+            node,
+            membership,
+            advertise_address,
+            bind_port,
+            timeouts,
+            facts,
+            assumptions,
+            provenance,
+            patches,
+            upload_certs,
+            only_phases,
+        };
+        Self(node.into())
+    }
+
+    /// The same node with what the command adds.
+    #[must_use]
+    pub fn with(self, additions: Additions) -> Self {
+        let node = Arc::unwrap_or_clone(self.0.0);
+        let founds = node.membership == Membership::Founds;
+        Self(
+            NodeConfig {
+                upload_certs: additions.upload_certs && founds,
+                only_phases: additions.only_phases,
+                patches: additions.patches,
+                ..node
+            }
+            .into(),
+        )
+    }
+
+    /// The same node as one that joins a cluster which runs, so that it plans no token.
+    pub(super) fn joining_with(self, joining: Joining) -> Self {
+        let mut node = Arc::unwrap_or_clone(self.0.0);
+        node.init.bootstrap_tokens = Vec::new();
+        node.membership = Membership::Joins(joining);
+        Self(node.into())
+    }
+}
+
+/// Tests make the configuration they need by hand.
+#[cfg(test)]
+mod by_hand {
+    use std::ops::DerefMut;
+    use std::sync::Arc;
+
+    use super::{ClusterConfig, NodeConfig, NodeParts, Shared, ValidConfig};
+
+    impl<T: Clone> DerefMut for Shared<T> {
+        fn deref_mut(&mut self) -> &mut T {
+            Arc::make_mut(&mut self.0)
+        }
+    }
+
+    impl ValidConfig {
+        /// A configuration that nothing has validated.
+        pub(crate) fn by_hand(parts: NodeParts) -> Self {
+            Self::of(parts)
+        }
+    }
+
+    impl DerefMut for ValidConfig {
+        fn deref_mut(&mut self) -> &mut NodeConfig {
+            &mut self.0
+        }
+    }
+
+    impl DerefMut for NodeConfig {
+        fn deref_mut(&mut self) -> &mut ClusterConfig {
+            &mut self.shared
+        }
+    }
 }
 
 /// A component's configuration document.
@@ -233,11 +405,11 @@ pub struct HostFacts {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Assumption {
     /// Stable name, such as `hostname`.
-    pub about: String,
+    pub about: &'static str,
     /// What is assumed, in one sentence.
-    pub assumed: String,
+    pub assumed: Cow<'static, str>,
     /// How to say otherwise.
-    pub instead: String,
+    pub instead: &'static str,
 }
 
 /// `address:port`, an IPv6 address in brackets.
@@ -258,7 +430,7 @@ fn rejoined(endpoint: &str) -> String {
     }
 }
 
-impl ValidConfig {
+impl ClusterConfig {
     /// The address of the DNS Service: the tenth of the first service network.
     #[must_use]
     pub fn dns_address(&self) -> Option<IpAddr> {
@@ -266,6 +438,17 @@ impl ValidConfig {
         super::validate::network::nth_address(network, 10)
     }
 
+    /// Whether kubeadm's feature gate `name` is on; `None` if this release has no such gate, or nothing
+    /// depends on it any more.
+    #[must_use]
+    pub fn gate(&self, name: &str) -> Option<bool> {
+        let gate = self.release.gate(name).filter(|gate| gate.has_effect)?;
+        let set = self.cluster.feature_gates.get(name).copied();
+        Some(set.unwrap_or(gate.default))
+    }
+}
+
+impl NodeConfig {
     /// What joining takes, if the node joins.
     #[must_use]
     pub const fn joining(&self) -> Option<&Joining> {
@@ -288,15 +471,6 @@ impl ValidConfig {
             "https://{}",
             host_port(self.advertise_address, self.bind_port)
         )
-    }
-
-    /// Whether kubeadm's feature gate `name` is on; `None` if this release has no such gate, or nothing
-    /// depends on it any more.
-    #[must_use]
-    pub fn gate(&self, name: &str) -> Option<bool> {
-        let gate = self.release.gate(name).filter(|gate| gate.has_effect)?;
-        let set = self.cluster.feature_gates.get(name).copied();
-        Some(set.unwrap_or(gate.default))
     }
 
     /// Where everybody finds the API server: the control-plane endpoint, else the local one.

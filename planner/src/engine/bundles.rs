@@ -51,9 +51,8 @@ impl Session {
         source: &dyn KeySource,
         observer: &mut dyn Observer,
     ) -> Result<Keys, EngineError> {
-        let config = |at| self.config(at);
         let progress = observer.progress("making keys");
-        let ensured = pki::ensure_nodes(self.count(), &config, before, now, source, &|keys| {
+        let ensured = pki::ensure_nodes(self.nodes(), before, now, source, &|keys| {
             progress.show(keys.done, keys.total);
         });
         drop(progress);
@@ -77,9 +76,8 @@ impl Session {
         source: &dyn KeySource,
         observer: &mut dyn Observer,
     ) -> Result<Requests, EngineError> {
-        let config = |at| self.config(at);
         let progress = observer.progress("making keys");
-        requests::requests_nodes(self.count(), &config, before, now, source, &|keys| {
+        requests::requests_nodes(self.nodes(), before, now, source, &|keys| {
             progress.show(keys.done, keys.total);
         })
         .map_err(EngineError::KeyStore)
@@ -281,13 +279,13 @@ impl<'a> Bundles<'a> {
         let done = AtomicUsize::new(0);
         let written = self.session.each(|at, config| {
             let mut sealed = None;
-            let written = self.write(at, &config, output, || {
+            let written = self.write(at, config, output, || {
                 let (recipients, for_whom) = seal(at);
                 sealed = Some(for_whom);
                 recipients
             });
             progress.show(done.fetch_add(1, Ordering::Relaxed) + 1, total);
-            Ok::<_, NodeError>(keep(&config, written?, sealed))
+            Ok::<_, NodeError>(keep(config, written?, sealed))
         });
         Ok(written?)
     }

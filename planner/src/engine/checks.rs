@@ -59,7 +59,7 @@ impl Session {
         self.each(|_, config| {
             Ok(NodeChecks {
                 node: config.node.name.clone(),
-                checks: checks(&config)?,
+                checks: checks(config)?,
             })
         })
     }

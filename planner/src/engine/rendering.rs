@@ -45,10 +45,9 @@ impl Session {
     /// # Errors
     /// [`EngineError::KeyStore`] if one cannot be made.
     pub fn test_keys(&self, seed: &str, now: Timestamp) -> Result<RenderKeys, EngineError> {
-        let config = |at| self.config(at);
         let empty = StoreContents::default();
         let source = TestPki::new(seed);
-        let ensured = pki::ensure_nodes(self.count(), &config, empty, now, &source, &|_| {});
+        let ensured = pki::ensure_nodes(self.nodes(), empty, now, &source, &|_| {});
         let ensured = ensured.map_err(EngineError::KeyStore)?;
         Ok(RenderKeys(Some(ensured.materials)))
     }
@@ -62,8 +61,7 @@ impl Session {
         contents: &StoreContents,
         now: Timestamp,
     ) -> Result<RenderKeys, EngineError> {
-        let config = |at| self.config(at);
-        pki::read_existing_nodes(self.count(), &config, contents, now)
+        pki::read_existing_nodes(self.nodes(), contents, now)
             .map(RenderKeys)
             .map_err(EngineError::KeyStore)
     }
@@ -80,25 +78,24 @@ impl Session {
     ) -> Result<Tree, EngineError> {
         let rendered = self.each(|at, config| {
             let material = keys.0.as_ref().and_then(|materials| materials.of(at));
-            render_node(&config, material.as_ref(), secrets)
+            render_node(config, material.as_ref(), secrets)
         })?;
         let external = keys.0.as_ref().map(Materials::external_authorities);
         let mut certificates =
             pki::external_text(&external.unwrap_or_default()).unwrap_or_default();
         let mut notices = Notices::default();
         let mut parts = Vec::with_capacity(rendered.len());
-        for (at, node) in rendered.into_iter().enumerate() {
-            notices.add(self.name(at), node.notices);
+        for (at, (name, node)) in self.names().zip(rendered).enumerate() {
+            notices.add(Some(name), node.notices);
             if self.several() {
                 let separator = if at > 0 { "\n" } else { "" };
-                let name = self.name(at).map(ToString::to_string).unwrap_or_default();
                 certificates.push_str(&format!("{separator}== node {name}\n"));
             }
             certificates.push_str(&node.certificates);
             parts.push(node.part);
         }
         notices.say(self.several(), observer);
-        Ok(render::tree(&self.first()?, parts, &certificates)?)
+        Ok(render::tree(self.first()?, parts, &certificates)?)
     }
 }
 

@@ -4,7 +4,6 @@
 //! [`Session::refuse_unplannable`], before a key is made.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use kubeplan_bundle::index::Name;
 use rayon::prelude::*;
@@ -14,8 +13,10 @@ use super::join::Discovered;
 use super::notices::{Notice, Notices};
 use super::observer::Observer;
 use crate::config::flags::{self, Given};
-use crate::config::valid::Membership;
-use crate::config::{self, JoinsByToken, LoadedCluster, Options, Report, Source, ValidConfig};
+use crate::config::valid::{Additions, Membership, Shared};
+use crate::config::{
+    self, JoinsByToken, LoadedCluster, Options, Origins, Report, Source, ValidConfig,
+};
 use crate::images;
 use crate::patches::{Ignored, Patches};
 use crate::phases::names::{Tree, to_run};
@@ -47,21 +48,20 @@ pub trait PatchFolders {
     ) -> Result<Patches, PatchFolderError>;
 }
 
-/// The nodes of a run and their configurations.
+/// The nodes of a run and their configurations, each made once.
 #[derive(Debug)]
 pub struct Session {
-    cluster: LoadedCluster,
-    names: Vec<Name>,
-    /// Positions in the inventory.
-    chosen: Vec<usize>,
-    upload_certs: bool,
-    only_phases: Vec<&'static str>,
-    /// By the folder the configuration names.
-    patches: BTreeMap<String, Patches>,
+    /// Those that are chosen, in the order of the inventory.
+    nodes: Vec<ValidConfig>,
+    by_token: Vec<JoinsByToken>,
+    ca_cert_hashes: Vec<String>,
+    warnings: Report,
+    /// The configuration has several nodes, whichever are chosen.
+    several: bool,
 }
 
 impl Session {
-    /// Reads, defaults and validates documents that make a cluster, and takes the choices over.
+    /// Reads, defaults and validates documents that make a cluster, takes the choices over and reads patches.
     ///
     /// # Errors
     /// [`EngineError`] with everything that is wrong with the documents, or with the first choice that does not fit them.
@@ -72,9 +72,28 @@ impl Session {
         folders: &dyn PatchFolders,
         observer: &mut dyn Observer,
     ) -> Result<Self, EngineError> {
+        let options = Options {
+            origins: Origins::OfCluster,
+            ..options
+        };
         let cluster = config::load_cluster(sources, options).map_err(EngineError::Invalid)?;
         observer.findings(&cluster.warnings);
         Self::of(cluster, choices, folders, observer)
+    }
+
+    /// As [`Session::open`], for what patches cannot change: documents, images, certificates.
+    ///
+    /// # Errors
+    /// As for [`Session::open`].
+    pub fn look(
+        sources: &[Source<'_>],
+        options: Options,
+        choices: &Choices,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, EngineError> {
+        let cluster = config::load_cluster(sources, options).map_err(EngineError::Invalid)?;
+        observer.findings(&cluster.warnings);
+        Self::choose(cluster, choices)
     }
 
     /// As [`Session::open`], for a node that joins the cluster that was discovered; findings in what the cluster stores name `file`.
@@ -113,45 +132,42 @@ impl Session {
         folders: &dyn PatchFolders,
         observer: &mut dyn Observer,
     ) -> Result<Self, EngineError> {
-        let names: Vec<Name> = cluster.names().cloned().collect();
-        let mut session = Self {
-            chosen: (0..names.len()).collect(),
-            names,
-            cluster,
-            upload_certs: choices.upload_certs,
-            only_phases: Vec::new(),
-            patches: BTreeMap::new(),
-        };
-        session.choose(&choices.nodes)?;
-        session.warn_of_idle_certificate_key(observer)?;
-        session.choose_phases(&choices.phases, observer)?;
-        session.read_patches(folders, observer)?;
+        let mut session = Self::choose(cluster, choices)?;
+        session.warn_of_idle_certificate_key(choices, observer)?;
+        let only_phases = session.phases(&choices.phases, observer)?;
+        let patches = session.patches(folders, observer)?;
+        let nodes = session.nodes.into_iter().map(|node| {
+            let patches = patch_folder(&node).and_then(|folder| patches.get(folder));
+            let additions = Additions {
+                upload_certs: choices.upload_certs,
+                only_phases: only_phases.clone(),
+                patches: patches.cloned().unwrap_or_default(),
+            };
+            node.with(additions)
+        });
+        session.nodes = nodes.collect();
         Ok(session)
     }
 
-    /// Leaves the nodes called `wanted`, in the order of the inventory; all if nothing is wanted.
-    fn choose(&mut self, wanted: &[String]) -> Result<(), EngineError> {
-        let unknown = wanted
-            .iter()
-            .find(|name| !self.names.iter().any(|known| known.as_str() == *name));
-        if let Some(name) = unknown {
-            return Err(EngineError::NoSuchNode {
-                name: name.clone(),
-                known: self.names.clone(),
-            });
-        }
-        let names = &self.names;
-        self.chosen.retain(|position| {
-            let name = names.get(*position).map(Name::as_str);
-            wanted.is_empty() || wanted.iter().any(|wanted| name == Some(wanted))
-        });
-        Ok(())
+    /// The nodes that are asked for, as the documents have them.
+    fn choose(cluster: LoadedCluster, choices: &Choices) -> Result<Self, EngineError> {
+        Ok(Self {
+            several: cluster.nodes.len() > 1,
+            nodes: choose(cluster.nodes, &choices.nodes)?,
+            by_token: cluster.by_token,
+            ca_cert_hashes: cluster.ca_cert_hashes,
+            warnings: cluster.warnings,
+        })
     }
 
     /// A certificate key has no effect unless certificates are uploaded, as in kubeadm.
-    fn warn_of_idle_certificate_key(&self, observer: &mut dyn Observer) -> Result<(), EngineError> {
-        let key = self.first()?.init.certificate_key;
-        if !(self.upload_certs || key.expose().is_empty()) {
+    fn warn_of_idle_certificate_key(
+        &self,
+        choices: &Choices,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let key = &self.first()?.init.certificate_key;
+        if !(choices.upload_certs || key.expose().is_empty()) {
             observer.notice(&Notice::Warning(
                 "InitConfiguration.certificateKey has an effect with --upload-certs only"
                     .to_owned(),
@@ -160,118 +176,107 @@ impl Session {
         Ok(())
     }
 
-    /// Takes over which phases are planned; says where that overrules the configuration file.
-    fn choose_phases(
-        &mut self,
-        phases: &[String],
+    /// The phases that are planned, by kubeadm's names; none if all are. Says where that overrules the configuration file.
+    fn phases(
+        &self,
+        wanted: &[String],
         observer: &mut dyn Observer,
-    ) -> Result<(), EngineError> {
-        if phases.is_empty() {
-            return Ok(());
+    ) -> Result<Vec<&'static str>, EngineError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
         }
-        let trees = self.each(|_, config| Ok::<_, NodeError>(Tree::of(&config)))?;
-        let mut distinct = Vec::new();
-        for tree in trees {
-            if !distinct.contains(&tree) {
-                distinct.push(tree);
+        let mut trees = Vec::new();
+        for tree in self.nodes.iter().map(|config| Tree::of(config)) {
+            if !trees.contains(&tree) {
+                trees.push(tree);
             }
         }
-        let named = phases.iter().map(|name| to_run(name, &distinct));
-        self.only_phases = named.collect::<Result<_, _>>()?;
-        let overruled = in_spite_of_file(&self.first()?);
+        let named = wanted.iter().map(|name| to_run(name, &trees));
+        let only_phases = named.collect::<Result<Vec<_>, _>>()?;
+        let first = self.first()?.clone().with(Additions {
+            only_phases: only_phases.clone(),
+            ..Additions::default()
+        });
+        let overruled = in_spite_of_file(&first);
         if !overruled.is_empty() {
             observer.notice(&Notice::Note(format!(
                 "InitConfiguration.skipPhases does not hold for phases given with --phase, as with `kubeadm init phase`: {}",
                 overruled.join(", ")
             )));
         }
-        Ok(())
+        Ok(only_phases)
     }
 
     /// Reads every folder of patches that a node's configuration names, once.
-    fn read_patches(
-        &mut self,
+    fn patches(
+        &self,
         folders: &dyn PatchFolders,
         observer: &mut dyn Observer,
-    ) -> Result<(), EngineError> {
-        let named =
-            self.each(|_, config| Ok::<_, NodeError>(patch_folder(&config).map(str::to_owned)))?;
-        for folder in named.into_iter().flatten() {
-            if let Entry::Vacant(entry) = self.patches.entry(folder) {
-                let read = folders.read(entry.key(), &mut |file, why| {
-                    let text = format!("patch file `{file}` is ignored: {why}");
-                    observer.notice(&Notice::Note(text));
-                })?;
-                entry.insert(read);
+    ) -> Result<BTreeMap<String, Shared<Patches>>, EngineError> {
+        let mut patches = BTreeMap::new();
+        for folder in self.nodes.iter().filter_map(patch_folder) {
+            if patches.contains_key(folder) {
+                continue;
             }
+            let read = folders.read(folder, &mut |file, why| {
+                let text = format!("patch file `{file}` is ignored: {why}");
+                observer.notice(&Notice::Note(text));
+            })?;
+            patches.insert(folder.to_owned(), read.into());
         }
-        Ok(())
+        Ok(patches)
+    }
+
+    /// The nodes the run works on.
+    #[must_use]
+    pub fn nodes(&self) -> &[ValidConfig] {
+        &self.nodes
     }
 
     /// How many nodes the run works on.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.chosen.len()
+        self.nodes.len()
     }
 
     /// Nodes of the inventory that are not planned, because they join with a bootstrap token.
     pub fn by_token(&self) -> impl Iterator<Item = &JoinsByToken> {
-        self.cluster.by_token.iter()
+        self.by_token.iter()
     }
 
     /// Pins of the CA that the node's JoinConfiguration has.
     #[must_use]
     pub fn ca_cert_hashes(&self) -> &[String] {
-        &self.cluster.ca_cert_hashes
+        &self.ca_cert_hashes
     }
 
     /// What was found in the configuration; never an error.
     #[must_use]
-    pub fn warnings(&self) -> &Report {
-        &self.cluster.warnings
-    }
-
-    /// The node's name.
-    #[must_use]
-    pub fn name(&self, at: usize) -> Option<&Name> {
-        self.names.get(*self.chosen.get(at)?)
+    pub const fn warnings(&self) -> &Report {
+        &self.warnings
     }
 
     /// The names of the nodes, in their order.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
-        (0..self.count()).filter_map(|at| self.name(at))
+        self.nodes.iter().map(|config| &config.node.name)
     }
 
     /// Whether the configuration has several nodes, so that messages have to say of which they are.
     #[must_use]
-    pub fn several(&self) -> bool {
-        self.names.len() > 1
-    }
-
-    /// The configuration of the node at `at`, with what the command adds; made anew each time. From any thread.
-    #[must_use]
-    pub fn config(&self, at: usize) -> Option<ValidConfig> {
-        let mut config = self.cluster.node(*self.chosen.get(at)?)?;
-        // Only the node that makes the cluster uploads.
-        config.upload_certs = self.upload_certs && config.membership == Membership::Founds;
-        config.only_phases.clone_from(&self.only_phases);
-        if let Some(patches) = patch_folder(&config).and_then(|folder| self.patches.get(folder)) {
-            config.patches = patches.clone();
-        }
-        Some(config)
+    pub const fn several(&self) -> bool {
+        self.several
     }
 
     /// The configuration that stands for the cluster: that of the node that makes it, or of the first one if that node is not chosen.
     ///
     /// # Errors
     /// [`EngineError::NoNodes`] if there is none.
-    pub fn first(&self) -> Result<ValidConfig, EngineError> {
-        let founds = |at: &usize| {
-            let config = self.config(*at);
-            config.is_some_and(|config| config.membership == Membership::Founds)
-        };
-        let at = (0..self.count()).find(founds).unwrap_or_default();
-        self.config(at).ok_or(EngineError::NoNodes)
+    pub fn first(&self) -> Result<&ValidConfig, EngineError> {
+        let mut nodes = self.nodes.iter();
+        nodes
+            .find(|config| config.membership == Membership::Founds)
+            .or(self.nodes.first())
+            .ok_or(EngineError::NoNodes)
     }
 
     /// Does `work` for every node, on all cores; what it returns is in the order of the nodes.
@@ -280,20 +285,16 @@ impl Session {
     /// [`NodeFailures`] with every node for which `work` fails.
     pub fn each<T: Send, E: Send>(
         &self,
-        work: impl Fn(usize, ValidConfig) -> Result<T, E> + Sync,
+        work: impl Fn(usize, &ValidConfig) -> Result<T, E> + Sync,
     ) -> Result<Vec<T>, NodeFailures<E>> {
-        let outcomes: Vec<Result<T, E>> = (0..self.count())
-            .into_par_iter()
-            .filter_map(|at| self.config(at).map(|config| work(at, config)))
-            .collect();
+        let nodes = self.nodes.par_iter().enumerate();
+        let outcomes: Vec<Result<T, E>> = nodes.map(|(at, config)| work(at, config)).collect();
         let mut done = Vec::with_capacity(outcomes.len());
         let mut failed = Vec::new();
-        for (at, outcome) in outcomes.into_iter().enumerate() {
+        for (name, outcome) in self.names().zip(outcomes) {
             match outcome {
                 Ok(value) => done.push(value),
-                Err(error) => {
-                    failed.push((self.name(at).filter(|_| self.several()).cloned(), error))
-                }
+                Err(error) => failed.push((self.several.then(|| name.clone()), error)),
             }
         }
         if failed.is_empty() {
@@ -313,14 +314,14 @@ impl Session {
     pub fn refuse_unplannable(&mut self) -> Result<Notices, EngineError> {
         let outlines = self.outlines()?;
         let mut notices = Notices::default();
-        for (at, outline) in outlines.iter().enumerate() {
-            notices.add(self.name(at), outline.notices.iter().cloned());
+        for (name, outline) in self.names().zip(&outlines) {
+            notices.add(Some(name), outline.notices.iter().cloned());
         }
         if outlines.iter().all(|outline| outline.empty) {
             return Err(EngineError::NothingLeft);
         }
         let mut outlines = outlines.into_iter();
-        self.chosen
+        self.nodes
             .retain(|_| outlines.next().is_none_or(|outline| !outline.empty));
         Ok(notices)
     }
@@ -328,12 +329,12 @@ impl Session {
     /// What every node's plan is like before there are keys.
     fn outlines(&self) -> Result<Vec<Outline>, NodeFailures<NodeError>> {
         self.each(|_, config| {
-            let mut notices = patch_notices(&config)?;
+            let mut notices = patch_notices(config)?;
             let material = MaterialSource::None;
-            let plan = phases::plan_node(&config, material).map_err(NodeError::Plan)?;
+            let plan = phases::plan_node(config, material).map_err(NodeError::Plan)?;
             let empty = plan.is_empty();
             if empty {
-                notices.extend(nothing_rendered(&config, material, &plan));
+                notices.extend(nothing_rendered(config, material, &plan));
             }
             Ok(Outline { empty, notices })
         })
@@ -353,7 +354,7 @@ impl Session {
     /// [`NodeFailures`] with every node whose images cannot be told.
     pub fn images(&self) -> Result<Vec<String>, NodeFailures<NodeError>> {
         let listed =
-            self.each(|_, config| images::list_as_written(&config).map_err(NodeError::Images))?;
+            self.each(|_, config| images::list_as_written(config).map_err(NodeError::Images))?;
         let mut images: Vec<String> = Vec::new();
         for image in listed.into_iter().flatten() {
             if !images.contains(&image) {
@@ -378,6 +379,25 @@ struct Outline {
     empty: bool,
     /// What there is to say of it.
     notices: Vec<Notice>,
+}
+
+/// The nodes called `wanted`, in the order of the inventory; all if nothing is wanted.
+fn choose(nodes: Vec<ValidConfig>, wanted: &[String]) -> Result<Vec<ValidConfig>, EngineError> {
+    let names = || nodes.iter().map(|config| &config.node.name);
+    let unknown = wanted
+        .iter()
+        .find(|name| !names().any(|known| known.as_str() == *name));
+    if let Some(name) = unknown {
+        return Err(EngineError::NoSuchNode {
+            name: name.clone(),
+            known: names().cloned().collect(),
+        });
+    }
+    let is_wanted = |config: &ValidConfig| {
+        let name = config.node.name.as_str();
+        wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)
+    };
+    Ok(nodes.into_iter().filter(is_wanted).collect())
 }
 
 /// The folder of patches that `config` names.
@@ -410,4 +430,98 @@ pub(super) fn nothing_rendered(
         .into_iter()
         .map(Notice::Note)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::observer::Silent;
+    use super::super::testing::Folders;
+    use super::*;
+    use crate::config::Host;
+
+    const CLUSTER: &str = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n";
+
+    fn look(text: &str, host: Host) -> Result<Session, EngineError> {
+        let sources = [Source {
+            name: "c.yaml",
+            text,
+        }];
+        let options = Options {
+            host,
+            ..Options::default()
+        };
+        Session::look(&sources, options, &Choices::default(), &mut Silent)
+    }
+
+    #[test]
+    fn images_and_documents_need_no_node_and_no_address() {
+        let nodes = "---\napiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nnodes: [{name: a, role: control-plane}, {name: b, role: control-plane}, {name: w, role: worker}]\n";
+        for more in [
+            "",
+            "networking: {serviceSubnet: 'fd00:10:96::/112'}\n",
+            "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: {advertiseAddress: 0.0.0.0}\n",
+            "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\npatches: {directory: /absent}\n",
+            &format!("controlPlaneEndpoint: api.example.com:6443\n{nodes}"),
+        ] {
+            let text = format!("{CLUSTER}{more}");
+            assert!(
+                matches!(look(&text, Host::Needed), Err(EngineError::Invalid(_))),
+                "{more}"
+            );
+            let session = look(&text, Host::Unneeded).unwrap();
+            let images = session.images().unwrap();
+            assert_eq!(images.len(), 7, "{more}: {images:?}");
+            assert_eq!(images[0], "registry.k8s.io/kube-apiserver:v1.36.2");
+            let first = session.first().unwrap();
+            let unsaid = config::unsaid(first);
+            assert!(
+                unsaid.contains(&"InitConfiguration.localAPIEndpoint.advertiseAddress".to_owned())
+            );
+            let init = &config::effective_documents(first)[0];
+            assert_eq!(init.pointer("/localAPIEndpoint/advertiseAddress"), None);
+            assert_eq!(
+                init.pointer("/localAPIEndpoint/bindPort"),
+                Some(&6443.into())
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_command_adds_is_in_every_configuration() {
+        let node = "---\napiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nnodes: [{name: a, role: control-plane, address: 10.0.0.11, patches: {directory: p}}, {name: w, role: worker}]\n";
+        let text = format!("{CLUSTER}controlPlaneEndpoint: api.example.com:6443\n{node}");
+        let sources = [Source {
+            name: "c.yaml",
+            text: &text,
+        }];
+        let folders = Folders(
+            [(
+                "p",
+                vec![("kube-apiserver.yaml", "metadata: {labels: {a: b}}")],
+            )]
+            .into(),
+        );
+        let choices = Choices {
+            phases: vec!["certs".to_owned(), "kubelet-start".to_owned()],
+            upload_certs: true,
+            ..Choices::default()
+        };
+        let session = Session::open(
+            &sources,
+            Options::default(),
+            &choices,
+            &folders,
+            &mut Silent,
+        )
+        .unwrap();
+        let [founder, worker] = session.nodes() else {
+            panic!("{}", session.count());
+        };
+        assert!(founder.upload_certs && !worker.upload_certs);
+        for node in [founder, worker] {
+            assert_eq!(node.only_phases, ["certs", "kubelet-start"]);
+        }
+        assert_eq!(founder.patches.files().len(), 1);
+        assert!(worker.patches.files().is_empty());
+    }
 }

@@ -180,7 +180,7 @@ impl UnknownPhase {
 impl Tree {
     /// The command that brings the node into its cluster.
     #[must_use]
-    pub const fn of(config: &ValidConfig) -> &'static Self {
+    pub fn of(config: &ValidConfig) -> &'static Self {
         match config.membership {
             Membership::Founds => &INIT,
             Membership::Joins(_) => &JOIN,

@@ -141,20 +141,16 @@ impl NodeAssessment {
     }
 }
 
-/// The configuration of the node at a position; `None` beyond the last one. Called from any thread.
-pub type ConfigFn<'a> = &'a (dyn Fn(usize) -> Option<ValidConfig> + Sync);
-
-/// Compares the store with what the configurations of `count` nodes ask for at `now`.
+/// Compares the store with what the nodes ask for at `now`.
 ///
 /// # Errors
 /// [`PkiError`] naming the file, the field, what was found and what is expected, for everything that does not fit.
 pub fn assess(
-    count: usize,
-    config: ConfigFn<'_>,
+    nodes: &[ValidConfig],
     contents: &StoreContents,
     now: Timestamp,
 ) -> Result<Assessment, PkiError> {
-    let Some(first) = config(0) else {
+    let Some(first) = nodes.first() else {
         return Ok(Assessment {
             shared: SharedAssessment {
                 profiles: Vec::new(),
@@ -166,13 +162,13 @@ pub fn assess(
         });
     };
     // Every CA is judged; whether one is needed is known once every node was looked at.
-    let mut profiles = authorities(&first);
+    let mut profiles = authorities(first);
     let mut verdicts: BTreeMap<&'static str, Verdict> = BTreeMap::new();
     let mut unfit: Vec<(&'static str, Vec<PkiError>)> = Vec::new();
     for profile in &profiles {
-        let judged = Slot::read(&first, contents, profile)
+        let judged = Slot::read(first, contents, profile)
             .map_err(|error| vec![error])
-            .and_then(|slot| slot.judge(&first, profile, None, now));
+            .and_then(|slot| slot.judge(first, profile, None, now));
         match judged {
             Ok(verdict) => {
                 verdicts.insert(profile.name, verdict);
@@ -181,10 +177,9 @@ pub fn assess(
         }
     }
     let unused = unused(&profiles, contents);
-    let judged: Vec<_> = (0..count)
-        .into_par_iter()
-        .filter_map(config)
-        .map(|config| assess_node(&config, contents, &profiles, &verdicts, now))
+    let judged: Vec<_> = nodes
+        .par_iter()
+        .map(|config| assess_node(config, contents, &profiles, &verdicts, now))
         .collect();
 
     let mut nodes = Vec::with_capacity(judged.len());
@@ -203,7 +198,7 @@ pub fn assess(
         .collect();
     let mut account = None;
     if nodes.iter().any(|node| node.control_plane) {
-        match service_account(&first, contents) {
+        match service_account(first, contents) {
             Ok(verdict) => account = Some(verdict),
             Err(error) => refused.push(error),
         }

@@ -15,8 +15,7 @@ use rayon::prelude::*;
 use crate::config::ValidConfig;
 
 use super::assess::{
-    Assessment, ConfigFn, Kept, NodeAssessment, ServiceAccountVerdict, SharedAssessment, Verdict,
-    assess,
+    Assessment, Kept, NodeAssessment, ServiceAccountVerdict, SharedAssessment, Verdict, assess,
 };
 use super::issuing::{Issued, Issuing, MISSING_KEY};
 use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
@@ -108,8 +107,8 @@ pub fn ensure(
     source: &dyn KeySource,
     progress: ProgressFn<'_>,
 ) -> Result<Ensured, PkiError> {
-    let only = |_| Some(config.clone());
-    let ensured = ensure_nodes(1, &only, contents, now, source, progress)?;
+    let only = std::slice::from_ref(config);
+    let ensured = ensure_nodes(only, contents, now, source, progress)?;
     Ok(Ensured {
         material: ensured.materials.of(0).ok_or(MISSING_KEY)?,
         external_authorities: ensured.materials.external_authorities(),
@@ -119,20 +118,19 @@ pub fn ensure(
     })
 }
 
-/// Makes whatever the configurations of `count` nodes need and `contents` lacks.
+/// Makes whatever the nodes need and `contents` lacks.
 ///
 /// # Errors
 /// [`PkiError`] if the store holds something that does not fit and is not the planner's to replace, or if a
 /// key or certificate cannot be made.
 pub fn ensure_nodes(
-    count: usize,
-    config: ConfigFn<'_>,
+    configs: &[ValidConfig],
     contents: StoreContents,
     now: Timestamp,
     source: &dyn KeySource,
     progress: ProgressFn<'_>,
 ) -> Result<EnsuredNodes, PkiError> {
-    let assessment = assess(count, config, &contents, now)?;
+    let assessment = assess(configs, &contents, now)?;
     let mut store = contents;
     let mut index = match store.index.take() {
         Some(index) => index,
@@ -199,12 +197,12 @@ pub fn ensure_nodes(
         .map(|(node, keys)| settle_node(node, keys, &authorities, now, source))
         .collect();
     let mut nodes = Vec::with_capacity(settled.len());
-    for (position, settled) in settled.into_iter().enumerate() {
+    for (config, settled) in configs.iter().zip(settled) {
         let (mut node, founds, mut issued) = settled?;
         record(&mut store, &mut index, &mut changes, &mut issued);
-        if founds && let Some(config) = config(position) {
-            credentials::complete(&config, &mut index, source, &mut changes)?;
-            node.credentials = credentials::read(&config, &index)?;
+        if founds {
+            credentials::complete(config, &mut index, source, &mut changes)?;
+            node.credentials = credentials::read(config, &index)?;
         }
         nodes.push(node);
     }
@@ -233,7 +231,7 @@ pub fn read_existing(
     contents: &StoreContents,
     now: Timestamp,
 ) -> Result<Option<Material>, PkiError> {
-    let materials = read_existing_nodes(1, &|_| Some(config.clone()), contents, now)?;
+    let materials = read_existing_nodes(std::slice::from_ref(config), contents, now)?;
     Ok(materials.and_then(|materials| materials.of(0)))
 }
 
@@ -243,12 +241,11 @@ pub fn read_existing(
 /// # Errors
 /// [`PkiError`] as for [`ensure`].
 pub fn read_existing_nodes(
-    count: usize,
-    config: ConfigFn<'_>,
+    configs: &[ValidConfig],
     contents: &StoreContents,
     now: Timestamp,
 ) -> Result<Option<Materials>, PkiError> {
-    let assessment = assess(count, config, contents, now)?;
+    let assessment = assess(configs, contents, now)?;
     if !assessment.shared.is_complete() {
         return Ok(None);
     }
@@ -259,12 +256,10 @@ pub fn read_existing_nodes(
     } = assessment.shared;
     let index = contents.index.as_ref();
     let mut nodes = Vec::with_capacity(assessment.nodes.len());
-    for (position, mut node) in assessment.nodes.into_iter().enumerate() {
+    for (config, mut node) in configs.iter().zip(assessment.nodes) {
         let own = match (node.founds, index) {
-            (true, Some(index)) => config(position)
-                .map(|config| credentials::read(&config, index))
-                .transpose()?,
-            _ => None,
+            (true, Some(index)) => credentials::read(config, index)?,
+            _ => Credentials::default(),
         };
         let profiles = std::mem::take(&mut node.profiles);
         let complete = node.is_complete();
@@ -273,7 +268,7 @@ pub fn read_existing_nodes(
             control_plane: node.control_plane,
             authorities: node.authorities,
             leaves: complete.then(|| kept(profiles, &mut node.verdicts)),
-            credentials: own.unwrap_or_default(),
+            credentials: own,
         });
     }
     Ok(Some(Materials {

@@ -41,7 +41,6 @@ mod testing;
 pub mod worker;
 
 pub use crate::kubeadm::KeyAlgorithm;
-pub use assess::ConfigFn;
 pub use certlist::profiles;
 pub use credentials::Credentials;
 pub use ensure::{

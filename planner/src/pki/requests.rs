@@ -14,7 +14,6 @@ use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::FromDer as _;
 
 use super::PkiError;
-use super::assess::ConfigFn;
 use super::certificate::Certificate;
 use super::certlist::{authorities, profiles};
 use super::ensure::refuse_mixing;
@@ -101,18 +100,22 @@ pub fn requests(
     source: &dyn KeySource,
     progress: ProgressFn<'_>,
 ) -> Result<Requests, PkiError> {
-    let only = |_| Some(config.clone());
-    requests_nodes(1, &only, contents, now, source, progress)
+    requests_nodes(
+        std::slice::from_ref(config),
+        contents,
+        now,
+        source,
+        progress,
+    )
 }
 
-/// Makes keys and requests for every leaf of `count` nodes that has no fitting certificate and whose CA's key is not in
+/// Makes keys and requests for every leaf of the nodes that has no fitting certificate and whose CA's key is not in
 /// `contents`, also when the CA's certificate is not there yet.
 ///
 /// # Errors
 /// [`PkiError`] if a file of the store cannot be read, the store holds public test keys, or a key cannot be made.
 pub fn requests_nodes(
-    count: usize,
-    config: ConfigFn<'_>,
+    nodes: &[ValidConfig],
     contents: StoreContents,
     now: Timestamp,
     source: &dyn KeySource,
@@ -129,14 +132,13 @@ pub fn requests_nodes(
     refuse_mixing(&index, source)?;
 
     let mut refused = Vec::new();
-    let signers = match config(0) {
-        Some(config) => Signers::read(&config, &contents, &mut refused),
+    let signers = match nodes.first() {
+        Some(config) => Signers::read(config, &contents, &mut refused),
         None => Signers(Vec::new()),
     };
-    let judged: Vec<_> = (0..count)
-        .into_par_iter()
-        .filter_map(config)
-        .map(|config| asked_of(&config, &contents, &signers, now))
+    let judged: Vec<_> = nodes
+        .par_iter()
+        .map(|config| asked_of(config, &contents, &signers, now))
         .collect();
     let mut asked = Vec::new();
     for node in judged {

@@ -8,7 +8,9 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::KeyAlgorithm;
 use crate::config::ValidConfig;
 use crate::config::kubeadm::LocalEtcd;
-use crate::config::valid::{ComponentConfig, Credentials, HostFacts, Membership, NodeSettings};
+use crate::config::valid::{
+    ClusterConfig, ComponentConfig, Credentials, HostFacts, Membership, NodeParts, NodeSettings,
+};
 
 const HOUR: u64 = 3600;
 
@@ -18,13 +20,29 @@ pub(super) fn config() -> ValidConfig {
         value: serde_json::Value::Null,
         supplied: false,
     };
-    let mut config = ValidConfig {
+    let mut config = ValidConfig::by_hand(NodeParts {
+        shared: ClusterConfig {
+            cluster: Default::default(),
+            cluster_kubelet: component().into(),
+            kube_proxy: component(),
+            bundle_cluster_name: "kubernetes".parse().unwrap(),
+            credentials: Credentials {
+                min_remaining: Duration::from_secs(30 * 24 * HOUR),
+                clock_tolerance: Duration::from_secs(300),
+            },
+            signing_key_file: None,
+            release: crate::releases::find(36).unwrap(),
+            version: "1.36.2".into(),
+            service_cidrs: vec!["10.96.0.0/12".parse().unwrap()],
+            pod_cidrs: Vec::new(),
+            control_plane_endpoint: None,
+            key_algorithm: KeyAlgorithm::Rsa2048,
+            certificate_validity: Duration::from_secs(8760 * HOUR),
+            ca_certificate_validity: Duration::from_secs(87600 * HOUR),
+        }
+        .into(),
         init: Default::default(),
-        cluster: Default::default(),
-        kubelet: component(),
-        cluster_kubelet: component(),
-        kube_proxy: component(),
-        bundle_cluster_name: "kubernetes".parse().unwrap(),
+        kubelet: component().into(),
         node: NodeSettings {
             name: "cp1".parse().unwrap(),
             role: NodeRole::ControlPlane,
@@ -40,29 +58,13 @@ pub(super) fn config() -> ValidConfig {
             system_ids: None,
         },
         membership: Membership::Founds,
-        credentials: Credentials {
-            min_remaining: Duration::from_secs(30 * 24 * HOUR),
-            clock_tolerance: Duration::from_secs(300),
-        },
-        signing_key_file: None,
-        release: crate::releases::find(36).unwrap(),
-        version: "1.36.2".into(),
-        service_cidrs: vec!["10.96.0.0/12".parse().unwrap()],
-        pod_cidrs: Vec::new(),
         advertise_address: "192.168.10.11".parse().unwrap(),
         bind_port: 6443,
-        control_plane_endpoint: None,
-        key_algorithm: KeyAlgorithm::Rsa2048,
-        certificate_validity: Duration::from_secs(8760 * HOUR),
-        ca_certificate_validity: Duration::from_secs(87600 * HOUR),
         timeouts: crate::config::timeouts::Timeouts::default(),
-        patches: crate::patches::Patches::default(),
         facts: HostFacts::default(),
         assumptions: Vec::new(),
-        upload_certs: false,
-        only_phases: Vec::new(),
         provenance: Default::default(),
-    };
+    });
     config.cluster.networking.dns_domain = "cluster.local".into();
     config.cluster.etcd.local = Some(LocalEtcd::default());
     config

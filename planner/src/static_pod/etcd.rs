@@ -169,7 +169,7 @@ fn key(context: &PodContext<'_>, name: &str) -> Option<FlagValue> {
 }
 
 /// The loopback address of the advertise address's family.
-pub(super) const fn loopback(config: &ValidConfig) -> IpAddr {
+pub(super) fn loopback(config: &ValidConfig) -> IpAddr {
     match config.advertise_address {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),

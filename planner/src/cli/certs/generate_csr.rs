@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
         nodes: args.nodes.clone(),
         ..Choices::default()
     };
-    let session = args.config.open(&choices, io)?;
+    let session = args.config.look(&choices, io)?;
     let pki = match &args.pki {
         Some(folder) => folder.clone(),
         None => {

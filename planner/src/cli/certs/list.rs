@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     let pki = match &args.pki {
         Some(folder) => folder.clone(),
         None => {
-            let session = args.config.open(&Choices::default(), io)?;
+            let session = args.config.look(&Choices::default(), io)?;
             let config = session.first().map_err(|error| failed(error, io))?;
             Workspace::new(config.bundle_cluster_name.as_str()).pki()?
         }

@@ -102,9 +102,9 @@ pub(super) fn run(
     refuse_unplannable(&mut session, io)?;
     let first = session.first().map_err(|error| failed(error, io))?;
     let sealed_for_opener = chosen.is_empty() && first.node.recipients.is_empty();
-    let recipients = recipients(chosen, &first, &identities)?;
+    let recipients = recipients(chosen, first, &identities)?;
     let workspace = Workspace::new(first.bundle_cluster_name.as_str());
-    let signing = SigningKey::find(args, &first, &workspace, io)?;
+    let signing = SigningKey::find(args, first, &workspace, io)?;
     let keys = session
         .issue_joining(&discovered, now, source, io)
         .map_err(|error| failed(error, io))?;
@@ -113,7 +113,7 @@ pub(super) fn run(
     let plan = Planned {
         args,
         session: &session,
-        first: &first,
+        first,
         keys,
         now,
     };
@@ -129,7 +129,7 @@ pub(super) fn run(
         },
         |keys| {
             let found = (discovered.authorities(), compared);
-            PlanSummary::of_join(&first, keys, &session, found)
+            PlanSummary::of_join(first, keys, &session, found)
         },
         |_| Ok(()),
         io,

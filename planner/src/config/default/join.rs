@@ -81,7 +81,7 @@ pub(in super::super) fn apply_to_plan(
     assume_about_host(facts, role, &mut assumptions);
     let socket = |assumption: &&mut Assumption| assumption.about == "cri-socket";
     if let Some(assumption) = assumptions.iter_mut().find(socket) {
-        assumption.instead = "set JoinConfiguration.nodeRegistration.criSocket".to_owned();
+        assumption.instead = "set JoinConfiguration.nodeRegistration.criSocket";
     }
     assumptions
 }

@@ -1,13 +1,14 @@
 //! Defaults of InitConfiguration and ClusterConfiguration.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use kubeplan_bundle::index::NodeRole;
 use serde_json::json;
 
 use super::super::address::{self, parse_ip};
 use super::super::draft::{Draft, Unset};
+use super::super::load::Host;
 use super::super::migrate::warn_of_unset;
 use super::super::provenance::Origin;
 use super::super::timeouts;
@@ -20,6 +21,28 @@ use crate::schema::Kind;
 pub(in super::super) const DEFAULT_CRI_SOCKET: &str = "unix:///var/run/containerd/containerd.sock";
 
 const RULE: &str = "kubeadm's default";
+
+/// The rule recorded for values that take the place of what only a host could say.
+pub const STAND_IN: &str = "a stand-in: only the host could say";
+
+/// Takes the place of a value that only a host could say.
+fn stand_in(draft: &mut Draft, path: &str, value: String) {
+    let rule = STAND_IN.to_owned();
+    draft.set_from(Kind::Init, path, value.into(), Origin::Default { rule });
+}
+
+/// kubeadm's placeholder of an address, or one of the family of the cluster's Services; another one for each node.
+fn stand_in_address(draft: &Draft) -> IpAddr {
+    let place = u32::try_from(draft.position).unwrap_or_default();
+    let subnet = draft.text(Kind::Cluster, "networking.serviceSubnet");
+    match subnet.split(',').next().and_then(address::parse_cidr) {
+        Some(net) if net.addr().is_ipv6() => {
+            let first = u128::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+            IpAddr::V6((first + u128::from(place)).into())
+        }
+        _ => IpAddr::V4((u32::from(Ipv4Addr::new(1, 2, 3, 4)).wrapping_add(place)).into()),
+    }
+}
 
 /// Defaults that need nothing but the documents.
 pub(in super::super) fn apply_static(draft: &mut Draft) {
@@ -142,6 +165,10 @@ pub(super) fn apply_to_convert(draft: &mut Draft) {
     if unset(draft, Kind::Init, address) {
         let source = "write the address of its host's default route";
         warn_of_unset(draft, Kind::Init, address, source);
+    } else if parse_ip(&draft.text(Kind::Init, address)).is_some_and(|ip| ip.is_unspecified()) {
+        let message =
+            "it stays as it is; kubeadm would write the address of its host's default route";
+        draft.warn(Kind::Init, address, message, "");
     } else {
         advertise_address(draft, &HostFacts::default());
     }
@@ -228,6 +255,9 @@ pub(super) fn node_name(draft: &mut Draft, facts: &HostFacts) {
                 let name = hostname.trim().to_lowercase();
                 draft.set_from(Kind::Init, path, name.into(), origin);
             }
+            None if draft.host == Host::Unneeded && !draft.joins => {
+                stand_in(draft, path, "node".to_owned());
+            }
             None => draft.error(
                 Kind::Init,
                 path,
@@ -292,13 +322,12 @@ pub(super) fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut
         let rule = "kubeadm's default socket (no host to look for one)";
         draft.default_to(Kind::Init, path, Unset::Empty, DEFAULT_CRI_SOCKET, rule);
         assumptions.push(Assumption {
-            about: "cri-socket".to_owned(),
-            assumed: format!("the container runtime listens on {DEFAULT_CRI_SOCKET}"),
+            about: "cri-socket",
+            assumed: format!("the container runtime listens on {DEFAULT_CRI_SOCKET}").into(),
             instead: match draft.joins {
                 false => "set InitConfiguration.nodeRegistration.criSocket",
                 true => "set `kubelet.criSocket` of the node in a `kubeplan.io/v1alpha1` Cluster document",
-            }
-            .to_owned(),
+            },
         });
     } else if !written.starts_with("unix") {
         draft.warn(
@@ -342,12 +371,18 @@ pub(super) fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
             return;
         }
     }
+    let looks = |address: IpAddr| address.is_unspecified() || address.is_loopback();
+    if draft.host == Host::Unneeded && parsed.is_none_or(looks) {
+        let address = stand_in_address(draft);
+        stand_in(draft, path, address.to_string());
+        return;
+    }
     let Some(address) = parsed else {
         let message = "the API server has no address, and the planner has no host to look at";
         draft.error(Kind::Init, path, message, hint);
         return;
     };
-    if address.is_unspecified() || address.is_loopback() {
+    if looks(address) {
         let message = format!(
             "`{written}` stands for an address that kubeadm would look for on the host, and the planner has no host to look at"
         );

@@ -21,6 +21,7 @@ use super::valid::{Assumption, HostFacts};
 use crate::schema::{Kind, normal_form};
 
 pub(super) use inventory::{labels, role};
+pub use kubeadm::STAND_IN;
 pub(super) use kubeadm::{DEFAULT_CRI_SOCKET, apply_static};
 pub(super) use override_kubelet::{SharedKubelet, kubelet_of_node};
 
@@ -128,9 +129,9 @@ fn assume_about_host(facts: &HostFacts, role: NodeRole, assumptions: &mut Vec<As
             continue;
         }
         assumptions.push(Assumption {
-            about: about.to_owned(),
-            assumed: assumed.to_owned(),
-            instead: instead.to_owned(),
+            about,
+            assumed: assumed.into(),
+            instead,
         });
     }
 }

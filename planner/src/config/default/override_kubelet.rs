@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::super::draft::{Draft, NODE};
 use super::super::provenance::{Origin, Provenance};
 use super::super::report::Report;
-use super::super::valid::{ComponentConfig, HostFacts};
+use super::super::valid::{ComponentConfig, HostFacts, Shared};
 use super::super::validate::merge_keys;
 use super::component;
 use crate::schema::Kind;
@@ -49,11 +49,11 @@ impl SharedKubelet {
     }
 
     /// The document with every key, for a node that overrides nothing.
-    pub(in super::super) fn complete(&self, supplied: bool) -> ComponentConfig {
-        ComponentConfig {
+    pub(in super::super) fn complete(&self, supplied: bool) -> Shared<ComponentConfig> {
+        Shared::from(ComponentConfig {
             value: self.complete.clone(),
             supplied,
-        }
+        })
     }
 }
 

@@ -161,11 +161,7 @@ fn what_facts_do_not_say_stays_assumed() {
         ..Facts::of("cp1".parse().unwrap())
     };
     let config = load(CLUSTER, only(vec![facts])).unwrap().config;
-    let about: Vec<_> = config
-        .assumptions
-        .iter()
-        .map(|a| a.about.as_str())
-        .collect();
+    let about: Vec<_> = config.assumptions.iter().map(|a| a.about).collect();
     assert_eq!(
         about,
         [

@@ -34,12 +34,6 @@ impl Entry {
             .is_some_and(|value| !value.is_null())
     }
 
-    /// Sets a field of the entry.
-    pub(super) fn set(&mut self, field: &str, value: Value, origin: Origin) {
-        self.document.insert(field.to_owned(), value);
-        self.provenance.record(self.path(field), origin);
-    }
-
     /// The field as provenance has it.
     fn path(&self, field: &str) -> String {
         format!(

@@ -1,7 +1,7 @@
 //! The nodes of a cluster: which one founds it, which ones join, and the configuration of each.
 //!
-//! In: the documents as written, flags, facts. Out: a [`Cluster`], from which the configuration of any node is made when it is asked for, so
-//! that a thousand of them need not be in memory at once. What is the cluster's is defaulted and checked once, with the node that
+//! In: the documents as written, flags, facts. Out: an [`Inventory`] with the configuration of every node, each made once and small beside what
+//! all of them share. What is the cluster's is defaulted and checked once, with the node that
 //! founds it; of every other node only what is its own. InitConfiguration is about the founding node, as in kubeadm: nothing of its
 //! `nodeRegistration` reaches nodes that join.
 
@@ -15,10 +15,10 @@ use super::default::{self, SharedKubelet};
 use super::draft::Draft;
 use super::facts::{self, FactsSource};
 use super::flags::{self, Given};
-use super::load::Options;
+use super::load::{Host, Options, Origins};
 use super::provenance::{Origin, Provenance};
 use super::report::Report;
-use super::valid::{Assumption, HostFacts, ValidConfig};
+use super::valid::{Assumption, HostFacts, NodeParts, ValidConfig};
 use super::validate::inventory::JoinBy;
 use super::validate::member;
 use super::validate::network::parsed as parsed_networks;
@@ -36,19 +36,8 @@ pub struct JoinsByToken {
     pub role: NodeRole,
 }
 
-/// Everything that nodes are made from.
-#[derive(Clone, Debug)]
-pub(super) struct Cluster {
-    founding: Founding,
-    /// The place of the founding node among `entries`.
-    founder: usize,
-    entries: Vec<Entry>,
-    joining: Joining,
-}
-
-/// What the configuration of a joining node starts from.
-#[derive(Clone, Debug)]
-struct Joining {
+/// What nodes that join are made from.
+struct Joining<'a> {
     /// ClusterConfiguration with its defaults.
     cluster: Map<String, Value>,
     /// What InitConfiguration says of every node, and where.
@@ -59,16 +48,25 @@ struct Joining {
     provenance: Provenance,
     first_file: String,
     flags: Vec<Given>,
-    hosts: FactsSource,
+    hosts: &'a FactsSource,
+    origins: Origins,
+    host: Host,
 }
 
 /// What reading a whole inventory comes to.
 pub(super) struct Inventory {
-    pub(super) cluster: Cluster,
-    /// The names of the planned nodes, with their places among the entries.
-    pub(super) planned: Vec<(usize, Name)>,
+    /// The planned nodes, in their order.
+    pub(super) nodes: Vec<ValidConfig>,
     pub(super) by_token: Vec<JoinsByToken>,
     pub(super) warnings: Report,
+    /// The entry after the first, if there are several.
+    pub(super) second: Option<SecondEntry>,
+}
+
+/// The entry that is one too many for a command that takes one node.
+pub(super) struct SecondEntry {
+    entry: Entry,
+    first_file: String,
 }
 
 /// Fields of InitConfiguration that somebody may expect to hold for nodes that join, too; an entry has words for each.
@@ -89,7 +87,7 @@ const OF_EVERY_NODE: [&str; 5] = [
 
 /// Defaults and checks every node.
 pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Report> {
-    let mut entries = entry::take(&mut draft);
+    let entries = entry::take(&mut draft);
     let Some(founder) = entry::founder(&mut draft, &entries) else {
         return Err(draft.report);
     };
@@ -117,7 +115,7 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         // The rest of what is said has its places there.
         draft.provenance = founding.config.provenance.clone();
     }
-    let mut joining = Joining {
+    let joining = Joining {
         cluster: draft.document(Kind::Cluster),
         init,
         init_provenance,
@@ -125,18 +123,19 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         first_file: draft.first_file.clone(),
         flags: options.flags,
         kubelet,
-        hosts,
+        hosts: &hosts,
+        origins: options.origins,
+        host: draft.host,
     };
-    let others = entries.iter_mut().filter(|entry| entry.position != founder);
-    draft.report = joining.check(others, std::mem::take(&mut draft.report), &mut members);
+    let report = std::mem::take(&mut draft.report);
+    let (report, mut nodes) =
+        joining.check(&entries, founder, report, &mut members, founding.as_ref());
+    draft.report = report;
     members.nodes.sort_by_key(|member| member.position);
     across::check(&mut draft, &entries, &members.nodes);
     if !alone {
-        across::facts(&mut draft, &joining.hosts, &members);
+        across::facts(&mut draft, &hosts, &members);
     }
-    // What they confirm is in the entries now.
-    joining.hosts.confirmed.clear();
-    joining.hosts.known_hosts = None;
     let by_token = waiting(
         &mut draft,
         founding.as_ref(),
@@ -146,22 +145,15 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
     );
     match founding {
         Some(founding) if !draft.report.has_errors() => {
-            let planned = members
-                .nodes
-                .into_iter()
-                .filter(|member| by_token.is_empty() || member.position == founder)
-                .map(|member| (member.position, member.settings.name))
-                .collect();
+            let place = founder.min(nodes.len());
+            nodes.insert(place, founding.config);
+            let first_file = draft.first_file;
+            let second = entries.into_iter().nth(1);
             Ok(Inventory {
-                cluster: Cluster {
-                    founding,
-                    founder,
-                    entries,
-                    joining,
-                },
-                planned,
+                nodes,
                 by_token,
                 warnings: draft.report,
+                second: second.map(|entry| SecondEntry { entry, first_file }),
             })
         }
         _ => Err(draft.report),
@@ -236,32 +228,63 @@ fn warn_of_founders_own(draft: &mut Draft, nodes: usize) {
     }
 }
 
-impl Joining {
-    /// Checks nodes that join; the answer is the report with what there is to say about them. A recipient that their facts name
-    /// gets into their entries, so that hosts' keys are looked up once.
-    fn check<'a>(
+impl Joining<'_> {
+    /// Checks nodes that join and makes the configuration of each; the answer is the report with what there is to say about them,
+    /// and the nodes unless there is an error or they are not planned.
+    fn check(
         &self,
-        entries: impl Iterator<Item = &'a mut Entry>,
+        entries: &[Entry],
+        founder: usize,
         mut report: Report,
         members: &mut Members,
-    ) -> Report {
+        founding: Option<&Founding>,
+    ) -> (Report, Vec<ValidConfig>) {
         let network = self.cluster.get("networking").and_then(|networking| {
             let subnet = networking.get("serviceSubnet")?.as_str()?;
             Some(parsed_networks(subnet))
         });
         let service_cidrs = network.unwrap_or_default();
-        for entry in entries {
-            let (mut draft, facts, _) = self.draft(entry, report);
+        let kubelet = founding.map(|founding| {
+            let supplied = founding.config.cluster_kubelet.supplied;
+            self.kubelet.complete(supplied)
+        });
+        let mut nodes = Vec::new();
+        for entry in entries.iter().filter(|entry| entry.position != founder) {
+            let (mut draft, facts, assumptions) = self.draft(entry, report);
             members.note_facts(entry.position, facts.is_some() || self.hosts.is_empty());
             let facts = facts.unwrap_or_default();
             let checked = member::check(&mut draft, &facts, &self.kubelet, &service_cidrs);
-            members.add(entry.position, checked.node);
-            if let Some((recipients, origin)) = facts::confirmed_recipient(&draft) {
-                entry.set("recipients", recipients, origin);
+            members.add(entry.position, checked.node.clone());
+            if let (Some(founding), Some(kubelet), false) =
+                (founding, &kubelet, draft.report.has_errors())
+            {
+                let parts =
+                    member::joining(&mut draft, checked, facts, assumptions, kubelet, founding);
+                nodes.extend(parts.map(|parts| self.node(parts)));
             }
             report = draft.report;
         }
-        report
+        (report, nodes)
+    }
+
+    /// The node, with as much of where its values come from as was asked for.
+    fn node(&self, mut parts: NodeParts) -> ValidConfig {
+        let own = &mut parts.provenance;
+        match self.origins {
+            Origins::OfEveryNode => {
+                let own = std::mem::replace(own, self.provenance.clone());
+                parts.provenance.extend(own);
+            }
+            Origins::OfCluster => {
+                own.take_out(|path| !ASKED.contains(&path));
+                for path in ASKED {
+                    if let Some(origin) = self.provenance.at(path) {
+                        own.record(path, origin.clone());
+                    }
+                }
+            }
+        }
+        ValidConfig::of(parts)
     }
 
     /// The draft of a node that joins, with its defaults; its facts, if there are any; and what is assumed.
@@ -269,47 +292,36 @@ impl Joining {
         let position = entry.position;
         let mut draft = Draft::of_node(position, &self.first_file, Provenance::default(), report);
         draft.joins = true;
+        draft.host = self.host;
         draft.put(Kind::Cluster, self.cluster.clone());
         draft.put(Kind::Init, self.init.clone());
         draft.provenance.extend(self.init_provenance.clone());
         entry.put(&mut draft);
         flags::apply_to_joining(&mut draft, &self.flags);
-        let facts = facts::take_one_of_several(&mut draft, &self.hosts);
+        let facts = facts::take_one_of_several(&mut draft, self.hosts);
         let none = HostFacts::default();
         let assumptions = default::apply_to_joining(&mut draft, facts.as_ref().unwrap_or(&none));
         (draft, facts, assumptions)
     }
 }
 
-impl Cluster {
+/// The fields whose origins decide something: phases that a flag skips are skipped whatever else is asked for, an addon that is disabled
+/// because its phase is skipped is planned when it is asked for.
+const ASKED: [&str; 3] = [
+    "InitConfiguration.skipPhases",
+    "ClusterConfiguration.dns.disabled",
+    "ClusterConfiguration.proxy.disabled",
+];
+
+impl SecondEntry {
     /// The report of a command that takes one node and found `nodes`.
     pub(super) fn only_one_node(&self, nodes: usize) -> Report {
         let nothing = (Provenance::default(), Report::default());
-        let mut draft = Draft::of_node(0, &self.joining.first_file, nothing.0, nothing.1);
+        let mut draft = Draft::of_node(0, &self.first_file, nothing.0, nothing.1);
         let message = format!("there are {nodes} nodes, and this command takes one");
-        if let Some(entry) = self.entries.get(1) {
-            entry.error_of_node(&mut draft, message, "keep one node in the inventory");
-        }
+        self.entry
+            .error_of_node(&mut draft, message, "keep one node in the inventory");
         draft.report
-    }
-
-    /// The configuration of the node with the entry at this place, made anew on every call.
-    pub(super) fn node(&self, position: usize) -> Option<ValidConfig> {
-        if position == self.founder {
-            return Some(self.founding.config.clone());
-        }
-        let entry = self.entries.get(position)?;
-        let (mut draft, facts, assumptions) = self.joining.draft(entry, Report::default());
-        let mut config = member::joining(
-            &mut draft,
-            facts.unwrap_or_default(),
-            assumptions,
-            &self.joining.kubelet,
-            &self.founding,
-        )?;
-        let own = std::mem::replace(&mut config.provenance, self.joining.provenance.clone());
-        config.provenance.extend(own);
-        Some(config)
     }
 }
 

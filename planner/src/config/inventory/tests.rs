@@ -34,10 +34,7 @@ pub(super) fn with_nodes(nodes: &str) -> String {
 }
 
 fn nodes(loaded: &LoadedCluster) -> Vec<ValidConfig> {
-    let count = loaded.names().len();
-    (0..count)
-        .map(|position| loaded.node(position).unwrap())
-        .collect()
+    loaded.nodes.clone()
 }
 
 fn flags_of(config: &ValidConfig) -> Vec<String> {
@@ -50,13 +47,17 @@ fn flags_of(config: &ValidConfig) -> Vec<String> {
 #[test]
 fn three_control_planes_and_two_workers_have_a_configuration_each() {
     let loaded = load(THREE_PLUS_TWO).unwrap();
-    let names: Vec<&str> = loaded.names().map(Name::as_str).collect();
+    let names: Vec<&str> = loaded
+        .nodes
+        .iter()
+        .map(|node| node.node.name.as_str())
+        .collect();
     assert_eq!(names, ["cp1", "cp2", "cp3", "w1", "w2"]);
     let nodes = nodes(&loaded);
     let [cp1, cp2, cp3, w1, w2] = nodes.as_slice() else {
         panic!()
     };
-    assert!(loaded.node(5).is_none());
+    assert!(loaded.nodes.get(5).is_none());
 
     assert_eq!(cp1.membership, Membership::Founds);
     let joins = |config: &ValidConfig| config.joining().cloned().unwrap();
@@ -183,7 +184,11 @@ fn what_holds_for_the_founding_node_only_is_said() {
 #[test]
 fn with_a_bootstrap_token_only_the_founding_node_is_planned() {
     let loaded = load(TOKEN).unwrap();
-    let names: Vec<&str> = loaded.names().map(Name::as_str).collect();
+    let names: Vec<&str> = loaded
+        .nodes
+        .iter()
+        .map(|node| node.node.name.as_str())
+        .collect();
     assert_eq!(names, ["cp1"]);
     let others: Vec<(&str, NodeRole)> = loaded
         .by_token
@@ -191,7 +196,7 @@ fn with_a_bootstrap_token_only_the_founding_node_is_planned() {
         .map(|node| (node.name.as_str(), node.role))
         .collect();
     assert_eq!(others, [("w1", NodeRole::Worker), ("w2", NodeRole::Worker)]);
-    assert_eq!(loaded.node(0).unwrap().membership, Membership::Founds);
+    assert_eq!(loaded.nodes[0].membership, Membership::Founds);
     let warnings = loaded.warnings.to_string();
     assert!(
         warnings.contains("c.yaml:7: Cluster.nodes[2].labels: w2 joins with a bootstrap token"),
@@ -257,7 +262,11 @@ fn a_node_has_its_hosts_facts_and_no_others() {
     assert!(warnings.contains("there are no facts of w1:"), "{warnings}");
     assert!(nodes.iter().all(|config| config.node.recipients.is_empty()));
     let about = |config: &ValidConfig| -> Vec<String> {
-        config.assumptions.iter().map(|a| a.about.clone()).collect()
+        config
+            .assumptions
+            .iter()
+            .map(|a| a.about.to_owned())
+            .collect()
     };
     assert_eq!(
         about(&nodes[1]),
@@ -293,7 +302,7 @@ fn flags_that_kubeadm_join_has_hold_for_every_node() {
         assert_eq!(directory(&config), "p");
         assert!(config.cluster.dns.disabled);
     }
-    let own = load(&text).unwrap().node(1).unwrap();
+    let own = load(&text).unwrap().nodes[1].clone();
     assert_eq!(directory(&own), "own");
 }
 
@@ -358,7 +367,7 @@ fn no_change_of_an_inventory_makes_it_panic() {
             let line = format!("{key}: {value}");
             changed[index] = &line;
             if let Ok(loaded) = load(&changed.join("\n")) {
-                assert_eq!(nodes(&loaded).len(), loaded.names().len());
+                assert!(!loaded.nodes.is_empty());
             }
         }
     }

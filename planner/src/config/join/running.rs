@@ -15,7 +15,7 @@ use crate::config::draft::Draft;
 use crate::config::load::{self, LoadedCluster, Options};
 use crate::config::provenance::Origin;
 use crate::config::report::Report;
-use crate::config::valid::{EndpointHost, JoinCredential, Joining, Membership, ValidConfig};
+use crate::config::valid::{EndpointHost, JoinCredential, Joining, ValidConfig};
 use crate::config::validate::join::Discovery;
 use crate::config::{SecretText, facts, flags, validate};
 use crate::schema::Kind;
@@ -104,11 +104,12 @@ pub fn load_join(
     let hashes = draft.texts(Kind::Join, "discovery.bootstrapToken.caCertHashes");
     let ca_cert_hashes = hashes.into_iter().map(|(_, hash)| hash).collect();
     match validate::founding(&mut draft, checked, facts, assumptions) {
-        Some(founding) if !draft.report.has_errors() => Ok(LoadedCluster::of_one(
-            joining(founding.config, cluster, ca_cert_path),
+        Some(founding) if !draft.report.has_errors() => Ok(LoadedCluster {
+            nodes: vec![joining(founding.config, cluster, ca_cert_path)],
+            by_token: Vec::new(),
             ca_cert_hashes,
-            draft.report,
-        )),
+            warnings: draft.report,
+        }),
         _ => Err(draft.report),
     }
 }
@@ -168,12 +169,7 @@ fn endpoint_of_discovery(draft: &mut Draft, cluster: &RunningCluster<'_>) {
 }
 
 /// The configuration of a node that would found the cluster, as that of one that joins it.
-fn joining(
-    mut config: ValidConfig,
-    cluster: &RunningCluster<'_>,
-    ca_cert_path: String,
-) -> ValidConfig {
-    config.init.bootstrap_tokens = Vec::new();
+fn joining(config: ValidConfig, cluster: &RunningCluster<'_>, ca_cert_path: String) -> ValidConfig {
     let token_endpoint = cluster.token_endpoint.and_then(|text| {
         let (host, _) = address::split_host_port(&text.to_lowercase()).ok()?;
         Some(match address::parse_ip(&host) {
@@ -181,14 +177,14 @@ fn joining(
             None => EndpointHost::Name(host),
         })
     });
-    config.membership = Membership::Joins(Joining {
+    let credential = JoinCredential::Bootstrap {
+        kubeconfig: cluster.bootstrap_kubeconfig.clone(),
+        token_endpoint,
+        // Fetched client files of an external etcd are not in the plan, so the check for them must stand.
+        certificate_key: cluster.certificate_key && config.cluster.etcd.external.is_none(),
+    };
+    config.joining_with(Joining {
         ca_cert_path,
-        credential: JoinCredential::Bootstrap {
-            kubeconfig: cluster.bootstrap_kubeconfig.clone(),
-            token_endpoint,
-            // Fetched client files of an external etcd are not in the plan, so the check for them must stand.
-            certificate_key: cluster.certificate_key && config.cluster.etcd.external.is_none(),
-        },
-    });
-    config
+        credential,
+    })
 }

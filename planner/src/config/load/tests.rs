@@ -164,11 +164,7 @@ fn crlf_and_byte_order_mark_change_no_value() {
 #[test]
 fn facts_replace_assumptions() {
     let config = load_one(VALID[1].1).unwrap().config;
-    let about: Vec<_> = config
-        .assumptions
-        .iter()
-        .map(|a| a.about.as_str())
-        .collect();
+    let about: Vec<_> = config.assumptions.iter().map(|a| a.about).collect();
     assert_eq!(
         about,
         [

@@ -143,13 +143,14 @@ pub(super) fn assumption(draft: &Draft) -> Option<Assumption> {
         .filter(|path| !path.is_empty())
         .collect();
     (!named.is_empty()).then(|| Assumption {
-        about: "external-etcd".to_owned(),
+        about: "external-etcd",
         assumed: format!(
             "{} {} on the host already: the bundle does not bring what belongs to the external etcd",
             named.join(", "),
             if named.len() == 1 { "is" } else { "are" }
-        ),
-        instead: "place them before the bundle is installed".to_owned(),
+        )
+        .into(),
+        instead: "place them before the bundle is installed",
     })
 }
 

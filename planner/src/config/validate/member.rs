@@ -12,38 +12,29 @@ use super::super::draft::Draft;
 use super::super::kubeadm::InitConfiguration;
 use super::super::timeouts::Timeouts;
 use super::super::valid::{
-    Assumption, ComponentConfig, HostFacts, JoinCredential, Joining, Membership, NodeSettings,
-    ValidConfig,
+    Assumption, ComponentConfig, HostFacts, JoinCredential, Joining, Membership, NodeParts,
+    NodeSettings, Shared,
 };
 use super::inventory::JoinBy;
 use super::{
     Founding, bind_port, etcd, fields, host_work, inventory, names, network, taints, typed,
 };
-use crate::patches::Patches;
 use crate::schema::Kind;
 
 /// Where the CA certificate lies on a worker (kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go,
 /// DefaultCACertPath).
 const DEFAULT_CA_CERT_PATH: &str = "/etc/kubernetes/pki/ca.crt";
 
-/// Checks everything about a node that joins; `None` if a part of the result cannot be made (then there is an error in the report).
-/// What is the cluster's comes from `founding`, and is not checked again.
+/// The configuration of a node that joins and that was checked; `None` if a part of it cannot be made (then there is an error in the
+/// report). What is the cluster's comes from `founding`.
 pub(in super::super) fn joining(
     draft: &mut Draft,
+    checked: Checked,
     facts: HostFacts,
     assumptions: Vec<Assumption>,
-    shared_kubelet: &SharedKubelet,
+    shared_kubelet: &Shared<ComponentConfig>,
     founding: &Founding,
-) -> Option<ValidConfig> {
-    let checked = check(
-        draft,
-        &facts,
-        shared_kubelet,
-        &founding.config.service_cidrs,
-    );
-    if draft.report.has_errors() {
-        return None;
-    }
+) -> Option<NodeParts> {
     let base = &founding.config;
     let node = checked.node?;
     let init: InitConfiguration = typed(draft, Kind::Init)?;
@@ -61,16 +52,17 @@ pub(in super::super) fn joining(
     let JoinBy::Certificate(validity) = founding.join_by else {
         return None;
     };
-    Some(ValidConfig {
+    Some(NodeParts {
+        shared: founding.cluster.clone(),
         advertise_address,
         bind_port,
         init,
         kubelet: match checked.kubelet {
-            Some(value) => ComponentConfig {
+            Some(value) => Shared::from(ComponentConfig {
                 value,
                 supplied: base.cluster_kubelet.supplied,
-            },
-            None => shared_kubelet.complete(base.cluster_kubelet.supplied),
+            }),
+            None => shared_kubelet.clone(),
         },
         node,
         membership: Membership::Joins(Joining {
@@ -80,24 +72,7 @@ pub(in super::super) fn joining(
         timeouts: checked.timeouts,
         facts,
         assumptions: assumptions.into_iter().chain(external_etcd).collect(),
-        patches: Patches::default(),
         provenance: std::mem::take(&mut draft.provenance),
-        cluster: base.cluster.clone(),
-        cluster_kubelet: base.cluster_kubelet.clone(),
-        kube_proxy: base.kube_proxy.clone(),
-        bundle_cluster_name: base.bundle_cluster_name.clone(),
-        credentials: base.credentials,
-        signing_key_file: base.signing_key_file.clone(),
-        release: base.release,
-        version: base.version.clone(),
-        service_cidrs: base.service_cidrs.clone(),
-        pod_cidrs: base.pod_cidrs.clone(),
-        control_plane_endpoint: base.control_plane_endpoint.clone(),
-        key_algorithm: base.key_algorithm,
-        certificate_validity: base.certificate_validity,
-        ca_certificate_validity: base.ca_certificate_validity,
-        upload_certs: false,
-        only_phases: Vec::new(),
     })
 }
 

@@ -28,12 +28,11 @@ use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::skip_phases;
 use super::timeouts::Timeouts;
 use super::valid::{
-    Assumption, ComponentConfig, Endpoint, EndpointHost, HostFacts, Membership, NodeSettings,
-    ValidConfig,
+    Assumption, ClusterConfig, ComponentConfig, Endpoint, EndpointHost, HostFacts, Membership,
+    NodeParts, NodeSettings, Shared, ValidConfig,
 };
 use crate::kubeadm::KeyAlgorithm;
 use crate::kubeadm::duration::GoDuration;
-use crate::patches::Patches;
 use crate::releases::{self, RELEASES, Release};
 use crate::schema::Kind;
 use inventory::JoinBy;
@@ -42,6 +41,7 @@ use inventory::JoinBy;
 #[derive(Clone, Debug)]
 pub(super) struct Founding {
     pub(super) config: ValidConfig,
+    pub(super) cluster: Shared<ClusterConfig>,
     pub(super) join_by: JoinBy,
 }
 
@@ -91,12 +91,12 @@ pub(super) fn founding(
     let external_etcd = etcd::assumption(draft);
     let init: InitConfiguration = typed(draft, Kind::Init)?;
     let cluster: ClusterConfiguration = typed(draft, Kind::Cluster)?;
-    let cluster_kubelet = component(draft, Kind::Kubelet);
+    let cluster_kubelet = Shared::from(component(draft, Kind::Kubelet));
     let kubelet = match checked.kubelet {
-        Some(value) => ComponentConfig {
+        Some(value) => Shared::from(ComponentConfig {
             value,
             supplied: cluster_kubelet.supplied,
-        },
+        }),
         None => cluster_kubelet.clone(),
     };
     let kube_proxy = component(draft, Kind::KubeProxy);
@@ -105,37 +105,39 @@ pub(super) fn founding(
     let inventory = checked.inventory?;
     let rules = checked.rules;
     let (certificate_validity, ca_certificate_validity) = rules.periods;
-    let config = ValidConfig {
-        advertise_address: address::parse_ip(&init.local_api_endpoint.advertise_address)?,
+    let shared = ClusterConfig {
         control_plane_endpoint: endpoint(&cluster.control_plane_endpoint),
-        init,
         cluster,
-        kubelet,
         cluster_kubelet,
         kube_proxy,
         bundle_cluster_name: inventory.cluster_name,
-        node: checked.node?,
-        membership: Membership::Founds,
         credentials: inventory.credentials,
         signing_key_file: inventory.signing_key_file,
         release,
         version,
         service_cidrs: rules.service_cidrs,
         pod_cidrs: rules.pod_cidrs,
-        bind_port: rules.bind_port?,
         key_algorithm: rules.key_algorithm?,
         certificate_validity: certificate_validity.to_std(),
         ca_certificate_validity: ca_certificate_validity.to_std(),
+    };
+    let shared = Shared::from(shared);
+    let config = NodeParts {
+        shared: shared.clone(),
+        advertise_address: address::parse_ip(&init.local_api_endpoint.advertise_address)?,
+        init,
+        kubelet,
+        node: checked.node?,
+        membership: Membership::Founds,
+        bind_port: rules.bind_port?,
         timeouts: checked.timeouts,
-        patches: Patches::default(),
         facts,
         assumptions: assumptions.into_iter().chain(external_etcd).collect(),
-        upload_certs: false,
-        only_phases: Vec::new(),
         provenance: std::mem::take(&mut draft.provenance),
     };
     Some(Founding {
-        config,
+        config: ValidConfig::of(config),
+        cluster: shared,
         join_by: inventory.joining,
     })
 }

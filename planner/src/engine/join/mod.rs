@@ -98,7 +98,7 @@ impl Session {
     ) -> Result<Keys, EngineError> {
         let config = self.first()?;
         let node = if config.is_control_plane() {
-            let ensured = shared::ensure(&config, &discovered.secrets, now, source, observer)?;
+            let ensured = shared::ensure(config, &discovered.secrets, now, source, observer)?;
             shared::same_cluster(&discovered.authorities, &ensured.material)?;
             NodeKeys::ControlPlane {
                 material: Box::new(ensured.material),

@@ -664,7 +664,7 @@ fn a_patch_of_what_the_node_does_not_have_is_named() {
     let patches = || Patches::new(vec![file("etcd.yaml"), file("corednsdeployment.yaml")]);
     let coredns = "corednsdeployment.yaml: only the node that founds the cluster writes CoreDNS's Deployment, so there is nothing to patch";
     let mut worker = testing::joining_worker_config();
-    worker.patches = patches();
+    worker.patches = patches().into();
     assert_eq!(
         patch_notices(&worker).unwrap(),
         [
@@ -673,7 +673,7 @@ fn a_patch_of_what_the_node_does_not_have_is_named() {
         ]
     );
     let mut control_plane = testing::joining_control_plane_config();
-    control_plane.patches = patches();
+    control_plane.patches = patches().into();
     assert_eq!(patch_notices(&control_plane).unwrap(), [coredns]);
 }
 

@@ -310,7 +310,7 @@ fn a_patch_of_a_phase_that_is_left_out_is_named() {
         read.unwrap_or_else(|ignored| panic!("{name}: {ignored}"))
     };
     let mut config = skipping(&testing::default_config(), &["etcd"]);
-    config.patches = Patches::new(vec![file("etcd.yaml"), file("kube-apiserver.yaml")]);
+    config.patches = Patches::new(vec![file("etcd.yaml"), file("kube-apiserver.yaml")]).into();
     assert_eq!(
         patch_notices(&config).unwrap(),
         ["etcd.yaml: phase etcd/local is left out, so there is nothing to patch"]

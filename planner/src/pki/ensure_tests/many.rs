@@ -26,8 +26,7 @@ fn ensure_all(
     store: StoreContents,
     source: &dyn KeySource,
 ) -> Result<EnsuredNodes, PkiError> {
-    let config = |at: usize| nodes.get(at).cloned();
-    ensure_nodes(nodes.len(), &config, store, now(), source, &|_| {})
+    ensure_nodes(nodes, store, now(), source, &|_| {})
 }
 
 /// Names of the certificates a node gets, those with a key marked.
@@ -176,9 +175,7 @@ fn everything_that_does_not_fit_on_any_node_is_said_at_once_and_nothing_is_made(
 #[test]
 fn reading_gives_each_node_what_it_has_and_names_those_that_lack_something() {
     let nodes = cluster(2);
-    let config = |at: usize| nodes.get(at).cloned();
-    let read =
-        |store: &StoreContents| read_existing_nodes(nodes.len(), &config, store, now()).unwrap();
+    let read = |store: &StoreContents| read_existing_nodes(&nodes, store, now()).unwrap();
     assert!(read(&StoreContents::default()).is_none());
     let mut store = ensure_all(&nodes, StoreContents::default(), &RandomSource)
         .unwrap()
@@ -214,9 +211,8 @@ fn a_crash_while_many_nodes_are_saved_is_mended_by_the_next_run() {
 #[test]
 fn requests_to_an_external_ca_are_made_for_every_node() {
     let nodes = cluster(2);
-    let config = |at: usize| nodes.get(at).cloned();
     let empty = StoreContents::default();
-    let asked = requests_nodes(nodes.len(), &config, empty, now(), &RandomSource, &|_| {}).unwrap();
+    let asked = requests_nodes(&nodes, empty, now(), &RandomSource, &|_| {}).unwrap();
     let of = |node: &str| {
         let prefix = format!("nodes/{node}/");
         asked
