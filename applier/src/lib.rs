@@ -27,6 +27,7 @@ mod discovery;
 mod etcd;
 pub mod host;
 mod install;
+mod kubeadm;
 mod net;
 mod preflight;
 mod reset;

@@ -74,6 +74,7 @@ const ORDERS: &[Order] = &[
             "trust",
             "state",
             "contents",
+            "kubeadm",
             "net",
             "host",
             "yaml",

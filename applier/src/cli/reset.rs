@@ -7,9 +7,10 @@ use kubeplan_terminal::{CliError, Format, Io, Report as _};
 
 use super::{FormatArgs, RootArgs};
 use crate::host::Surroundings;
+use crate::kubeadm::layout;
 use crate::reset::phase::Phase;
 use crate::reset::report::ResetReport;
-use crate::reset::{self, Request, layout};
+use crate::reset::{self, Request};
 
 /// Remove what was installed on this host
 ///

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::authority::{Authorities, NoAuthorities};
 use super::error::DiscoveryError;
-use super::protocol::{BOOTSTRAP_CLUSTER, BOOTSTRAP_USER};
 use super::token::Token;
+use crate::kubeadm::protocol::{BOOTSTRAP_CLUSTER, BOOTSTRAP_USER};
 use crate::net::client::ApiClient;
 use crate::net::json::Json;
 use crate::net::kubeconfig::{Identity, Proof};

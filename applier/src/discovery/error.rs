@@ -9,8 +9,8 @@ use kubeplan_terminal::CliError;
 
 use super::authority::Named;
 use super::pin::Pin;
-use super::protocol::{CLUSTER_INFO, Place, SHARED_CERTIFICATES};
 use crate::host::HostError;
+use crate::kubeadm::protocol::{CLUSTER_INFO, Place, SHARED_CERTIFICATES};
 use crate::steps::StepError;
 
 /// A discovery that did not get to its end.

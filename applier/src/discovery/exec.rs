@@ -14,8 +14,8 @@ use zeroize::Zeroize as _;
 
 use super::cluster::text;
 use super::error::DiscoveryError;
-use super::protocol::{EXEC_KIND, EXEC_VARIABLE, EXEC_VERSIONS};
 use crate::host::program::{Limit, Programs, Runner as _};
+use crate::kubeadm::protocol::{EXEC_KIND, EXEC_VARIABLE, EXEC_VERSIONS};
 use crate::net::json::Json;
 use crate::net::kubeconfig::Proof;
 

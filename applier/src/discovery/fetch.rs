@@ -9,10 +9,10 @@ use kubeplan_bundle::secret::SecretBytes;
 
 use super::error::DiscoveryError;
 use super::poll::{CALL, read};
-use super::protocol::{
+use super::shared::{self, CertificateKey};
+use crate::kubeadm::protocol::{
     CLUSTER_CONFIGURATION, KUBELET_CONFIGURATION, PROXY_CONFIGURATION, Place, SHARED_CERTIFICATES,
 };
-use super::shared::{self, CertificateKey};
 use crate::net::client::ApiClient;
 use crate::steps::report::Progress;
 

@@ -25,7 +25,6 @@ mod fetch;
 mod file;
 mod pin;
 mod poll;
-mod protocol;
 pub(crate) mod settings;
 mod shared;
 mod signature;
@@ -38,7 +37,6 @@ use std::time::Duration;
 use kubeplan_bundle::join_facts::{FORMAT, JoinFacts, JoinSecrets, SealedSecrets};
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_bundle::timestamp::Timestamp;
-use tokio::runtime::Builder;
 
 pub(crate) use error::DiscoveryError;
 pub(crate) use pin::Pin;
@@ -47,6 +45,7 @@ pub(crate) use shared::CertificateKey;
 pub(crate) use token::Token;
 
 use crate::host::Root;
+use crate::net::waiter::Waiter;
 use crate::steps::Observer;
 use crate::steps::report::Progress;
 use cluster::Cluster;
@@ -91,11 +90,9 @@ pub(crate) fn discover(
     request: &Request<'_>,
     observer: &mut dyn Observer,
 ) -> Result<Discovered, DiscoveryError> {
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(DiscoveryError::Runtime)?;
-    runtime.block_on(ask(request, observer))
+    Waiter::default()
+        .wait(ask(request, observer))
+        .map_err(DiscoveryError::Runtime)?
 }
 
 async fn ask(

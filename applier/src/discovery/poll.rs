@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::DiscoveryError;
-use super::protocol::Place;
+use crate::kubeadm::protocol::Place;
 use crate::net::client::{Answer, ApiClient, Class};
 use crate::net::json::Json;
 use crate::net::retry::Window;

@@ -12,8 +12,9 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use serde_json::Value;
 
-use super::protocol::{CONFIG_KIND, CONFIG_VERSIONS};
 use super::{CertificateKey, Pin, TIMEOUT, Token};
+use crate::kubeadm::layout::CERTIFICATES;
+use crate::kubeadm::protocol::{CONFIG_KIND, CONFIG_VERSIONS};
 use crate::net::json::Json;
 use crate::yaml;
 
@@ -131,9 +132,6 @@ fn wrong(at: impl Into<String>, problem: impl ToString) -> SettingsError {
 const PIN_FLAG: &str = "--discovery-token-ca-cert-hash";
 /// Where pins are given in a configuration.
 const PIN_FIELD: &str = "discovery.bootstrapToken.caCertHashes:";
-
-/// Where control planes keep their certificates unless somebody says otherwise.
-const CERTIFICATES: &str = super::protocol::CERTIFICATES;
 
 impl Settings {
     /// From the command line alone; `hostname` is the node's name unless one is given.

@@ -15,8 +15,8 @@ use kubeplan_bundle::secret::SecretBytes;
 use zeroize::Zeroizing;
 
 use super::error::DiscoveryError;
-use super::protocol::{SHARED_ALWAYS, SHARED_OTHER_ETCD, SHARED_OWN_ETCD};
 use crate::host::{Root, RootPath};
+use crate::kubeadm::protocol::{SHARED_ALWAYS, SHARED_OTHER_ETCD, SHARED_OWN_ETCD};
 use crate::net::json::Json;
 
 /// Bytes of the key.

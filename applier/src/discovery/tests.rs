@@ -18,9 +18,9 @@ use kubeplan_terminal::CliError;
 use rcgen::{CertifiedIssuer, KeyPair};
 use serde_json::{Value, json};
 
-use super::protocol::*;
 use super::settings::{ByFile, Location, Options};
 use super::*;
+use crate::kubeadm::protocol::*;
 use crate::net::tls::server::{authority, serve};
 use crate::steps::testing::Told;
 

@@ -10,7 +10,7 @@ use kubeplan_bundle::step::EtcdClient;
 use super::{Client, EtcdError, Member, Said};
 use crate::host::Root;
 use crate::net::retry::Window;
-use crate::net::tls::wait;
+use crate::net::waiter::wait;
 
 /// How long a list is asked for: somebody waits for the plan.
 const LIST: Duration = Duration::from_secs(10);

@@ -13,7 +13,7 @@ use x509_parser::prelude::ParsedExtension;
 
 use super::compare::LIMIT;
 use crate::host::{Found, HostError, Root, RootPath};
-use crate::reset::layout;
+use crate::kubeadm::layout;
 use crate::state::installed::InstalledNode;
 use crate::state::salt::{RecordedDigest, Salt};
 

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::Request;
 use kubeplan_bundle::secret::SecretBytes;
 
-use super::tls::{Network, Transport as _, wait};
+use super::tls::{Network, Transport as _};
+use super::waiter::wait;
 
 /// Bytes of the body.
 const BODY: usize = 64 * 1024;

@@ -9,6 +9,7 @@
 //! | [`resources`] | where the API has objects of a kind |
 //! | [`fetch`] | one document |
 //! | [`retry`] | how long and how often |
+//! | [`waiter`] | where futures are waited for |
 //! | [`json`] | texts that are wiped |
 
 pub(crate) mod client;
@@ -18,3 +19,4 @@ pub(crate) mod kubeconfig;
 pub(crate) mod resources;
 pub(crate) mod retry;
 pub(crate) mod tls;
+pub(crate) mod waiter;

@@ -174,18 +174,6 @@ fn roots(authorities: &[u8]) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Waits for an answer, for those who know no futures.
-///
-/// # Errors
-/// The future's, or why nothing can be waited for.
-pub(crate) fn wait<T>(answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start waiting for the network: {error}"))?
-        .block_on(answer)
-}
-
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::layout;
+use super::folders;
 use crate::host::{Actions, Root, RootPath};
+use crate::kubeadm::layout;
 use crate::state::StateError;
 use crate::state::installed::{FileOrigin, FileRecord, Installed, InstalledNode};
 use crate::state::runs::Runs;
@@ -78,21 +79,23 @@ impl Inventory {
 
     /// Whether a file in `folder` was installed.
     pub(super) fn has_below(&self, folder: &RootPath) -> bool {
-        self.files.keys().any(|path| layout::is_below(path, folder))
+        self.files
+            .keys()
+            .any(|path| folders::is_below(path, folder))
     }
 
     /// The static Pods that were installed.
     pub(super) fn static_pods(&self) -> impl Iterator<Item = (&RootPath, &OwnFile)> {
         self.files
             .iter()
-            .filter(|(path, _)| layout::is_below(path, &layout::MANIFESTS))
+            .filter(|(path, _)| folders::is_below(path, &layout::MANIFESTS))
     }
 
     /// Every other file.
     pub(super) fn other_files(&self) -> impl Iterator<Item = (&RootPath, &OwnFile)> {
         self.files
             .iter()
-            .filter(|(path, _)| !layout::is_below(path, &layout::MANIFESTS))
+            .filter(|(path, _)| !folders::is_below(path, &layout::MANIFESTS))
     }
 }
 
@@ -105,7 +108,7 @@ fn folders(node: &InstalledNode) -> Vec<RootPath> {
     node.files
         .keys()
         .flat_map(|path| RootPath::from(path).ancestors())
-        .filter(|folder| !layout::is_system(folder))
+        .filter(|folder| !folders::is_system(folder))
         .collect()
 }
 

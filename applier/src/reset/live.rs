@@ -1,24 +1,20 @@
 //! What a reset needs of the running system besides its files.
 //!
 //! In: questions and requests about services, mounts, the container runtime, etcd. Out: answers, or why there is none.
-//! [`Running`] uses the host's own programs: `systemctl` or `rc-service`, and `crictl`; etcd it asks itself. Tests answer for
-//! themselves.
+//! [`Running`] uses the host's own programs for services: `systemctl` or `rc-service`; the container runtime and etcd it asks itself.
+//! Tests answer for themselves.
 
 use std::ffi::{OsStr, OsString};
-use std::time::Duration;
 
-use serde::Deserialize;
-
-use super::etcd::LocalMember;
 use crate::etcd::{Member, leave};
 use crate::host::init::{self, Activity, InitError, InitSystem};
-use crate::host::program::{Limit, Programs, RunError, Runner as _, Said};
+use crate::host::program::{Programs, RunError};
 use crate::host::{Directory, HostError, Root, facts, mounts};
+use crate::kubeadm::etcd_pod::LocalMember;
+use crate::kubeadm::layout;
+use crate::runtime::{self, Client, CriError};
 
-/// How long each question to the container runtime may take.
-const RUNTIME: Limit = Limit::report(Duration::from_secs(60));
-
-/// How often removing a sandbox is tried, as in kubeadm.
+/// How often removing a sandbox is tried, without a pause, as in kubeadm (1.36.2, `cmd/kubeadm/app/util/runtime`).
 const TRIES: usize = 5;
 
 /// How a service stands.
@@ -57,6 +53,9 @@ pub(crate) enum LiveError {
     /// The host refused.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// The container runtime refused, or does not answer.
+    #[error(transparent)]
+    Runtime(#[from] CriError),
     /// A program said no, or something that is not understood.
     #[error("{what}: {reason}")]
     Refused {
@@ -120,24 +119,6 @@ pub(super) fn etcdctl_flags(local: &LocalMember) -> [String; 4] {
     ]
 }
 
-fn crictl(socket: &str, arguments: &[&str]) -> Result<Said, LiveError> {
-    let mut all = vec!["--runtime-endpoint", socket, "--timeout", "30s"];
-    all.extend(arguments);
-    run("crictl", &all, RUNTIME)
-}
-
-/// Runs a program that must succeed.
-fn run(program: &str, arguments: &[&str], limit: Limit) -> Result<Said, LiveError> {
-    let said = Programs::SearchPath.run(program, arguments, limit)?;
-    if said.success() {
-        return Ok(said);
-    }
-    Err(LiveError::refused(
-        format!("{program} {}", arguments.join(" ")),
-        &said.stderr,
-    ))
-}
-
 impl LiveHost for Running<'_> {
     fn service(&self, name: &str) -> Result<Service, LiveError> {
         match self.init_system() {
@@ -166,24 +147,24 @@ impl LiveHost for Running<'_> {
     }
 
     fn sandboxes(&self, socket: &str) -> Result<Vec<Sandbox>, LiveError> {
-        let said = crictl(socket, &["pods", "--output", "json"])?;
-        parse_sandboxes(&said.stdout).map_err(|reason| LiveError::Refused {
-            what: "crictl pods".to_owned(),
-            reason,
-        })
+        let listed = Client::connect(socket)?.sandboxes()?;
+        Ok(listed.into_iter().map(Sandbox::from).collect())
     }
 
     fn remove_sandbox(&self, socket: &str, id: &str) -> Result<(), LiveError> {
-        let mut tries = TRIES;
-        loop {
-            let outcome = crictl(socket, &["stopp", id])
-                .and_then(|_| crictl(socket, &["rmp", "--force", id]));
-            match outcome {
-                Ok(_) => return Ok(()),
-                Err(error) if tries <= 1 => return Err(error),
-                Err(_) => tries -= 1,
+        let attempt = || {
+            let runtime = Client::connect(socket)?;
+            runtime.stop_sandbox(id)?;
+            runtime.remove_sandbox(id)
+        };
+        let mut outcome = attempt();
+        for _ in 1..TRIES {
+            if outcome.is_ok() {
+                break;
             }
+            outcome = attempt();
         }
+        Ok(outcome?)
     }
 
     fn etcd_members(&self, local: &LocalMember) -> Result<Vec<Member>, LiveError> {
@@ -234,54 +215,23 @@ impl LiveError {
     }
 }
 
-/// The labels the kubelet gives to sandboxes and containers (pkg/kubelet/types/labels.go of Kubernetes).
-#[derive(Deserialize, Default)]
-struct Labels {
-    #[serde(default, rename = "io.kubernetes.pod.uid")]
-    uid: String,
-}
-
-/// Reads what `crictl pods --output json` prints: the answer of the runtime's ListPodSandbox.
-fn parse_sandboxes(json: &str) -> Result<Vec<Sandbox>, String> {
-    #[derive(Deserialize)]
-    struct List {
-        #[serde(default)]
-        items: Option<Vec<Item>>,
+impl From<runtime::Sandbox> for Sandbox {
+    fn from(mut listed: runtime::Sandbox) -> Self {
+        let uid = listed.labels.remove(layout::POD_UID_LABEL);
+        Self {
+            id: listed.id,
+            pod: format!("{}/{}", listed.namespace, listed.name),
+            uid: uid.filter(|uid| !uid.is_empty()),
+        }
     }
-    #[derive(Deserialize)]
-    struct Item {
-        id: String,
-        #[serde(default)]
-        metadata: Metadata,
-        #[serde(default)]
-        labels: Option<Labels>,
-    }
-    #[derive(Deserialize, Default)]
-    struct Metadata {
-        #[serde(default)]
-        name: String,
-        #[serde(default)]
-        namespace: String,
-    }
-    let list: List = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    Ok(list
-        .items
-        .unwrap_or_default()
-        .into_iter()
-        .map(|item| {
-            let labels = item.labels.unwrap_or_default();
-            Sandbox {
-                id: item.id,
-                pod: format!("{}/{}", item.metadata.namespace, item.metadata.name),
-                uid: Some(labels.uid).filter(|uid| !uid.is_empty()),
-            }
-        })
-        .collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+    use crate::runtime::server::{self, Answer};
 
     #[test]
     fn what_is_not_known_to_be_stopped_runs() {
@@ -298,24 +248,79 @@ mod tests {
 
     #[test]
     fn sandboxes_of_a_kubelet_have_the_uid_of_their_pod() {
-        let json = r#"{"items":[
-            {"id":"aa","metadata":{"name":"web-0","uid":"u1","namespace":"shop","attempt":0},
-             "state":"SANDBOX_READY","labels":{"io.kubernetes.pod.name":"web-0","io.kubernetes.pod.namespace":"shop","io.kubernetes.pod.uid":"u1"}},
-            {"id":"bb","metadata":{"name":"vm","uid":"u2","namespace":"default"},"labels":{}},
-            {"id":"cc","metadata":{"name":"old","namespace":"default"},"labels":null}]}"#;
-        let found = parse_sandboxes(json).unwrap();
-        assert_eq!(found.len(), 3);
-        assert_eq!(
-            found[0],
-            Sandbox {
+        let uid = |labels: &[(&str, &str)]| {
+            let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+            let sandbox = Sandbox::from(runtime::Sandbox {
                 id: "aa".into(),
-                pod: "shop/web-0".into(),
-                uid: Some("u1".into()),
+                name: "web-0".into(),
+                namespace: "shop".into(),
+                labels: labels.iter().map(owned).collect(),
+            });
+            assert_eq!(
+                (sandbox.id.as_str(), sandbox.pod.as_str()),
+                ("aa", "shop/web-0")
+            );
+            sandbox.uid
+        };
+        let ours = [
+            ("io.kubernetes.pod.name", "web-0"),
+            ("io.kubernetes.pod.uid", "u1"),
+        ];
+        assert_eq!(uid(&ours).as_deref(), Some("u1"));
+        assert_eq!(uid(&[]), None);
+        assert_eq!(uid(&[("io.kubernetes.pod.uid", "")]), None);
+    }
+
+    /// A runtime that has one sandbox, and fails to stop it `failures` times; the socket, and its calls.
+    fn runtime_of(failures: usize) -> (tempfile::TempDir, String, Arc<Mutex<Vec<String>>>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cri.sock");
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&calls);
+        server::start(&path, move |path, question| {
+            let mut told = told.lock().unwrap();
+            let call = path.rsplit('/').next().unwrap();
+            // The id, behind its field's number and its length.
+            let id = String::from_utf8_lossy(&question[2..]);
+            told.push(format!("{call} {id}"));
+            if call == "StopPodSandbox" && told.len() <= failures {
+                return Answer::Code(2, "its network is busy");
             }
-        );
-        assert_eq!((&found[1].uid, &found[2].uid), (&None, &None));
-        assert_eq!(parse_sandboxes(r#"{"items":null}"#).unwrap(), []);
-        assert_eq!(parse_sandboxes("{}").unwrap(), []);
-        assert!(parse_sandboxes("no").is_err());
+            Answer::Message(Vec::new())
+        });
+        (folder, format!("unix://{}", path.display()), calls)
+    }
+
+    #[test]
+    fn a_sandbox_is_stopped_and_removed_after_a_few_attempts_if_need_be() {
+        let root = Root::open(std::path::Path::new("/")).unwrap();
+        let running = Running { root: &root };
+        for failures in [0, 1, TRIES - 1] {
+            let (_folder, socket, calls) = runtime_of(failures);
+            running.remove_sandbox(&socket, "s0").unwrap();
+            let mut expected = vec!["StopPodSandbox s0"; failures + 1];
+            expected.push("RemovePodSandbox s0");
+            assert_eq!(*calls.lock().unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_sandbox_that_does_not_stop_is_given_up_and_not_removed() {
+        let root = Root::open(std::path::Path::new("/")).unwrap();
+        let running = Running { root: &root };
+        let (_folder, socket, calls) = runtime_of(usize::MAX);
+        let error = running.remove_sandbox(&socket, "s0").unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("its network is busy"), "{error}");
+        assert_eq!(*calls.lock().unwrap(), ["StopPodSandbox s0"; TRIES]);
+    }
+
+    #[test]
+    fn a_runtime_that_is_not_there_is_named() {
+        let root = Root::open(std::path::Path::new("/")).unwrap();
+        let running = Running { root: &root };
+        let error = running.sandboxes("unix:///no/such.sock").unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("unix:///no/such.sock"), "{error}");
     }
 }

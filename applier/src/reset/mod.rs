@@ -7,16 +7,16 @@
 //! | module | concern |
 //! |---|---|
 //! | [`inventory`] | what was installed, from the records |
-//! | [`layout`] | where kubeadm and its components keep things |
+//! | [`folders`] | which folders may be removed or cleared; what says that a host is a node |
 //! | [`phase`] | kubeadm's phases |
 //! | [`plan`] | what will be done, step by step |
-//! | [`live`], [`etcd`] | the running system; this host's member of etcd |
+//! | [`live`], [`etcd`] | the running system; whether its member leaves etcd |
 //! | [`run`] | the order of things: lock, plan, consent, steps, forgetting |
 //! | [`report`] | showing it |
 
 mod etcd;
+mod folders;
 mod inventory;
-pub(crate) mod layout;
 mod live;
 pub(crate) mod phase;
 mod plan;

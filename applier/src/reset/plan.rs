@@ -11,12 +11,13 @@ use std::ffi::OsString;
 
 use kubeplan_terminal::CliError;
 
-use super::etcd::LocalMember;
+use super::Request;
 use super::inventory::Inventory;
 use super::live::LiveHost;
 use super::phase::Phase;
-use super::{Request, layout};
 use crate::host::{Actions, Root, RootPath};
+use crate::kubeadm::etcd_pod::LocalMember;
+use crate::kubeadm::layout;
 use crate::state::installed::Installed;
 use crate::state::reset::ResetProgress;
 use crate::state::salt::Salt;

@@ -3,10 +3,11 @@
 use kubeplan_terminal::{Report, Text, quote};
 use serde::Serialize;
 
+use super::Request;
+use super::folders;
 use super::inventory::Inventory;
 use super::phase::Phase;
 use super::plan::Plan;
-use super::{Request, layout};
 use crate::host::Root;
 
 /// The report of `reset`.
@@ -90,7 +91,7 @@ impl ResetReport {
                 .collect(),
             kubeadm_node: request.kubeadm_node,
             entries: entries.collect(),
-            untouched: layout::NEVER_TOUCHED.map(str::to_owned).to_vec(),
+            untouched: folders::NEVER_TOUCHED.map(str::to_owned).to_vec(),
             next: Vec::new(),
             stayed: Vec::new(),
             notes: Vec::new(),

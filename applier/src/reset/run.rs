@@ -9,8 +9,8 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_terminal::{CliError, list};
 
 use super::Request;
+use super::folders;
 use super::inventory::{self, Inventory};
-use super::layout;
 use super::live::{LiveError, LiveHost, Running};
 use super::phase::Phase;
 use super::plan::{Plan, Planner, Step, Work};
@@ -18,6 +18,7 @@ use super::report::{ResetReport, ResetResult};
 use crate::host::durable::is_temporary_name;
 use crate::host::tree::{self, Stays};
 use crate::host::{Actions, Found, HostError, Root, RootPath};
+use crate::kubeadm::layout;
 use crate::state::installed::Installed;
 use crate::state::reset::ResetProgress;
 use crate::state::runs::Runs;
@@ -132,7 +133,7 @@ fn pipeline(
     consent: Consent<'_>,
 ) -> Result<ResetReport, CliError> {
     let certificates = match &request.cert_dir {
-        Some(path) => layout::certificates(path).map_err(CliError::usage)?,
+        Some(path) => folders::certificates(path).map_err(CliError::usage)?,
         None => RootPath::fixed(layout::CERTIFICATES),
     };
     if !request.dry_run && !Phase::Preflight.is_in(&request.skip) {
@@ -214,7 +215,7 @@ fn check_privileges(root: &Root) -> Result<(), CliError> {
 
 /// A node that somebody else made is not reset without a word.
 fn check_traces(root: &Root) -> Result<(), CliError> {
-    let traces = layout::traces(root)?;
+    let traces = folders::traces(root)?;
     if traces.is_empty() {
         return Ok(());
     }
@@ -365,7 +366,7 @@ impl Executor<'_> {
         let is_pod = |stays: &&Stays| {
             stays.failed
                 && (stays.path == layout::MANIFESTS
-                    || layout::is_below(&stays.path, &layout::MANIFESTS))
+                    || folders::is_below(&stays.path, &layout::MANIFESTS))
         };
         if matches!(step.work, Work::RemoveTree(_))
             && path.file_name() == layout::ETCD_MEMBER

@@ -13,15 +13,17 @@ use std::path::PathBuf;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_terminal::{CliError, Report as _};
 
-use super::etcd::LocalMember;
-use super::etcd::tests::{MANIFEST, member};
+use super::Request;
+use super::etcd::tests::member;
 use super::live::{LiveError, LiveHost, Sandbox, Service};
 use super::phase::Phase;
 use super::run::run_on;
-use super::{Request, layout};
 use crate::etcd::Member;
 use crate::host::durable::Fault;
 use crate::host::{Actions, Directory, Root};
+use crate::kubeadm::etcd_pod::LocalMember;
+use crate::kubeadm::etcd_pod::tests::MANIFEST;
+use crate::kubeadm::layout;
 
 const SOCKET: &str = "unix:///run/test.sock";
 

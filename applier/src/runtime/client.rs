@@ -7,18 +7,21 @@ use http::uri::PathAndQuery;
 use hyper_util::rt::TokioIo;
 use kubeplan_terminal::innermost;
 use tokio::net::UnixStream;
-use tokio::runtime::{Builder, Runtime as Loop};
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Request};
 use tonic_prost::ProstCodec;
 
 use super::proto::{
     ContainerStatusRequest, ContainerStatusResponse, ImageStatusRequest, ImageStatusResponse,
-    ListContainersRequest, ListContainersResponse, ListedContainer, PullImageRequest,
-    PullImageResponse, RuntimeConfigRequest, RuntimeConfigResponse, Spec, StatusRequest,
-    StatusResponse,
+    ListContainersRequest, ListContainersResponse, ListPodSandboxRequest, ListPodSandboxResponse,
+    ListedContainer, PodSandbox, PullImageRequest, PullImageResponse, RemovePodSandboxRequest,
+    RemovePodSandboxResponse, RuntimeConfigRequest, RuntimeConfigResponse, Spec, StatusRequest,
+    StatusResponse, StopPodSandboxRequest, StopPodSandboxResponse,
 };
-use super::{Condition, Container, ContainerState, Containers, CriError, Ending, Runtime, Status};
+use super::{
+    Condition, Container, ContainerState, Containers, CriError, Ending, Runtime, Sandbox, Status,
+};
+use crate::net::waiter::Waiter;
 
 /// How long connecting and each question may take.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -26,9 +29,15 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// How long looking for an image may take.
 const IMAGE_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long each question about a sandbox may take: stopping one ends its containers and takes its network away.
+const SANDBOX_LIMIT: Duration = Duration::from_secs(30);
+
+/// Bytes of an answer, as in the kubelet (1.36.2, `cri-client`, `maxMsgSize`).
+const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+
 /// A connection.
 pub(crate) struct Client {
-    run: Loop,
+    waiter: Waiter,
     grpc: RefCell<tonic::client::Grpc<Channel>>,
 }
 
@@ -47,23 +56,21 @@ impl Client {
             .filter(|path| path.starts_with('/'))
             .ok_or_else(|| failed("it is no unix:///… socket".to_owned()))?
             .to_owned();
-        let run = Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .map_err(|error| failed(error.to_string()))?;
+        let waiter = Waiter::default();
         // The name is never looked up: the connector opens the socket.
         let endpoint = Endpoint::from_static("http://localhost").connect_timeout(LIMIT);
         let connector = tower::service_fn(move |_: Uri| {
             let path = path.clone();
             async move { UnixStream::connect(path).await.map(TokioIo::new) }
         });
-        let channel = run
-            .block_on(endpoint.connect_with_connector(connector))
+        let channel = waiter
+            .wait(endpoint.connect_with_connector(connector))
+            .map_err(|error| failed(error.to_string()))?
             .map_err(|error| failed(innermost(&error).to_string()))?;
+        let grpc = tonic::client::Grpc::new(channel).max_decoding_message_size(ANSWER_LIMIT);
         Ok(Self {
-            run,
-            grpc: RefCell::new(tonic::client::Grpc::new(channel)),
+            waiter,
+            grpc: RefCell::new(grpc),
         })
     }
 
@@ -94,13 +101,13 @@ impl Client {
             )
             .await
         };
-        let outcome = self.run.block_on(async {
+        let outcome = self.waiter.wait(async {
             match limit {
                 None => Ok(answered.await),
                 Some(limit) => tokio::time::timeout(limit, answered).await,
             }
         });
-        match outcome {
+        match outcome.map_err(|error| failed(error.to_string()))? {
             Ok(Ok(answer)) => Ok(answer.into_inner()),
             Ok(Err(status)) if status.code() == Code::Unimplemented => {
                 Err(CriError::Unimplemented { call })
@@ -216,6 +223,63 @@ impl Containers for Client {
     }
 }
 
+impl Client {
+    /// Every sandbox of a Pod, also those that do not run.
+    ///
+    /// # Errors
+    /// [`CriError`].
+    pub(crate) fn sandboxes(&self) -> Result<Vec<Sandbox>, CriError> {
+        let answer: ListPodSandboxResponse = self.call(
+            "/runtime.v1.RuntimeService/ListPodSandbox",
+            "ListPodSandbox",
+            ListPodSandboxRequest {},
+            Some(SANDBOX_LIMIT),
+        )?;
+        let sandbox = |listed: PodSandbox| {
+            let metadata = listed.metadata.unwrap_or_default();
+            Sandbox {
+                id: listed.id,
+                name: metadata.name,
+                namespace: metadata.namespace,
+                labels: listed.labels,
+            }
+        };
+        Ok(answer.items.into_iter().map(sandbox).collect())
+    }
+
+    /// Stops the sandbox `id` with its containers; one that is stopped stays so.
+    ///
+    /// # Errors
+    /// [`CriError`].
+    pub(crate) fn stop_sandbox(&self, id: &str) -> Result<(), CriError> {
+        self.call::<_, StopPodSandboxResponse>(
+            "/runtime.v1.RuntimeService/StopPodSandbox",
+            "StopPodSandbox",
+            StopPodSandboxRequest {
+                pod_sandbox_id: id.to_owned(),
+            },
+            Some(SANDBOX_LIMIT),
+        )
+        .map(drop)
+    }
+
+    /// Removes the sandbox `id` with its containers; one that is gone stays so.
+    ///
+    /// # Errors
+    /// [`CriError`].
+    pub(crate) fn remove_sandbox(&self, id: &str) -> Result<(), CriError> {
+        self.call::<_, RemovePodSandboxResponse>(
+            "/runtime.v1.RuntimeService/RemovePodSandbox",
+            "RemovePodSandbox",
+            RemovePodSandboxRequest {
+                pod_sandbox_id: id.to_owned(),
+            },
+            Some(SANDBOX_LIMIT),
+        )
+        .map(drop)
+    }
+}
+
 /// A word and a sentence, or what there is of them.
 fn words(reason: String, message: String) -> String {
     [reason, message]
@@ -237,5 +301,7 @@ fn sandbox(config: &str) -> Option<String> {
     value.get("sandboxImage")?.as_str().map(str::to_owned)
 }
 
+#[cfg(test)]
+pub(crate) mod server;
 #[cfg(test)]
 mod tests;

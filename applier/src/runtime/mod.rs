@@ -1,13 +1,17 @@
 //! The container runtime, over its own socket (CRI, `runtime.v1`).
 //!
-//! In: a socket. Out: whether the runtime is ready, what it is configured for, which images and containers it has; and
-//! images that it is told to pull. Only the calls and fields that are used are spelt ([`proto`]); everything else of an answer is ignored.
-//! Callers are synchronous: each connection brings the small loop it runs on.
+//! In: a socket. Out: whether the runtime is ready, what it is configured for, which images, containers and sandboxes it has;
+//! images that it is told to pull, sandboxes that it is told to stop and to remove. Only the calls and fields that are used are spelt
+//! ([`proto`]); everything else of an answer is ignored. Callers are synchronous: each connection brings its own [`crate::net::waiter`].
 
 mod client;
 mod proto;
 
+use std::collections::HashMap;
+
 pub(crate) use client::Client;
+#[cfg(test)]
+pub(crate) use client::server;
 
 /// A condition the runtime reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +97,19 @@ pub(crate) struct Ending {
     pub(crate) reason: String,
     /// The file with its output on the host.
     pub(crate) log: String,
+}
+
+/// The sandbox of a Pod, as the runtime lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sandbox {
+    /// The runtime's name of it.
+    pub(crate) id: String,
+    /// The name of the Pod.
+    pub(crate) name: String,
+    /// Its namespace.
+    pub(crate) namespace: String,
+    /// What the sandbox's maker wrote on it.
+    pub(crate) labels: HashMap<String, String>,
 }
 
 /// Questions about containers.

@@ -147,3 +147,49 @@ pub(super) struct ContainerStatus {
     #[prost(string, tag = "15")]
     pub(super) log_path: String,
 }
+
+/// Without a filter: all of them.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ListPodSandboxRequest {}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ListPodSandboxResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) items: Vec<PodSandbox>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct PodSandbox {
+    #[prost(string, tag = "1")]
+    pub(super) id: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) metadata: Option<PodSandboxMetadata>,
+    #[prost(map = "string, string", tag = "5")]
+    pub(super) labels: HashMap<String, String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct PodSandboxMetadata {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(string, tag = "3")]
+    pub(super) namespace: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct StopPodSandboxRequest {
+    #[prost(string, tag = "1")]
+    pub(super) pod_sandbox_id: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct StopPodSandboxResponse {}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RemovePodSandboxRequest {
+    #[prost(string, tag = "1")]
+    pub(super) pod_sandbox_id: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct RemovePodSandboxResponse {}

@@ -69,6 +69,7 @@ mod tests {
 
     use super::super::testing::{Failure, FakeApi, Told};
     use super::*;
+    use crate::net::waiter::Waiter;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -133,14 +134,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::open(folder.path()).unwrap();
         let path = "/admin.conf".parse().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
+        let waiter = Waiter::default();
         let mut told = Told::default();
         let mut run = || {
             let mut progress = Progress::begin(&mut told, 0, "wait", "wait".into());
             let step = super::run(&root, &path, MINUTE, &mut progress);
-            runtime.block_on(step).unwrap_err().to_string()
+            waiter.wait(step).unwrap().unwrap_err().to_string()
         };
         assert_eq!(run(), "`/admin.conf` does not exist");
         std::fs::write(folder.path().join("admin.conf"), "current-context: a\n").unwrap();

@@ -41,8 +41,6 @@ use std::time::Duration;
 use kubeplan_bundle::index::{EntryName, Index};
 use kubeplan_bundle::step::{ServiceName, Step};
 
-use tokio::runtime::{Builder, Runtime};
-
 use apply::Batch;
 use bootstrap::Bootstrap;
 pub(crate) use committer::{ChangeError, Committed, Committer, Filled, Removal, Standing};
@@ -62,6 +60,7 @@ use crate::host::Root;
 use crate::host::clock::Clock;
 use crate::host::init;
 use crate::host::program::Programs;
+use crate::net::waiter::Waiter;
 
 /// What live steps need.
 pub(crate) struct LiveRequest<'a> {
@@ -135,7 +134,7 @@ pub(crate) fn run(request: &LiveRequest<'_>, observer: &mut dyn Observer) -> Liv
         .as_ref()
         .map(|api| Session::new(request.root, api));
     // One for all steps: connections that one of them opened are used by the next.
-    let mut runtime = None;
+    let waiter = Waiter::default();
     let steps = request.index.steps.iter().enumerate();
     for (position, step) in
         steps.filter(|(position, step)| step.is_live() && request.selected.contains(position))
@@ -143,11 +142,14 @@ pub(crate) fn run(request: &LiveRequest<'_>, observer: &mut dyn Observer) -> Liv
         let phase = step.phase().to_string();
         let what = step.summary();
         let mut progress = Progress::begin(observer, position, &phase, what.clone());
-        let outcome = start_runtime(&mut runtime).and_then(|runtime| {
-            let step = run_step(request, session.as_mut(), position, step, &mut progress);
-            runtime.block_on(step)
-        });
-        let outcome = match outcome {
+        let outcome = waiter.wait(run_step(
+            request,
+            session.as_mut(),
+            position,
+            step,
+            &mut progress,
+        ));
+        let outcome = match outcome.map_err(StepError::Runtime).flatten() {
             Ok(result) => progress.done(result).map_err(StepError::Record),
             Err(error) => {
                 progress.failed(&error_text(&error));
@@ -360,18 +362,6 @@ fn longest_wait(index: &Index) -> Duration {
         _ => None,
     });
     Duration::from_secs(seconds.max().unwrap_or_default().into())
-}
-
-/// The runtime that waits for the network, started if there is none yet.
-fn start_runtime(runtime: &mut Option<Runtime>) -> Result<&mut Runtime, StepError> {
-    let started = match runtime.take() {
-        Some(runtime) => runtime,
-        None => Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(StepError::Runtime)?,
-    };
-    Ok(runtime.insert(started))
 }
 
 /// An error with its causes and details, on one line.

@@ -13,6 +13,8 @@ mod crash;
 mod join;
 mod join_run;
 mod live_steps;
+#[path = "../../src/runtime/client/server.rs"]
+mod played_cri;
 mod played_etcd;
 mod preflight;
 mod process;

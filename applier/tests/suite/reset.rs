@@ -1,19 +1,22 @@
 //! Taking away what was installed: everything that is ours and nothing else, at every interruption.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
 use kubeapply::host::durable::Fault;
 use kubeplan_bundle::index::{Placement, Transaction};
 use kubeplan_bundle::step::{PhaseName, Step};
 use kubeplan_bundle::writer::{DraftContent, DraftEntry};
+use prost::Message as _;
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
+use crate::played_cri;
 use crate::played_etcd::PlayedEtcd;
 use crate::support::{ADMIN, CA, CONFIG, FILES, Fixture, HANDOFF, MANIFEST, Output, Plan, Run};
 
@@ -512,7 +515,68 @@ fn play(fixture: &Fixture, name: &str, answers: &str) {
 
 const MEMBERS: &str = r#"{"members":[{"ID":"9372538179322589801","name":"cp1","peerURLs":["https://10.0.0.1:2380"]},{"ID":"2","name":"cp2","peerURLs":["https://10.0.0.2:2380"]}]}"#;
 
-const SANDBOXES: &str = r#"{"items":[{"id":"s0","metadata":{"name":"web","namespace":"shop"},"labels":{"io.kubernetes.pod.uid":"u1"}},{"id":"s1","metadata":{"name":"vm","namespace":"x"},"labels":{}}]}"#;
+/// `PodSandbox` of `runtime.v1`, and what lists it.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Sandbox {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(message, optional, tag = "2")]
+    metadata: Option<Metadata>,
+    #[prost(map = "string, string", tag = "5")]
+    labels: HashMap<String, String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Metadata {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "3")]
+    namespace: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Sandboxes {
+    #[prost(message, repeated, tag = "1")]
+    items: Vec<Sandbox>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct OfSandbox {
+    #[prost(string, tag = "1")]
+    id: String,
+}
+
+/// Plays a container runtime with a Pod of the kubelet's and another one; what it is told.
+fn play_runtime(fixture: &Fixture, socket: &str) -> Arc<Mutex<Vec<String>>> {
+    let path = fixture.host(socket);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&calls);
+    played_cri::start(&path, move |path, question| {
+        let call = path.strip_prefix("/runtime.v1.RuntimeService/").unwrap();
+        let OfSandbox { id } = OfSandbox::decode(question).unwrap();
+        told.lock().unwrap().push(format!("{call} {id}"));
+        let sandbox = |id: &str, namespace: &str, name: &str| Sandbox {
+            id: id.into(),
+            metadata: Some(Metadata {
+                name: name.into(),
+                namespace: namespace.into(),
+            }),
+            labels: HashMap::new(),
+        };
+        let mut ours = sandbox("s0", "shop", "web");
+        let uid = ("io.kubernetes.pod.uid".into(), "u1".into());
+        ours.labels.extend([uid]);
+        played_cri::Answer::Message(match call {
+            "ListPodSandbox" => Sandboxes {
+                items: vec![ours, sandbox("s1", "x", "vm")],
+            }
+            .encode_to_vec(),
+            _ => Vec::new(),
+        })
+    });
+    calls
+}
 
 #[test]
 fn a_running_system_is_taken_down_with_its_own_programs() {
@@ -541,8 +605,7 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
         "systemctl",
         "show*) printf 'LoadState=loaded\\nActiveState=active\\n';;",
     );
-    let crictl = format!("*' pods '*) echo '{SANDBOXES}';;");
-    play(&fixture, "crictl", &crictl);
+    let runtime = play_runtime(&fixture, "/run/test.sock");
     // A chroot is a running system of its own, as far as the program can see.
     for folder in ["/usr", "/proc", "/dev", "/run/systemd/system"] {
         fs::create_dir_all(fixture.host(folder)).unwrap();
@@ -567,13 +630,9 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{text}{errors}");
-    let crictl = "crictl --runtime-endpoint unix:///run/test.sock --timeout 30s";
     let expected = [
-        "systemctl show --property=LoadState,ActiveState kubelet".to_owned(),
-        format!("{crictl} pods --output json"),
-        "systemctl stop kubelet".to_owned(),
-        format!("{crictl} stopp s0"),
-        format!("{crictl} rmp --force s0"),
+        "systemctl show --property=LoadState,ActiveState kubelet",
+        "systemctl stop kubelet",
     ];
     let list = r#"/v3/cluster/member/list {"linearizable":true}"#;
     let remove = r#"/v3/cluster/member/remove {"ID":"9372538179322589801"}"#;
@@ -581,6 +640,15 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
     assert_eq!(etcd.calls(), [list, list, remove]);
     let calls = fixture.read("/calls");
     assert_eq!(calls.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(
+        *runtime.lock().unwrap(),
+        [
+            "ListPodSandbox ",
+            "StopPodSandbox s0",
+            "RemovePodSandbox s0"
+        ]
+    );
+    assert!(text.contains("sandboxes x/vm (s1)"), "{text}");
     // Both mounts are gone, so the folder could go, and what was mounted is as it was.
     assert_eq!(
         fs::read_dir(fixture.host("/var/lib/kubelet"))

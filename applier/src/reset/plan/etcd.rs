@@ -3,12 +3,13 @@
 //! Data is removed only when the member is known to have left its cluster, to be the only one, or when the operator says
 //! so. A member whose data vanishes while the others still count on it may cost the cluster its quorum.
 
-use super::super::etcd::{self, LocalMember, Membership};
-use super::super::layout;
+use super::super::etcd::{self, Membership};
 use super::super::live::{LiveError, etcdctl_flags};
 use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
 use crate::host::{Found, RootPath};
+use crate::kubeadm::etcd_pod::{self, LocalMember};
+use crate::kubeadm::layout;
 use crate::state::reset::ResetProgress;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_terminal::{CliError, quote};
@@ -50,7 +51,7 @@ impl Planner<'_> {
         };
         let parsed = std::str::from_utf8(bytes)
             .map_err(|error| error.to_string())
-            .and_then(etcd::parse);
+            .and_then(etcd_pod::parse);
         if self.skips(PHASE) {
             if let Ok(local) = parsed {
                 leave_data(plan, &RootPath::from(&local.data));

@@ -7,14 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubeplan_terminal::CliError;
 
+use super::super::folders;
 use super::super::inventory::OwnFile;
-use super::super::layout;
 use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
 use crate::host::durable::is_temporary_name;
 use crate::host::root::is_own;
 use crate::host::tree::{self, Census};
 use crate::host::{Content, Directory, Found, HostError, RootPath};
+use crate::kubeadm::layout;
 use crate::state::installed::FileOrigin;
 
 const PHASE: Phase = Phase::RemoveFiles;
@@ -300,7 +301,7 @@ impl Planner<'_> {
         stays.mounted
             && self.live.is_some()
             && !self.skips(Phase::Unmount)
-            && layout::is_below(&stays.path, &layout::KUBELET)
+            && folders::is_below(&stays.path, &layout::KUBELET)
     }
 
     fn etcd_data(&self, plan: &mut Plan, gone: &mut Gone, data: &RootPath) -> Result<(), CliError> {
@@ -358,7 +359,7 @@ impl Planner<'_> {
     fn folders(&self, plan: &mut Plan, gone: &mut Gone) -> Result<(), CliError> {
         let mut left: BTreeMap<&RootPath, String> = BTreeMap::new();
         for path in self.inventory.folders.iter().rev() {
-            if layout::is_system(path) {
+            if folders::is_system(path) {
                 continue;
             }
             let Ok(Some(parent)) = self.root.open_directory(&path.parent()) else {

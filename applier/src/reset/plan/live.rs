@@ -1,10 +1,10 @@
 //! The parts of `cleanup-node` that need the running system: the kubelet, mounts, sandboxes.
 
-use super::super::layout;
 use super::super::live::{LiveHost, Sandbox, Service};
 use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
 use crate::host::{Found, mounts};
+use crate::kubeadm::layout;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_terminal::CliError;
 
@@ -59,7 +59,7 @@ impl Planner<'_> {
                 Exit::Preflight,
                 format!("the Pods that run on this host are not known: {reason}"),
             )
-            .hint("install crictl, name the runtime's socket with --cri-socket, or remove them by hand: crictl pods, crictl stopp ID, crictl rmp ID")
+            .hint("start the container runtime, name its socket with --cri-socket, or remove the Pods by hand: crictl pods, crictl stopp ID, crictl rmp ID")
             .hint(format!("then leave this part out: --skip-phases {}", PHASE.name()))
         };
         let Some(socket) = self.socket(live).map_err(by_hand)? else {

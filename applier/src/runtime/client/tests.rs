@@ -1,103 +1,24 @@
-//! The client against a server on a unix socket that speaks HTTP/2 and gRPC's framing by itself.
+//! The client against a played runtime.
 
 use std::collections::HashMap;
-use std::sync::mpsc;
-use std::thread;
+use std::os::unix::net::UnixListener;
+use std::sync::{Arc, Mutex};
 
-use http::{HeaderMap, Response};
 use prost::Message as _;
-use prost::bytes::Bytes;
-use tokio::net::UnixListener;
 
 use super::super::proto::{
-    ContainerMetadata, ContainerStatus, Image, LinuxRuntimeConfiguration, RuntimeCondition,
-    RuntimeStatus,
+    ContainerMetadata, ContainerStatus, Image, LinuxRuntimeConfiguration, PodSandboxMetadata,
+    RuntimeCondition, RuntimeStatus,
 };
+use super::server::{self, Answer};
 use super::*;
 
-/// What the server answers to a path and the bytes of a question: a message, a code with a text, or nothing at all.
-#[derive(Clone)]
-enum Answer {
-    Message(Vec<u8>),
-    Code(u32, &'static str),
-    Silence,
-}
-
-type Answers = fn(&str, &[u8]) -> Answer;
-
-struct Server {
-    folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn start(answers: Answers) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("cri.sock");
-        let (ready, started) = mpsc::channel();
-        thread::spawn(move || {
-            let run = Builder::new_current_thread()
-                .enable_io()
-                .enable_time()
-                .build()
-                .unwrap();
-            run.block_on(async move {
-                let listener = UnixListener::bind(path).unwrap();
-                ready.send(()).unwrap();
-                let (stream, _) = listener.accept().await.unwrap();
-                let mut connection = h2::server::handshake(stream).await.unwrap();
-                let mut held = Vec::new();
-                while let Some(Ok((request, mut respond))) = connection.accept().await {
-                    let path = request.uri().path().to_owned();
-                    let mut body = request.into_body();
-                    // The body's bytes arrive only while the connection is driven: let it run beside.
-                    let read = async {
-                        let mut bytes = Vec::new();
-                        while let Some(Ok(chunk)) = body.data().await {
-                            body.flow_control().release_capacity(chunk.len()).unwrap();
-                            bytes.extend_from_slice(&chunk);
-                        }
-                        bytes
-                    };
-                    let bytes = tokio::select! {
-                        bytes = read => bytes,
-                        _ = std::future::poll_fn(|cx| connection.poll_closed(cx)) => return,
-                    };
-                    assert_eq!(bytes[0], 0, "not compressed");
-                    let length = u32::from_be_bytes(bytes[1..5].try_into().unwrap());
-                    assert_eq!(length as usize, bytes.len() - 5);
-                    let response = Response::builder()
-                        .header("content-type", "application/grpc")
-                        .body(())
-                        .unwrap();
-                    let mut trailers = HeaderMap::new();
-                    match answers(&path, &bytes[5..]) {
-                        Answer::Silence => held.push(respond),
-                        Answer::Code(code, text) => {
-                            trailers.insert("grpc-status", code.into());
-                            trailers.insert("grpc-message", text.parse().unwrap());
-                            let mut stream = respond.send_response(response, false).unwrap();
-                            stream.send_trailers(trailers).unwrap();
-                        }
-                        Answer::Message(message) => {
-                            let mut framed = vec![0];
-                            framed.extend((message.len() as u32).to_be_bytes());
-                            framed.extend(message);
-                            trailers.insert("grpc-status", 0.into());
-                            let mut stream = respond.send_response(response, false).unwrap();
-                            stream.send_data(Bytes::from(framed), false).unwrap();
-                            stream.send_trailers(trailers).unwrap();
-                        }
-                    }
-                }
-            });
-        });
-        started.recv().unwrap();
-        Self { folder }
-    }
-
-    fn socket(&self) -> String {
-        format!("unix://{}/cri.sock", self.folder.path().display())
-    }
+fn start(answers: impl Fn(&str, &[u8]) -> Answer + Send + 'static) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cri.sock");
+    server::start(&path, answers);
+    let socket = format!("unix://{}", path.display());
+    (folder, socket)
 }
 
 fn answers(path: &str, question: &[u8]) -> Answer {
@@ -150,8 +71,8 @@ fn answers(path: &str, question: &[u8]) -> Answer {
 
 #[test]
 fn a_runtime_is_asked_over_its_socket() {
-    let server = Server::start(answers);
-    let client = Client::connect(&server.socket()).unwrap();
+    let (_folder, socket) = start(answers);
+    let client = Client::connect(&socket).unwrap();
     let status = client.status().unwrap();
     assert_eq!(
         status,
@@ -174,7 +95,7 @@ fn a_runtime_is_asked_over_its_socket() {
 
 #[test]
 fn containers_are_listed_with_their_endings() {
-    let server = Server::start(|path, question| {
+    let (_folder, socket) = start(|path, question| {
         let message = match path {
             "/runtime.v1.RuntimeService/ListContainers" => {
                 assert!(question.is_empty(), "all of them");
@@ -211,7 +132,7 @@ fn containers_are_listed_with_their_endings() {
         };
         Answer::Message(message)
     });
-    let client = Client::connect(&server.socket()).unwrap();
+    let client = Client::connect(&socket).unwrap();
     let listed = client.containers().unwrap();
     let seen: Vec<_> = listed
         .iter()
@@ -238,11 +159,11 @@ fn containers_are_listed_with_their_endings() {
 
 #[test]
 fn what_a_runtime_does_not_have_is_told_apart_from_what_fails() {
-    let server = Server::start(|path, _| match path {
+    let (_folder, socket) = start(|path, _| match path {
         "/runtime.v1.RuntimeService/RuntimeConfig" => Answer::Code(12, "unknown method"),
         _ => Answer::Code(13, "broken"),
     });
-    let client = Client::connect(&server.socket()).unwrap();
+    let client = Client::connect(&socket).unwrap();
     assert_eq!(
         client.config().unwrap_err(),
         CriError::Unimplemented {
@@ -254,8 +175,8 @@ fn what_a_runtime_does_not_have_is_told_apart_from_what_fails() {
 
 #[test]
 fn a_runtime_that_does_not_answer_is_not_waited_for() {
-    let server = Server::start(|_, _| Answer::Silence);
-    let client = Client::connect(&server.socket()).unwrap();
+    let (_folder, socket) = start(|_, _| Answer::Silence);
+    let client = Client::connect(&socket).unwrap();
     let error = client.status().unwrap_err().to_string();
     assert!(error.contains("too long"), "{error}");
 }
@@ -276,4 +197,125 @@ fn only_a_configuration_in_json_names_a_sandbox() {
     for text in ["", "{}", r#"{"sandboxImage":1}"#, "[]"] {
         assert_eq!(sandbox(text), None, "{text}");
     }
+}
+
+#[test]
+fn sandboxes_are_listed_with_their_labels_stopped_and_removed() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&calls);
+    let (_folder, socket) = start(move |path, question| {
+        let call = path.rsplit('/').next().unwrap();
+        // Both requests have the id as their only field.
+        let id = StopPodSandboxRequest::decode(question)
+            .unwrap()
+            .pod_sandbox_id;
+        told.lock().unwrap().push(format!("{call} {id}"));
+        Answer::Message(match call {
+            "ListPodSandbox" => ListPodSandboxResponse {
+                items: vec![
+                    PodSandbox {
+                        id: "a".into(),
+                        metadata: Some(PodSandboxMetadata {
+                            name: "web-0".into(),
+                            namespace: "shop".into(),
+                        }),
+                        labels: HashMap::from([("uid".into(), "u1".into())]),
+                    },
+                    PodSandbox {
+                        id: "b".into(),
+                        ..PodSandbox::default()
+                    },
+                ],
+            }
+            .encode_to_vec(),
+            "StopPodSandbox" if id == "b" => return Answer::Code(2, "its network is busy"),
+            "StopPodSandbox" | "RemovePodSandbox" => Vec::new(),
+            other => panic!("{other}"),
+        })
+    });
+    let client = Client::connect(&socket).unwrap();
+    let listed = client.sandboxes().unwrap();
+    let seen: Vec<_> = listed
+        .iter()
+        .map(|one| (one.id.as_str(), one.name.as_str(), one.namespace.as_str()))
+        .collect();
+    assert_eq!(seen, [("a", "web-0", "shop"), ("b", "", "")]);
+    assert_eq!(listed[0].labels["uid"], "u1");
+    assert_eq!(listed[1].labels.len(), 0);
+    client.stop_sandbox("a").unwrap();
+    client.remove_sandbox("a").unwrap();
+    let error = client.stop_sandbox("b").unwrap_err().to_string();
+    assert!(
+        error.contains("StopPodSandbox") && error.contains("its network is busy"),
+        "{error}"
+    );
+    assert_eq!(
+        *calls.lock().unwrap(),
+        [
+            "ListPodSandbox ",
+            "StopPodSandbox a",
+            "RemovePodSandbox a",
+            "StopPodSandbox b"
+        ]
+    );
+}
+
+/// The bytes of a message as the API's own compiler writes them (kubernetes/cri-api, `pkg/apis/runtime/v1/api.proto`): fields that are not
+/// spelt here are passed over.
+#[test]
+fn a_sandbox_is_read_from_its_place_among_all_fields() {
+    let field = |number: u8, bytes: &[u8]| -> Vec<u8> {
+        let length = u8::try_from(bytes.len()).unwrap();
+        [&[number << 3 | 2, length], bytes].concat()
+    };
+    let label = [field(1, b"uid"), field(2, b"u1")].concat();
+    let metadata = [
+        field(1, b"web-0"),
+        field(2, b"u1"),
+        field(3, b"shop"),
+        vec![4 << 3, 1],
+    ]
+    .concat();
+    let sandbox = [
+        field(1, b"a"),
+        field(2, &metadata),
+        vec![3 << 3, 1],
+        vec![4 << 3, 9],
+        field(5, &label),
+        field(6, &label),
+        field(7, b"handler"),
+    ]
+    .concat();
+    let answer = field(1, &sandbox);
+    let (_folder, socket) = start(move |_, _| Answer::Message(answer.clone()));
+    let listed = Client::connect(&socket).unwrap().sandboxes().unwrap();
+    assert_eq!(
+        listed,
+        [Sandbox {
+            id: "a".into(),
+            name: "web-0".into(),
+            namespace: "shop".into(),
+            labels: HashMap::from([("uid".into(), "u1".into())]),
+        }]
+    );
+}
+
+#[test]
+fn an_enormous_answer_is_not_read() {
+    let (_folder, socket) = start(|_, _| Answer::Announced(u32::MAX));
+    let error = Client::connect(&socket).unwrap().sandboxes().unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("too large"), "{error}");
+}
+
+#[test]
+fn a_socket_that_takes_connections_and_says_nothing_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cri.sock");
+    let _listener = UnixListener::bind(&path).unwrap();
+    let error = Client::connect(&format!("unix://{}", path.display()))
+        .and_then(|client| client.status().map(drop))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("too long"), "{error}");
 }

@@ -18,7 +18,7 @@ pub(crate) struct Place {
 }
 
 /// The address and CA of the cluster; the one object that anybody may read.
-pub(super) const CLUSTER_INFO: Place = Place {
+pub(crate) const CLUSTER_INFO: Place = Place {
     object: "ConfigMap kube-public/cluster-info",
     path: "/api/v1/namespaces/kube-public/configmaps/cluster-info",
     key: "kubeconfig",
@@ -26,10 +26,10 @@ pub(super) const CLUSTER_INFO: Place = Place {
 };
 
 /// The start of the keys of its signatures; the id of a token follows.
-pub(super) const SIGNATURE_KEY_PREFIX: &str = "jws-kubeconfig-";
+pub(crate) const SIGNATURE_KEY_PREFIX: &str = "jws-kubeconfig-";
 
 /// The cluster's configuration.
-pub(super) const CLUSTER_CONFIGURATION: Place = Place {
+pub(crate) const CLUSTER_CONFIGURATION: Place = Place {
     object: "ConfigMap kube-system/kubeadm-config",
     path: "/api/v1/namespaces/kube-system/configmaps/kubeadm-config",
     key: "ClusterConfiguration",
@@ -37,7 +37,7 @@ pub(super) const CLUSTER_CONFIGURATION: Place = Place {
 };
 
 /// The kubelets' configuration.
-pub(super) const KUBELET_CONFIGURATION: Place = Place {
+pub(crate) const KUBELET_CONFIGURATION: Place = Place {
     object: "ConfigMap kube-system/kubelet-config",
     path: "/api/v1/namespaces/kube-system/configmaps/kubelet-config",
     key: "kubelet",
@@ -45,7 +45,7 @@ pub(super) const KUBELET_CONFIGURATION: Place = Place {
 };
 
 /// The proxy's configuration; a cluster need not have it.
-pub(super) const PROXY_CONFIGURATION: Place = Place {
+pub(crate) const PROXY_CONFIGURATION: Place = Place {
     object: "ConfigMap kube-system/kube-proxy",
     path: "/api/v1/namespaces/kube-system/configmaps/kube-proxy",
     key: "config.conf",
@@ -53,7 +53,7 @@ pub(super) const PROXY_CONFIGURATION: Place = Place {
 };
 
 /// The certificates that control planes share, encrypted.
-pub(super) const SHARED_CERTIFICATES: Place = Place {
+pub(crate) const SHARED_CERTIFICATES: Place = Place {
     object: "Secret kube-system/kubeadm-certs",
     path: "/api/v1/namespaces/kube-system/secrets/kubeadm-certs",
     key: "",
@@ -61,7 +61,7 @@ pub(super) const SHARED_CERTIFICATES: Place = Place {
 };
 
 /// Those that are there whatever etcd the cluster has.
-pub(super) const SHARED_ALWAYS: [&str; 6] = [
+pub(crate) const SHARED_ALWAYS: [&str; 6] = [
     "ca.crt",
     "ca.key",
     "front-proxy-ca.crt",
@@ -71,34 +71,31 @@ pub(super) const SHARED_ALWAYS: [&str; 6] = [
 ];
 
 /// Those of a cluster with an etcd of its own.
-pub(super) const SHARED_OWN_ETCD: [&str; 2] = ["etcd-ca.crt", "etcd-ca.key"];
+pub(crate) const SHARED_OWN_ETCD: [&str; 2] = ["etcd-ca.crt", "etcd-ca.key"];
 
 /// Those of a cluster with somebody else's etcd.
-pub(super) const SHARED_OTHER_ETCD: [&str; 3] = [
+pub(crate) const SHARED_OTHER_ETCD: [&str; 3] = [
     "external-etcd-ca.crt",
     "external-etcd.crt",
     "external-etcd.key",
 ];
 
 /// The names in the kubeconfig that a kubelet bootstraps with.
-pub(super) const BOOTSTRAP_CLUSTER: &str = "kubernetes";
+pub(crate) const BOOTSTRAP_CLUSTER: &str = "kubernetes";
 /// The user of a token.
-pub(super) const BOOTSTRAP_USER: &str = "tls-bootstrap-token-user";
+pub(crate) const BOOTSTRAP_USER: &str = "tls-bootstrap-token-user";
 
 /// What a program that hands out credentials is told, and answers.
-pub(super) const EXEC_KIND: &str = "ExecCredential";
+pub(crate) const EXEC_KIND: &str = "ExecCredential";
 /// The API groups and versions of that which are spoken (client-go, "client-go credential plugins").
-pub(super) const EXEC_VERSIONS: [&str; 2] = [
+pub(crate) const EXEC_VERSIONS: [&str; 2] = [
     "client.authentication.k8s.io/v1",
     "client.authentication.k8s.io/v1beta1",
 ];
 /// The variable it is told in.
-pub(super) const EXEC_VARIABLE: &str = "KUBERNETES_EXEC_INFO";
+pub(crate) const EXEC_VARIABLE: &str = "KUBERNETES_EXEC_INFO";
 
 /// The kubeadm API in whose documents discovery is described.
-pub(super) const CONFIG_VERSIONS: [&str; 2] = ["kubeadm.k8s.io/v1beta4", "kubeadm.k8s.io/v1beta3"];
+pub(crate) const CONFIG_VERSIONS: [&str; 2] = ["kubeadm.k8s.io/v1beta4", "kubeadm.k8s.io/v1beta3"];
 /// The kind of those documents.
-pub(super) const CONFIG_KIND: &str = "JoinConfiguration";
-
-/// Where a control plane keeps its certificates unless its configuration says otherwise.
-pub(super) const CERTIFICATES: &str = "/etc/kubernetes/pki";
+pub(crate) const CONFIG_KIND: &str = "JoinConfiguration";
