@@ -130,10 +130,10 @@ async fn ask(
     notes.extend(found.notes);
     let standing = stage(observer, 2, "ask for the node's name", async |progress| {
         let node = settings.node.as_str();
-        Ok(crate::steps::node_name::ask(&client, node, progress).await?)
+        Ok(crate::steps::require_free_node_name::ask(&client, node, progress).await?)
     })
     .await?;
-    if standing == crate::steps::node_name::Standing::NotReady {
+    if standing == crate::steps::require_free_node_name::Standing::NotReady {
         notes.push(standing.words(settings.node.as_str()));
     }
     let mut secrets = JoinSecrets {

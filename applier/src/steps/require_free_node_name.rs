@@ -10,8 +10,8 @@ use kubeplan_bundle::index::Name;
 use kubeplan_bundle::path::HostPath;
 use serde_json::Value;
 
-use super::bootstrap;
 use super::error::StepError;
+use super::finish_tls_bootstrap;
 use super::report::{Progress, StepResult};
 use super::session::{Attempt, retry};
 use crate::host::Root;
@@ -64,7 +64,7 @@ pub(crate) async fn run(
     question: &Question<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<StepResult, StepError> {
-    if bootstrap::has_credentials(root, question.kubeconfig).is_ok() {
+    if finish_tls_bootstrap::has_credentials(root, question.kubeconfig).is_ok() {
         return Ok(StepResult::unchanged(format!(
             "the kubelet has its credentials ({})",
             question.kubeconfig

@@ -1,0 +1,200 @@
+//! Which file carries out which kind of step: the one `match` over all of them.
+//!
+//! In: a step of the index, what the run has. Out: what came of it. A new kind of step is an arm here, which the compiler asks for, and
+//! a file.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kubeplan_bundle::index::Index;
+use kubeplan_bundle::step::Step;
+
+use super::apply_objects::Batch;
+use super::error::StepError;
+use super::finish_tls_bootstrap::Bootstrap;
+use super::join_etcd::EtcdJoin;
+use super::mark_node::Marks;
+use super::report::{Progress, StepResult};
+use super::require_free_node_name::Question;
+use super::session::Session;
+use super::show_join_command::Join;
+use super::use_rotated_certificate::Rotation;
+use super::{
+    LiveRequest, apply_objects, finish_tls_bootstrap, mark_node, require_free_node_name,
+    start_service, use_rotated_certificate, wait_for_control_plane, wait_for_endpoints,
+};
+
+/// Carries out one step.
+///
+/// # Errors
+/// The step's.
+pub(super) async fn run(
+    request: &LiveRequest<'_>,
+    session: Option<&mut Session<'_>>,
+    position: usize,
+    step: &Step,
+    progress: &mut Progress<'_>,
+) -> Result<StepResult, StepError> {
+    let no_api = StepError::Bundle("it does not say how its API server is reached");
+    match step {
+        Step::Preflight { .. } | Step::CommitTransaction { .. } => {
+            Ok(StepResult::unchanged("no live step"))
+        }
+        Step::ApplyObjects {
+            entries,
+            fallback_kubeconfig,
+            ..
+        } => {
+            let batch = Batch {
+                index: request.index,
+                contents: request.contents,
+                entries,
+                fallback: fallback_kubeconfig.as_ref(),
+                overwrite: request.overwrite,
+                completed: request.completed.contains(&position),
+                clock: request.clock,
+            };
+            let session = session.ok_or(no_api)?;
+            apply_objects::run(session, &batch, progress).await
+        }
+        Step::LabelAndTaintNode {
+            node,
+            labels,
+            taints,
+            ..
+        } => {
+            let session = session.ok_or(no_api)?;
+            let marks = Marks {
+                labels,
+                annotations: &BTreeMap::new(),
+                taints,
+            };
+            let registers = longest_wait(request.index);
+            mark_node::run(session, node, marks, registers, progress).await
+        }
+        Step::AnnotateNode {
+            node, annotations, ..
+        } => {
+            let session = session.ok_or(no_api)?;
+            let marks = Marks {
+                labels: &BTreeMap::new(),
+                annotations,
+                taints: &[],
+            };
+            let registers = longest_wait(request.index);
+            mark_node::run(session, node, marks, registers, progress).await
+        }
+        Step::StartService { service, .. } => {
+            let restart = request.files_changed || !request.completed.contains(&position);
+            start_service::run(request.programs, service, restart)
+        }
+        Step::WaitForEndpoints {
+            endpoints,
+            timeout_seconds,
+            ..
+        } => {
+            let window = Duration::from_secs(u64::from(*timeout_seconds));
+            wait_for_endpoints::run(session, endpoints, window, progress).await
+        }
+        Step::UseRotatedCertificate {
+            kubeconfig,
+            certificate,
+            service,
+            ..
+        } => use_rotated_certificate::run(
+            request.root,
+            request.programs,
+            &Rotation {
+                kubeconfig,
+                certificate,
+                service,
+                completed: request.completed.contains(&position),
+            },
+            progress,
+        ),
+        Step::WaitForControlPlane {
+            kubeconfig,
+            timeout_seconds,
+            ..
+        } => {
+            let window = Duration::from_secs(u64::from(*timeout_seconds));
+            wait_for_control_plane::run(request.root, kubeconfig, window, progress).await
+        }
+        Step::RequireFreeNodeName {
+            node,
+            bootstrap_kubeconfig,
+            kubeconfig,
+            ..
+        } => {
+            let question = Question {
+                node,
+                bootstrap_kubeconfig,
+                kubeconfig,
+                server: request.index.api.as_ref().map(|api| api.server.as_str()),
+            };
+            require_free_node_name::run(request.root, &question, progress).await
+        }
+        Step::FinishTlsBootstrap {
+            bootstrap_kubeconfig,
+            kubeconfig,
+            timeout_seconds,
+            ..
+        } => {
+            let bootstrap = Bootstrap {
+                bootstrap_kubeconfig,
+                kubeconfig,
+                window: Duration::from_secs(u64::from(*timeout_seconds)),
+            };
+            finish_tls_bootstrap::run(request.root, &bootstrap, progress).await
+        }
+        Step::JoinEtcd {
+            member,
+            peer_url,
+            pods,
+            client,
+            transaction,
+            timeout_seconds,
+            ..
+        } => {
+            let join = EtcdJoin {
+                member,
+                peer_url,
+                pods,
+                client,
+                transaction,
+                window: Duration::from_secs(u64::from(*timeout_seconds)),
+            };
+            let session = session.ok_or(no_api)?;
+            join.run(request.root, session, progress).await
+        }
+        Step::ShowJoinCommand {
+            kubeconfig,
+            endpoint,
+            ca_cert_hashes,
+            tokens,
+            control_plane,
+            ..
+        } => {
+            let join = Join {
+                kubeconfig,
+                endpoint,
+                ca_cert_hashes,
+                tokens,
+                control_plane: *control_plane,
+                skip_token_print: request.skip_token_print,
+            };
+            join.run(request.contents)
+        }
+    }
+}
+
+/// How long the kubelet may take to come up, by the plan's own account: the longest time any endpoint has.
+fn longest_wait(index: &Index) -> Duration {
+    let seconds = index.steps.iter().filter_map(|step| match step {
+        Step::WaitForEndpoints {
+            timeout_seconds, ..
+        } => Some(*timeout_seconds),
+        _ => None,
+    });
+    Duration::from_secs(seconds.max().unwrap_or_default().into())
+}
