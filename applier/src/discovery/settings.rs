@@ -4,6 +4,8 @@
 //! that names the field. Of a configuration only what discovery needs is read, and that strictly: an unknown field under
 //! `discovery` is an error here, everything else is the planner's to judge. Nothing of the host or the network is looked at.
 
+mod document;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,11 +14,9 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use serde_json::Value;
 
+use self::document::{Fields, join_configuration};
 use super::{CertificateKey, Pin, TIMEOUT, Token};
 use crate::kubeadm::layout::CERTIFICATES;
-use crate::kubeadm::protocol::{CONFIG_KIND, CONFIG_VERSIONS};
-use crate::net::json::Json;
-use crate::yaml;
 
 /// Everything discovery has to be told.
 #[derive(Debug)]
@@ -330,121 +330,6 @@ impl Settings {
             certificates: certificates(options.certificates)?,
             timeout: options.timeout.unwrap_or(timeout),
         })
-    }
-}
-
-/// The one `JoinConfiguration` among the documents.
-fn join_configuration(text: &SecretBytes) -> Result<Json, SettingsError> {
-    let broken = |problem: &str| wrong(CONFIGURATION, problem);
-    let text = std::str::from_utf8(text.expose()).map_err(|_| broken("it is not UTF-8"))?;
-    // The parser's own words repeat the text, which holds a token.
-    let documents: Vec<Value> =
-        yaml::from_multiple(text).map_err(|error| broken(&yaml::without_text(&error)))?;
-    let mut found = None;
-    for document in documents {
-        let document = Json::new(document);
-        if document.text(["kind"]) != CONFIG_KIND {
-            continue;
-        }
-        let version = document.text(["apiVersion"]);
-        if !CONFIG_VERSIONS.contains(&version) {
-            return Err(wrong(
-                "apiVersion",
-                format!(
-                    "`{}` is not supported; use {}",
-                    version.escape_debug(),
-                    CONFIG_VERSIONS[0]
-                ),
-            ));
-        }
-        if found.replace(document).is_some() {
-            return Err(broken(&format!("it has more than one {CONFIG_KIND}")));
-        }
-    }
-    found.ok_or_else(|| broken(&format!("it has no {CONFIG_KIND}")))
-}
-
-/// The fields of one object of the configuration.
-struct Fields<'a> {
-    path: String,
-    fields: &'a serde_json::Map<String, Value>,
-}
-
-impl<'a> Fields<'a> {
-    fn of(value: &'a Value, path: &str) -> Result<Self, SettingsError> {
-        match value.get(path) {
-            Some(Value::Object(fields)) => Ok(Self {
-                path: path.to_owned(),
-                fields,
-            }),
-            _ => Err(wrong(path, "it is needed, with fields")),
-        }
-    }
-
-    fn at(&self, name: &str) -> String {
-        format!("{}.{name}", self.path)
-    }
-
-    fn only(&self, known: &[&str]) -> Result<(), SettingsError> {
-        match self
-            .fields
-            .keys()
-            .find(|name| !known.contains(&name.as_str()))
-        {
-            Some(name) => Err(wrong(
-                self.at(&name.escape_debug().take(80).collect::<String>()),
-                format!("unknown field; known are {}", known.join(", ")),
-            )),
-            None => Ok(()),
-        }
-    }
-
-    fn child(&self, name: &str) -> Result<Option<Self>, SettingsError> {
-        match self.fields.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(fields)) => Ok(Some(Self {
-                path: self.at(name),
-                fields,
-            })),
-            Some(_) => Err(wrong(self.at(name), "it must have fields")),
-        }
-    }
-
-    fn text(&self, name: &str) -> Result<&'a str, SettingsError> {
-        match self.fields.get(name) {
-            None | Some(Value::Null) => Ok(""),
-            Some(Value::String(text)) => Ok(text),
-            Some(_) => Err(wrong(self.at(name), "it must be text; put it into quotes")),
-        }
-    }
-
-    fn texts(&self, name: &str) -> Result<Vec<String>, SettingsError> {
-        let list = match self.fields.get(name) {
-            None | Some(Value::Null) => return Ok(Vec::new()),
-            Some(Value::Array(items)) => items,
-            Some(_) => return Err(wrong(self.at(name), "it must be a list")),
-        };
-        list.iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect::<Option<_>>()
-            .ok_or_else(|| wrong(self.at(name), "its items must be text"))
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, SettingsError> {
-        match self.fields.get(name) {
-            None | Some(Value::Null) => Ok(false),
-            Some(Value::Bool(value)) => Ok(*value),
-            Some(_) => Err(wrong(self.at(name), "it must be true or false")),
-        }
-    }
-
-    fn token(&self, name: &str) -> Result<Option<Token>, SettingsError> {
-        match self.text(name)? {
-            "" => Ok(None),
-            text => Token::parse(&SecretBytes::from_text(text.to_owned()))
-                .map(Some)
-                .map_err(|problem| wrong(self.at(name), problem)),
-        }
     }
 }
 

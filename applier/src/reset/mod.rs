@@ -11,10 +11,11 @@
 //! | [`phase`] | kubeadm's phases |
 //! | [`plan`] | what will be done, step by step |
 //! | [`live`], [`etcd`] | the running system; whether its member leaves etcd |
-//! | [`run`] | the order of things: lock, plan, consent, steps, forgetting |
+//! | [`run`], [`executor`] | the order of things: lock, plan, consent, steps, forgetting; one step |
 //! | [`report`] | showing it |
 
 mod etcd;
+mod executor;
 mod folders;
 mod inventory;
 mod live;
@@ -30,7 +31,7 @@ use kubeplan_bundle::path::HostPath;
 use self::phase::Phase;
 
 #[cfg(test)]
-pub(crate) use run::StepError;
+pub(crate) use executor::StepError;
 pub(crate) use run::run;
 
 /// What the operator asks for.

@@ -3,21 +3,20 @@
 //! Stopped anywhere it can be run again: what is gone needs no further step, and the records of what was installed are
 //! dropped last, when everything in them is durably gone.
 
-use std::io::ErrorKind;
-
 use kubeplan_bundle::exit::Exit;
 use kubeplan_terminal::{CliError, list};
 
 use super::Request;
+use super::executor::{Executor, StepError};
 use super::folders;
 use super::inventory::{self, Inventory};
-use super::live::{LiveError, LiveHost, Running};
+use super::live::{LiveHost, Running};
 use super::phase::Phase;
-use super::plan::{Plan, Planner, Step, Work};
+use super::plan::{Plan, Planner, Work};
 use super::report::{ResetReport, ResetResult};
 use crate::host::durable::is_temporary_name;
 use crate::host::tree::{self, Stays};
-use crate::host::{Actions, Found, HostError, Root, RootPath};
+use crate::host::{Actions, HostError, Root, RootPath};
 use crate::kubeadm::layout;
 use crate::state::installed::Installed;
 use crate::state::reset::ResetProgress;
@@ -77,17 +76,6 @@ struct PartWay {
     planned: usize,
     #[source]
     source: StepError,
-}
-
-/// Why a step of a reset failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StepError {
-    #[error(transparent)]
-    Host(#[from] HostError),
-    #[error(transparent)]
-    State(#[from] StateError),
-    #[error(transparent)]
-    Live(#[from] LiveError),
 }
 
 /// What the host remembers.
@@ -344,131 +332,6 @@ fn by_hand(phase: Phase) -> String {
         _ => return "what is not removed yet is still recorded".to_owned(),
     };
     format!("{what}; --skip-phases {} leaves this out", phase.name())
-}
-
-struct Executor<'a> {
-    root: &'a Root,
-    live: Option<&'a dyn LiveHost>,
-    actions: &'a Actions,
-}
-
-impl Executor<'_> {
-    /// Performs a step. What cannot be removed is returned with what stays, and the next steps go on; but the data of etcd is
-    /// removed only if no static Pod is left that would start etcd on a folder without data.
-    fn removal(&self, step: &Step, before: &[Stays]) -> Result<Vec<Stays>, StepError> {
-        let path = match &step.work {
-            Work::RemoveFile(path)
-            | Work::RemoveTree(path)
-            | Work::Clear(path)
-            | Work::RemoveFolder(path) => path,
-            _ => return self.step(step),
-        };
-        let is_pod = |stays: &&Stays| {
-            stays.failed
-                && (stays.path == layout::MANIFESTS
-                    || folders::is_below(&stays.path, &layout::MANIFESTS))
-        };
-        if matches!(step.work, Work::RemoveTree(_))
-            && path.file_name() == layout::ETCD_MEMBER
-            && before.iter().any(|stays| is_pod(&stays))
-        {
-            return Ok(vec![Stays {
-                failed: true,
-                ..Stays::left(
-                    path.clone(),
-                    "a static Pod could not be removed, and may use it",
-                )
-            }]);
-        }
-        match self.step(step) {
-            Err(StepError::Host(error)) => Ok(vec![Stays::failed(path.clone(), error)?]),
-            other => other,
-        }
-    }
-
-    /// Performs a step; returns what stayed although it was to go.
-    fn step(&self, step: &Step) -> Result<Vec<Stays>, StepError> {
-        match &step.work {
-            Work::Nothing => {}
-            Work::RemoveFile(path) => return self.remove_file(path),
-            Work::RemoveTree(path) => {
-                if let Some(folder) = self.root.open_directory(&path.parent())? {
-                    return Ok(tree::remove(
-                        self.root,
-                        self.actions,
-                        &folder,
-                        path.file_name(),
-                    )?);
-                }
-            }
-            Work::Clear(path) => {
-                if let Some(folder) = self.root.open_directory(path)? {
-                    return Ok(tree::clear(self.root, self.actions, &folder)?);
-                }
-            }
-            Work::RemoveFolder(path) => return self.remove_folder(path),
-            Work::StopService(_)
-            | Work::Unmount(_)
-            | Work::RemoveSandbox { .. }
-            | Work::RemoveMember { .. } => {
-                if let Some(live) = self.live {
-                    live_step(live, &step.work)?;
-                }
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    fn remove_file(&self, path: &RootPath) -> Result<Vec<Stays>, StepError> {
-        let Some(folder) = self.root.open_directory(&path.parent())? else {
-            return Ok(Vec::new());
-        };
-        // Looked at again: what was a file in the plan may have become somebody's folder or link.
-        match folder.inspect(path.file_name())? {
-            Found::Missing => {}
-            Found::File(_) => {
-                self.actions.remove_file(&folder, path.file_name())?;
-                self.actions.sync_directory(&folder)?;
-            }
-            _ => {
-                return Ok(vec![Stays::left(path.clone(), "it is no file any more")]);
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    fn remove_folder(&self, path: &RootPath) -> Result<Vec<Stays>, StepError> {
-        let Some(parent) = self.root.open_directory(&path.parent())? else {
-            return Ok(Vec::new());
-        };
-        let stays = |reason| Ok(vec![Stays::left(path.clone(), reason)]);
-        match self.actions.remove_directory(&parent, path.file_name()) {
-            Ok(()) => {
-                self.actions.sync_directory(&parent)?;
-                Ok(Vec::new())
-            }
-            Err(HostError::Io { source, .. }) if source.kind() == ErrorKind::DirectoryNotEmpty => {
-                stays("something is in it")
-            }
-            Err(HostError::Io { source, .. }) if source.kind() == ErrorKind::ResourceBusy => {
-                stays("it is a mount point")
-            }
-            Err(HostError::Io { source, .. }) if source.kind() == ErrorKind::NotADirectory => {
-                stays("it is no folder any more")
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-fn live_step(live: &dyn LiveHost, work: &Work) -> Result<(), LiveError> {
-    match work {
-        Work::StopService(name) => live.stop_service(name),
-        Work::Unmount(path) => live.unmount(path),
-        Work::RemoveSandbox { socket, id } => live.remove_sandbox(socket, id),
-        Work::RemoveMember { local, id } => live.remove_etcd_member(local, *id),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -4,16 +4,18 @@
 //! is looked at before it is applied, so the report can tell what was created from what was there. Objects are data:
 //! nothing is known of any kind, and the API says where objects of a kind are found.
 
+mod object;
+
 use std::collections::BTreeSet;
 
 use http::StatusCode;
-use kubeplan_bundle::index::{Content, EntryName, Hole, Index};
+use kubeplan_bundle::index::{EntryName, Hole, Index};
 use kubeplan_bundle::path::HostPath;
 use kubeplan_terminal::quote;
 use serde_json::Value;
 
+use self::object::Object;
 use super::error::StepError;
-use super::holes;
 use super::report::{Drift, Progress, StepResult};
 use super::session::{Attempt, Session, retry};
 use crate::contents::Contents;
@@ -40,15 +42,6 @@ pub(crate) struct Batch<'a> {
     pub(crate) clock: Clock,
 }
 
-/// One object of the bundle.
-struct Object {
-    entry: EntryName,
-    content: Json,
-    holes: Vec<Hole>,
-    secret: bool,
-    force: bool,
-}
-
 /// What came of one object.
 enum Applied {
     Created,
@@ -61,85 +54,6 @@ enum Applied {
 struct Returned {
     applied: Applied,
     uid: String,
-}
-
-impl Object {
-    fn read(batch: &Batch<'_>, name: &EntryName) -> Result<Self, StepError> {
-        let unusable = |reason: &str| StepError::Content {
-            entry: name.clone(),
-            reason: reason.to_owned(),
-        };
-        let entry = batch
-            .index
-            .entry(name)
-            .ok_or_else(|| unusable("the index does not have it"))?;
-        let secret = matches!(entry.content, Content::Sealed(_));
-        let bytes = if secret {
-            batch.contents.secret(name)
-        } else {
-            batch.contents.public(name)
-        };
-        let bytes = bytes.ok_or_else(|| unusable("the bundle has no content for it"))?;
-        let content = Json::parse_yaml(bytes).map_err(|reason| unusable(&reason))?;
-        for path in [&["apiVersion"][..], &["kind"], &["metadata", "name"]] {
-            if content.text(path.iter().copied()).is_empty() {
-                return Err(unusable(&format!("it has no {}", path.join("."))));
-            }
-        }
-        Ok(Self {
-            entry: name.clone(),
-            content,
-            holes: entry.holes.clone(),
-            secret,
-            force: batch.overwrite.contains(name),
-        })
-    }
-
-    fn api_version(&self) -> &str {
-        self.content.text(["apiVersion"])
-    }
-
-    fn kind(&self) -> &str {
-        self.content.text(["kind"])
-    }
-
-    /// `Kind namespace/name`.
-    fn shown(&self) -> String {
-        let name = self.content.text(["metadata", "name"]);
-        match self.content.text(["metadata", "namespace"]) {
-            "" => format!("{} {name}", self.kind()),
-            namespace => format!("{} {namespace}/{name}", self.kind()),
-        }
-    }
-
-    /// The object as it is applied now.
-    fn filled(&self, clock: Clock, session: &Session<'_>) -> Result<Json, StepError> {
-        let unusable = |reason: String| StepError::Content {
-            entry: self.entry.clone(),
-            reason,
-        };
-        let mut content = Json::new(self.content.clone());
-        for hole in &self.holes {
-            let value = match hole {
-                Hole::TokenExpiry { ttl, .. } => {
-                    holes::token_expiry(clock.now().ok_or(StepError::Clock)?, *ttl)
-                }
-                Hole::OwnerUid { owner, .. } => session
-                    .uids
-                    .get(owner)
-                    .cloned()
-                    .ok_or_else(|| unusable(format!("its owner {owner} is not known")))?,
-                Hole::EtcdInitialCluster { .. } => {
-                    return Err(unusable(
-                        "an object cannot name the members of etcd".to_owned(),
-                    ));
-                }
-            };
-            holes::fill(&mut content, hole, value)
-                .map_err(|at| unusable(format!("there is no hole at `{at}`")))?;
-        }
-        Ok(content)
-    }
 }
 
 /// Applies every object of the batch.

@@ -16,7 +16,9 @@
 //! As kubeadm does it (1.36.2, `cmd/kubeadm/app/phases/etcd/local.go` and `util/etcd/etcd.go`), but for promoting, which may be
 //! repeated here. etcd takes one learner at a time; who comes second waits.
 
+mod health;
 mod pods;
+mod problem;
 
 use std::time::Duration;
 
@@ -24,11 +26,12 @@ use kubeplan_bundle::index::{Name, TransactionName};
 use kubeplan_bundle::step::{EtcdClient, EtcdPods};
 
 use self::pods::client_urls;
+use self::problem::{advise, etcd_attempt, problem_of};
 use super::committer::{Committed, Committer, Filled, Standing};
 use super::error::StepError;
 use super::report::{Progress, StepResult};
 use super::session::{Attempt, Session, retry, retry_within};
-use crate::etcd::{Client, EtcdError, Member, Said};
+use crate::etcd::{Client, Member, Said};
 use crate::host::Root;
 use crate::net::client::Class;
 use crate::net::resources::{Resource, list_path};
@@ -296,64 +299,6 @@ impl Joining<'_> {
         }
     }
 
-    /// A list that nobody gave, with how many members are well as the reason if that is one.
-    async fn why(&mut self, error: StepError) -> StepError {
-        if !matches!(error, StepError::TimedOut { .. }) {
-            return error;
-        }
-        let Ok(members) = self.etcd.members_by_one().await else {
-            return problem_of(
-                error.to_string(),
-                vec![
-                    "see that etcd runs on the other control-plane nodes, and that they can be reached from here".to_owned(),
-                ],
-            );
-        };
-        match self.ill(&members, None).await {
-            None => error,
-            Some(ill) => problem_of(ill, vec![MAJORITY.to_owned()]),
-        }
-    }
-
-    /// Why too few members are well; `None` if a majority is. `also`: one that must be well in any case.
-    async fn ill(&self, members: &[Member], also: Option<&Member>) -> Option<String> {
-        let mut complaints = Vec::new();
-        let mut voters = 0;
-        let mut missed = false;
-        for member in members.iter().filter(|member| !member.is_learner) {
-            voters += 1;
-            if let Some(complaint) = self.etcd.complaint(member).await {
-                missed |= also.is_some_and(|also| also.id == member.id);
-                complaints.push(format!("{}: {complaint}", member.shown()));
-            }
-        }
-        let well = voters - complaints.len();
-        (well * 2 <= voters || missed).then(|| {
-            format!(
-                "{well} of {voters} members of etcd are well; {}",
-                complaints.join("; ")
-            )
-        })
-    }
-
-    /// Waits until a majority is well, and `also`.
-    async fn majority(
-        &self,
-        members: &[Member],
-        also: Option<&Member>,
-        progress: &mut Progress<'_>,
-    ) -> Result<(), StepError> {
-        let what = "see that etcd is well";
-        let window = Window::steady(self.join.window);
-        let waited = retry_within(window, what, progress, async || {
-            match self.ill(members, also).await {
-                None => Attempt::Done(()),
-                Some(ill) => Attempt::again(ill),
-            }
-        });
-        advise(waited.await, || vec![MAJORITY.to_owned()])
-    }
-
     /// Adds the member without a vote, unless it is listed by then.
     async fn add(&mut self, progress: &mut Progress<'_>) -> Result<(), StepError> {
         let what = format!("add member {} to etcd", self.join.member);
@@ -450,9 +395,6 @@ impl Joining<'_> {
     }
 }
 
-/// What a lost majority asks for.
-const MAJORITY: &str = "etcd changes its members only while more than half of those that vote are well: bring those back first, or take out who is gone for good: etcdctl member remove ID";
-
 /// The members as the new one has to know them, in etcd's order. A member with several URLs has one item for each: etcd compares them
 /// all.
 fn initial_cluster(members: &[Member], join: &EtcdJoin<'_>) -> Result<String, StepError> {
@@ -488,44 +430,6 @@ fn files<'p>(progress: &'p mut Progress<'_>) -> Result<&'p mut dyn Committer, St
     progress
         .files()
         .ok_or(StepError::Bundle("nobody can commit the member's manifest"))
-}
-
-/// What a call that came to nothing means: worth another attempt, unless that would end in the same way.
-fn etcd_attempt<T>(what: &str, error: EtcdError) -> Attempt<T> {
-    let problem = || format!("{what}: {error}");
-    if error.is_distrust() {
-        return Attempt::Stop(problem_of(
-            problem(),
-            vec![
-                "etcd's members and this node must have certificates of the same CA: is this plan of another cluster, or was the CA of etcd replaced?".to_owned(),
-            ],
-        ));
-    }
-    match error.said() {
-        Some(Said::NoGateway) => Attempt::Stop(problem_of(
-            problem(),
-            vec![
-                "etcd must serve its API as JSON: is it started with --enable-grpc-gateway=false?"
-                    .to_owned(),
-            ],
-        )),
-        _ => Attempt::again(error.to_string()),
-    }
-}
-
-fn problem_of(problem: String, hints: Vec<String>) -> StepError {
-    StepError::Etcd { problem, hints }
-}
-
-/// Adds what to do to an error that says that the time is over.
-fn advise<T>(
-    outcome: Result<T, StepError>,
-    hints: impl FnOnce() -> Vec<String>,
-) -> Result<T, StepError> {
-    outcome.map_err(|error| match error {
-        StepError::TimedOut { .. } => problem_of(error.to_string(), hints()),
-        other => other,
-    })
 }
 
 #[cfg(test)]

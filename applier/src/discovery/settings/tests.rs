@@ -1,4 +1,5 @@
 use super::*;
+use crate::kubeadm::protocol::{CONFIG_KIND, CONFIG_VERSIONS};
 
 const TOKEN: &str = "abcdef.0123456789abcdef";
 

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{Api, Blob, Entry, Place, SealedContent, SecretClass, Twin};
+use kubeplan_bundle::index::{Api, Blob, Content, Entry, Place, SealedContent, SecretClass, Twin};
 use kubeplan_bundle::timestamp::Timestamp;
 use serde_json::json;
 
