@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    ClusterRef, EntryName, NodeRef, Place, Target, Tool, Transaction, TransactionName,
+    ClusterRef, EntryName, LEFT_OUT_PHASES, NodeRef, Place, Target, Tool, Transaction,
+    TransactionName,
 };
 use kubeplan_bundle::seal::CommitSalt;
 use kubeplan_bundle::step::Step;
@@ -16,9 +17,6 @@ use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 
 use crate::config::ValidConfig;
 use crate::plan::{CertificateRow, NodePlan, PlannedContent, PlannedObject};
-
-/// The annotation of a partial bundle: kubeadm's phases that were left out. For readers only, like every annotation.
-pub const LEFT_OUT_PHASES: &str = "kubeplan.io/left-out-phases";
 
 /// When a bundle may be installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -28,6 +28,11 @@ const ORDERS: &[Order] = &[
         upwards: &[],
     },
     Order {
+        folder: "review/src",
+        modules: &["lib", "verdict", "view", "facts", "standing"],
+        upwards: &[],
+    },
+    Order {
         folder: "planner/src",
         modules: &[
             "lib",

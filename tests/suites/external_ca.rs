@@ -500,7 +500,7 @@ fn refusals() -> Result<()> {
     ];
     let run = kubeplan(&args).expect(2)?;
     ensure!(
-        run.err.contains(" things have to be put right\n  - ")
+        run.err.contains(" things have to be put right:\n  - ")
             && run
                 .err
                 .contains("\n  - CA `etcd/ca.crt` is valid from 2026-01-01"),

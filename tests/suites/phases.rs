@@ -251,8 +251,10 @@ fn skipped() -> Result<()> {
     let shown = kubeapply(&["show", "--allowed-signers", text(&allowed)?, bundle])
         .expect(0)?
         .text();
-    let annotation = format!("kubeplan.io/left-out-phases: {listed}");
-    ensure!(shown.contains(&annotation), "{shown}");
+    ensure!(
+        shown.contains(&format!("  left out     phases {listed}\n")),
+        "{shown}"
+    );
 
     planned.install(&[])?.expect(0)?;
     let files = tree::snapshot(&planned.root())?;

@@ -5,13 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::index::{Content, Entry, Index, Place};
-use kubeplan_bundle::policy::TrustError;
 use kubeplan_bundle::reader::Bundle;
-use kubeplan_bundle::seal::Recipient;
 use kubeplan_bundle::verify::VerifyError;
-use kubeplan_terminal::{CliError, Io, Report, Text, with_causes};
-use serde::Serialize;
+use kubeplan_review::{Judgement, Nothing, Standing, View, in_short};
+use kubeplan_terminal::{CliError, Io, with_causes};
 
 use super::{FormatArgs, PolicyArgs, RootArgs};
 use crate::host::{Root, Surroundings, local};
@@ -43,34 +40,6 @@ pub(super) struct ShowArgs {
     format: FormatArgs,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShowReport {
-    trust: TrustLevel,
-    /// Why it is not trusted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// The same in a few words, for the first line.
-    #[serde(skip)]
-    standing: String,
-    /// The reason is a remark, because no trusted keys are named; otherwise it is the error that the command ends with.
-    #[serde(skip)]
-    is_remark: bool,
-    signed_by: Vec<String>,
-    approved_by: Vec<String>,
-    /// Who a sealed bundle is for.
-    recipients: Vec<String>,
-    index: Index,
-}
-
-#[derive(Clone, Copy, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum TrustLevel {
-    Trusted,
-    Untrusted,
-    Unsigned,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -87,49 +56,35 @@ pub(super) fn run(args: &ShowArgs, around: &Surroundings, io: &mut Io) -> Result
                 source,
             })
         })?;
-    let fingerprint = |key: kubeplan_bundle::signature::PublicKey| key.fingerprint().to_string();
-    let mut report = ShowReport {
-        trust: TrustLevel::Trusted,
-        reason: None,
-        standing: String::new(),
-        is_remark: false,
-        signed_by: bundle
-            .signatures()
-            .iter()
-            .map(|signature| fingerprint(signature.public_key()))
-            .collect(),
-        approved_by: bundle
-            .approvals()
-            .iter()
-            .map(|approval| approval.fingerprint().to_string())
-            .collect(),
-        recipients: recipients(bundle.index()),
-        index: bundle.index().clone(),
-    };
     let options = args.policy.options();
     let judged = trust::load(&root, &options)
         .map_err(Untrusted::NotJudged)
         .and_then(|policy| {
-            bundle
-                .trusted_by(&policy, now)
-                .map(drop)
-                .map_err(Untrusted::Judged)
+            let (index, approvals) = (bundle.index_bytes(), bundle.approvals());
+            policy
+                .judge(now, index, bundle.signatures(), approvals)
+                .map_err(|error| Untrusted::Judged(VerifyError::Untrusted(error)))
         });
-    let Err(untrusted) = judged else {
-        return io.report(args.format.format, &report);
+    let standing = |judgement| Standing::new(bundle.signatures(), bundle.approvals(), judgement);
+    let view = |judgement| View::new(bundle.index(), standing(judgement), Nothing {});
+    let untrusted = match judged {
+        Ok(trust) => {
+            return io.report(args.format.format, &view(Judgement::Trusted(&trust)));
+        }
+        Err(untrusted) => untrusted,
     };
     let is_configured = trust::is_configured(&root, &options);
-    report.trust = if report.signed_by.is_empty() {
-        TrustLevel::Unsigned
-    } else {
-        TrustLevel::Untrusted
-    };
-    report.standing = untrusted.standing(args.policy.allowed_signers.as_deref(), is_configured);
-    report.reason = Some(untrusted.to_string());
-    report.is_remark = !is_configured;
-    io.report(args.format.format, &report)?;
+    let signers = args.policy.allowed_signers.as_deref();
+    let reason = untrusted.to_string();
+    let view = view(Judgement::Untrusted {
+        why: untrusted.standing(signers, is_configured),
+        reason: Some(reason.clone()),
+    });
+    // Where no trusted keys are named the reason is a remark; otherwise it is the error that the command ends with.
+    let view = view.noted((!is_configured).then_some(reason));
+    io.report(args.format.format, &view)?;
     if is_configured {
-        Err(untrusted.into_error(&root, args.policy.allowed_signers.as_deref()))
+        Err(untrusted.into_error(&root, signers))
     } else {
         Ok(())
     }
@@ -151,17 +106,13 @@ impl Untrusted {
                 "the trusted keys or the policy cannot be used".to_owned()
             }
             Self::NotJudged(_) => "no key is trusted on this host".to_owned(),
-            Self::Judged(VerifyError::Untrusted(TrustError::Authors { counted: 0, .. })) => signers
-                .map_or_else(
-                    || "not signed by any key in this host's allowed_signers".to_owned(),
-                    |file| format!("not signed by any key in `{}`", file.display()),
-                ),
-            Self::Judged(VerifyError::Untrusted(TrustError::Authors {
-                needed, counted, ..
-            })) => format!("{counted} of {needed} authors"),
-            Self::Judged(VerifyError::Untrusted(TrustError::Approvals {
-                needed, counted, ..
-            })) => format!("{counted} of {needed} approvals"),
+            Self::Judged(VerifyError::Untrusted(error)) => {
+                let list = signers.map_or_else(
+                    || "this host's allowed_signers".to_owned(),
+                    |file| format!("`{}`", file.display()),
+                );
+                in_short(error, &list)
+            }
             Self::Judged(_) => "a signature or approval does not hold".to_owned(),
         }
     }
@@ -199,142 +150,4 @@ impl fmt::Display for Untrusted {
             Self::Judged(error) => f.write_str(&with_causes(error)),
         }
     }
-}
-
-fn recipients(index: &Index) -> Vec<String> {
-    index
-        .sealed
-        .iter()
-        .flat_map(|sealed| &sealed.recipients)
-        .map(|text| {
-            Recipient::parse(text)
-                .map_or_else(|_| text.clone(), |recipient| recipient.fingerprint())
-        })
-        .collect()
-}
-
-impl Report for ShowReport {
-    const COMMAND: &'static str = "show";
-
-    fn text(&self) -> Text {
-        let mut text = Text::of(match self.trust {
-            TrustLevel::Trusted => "TRUSTED".to_owned(),
-            TrustLevel::Untrusted => format!("UNTRUSTED: {}", self.standing),
-            TrustLevel::Unsigned => "UNSIGNED: no signature".to_owned(),
-        });
-        let index = &self.index;
-        let mut line = |name: &str, value: &str| {
-            text.line(format_args!("{name:<13} {value}"));
-        };
-        line(
-            "cluster",
-            &format!("{} ({})", index.cluster.name, index.cluster.id),
-        );
-        line(
-            "node",
-            &format!("{} ({})", index.node.name, index.node.role),
-        );
-        line("serial", &index.serial.to_string());
-        line("plan digest", &index.plan_digest.to_string());
-        line("created", &index.created.to_string());
-        line(
-            "install",
-            &format!("from {} until {}", index.apply_after, index.apply_before),
-        );
-        let platform = &index.target.platform;
-        line("platform", &format!("{}/{}", platform.os, platform.arch));
-        line("target", &target(index));
-        line(
-            "planned by",
-            &format!("{} {}", index.planner.name, index.planner.version),
-        );
-        if index.test_only {
-            line(
-                "test only",
-                "made with public test keys: not for a real host",
-            );
-        }
-        for (name, values) in [
-            ("signed by", &self.signed_by),
-            ("approved by", &self.approved_by),
-            ("sealed to", &self.recipients),
-        ] {
-            for value in values {
-                line(name, value);
-            }
-        }
-        for (name, value) in &index.annotations {
-            line("annotation", &format!("{name}: {value}"));
-        }
-        text.blank();
-        text.extend(index.entries.iter().map(entry_line));
-        text.blank();
-        text.extend(index.step_lines());
-        text
-    }
-
-    fn notes(&self) -> Vec<String> {
-        self.reason
-            .iter()
-            .filter(|_| self.is_remark)
-            .cloned()
-            .collect()
-    }
-}
-
-fn target(index: &Index) -> String {
-    let target = &index.target.r#match;
-    let fields: Vec<String> = [
-        target
-            .ssh_host_key
-            .as_ref()
-            .map(|key| format!("sshHostKey {key}")),
-        target
-            .machine_id_hash
-            .as_ref()
-            .map(|hash| format!("machineIdHash {hash}")),
-        target
-            .hostname
-            .as_ref()
-            .map(|name| format!("hostname {name}")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if fields.is_empty() {
-        "any host".to_owned()
-    } else {
-        fields.join(", ")
-    }
-}
-
-/// `mode owner size phase name`, as a table.
-fn entry_line(entry: &Entry) -> String {
-    let (mode, owner, slash) = match &entry.place {
-        Place::File(place) => (
-            place.mode.to_string(),
-            format!("{}:{}", place.uid, place.gid),
-            "",
-        ),
-        Place::Directory(place) => (
-            place.mode.to_string(),
-            format!("{}:{}", place.uid, place.gid),
-            "/",
-        ),
-        Place::Object | Place::Payload => (String::new(), String::new(), ""),
-    };
-    let name = match &entry.place {
-        Place::File(place) | Place::Directory(place) => place.path.as_str(),
-        Place::Object | Place::Payload => entry.name.as_str(),
-    };
-    let (size, class) = match &entry.content {
-        Content::None => (String::new(), String::new()),
-        Content::Public(blob) => (blob.size.to_string(), String::new()),
-        Content::Sealed(sealed) => (String::new(), format!("  [sealed {}]", sealed.class)),
-    };
-    let handoff = if entry.handoff { "  [handed off]" } else { "" };
-    format!(
-        "{mode:>4} {owner:>7} {size:>9}  {:<16} {name}{slash}{class}{handoff}",
-        entry.phase.as_str()
-    )
 }

@@ -69,13 +69,13 @@ pub(crate) enum InstallResult {
 
 /// A key that counts.
 #[derive(Debug, Serialize)]
-pub(crate) struct Signer {
+struct Signer {
     principal: String,
     fingerprint: String,
 }
 
 /// The keys that count.
-pub(crate) fn signers(keys: &[kubeplan_bundle::policy::TrustedKey]) -> Vec<Signer> {
+fn signers(keys: &[kubeplan_bundle::policy::TrustedKey]) -> Vec<Signer> {
     keys.iter()
         .map(|key| Signer {
             principal: key.principal.clone(),
@@ -86,7 +86,7 @@ pub(crate) fn signers(keys: &[kubeplan_bundle::policy::TrustedKey]) -> Vec<Signe
 
 impl Signer {
     /// For people.
-    pub(crate) fn line(&self) -> String {
+    fn line(&self) -> String {
         format!("{} ({})", self.fingerprint, self.principal)
     }
 }

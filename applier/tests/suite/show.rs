@@ -29,8 +29,9 @@ fn verify_names_who_vouches() {
     let json = run(&fixture, "verify", &bundle, &["--format", "json"])
         .expect(0)
         .json();
-    assert_eq!(json["version"], 1);
+    assert_eq!(json["version"], 2);
     assert_eq!(json["command"], "verify");
+    assert_eq!(json["trust"], "trusted");
     assert_eq!(json["serial"], 1);
     assert_eq!(json["authors"][0]["fingerprint"], fingerprint.as_str());
     let unsigned = fixture.write("unsigned", Plan::default(), 1, &[]);
@@ -46,7 +47,12 @@ fn show_marks_what_nobody_vouches_for() {
     let untrusted = fixture.write("untrusted", Plan::default(), 1, &[&stranger]);
     let unsigned = fixture.write("unsigned", Plan::default(), 1, &[]);
     for (bundle, mark, level, code) in [
-        (trusted.as_str(), "TRUSTED\n", "trusted", 0),
+        (
+            trusted.as_str(),
+            "TRUSTED: signed by author@example.com (SHA256:",
+            "trusted",
+            0,
+        ),
         (
             &untrusted,
             "UNTRUSTED: not signed by any key in this host's allowed_signers\n",

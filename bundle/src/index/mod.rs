@@ -34,6 +34,9 @@ pub use entry::{Blob, Content, Entry, Place, Placement, SealedContent, SecretCla
 pub use hole::Hole;
 pub use name::{EntryName, Name, ParseNameError, TransactionName};
 
+/// The annotation of a partial bundle: the phases that were left out. For readers only, like every annotation.
+pub const LEFT_OUT_PHASES: &str = "kubeplan.io/left-out-phases";
+
 /// The format this crate reads and writes.
 pub const FORMAT: &str = "kubeplan.io/bundle/1";
 

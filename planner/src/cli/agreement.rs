@@ -14,13 +14,13 @@ use kubeplan_bundle::index::{Content, Index};
 use kubeplan_bundle::reader::{Bundle, Intact};
 use kubeplan_bundle::signature::Fingerprint;
 use kubeplan_bundle::writer::WriteError;
+use kubeplan_review::{Standing, shown_recipient};
 use kubeplan_terminal::{CliError, Format, Io, quote};
 use serde_json::json;
 
 use super::error::io_error;
 use super::input::count;
-use super::open::{BundleFile, standing};
-use super::summary::shown_recipient;
+use super::open::BundleFile;
 use crate::output;
 
 /// The longest answer that is read, in bytes.
@@ -165,7 +165,7 @@ impl Reviewed {
     /// What a signer should know, one line each.
     fn summary(&self) -> Vec<String> {
         let index = self.bundle.index();
-        let standing = standing(&self.bundle, None, index.created).line;
+        let standing = Standing::unjudged(self.bundle.signatures(), self.bundle.approvals());
         let sealed = |index: &Index| {
             let entries = index.entries.iter();
             entries
@@ -196,7 +196,7 @@ impl Reviewed {
         for recipient in index.sealed.iter().flat_map(|sealed| &sealed.recipients) {
             lines.push(format!("  sealed for   {}", shown_recipient(recipient)));
         }
-        lines.push(format!("  signatures   {standing}"));
+        lines.push(format!("  signatures   {}", standing.line()));
         for approval in self.bundle.approvals() {
             lines.push(format!("  approved by  {}", approval.fingerprint()));
         }

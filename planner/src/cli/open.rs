@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::policy::{Policy, Trust, TrustError, TrustPolicy};
+use kubeplan_bundle::policy::{Policy, TrustError, TrustPolicy};
 use kubeplan_bundle::reader::{Bundle, Intact, Unverified};
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::{CliError, Io};
+use kubeplan_review::{Judgement, Standing, in_short};
+use kubeplan_terminal::{CliError, Io, with_causes};
 
 use super::input::{MAX_INPUT, checked_text, read_trusted};
 use crate::files;
@@ -115,83 +116,30 @@ impl TrustArgs {
     }
 }
 
-/// How far a bundle can be believed.
-pub(super) struct Standing {
-    /// Who vouches for it, if the policy is fulfilled.
-    pub trust: Option<Trust>,
-    /// All of it in one line.
-    pub line: String,
-    /// What the policy lacks, if there is one and it is not fulfilled.
-    pub lacks: Option<TrustError>,
-}
-
-impl Standing {
-    /// Of a bundle that is compared with no policy.
-    fn unjudged(line: impl Into<String>) -> Self {
-        Self {
-            trust: None,
-            line: line.into(),
-            lacks: None,
-        }
-    }
-}
-
-/// How far a bundle can be believed.
+/// How far a bundle can be believed, and what the policy lacks if there is one and it is not fulfilled.
 pub(super) fn standing(
     bundle: &Bundle<Intact>,
+    trust: &TrustArgs,
     policy: Option<&TrustPolicy>,
     now: Timestamp,
-) -> Standing {
-    let unsigned = "UNSIGNED: anybody can have made this bundle";
-    let is_unsigned = bundle.signatures().is_empty();
-    let signers = || {
-        let keys = bundle
-            .signatures()
-            .iter()
-            .map(|signature| signature.public_key().fingerprint().to_string());
-        keys.collect::<Vec<_>>().join(", ")
-    };
+) -> (Standing, Option<TrustError>) {
+    let (signatures, approvals) = (bundle.signatures(), bundle.approvals());
     let Some(policy) = policy else {
-        return Standing::unjudged(if is_unsigned {
-            unsigned.to_owned()
-        } else {
-            format!(
-                "UNTRUSTED: signed by {}, compared with no list of trusted keys",
-                signers()
-            )
-        });
+        return (Standing::unjudged(signatures, approvals), None);
     };
-    match policy.judge(
-        now,
-        bundle.index_bytes(),
-        bundle.signatures(),
-        bundle.approvals(),
-    ) {
+    match policy.judge(now, bundle.index_bytes(), signatures, approvals) {
         Ok(trust) => {
-            let named = |keys: &[kubeplan_bundle::policy::TrustedKey]| {
-                keys.iter()
-                    .map(|key| format!("{} ({})", key.principal, key.fingerprint))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
-            let mut line = format!("TRUSTED: signed by {}", named(&trust.authors));
-            if !trust.approvals.is_empty() {
-                line.push_str(&format!("; approved by {}", named(&trust.approvals)));
-            }
-            Standing {
-                trust: Some(trust),
-                line,
-                lacks: None,
-            }
+            let judgement = Judgement::Trusted(&trust);
+            (Standing::new(signatures, approvals, judgement), None)
         }
-        Err(error) => Standing {
-            trust: None,
-            line: if is_unsigned {
-                unsigned.to_owned()
-            } else {
-                format!("UNTRUSTED: {error}")
-            },
-            lacks: Some(error),
-        },
+        Err(error) => {
+            let list = trust.allowed_signers.as_deref().unwrap_or(Path::new("-"));
+            let judgement = Judgement::Untrusted {
+                why: in_short(&error, &format!("`{}`", list.display())),
+                reason: Some(with_causes(&error)),
+            };
+            let standing = Standing::new(signatures, approvals, judgement);
+            (standing, Some(error))
+        }
     }
 }

@@ -12,6 +12,7 @@ use kubeplan_bundle::receipt::{EntryState, MAX_SIZE, Receipt};
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_bundle::signature::{MAX_ARMOR_SIZE, PublicKey, Signature};
 use kubeplan_terminal::{CliError, Text};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::input::read_limited;
@@ -161,7 +162,7 @@ impl Checked {
     }
 
     /// The verdict for machines.
-    pub(super) fn json(&self) -> Value {
+    fn json(&self) -> Value {
         let (signed_by, is_host) = match &self.signer {
             Signer::Nobody => (None, false),
             Signer::Unknown(key) => (Some(key), false),
@@ -214,5 +215,11 @@ const fn word(state: EntryState) -> &'static str {
         EntryState::Installed => "installed",
         EntryState::Left => "left as others changed it",
         EntryState::Remaining => "not installed yet",
+    }
+}
+
+impl Serialize for Checked {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json().serialize(serializer)
     }
 }

@@ -8,18 +8,17 @@ use std::path::PathBuf;
 
 use certificates::Certificates;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::index::{Content, Entry, EntryName, Index, Place};
+use kubeplan_bundle::index::{Content, EntryName, Index};
 use kubeplan_bundle::policy::TrustError;
 use kubeplan_bundle::reader::{Bundle, Intact};
-use kubeplan_terminal::{CliError, Format, Io, Text, quote, table_with_open_end};
+use kubeplan_review::{Level, More, View};
+use kubeplan_terminal::{CliError, Format, Io, Text, quote};
 use serde::Serialize;
 
 use super::Surroundings;
 use super::input::{Now, count};
-use super::open::{Standing, TrustArgs, open_intact, standing};
-use super::summary::shown_recipient;
+use super::open::{TrustArgs, open_intact, standing};
 use super::table;
-use crate::assemble::LEFT_OUT_PHASES;
 use crate::plan::CertificateRow;
 
 /// Show what is in a bundle
@@ -56,7 +55,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     let now = args.now.instant(around, false)?;
     let policy = args.trust.policy(io)?;
     let bundle = open_intact(&args.bundle)?;
-    let Standing { trust, line, lacks } = standing(&bundle, policy.as_ref(), now);
+    let (standing, lacks) = standing(&bundle, &args.trust, policy.as_ref(), now);
     if let Some(wanted) = &args.entry {
         let bytes = find(&bundle, wanted).ok_or_else(|| {
             CliError::usage(format!("the bundle has no public entry `{wanted}`")).hint(format!(
@@ -64,28 +63,19 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
                 quote(&args.bundle.to_string_lossy())
             ))
         })?;
-        if trust.is_none() {
-            io.say(&line);
+        if standing.level() != Level::Trusted {
+            io.say(standing.line());
         }
         io.content(bytes)?;
         return verdict(args, lacks);
     }
     let certificates = Certificates::of(&bundle);
-    match args.format {
-        Format::Text => io.print(&text(bundle.index(), &line, &certificates))?,
-        Format::Json => io.document(
-            "show",
-            1,
-            &Document {
-                certificates: &certificates.rows,
-                certificates_left: certificates.left,
-                external_authorities: external_authorities(bundle.index()),
-                index: bundle.index(),
-                standing: &line,
-                trusted: trust.is_some(),
-            },
-        )?,
-    }
+    let more = Seen {
+        certificates: &certificates.rows,
+        certificates_left: certificates.left,
+        external_authorities: external_authorities(bundle.index()),
+    };
+    io.report(args.format, &View::new(bundle.index(), standing, more))?;
     verdict(args, lacks)
 }
 
@@ -104,18 +94,15 @@ fn verdict(args: &Args, lacks: Option<TrustError>) -> Result<Exit, CliError> {
     }
 }
 
-/// What `--format json` prints.
+/// What kubeplan sees in a bundle's public files.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'a> {
+struct Seen<'a> {
     certificates: &'a [CertificateRow],
     /// Files that seem to hold certificates and were not read, because together they are too large.
     #[serde(skip_serializing_if = "is_zero")]
     certificates_left: usize,
     external_authorities: Vec<&'static str>,
-    index: &'a Index,
-    standing: &'a str,
-    trusted: bool,
 }
 
 const fn is_zero(number: &usize) -> bool {
@@ -131,97 +118,30 @@ fn find<'a>(bundle: &'a Bundle<Intact>, wanted: &str) -> Option<&'a [u8]> {
     bundle.public(&name).or_else(|| bundle.public(&name.twin()))
 }
 
-fn text(index: &Index, standing: &str, certificates: &Certificates) -> Text {
-    let mut text = Text::of(standing);
-    text.blank();
-    text.line(format_args!(
-        "{} {} of cluster {}",
-        index.node.role, index.node.name, index.cluster.name
-    ));
-    text.line(format_args!("  cluster id   {}", index.cluster.id));
-    text.line(format_args!("  plan digest  {}", index.plan_digest));
-    text.line(format_args!("  serial       {}", index.serial));
-    text.line(format_args!(
-        "  planned      {} by {} {}",
-        index.created, index.planner.name, index.planner.version
-    ));
-    text.line(format_args!(
-        "  apply        after {}, before {}",
-        index.apply_after, index.apply_before
-    ));
-    text.line(format_args!(
-        "  platform     {}/{}",
-        index.target.platform.os, index.target.platform.arch
-    ));
-    let target = &index.target.r#match;
-    let mut only = |what: &str, value: Option<String>| {
-        text.extend(value.map(|value| format!("  only host    {what} {value}")));
-    };
-    only("name", target.hostname.clone());
-    only("key", target.ssh_host_key.clone());
-    only(
-        "machine id hash",
-        target.machine_id_hash.map(|hash| hash.to_string()),
-    );
-    for recipient in index.sealed.iter().flat_map(|sealed| &sealed.recipients) {
-        text.line(format_args!(
-            "  sealed for   {}",
-            shown_recipient(recipient)
-        ));
-    }
-    let external = external_authorities(index);
-    if !external.is_empty() {
-        let names = external.join(", ");
-        text.line(format_args!(
-            "  external CA  {names}: the key is in no bundle of this plan"
-        ));
-    }
-    for (name, value) in &index.annotations {
-        if name == LEFT_OUT_PHASES {
-            text.line(format_args!("  left out     phases {value}"));
-        } else {
-            text.line(format_args!("  annotation   {name}: {value}"));
+impl More for Seen<'_> {
+    fn lines(&self) -> Text {
+        let mut text = Text::new();
+        if !self.external_authorities.is_empty() {
+            let names = self.external_authorities.join(", ");
+            text.line(format_args!(
+                "  external CA  {names}: the key is in no bundle of this plan"
+            ));
         }
+        text
     }
-    if index.test_only {
-        text.line("  TEST ONLY    made with public test keys; kubeapply refuses it on a real host");
-    }
-    text.blank();
-    text.line(format_args!("Entries ({})", index.entries.len()));
-    let rows: Vec<Vec<String>> = index.entries.iter().map(entry_row).collect();
-    text.append(&table_with_open_end(
-        &["MODE", "OWNER", "SIZE", "KIND", "PHASE", "PATH"],
-        &rows,
-    ));
-    text.blank();
-    text.line(format_args!("Certificates ({})", certificates.rows.len()));
-    text.append(&table::certificates(&certificates.rows));
-    if certificates.left > 0 {
-        text.line(format_args!(
-            "  … and {} with certificates that are not listed: together they are too large",
-            count(certificates.left, "file")
-        ));
-    }
-    text.blank();
-    text.extend(index.step_lines());
-    text
-}
 
-fn entry_row(entry: &Entry) -> Vec<String> {
-    let (size, kind) = match &entry.content {
-        Content::None => (String::new(), "folder".to_owned()),
-        Content::Public(blob) => (blob.size.to_string(), "public".to_owned()),
-        Content::Sealed(sealed) => (String::new(), format!("sealed {}", sealed.class)),
-    };
-    let (mode, owner, path) = match &entry.place {
-        Place::File(at) | Place::Directory(at) => (
-            at.mode.to_string(),
-            format!("{}:{}", at.uid, at.gid),
-            at.path.to_string(),
-        ),
-        Place::Object | Place::Payload => (String::new(), String::new(), entry.name.to_string()),
-    };
-    vec![mode, owner, size, kind, entry.phase.to_string(), path]
+    fn tables(&self) -> Text {
+        let mut text = Text::of(format_args!("Certificates ({})", self.certificates.len()));
+        text.append(&table::certificates(self.certificates));
+        if self.certificates_left > 0 {
+            text.line(format_args!(
+                "  … and {} with certificates that are not listed: together they are too large",
+                count(self.certificates_left, "file")
+            ));
+        }
+        text.blank();
+        text
+    }
 }
 
 /// CAs of which the bundle has the certificate and not the key, by kubeadm's name.

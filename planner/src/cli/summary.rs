@@ -9,7 +9,7 @@ mod text;
 use std::path::Path;
 
 use kubeplan_bundle::index::{Content, Entry, Place, SecretClass};
-use kubeplan_bundle::seal::Recipient;
+use kubeplan_review::shown_recipient;
 use kubeplan_terminal::Text;
 use serde::Serialize;
 
@@ -265,18 +265,4 @@ impl NodeSummary {
             }
         }
     }
-}
-
-/// A recipient with the fingerprint people compare.
-pub(super) fn shown_recipient(text: &str) -> String {
-    match Recipient::parse(text) {
-        Ok(recipient) if recipient.fingerprint() != text => {
-            format!("{} ({})", recipient.fingerprint(), kind(text))
-        }
-        _ => text.to_owned(),
-    }
-}
-
-fn kind(text: &str) -> &str {
-    text.split(' ').next().unwrap_or_default()
 }

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_review::{Level, More, Verdict};
 use kubeplan_terminal::{CliError, Format, Io, Text};
-use serde_json::json;
+use serde::Serialize;
 
 use super::Surroundings;
 use super::input::Now;
-use super::open::{BundleFile, Standing, TrustArgs, standing};
+use super::open::{BundleFile, TrustArgs, standing};
 use super::receipt::{Checked, ReceiptArgs};
 
 /// Check a bundle's digests and signatures
@@ -54,49 +55,31 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
         .check_payloads()
         .map_err(|error| file.refused(error))?;
     let receipt = args.receipt.check(&bundle)?;
-    let Standing { trust, line, .. } = standing(&bundle, policy.as_ref(), now);
+    let (standing, _) = standing(&bundle, &args.trust, policy.as_ref(), now);
+    let is_trusted = standing.level() == Level::Trusted;
     let index = bundle.index();
-    match args.format {
-        Format::Text => {
-            let mut text = Text::of(&line);
-            text.line(format_args!(
-                "intact: {} of cluster {}, serial {}, plan digest {}",
-                index.node.name, index.cluster.name, index.serial, index.plan_digest
-            ));
-            if let Some(receipt) = &receipt {
-                text.append(&receipt.text());
-            }
-            io.print(&text)?;
-        }
-        Format::Json => {
-            let keys = bundle
-                .signatures()
-                .iter()
-                .map(|s| s.public_key().fingerprint().to_string());
-            let mut document = json!({
-                "intact": true,
-                "trusted": trust.is_some(),
-                "standing": line,
-                "signatures": keys.collect::<Vec<_>>(),
-                "approvals": bundle.approvals().len(),
-                "cluster": index.cluster.name.as_str(),
-                "node": index.node.name.as_str(),
-                "serial": index.serial,
-                "planDigest": index.plan_digest,
-            });
-            if let (Some(receipt), Some(fields)) = (&receipt, document.as_object_mut()) {
-                fields.insert("receipt".to_owned(), receipt.json());
-            }
-            io.document("verify", 1, &document)?;
-        }
-    }
-    if trust.is_some() {
+    let report = Verdict::new(index, bundle.index_bytes(), standing, Compared { receipt });
+    io.report(args.format, &report)?;
+    let Compared { receipt } = report.into_more();
+    if is_trusted {
         return match receipt.as_ref().and_then(Checked::objection) {
             None => Ok(Exit::Done),
             Some(objection) => Err(objection),
         };
     }
-    io.say("error: the bundle is whole, but nothing says that its signer is trusted");
-    io.say("  hint: name trusted keys with --allowed-signers FILE");
-    Ok(Exit::Refused)
+    let message = "the bundle is whole, but nothing says that its signer is trusted";
+    Err(CliError::refused(message).hint("name trusted keys with --allowed-signers FILE"))
+}
+
+/// The receipt that the bundle was compared with, if one was named.
+#[derive(Serialize)]
+struct Compared {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Checked>,
+}
+
+impl More for Compared {
+    fn tables(&self) -> Text {
+        self.receipt.as_ref().map(Checked::text).unwrap_or_default()
+    }
 }

@@ -11,6 +11,7 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::join_facts::{JoinFacts, JoinFactsError, JoinSecrets, MAX_SIZE};
 use kubeplan_bundle::seal::{Identities, Recipient};
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_review::shown_recipient;
 use kubeplan_terminal::{CliError, Io};
 
 use super::sealing::TakenRecipients;
@@ -18,7 +19,7 @@ use super::signing_key::SigningKey;
 use super::{Args, Planned, refuse_unplannable};
 use crate::cli::failed::{failed, of_join};
 use crate::cli::input::{read_limited, read_secret_as};
-use crate::cli::summary::{Identity, PlanSummary, shown_recipient};
+use crate::cli::summary::{Identity, PlanSummary};
 use crate::cli::workspace::Workspace;
 use crate::config::ValidConfig;
 use crate::engine::Choices;
