@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use kubeplan::releases::{self, RELEASES, Release};
+use kubeplan::kubeadm::releases::{self, RELEASES, Release};
 
 use crate::joins::{self, Discovered};
 use crate::programs::{self, NOW, Run};

@@ -20,23 +20,19 @@ pub mod engine;
 )]
 mod files;
 pub mod go_types;
-pub mod images;
 pub mod kubeadm;
-pub mod kubeconfig;
-pub mod kubelet;
-pub mod layout;
-pub mod objects;
+pub mod operations;
 #[expect(clippy::disallowed_methods, reason = "the edge: writes results")]
 pub mod output;
 pub mod patches;
 pub mod phases;
 pub mod pki;
+pub mod plain_files;
 pub mod plan;
-pub mod releases;
 pub mod render;
 pub mod schema;
-mod secret_text;
-pub mod static_pod;
+pub mod selection;
+mod suggest;
 #[cfg(test)]
 mod testing;
 pub mod yaml;

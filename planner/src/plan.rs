@@ -2,7 +2,7 @@
 //!
 //! In: [`crate::config::ValidConfig`], key material and the clock. Out: entries with their exact bytes, the
 //! transactions that install them, and what a summary needs. Nothing here touches a disk; the bundle
-//! writer and `render` are the two consumers.
+//! writer and `plain_files` are the two consumers.
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{

@@ -24,9 +24,9 @@ use crate::config::valid::{
     Joining, Membership, NodeParts, NodeSettings,
 };
 use crate::config::{SecretText, ValidConfig};
+use crate::kubeadm::releases;
 use crate::pki::{IssuedCertificate, KeyAlgorithm, Material, ServiceAccountKey};
 use crate::plan::CertificateRow;
-use crate::releases;
 
 /// The reference that changes nothing.
 pub(crate) const DEFAULT: &str = "default";
@@ -393,10 +393,14 @@ fn issued(name: &str) -> IssuedCertificate {
 
 /// Stand-ins for every certificate and key: what the files are made of does not matter to their place.
 pub(crate) fn material() -> Material {
-    let names = crate::layout::CERTIFICATE_FILES
+    let names = crate::kubeadm::layout::CERTIFICATE_FILES
         .iter()
         .map(|(name, _)| *name)
-        .chain(crate::kubeconfig::FILES.iter().map(|file| file.file_name));
+        .chain(
+            crate::render::kubeconfig::FILES
+                .iter()
+                .map(|file| file.file_name),
+        );
     Material {
         certificates: names
             .map(|name| (name.to_owned(), issued(name)))

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use kubeplan::config::valid::HostFacts;
-use kubeplan::layout::EXTRA_CA_DIRS;
+use kubeplan::kubeadm::layout::EXTRA_CA_DIRS;
 use kubeplan::schema::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -3,7 +3,7 @@
 //! In: the planner's schema tables, a source of choices. Out: a document whose values have the right types and nothing
 //! else to recommend them: kubeadm passes them through, and so must the planner.
 
-use kubeplan::releases;
+use kubeplan::kubeadm::releases;
 use kubeplan::schema::{Field, Kind, Object, Type};
 use serde_json::{Map, Value, json};
 

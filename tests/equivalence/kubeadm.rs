@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, ensure};
-use kubeplan::layout::{CA_CERTS_DIR, EXTRA_CA_DIRS};
+use kubeplan::kubeadm::layout::{CA_CERTS_DIR, EXTRA_CA_DIRS};
 use kubeplan::yaml::read::{self, Data};
 use tempfile::TempDir;
 

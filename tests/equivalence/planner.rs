@@ -9,14 +9,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anyhow::{Context as _, Result};
 use kubeplan::config::valid::Additions;
 use kubeplan::config::{self, Severity, Source};
-use kubeplan::images;
-use kubeplan::layout::{KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
+use kubeplan::kubeadm::layout::{KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
+use kubeplan::operations;
 use kubeplan::patches::{PatchFile, Patches};
-use kubeplan::phases::{self, MaterialSource, Selection};
+use kubeplan::pki::MaterialSource;
 use kubeplan::pki::key_source::KeySource;
 use kubeplan::pki::test_pki::TestPki;
 use kubeplan::pki::{self, StoreContents};
 use kubeplan::plan::PlannedContent;
+use kubeplan::render::images;
 use kubeplan::yaml::write::to_go_yaml;
 
 use super::case::{Host, PATCHES_DIR};
@@ -98,7 +99,11 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
     let config = config.with(additions);
     let now = NOW.parse().ok().context("the suite's clock")?;
     let material = pki::ensure(&config, store, now, keys, &|_| {})?.material;
-    let plan = phases::plan_node(&config, MaterialSource::Issued(&material))?;
+    let plan = operations::plan_node(
+        operations::of(&config),
+        &config,
+        MaterialSource::Issued(&material),
+    )?;
 
     let certificates = config.cluster.certificates_dir.trim_end_matches('/');
     let mut files = Files::new();
@@ -126,7 +131,7 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
         }
     }
     let effective = config::effective_documents(&config);
-    let selection = Selection::of(&config);
+    let selection = operations::of(&config).selection(&config);
     let mut settings: BTreeMap<String, String> = SETTINGS
         .iter()
         .zip(effective.iter().skip(1))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use kubeplan::phases::names::NAMES;
+use kubeplan::kubeadm::phase_tree::NAMES;
 use kubeplan_testsuite::equivalence::case::{Case, Host, PATCHES_DIR};
 use kubeplan_testsuite::equivalence::differences::{LAXER, STRICTER};
 use kubeplan_testsuite::equivalence::kubeadm::Kubeadm;

@@ -69,7 +69,7 @@ fn every_minor_has_goldens() -> Result<()> {
         .filter(|case| case.version.is_some())
         .map(|case| case.name)
         .collect();
-    let expected: Vec<String> = kubeplan::releases::supported()
+    let expected: Vec<String> = kubeplan::kubeadm::releases::supported()
         .iter()
         .map(|minor| format!("by-version/v{minor}"))
         .collect();

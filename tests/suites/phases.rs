@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use kubeplan::phases::names::{INIT, NAMES};
+use kubeplan::kubeadm::phase_tree::{INIT, NAMES};
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, kubeapply, kubeplan, repository};
 use kubeplan_testsuite::tree;

@@ -10,7 +10,8 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use kubeplan::config::valid::HostFacts;
 use kubeplan::config::{self, Source};
-use kubeplan::phases::{self, MaterialSource};
+use kubeplan::operations;
+use kubeplan::pki::MaterialSource;
 use kubeplan::pki::test_pki::TestPki;
 use kubeplan::pki::{self, StoreContents};
 use kubeplan::plan::PlannedContent;
@@ -275,7 +276,11 @@ fn rootless() -> Result<()> {
     let now = NOW.parse().ok().context("the suite's clock")?;
     let keys = TestPki::new("rootless");
     let material = pki::ensure(&config, StoreContents::default(), now, &keys, &|_| {})?.material;
-    let plan = phases::plan_node(&config, MaterialSource::Issued(&material))?;
+    let plan = operations::plan_node(
+        operations::of(&config),
+        &config,
+        MaterialSource::Issued(&material),
+    )?;
     let made = plan.entries.iter().filter(|entry| {
         !entry
             .placement

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use kubeplan::kubeadm::releases;
 use kubeplan::phases::preflight;
-use kubeplan::releases;
 use kubeplan_bundle::check::Severity;
 
 use crate::{repository, tables};

@@ -6,7 +6,8 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::step::Step;
 
 use super::*;
-use crate::phases::{MaterialSource, plan_node};
+use crate::operations;
+use crate::pki::MaterialSource;
 use crate::pki::test_pki::TestPki;
 use crate::pki::{Material, StoreContents, ensure};
 use crate::testing;
@@ -106,7 +107,12 @@ fn whatever_joins_makes_an_index_that_holds_together() {
         (testing::bootstrapping(worker), false),
         (external, false),
     ] {
-        let plan = plan_node(&config, MaterialSource::Issued(&material)).unwrap();
+        let plan = operations::plan_node(
+            operations::of(&config),
+            &config,
+            MaterialSource::Issued(&material),
+        )
+        .unwrap();
         let circumstances = Circumstances {
             cluster_id: material.certificates["ca"].row.spki,
             now: at("2026-11-20T10:23:25Z"),
@@ -137,7 +143,12 @@ fn certificates_of_ninety_days_leave_sixty_to_install() {
     let client = material.certificates.get_mut("kubelet.conf").unwrap();
     client.row.not_before = now.saturating_sub(Duration::from_secs(300));
     client.row.not_after = now.saturating_add(testing::JOIN_VALIDITY);
-    let plan = plan_node(&config, MaterialSource::Issued(&material)).unwrap();
+    let plan = operations::plan_node(
+        operations::of(&config),
+        &config,
+        MaterialSource::Issued(&material),
+    )
+    .unwrap();
     let window = window(&config, &plan.all_certificates, now).unwrap();
     assert_eq!(
         window.apply_before,

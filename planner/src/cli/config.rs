@@ -12,8 +12,8 @@ use super::failed::{failed, several};
 use super::input::{ConfigFiles, refused, sources};
 use crate::config;
 use crate::engine::Choices;
+use crate::kubeadm::releases::RELEASES;
 use crate::output;
-use crate::releases::RELEASES;
 use crate::yaml;
 
 /// Print and convert configuration documents, list images

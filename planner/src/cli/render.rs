@@ -20,7 +20,7 @@ use crate::engine::rendering::RenderKeys;
 use crate::engine::{Choices, Session, listed};
 use crate::output::{self, Tree};
 use crate::pki::store_dir::StoreDir;
-use crate::render;
+use crate::plain_files;
 
 /// Write what a bundle would hold as plain files, for review and golden tests
 ///
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     match (&args.check, &args.output) {
         (Some(folder), _) => check(folder, &tree, io),
         (None, Some(folder)) => {
-            output::write_tree(folder, render::MARKER, &tree)
+            output::write_tree(folder, plain_files::MARKER, &tree)
                 .map_err(io_error("writing rendered files to", folder))?;
             io.say(format_args!(
                 "rendered {} to {}",

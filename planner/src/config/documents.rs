@@ -8,7 +8,8 @@ use super::draft::Draft;
 use super::provenance::Origin;
 use super::report::{Finding, Severity};
 use super::v1beta3;
-use crate::schema::{Kind, Object, V1BETA3, nearest};
+use crate::schema::{Kind, Object, V1BETA3};
+use crate::suggest::nearest;
 use crate::yaml::read::{self, Data, Entry, Node};
 
 /// The text of one configuration file.

@@ -14,7 +14,7 @@ use super::load::Host;
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
 use super::v1beta3::ControlPlaneTimeout;
-use crate::releases::{self, Release};
+use crate::kubeadm::releases::{self, Release};
 use crate::schema::Kind;
 
 /// How many errors, and how many warnings, a report lists.

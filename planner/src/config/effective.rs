@@ -6,7 +6,7 @@ use super::default;
 use super::draft::Draft;
 use super::provenance::Origin;
 use super::valid::ValidConfig;
-use crate::releases::Release;
+use crate::kubeadm::releases::Release;
 use crate::schema::{Kind, normal_form};
 
 /// The documents of `kubeadm config print init-defaults`, in Go's normal form.

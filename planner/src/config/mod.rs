@@ -37,6 +37,7 @@ pub use join::{RunningCluster, check as check_join, join_defaults, load_join};
 pub use load::{Host, Loaded, LoadedCluster, Options, Origins, load, load_cluster, load_with};
 pub use migrate::{Migrated, migrate};
 pub use report::{Finding, Report, Severity};
+pub use skip_phases::is_disabled_by_skipping;
 pub use valid::ValidConfig;
 
 use kubeplan_bundle::secret::SecretBytes;

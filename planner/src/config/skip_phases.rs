@@ -2,14 +2,15 @@
 //!
 //! In: the documents with flags applied. Out: the addons whose phases are skipped are disabled, so that the uploaded
 //! ClusterConfiguration says so; findings for names that are no phases and for phases that miss what they need. Which phases
-//! a plan has is decided in `phases::selection`.
+//! a plan has is decided in [`crate::selection`].
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/cmd/init.go (manageSkippedAddons), app/cmd/phases/workflow/runner.go.
 
 use std::collections::BTreeMap;
 
+use super::ValidConfig;
 use super::draft::Draft;
 use super::provenance::Origin;
-use crate::phases::names::{INIT, JOIN};
+use crate::kubeadm::phase_tree::{INIT, JOIN};
 use crate::schema::Kind;
 
 const PATH: &str = "skipPhases";
@@ -40,6 +41,12 @@ pub(super) fn disable_addons(draft: &mut Draft) {
             }
         }
     }
+}
+
+/// Whether the addon that `field` disables is disabled only because its phase is skipped.
+#[must_use]
+pub fn is_disabled_by_skipping(config: &ValidConfig, field: &str) -> bool {
+    matches!(config.provenance.at(field), Some(Origin::Default { .. }))
 }
 
 /// Reports names that are no phases, and phases that need what is skipped.

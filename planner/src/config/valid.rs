@@ -20,8 +20,8 @@ use super::kubeadm::{ClusterConfiguration, InitConfiguration};
 use super::provenance::Provenance;
 use super::timeouts::Timeouts;
 use crate::kubeadm::KeyAlgorithm;
+use crate::kubeadm::releases::Release;
 use crate::patches::Patches;
-use crate::releases::Release;
 
 /// A value that several configurations share, read-only: only a test changes one, and then its own copy.
 #[derive(Clone, Debug, Default, PartialEq)]

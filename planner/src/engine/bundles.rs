@@ -21,7 +21,8 @@ use super::observer::Observer;
 use super::session::{Session, nothing_rendered};
 use crate::assemble::{self, Circumstances};
 use crate::config::ValidConfig;
-use crate::phases::{self, MaterialSource};
+use crate::operations;
+use crate::pki::MaterialSource;
 use crate::pki::key_source::KeySource;
 use crate::pki::requests::{self, Requests};
 use crate::pki::store::NodeRecord;
@@ -300,7 +301,8 @@ impl<'a> Bundles<'a> {
         let keys = self.keys.of(at).ok_or(NodeError::Missing(
             "the key store lacks what the node needs",
         ))?;
-        let plan = phases::plan_node(config, keys.source()).map_err(NodeError::Plan)?;
+        let plan = operations::plan_node(operations::of(config), config, keys.source())
+            .map_err(NodeError::Plan)?;
         let mut notices = nothing_rendered(config, keys.source(), &plan);
         notices.extend(outliving(&plan));
         let certificates = plan.certificates.clone();

@@ -7,8 +7,8 @@ use kubeplan_bundle::step::Step;
 use super::error::{NodeError, NodeFailures};
 use super::session::Session;
 use crate::config::ValidConfig;
+use crate::operations;
 use crate::phases::preflight::answer::{Answer, answer};
-use crate::phases::preflight::of_node;
 
 /// The checks of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Session {
 }
 
 fn checks(config: &ValidConfig) -> Result<Vec<Checked>, NodeError> {
-    let steps = of_node(config).map_err(NodeError::Checks)?;
+    let steps = (operations::of(config).checks)(config).map_err(NodeError::Checks)?;
     let mut found: Vec<Checked> = target(config).into_iter().collect();
     for step in &steps {
         let Step::Preflight { checks, ignore, .. } = step else {

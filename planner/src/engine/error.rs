@@ -9,12 +9,12 @@ use kubeplan_bundle::writer::WriteError;
 use super::join::JoinError;
 use crate::assemble::WindowError;
 use crate::config::Report;
+use crate::kubeadm::phase_tree::UnknownPhase;
 use crate::patches::PatchFileError;
 use crate::phases::PlanError;
-use crate::phases::names::UnknownPhase;
 use crate::pki::PkiError;
-use crate::render::RenderError;
-use crate::static_pod::StaticPodError;
+use crate::plain_files::RenderError;
+use crate::render::static_pod::StaticPodError;
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! What bundles would hold, as plain files.
 //!
-//! In: a session, what the key store has. Out: the [`Tree`] of [`crate::render`]. No key is made, except public test keys.
+//! In: a session, what the key store has. Out: the [`Tree`] of [`crate::plain_files`]. No key is made, except public test keys.
 
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::timestamp::Timestamp;
@@ -10,11 +10,12 @@ use super::notices::{Notice, Notices};
 use super::observer::Observer;
 use super::session::{Session, nothing_rendered, patch_notices};
 use crate::config::ValidConfig;
+use crate::operations;
 use crate::output::Tree;
-use crate::phases::{self, MaterialSource, Selection};
+use crate::pki::MaterialSource;
 use crate::pki::test_pki::TestPki;
 use crate::pki::{self, Material, Materials, StoreContents};
-use crate::render::{self, RenderedNode};
+use crate::plain_files::{self, RenderedNode};
 
 /// Where the certificates and keys of a rendered plan come from.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl Session {
             parts.push(node.part);
         }
         notices.say(self.several(), observer);
-        Ok(render::tree(self.first()?, parts, &certificates)?)
+        Ok(plain_files::tree(self.first()?, parts, &certificates)?)
     }
 }
 
@@ -112,15 +113,16 @@ fn render_node(
     material: Option<&Material>,
     secrets: bool,
 ) -> Result<Rendered, NodeError> {
+    let operation = operations::of(config);
     let mut notices = patch_notices(config)?;
     let material = material.map_or(MaterialSource::None, MaterialSource::Issued);
-    let plan = phases::plan_node(config, material).map_err(NodeError::Plan)?;
+    let plan = operations::plan_node(operation, config, material).map_err(NodeError::Plan)?;
     notices.extend(nothing_rendered(config, material, &plan));
-    let selection = Selection::of(config);
+    let selection = operation.selection(config);
     let mut profiles = pki::profiles(config);
-    profiles.retain(|profile| selection.includes_certificate(profile.name, config));
+    profiles.retain(|profile| operation.writes_certificate(profile.name, &selection, config));
     Ok(Rendered {
-        part: render::node(config, &plan, secrets)?,
+        part: plain_files::node(config, &plan, secrets)?,
         certificates: pki::profile_text(&profiles),
         notices,
     })

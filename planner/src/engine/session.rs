@@ -13,16 +13,17 @@ use super::join::Discovered;
 use super::notices::{Notice, Notices};
 use super::observer::Observer;
 use crate::config::flags::{self, Given};
-use crate::config::valid::{Additions, Membership, Shared};
+use crate::config::valid::{Additions, Shared};
 use crate::config::{
     self, JoinsByToken, LoadedCluster, Options, Origins, Report, Source, ValidConfig,
 };
-use crate::images;
+use crate::kubeadm::phase_tree::to_run;
+use crate::operations;
 use crate::patches::{Ignored, Patches};
-use crate::phases::names::{Tree, to_run};
-use crate::phases::selection::in_spite_of_file;
-use crate::phases::{self, MaterialSource};
+use crate::pki::MaterialSource;
 use crate::plan::NodePlan;
+use crate::render::images;
+use crate::selection::in_spite_of_file;
 
 /// What a command asks for besides documents.
 #[derive(Clone, Debug, Default)]
@@ -186,7 +187,7 @@ impl Session {
             return Ok(Vec::new());
         }
         let mut trees = Vec::new();
-        for tree in self.nodes.iter().map(|config| Tree::of(config)) {
+        for tree in self.nodes.iter().map(|config| operations::of(config).tree) {
             if !trees.contains(&tree) {
                 trees.push(tree);
             }
@@ -197,7 +198,7 @@ impl Session {
             only_phases: only_phases.clone(),
             ..Additions::default()
         });
-        let overruled = in_spite_of_file(&first);
+        let overruled = in_spite_of_file(operations::of(&first).tree, &first);
         if !overruled.is_empty() {
             observer.notice(&Notice::Note(format!(
                 "InitConfiguration.skipPhases does not hold for phases given with --phase, as with `kubeadm init phase`: {}",
@@ -274,7 +275,7 @@ impl Session {
     pub fn first(&self) -> Result<&ValidConfig, EngineError> {
         let mut nodes = self.nodes.iter();
         nodes
-            .find(|config| config.membership == Membership::Founds)
+            .find(|config| config.joining().is_none())
             .or(self.nodes.first())
             .ok_or(EngineError::NoNodes)
     }
@@ -331,7 +332,8 @@ impl Session {
         self.each(|_, config| {
             let mut notices = patch_notices(config)?;
             let material = MaterialSource::None;
-            let plan = phases::plan_node(config, material).map_err(NodeError::Plan)?;
+            let plan = operations::plan_node(operations::of(config), config, material)
+                .map_err(NodeError::Plan)?;
             let empty = plan.is_empty();
             if empty {
                 notices.extend(nothing_rendered(config, material, &plan));
@@ -412,8 +414,9 @@ pub(super) fn patch_notices(config: &ValidConfig) -> Result<Vec<Notice>, NodeErr
     if config.patches.files().is_empty() {
         return Ok(Vec::new());
     }
-    phases::plan_node(config, MaterialSource::None).map_err(NodeError::Patched)?;
-    let notices = phases::patch_notices(config).map_err(NodeError::Patched)?;
+    let operation = operations::of(config);
+    operations::plan_node(operation, config, MaterialSource::None).map_err(NodeError::Patched)?;
+    let notices = operations::patch_notices(operation, config).map_err(NodeError::Patched)?;
     let notices = notices.into_iter();
     Ok(notices
         .map(|notice| Notice::Warning(format!("patch {notice}")))
@@ -426,7 +429,8 @@ pub(super) fn nothing_rendered(
     material: MaterialSource<'_>,
     plan: &NodePlan,
 ) -> Vec<Notice> {
-    phases::renders_nothing(&config.only_phases, config, material, plan)
+    let operation = operations::of(config);
+    operations::renders_nothing(operation, &config.only_phases, config, material, plan)
         .into_iter()
         .map(Notice::Note)
         .collect()

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::{Field, Type};
-use crate::releases::Release;
+use crate::kubeadm::releases::Release;
 
 /// What a release prints for a field that holds `value`, unset if `None`; `None` if it is left out.
 #[must_use]
@@ -87,7 +87,7 @@ mod tests {
 
     use super::super::{BOOL, Object, STRING, TIME, field, list, object};
     use super::*;
-    use crate::releases::{Span, find};
+    use crate::kubeadm::releases::{Span, find};
 
     static INNER: Object = Object {
         name: "Inner",

@@ -10,7 +10,7 @@ mod normalise;
 pub mod scalar;
 pub(crate) mod tables;
 
-use crate::releases::{Release, Span};
+use crate::kubeadm::releases::{Release, Span};
 
 pub use form::{printed, zero};
 pub use normalise::{Normalised, TypeMismatch, normalise};

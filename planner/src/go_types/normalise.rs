@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::scalar::{self, Scalar};
 use super::{Object, Type, printed, zero};
-use crate::releases::Release;
+use crate::kubeadm::releases::Release;
 
 /// A document in Go's normal form.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,8 +163,8 @@ mod tests {
 
     use super::super::tables::core_v1::POD;
     use super::*;
-    use crate::releases;
-    use crate::static_pod::{PodContext, kube_apiserver};
+    use crate::kubeadm::releases;
+    use crate::render::static_pod::{PodContext, kube_apiserver};
     use crate::testing;
 
     fn of_release(minor: u64, spec: &Value) -> Result<Normalised, TypeMismatch> {
@@ -180,10 +180,7 @@ mod tests {
     #[test]
     fn what_kubeplan_renders_is_in_normal_form() {
         let config = testing::ha_config();
-        let context = PodContext {
-            config: &config,
-            external_ca: false,
-        };
+        let context = PodContext::of_addresses(&config);
         let document = kube_apiserver::pod(&context).unwrap().document().unwrap();
         let document = document.as_object().unwrap();
         let normal = normalise(&POD, document, config.release).unwrap();

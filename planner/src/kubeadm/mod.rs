@@ -5,13 +5,19 @@
 //! | [`duration`] | durations as Go reads and prints them |
 //! | [`key_algorithm`] | kubeadm's names of key algorithms |
 //! | [`labels`] | labels that kubeadm sets |
+//! | [`layout`] | host paths and modes |
+//! | [`phase_tree`] | the phases of `kubeadm init` and `kubeadm join` |
 //! | [`quantity`] | the canonical form of a quantity |
+//! | [`releases`] | what differs between Kubernetes releases |
 //! | [`system_users`] | users and groups of a control plane without root |
 
 pub mod duration;
 pub mod key_algorithm;
 pub mod labels;
+pub mod layout;
+pub mod phase_tree;
 pub mod quantity;
+pub mod releases;
 pub mod system_users;
 
 pub use key_algorithm::KeyAlgorithm;

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use crate::go_types::tables::{apps_v1::DEPLOYMENT, core_v1::POD};
 use crate::go_types::{self, Object, TypeMismatch};
+use crate::kubeadm::releases::Release;
 use crate::plan::ValueSource;
-use crate::releases::Release;
 use crate::schema::Kind;
 use crate::yaml::read::ReadError;
 pub use file_name::{Ignored, PatchType, Target, UnknownPatchType};

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::go_types::{Merge, Object, Type};
-use crate::releases::Release;
+use crate::kubeadm::releases::Release;
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";

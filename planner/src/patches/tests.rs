@@ -7,7 +7,7 @@ fn file(name: &str, text: &str) -> PatchFile {
 }
 
 fn release() -> &'static Release {
-    crate::releases::find(36).unwrap()
+    crate::kubeadm::releases::find(36).unwrap()
 }
 
 fn pod() -> Patched {

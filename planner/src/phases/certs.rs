@@ -6,21 +6,54 @@
 
 use kubeplan_bundle::index::SecretClass;
 
-use super::{MaterialSource, PhaseContext, PhaseDef, PlanError};
-use crate::config::valid::Membership;
-use crate::layout::{self, CERTIFICATE_FILES, Kind};
+use super::{Part, PhaseContext, PlanError};
+use crate::kubeadm::layout::{self, CERTIFICATE_FILES, Kind};
+use crate::pki::MaterialSource;
 use crate::pki::certlist::is_external;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
-use crate::static_pod::paths::CERTIFICATES_DIR;
+use crate::render::static_pod::paths::CERTIFICATES_DIR;
 
 /// Certificates that may come without a key.
 const AUTHORITIES: &[&str] = &["ca", "front-proxy-ca", "etcd-ca"];
 
+/// `certs/*` of `init`.
+pub(crate) const INIT: &[Part] = &[
+    Part::files("certs", folders),
+    Part::files("certs/ca", certificate),
+    Part::files("certs/apiserver", certificate),
+    Part::files("certs/apiserver-kubelet-client", certificate),
+    Part::files("certs/front-proxy-ca", certificate),
+    Part::files("certs/front-proxy-client", certificate),
+    Part::files("certs/etcd-ca", certificate),
+    Part::files("certs/etcd-server", certificate),
+    Part::files("certs/etcd-peer", certificate),
+    Part::files("certs/etcd-healthcheck-client", certificate),
+    Part::files("certs/apiserver-etcd-client", certificate),
+    Part::files("certs/sa", service_account),
+];
+
+/// `control-plane-prepare/certs` of `join`. What control-plane nodes share is planned with their own certificates, so that there is nothing
+/// to download.
+pub(crate) const JOIN: &[Part] = &[
+    Part::files(PREPARE, joining_folders),
+    Part::files_of(PREPARE, "ca", certificate),
+    Part::files_of(PREPARE, "apiserver", certificate),
+    Part::files_of(PREPARE, "apiserver-kubelet-client", certificate),
+    Part::files_of(PREPARE, "front-proxy-ca", certificate),
+    Part::files_of(PREPARE, "front-proxy-client", certificate),
+    Part::files_of(PREPARE, "etcd-ca", certificate),
+    Part::files_of(PREPARE, "etcd-server", certificate),
+    Part::files_of(PREPARE, "etcd-peer", certificate),
+    Part::files_of(PREPARE, "etcd-healthcheck-client", certificate),
+    Part::files_of(PREPARE, "apiserver-etcd-client", certificate),
+    Part::files_of(PREPARE, "sa", downloaded_service_account),
+];
+
+/// kubeadm has one phase for all certificates of a node that joins.
+pub(crate) const PREPARE: &str = "control-plane-prepare/certs";
+
 /// The folders of everything below `certs` that is planned.
-pub(super) fn folders(
-    phase: &PhaseDef,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+fn folders(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
     let tree = context.selection.tree();
     let below: Vec<&str> = tree
         .with_children("certs")
@@ -44,7 +77,7 @@ fn is_in_etcd_folder(name: &str) -> bool {
 
 /// `/etc/kubernetes` and the folders of certificates; with `etcd` also that of etcd's.
 fn folders_for(
-    phase: &PhaseDef,
+    phase: &Part,
     context: &PhaseContext<'_>,
     etcd: bool,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
@@ -65,8 +98,8 @@ fn folders_for(
 }
 
 /// The folders of a node that joins: kubeadm has one phase for all of its certificates.
-pub(super) fn joining_folders(
-    phase: &PhaseDef,
+fn joining_folders(
+    phase: &Part,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
     let etcd = context.config.cluster.etcd.external.is_none();
@@ -74,10 +107,7 @@ pub(super) fn joining_folders(
 }
 
 /// One certificate and its key.
-pub(super) fn certificate(
-    phase: &PhaseDef,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+fn certificate(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
     let name = phase.item();
     if is_external(context.config, name) {
         return Ok(Vec::new());
@@ -89,7 +119,7 @@ pub(super) fn certificate(
     let (_, base) = CERTIFICATE_FILES
         .iter()
         .find(|(known, _)| *known == name)
-        .ok_or_else(|| PlanError::Phase(phase.name.to_owned()))?;
+        .ok_or_else(|| PlanError::Phase(phase.phase.to_owned()))?;
     let issued = material
         .certificates
         .get(name)
@@ -119,8 +149,25 @@ pub(super) fn certificate(
 }
 
 /// The key pair that signs service account tokens.
-pub(super) fn service_account(
-    phase: &PhaseDef,
+fn service_account(
+    phase: &Part,
+    context: &PhaseContext<'_>,
+) -> Result<Vec<PlannedEntry>, PlanError> {
+    service_account_as(Kind::ServiceAccountPublicKey, phase, context)
+}
+
+/// The same with `join`: kubeadm writes what it downloaded as it writes certificates.
+fn downloaded_service_account(
+    phase: &Part,
+    context: &PhaseContext<'_>,
+) -> Result<Vec<PlannedEntry>, PlanError> {
+    service_account_as(Kind::Certificate, phase, context)
+}
+
+/// The key pair, its public half as `public`.
+fn service_account_as(
+    public: Kind,
+    phase: &Part,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
     let mut entries = folders_for(phase, context, false)?;
@@ -143,11 +190,7 @@ pub(super) fn service_account(
             from_certificates_dir(),
         )?,
         phase.entry(
-            // kubeadm writes what it downloaded as it writes certificates.
-            match context.config.membership {
-                Membership::Founds => Kind::ServiceAccountPublicKey,
-                Membership::Joins(_) => Kind::Certificate,
-            },
+            public,
             &layout::service_account_public_key(folder),
             PlannedContent::Public(pair.public_pem.clone().into_bytes()),
             from_certificates_dir(),

@@ -1,25 +1,41 @@
 //! `control-plane/*`: the static Pods of Kubernetes' own components.
 
-use super::{PhaseContext, PhaseDef, PlanError};
-use crate::layout::{self, Kind};
+use super::{Part, PhaseContext, PlanError};
+use crate::kubeadm::layout::{self, Kind};
 use crate::patches::{Patched, Target};
 use crate::plan::{PlannedContent, PlannedEntry};
-use crate::static_pod::etcd::initial_cluster_holes;
-use crate::static_pod::{StaticPod, kube_apiserver, kube_controller_manager, kube_scheduler};
+use crate::render::static_pod::etcd::initial_cluster_holes;
+use crate::render::static_pod::{
+    StaticPod, kube_apiserver, kube_controller_manager, kube_scheduler,
+};
 use crate::yaml::write::to_go_yaml;
 
+/// `control-plane/*` of `init`.
+pub(crate) const INIT: &[Part] = &[
+    Part::files("control-plane/apiserver", apiserver),
+    Part::files("control-plane/controller-manager", controller_manager),
+    Part::files("control-plane/scheduler", scheduler),
+];
+
+/// `control-plane-prepare/control-plane` of `join`.
+pub(crate) const JOIN: &[Part] = &[
+    Part::files(PREPARE, apiserver),
+    Part::files(PREPARE, controller_manager),
+    Part::files(PREPARE, scheduler),
+];
+
+/// kubeadm has one phase for all Pods of a node that joins.
+pub(crate) const PREPARE: &str = "control-plane-prepare/control-plane";
+
 /// kube-apiserver.
-pub(super) fn apiserver(
-    phase: &PhaseDef,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+fn apiserver(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
     let pod = kube_apiserver::pod(&context.pods())?;
     in_folder(phase, context, Target::KubeApiserver, pod)
 }
 
 /// kube-controller-manager.
-pub(super) fn controller_manager(
-    phase: &PhaseDef,
+fn controller_manager(
+    phase: &Part,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
     let pod = kube_controller_manager::pod(&context.pods())?;
@@ -27,17 +43,14 @@ pub(super) fn controller_manager(
 }
 
 /// kube-scheduler.
-pub(super) fn scheduler(
-    phase: &PhaseDef,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+fn scheduler(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
     let pod = kube_scheduler::pod(&context.pods())?;
     in_folder(phase, context, Target::KubeScheduler, pod)
 }
 
 /// The manifest and the folders it lies in.
 fn in_folder(
-    phase: &PhaseDef,
+    phase: &Part,
     context: &PhaseContext<'_>,
     target: Target,
     pod: StaticPod,
@@ -49,7 +62,7 @@ fn in_folder(
 
 /// The entry of a static Pod, patched.
 pub(super) fn manifest(
-    phase: &PhaseDef,
+    phase: &Part,
     context: &PhaseContext<'_>,
     target: Target,
     pod: StaticPod,

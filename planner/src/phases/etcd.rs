@@ -1,22 +1,38 @@
 //! `etcd/local`, with `join` `etcd-join`: the data folder and the static Pod of etcd; nothing when etcd is external.
 
+use std::collections::BTreeMap;
+
+use kubeplan_bundle::step::{EtcdClient, EtcdPods, PhaseName, Step};
+
 use super::control_plane::manifest;
-use super::{PhaseContext, PhaseDef, PlanError};
-use crate::layout::{self, Kind};
+use super::{Part, PhaseContext, PlanError, seconds};
+use crate::kubeadm::layout::{self, Kind};
 use crate::patches::Target;
 use crate::plan::PlannedEntry;
-use crate::static_pod::paths::DATA_DIR;
-use crate::static_pod::{self};
+use crate::render::objects::{KUBE_SYSTEM, ObjectError};
+use crate::render::static_pod::etcd;
+use crate::render::static_pod::paths::DATA_DIR;
+
+/// `etcd/local`.
+pub(crate) const INIT: &[Part] = &[Part::files("etcd/local", local)];
+
+/// `etcd-join`. Its transaction is committed by the step that adds the member.
+pub(crate) const JOIN: &[Part] = &[
+    Part::files(ETCD_JOIN, joining),
+    Part::step(ETCD_JOIN, join_etcd),
+];
+
+/// The phase that makes the node a member of etcd.
+pub(crate) const ETCD_JOIN: &str = "etcd-join";
+/// The transaction with the manifest of etcd.
+pub(crate) const TRANSACTION: &str = "etcd";
 
 /// The data folder, the folder of manifests, the Pod.
-pub(super) fn local(
-    phase: &PhaseDef,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+fn local(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
     let Some(local) = &context.config.cluster.etcd.local else {
         return Ok(Vec::new());
     };
-    let pod = static_pod::etcd::pod(&context.pods(), local)?;
+    let pod = etcd::pod(&context.pods(), local)?;
     let data_dir = layout::trimmed(&local.data_dir);
     let mut entries = vec![phase.folder(Kind::ClosedFolder, data_dir, DATA_DIR)?];
     entries.extend(phase.manifest_folders()?);
@@ -25,10 +41,7 @@ pub(super) fn local(
 }
 
 /// As [`local`], with the hole for the members that there are.
-pub(super) fn joining(
-    phase: &PhaseDef,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+fn joining(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
     let entries = local(phase, context)?;
     let holes: usize = entries.iter().map(|entry| entry.holes.len()).sum();
     if entries.is_empty() || holes == 1 {
@@ -36,4 +49,31 @@ pub(super) fn joining(
     } else {
         Err(PlanError::InitialCluster)
     }
+}
+
+/// No step with an external etcd.
+fn join_etcd(phase: PhaseName, context: &PhaseContext<'_>) -> Result<Option<Step>, ObjectError> {
+    let config = context.config;
+    if config.cluster.etcd.external.is_some() {
+        return Ok(None);
+    }
+    let folder = &config.cluster.certificates_dir;
+    let labels = [("component", etcd::NAME), ("tier", "control-plane")];
+    Ok(Some(Step::JoinEtcd {
+        phase,
+        member: config.node.name.clone(),
+        peer_url: etcd::peer_url(config),
+        pods: EtcdPods {
+            namespace: KUBE_SYSTEM.to_owned(),
+            labels: BTreeMap::from(labels.map(|(key, value)| (key.to_owned(), value.to_owned()))),
+            client_urls: etcd::CLIENT_URLS_ANNOTATION.to_owned(),
+        },
+        client: EtcdClient {
+            authority: layout::certificate(folder, "etcd/ca").parse()?,
+            certificate: layout::certificate(folder, "etcd/healthcheck-client").parse()?,
+            key: layout::private_key(folder, "etcd/healthcheck-client").parse()?,
+        },
+        transaction: TRANSACTION.parse()?,
+        timeout_seconds: seconds(config.timeouts.etcd_api_call),
+    }))
 }

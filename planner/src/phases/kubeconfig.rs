@@ -3,20 +3,39 @@
 use kubeplan_bundle::index::SecretClass;
 use kubeplan_bundle::secret::SecretBytes;
 
-use super::{MaterialSource, PhaseContext, PhaseDef, PlanError};
+use super::{Part, PhaseContext, PlanError};
 use crate::config::SecretText;
-use crate::kubeconfig::{self, KubeconfigFile, KubeconfigMaterial, KubeconfigText, bootstrap};
-use crate::layout::{self, Kind};
+use crate::kubeadm::layout::{self, Kind};
+use crate::pki::MaterialSource;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
-use crate::static_pod::paths::{ADVERTISE_ADDRESS, BIND_PORT};
+use crate::render::kubeconfig::{
+    self, KubeconfigFile, KubeconfigMaterial, KubeconfigText, bootstrap,
+};
+use crate::render::static_pod::paths::{ADVERTISE_ADDRESS, BIND_PORT};
+
+/// `kubeconfig/*` of `init`.
+pub(crate) const INIT: &[Part] = &[
+    Part::files("kubeconfig/admin", file),
+    Part::files("kubeconfig/super-admin", file),
+    Part::files("kubeconfig/kubelet", file),
+    Part::files("kubeconfig/controller-manager", file),
+    Part::files("kubeconfig/scheduler", file),
+];
+
+/// `control-plane-prepare/kubeconfig` of `join`; the kubelet's belongs to `kubelet-start`.
+pub(crate) const JOIN: &[Part] = &[
+    Part::files_of(PREPARE, "admin", file),
+    Part::files_of(PREPARE, "controller-manager", file),
+    Part::files_of(PREPARE, "scheduler", file),
+];
+
+/// kubeadm has one phase for all kubeconfigs of a node that joins.
+pub(crate) const PREPARE: &str = "control-plane-prepare/kubeconfig";
 
 /// The kubeconfig the phase is named after.
-pub(super) fn file(
-    phase: &PhaseDef,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+fn file(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
     let file_name = format!("{}.conf", phase.item());
-    let file = kubeconfig::find(&file_name).ok_or_else(|| PlanError::Phase(phase.name.into()))?;
+    let file = kubeconfig::find(&file_name).ok_or_else(|| PlanError::Phase(phase.phase.into()))?;
     Ok(vec![
         phase.kubernetes_folder()?,
         entry(phase, context, file)?,
@@ -25,7 +44,7 @@ pub(super) fn file(
 
 /// The kubeconfig `file`.
 pub(super) fn entry(
-    phase: &PhaseDef,
+    phase: &Part,
     context: &PhaseContext<'_>,
     file: &KubeconfigFile,
 ) -> Result<PlannedEntry, PlanError> {
@@ -52,7 +71,7 @@ pub(super) fn entry(
 
 /// What the kubelet asks for its certificate with.
 pub(super) fn bootstrap_entry(
-    phase: &PhaseDef,
+    phase: &Part,
     context: &PhaseContext<'_>,
     found: &SecretText,
 ) -> Result<PlannedEntry, PlanError> {

@@ -1,23 +1,40 @@
 //! `kubelet-start`: the kubelet's files; starting it is a step of the bundle.
 
-use super::{MaterialSource, PhaseContext, PhaseDef, PlanError, kubeconfig as kubeconfigs};
+use kubeplan_bundle::step::{PhaseName, Step};
+
+use super::{
+    Part, PhaseContext, PlanError, kubeconfig as kubeconfigs, kubeconfig_path, kubelet_service,
+    seconds,
+};
 use crate::config::ValidConfig;
 use crate::config::valid::{JoinCredential, Joining};
-use crate::kubelet::{self, SourcedText};
-use crate::layout::{self, Kind};
+use crate::kubeadm::layout::{self, Kind};
+use crate::pki::MaterialSource;
 use crate::pki::certlist::KUBELET;
 use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
-use crate::static_pod::flags::KUBEADM_DEFAULT;
-use crate::static_pod::paths::CERTIFICATES_DIR;
+use crate::render::kubelet::{self, SourcedText};
+use crate::render::objects::ObjectError;
+use crate::render::static_pod::flags::KUBEADM_DEFAULT;
+use crate::render::static_pod::paths::CERTIFICATES_DIR;
 
 /// Where a joining node's place of the CA certificate is configured.
 const CA_CERT_PATH: &str = "JoinConfiguration.caCertPath";
 
+/// `kubelet-start` of `init`.
+pub(crate) const INIT: &[Part] = &[Part::files(PHASE, files), Part::step(PHASE, start_kubelet)];
+
+/// `kubelet-start` of `join`.
+pub(crate) const JOIN: &[Part] = &[
+    Part::files(PHASE, joining_files),
+    Part::step(PHASE, wait_for_control_plane),
+    Part::step(PHASE, require_free_node_name),
+    Part::step(PHASE, start_kubelet),
+];
+
+const PHASE: &str = "kubelet-start";
+
 /// With `init`, in kubeadm's order: flags, instance configuration, configuration; then the drop-in if it is wanted.
-pub(super) fn files(
-    phase: &PhaseDef,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+fn files(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
     let config = context.config;
     let mut entries = vec![
         phase.folder(Kind::ClosedFolder, layout::KUBELET_DIR, KUBEADM_DEFAULT)?,
@@ -31,14 +48,11 @@ pub(super) fn files(
 
 /// With `join`, in kubeadm's order: the kubelet's credentials, the CA certificate, instance configuration, configuration, flags; then
 /// the drop-in if it is wanted.
-pub(super) fn joining_files(
-    phase: &PhaseDef,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+fn joining_files(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
     let config = context.config;
     let joining = config
         .joining()
-        .ok_or_else(|| PlanError::Phase(phase.name.to_owned()))?;
+        .ok_or_else(|| PlanError::Phase(phase.phase.to_owned()))?;
     let mut entries = vec![
         phase.kubernetes_folder()?,
         credentials(phase, context, joining)?,
@@ -54,14 +68,14 @@ pub(super) fn joining_files(
 
 /// `kubelet.conf` with the certificate that was issued for it, or what the kubelet gets one with.
 fn credentials(
-    phase: &PhaseDef,
+    phase: &Part,
     context: &PhaseContext<'_>,
     joining: &Joining,
 ) -> Result<PlannedEntry, PlanError> {
     match &joining.credential {
         JoinCredential::Certificate { .. } => {
-            let file = crate::kubeconfig::find(KUBELET)
-                .ok_or_else(|| PlanError::Phase(phase.name.to_owned()))?;
+            let file = crate::render::kubeconfig::find(KUBELET)
+                .ok_or_else(|| PlanError::Phase(phase.phase.to_owned()))?;
             kubeconfigs::entry(phase, context, file)
         }
         JoinCredential::Bootstrap { kubeconfig, .. } => {
@@ -72,7 +86,7 @@ fn credentials(
 
 /// The certificate of the cluster CA and its folder, unless it is one of the certificates of a control-plane node.
 fn authority(
-    phase: &PhaseDef,
+    phase: &Part,
     context: &PhaseContext<'_>,
     joining: &Joining,
 ) -> Result<Vec<PlannedEntry>, PlanError> {
@@ -117,19 +131,16 @@ fn authority(
     Ok(entries)
 }
 
-fn file(phase: &PhaseDef, path: &str, file: SourcedText) -> Result<PlannedEntry, PlanError> {
+fn file(phase: &Part, path: &str, file: SourcedText) -> Result<PlannedEntry, PlanError> {
     let content = PlannedContent::Public(file.text.into_bytes());
     phase.entry(Kind::KubeletFile, path, content, file.sources)
 }
 
-fn flags(phase: &PhaseDef, config: &ValidConfig) -> Result<PlannedEntry, PlanError> {
+fn flags(phase: &Part, config: &ValidConfig) -> Result<PlannedEntry, PlanError> {
     file(phase, layout::KUBELET_FLAGS, kubelet::flags_env(config))
 }
 
-fn instance_config(
-    phase: &PhaseDef,
-    config: &ValidConfig,
-) -> Result<Option<PlannedEntry>, PlanError> {
+fn instance_config(phase: &Part, config: &ValidConfig) -> Result<Option<PlannedEntry>, PlanError> {
     kubelet::has_instance_config(config)
         .then(|| {
             let text = kubelet::instance_config_yaml(config);
@@ -138,11 +149,11 @@ fn instance_config(
         .transpose()
 }
 
-fn configuration(phase: &PhaseDef, config: &ValidConfig) -> Result<PlannedEntry, PlanError> {
+fn configuration(phase: &Part, config: &ValidConfig) -> Result<PlannedEntry, PlanError> {
     file(phase, layout::KUBELET_CONFIG, kubelet::config_yaml(config)?)
 }
 
-fn drop_in(phase: &PhaseDef, config: &ValidConfig) -> Result<Vec<PlannedEntry>, PlanError> {
+fn drop_in(phase: &Part, config: &ValidConfig) -> Result<Vec<PlannedEntry>, PlanError> {
     if !config.node.kubelet_drop_in {
         return Ok(Vec::new());
     }
@@ -156,4 +167,62 @@ fn drop_in(phase: &PhaseDef, config: &ValidConfig) -> Result<Vec<PlannedEntry>, 
         )?,
         phase.entry(Kind::Unit, layout::KUBELET_DROP_IN, content, unit.sources)?,
     ])
+}
+
+/// Starts the kubelet.
+fn start_kubelet(phase: PhaseName, _: &PhaseContext<'_>) -> Result<Option<Step>, ObjectError> {
+    Ok(Some(Step::StartService {
+        phase,
+        service: kubelet_service()?,
+    }))
+}
+
+/// The kubelet's first credentials are a token of this kind.
+pub(super) fn bootstraps(config: &ValidConfig) -> bool {
+    config
+        .joining()
+        .is_some_and(|joining| matches!(joining.credential, JoinCredential::Bootstrap { .. }))
+}
+
+/// The kubeconfig of the node that reaches the cluster before its own API server runs. On a control-plane node that is the
+/// administrator's: the kubelet's points at the node itself.
+fn cluster_kubeconfig(config: &ValidConfig) -> &'static str {
+    if config.is_control_plane() {
+        "admin.conf"
+    } else if bootstraps(config) {
+        "bootstrap-kubelet.conf"
+    } else {
+        "kubelet.conf"
+    }
+}
+
+/// A planned node may be installed before the cluster runs.
+fn wait_for_control_plane(
+    phase: PhaseName,
+    context: &PhaseContext<'_>,
+) -> Result<Option<Step>, ObjectError> {
+    let config = context.config;
+    Ok(Some(Step::WaitForControlPlane {
+        phase,
+        kubeconfig: kubeconfig_path(cluster_kubeconfig(config))?,
+        timeout_seconds: seconds(config.timeouts.discovery),
+    }))
+}
+
+/// Only where the name was not given away with a certificate.
+fn require_free_node_name(
+    phase: PhaseName,
+    context: &PhaseContext<'_>,
+) -> Result<Option<Step>, ObjectError> {
+    let config = context.config;
+    if !bootstraps(config) {
+        return Ok(None);
+    }
+    Ok(Some(Step::RequireFreeNodeName {
+        phase,
+        node: config.node.name.clone(),
+        // On a control-plane node its server is the node itself; whoever asks takes the one of `Index.api`.
+        bootstrap_kubeconfig: layout::BOOTSTRAP_KUBELET_CONF.parse()?,
+        kubeconfig: kubeconfig_path("kubelet.conf")?,
+    }))
 }

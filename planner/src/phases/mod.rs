@@ -1,128 +1,99 @@
-//! kubeadm's phases that write files, and the plan of a node made from them.
+//! kubeadm's phases: one file for each, with all that the phase has.
 //!
-//! In: the configuration and key material. Out: a [`crate::plan::NodePlan`] of the phases that are selected. Each phase is a
-//! pure function that names the entries it places, with the folders they lie in, so that it can stand alone; the order of
-//! [`PHASES`] is kubeadm's (v1.36.2, `kubeadm init --help`), that of [`JOIN_PHASES`] `kubeadm join --help`'s. The order of
-//! [`TRANSACTIONS`] and [`JOIN_TRANSACTIONS`] is the one in which they reach the host: static Pod manifests last, because a
-//! kubelet that already runs starts what it finds.
+//! In: the configuration and key material. Out: the [`Part`]s that each file offers, for `init` as `INIT`, for `join` as `JOIN`; which of
+//! them a command is made of, and in which order, is in [`crate::operations`]. A part is a pure function: it places entries on the host,
+//! with the folders they lie in, so that it can stand alone; it applies objects; or it is a step on a running host.
+//! Source: kubeadm v1.36.2, cmd/kubeadm/app/cmd/phases and app/phases.
 
-mod certs;
-mod control_plane;
-mod etcd;
-pub(crate) mod join;
-mod kubeconfig;
-mod kubelet_start;
-pub mod names;
-mod node;
-mod notices;
+pub mod addon;
+pub(crate) mod bootstrap_token;
+pub(crate) mod certs;
+pub(crate) mod control_plane;
+pub(crate) mod etcd;
+pub(crate) mod kubeconfig;
+pub(crate) mod kubelet_finalize;
+pub(crate) mod kubelet_start;
+pub(crate) mod kubelet_wait_bootstrap;
+pub(crate) mod mark_control_plane;
 pub mod preflight;
-pub mod selection;
+pub(crate) mod show_join_command;
+pub(crate) mod upload_certs;
+pub(crate) mod upload_config;
+pub(crate) mod wait_control_plane;
 
-pub use join::{JOIN_PHASES, JOIN_TRANSACTIONS};
-pub use node::plan_node;
-pub use notices::{patch_notices, renders_nothing};
-pub use selection::Selection;
-
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kubeplan_bundle::index::ParseNameError;
-use kubeplan_bundle::path::ParsePathError;
-use kubeplan_bundle::step::{ParsePhaseError, PhaseName};
+use kubeplan_bundle::path::{HostPath, ParsePathError};
+use kubeplan_bundle::step::{ParsePhaseError, PhaseName, ServiceName, Step};
 
 use crate::config::ValidConfig;
-use crate::kubeconfig::KubeconfigError;
-use crate::kubeconfig::bootstrap::BootstrapError;
-use crate::layout::{self, Kind};
-use crate::objects::ObjectError;
+use crate::kubeadm::layout::{self, Kind};
 use crate::patches::PatchError;
-use crate::pki::{Material, WorkerMaterial};
-use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
-use crate::static_pod::flags::KUBEADM_DEFAULT;
-use crate::static_pod::{PodContext, StaticPodError};
+use crate::pki::MaterialSource;
+use crate::plan::{PlannedContent, PlannedEntry, PlannedObject, ValueSource};
+use crate::render::kubeconfig::KubeconfigError;
+use crate::render::kubeconfig::bootstrap::BootstrapError;
+use crate::render::objects::{ApiObject, ObjectError};
+use crate::render::static_pod::etcd::EtcdMembers;
+use crate::render::static_pod::flags::KUBEADM_DEFAULT;
+use crate::render::static_pod::{PodContext, StaticPodError};
+use crate::selection::Selection;
 
-/// Where certificates and keys come from.
-#[derive(Clone, Copy, Debug)]
-pub enum MaterialSource<'a> {
-    /// The key store. Of a worker nothing but its [`WorkerMaterial`] is used.
-    Issued(&'a Material),
-    /// What a worker gets of the key store.
-    Worker(&'a WorkerMaterial),
-    /// There is none: certificate and key files are left out, kubeconfigs hold placeholders. Such a plan is for
-    /// review only; the caller shows the certificates' profiles instead.
-    None,
-}
+/// The kubelet's service, as every package of it has it.
+const KUBELET_SERVICE: &str = "kubelet";
 
 /// Everything a phase may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct PhaseContext<'a> {
     /// The configuration.
     pub config: &'a ValidConfig,
-    /// Certificates and keys.
+    /// Certificates, keys, tokens.
     pub material: MaterialSource<'a>,
     /// The phases of the plan.
     pub selection: &'a Selection,
+    /// Which members etcd has when the node's own starts.
+    pub etcd_members: EtcdMembers,
 }
 
-/// One of kubeadm's phases.
-pub struct PhaseDef {
-    /// kubeadm's name, such as `certs/apiserver`.
-    pub name: &'static str,
+/// A part of one of kubeadm's phases.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// kubeadm's name of the phase, such as `certs/apiserver`.
+    pub phase: &'static str,
     /// Which certificate or kubeconfig it writes, where the name does not say so.
     item: Option<&'static str>,
-    /// What it places on the host, folders before what lies in them. A folder that an earlier phase of the plan places for
-    /// the same reason is placed once.
-    pub plan: PhasePlan,
+    /// What it does.
+    pub work: Work,
 }
 
-/// What a phase places.
-pub type PhasePlan = fn(&PhaseDef, &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError>;
-
-/// The phases that write files, in kubeadm's order.
-pub const PHASES: &[PhaseDef] = &[
-    PhaseDef::new("certs", certs::folders),
-    PhaseDef::new("certs/ca", certs::certificate),
-    PhaseDef::new("certs/apiserver", certs::certificate),
-    PhaseDef::new("certs/apiserver-kubelet-client", certs::certificate),
-    PhaseDef::new("certs/front-proxy-ca", certs::certificate),
-    PhaseDef::new("certs/front-proxy-client", certs::certificate),
-    PhaseDef::new("certs/etcd-ca", certs::certificate),
-    PhaseDef::new("certs/etcd-server", certs::certificate),
-    PhaseDef::new("certs/etcd-peer", certs::certificate),
-    PhaseDef::new("certs/etcd-healthcheck-client", certs::certificate),
-    PhaseDef::new("certs/apiserver-etcd-client", certs::certificate),
-    PhaseDef::new("certs/sa", certs::service_account),
-    PhaseDef::new("kubeconfig/admin", kubeconfig::file),
-    PhaseDef::new("kubeconfig/super-admin", kubeconfig::file),
-    PhaseDef::new("kubeconfig/kubelet", kubeconfig::file),
-    PhaseDef::new("kubeconfig/controller-manager", kubeconfig::file),
-    PhaseDef::new("kubeconfig/scheduler", kubeconfig::file),
-    PhaseDef::new("etcd/local", etcd::local),
-    PhaseDef::new("control-plane/apiserver", control_plane::apiserver),
-    PhaseDef::new(
-        "control-plane/controller-manager",
-        control_plane::controller_manager,
-    ),
-    PhaseDef::new("control-plane/scheduler", control_plane::scheduler),
-    PhaseDef::new("kubelet-start", kubelet_start::files),
-];
-
-/// Entries that reach the host together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransactionDef {
-    /// Its name.
-    pub name: &'static str,
-    /// The phase, with those below it, whose entries it holds and that its step belongs to.
-    pub phase: &'static str,
+/// What a part of a phase does.
+#[derive(Clone, Copy, Debug)]
+pub enum Work {
+    /// Places files, folders before what lies in them. A folder that an earlier part of the plan places for the same reason is placed once.
+    Files(Files),
+    /// Applies objects; where there are none, there is no step.
+    Objects(Objects),
+    /// Applies the objects that make admin.conf an administrator, as super-admin.conf.
+    Bind(Objects),
+    /// A step without objects; `None` where there is nothing to do.
+    Step(LiveStep),
+    /// A step about the objects that are planned up to here.
+    StepAbout(StepAbout),
 }
 
-/// The transactions in commit order; each is named after the top-level phase whose entries it holds.
-pub const TRANSACTIONS: &[TransactionDef] = &[
-    TransactionDef::of("certs"),
-    TransactionDef::of("kubeconfig"),
-    TransactionDef::of("kubelet-start"),
-    TransactionDef::of("etcd"),
-    TransactionDef::of("control-plane"),
-];
+/// The entries of a phase.
+pub type Files = fn(&Part, &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError>;
+
+/// The objects of a phase.
+pub type Objects = fn(&PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError>;
+
+/// A step of a phase.
+pub type LiveStep = fn(PhaseName, &PhaseContext<'_>) -> Result<Option<Step>, ObjectError>;
+
+/// A step of a phase that depends on objects.
+pub type StepAbout =
+    fn(PhaseName, &PhaseContext<'_>, &[PlannedObject]) -> Result<Option<Step>, ObjectError>;
 
 /// Why a node cannot be planned.
 #[derive(Debug, thiserror::Error)]
@@ -192,26 +163,41 @@ pub enum PlanError {
     Name(#[from] ParseNameError),
 }
 
-impl PhaseDef {
-    const fn new(name: &'static str, plan: PhasePlan) -> Self {
+impl Part {
+    const fn of(phase: &'static str, work: Work) -> Self {
         Self {
-            name,
+            phase,
             item: None,
-            plan,
+            work,
         }
     }
 
-    const fn of_item(name: &'static str, item: &'static str, plan: PhasePlan) -> Self {
+    const fn files(phase: &'static str, files: Files) -> Self {
+        Self::of(phase, Work::Files(files))
+    }
+
+    const fn files_of(phase: &'static str, item: &'static str, files: Files) -> Self {
         Self {
-            name,
             item: Some(item),
-            plan,
+            ..Self::files(phase, files)
         }
+    }
+
+    const fn objects(phase: &'static str, objects: Objects) -> Self {
+        Self::of(phase, Work::Objects(objects))
+    }
+
+    const fn step(phase: &'static str, step: LiveStep) -> Self {
+        Self::of(phase, Work::Step(step))
     }
 
     /// The certificate or kubeconfig it writes: `ca` of `certs/ca`.
     fn item(&self) -> &'static str {
-        let own_name = || self.name.split_once('/').map_or(self.name, |(_, own)| own);
+        let own_name = || {
+            self.phase
+                .split_once('/')
+                .map_or(self.phase, |(_, own)| own)
+        };
         self.item.unwrap_or_else(own_name)
     }
 
@@ -249,7 +235,7 @@ impl PhaseDef {
         })?;
         Ok(PlannedEntry {
             placement,
-            phase: self.name.parse::<PhaseName>()?,
+            phase: self.phase.parse::<PhaseName>()?,
             content,
             handoff: false,
             holes: Vec::new(),
@@ -258,22 +244,12 @@ impl PhaseDef {
     }
 }
 
-impl TransactionDef {
-    const fn of(phase: &'static str) -> Self {
-        Self { name: phase, phase }
-    }
-
-    /// Whether the entries of `phase` belong to it.
-    #[must_use]
-    pub fn holds(&self, phase: &PhaseDef) -> bool {
-        phase.name == self.phase || names::parent(phase.name) == Some(self.phase)
-    }
-}
-
 impl<'a> PhaseContext<'a> {
-    fn pods(&self) -> PodContext<'a> {
+    /// What static Pods are made from.
+    pub(crate) fn pods(&self) -> PodContext<'a> {
         PodContext {
             config: self.config,
+            etcd_members: self.etcd_members,
             external_ca: match self.material {
                 MaterialSource::Issued(material) => material
                     .certificates
@@ -285,17 +261,19 @@ impl<'a> PhaseContext<'a> {
     }
 }
 
-/// Paths of certificates by kubeadm's name, for tables.
-fn certificate_paths(config: &ValidConfig) -> BTreeMap<&'static str, String> {
-    let files = layout::CERTIFICATE_FILES.iter().map(|(name, base)| {
-        let folder = &config.cluster.certificates_dir;
-        (*name, layout::certificate(folder, base))
-    });
-    let kubeconfigs = crate::kubeconfig::FILES
-        .iter()
-        .map(|file| (file.file_name, layout::kubeconfig(file.file_name)));
-    files.chain(kubeconfigs).collect()
+fn kubelet_service() -> Result<ServiceName, ObjectError> {
+    KUBELET_SERVICE
+        .parse()
+        .map_err(|_| ObjectError::Value("the kubelet's service"))
 }
 
-#[cfg(test)]
-mod tests;
+/// The path of a kubeconfig, such as `admin.conf`.
+pub(crate) fn kubeconfig_path(name: &str) -> Result<HostPath, ObjectError> {
+    Ok(layout::kubeconfig(name).parse()?)
+}
+
+/// Whole seconds, at least one: a part of a second counts as one.
+pub(crate) fn seconds(duration: Duration) -> u32 {
+    let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    u32::try_from(whole.max(1)).unwrap_or(u32::MAX)
+}

@@ -74,20 +74,6 @@ pub const fn runs(command: Command<'_>) -> &'static [&'static [Group]] {
     }
 }
 
-/// The steps that look at the host of the planned node before it founds or joins its cluster.
-///
-/// # Errors
-/// [`PlanError`] if the configuration names a path that cannot be looked at.
-pub fn of_node(config: &ValidConfig) -> Result<Vec<Step>, PlanError> {
-    let join = config.joining().map(Join::of);
-    let command = match &join {
-        None => Command::Init,
-        Some(join) if config.is_control_plane() => Command::JoinControlPlane(join),
-        Some(join) => Command::JoinWorker(join),
-    };
-    steps(config, command)
-}
-
 /// The steps that look at the host before `command`.
 ///
 /// # Errors

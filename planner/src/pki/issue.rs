@@ -19,7 +19,7 @@ use yasna::Tag;
 use super::certificate::Certificate;
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
-use crate::releases::KeyIdHash;
+use crate::kubeadm::releases::KeyIdHash;
 
 const KEY_USAGE: &[u64] = &[2, 5, 29, 15];
 const EXTENDED_KEY_USAGE: &[u64] = &[2, 5, 29, 37];

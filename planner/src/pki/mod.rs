@@ -72,6 +72,18 @@ pub struct Material {
     pub test_only: bool,
 }
 
+/// Where certificates and keys come from.
+#[derive(Clone, Copy, Debug)]
+pub enum MaterialSource<'a> {
+    /// The key store. Of a worker nothing but its [`WorkerMaterial`] is used.
+    Issued(&'a Material),
+    /// What a worker gets of the key store.
+    Worker(&'a WorkerMaterial),
+    /// There is none: certificate and key files are left out, kubeconfigs hold placeholders. Such a plan is for
+    /// review only; the caller shows the certificates' profiles instead.
+    None,
+}
+
 /// What `pki.txt` says of CAs whose keys are kept elsewhere; nothing if there are none.
 #[must_use]
 pub fn external_text(authorities: &[&str]) -> Option<String> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::KeyAlgorithm;
-use crate::releases::KeyIdHash;
+use crate::kubeadm::releases::KeyIdHash;
 
 /// What a certificate is for; decides where it is kept and when it starts to be valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,7 +31,7 @@ pub(super) fn config() -> ValidConfig {
                 clock_tolerance: Duration::from_secs(300),
             },
             signing_key_file: None,
-            release: crate::releases::find(36).unwrap(),
+            release: crate::kubeadm::releases::find(36).unwrap(),
             version: "1.36.2".into(),
             service_cidrs: vec!["10.96.0.0/12".parse().unwrap()],
             pod_cidrs: Vec::new(),

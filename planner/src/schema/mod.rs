@@ -14,7 +14,7 @@ use crate::go_types::tables::{
 
 pub use crate::go_types::{Field, Object, Type};
 pub use normal::normal_form;
-pub use suggest::{nearest, places_of};
+pub use suggest::places_of;
 
 /// The API version of kubeadm's documents that is read and written.
 pub const V1BETA4: &str = "kubeadm.k8s.io/v1beta4";

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Field, Kind, Object, Type};
 use crate::go_types::{printed, zero};
-use crate::releases::Release;
+use crate::kubeadm::releases::Release;
 
 /// A field of a document that not all releases have is omitted where it is empty, so all of them print the same.
 const EVERY_RELEASE: Option<&Release> = None;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::kubeadm as typed;
-use crate::releases::RELEASES;
+use crate::kubeadm::releases::RELEASES;
 
 fn keys_of<T: Serialize + Default>() -> BTreeSet<String> {
     match serde_json::to_value(T::default()).unwrap() {

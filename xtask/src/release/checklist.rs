@@ -12,11 +12,11 @@ pub struct Item {
 pub const CHECKLIST: &[Item] = &[
     Item {
         what: "Add one row with its source: what differs from the row of 1.{old}, and nothing else",
-        files: &["planner/src/releases/table.rs"],
+        files: &["planner/src/kubeadm/releases/table.rs"],
     },
     Item {
         what: "Name it among the supported releases",
-        files: &["planner/src/releases/mod.rs", "README.md"],
+        files: &["planner/src/kubeadm/releases/mod.rs", "README.md"],
     },
     Item {
         what: "Read the fields of all releases again: `cargo xtask tables`, once 1.{new} is released",
@@ -38,12 +38,12 @@ pub const CHECKLIST: &[Item] = &[
     Item {
         what: "Give a span to flags of components and of the kubelet that came or went",
         files: &[
-            "planner/src/static_pod/flags.rs",
-            "planner/src/static_pod/etcd.rs",
-            "planner/src/static_pod/kube_apiserver.rs",
-            "planner/src/static_pod/kube_controller_manager.rs",
-            "planner/src/static_pod/kube_scheduler.rs",
-            "planner/src/kubelet.rs",
+            "planner/src/render/static_pod/flags.rs",
+            "planner/src/render/static_pod/etcd.rs",
+            "planner/src/render/static_pod/kube_apiserver.rs",
+            "planner/src/render/static_pod/kube_controller_manager.rs",
+            "planner/src/render/static_pod/kube_scheduler.rs",
+            "planner/src/render/kubelet.rs",
         ],
     },
     Item {
@@ -51,7 +51,7 @@ pub const CHECKLIST: &[Item] = &[
         files: &[
             "planner/src/phases/mod.rs",
             "planner/src/phases/preflight.rs",
-            "planner/src/objects/mod.rs",
+            "planner/src/operations/init.rs",
             "planner/src/pki/mod.rs",
             "planner/src/patches/mod.rs",
         ],

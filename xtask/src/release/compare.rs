@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use kubeplan::releases;
+use kubeplan::kubeadm::releases;
 
 use super::source;
 use crate::repository;
@@ -78,7 +78,10 @@ pub fn compare(old: &Sources, new: &Sources) -> Result<String> {
 /// The columns of the row that constants tell.
 fn row(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
     let constants = source::constants(&new.read(KUBERNETES, CONSTANTS)?);
-    writeln!(text, "\n### The row of planner/src/releases/table.rs")?;
+    writeln!(
+        text,
+        "\n### The row of planner/src/kubeadm/releases/table.rs"
+    )?;
     let Some(row) = releases::find(old.minor) else {
         return Ok(());
     };
@@ -196,7 +199,7 @@ fn flags(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
     };
     let root = repository::root()?.join("planner/src");
     let mut ours = String::new();
-    for folder in ["static_pod", "kubelet"] {
+    for folder in ["render/static_pod", "render/kubelet"] {
         ours.extend(source_text(&root.join(folder))?);
     }
     let mark = |flag: &str| {

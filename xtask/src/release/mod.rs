@@ -5,7 +5,7 @@ mod compare;
 mod source;
 
 use anyhow::{Context as _, Result, ensure};
-use kubeplan::releases;
+use kubeplan::kubeadm::releases;
 
 use self::checklist::CHECKLIST;
 use crate::tables::modules::{Newest, Sources};

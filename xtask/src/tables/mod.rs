@@ -16,7 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use kubeplan::releases;
+use kubeplan::kubeadm::releases;
 
 use self::modules::{KUBERNETES, Newest, Sources};
 use self::types::Types;

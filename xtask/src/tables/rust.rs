@@ -103,7 +103,7 @@ fn file(types: &Types, package: &str, structs: &[(&str, &Struct)]) -> Result<Str
     }
     text.push_str(&format!("use crate::go_types::{{{}}};\n", words.join(", ")));
     if body.contains("Span::") {
-        text.push_str("use crate::releases::Span;\n");
+        text.push_str("use crate::kubeadm::releases::Span;\n");
     }
     Ok(text + &body)
 }

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::super::draft::Draft;
-use crate::releases::{RELEASES, Release};
+use crate::kubeadm::releases::{RELEASES, Release};
 use crate::schema::{Kind, Object, Type};
 
 /// Reports every field that is set and that the release does not have.

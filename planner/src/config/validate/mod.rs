@@ -33,7 +33,7 @@ use super::valid::{
 };
 use crate::kubeadm::KeyAlgorithm;
 use crate::kubeadm::duration::GoDuration;
-use crate::releases::{self, RELEASES, Release};
+use crate::kubeadm::releases::{self, RELEASES, Release};
 use crate::schema::Kind;
 use inventory::JoinBy;
 
@@ -303,7 +303,7 @@ fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
                 }
             }
             (_, None) => {
-                let near = crate::schema::nearest(&name, known.iter().copied());
+                let near = crate::suggest::nearest(&name, known.iter().copied());
                 let hint = near.map_or_else(
                     || format!("known: {}; gates of the components belong in extraArgs or in their configuration", known.join(", ")),
                     |near| format!("did you mean `{near}`?"),

@@ -2,8 +2,8 @@
 
 use kubeplan_bundle::digest::Sha256Digest;
 
-use crate::kubeconfig::bootstrap::BootstrapError;
 use crate::pki::certificate::CertificateError;
+use crate::render::kubeconfig::bootstrap::BootstrapError;
 
 /// The facts are not those of the cluster that is meant, or the cluster did not share what the node needs.
 #[derive(Debug, thiserror::Error)]

@@ -8,8 +8,8 @@ use kubeplan_bundle::join_facts::{JoinFacts, JoinSecrets};
 
 use super::JoinError;
 use crate::config::SecretText;
-use crate::kubeconfig::bootstrap;
 use crate::pki::certificate::Certificate;
+use crate::render::kubeconfig::bootstrap;
 
 /// The field of a JoinConfiguration with pins.
 const FIELD: &str = "JoinConfiguration.discovery.bootstrapToken.caCertHashes";

@@ -20,7 +20,7 @@ use super::error::EngineError;
 use super::observer::Observer;
 use super::session::Session;
 use crate::config::{RunningCluster, SecretText};
-use crate::phases::MaterialSource;
+use crate::pki::MaterialSource;
 use crate::pki::certificate::Certificate;
 use crate::pki::key_source::KeySource;
 use crate::pki::{Material, StoreChange, WorkerMaterial};

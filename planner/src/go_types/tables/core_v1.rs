@@ -2,7 +2,7 @@
 
 use super::meta_v1;
 use crate::go_types::{BOOL, INT32, INT64, INT_OR_STRING, Object, QUANTITY, STRING, TIME, field, list, map, object};
-use crate::releases::Span;
+use crate::kubeadm::releases::Span;
 
 /// `AWSElasticBlockStoreVolumeSource`.
 pub(crate) static AWS_ELASTIC_BLOCK_STORE_VOLUME_SOURCE: Object = Object {

@@ -3,7 +3,7 @@
 use super::bootstraptoken_v1;
 use super::core_v1;
 use crate::go_types::{BOOL, DURATION, INT32, Object, SECRET, STRING, field, list, map, object};
-use crate::releases::Span;
+use crate::kubeadm::releases::Span;
 
 /// `APIEndpoint`.
 pub(crate) static API_ENDPOINT: Object = Object {

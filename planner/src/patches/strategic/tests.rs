@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::go_types::tables::core_v1::POD;
-use crate::releases;
+use crate::kubeadm::releases;
 
 fn schema(object: &'static Object, minor: u64) -> Schema {
     Schema::Object(object, releases::find(minor).unwrap())

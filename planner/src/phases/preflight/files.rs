@@ -4,7 +4,7 @@ use kubeplan_bundle::check::{ParseCheckError, SameCluster};
 
 use super::Command;
 use super::row::{Made, Row};
-use crate::layout;
+use crate::kubeadm::layout;
 
 pub(super) fn kubelet_conf(row: &Row<'_>) -> Made {
     row.absent(&layout::kubeconfig("kubelet.conf"))

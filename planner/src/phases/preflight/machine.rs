@@ -7,8 +7,8 @@ use kubeplan_bundle::check::{
 
 use super::Command;
 use super::row::{Made, Row};
-use crate::images;
-use crate::static_pod::images as names;
+use crate::render::images;
+use crate::render::static_pod::images as names;
 
 pub(super) fn privileged_user(row: &Row<'_>) -> Made {
     row.one(PrivilegedUser {})

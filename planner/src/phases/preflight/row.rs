@@ -6,7 +6,7 @@ use super::super::PlanError;
 use super::table::CheckDef;
 use super::{Command, Join};
 use crate::config::ValidConfig;
-use crate::layout;
+use crate::kubeadm::layout;
 
 /// What a row sees.
 pub(super) struct Row<'a> {

@@ -12,7 +12,7 @@ use super::network::{
     network_proxies,
 };
 use super::row::{Made, Row};
-use crate::releases::Span;
+use crate::kubeadm::releases::Span;
 
 /// The groups of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

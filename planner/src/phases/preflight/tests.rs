@@ -270,7 +270,7 @@ fn parameters_follow_release_and_configuration() {
     assert_eq!(system.v1_error_since.as_deref(), Some("1.35.0-0"));
 
     let mut old = ha_config();
-    old.release = crate::releases::find(33).unwrap();
+    old.release = crate::kubeadm::releases::find(33).unwrap();
     old.cluster.proxy.disabled = true;
     let registration = &mut old.init.node_registration;
     registration.image_pull_policy = "Never".into();

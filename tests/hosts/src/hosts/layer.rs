@@ -60,7 +60,7 @@ pub(super) fn make(layer: &Path, store: &Store) -> Result<()> {
     let containerd =
         fs::read_to_string(script("containerd.toml"))?.replace("SANDBOX_IMAGE", &sandbox_image);
     let init = fs::read_to_string(script("init.yaml"))?.replace("VERSION", &version.to_string());
-    let drop_in = kubeplan::kubelet::drop_in().text;
+    let drop_in = kubeplan::render::kubelet::drop_in().text;
     let kubelet = fs::read_to_string(script("kubelet.service"))?;
     let kubelet_settings = fs::read_to_string(script("kubelet.conf"))?;
     let systemctl = fs::read_to_string(script("systemctl"))?;

@@ -73,7 +73,7 @@ fn the_documents_in_effect_are_those_of_kubeadm() {
 #[test]
 fn init_defaults_are_those_of_kubeadm() {
     let theirs = parsed(include_str!("../kubeadm-1.36.2/init-defaults.yaml"));
-    let ours = init_defaults(crate::releases::find(36).unwrap());
+    let ours = init_defaults(crate::kubeadm::releases::find(36).unwrap());
     assert_eq!(
         theirs,
         [ours.init, ours.cluster, ours.kubelet, ours.kube_proxy]

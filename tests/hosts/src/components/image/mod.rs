@@ -108,7 +108,7 @@ pub fn references(version: Version) -> Result<Vec<String>> {
     };
     let loaded = config::load(&[source], HostFacts::default())
         .map_err(|report| anyhow::anyhow!("listing the images of {version}\n{report}"))?;
-    Ok(kubeplan::images::list(&loaded.config)?)
+    Ok(kubeplan::render::images::list(&loaded.config)?)
 }
 
 /// Makes the images of both releases in `store` from its programs; those of packet filters from the host tree at `tree`.

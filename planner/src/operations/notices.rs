@@ -1,0 +1,141 @@
+//! What a user should hear: of patches, fields that vanish and files that are not rendered; of phases, which render nothing.
+
+use super::Operation;
+use crate::config::ValidConfig;
+use crate::patches::Target;
+use crate::phases::PlanError;
+use crate::phases::addon::coredns;
+use crate::pki::MaterialSource;
+use crate::plan::NodePlan;
+use crate::render::static_pod::{
+    PodContext, etcd, kube_apiserver, kube_controller_manager, kube_scheduler,
+};
+
+/// One line per patch that does less than it says.
+///
+/// # Errors
+/// [`PlanError`] if a Pod or an object cannot be rendered.
+pub fn patch_notices(
+    operation: &Operation,
+    config: &ValidConfig,
+) -> Result<Vec<String>, PlanError> {
+    let context = PodContext {
+        config,
+        etcd_members: operation.etcd_members,
+        external_ca: false,
+    };
+    let selection = operation.selection(config);
+    let mut notices = Vec::new();
+    for target in Target::ALL {
+        let files = config.patches.files().iter();
+        let files: Vec<&str> = files
+            .filter(|file| file.target == target)
+            .map(|file| file.name.as_str())
+            .collect();
+        if files.is_empty() {
+            continue;
+        }
+        let files = files.join(", ");
+        let Some(phase) =
+            (operation.phase_of_patch)(target).filter(|phase| selection.concerns(phase))
+        else {
+            let why = match target {
+                Target::CoreDnsDeployment => {
+                    "only the node that founds the cluster writes CoreDNS's Deployment"
+                }
+                _ => "only a control-plane node runs the Pod",
+            };
+            notices.push(format!("{files}: {why}, so there is nothing to patch"));
+            continue;
+        };
+        if !selection.includes(phase) {
+            notices.push(format!(
+                "{files}: phase {phase} is left out, so there is nothing to patch"
+            ));
+            continue;
+        }
+        let rendered = match target {
+            Target::Etcd => match &config.cluster.etcd.local {
+                Some(local) => etcd::pod(&context, local)?.document()?,
+                None => {
+                    notices.push(format!(
+                        "{files}: etcd is external, so there is nothing to patch"
+                    ));
+                    continue;
+                }
+            },
+            Target::KubeApiserver => kube_apiserver::pod(&context)?.document()?,
+            Target::KubeControllerManager => kube_controller_manager::pod(&context)?.document()?,
+            Target::KubeScheduler => kube_scheduler::pod(&context)?.document()?,
+            Target::KubeletConfiguration => continue,
+            Target::CoreDnsDeployment if config.cluster.dns.disabled => {
+                notices.push(format!(
+                    "{files}: CoreDNS is disabled, so there is nothing to patch"
+                ));
+                continue;
+            }
+            Target::CoreDnsDeployment => coredns::deployment_document(config)?,
+        };
+        let unknown = config
+            .patches
+            .unknown_fields(config.release, target, &rendered);
+        notices.extend(unknown.into_iter().map(|path| {
+            format!("{files}: Kubernetes has no field {path}; it vanishes, as with kubeadm")
+        }));
+    }
+    Ok(notices)
+}
+
+/// One line for each of `names` that puts nothing into `plan`, with the reason.
+#[must_use]
+pub fn renders_nothing(
+    operation: &Operation,
+    names: &[&'static str],
+    config: &ValidConfig,
+    material: MaterialSource<'_>,
+    plan: &NodePlan,
+) -> Vec<String> {
+    let selection = operation.selection(config);
+    let is_planned = |name: &str| {
+        let mut steps = plan.preflight.iter().chain(&plan.live.steps);
+        steps.any(|it| it.phase().as_str() == name)
+            || plan.entries.iter().any(|it| it.phase.as_str() == name)
+            || plan.live.objects.iter().any(|it| it.phase.as_str() == name)
+    };
+    let mut notices = Vec::new();
+    for name in names {
+        let tree = selection.tree();
+        if tree.with_children(name).any(is_planned) {
+            continue;
+        }
+        let left = tree
+            .with_children(name)
+            .any(|name| selection.includes(name));
+        let top = name.split('/').next().unwrap_or_default();
+        let etcd_is_external = config.cluster.etcd.external.is_some();
+        let why = if !tree.names.contains(name) {
+            "it is no phase of the node's command"
+        } else if let Some(why) = reason(operation.always_empty, name) {
+            why
+        } else if !selection.concerns(name) {
+            "it is for control-plane nodes"
+        } else if !left {
+            "it is skipped or disabled"
+        } else if let Some(why) = reason(operation.empty_unless, top) {
+            why
+        } else {
+            match top {
+                "etcd" | "etcd-join" | "certs" if etcd_is_external => "etcd is external",
+                "certs" if matches!(material, MaterialSource::None) => "there is no key store",
+                _ => "the configuration leaves it nothing",
+            }
+        };
+        notices.push(format!("phase {name} has nothing to render: {why}"));
+    }
+    notices
+}
+
+fn reason(reasons: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
+    let found = reasons.iter().find(|(known, _)| *known == name);
+    found.map(|(_, why)| *why)
+}
