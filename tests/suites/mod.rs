@@ -6,6 +6,7 @@ mod command_line;
 mod configuration;
 mod crash;
 mod discovery;
+mod entropy;
 mod equivalence;
 mod etcd_join;
 mod external_ca;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<Trial> {
         real_api::cases(),
         etcd_join::cases(),
         discovery::cases(),
+        entropy::cases(),
         real_hosts::cases(),
         crash::cases(),
     ]
