@@ -30,7 +30,10 @@ mod tamper;
 pub use attacks::is_kubeplan;
 pub use crash::is_kubeapply;
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
@@ -74,9 +77,31 @@ fn case(
     name: impl Into<String>,
     run: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
 ) -> Trial {
-    Trial::test(name, move || {
-        run().map_err(|error| Failed::from(format!("{error:#}")))
+    let name = name.into();
+    Trial::test(name.clone(), move || {
+        let started = Instant::now();
+        let outcome = run().map_err(|error| Failed::from(format!("{error:#}")));
+        note_time(&name, started.elapsed());
+        outcome
     })
+}
+
+/// With this variable set, each case appends its name and how long it took, in seconds, to the file that it names.
+const TIMES: &str = "KUBEPLAN_TEST_TIMES";
+
+fn note_time(name: &str, took: Duration) {
+    let Some(file) = std::env::var_os(TIMES) else {
+        return;
+    };
+    let line = format!("{:8.2} {name}\n", took.as_secs_f64());
+    let written = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&file)
+        .and_then(|mut file| file.write_all(line.as_bytes()));
+    if let Err(error) = written {
+        eprintln!("{}: {error}", std::path::Path::new(&file).display());
+    }
 }
 
 /// A case that needs programs; ignored, with a line that says why, where one is missing.
