@@ -6,6 +6,7 @@ mod command_line;
 mod configuration;
 mod crash;
 mod discovery;
+mod documentation;
 mod entropy;
 mod equivalence;
 mod etcd_join;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Trial> {
         real_api::cases(),
         etcd_join::cases(),
         discovery::cases(),
+        documentation::cases(),
         entropy::cases(),
         real_hosts::cases(),
         crash::cases(),
