@@ -8,7 +8,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::error::{EngineError, NodeError};
 use super::notices::{Notice, Notices};
 use super::observer::Observer;
-use super::session::{Session, nothing_rendered, patch_notices};
+use super::session::{Session, nothing_rendered, outline};
 use crate::config::ValidConfig;
 use crate::operations;
 use crate::output::Tree;
@@ -114,10 +114,17 @@ fn render_node(
     secrets: bool,
 ) -> Result<Rendered, NodeError> {
     let operation = operations::of(config);
-    let mut notices = patch_notices(config)?;
-    let material = material.map_or(MaterialSource::None, MaterialSource::Issued);
-    let plan = operations::plan_node(operation, config, material).map_err(NodeError::Plan)?;
-    notices.extend(nothing_rendered(config, material, &plan));
+    let source = material.map_or(MaterialSource::None, MaterialSource::Issued);
+    let with_keys = || operations::plan_node(operation, config, source).map_err(NodeError::Plan);
+    let (plan, mut notices) = match material {
+        Some(_) if config.patches.files().is_empty() => (with_keys()?, Vec::new()),
+        Some(_) => {
+            let (_, notices) = outline(config)?;
+            (with_keys()?, notices)
+        }
+        None => outline(config)?,
+    };
+    notices.extend(nothing_rendered(config, source, &plan));
     let selection = operation.selection(config);
     let mut profiles = pki::profiles(config);
     profiles.retain(|profile| operation.writes_certificate(profile.name, &selection, config));

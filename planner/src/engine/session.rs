@@ -330,13 +330,10 @@ impl Session {
     /// What every node's plan is like before there are keys.
     fn outlines(&self) -> Result<Vec<Outline>, NodeFailures<NodeError>> {
         self.each(|_, config| {
-            let mut notices = patch_notices(config)?;
-            let material = MaterialSource::None;
-            let plan = operations::plan_node(operations::of(config), config, material)
-                .map_err(NodeError::Plan)?;
+            let (plan, mut notices) = outline(config)?;
             let empty = plan.is_empty();
             if empty {
-                notices.extend(nothing_rendered(config, material, &plan));
+                notices.extend(nothing_rendered(config, MaterialSource::None, &plan));
             }
             Ok(Outline { empty, notices })
         })
@@ -409,18 +406,18 @@ fn patch_folder(config: &ValidConfig) -> Option<&str> {
     folder.filter(|folder| !folder.is_empty())
 }
 
-/// What there is to say of the patches of a node; an error if they do not apply.
-pub(super) fn patch_notices(config: &ValidConfig) -> Result<Vec<Notice>, NodeError> {
-    if config.patches.files().is_empty() {
-        return Ok(Vec::new());
-    }
+/// The plan of a node without keys, and what there is to say of its patches; an error if they do not apply.
+pub(super) fn outline(config: &ValidConfig) -> Result<(NodePlan, Vec<Notice>), NodeError> {
     let operation = operations::of(config);
-    operations::plan_node(operation, config, MaterialSource::None).map_err(NodeError::Patched)?;
+    let planned = operations::plan_node(operation, config, MaterialSource::None);
+    if config.patches.files().is_empty() {
+        return Ok((planned.map_err(NodeError::Plan)?, Vec::new()));
+    }
+    let plan = planned.map_err(NodeError::Patched)?;
     let notices = operations::patch_notices(operation, config).map_err(NodeError::Patched)?;
     let notices = notices.into_iter();
-    Ok(notices
-        .map(|notice| Notice::Warning(format!("patch {notice}")))
-        .collect())
+    let notices = notices.map(|notice| Notice::Warning(format!("patch {notice}")));
+    Ok((plan, notices.collect()))
 }
 
 /// Which of the phases that were asked for put nothing into `plan`.
