@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use kubeapply::host::clock::Clock;
-use kubeapply::host::durable::{Actions, Fault};
+use kubeapply::host::durable::Actions;
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::{Buffer, Io, Stream, Terminals};
+use kubeplan_testkit::{Fault, Faults};
 
 /// The clock of every run in the suites.
 pub const NOW: &str = "2026-11-20T10:23:25Z";
@@ -158,16 +160,17 @@ impl Setting {
         let typed = self.answer.unwrap_or_default().as_bytes();
         let streams = (Stream::new(out.clone()), Stream::new(err.clone()));
         let mut io = Io::new(typed, streams.0, streams.1, terminals);
+        let faults = Faults::new(self.fault);
         let around = kubeapply::Surroundings {
             clock: self.clock,
-            actions: Actions::new(self.fault),
+            actions: Actions::observed(Rc::new(faults.clone())),
         };
         let code = kubeapply::run(named("kubeapply", args), &around, &mut io);
         Run {
             code,
             out: out.take(),
             err: err.take_text(),
-            performed: around.actions.count(),
+            performed: faults.performed(),
         }
     }
 }

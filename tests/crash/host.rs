@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, ensure};
-use kubeapply::host::durable::Fault;
 use kubeplan_bundle::index::{EntryName, Place};
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::timestamp::Timestamp;
+use kubeplan_testkit::Fault;
 use serde::Deserialize;
 use tempfile::TempDir;
 

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use kubeapply::host::durable::Fault;
+use kubeplan_testkit::Fault;
 use serde::Serialize;
 
 use super::Options;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use kubeapply::host::durable::{Failure as Failing, Fault};
+use kubeplan_testkit::{Failure as Failing, Fault};
 use serde::Serialize;
 
 use super::compare::{Seen, Tree, differences, seen, strangers, without_state};

@@ -92,10 +92,16 @@ pub fn cases() -> Vec<Trial> {
         })
     });
     orders
-        .chain([case(
-            "architecture::every_way_to_name_a_module_is_seen",
-            every_way_is_seen,
-        )])
+        .chain([
+            case(
+                "architecture::every_way_to_name_a_module_is_seen",
+                every_way_is_seen,
+            ),
+            case(
+                "architecture::no_program_can_simulate_failures",
+                programs_without_testkit,
+            ),
+        ])
         .collect()
 }
 
@@ -125,6 +131,27 @@ fn every_way_is_seen() -> Result<()> {
             .iter()
             .any(|import| import.between() == ("low", "high"));
         ensure!(goes_up == is_import, "{written}: {found:?}");
+    }
+    Ok(())
+}
+
+/// The model of failures is in a crate that only tests depend on, so it cannot be in what is shipped.
+fn programs_without_testkit() -> Result<()> {
+    for crate_ in ["bundle", "terminal", "review", "planner", "applier"] {
+        let manifest = fs::read_to_string(repository().join(crate_).join("Cargo.toml"))?;
+        let (mut section, mut seen) = ("", 0);
+        for line in manifest.lines() {
+            if line.starts_with('[') {
+                section = line;
+            } else if section == "[dependencies]" {
+                seen += 1;
+                ensure!(
+                    !line.starts_with("kubeplan-test"),
+                    "{crate_} depends on `{line}`, which is for tests"
+                );
+            }
+        }
+        ensure!(seen > 0, "{crate_} has no dependencies that can be read");
     }
     Ok(())
 }

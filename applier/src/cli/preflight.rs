@@ -108,6 +108,7 @@ pub(super) fn run(args: PreflightArgs, around: &Surroundings, io: &mut Io) -> Re
     ));
     let mut report = preflight::run(&preflight::Request {
         root: &root,
+        running: root.is_live(),
         system: &Live,
         index,
         record: installed.node(&index.cluster, &index.node.name),

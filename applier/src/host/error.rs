@@ -6,7 +6,7 @@ use std::io;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_terminal::{Advice, CliError};
 
-use super::fault::Action;
+use super::durable::Action;
 
 /// A failed operation on the host. Names the path below the root, never content.
 #[derive(Debug, thiserror::Error)]
@@ -109,12 +109,10 @@ pub(crate) enum HostError {
         /// The file.
         path: String,
     },
-    /// The run was stopped by [`super::fault::Fault`].
-    #[error("stopped at durable action {number} ({action} `{path}`)")]
+    /// An [`super::Observer`] stopped the run.
+    #[error("stopped before a durable action ({action} `{path}`)")]
     Stopped {
-        /// The number of the action that did not happen.
-        number: u64,
-        /// What it was.
+        /// The action that did not happen.
         action: Action,
         /// Where.
         path: String,

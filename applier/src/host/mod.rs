@@ -9,7 +9,7 @@
 //! | [`root`], [`guard`] | finding folders below the root without being led astray by links; what is no destination |
 //! | [`directory`] | looking at what one folder holds |
 //! | [`guarded`] | directories and files that count only if no other user can change them |
-//! | [`durable`] | every change, numbered; [`fault`] and [`power_loss`] let them fail in tests |
+//! | [`durable`] | every change; [`observer`] is the seam at which tests let one fail |
 //! | [`stage_name`] | names of what is not finished yet |
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
@@ -27,7 +27,6 @@ pub mod durable;
 pub(crate) mod ensure;
 mod error;
 pub(crate) mod facts;
-mod fault;
 mod guard;
 pub(crate) mod guarded;
 pub(crate) mod identity;
@@ -35,7 +34,7 @@ pub(crate) mod init;
 pub(crate) mod local;
 pub(crate) mod lock;
 pub(crate) mod mounts;
-mod power_loss;
+mod observer;
 pub mod process;
 pub(crate) mod program;
 pub(crate) mod root;
@@ -52,6 +51,7 @@ pub(crate) use directory::{Content, Directory, FileMeta, Found, Space};
 pub(crate) use error::HostError;
 #[cfg(test)]
 pub(crate) use error::{Exposed, Exposure};
+pub use observer::{Change, Observer, Place, Prevented};
 pub(crate) use root::{Owner, Root, RootPath};
 pub(crate) use stage_name::RunTag;
 pub use surroundings::Surroundings;

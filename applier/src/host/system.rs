@@ -39,10 +39,6 @@ pub(crate) trait System: Sync {
     fn programs(&self) -> &dyn Runner;
     /// Whether a name has an address; why not.
     fn resolve(&self, name: &str) -> Result<(), String>;
-    /// Whether somebody answers in place of the running system, so that a tree can be asked as if it ran.
-    fn is_stand_in(&self) -> bool {
-        false
-    }
     /// Waits before something is tried again.
     fn pause(&self, seconds: u64);
 }

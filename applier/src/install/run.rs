@@ -263,6 +263,7 @@ fn preflight(request: &Request, index: &Index, root: &Root) -> Result<Vec<String
     let installed = Memory::load(root)?.as_found();
     let checked = preflight::run(&preflight::Request {
         root,
+        running: root.is_live(),
         system: &Live,
         index,
         record: installed.node(&index.cluster, &index.node.name),

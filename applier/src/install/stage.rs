@@ -411,7 +411,6 @@ mod tests {
     use kubeplan_bundle::digest::Sha256Digest;
 
     use super::*;
-    use crate::host::durable::Fault;
     use crate::state::journal::record::Bits;
     use crate::state::salt::RecordedDigest;
 
@@ -421,7 +420,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("etc/app")).unwrap();
         let root = Root::open(folder.path()).unwrap();
-        let actions = Actions::new(Fault::None);
+        let actions = Actions::default();
         let place = Place {
             root: &root,
             actions: &actions,

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{EntryName, Index};
 use kubeplan_terminal::CliError;
+use kubeplan_testkit::Fault;
 
 use super::record::ensure_salt;
 use super::recover::recover;
@@ -23,7 +24,6 @@ use super::rollback::{self, RolledBack};
 use super::run::Operator;
 use super::steps::{LateRun, LiveSteps, Recorder};
 use crate::host::clock::Clock;
-use crate::host::durable::Fault;
 use crate::host::{Actions, Root, RunTag};
 use crate::state::journal::record::{Begin, FORMAT, RecordedRequest};
 use crate::state::memory::Memory;
@@ -86,7 +86,7 @@ impl OpenRun {
 
     /// Begins a run, and returns its number.
     pub(super) fn begin(&self) -> u32 {
-        let actions = Actions::new(Fault::None);
+        let actions = Actions::default();
         let mut memory = self.memory();
         ensure_salt(&mut memory, &self.root, &actions).unwrap();
         let begin = Begin {
@@ -120,7 +120,7 @@ impl OpenRun {
         fault: Fault,
         action: impl FnOnce(&mut Recorder<'_, '_>) -> T,
     ) -> (T, u64) {
-        let actions = Actions::new(fault);
+        let (actions, faults) = Actions::failing(fault);
         let mut memory = self.memory();
         let none = BTreeSet::new();
         let steps = LiveSteps {
@@ -142,19 +142,19 @@ impl OpenRun {
             steps: &steps,
         };
         let value = action(&mut recorder);
-        (value, actions.count())
+        (value, faults.performed())
     }
 
     /// What the next run does first.
     pub(super) fn recover(&self) {
-        let actions = Actions::new(Fault::None);
+        let actions = Actions::default();
         let mut memory = self.memory();
         recover(&mut memory, &self.root, &actions, self.index.created).unwrap();
     }
 
     /// Brings back what the newest run changed.
     pub(super) fn roll_back(&self) -> RolledBack {
-        let actions = Actions::new(Fault::None);
+        let actions = Actions::default();
         let mut memory = self.memory();
         let number = memory.runs.current().unwrap().number();
         let (now, none) = (self.index.created, BTreeSet::new());

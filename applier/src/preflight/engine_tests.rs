@@ -52,6 +52,7 @@ fn try_on(
 ) -> Result<Report, CliError> {
     run(&Request {
         root: &host.root(),
+        running: true,
         system: &host.system,
         index: &index(Sha256Digest::of(b"ca"), steps),
         record,

@@ -234,10 +234,6 @@ impl System for FakeSystem {
     fn pause(&self, seconds: u64) {
         *self.paused.lock().unwrap() += seconds;
     }
-
-    fn is_stand_in(&self) -> bool {
-        true
-    }
 }
 
 #[expect(

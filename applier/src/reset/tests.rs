@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_terminal::{CliError, Report as _};
+use kubeplan_testkit::Fault;
 
 use super::Request;
 use super::etcd::tests::member;
@@ -19,7 +20,6 @@ use super::live::{LiveError, LiveHost, Sandbox, Service};
 use super::phase::Phase;
 use super::run::run_on;
 use crate::etcd::Member;
-use crate::host::durable::Fault;
 use crate::host::{Actions, Directory, Root};
 use crate::kubeadm::etcd_pod::LocalMember;
 use crate::kubeadm::etcd_pod::tests::MANIFEST;
@@ -147,7 +147,7 @@ fn node() -> Node {
 
 impl Node {
     fn reset(&self, request: &Request, live: &Played, fault: Fault) -> (String, Option<CliError>) {
-        let actions = Actions::new(fault);
+        let actions = Actions::failing(fault).0;
         let outcome = run_on(request, &self.root, Some(live), &actions, &mut |_| Ok(()));
         let text = outcome.report.map(|report| report.text());
         (text.unwrap_or_default().as_str().to_owned(), outcome.error)

@@ -7,7 +7,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use kubeapply::host::durable::{Failure, Fault};
+use kubeplan_testkit::{Failure, Fault};
 
 use crate::support::{ADMIN, CA, CONFIG, FILES, Fixture, HANDOFF, MANIFEST, Output, Plan, Run};
 use crate::tree::{Tree, check_before_or_after, differences};

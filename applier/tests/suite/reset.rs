@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use kubeapply::host::durable::Fault;
 use kubeplan_bundle::index::{Placement, Transaction};
 use kubeplan_bundle::step::{PhaseName, Step};
 use kubeplan_bundle::writer::{DraftContent, DraftEntry};
+use kubeplan_testkit::Fault;
 use prost::Message as _;
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;

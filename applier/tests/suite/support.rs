@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use kubeapply::Surroundings;
 use kubeapply::host::clock::Clock;
-use kubeapply::host::durable::{Actions, Fault};
+use kubeapply::host::durable::Actions;
 use kubeplan_bundle::check::Check;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
@@ -22,6 +23,7 @@ use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 use kubeplan_terminal::{Buffer, Io, Stream, Terminals};
+use kubeplan_testkit::{Fault, Faults};
 
 use crate::tree::{self, Tree};
 
@@ -100,9 +102,10 @@ impl Run {
         };
         let streams = (Stream::new(stdout.clone()), Stream::new(stderr.clone()));
         let io = Io::new(self.stdin.as_bytes(), streams.0, streams.1, terminals);
+        let faults = Faults::new(self.fault);
         let around = Surroundings {
             clock: Clock::Fixed(self.now.parse().unwrap()),
-            actions: Actions::new(self.fault),
+            actions: Actions::observed(Rc::new(faults.clone())),
         };
         let args = std::iter::once("kubeapply")
             .chain(args.iter().copied())
@@ -112,7 +115,7 @@ impl Run {
             code,
             stdout: String::from_utf8(stdout.take()).unwrap(),
             stderr: String::from_utf8(stderr.take()).unwrap(),
-            performed: around.actions.count(),
+            performed: faults.performed(),
         }
     }
 }

@@ -12,7 +12,6 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kubeapply::host::clock::Clock;
-use kubeapply::host::durable::Fault;
 use kubeplan_bundle::canonical;
 use kubeplan_bundle::frame::{stored, tar};
 use kubeplan_bundle::index::Index;
@@ -21,6 +20,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::{Namespace, PrivateKey};
 use kubeplan_bundle::writer::with_signature;
 use kubeplan_terminal::escape;
+use kubeplan_testkit::Fault;
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, Run, Setting, kubeapply};
 use libtest_mimic::Trial;

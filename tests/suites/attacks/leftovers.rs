@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use kubeapply::host::clock::Clock;
-use kubeapply::host::durable::Fault;
 use kubeplan_bundle::path::{HostPath, ParsePathError};
+use kubeplan_testkit::Fault;
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, Run, Setting, kubeapply_at};
 use libtest_mimic::Trial;

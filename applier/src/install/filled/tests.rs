@@ -8,11 +8,11 @@ use std::fs;
 use std::ops::Deref;
 
 use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_testkit::Fault;
 use serde_json::json;
 
 use super::super::testing::OpenRun;
 use super::*;
-use crate::host::durable::Fault;
 
 const TEXT: &str =
     "spec:\n  containers:\n  - command:\n    - run\n    - --members=<hole:etcd-initial-cluster>\n";

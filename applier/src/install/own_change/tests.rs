@@ -9,6 +9,7 @@ use std::ops::Deref;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_testkit::Fault;
 use serde_json::json;
 
 use super::super::rollback;
@@ -16,7 +17,6 @@ use super::super::stage::Place;
 use super::super::testing::OpenRun;
 use super::*;
 use crate::host::Actions;
-use crate::host::durable::Fault;
 use crate::state::journal::{Progress, Run};
 use crate::steps::{ChangeError, Committer as _};
 
@@ -151,7 +151,7 @@ fn a_replaced_file_is_on_record_with_a_copy_and_comes_back() {
     assert_eq!(case.on_host(OWN).as_deref(), Some(NEW));
     assert_eq!(case.run().paths_in_place(), [&OWN.parse().unwrap()]);
     let memory = case.memory();
-    let actions = Actions::new(Fault::None);
+    let actions = Actions::default();
     let place = Place::of(&memory, &case.root, &actions);
     let preview = rollback::preview(place, &case.run(), &BTreeSet::new()).unwrap();
     assert_eq!((preview.len(), preview[0].action), (1, "restore"));
@@ -220,7 +220,7 @@ fn a_change_by_a_live_step_is_whole_whatever_happens() {
 impl Case {
     /// As if the run had created both files itself.
     fn created(&self) {
-        let actions = Actions::new(Fault::None);
+        let actions = Actions::default();
         let mut memory = self.memory();
         let run = self.run.unwrap();
         let number = memory.runs.get(run).unwrap().next_transaction();
@@ -273,7 +273,7 @@ fn what_the_run_made_itself_is_not_left_behind_by_a_rollback() {
     let node = installed.node(&case.index.cluster, &case.index.node.name);
     let files: Vec<&str> = node.unwrap().files.keys().map(HostPath::as_str).collect();
     assert_eq!(files, [OWN]);
-    let actions = Actions::new(Fault::None);
+    let actions = Actions::default();
     let place = Place::of(&memory, &case.root, &actions);
     let previews = rollback::preview(place, &run, &BTreeSet::new()).unwrap();
     let previews: Vec<(&str, &str)> = previews

@@ -12,11 +12,11 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use kubeplan_testkit::{Failure, Fault};
 use rustix::fs::mkdirat;
 
 use super::super::*;
 use super::*;
-use crate::host::durable::{Failure, Fault};
 
 fn census(root: &Root, folder: &Directory) -> Census {
     let mut walker = Walker::new(root, folder, None).unwrap();
@@ -137,7 +137,7 @@ fn what_cannot_be_removed_is_named_and_the_rest_goes_on() {
     fs::write(dir.path().join("b/key"), "x").unwrap();
     let (root, folder) = open(dir.path());
     // Action 0 is the removal of `a/stuck/file`.
-    let actions = Actions::new(Fault::FailWith(0, Failure::Io));
+    let actions = Actions::failing(Fault::FailWith(0, Failure::Io)).0;
     let stays = clear(&root, &actions, &folder).unwrap();
     assert_eq!(stays.len(), 1, "{stays:?}");
     assert_eq!(stays[0].path.as_str(), "/a/stuck/file");
@@ -191,7 +191,7 @@ fn a_stopped_removal_goes_on_where_it_was() {
         fs::write(dir.path().join("a/b/file"), "x").unwrap();
         fs::write(dir.path().join("a/file"), "x").unwrap();
         let (root, folder) = open(dir.path());
-        let stopped = clear(&root, &Actions::new(Fault::StopAfter(limit)), &folder);
+        let stopped = clear(&root, &Actions::failing(Fault::StopAfter(limit)).0, &folder);
         if stopped.is_ok() {
             assert!(limit >= 5);
             return;

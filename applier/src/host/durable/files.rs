@@ -1,0 +1,172 @@
+//! Files: created, replaced, appended to, synced, removed.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, fchmod, fchown, fstat, fsync, ftruncate, openat2,
+};
+use rustix::io::Errno;
+
+use super::{Action, Actions, AppendFailure, Change, at, raw};
+use crate::host::directory::{Directory, FileMeta};
+use crate::host::error::HostError;
+use crate::host::root::{Owner, open_beneath};
+
+impl Actions {
+    /// Appends `bytes` to the file `name`, which has `length` bytes, and syncs it. If that fails, what was written is cut off
+    /// again.
+    ///
+    /// # Errors
+    /// [`AppendFailure`], also if the file has another length.
+    pub(crate) fn append(
+        &self,
+        folder: &Directory,
+        name: &str,
+        length: u64,
+        bytes: &[u8],
+    ) -> Result<(), AppendFailure> {
+        let path = folder.path().join(name);
+        let path = path.as_str();
+        let untouched = |error| AppendFailure {
+            error,
+            unchanged: true,
+        };
+        let flags =
+            OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = open_beneath(folder.as_fd(), name, flags, path)
+            .map_err(untouched)?
+            .ok_or_else(|| untouched(HostError::io("open", path, Errno::NOENT)))?;
+        let found =
+            fstat(&file).map_err(|errno| untouched(HostError::io("look at", path, errno)))?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile
+            || u64::try_from(found.st_size) != Ok(length)
+        {
+            return Err(untouched(HostError::Changed {
+                path: path.to_owned(),
+            }));
+        }
+        let appended = self
+            .perform(Action::AppendRecord, path, || write_all(&file, bytes))
+            .and_then(|()| {
+                self.changed(Change::Written {
+                    file: file.as_fd(),
+                    before: length,
+                });
+                self.sync_file(&file, path)
+            });
+        appended.map_err(|error| AppendFailure {
+            error,
+            unchanged: self
+                .perform(Action::CutRecord, path, || ftruncate(&file, length))
+                .and_then(|()| self.sync_file(&file, path))
+                .is_ok(),
+        })
+    }
+
+    fn sync_file(&self, file: &OwnedFd, path: &str) -> Result<(), HostError> {
+        self.perform(Action::SyncFile, path, || fsync(file))?;
+        self.changed(Change::FileSynced(file.as_fd()));
+        Ok(())
+    }
+
+    /// Makes what is in the file `name` durable, whoever wrote it.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub(crate) fn sync_named(&self, folder: &Directory, name: &str) -> Result<(), HostError> {
+        let path = folder.path().join(name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = open_beneath(folder.as_fd(), name, flags, path.as_str())?
+            .ok_or_else(|| HostError::io("open", path.as_str(), Errno::NOENT))?;
+        self.sync_file(&file, path.as_str())
+    }
+
+    /// Creates the file `name` with these bytes and exactly this mode and, if given, owner, and syncs it.
+    ///
+    /// # Errors
+    /// [`HostError`], also if the name exists; an incomplete file may be left for the caller to remove.
+    pub(crate) fn create_file(
+        &self,
+        folder: &Directory,
+        name: &str,
+        bytes: &[u8],
+        mode: u32,
+        owner: Option<Owner>,
+    ) -> Result<FileMeta, HostError> {
+        folder.check_name(name)?;
+        let path = folder.path().join(name);
+        let path = path.as_str();
+        let owner = owner.map(|owner| raw(owner, path)).transpose()?;
+        let file = self.perform(Action::CreateFile, path, || {
+            openat2(
+                folder,
+                name,
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                Mode::from_raw_mode(0o600),
+                ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+            )
+        })?;
+        self.changed(Change::Created(at(folder, name)));
+        self.changed(Change::Written {
+            file: file.as_fd(),
+            before: 0,
+        });
+        self.perform(Action::Write, path, || write_all(&file, bytes))?;
+        if let Some((uid, gid)) = owner {
+            self.perform(Action::SetOwner, path, || {
+                fchown(&file, Some(uid), Some(gid))
+            })?;
+        }
+        self.perform(Action::SetMode, path, || {
+            fchmod(&file, Mode::from_raw_mode(mode))
+        })?;
+        self.sync_file(&file, path)?;
+        fstat(&file)
+            .map(FileMeta::from)
+            .map_err(|errno| HostError::io("look at", path, errno))
+    }
+
+    /// Replaces the file `name` in `folder` as a whole: afterwards it is the old one or the new one.
+    ///
+    /// # Errors
+    /// [`HostError`]; nothing temporary is left unless removing it fails too.
+    pub(crate) fn replace_file(
+        &self,
+        folder: &Directory,
+        name: &str,
+        bytes: &[u8],
+        mode: u32,
+    ) -> Result<(), HostError> {
+        folder.check_name(name)?;
+        let temporary = self.temporary_name()?;
+        let outcome = self
+            .create_file(folder, &temporary, bytes, mode, None)
+            .and_then(|_| self.rename(folder, &temporary, folder, name));
+        if let Err(error) = outcome {
+            let _ = self.remove_file(folder, &temporary);
+            return Err(error);
+        }
+        self.sync_directory(folder)
+    }
+
+    /// Removes a file (or a link, not what it points to); it is no error if there is none.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub(crate) fn remove_file(&self, folder: &Directory, name: &str) -> Result<(), HostError> {
+        self.remove(Action::RemoveFile, folder, name, AtFlags::empty())
+    }
+}
+
+fn write_all(file: &OwnedFd, bytes: &[u8]) -> rustix::io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match rustix::io::write(file, rest) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}

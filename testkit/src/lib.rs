@@ -1,0 +1,59 @@
+//! What the tests of several crates share.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`faults`] | failures of durable actions: a process that is killed, a disk that is full or broken |
+//! | [`power_loss`] | what a power failure leaves of the rest |
+//!
+//! The programs know none of this: `kubeapply` has one seam, [`kubeapply::host::Observer`], at which nothing stands outside tests.
+//! Stand-ins that need the inside of one crate (its container runtime, its etcd client, its API client) are `#[cfg(test)]` modules
+//! of that crate: from here they could not be named.
+
+mod faults;
+mod power_loss;
+
+pub use faults::{Failure, Fault, Faults, Prevented};
+
+/// Implements the observer of durable actions in `$host` for [`Faults`].
+///
+/// The unit tests of `kubeapply` are another crate than the one this crate depends on, so they implement their own trait.
+#[macro_export]
+macro_rules! observe {
+    ($($host:ident)::+) => {
+        impl $($host)::+::Observer for $crate::Faults {
+            fn before(
+                &self,
+                losing: Option<$($host)::+::Place<'_>>,
+            ) -> Result<(), $($host)::+::Prevented> {
+                let losing = losing.map(|place| (place.folder, place.name));
+                self.verdict(losing).map_err(|prevented| match prevented {
+                    $crate::Prevented::Stopped => $($host)::+::Prevented::Stopped,
+                    $crate::Prevented::Failed(error) => $($host)::+::Prevented::Failed(error),
+                })
+            }
+
+            fn after(&self, change: $($host)::+::Change<'_>) {
+                use $($host)::+::Change;
+                let Some(log) = self.unsynced() else { return };
+                match change {
+                    Change::Created(at) => log.created(at.folder, at.name),
+                    Change::Moved(from, to) => {
+                        log.moved((from.folder, from.name), (to.folder, to.name));
+                    }
+                    Change::Replaced(from, to) => {
+                        log.replaced((from.folder, from.name), (to.folder, to.name));
+                    }
+                    Change::Exchanged(one, other) => {
+                        log.exchanged((one.folder, one.name), (other.folder, other.name));
+                    }
+                    Change::Removed(at) => log.removed(at.folder, at.name),
+                    Change::Written { file, before } => log.written(file, before),
+                    Change::FileSynced(file) => log.synced_file(file),
+                    Change::DirectorySynced(folder) => log.synced_directory(folder),
+                }
+            }
+        }
+    };
+}
+
+observe!(kubeapply::host);
