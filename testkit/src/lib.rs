@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`faults`] | failures of durable actions: a process that is killed, a disk that is full or broken |
 //! | [`power_loss`] | what a power failure leaves of the rest |
+//! | [`sweeps`] | how thorough the sweeps over all actions are |
 //!
 //! The programs know none of this: `kubeapply` has one seam, [`kubeapply::host::Observer`], at which nothing stands outside tests.
 //! Stand-ins that need the inside of one crate (its container runtime, its etcd client, its API client) are `#[cfg(test)]` modules
@@ -11,6 +12,7 @@
 
 mod faults;
 mod power_loss;
+pub mod sweeps;
 
 pub use faults::{Failure, Fault, Faults, Prevented};
 

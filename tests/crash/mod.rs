@@ -40,6 +40,8 @@ pub struct Options {
     pub scenarios: Option<Vec<String>>,
     /// The kinds of faults.
     pub kinds: Vec<Kind>,
+    /// 1 to crash at every action; 4 at every fourth, each kind of fault at others.
+    pub step: u64,
     /// Starts the program that is killed, without arguments.
     pub program: fn(&Program) -> Command,
     /// Where that program is.
@@ -61,9 +63,10 @@ pub fn run(options: &Options, progress: &(dyn Fn(&str) + Sync)) -> Result<Report
     let mut report = Report::new(options.seed);
     let mut phases: BTreeMap<&'static str, std::collections::BTreeSet<String>> = BTreeMap::new();
     // The kinds that find most come first.
-    for kind in &options.kinds {
+    for (first, kind) in (0..).zip(&options.kinds) {
+        let first = first % options.step;
         for scenario in &scenarios {
-            let row = sweep::sweep(scenario, *kind, &mut report.failures)?;
+            let row = sweep::sweep(scenario, *kind, first, options.step, &mut report.failures)?;
             let known = phases.entry(scenario.op.name()).or_default();
             known.extend(row.phases.iter().cloned());
             progress(&format!("{row}, {:.0} s", begun.elapsed().as_secs_f64()));

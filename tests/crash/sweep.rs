@@ -457,18 +457,24 @@ struct Tally {
     phases: BTreeSet<String>,
 }
 
-/// Crashes a scenario at each of its actions.
+/// Crashes a scenario at the actions `first`, `first + step`, and so on.
 ///
 /// # Errors
 /// If a host cannot be made.
-pub fn sweep(scenario: &Scenario<'_>, kind: Kind, failures: &mut Vec<Failure>) -> Result<Row> {
-    let next = AtomicU64::new(0);
+pub fn sweep(
+    scenario: &Scenario<'_>,
+    kind: Kind,
+    first: u64,
+    step: u64,
+    failures: &mut Vec<Failure>,
+) -> Result<Row> {
+    let next = AtomicU64::new(first);
     let found = Mutex::new(Vec::new());
     let work = || -> Result<Tally> {
         let host = Host::bare(scenario.bundles)?;
         let mut tally = Tally::default();
         loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
+            let number = next.fetch_add(step, Ordering::Relaxed);
             if number >= scenario.actions {
                 return Ok(tally);
             }

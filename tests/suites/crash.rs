@@ -1,9 +1,11 @@
-//! Crashes, in short: two scenarios at every action, and some kills of the real program. `cargo xtask crash` is the long form.
+//! Crashes, in short: two scenarios at every fifth action, at every action with `KUBEPLAN_SWEEPS=whole`, and some kills of the real
+//! program. `cargo xtask crash` is the long form.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use kubeplan_testkit::sweeps;
 use kubeplan_testsuite::crash::compare::{Group, Seen, Tree, differences, seen, strangers};
 use kubeplan_testsuite::crash::sweep::Kind;
 use kubeplan_testsuite::crash::{self, Options, Program};
@@ -17,7 +19,7 @@ pub(super) const AS_KUBEAPPLY: &str = "KUBEPLAN_TESTSUITE_AS_KUBEAPPLY";
 
 pub fn cases() -> Vec<Trial> {
     vec![
-        case("crash::every_action_of_an_update_and_its_rollback", || {
+        case("crash::at_actions_of_an_update_and_its_rollback", || {
             passes(0, &["update", "rollback"])
         }),
         case("crash::the_program_killed_at_random_instants", || {
@@ -33,11 +35,13 @@ pub fn is_kubeapply() -> bool {
 }
 
 fn passes(kills: u64, scenarios: &[&str]) -> Result<()> {
+    let step = if sweeps::whole() { 1 } else { 5 };
     let options = Options {
         seed: 20_261_121,
         kills,
         scenarios: Some(scenarios.iter().map(|name| (*name).to_owned()).collect()),
         kinds: vec![Kind::Stop, Kind::Power],
+        step,
         program: |program| {
             let mut command = Command::new(&program.0);
             command.env(AS_KUBEAPPLY, "1");
@@ -56,7 +60,7 @@ fn passes(kills: u64, scenarios: &[&str]) -> Result<()> {
     for row in &report.rows {
         let states = row.crashed;
         ensure!(
-            row.runs > 100 && states.before > 0 && states.mixed > 0 && states.after > 0,
+            row.runs * step > 100 && states.before > 0 && states.mixed > 0 && states.after > 0,
             "the crashes of {} are not where they matter: {report}",
             row.scenario
         );

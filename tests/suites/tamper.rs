@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::policy::{Policy, TrustPolicy};
 use kubeplan_bundle::reader::Bundle;
+use kubeplan_testkit::sweeps;
 use kubeplan_testsuite::planned::Planned;
 use kubeplan_testsuite::programs::{NOW, kubeapply};
 use kubeplan_testsuite::tree;
@@ -24,8 +25,9 @@ pub fn cases() -> Vec<Trial> {
     ]
 }
 
-/// Flips one bit of every byte of a planned bundle's head and tail, and of every seventh byte between; which bit depends
-/// on the place, so all eight are met. The bundle crate's own suite flips every bit of a smaller bundle.
+/// Flips one bit of every byte of a planned bundle's head and tail, and of every seventh byte between; in the short form of every
+/// third and of every 49th. Which bit depends on the place, so all eight are met. The bundle crate's own suite flips every bit of a
+/// smaller bundle.
 fn every_byte() -> Result<()> {
     let planned = Planned::fixture("single-node-ecdsa")?;
     let bytes = fs::read(&planned.bundle)?;
@@ -45,8 +47,15 @@ fn every_byte() -> Result<()> {
     };
     ensure!(accepted(bytes.clone()), "the untouched bundle is refused");
     let edge = 4096;
-    let places = (0..bytes.len())
-        .filter(|at| *at < edge || *at + edge > bytes.len() || at.is_multiple_of(7));
+    let (at_edges, between) = if sweeps::whole() { (1, 7) } else { (3, 49) };
+    let places = (0..bytes.len()).filter(|at| {
+        let step = if *at < edge || *at + edge > bytes.len() {
+            at_edges
+        } else {
+            between
+        };
+        at.is_multiple_of(step)
+    });
     for at in places {
         let mut copy = bytes.clone();
         if let Some(byte) = copy.get_mut(at) {

@@ -64,6 +64,7 @@ pub fn run(args: &Args) -> Result<()> {
         kills: args.kills,
         scenarios: (!args.scenarios.is_empty()).then(|| args.scenarios.clone()),
         kinds: Kind::ALL.to_vec(),
+        step: 1,
         program: |program| Command::new(&program.0),
         path: Program(program),
     };

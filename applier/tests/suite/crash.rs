@@ -2,12 +2,13 @@
 //!
 //! A scenario is a host and a command. For every action of the command, and for every way it can end there, the command is run until
 //! then on a copy of the host. Then a run that only recovers has to find every transaction as before or as after and leave nothing
-//! temporary, and each way to go on has to come to exactly the end it promises.
+//! temporary, and each way to go on has to come to exactly the end it promises. Without `KUBEPLAN_SWEEPS=whole` every action is met
+//! once by each test: the ways to go on, and the errors, take turns.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use kubeplan_testkit::{Failure, Fault};
+use kubeplan_testkit::{Failure, Fault, sweeps};
 
 use crate::support::{ADMIN, CA, CONFIG, FILES, Fixture, HANDOFF, MANIFEST, Output, Plan, Run};
 use crate::tree::{Tree, check_before_or_after, differences};
@@ -254,19 +255,27 @@ impl Scenario {
 
     /// As if killed after every action.
     fn killed(&self) -> u64 {
-        self.every(Fault::StopAfter, |_| WAYS.to_vec(), |_, _| {})
+        self.every(
+            Fault::StopAfter,
+            |number| sweeps::met_with(number, &WAYS),
+            |_, _| {},
+        )
     }
 
     /// As if the power failed after every action.
     fn powerless(&self) -> u64 {
-        self.every(Fault::LoseUnsynced, |_| WAYS.to_vec(), |_, _| {})
+        self.every(
+            Fault::LoseUnsynced,
+            |number| sweeps::met_with(number + 1, &WAYS),
+            |_, _| {},
+        )
     }
 
     /// Every action fails, alone: what was begun is undone at once.
     fn failing(&self) -> u64 {
-        let count = |how| {
+        let count = |how: &dyn Fn(u64) -> Failure| {
             self.every(
-                |number| Fault::FailWith(number, how),
+                |number| Fault::FailWith(number, how(number)),
                 |number| vec![WAYS[(number % 3) as usize]],
                 |stopped, name| {
                     // A rollback is a row of transactions that goes on, it does not go back.
@@ -279,17 +288,26 @@ impl Scenario {
                 },
             )
         };
-        Failure::ALL.map(count)[0]
+        if sweeps::whole() {
+            Failure::ALL.map(|how| count(&|_| how))[0]
+        } else {
+            count(&in_turns)
+        }
     }
 
     /// Every action fails, and all that come after it.
     fn broken(&self) -> u64 {
         self.every(
-            |number| Fault::FailFrom(number, Failure::ALL[(number % 4) as usize]),
+            |number| Fault::FailFrom(number, in_turns(number)),
             |number| vec![WAYS[(number % 3) as usize]],
             |_, _| {},
         )
     }
+}
+
+/// Neighbouring actions fail in different ways.
+fn in_turns(number: u64) -> Failure {
+    Failure::ALL[(number % 4) as usize]
 }
 
 #[test]
