@@ -7,6 +7,7 @@ pub mod forge;
 pub mod golden;
 pub mod joins;
 pub mod modules;
+pub mod orders;
 pub mod outside_ca;
 pub mod planned;
 pub mod programs;

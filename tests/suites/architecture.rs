@@ -5,84 +5,11 @@ use std::fs;
 
 use anyhow::{Result, ensure};
 use kubeplan_testsuite::modules::imports;
+use kubeplan_testsuite::orders::{ORDERS, Order};
 use kubeplan_testsuite::programs::repository;
 use libtest_mimic::Trial;
 
 use super::case;
-
-/// A crate's outermost modules, from the top to the bottom; `lib` is what `lib.rs` itself holds.
-struct Order {
-    folder: &'static str,
-    modules: &'static [&'static str],
-    /// Arrows that run up today, `from -> to`. The list only ever becomes shorter: one that is gone must go from here, too.
-    upwards: &'static [&'static str],
-}
-
-const ORDERS: &[Order] = &[
-    Order {
-        folder: "terminal/src",
-        modules: &[
-            "lib", "usage", "report", "progress", "io", "error", "table", "text", "cause", "shell",
-            "json", "escape",
-        ],
-        upwards: &[],
-    },
-    Order {
-        folder: "review/src",
-        modules: &["lib", "verdict", "view", "facts", "standing"],
-        upwards: &[],
-    },
-    Order {
-        folder: "planner/src",
-        modules: &[
-            "lib",
-            "cli",
-            "engine",
-            "assemble",
-            "plain_files",
-            "output",
-            "operations",
-            "phases",
-            "selection",
-            "render",
-            "pki",
-            "config",
-            "patches",
-            "schema",
-            "go_types",
-            "kubeadm",
-            "suggest",
-            "plan",
-            "yaml",
-            "durable",
-            "files",
-        ],
-        upwards: &[],
-    },
-    Order {
-        folder: "applier/src",
-        modules: &[
-            "lib",
-            "cli",
-            "install",
-            "reset",
-            "preflight",
-            "admission",
-            "discovery",
-            "steps",
-            "etcd",
-            "runtime",
-            "trust",
-            "state",
-            "contents",
-            "kubeadm",
-            "net",
-            "host",
-            "yaml",
-        ],
-        upwards: &[],
-    },
-];
 
 pub fn cases() -> Vec<Trial> {
     let orders = ORDERS.iter().map(|order| {

@@ -8,12 +8,12 @@ use kubeplan::kubeadm::releases;
 use kubeplan::phases::preflight;
 use kubeplan_bundle::check::Severity;
 
-use crate::{repository, tables};
+use crate::{modules, repository, tables};
 
 pub fn run(check: bool) -> Result<()> {
     let folder = repository::root()?.join("docs/reference");
     let mut stale = tables::stale(!check)?;
-    for (name, text) in pages() {
+    for (name, text) in pages()? {
         let path = folder.join(name);
         let current = fs::read_to_string(&path).unwrap_or_default();
         if current == text {
@@ -40,12 +40,13 @@ fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
 
-fn pages() -> Vec<(&'static str, String)> {
-    vec![
+fn pages() -> Result<Vec<(&'static str, String)>> {
+    Ok(vec![
         ("kubeplan.md", command_line(kubeplan::cli::command())),
         ("kubeapply.md", command_line(kubeapply::command())),
         ("checks.md", checks()),
-    ]
+        ("modules.md", modules::page()?),
+    ])
 }
 
 /// The preflight checks: those that are planned, and how each kind looks.
