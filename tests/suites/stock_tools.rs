@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_bundle::signature::{KeyError, PrivateKey};
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{kubeapply, kubeplan, repository};
 use libtest_mimic::Trial;
@@ -257,8 +259,18 @@ fn keys() -> Result<()> {
             if !bits.is_empty() {
                 args.extend(["-b", bits]);
             }
-            run(&folder, "ssh-keygen", &args, None)?;
             let (key, file) = (planned.path(&name), planned.path("passphrase"));
+            // One of 256 ECDSA keys is refused by name; it is made again.
+            loop {
+                run(&folder, "ssh-keygen", &args, None)?;
+                let made = SecretBytes::new(fs::read(&key)?);
+                let passphrase = SecretBytes::from_text(passphrase.to_owned());
+                let passphrase = (!passphrase.expose().is_empty()).then_some(&passphrase);
+                match PrivateKey::parse(&made, passphrase) {
+                    Err(KeyError::LeadingZero) if kind == "ecdsa" => fs::remove_file(&key)?,
+                    _ => break,
+                }
+            }
             let out = planned.path(&format!("{name}.tar.gz"));
             let mut sign = vec![
                 "sign",

@@ -51,6 +51,11 @@ pub enum KeyError {
     /// Not a private key file, or a damaged one.
     #[error("not an OpenSSH private key file, or a damaged one")]
     NotPrivateKey,
+    /// A private number that begins with a zero byte: OpenSSH leaves that byte out, and the ssh-key crate (0.6.7) wants every byte.
+    #[error(
+        "this ECDSA key cannot be read: the file is damaged, or the private number begins with a zero byte, as in one of 256 keys; make another key with `ssh-keygen -t ed25519`"
+    )]
+    LeadingZero,
     /// An algorithm whose signatures this program cannot verify.
     #[error(
         "key algorithm `{algorithm}` is not supported; use an ed25519 key (`ssh-keygen -t ed25519`) or an ECDSA key on P-256 or P-384"
@@ -305,6 +310,12 @@ impl PrivateKey {
         };
         let key = ssh_key::PrivateKey::from_openssh(file).map_err(|error| match error {
             ssh_key::Error::AlgorithmUnsupported { algorithm } => unsupported(&algorithm),
+            ssh_key::Error::Encoding(_)
+                if algorithm_in(file, &["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384"])
+                    .is_some() =>
+            {
+                KeyError::LeadingZero
+            }
             _ => foreign_algorithm(file).map_or(KeyError::NotPrivateKey, |algorithm| {
                 KeyError::Unsupported { algorithm }
             }),
@@ -320,9 +331,14 @@ impl PrivateKey {
         let key = match (key.is_encrypted(), passphrase) {
             (false, _) => key,
             (true, None) => return Err(KeyError::Encrypted),
-            (true, Some(passphrase)) => key
-                .decrypt(passphrase.expose())
-                .map_err(|_| KeyError::Passphrase)?,
+            (true, Some(passphrase)) => {
+                key.decrypt(passphrase.expose())
+                    .map_err(|error| match error {
+                        // The passphrase was right: what it opened is not read.
+                        ssh_key::Error::Encoding(_) => KeyError::LeadingZero,
+                        _ => KeyError::Passphrase,
+                    })?
+            }
         };
         Self::new(key)
     }
@@ -421,6 +437,11 @@ fn foreign_algorithm(file: &[u8]) -> Option<String> {
         "ssh-dss",
         "ssh-ed448",
     ];
+    algorithm_in(file, NAMES).map(str::to_owned)
+}
+
+/// The first of `names` that stands in a private key file.
+fn algorithm_in<'a>(file: &[u8], names: &[&'a str]) -> Option<&'a str> {
     let body = std::str::from_utf8(file)
         .ok()?
         .trim_ascii()
@@ -429,10 +450,10 @@ fn foreign_algorithm(file: &[u8]) -> Option<String> {
     let base64: Zeroizing<Vec<u8>> =
         Zeroizing::new(body.bytes().filter(|b| !b.is_ascii_whitespace()).collect());
     let blob = Zeroizing::new(STANDARD.decode(base64.as_slice()).ok()?);
-    NAMES
+    names
         .iter()
+        .copied()
         .find(|name| blob.windows(name.len()).any(|part| part == name.as_bytes()))
-        .map(|name| (*name).to_owned())
 }
 
 impl fmt::Debug for PrivateKey {

@@ -409,6 +409,20 @@ fn fingerprints_are_those_of_ssh_keygen() {
 }
 
 #[test]
+fn a_key_whose_number_begins_with_a_zero_byte_is_refused_by_name() {
+    let plain = SecretBytes::new(fixture!("ecdsa-p256-leading-zero").to_vec());
+    let encrypted = SecretBytes::new(fixture!("ecdsa-p256-leading-zero-encrypted").to_vec());
+    let right = SecretBytes::from_text("correct horse".into());
+    let wrong = SecretBytes::from_text("correct house".into());
+    for (file, passphrase) in [(&plain, None), (&encrypted, Some(&right))] {
+        let error = PrivateKey::parse(file, passphrase).unwrap_err();
+        assert!(matches!(error, KeyError::LeadingZero), "{error}");
+    }
+    let error = PrivateKey::parse(&encrypted, Some(&wrong)).unwrap_err();
+    assert!(matches!(error, KeyError::Passphrase), "{error}");
+}
+
+#[test]
 fn encrypted_key_files_need_their_passphrase() {
     let file = SecretBytes::new(fixture!("ed25519-encrypted").to_vec());
     assert!(matches!(
