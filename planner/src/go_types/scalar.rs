@@ -122,8 +122,9 @@ fn number(value: f64) -> Option<Number> {
 /// Whole seconds in UTC, as apimachinery prints a time.
 fn time(text: &str) -> Option<Value> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    // Near the ends of the years that can be written, UTC may lie beyond them.
     let time = time
-        .to_offset(time::UtcOffset::UTC)
+        .checked_to_offset(time::UtcOffset::UTC)?
         .replace_nanosecond(0)
         .ok()?;
     time.format(&Rfc3339).ok().map(Value::from)
@@ -189,6 +190,12 @@ mod tests {
             (Type::Duration, Scalar::Integer(5), Wrong::Kind),
             (Type::Duration, Scalar::Text("5"), Wrong::Form),
             (Type::Time, Scalar::Text("today"), Wrong::Form),
+            // A year beyond 9999 in UTC.
+            (
+                Type::Time,
+                Scalar::Text("9999-12-31T23:59:59-23:59"),
+                Wrong::Form,
+            ),
             (Type::Quantity, Scalar::Text("5x"), Wrong::Form),
             (Type::Bool, Scalar::Text("true"), Wrong::Kind),
         ] {
