@@ -23,9 +23,15 @@ use super::root::{Root, RootPath};
 
 pub(crate) use start::{last_log_lines, restart_line, start};
 
-/// What a call to an init system may take: systemd itself gives a service 90 s to start or stop.
-const LIMIT: Limit = Limit {
+/// What an order may take: systemd itself gives a service 90 s to start or stop.
+const ORDER: Limit = Limit {
     time: Duration::from_secs(120),
+    bytes: 64 * 1024,
+};
+
+/// What a question may take.
+const QUESTION: Limit = Limit {
+    time: Duration::from_secs(10),
     bytes: 64 * 1024,
 };
 
@@ -162,7 +168,7 @@ pub(crate) fn installed<'a>(runner: &'a dyn Runner) -> Result<Box<dyn InitSystem
         ("systemctl", Box::new(Systemd(host)) as Box<dyn InitSystem>),
         ("rc-service", Box::new(OpenRc(host))),
     ] {
-        match runner.run(program, &["--version"], LIMIT) {
+        match runner.run(program, &["--version"], QUESTION) {
             Ok(_) | Err(RunError::Slow { .. }) => return Ok(system),
             // One that is somewhere else than it should be is not looked for in another init system.
             Err(error) if !error.is_missing() => {
@@ -191,14 +197,29 @@ pub(crate) fn running<'a>(root: &Root, runner: &'a dyn Runner) -> Option<Box<dyn
 struct Host<'a>(&'a dyn Runner);
 
 impl Host<'_> {
-    fn run(self, program: &str, arguments: &[&str]) -> Result<Said, InitError> {
+    /// Asks a program, whatever its exit code.
+    fn ask(self, program: &str, arguments: &[&str]) -> Result<Said, InitError> {
+        self.run(program, arguments, QUESTION)
+    }
+
+    /// Asks a program, which must succeed.
+    fn answer(self, program: &str, arguments: &[&str]) -> Result<Said, InitError> {
+        Self::succeeded(program, arguments, self.ask(program, arguments)?)
+    }
+
+    /// Gives an order, which must succeed.
+    fn order(self, program: &str, arguments: &[&str]) -> Result<(), InitError> {
+        let said = self.run(program, arguments, ORDER)?;
+        Self::succeeded(program, arguments, said).map(drop)
+    }
+
+    fn run(self, program: &str, arguments: &[&str], limit: Limit) -> Result<Said, InitError> {
         self.0
-            .run(program, arguments, LIMIT)
+            .run(program, arguments, limit)
             .map_err(|error| Self::not_run(program, arguments, error))
     }
 
-    fn succeed(self, program: &str, arguments: &[&str]) -> Result<Said, InitError> {
-        let said = self.run(program, arguments)?;
+    fn succeeded(program: &str, arguments: &[&str], said: Said) -> Result<Said, InitError> {
         if said.success() {
             return Ok(said);
         }

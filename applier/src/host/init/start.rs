@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use kubeplan_bundle::service::ServiceName;
 
-use super::{Activity, InitError, LIMIT, installed};
+use super::{Activity, InitError, ORDER, installed};
 use crate::host::program::Runner;
 
 /// How long a service may take to be active after the init system has started it.
@@ -102,7 +102,7 @@ pub(crate) fn last_log_lines(runner: &dyn Runner, service: &ServiceName) -> Opti
                 "-o",
                 "cat",
             ],
-            LIMIT,
+            ORDER,
         )
         .ok()?;
     let lines: Vec<String> = said.stdout.lines().map(str::to_owned).collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kubeplan_terminal::quote;
 
-use super::{Activity, Host, InitError, InitSystem, LIMIT, Service};
+use super::{Activity, Host, InitError, InitSystem, ORDER, Service};
 use crate::host::program::{RunError, own_program};
 
 /// A host that systemd runs.
@@ -13,20 +13,20 @@ pub(super) struct Systemd<'a>(pub(super) Host<'a>);
 impl InitSystem for Systemd<'_> {
     fn service(&self, service: &str) -> Result<Service, InitError> {
         let show = ["show", "--property=LoadState,ActiveState", service];
-        Ok(state(&self.0.succeed("systemctl", &show)?.stdout))
+        Ok(state(&self.0.answer("systemctl", &show)?.stdout))
     }
 
     fn is_enabled(&self, service: &str) -> Result<bool, InitError> {
-        Ok(self.0.run("systemctl", &["is-enabled", service])?.success())
+        Ok(self.0.ask("systemctl", &["is-enabled", service])?.success())
     }
 
     fn enable(&self, service: &str) -> Result<(), InitError> {
-        self.0.succeed("systemctl", &["enable", service]).map(drop)
+        self.0.order("systemctl", &["enable", service])
     }
 
     fn restart(&self, service: &str) -> Result<(), InitError> {
-        self.0.succeed("systemctl", &["daemon-reload"])?;
-        self.0.succeed("systemctl", &["restart", service]).map(drop)
+        self.0.order("systemctl", &["daemon-reload"])?;
+        self.0.order("systemctl", &["restart", service])
     }
 
     fn restart_line(&self, service: &str) -> String {
@@ -34,7 +34,7 @@ impl InitSystem for Systemd<'_> {
     }
 
     fn stop(&self, service: &str) -> Result<(), InitError> {
-        self.0.succeed("systemctl", &["stop", service]).map(drop)
+        self.0.order("systemctl", &["stop", service])
     }
 
     fn run_later(&self, unit: &str, delay: Duration, words: &[&str]) -> Option<Result<(), String>> {
@@ -53,7 +53,7 @@ impl InitSystem for Systemd<'_> {
                 program,
             ];
             arguments.extend(words);
-            let said = match self.0.0.run("systemd-run", &arguments, LIMIT) {
+            let said = match self.0.0.run("systemd-run", &arguments, ORDER) {
                 Ok(said) if said.success() => return Ok(()),
                 Ok(said) => said.stderr,
                 Err(RunError::Start { reason, .. }) => {
@@ -68,7 +68,9 @@ impl InitSystem for Systemd<'_> {
     }
 
     fn cancel(&self, unit: &str) {
-        let _ = self.0.run("systemctl", &["stop", &format!("{unit}.timer")]);
+        let _ = self
+            .0
+            .order("systemctl", &["stop", &format!("{unit}.timer")]);
     }
 }
 

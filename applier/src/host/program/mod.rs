@@ -12,10 +12,11 @@
 pub(crate) mod detach;
 mod search;
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -260,25 +261,53 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     }
 }
 
-/// Reads the stream to its end, in a thread of its own: a pipe that is not emptied would stop the program.
-fn listen(stream: Option<impl Read + Send + 'static>, bytes: u64) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let mut kept = Vec::new();
-        if let Some(mut stream) = stream {
-            // What came before an error is all there is.
-            let _ = stream.by_ref().take(bytes).read_to_end(&mut kept);
-            let _ = io::copy(&mut stream, &mut io::sink());
-        }
-        let text = String::from_utf8(kept)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        let _ = sender.send(text);
-    });
-    receiver
+/// What was read of a stream so far, and where its reader says that it has come to the end.
+struct Stream {
+    kept: Arc<Mutex<Vec<u8>>>,
+    end: Receiver<()>,
 }
 
-fn hear(stream: &Receiver<String>) -> String {
-    stream.recv_timeout(LAST_WORDS).unwrap_or_default()
+/// Reads the stream to its end, in a thread of its own: a pipe that is not emptied would stop the program.
+fn listen(stream: Option<impl Read + Send + 'static>, bytes: u64) -> Stream {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let (sender, end) = channel();
+    let into = Arc::clone(&kept);
+    thread::spawn(move || {
+        if let Some(mut stream) = stream {
+            // What came before an error is all there is.
+            let _ = io::copy(&mut stream.by_ref().take(bytes), &mut Kept(&into));
+            let _ = io::copy(&mut stream, &mut io::sink());
+        }
+        let _ = sender.send(());
+    });
+    Stream { kept, end }
+}
+
+/// Writes to what is kept of a stream.
+struct Kept<'a>(&'a Mutex<Vec<u8>>);
+
+impl Write for Kept<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut kept = self.0.lock().map_err(|_| ErrorKind::Other)?;
+        kept.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a program that has ended wrote; also if a process that it left behind holds the pipe.
+fn hear(stream: &Stream) -> String {
+    // Over or not, what is there by now is what it wrote.
+    let _ = stream.end.recv_timeout(LAST_WORDS);
+    let kept = stream
+        .kept
+        .lock()
+        .map(|mut kept| std::mem::take(&mut *kept));
+    String::from_utf8(kept.unwrap_or_default())
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 #[cfg(test)]
@@ -301,6 +330,12 @@ mod tests {
         assert_eq!((said.code, said.stdout.len()), (Some(3), 4096));
         assert!(run("true", &[], LONG).unwrap().success());
         assert_eq!(run("sh", &["-c", "kill $$"], LONG).unwrap().code, None);
+    }
+
+    #[test]
+    fn a_process_that_is_left_behind_does_not_hide_the_answer() {
+        let said = run("sh", &["-c", "sleep 30 & echo here"], LONG).unwrap();
+        assert_eq!((said.code, said.stdout.as_str()), (Some(0), "here\n"));
     }
 
     #[test]
