@@ -13,10 +13,10 @@ use tonic_prost::ProstCodec;
 
 use super::proto::{
     ContainerStatusRequest, ContainerStatusResponse, ImageStatusRequest, ImageStatusResponse,
-    ListContainersRequest, ListContainersResponse, ListPodSandboxRequest, ListPodSandboxResponse,
-    ListedContainer, PodSandbox, PullImageRequest, PullImageResponse, RemovePodSandboxRequest,
-    RemovePodSandboxResponse, RuntimeConfigRequest, RuntimeConfigResponse, Spec, StatusRequest,
-    StatusResponse, StopPodSandboxRequest, StopPodSandboxResponse,
+    ListContainersRequest, ListPodSandboxRequest, ListResponse, ListedContainer, PodSandbox,
+    PullImageRequest, PullImageResponse, RemovePodSandboxRequest, RemovePodSandboxResponse,
+    RuntimeConfigRequest, RuntimeConfigResponse, Spec, StatusRequest, StatusResponse,
+    StopPodSandboxRequest, StopPodSandboxResponse,
 };
 use super::{
     Condition, Container, ContainerState, Containers, CriError, Ending, Runtime, Sandbox, Status,
@@ -34,6 +34,9 @@ const SANDBOX_LIMIT: Duration = Duration::from_secs(30);
 
 /// Bytes of an answer, as in the kubelet (1.36.2, `cri-client`, `maxMsgSize`).
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+
+/// The longest list: far more containers than a host can run.
+const MAX_ITEMS: usize = 20_000;
 
 /// A connection.
 pub(crate) struct Client {
@@ -122,6 +125,35 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Asks for a list.
+    fn list<Q, T>(
+        &self,
+        path: &'static str,
+        call: &'static str,
+        question: Q,
+        limit: Duration,
+    ) -> Result<Vec<T>, CriError>
+    where
+        Q: prost::Message + Send + Sync + 'static,
+        T: prost::Message + Default,
+    {
+        let failed = |reason: String| CriError::Failed { call, reason };
+        let answer: ListResponse = self.call(path, call, question, Some(limit))?;
+        let count = answer.items.len();
+        if count > MAX_ITEMS {
+            return Err(failed(format!(
+                "it lists {count} items, more than {MAX_ITEMS}"
+            )));
+        }
+        answer
+            .items
+            .iter()
+            .map(|item| T::decode(item.as_slice()).map_err(|error| failed(error.to_string())))
+            .collect()
+    }
+}
+
 impl Runtime for Client {
     fn status(&self) -> Result<Status, CriError> {
         let answer: StatusResponse = self.call(
@@ -181,11 +213,11 @@ impl Runtime for Client {
 
 impl Containers for Client {
     fn containers(&self) -> Result<Vec<Container>, CriError> {
-        let answer: ListContainersResponse = self.call(
+        let listed = self.list(
             "/runtime.v1.RuntimeService/ListContainers",
             "ListContainers",
             ListContainersRequest {},
-            Some(LIMIT),
+            LIMIT,
         )?;
         let container = |listed: ListedContainer| {
             let metadata = listed.metadata.unwrap_or_default();
@@ -202,7 +234,7 @@ impl Containers for Client {
                 },
             }
         };
-        Ok(answer.containers.into_iter().map(container).collect())
+        Ok(listed.into_iter().map(container).collect())
     }
 
     fn ending(&self, id: &str) -> Result<Ending, CriError> {
@@ -229,11 +261,11 @@ impl Client {
     /// # Errors
     /// [`CriError`].
     pub(crate) fn sandboxes(&self) -> Result<Vec<Sandbox>, CriError> {
-        let answer: ListPodSandboxResponse = self.call(
+        let listed = self.list(
             "/runtime.v1.RuntimeService/ListPodSandbox",
             "ListPodSandbox",
             ListPodSandboxRequest {},
-            Some(SANDBOX_LIMIT),
+            SANDBOX_LIMIT,
         )?;
         let sandbox = |listed: PodSandbox| {
             let metadata = listed.metadata.unwrap_or_default();
@@ -244,7 +276,7 @@ impl Client {
                 labels: listed.labels,
             }
         };
-        Ok(answer.items.into_iter().map(sandbox).collect())
+        Ok(listed.into_iter().map(sandbox).collect())
     }
 
     /// Stops the sandbox `id` with its containers; one that is stopped stays so.

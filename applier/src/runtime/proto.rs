@@ -95,10 +95,12 @@ pub(super) struct PullImageResponse {
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ListContainersRequest {}
 
+/// `ListContainersResponse` and `ListPodSandboxResponse`: their items are counted before they are read, since a runtime can pack
+/// millions of empty ones into an answer.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ListContainersResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) containers: Vec<ListedContainer>,
+pub(super) struct ListResponse {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub(super) items: Vec<Vec<u8>>,
 }
 
 /// `Container`.
@@ -151,12 +153,6 @@ pub(super) struct ContainerStatus {
 /// Without a filter: all of them.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct ListPodSandboxRequest {}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ListPodSandboxResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) items: Vec<PodSandbox>,
-}
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct PodSandbox {

@@ -14,6 +14,9 @@ const LIMIT: u64 = 1024 * 1024;
 /// Names of Pods that are written out when they are left alone.
 const SHOWN: usize = 5;
 
+/// The longest UID of a Pod that is looked for, in bytes; the kubelet's have 36 or 32.
+const MAX_UID: usize = 253;
+
 impl Planner<'_> {
     /// Plans the parts.
     pub(super) fn live_parts(&self, plan: &mut Plan) -> Result<(), CliError> {
@@ -103,7 +106,9 @@ impl Planner<'_> {
         let Some(uid) = sandbox.uid.as_deref() else {
             return Ok(false);
         };
-        if uid.contains('/') || matches!(uid, "." | "..") {
+        // What the runtime says names no directory of the kubelet unless it has the form of a UID.
+        let is_uid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if uid.len() > MAX_UID || !uid.bytes().all(is_uid) {
             return Ok(false);
         }
         let pods = layout::KUBELET.join(layout::PODS);

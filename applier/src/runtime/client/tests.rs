@@ -108,8 +108,11 @@ fn containers_are_listed_with_their_endings() {
                     state,
                     created_at: 7,
                 };
-                ListContainersResponse {
-                    containers: vec![container("a", 0, 2), container("b", 1, 1)],
+                ListResponse {
+                    items: vec![
+                        container("a", 0, 2).encode_to_vec(),
+                        container("b", 1, 1).encode_to_vec(),
+                    ],
                 }
                 .encode_to_vec()
             }
@@ -211,7 +214,7 @@ fn sandboxes_are_listed_with_their_labels_stopped_and_removed() {
             .pod_sandbox_id;
         told.lock().unwrap().push(format!("{call} {id}"));
         Answer::Message(match call {
-            "ListPodSandbox" => ListPodSandboxResponse {
+            "ListPodSandbox" => ListResponse {
                 items: vec![
                     PodSandbox {
                         id: "a".into(),
@@ -220,11 +223,13 @@ fn sandboxes_are_listed_with_their_labels_stopped_and_removed() {
                             namespace: "shop".into(),
                         }),
                         labels: HashMap::from([("uid".into(), "u1".into())]),
-                    },
+                    }
+                    .encode_to_vec(),
                     PodSandbox {
                         id: "b".into(),
                         ..PodSandbox::default()
-                    },
+                    }
+                    .encode_to_vec(),
                 ],
             }
             .encode_to_vec(),
@@ -306,6 +311,17 @@ fn an_enormous_answer_is_not_read() {
     let error = Client::connect(&socket).unwrap().sandboxes().unwrap_err();
     let error = error.to_string();
     assert!(error.contains("too large"), "{error}");
+}
+
+#[test]
+fn a_list_of_very_many_empty_items_is_refused() {
+    let (_folder, socket) = start(|_, _| {
+        let items = vec![Vec::new(); MAX_ITEMS + 1];
+        Answer::Message(ListResponse { items }.encode_to_vec())
+    });
+    let error = Client::connect(&socket).unwrap().sandboxes().unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("it lists 20001 items"), "{error}");
 }
 
 #[test]
