@@ -30,7 +30,9 @@ use kubeplan_terminal::{CliError, Format, Io};
 
 /// Verify and install the bundles that kubeplan makes
 #[derive(Debug, Parser)]
-#[command(name = "kubeapply", version, max_term_width = 80, term_width = 80)]
+// Not the name it was started by, which another program chooses.
+#[command(name = "kubeapply", bin_name = "kubeapply")]
+#[command(version, max_term_width = 80, term_width = 80)]
 #[command(
     help_expected = true,
     subcommand_required = true,

@@ -21,9 +21,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make keys and signing requests for what an external CA has to sign
     GenerateCsr(generate_csr::Args),
-    /// List the certificates of the key store and when they end
     #[command(visible_alias = "check-expiration")]
     List(list::Args),
 }

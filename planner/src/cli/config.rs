@@ -29,7 +29,6 @@ enum Command {
     Print(PrintArgs),
     /// What to pull or carry to the host
     Images(ImagesArgs),
-    /// Write kubeadm's documents in the newest API version, kubeadm.k8s.io/v1beta4
     Migrate(MigrateArgs),
 }
 

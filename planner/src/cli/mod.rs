@@ -45,6 +45,8 @@ pub use surroundings::Surroundings;
 #[derive(Debug, Parser)]
 #[command(
     name = "kubeplan",
+    // Not the name it was started by, which another program chooses.
+    bin_name = "kubeplan",
     version,
     max_term_width = 80,
     term_width = 80,
@@ -60,27 +62,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plan every node and write one signed, sealed bundle for each
     Plan(Box<plan::Args>),
-    /// Write what a bundle would hold as plain files, for review and golden tests
     Render(render::Args),
-    /// Check a configuration and list everything that is wrong with it
     Validate(validate::Args),
-    /// Make the preflight checks that host facts can answer
     Preflight(preflight::Args),
-    /// Print and convert configuration documents, list images
     Config(config::Args),
-    /// List the key store's certificates, ask an external CA for others
     Certs(certs::Args),
-    /// Show what is in a bundle
     Show(show::Args),
-    /// Check a bundle's digests and signatures
     Verify(verify::Args),
-    /// Add an author's signature to a bundle
     Sign(sign::Args),
-    /// Approve a bundle as a reviewer
     Approve(approve::Args),
-    /// Create a signing key
     Keygen(keygen::Args),
 }
 

@@ -72,8 +72,9 @@ pub(super) struct Args {
     phases: PhaseArgs,
     #[command(flatten)]
     now: Now,
-    /// Use public test keys chosen by SEED: byte-stable output, refused by
-    /// kubeapply on a real host; no key store is read or written
+    /// Use public test keys chosen by SEED: the same certificates and plan digest
+    /// each time, refused by kubeapply on a real host; no key store is read or
+    /// written
     #[arg(long, value_name = "SEED", conflicts_with = "pki")]
     test_pki: Option<String>,
     /// Also plan the upload of the certificates that control-plane nodes share,

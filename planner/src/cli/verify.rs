@@ -14,11 +14,11 @@ use super::receipt::{Checked, ReceiptArgs};
 
 /// Check a bundle's digests and signatures
 ///
-/// Without --allowed-signers the bundle is only found whole and its signatures valid; who made them is printed and
-/// the exit code is 4, because nobody said whom to trust.
+/// Without --allowed-signers, checks only that the bundle is whole and that its signatures are valid, prints which keys made
+/// them, and exits with 4, because no trusted keys are named.
 ///
-/// With --receipt the bundle is also compared with what a host says it installed: exit code 3 if the host left
-/// something out, 4 if the receipt is about another bundle or nobody vouches for it.
+/// With --receipt, also compares the bundle with what a host says that it installed: exit code 3 if the host left
+/// something out, 4 if the receipt is about another bundle or is not signed by the host.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 whole, and signed and approved as --allowed-signers,\n\
