@@ -7,6 +7,8 @@
 
 mod budget;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -51,16 +53,79 @@ pub enum CanonicalError {
 /// # Errors
 /// [`CanonicalError`] if the value holds what a canonical document cannot.
 pub fn to_vec<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
-    value_to_vec(&serde_json::to_value(value)?)
+    let mut text = Vec::new();
+    write_value(&mut text, &serde_json::to_value(value)?, 0)?;
+    end(text)
 }
 
-/// [`to_vec`] for what is a [`Value`] already: it is not copied.
-pub(crate) fn value_to_vec(value: &Value) -> Result<Vec<u8>, CanonicalError> {
-    let mut text = String::new();
-    write_value(&mut text, value, 0)?;
-    text.push('\n');
-    budget::check(text.as_bytes())?;
-    Ok(text.into_bytes())
+/// The end of a document, and what can only be said of the whole.
+fn end(mut text: Vec<u8>) -> Result<Vec<u8>, CanonicalError> {
+    text.push(b'\n');
+    budget::check(&text)?;
+    Ok(text)
+}
+
+/// The fields of an object in their canonical form, each written once: documents that differ in a few fields share the others.
+pub(crate) struct Fields(BTreeMap<String, Vec<u8>>);
+
+impl Fields {
+    /// The fields of `value`, which has to be an object.
+    ///
+    /// # Errors
+    /// [`CanonicalError`] as of [`to_vec`], or if the value is not an object.
+    pub(crate) fn of<T: Serialize>(value: &T) -> Result<Self, CanonicalError> {
+        let fields: BTreeMap<String, Value> = serde_json::from_value(serde_json::to_value(value)?)?;
+        let written = fields
+            .into_iter()
+            .map(|(key, value)| Ok((key, field(&value)?)));
+        Ok(Self(written.collect::<Result<_, CanonicalError>>()?))
+    }
+
+    /// Gives one field another value, or takes it away.
+    ///
+    /// # Errors
+    /// [`CanonicalError`] as of [`to_vec`].
+    pub(crate) fn set<T: Serialize>(
+        &mut self,
+        key: &str,
+        value: Option<&T>,
+    ) -> Result<(), CanonicalError> {
+        match value {
+            Some(value) => {
+                let text = field(&serde_json::to_value(value)?)?;
+                self.0.insert(key.to_owned(), text);
+            }
+            None => drop(self.0.remove(key)),
+        }
+        Ok(())
+    }
+
+    /// The document of all fields but `left_out`: the same bytes as [`to_vec`] writes.
+    ///
+    /// # Errors
+    /// [`CanonicalError`] as of [`to_vec`].
+    pub(crate) fn to_vec(&self, left_out: &[&str]) -> Result<Vec<u8>, CanonicalError> {
+        let size: usize = self
+            .0
+            .iter()
+            .map(|(key, text)| key.len() + text.len() + 4)
+            .sum();
+        let mut document = Vec::with_capacity(size + 3);
+        let fields = self.0.iter();
+        let fields = fields.filter(|(key, _)| !left_out.contains(&key.as_str()));
+        write_object(&mut document, fields, |out, text| {
+            out.extend_from_slice(text);
+            Ok(())
+        })?;
+        end(document)
+    }
+}
+
+/// The text of one field of a document.
+fn field(value: &Value) -> Result<Vec<u8>, CanonicalError> {
+    let mut text = Vec::new();
+    write_value(&mut text, value, 1)?;
+    Ok(text)
 }
 
 /// Parses `bytes`, which must be exactly what [`to_vec`] writes for the value.
@@ -95,56 +160,67 @@ where
     Err(CanonicalError::NotCanonical { at: common }.into())
 }
 
-fn write_value(out: &mut String, value: &Value, depth: usize) -> Result<(), CanonicalError> {
+fn write_value(out: &mut Vec<u8>, value: &Value, depth: usize) -> Result<(), CanonicalError> {
     if depth >= MAX_DEPTH && (value.is_array() || value.is_object()) {
         return Err(CanonicalError::Depth);
     }
     match value {
         Value::Null => return Err(CanonicalError::Null),
-        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
+        Value::Bool(flag) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
         Value::Number(number) => match number.as_u64().filter(|n| *n <= MAX_INTEGER) {
-            Some(integer) => out.push_str(&integer.to_string()),
+            Some(integer) => serde_json::to_writer(out, &integer)?,
             None => return Err(CanonicalError::Number(number.to_string())),
         },
         Value::String(text) => write_string(out, text)?,
         Value::Array(items) => {
-            out.push('[');
+            out.push(b'[');
             for (position, item) in items.iter().enumerate() {
                 if position > 0 {
-                    out.push(',');
+                    out.push(b',');
                 }
                 write_value(out, item, depth + 1)?;
             }
-            out.push(']');
+            out.push(b']');
         }
         Value::Object(fields) => {
             // Sorted here and not by trust in the map type: a cargo feature of another crate can turn
             // serde_json's map into an insertion-ordered one.
             let mut sorted: Vec<_> = fields.iter().collect();
             sorted.sort_by(|(a, _), (b, _)| a.as_bytes().cmp(b.as_bytes()));
-            out.push('{');
-            for (position, (key, item)) in sorted.into_iter().enumerate() {
-                if key.is_empty() || !key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-                    return Err(CanonicalError::Key(key.escape_debug().take(80).collect()));
-                }
-                if position > 0 {
-                    out.push(',');
-                }
-                write_string(out, key)?;
-                out.push(':');
-                write_value(out, item, depth + 1)?;
-            }
-            out.push('}');
+            write_object(out, sorted.into_iter(), |out, item| {
+                write_value(out, item, depth + 1)
+            })?;
         }
     }
     Ok(())
 }
 
+/// An object of fields that are sorted by their keys.
+fn write_object<'a, T: 'a>(
+    out: &mut Vec<u8>,
+    fields: impl Iterator<Item = (&'a String, &'a T)>,
+    mut write: impl FnMut(&mut Vec<u8>, &'a T) -> Result<(), CanonicalError>,
+) -> Result<(), CanonicalError> {
+    out.push(b'{');
+    for (position, (key, item)) in fields.enumerate() {
+        if key.is_empty() || !key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            return Err(CanonicalError::Key(key.escape_debug().take(80).collect()));
+        }
+        if position > 0 {
+            out.push(b',');
+        }
+        write_string(out, key)?;
+        out.push(b':');
+        write(out, item)?;
+    }
+    out.push(b'}');
+    Ok(())
+}
+
 /// serde_json escapes as RFC 8785 asks: the two-character escapes, lower-case `\u00xx` for other control
 /// characters, everything else as it is.
-fn write_string(out: &mut String, text: &str) -> Result<(), CanonicalError> {
-    out.push_str(&serde_json::to_string(text)?);
-    Ok(())
+fn write_string(out: &mut Vec<u8>, text: &str) -> Result<(), CanonicalError> {
+    Ok(serde_json::to_writer(out, text)?)
 }
 
 #[cfg(test)]
@@ -160,6 +236,37 @@ mod tests {
             String::from_utf8(bytes).unwrap(),
             "{\"a\":{\"c\":\"é\\n\\u0001\",\"d\":0},\"b\":[1,true,\"x\"]}\n"
         );
+    }
+
+    #[test]
+    fn fields_that_are_set_make_the_document_that_is_written_at_once() {
+        let before = json!({"b": 1, "list": [{"z": 1, "a": "x"}], "c": {"d": 2}});
+        let mut fields = Fields::of(&before).unwrap();
+        assert_eq!(fields.to_vec(&[]).unwrap(), to_vec(&before).unwrap());
+        fields.set("b", Some(&json!(["é"]))).unwrap();
+        fields.set("a", Some(&7)).unwrap();
+        fields.set::<u8>("c", None).unwrap();
+        let after = json!({"b": ["é"], "list": [{"z": 1, "a": "x"}], "a": 7});
+        assert_eq!(fields.to_vec(&[]).unwrap(), to_vec(&after).unwrap());
+        let without = json!({"list": [{"z": 1, "a": "x"}]});
+        assert_eq!(
+            fields.to_vec(&["b", "a"]).unwrap(),
+            to_vec(&without).unwrap()
+        );
+        assert!(Fields::of(&json!([1])).is_err());
+        assert!(matches!(
+            Fields::of(&json!({"a": null})),
+            Err(CanonicalError::Null)
+        ));
+        // As deep as a document may be, and one level more.
+        let deep = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!({"a": inner}));
+        for levels in [16, 17] {
+            let both = (Fields::of(&deep(levels)), to_vec(&deep(levels)));
+            assert_eq!(both.0.is_ok(), levels == 16);
+            assert_eq!(both.1.is_ok(), levels == 16);
+        }
+        let empty = json!({"": 1});
+        assert!(Fields::of(&empty).unwrap().to_vec(&[]).is_err());
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod listing;
 mod name;
 #[cfg(test)]
 pub(crate) mod testing;
+mod text;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +34,7 @@ pub use entries::Entries;
 pub use entry::{Blob, Content, Entry, Place, Placement, SealedContent, SecretClass, Twin};
 pub use hole::Hole;
 pub use name::{EntryName, Name, ParseNameError, TransactionName};
+pub(crate) use text::IndexText;
 
 /// The annotation of a partial bundle: the phases that were left out. For readers only, like every annotation.
 pub const LEFT_OUT_PHASES: &str = "kubeplan.io/left-out-phases";
@@ -343,43 +345,13 @@ impl Index {
         Ok(canonical::to_vec(self)?)
     }
 
-    /// Reads its own canonical bytes as [`Index::parse`] does. They are canonical if the same index comes out of them, so they need not be
-    /// written a second time.
-    pub(crate) fn read_back(&self) -> Result<(), IndexError> {
-        let bytes = canonical::to_vec(self)?;
-        canonical::check_budget(&bytes)?;
-        Head::check(&bytes)?;
-        let read: Self = serde_json::from_slice(&bytes).map_err(CanonicalError::from)?;
-        limits::counts(&read)?;
-        read.check()?;
-        if read == *self {
-            Ok(())
-        } else {
-            Err(CanonicalError::NotCanonical { at: 0 }.into())
-        }
-    }
-
     /// SHA-256 over `kubeplan-plan/1`, a zero byte and the canonical index without what differs between two
     /// bundles of one plan: serial, created, planDigest, sealed, members, planner.
     ///
     /// # Errors
     /// [`IndexError`] if the index has no canonical form.
     pub fn compute_plan_digest(&self) -> Result<Sha256Digest, IndexError> {
-        let mut value = serde_json::to_value(self).map_err(CanonicalError::from)?;
-        if let Some(fields) = value.as_object_mut() {
-            for left_out in [
-                "serial",
-                "created",
-                "planDigest",
-                "sealed",
-                "members",
-                "planner",
-            ] {
-                fields.remove(left_out);
-            }
-        }
-        let bytes = canonical::value_to_vec(&value)?;
-        Ok(Sha256Digest::of_parts(&[b"kubeplan-plan/1\0", &bytes]))
+        IndexText::of(self)?.plan_digest()
     }
 
     /// The entry with this name.

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Prepared, WriteError};
+use super::{Contents, Prepared, WriteError};
 use crate::digest::Sha256Digest;
 use crate::index::{
     Api, Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entries, Entry, EntryName, FORMAT,
-    Hole, Index, Member, NodeRef, Payload, Place, Placement, SealedContent, SealedPart,
+    Hole, Index, IndexText, Member, NodeRef, Payload, Place, Placement, SealedContent, SealedPart,
     SecretClass, Target, Tool, Transaction, Twin, hole,
 };
 use crate::limits;
@@ -156,7 +156,7 @@ impl Draft {
     /// [`WriteError`] if the parts contradict each other, a secret cannot be redacted, a private key is not the one it
     /// should be, something is too big, or a payload source cannot be read.
     pub fn prepare(self) -> Result<Prepared, WriteError> {
-        let mut prepared = Prepared {
+        let mut prepared = Contents {
             index: Index {
                 format: FORMAT.to_owned(),
                 kind: BundleKind::Node,
@@ -195,9 +195,13 @@ impl Draft {
             requires.insert(PAYLOAD_FEATURE);
         }
         index.requires = requires.into_iter().map(str::to_owned).collect();
-        index.plan_digest = index.compute_plan_digest().map_err(WriteError::Index)?;
-        prepared.check()?;
-        Ok(prepared)
+        let mut text = IndexText::of(index).map_err(WriteError::Index)?;
+        index.plan_digest = text.plan_digest().map_err(WriteError::Index)?;
+        prepared.check(&mut text)?;
+        Ok(Prepared {
+            contents: prepared,
+            text,
+        })
     }
 }
 
@@ -211,7 +215,7 @@ fn check_holes(name: &EntryName, holes: &[Hole], text: &[u8]) -> Result<(), Writ
     })
 }
 
-impl Prepared {
+impl Contents {
     fn add(&mut self, entry: DraftEntry, salt: &CommitSalt) -> Result<(), WriteError> {
         let name = entry.name;
         if let (Place::Object, DraftContent::Public(bytes)) = (&entry.place, &entry.content) {
@@ -321,10 +325,10 @@ impl Prepared {
     }
 
     /// Reads the index back as a host would, with stand-ins for what is only known when the bundle is written.
-    fn check(&self) -> Result<(), WriteError> {
-        let mut index = self.index.clone();
+    fn check(&mut self, text: &mut IndexText) -> Result<(), WriteError> {
+        let index = &mut self.index;
         let nothing = Blob::of(b"");
-        if self.has_secrets() {
+        if !self.secrets.is_empty() {
             index.sealed = Some(SealedPart {
                 size: nothing.size,
                 sha256: nothing.sha256,
@@ -338,8 +342,10 @@ impl Prepared {
             };
             1 + self.payloads.len()
         ];
-        index.read_back().map_err(WriteError::Index)?;
-        limits::member_sizes(&index).map_err(WriteError::Size)?;
+        text.read_back(index).map_err(WriteError::Index)?;
+        limits::member_sizes(index).map_err(WriteError::Size)?;
+        index.sealed = None;
+        index.members = Vec::new();
         Ok(())
     }
 }

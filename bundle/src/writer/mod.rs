@@ -22,7 +22,7 @@ use crate::digest::Sha256Digest;
 use crate::frame::first::{FirstMember, FirstMemberError};
 use crate::frame::gzip;
 use crate::frame::tar::{self, HeaderError};
-use crate::index::{Entry, EntryName, Index, IndexError, Member, SealedPart};
+use crate::index::{Entry, EntryName, Index, IndexError, IndexText, Member, SealedPart};
 use crate::limits::{self, SizeError};
 use crate::payload::{self, PayloadError, PayloadSource, Survey};
 use crate::redact::RedactError;
@@ -141,6 +141,13 @@ pub enum WriteError {
 
 /// A draft with everything computed that depends on the draft alone.
 pub struct Prepared {
+    contents: Contents,
+    /// The text of the index.
+    text: IndexText,
+}
+
+/// An index and what it names.
+struct Contents {
     /// Complete but for serial, sealed part and members.
     index: Index,
     public: BTreeMap<EntryName, Vec<u8>>,
@@ -161,25 +168,25 @@ impl Prepared {
     /// The digest of what the plan says.
     #[must_use]
     pub fn plan_digest(&self) -> Sha256Digest {
-        self.index.plan_digest
+        self.contents.index.plan_digest
     }
 
     /// Every public file, object and redacted twin.
     #[must_use]
     pub fn public(&self) -> &BTreeMap<EntryName, Vec<u8>> {
-        &self.public
+        &self.contents.public
     }
 
     /// The entries as they will be in the index, in plan order.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
-        &self.index.entries
+        &self.contents.index.entries
     }
 
     /// Whether there is anything to seal, so that [`Prepared::write`] needs recipients.
     #[must_use]
     pub fn has_secrets(&self) -> bool {
-        !self.secrets.is_empty()
+        !self.contents.secrets.is_empty()
     }
 
     /// Writes the bundle: seals the secrets for `recipients`, signs the index with each of `authors`. Without authors
@@ -194,17 +201,23 @@ impl Prepared {
         authors: &[&PrivateKey],
         out: &mut dyn Write,
     ) -> Result<WrittenBundle, WriteError> {
-        let mut index = self.index;
+        let Self { contents, mut text } = self;
+        let Contents {
+            mut index,
+            public,
+            secrets,
+            payloads,
+        } = contents;
         index.serial = serial;
-        let sealed = seal_all(&mut index, &self.secrets, recipients)?;
-        let small = small_member(&self.public, sealed.as_deref(), self.payloads.is_empty())?;
+        let sealed = seal_all(&mut index, &secrets, recipients)?;
+        let small = small_member(&public, sealed.as_deref(), payloads.is_empty())?;
         index.members = vec![Member {
             size: small.len() as u64,
             sha256: Sha256Digest::of(&small),
         }];
-        let mut files = Vec::with_capacity(self.payloads.len());
-        for (position, (name, source, survey)) in self.payloads.iter().enumerate() {
-            let is_last = position + 1 == self.payloads.len();
+        let mut files = Vec::with_capacity(payloads.len());
+        for (position, (name, source, survey)) in payloads.iter().enumerate() {
+            let is_last = position + 1 == payloads.len();
             // Not the output: the index, which comes first, names the digest of what is written here.
             let mut file = tempfile::tempfile().map_err(WriteError::Temporary)?;
             payload::write_member(name, &**source, survey, is_last, &mut file)?;
@@ -218,7 +231,8 @@ impl Prepared {
             files.push(file);
         }
         limits::member_sizes(&index).map_err(WriteError::Size)?;
-        let index_bytes = index.to_bytes().map_err(WriteError::Index)?;
+        index.check().map_err(WriteError::Index)?;
+        let index_bytes = text.bytes_of(&index).map_err(WriteError::Index)?;
         let mut first = FirstMember {
             index: index_bytes,
             ..FirstMember::default()
