@@ -5,8 +5,10 @@
 //! `nodes/<name>/` (`apiserver.crt`, `etcd/server.key`, `admin.conf.crt`, …). Reading and writing the folder is
 //! [`super::store_dir`]'s business. The rules are written down in `docs/decisions/0006-key-store.md`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 
 use kubeplan_bundle::digest::{Sha256Digest, from_hex, to_hex};
 use kubeplan_bundle::index::Name;
@@ -181,9 +183,10 @@ impl StoreIndex {
     /// # Errors
     /// [`PkiError::StoreIndex`] if it cannot be encoded.
     pub fn to_json(&self) -> Result<SecretBytes, PkiError> {
-        // Room enough that the buffer, which holds secrets, does not move while it grows: a record takes less than 2 KiB.
-        let records = self.certificates.len() + self.nodes.len() + self.pending.len();
-        let mut json = Vec::with_capacity(64 * 1024 + records * 2 * 1024);
+        // The room it takes, so that the buffer, which holds secrets, does not move while it grows. Not more: all of it is zeroised.
+        let mut size = Size(1);
+        serde_json::to_writer_pretty(&mut size, self).map_err(PkiError::StoreIndex)?;
+        let mut json = Vec::with_capacity(size.0);
         serde_json::to_writer_pretty(&mut json, self).map_err(PkiError::StoreIndex)?;
         json.push(b'\n');
         Ok(SecretBytes::new(json))
@@ -212,6 +215,20 @@ impl StoreIndex {
     }
 }
 
+/// Counts the bytes that are written to it, and keeps none of them.
+struct Size(usize);
+
+impl io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Path of a certificate and its key without extension: `etcd/ca`, `nodes/cp1/etcd/server`.
 #[must_use]
 pub fn base_path(profile: &CertificateProfile, node: &Name) -> String {
@@ -223,7 +240,7 @@ pub fn base_path(profile: &CertificateProfile, node: &Name) -> String {
 }
 
 /// Files that may reach the disk in any order, by path.
-pub type Batch = Vec<(String, SecretBytes)>;
+pub type Batch<'a> = Vec<(&'a str, Cow<'a, SecretBytes>)>;
 
 /// The files a save writes, batch by batch: `store.json` with what is `pending`, private keys, certificates and public keys,
 /// `store.json`. Nothing of a batch may reach the disk before all of the one before it. Empty if nothing differs. Stopping anywhere
@@ -231,7 +248,10 @@ pub type Batch = Vec<(String, SecretBytes)>;
 ///
 /// # Errors
 /// [`PkiError::StoreIndex`] if the index cannot be encoded.
-pub fn save_batches(before: &StoreContents, after: &StoreContents) -> Result<Vec<Batch>, PkiError> {
+pub fn save_batches<'a>(
+    before: &StoreContents,
+    after: &'a StoreContents,
+) -> Result<Vec<Batch<'a>>, PkiError> {
     let Some(index) = &after.index else {
         return Ok(Vec::new());
     };
@@ -239,13 +259,14 @@ pub fn save_batches(before: &StoreContents, after: &StoreContents) -> Result<Vec
         .files
         .iter()
         .filter(|(path, bytes)| before.files.get(*path) != Some(*bytes))
-        .map(|(path, bytes)| (path.clone(), bytes.clone()));
-    let (keys, others): (Batch, Batch) = changed.partition(|(path, _)| path.ends_with(".key"));
+        .map(|(path, bytes)| (path.as_str(), Cow::Borrowed(bytes)));
+    let (keys, others): (Batch<'_>, Batch<'_>) =
+        changed.partition(|(path, _)| path.ends_with(".key"));
     if keys.is_empty() && others.is_empty() {
         return Ok(if before.index.as_ref() == Some(index) {
             Vec::new()
         } else {
-            vec![vec![(INDEX_FILE.to_owned(), index.to_json()?)]]
+            vec![vec![(INDEX_FILE, Cow::Owned(index.to_json()?))]]
         });
     }
     let bases = keys
@@ -258,11 +279,13 @@ pub fn save_batches(before: &StoreContents, after: &StoreContents) -> Result<Vec
     started.pending.extend(bases);
     started.pending.sort();
     started.pending.dedup();
+    let json = started.to_json()?;
+    drop(started);
     let batches = [
-        vec![(INDEX_FILE.to_owned(), started.to_json()?)],
+        vec![(INDEX_FILE, Cow::Owned(json))],
         keys,
         others,
-        vec![(INDEX_FILE.to_owned(), index.to_json()?)],
+        vec![(INDEX_FILE, Cow::Owned(index.to_json()?))],
     ];
     Ok(batches.into_iter().filter(|b| !b.is_empty()).collect())
 }

@@ -319,7 +319,7 @@ impl StoreLock<'_> {
                     bytes,
                     mode: file_mode(path),
                     // The index is the planner's own; a file that was not there when the store was read is not.
-                    replace: path == INDEX_FILE || before.files.contains_key(path),
+                    replace: *path == INDEX_FILE || before.files.contains_key(*path),
                 })
                 .collect();
             write_files(root, &files)?;

@@ -1,5 +1,6 @@
 //! The rules of the key store, one test each; see `docs/decisions/0006-key-store.md`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use kubeplan_bundle::secret::SecretBytes;
@@ -480,23 +481,25 @@ fn debug_shows_no_key_bytes() {
 }
 
 /// `before` after some writes of a save.
-fn stopped<'a>(
+fn stopped<'a, 'b: 'a>(
     before: &StoreContents,
-    writes: impl IntoIterator<Item = &'a (String, SecretBytes)>,
+    writes: impl IntoIterator<Item = &'a (&'b str, Cow<'b, SecretBytes>)>,
 ) -> StoreContents {
     let mut store = before.clone();
     for (path, bytes) in writes {
-        if path == INDEX_FILE {
+        if *path == INDEX_FILE {
             store.index = Some(StoreIndex::from_json(bytes.expose()).unwrap());
         } else {
-            store.files.insert(path.clone(), bytes.clone());
+            store
+                .files
+                .insert((*path).to_owned(), bytes.as_ref().clone());
         }
     }
     store
 }
 
 /// The store as a crash may leave it: whole batches, and of the next one nothing, all, or any one file more or less.
-fn crashes(before: &StoreContents, batches: &[Batch]) -> Vec<StoreContents> {
+fn crashes(before: &StoreContents, batches: &[Batch<'_>]) -> Vec<StoreContents> {
     let mut found = Vec::new();
     for (at, batch) in batches.iter().enumerate() {
         let whole = stopped(before, batches[..at].iter().flatten());
@@ -551,6 +554,6 @@ fn a_save_stopped_anywhere_is_completed_by_the_next_run() {
         }
         let last = crashes.last().unwrap();
         assert_eq!(last, &after);
-        assert_eq!(save_batches(last, &after).unwrap(), Vec::<Batch>::new());
+        assert_eq!(save_batches(last, &after).unwrap(), Vec::<Batch<'_>>::new());
     }
 }
