@@ -15,8 +15,8 @@ pub const ORDERS: &[Order] = &[
     Order {
         folder: "terminal/src",
         modules: &[
-            "lib", "usage", "report", "progress", "io", "error", "table", "text", "cause", "shell",
-            "json", "escape",
+            "lib", "usage", "report", "progress", "io", "error", "table", "text", "advice",
+            "shell", "json", "escape",
         ],
         upwards: &[],
     },

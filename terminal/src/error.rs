@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 use kubeplan_bundle::exit::Exit;
 
-use crate::cause::{causes, hint_of, items_of, with_causes};
+use crate::advice::{causes, hint_of, items_of, with_causes};
 use crate::text::Text;
 
 /// An error on its way to the user: the exit code it ends with, the lines that belong to it, and hints.

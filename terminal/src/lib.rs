@@ -16,7 +16,7 @@
 //! | `ask`, `prompt`, `answer` | questions, and what is typed |
 //! | `progress`, `event`, [`Progress`] | how far it is |
 
-mod cause;
+mod advice;
 mod error;
 mod escape;
 mod io;
@@ -28,7 +28,7 @@ mod table;
 mod text;
 mod usage;
 
-pub use cause::{Advice, causes, innermost, with_causes};
+pub use advice::{Advice, causes, innermost, with_causes};
 pub use error::{CliError, Hint, list};
 pub use escape::{Escaped, escape, escape_content};
 pub use io::{Buffer, Io, Stream, Terminals};

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::{FormatArgs, RootArgs};
 use crate::host::{Surroundings, local};
-use crate::state::policy::{Acceptance, KnownPolicy, PolicyMemory};
-use crate::trust::{memory, policy, root_flag, signers};
+use crate::state::policy_record::{Acceptance, KnownPolicy, PolicyMemory};
+use crate::trust::{policy, policy_memory, root_flag, signers};
 
 /// Whom this host trusts
 #[derive(Debug, Args)]
@@ -173,7 +173,7 @@ fn add(args: &AddArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliErro
     let root = args.root.open()?;
     let actions = &around.actions;
     let added = signers::add(&root, actions, signer)?;
-    memory::remember_alone(&root, actions, super::now(around)?)?;
+    policy_memory::remember_alone(&root, actions, super::now(around)?)?;
     let what = if added { "added" } else { "is already listed" };
     io.tell(&Text::of(format_args!(
         "{found} ({}) {what}",
@@ -261,7 +261,7 @@ fn revoke(args: &RevokeArgs, around: &Surroundings, io: &mut Io) -> Result<(), C
             )),
         );
     }
-    memory::remember_alone(&root, actions, super::now(around)?)?;
+    policy_memory::remember_alone(&root, actions, super::now(around)?)?;
     for signer in removed {
         io.tell(&Text::of(format_args!(
             "{} ({}) removed",
@@ -281,7 +281,7 @@ fn show_policy(args: &PolicyShowArgs, io: &mut Io) -> Result<(), CliError> {
     let report = PolicyReport {
         source: found.map(|_| policy::path().to_string()),
         missing: is_missed,
-        missing_note: memory::missing_note(&root),
+        missing_note: policy_memory::missing_note(&root),
         policy: (!is_missed).then_some(PolicyLine {
             authors: in_force.authors,
             approvals: in_force.approvals,
@@ -315,7 +315,7 @@ fn accept_none(
     }
     let now = super::now(around)?;
     let actions = &around.actions;
-    let Some(missing) = memory::Missing::find(&root, actions)? else {
+    let Some(missing) = policy_memory::Missing::find(&root, actions)? else {
         io.note("this host has no policy, and none is remembered: there is nothing to accept");
         return Ok(());
     };
@@ -390,7 +390,7 @@ impl Report for PolicyReport {
         if let Some(known) = &self.remembered {
             text.line(format_args!(
                 "remembered  {}, since {}",
-                memory::words(known),
+                policy_memory::words(known),
                 known.since
             ));
         }

@@ -97,7 +97,7 @@ fn pipeline(
     let index_digest = Sha256Digest::of(bundle.index_bytes());
     check_resumed(request, index_digest)?;
     let (lock, mut notes) = admit(request, index, root, now)?;
-    notes.extend(trust::memory::changed(root, now)?);
+    notes.extend(trust::policy_memory::changed(root, now)?);
 
     let selected = Selected::of(request, index, root)?;
     if selected.preflight {
@@ -374,7 +374,7 @@ impl<'a> Session<'a> {
         selected: &Selected,
         means: &mut Means<'_>,
     ) -> Result<Performed, CliError> {
-        trust::memory::remember(self.root, self.actions, self.now)?;
+        trust::policy_memory::remember(self.root, self.actions, self.now)?;
         // Whoever installs does not go on with a reset, and no longer has what it was permitted.
         if ResetProgress::load(self.root)?.is_some() {
             ResetProgress::remove(self.root, self.actions)?;

@@ -147,11 +147,11 @@ pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, CliError
         .collect();
     let mut next = next(root, state, current, Changed::of(&drift));
     let mut notes = Vec::new();
-    match trust::memory::is_missed(root) {
+    match trust::policy_memory::is_missed(root) {
         Ok(false) => {}
         Ok(true) => {
-            notes.push(trust::memory::missing_note(root));
-            next.push(trust::memory::accept_command(root));
+            notes.push(trust::policy_memory::missing_note(root));
+            next.push(trust::policy_memory::accept_command(root));
         }
         // How the host stands is told all the same.
         Err(error) => notes.push(error.to_string()),

@@ -4,8 +4,8 @@
 //! why there cannot be one: whatever must be known before something is deleted is found out here. Nothing is changed.
 
 mod etcd;
-mod files;
 mod live;
+mod removed_files;
 
 use std::ffi::OsString;
 

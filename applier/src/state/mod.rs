@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `installed.json` | what was installed, per cluster and node ([`installed`]) |
 //! | `serials.json` | the highest serial of each cluster ([`serials`]) |
-//! | `policy.json` | the policy that bundles were judged by, so that it is missed when it is gone ([`policy`]) |
+//! | `policy.json` | the policy that bundles were judged by, so that it is missed when it is gone ([`policy_record`]) |
 //! | `salt` | 32 random bytes, so that the record of a secret file is nothing to guess against ([`salt`]) |
 //! | `runs/<NNNN>/` | journal and backups of a run ([`runs`], [`journal`]) |
 //! | `receipts/` | what the host says it installed, for whoever planned it ([`receipts`]) |
@@ -21,7 +21,7 @@ mod document;
 pub(crate) mod installed;
 pub(crate) mod journal;
 pub(crate) mod memory;
-pub(crate) mod policy;
+pub(crate) mod policy_record;
 pub(crate) mod receipts;
 pub(crate) mod reset;
 pub(crate) mod runs;

@@ -4,11 +4,11 @@
 //!
 //! In: the root, or a file the operator names. Out: the trust policy a bundle is judged by. Changing it takes a
 //! key's fingerprint typed by a person who got it another way; flags can only make the policy stricter. A
-//! file counts only if no other user can change it, nor a directory on the way to it; a policy that is missing is missed ([`memory`]).
+//! file counts only if no other user can change it, nor a directory on the way to it; a policy that is missing is missed ([`policy_memory`]).
 
-pub(crate) mod memory;
 pub(crate) mod own_plan;
 pub(crate) mod policy;
+pub(crate) mod policy_memory;
 pub(crate) mod signers;
 
 use std::path::Path;

@@ -4,9 +4,9 @@ use kubeplan_bundle::policy::Policy;
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::CliError;
 
-use super::{FOLDER, memory, read_owned};
+use super::{FOLDER, policy_memory, read_owned};
 use crate::host::{Root, RootPath};
-use crate::state::policy::KnownPolicy;
+use crate::state::policy_record::KnownPolicy;
 use crate::yaml;
 
 const NAME: &str = "policy.yaml";
@@ -47,7 +47,7 @@ pub(super) fn known(root: &Root, now: Timestamp) -> Result<Option<KnownPolicy>, 
 pub(super) fn in_force(root: &Root) -> Result<Policy, CliError> {
     match load(root)? {
         Some(policy) => Ok(policy),
-        None => memory::require_none(root).map(|()| Policy::default()),
+        None => policy_memory::require_none(root).map(|()| Policy::default()),
     }
 }
 

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`table`] | the one table of checks: name, severity, condition, releases |
 //! | [`row`] | what a row sees, and how it makes a check |
-//! | [`machine`], [`files`], [`network`], [`etcd`] | what the checks of the table look for |
+//! | [`machine`], [`files`], [`reachability`], [`etcd`] | what the checks of the table look for |
 //! | [`join`] | how a joining node finds its cluster, as far as checks depend on it |
 //! | [`answer`] | which checks the facts of a host answer beforehand |
 //!
@@ -19,7 +19,7 @@ mod etcd;
 mod files;
 mod join;
 mod machine;
-mod network;
+mod reachability;
 mod row;
 mod table;
 

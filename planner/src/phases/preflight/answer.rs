@@ -10,7 +10,7 @@ use kubeplan_bundle::check::{
 use kubeplan_bundle::facts::{CRI_SOCKETS, Machine};
 use semver::Version;
 
-use super::network::{IPV4_FORWARDING, IPV6_FORWARDING};
+use super::reachability::{IPV4_FORWARDING, IPV6_FORWARDING};
 use crate::config::valid::HostFacts;
 
 /// What the facts say of a check.

@@ -7,7 +7,7 @@ use kubeplan_bundle::check::{
 use super::etcd::{data_dir, external_etcd_files, external_etcd_version};
 use super::files::{bootstrap_kubelet_conf, ca_certificate, kubelet_conf, same_cluster};
 use super::machine::{image_pull, kubelet_version, kubernetes_version, privileged_user, system};
-use super::network::{
+use super::reachability::{
     IPV4_FORWARDING, IPV6_FORWARDING, advertise_address_proxy, endpoint_proxy, firewalld, hostname,
     network_proxies,
 };

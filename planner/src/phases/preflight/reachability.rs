@@ -1,4 +1,4 @@
-//! The network: forwarding, proxies, names and ports that others must reach.
+//! What must be reachable: forwarding, proxies, names of hosts. The checks of ports are rows of the table alone.
 
 use std::net::IpAddr;
 

@@ -12,7 +12,7 @@ use kubeplan_terminal::CliError;
 
 use super::{policy, root_flag};
 use crate::host::{Actions, HostError, Root};
-use crate::state::policy::{Acceptance, KnownPolicy, PolicyMemory};
+use crate::state::policy_record::{Acceptance, KnownPolicy, PolicyMemory};
 use crate::state::{self, StateError};
 
 /// Refuses if this host once had a policy. Called where there is none.
