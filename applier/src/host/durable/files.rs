@@ -69,7 +69,7 @@ impl Actions {
         Ok(())
     }
 
-    /// Makes what is in the file `name` durable, whoever wrote it.
+    /// Makes the content of the file `name` durable, also if another program wrote it.
     ///
     /// # Errors
     /// [`HostError`].
