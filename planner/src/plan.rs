@@ -88,21 +88,35 @@ pub struct LivePlan {
     pub api: Option<Api>,
 }
 
-/// One file or folder.
+/// One file or directory; `C` is what it holds, or what is known of that.
 #[derive(Clone, Debug)]
-pub struct PlannedEntry {
+pub struct PlannedEntry<C = PlannedContent> {
     /// Path, mode and owner on the host.
     pub placement: Placement,
     /// kubeadm's phase that writes it.
     pub phase: PhaseName,
     /// What it holds.
-    pub content: PlannedContent,
+    pub content: C,
     /// The kubelet owns it once it is installed.
     pub handoff: bool,
     /// What only the running cluster knows; a step that commits the file fills it.
     pub holes: Vec<Hole>,
     /// Where the values in it come from: configuration field paths, or `default: …`, one per value.
     pub sources: Vec<ValueSource>,
+}
+
+impl<C> PlannedEntry<C> {
+    /// The same entry with other content.
+    pub fn with<D>(&self, content: D) -> PlannedEntry<D> {
+        PlannedEntry {
+            placement: self.placement.clone(),
+            phase: self.phase.clone(),
+            content,
+            handoff: self.handoff,
+            holes: self.holes.clone(),
+            sources: self.sources.clone(),
+        }
+    }
 }
 
 /// One API object.

@@ -18,10 +18,10 @@ use super::error::{EngineError, NodeError};
 use super::join::JoiningKeys;
 use super::notices::Notice;
 use super::observer::Observer;
-use super::session::{Session, nothing_rendered};
+use super::outlines::nothing_rendered;
+use super::session::Session;
 use crate::assemble::{self, Circumstances};
 use crate::config::ValidConfig;
-use crate::operations;
 use crate::pki::MaterialSource;
 use crate::pki::key_source::KeySource;
 use crate::pki::requests::{self, Requests};
@@ -301,8 +301,7 @@ impl<'a> Bundles<'a> {
         let keys = self.keys.of(at).ok_or(NodeError::Missing(
             "the key store lacks what the node needs",
         ))?;
-        let plan = operations::plan_node(operations::of(config), config, keys.source())
-            .map_err(NodeError::Plan)?;
+        let plan = self.session.plan(at, config, keys.source())?;
         let mut notices = nothing_rendered(config, keys.source(), &plan);
         notices.extend(outliving(&plan));
         let certificates = plan.certificates.clone();

@@ -7,7 +7,8 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`session`] | set-up: documents, nodes, phases, patches; what cannot be planned is refused before a key is made |
+//! | [`session`] | set-up: documents, nodes, phases, patches |
+//! | `outlines` | what is planned without keys, and refused before one is made; the plan that keys make of it |
 //! | [`validation`] | all that is wrong with documents, at once |
 //! | [`bundles`] | plan, draft, seal and write one node's bundle |
 //! | [`rendering`] | the same plan as plain files |
@@ -21,6 +22,7 @@ pub mod error;
 pub mod join;
 pub mod notices;
 pub mod observer;
+mod outlines;
 pub mod rendering;
 pub mod session;
 #[cfg(test)]

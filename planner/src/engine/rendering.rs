@@ -8,7 +8,8 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::error::{EngineError, NodeError};
 use super::notices::{Notice, Notices};
 use super::observer::Observer;
-use super::session::{Session, nothing_rendered, outline};
+use super::outlines::{fill, nothing_rendered, patch_notices};
+use super::session::Session;
 use crate::config::ValidConfig;
 use crate::operations;
 use crate::output::Tree;
@@ -79,7 +80,7 @@ impl Session {
     ) -> Result<Tree, EngineError> {
         let rendered = self.each(|at, config| {
             let material = keys.0.as_ref().and_then(|materials| materials.of(at));
-            render_node(config, material.as_ref(), secrets)
+            render_node(self, config, material.as_ref(), secrets)
         })?;
         let external = keys.0.as_ref().map(Materials::external_authorities);
         let mut certificates =
@@ -109,21 +110,16 @@ struct Rendered {
 }
 
 fn render_node(
+    session: &Session,
     config: &ValidConfig,
     material: Option<&Material>,
     secrets: bool,
 ) -> Result<Rendered, NodeError> {
     let operation = operations::of(config);
     let source = material.map_or(MaterialSource::None, MaterialSource::Issued);
-    let with_keys = || operations::plan_node(operation, config, source).map_err(NodeError::Plan);
-    let (plan, mut notices) = match material {
-        Some(_) if config.patches.files().is_empty() => (with_keys()?, Vec::new()),
-        Some(_) => {
-            let (_, notices) = outline(config)?;
-            (with_keys()?, notices)
-        }
-        None => outline(config)?,
-    };
+    let outline = session.outline(config, source.external_ca())?;
+    let plan = fill(&outline, config, source)?;
+    let mut notices = patch_notices(&outline);
     notices.extend(nothing_rendered(config, source, &plan));
     let selection = operation.selection(config);
     let mut profiles = pki::profiles(config);

@@ -1,6 +1,6 @@
 //! The set-up of every command: which nodes there are, and the configuration of each with all that the command adds.
 //!
-//! In: documents, flags, facts, [`Choices`], a reader of patch folders. Out: a [`Session`]. What cannot be planned without keys is refused by
+//! In: documents, flags, facts, [`Choices`], a reader of patch folders. Out: a [`Session`]. What cannot be planned is refused by
 //! [`Session::refuse_unplannable`], before a key is made.
 
 use std::collections::BTreeMap;
@@ -10,8 +10,9 @@ use rayon::prelude::*;
 
 use super::error::{EngineError, NodeError, NodeFailures, PatchFolderError};
 use super::join::Discovered;
-use super::notices::{Notice, Notices};
+use super::notices::Notice;
 use super::observer::Observer;
+use super::outlines::Outlines;
 use crate::config::flags::{self, Given};
 use crate::config::valid::{Additions, Shared};
 use crate::config::{
@@ -20,8 +21,6 @@ use crate::config::{
 use crate::kubeadm::phase_tree::to_run;
 use crate::operations;
 use crate::patches::{Ignored, Patches};
-use crate::pki::MaterialSource;
-use crate::plan::NodePlan;
 use crate::render::images;
 use crate::selection::in_spite_of_file;
 
@@ -54,6 +53,7 @@ pub trait PatchFolders {
 pub struct Session {
     /// Those that are chosen, in the order of the inventory.
     nodes: Vec<ValidConfig>,
+    pub(super) outlines: Outlines,
     by_token: Vec<JoinsByToken>,
     ca_cert_hashes: Vec<String>,
     warnings: Report,
@@ -155,6 +155,7 @@ impl Session {
         Ok(Self {
             several: cluster.nodes.len() > 1,
             nodes: choose(cluster.nodes, &choices.nodes)?,
+            outlines: Outlines::default(),
             by_token: cluster.by_token,
             ca_cert_hashes: cluster.ca_cert_hashes,
             warnings: cluster.warnings,
@@ -226,6 +227,12 @@ impl Session {
             patches.insert(folder.to_owned(), read.into());
         }
         Ok(patches)
+    }
+
+    /// Only the nodes that `keep` says yes to, by their position.
+    pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
+        let mut at = 0..;
+        self.nodes.retain(|_| at.next().is_some_and(&keep));
     }
 
     /// The nodes the run works on.
@@ -307,46 +314,6 @@ impl Session {
         })
     }
 
-    /// Plans every node without key material: what cannot be planned is refused before a key is made. The notices are what there
-    /// is to say of the nodes. Leaves out nodes for which nothing is planned.
-    ///
-    /// # Errors
-    /// [`EngineError::Nodes`] with every node that cannot be planned, [`EngineError::NothingLeft`] if nothing is planned for any.
-    pub fn refuse_unplannable(&mut self) -> Result<Notices, EngineError> {
-        let outlines = self.outlines()?;
-        let mut notices = Notices::default();
-        for (name, outline) in self.names().zip(&outlines) {
-            notices.add(Some(name), outline.notices.iter().cloned());
-        }
-        if outlines.iter().all(|outline| outline.empty) {
-            return Err(EngineError::NothingLeft);
-        }
-        let mut outlines = outlines.into_iter();
-        self.nodes
-            .retain(|_| outlines.next().is_none_or(|outline| !outline.empty));
-        Ok(notices)
-    }
-
-    /// What every node's plan is like before there are keys.
-    fn outlines(&self) -> Result<Vec<Outline>, NodeFailures<NodeError>> {
-        self.each(|_, config| {
-            let (plan, mut notices) = outline(config)?;
-            let empty = plan.is_empty();
-            if empty {
-                notices.extend(nothing_rendered(config, MaterialSource::None, &plan));
-            }
-            Ok(Outline { empty, notices })
-        })
-    }
-
-    /// Refuses what cannot be planned, whether or not there is something in it.
-    ///
-    /// # Errors
-    /// [`NodeFailures`] with every node that cannot be planned.
-    pub fn plannable(&self) -> Result<(), NodeFailures<NodeError>> {
-        self.outlines().map(|_| ())
-    }
-
     /// The images that the nodes run, each once, in the order of the first node that runs it.
     ///
     /// # Errors
@@ -370,14 +337,6 @@ pub(super) fn flags_of_join(
     control_plane: bool,
 ) -> Result<(Vec<Given>, Vec<&'static str>), EngineError> {
     flags::of_join(given, control_plane).map_err(EngineError::JoinFlags)
-}
-
-/// What is known of a node's plan before there are keys.
-struct Outline {
-    /// Nothing is planned.
-    empty: bool,
-    /// What there is to say of it.
-    notices: Vec<Notice>,
 }
 
 /// The nodes called `wanted`, in the order of the inventory; all if nothing is wanted.
@@ -404,33 +363,6 @@ fn patch_folder(config: &ValidConfig) -> Option<&str> {
     let configured = config.init.patches.as_ref();
     let folder = configured.map(|patches| patches.directory.as_str());
     folder.filter(|folder| !folder.is_empty())
-}
-
-/// The plan of a node without keys, and what there is to say of its patches; an error if they do not apply.
-pub(super) fn outline(config: &ValidConfig) -> Result<(NodePlan, Vec<Notice>), NodeError> {
-    let operation = operations::of(config);
-    let planned = operations::plan_node(operation, config, MaterialSource::None);
-    if config.patches.files().is_empty() {
-        return Ok((planned.map_err(NodeError::Plan)?, Vec::new()));
-    }
-    let plan = planned.map_err(NodeError::Patched)?;
-    let notices = operations::patch_notices(operation, config).map_err(NodeError::Patched)?;
-    let notices = notices.into_iter();
-    let notices = notices.map(|notice| Notice::Warning(format!("patch {notice}")));
-    Ok((plan, notices.collect()))
-}
-
-/// Which of the phases that were asked for put nothing into `plan`.
-pub(super) fn nothing_rendered(
-    config: &ValidConfig,
-    material: MaterialSource<'_>,
-    plan: &NodePlan,
-) -> Vec<Notice> {
-    let operation = operations::of(config);
-    operations::renders_nothing(operation, &config.only_phases, config, material, plan)
-        .into_iter()
-        .map(Notice::Note)
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What follows once the files are in place: API objects as reviewable text, and the steps on a running host.
 //!
-//! In: an operation, the configuration and key material. Out: a [`LivePlan`]: the [`PlannedObject`]s of the selected phases in the
-//! operation's order and the [`Step`]s around them. An object has the same name in every selection. Texts inside ConfigMaps are kubeadm's,
-//! byte for byte. What only the running cluster knows is a [`Hole`]. Nothing here contacts an API.
+//! In: an operation and the configuration; key material. Out: first the [`LivePart`]s of an outline, with every text and step that needs no
+//! key; then a [`LivePlan`]: the [`PlannedObject`]s of the selected phases in the operation's order and the [`Step`]s around them. An object
+//! has the same name in every selection. Texts inside ConfigMaps are kubeadm's, byte for byte. What only the running cluster knows is a
+//! [`Hole`]. Nothing here contacts an API.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases, order of `kubeadm init --dry-run`.
 
 use kubeplan_bundle::index::hole::FieldPath;
@@ -10,29 +11,101 @@ use kubeplan_bundle::index::{Api, EntryName, Hole};
 use kubeplan_bundle::step::{PhaseName, Step};
 
 use super::Operation;
-use crate::phases::{Objects, PhaseContext, StepAbout, Work, kubeconfig_path, seconds};
+use crate::phases::{
+    KeyedContext, KeyedObjects, PhaseContext, StepAbout, Work, kubeconfig_path, seconds,
+};
 use crate::plan::{LivePlan, PlannedObject};
 use crate::render::objects::{ApiObject, ObjectError, ObjectHole};
+use crate::selection::Selection;
 
 /// The kubeconfig that may do what admin.conf may not yet.
 const SUPER_ADMIN: &str = "super-admin.conf";
 
-/// The selected objects of `operation` in the order of application, and the steps that need a running host.
+/// A part of a phase that places no files, as far as it is known without keys.
+#[derive(Debug)]
+pub(super) struct LivePart {
+    phase: &'static str,
+    selected: bool,
+    work: LiveWork,
+}
+
+/// What a [`LivePart`] does.
+#[derive(Debug)]
+enum LiveWork {
+    /// Applies these objects.
+    Objects(Vec<ApiObject>),
+    /// Would apply so many objects, which only counts for the names of those that follow.
+    Omitted(usize),
+    /// Applies these objects as super-admin.conf, with the first use of admin.conf if its own phase is skipped.
+    Bind(Vec<ApiObject>),
+    /// Applies objects that are made from keys.
+    Keyed(KeyedObjects),
+    /// Does this, if anything.
+    Step(Option<Step>),
+    /// A step that depends on the objects before it, and on keys.
+    About(StepAbout),
+}
+
+/// Makes all of the parts of `operation` that need no key.
+///
+/// # Errors
+/// [`ObjectError`] if an object of a selected phase cannot be written down.
+pub(super) fn outline(
+    operation: &Operation,
+    context: &PhaseContext<'_>,
+) -> Result<Vec<LivePart>, ObjectError> {
+    let mut parts = Vec::new();
+    for part in operation.parts() {
+        let selected = context.selection.includes(part.phase);
+        let work = match part.work {
+            Work::Files(_) => continue,
+            Work::Objects(objects) if selected => LiveWork::Objects(objects(context)?),
+            // What cannot be made for this configuration may be the reason why it is left out.
+            Work::Objects(objects) => {
+                LiveWork::Omitted(objects(context).map_or(0, |objects| objects.len()))
+            }
+            Work::Bind(objects) => LiveWork::Bind(objects(context)?),
+            Work::KeyedObjects(objects) => LiveWork::Keyed(objects),
+            Work::Step(step) if selected => LiveWork::Step(step(part.phase.parse()?, context)?),
+            Work::Step(_) => LiveWork::Step(None),
+            Work::StepAbout(step) => LiveWork::About(step),
+        };
+        parts.push(LivePart {
+            phase: part.phase,
+            selected,
+            work,
+        });
+    }
+    Ok(parts)
+}
+
+/// Fields that patches of the objects of `parts` set and Kubernetes does not have.
+pub(super) fn unknown_fields(parts: &[LivePart]) -> impl Iterator<Item = &str> {
+    let objects = parts.iter().flat_map(|part| match &part.work {
+        LiveWork::Objects(objects) => objects.as_slice(),
+        _ => &[],
+    });
+    objects.flat_map(|object| object.unknown.iter().map(String::as_str))
+}
+
+/// The selected objects of `parts` in the order of application, and the steps that need a running host.
 ///
 /// # Errors
 /// [`ObjectError`] if the key store lacks something, or an object cannot be written down.
-pub(super) fn plan(
+pub(super) fn fill(
     operation: &Operation,
-    context: &PhaseContext<'_>,
+    parts: &[LivePart],
+    selection: &Selection,
+    context: &KeyedContext<'_>,
 ) -> Result<LivePlan, ObjectError> {
-    let phases = phases(operation, context)?;
-    let total: usize = phases.iter().map(|phase| phase.objects.len()).sum();
+    let phases = phases(parts, selection, context)?;
+    let total: usize = phases.iter().map(|phase| phase.count).sum();
     let width = total.to_string().len().max(2);
     let mut live = LivePlan::default();
     let mut number = 0;
     for phase in phases {
         if !phase.selected {
-            number += phase.objects.len();
+            number += phase.count;
             continue;
         }
         let name: PhaseName = phase.name.parse()?;
@@ -109,11 +182,14 @@ fn holes(
     holes.collect()
 }
 
-/// A phase with what it does; the objects of one that is not selected are counted only.
+/// A phase with what it does, or with one of the steps that it does.
 struct PhaseWork {
     name: &'static str,
     selected: bool,
+    /// None if the phase is not selected.
     objects: Vec<ApiObject>,
+    /// How many objects the phase has, selected or not, without those that were moved.
+    count: usize,
     /// How many of the objects, the first ones, are those of a phase that was skipped.
     moved: usize,
     /// Whether the binding of the administrators is among the objects.
@@ -122,64 +198,82 @@ struct PhaseWork {
     step_about: Option<StepAbout>,
 }
 
-fn phases(
-    operation: &Operation,
-    context: &PhaseContext<'_>,
-) -> Result<Vec<PhaseWork>, ObjectError> {
-    let selection = context.selection;
-    let binding = operation.parts().find_map(|part| match part.work {
-        Work::Bind(objects) => Some((part.phase, objects)),
-        _ => None,
-    });
-    // The binding is written with the first use of admin.conf: where its phase is skipped, in the one that comes next. But a user who
-    // asks for single phases gets what is theirs and nothing else.
-    let mut to_move: Option<Objects> = binding
-        .filter(|(phase, _)| !(selection.is_exact() || selection.includes(phase)))
-        .map(|(_, objects)| objects);
-    let mut phases = Vec::new();
-    for part in operation.parts() {
-        let selected = selection.includes(part.phase);
-        let mut found = PhaseWork {
+impl PhaseWork {
+    fn of(part: &LivePart, context: &KeyedContext<'_>) -> Result<Self, ObjectError> {
+        let mut found = Self {
             name: part.phase,
-            selected,
+            selected: part.selected,
             objects: Vec::new(),
+            count: 0,
             moved: 0,
-            binds: matches!(part.work, Work::Bind(_)),
+            binds: matches!(part.work, LiveWork::Bind(_)),
             step: None,
             step_about: None,
         };
-        let objects: Option<Objects> = match part.work {
-            Work::Files(_) => continue,
-            Work::Objects(objects) | Work::Bind(objects) => Some(objects),
-            Work::Step(step) if selected => {
-                found.step = step(part.phase.parse()?, context)?;
-                None
-            }
-            Work::Step(_) => None,
-            Work::StepAbout(step) => {
-                found.step_about = Some(step);
-                None
-            }
-        };
-        match objects.map(|objects| objects(context)) {
-            Some(Ok(objects)) => found.objects = objects,
-            Some(Err(error)) if selected => return Err(error),
-            // What cannot be made for this configuration may be the reason why it is left out.
-            Some(Err(_)) | None => {}
+        match &part.work {
+            LiveWork::Objects(objects) | LiveWork::Bind(objects) => found.set(objects.clone()),
+            LiveWork::Omitted(count) => found.count = *count,
+            LiveWork::Keyed(objects) => match objects(context) {
+                Ok(objects) => found.set(objects),
+                Err(error) if part.selected => return Err(error),
+                // As in an outline.
+                Err(_) => {}
+            },
+            LiveWork::Step(step) => found.step.clone_from(step),
+            LiveWork::About(step) => found.step_about = Some(*step),
         }
-        let calls_api =
-            !found.objects.is_empty() || found.step.as_ref().is_some_and(Step::calls_api);
-        if selected
-            && calls_api
-            && let Some(objects) = to_move.take()
-        {
-            let mut moved = objects(context)?;
-            found.moved = moved.len();
-            found.binds = true;
-            moved.append(&mut found.objects);
-            found.objects = moved;
+        Ok(found)
+    }
+
+    fn set(&mut self, objects: Vec<ApiObject>) {
+        self.count = objects.len();
+        if self.selected {
+            self.objects = objects;
         }
-        phases.push(found);
+    }
+
+    /// Whether the phase does nothing but apply objects, as itself.
+    const fn only_applies(&self) -> bool {
+        !self.binds && self.step.is_none() && self.step_about.is_none()
+    }
+
+    fn calls_api(&self) -> bool {
+        self.selected
+            && (!self.objects.is_empty() || self.step.as_ref().is_some_and(Step::calls_api))
+    }
+}
+
+/// The phases in the operation's order. The objects of one phase are applied together, whichever parts they come from.
+fn phases(
+    parts: &[LivePart],
+    selection: &Selection,
+    context: &KeyedContext<'_>,
+) -> Result<Vec<PhaseWork>, ObjectError> {
+    let mut phases: Vec<PhaseWork> = Vec::new();
+    for part in parts {
+        let mut found = PhaseWork::of(part, context)?;
+        match phases.last_mut() {
+            Some(last)
+                if last.name == found.name && last.only_applies() && found.only_applies() =>
+            {
+                last.objects.append(&mut found.objects);
+                last.count += found.count;
+            }
+            _ => phases.push(found),
+        }
+    }
+    // The binding is written with the first use of admin.conf: where its phase is skipped, in the one that comes next. But a user who
+    // asks for single phases gets what is theirs and nothing else.
+    let skipped = parts.iter().find_map(|part| match &part.work {
+        LiveWork::Bind(objects) if !(part.selected || selection.is_exact()) => Some(objects),
+        _ => None,
+    });
+    if let Some(objects) = skipped
+        && let Some(next) = phases.iter_mut().find(|phase| phase.calls_api())
+    {
+        next.moved = objects.len();
+        next.binds = true;
+        next.objects.splice(..0, objects.iter().cloned());
     }
     Ok(phases)
 }

@@ -1,20 +1,20 @@
 //! What is done to a node, as data: one file for each operation.
 //!
-//! In: nothing, [`Operation`]s are constants. Out: the plan of a node ([`plan_node`]) and what there is to say of it ([`patch_notices`],
-//! [`renders_nothing`]). An operation is one of kubeadm's commands: its phase tree, the parts of phases in their order, the transactions,
+//! In: nothing, [`Operation`]s are constants. Out: the [`Outline`] of a node, its plan, and what there is to say of it
+//! ([`renders_nothing`]). An operation is one of kubeadm's commands: its phase tree, the parts of phases in their order, the transactions,
 //! and every answer that differs between commands. A new operation is a new file that fills every field of [`Operation`], and a row in
 //! [`of`]; what a phase does lies in [`crate::phases`].
 
 mod init;
 mod join;
 mod live;
-mod node;
 mod notices;
+mod outline;
 
 pub use init::INIT;
 pub use join::JOIN;
-pub use node::plan_node;
-pub use notices::{patch_notices, renders_nothing};
+pub use notices::renders_nothing;
+pub use outline::{Outline, OutlineInput, plan_node};
 
 use kubeplan_bundle::step::Step;
 

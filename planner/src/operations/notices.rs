@@ -1,30 +1,23 @@
 //! What a user should hear: of patches, fields that vanish and files that are not rendered; of phases, which render nothing.
 
-use super::Operation;
+use super::live::LivePart;
+use super::{Operation, live};
 use crate::config::ValidConfig;
 use crate::patches::Target;
-use crate::phases::PlanError;
-use crate::phases::addon::coredns;
+use crate::phases::{PhaseContext, PlanError};
 use crate::pki::MaterialSource;
 use crate::plan::NodePlan;
-use crate::render::static_pod::{
-    PodContext, etcd, kube_apiserver, kube_controller_manager, kube_scheduler,
-};
 
-/// One line per patch that does less than it says.
+/// One line per patch that does less than it says; `live` has the node's objects.
 ///
 /// # Errors
-/// [`PlanError`] if a Pod or an object cannot be rendered.
-pub fn patch_notices(
+/// [`PlanError`] if a Pod cannot be rendered.
+pub(super) fn of_patches(
     operation: &Operation,
-    config: &ValidConfig,
+    context: &PhaseContext<'_>,
+    live: &[LivePart],
 ) -> Result<Vec<String>, PlanError> {
-    let context = PodContext {
-        config,
-        etcd_members: operation.etcd_members,
-        external_ca: false,
-    };
-    let selection = operation.selection(config);
+    let (config, selection) = (context.config, context.selection);
     let mut notices = Vec::new();
     for target in Target::ALL {
         let files = config.patches.files().iter();
@@ -54,19 +47,19 @@ pub fn patch_notices(
             ));
             continue;
         }
-        let rendered = match target {
-            Target::Etcd => match &config.cluster.etcd.local {
-                Some(local) => etcd::pod(&context, local)?.document()?,
-                None => {
+        let unknown: Vec<&str> = match target {
+            Target::Etcd
+            | Target::KubeApiserver
+            | Target::KubeControllerManager
+            | Target::KubeScheduler => {
+                let Some(pod) = context.pods.get::<PlanError>(target)? else {
                     notices.push(format!(
                         "{files}: etcd is external, so there is nothing to patch"
                     ));
                     continue;
-                }
-            },
-            Target::KubeApiserver => kube_apiserver::pod(&context)?.document()?,
-            Target::KubeControllerManager => kube_controller_manager::pod(&context)?.document()?,
-            Target::KubeScheduler => kube_scheduler::pod(&context)?.document()?,
+                };
+                pod.unknown.iter().map(String::as_str).collect()
+            }
             Target::KubeletConfiguration => continue,
             Target::CoreDnsDeployment if config.cluster.dns.disabled => {
                 notices.push(format!(
@@ -74,11 +67,8 @@ pub fn patch_notices(
                 ));
                 continue;
             }
-            Target::CoreDnsDeployment => coredns::deployment_document(config)?,
+            Target::CoreDnsDeployment => live::unknown_fields(live).collect(),
         };
-        let unknown = config
-            .patches
-            .unknown_fields(config.release, target, &rendered);
         notices.extend(unknown.into_iter().map(|path| {
             format!("{files}: Kubernetes has no field {path}; it vanishes, as with kubeadm")
         }));

@@ -13,6 +13,7 @@ use crate::kubeadm::layout;
 use crate::phases::Work;
 use crate::pki::MaterialSource;
 use crate::plan::{NodePlan, PlannedContent, PlannedEntry};
+use crate::render::kubelet::KubeletTexts;
 use crate::testing;
 
 /// The plan of the operation that brings the node into its cluster.
@@ -21,7 +22,12 @@ fn plan_node(config: &ValidConfig, material: MaterialSource<'_>) -> Result<NodeP
 }
 
 fn patch_notices(config: &ValidConfig) -> Result<Vec<String>, PlanError> {
-    super::patch_notices(of(config), config)
+    let input = OutlineInput {
+        kubelet_texts: &KubeletTexts::default(),
+        external_ca: false,
+    };
+    let outline = Outline::of(of(config), config, input)?;
+    Ok(outline.patch_notices().to_vec())
 }
 
 fn renders_nothing(

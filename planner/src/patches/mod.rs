@@ -176,6 +176,20 @@ pub struct Patched {
     pub document: Value,
     /// Where its values come from.
     pub sources: Vec<ValueSource>,
+    /// Fields that the patches set and that vanish, because Kubernetes does not have them.
+    pub unknown: Vec<String>,
+}
+
+impl Patched {
+    /// A document that is not patched yet.
+    #[must_use]
+    pub const fn of(document: Value, sources: Vec<ValueSource>) -> Self {
+        Self {
+            document,
+            sources,
+            unknown: Vec::new(),
+        }
+    }
 }
 
 impl PatchFile {
@@ -233,7 +247,8 @@ impl Patches {
         self.files.iter().filter(move |file| file.target == target)
     }
 
-    /// Patches a static Pod, or CoreDNS's Deployment, as kubeadm of `release` does.
+    /// Patches a static Pod, or CoreDNS's Deployment, as kubeadm of `release` does. Fields that Kubernetes of `release` does not have
+    /// vanish and are named in [`Patched::unknown`].
     ///
     /// # Errors
     /// [`PatchError`] if a patch does not apply, or what comes out is of another kind.
@@ -279,6 +294,7 @@ impl Patches {
             }
         }
         patched.document = normal.document.into();
+        patched.unknown = normal.unknown;
         for field in form.named_by {
             let pointer = format!("/{}", field.replace('.', "/"));
             if patched.document.pointer(&pointer).is_none() {
@@ -309,36 +325,6 @@ impl Patches {
             config,
             &Value::clone,
         )
-    }
-
-    /// Fields of patched Pods and Deployments that Kubernetes of `release` does not have and that vanish: `file: path`.
-    ///
-    /// Only what the patch itself sets is looked at, so it works without the document.
-    #[must_use]
-    pub fn unknown_fields(
-        &self,
-        release: &'static Release,
-        target: Target,
-        before: &Value,
-    ) -> Vec<String> {
-        let form = Form::of(target, release);
-        let Ok(patched) = self.apply(
-            target,
-            form.schema(),
-            Patched {
-                document: before.clone(),
-                sources: Vec::new(),
-            },
-            &|document| form.normal(document),
-        ) else {
-            return Vec::new();
-        };
-        patched
-            .document
-            .as_object()
-            .and_then(|document| go_types::normalise(form.object, document, release).ok())
-            .map(|normal| normal.unknown)
-            .unwrap_or_default()
     }
 
     /// Applies every patch of `target`; `seen` is how a document looks to readers, for provenance.

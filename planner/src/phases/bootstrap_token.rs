@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use kubeplan_bundle::index::hole::{PLACEHOLDERS, Ttl};
 use serde_json::{Map, Value};
 
-use super::{Part, PhaseContext};
+use super::{KeyedContext, Part, PhaseContext};
 use crate::config::kubeadm::BootstrapToken;
 use crate::kubeadm::duration::GoDuration;
 use crate::pki::MaterialSource;
@@ -30,10 +30,15 @@ const UNKNOWN_ID: &str = "<token-id>";
 pub(crate) const PHASE: &str = "bootstrap-token";
 
 /// `bootstrap-token`.
-pub(crate) const INIT: &[Part] = &[Part::objects(PHASE, objects)];
+pub(crate) const INIT: &[Part] = &[
+    Part::keyed_objects(PHASE, secrets),
+    Part::objects(PHASE, roles),
+    Part::keyed_objects(PHASE, cluster_info::config_map),
+    Part::objects(PHASE, cluster_info::roles),
+];
 
-/// Secrets, RBAC, cluster-info.
-fn objects(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
+/// The tokens.
+fn secrets(context: &KeyedContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     let mut generated = match context.material {
         MaterialSource::Issued(material) => material.credentials.bootstrap_tokens.as_slice(),
         MaterialSource::Worker(_) | MaterialSource::None => &[],
@@ -50,9 +55,14 @@ fn objects(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
         let path = format!("InitConfiguration.bootstrapTokens[{position}]");
         objects.push(configured_token(configured, token.as_ref(), &path)?);
     }
+    Ok(objects)
+}
+
+/// What their bearers may do.
+fn roles(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     let bootstrappers = || rbac::group(NODE_BOOTSTRAPPERS);
     let approve = "system:certificates.k8s.io:certificatesigningrequests";
-    objects.extend([
+    let mut objects = vec![
         rbac::cluster_role(
             "kubeadm:get-nodes",
             vec![rbac::rule("", &["nodes"], &[], &["get"])],
@@ -73,7 +83,7 @@ fn objects(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
             &format!("{approve}:selfnodeclient"),
             rbac::group("system:nodes"),
         )?,
-    ]);
+    ];
     let release = context.config.release;
     if release.apiserver_kubelet_client_organization.is_none() {
         objects.push(rbac::cluster_role_binding(
@@ -82,7 +92,6 @@ fn objects(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
             rbac::user("kube-apiserver-kubelet-client"),
         )?);
     }
-    objects.extend(cluster_info::objects(context)?);
     Ok(objects)
 }
 

@@ -1,20 +1,14 @@
 //! `certs/*`: certificates, their keys, the service account key pair.
 //!
-//! Without a key store there are only the folders. A folder belongs to `certs` where that is planned, else to the first
+//! Without a key store there are only the directories. A directory belongs to `certs` where that is planned, else to the first
 //! phase that needs it. The key of a CA may be kept elsewhere; any other
 //! certificate needs its key on the node. A key comes before its certificate, as kubeadm writes them.
 
-use kubeplan_bundle::index::SecretClass;
-
-use super::{Part, PhaseContext, PlanError};
+use super::{Keyed, OutlinedEntry, Part, PhaseContext, PlanError};
 use crate::kubeadm::layout::{self, CERTIFICATE_FILES, Kind};
-use crate::pki::MaterialSource;
 use crate::pki::certlist::is_external;
-use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
+use crate::plan::ValueSource;
 use crate::render::static_pod::paths::CERTIFICATES_DIR;
-
-/// Certificates that may come without a key.
-const AUTHORITIES: &[&str] = &["ca", "front-proxy-ca", "etcd-ca"];
 
 /// `certs/*` of `init`.
 pub(crate) const INIT: &[Part] = &[
@@ -53,7 +47,7 @@ pub(crate) const JOIN: &[Part] = &[
 pub(crate) const PREPARE: &str = "control-plane-prepare/certs";
 
 /// The folders of everything below `certs` that is planned.
-fn folders(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
+fn folders(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let tree = context.selection.tree();
     let below: Vec<&str> = tree
         .with_children("certs")
@@ -80,7 +74,7 @@ fn folders_for(
     phase: &Part,
     context: &PhaseContext<'_>,
     etcd: bool,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+) -> Result<Vec<OutlinedEntry>, PlanError> {
     let certificates_dir = layout::trimmed(&context.config.cluster.certificates_dir);
     let mut folders = vec![phase.kubernetes_folder()?];
     // The folder of kubeconfigs can serve for certificates too.
@@ -101,50 +95,37 @@ fn folders_for(
 fn joining_folders(
     phase: &Part,
     context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+) -> Result<Vec<OutlinedEntry>, PlanError> {
     let etcd = context.config.cluster.etcd.external.is_none();
     folders_for(phase, context, etcd)
 }
 
 /// One certificate and its key.
-fn certificate(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
+fn certificate(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let name = phase.item();
     if is_external(context.config, name) {
         return Ok(Vec::new());
     }
     let mut entries = folders_for(phase, context, is_in_etcd_folder(name))?;
-    let MaterialSource::Issued(material) = context.material else {
-        return Ok(entries);
-    };
     let (_, base) = CERTIFICATE_FILES
         .iter()
         .find(|(known, _)| *known == name)
         .ok_or_else(|| PlanError::Phase(phase.phase.to_owned()))?;
-    let issued = material
-        .certificates
-        .get(name)
-        .ok_or_else(|| PlanError::NoCertificate(name.to_owned()))?;
     let folder = &context.config.cluster.certificates_dir;
-    match &issued.key_pem {
-        Some(key) => entries.push(phase.entry(
+    entries.extend([
+        phase.entry(
             Kind::PrivateKey,
             &layout::private_key(folder, base),
-            PlannedContent::Secret {
-                class: SecretClass::PrivateKey,
-                bytes: key.clone(),
-                spki: Some(issued.row.spki),
-            },
+            Keyed::PrivateKey(name),
             from_certificates_dir(),
-        )?),
-        None if AUTHORITIES.contains(&name) => {}
-        None => return Err(PlanError::NoKey(name.to_owned())),
-    }
-    entries.push(phase.entry(
-        Kind::Certificate,
-        &layout::certificate(folder, base),
-        PlannedContent::Public(issued.certificate_pem.clone().into_bytes()),
-        from_certificates_dir(),
-    )?);
+        )?,
+        phase.entry(
+            Kind::Certificate,
+            &layout::certificate(folder, base),
+            Keyed::Certificate(name),
+            from_certificates_dir(),
+        )?,
+    ]);
     Ok(entries)
 }
 
@@ -152,7 +133,7 @@ fn certificate(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEn
 fn service_account(
     phase: &Part,
     context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+) -> Result<Vec<OutlinedEntry>, PlanError> {
     service_account_as(Kind::ServiceAccountPublicKey, phase, context)
 }
 
@@ -160,7 +141,7 @@ fn service_account(
 fn downloaded_service_account(
     phase: &Part,
     context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+) -> Result<Vec<OutlinedEntry>, PlanError> {
     service_account_as(Kind::Certificate, phase, context)
 }
 
@@ -169,30 +150,20 @@ fn service_account_as(
     public: Kind,
     phase: &Part,
     context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+) -> Result<Vec<OutlinedEntry>, PlanError> {
     let mut entries = folders_for(phase, context, false)?;
-    let MaterialSource::Issued(material) = context.material else {
-        return Ok(entries);
-    };
     let folder = &context.config.cluster.certificates_dir;
-    let Some(pair) = &material.service_account else {
-        return Err(PlanError::NoKey("sa".to_owned()));
-    };
     entries.extend([
         phase.entry(
             Kind::PrivateKey,
             &layout::service_account_private_key(folder),
-            PlannedContent::Secret {
-                class: SecretClass::PrivateKey,
-                bytes: pair.key_pem.clone(),
-                spki: Some(pair.spki),
-            },
+            Keyed::ServiceAccountKey,
             from_certificates_dir(),
         )?,
         phase.entry(
             public,
             &layout::service_account_public_key(folder),
-            PlannedContent::Public(pair.public_pem.clone().into_bytes()),
+            Keyed::ServiceAccountPublicKey,
             from_certificates_dir(),
         )?,
     ]);

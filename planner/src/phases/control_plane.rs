@@ -1,13 +1,10 @@
 //! `control-plane/*`: the static Pods of Kubernetes' own components.
 
-use super::{Part, PhaseContext, PlanError};
+use super::{OutlinedEntry, Part, PhaseContext, PlanError};
 use crate::kubeadm::layout::{self, Kind};
-use crate::patches::{Patched, Target};
+use crate::patches::Target;
 use crate::plan::{PlannedContent, PlannedEntry};
 use crate::render::static_pod::etcd::initial_cluster_holes;
-use crate::render::static_pod::{
-    StaticPod, kube_apiserver, kube_controller_manager, kube_scheduler,
-};
 use crate::yaml::write::to_go_yaml;
 
 /// `control-plane/*` of `init`.
@@ -28,64 +25,51 @@ pub(crate) const JOIN: &[Part] = &[
 pub(crate) const PREPARE: &str = "control-plane-prepare/control-plane";
 
 /// kube-apiserver.
-fn apiserver(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
-    let pod = kube_apiserver::pod(&context.pods())?;
-    in_folder(phase, context, Target::KubeApiserver, pod)
+fn apiserver(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
+    in_folder(phase, context, Target::KubeApiserver)
 }
 
 /// kube-controller-manager.
 fn controller_manager(
     phase: &Part,
     context: &PhaseContext<'_>,
-) -> Result<Vec<PlannedEntry>, PlanError> {
-    let pod = kube_controller_manager::pod(&context.pods())?;
-    in_folder(phase, context, Target::KubeControllerManager, pod)
+) -> Result<Vec<OutlinedEntry>, PlanError> {
+    in_folder(phase, context, Target::KubeControllerManager)
 }
 
 /// kube-scheduler.
-fn scheduler(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
-    let pod = kube_scheduler::pod(&context.pods())?;
-    in_folder(phase, context, Target::KubeScheduler, pod)
+fn scheduler(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
+    in_folder(phase, context, Target::KubeScheduler)
 }
 
-/// The manifest and the folders it lies in.
+/// The manifest and the directories it lies in.
 fn in_folder(
     phase: &Part,
     context: &PhaseContext<'_>,
     target: Target,
-    pod: StaticPod,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+) -> Result<Vec<OutlinedEntry>, PlanError> {
     let mut entries = phase.manifest_folders()?;
-    entries.push(manifest(phase, context, target, pod)?);
+    entries.extend(manifest(phase, context, target)?);
     Ok(entries)
 }
 
-/// The entry of a static Pod, patched.
+/// The entry of a static Pod, patched; `None` if the node does not run it.
 pub(super) fn manifest(
     phase: &Part,
     context: &PhaseContext<'_>,
     target: Target,
-    pod: StaticPod,
-) -> Result<PlannedEntry, PlanError> {
-    let path = layout::manifest(pod.component);
-    let rendered = Patched {
-        document: pod.document()?,
-        sources: pod.sources,
+) -> Result<Option<OutlinedEntry>, PlanError> {
+    let Some(pod) = context.pods.get::<PlanError>(target)? else {
+        return Ok(None);
     };
-    let Patched { document, sources } =
-        context
-            .config
-            .patches
-            .typed(context.config.release, target, rendered)?;
-    let text = to_go_yaml(&document);
     let entry = phase.entry(
         Kind::Manifest,
-        &path,
-        PlannedContent::Public(text.into_bytes()),
-        sources,
+        &layout::manifest(pod.component),
+        PlannedContent::Public(to_go_yaml(&pod.document).into_bytes()),
+        pod.sources.clone(),
     )?;
-    Ok(PlannedEntry {
-        holes: initial_cluster_holes(&document),
+    Ok(Some(PlannedEntry {
+        holes: initial_cluster_holes(&pod.document),
         ..entry
-    })
+    }))
 }

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use kubeplan_bundle::step::{EtcdClient, EtcdPods, PhaseName, Step};
 
 use super::control_plane::manifest;
-use super::{Part, PhaseContext, PlanError, seconds};
+use super::{OutlinedEntry, Part, PhaseContext, PlanError, seconds};
 use crate::kubeadm::layout::{self, Kind};
 use crate::patches::Target;
-use crate::plan::PlannedEntry;
 use crate::render::objects::{KUBE_SYSTEM, ObjectError};
 use crate::render::static_pod::etcd;
 use crate::render::static_pod::paths::DATA_DIR;
@@ -28,20 +27,19 @@ pub(crate) const ETCD_JOIN: &str = "etcd-join";
 pub(crate) const TRANSACTION: &str = "etcd";
 
 /// The data folder, the folder of manifests, the Pod.
-fn local(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
+fn local(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let Some(local) = &context.config.cluster.etcd.local else {
         return Ok(Vec::new());
     };
-    let pod = etcd::pod(&context.pods(), local)?;
     let data_dir = layout::trimmed(&local.data_dir);
     let mut entries = vec![phase.folder(Kind::ClosedFolder, data_dir, DATA_DIR)?];
     entries.extend(phase.manifest_folders()?);
-    entries.push(manifest(phase, context, Target::Etcd, pod)?);
+    entries.extend(manifest(phase, context, Target::Etcd)?);
     Ok(entries)
 }
 
 /// As [`local`], with the hole for the members that there are.
-fn joining(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
+fn joining(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let entries = local(phase, context)?;
     let holes: usize = entries.iter().map(|entry| entry.holes.len()).sum();
     if entries.is_empty() || holes == 1 {

@@ -1,16 +1,11 @@
 //! `kubeconfig/*`: one kubeconfig each, and the folder they lie in.
 
-use kubeplan_bundle::index::SecretClass;
-use kubeplan_bundle::secret::SecretBytes;
-
-use super::{Part, PhaseContext, PlanError};
+use super::keyed::secret_kubeconfig;
+use super::{Keyed, OutlinedEntry, Part, PhaseContext, PlanError};
 use crate::config::SecretText;
 use crate::kubeadm::layout::{self, Kind};
-use crate::pki::MaterialSource;
-use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
-use crate::render::kubeconfig::{
-    self, KubeconfigFile, KubeconfigMaterial, KubeconfigText, bootstrap,
-};
+use crate::plan::{PlannedEntry, ValueSource};
+use crate::render::kubeconfig::{self, KubeconfigFile, bootstrap};
 use crate::render::static_pod::paths::{ADVERTISE_ADDRESS, BIND_PORT};
 
 /// `kubeconfig/*` of `init`.
@@ -33,7 +28,7 @@ pub(crate) const JOIN: &[Part] = &[
 pub(crate) const PREPARE: &str = "control-plane-prepare/kubeconfig";
 
 /// The kubeconfig the phase is named after.
-fn file(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
+fn file(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let file_name = format!("{}.conf", phase.item());
     let file = kubeconfig::find(&file_name).ok_or_else(|| PlanError::Phase(phase.phase.into()))?;
     Ok(vec![
@@ -46,21 +41,12 @@ fn file(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, P
 pub(super) fn entry(
     phase: &Part,
     context: &PhaseContext<'_>,
-    file: &KubeconfigFile,
-) -> Result<PlannedEntry, PlanError> {
-    let credentials = match context.material {
-        MaterialSource::Issued(material) => KubeconfigMaterial::of(file, material)?,
-        MaterialSource::Worker(material) => KubeconfigMaterial::of_worker(file, material)?,
-        MaterialSource::None => KubeconfigMaterial::Placeholders,
-    };
-    let content = match file.render(context.config, credentials)? {
-        KubeconfigText::Secret(bytes) => secret(bytes),
-        KubeconfigText::Public(text) => PlannedContent::Public(text.into_bytes()),
-    };
+    file: &'static KubeconfigFile,
+) -> Result<OutlinedEntry, PlanError> {
     let entry = phase.entry(
         Kind::Kubeconfig,
         &layout::kubeconfig(file.file_name),
-        content,
+        Keyed::Kubeconfig(file),
         file.sources(context.config),
     )?;
     Ok(PlannedEntry {
@@ -74,7 +60,7 @@ pub(super) fn bootstrap_entry(
     phase: &Part,
     context: &PhaseContext<'_>,
     found: &SecretText,
-) -> Result<PlannedEntry, PlanError> {
+) -> Result<OutlinedEntry, PlanError> {
     let mut sources = vec![ValueSource {
         value: "clusters, users".to_owned(),
         from: "cluster: discovery".to_owned(),
@@ -88,15 +74,7 @@ pub(super) fn bootstrap_entry(
     phase.entry(
         Kind::Kubeconfig,
         layout::BOOTSTRAP_KUBELET_CONF,
-        secret(bootstrap::render(context.config, found)?),
+        secret_kubeconfig(bootstrap::render(context.config, found)?),
         sources,
     )
-}
-
-fn secret(bytes: SecretBytes) -> PlannedContent {
-    PlannedContent::Secret {
-        class: SecretClass::Kubeconfig,
-        bytes,
-        spki: None,
-    }
 }

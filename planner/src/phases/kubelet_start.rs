@@ -3,15 +3,14 @@
 use kubeplan_bundle::step::{PhaseName, Step};
 
 use super::{
-    Part, PhaseContext, PlanError, kubeconfig as kubeconfigs, kubeconfig_path, kubelet_service,
-    seconds,
+    Keyed, OutlinedEntry, Part, PhaseContext, PlanError, kubeconfig as kubeconfigs,
+    kubeconfig_path, kubelet_service, seconds,
 };
 use crate::config::ValidConfig;
 use crate::config::valid::{JoinCredential, Joining};
 use crate::kubeadm::layout::{self, Kind};
-use crate::pki::MaterialSource;
 use crate::pki::certlist::KUBELET;
-use crate::plan::{PlannedContent, PlannedEntry, ValueSource};
+use crate::plan::{PlannedContent, ValueSource};
 use crate::render::kubelet::{self, SourcedText};
 use crate::render::objects::ObjectError;
 use crate::render::static_pod::flags::KUBEADM_DEFAULT;
@@ -34,21 +33,24 @@ pub(crate) const JOIN: &[Part] = &[
 const PHASE: &str = "kubelet-start";
 
 /// With `init`, in kubeadm's order: flags, instance configuration, configuration; then the drop-in if it is wanted.
-fn files(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
+fn files(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let config = context.config;
     let mut entries = vec![
         phase.folder(Kind::ClosedFolder, layout::KUBELET_DIR, KUBEADM_DEFAULT)?,
         flags(phase, config)?,
     ];
     entries.extend(instance_config(phase, config)?);
-    entries.push(configuration(phase, config)?);
+    entries.push(configuration(phase, context)?);
     entries.extend(drop_in(phase, config)?);
     Ok(entries)
 }
 
 /// With `join`, in kubeadm's order: the kubelet's credentials, the CA certificate, instance configuration, configuration, flags; then
 /// the drop-in if it is wanted.
-fn joining_files(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError> {
+fn joining_files(
+    phase: &Part,
+    context: &PhaseContext<'_>,
+) -> Result<Vec<OutlinedEntry>, PlanError> {
     let config = context.config;
     let joining = config
         .joining()
@@ -60,7 +62,7 @@ fn joining_files(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<Planned
     entries.extend(authority(phase, context, joining)?);
     entries.push(phase.folder(Kind::ClosedFolder, layout::KUBELET_DIR, KUBEADM_DEFAULT)?);
     entries.extend(instance_config(phase, config)?);
-    entries.push(configuration(phase, config)?);
+    entries.push(configuration(phase, context)?);
     entries.push(flags(phase, config)?);
     entries.extend(drop_in(phase, config)?);
     Ok(entries)
@@ -71,7 +73,7 @@ fn credentials(
     phase: &Part,
     context: &PhaseContext<'_>,
     joining: &Joining,
-) -> Result<PlannedEntry, PlanError> {
+) -> Result<OutlinedEntry, PlanError> {
     match &joining.credential {
         JoinCredential::Certificate { .. } => {
             let file = crate::render::kubeconfig::find(KUBELET)
@@ -89,21 +91,11 @@ fn authority(
     phase: &Part,
     context: &PhaseContext<'_>,
     joining: &Joining,
-) -> Result<Vec<PlannedEntry>, PlanError> {
+) -> Result<Vec<OutlinedEntry>, PlanError> {
     let path = joining.ca_cert_path.as_str();
     let certificates_dir = layout::trimmed(&context.config.cluster.certificates_dir);
     let is_planned_elsewhere = path == layout::certificate(certificates_dir, "ca")
         && context.selection.includes("control-plane-prepare/certs");
-    let certificate = match context.material {
-        MaterialSource::Issued(material) => Some(
-            material
-                .certificates
-                .get("ca")
-                .ok_or_else(|| PlanError::NoCertificate("ca".to_owned()))?,
-        ),
-        MaterialSource::Worker(material) => Some(material.authority()),
-        MaterialSource::None => None,
-    };
     if is_planned_elsewhere {
         return Ok(Vec::new());
     }
@@ -117,30 +109,28 @@ fn authority(
         };
         entries.push(phase.folder(Kind::OpenFolder, folder, from)?);
     }
-    if let Some(certificate) = certificate {
-        entries.push(phase.entry(
-            Kind::Certificate,
-            path,
-            PlannedContent::Public(certificate.certificate_pem.clone().into_bytes()),
-            vec![ValueSource {
-                value: "path".to_owned(),
-                from: CA_CERT_PATH.to_owned(),
-            }],
-        )?);
-    }
+    entries.push(phase.entry(
+        Kind::Certificate,
+        path,
+        Keyed::Certificate("ca"),
+        vec![ValueSource {
+            value: "path".to_owned(),
+            from: CA_CERT_PATH.to_owned(),
+        }],
+    )?);
     Ok(entries)
 }
 
-fn file(phase: &Part, path: &str, file: SourcedText) -> Result<PlannedEntry, PlanError> {
+fn file(phase: &Part, path: &str, file: SourcedText) -> Result<OutlinedEntry, PlanError> {
     let content = PlannedContent::Public(file.text.into_bytes());
     phase.entry(Kind::KubeletFile, path, content, file.sources)
 }
 
-fn flags(phase: &Part, config: &ValidConfig) -> Result<PlannedEntry, PlanError> {
+fn flags(phase: &Part, config: &ValidConfig) -> Result<OutlinedEntry, PlanError> {
     file(phase, layout::KUBELET_FLAGS, kubelet::flags_env(config))
 }
 
-fn instance_config(phase: &Part, config: &ValidConfig) -> Result<Option<PlannedEntry>, PlanError> {
+fn instance_config(phase: &Part, config: &ValidConfig) -> Result<Option<OutlinedEntry>, PlanError> {
     kubelet::has_instance_config(config)
         .then(|| {
             let text = kubelet::instance_config_yaml(config);
@@ -149,11 +139,12 @@ fn instance_config(phase: &Part, config: &ValidConfig) -> Result<Option<PlannedE
         .transpose()
 }
 
-fn configuration(phase: &Part, config: &ValidConfig) -> Result<PlannedEntry, PlanError> {
-    file(phase, layout::KUBELET_CONFIG, kubelet::config_yaml(config)?)
+fn configuration(phase: &Part, context: &PhaseContext<'_>) -> Result<OutlinedEntry, PlanError> {
+    let text = context.kubelet_texts.config_yaml(context.config)?;
+    file(phase, layout::KUBELET_CONFIG, SourcedText::clone(&text))
 }
 
-fn drop_in(phase: &Part, config: &ValidConfig) -> Result<Vec<PlannedEntry>, PlanError> {
+fn drop_in(phase: &Part, config: &ValidConfig) -> Result<Vec<OutlinedEntry>, PlanError> {
     if !config.node.kubelet_drop_in {
         return Ok(Vec::new());
     }

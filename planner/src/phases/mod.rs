@@ -1,8 +1,9 @@
 //! kubeadm's phases: one file for each, with all that the phase has.
 //!
-//! In: the configuration and key material. Out: the [`Part`]s that each file offers, for `init` as `INIT`, for `join` as `JOIN`; which of
-//! them a command is made of, and in which order, is in [`crate::operations`]. A part is a pure function: it places entries on the host,
-//! with the folders they lie in, so that it can stand alone; it applies objects; or it is a step on a running host.
+//! In: the configuration; key material only where a part needs it. Out: the [`Part`]s that each file offers, for `init` as `INIT`, for
+//! `join` as `JOIN`; which of them a command is made of, and in which order, is in [`crate::operations`]. A part is a pure function: it
+//! places entries on the host, with the directories they lie in, so that it can stand alone; it applies objects; or it is a step on a
+//! running host. What is made from keys a part only names ([`Keyed`]), or it gets a [`KeyedContext`].
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/cmd/phases and app/phases.
 
 pub mod addon;
@@ -10,11 +11,13 @@ pub(crate) mod bootstrap_token;
 pub(crate) mod certs;
 pub(crate) mod control_plane;
 pub(crate) mod etcd;
+mod keyed;
 pub(crate) mod kubeconfig;
 pub(crate) mod kubelet_finalize;
 pub(crate) mod kubelet_start;
 pub(crate) mod kubelet_wait_bootstrap;
 pub(crate) mod mark_control_plane;
+mod pods;
 pub mod preflight;
 pub(crate) mod show_join_command;
 pub(crate) mod upload_certs;
@@ -30,30 +33,32 @@ use kubeplan_bundle::step::{ParsePhaseError, PhaseName, ServiceName, Step};
 use crate::config::ValidConfig;
 use crate::kubeadm::layout::{self, Kind};
 use crate::patches::PatchError;
-use crate::pki::MaterialSource;
 use crate::plan::{PlannedContent, PlannedEntry, PlannedObject, ValueSource};
 use crate::render::kubeconfig::KubeconfigError;
 use crate::render::kubeconfig::bootstrap::BootstrapError;
+use crate::render::kubelet::KubeletTexts;
 use crate::render::objects::{ApiObject, ObjectError};
-use crate::render::static_pod::etcd::EtcdMembers;
+use crate::render::static_pod::StaticPodError;
 use crate::render::static_pod::flags::KUBEADM_DEFAULT;
-use crate::render::static_pod::{PodContext, StaticPodError};
 use crate::selection::Selection;
+
+pub use keyed::{Keyed, KeyedContext, Outlined, OutlinedEntry};
+pub use pods::Pods;
 
 /// The kubelet's service, as every package of it has it.
 const KUBELET_SERVICE: &str = "kubelet";
 
-/// Everything a phase may look at.
+/// Everything that a part without keys may look at.
 #[derive(Clone, Copy, Debug)]
 pub struct PhaseContext<'a> {
     /// The configuration.
     pub config: &'a ValidConfig,
-    /// Certificates, keys, tokens.
-    pub material: MaterialSource<'a>,
     /// The phases of the plan.
     pub selection: &'a Selection,
-    /// Which members etcd has when the node's own starts.
-    pub etcd_members: EtcdMembers,
+    /// The node's static Pods.
+    pub pods: &'a Pods<'a>,
+    /// Texts that nodes with equal configurations share.
+    pub kubelet_texts: &'a KubeletTexts,
 }
 
 /// A part of one of kubeadm's phases.
@@ -72,8 +77,10 @@ pub struct Part {
 pub enum Work {
     /// Places files, folders before what lies in them. A folder that an earlier part of the plan places for the same reason is placed once.
     Files(Files),
-    /// Applies objects; where there are none, there is no step.
+    /// Applies objects, together with those of the phase's other parts; where there are none, there is no step.
     Objects(Objects),
+    /// Applies objects that are made from certificates, keys or tokens.
+    KeyedObjects(KeyedObjects),
     /// Applies the objects that make admin.conf an administrator, as super-admin.conf.
     Bind(Objects),
     /// A step without objects; `None` where there is nothing to do.
@@ -83,17 +90,20 @@ pub enum Work {
 }
 
 /// The entries of a phase.
-pub type Files = fn(&Part, &PhaseContext<'_>) -> Result<Vec<PlannedEntry>, PlanError>;
+pub type Files = fn(&Part, &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError>;
 
 /// The objects of a phase.
 pub type Objects = fn(&PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError>;
+
+/// The objects of a phase that are made from keys.
+pub type KeyedObjects = fn(&KeyedContext<'_>) -> Result<Vec<ApiObject>, ObjectError>;
 
 /// A step of a phase.
 pub type LiveStep = fn(PhaseName, &PhaseContext<'_>) -> Result<Option<Step>, ObjectError>;
 
 /// A step of a phase that depends on objects.
 pub type StepAbout =
-    fn(PhaseName, &PhaseContext<'_>, &[PlannedObject]) -> Result<Option<Step>, ObjectError>;
+    fn(PhaseName, &KeyedContext<'_>, &[PlannedObject]) -> Result<Option<Step>, ObjectError>;
 
 /// Why a node cannot be planned.
 #[derive(Debug, thiserror::Error)]
@@ -187,6 +197,10 @@ impl Part {
         Self::of(phase, Work::Objects(objects))
     }
 
+    const fn keyed_objects(phase: &'static str, objects: KeyedObjects) -> Self {
+        Self::of(phase, Work::KeyedObjects(objects))
+    }
+
     const fn step(phase: &'static str, step: LiveStep) -> Self {
         Self::of(phase, Work::Step(step))
     }
@@ -202,7 +216,7 @@ impl Part {
     }
 
     /// `/etc/kubernetes` and the folder of manifests.
-    fn manifest_folders(&self) -> Result<Vec<PlannedEntry>, PlanError> {
+    fn manifest_folders(&self) -> Result<Vec<OutlinedEntry>, PlanError> {
         Ok(vec![
             self.kubernetes_folder()?,
             self.folder(Kind::ClosedFolder, layout::MANIFESTS_DIR, KUBEADM_DEFAULT)?,
@@ -210,11 +224,11 @@ impl Part {
     }
 
     /// `/etc/kubernetes`, with one mode whichever phase comes first; kubeadm makes it 0700 when that is a phase of manifests.
-    fn kubernetes_folder(&self) -> Result<PlannedEntry, PlanError> {
+    fn kubernetes_folder(&self) -> Result<OutlinedEntry, PlanError> {
         self.folder(Kind::OpenFolder, layout::KUBERNETES_DIR, KUBEADM_DEFAULT)
     }
 
-    fn folder(&self, kind: Kind, path: &str, from: &str) -> Result<PlannedEntry, PlanError> {
+    fn folder(&self, kind: Kind, path: &str, from: &str) -> Result<OutlinedEntry, PlanError> {
         let sources = vec![ValueSource {
             value: "path".to_owned(),
             from: from.to_owned(),
@@ -226,9 +240,9 @@ impl Part {
         &self,
         kind: Kind,
         path: &str,
-        content: PlannedContent,
+        content: impl Into<Outlined>,
         sources: Vec<ValueSource>,
-    ) -> Result<PlannedEntry, PlanError> {
+    ) -> Result<OutlinedEntry, PlanError> {
         let placement = kind.at(path).map_err(|source| PlanError::Path {
             path: path.to_owned(),
             source,
@@ -236,28 +250,11 @@ impl Part {
         Ok(PlannedEntry {
             placement,
             phase: self.phase.parse::<PhaseName>()?,
-            content,
+            content: content.into(),
             handoff: false,
             holes: Vec::new(),
             sources,
         })
-    }
-}
-
-impl<'a> PhaseContext<'a> {
-    /// What static Pods are made from.
-    pub(crate) fn pods(&self) -> PodContext<'a> {
-        PodContext {
-            config: self.config,
-            etcd_members: self.etcd_members,
-            external_ca: match self.material {
-                MaterialSource::Issued(material) => material
-                    .certificates
-                    .get("ca")
-                    .is_some_and(|ca| ca.key_pem.is_none()),
-                MaterialSource::Worker(_) | MaterialSource::None => false,
-            },
-        }
     }
 }
 

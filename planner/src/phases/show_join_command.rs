@@ -5,7 +5,7 @@
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::step::{PhaseName, SharedCertificates, Step};
 
-use super::{Part, PhaseContext, Work, bootstrap_token, kubeconfig_path};
+use super::{KeyedContext, Part, Work, bootstrap_token, kubeconfig_path};
 use crate::pki::MaterialSource;
 use crate::plan::PlannedObject;
 use crate::render::objects::ObjectError;
@@ -19,7 +19,7 @@ pub(crate) const INIT: &[Part] = &[Part::of(
 /// Tells of the configured bootstrap tokens whose Secrets are `planned`; without them there is nothing to say.
 fn show_join_command(
     phase: PhaseName,
-    context: &PhaseContext<'_>,
+    context: &KeyedContext<'_>,
     planned: &[PlannedObject],
 ) -> Result<Option<Step>, ObjectError> {
     let tokens = join_tokens(planned);

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::bootstrap_token::{TokenSecret, secret_name};
-use super::{Part, PhaseContext};
+use super::{KeyedContext, Part, PhaseContext};
 use crate::pki::Material;
 use crate::pki::MaterialSource;
 use crate::render::objects::secret::SecretObject;
@@ -75,16 +75,18 @@ impl Source {
 }
 
 /// `upload-certs`.
-pub(crate) const INIT: &[Part] = &[Part::objects("upload-certs", objects)];
+pub(crate) const INIT: &[Part] = &[
+    Part::keyed_objects(PHASE, secrets),
+    Part::objects(PHASE, roles),
+];
 
-/// Token, Secret, RBAC.
-fn objects(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
+const PHASE: &str = "upload-certs";
+
+/// Token and Secret.
+fn secrets(context: &KeyedContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     let config = context.config;
     if !config.upload_certs {
         return Ok(Vec::new());
-    }
-    if config.cluster.etcd.local.is_none() {
-        return Err(ObjectError::ExternalEtcd);
     }
     let material = match context.material {
         MaterialSource::Issued(material) => Some(material),
@@ -152,6 +154,19 @@ fn objects(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
         } else {
             secret.without_secrets()?
         },
+    ])
+}
+
+/// What lets joining nodes read the Secret.
+fn roles(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
+    let config = context.config;
+    if !config.upload_certs {
+        return Ok(Vec::new());
+    }
+    if config.cluster.etcd.local.is_none() {
+        return Err(ObjectError::ExternalEtcd);
+    }
+    Ok(vec![
         rbac::role_to_get(KUBE_SYSTEM, ROLE, "secrets", SECRET)?,
         rbac::role_binding(KUBE_SYSTEM, ROLE, vec![rbac::group(NODE_BOOTSTRAPPERS)])?,
     ])

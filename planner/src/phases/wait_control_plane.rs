@@ -11,13 +11,9 @@ use kubeplan_bundle::step::{Endpoint, EndpointIdentity, PhaseName, Step};
 use serde_json::Value;
 
 use super::{KUBELET_SERVICE, Part, PhaseContext, Work, seconds};
-use crate::config::ValidConfig;
 use crate::config::valid::host_port;
-use crate::patches::{Patched, Target};
+use crate::patches::Target;
 use crate::render::objects::ObjectError;
-use crate::render::static_pod::{
-    PodContext, StaticPod, StaticPodError, kube_apiserver, kube_controller_manager, kube_scheduler,
-};
 
 /// `wait-control-plane` of `init`. The components are waited for before the administrators are bound: kubeadm binds first and gives the
 /// API server one minute for it, whatever the time for components is.
@@ -41,7 +37,6 @@ struct Component {
     default_port: u16,
     path: &'static str,
     identity: EndpointIdentity,
-    pod: fn(&PodContext<'_>) -> Result<StaticPod, StaticPodError>,
     target: Target,
 }
 
@@ -54,7 +49,6 @@ const COMPONENTS: &[Component] = &[
         default_port: 6443,
         path: "livez",
         identity: EndpointIdentity::Administrator,
-        pod: kube_apiserver::pod,
         target: Target::KubeApiserver,
     },
     Component {
@@ -64,7 +58,6 @@ const COMPONENTS: &[Component] = &[
         default_port: 10257,
         path: "healthz",
         identity: EndpointIdentity::Anonymous,
-        pod: kube_controller_manager::pod,
         target: Target::KubeControllerManager,
     },
     Component {
@@ -74,7 +67,6 @@ const COMPONENTS: &[Component] = &[
         default_port: 10259,
         path: "livez",
         identity: EndpointIdentity::Anonymous,
-        pod: kube_scheduler::pod,
         target: Target::KubeScheduler,
     },
 ];
@@ -114,7 +106,7 @@ fn wait_for_components(
     let mut endpoints = Vec::new();
     for component in COMPONENTS {
         // A patch can take the command away; kubeadm then asks at the defaults, too.
-        let arguments = arguments(config, component)?.unwrap_or_default();
+        let arguments = arguments(context, component)?.unwrap_or_default();
         let flag = |name: &str| {
             let prefix = format!("--{name}=");
             arguments.iter().rev().find_map(|a| a.strip_prefix(&prefix))
@@ -167,19 +159,14 @@ fn authority(address: &str, port: &str) -> String {
 /// The arguments of `component` in its manifest, patches included: of the first container that starts it. The manifest
 /// itself need not be part of the plan.
 fn arguments(
-    config: &ValidConfig,
+    context: &PhaseContext<'_>,
     component: &Component,
 ) -> Result<Option<Vec<String>>, ObjectError> {
-    let pod = (component.pod)(&PodContext::of_addresses(config))?;
-    let rendered = Patched {
-        document: pod.document()?,
-        sources: Vec::new(),
+    let Some(pod) = context.pods.get::<ObjectError>(component.target)? else {
+        return Ok(None);
     };
-    let pod = config
-        .patches
-        .typed(config.release, component.target, rendered)?
-        .document;
-    let containers = pod.pointer("/spec/containers").and_then(Value::as_array);
+    let containers = pod.document.pointer("/spec/containers");
+    let containers = containers.and_then(Value::as_array);
     let starts = containers.into_iter().flatten().find_map(|container| {
         let words = ["command", "args"]
             .iter()

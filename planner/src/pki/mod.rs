@@ -84,6 +84,18 @@ pub enum MaterialSource<'a> {
     None,
 }
 
+impl MaterialSource<'_> {
+    /// Whether the cluster CA's key is kept elsewhere.
+    #[must_use]
+    pub fn external_ca(&self) -> bool {
+        let Self::Issued(material) = self else {
+            return false;
+        };
+        let ca = material.certificates.get("ca");
+        ca.is_some_and(|ca| ca.key_pem.is_none())
+    }
+}
+
 /// What `pki.txt` says of CAs whose keys are kept elsewhere; nothing if there are none.
 #[must_use]
 pub fn external_text(authorities: &[&str]) -> Option<String> {

@@ -6,8 +6,10 @@
 
 mod drop_in;
 mod quote;
+mod texts;
 
 pub use drop_in::drop_in;
+pub use texts::KubeletTexts;
 
 use serde_json::Value;
 
@@ -59,7 +61,7 @@ pub fn config_yaml(config: &ValidConfig) -> Result<SourcedText, PatchError> {
             sources.push(source(key, &format!("KubeletConfiguration.{key}")));
         }
     }
-    let mut rendered = Patched { document, sources };
+    let mut rendered = Patched::of(document, sources);
     if config.facts.systemd_resolved && config.kubelet.value.get("resolvConf").is_none() {
         set(
             &mut rendered,

@@ -7,11 +7,14 @@ use kubeplan_bundle::secret::SecretBytes;
 use super::*;
 use crate::config::ValidConfig;
 use crate::operations::of;
+use crate::phases::Pods;
 use crate::pki::Material;
 use crate::pki::MaterialSource;
 use crate::pki::credentials::Token;
 use crate::plan::PlannedContent;
+use crate::render::kubelet::KubeletTexts;
 use crate::render::objects::NODE_BOOTSTRAPPERS;
+use crate::render::static_pod::PodContext;
 use crate::testing;
 
 fn material() -> Material {
@@ -38,13 +41,25 @@ fn config(upload_certs: bool) -> ValidConfig {
 
 fn live(config: &ValidConfig, material: MaterialSource<'_>) -> Result<LivePlan, ObjectError> {
     let operation = of(config);
+    let selection = operation.selection(config);
+    let pods = Pods::new(PodContext {
+        config,
+        external_ca: material.external_ca(),
+        etcd_members: operation.etcd_members,
+    });
     let context = PhaseContext {
         config,
-        material,
-        selection: &operation.selection(config),
-        etcd_members: operation.etcd_members,
+        selection: &selection,
+        pods: &pods,
+        kubelet_texts: &KubeletTexts::default(),
     };
-    plan(operation, &context)
+    let parts = outline(operation, &context)?;
+    fill(
+        operation,
+        &parts,
+        &selection,
+        &KeyedContext { config, material },
+    )
 }
 
 fn planned(config: &ValidConfig, material: &Material) -> (Vec<PlannedObject>, Vec<Step>) {

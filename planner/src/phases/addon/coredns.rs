@@ -116,13 +116,11 @@ fn patched_deployment(
     let Patched {
         mut document,
         sources,
+        unknown,
     } = config.patches.typed(
         config.release,
         Target::CoreDnsDeployment,
-        Patched {
-            document: document(rendered)?,
-            sources: value_sources(sources),
-        },
+        Patched::of(document(rendered)?, value_sources(sources)),
     )?;
     if let Some(fields) = document.as_object_mut() {
         fields.remove("status");
@@ -132,16 +130,10 @@ fn patched_deployment(
             metadata.retain(|_, value| !value.is_null());
         }
     }
-    Ok(ApiObject::of_document(Deployment::KIND, &document, sources))
-}
-
-/// The Deployment without patches, as a document.
-///
-/// # Errors
-/// [`ObjectError`] if it cannot be serialised.
-pub(crate) fn deployment_document(config: &ValidConfig) -> Result<Value, ObjectError> {
-    let (image, _) = images::coredns(config).into_parts();
-    document(&deployment(image, config.release.probe_ports))
+    Ok(ApiObject {
+        unknown,
+        ..ApiObject::of_document(Deployment::KIND, &document, sources)
+    })
 }
 
 /// CoreDNS's configuration. kubeadm compares its default with what it finds when it upgrades, so every space counts.

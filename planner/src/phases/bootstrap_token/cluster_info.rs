@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::json;
 
-use crate::phases::PhaseContext;
+use crate::phases::{KeyedContext, PhaseContext};
 use crate::pki::MaterialSource;
 use crate::render::kubeconfig::single_pem;
 use crate::render::objects::{ApiObject, ObjectError, metadata, rbac};
@@ -18,8 +18,8 @@ const NAMESPACE: &str = "kube-public";
 const CONFIG_MAP: &str = "cluster-info";
 const ROLE: &str = "kubeadm:bootstrap-signer-clusterinfo";
 
-/// The ConfigMap and who may read it: everybody.
-pub(super) fn objects(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
+/// The ConfigMap.
+pub(super) fn config_map(context: &KeyedContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     let authority = match context.material {
         MaterialSource::Issued(material) => {
             let ca = material.certificates.get("ca");
@@ -63,8 +63,12 @@ pub(super) fn objects(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, Obje
             (server, paths::BIND_PORT),
         ],
     };
+    Ok(vec![ApiObject::public(&config_map, sources)?])
+}
+
+/// What lets anonymous users read it.
+pub(super) fn roles(_: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
     Ok(vec![
-        ApiObject::public(&config_map, sources)?,
         rbac::role_to_get(NAMESPACE, ROLE, "configmaps", CONFIG_MAP)?,
         rbac::role_binding(NAMESPACE, ROLE, vec![rbac::user("system:anonymous")])?,
     ])

@@ -83,7 +83,7 @@ pub enum ObjectError {
 }
 
 /// An object before it has its place in the plan.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiObject {
     pub(crate) kind: &'static str,
     pub(crate) namespace: Option<String>,
@@ -91,10 +91,12 @@ pub struct ApiObject {
     pub(crate) content: PlannedContent,
     pub(crate) holes: Vec<ObjectHole>,
     pub(crate) sources: Vec<ValueSource>,
+    /// Fields that patches set and Kubernetes does not have: they vanish.
+    pub(crate) unknown: Vec<String>,
 }
 
 /// A hole before entries have names.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum ObjectHole {
     TokenExpiry(Ttl),
     /// The uid of the object at this position of the same phase.
@@ -129,6 +131,7 @@ impl ApiObject {
             content: PlannedContent::Public(to_go_yaml(document).into_bytes()),
             holes: Vec::new(),
             sources,
+            unknown: Vec::new(),
         }
     }
 }

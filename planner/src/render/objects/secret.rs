@@ -79,6 +79,7 @@ impl SecretObject<'_> {
             content,
             holes: self.holes,
             sources: self.sources,
+            unknown: Vec::new(),
         }
     }
 }

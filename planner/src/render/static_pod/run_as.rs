@@ -4,6 +4,7 @@
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/util/staticpod/utils_linux.go; the same in v1.33.0 and v1.37.1.
 
 use k8s_openapi::api::core::v1::{Capabilities, PodSpec, SecurityContext};
+use kubeplan_bundle::index::Placement;
 use kubeplan_bundle::mode::FileMode;
 
 use super::{etcd, kube_apiserver, kube_controller_manager, kube_scheduler};
@@ -11,7 +12,7 @@ use crate::config::ValidConfig;
 use crate::config::valid::{Account, SystemIds};
 use crate::kubeadm::layout;
 use crate::kubeadm::system_users;
-use crate::plan::{PlannedEntry, ValueSource};
+use crate::plan::ValueSource;
 
 const GATE: &str = "ClusterConfiguration.featureGates.RootlessControlPlane";
 
@@ -101,7 +102,10 @@ pub(super) fn apply(config: &ValidConfig, component: &str, spec: &mut PodSpec) -
 }
 
 /// Gives the files that only one component reads to its user. Everything else stays root's.
-pub(crate) fn give_files_away(config: &ValidConfig, entries: &mut [PlannedEntry]) {
+pub(crate) fn give_files_away<'a>(
+    config: &ValidConfig,
+    placements: impl Iterator<Item = &'a mut Placement>,
+) {
     let Some(ids) = config.node.system_ids else {
         return;
     };
@@ -138,8 +142,7 @@ pub(crate) fn give_files_away(config: &ValidConfig, entries: &mut [PlannedEntry]
         owners.push((layout::trimmed(&local.data_dir).to_owned(), ids.etcd));
     }
     let shared = layout::service_account_private_key(folder);
-    for entry in entries {
-        let placement = &mut entry.placement;
+    for placement in placements {
         let path = placement.path.as_str();
         if path == shared {
             placement.gid = ids.sa_key_readers;

@@ -1,0 +1,90 @@
+//! The static Pods of one node, each rendered and patched once.
+//!
+//! In: the configuration. Out: a [`RenderedPod`] when the first part of a phase asks for it: the phase that writes its manifest, or the
+//! one that waits for its component. Nothing here decides whether a node runs the Pod.
+
+use std::cell::OnceCell;
+
+use serde_json::Value;
+
+use crate::patches::{PatchError, Patched, Target};
+use crate::plan::ValueSource;
+use crate::render::static_pod::{
+    PodContext, StaticPod, StaticPodError, etcd, kube_apiserver, kube_controller_manager,
+    kube_scheduler,
+};
+
+/// A static Pod as its manifest shows it.
+#[derive(Debug)]
+pub(crate) struct RenderedPod {
+    /// The component, which is also the Pod's name.
+    pub(crate) component: &'static str,
+    /// The Pod with the user's patches.
+    pub(crate) document: Value,
+    /// Where its values come from.
+    pub(crate) sources: Vec<ValueSource>,
+    /// Fields that patches set and Kubernetes does not have: they vanish.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// The Pods of one node.
+#[derive(Debug)]
+pub struct Pods<'a> {
+    context: PodContext<'a>,
+    etcd: OnceCell<RenderedPod>,
+    apiserver: OnceCell<RenderedPod>,
+    controller_manager: OnceCell<RenderedPod>,
+    scheduler: OnceCell<RenderedPod>,
+}
+
+impl<'a> Pods<'a> {
+    /// The Pods that `context` makes; none is rendered yet.
+    #[must_use]
+    pub const fn new(context: PodContext<'a>) -> Self {
+        Self {
+            context,
+            etcd: OnceCell::new(),
+            apiserver: OnceCell::new(),
+            controller_manager: OnceCell::new(),
+            scheduler: OnceCell::new(),
+        }
+    }
+
+    /// The Pod that patches of `target` change; `None` if the node has none, such as etcd's where etcd is external.
+    ///
+    /// # Errors
+    /// That of the Pod, or of a patch which does not apply.
+    pub(crate) fn get<E>(&self, target: Target) -> Result<Option<&RenderedPod>, E>
+    where
+        E: From<StaticPodError> + From<PatchError>,
+    {
+        let context = &self.context;
+        let config = context.config;
+        let (cell, pod): (_, &dyn Fn() -> Result<StaticPod, StaticPodError>) = match target {
+            Target::Etcd => {
+                let Some(local) = &config.cluster.etcd.local else {
+                    return Ok(None);
+                };
+                (&self.etcd, &|| etcd::pod(context, local))
+            }
+            Target::KubeApiserver => (&self.apiserver, &|| kube_apiserver::pod(context)),
+            Target::KubeControllerManager => (&self.controller_manager, &|| {
+                kube_controller_manager::pod(context)
+            }),
+            Target::KubeScheduler => (&self.scheduler, &|| kube_scheduler::pod(context)),
+            Target::KubeletConfiguration | Target::CoreDnsDeployment => return Ok(None),
+        };
+        if let Some(rendered) = cell.get() {
+            return Ok(Some(rendered));
+        }
+        let pod = pod()?;
+        let rendered = Patched::of(pod.document()?, pod.sources);
+        let patched = config.patches.typed(config.release, target, rendered)?;
+        Ok(Some(cell.get_or_init(|| RenderedPod {
+            component: pod.component,
+            document: patched.document,
+            sources: patched.sources,
+            unknown: patched.unknown,
+        })))
+    }
+}
