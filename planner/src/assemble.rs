@@ -35,7 +35,9 @@ pub enum WindowError {
     NoCertificates,
     /// The window is empty.
     #[error(
-        "certificate `{name}` ends {not_after}; less `credentials.minRemaining` that is not after {apply_after}, so the bundle could never be installed"
+        "certificate `{name}` ends {not_after}; less `Cluster.credentials.minRemaining` that is not after {apply_after}, so the bundle could \
+         never be installed; set a shorter `minRemaining`, or a longer `{}`",
+        validity_field(*.authority)
     )]
     Empty {
         /// The certificate that ends first.
@@ -44,6 +46,8 @@ pub enum WindowError {
         not_after: Timestamp,
         /// When the window would start.
         apply_after: Timestamp,
+        /// It is a CA's.
+        authority: bool,
     },
     /// The window is over.
     #[error(
@@ -61,6 +65,15 @@ pub enum WindowError {
         /// It is a CA's.
         authority: bool,
     },
+}
+
+/// The field that says how long a certificate lives.
+const fn validity_field(authority: bool) -> &'static str {
+    if authority {
+        "ClusterConfiguration.caCertificateValidityPeriod"
+    } else {
+        "ClusterConfiguration.certificateValidityPeriod"
+    }
 }
 
 /// Computes when a bundle that is made `now` may be installed whose files work with these certificates, in it or on the host before
@@ -81,11 +94,13 @@ pub fn window(
     let apply_before = first
         .not_after
         .saturating_sub(config.credentials.min_remaining);
+    let authority = certificates.iter().any(|row| row.signer == first.name);
     if apply_before <= apply_after {
         return Err(WindowError::Empty {
             name: first.name.clone(),
             not_after: first.not_after,
             apply_after,
+            authority,
         });
     }
     if apply_before <= now {
@@ -93,7 +108,7 @@ pub fn window(
             name: first.name.clone(),
             not_after: first.not_after,
             apply_before,
-            authority: certificates.iter().any(|row| row.signer == first.name),
+            authority,
         });
     }
     Ok(Window {

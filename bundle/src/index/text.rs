@@ -5,6 +5,7 @@
 
 use crate::canonical::{CanonicalError, Fields};
 use crate::digest::Sha256Digest;
+use crate::limits;
 
 use super::{Index, IndexError, check_head};
 
@@ -50,6 +51,11 @@ impl IndexText {
         check_head(&index.format, &index.requires)?;
         // Within the budget of a document, or they are not written.
         let bytes = self.bytes_of(index)?;
+        limits::at_most(
+            || "the size of the index in bytes".to_owned(),
+            bytes.len() as u64,
+            limits::INDEX,
+        )?;
         let read: Index = serde_json::from_slice(&bytes).map_err(CanonicalError::from)?;
         read.check()?;
         if read == *index {

@@ -61,24 +61,32 @@ pub enum InnerTarError {
     Length(usize, usize),
 }
 
-/// The archive of `entries`, in their order, in memory that is never reallocated.
-pub(super) fn write(entries: &[(&str, &[u8])]) -> Result<Zeroizing<Vec<u8>>, InnerTarError> {
+/// The bytes of the archive of entries with these names and sizes, the manifest among them.
+pub(super) fn total<'a>(
+    entries: impl ExactSizeIterator<Item = (&'a str, usize)>,
+) -> Result<usize, InnerTarError> {
     if entries.len() > MAX_ENTRIES + 1 {
         return Err(InnerTarError::TooMany);
     }
     let mut names = BTreeSet::new();
     let mut total: usize = 0;
-    for (name, bytes) in entries {
-        check_size(name, bytes.len() as u64)?;
-        if !names.insert(*name) {
-            return Err(InnerTarError::Duplicate((*name).to_owned()));
+    for (name, size) in entries {
+        check_size(name, size as u64)?;
+        if !names.insert(name) {
+            return Err(InnerTarError::Duplicate(name.to_owned()));
         }
-        total = total.saturating_add(BLOCK + padded(bytes.len(), BLOCK));
+        total = total.saturating_add(BLOCK + padded(size, BLOCK));
     }
-    let total = padded(total + 2 * BLOCK, PADDING);
+    let total = padded(total.saturating_add(2 * BLOCK), PADDING);
     if total > MAX_PLAINTEXT_SIZE {
         return Err(InnerTarError::TooLarge);
     }
+    Ok(total)
+}
+
+/// The archive of `entries`, in their order, in memory that is never reallocated.
+pub(super) fn write(entries: &[(&str, &[u8])]) -> Result<Zeroizing<Vec<u8>>, InnerTarError> {
+    let total = total(entries.iter().map(|(name, bytes)| (*name, bytes.len())))?;
     let mut archive = Zeroizing::new(Vec::with_capacity(total));
     for (name, bytes) in entries {
         archive.extend_from_slice(header(name, bytes.len() as u64)?.as_bytes());

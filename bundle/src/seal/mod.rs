@@ -161,8 +161,21 @@ pub fn seal(input: &SealInput<'_>, recipients: &[Recipient]) -> Result<Vec<u8>, 
     age_file::encrypt(&archive(input)?, recipients)
 }
 
-/// The plaintext of a seal.
-fn archive(input: &SealInput<'_>) -> Result<Zeroizing<Vec<u8>>, SealError> {
+/// Refuses what [`seal`] would refuse of `input`, whoever it is sealed for; seals nothing.
+///
+/// # Errors
+/// [`SealError`] if there are too many entries, or a name or a size does not fit.
+pub(crate) fn check(input: &SealInput<'_>) -> Result<(), SealError> {
+    let manifest = manifest(input)?;
+    let mut sizes = vec![(MANIFEST_NAME, manifest.len())];
+    let entries = input.entries.iter();
+    sizes.extend(entries.map(|(name, content, _)| (name.as_str(), content.expose().len())));
+    inner_tar::total(sizes.into_iter())?;
+    Ok(())
+}
+
+/// `sealed.json`.
+fn manifest(input: &SealInput<'_>) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let mut commit_keys = BTreeMap::new();
     for (name, _, key) in &input.entries {
         check_name(name)?;
@@ -174,7 +187,13 @@ fn archive(input: &SealInput<'_>) -> Result<Zeroizing<Vec<u8>>, SealError> {
         cluster_id: *input.cluster_id,
         commit_keys,
     };
-    let manifest = Zeroizing::new(canonical::to_vec(&manifest).map_err(SealError::Manifest)?);
+    let manifest = canonical::to_vec(&manifest).map_err(SealError::Manifest)?;
+    Ok(Zeroizing::new(manifest))
+}
+
+/// The plaintext of a seal.
+fn archive(input: &SealInput<'_>) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let manifest = manifest(input)?;
     let mut entries = vec![(MANIFEST_NAME, manifest.as_slice())];
     for (name, content, _) in &input.entries {
         entries.push((name.as_str(), content.expose()));

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Contents, Prepared, WriteError};
+use super::{Contents, Prepared, WriteError, seal_input};
 use crate::digest::Sha256Digest;
 use crate::index::{
     Api, Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entries, Entry, EntryName, FORMAT,
@@ -15,7 +15,7 @@ use crate::index::{
 use crate::limits;
 use crate::payload::{self, PayloadSource};
 use crate::redact;
-use crate::seal::CommitSalt;
+use crate::seal::{self, CommitSalt};
 use crate::secret::SecretBytes;
 use crate::spki;
 use crate::step::{PhaseName, Step};
@@ -326,6 +326,7 @@ impl Contents {
 
     /// Reads the index back as a host would, with stand-ins for what is only known when the bundle is written.
     fn check(&mut self, text: &mut IndexText) -> Result<(), WriteError> {
+        seal::check(&seal_input(&self.index, &self.secrets)).map_err(WriteError::Seal)?;
         let index = &mut self.index;
         let nothing = Blob::of(b"");
         if !self.secrets.is_empty() {

@@ -265,6 +265,21 @@ impl Prepared {
     }
 }
 
+/// The secrets as they are sealed.
+fn seal_input<'a>(
+    index: &'a Index,
+    secrets: &'a [(EntryName, SecretBytes, CommitKey)],
+) -> SealInput<'a> {
+    SealInput {
+        node: &index.node.name,
+        cluster_id: &index.cluster.id,
+        entries: secrets
+            .iter()
+            .map(|(name, bytes, key)| (name.clone(), bytes, key.clone()))
+            .collect(),
+    }
+}
+
 /// Seals what there is to seal and notes it in the index.
 fn seal_all(
     index: &mut Index,
@@ -274,15 +289,7 @@ fn seal_all(
     if secrets.is_empty() {
         return Ok(None);
     }
-    let input = SealInput {
-        node: &index.node.name,
-        cluster_id: &index.cluster.id,
-        entries: secrets
-            .iter()
-            .map(|(name, bytes, key)| (name.clone(), bytes, key.clone()))
-            .collect(),
-    };
-    let sealed = seal::seal(&input, recipients).map_err(WriteError::Seal)?;
+    let sealed = seal::seal(&seal_input(index, secrets), recipients).map_err(WriteError::Seal)?;
     let mut names: Vec<String> = recipients.iter().map(Recipient::to_text).collect();
     names.sort();
     names.dedup();

@@ -64,9 +64,9 @@ fn a_window_that_is_over_is_an_error_that_names_the_certificate() {
     };
     assert_eq!(
         error.to_string(),
-        "certificate `ca` ends 2026-02-01T00:00:00Z; less `credentials.minRemaining` that is 2026-01-02T00:00:00Z, which is past: \
+        "certificate `ca` ends 2026-02-01T00:00:00Z; less `Cluster.credentials.minRemaining` that is 2026-01-02T00:00:00Z, which is past: \
          the bundle could never be installed; renew the certificate (a CA: everything it signed has to be issued again), or set a \
-         shorter `credentials.minRemaining`"
+         shorter `minRemaining`"
     );
     assert!(window(&config, &rows, at("2026-01-01T23:59:59Z")).is_ok());
     let fresh = [row(

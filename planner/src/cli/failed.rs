@@ -53,7 +53,7 @@ pub(super) fn failed(error: EngineError, io: &mut Io) -> CliError {
             let error = CliError::usage(error);
             hint.into_iter().fold(error, CliError::hint)
         }
-        EngineError::Incomplete(_) => CliError::new(Exit::Failed, error),
+        EngineError::Incomplete(_) | EngineError::StandIn(_) => CliError::new(Exit::Failed, error),
         EngineError::Render(error) => CliError::caused(Exit::Failed, "rendering the plan", error),
     }
 }
@@ -82,19 +82,14 @@ pub(super) fn several<E: Into<CliError>>(failures: NodeFailures<E>, io: &mut Io)
 
 impl From<NodeError> for CliError {
     fn from(error: NodeError) -> Self {
-        let exit = match error {
-            NodeError::Patched(_)
-            | NodeError::Checks(_)
-            | NodeError::Images(_)
-            | NodeError::Window(_) => Exit::Usage,
-            NodeError::Plan(_)
-            | NodeError::Render(_)
-            | NodeError::Prepare(_)
-            | NodeError::Write(_)
-            | NodeError::Output(_)
-            | NodeError::Missing(_) => Exit::Failed,
+        let exit = if error.is_of_configuration() {
+            Exit::Usage
+        } else {
+            Exit::Failed
         };
-        Self::new(exit, error)
+        let field = error.field().map(str::to_owned);
+        let error = Self::new(exit, error);
+        field.into_iter().fold(error, Self::about)
     }
 }
 

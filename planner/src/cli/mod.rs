@@ -88,7 +88,7 @@ where
     let outcome = match cli.command {
         Command::Plan(args) => plan::run(&args, around, io),
         Command::Render(args) => render::run(&args, around, io),
-        Command::Validate(args) => validate::run(&args, io),
+        Command::Validate(args) => validate::run(&args, around, io),
         Command::Preflight(args) => preflight::run(&args, io),
         Command::Config(args) => config::run(&args, io),
         Command::Certs(args) => certs::run(&args, around, io),

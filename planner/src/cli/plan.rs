@@ -32,7 +32,7 @@ use super::summary::{NodeSummary, PlanSummary};
 use super::workspace::Workspace;
 use crate::config::ValidConfig;
 use crate::engine::bundles::{BundleOutput, Bundles, Keys, Written};
-use crate::engine::{Choices, EngineError, NodeError, Notice, Notices, Session};
+use crate::engine::{Choices, EngineError, NodeError, Notice, Notices, Prospect, Session};
 use crate::output::Stage;
 use crate::pki::StoreContents;
 use crate::pki::key_source::{KeySource, RandomSource};
@@ -111,7 +111,19 @@ fn of_cluster(
         upload_certs: args.upload_certs,
     };
     let mut session = args.config.open(&choices, io)?;
-    refuse_unplannable(&mut session, io)?;
+    let first = session.first().map_err(|error| failed(error, io))?;
+    let workspace = Workspace::new(first.bundle_cluster_name.as_str());
+    let store = match (&args.test_pki, &args.pki) {
+        (Some(_), _) => None,
+        (None, Some(folder)) => Some(folder.clone()),
+        (None, None) => Some(workspace.pki()?),
+    };
+    let held = |base: &str| {
+        let store = store.as_ref();
+        store.is_some_and(|store| store.join(format!("{base}.crt")).exists())
+    };
+    let prospect = Prospect { now, held: &held };
+    refuse_unplannable(&mut session, prospect, io)?;
     if args.identity_out.is_some() && session.count() > 1 {
         return Err(
             CliError::usage("--identity-out is one file, and several nodes are planned")
@@ -119,17 +131,13 @@ fn of_cluster(
         );
     }
     let first = session.first().map_err(|error| failed(error, io))?;
-    let workspace = Workspace::new(first.bundle_cluster_name.as_str());
     let signing = SigningKey::find(args, first, &workspace, io)?;
     let sealing = session
         .each(|_, config| Sealing::find(args, config, &workspace))
         .map_err(|failures| several(failures, io))?;
 
-    let store = match (&args.test_pki, &args.pki) {
-        (Some(_), _) => None,
-        (None, Some(folder)) => Some(StoreDir::open_or_create(folder).map_err(store_error)?),
-        (None, None) => Some(StoreDir::open_or_create(&workspace.pki()?).map_err(store_error)?),
-    };
+    let store = store.as_deref().map(StoreDir::open_or_create);
+    let store = store.transpose().map_err(store_error)?;
     let store = store
         .as_ref()
         .map(StoreDir::lock)
@@ -166,9 +174,13 @@ fn of_cluster(
     )
 }
 
-fn refuse_unplannable(session: &mut Session, io: &mut Io) -> Result<(), CliError> {
+fn refuse_unplannable(
+    session: &mut Session,
+    prospect: Prospect<'_>,
+    io: &mut Io,
+) -> Result<(), CliError> {
     let notices = session
-        .refuse_unplannable()
+        .refuse_unplannable(prospect)
         .map_err(|error| failed(error, io))?;
     notices.say(session.several(), io);
     Ok(())

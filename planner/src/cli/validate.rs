@@ -1,9 +1,11 @@
 //! `kubeplan validate`: everything that is wrong with a configuration, at once.
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::{CliError, Format, Io};
 use serde_json::json;
 
+use super::Surroundings;
 use super::failed::failed;
 use super::input::{Configuration, count, number, sources};
 use super::patches::Folders;
@@ -23,9 +25,12 @@ pub(super) struct Args {
     format: Format,
 }
 
-pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
     let (texts, options) = args.config.read(args.lenient, io)?;
-    let found = validate(&sources(&texts), options, &Folders);
+    // Only the time between now and the ends of certificates counts, so any clock will do.
+    let now = (around.clock)().or(Timestamp::from_unix_seconds(0));
+    let now = now.unwrap_or(Timestamp::MAX);
+    let found = validate(&sources(&texts), options, &Folders, now);
     let found = found.map_err(|error| failed(error, io))?;
     let (valid, report) = (found.is_valid(), &found.report);
     match args.format {

@@ -63,6 +63,9 @@ pub enum EngineError {
     /// The rendered files cannot be made.
     #[error("rendering the plan")]
     Render(#[from] RenderError),
+    /// Nothing stands for the keys that are not made yet.
+    #[error("checking the plan without keys")]
+    StandIn(#[source] PkiError),
 }
 
 impl EngineError {
@@ -108,6 +111,15 @@ pub enum NodeError {
     /// There is no time to install it.
     #[error("the plan has no time window")]
     Window(#[source] WindowError),
+    /// The configuration asks for something that no bundle can hold.
+    #[error("the configuration asks for what no bundle may hold")]
+    Unfit {
+        /// The field that asks for it, where the refusal shows its value.
+        field: Option<String>,
+        /// What the bundle crate refuses.
+        #[source]
+        source: Box<WriteError>,
+    },
     /// Its bundle is not one.
     #[error("preparing the bundle")]
     Prepare(#[source] WriteError),
@@ -120,6 +132,35 @@ pub enum NodeError {
     /// Something that everything before should have made is not there.
     #[error("{0}")]
     Missing(&'static str),
+}
+
+impl NodeError {
+    /// The field of the configuration that is to be changed, if one is known.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Unfit { field, .. } => field.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the configuration is the cause.
+    #[must_use]
+    pub const fn is_of_configuration(&self) -> bool {
+        match self {
+            Self::Patched(_)
+            | Self::Checks(_)
+            | Self::Images(_)
+            | Self::Window(_)
+            | Self::Unfit { .. } => true,
+            Self::Plan(error) => error.is_of_configuration(),
+            Self::Render(_)
+            | Self::Prepare(_)
+            | Self::Write(_)
+            | Self::Output(_)
+            | Self::Missing(_) => false,
+        }
+    }
 }
 
 /// Why a folder of patches cannot be read.

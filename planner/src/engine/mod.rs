@@ -32,4 +32,5 @@ pub mod validation;
 pub use error::{EngineError, NodeError, NodeFailures, PatchFolderError};
 pub use notices::{Notice, Notices, listed};
 pub use observer::{Observer, Progress};
+pub use outlines::Prospect;
 pub use session::{Choices, PatchFolders, Session};

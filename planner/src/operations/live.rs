@@ -41,7 +41,7 @@ enum LiveWork {
     /// Applies objects that are made from keys.
     Keyed(KeyedObjects),
     /// Does this, if anything.
-    Step(Option<Step>),
+    Step(Option<Box<Step>>),
     /// A step that depends on the objects before it, and on keys.
     About(StepAbout),
 }
@@ -66,7 +66,10 @@ pub(super) fn outline(
             }
             Work::Bind(objects) => LiveWork::Bind(objects(context)?),
             Work::KeyedObjects(objects) => LiveWork::Keyed(objects),
-            Work::Step(step) if selected => LiveWork::Step(step(part.phase.parse()?, context)?),
+            Work::Step(step) if selected => {
+                let step = step(part.phase.parse()?, context)?;
+                LiveWork::Step(step.map(Box::new))
+            }
             Work::Step(_) => LiveWork::Step(None),
             Work::StepAbout(step) => LiveWork::About(step),
         };
@@ -219,7 +222,7 @@ impl PhaseWork {
                 // As in an outline.
                 Err(_) => {}
             },
-            LiveWork::Step(step) => found.step.clone_from(step),
+            LiveWork::Step(step) => found.step = step.as_deref().cloned(),
             LiveWork::About(step) => found.step_about = Some(*step),
         }
         Ok(found)

@@ -11,7 +11,9 @@ use super::live::LivePart;
 use super::{Operation, TransactionDef, live, notices};
 use crate::config::ValidConfig;
 use crate::kubeadm::layout::{self, CERTIFICATE_FILES};
-use crate::phases::{KeyedContext, OutlinedEntry, Part, PhaseContext, PlanError, Pods, Work};
+use crate::phases::{
+    KeyedContext, OutlinedEntry, Part, PhaseContext, PlanError, Pods, Work, path_from,
+};
 use crate::pki::certlist::{KUBELET, is_planned};
 use crate::pki::{MaterialSource, WorkerMaterial};
 use crate::plan::{CertificateRow, NodePlan, PlannedEntry, PlannedTransaction};
@@ -187,14 +189,18 @@ fn entries(
                 Some(earlier) => {
                     return Err(PlanError::PlannedTwice {
                         path: entry.placement.path.to_string(),
-                        first: earlier.phase.to_string(),
-                        second: entry.phase.to_string(),
+                        first: phase_and_field(earlier),
+                        second: phase_and_field(&entry),
                     });
                 }
             }
         }
     }
     Ok(entries)
+}
+
+fn phase_and_field(entry: &OutlinedEntry) -> String {
+    format!("{} ({})", entry.phase, path_from(&entry.sources))
 }
 
 /// Whether both are one directory that several phases need: the same place, mode and reason.

@@ -118,10 +118,12 @@ pub enum PlanError {
     )]
     InitialCluster,
     /// The configuration names a place that no bundle can write to.
-    #[error("{path} cannot be a destination; change the configuration field it comes from")]
+    #[error("{path} cannot be a destination; change {from}")]
     Path {
         /// The place.
         path: String,
+        /// The configuration field that it comes from.
+        from: String,
         /// What is wrong with it.
         #[source]
         source: ParsePathError,
@@ -151,9 +153,9 @@ pub enum PlanError {
     PlannedTwice {
         /// The path.
         path: String,
-        /// The earlier phase.
+        /// The earlier phase, and the configuration field that its path comes from.
         first: String,
-        /// The later phase.
+        /// The later phase, likewise.
         second: String,
     },
     /// A phase of the tables has no transaction, or no valid name.
@@ -171,6 +173,30 @@ pub enum PlanError {
     /// A name of the tables is no name.
     #[error(transparent)]
     Name(#[from] ParseNameError),
+}
+
+impl PlanError {
+    /// Whether the configuration is the cause, and not the key store or the program's own tables.
+    #[must_use]
+    pub const fn is_of_configuration(&self) -> bool {
+        match self {
+            Self::Bootstrap(_)
+            | Self::InitialCluster
+            | Self::Path { .. }
+            | Self::StaticPod(_)
+            | Self::Patch(_)
+            | Self::PlannedTwice { .. }
+            | Self::Check(_) => true,
+            Self::Object(error) => error.is_of_configuration(),
+            Self::NoCertificate(_)
+            | Self::NoKey(_)
+            | Self::Kubeconfig(_)
+            | Self::Phase(_)
+            | Self::PhaseName(_)
+            | Self::Service(_)
+            | Self::Name(_) => false,
+        }
+    }
 }
 
 impl Part {
@@ -245,6 +271,7 @@ impl Part {
     ) -> Result<OutlinedEntry, PlanError> {
         let placement = kind.at(path).map_err(|source| PlanError::Path {
             path: path.to_owned(),
+            from: path_from(&sources).to_owned(),
             source,
         })?;
         Ok(PlannedEntry {
@@ -256,6 +283,12 @@ impl Part {
             sources,
         })
     }
+}
+
+/// Where the path of an entry with these sources comes from.
+pub(crate) fn path_from(sources: &[ValueSource]) -> &str {
+    let from = sources.iter().find(|source| source.value == "path");
+    from.map_or(KUBEADM_DEFAULT, |source| source.from.as_str())
 }
 
 fn kubelet_service() -> Result<ServiceName, ObjectError> {

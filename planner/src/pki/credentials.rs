@@ -78,7 +78,7 @@ pub fn parse_certificate_key(hex: &str) -> Option<SecretBytes> {
 }
 
 /// How many entries of `bootstrapTokens` name no token.
-fn missing_tokens(config: &ValidConfig) -> usize {
+pub(super) fn missing_tokens(config: &ValidConfig) -> usize {
     let tokens = config.init.bootstrap_tokens.iter();
     tokens
         .filter(|token| token.token.expose().is_empty())

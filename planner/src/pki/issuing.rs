@@ -40,6 +40,21 @@ pub(super) struct Issuing<'a> {
     pub(super) source: &'a dyn KeySource,
 }
 
+/// From when to when a certificate is valid that is issued `now`. Those in files start `clock_tolerance` before the clock, clients in
+/// kubeconfigs with their CA (kubeadm v1.36.2, phases/kubeconfig).
+pub(super) fn validity(
+    profile: &CertificateProfile,
+    now: Timestamp,
+    clock_tolerance: Duration,
+    signer_start: Option<Timestamp>,
+) -> (Timestamp, Timestamp) {
+    let not_before = match (profile.kind, signer_start) {
+        (CertificateKind::KubeconfigClient, Some(start)) => start,
+        _ => now.saturating_sub(clock_tolerance),
+    };
+    (not_before, now.saturating_add(profile.lifetime))
+}
+
 impl Issuing<'_> {
     fn base(&self, profile: &CertificateProfile) -> String {
         match self.node {
@@ -81,8 +96,6 @@ impl Issuing<'_> {
         })
     }
 
-    /// Issues one certificate. Files start `clock_tolerance` before the clock, kubeconfig clients with their CA
-    /// (kubeadm v1.36.2, phases/kubeconfig).
     fn issue(
         &self,
         profile: &CertificateProfile,
@@ -90,14 +103,9 @@ impl Issuing<'_> {
         signer: Option<&Kept>,
     ) -> Result<Certificate, PkiError> {
         let base = self.base(profile);
-        let backdated = self.now.saturating_sub(self.clock_tolerance);
-        let not_before = match (profile.kind, signer) {
-            (CertificateKind::KubeconfigClient, Some(signer)) => {
-                signer.certificate.facts.not_before
-            }
-            _ => backdated,
-        };
-        let not_after = self.now.saturating_add(profile.lifetime);
+        let signer_start = signer.map(|signer| signer.certificate.facts.not_before);
+        let (not_before, not_after) =
+            validity(profile, self.now, self.clock_tolerance, signer_start);
         let record = serde_json::to_string(&profile.record()).map_err(PkiError::StoreIndex)?;
         let context = format!(
             "{base}\0{record}\0{not_before}\0{not_after}\0{}",

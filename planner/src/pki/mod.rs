@@ -13,6 +13,7 @@
 //! | [`materials`] | what each node gets of it |
 //! | [`requests`](mod@requests), [`stored`] | what a CA elsewhere has to sign; what there is, as a table |
 //! | [`worker`] | what of it a worker gets |
+//! | [`stand_in`] | what stands for it before it is made |
 //! | [`store_dir`] | the store's folder: the only module here that touches a disk |
 
 pub mod assess;
@@ -31,6 +32,7 @@ pub mod materials;
 pub mod profile;
 pub mod requests;
 mod slot;
+pub mod stand_in;
 pub mod store;
 pub mod store_dir;
 pub mod stored;

@@ -22,8 +22,8 @@ use crate::cli::input::{read_limited, read_secret_as};
 use crate::cli::summary::{Identity, PlanSummary};
 use crate::cli::workspace::Workspace;
 use crate::config::ValidConfig;
-use crate::engine::Choices;
 use crate::engine::join::{Discovered, Meant, pin};
+use crate::engine::{Choices, Prospect};
 use crate::files::{self, Need};
 use crate::pki::key_source::KeySource;
 
@@ -100,7 +100,12 @@ pub(super) fn run(
     let shown = file.display().to_string();
     let mut session = args.config.open_join(&shown, &discovered, &choices, io)?;
     let compared = !meant.is_empty() || !session.ca_cert_hashes().is_empty();
-    refuse_unplannable(&mut session, io)?;
+    // The cluster has its CAs.
+    let prospect = Prospect {
+        now,
+        held: &|_| true,
+    };
+    refuse_unplannable(&mut session, prospect, io)?;
     let first = session.first().map_err(|error| failed(error, io))?;
     let sealed_for_opener = chosen.is_empty() && first.node.recipients.is_empty();
     let recipients = recipients(chosen, first, &identities)?;

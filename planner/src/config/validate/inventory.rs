@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{HostMatch, Name, NodeRole, Platform};
+use kubeplan_bundle::seal::{MAX_RECIPIENTS, Recipient};
 
 use super::super::address::{is_global_unicast, is_subdomain, parse_ip};
 use super::super::default;
@@ -170,27 +171,6 @@ fn cluster_name(draft: &mut Draft) -> Option<Name> {
     .ok()
 }
 
-/// An age X25519 recipient by its shape; the checksum is the sealing code's concern.
-fn is_age_recipient(text: &str) -> bool {
-    text.strip_prefix("age1").is_some_and(|rest| {
-        rest.len() == 58
-            && rest
-                .bytes()
-                .all(|b| b"qpzry9x8gf2tvdw0s3jn54khce6mua7l".contains(&b))
-    })
-}
-
-/// `ssh-ed25519 BASE64 [comment]` with a key of 32 bytes.
-fn is_ssh_ed25519(text: &str) -> bool {
-    let mut words = text.split_ascii_whitespace();
-    let head: &[u8] = b"\0\0\0\x0bssh-ed25519\0\0\0\x20";
-    words.next() == Some("ssh-ed25519")
-        && words
-            .next()
-            .and_then(|blob| STANDARD.decode(blob).ok())
-            .is_some_and(|blob| blob.starts_with(head) && blob.len() == head.len() + 32)
-}
-
 fn recipients(draft: &mut Draft) -> Vec<String> {
     let mut recipients = Vec::new();
     for (path, text) in draft.texts(KIND, &format!("{NODE}.recipients")) {
@@ -198,7 +178,7 @@ fn recipients(draft: &mut Draft) -> Vec<String> {
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
             let hint = "give the public key (`age1…`), and treat the secret key as disclosed";
             draft.error(KIND, &path, "this is a secret key", hint);
-        } else if !is_age_recipient(&text) && !is_ssh_ed25519(&text) {
+        } else if Recipient::parse(&text).is_err() {
             let hint = "an age X25519 recipient (`age1…`) or the host's `ssh-ed25519 …` public key (/etc/ssh/ssh_host_ed25519_key.pub)";
             draft.error(
                 KIND,
@@ -210,6 +190,11 @@ fn recipients(draft: &mut Draft) -> Vec<String> {
             draft.error(KIND, &path, "the recipient is listed twice", "");
         }
         recipients.push(text);
+    }
+    if recipients.len() > MAX_RECIPIENTS {
+        let message = format!("{} recipients", recipients.len());
+        let hint = format!("a bundle can be sealed for {MAX_RECIPIENTS} at most");
+        draft.error(KIND, &format!("{NODE}.recipients"), message, &hint);
     }
     recipients
 }
@@ -331,24 +316,4 @@ fn join_by(draft: &mut Draft, credentials: Credentials, joining: bool) -> Option
         draft.error(KIND, path, message, hint);
     }
     Some(JoinBy::Certificate(validity.to_std()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn recipients_are_known_by_their_shape() {
-        assert!(is_age_recipient(
-            "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
-        ));
-        assert!(!is_age_recipient(
-            "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8"
-        ));
-        let blob =
-            STANDARD.encode([b"\0\0\0\x0bssh-ed25519\0\0\0\x20".as_slice(), &[7; 32]].concat());
-        assert!(is_ssh_ed25519(&format!("ssh-ed25519 {blob} root@cp1")));
-        assert!(!is_ssh_ed25519(&format!("ssh-rsa {blob}")));
-        assert!(!is_ssh_ed25519("ssh-ed25519 AAAA"));
-    }
 }

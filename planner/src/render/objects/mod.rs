@@ -82,6 +82,28 @@ pub enum ObjectError {
     Hole(#[from] ParseHoleError),
 }
 
+impl ObjectError {
+    /// Whether the configuration is the cause, and not the key store or the program's own tables.
+    #[must_use]
+    pub const fn is_of_configuration(&self) -> bool {
+        match self {
+            Self::ExternalEtcd
+            | Self::Value(_)
+            | Self::Patch(_)
+            | Self::StaticPod(_)
+            | Self::HostPath(_) => true,
+            Self::Serialise { .. }
+            | Self::NoPlace(_)
+            | Self::NoCertificate(_)
+            | Self::Encrypt(_)
+            | Self::Owner(_)
+            | Self::Phase(_)
+            | Self::Name(_)
+            | Self::Hole(_) => false,
+        }
+    }
+}
+
 /// An object before it has its place in the plan.
 #[derive(Clone, Debug)]
 pub struct ApiObject {
