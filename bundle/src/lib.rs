@@ -46,6 +46,7 @@
 #[macro_use]
 mod text;
 
+mod access;
 pub mod allowed_signers;
 pub mod approval;
 pub mod authority;
@@ -59,6 +60,7 @@ pub mod index;
 pub mod join_facts;
 pub mod limits;
 pub mod mode;
+pub mod name;
 pub mod path;
 pub mod payload;
 pub mod policy;
@@ -74,5 +76,6 @@ pub mod step;
 pub mod timestamp;
 pub mod unseal;
 pub mod verify;
+mod verify_error;
 pub mod writer;
 pub mod yaml_budget;

@@ -47,7 +47,7 @@ use crate::index::{Blob, Content, EntryName, Index};
 use crate::payload::{PayloadReadError, PayloadReader, Source};
 use crate::policy::Trust;
 use crate::signature::Signature;
-use crate::verify::VerifyError;
+use crate::verify_error::VerifyError;
 
 /// A bundle in one of the states [`Unverified`], [`Intact`] and [`Trusted`].
 pub struct Bundle<S> {

@@ -14,7 +14,7 @@ use crate::redact;
 use crate::seal::{self, Identities, OpenedSeal, SealError};
 use crate::secret::SecretBytes;
 use crate::spki;
-use crate::verify::VerifyError;
+use crate::verify_error::VerifyError;
 
 /// The contents of a bundle's sealed entries; zeroised when dropped.
 pub struct Unsealed {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// The process may use at least so many CPUs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::broken;
 use super::{Broken, Look};
+use crate::access::StepPath;
 use crate::authority::authority;
-use crate::step::StepPath;
 
 /// A connection to a host goes through no proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

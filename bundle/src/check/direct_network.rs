@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// A connection to the second address of a network goes through no proxy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

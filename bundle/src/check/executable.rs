@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::broken;
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// A program is found in the search path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

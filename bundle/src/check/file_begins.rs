@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Look, LookPath};
-use crate::step::{MayBe, Role, StepPath};
+use crate::access::{MayBe, Role, StepPath};
 
 /// A file begins with a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

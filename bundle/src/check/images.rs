@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::runtime_ready::check_socket;
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// Images are in the container runtime's store, or can be pulled into it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

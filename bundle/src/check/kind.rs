@@ -11,7 +11,7 @@ use super::{
     ProgramVersion, RuntimeConfig, RuntimeReady, SameCluster, ServerVersion, ServiceEnabled,
     ServiceInactive, SystemRequirements, VersionBelow,
 };
-use crate::step::{StepKind, StepPath};
+use crate::access::StepPath;
 
 /// Writes the table out.
 macro_rules! kinds {
@@ -43,12 +43,13 @@ macro_rules! kinds {
                 }
             }
 
-            /// The feature an applier must have to make such a check, as listed in the index's `requires`.
+            /// The feature an applier must have to make such a check besides that of the step, as listed in the index's
+            /// `requires`; `None` for the kinds that every applier of format 1 knows.
             #[must_use]
-            pub const fn feature(&self) -> &'static str {
+            pub const fn feature(&self) -> Option<&'static str> {
                 match self {
-                    $(Self::$kind(_) => StepKind::Preflight.feature(),)*
-                    $($(#[$attribute])* Self::$new(_) => $feature,)*
+                    $(Self::$kind(_) => None,)*
+                    $($(#[$attribute])* Self::$new(_) => Some($feature),)*
                 }
             }
 
@@ -129,11 +130,11 @@ mod tests {
     #[test]
     fn a_new_kind_has_a_feature_of_its_own() {
         let new = CheckKind::OnlyInTests(OnlyInTests {});
-        assert_eq!(new.feature(), format!("check:{}/1", new.word()));
-        assert_eq!(CheckKind::FEATURES, [new.feature()]);
+        assert_eq!(new.feature(), Some("check:only-in-tests/1"));
+        assert_eq!(CheckKind::FEATURES, ["check:only-in-tests/1"]);
         assert_eq!(
             CheckKind::from(NoSwap {}).feature(),
-            "step:preflight/1",
+            None,
             "a kind of the first bundles needs the step alone"
         );
         // Nothing joins them.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// The host has at least so much memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -66,7 +66,7 @@ pub use service_inactive::ServiceInactive;
 pub use system::{CgroupRequirements, KernelOption, SystemRequirements};
 pub use version_below::VersionBelow;
 
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// The longest name of a check, in bytes: a path and the words before it.
 const MAX_NAME: usize = 4200;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// No process listens on a TCP port, on any address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

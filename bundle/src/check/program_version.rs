@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::broken;
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// Programs that a check may run, as root, to learn their version.
 const ASKED_PROGRAMS: &[&str] = &["kubelet"];

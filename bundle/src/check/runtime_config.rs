@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::runtime_ready::check_socket;
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// The container runtime tells its configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::broken;
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// The container runtime answers on its socket and says that it is ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Look, LookPath};
-use crate::step::paths::{ADMIN, KUBELET};
-use crate::step::{MayBe, Role, StepPath};
+use crate::access::{ADMIN, KUBELET, MayBe, Role, StepPath};
 
 /// No other cluster lives on the host: what is there comes from the bundle's own certificate authority.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

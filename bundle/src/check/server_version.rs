@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::broken;
 use super::{Broken, Look};
+use crate::access::{MayBe, Role, StepPath};
 use crate::authority::Url;
-use crate::step::{MayBe, Role, StepPath};
 
 /// The document in which etcd says its version (etcd 3.6, `server/etcdserver/api/etcdhttp/version.go`).
 const VERSION: &str = "/version";

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Look};
+use crate::access::StepPath;
 use crate::service::ServiceName;
-use crate::step::StepPath;
 
 /// A service does not run, because it would be in the way of these ports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::program_version::check_asked;
 use super::{Broken, Look, Severity};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// Kernel, its options and its cgroups suffice for a kubelet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

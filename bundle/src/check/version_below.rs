@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Broken, Look};
-use crate::step::StepPath;
+use crate::access::StepPath;
 
 /// A planned version is older than another one. Looks at no host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use std::fmt;
 use ::tar::{EntryType, Header};
 
 /// Headers and contents start at multiples of this many bytes.
-pub const BLOCK: u64 = 512;
+pub const BLOCK: u64 = crate::limits::TAR_BLOCK;
 
 /// What ends an archive: two blocks of zeros.
 pub const END: [u8; 1024] = [0; 1024];

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::counts::counts;
 use super::{CHUNK_SIZE, Content, Entry, EntryName, Index, IndexError, Place, check_head};
 use crate::path::HostPath;
 use crate::step::Step;
@@ -20,7 +21,7 @@ impl Index {
             })
         };
         check_head(&self.format, &self.requires)?;
-        crate::limits::counts(self)?;
+        counts(self)?;
         if !self.requires.is_sorted_by(|a, b| a < b) {
             return broken("requires is sorted and holds nothing twice", &"requires");
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Content, Entry, Index, IndexError, Place, SecretClass};
+use crate::access::{API_KUBECONFIG, MayBe, Role, StepPath};
 use crate::path::RESERVED;
-use crate::step::{MayBe, Role, StepPath, paths::API_KUBECONFIG};
 
 /// Where the kernel shows itself as files; among them are links that lead anywhere (proc(5), `/proc/pid/root`).
 const KERNEL: &[&str] = &["/proc", "/sys", "/dev"];

@@ -9,11 +9,12 @@ mod check_live;
 mod check_network;
 mod check_paths;
 mod check_sealed;
+mod counts;
 mod entries;
 mod entry;
 pub mod hole;
 mod listing;
-mod name;
+mod sizes;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
@@ -25,15 +26,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, CanonicalError};
 use crate::digest::Sha256Digest;
-use crate::limits::{self, LimitError};
+use crate::limits::LimitError;
 use crate::path::HostPath;
 use crate::step::{Step, features};
 use crate::timestamp::Timestamp;
 
+pub use crate::name::{EntryName, Name, ParseNameError, TransactionName};
 pub use entries::Entries;
 pub use entry::{Blob, Content, Entry, Place, Placement, SealedContent, SecretClass, Twin};
 pub use hole::Hole;
-pub use name::{EntryName, Name, ParseNameError, TransactionName};
+pub use sizes::SizeError;
+pub(crate) use sizes::member_sizes;
 pub(crate) use text::IndexText;
 
 /// The annotation of a partial bundle: the phases that were left out. For readers only, like every annotation.
@@ -330,7 +333,7 @@ impl Index {
         canonical::check_budget(bytes)?;
         Head::check(bytes)?;
         let index: Self = canonical::from_slice_checked(bytes, |index| {
-            Ok::<_, IndexError>(limits::counts(index)?)
+            Ok::<_, IndexError>(counts::counts(index)?)
         })?;
         index.check()?;
         Ok(index)

@@ -3,7 +3,9 @@
 //! In: a path of keys, `-` for a list item. Out: what is there, or that the class has no such place.
 
 use super::Reason;
-use super::yaml::ITEM;
+
+/// The name of a list item in a path.
+pub(super) const ITEM: &str = "-";
 
 /// The one kind of document that a class is for, and where it has values. `*` is any key.
 pub(super) struct Schema {

@@ -5,15 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use super::schema::{Place, Schema};
+use super::schema::{ITEM, Place, Schema};
 use super::{Failure, PLACEHOLDER, Reason, has_credentials, nothing_is_repeated};
 use crate::index::hole;
 
 /// How deep a text may nest.
 const MAX_DEPTH: usize = 16;
-
-/// The name of a list item in a path.
-pub(super) const ITEM: &str = "-";
 
 /// Stands for a scalar that is a list item.
 const SCALAR: &str = "-scalar";

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 use crate::digest::{Sha256Digest, from_hex, to_hex};
-use crate::index::{EntryName, Name};
+use crate::name::{EntryName, Name};
 use crate::secret::SecretBytes;
 
 /// The shortest accepted salt, in bytes.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use tar::{EntryType, Header};
 use zeroize::Zeroizing;
 
-use crate::index::EntryName;
+use crate::name::EntryName;
 
 use super::{
     MANIFEST_NAME, MAX_ENTRIES, MAX_ENTRY_SIZE, MAX_MANIFEST_SIZE, MAX_PLAINTEXT_SIZE, PADDING,

@@ -31,7 +31,7 @@ pub use recipient::{Recipient, RecipientError};
 
 use crate::canonical::{self, CanonicalError};
 use crate::digest::Sha256Digest;
-use crate::index::{EntryName, Name};
+use crate::name::{EntryName, Name};
 use crate::secret::SecretBytes;
 
 /// The format this crate reads and writes.

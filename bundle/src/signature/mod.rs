@@ -8,12 +8,14 @@
 //! SSHSIG layout is OpenSSH's `PROTOCOL.sshsig`.
 
 mod key;
+mod private_key;
 mod sshsig;
 
 #[cfg(test)]
 mod tests;
 
-pub use key::{Fingerprint, KeyError, ParseFingerprintError, PrivateKey, PublicKey};
+pub use key::{Fingerprint, KeyError, ParseFingerprintError, PublicKey};
+pub use private_key::PrivateKey;
 pub use sshsig::{MAX_ARMOR_SIZE, Namespace, Signature, SignatureError};
 
 #[cfg(test)]

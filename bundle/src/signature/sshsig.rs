@@ -16,8 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, EcdsaCurve, LineEnding, SshSig};
 
-use super::PublicKey;
-use super::key::KeyError;
+use super::key::{KeyError, PublicKey};
 
 /// The longest accepted armored signature, in bytes; those of the supported algorithms take 300 to 450.
 pub const MAX_ARMOR_SIZE: usize = 4096;

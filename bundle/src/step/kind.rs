@@ -92,7 +92,7 @@ impl Step {
     pub fn features(&self) -> BTreeSet<&'static str> {
         let mut features = BTreeSet::from([self.kind().feature()]);
         if let Self::Preflight { checks, .. } = self {
-            features.extend(checks.iter().map(|check| check.look.feature()));
+            features.extend(checks.iter().filter_map(|check| check.look.feature()));
         }
         features
     }

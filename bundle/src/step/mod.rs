@@ -20,7 +20,7 @@ mod details;
 mod endpoint;
 mod etcd;
 mod kind;
-pub(crate) mod paths;
+mod paths;
 mod phase_name;
 mod questions;
 mod taint;
@@ -31,18 +31,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::access::{MayBe, Role, StepPath};
 pub use crate::service::{ParseServiceError, ServiceName};
 pub use details::Detail;
 pub use endpoint::{Endpoint, EndpointIdentity};
 pub use etcd::{EtcdClient, EtcdPods};
 pub use kind::{StepKind, features};
-pub use paths::{MayBe, Role, StepPath};
 pub use phase_name::{ParsePhaseError, PhaseName};
 pub use taint::{Taint, TaintEffect};
 
 use crate::check::{Check, CheckName};
 use crate::digest::Sha256Digest;
-use crate::index::{EntryName, Name, TransactionName};
+use crate::name::{EntryName, Name, TransactionName};
 use crate::path::HostPath;
 
 /// One step of an installation.

@@ -3,7 +3,7 @@
 //! Each answer is a match over every variant, so that a new step answers before it compiles.
 
 use super::{EndpointIdentity, PhaseName, Step, StepKind};
-use crate::index::TransactionName;
+use crate::name::TransactionName;
 use crate::path::HostPath;
 
 impl Step {

@@ -10,9 +10,8 @@ use crate::digest::Sha256Digest;
 use crate::index::{
     Api, Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entries, Entry, EntryName, FORMAT,
     Hole, Index, IndexText, Member, NodeRef, Payload, Place, Placement, SealedContent, SealedPart,
-    SecretClass, Target, Tool, Transaction, Twin, hole,
+    SecretClass, Target, Tool, Transaction, Twin, hole, member_sizes,
 };
-use crate::limits;
 use crate::payload::{self, PayloadSource};
 use crate::redact;
 use crate::seal::{self, CommitSalt};
@@ -344,7 +343,7 @@ impl Contents {
             1 + self.payloads.len()
         ];
         text.read_back(index).map_err(WriteError::Index)?;
-        limits::member_sizes(index).map_err(WriteError::Size)?;
+        member_sizes(index).map_err(WriteError::Size)?;
         index.sealed = None;
         index.members = Vec::new();
         Ok(())

@@ -22,8 +22,9 @@ use crate::digest::Sha256Digest;
 use crate::frame::first::{FirstMember, FirstMemberError};
 use crate::frame::gzip;
 use crate::frame::tar::{self, HeaderError};
-use crate::index::{Entry, EntryName, Index, IndexError, IndexText, Member, SealedPart};
-use crate::limits::{self, SizeError};
+use crate::index::{
+    Entry, EntryName, Index, IndexError, IndexText, Member, SealedPart, SizeError, member_sizes,
+};
 use crate::payload::{self, PayloadError, PayloadSource, Survey};
 use crate::redact::RedactError;
 use crate::seal::{self, CommitKey, Recipient, SealError, SealInput};
@@ -230,7 +231,7 @@ impl Prepared {
             index.members.push(Member { size, sha256 });
             files.push(file);
         }
-        limits::member_sizes(&index).map_err(WriteError::Size)?;
+        member_sizes(&index).map_err(WriteError::Size)?;
         index.check().map_err(WriteError::Index)?;
         let index_bytes = text.bytes_of(&index).map_err(WriteError::Index)?;
         let mut first = FirstMember {

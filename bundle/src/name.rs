@@ -11,7 +11,7 @@ use crate::path::HostPath;
 #[serde(try_from = "String", into = "String")]
 pub struct Name(String);
 
-/// The name of a [`Transaction`].
+/// The name of a [`Transaction`](crate::index::Transaction).
 pub type TransactionName = Name;
 
 /// A name of an entry in the archive (`files/…`, `objects/…`, `redacted/…`, `payload/…`), or `directory:/…` for a
