@@ -19,7 +19,6 @@ pub mod engine;
     reason = "the edge: opens files and directories for the others"
 )]
 mod files;
-pub mod go_types;
 pub mod kubeadm;
 pub mod operations;
 #[expect(clippy::disallowed_methods, reason = "the edge: writes results")]

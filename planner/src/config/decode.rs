@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
-use crate::go_types::scalar::{self, Scalar, Wrong};
+use crate::kubeadm::go_types::scalar::{self, Scalar, Wrong};
 use crate::schema::{Kind, Object, Type, places_of};
 use crate::suggest::nearest;
 use crate::yaml::read::{Data, Entry, Node, Position};

@@ -3,6 +3,7 @@
 //! | module | fact |
 //! |---|---|
 //! | [`duration`] | durations as Go reads and prints them |
+//! | [`go_types`] | Kubernetes' types as tables, and how Go reads and prints them |
 //! | [`key_algorithm`] | kubeadm's names of key algorithms |
 //! | [`labels`] | labels that kubeadm sets |
 //! | [`layout`] | host paths and modes |
@@ -12,6 +13,7 @@
 //! | [`system_users`] | users and groups of a control plane without root |
 
 pub mod duration;
+pub mod go_types;
 pub mod key_algorithm;
 pub mod labels;
 pub mod layout;

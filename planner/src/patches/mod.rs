@@ -14,8 +14,8 @@ pub mod strategic;
 use kubeplan_bundle::yaml_budget::{Budget, OverBudget};
 use serde_json::Value;
 
-use crate::go_types::tables::{apps_v1::DEPLOYMENT, core_v1::POD};
-use crate::go_types::{self, Object, TypeMismatch};
+use crate::kubeadm::go_types::tables::{apps_v1::DEPLOYMENT, core_v1::POD};
+use crate::kubeadm::go_types::{self, Object, TypeMismatch};
 use crate::kubeadm::releases::Release;
 use crate::plan::ValueSource;
 use crate::schema::Kind;

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::go_types::{Merge, Object, Type};
+use crate::kubeadm::go_types::{Merge, Object, Type};
 use crate::kubeadm::releases::Release;
 
 const DIRECTIVE: &str = "$patch";

@@ -1,9 +1,11 @@
 //! `kubeplan.io/v1alpha1`: Cluster, what kubeadm has no word for.
 
-use crate::go_types::tables::core_v1::TAINT;
-use crate::go_types::tables::kubeadm_v1beta4::{ARG, PATCHES};
-use crate::go_types::tables::kubelet_v1beta1::KUBELET_CONFIGURATION;
-use crate::go_types::{BOOL, DURATION, INT32, NOT_YET, Object, STRING, field, list, map, object};
+use crate::kubeadm::go_types::tables::core_v1::TAINT;
+use crate::kubeadm::go_types::tables::kubeadm_v1beta4::{ARG, PATCHES};
+use crate::kubeadm::go_types::tables::kubelet_v1beta1::KUBELET_CONFIGURATION;
+use crate::kubeadm::go_types::{
+    BOOL, DURATION, INT32, NOT_YET, Object, STRING, field, list, map, object,
+};
 use crate::kubeadm::system_users;
 
 static METADATA: Object = Object {

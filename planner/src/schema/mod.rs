@@ -2,17 +2,17 @@
 //!
 //! In: nothing. Out: one [`Object`] per kind with every field and what Go's struct tags say of it. Decoding, suggestions
 //! and Go's normal form all read these tables; there is no other list of fields. Those of Kubernetes' own kinds are generated
-//! from its Go types ([`crate::go_types`]); that of kubeplan's is in [`cluster`].
+//! from its Go types ([`crate::kubeadm::go_types`]); that of kubeplan's is in [`cluster`].
 
 pub mod cluster;
 mod normal;
 mod suggest;
 
-use crate::go_types::tables::{
+use crate::kubeadm::go_types::tables::{
     kube_proxy_v1alpha1, kubeadm_v1beta3, kubeadm_v1beta4, kubelet_v1beta1,
 };
 
-pub use crate::go_types::{Field, Object, Type};
+pub use crate::kubeadm::go_types::{Field, Object, Type};
 pub use normal::normal_form;
 pub use suggest::places_of;
 

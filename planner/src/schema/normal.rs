@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::{Field, Kind, Object, Type};
-use crate::go_types::{printed, zero};
+use crate::kubeadm::go_types::{printed, zero};
 use crate::kubeadm::releases::Release;
 
 /// A field of a document that not all releases have is omitted where it is empty, so all of them print the same.

@@ -26,7 +26,7 @@ fn tables_and_typed_structs_have_the_same_fields() {
             keys_of::<typed::ClusterConfiguration>(),
         ),
         (
-            &crate::go_types::tables::bootstraptoken_v1::BOOTSTRAP_TOKEN,
+            &crate::kubeadm::go_types::tables::bootstraptoken_v1::BOOTSTRAP_TOKEN,
             keys_of::<typed::BootstrapToken>(),
         ),
         (

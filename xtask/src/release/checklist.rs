@@ -22,7 +22,7 @@ pub const CHECKLIST: &[Item] = &[
         what: "Read the fields of all releases again: `cargo xtask tables`, once 1.{new} is released",
         files: &[
             "xtask/types/types.txt",
-            "planner/src/go_types/tables/mod.rs",
+            "planner/src/kubeadm/go_types/tables/mod.rs",
         ],
     },
     Item {

@@ -1,7 +1,7 @@
 //! Tables of Go's struct types: read from the source of Kubernetes' modules, kept as text, and made Rust source.
 //!
 //! ```text
-//! k8s.io/… of each minor ──xtask/types (Go)──▶ one list per release ──merge──▶ xtask/types/types.txt ──rust──▶ planner/src/go_types/tables/
+//! k8s.io/… of each minor ──xtask/types (Go)──▶ one list per release ──merge──▶ xtask/types/types.txt ──rust──▶ planner/src/kubeadm/go_types/tables/
 //!                      `cargo xtask tables`: needs Go and the network          │   `cargo xtask generate`: needs neither
 //! ```
 
@@ -26,7 +26,7 @@ use crate::repository;
 pub const TYPES: &str = "xtask/types/types.txt";
 
 /// Where the Rust source goes.
-pub const RUST: &str = "planner/src/go_types/tables";
+pub const RUST: &str = "planner/src/kubeadm/go_types/tables";
 
 /// What is patched, and the configuration documents that every release has.
 const ROOTS: &[&str] = &[

@@ -1,4 +1,4 @@
-//! The types as Rust source: `planner/src/go_types/tables/`, one file for each package of Go.
+//! The types as Rust source: `planner/src/kubeadm/go_types/tables/`, one file for each package of Go.
 //!
 //! Lines are as long as a row is, so rustfmt leaves these files alone (`#[rustfmt::skip]` at their `mod`).
 
@@ -101,7 +101,10 @@ fn file(types: &Types, package: &str, structs: &[(&str, &Struct)]) -> Result<Str
     for other in others {
         text.push_str(&format!("use super::{other};\n"));
     }
-    text.push_str(&format!("use crate::go_types::{{{}}};\n", words.join(", ")));
+    text.push_str(&format!(
+        "use crate::kubeadm::go_types::{{{}}};\n",
+        words.join(", ")
+    ));
     if body.contains("Span::") {
         text.push_str("use crate::kubeadm::releases::Span;\n");
     }
@@ -230,7 +233,7 @@ mod tests {
         .unwrap();
         for line in [
             "use super::meta_v1;\n",
-            "use crate::go_types::{INT32, Object, STRING, field, list, map, object};\n",
+            "use crate::kubeadm::go_types::{INT32, Object, STRING, field, list, map, object};\n",
             "        field(\"a\", INT32).pointer().omitempty().only(Span::since(34)),\n",
             "        field(\"b\", list(&object(&ENV_VAR))).omitempty().merged_by(\"name\"),\n",
             "        field(\"c\", map(&list(&STRING))).omitempty().omitzero().only(Span::since(34).until(35)),\n",

@@ -168,7 +168,7 @@ impl fmt::Display for Types {
         writeln!(
             f,
             "# Go's struct types: what their tags say, and the releases that have a field. Written by `cargo xtask tables` from\n\
-             # the source of the modules below; `cargo xtask generate` makes planner/src/go_types/tables/ of it."
+             # the source of the modules below; `cargo xtask generate` makes planner/src/kubeadm/go_types/tables/ of it."
         )?;
         for (minor, modules) in &self.releases {
             write!(f, "release 1.{minor}")?;

@@ -14,7 +14,7 @@ use super::super::provenance::Origin;
 use super::super::timeouts;
 use super::super::valid::{Assumption, HostFacts};
 use super::super::version::is_semantic_version;
-use crate::go_types::tables::kubeadm_v1beta4::EXTERNAL_ETCD;
+use crate::kubeadm::go_types::tables::kubeadm_v1beta4::EXTERNAL_ETCD;
 use crate::schema::Kind;
 
 /// The socket kubeadm falls back to.

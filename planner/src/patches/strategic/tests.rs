@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::go_types::tables::core_v1::POD;
+use crate::kubeadm::go_types::tables::core_v1::POD;
 use crate::kubeadm::releases;
 
 fn schema(object: &'static Object, minor: u64) -> Schema {

@@ -2,7 +2,7 @@
 
 use super::core_v1;
 use super::meta_v1;
-use crate::go_types::{BOOL, INT32, INT64, INT_OR_STRING, Object, STRING, TIME, field, list, object};
+use crate::kubeadm::go_types::{BOOL, INT32, INT64, INT_OR_STRING, Object, STRING, TIME, field, list, object};
 
 /// `Deployment`.
 pub(crate) static DEPLOYMENT: Object = Object {

@@ -2,7 +2,7 @@
 
 use super::component_base_v1alpha1;
 use super::logs_v1;
-use crate::go_types::{BOOL, DURATION, INT32, Object, STRING, field, list, map, object};
+use crate::kubeadm::go_types::{BOOL, DURATION, INT32, Object, STRING, field, list, map, object};
 
 /// `DetectLocalConfiguration`.
 pub(crate) static DETECT_LOCAL_CONFIGURATION: Object = Object {

@@ -2,7 +2,7 @@
 
 use super::bootstraptoken_v1;
 use super::core_v1;
-use crate::go_types::{BOOL, DURATION, INT32, Object, SECRET, STRING, field, list, map, object};
+use crate::kubeadm::go_types::{BOOL, DURATION, INT32, Object, SECRET, STRING, field, list, map, object};
 
 /// `APIEndpoint`, until 1.36.
 pub(crate) static API_ENDPOINT: Object = Object {

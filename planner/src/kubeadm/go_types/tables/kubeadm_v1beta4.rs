@@ -2,7 +2,7 @@
 
 use super::bootstraptoken_v1;
 use super::core_v1;
-use crate::go_types::{BOOL, DURATION, INT32, Object, SECRET, STRING, field, list, map, object};
+use crate::kubeadm::go_types::{BOOL, DURATION, INT32, Object, SECRET, STRING, field, list, map, object};
 use crate::kubeadm::releases::Span;
 
 /// `APIEndpoint`.

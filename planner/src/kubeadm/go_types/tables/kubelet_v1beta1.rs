@@ -3,7 +3,7 @@
 use super::core_v1;
 use super::logs_v1;
 use super::tracing_v1;
-use crate::go_types::{BOOL, DURATION, FLOAT64, INT32, INT64, Object, QUANTITY, STRING, field, list, map, object};
+use crate::kubeadm::go_types::{BOOL, DURATION, FLOAT64, INT32, INT64, Object, QUANTITY, STRING, field, list, map, object};
 use crate::kubeadm::releases::Span;
 
 /// `CrashLoopBackOffConfig`.
