@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use kubeplan::kubeadm::releases;
 
-use super::source;
+use super::source::{self, Flags};
 use crate::repository;
 use crate::tables::modules::{KUBEADM_APIS, KUBERNETES, Sources};
 use crate::tables::{self, types::Row};
@@ -188,12 +188,18 @@ fn fields(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
 }
 
 fn flags(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
-    let read = |sources: &Sources| -> Result<BTreeMap<&str, BTreeSet<String>>> {
-        let mut all: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let read = |sources: &Sources| -> Result<BTreeMap<&str, Flags>> {
+        let mut files = Vec::new();
+        let mut constants = BTreeMap::new();
         for (component, module, folder) in FLAGS {
-            let files = source::files(&sources.folder(module)?.join(folder))?;
-            let found = files.values().flat_map(|text| source::flags(text));
-            all.entry(component).or_default().extend(found);
+            for text in source::files(&sources.folder(module)?.join(folder))?.into_values() {
+                constants.extend(source::constants(&text));
+                files.push((*component, text));
+            }
+        }
+        let mut all: BTreeMap<&str, Flags> = BTreeMap::new();
+        for (component, text) in files {
+            all.entry(component).or_default().add(&text, &constants);
         }
         Ok(all)
     };
@@ -213,10 +219,13 @@ fn flags(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
         text,
         "\n### Flags, found by the form of the source: look up those that a component takes from a library"
     )?;
-    let (before, after) = (read(old)?, read(new)?);
+    let (before, mut after) = (read(old)?, read(new)?);
     for (component, before) in &before {
-        let after = after.get(component).cloned().unwrap_or_default();
-        changes(text, &format!("{component} flag"), before, &after, mark)?;
+        let after = after.remove(component).unwrap_or_default();
+        let what = format!("{component} flag");
+        changes(text, &what, &before.names, &after.names, mark)?;
+        let what = format!("{component} flag with a computed name");
+        changes(text, &what, &before.computed, &after.computed, |_| "")?;
     }
     Ok(())
 }

@@ -43,36 +43,95 @@ pub fn constants(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Names of flags that are registered: the first text behind `…Var(`, `…VarP(`, `register(` or `registerDeprecated(`. A flag whose
-/// name is a constant is not seen.
-pub fn flags(text: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for call in ["Var(", "VarP(", "register(", "registerDeprecated("] {
-        for (at, _) in text.match_indices(call) {
-            let Some(rest) = text.get(at + call.len()..) else {
-                continue;
-            };
-            // A call without a text of its own must not take that of the next one.
-            let until = rest.find([';', '{']).unwrap_or(rest.len());
-            let until = rest.find("Var").map_or(until, |next| until.min(next));
-            let Some(arguments) = rest.get(..until) else {
-                continue;
-            };
-            let Some(name) = arguments.split('"').nth(1) else {
-                continue;
-            };
-            // The kubelet registers flags of cAdvisor with hyphens.
-            let name = name.replace('_', "-");
-            let is_flag = !name.is_empty()
-                && name
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-            if is_flag {
-                found.insert(name);
+/// Flags that source registers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Their names.
+    pub names: BTreeSet<String>,
+    /// What stands for the name, where it is neither a text nor a constant: `prefix + "x"`.
+    pub computed: BTreeSet<String>,
+}
+
+/// How flags are registered, and which argument is the name: those of pflag, and those of the kubelet's `globalflags.go`.
+const CALLS: &[(&str, usize)] = &[
+    ("Var(", 1),
+    ("VarP(", 1),
+    ("VarPF(", 1),
+    ("register(", 2),
+    ("registerDeprecated(", 2),
+];
+
+impl Flags {
+    /// Adds the flags of the source file `text`. A name that is a constant is looked up in the file, then in `constants`, which are
+    /// those of all files.
+    pub fn add(&mut self, text: &str, all: &BTreeMap<String, String>) {
+        let own = constants(text);
+        for (call, position) in CALLS {
+            for (at, _) in text.match_indices(call) {
+                let rest = text.get(at + call.len()..).unwrap_or_default();
+                let arguments = arguments(rest);
+                let Some(name) = arguments.get(*position).map(|name| name.trim()) else {
+                    continue;
+                };
+                let constant = name.rsplit('.').next().unwrap_or(name);
+                let value = match own.get(constant).or_else(|| all.get(constant)) {
+                    Some(value) if !name.starts_with('"') => value.as_str(),
+                    _ => name,
+                };
+                match value
+                    .strip_prefix('"')
+                    .and_then(|rest| rest.strip_suffix('"'))
+                {
+                    // The kubelet registers flags of cAdvisor with hyphens.
+                    Some(flag) if is_flag(&flag.replace('_', "-")) => {
+                        self.names.insert(flag.replace('_', "-"));
+                    }
+                    Some(_) => {}
+                    // The declaration of such a function: its parameters have a name and a type.
+                    None if name.contains(' ') && !name.contains(['+', '(']) => {}
+                    None => {
+                        self.computed
+                            .insert(name.split_whitespace().collect::<Vec<_>>().join(" "));
+                    }
+                }
             }
         }
     }
-    found
+}
+
+fn is_flag(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// The arguments of a call, from behind its opening bracket to the closing one.
+fn arguments(text: &str) -> Vec<&str> {
+    let (mut found, mut start, mut depth, mut quote) = (Vec::new(), 0, 0_usize, None);
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match (quote, character) {
+            (Some('"' | '\''), '\\') => drop(characters.next()),
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '`' | '\'') => quote = Some(character),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ',') if depth == 0 => {
+                found.push(text.get(start..at).unwrap_or_default());
+                start = at + 1;
+            }
+            (None, ')' | ']' | '}') => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => {
+                    found.push(text.get(start..at).unwrap_or_default());
+                    return found;
+                }
+            },
+            _ => {}
+        }
+    }
+    Vec::new()
 }
 
 /// Feature gates, and whether each is locked to its default.
@@ -115,14 +174,6 @@ mod tests {
                 ("RSA".to_owned(), "\"RSA-2048\"".to_owned())
             ]
         );
-        let flags = flags(
-            "fs.StringVar(&o.A, \"bind-address\", o.A, \"help\")\nfs.Var(\n\t&x,\n\t\"tls-cert\", \"h\")\nfs.DurationVar(&d, name, 0, h)\n\
-             fs.BoolVarP(&b, \"version\", \"v\", false, \"h\")\nregister(global, local, \"storage_driver\")\n",
-        );
-        assert_eq!(
-            flags.into_iter().collect::<Vec<_>>(),
-            ["bind-address", "storage-driver", "tls-cert", "version"]
-        );
         let gates = gates(
             "\tEnvFiles featuregate.Feature = \"EnvFiles\"\n\tNew featuregate.Feature = \"New\"\n\tEnvFiles: {\n\t\t{Default: true},\n\
              \t\t{Default: true, LockToDefault: true},\n\t},\n\tgenericfeatures.New: {\n\t\t{Default: false},\n\t},\n",
@@ -131,5 +182,78 @@ mod tests {
             gates.into_iter().collect::<Vec<_>>(),
             [("EnvFiles".to_owned(), true), ("New".to_owned(), false)]
         );
+    }
+
+    fn flags(text: &str) -> Flags {
+        let elsewhere = BTreeMap::from([("ProfilingFlag".to_owned(), "\"profiling\"".to_owned())]);
+        let mut flags = Flags::default();
+        flags.add(text, &elsewhere);
+        flags
+    }
+
+    #[test]
+    fn a_flag_is_found_however_its_name_is_written() {
+        for (text, name) in [
+            (
+                "fs.StringVar(&o.A, \"bind-address\", o.A, \"help\")",
+                "bind-address",
+            ),
+            ("fs.Var(\n\t&x,\n\t\"tls-cert\", \"h\")", "tls-cert"),
+            (
+                "fs.BoolVarP(&b, \"version\", \"v\", false, \"h\")",
+                "version",
+            ),
+            (
+                "register(global, local, \"storage_driver\")",
+                "storage-driver",
+            ),
+            (
+                "fs.Var(New(&a, \"x,y\"), \"after-a-call\", \"h\")",
+                "after-a-call",
+            ),
+            (
+                "fs.Var(T{A: b, C: 'd'}, \"after-a-literal\", \"\"+\n\"h\")",
+                "after-a-literal",
+            ),
+            (
+                "const modeFlag = \"authorization-mode\"\nfs.StringVar(&o.Mode, modeFlag, o.Mode, \"h\")",
+                "authorization-mode",
+            ),
+            (
+                "const (\n\tflagName = \"feature-gates\"\n)\nfs.Var(f, flagName, \"\"+\n\"h\")",
+                "feature-gates",
+            ),
+            (
+                "fs.BoolVar(&o.P, options.ProfilingFlag, o.P, \"h\")",
+                "profiling",
+            ),
+        ] {
+            let found = flags(text);
+            assert_eq!(found.names.iter().collect::<Vec<_>>(), [name], "{text}");
+            assert_eq!(found.computed, BTreeSet::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_the_source_computes_is_shown_as_it_is_written() {
+        let found =
+            flags("fs.DurationVar(&d, prefix+\"-age\", 0, h)\nfs.Var(f.Value, f.Name, f.Usage)");
+        assert_eq!(found.names, BTreeSet::new());
+        assert_eq!(
+            found.computed.iter().collect::<Vec<_>>(),
+            ["f.Name", "prefix+\"-age\""]
+        );
+    }
+
+    #[test]
+    fn what_registers_no_flag_is_not_one() {
+        for text in [
+            "register(newJobControllerDescriptor())",
+            "func register(global *flag.FlagSet, local *pflag.FlagSet, globalName string) {",
+            "x := NewIPVar(&a)",
+            "fs.Var(unfinished, \"name\"",
+        ] {
+            assert_eq!(flags(text), Flags::default(), "{text}");
+        }
     }
 }
