@@ -13,6 +13,47 @@ pub struct Order {
 /// Every crate whose modules have an order.
 pub const ORDERS: &[Order] = &[
     Order {
+        folder: "bundle/src",
+        modules: &[
+            "lib",
+            "writer",
+            "unseal",
+            "verify",
+            "reader",
+            "verify_error",
+            "payload",
+            "receipt",
+            "facts",
+            "join_facts",
+            "policy",
+            "approval",
+            "allowed_signers",
+            "redact",
+            "index",
+            "step",
+            "check",
+            "access",
+            "frame",
+            "limits",
+            "seal",
+            "canonical",
+            "signature",
+            "spki",
+            "name",
+            "authority",
+            "service",
+            "yaml_budget",
+            "path",
+            "mode",
+            "digest",
+            "timestamp",
+            "secret",
+            "exit",
+            "text",
+        ],
+        upwards: &[],
+    },
+    Order {
         folder: "terminal/src",
         modules: &[
             "lib", "usage", "report", "progress", "io", "error", "table", "text", "advice",
@@ -42,7 +83,6 @@ pub const ORDERS: &[Order] = &[
             "config",
             "patches",
             "schema",
-            "go_types",
             "kubeadm",
             "suggest",
             "plan",
@@ -74,5 +114,164 @@ pub const ORDERS: &[Order] = &[
             "yaml",
         ],
         upwards: &[],
+    },
+];
+
+/// The roots of all crates; in none of them do the sub-modules of one module name each other in a circle.
+pub const ROOTS: &[&str] = &[
+    "bundle/src/lib.rs",
+    "terminal/src/lib.rs",
+    "review/src/lib.rs",
+    "planner/src/lib.rs",
+    "applier/src/lib.rs",
+    "testkit/src/lib.rs",
+    "tests/lib.rs",
+    "tests/main.rs",
+    "tests/hosts/src/lib.rs",
+    "xtask/src/main.rs",
+];
+
+/// A circle that is in a crate today.
+pub struct KnownCircle {
+    /// The crate's root, one of [`ROOTS`].
+    pub root: &'static str,
+    /// The module whose sub-modules are in it, such as `host::root`.
+    pub parent: &'static str,
+    /// Their names, sorted.
+    pub modules: &'static [&'static str],
+    /// Why it stays.
+    pub reason: &'static str,
+}
+
+/// The circles that stay. The list only ever becomes shorter: one that is gone must go from here, too.
+pub const KNOWN_CIRCLES: &[KnownCircle] = &[
+    KnownCircle {
+        root: "planner/src/lib.rs",
+        parent: "cli",
+        modules: &["facts", "failed", "input", "patches"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "planner/src/lib.rs",
+        parent: "cli",
+        modules: &["plan", "summary"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "planner/src/lib.rs",
+        parent: "config",
+        modules: &[
+            "default",
+            "documents",
+            "draft",
+            "facts",
+            "flags",
+            "inventory",
+            "join",
+            "load",
+            "migrate",
+            "skip_phases",
+            "valid",
+            "validate",
+        ],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "planner/src/lib.rs",
+        parent: "config::default",
+        modules: &["inventory", "kubelet_flags"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "planner/src/lib.rs",
+        parent: "engine",
+        modules: &["bundles", "error", "join", "session"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "planner/src/lib.rs",
+        parent: "engine",
+        modules: &["notices", "observer"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "planner/src/lib.rs",
+        parent: "phases::preflight",
+        modules: &["etcd", "files", "machine", "reachability", "row", "table"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "planner/src/lib.rs",
+        parent: "pki",
+        modules: &["assess", "slot"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "planner/src/lib.rs",
+        parent: "pki",
+        modules: &["credentials", "ensure", "materials"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "applier/src/lib.rs",
+        parent: "host",
+        modules: &[
+            "directory",
+            "durable",
+            "error",
+            "guard",
+            "local",
+            "root",
+            "stage_name",
+        ],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "applier/src/lib.rs",
+        parent: "install",
+        modules: &[
+            "changes",
+            "commit",
+            "compare",
+            "diff",
+            "drift",
+            "obstacles",
+            "receipt",
+            "record",
+            "recover",
+            "report",
+            "request",
+            "rollback",
+            "run",
+            "stage",
+            "steps",
+            "undo",
+            "write",
+        ],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "applier/src/lib.rs",
+        parent: "state",
+        modules: &["installed", "journal"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "applier/src/lib.rs",
+        parent: "trust",
+        modules: &["policy", "policy_memory"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "tests/lib.rs",
+        parent: "crash",
+        modules: &["kill", "report", "sweep"],
+        reason: "not cut yet",
+    },
+    KnownCircle {
+        root: "tests/lib.rs",
+        parent: "equivalence",
+        modules: &["case", "grammar", "mutation", "patches"],
+        reason: "not cut yet",
     },
 ];

@@ -1,20 +1,26 @@
 //! Which module of a crate names which other one, read from the syntax tree of its source.
 //!
-//! In: the directory with a crate's `lib.rs`. Out: [`Import`]s. Modules are found as the compiler finds them, by following
-//! `mod`; what is compiled for tests only (`#[cfg(test)]`) is left out. Paths in `use`, in types, in expressions and in
-//! the arguments of macros count; a name that reaches a module without a path (a prelude, a derive) does not.
+//! In: the root of a crate (`lib.rs`, `main.rs`). Out: [`Import`]s. Modules are found as the compiler finds them, by following
+//! `mod`; what is compiled for tests only (`#[cfg(test)]`) does not count. Paths in `use`, in types, in expressions and in
+//! the arguments of macros count; a name that reaches a module without a path (a prelude, a derive) does not. A name that a
+//! module has from another one (`pub use child::Thing`) names both.
+
+mod circles;
+mod names;
+mod source;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemMod, UseTree};
+use syn::{Attribute, UseTree};
 
-/// A module's path below its crate; empty for the crate itself.
-type ModulePath = Vec<String>;
+pub use circles::{Circle, Level};
+use names::Names;
+pub use source::ModulePath;
+use source::{Module, is_for_tests};
 
 /// One module names another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,156 +47,72 @@ fn outermost(path: &ModulePath) -> &str {
     path.first().map_or("lib", String::as_str)
 }
 
-/// The source of one module.
-struct Module {
-    path: ModulePath,
-    file: PathBuf,
-    items: Vec<Item>,
+/// The modules of a crate, and which names which.
+#[derive(Debug)]
+pub struct Graph {
+    /// Every module; the crate itself is the one with the empty path.
+    pub modules: Vec<ModulePath>,
+    /// Every import, sorted.
+    pub imports: Vec<Import>,
 }
 
-/// Every import between the modules of the crate whose `lib.rs` is in `source`, sorted.
-///
-/// # Errors
-/// If a file cannot be read or is not Rust, naming it.
-pub fn imports(source: &Path) -> Result<Vec<Import>> {
-    let mut modules = Vec::new();
-    let file = source.join("lib.rs");
-    read(&file, source, Vec::new(), &mut modules)?;
-    let known: BTreeSet<ModulePath> = modules.iter().map(|module| module.path.clone()).collect();
-    let mut found = BTreeSet::new();
-    for module in &modules {
-        let mut visitor = Paths {
-            module,
-            known: &known,
-            found: &mut found,
-        };
-        for item in &module.items {
-            visitor.visit_item(item);
+impl Graph {
+    /// Reads the crate whose root is the file `root`.
+    ///
+    /// # Errors
+    /// If a file cannot be read or is not Rust, naming it.
+    pub fn of(root: &Path) -> Result<Self> {
+        let modules = source::modules(root)?;
+        let names = Names::of(&modules);
+        let mut found = BTreeSet::new();
+        for module in &modules {
+            let mut visitor = Paths {
+                module,
+                names: &names,
+                found: &mut found,
+                named: BTreeSet::new(),
+            };
+            for item in &module.items {
+                visitor.visit_item(item);
+            }
         }
+        Ok(Self {
+            imports: found.into_iter().collect(),
+            modules: modules.into_iter().map(|module| module.path).collect(),
+        })
     }
-    Ok(found.into_iter().collect())
-}
-
-/// Reads a file's module, and those it declares; their files are in `children`.
-fn read(file: &Path, children: &Path, path: ModulePath, modules: &mut Vec<Module>) -> Result<()> {
-    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let parsed = syn::parse_file(&text).with_context(|| file.display().to_string())?;
-    add(file, children, path, parsed.items, modules)
-}
-
-fn add(
-    file: &Path,
-    children: &Path,
-    path: ModulePath,
-    items: Vec<Item>,
-    modules: &mut Vec<Module>,
-) -> Result<()> {
-    let mut own = Vec::new();
-    for item in items {
-        if is_for_tests(attributes(&item)) {
-            continue;
-        }
-        let Item::Mod(ItemMod { ident, content, .. }) = item else {
-            own.push(item);
-            continue;
-        };
-        let name = ident.to_string();
-        let child: ModulePath = path.iter().cloned().chain([name.clone()]).collect();
-        let below = children.join(&name);
-        if let Some((_, items)) = content {
-            add(file, &below, child, items, modules)?;
-            continue;
-        }
-        let candidates = [children.join(format!("{name}.rs")), below.join("mod.rs")];
-        match candidates.iter().find(|candidate| candidate.is_file()) {
-            Some(candidate) => read(candidate, &below, child, modules)?,
-            None => bail!("{}: module {name} has no file", file.display()),
-        }
-    }
-    modules.push(Module {
-        path,
-        file: file.to_owned(),
-        items: own,
-    });
-    Ok(())
-}
-
-fn attributes(item: &Item) -> &[Attribute] {
-    match item {
-        Item::Const(item) => &item.attrs,
-        Item::Enum(item) => &item.attrs,
-        Item::Fn(item) => &item.attrs,
-        Item::Impl(item) => &item.attrs,
-        Item::Macro(item) => &item.attrs,
-        Item::Mod(item) => &item.attrs,
-        Item::Static(item) => &item.attrs,
-        Item::Struct(item) => &item.attrs,
-        Item::Trait(item) => &item.attrs,
-        Item::Type(item) => &item.attrs,
-        Item::Use(item) => &item.attrs,
-        _ => &[],
-    }
-}
-
-/// Whether `#[cfg(test)]` is among the attributes; conditions with more in them are compiled for the product, too.
-fn is_for_tests(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        attribute.path().is_ident("cfg")
-            && attribute
-                .parse_args::<syn::Path>()
-                .is_ok_and(|condition| condition.is_ident("test"))
-    })
 }
 
 /// Collects the paths of one module.
 struct Paths<'a> {
     module: &'a Module,
-    known: &'a BTreeSet<ModulePath>,
+    names: &'a Names<'a>,
     found: &'a mut BTreeSet<Import>,
+    /// What the module named so far.
+    named: BTreeSet<ModulePath>,
 }
 
 impl Paths<'_> {
-    /// Notes the module that `segments` leads to, if they start at the crate, at this module or at a module in it.
+    /// Notes the modules that `segments` names. A path of one segment is a name of the module itself, unless it is in a `use`.
     fn note(&mut self, segments: &[String]) {
-        let mut at: ModulePath = Vec::new();
-        let mut rest = segments;
-        match segments.first().map(String::as_str) {
-            Some("crate") => rest = rest.get(1..).unwrap_or_default(),
-            Some("self" | "super") => {
-                at.clone_from(&self.module.path);
-                while let Some(first) = rest.first() {
-                    match first.as_str() {
-                        "self" => {}
-                        "super" => drop(at.pop()),
-                        _ => break,
-                    }
-                    rest = rest.get(1..).unwrap_or_default();
-                }
+        let named = self.names.named(&self.module.path, segments);
+        self.add(named, segments.join("::"));
+    }
+
+    fn add(&mut self, named: BTreeSet<ModulePath>, written: String) {
+        let is_rooted = ["crate::", "self::", "super::"]
+            .iter()
+            .any(|root| written.starts_with(root));
+        for to in named {
+            // A name that is used where a `use` brought it says nothing new.
+            if self.named.insert(to.clone()) || is_rooted {
+                self.found.insert(Import {
+                    from: self.module.path.clone(),
+                    to,
+                    written: written.clone(),
+                    file: self.module.file.clone(),
+                });
             }
-            Some(first) => {
-                at.clone_from(&self.module.path);
-                at.push(first.to_owned());
-                if segments.len() < 2 || !self.known.contains(&at) {
-                    return;
-                }
-                at.pop();
-            }
-            None => return,
-        }
-        for segment in rest {
-            at.push(segment.clone());
-            if !self.known.contains(&at) {
-                at.pop();
-                break;
-            }
-        }
-        if at != self.module.path {
-            self.found.insert(Import {
-                from: self.module.path.clone(),
-                to: at,
-                written: segments.join("::"),
-                file: self.module.file.clone(),
-            });
         }
     }
 
@@ -204,7 +126,10 @@ impl Paths<'_> {
             UseTree::Name(name) => self.note(&with(&name.ident)),
             UseTree::Rename(rename) if rename.ident == "self" => self.note(before),
             UseTree::Rename(rename) => self.note(&with(&rename.ident)),
-            UseTree::Glob(_) => self.note(before),
+            UseTree::Glob(_) => {
+                let named = self.names.named_by_glob(&self.module.path, before);
+                self.add(named, format!("{}::*", before.join("::")));
+            }
             UseTree::Group(group) => {
                 for tree in &group.items {
                     self.note_use(tree, before);
@@ -250,7 +175,9 @@ impl Paths<'_> {
 
 impl<'ast> Visit<'ast> for Paths<'_> {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        self.note_use(&item.tree, &[]);
+        if item.leading_colon.is_none() {
+            self.note_use(&item.tree, &[]);
+        }
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
