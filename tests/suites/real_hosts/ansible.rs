@@ -160,7 +160,7 @@ impl<'r> Controller<'r> {
             receipts = shown(&folder.join("receipts")),
         );
         let groups = [
-            ("kubeplan_founder", Role::Founder),
+            ("kubeplan_first_control_plane", Role::Founder),
             ("kubeplan_control_planes", Role::ControlPlane),
             ("kubeplan_workers", Role::Worker),
         ];
