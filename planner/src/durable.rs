@@ -1,19 +1,19 @@
-//! Making many files durable at once.
+//! Makes many files durable at once.
 //!
-//! In: open files or folders, one of each file system that was written to. Out: all that was written there on the disk. One file
-//! at a time costs a journal commit of the file system each; for a thousand nodes that takes longer than everything else a
-//! plan does.
+//! In: open files or directories, at least one of each file system that was written to. When it returns, everything written there
+//! is on disk. Syncing one file at a time would cost a journal commit each, which for a thousand nodes takes longer than the rest
+//! of a plan.
 
 use std::fs::File;
 use std::io;
 
-/// From how many files on whole file systems are synced in one go, on Linux.
+/// The number of files from which whole file systems are synced instead, on Linux.
 pub(crate) const MANY: usize = 32;
 
-/// Syncs every file system that holds one of `files`; a folder of the store may be a link or a mount.
+/// Syncs every file system that contains one of `files`; directories of the key store may be links or mounts.
 ///
 /// # Errors
-/// Whatever the file system returns.
+/// Any error of the file system.
 pub(crate) fn sync_file_systems(files: impl Iterator<Item = io::Result<File>>) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     let mut synced = std::collections::BTreeSet::new();
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_open_is_synced_and_what_is_not_is_an_error() {
+    fn open_files_are_synced_and_others_are_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, "x").unwrap();

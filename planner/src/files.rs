@@ -1,8 +1,8 @@
-//! Files and directories as the planner opens them.
+//! Opens files and directories for the planner.
 //!
-//! In: a path, or a name in an open directory. Out: a handle. What it is, whose it is and who else may read or change it
-//! is asked of the handle, never of the path a second time. Opening never waits: a FIFO without a writer is an error
-//! that says so. A mode is given when a file or directory is made, so no umask makes it wider than that.
+//! In: a path, or a name in an open directory. Out: a handle. Kind, owner and mode are read from the handle, never from the path
+//! again. Opening never blocks: a FIFO without a writer is an error that says so. Files and directories get their mode when they
+//! are created, and no umask can widen it.
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
@@ -16,25 +16,25 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-/// How files are opened for reading: without waiting for a writer, and without taking over a terminal.
+/// Flags for opening files to read: without waiting for a writer, and without making a terminal the controlling one.
 const READ: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// Opens a regular file for reading; a link to one counts.
+/// Opens a regular file for reading; follows links.
 ///
 /// # Errors
-/// `InvalidInput`, naming what it is, if it is not a regular file; or whatever the file system returns.
+/// `InvalidInput` with the kind of file if it is not a regular file; or any error of the file system.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     regular(File::from(rustix::fs::open(path, READ, Mode::empty())?))
 }
 
-/// Opens what the user named on the command line: a regular file, or a pipe of the shell's process substitution
+/// Opens a file that the user named on the command line: a regular file, or a pipe of the shell's process substitution
 /// (`<(…)`), which has a writer.
 ///
 /// # Errors
-/// As for [`open_regular`]. A FIFO with a name of its own is refused: it may have no writer.
+/// As for [`open_regular`]. A named FIFO is refused, because it may have no writer.
 pub(crate) fn open_given(path: &Path) -> io::Result<File> {
     let file = File::from(rustix::fs::open(path, READ, Mode::empty())?);
     let of_the_shell = ["/dev/fd", "/proc/self/fd"]
@@ -42,7 +42,7 @@ pub(crate) fn open_given(path: &Path) -> io::Result<File> {
         .any(|folder| path.parent() == Some(Path::new(folder)))
         || path == Path::new("/dev/stdin");
     if of_the_shell && file.metadata()?.file_type().is_fifo() {
-        // Opening made a description of its own, so this is not seen by the program that made the pipe.
+        // Opening created a new file description, so this does not affect the program that made the pipe.
         rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
         return Ok(file);
     }
@@ -68,40 +68,39 @@ fn regular(file: File) -> io::Result<File> {
     ))
 }
 
-/// Creates the directory `path` and those above it that are missing; none is open to more than `mode` says, whatever the
-/// umask.
+/// Creates the directory `path` and its missing parents, with at most the permissions of `mode`, whatever the umask.
 ///
 /// # Errors
-/// Whatever the file system returns.
+/// Any error of the file system.
 pub(crate) fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(mode).create(path)
 }
 
-/// What a file or directory has to be like before secrets in it count as secret.
+/// What owner and mode a file or directory must have so that secrets in it are safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// The invoker's or root's.
+    /// It belongs to the invoking user or to root.
     Owned,
-    /// And no other user may change it.
+    /// Also, no other user can change it.
     Unchanged,
-    /// And no other user may read it.
+    /// Also, no other user can read it.
     Private,
-    /// And no other user may read it but members of its group: the key of an SSH server, which some distributions let the
-    /// group `ssh_keys` read.
+    /// Also, no other user can read it, except members of its group: for the key of an SSH server, which some distributions make
+    /// readable for the group `ssh_keys`.
     HostKey,
 }
 
-/// Why a file or directory does not fulfil a [`Need`].
+/// Why a file or directory does not satisfy a [`Need`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Exposed {
-    /// It is another user's.
-    #[error("`{}` belongs to the user with ID {owner}, and kubeplan runs as {user}", .path.display())]
+    /// It belongs to another user.
+    #[error("`{}` belongs to the user with ID {owner}, but kubeplan runs as the user with ID {user}", .path.display())]
     Owner {
         /// The file or directory.
         path: PathBuf,
-        /// Whose it is.
+        /// The ID of its owner.
         owner: u32,
-        /// Who runs this program.
+        /// The ID of the user who runs this program.
         user: u32,
     },
     /// Other users can read or change it.
@@ -111,24 +110,24 @@ pub(crate) enum Exposed {
         path: PathBuf,
         /// Its mode.
         mode: u32,
-        /// What `chmod` should set.
+        /// The argument for `chmod` that closes it.
         wanted: &'static str,
     },
 }
 
 impl Exposed {
-    /// What to do about it.
+    /// A command that corrects owner or mode.
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Owner { path, owner, user } => format!(
-                "run kubeplan as the user with ID {owner}; or, if that user is to have no part in it, run `chown {}{user} {}`",
+                "run kubeplan as the user with ID {owner}, or take ownership with `chown {}{user} {}`",
                 if path.is_dir() { "-R " } else { "" },
                 quote(&path.to_string_lossy())
             ),
             Self::Mode { path, wanted, .. } => match workspace_of(path) {
-                // Seldom is one file of a workspace open alone, and nothing in it is for other users.
+                // If one file of a workspace is open, others usually are too, and nothing in a workspace is for other users.
                 Some(workspace) => format!(
-                    "run `chmod -R go= {}`, which closes everything of the workspace",
+                    "run `chmod -R go= {}`, which makes the whole workspace private",
                     quote(&workspace.to_string_lossy())
                 ),
                 None => format!("run `chmod {wanted} {}`", quote(&path.to_string_lossy())),
@@ -136,8 +135,8 @@ impl Exposed {
         }
     }
 
-    /// What to do about a file or directory that may not even be opened; `None` if the error is another one, or the invoker's own
-    /// mode forbids it. `path` may be below what is closed.
+    /// A hint for a file or directory that cannot be opened because it belongs to another user; `None` for other errors. `path` may
+    /// be below the directory that cannot be opened.
     pub(crate) fn hint_if_denied(error: &io::Error, path: &Path) -> Option<String> {
         if error.kind() != io::ErrorKind::PermissionDenied {
             return None;
@@ -157,7 +156,7 @@ impl Exposed {
     }
 }
 
-/// The cluster's workspace that `path` is in, or is.
+/// The workspace that `path` is or is in.
 fn workspace_of(path: &Path) -> Option<&Path> {
     path.ancestors()
         .find(|path| path.extension().is_some_and(|end| end == "kubeplan"))
@@ -166,20 +165,20 @@ fn workspace_of(path: &Path) -> Option<&Path> {
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unusable {
-    /// It cannot be inspected.
+    /// Its owner and mode cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is exposed.
+    /// Other users own it, or can read or change it.
     #[error(transparent)]
     Exposed(#[from] Exposed),
 }
 
-/// Refuses an open file or directory that does not fulfil `need`. `path` is what messages call it.
+/// Refuses an open file or directory that does not satisfy `need`. Messages call it `path`.
 ///
-/// Root may own anything, for root can read and change everything anyway.
+/// Accepts root as owner, because root can read and change everything anyway.
 ///
 /// # Errors
-/// [`Unusable`].
+/// [`Unusable`] if it does not satisfy `need`, or cannot be inspected.
 pub(crate) fn check(file: &File, path: &Path, need: Need) -> Result<(), Unusable> {
     let metadata = file.metadata()?;
     let user = rustix::process::geteuid().as_raw();
@@ -210,12 +209,12 @@ pub(crate) fn check(file: &File, path: &Path, need: Need) -> Result<(), Unusable
     .into())
 }
 
-/// Who may write a file besides its owner.
+/// Who can write a file besides its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writers {
-    /// The owner, or it is the end of a pipe.
+    /// The owner alone; or the file is a pipe.
     Owner,
-    /// The file's group.
+    /// The members of its group.
     Group {
         /// The mode.
         mode: u32,
@@ -227,10 +226,10 @@ pub(crate) enum Writers {
     },
 }
 
-/// Who may write an open file.
+/// Returns who can write an open file.
 ///
 /// # Errors
-/// Whatever the file system returns.
+/// Any error of the file system.
 pub(crate) fn writers(file: &File) -> io::Result<Writers> {
     let metadata = file.metadata()?;
     let mode = metadata.mode() & 0o7777;
@@ -241,7 +240,7 @@ pub(crate) fn writers(file: &File) -> io::Result<Writers> {
     })
 }
 
-/// An open directory: names below it are looked up in the directory that was opened, whatever its path stands for since.
+/// An open directory. Names are looked up in the directory that was opened, even if its path now leads elsewhere.
 #[derive(Debug)]
 pub(crate) struct Directory {
     handle: File,
@@ -249,10 +248,10 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Opens a directory; a link to one counts.
+    /// Opens a directory; follows links.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let path = if path.as_os_str().is_empty() {
             Path::new(".")
@@ -272,15 +271,15 @@ impl Directory {
         &self.handle
     }
 
-    /// Where it was found.
+    /// The path with which it was opened.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens a directory in this one; a link does not count.
+    /// Opens a directory in this one; does not follow links.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn directory(&self, name: &str) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let handle = rustix::fs::openat(&self.handle, name, flags, Mode::empty())?;
@@ -290,10 +289,10 @@ impl Directory {
         })
     }
 
-    /// Opens the directory at `relative`, names divided by `/`; those that are missing are made if there is a mode for them.
+    /// Opens the directory at `relative`, names separated by `/`. If there is a mode, creates missing directories with it.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn below(&self, relative: &str, make: Option<u16>) -> io::Result<Self> {
         let mut at = Self {
             handle: self.handle.try_clone()?,
@@ -311,7 +310,7 @@ impl Directory {
         Ok(at)
     }
 
-    /// Opens a regular file in this directory for reading; a link to one counts.
+    /// Opens a regular file in this directory for reading; follows links.
     ///
     /// # Errors
     /// As for [`open_regular`].
@@ -324,7 +323,7 @@ impl Directory {
         )?))
     }
 
-    /// Opens a regular file in this directory for writing, and makes it if it is missing; a link is refused.
+    /// Opens a regular file in this directory for writing, and creates it if it is missing. Refuses a link.
     ///
     /// # Errors
     /// As for [`open_regular`].
@@ -345,43 +344,43 @@ impl Directory {
         }
     }
 
-    /// Makes a file in this directory.
+    /// Creates a file in this directory.
     ///
     /// # Errors
-    /// `AlreadyExists` if the name is taken, by a link too; or whatever the file system returns.
+    /// `AlreadyExists` if the name exists, also as a link; or any error of the file system.
     pub(crate) fn create<P: Arg>(&self, name: P, mode: u16) -> io::Result<File> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.handle, name, flags, bits(mode))?.into())
     }
 
-    /// Makes a file with a name that starts with `prefix` and cannot be guessed.
+    /// Creates a file with a name that starts with `prefix` and cannot be guessed.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn create_temporary(&self, prefix: &str, mode: u16) -> io::Result<(String, File)> {
         let name = unguessable(prefix)?;
         let file = self.create(&name, mode)?;
         Ok((name, file))
     }
 
-    /// Makes a directory with a name that starts with `prefix` and cannot be guessed, and opens it.
+    /// Creates a directory with a name that starts with `prefix` and cannot be guessed, and opens it.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn make_temporary(&self, prefix: &str, mode: u16) -> io::Result<(String, Self)> {
         let name = unguessable(prefix)?;
         rustix::fs::mkdirat(&self.handle, &name, bits(mode))?;
         let made = self.directory(&name)?;
-        // In a directory that other users may change, it could be another one by now.
+        // If other users can change this directory, the name could be another directory by now.
         check(&made.handle, &made.path, Need::Unchanged).map_err(io::Error::other)?;
         Ok((name, made))
     }
 
-    /// Names and kinds of what is in the directory.
+    /// Lists the names and kinds of the directory's entries.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, FileType)>> {
         let mut entries = Vec::new();
         for entry in Dir::read_from(&self.handle)? {
@@ -402,10 +401,10 @@ impl Directory {
         Ok(entries)
     }
 
-    /// Gives the file `from` of this directory the name `to` in another, where it replaces what is there.
+    /// Moves the file `from` of this directory to the name `to` in another directory, and replaces what exists there.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn rename_into<P: Arg + Copy>(
         &self,
         from: P,
@@ -415,17 +414,17 @@ impl Directory {
         Ok(rustix::fs::renameat(&self.handle, from, &other.handle, to)?)
     }
 
-    /// Gives the file `from` of this directory the name `to` in it.
+    /// Renames the file `from` of this directory to `to`.
     ///
     /// # Errors
-    /// `AlreadyExists` if the name is taken and `replace` is not set; or whatever the file system returns.
+    /// `AlreadyExists` if the name exists and `replace` is not set; or any error of the file system.
     pub(crate) fn rename<P: Arg + Copy>(&self, from: &str, to: P, replace: bool) -> io::Result<()> {
         let here = &self.handle;
         if replace {
             return Ok(rustix::fs::renameat(here, from, here, to)?);
         }
         match rustix::fs::renameat_with(here, from, here, to, RenameFlags::NOREPLACE) {
-            // File systems that cannot, such as NFS, have hard links.
+            // File systems without this operation, such as NFS, have hard links.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 rustix::fs::linkat(here, from, here, to, AtFlags::empty())?;
                 self.remove(from)
@@ -437,7 +436,7 @@ impl Directory {
     /// Removes a file.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn remove<P: Arg>(&self, name: P) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())?)
     }
@@ -445,16 +444,16 @@ impl Directory {
     /// Removes an empty directory.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn remove_directory(&self, name: &str) -> io::Result<()> {
         let flags = AtFlags::REMOVEDIR;
         Ok(rustix::fs::unlinkat(&self.handle, name, flags)?)
     }
 
-    /// Makes names that were given or taken away durable.
+    /// Makes created, renamed and removed names durable.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.handle.sync_all()
     }
@@ -462,7 +461,7 @@ impl Directory {
 
 fn unguessable(prefix: &str) -> io::Result<String> {
     let mut random = [0; 12];
-    // From the system itself: a name is not a key, and the first number from aws-lc takes a process 30 ms.
+    // From the operating system: a name is not a key, and the first random number from aws-lc takes 30 ms.
     File::open("/dev/urandom")?.read_exact(&mut random)?;
     Ok(format!(
         "{prefix}{}",
@@ -494,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_regular_file_is_named_at_once() {
+    fn what_is_not_a_regular_file_is_refused_without_waiting() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("file"), "x").unwrap();
@@ -537,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_says_who_may_read_and_change_it() {
+    fn owner_and_mode_are_checked_by_the_handle() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
         std::fs::write(&path, "x").unwrap();
@@ -577,7 +576,7 @@ mod tests {
                 .directory("mine")
                 .is_err()
         );
-        // Nor does a planted link lead anywhere.
+        // A planted link is not followed either.
         symlink("../other/planted", at("moved/link")).unwrap();
         assert!(mine.create("link", 0o600).is_err());
         assert!(mine.keep_file("link", 0o600).is_err());
@@ -585,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_is_a_command_that_mends_what_was_found() {
+    fn a_hint_is_a_command_that_removes_the_problem() {
         let mode = |path: &str| Exposed::Mode {
             path: path.into(),
             mode: 0o644,
@@ -611,7 +610,7 @@ mod tests {
             assert_eq!(owner.hint().contains("`chown -R 2 "), recursive);
             assert!(recursive || owner.hint().contains("`chown 2 "));
         }
-        // What is the invoker's own needs no other user.
+        // A file of the invoking user gets no hint about another user.
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
         assert_eq!(Exposed::hint_if_denied(&denied, &file.join("below")), None);
         let root = Exposed::hint_if_denied(&denied, Path::new("/"));

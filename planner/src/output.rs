@@ -1,7 +1,6 @@
-//! The planner's only writer of results: bundles, trees, keys.
+//! Writes the planner's results: bundles, trees, keys.
 //!
-//! A file appears under its name complete and synced, or not at all; it has its mode from the moment it is
-//! opened. Nothing here decides what is written.
+//! A file appears under its name complete and synced, or not at all. It has its final mode from the moment it is created.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -16,25 +15,25 @@ use kubeplan_bundle::secret::SecretBytes;
 use crate::durable::{MANY, sync_file_systems};
 use crate::files::{self, Directory};
 
-/// Folders that are made for results; a umask makes them narrower, never wider.
+/// The mode of directories that are created for results; a umask can narrow it, never widen it.
 const FOLDER: u32 = 0o755;
 
-/// A file of a tree that is written as a whole.
+/// A file of a tree, which is written as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeFile {
-    /// Permission bits.
+    /// The permission bits.
     pub mode: u16,
-    /// Content.
+    /// The content.
     pub bytes: Vec<u8>,
 }
 
-/// Files by path relative to the tree's folder.
+/// Files by path relative to the tree's directory.
 pub type Tree = BTreeMap<String, TreeFile>;
 
-/// Creates `path` with mode 0600 and `bytes`; what exists is left alone.
+/// Creates `path` with mode 0600 and `bytes`. Does not replace an existing file.
 ///
 /// # Errors
-/// `AlreadyExists` if there is such a file, or whatever the file system returns.
+/// `AlreadyExists` if the file exists; or any error of the file system.
 pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = parent(path);
     private_directory(folder)?;
@@ -45,10 +44,10 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     folder.sync()
 }
 
-/// Creates files with mode 0600, each complete and synced; what exists is left alone.
+/// Creates files with mode 0600, each complete and synced. Does not replace existing files.
 ///
 /// # Errors
-/// `AlreadyExists` if there is such a file, or whatever the file system returns; files before that one may be there.
+/// `AlreadyExists` if a file exists; or any error of the file system. Earlier files of the list may have been created.
 pub fn create_private_files(files: &[(PathBuf, &SecretBytes)]) -> io::Result<()> {
     let mut folders: BTreeMap<&Path, Directory> = BTreeMap::new();
     for (path, _) in files {
@@ -86,7 +85,7 @@ pub fn create_private_files(files: &[(PathBuf, &SecretBytes)]) -> io::Result<()>
     folders.values().try_for_each(Directory::sync)
 }
 
-/// A complete file that has not got its name yet; if it gets none, it is removed.
+/// A complete file under a temporary name, which is removed unless the file gets its final name.
 struct Unnamed<'a> {
     folder: &'a Directory,
     name: &'a OsStr,
@@ -95,29 +94,29 @@ struct Unnamed<'a> {
 
 impl Drop for Unnamed<'_> {
     fn drop(&mut self) {
-        // It is not there any more if it got its name.
+        // The temporary name no longer exists if the file was renamed.
         let _ = self.folder.remove(&self.temporary);
     }
 }
 
-/// Files of one folder that are written one by one and get their names together.
+/// Files of one directory that are written one by one and get their names together.
 ///
-/// They are complete beside the folder's files, in a folder of their own, before the first of them replaces one. Both folders are
-/// opened once: another user who may rename them redirects nothing.
+/// All files are complete, in a temporary directory, before the first of them replaces an existing file. Both directories are
+/// opened once, so renaming them meanwhile does not redirect the files.
 #[derive(Debug)]
 pub struct Stage {
     path: PathBuf,
     folder: Directory,
-    /// The folder was not there before.
+    /// Whether the stage created the directory.
     made: bool,
     stage: Option<(String, Directory)>,
 }
 
 impl Stage {
-    /// A stage for `folder`, which is created if it is not there.
+    /// Creates a stage for `folder`, and the directory itself if it is missing.
     ///
     /// # Errors
-    /// Whatever the file system returns.
+    /// Any error of the file system.
     pub fn of(folder: &Path) -> io::Result<Self> {
         let made = !folder.exists();
         files::make_directories(folder, FOLDER)?;
@@ -131,10 +130,10 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Writes one file; from any thread, each name once.
+    /// Writes one file. May be called from any thread, once for each name.
     ///
     /// # Errors
-    /// Whatever `write` or the file system returns.
+    /// Any error of `write` or of the file system.
     pub fn write<E: From<io::Error>>(
         &self,
         name: &str,
@@ -147,10 +146,10 @@ impl Stage {
         write(&mut stage.create(name, mode)?)
     }
 
-    /// Syncs everything that was written and gives it its names.
+    /// Syncs all files and gives them their names.
     ///
     /// # Errors
-    /// Whatever the file system returns; some files may have their names then, all of them complete.
+    /// Any error of the file system. Some files may have their names then; every file is complete.
     pub fn commit(mut self) -> io::Result<()> {
         let Some((own_name, stage)) = self.stage.take() else {
             return Ok(());
@@ -182,26 +181,26 @@ impl Stage {
 }
 
 impl Drop for Stage {
-    /// Takes away what was written, and the folder if it was made for it.
+    /// Removes the files that were written, and the directory if the stage created it.
     fn drop(&mut self) {
         if let Some((name, stage)) = self.stage.take() {
-            // What cannot be removed stays; it has no name that counts.
+            // A file that cannot be removed stays under its temporary name.
             for (file, _) in stage.entries().unwrap_or_default() {
                 let _ = stage.remove(&file);
             }
             let _ = self.folder.remove_directory(&name);
         }
         if self.made {
-            // It stays if another program put something there.
+            // The directory stays if it contains files of other programs.
             let _ = fs::remove_dir(&self.path);
         }
     }
 }
 
-/// Replaces `path` by what `write` produces, in one rename.
+/// Replaces `path` with what `write` produces, in one rename.
 ///
 /// # Errors
-/// Whatever `write` or the file system returns; `path` is then what it was.
+/// Any error of `write` or of the file system; `path` is unchanged then.
 pub fn replace_with<E: From<io::Error>>(
     path: &Path,
     mode: u32,
@@ -210,10 +209,10 @@ pub fn replace_with<E: From<io::Error>>(
     replace_if(path, mode, write, || Ok(()))
 }
 
-/// Replaces `path` by what `write` produces, in one rename, if `still` holds when that is complete.
+/// Replaces `path` with what `write` produces, in one rename, if `still` succeeds once the new file is complete.
 ///
 /// # Errors
-/// Whatever `write`, `still` or the file system returns; `path` is then what it was.
+/// Any error of `write`, `still` or the file system; `path` is unchanged then.
 pub fn replace_if<E: From<io::Error>>(
     path: &Path,
     mode: u32,
@@ -232,28 +231,28 @@ pub fn replace_if<E: From<io::Error>>(
     Ok(sync_directory(folder)?)
 }
 
-/// Replaces `path` by `bytes`, in one rename.
+/// Replaces `path` with `bytes`, in one rename.
 ///
 /// # Errors
-/// Whatever the file system returns; `path` is then what it was.
+/// Any error of the file system; `path` is unchanged then.
 pub fn replace(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
     replace_with(path, mode, |file| file.write_all(bytes))
 }
 
-/// Makes sure that `path` is a folder; one that is created, with the folders above it, is for its owner alone.
+/// Creates the directory `path` and its missing parents, accessible to their owner alone.
 ///
 /// # Errors
-/// Whatever the file system returns.
+/// Any error of the file system.
 pub fn private_directory(path: &Path) -> io::Result<()> {
     files::make_directories(path, 0o700)
 }
 
-/// Writes `tree` as the folder `target`: a folder that is absent, empty, or an earlier tree with `marker` in it.
+/// Writes `tree` as the directory `target`, which must be missing, empty, or an earlier tree that contains the file `marker`.
 ///
-/// The new tree is complete beside the old one before it takes its place.
+/// The new tree is complete before it replaces the old one.
 ///
 /// # Errors
-/// `AlreadyExists` if `target` holds something else, or whatever the file system returns.
+/// `AlreadyExists` if `target` contains other files; or any error of the file system.
 pub fn write_tree(target: &Path, marker: &str, tree: &Tree) -> io::Result<()> {
     let occupied = match fs::read_dir(target) {
         Ok(mut entries) => entries.next().is_some(),
@@ -263,7 +262,7 @@ pub fn write_tree(target: &Path, marker: &str, tree: &Tree) -> io::Result<()> {
     if occupied && !target.join(marker).is_file() {
         return Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
-            format!("the folder is not empty and no earlier output (it has no {marker})"),
+            format!("the directory contains other files than earlier output (it has no {marker})"),
         ));
     }
     let folder = parent(target);
@@ -296,10 +295,10 @@ pub fn write_tree(target: &Path, marker: &str, tree: &Tree) -> io::Result<()> {
     }
 }
 
-/// Reads every file below `folder` by relative path; links and special files are listed without content.
+/// Reads every file below `folder`, by relative path. Links and special files are listed without content.
 ///
 /// # Errors
-/// Whatever the file system returns.
+/// Any error of the file system.
 pub fn read_tree(folder: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut pending: Vec<(PathBuf, String)> = vec![(folder.to_owned(), String::new())];
@@ -332,7 +331,7 @@ fn name(path: &Path) -> io::Result<&OsStr> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is not the name of a file"))
 }
 
-/// The folder `path` is in; the current one for a bare name.
+/// The directory that contains `path`; the current directory for a bare name.
 fn parent(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -419,7 +418,7 @@ mod tests {
         let stage = Stage::of(&out).unwrap();
         write(&stage, "x", b"one");
         drop(stage);
-        assert!(!out.exists(), "a folder was left over");
+        assert!(!out.exists(), "the output directory was left over");
 
         let stage = Stage::of(&out).unwrap();
         write(&stage, "x", b"one");
@@ -441,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_replaces_an_earlier_tree_but_no_other_folder() {
+    fn a_tree_replaces_an_earlier_tree_but_not_another_directory() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("out");
         let tree = |name: &str| {

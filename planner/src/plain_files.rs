@@ -1,7 +1,7 @@
-//! A plan as plain files: what reviewers read and golden tests compare.
+//! Lays a plan out as plain files, which reviewers read and golden tests compare.
 //!
 //! In: configuration and plan of each node. Out: a [`Tree`]: `plan.json`, `pki.txt`, `config.yaml` and
-//! `<node>/{files,objects,redacted}` for every node. Secrets appear as redacted twins unless they are asked for. Pure.
+//! `<node>/{files,objects,redacted}` for every node. Secrets appear as redacted twins, unless the caller asks for the secrets.
 
 use std::collections::BTreeMap;
 
@@ -17,26 +17,26 @@ use crate::output::{Tree, TreeFile};
 use crate::plan::{NodePlan, PlannedContent, PlannedEntry, PlannedObject, ValueSource};
 use crate::yaml;
 
-/// The file every rendered tree has, by which an earlier tree is recognised.
+/// The file that every rendered tree contains, and by which an earlier tree is recognised.
 pub const MARKER: &str = "plan.json";
 
-/// Why a plan cannot be rendered.
+/// Why a plan cannot be laid out.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// A secret that has no safe twin.
-    #[error("no redacted twin can be made of {entry}")]
+    /// A secret of which no safe twin can be made.
+    #[error("cannot make a redacted twin of {entry}")]
     Redact {
-        /// Its entry.
+        /// The entry of the secret.
         entry: String,
         /// Why.
         source: RedactError,
     },
     /// `plan.json` cannot be written.
-    #[error("plan.json cannot be written")]
+    #[error("cannot write plan.json")]
     Json(#[from] serde_json::Error),
 }
 
-/// `plan.json`.
+/// The content of `plan.json`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PlanDocument<'a> {
@@ -61,7 +61,7 @@ struct NodeDocument {
     live_steps: Vec<Step>,
     #[serde(skip_serializing_if = "Option::is_none")]
     api: Option<Api>,
-    /// Those that are not made for every node.
+    /// The assumptions that do not apply to every node.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     assumptions: Vec<Assumption>,
 }
@@ -109,13 +109,13 @@ struct EntryDocument {
 /// One node's part of a rendered cluster.
 #[derive(Debug)]
 pub struct RenderedNode {
-    /// Its files, below a folder of its name.
+    /// The node's files, below a directory with its name.
     files: Tree,
-    /// Its part of `plan.json`, with all of its assumptions.
+    /// The node's part of `plan.json`, with all of its assumptions.
     document: NodeDocument,
 }
 
-/// Lays `plan` out as files; with `secrets` the secret files themselves (mode 0600), else only their twins.
+/// Lays `plan` out as files. With `secrets`, includes the secret files (mode 0600); otherwise only their twins.
 ///
 /// # Errors
 /// [`RenderError`] if a secret has no safe twin.
@@ -168,8 +168,8 @@ pub fn node(
     })
 }
 
-/// The whole tree: every node's files, and what there is once. `config` is that of the first node, `certificates` the text of
-/// `pki.txt`. An assumption that is made for every node stands once in `plan.json`, others with their nodes.
+/// Makes the whole tree: every node's files, and the files of the cluster. `config` is that of the first node, `certificates` the text
+/// of `pki.txt`. An assumption that applies to every node appears once in `plan.json`, others appear with their nodes.
 ///
 /// # Errors
 /// [`RenderError`] if `plan.json` cannot be written.
@@ -231,7 +231,7 @@ fn node_document(plan: &NodePlan) -> NodeDocument {
             .iter()
             .enumerate()
             .map(|(at, transaction)| {
-                // Numbered, so that the map's order is the commit order.
+                // Numbered, so that the order of the map is the order in which transactions are committed.
                 (
                     format!("{} {}", at + 1, transaction.name),
                     transaction.entries.iter().filter_map(path).collect(),
@@ -245,7 +245,7 @@ fn node_document(plan: &NodePlan) -> NodeDocument {
     }
 }
 
-/// The word for a content, and its bytes if anybody may read them.
+/// The word for a kind of content, and its bytes if they are public.
 fn shown(content: &PlannedContent) -> (&'static str, Option<&Vec<u8>>) {
     match content {
         PlannedContent::Directory => ("directory", None),

@@ -1,6 +1,6 @@
-//! The known name that a misspelt one most likely stands for.
+//! Finds the known name that a misspelt name most likely means.
 
-/// Edit distance in single-character insertions, deletions, replacements and swaps of neighbours.
+/// The edit distance in insertions, deletions, replacements and swaps of neighbouring characters.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut before: Vec<usize> = Vec::new();
@@ -27,12 +27,12 @@ fn distance(left: &str, right: &str) -> usize {
     previous.last().copied().unwrap_or_default()
 }
 
-/// The longest name that is compared with known ones, in bytes.
+/// The longest name that is compared with known names, in bytes.
 const MAX_NAME: usize = 100;
 
-/// The name among `known` that `name` most likely stands for: equal but for case, or few edits away.
+/// The name in `known` that `name` most likely means: equal except for case, or a few edits away.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Comparing takes the product of both lengths, and no known name is as long.
+    // Comparing takes time proportional to the product of both lengths, and no known name is longer.
     if name.len() > MAX_NAME {
         return None;
     }
@@ -46,11 +46,11 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let length = lower.chars().count();
     known
         .into_iter()
-        // As many edits are needed as it is longer; a key of a hostile document can be as long as the document.
+        // The distance is at least the difference in length; a key of a hostile document can be very long.
         .filter(|candidate| length <= candidate.chars().count() + allowed)
         .map(|candidate| {
             let known = candidate.to_lowercase();
-            // A name that was cut short is as good as few edits.
+            // A prefix of a known name counts as a near name.
             let shortened = lower.len() >= 6 && known.starts_with(&lower);
             let edits = distance(&lower, &known);
             (
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_found_and_far_ones_are_not() {
+    fn only_a_near_name_is_found() {
         let known = ["serviceSubnet", "podSubnet", "dnsDomain"];
         for (name, expected) in [
             ("servicSubnet", Some("serviceSubnet")),

@@ -15,7 +15,7 @@ pub struct Difference {
 pub const STRICTER: &[Difference] = &[
     Difference {
         name: "cri-socket",
-        said: "is no unix socket",
+        said: "is not a valid unix socket",
     },
     Difference {
         name: "negative-timeout",
@@ -23,15 +23,15 @@ pub const STRICTER: &[Difference] = &[
     },
     Difference {
         name: "without-root",
-        said: "the numbers of the users that kubeadm would create",
+        said: "the ids of the users that kubeadm would create",
     },
     Difference {
         name: "min-remaining",
-        said: "certificates would never have that much left",
+        said: "is not shorter than the validity of certificates",
     },
     Difference {
         name: "cluster-name",
-        said: "files and bundles are named after the cluster",
+        said: "files and bundles cannot be named after the cluster",
     },
 ];
 

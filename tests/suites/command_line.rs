@@ -81,28 +81,31 @@ fn replaced() -> Result<()> {
         let mut document: serde_json::Value = serde_json::from_slice(&run.out)?;
         Ok((document["nodes"][0]["replaced"].take(), run.err))
     };
-    // What the same author signed is lost without loss.
+    // A signature by the same author is not lost, because the author signs again.
     let (found, said) = again()?;
-    ensure!(found.is_null() && !said.contains("replaced"), "{said}");
+    ensure!(
+        found.is_null() && !said.contains("replaces a bundle"),
+        "{said}"
+    );
     let other = key(&planned, "other")?;
     for (commands, approvals, signatures, expected) in [
         (
             &["approve"][..],
             1,
             0,
-            "which had 1 approval: approve the new file",
+            "1 approval: approve the new bundle again",
         ),
         (
             &["sign"],
             0,
             1,
-            "which had 1 signature by other authors: sign the new file",
+            "1 signature by other authors: sign the new bundle again",
         ),
         (
             &["sign", "approve"],
             1,
             1,
-            "which had 1 approval and 1 signature by other authors: sign and approve the new file",
+            "1 approval and 1 signature by other authors: sign and approve the new bundle again",
         ),
     ] {
         for command in commands {
@@ -113,13 +116,16 @@ fn replaced() -> Result<()> {
         let (found, said) = again()?;
         let wanted = serde_json::json!({"approvals": approvals, "signatures": signatures});
         ensure!(found == wanted, "{found}");
-        let expected = format!("warning: replaced {bundle}, {expected}\n");
+        let expected = format!("warning: {bundle} replaces a bundle that had {expected}\n");
         ensure!(said.contains(&expected), "{said}");
     }
-    // A file that is not a whole bundle had nothing.
+    // A file that is not an intact bundle had no signatures.
     fs::write(&planned.bundle, "no bundle")?;
     let (found, said) = again()?;
-    ensure!(found.is_null() && !said.contains("replaced"), "{said}");
+    ensure!(
+        found.is_null() && !said.contains("replaces a bundle"),
+        "{said}"
+    );
     Ok(())
 }
 
@@ -133,11 +139,11 @@ fn adds_nothing() -> Result<()> {
     let approved = run("approve", &other).expect(0)?;
     ensure!(!approved.err.contains("warning"), "{}", approved.err);
     let approved = run("approve", text(&author)?).expect(0)?;
-    let said = "warning: this key signed the bundle as an author";
+    let said = "warning: this key signed the bundle as its author";
     ensure!(approved.err.contains(said), "{}", approved.err);
     for (command, key) in [("approve", &*other), ("sign", text(&author)?)] {
         let refused = run(command, key).expect(4)?;
-        let said = "this bundle\n  hint: there is nothing to do for this key";
+        let said = "this bundle\n  hint: this key needs to do nothing more";
         ensure!(refused.err.contains(said), "{}", refused.err);
     }
     Ok(())

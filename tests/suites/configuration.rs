@@ -125,7 +125,11 @@ fn wrong_patch() -> Result<()> {
         .chain(["--pki".into(), at("pki"), "--sign-key".into(), at("author")])
         .collect();
     let run = kubeplan(&args).expect(2)?;
-    for expected in ["(etcd.yaml) etcd", "metadata.annotations[x]", "(quote it)"] {
+    for expected in [
+        "with the patches etcd.yaml, etcd",
+        "metadata.annotations[x]",
+        "(quote it)",
+    ] {
         ensure!(
             run.err.contains(expected),
             "`{expected}` is missing in: {}",
@@ -195,7 +199,7 @@ fn facts() -> Result<()> {
     let run = plan(&[])?.expect(0)?;
     ensure!(
         run.err
-            .contains("nothing is sealed for it until it is confirmed"),
+            .contains("is not confirmed, so nothing is sealed for it"),
         "{}",
         run.err
     );
@@ -239,8 +243,8 @@ fn bad_facts() -> Result<()> {
     let fixture = repository().join("fixtures/single-node-facts.yaml");
     for (name, content, expected) in [
         ("cp1.json", good.clone(), ""),
-        ("cp2.json", good.clone(), "call the file cp1.json"),
-        ("cp1.txt", good.clone(), "there are no facts in"),
+        ("cp2.json", good.clone(), "rename the file to cp1.json"),
+        ("cp1.txt", good.clone(), "contains no facts"),
         (
             "cp1.json",
             good.replace("facts/1", "facts/9"),
@@ -332,13 +336,19 @@ fn flags_beside_file() -> Result<()> {
     for flag in ["--token", "--certificate-key"] {
         let run = kubeplan(&["validate", flag, secret, "--node-name", "cp1"]).expect(2)?;
         ensure!(
-            run.err.contains("does not belong on a command line") && !run.err.contains(secret),
+            run.err
+                .contains("does not accept a secret on the command line")
+                && !run.err.contains(secret),
             "{}",
             run.err
         );
     }
     let run = kubeplan(&["validate"]).expect(2)?;
-    ensure!(run.err.contains("there is no configuration"), "{}", run.err);
+    ensure!(
+        run.err.contains("no configuration was given"),
+        "{}",
+        run.err
+    );
     Ok(())
 }
 

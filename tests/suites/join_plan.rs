@@ -221,8 +221,8 @@ fn host_facts() -> Result<()> {
     ensure!(named.ends_with("cp1.prod-a.tar.gz"), "{}", named.display());
     let another = ["--facts", &facts, "--node-name", "w2"];
     let another = self::attempt(&Discovered::new(true)?, &another)?;
-    refused(&another, 2, "none of the host `w2`")?;
-    refused(&another, 2, "give that with --node-name or")?;
+    refused(&another, 2, "but not of the host `w2`")?;
+    refused(&another, 2, "set the host's name with --node-name or")?;
     ensure!(!another.run.err.contains("Cluster document"));
     for helps in [
         &["--facts", &facts, "--node-name", "cp1"][..],
@@ -335,7 +335,7 @@ fn facts_that_do_not_fit() -> Result<()> {
             "kubernetesVersion: stable-1",
             "`stable-1` is a label",
         ),
-        ("kubernetesVersion: v1.36.2\n", "", "no version is given"),
+        ("kubernetesVersion: v1.36.2\n", "", "no version is set"),
         (
             "kubernetesVersion: v1.36.2",
             "kubernetesVersion: v1.20.0",
@@ -344,7 +344,7 @@ fn facts_that_do_not_fit() -> Result<()> {
         (
             "kind: ClusterConfiguration",
             "kind: InitConfiguration",
-            "another document than ClusterConfiguration",
+            "another kind of document than ClusterConfiguration",
         ),
         ("kind: ClusterConfiguration", "kind: [", "(kubeadm-config)"),
         (
@@ -365,7 +365,7 @@ fn facts_that_do_not_fit() -> Result<()> {
         "kind: ClusterConfiguration\nfuture: 1",
     )?;
     ensure!(
-        unknown.run.code == 0 && unknown.run.err.contains("unknown field; it is left out"),
+        unknown.run.code == 0 && unknown.run.err.contains("unknown field; it is ignored"),
         "{}",
         unknown.run.err
     );
@@ -376,7 +376,7 @@ fn facts_that_do_not_fit() -> Result<()> {
         "JoinConfiguration.controlPlane: the cluster was discovered for a worker",
     )?;
     let flag = attempt(&worker, &["-f", &file, "--control-plane"])?;
-    refused(&flag, 2, "are those of a worker")?;
+    refused(&flag, 2, "the join facts of a worker")?;
     let cluster = repository().join("fixtures/single-node-defaults.yaml");
     let other = attempt(&worker, &["-f", &cluster.to_string_lossy()])?;
     refused(&other, 2, "no effect beside a JoinConfiguration")
@@ -386,7 +386,7 @@ fn secrets_in_argv() -> Result<()> {
     let discovered = Discovered::new(true)?;
     for flag in ["--certificate-key", "--token"] {
         let attempt = attempt(&discovered, &["--node-name", "cp2", flag, "hunter2"])?;
-        refused(&attempt, 2, "a secret does not belong on a command line")?;
+        refused(&attempt, 2, "does not accept a secret on the command line")?;
         ensure!(!attempt.run.err.contains("hunter2"), "{}", attempt.run.err);
     }
     Ok(())

@@ -483,7 +483,7 @@ fn render() -> Result<()> {
     fs::remove_dir_all(site.path("pki/nodes/w2"))?;
     let run = kubeplan(&args("-o")?).expect(0)?;
     ensure!(
-        run.err.contains("the key store lacks certificates of w2"),
+        run.err.contains("the key store has no certificates for w2"),
         "{}",
         run.err
     );

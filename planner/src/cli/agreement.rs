@@ -1,8 +1,8 @@
-//! What a signature is given for: the bundle that was read and shown, once.
+//! Shows a bundle, asks the user whether to sign or approve it, and writes it with the signature added.
 //!
-//! In: a bundle's path. Out: the same bundle with a signature more, in the place of the file that was read. The file is opened
-//! once; its index is held in memory from then on, is shown, is agreed to, and is what is signed. A file that was put in
-//! its place meanwhile is neither signed nor overwritten.
+//! In: a bundle's path. Out: the same bundle with one more signature or approval, in place of the file that was read. The
+//! file is opened once and its index stays in memory, so the index that the user agrees to is the index that is signed. If
+//! another file takes the bundle's place meanwhile, that file is neither signed nor overwritten.
 
 use std::io::Write;
 use std::os::unix::fs::MetadataExt as _;
@@ -23,32 +23,32 @@ use super::input::count;
 use super::open::BundleFile;
 use crate::output;
 
-/// The longest answer that is read, in bytes.
+/// The longest answer that the prompt reads, in bytes.
 const MAX_ANSWER: usize = 80;
 
-/// What agrees to a bundle where there is no terminal to ask on, and how the result is printed.
+/// Arguments of the commands that ask for agreement: the answer for runs without a terminal, and the output format.
 #[derive(Debug, clap::Args)]
 pub(super) struct AgreementArgs {
-    /// Go on without asking if the bundle has this plan digest, which was
-    /// reviewed; needed where there is no terminal
+    /// Do not ask: continue if the bundle has this plan digest, which you
+    /// reviewed, and fail otherwise; required without a terminal
     #[arg(long, value_name = "SHA256", value_parser = digest)]
     plan_digest: Option<Sha256Digest>,
-    /// How the result is printed
+    /// Output format of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// The whole digest, perhaps with the name of the algorithm before it.
+/// Parses a complete SHA-256 digest in hexadecimal, with or without the prefix `sha256:` or `sha256/`.
 fn digest(text: &str) -> Result<Sha256Digest, String> {
     let hex = ["sha256:", "sha256/"]
         .iter()
         .find_map(|prefix| text.strip_prefix(prefix));
     hex.unwrap_or(text)
         .parse()
-        .map_err(|error| format!("{error}; give the whole digest"))
+        .map_err(|error| format!("{error}; give the complete digest"))
 }
 
-/// What about a file on the disk tells that it is still the one that was read.
+/// The metadata by which a file on disk is recognised as the one that was read.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     place: (u64, u64),
@@ -68,7 +68,7 @@ impl Seen {
     }
 }
 
-/// A bundle that was read, and that is to be signed or approved.
+/// A bundle that was read and that the user is asked to sign or approve.
 pub(super) struct Reviewed {
     file: BundleFile,
     seen: Seen,
@@ -80,7 +80,7 @@ impl Reviewed {
     /// Reads the bundle at `path`, once.
     ///
     /// # Errors
-    /// [`CliError`] of kind `Refused` if it is not a whole bundle.
+    /// [`CliError`] of kind `Refused` if the file is not an intact bundle.
     pub(super) fn open(path: &Path) -> Result<Self, CliError> {
         let file = BundleFile::open(path)?;
         let metadata = file.file().metadata();
@@ -93,22 +93,22 @@ impl Reviewed {
         })
     }
 
-    /// The bytes of its index, which are signed.
+    /// The bytes of the bundle's index: what a signature signs.
     pub(super) fn index_bytes(&self) -> &[u8] {
         self.bundle.index_bytes()
     }
 
-    /// The keys that signed it.
+    /// Fingerprints of the keys that signed the bundle.
     pub(super) fn signers(&self) -> impl Iterator<Item = Fingerprint> {
         let signatures = self.bundle.signatures().iter();
         signatures.map(|signature| signature.public_key().fingerprint())
     }
 
-    /// Shows what was read and asks whether to `verb` it; or compares its plan digest with the one that was reviewed.
+    /// Shows the bundle, then asks on the terminal whether to `verb` it or compares its plan digest with `--plan-digest`.
     ///
     /// # Errors
-    /// [`CliError`] of kind `Refused` if the digest is another one, `Usage` if there is none and no terminal, `Failed` if the
-    /// answer is not `yes`.
+    /// [`CliError`] of kind `Refused` if the digests differ, `Usage` without `--plan-digest` and without a terminal, `Failed`
+    /// if the answer is not `yes`.
     pub(super) fn agree(
         &self,
         verb: &str,
@@ -130,17 +130,19 @@ impl Reviewed {
             return Err(CliError::new(
                 Exit::Refused,
                 format!(
-                    "bundle {} has the plan digest {found}, and {reviewed} was reviewed",
+                    "bundle {} has the plan digest {found}, not {reviewed} as given with --plan-digest",
                     self.path.display()
                 ),
             )
-            .hint(format!("this is another plan: {show}")));
+            .hint(format!("this is not the plan that you reviewed: {show}")));
         }
         if !(io.terminals().stderr && io.terminals().stdin) {
             return Err(CliError::usage(format!(
-                "nothing says that this bundle was reviewed, and there is no terminal to ask on whether to {verb} it"
+                "cannot ask whether to {verb} this bundle: there is no terminal"
             ))
-            .hint(format!("{show} and give the plan digest that was reviewed with --plan-digest")));
+            .hint(format!(
+                "{show}, then give the plan digest that you reviewed with --plan-digest"
+            )));
         }
         io.say(format_args!(
             "Type `yes` to {verb} it; anything else stops."
@@ -156,13 +158,13 @@ impl Reviewed {
         Err(CliError::new(
             Exit::Failed,
             format!(
-                "the answer was not `yes`: did not {verb} {}",
+                "the answer was not `yes`: {} is unchanged",
                 self.path.display()
             ),
         ))
     }
 
-    /// What a signer should know, one line each.
+    /// What a signer needs to know about the bundle, one fact per line.
     fn summary(&self) -> Vec<String> {
         let index = self.bundle.index();
         let standing = Standing::unjudged(self.bundle.signatures(), self.bundle.approvals());
@@ -187,7 +189,7 @@ impl Reviewed {
                 index.apply_after, index.apply_before
             ),
             format!(
-                "  holds        {}, {} of them sealed; {}",
+                "  contents     {}, {} of them sealed; {}",
                 count(index.entries.len(), "item"),
                 sealed(index),
                 count(index.steps.len(), "step")
@@ -209,10 +211,10 @@ impl Reviewed {
         lines
     }
 
-    /// Writes what `add` makes of the bundle to `output`, or in the place of the file that was read.
+    /// Writes the bundle that `add` returns to `output`, or in place of the file that was read.
     ///
     /// # Errors
-    /// [`CliError`] if it cannot be written, or another file is in that place by now; nothing is changed then.
+    /// [`CliError`] if the file cannot be written, or if the file that was read has changed since. Nothing is changed then.
     pub(super) fn write(
         self,
         output: Option<&Path>,
@@ -246,11 +248,11 @@ impl Reviewed {
             Err(CliError::new(
                 Exit::Refused,
                 format!(
-                    "bundle {} was changed or replaced since it was read; it is left as it is",
+                    "bundle {} was changed or replaced since it was read: it was not written",
                     path.display()
                 ),
             )
-            .hint("look at it again, and run the command again"))
+            .hint("review the bundle again, then run this command again"))
         };
         let still = || match output {
             Some(_) => Ok(()),
@@ -261,7 +263,7 @@ impl Reviewed {
     }
 }
 
-/// Why a bundle has not got a signature or approval more.
+/// The error for a signature or approval that cannot be added to a bundle.
 pub(super) fn not_added(message: &str, error: WriteError) -> CliError {
     let is_there = matches!(
         error,
@@ -270,21 +272,21 @@ pub(super) fn not_added(message: &str, error: WriteError) -> CliError {
     let error = CliError::caused(Exit::Refused, message, error);
     if is_there {
         error.hint(
-            "there is nothing to do for this key; for one more of a kind, use another person's",
+            "this key needs to do nothing more; to add another signature or approval, use another person's key",
         )
     } else {
         error
     }
 }
 
-/// A bundle with a signature more.
+/// A bundle that was written with a signature or approval added.
 pub(super) struct Signed {
     bundle: PathBuf,
     document: serde_json::Value,
 }
 
 impl Signed {
-    /// Says which key did what: `command` is now `done`.
+    /// Reports that the bundle is now `done` (`signed`, `approved`) by `key`, as text or as the JSON document of `command`.
     ///
     /// # Errors
     /// [`CliError`] if the result cannot be printed.

@@ -1,4 +1,4 @@
-//! `kubeplan approve`: a reviewer's signed statement about one exact bundle.
+//! `kubeplan approve`: signs a reviewer's statement about one exact bundle and adds it to that bundle.
 
 use std::path::PathBuf;
 
@@ -14,27 +14,27 @@ use super::keys;
 
 /// Approve a bundle as a reviewer
 ///
-/// Reads the bundle once, prints a summary and asks on the terminal; without a terminal, --plan-digest says which plan was
-/// reviewed. The approval names the digest of the index that was read, so it holds for these bytes and no others. Authors
-/// and reviewers are different roles: a host's policy counts them apart.
+/// Prints a summary of the bundle and asks on the terminal; without a terminal, give the digest of the plan that you
+/// reviewed with --plan-digest. The approval contains the digest of the bundle's index, so it is valid for this bundle
+/// only. Authors and reviewers are different roles: a host's policy counts signatures and approvals separately.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The bundle
+    /// Bundle to approve
     bundle: PathBuf,
-    /// The reviewer's OpenSSH private key (ed25519 or ECDSA)
+    /// Reviewer's OpenSSH private key (ed25519 or ECDSA)
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// File whose first line is the key's passphrase
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// Why the bundle is approved
+    /// Reason for the approval, stored with it
     #[arg(long, value_name = "TEXT", default_value = "")]
     comment: String,
     #[command(flatten)]
     agreement: AgreementArgs,
     #[command(flatten)]
     now: Now,
-    /// Write the approved bundle here instead of replacing the given one
+    /// Write the approved bundle to FILE instead of replacing BUNDLE
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -48,14 +48,14 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
         .signers()
         .any(|signer| signer == key.public().fingerprint())
     {
-        io.say("warning: this key signed the bundle as an author, and an author does not approve: where approvals are asked for, this one does not count");
+        io.say("warning: this key signed the bundle as its author: a host that requires approvals will not count this approval; approve with another person's key");
     }
     let approval = ApprovalStatement::new(reviewed.index_bytes(), &args.comment, now)
         .and_then(|statement| Approval::sign(&statement, &key))
         .map_err(|error| CliError::caused(Exit::Failed, "signing the approval", error))?;
     let signed = reviewed.write(args.output.as_deref(), |bundle, out| {
         writer::with_approval(bundle, approval, out)
-            .map_err(|error| not_added("the approval cannot be added", error))
+            .map_err(|error| not_added("adding the approval", error))
     })?;
     let key = key.public().fingerprint().to_string();
     signed.report("approve", "approved", &key, &args.agreement, io)

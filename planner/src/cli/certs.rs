@@ -1,4 +1,4 @@
-//! `kubeplan certs`: what the key store holds, and requests to a CA whose key is kept elsewhere.
+//! `kubeplan certs`: lists the certificates of the key store, and makes signing requests for an external CA.
 
 mod generate_csr;
 mod list;
@@ -12,7 +12,7 @@ use kubeplan_terminal::{CliError, Io};
 use super::Surroundings;
 use crate::pki::store_dir::StoreDirError;
 
-/// List the key store's certificates, ask an external CA for others
+/// List certificates and make signing requests for an external CA
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     }
 }
 
-/// A key store's folder that cannot be used.
+/// The error for a key store that cannot be used.
 pub(super) fn store_error(error: StoreDirError) -> CliError {
     let exit = if matches!(error, StoreDirError::Locked(_)) {
         Exit::Locked

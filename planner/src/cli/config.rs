@@ -1,4 +1,4 @@
-//! `kubeplan config`: configuration documents as text, and what follows from them.
+//! `kubeplan config`: prints and converts configuration documents, and lists the images that follow from them.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::kubeadm::releases::RELEASES;
 use crate::output;
 use crate::yaml;
 
-/// Print and convert configuration documents, list images
+/// Print and convert configuration documents, and list images
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -25,9 +25,9 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print documents
+    /// Print defaults or the effective configuration
     Print(PrintArgs),
-    /// What to pull or carry to the host
+    /// List the images to pull or carry to the hosts
     Images(ImagesArgs),
     Migrate(MigrateArgs),
 }
@@ -44,26 +44,25 @@ enum Images {
     List {
         #[command(flatten)]
         config: ConfigFiles,
-        /// How to print them
+        /// Output format of the list
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
 }
 
-/// Write kubeadm's documents in the newest API version, kubeadm.k8s.io/v1beta4
+/// Convert kubeadm's documents to the newest API version, kubeadm.k8s.io/v1beta4
 ///
-/// Reads v1beta3 and v1beta4, and writes InitConfiguration and ClusterConfiguration, or JoinConfiguration, with every default, as
-/// `kubeadm config migrate` does. What only the host or the internet could say stays unset. The result holds the
-/// bootstrap tokens of the input.
+/// Reads v1beta3 and v1beta4, and writes InitConfiguration and ClusterConfiguration, or JoinConfiguration, with every
+/// default, as `kubeadm config migrate` does. Fields that kubeadm would read from the host or the internet stay unset.
+/// The result contains the bootstrap tokens of the input.
 #[derive(Debug, clap::Args)]
 struct MigrateArgs {
     #[command(flatten)]
     config: ConfigFiles,
-    /// File the result is written to, for its owner alone; standard output if
-    /// not given
+    /// Write the result to FILE with mode 0600 [default: standard output]
     #[arg(short, long, value_name = "FILE", visible_alias = "new-config")]
     output: Option<PathBuf>,
-    /// Report unknown and repeated fields as warnings, not as errors
+    /// Report unknown and duplicate fields as warnings instead of errors
     #[arg(long)]
     lenient: bool,
 }
@@ -76,31 +75,31 @@ struct PrintArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Print what kubeadm init takes when nothing is configured
+    /// Print the default configuration of kubeadm init
     InitDefaults {
-        /// Also print the defaults of these component configurations
+        /// Also print the defaults of this component configuration; may be repeated
         #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',')]
         component_configs: Vec<Component>,
     },
-    /// Print what kubeadm join takes when nothing is configured
+    /// Print the default configuration of kubeadm join
     JoinDefaults,
-    /// Print the configuration with every default filled in; tokens are left out
+    /// Print the configuration with every default filled in and tokens omitted
     Effective {
         #[command(flatten)]
         config: ConfigFiles,
-        /// As it is for this node [default: the first node]
+        /// Node whose configuration to print [default: the first node]
         #[arg(long, value_name = "NAME")]
         node: Option<String>,
     },
 }
 
-/// Component configurations that kubeadm knows.
+/// The component configurations whose defaults kubeadm prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Component {
-    /// The kubelet's.
+    /// The kubelet's configuration.
     #[value(name = "KubeletConfiguration")]
     Kubelet,
-    /// kube-proxy's.
+    /// The configuration of kube-proxy.
     #[value(name = "KubeProxyConfiguration")]
     KubeProxy,
 }
@@ -162,7 +161,7 @@ fn print(args: &PrintArgs, io: &mut Io) -> Result<Exit, CliError> {
             let unsaid = config::unsaid(first);
             if !unsaid.is_empty() {
                 io.say(format_args!(
-                    "note: left out, because only the host could say it: {}",
+                    "note: omitted, because kubeadm reads these fields from the host: {}",
                     unsaid.join(", ")
                 ));
             }

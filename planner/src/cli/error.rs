@@ -1,4 +1,4 @@
-//! Failed file operations, with the file and what to do.
+//! Errors of file operations, with the file's path.
 
 use std::io;
 use std::path::Path;

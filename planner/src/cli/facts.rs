@@ -1,4 +1,4 @@
-//! Host facts as files: a folder with one `<hostname>.json` per host, and what confirms their keys.
+//! Reads host facts, one file `<hostname>.json` per host in a directory, and what confirms their SSH keys.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,22 +11,22 @@ use kubeplan_terminal::{CliError, Io};
 use super::input::{read_found, read_trusted};
 use crate::config::facts::{FactsSource, KnownHosts};
 
-/// Files in the folder of facts.
+/// The most files that a directory of facts may have.
 const MAX_FILES: usize = 10_000;
 
-/// Where facts of hosts are.
+/// Arguments that say where host facts are and which of their keys are confirmed.
 #[derive(Debug, clap::Args)]
 pub(super) struct FactsArgs {
-    /// Folder with what `kubeapply facts` wrote on the hosts, HOSTNAME.json for
-    /// each; fills what the configuration does not say
+    /// Directory with the facts that `kubeapply facts` wrote on the hosts, one
+    /// HOSTNAME.json each; they fill fields that the configuration leaves open
     #[arg(long, value_name = "DIR")]
     facts: Option<PathBuf>,
-    /// Seal for the SSH host key that the facts of NODE name, if it has this
+    /// Seal for the SSH host key in the facts of NODE if it has this
     /// fingerprint; may be repeated
     #[arg(long, value_name = "NODE=SHA256:…", requires = "facts", value_parser = confirmation)]
     confirm_host_key: Vec<(String, Fingerprint)>,
-    /// Seal for SSH host keys in the facts that this OpenSSH known_hosts file
-    /// names for the same host; refused if every user can write the file
+    /// Seal for each SSH host key in the facts that this OpenSSH known_hosts
+    /// file lists for the same host; refused if every user can write the file
     #[arg(long, value_name = "FILE", requires = "facts")]
     known_hosts: Option<PathBuf>,
 }
@@ -43,7 +43,7 @@ fn confirmation(text: &str) -> Result<(String, Fingerprint), String> {
 }
 
 impl FactsArgs {
-    /// Reads everything that was named.
+    /// Reads the files that the arguments name.
     pub(super) fn read(&self, io: &mut Io) -> Result<FactsSource, CliError> {
         let known_hosts = self
             .known_hosts
@@ -67,7 +67,7 @@ impl FactsArgs {
     }
 }
 
-/// The facts in a folder, by file name.
+/// Reads the facts in a directory, sorted by file name.
 fn read_folder(folder: &Path) -> Result<Vec<Facts>, CliError> {
     let failed = |error| {
         let message = format!("reading facts in {}", folder.display());
@@ -84,7 +84,7 @@ fn read_folder(folder: &Path) -> Result<Vec<Facts>, CliError> {
         }
         if paths.len() > MAX_FILES {
             return Err(CliError::usage(format!(
-                "there are more than {MAX_FILES} files of facts in {}",
+                "{} contains more than {MAX_FILES} files of facts",
                 folder.display()
             )));
         }
@@ -92,8 +92,8 @@ fn read_folder(folder: &Path) -> Result<Vec<Facts>, CliError> {
     paths.sort();
     if paths.is_empty() {
         return Err(
-            CliError::usage(format!("there are no facts in {}", folder.display())).hint(
-                "run `kubeapply facts -o HOSTNAME.json` on each host and bring the files here",
+            CliError::usage(format!("{} contains no facts", folder.display())).hint(
+                "run `kubeapply facts -o HOSTNAME.json` on each host and copy the files here",
             ),
         );
     }
@@ -108,11 +108,11 @@ fn read_file(path: &Path) -> Result<Facts, CliError> {
     let name = format!("{}.json", facts.hostname);
     if path.file_name().is_none_or(|found| found != name.as_str()) {
         return Err(CliError::usage(format!(
-            "facts {} are those of the host `{}`",
+            "the facts in {} are those of host `{}`",
             path.display(),
             facts.hostname
         ))
-        .hint(format!("call the file {name}")));
+        .hint(format!("rename the file to {name}")));
     }
     Ok(facts)
 }

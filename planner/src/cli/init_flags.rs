@@ -1,4 +1,4 @@
-//! kubeadm init's flags as arguments: `config::flags` lists them, this makes arguments of the list.
+//! The flags of `kubeadm init` as arguments of kubeplan, made from the list in `config::flags`.
 
 use clap::builder::OsStringValueParser;
 use clap::parser::ValueSource;
@@ -7,12 +7,12 @@ use kubeplan_terminal::CliError;
 
 use crate::config::flags::{FLAGS, Form, Given};
 
-/// kubeadm's flags on the command line.
+/// The flags of `kubeadm init` that were given on the command line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InitFlags(Vec<Given>);
 
 impl InitFlags {
-    /// The flags; where there is a configuration file, only those that kubeadm takes beside one.
+    /// Returns the flags. With a configuration file, refuses those that kubeadm does not accept beside one.
     pub(super) fn take(&self, files: bool) -> Result<&[Given], CliError> {
         let mixed: Vec<&Given> = self
             .0
@@ -34,7 +34,7 @@ impl InitFlags {
         .hint(format!("set {} in the file", fields.join(", "))))
     }
 
-    /// Whether there are none.
+    /// Whether no flag was given.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -54,7 +54,7 @@ impl clap::Args for InitFlags {
                     .num_args(0..=1)
                     .require_equals(true)
                     .default_missing_value("true"),
-                // Taken in any form, so that no message about its form can show it.
+                // Accepted in any form, so that no error about its form can print the secret.
                 Form::Secret => arg.num_args(0..=1).value_parser(OsStringValueParser::new()),
                 _ => arg,
             };

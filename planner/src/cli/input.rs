@@ -1,4 +1,4 @@
-//! What commands read: configuration files, the clock, secrets that a person types or keeps in a file.
+//! Reads what commands need: configuration files, the clock, and secrets from a file or the terminal.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -20,14 +20,14 @@ use crate::engine::join::Discovered;
 use crate::engine::{Choices, Session};
 use crate::files::{self, Exposed, Need, Unusable, Writers};
 
-/// The largest file that is read whole, in bytes.
+/// The largest file that a command reads into memory, in bytes.
 pub(super) const MAX_INPUT: u64 = 4 * 1024 * 1024;
 
-/// Where the configuration is.
+/// The configuration files of a command that takes no flags of kubeadm.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfigFiles {
-    /// Configuration file: kubeadm's documents and kubeplan's, in one file or
-    /// several; `-` reads standard input
+    /// Configuration file with kubeadm's and kubeplan's documents; may be
+    /// repeated; `-` reads standard input
     #[arg(
         short = 'f',
         long = "file",
@@ -38,11 +38,11 @@ pub(super) struct ConfigFiles {
     pub files: Vec<PathBuf>,
 }
 
-/// The configuration of a plan: files, or kubeadm's flags.
+/// The configuration of a plan: files with host facts, or kubeadm's flags.
 #[derive(Debug, clap::Args)]
 pub(super) struct Configuration {
-    /// Configuration file: kubeadm's documents and kubeplan's, in one file or
-    /// several; `-` reads standard input
+    /// Configuration file with kubeadm's and kubeplan's documents; may be
+    /// repeated; `-` reads standard input
     #[arg(
         short = 'f',
         long = "file",
@@ -57,21 +57,21 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// A session with the cluster's nodes; warnings are said, errors all come at once.
+    /// Opens a session with the cluster's nodes. Prints warnings, and reports all errors at once.
     pub(super) fn open(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
         let (texts, options) = self.read(false, io)?;
         let opened = Session::open(&sources(&texts), options, choices, &Folders, io);
         opened.map_err(|error| failed(error, io))
     }
 
-    /// A session for what patches cannot change.
+    /// Opens a session that does not read patches, for output that patches cannot change.
     pub(super) fn look(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
         let (texts, options) = self.read(false, io)?;
         let opened = Session::look(&sources(&texts), options, choices, io);
         opened.map_err(|error| failed(error, io))
     }
 
-    /// A session with the node that joins the cluster that was discovered, as `file` says.
+    /// Opens a session for the node that joins the `discovered` cluster, whose join facts were read from `file`.
     pub(super) fn open_join(
         &self,
         file: &str,
@@ -91,7 +91,7 @@ impl Configuration {
             .map_err(|error| failed(error, io))
     }
 
-    /// Names and texts of the files, and what else decides.
+    /// Reads the configuration files: their names and texts, and the options from facts and flags.
     pub(super) fn read(
         &self,
         lenient: bool,
@@ -99,7 +99,7 @@ impl Configuration {
     ) -> Result<(Vec<(String, String)>, Options), CliError> {
         let flags = self.flags.take(!self.files.is_empty())?.to_vec();
         if self.files.is_empty() && self.flags.is_empty() {
-            return Err(CliError::usage("there is no configuration")
+            return Err(CliError::usage("no configuration was given")
                 .hint("give a file with -f, or kubeadm's flags, such as --kubernetes-version"));
         }
         let texts = read_all(&self.files, io)?;
@@ -114,7 +114,7 @@ impl Configuration {
 }
 
 impl ConfigFiles {
-    /// A session for what neither a host nor patches can change.
+    /// Opens a session for output that neither host facts nor patches can change.
     pub(super) fn look(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
         let texts = self.read(io)?;
         let options = Options {
@@ -125,7 +125,7 @@ impl ConfigFiles {
         opened.map_err(|error| failed(error, io))
     }
 
-    /// Reads the files: names and texts.
+    /// Reads the files; returns their names and texts.
     pub(super) fn read(&self, io: &mut Io) -> Result<Vec<(String, String)>, CliError> {
         read_all(&self.files, io)
     }
@@ -135,7 +135,7 @@ fn read_all(files: &[PathBuf], io: &mut Io) -> Result<Vec<(String, String)>, Cli
     files.iter().map(|path| read_source(path, io)).collect()
 }
 
-/// Names and texts as the configuration takes them.
+/// Names and texts as [`Source`]s.
 pub(super) fn sources(texts: &[(String, String)]) -> Vec<Source<'_>> {
     texts
         .iter()
@@ -143,14 +143,14 @@ pub(super) fn sources(texts: &[(String, String)]) -> Vec<Source<'_>> {
         .collect()
 }
 
-/// Says every finding; the answer ends the run.
+/// Prints every finding and returns the error that ends the run.
 pub(super) fn refused(report: &Report, io: &mut Io) -> CliError {
     io.tell(&report.text());
     let errors = count(number(report, Severity::Error), "error");
     CliError::usage(format!("the configuration is not valid ({errors})"))
 }
 
-/// How many findings of `severity` there are.
+/// Counts the findings of `severity`.
 pub(super) fn number(report: &Report, severity: Severity) -> usize {
     report
         .findings()
@@ -164,7 +164,7 @@ fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
     if name != "-" {
         let text = read_text(path, "configuration").map_err(|error| match error.io_kind() {
             Some(std::io::ErrorKind::InvalidInput) => {
-                error.hint("name a regular file, or give the text on standard input with `-f -`")
+                error.hint("name a regular file, or pipe the text to standard input with `-f -`")
             }
             _ => error,
         })?;
@@ -179,7 +179,7 @@ fn read_source(path: &Path, io: &mut Io) -> Result<(String, String), CliError> {
     Ok((name, text))
 }
 
-/// Reads a file that the user named: UTF-8 text of a limited size. `what` is what messages call it.
+/// Reads a file that the user named: UTF-8 text of at most [`MAX_INPUT`] bytes. Errors call the file `what`.
 pub(super) fn read_text(path: &Path, what: &str) -> Result<String, CliError> {
     let bytes = read_limited(path, what, MAX_INPUT)?;
     checked_text(bytes, what, &path.display().to_string())
@@ -195,18 +195,18 @@ pub(super) fn checked_text(bytes: Vec<u8>, what: &str, name: &str) -> Result<Str
         .map_err(|_| CliError::usage(format!("{what} {name} is not UTF-8 text")))
 }
 
-/// Reads a file of at most `limit` bytes that the user named: a regular one, or a pipe of the shell's `<(…)`.
+/// Reads a file of at most `limit` bytes that the user named: a regular file, or a pipe as in the shell's `<(…)`.
 pub(super) fn read_limited(path: &Path, what: &str, limit: u64) -> Result<Vec<u8>, CliError> {
     read_opened(files::open_given(path), path, what, limit)
 }
 
-/// Reads a file of at most `limit` bytes that was found in a directory: a regular one.
+/// Reads a regular file of at most `limit` bytes that was found in a directory.
 pub(super) fn read_found(path: &Path, what: &str, limit: u64) -> Result<Vec<u8>, CliError> {
     read_opened(files::open_regular(path), path, what, limit)
 }
 
-/// Reads a file of at most `limit` bytes that says which keys are trusted, as [`read_limited`] does. One that every user can
-/// write is refused; of one that its group can write, a warning is said.
+/// Reads a file of at most `limit` bytes that lists trusted keys, as [`read_limited`] does. Refuses a file that every user can
+/// write, and warns about one that its group can write.
 pub(super) fn read_trusted(
     path: &Path,
     what: &str,
@@ -225,18 +225,18 @@ pub(super) fn read_trusted(
     match files::writers(&file).map_err(usage)? {
         Writers::Owner => {}
         Writers::Group { mode } => io.say(format_args!(
-            "warning: other users of its group can change the {what} {} (mode {mode:04o}): run `chmod g-w {word}` if they are not to say what is trusted",
+            "warning: users of its group can change the {what} {}, and so which keys are trusted (mode {mode:04o}); to prevent that, run `chmod g-w {word}`",
             path.display()
         )),
         Writers::Everyone { mode } => {
             return Err(CliError::new(
                 Exit::Refused,
                 format!(
-                    "every user can change the {what} {} (mode {mode:04o})",
+                    "every user can change the {what} {}, and so which keys are trusted (mode {mode:04o})",
                     path.display()
                 ),
             )
-            .hint(format!("look at what it says, then run `chmod go-w {word}`")));
+            .hint(format!("check what it contains, then run `chmod go-w {word}`")));
         }
     }
     read_opened(Ok(file), path, what, limit)
@@ -255,22 +255,22 @@ fn read_opened(
         .map_err(|error| CliError::caused(Exit::Usage, format!("reading {what} {shown}"), error))?;
     if bytes.len() as u64 > limit {
         return Err(CliError::usage(format!(
-            "{what} {shown}: larger than {limit} bytes"
+            "{what} {shown} is larger than {limit} bytes"
         )));
     }
     Ok(bytes)
 }
 
-/// The instant the plan takes as now.
+/// The argument that sets the plan's clock.
 #[derive(Debug, clap::Args)]
 pub(super) struct Now {
-    /// The plan's clock, such as 2026-11-20T10:00:00Z [default: the system's]
+    /// Time to use as the current time, such as 2026-11-20T10:00:00Z [default: the system's clock]
     #[arg(long, value_name = "RFC3339")]
     pub now: Option<Timestamp>,
 }
 
 impl Now {
-    /// `--now`, else `SOURCE_DATE_EPOCH` where it counts, else the system's clock.
+    /// Returns `--now`, else `SOURCE_DATE_EPOCH` if `epoch_counts`, else the time of the system's clock.
     pub(super) fn instant(
         &self,
         around: &Surroundings,
@@ -282,23 +282,23 @@ impl Now {
             .and_then(Timestamp::from_unix_seconds);
         self.now.or(epoch).or_else(around.clock).ok_or_else(|| {
             CliError::usage("the system's clock is outside the years 1970 to 9999")
-                .hint("give the time with --now")
+                .hint("set the time with --now")
         })
     }
 }
 
-/// Reads a file that holds a secret. As with ssh, one that other users can read is refused; so is one that belongs to
-/// another user, who could put another secret in its place.
+/// Reads a file that contains a secret. As ssh does, refuses a file that other users can read. Also refuses a file of another
+/// user, who could replace the secret.
 pub(super) fn read_secret(path: &Path, what: &str) -> Result<SecretBytes, CliError> {
     read_secret_as(path, what, Need::Private)
 }
 
-/// Reads a file that holds a secret, if the file fulfils `need`.
+/// Reads a file that contains a secret, if its owner and mode satisfy `need`.
 pub(super) fn read_secret_as(path: &Path, what: &str, need: Need) -> Result<SecretBytes, CliError> {
     let doing = format!("reading {what}");
     let file = files::open_given(path).map_err(io_error(&doing, path))?;
     files::check(&file, path, need).map_err(|unusable| exposed(&doing, path, unusable))?;
-    // Reserved at once: a buffer that grows leaves copies behind. A pipe does not say how much is in it.
+    // Reserve the whole size at once: a buffer that grows leaves copies of the secret in memory. The size of a pipe is unknown.
     let kind = file.metadata().map_err(io_error(&doing, path))?;
     let size = if kind.is_file() {
         kind.len()
@@ -320,21 +320,21 @@ pub(super) fn read_secret_as(path: &Path, what: &str, need: Need) -> Result<Secr
     Ok(SecretBytes::take(&mut bytes))
 }
 
-/// The refusal of a file or directory that other users own, or can read or change.
+/// The error for a file or directory that other users own, or can read or change.
 pub(super) fn exposed(doing: &str, path: &Path, unusable: Unusable) -> CliError {
     match unusable {
         Unusable::Io(error) => io_error(doing, path)(error),
         Unusable::Exposed(exposed) => {
             let mut hint = exposed.hint();
             if matches!(exposed, Exposed::Mode { wanted: "600", .. }) {
-                hint.push_str("; or, on a read-only mount, use a copy of it that has mode 0600");
+                hint.push_str("; on a read-only mount, use a copy that has mode 0600");
             }
             CliError::caused(Exit::Failed, doing, exposed).hint(hint)
         }
     }
 }
 
-/// Reads a passphrase: from `file` (its first line), else from the terminal.
+/// Reads a passphrase from the first line of `file`, else asks for it on the terminal.
 pub(super) fn read_passphrase(
     file: Option<&Path>,
     prompt: &str,
@@ -353,7 +353,7 @@ pub(super) fn read_passphrase(
     }
     if !io.terminals().stderr {
         return Err(
-            CliError::usage(format!("{prompt}: there is no terminal to ask on"))
+            CliError::usage(format!("cannot ask for the {prompt}: there is no terminal"))
                 .hint("give the passphrase with --passphrase-file"),
         );
     }
@@ -362,7 +362,7 @@ pub(super) fn read_passphrase(
         .map_err(|error| CliError::caused(Exit::Failed, "reading the passphrase", error))
 }
 
-/// `1 error`, `2 errors`.
+/// A number with its noun in singular or plural: `1 error`, `2 errors`.
 pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,4 +1,4 @@
-//! `kubeplan keygen`: a signing key, as `ssh-keygen -t ed25519` would make it.
+//! `kubeplan keygen`: makes a signing key, as `ssh-keygen -t ed25519` does.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ use super::keys;
 
 /// Create a signing key
 ///
-/// An ed25519 key in OpenSSH's form; any ed25519 or ECDSA key of ssh-keygen serves as well.
+/// Writes an ed25519 key pair in OpenSSH format. You can also sign with an ed25519 or ECDSA key made by ssh-keygen.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Where the private key goes; the public one goes to FILE.pub
+    /// File to write the private key to; the public key goes to FILE.pub
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Comment of the public key
+    /// Comment to put into the public key
     #[arg(long, value_name = "TEXT", default_value = "kubeplan")]
     comment: String,
     /// File whose first line is the passphrase that protects the key [default: none]
@@ -25,7 +25,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     if args.comment.contains(['\n', '\r']) {
-        return Err(CliError::usage("the comment of a key is one line"));
+        return Err(CliError::usage(
+            "the key's comment (--comment) must be a single line",
+        ));
     }
     let made = keys::make_private_key(&args.comment, args.passphrase_file.as_deref(), io)?;
     let public_file = made.write(&args.output)?;

@@ -1,4 +1,4 @@
-//! The keys commands sign with: read from a file, asked for a passphrase, or made.
+//! Reads and makes the keys that commands sign with.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use kubeplan_terminal::{CliError, Io};
 use super::input::{read_passphrase, read_secret};
 use crate::output;
 
-/// Reads the OpenSSH private key in `path`, asking for its passphrase when it has one.
+/// Reads the OpenSSH private key in `path`. If the key is encrypted, takes its passphrase from a file or the terminal.
 pub(super) fn read_private_key(
     path: &Path,
     passphrase_file: Option<&Path>,
@@ -31,7 +31,7 @@ pub(super) fn read_private_key(
     }
 }
 
-/// A key pair that was made and not written yet.
+/// A new key pair that is not written yet.
 pub(super) struct NewKey {
     /// The private key.
     pub key: PrivateKey,
@@ -39,7 +39,7 @@ pub(super) struct NewKey {
     comment: String,
 }
 
-/// Makes an ed25519 key; writes nothing.
+/// Makes an ed25519 key pair in memory.
 pub(super) fn make_private_key(
     comment: &str,
     passphrase_file: Option<&Path>,
@@ -59,7 +59,7 @@ pub(super) fn make_private_key(
 }
 
 impl NewKey {
-    /// Writes the key to `path` (0600) and its public half beside it, as `ssh-keygen` does; returns where that is.
+    /// Writes the private key to `path` (mode 0600) and the public key beside it, as `ssh-keygen` does. Returns the public key's path.
     pub(super) fn write(&self, path: &Path) -> Result<PathBuf, CliError> {
         let exists = |error: std::io::Error| {
             let error = CliError::caused(
@@ -68,7 +68,7 @@ impl NewKey {
                 error,
             );
             error.hint(
-                "an existing key is never replaced: choose another file, or remove it yourself",
+                "an existing key is never replaced: choose another file, or remove the old key first",
             )
         };
         output::create_private(path, self.pem.expose()).map_err(exists)?;
@@ -80,7 +80,7 @@ impl NewKey {
     }
 }
 
-/// `<key>.pub`.
+/// The path of the public key: `<key>.pub`.
 pub(super) fn public_file(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");

@@ -1,7 +1,7 @@
-//! The command line: one file per command, each an `Args` struct and a `run` function.
+//! The command line of `kubeplan`: one file per command, each with an `Args` struct and a `run` function.
 //!
-//! In: arguments and streams. Out: an exit code. This folder is the planner's edge: it reads files, the
-//! clock and the terminal, and hands values to the pure modules.
+//! In: arguments and streams. Out: an exit code. This module is the planner's edge: it reads files, the clock and the
+//! terminal, and passes values to the pure modules.
 
 mod agreement;
 mod approve;
@@ -37,7 +37,7 @@ use kubeplan_terminal::Io;
 
 pub use surroundings::Surroundings;
 
-/// Plan Kubernetes nodes offline, as kubeadm would set them up
+/// Plan Kubernetes nodes offline, with the files and steps of kubeadm
 ///
 /// kubeplan renders every certificate, kubeconfig, static Pod manifest and kubelet file of a node from a stock
 /// kubeadm configuration into one signed, sealed bundle. It needs no root, no network and no target host;
@@ -45,7 +45,7 @@ pub use surroundings::Surroundings;
 #[derive(Debug, Parser)]
 #[command(
     name = "kubeplan",
-    // Not the name it was started by, which another program chooses.
+    // Not `argv[0]`: the program that starts kubeplan chooses that text.
     bin_name = "kubeplan",
     version,
     max_term_width = 80,
@@ -107,7 +107,7 @@ where
     }
 }
 
-/// The command line, for the generated reference.
+/// Returns the definition of the command line, from which the reference is generated.
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()

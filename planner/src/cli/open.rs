@@ -1,4 +1,4 @@
-//! Bundles as commands open them.
+//! Opens bundles for commands, and judges them by the trusted keys that the user names.
 
 use std::fs::File;
 use std::io::Seek;
@@ -15,7 +15,7 @@ use kubeplan_terminal::{CliError, Io, with_causes};
 use super::input::{MAX_INPUT, checked_text, read_trusted};
 use crate::files;
 
-/// A bundle's file, opened once. Whatever is put in its place afterwards, this is what is looked at.
+/// A bundle's file, opened once. A file that takes its place afterwards is never read.
 #[derive(Debug)]
 pub(super) struct BundleFile {
     file: File,
@@ -40,7 +40,7 @@ impl BundleFile {
         &self.file
     }
 
-    /// Reads it as a bundle that is not verified.
+    /// Reads the file as an unverified bundle.
     pub(super) fn unverified(&self) -> Result<Bundle<Unverified>, CliError> {
         let handle = self.file.try_clone().and_then(|mut file| {
             file.rewind()?;
@@ -50,13 +50,13 @@ impl BundleFile {
         Bundle::open(handle).map_err(|error| self.refused(error))
     }
 
-    /// Reads it as a bundle whose digests hold, whichever key signed it.
+    /// Reads the file and checks the digests of its content; signed by any key or none.
     pub(super) fn intact(&self) -> Result<Bundle<Intact>, CliError> {
         let bundle = self.unverified()?.into_intact();
         bundle.map_err(|error| self.refused(error))
     }
 
-    /// Its refusal.
+    /// The error for this bundle when it is refused because of `error`.
     pub(super) fn refused(
         &self,
         error: impl std::error::Error + Send + Sync + 'static,
@@ -65,12 +65,12 @@ impl BundleFile {
     }
 }
 
-/// Opens a bundle whose digests hold, whichever key signed it.
+/// Opens the bundle at `path` and checks the digests of its content; signed by any key or none.
 pub(super) fn open_intact(path: &Path) -> Result<Bundle<Intact>, CliError> {
     BundleFile::open(path)?.intact()
 }
 
-/// The refusal of the bundle at `path`.
+/// The error for the bundle at `path` when it is refused because of `error`.
 fn refused(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> CliError {
     CliError::caused(
         Exit::Refused,
@@ -79,23 +79,23 @@ fn refused(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -
     )
 }
 
-/// Whom the user trusts.
+/// Arguments that name trusted keys and how many signatures and approvals they must have made.
 #[derive(Debug, clap::Args)]
 pub(super) struct TrustArgs {
-    /// Trusted keys in OpenSSH's allowed_signers form; refused if every user can
-    /// write the file
+    /// Trusted keys in OpenSSH's allowed_signers format; refused if every user
+    /// can write the file
     #[arg(long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
-    /// How many distinct authors must have signed
+    /// Number of distinct authors who must have signed the bundle
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=32))]
     require_authors: u32,
-    /// How many distinct reviewers must have approved
+    /// Number of distinct reviewers who must have approved the bundle
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=32))]
     require_approvals: u32,
 }
 
 impl TrustArgs {
-    /// The policy, if trusted keys were named.
+    /// Returns the policy; `None` if no trusted keys were named.
     pub(super) fn policy(&self, io: &mut Io) -> Result<Option<TrustPolicy>, CliError> {
         let Some(path) = &self.allowed_signers else {
             return Ok(None);
@@ -116,7 +116,7 @@ impl TrustArgs {
     }
 }
 
-/// How far a bundle can be believed, and what the policy lacks if there is one and it is not fulfilled.
+/// Judges a bundle: its standing, and why it does not satisfy the policy if there is one.
 pub(super) fn standing(
     bundle: &Bundle<Intact>,
     trust: &TrustArgs,

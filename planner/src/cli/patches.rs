@@ -1,7 +1,7 @@
-//! Folders of patches: `--patches`, or `patches.directory` of the configuration.
+//! Reads directories of patches: `--patches`, or `patches.directory` of the configuration.
 //!
-//! Files are read in lexical order, those of folders below too; what is no patch is named and left aside. Nothing
-//! is applied here. A relative folder is relative to the current one, as with kubeadm.
+//! Reads files in lexical order, also in subdirectories. Reports files that are not patches, and skips them. Does not apply
+//! patches. A relative path is relative to the current directory, as with kubeadm.
 
 use std::fs;
 use std::io::Read as _;
@@ -14,7 +14,7 @@ use crate::engine::{PatchFolderError, PatchFolders};
 use crate::files;
 use crate::patches::{Ignored, PatchFile, Patches};
 
-/// Folders on the disk.
+/// Directories of patches on disk.
 pub(super) struct Folders;
 
 impl PatchFolders for Folders {
@@ -24,7 +24,7 @@ impl PatchFolders for Folders {
         ignored: &mut dyn FnMut(&str, Ignored),
     ) -> Result<Patches, PatchFolderError> {
         let folder = PathBuf::from(folder);
-        // As kubeadm, a link to a folder is none.
+        // kubeadm does not follow a symbolic link to a directory either.
         let kind = fs::symlink_metadata(&folder).map_err(|error| unreadable(&folder, error))?;
         if !kind.is_dir() {
             return Err(PatchFolderError::NotAFolder(folder));
@@ -35,7 +35,7 @@ impl PatchFolders for Folders {
     }
 }
 
-/// Adds the patches of `folder` to `files`; `prefix` is its path relative to the folder of patches.
+/// Adds the patches in `folder` to `files`. `prefix` is its path relative to the directory of patches.
 fn walk(
     folder: &Path,
     prefix: &str,
@@ -70,7 +70,7 @@ fn read(
     name: &str,
     budget: &mut Budget,
 ) -> Result<Result<PatchFile, Ignored>, PatchFolderError> {
-    // The name alone decides about files that are none of ours, whatever is in them.
+    // A file whose name is not that of a patch is skipped without a look at its content.
     if let Err(ignored) = PatchFile::read(name, " ")? {
         return Ok(Err(ignored));
     }

@@ -1,16 +1,16 @@
-//! `--phase`: the phases of `kubeadm init` and `kubeadm join` that are planned and no others.
+//! `--phase`: limits a plan to the named phases of `kubeadm init` or `kubeadm join`.
 
-/// Which phases are planned.
+/// The argument that limits a plan to some phases.
 #[derive(Debug, clap::Args)]
 pub(super) struct PhaseArgs {
-    /// Phase of kubeadm init that is planned, and no other, as with `kubeadm
-    /// init phase`: certs, certs/ca, …; may be repeated
+    /// Plan only this phase of kubeadm init or join, such as certs or certs/ca,
+    /// as `kubeadm init phase` does; may be repeated
     #[arg(long = "phase", value_name = "NAME", value_delimiter = ',')]
     phases: Vec<String>,
 }
 
 impl PhaseArgs {
-    /// The names as they were given; none if all phases are planned.
+    /// The names as given; empty if all phases are planned.
     pub(super) fn names(&self) -> Vec<String> {
         self.phases.clone()
     }

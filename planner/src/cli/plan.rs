@@ -1,8 +1,8 @@
-//! `kubeplan plan`: configuration in, one signed and sealed bundle per node out.
+//! `kubeplan plan`: writes one signed, sealed bundle for each node of a configuration.
 //!
-//! Nothing is written before everything that can refuse did so, for all nodes: their bundles lie complete in a folder of their own
-//! when the first result gets its name. Order on disk then: key store with the serials, signing key and identities, bundles. A
-//! run that stops in between can be run again: keys are reused, and a serial that was never used only leaves a gap.
+//! All checks of all nodes come before the first write: complete bundles are collected in a directory of their own, and get
+//! their names last. The order on disk is: key store with the serials, signing key and identities, bundles. A run that stops
+//! in between can be repeated: it uses the keys that exist, and an unused serial only leaves a gap.
 
 mod join;
 mod replaced;
@@ -45,10 +45,10 @@ use crate::pki::test_pki::TestPki;
 pub(super) struct Args {
     #[command(flatten)]
     config: Configuration,
-    /// Folder the bundles are written to
+    /// Directory to write the bundles to
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Only plan this node of the configuration; may be repeated
+    /// Plan only this node of the configuration; may be repeated
     #[arg(long = "node", value_name = "NAME")]
     nodes: Vec<String>,
     /// Key store with the cluster's certificates and keys [default:
@@ -56,14 +56,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     pki: Option<PathBuf>,
     /// OpenSSH private key that signs the bundles (ed25519 or ECDSA) [default:
-    /// <cluster>.kubeplan/keys/author, made when there is none]
+    /// <cluster>.kubeplan/keys/author, created if missing]
     #[arg(long, value_name = "FILE")]
     sign_key: Option<PathBuf>,
     /// File whose first line is the passphrase of the signing key
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// Where the age identity of a node without a recipient goes, if one node is
-    /// planned; never under the output folder [default: <cluster>.kubeplan/identities/<node>.age]
+    /// File for the age identity of a node without recipients, if one node is
+    /// planned; not below the output directory [default: <cluster>.kubeplan/identities/<node>.age]
     #[arg(long, value_name = "FILE")]
     identity_out: Option<PathBuf>,
     #[command(flatten)]
@@ -72,16 +72,16 @@ pub(super) struct Args {
     phases: PhaseArgs,
     #[command(flatten)]
     now: Now,
-    /// Use public test keys chosen by SEED: the same certificates and plan digest
-    /// each time, refused by kubeapply on a real host; no key store is read or
-    /// written
+    /// Use public test keys derived from SEED instead of a key store: equal
+    /// seeds give equal certificates and plan digests; kubeapply refuses the
+    /// bundles on a real host
     #[arg(long, value_name = "SEED", conflicts_with = "pki")]
     test_pki: Option<String>,
-    /// Also plan the upload of the certificates that control-plane nodes share,
-    /// encrypted, for `kubeadm join --certificate-key`
+    /// Also plan to upload the shared control-plane certificates, encrypted,
+    /// for `kubeadm join --certificate-key`
     #[arg(long)]
     upload_certs: bool,
-    /// How the summary is printed
+    /// Output format of the summary
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     }
 }
 
-/// Plans the nodes of a configuration, with the keys of a store.
+/// Plans the nodes of a configuration with the keys of a key store.
 fn of_cluster(
     args: &Args,
     now: Timestamp,
@@ -125,10 +125,10 @@ fn of_cluster(
     let prospect = Prospect { now, held: &held };
     refuse_unplannable(&mut session, prospect, io)?;
     if args.identity_out.is_some() && session.count() > 1 {
-        return Err(
-            CliError::usage("--identity-out is one file, and several nodes are planned")
-                .hint("leave it away, or plan one node at a time with --node"),
-        );
+        return Err(CliError::usage(
+            "--identity-out names one file, but several nodes are planned",
+        )
+        .hint("omit --identity-out, or plan one node at a time with --node"));
     }
     let first = session.first().map_err(|error| failed(error, io))?;
     let signing = SigningKey::find(args, first, &workspace, io)?;
@@ -186,17 +186,17 @@ fn refuse_unplannable(
     Ok(())
 }
 
-/// Nodes that can be planned, and their keys.
+/// Nodes to plan, and their keys.
 struct Planned<'a> {
     args: &'a Args,
     session: &'a Session,
-    /// The configuration that stands for the cluster.
+    /// The configuration from which the cluster's name and settings are taken.
     first: &'a ValidConfig,
     keys: Keys,
     now: Timestamp,
 }
 
-/// What is kept of a bundle that is written.
+/// What the summary needs of a bundle after it was written.
 struct Kept {
     node: NodeSummary,
     record: Option<(Name, NodeRecord)>,
@@ -205,7 +205,7 @@ struct Kept {
 }
 
 impl Planned<'_> {
-    /// Writes the bundles and says what they hold. `save` stores what the key store has to hold, before a bundle gets its name.
+    /// Writes the bundles and prints the summary. Calls `save`, which saves the key store, before the first bundle gets its name.
     fn write(
         self,
         signing: SigningKey,
@@ -225,7 +225,7 @@ impl Planned<'_> {
         let signer = signing.take(&first.bundle_cluster_name, io)?;
         let bundles = Bundles::new(session, &keys, signer.key(), now);
         let bundles = bundles.map_err(|error| failed(error, io))?;
-        let stage = Stage::of(output).map_err(io_error("creating output folder", output))?;
+        let stage = Stage::of(output).map_err(io_error("creating output directory", output))?;
         let seal = |at| {
             let taken = recipients(at);
             (taken.recipients, (taken.identity, taken.new))
@@ -262,7 +262,7 @@ impl Planned<'_> {
             summary.nodes.push(kept.node);
         }
         notices.say(session.several(), io);
-        // From here on results appear.
+        // Everything was checked: results get their names from here on.
         save(&keys.into_store(records))?;
         signer.keep(io)?;
         sealing::keep(&identities, io)?;
@@ -279,7 +279,7 @@ impl Planned<'_> {
     }
 }
 
-/// A stage as the engine writes to it.
+/// Lets the engine write bundles to a [`Stage`].
 struct Staged<'a>(&'a Stage);
 
 impl BundleOutput for Staged<'_> {

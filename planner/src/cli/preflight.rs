@@ -1,4 +1,4 @@
-//! `kubeplan preflight`: the checks of a bundle that host facts can answer.
+//! `kubeplan preflight`: runs the preflight checks that host facts can answer.
 
 use kubeplan_bundle::check::Severity;
 use kubeplan_bundle::exit::Exit;
@@ -11,20 +11,20 @@ use super::input::{Configuration, count};
 use crate::engine::Choices;
 use crate::engine::checks::{Checked, NodeChecks, Outcome};
 
-/// Make the preflight checks that host facts can answer
+/// Run the preflight checks that host facts can answer
 ///
-/// Lists every check the host will have to pass, with what the facts say of it. `kubeapply preflight` makes
-/// all of them on the host.
+/// Lists every check that kubeapply will run on the host, with the result if host facts (--facts) can answer it.
+/// `kubeapply preflight` runs all of them on the host.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     config: Configuration,
-    /// How results are printed
+    /// Output format of the results
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// What `--format json` prints of a check.
+/// What `--format json` prints for a check.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -35,7 +35,7 @@ struct Line<'a> {
     message: Option<&'a str>,
 }
 
-/// What `--format json` prints of a node.
+/// What `--format json` prints for a node.
 #[derive(Serialize)]
 struct NodeLines<'a> {
     node: &'a str,
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         }
     }
     io.say(format_args!(
-        "{unknown} of {} can only be made on the host, with `kubeapply preflight`",
+        "{unknown} of {} can only run on the host: run `kubeapply preflight` there",
         count(all().count(), "check")
     ));
     if failed == 0 {

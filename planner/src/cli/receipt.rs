@@ -1,7 +1,7 @@
-//! `kubeplan verify --receipt`: whether a host installed exactly this bundle, and whether that host says so.
+//! `kubeplan verify --receipt`: checks that a host installed exactly this bundle, and that the receipt is from that host.
 //!
-//! In: a bundle that is whole, a receipt, perhaps a signature over it. Out: a verdict. A receipt counts as the host's only if
-//! it is signed by a key that the bundle names as the host's (its target, or an SSH recipient), or that the reader named.
+//! In: an intact bundle, a receipt, and optionally a signature over it. Out: a verdict. A receipt counts as the host's only if
+//! it is signed by a host key that the bundle names (in its target, or as an SSH recipient), or that the user named.
 
 use std::path::{Path, PathBuf};
 
@@ -17,23 +17,23 @@ use serde_json::{Value, json};
 
 use super::input::read_limited;
 
-/// Which receipt, and whose.
+/// Arguments that name a receipt and the host that signed it.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReceiptArgs {
-    /// A receipt that `kubeapply install` wrote for this bundle
+    /// Receipt that `kubeapply install` wrote for this bundle
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
-    /// The host's signature over it [default: the receipt's name with .sig, if
-    /// there is such a file]
+    /// The host's signature over the receipt [default: the receipt's name with
+    /// .sig appended, if that file exists]
     #[arg(long, value_name = "FILE", requires = "receipt")]
     receipt_signature: Option<PathBuf>,
-    /// The SSH host key that must have signed it [default: those the bundle
-    /// names]
+    /// Fingerprint of the SSH host key that must have signed the receipt
+    /// [default: the host keys that the bundle names]
     #[arg(long, value_name = "SHA256:…", requires = "receipt")]
     host_key: Option<String>,
 }
 
-/// What a receipt says of a bundle.
+/// A receipt that was compared with a bundle.
 pub(super) struct Checked {
     receipt: Receipt,
     signer: Signer,
@@ -42,19 +42,19 @@ pub(super) struct Checked {
 
 /// Who signed a receipt.
 enum Signer {
-    /// Nobody.
-    Nobody,
-    /// A key that is not known as the host's.
+    /// The receipt has no signature.
+    Unsigned,
+    /// A key that is not one of the host's keys.
     Unknown(String),
-    /// The host.
+    /// A key of the host.
     Host(String),
 }
 
 impl ReceiptArgs {
-    /// Reads the receipt and compares it with the bundle; `None` if none was named.
+    /// Reads the receipt and compares it with the bundle; `None` if the user named no receipt.
     ///
     /// # Errors
-    /// [`CliError`] of kind `Usage` if a file cannot be read, `Refused` if the signature does not hold or the receipt is
+    /// [`CliError`] of kind `Usage` if a file cannot be read, `Refused` if the signature is not valid or the receipt is
     /// about another bundle.
     pub(super) fn check(&self, bundle: &Bundle<Intact>) -> Result<Option<Checked>, CliError> {
         let Some(path) = &self.receipt else {
@@ -72,7 +72,7 @@ impl ReceiptArgs {
             .check(index, bundle.index_bytes())
             .map_err(refused)?;
         let signer = match key {
-            None => Signer::Nobody,
+            None => Signer::Unsigned,
             Some(key) => self.judge(&key, index),
         };
         let open = receipt
@@ -118,7 +118,7 @@ impl ReceiptArgs {
     }
 }
 
-/// Fingerprints of the keys that the bundle knows as the host's.
+/// Fingerprints of the host keys that the bundle names.
 fn host_keys(index: &Index) -> Vec<String> {
     let sealed = index.sealed.as_ref();
     let recipients = sealed.map(|part| part.recipients.as_slice());
@@ -146,8 +146,10 @@ impl Checked {
             (None, None) => "a host".to_owned(),
         };
         let signer = match &self.signer {
-            Signer::Nobody => "UNSIGNED".to_owned(),
-            Signer::Unknown(key) => format!("signed by {key}, which is not known as the host's"),
+            Signer::Unsigned => "UNSIGNED".to_owned(),
+            Signer::Unknown(key) => {
+                format!("signed by {key}, which is not a known key of the host")
+            }
             Signer::Host(key) => format!("signed by the host ({key})"),
         };
         let mut text = Text::of(format_args!(
@@ -164,7 +166,7 @@ impl Checked {
     /// The verdict for machines.
     fn json(&self) -> Value {
         let (signed_by, is_host) = match &self.signer {
-            Signer::Nobody => (None, false),
+            Signer::Unsigned => (None, false),
             Signer::Unknown(key) => (Some(key), false),
             Signer::Host(key) => (Some(key), true),
         };
@@ -180,23 +182,23 @@ impl Checked {
         })
     }
 
-    /// What keeps the receipt from counting: nobody vouches for it (refused), or it tells of differences.
+    /// The error if the receipt is not signed by the host (refused) or lists differences from the bundle.
     pub(super) fn objection(&self) -> Option<CliError> {
-        let vouch = "sign receipts on the host with `kubeapply install --sign-receipt`";
+        let hint = "sign receipts on the host with `kubeapply install --sign-receipt`";
         match &self.signer {
-            Signer::Nobody => Some(
+            Signer::Unsigned => Some(
                 CliError::new(
                     Exit::Refused,
-                    "the receipt is not signed, so nobody vouches for it",
+                    "the receipt is not signed, so it may not be from the host",
                 )
-                .hint(vouch),
+                .hint(hint),
             ),
             Signer::Unknown(key) => Some(
                 CliError::new(
                     Exit::Refused,
-                    format!("the receipt is signed by {key}, which nothing says is the host's"),
+                    format!("the receipt is signed by {key}, which is not a known key of the host"),
                 )
-                .hint("compare the fingerprint with the host's and name it with --host-key"),
+                .hint("compare the fingerprint with that of the host's key; if they are equal, give it with --host-key"),
             ),
             Signer::Host(_) if !self.open.is_empty() => Some(CliError::new(
                 Exit::Differs,
@@ -213,7 +215,7 @@ impl Checked {
 const fn word(state: EntryState) -> &'static str {
     match state {
         EntryState::Installed => "installed",
-        EntryState::Left => "left as others changed it",
+        EntryState::Left => "changed on the host, left as it is",
         EntryState::Remaining => "not installed yet",
     }
 }

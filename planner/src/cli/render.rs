@@ -1,4 +1,4 @@
-//! `kubeplan render`: what a bundle would hold, as plain files; or a comparison with files rendered before.
+//! `kubeplan render`: writes the content of bundles as plain files, or compares it with files rendered before.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,36 +22,36 @@ use crate::output::{self, Tree};
 use crate::pki::store_dir::StoreDir;
 use crate::plain_files;
 
-/// Write what a bundle would hold as plain files, for review and golden tests
+/// Write the content of bundles as plain files, for review and golden tests
 ///
-/// Reads the key store and creates no keys: without a store, certificates appear as profiles in pki.txt and
-/// kubeconfigs without credentials. Secrets appear redacted.
+/// Reads the key store and creates no keys. Without a key store, certificates appear as profiles in pki.txt, and
+/// kubeconfigs have no credentials. Secrets are redacted.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     config: Configuration,
-    /// Folder the files are written to; an earlier output there is replaced
+    /// Directory to write the files to; replaces an earlier output there
     #[arg(short, long, value_name = "DIR", required_unless_present = "check")]
     output: Option<PathBuf>,
-    /// Compare with files rendered before: print a unified diff, exit 3 if
-    /// anything differs, write nothing
+    /// Compare with the files that were rendered to DIR before: print a unified
+    /// diff, exit 3 if anything differs, write nothing
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     check: Option<PathBuf>,
     /// Key store to read [default: <cluster>.kubeplan/pki]
     #[arg(long, value_name = "DIR")]
     pki: Option<PathBuf>,
-    /// Also write the secret files themselves, mode 0600
+    /// Also write the secret files, unencrypted, with mode 0600
     #[arg(long, conflicts_with = "check")]
     with_secrets: bool,
     #[command(flatten)]
     phases: PhaseArgs,
     #[command(flatten)]
     now: Now,
-    /// Use public test keys chosen by SEED instead of a key store
+    /// Use public test keys derived from SEED instead of a key store
     #[arg(long, value_name = "SEED", conflicts_with = "pki")]
     test_pki: Option<String>,
-    /// Also plan the upload of the certificates that control-plane nodes share,
-    /// encrypted, for `kubeadm join --certificate-key`
+    /// Also plan to upload the shared control-plane certificates, encrypted,
+    /// for `kubeadm join --certificate-key`
     #[arg(long)]
     upload_certs: bool,
 }
@@ -80,13 +80,14 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
             ));
             Ok(Exit::Done)
         }
-        (None, None) => {
-            Err(CliError::usage("nowhere to render to").hint("give --output or --check"))
-        }
+        (None, None) => Err(CliError::usage(
+            "no directory was given to render to or to compare with",
+        )
+        .hint("give --output DIR or --check DIR")),
     }
 }
 
-/// What the key store or the test keys have for the nodes; says for which they have nothing.
+/// Reads the nodes' certificates from the key store or the test keys. Reports nodes whose certificates are missing.
 fn keys(
     args: &Args,
     session: &Session,
@@ -114,17 +115,17 @@ fn keys(
         None if args.pki.is_some() => {
             return Err(
                 CliError::usage(format!("there is no key store in {}", folder.display()))
-                    .hint("leave --pki away to render without certificates"),
+                    .hint("omit --pki to render without certificates"),
             );
         }
         None => RenderKeys::none(),
     };
     let lacking: Vec<&str> = keys.incomplete().map(Name::as_str).collect();
     if keys.is_none() {
-        io.say("no key store: certificates appear as profiles in pki.txt");
+        io.say("there is no key store: certificates appear as profiles in pki.txt");
     } else if !lacking.is_empty() {
         io.say(format_args!(
-            "the key store lacks certificates of {}: they appear as profiles in pki.txt",
+            "the key store has no certificates for {}: they appear as profiles in pki.txt",
             listed(lacking)
         ));
     }

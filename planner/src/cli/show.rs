@@ -1,6 +1,6 @@
-//! `kubeplan show`: what a bundle holds, for reviewers.
+//! `kubeplan show`: prints what a bundle contains, for reviewers.
 //!
-//! The bundle only has to be whole: what is shown starts with how far it can be believed.
+//! Shows every intact bundle, signed or not. The first line says whether it is signed by trusted keys.
 
 mod certificates;
 
@@ -23,30 +23,30 @@ use crate::plan::CertificateRow;
 
 /// Show what is in a bundle
 ///
-/// With ENTRY, prints that entry: a path on the host (/etc/kubernetes/manifests/etcd.yaml) or a name in the archive. Of
-/// a sealed entry the redacted twin is printed.
+/// With ENTRY, prints that entry: a path on the host (/etc/kubernetes/manifests/etcd.yaml) or a name in the archive. For
+/// a sealed entry, prints its redacted twin.
 ///
-/// The first line says how far the bundle can be believed: TRUSTED, UNTRUSTED or UNSIGNED. It is compared with trusted
-/// keys if --allowed-signers names some.
+/// The first line says TRUSTED, UNTRUSTED or UNSIGNED. A bundle can be TRUSTED only if you name trusted keys with
+/// --allowed-signers.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "An entry goes to a pipe or file byte for byte, and to a terminal with control\n\
-characters escaped.\n\
+    after_help = "An entry is written byte for byte to a pipe or file; on a terminal, control\n\
+characters are escaped.\n\
 \n\
 Exit codes: 0 shown, and trusted or not compared with trusted keys;\n\
 4 shown, and not signed and approved as --allowed-signers, --require-authors and\n\
 --require-approvals ask for; 4 with nothing shown, if the bundle is damaged."
 )]
 pub(super) struct Args {
-    /// The bundle
+    /// Bundle to show
     bundle: PathBuf,
-    /// The entry to print
+    /// Entry to print
     entry: Option<String>,
     #[command(flatten)]
     trust: TrustArgs,
     #[command(flatten)]
     now: Now,
-    /// How the result is printed
+    /// Output format of the result
     #[arg(long, value_enum, default_value_t, conflicts_with = "entry")]
     format: Format,
 }
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     if let Some(wanted) = &args.entry {
         let bytes = find(&bundle, wanted).ok_or_else(|| {
             CliError::usage(format!("the bundle has no public entry `{wanted}`")).hint(format!(
-                "`kubeplan show {}` lists what it has",
+                "`kubeplan show {}` lists its entries",
                 quote(&args.bundle.to_string_lossy())
             ))
         })?;
@@ -79,14 +79,14 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     verdict(args, lacks)
 }
 
-/// How the run ends once the bundle is shown: only where trusted keys were named can it fail to be trusted.
+/// The end of a run that showed the bundle: an error if trusted keys were named and the bundle is not trusted.
 fn verdict(args: &Args, lacks: Option<TrustError>) -> Result<Exit, CliError> {
     match lacks {
         None => Ok(Exit::Done),
         Some(lacks) => Err(CliError::caused(
             Exit::Refused,
             format!(
-                "bundle {} is shown, and is not to be installed: it is not trusted",
+                "do not install bundle {}: it is not trusted",
                 args.bundle.display()
             ),
             lacks,
@@ -94,12 +94,12 @@ fn verdict(args: &Args, lacks: Option<TrustError>) -> Result<Exit, CliError> {
     }
 }
 
-/// What kubeplan sees in a bundle's public files.
+/// What kubeplan shows of a bundle's public files, besides what both programs show.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Seen<'a> {
     certificates: &'a [CertificateRow],
-    /// Files that seem to hold certificates and were not read, because together they are too large.
+    /// How many files seem to contain certificates and were not read, because together they are too large.
     #[serde(skip_serializing_if = "is_zero")]
     certificates_left: usize,
     external_authorities: Vec<&'static str>,
@@ -109,7 +109,7 @@ const fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// The public bytes of an entry named by host path or archive name.
+/// Finds the public bytes of an entry by its host path or its name in the archive.
 fn find<'a>(bundle: &'a Bundle<Intact>, wanted: &str) -> Option<&'a [u8]> {
     let name: EntryName = match wanted.parse() {
         Ok(path) => EntryName::file(&path),
@@ -135,7 +135,7 @@ impl More for Seen<'_> {
         text.append(&table::certificates(self.certificates));
         if self.certificates_left > 0 {
             text.line(format_args!(
-                "  … and {} with certificates that are not listed: together they are too large",
+                "  … and {} with certificates, not listed because together they are too large",
                 count(self.certificates_left, "file")
             ));
         }
@@ -144,7 +144,7 @@ impl More for Seen<'_> {
     }
 }
 
-/// CAs of which the bundle has the certificate and not the key, by kubeadm's name.
+/// kubeadm's names of the CAs whose certificate is in the bundle and whose key is not.
 fn external_authorities(index: &Index) -> Vec<&'static str> {
     let phases = [
         ("certs/ca", "ca"),

@@ -1,4 +1,4 @@
-//! `kubeplan sign`: one more author's signature on a bundle, by a key or made elsewhere.
+//! `kubeplan sign`: adds an author's signature to a bundle, made with a key or elsewhere.
 
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,12 @@ use super::keys;
 
 /// Add an author's signature to a bundle
 ///
-/// With --key, reads the bundle once, prints a summary and asks on the terminal; without a terminal, --plan-digest says
-/// which plan was reviewed. With --add the signature was made elsewhere, over the file kubeplan.json of the unpacked bundle,
-/// and holds for no other: ssh-keygen -Y sign -n kubeplan-bundle -f KEY kubeplan.json
-///
-/// Only the bundle's first part is rewritten.
+/// With --key, prints a summary of the bundle and asks on the terminal; without a terminal, give the digest of the plan
+/// that you reviewed with --plan-digest. With --add, adds a signature that was made elsewhere over the file kubeplan.json
+/// of the unpacked bundle: ssh-keygen -Y sign -n kubeplan-bundle -f KEY kubeplan.json
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The bundle
+    /// Bundle to sign
     bundle: PathBuf,
     /// OpenSSH private key to sign with (ed25519 or ECDSA)
     #[arg(
@@ -33,12 +31,12 @@ pub(super) struct Args {
     /// File whose first line is the key's passphrase
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// A signature made by ssh-keygen -Y sign
+    /// Signature made by ssh-keygen -Y sign
     #[arg(long, value_name = "SIG")]
     add: Option<PathBuf>,
     #[command(flatten)]
     agreement: AgreementArgs,
-    /// Write the signed bundle here instead of replacing the given one
+    /// Write the signed bundle to FILE instead of replacing BUNDLE
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -54,13 +52,16 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         }
         (None, Some(path)) => read_signature(path)?,
         (None, None) => {
-            return Err(CliError::usage("nothing to sign with").hint("give --key or --add"));
+            return Err(
+                CliError::usage("neither a signing key nor a signature was given")
+                    .hint("give --key or --add"),
+            );
         }
     };
     let fingerprint = signature.public_key().fingerprint().to_string();
     let signed = reviewed.write(args.output.as_deref(), |bundle, out| {
         writer::with_signature(bundle, signature, out)
-            .map_err(|error| not_added("the signature cannot be added", error))
+            .map_err(|error| not_added("adding the signature", error))
     })?;
     signed.report("sign", "signed", &fingerprint, &args.agreement, io)
 }

@@ -1,20 +1,20 @@
-//! What a run takes from outside, besides its arguments, files and streams.
+//! What a run reads from its surroundings, besides arguments, files and streams: the time.
 
 use std::time::SystemTime;
 
 use kubeplan_bundle::timestamp::Timestamp;
 
-/// Where the time comes from.
+/// The sources of the current time.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings {
-    /// The clock, when no `--now` is given.
+    /// The system's clock, used without `--now`.
     pub clock: fn() -> Option<Timestamp>,
-    /// `SOURCE_DATE_EPOCH`, in seconds.
+    /// `SOURCE_DATE_EPOCH`, in seconds since 1970.
     pub source_date_epoch: Option<i64>,
 }
 
 impl Surroundings {
-    /// Those of this process.
+    /// The surroundings of this process.
     #[must_use]
     pub fn process() -> Self {
         Self {

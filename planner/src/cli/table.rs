@@ -1,10 +1,10 @@
-//! Tables for people.
+//! Tables in text output.
 
 use kubeplan_terminal::{Text, table};
 
 use crate::plan::CertificateRow;
 
-/// Certificates with their lifetimes.
+/// A table of certificates with their lifetimes.
 pub(super) fn certificates(rows: &[CertificateRow]) -> Text {
     let rows: Vec<Vec<String>> = rows
         .iter()

@@ -1,4 +1,4 @@
-//! `kubeplan validate`: everything that is wrong with a configuration, at once.
+//! `kubeplan validate`: lists everything that is wrong with a configuration.
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::timestamp::Timestamp;
@@ -17,17 +17,17 @@ use crate::engine::validation::validate;
 pub(super) struct Args {
     #[command(flatten)]
     config: Configuration,
-    /// Report unknown and repeated fields as warnings, not as errors
+    /// Report unknown and duplicate fields as warnings instead of errors
     #[arg(long)]
     lenient: bool,
-    /// How findings are printed; JSON goes to standard output
+    /// Output format of the findings; JSON goes to standard output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
     let (texts, options) = args.config.read(args.lenient, io)?;
-    // Only the time between now and the ends of certificates counts, so any clock will do.
+    // Checks depend only on the time until certificates expire, so any clock will do.
     let now = (around.clock)().or(Timestamp::from_unix_seconds(0));
     let now = now.unwrap_or(Timestamp::MAX);
     let found = validate(&sources(&texts), options, &Folders, now);

@@ -1,4 +1,4 @@
-//! `kubeplan verify`: whether a bundle is whole, and whether trusted keys signed it.
+//! `kubeplan verify`: checks that a bundle is intact, and that trusted keys signed it.
 
 use std::path::PathBuf;
 
@@ -14,20 +14,19 @@ use super::receipt::{Checked, ReceiptArgs};
 
 /// Check a bundle's digests and signatures
 ///
-/// Without --allowed-signers, checks only that the bundle is whole and that its signatures are valid, prints which keys made
-/// them, and exits with 4, because no trusted keys are named.
+/// Without --allowed-signers, checks only that the bundle is intact and that its signatures are valid, prints the keys that
+/// made them, and exits with 4, because no trusted keys are named.
 ///
-/// With --receipt, also compares the bundle with what a host says that it installed: exit code 3 if the host left
-/// something out, 4 if the receipt is about another bundle or is not signed by the host.
+/// With --receipt, also compares the bundle with the receipt of a host that installed it.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 whole, and signed and approved as --allowed-signers,\n\
+    after_help = "Exit codes: 0 intact, and signed and approved as --allowed-signers,\n\
 --require-authors and --require-approvals ask for; 4 if it is not, or no trusted\n\
-keys are named; with --receipt 3 if the host left something out, 4 if the receipt\n\
-is about another bundle or not signed by the host."
+keys are named. With --receipt also 3 if the host did not install every entry as\n\
+planned, 4 if the receipt is about another bundle or not signed by the host."
 )]
 pub(super) struct Args {
-    /// The bundle
+    /// Bundle to check
     bundle: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
@@ -35,7 +34,7 @@ pub(super) struct Args {
     receipt: ReceiptArgs,
     #[command(flatten)]
     now: Now,
-    /// How the result is printed
+    /// Output format of the result
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -45,7 +44,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     let policy = args.trust.policy(io)?;
     let file = BundleFile::open(&args.bundle)?;
     if let Some(policy) = &policy {
-        // Trust comes first: nothing of an untrusted bundle is interpreted.
+        // Check trust first: the content of an untrusted bundle is not interpreted.
         file.unverified()?
             .into_trusted(policy, now)
             .map_err(|error| file.refused(error))?;
@@ -67,11 +66,12 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
             Some(objection) => Err(objection),
         };
     }
-    let message = "the bundle is whole, but nothing says that its signer is trusted";
+    let message =
+        "the bundle is intact, but no trusted keys were named to check its signatures with";
     Err(CliError::refused(message).hint("name trusted keys with --allowed-signers FILE"))
 }
 
-/// The receipt that the bundle was compared with, if one was named.
+/// The receipt that the bundle was compared with, if the user named one.
 #[derive(Serialize)]
 struct Compared {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,8 +1,8 @@
-//! The workspace of a cluster: what the planner keeps between runs.
+//! Paths of a cluster's workspace, in which the planner keeps keys between runs.
 //!
-//! `<cluster>.kubeplan/` in the current folder, for its owner alone: `pki/` (the key store), `keys/author`
-//! (a signing key made when none is configured), `identities/<node>.age` (for nodes without a recipient). A folder of
-//! it that another user owns or may change is refused: what is in it could be that user's, or become it.
+//! `<cluster>.kubeplan/` in the current directory, accessible to its owner alone: `pki/` (the key store), `keys/author`
+//! (a signing key, made if none is configured), `identities/<node>.age` (for nodes without recipients). A directory that
+//! another user owns or can write is refused: that user could have put the keys there, or could replace them.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    /// The workspace of the cluster `name`: beside the key store when one is given, else in the current folder.
+    /// The workspace of cluster `name`: beside the key store if one is given, else in the current directory.
     pub(super) fn new(name: &str) -> Self {
         Self {
             root: PathBuf::from(format!("{name}.kubeplan")),
@@ -33,15 +33,15 @@ impl Workspace {
         self.folder("pki")
     }
 
-    /// The author's private key, made when none is configured.
+    /// The file of the author's private key, made if none is configured.
     ///
     /// # Errors
-    /// [`CliError`] if another user owns or may change a folder on the way.
+    /// [`CliError`] if another user owns or can write a directory of the workspace.
     pub(super) fn author_key(&self) -> Result<PathBuf, CliError> {
         Ok(self.folder("keys")?.join("author"))
     }
 
-    /// The age identity of a node without a recipient.
+    /// The file of the age identity of a node without recipients.
     ///
     /// # Errors
     /// As for [`Workspace::author_key`].
@@ -49,7 +49,7 @@ impl Workspace {
         Ok(self.folder("identities")?.join(format!("{node}.age")))
     }
 
-    /// Checks the workspace and a folder of it, as far as they exist.
+    /// Checks owner and mode of the workspace and of a directory in it, if they exist.
     fn folder(&self, name: &str) -> Result<PathBuf, CliError> {
         let folder = self.root.join(name);
         for path in [&self.root, &folder] {
@@ -66,7 +66,7 @@ impl Workspace {
     }
 }
 
-/// Whether `path` lies in `folder`, once links and `..` are resolved as far as they exist.
+/// Whether `path` lies in `folder`, after resolving links and `..` in the part of the path that exists.
 pub(super) fn is_within(path: &Path, folder: &Path) -> bool {
     let resolve = |path: &Path| -> PathBuf {
         let mut missing = Vec::new();

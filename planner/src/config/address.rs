@@ -1,6 +1,6 @@
-//! Addresses, networks, host names and ports by the rules kubeadm reads them with.
+//! Parses addresses, networks, host names and ports by kubeadm's rules.
 //!
-//! Addresses are parsed "sloppily" as Go's k8s.io/utils/net does: leading zeros in IPv4 are dropped, an IPv4
+//! Addresses are parsed "sloppily" as Go's k8s.io/utils/net does: leading zeros in IPv4 are dropped, and an IPv4
 //! address in IPv6 form is IPv4. DNS names are RFC 1123 subdomains of at most 253 lower-case characters.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -38,7 +38,7 @@ pub fn parse_ip(text: &str) -> Option<IpAddr> {
     })
 }
 
-/// Parses a CIDR; bits of the host part are dropped.
+/// Parses a network in CIDR form; sets the bits of the host part to zero.
 #[must_use]
 pub fn parse_cidr(text: &str) -> Option<IpNet> {
     let (address, length) = text.split_once('/')?;
@@ -73,7 +73,7 @@ pub fn is_wildcard_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.strip_prefix("*.").is_some_and(is_subdomain)
 }
 
-/// Go's `IsGlobalUnicast`, which private addresses are too.
+/// Go's `IsGlobalUnicast`: also true for private addresses.
 #[must_use]
 pub fn is_global_unicast(address: IpAddr) -> bool {
     let link_local = match address {
@@ -92,13 +92,13 @@ pub fn parse_port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port != 0)
 }
 
-/// Why a text is no `host[:port]`.
+/// Why a text is not a valid `host[:port]`.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HostPortError {
-    /// The port.
+    /// The port is not valid.
     #[error("port `{0}` is not a number from 1 to 65535")]
     Port(String),
-    /// The host.
+    /// The host is not valid.
     #[error("host `{0}` is neither an IP address nor a lower-case DNS name")]
     Host(String),
 }
@@ -106,7 +106,7 @@ pub enum HostPortError {
 /// Splits `host[:port]` as kubeadm does; a bare IPv6 address needs no brackets.
 ///
 /// # Errors
-/// [`HostPortError`] if either part is not what it should be.
+/// [`HostPortError`] if either part is not valid.
 pub fn split_host_port(text: &str) -> Result<(String, Option<u16>), HostPortError> {
     let (host, port) = go_split(text).unwrap_or((text, ""));
     let port = match port {
@@ -120,7 +120,7 @@ pub fn split_host_port(text: &str) -> Result<(String, Option<u16>), HostPortErro
     }
 }
 
-/// Go's `net.SplitHostPort`; `None` where it reports an error.
+/// Go's `net.SplitHostPort`; `None` if Go reports an error.
 fn go_split(text: &str) -> Option<(&str, &str)> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']')?;
@@ -131,7 +131,7 @@ fn go_split(text: &str) -> Option<(&str, &str)> {
     (!host.contains([':', '[', ']']) && !port.contains(['[', ']'])).then_some((host, port))
 }
 
-/// `host:port`, with brackets around what has a colon.
+/// `host:port`, with brackets around a host that contains a colon.
 #[must_use]
 pub fn join_host_port(host: &str, port: i64) -> String {
     if host.contains(':') {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_lose_their_host_bits() {
+    fn networks_are_parsed_without_host_bits() {
         assert_eq!(
             parse_cidr("10.96.7.1/12").unwrap().to_string(),
             "10.96.0.0/12"

@@ -1,10 +1,9 @@
-//! A document as written, checked against its table.
+//! Decodes a document as written, and checks it against its table of fields.
 //!
-//! In: the nodes of one document. Out: the fields that are set as JSON, durations and quantities in Go's printed
-//! form; where each was written; a finding for every unknown or repeated field and every value of the wrong
-//! type. What Go's decoder takes is taken: `null` leaves a field unset, `6443.0` is an integer. Where
-//! [`Fields::Lenient`] is asked for, unknown and repeated fields are warnings, and the last of a repeated field counts,
-//! as in kubeadm's lenient decoder.
+//! In: the YAML nodes of one document. Out: the fields that are set, as JSON, with durations and quantities in Go's printed
+//! form; where each was written; a finding for every unknown or duplicate field and every value of the wrong type. Accepts
+//! what Go's decoder accepts: `null` leaves a field unset, `6443.0` is an integer. With [`Fields::Lenient`], unknown and
+//! duplicate fields are warnings, and the last of several duplicates counts, as in kubeadm's lenient decoder.
 
 use std::collections::HashMap;
 
@@ -17,13 +16,13 @@ use crate::schema::{Kind, Object, Type, places_of};
 use crate::suggest::nearest;
 use crate::yaml::read::{Data, Entry, Node, Position};
 
-/// What an unknown or repeated field is.
+/// How unknown and duplicate fields are reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Fields {
-    /// An error.
+    /// As errors.
     #[default]
     Strict,
-    /// A warning.
+    /// As warnings.
     Lenient,
 }
 
@@ -49,7 +48,7 @@ pub(super) fn decode(
     decoder.object(object, entries, object.name, true)
 }
 
-/// How many findings a report of mistakes in form lists.
+/// The most findings that a report on the form of documents lists.
 const MAX_FINDINGS: usize = 500;
 
 struct Decoder<'a> {
@@ -61,7 +60,7 @@ struct Decoder<'a> {
     report: &'a mut Report,
 }
 
-/// What is said of a field that no table has.
+/// The message for a field that the table does not have.
 const UNKNOWN: &str = "unknown field";
 
 /// Fields of older API versions and common mistakes, with what to write instead.
@@ -72,7 +71,7 @@ const MOVED: &[(&str, &str)] = &[
     ),
     (
         "useHyperKubeImage",
-        "hyperkube images ended with Kubernetes 1.19; remove the field",
+        "Kubernetes 1.19 removed hyperkube images; remove the field",
     ),
 ];
 
@@ -81,12 +80,12 @@ impl Decoder<'_> {
         self.say(Severity::Error, at, path, message, hint);
     }
 
-    /// Reports an unknown or repeated field.
+    /// Reports an unknown or duplicate field.
     fn not_strict(&mut self, at: Position, path: &str, message: &str, hint: String) {
         let (severity, message) = match self.fields {
             Fields::Strict => (Severity::Error, message.to_owned()),
             Fields::Lenient if message == UNKNOWN => {
-                (Severity::Warning, format!("{message}; it is left out"))
+                (Severity::Warning, format!("{message}; it is ignored"))
             }
             Fields::Lenient => (Severity::Warning, format!("{message}; the last one counts")),
         };
@@ -106,7 +105,7 @@ impl Decoder<'_> {
             return;
         }
         let (severity, message, hint) = if found == MAX_FINDINGS {
-            let message = "too many mistakes; from here on they are not listed".to_owned();
+            let message = "too many errors; further errors are not listed".to_owned();
             (Severity::Error, message, None)
         } else {
             (severity, message, hint)
@@ -146,10 +145,10 @@ impl Decoder<'_> {
             let child = format!("{path}.{}", entry.key);
             if let Some(first) = seen.get(entry.key.as_str()) {
                 let hint = if first.position == entry.position {
-                    "a merge key (`<<`) brings it a second time; write each field once".to_owned()
+                    "a merge key (`<<`) sets it a second time; write each field once".to_owned()
                 } else {
                     format!(
-                        "it is set on line {} already; write each field once",
+                        "it is already set on line {}; write each field once",
                         first.position.line
                     )
                 };
@@ -168,7 +167,7 @@ impl Decoder<'_> {
                 continue;
             };
             if let Some(value) = self.value(&field.ty, field.pointer, &entry.value, &child) {
-                // A field is where its key is, also when the value starts on a later line.
+                // A field's place is its key, even if the value starts on a later line.
                 self.written(&child, entry.position);
                 values.insert(entry.key.clone(), value);
             } else {
@@ -189,7 +188,7 @@ impl Decoder<'_> {
         let hint = if let Some((_, instead)) = moved {
             (*instead).to_owned()
         } else if self.old && elsewhere.iter().any(|place| place == child) {
-            "the field came with v1beta4: remove it, convert the document with `kubeplan config migrate`, then set it".to_owned()
+            "v1beta4 introduced the field: remove it, convert the document with `kubeplan config migrate`, then set it".to_owned()
         } else if let Some(near) = nearest(&entry.key, known) {
             if near.eq_ignore_ascii_case(&entry.key) {
                 format!("field names are case-sensitive: write `{near}`")
@@ -207,15 +206,15 @@ impl Decoder<'_> {
             let mut names: Vec<&str> = object.fields.iter().map(|field| field.name).collect();
             names.sort_unstable();
             if names.len() > 20 {
-                format!("`{path}` has no such field; see its API reference")
+                format!("see the API reference of `{path}` for its fields")
             } else {
-                format!("known here: {}", names.join(", "))
+                format!("valid fields: {}", names.join(", "))
             }
         };
         self.not_strict(entry.position, child, UNKNOWN, hint);
     }
 
-    /// The value as JSON; `None` if it is unset or wrong.
+    /// The value as JSON; `None` if it is unset or not valid.
     fn value(&mut self, ty: &Type, pointer: bool, node: &Node, path: &str) -> Option<Value> {
         match (ty, &node.data) {
             (Type::Duration, Data::Null) if !pointer => {
@@ -242,7 +241,7 @@ impl Decoder<'_> {
             let path = format!("{path}[{index}]");
             let value = self.value(item, false, node, &path);
             self.written(&path, node.position);
-            // Wrong items keep their place, so that indexes in later findings are right.
+            // Items that are not valid keep their place, so that indexes in later findings are right.
             values.push(value.unwrap_or(Value::Null));
         }
         values.into()
@@ -254,7 +253,7 @@ impl Decoder<'_> {
             let child = format!("{path}.{}", entry.key);
             if values.contains_key(&entry.key) {
                 let hint =
-                    "write each key once; unquoted `y`, `yes` and `on` are all the key `true`";
+                    "write each key once; unquoted `y`, `yes` and `on` all mean the key `true`";
                 self.not_strict(entry.position, &child, "duplicate key", hint.to_owned());
                 if self.fields == Fields::Strict {
                     continue;
@@ -289,7 +288,7 @@ impl Decoder<'_> {
             }
             Wrong::Range { min, max } => (
                 format!(
-                    "{} is out of range: the field holds {min} to {max}",
+                    "{} is out of range: the field takes {min} to {max}",
                     text(value)
                 ),
                 None,
@@ -298,12 +297,15 @@ impl Decoder<'_> {
             Wrong::Form => {
                 let (noun, hint) = form(ty);
                 let text = text(value);
-                // Go reads a quantity without the spaces around it.
+                // Go drops the spaces around a quantity.
                 let text = match ty {
                     Type::Quantity => text.trim(),
                     _ => &text,
                 };
-                (format!("`{text}` is no {noun}"), Some(hint.to_owned()))
+                (
+                    format!("`{text}` is not a valid {noun}"),
+                    Some(hint.to_owned()),
+                )
             }
         };
         self.error(node.position, path, message, hint);
@@ -324,16 +326,16 @@ impl Decoder<'_> {
             (Type::String | Type::SecretString | Type::Token, Data::Bool(_)) => {
                 Some("quote it: unquoted `yes`, `no`, `on`, `off`, `y`, `n` are booleans in YAML".to_owned())
             }
-            (Type::String | Type::SecretString | Type::Token, Data::Int(_) | Data::Float(_)) => Some("put it in quotes".to_owned()),
+            (Type::String | Type::SecretString | Type::Token, Data::Int(_) | Data::Float(_)) => Some("quote it".to_owned()),
             (Type::Bool | Type::Int32 | Type::Int64 | Type::Uint32 | Type::Float32 | Type::Float64, Data::String(_)) => {
-                Some("write it without quotes".to_owned())
+                Some("remove the quotes".to_owned())
             }
             (Type::Duration, Data::Int(_)) => Some("add a unit, such as `s` or `h`".to_owned()),
             (Type::List(Type::Object(object)), Data::Map(_)) if object.name == "Arg" => {
-                Some("v1beta4 takes a list: `- {name: FLAG, value: VALUE}`; a mapping was the form of v1beta3".to_owned())
+                Some("v1beta4 expects a list: `- {name: FLAG, value: VALUE}`; a mapping is the form of v1beta3".to_owned())
             }
             (Type::Map(Type::String), Data::Seq(_)) if self.old => {
-                Some("v1beta3 takes a mapping: `FLAG: VALUE`; a list is the form of v1beta4".to_owned())
+                Some("v1beta3 expects a mapping: `FLAG: VALUE`; a list is the form of v1beta4".to_owned())
             }
             (Type::List(_), _) => Some("write it as a list: one `- …` line for each item".to_owned()),
             _ => None,
@@ -347,7 +349,7 @@ impl Decoder<'_> {
     }
 }
 
-/// What a type of a form of its own is called, and how it is written.
+/// The name of a type whose values have a form of their own, and a hint how to write one.
 const fn form(ty: &Type) -> (&'static str, &'static str) {
     match ty {
         Type::Time => ("time", "write it as RFC 3339: `2027-01-02T15:04:05Z`"),
@@ -362,7 +364,7 @@ const fn form(ty: &Type) -> (&'static str, &'static str) {
     }
 }
 
-/// A value as messages quote it.
+/// The value as error messages quote it.
 fn text(value: Scalar<'_>) -> String {
     match value {
         Scalar::Bool(value) => value.to_string(),

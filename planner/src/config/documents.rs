@@ -1,7 +1,7 @@
-//! Files to documents: which kinds there are, each at most once.
+//! Splits files into documents, each kind at most once.
 //!
-//! In: the text of every file. Out: a [`Draft`] with each known document as written. Whatever is not known (other
-//! kinds, other API versions) is an error; kubeadm ignores such documents with a warning.
+//! In: the text of every file. Out: a [`Draft`] with each known document as written. An unknown kind or API version is an
+//! error; kubeadm ignores such documents with a warning.
 
 use super::decode::{Fields, decode};
 use super::draft::Draft;
@@ -21,7 +21,7 @@ pub struct Source<'a> {
     pub text: &'a str,
 }
 
-/// The last kubeadm that read each old API version (kubeadm v1.36.2, cmd/kubeadm/app/util/config/common.go).
+/// The last kubeadm release that read each old API version (kubeadm v1.36.2, cmd/kubeadm/app/util/config/common.go).
 const OLD_VERSIONS: &[(&str, &str)] = &[
     ("v1alpha1", "v1.11"),
     ("v1alpha2", "v1.12"),
@@ -30,7 +30,7 @@ const OLD_VERSIONS: &[(&str, &str)] = &[
     ("v1beta2", "v1.22"),
 ];
 
-/// kubeadm's kinds that are not planned yet.
+/// Kinds of kubeadm that kubeplan does not support yet.
 const LATER_KINDS: &[&str] = &["ResetConfiguration", "UpgradeConfiguration"];
 
 /// Reads every document of every file.
@@ -67,7 +67,7 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
     }
     let kubeadms = [Kind::Init, Kind::Cluster, Kind::Join];
     let known = kubeadms.iter().any(|kind| draft.is_supplied(*kind));
-    // Without any file, flags say everything.
+    // Without files, flags are the configuration.
     if !known && !sources.is_empty() && !draft.report.has_errors() {
         draft.report.push(Finding {
             severity: Severity::Error,
@@ -75,18 +75,20 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
             line: None,
             column: None,
             path: String::new(),
-            message: "there is neither an InitConfiguration nor a ClusterConfiguration".to_owned(),
-            hint: Some("`kubeplan config print init-defaults` shows both".to_owned()),
+            message:
+                "the configuration contains neither an InitConfiguration nor a ClusterConfiguration"
+                    .to_owned(),
+            hint: Some("`kubeplan config print init-defaults` prints both".to_owned()),
         });
     }
     draft
 }
 
-/// Reads the one document of `kind` that a cluster stores, leniently; whatever is wrong with it is an error at its place in `file`. What
-/// only a file of the user's decides (other kinds, time-outs that belong elsewhere) is not taken.
+/// Reads, leniently, the one document of `kind` that a cluster stores; reports what is not valid at its place in `file`. Ignores
+/// what only the user's own file can set (timeouts that belong to another kind).
 pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str) {
     let refuse = |draft: &mut Draft, line, message: String, hint: Option<&str>| {
-        let mend = "the cluster has to be mended before a node can join it";
+        let mend = "correct the document in the cluster before a node can join";
         draft.report.push(Finding {
             severity: Severity::Error,
             file: file.to_owned(),
@@ -108,7 +110,10 @@ pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str)
         return refuse(
             draft,
             None,
-            format!("{} documents, and not one", documents.len()),
+            format!(
+                "the cluster stores {} documents instead of one",
+                documents.len()
+            ),
             None,
         );
     };
@@ -117,7 +122,10 @@ pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str)
         _ => None,
     };
     if !matches!(name, Some(Data::String(name)) if name == kind.name()) {
-        let message = format!("the cluster stores another document than {}", kind.name());
+        let message = format!(
+            "the cluster stores another kind of document than {}",
+            kind.name()
+        );
         return refuse(draft, Some(document.position.line), message, None);
     }
     take(draft, &mut Vec::new(), file, document, Fields::Lenient);
@@ -132,7 +140,7 @@ fn field<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Node> {
         .map(|entry| &entry.value)
 }
 
-/// The table of a document of this kind and API version.
+/// The table of fields for a document of this kind and API version.
 fn table(api_version: &str, name: &str) -> Option<(Kind, &'static Object)> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name)?;
     if api_version == V1BETA3 {
@@ -164,7 +172,7 @@ fn take(
         refuse(
             "",
             "a document must be a mapping".to_owned(),
-            "start it with `apiVersion:` and `kind:`",
+            "start the document with `apiVersion:` and `kind:`",
         );
         return;
     };
@@ -175,8 +183,8 @@ fn take(
     let (Some(api_version), Some(name)) = (text_of("apiVersion"), text_of("kind")) else {
         refuse(
             "",
-            "the document has no `apiVersion` and `kind`, or they are no strings".to_owned(),
-            "such as `apiVersion: kubeadm.k8s.io/v1beta4` and `kind: ClusterConfiguration`",
+            "`apiVersion` or `kind` is missing, or is not a string".to_owned(),
+            "for example `apiVersion: kubeadm.k8s.io/v1beta4` and `kind: ClusterConfiguration`",
         );
         return;
     };
@@ -185,7 +193,7 @@ fn take(
         refuse(
             &name,
             message,
-            &format!("the first one is at {first_file}:{first_line}; join them"),
+            &format!("the first one is at {first_file}:{first_line}; merge the two"),
         );
         return;
     }
@@ -221,7 +229,7 @@ fn take(
     draft.supply(kind, values, file, line);
 }
 
-/// Why no document of this API version and kind is read, and what to do.
+/// The message and hint for a document of an API version and kind that kubeplan does not read.
 fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let same_group: Vec<Kind> = Kind::ALL
@@ -237,7 +245,7 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
             return (
                 format!("the API version `{api_version}` is too old"),
                 format!(
-                    "kubeadm {last} was the last to read it: convert the file with its `kubeadm config migrate`, then on up to v1beta4"
+                    "kubeadm {last} was the last release to read it: convert the file with that release's `kubeadm config migrate`, then with later ones up to v1beta4"
                 ),
             );
         }
@@ -250,12 +258,12 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
         if LATER_KINDS.contains(&name) {
             return (
                 format!("{name} is not supported yet"),
-                "remove the document; nodes are planned from InitConfiguration, ClusterConfiguration and JoinConfiguration".to_owned(),
+                "remove the document; kubeplan plans nodes from InitConfiguration, ClusterConfiguration and JoinConfiguration".to_owned(),
             );
         }
     } else if let Some(kind) = same_group.iter().find(|kind| kind.name() == name) {
         return (
-            format!("the API version `{api_version}` of {name} is not read"),
+            format!("the API version `{api_version}` of {name} is not supported"),
             format!("convert the document by hand to `{}`", kind.api_version()),
         );
     }
@@ -265,7 +273,7 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
         format!("did you mean `{near}`?")
     } else {
         "kubeplan reads InitConfiguration, ClusterConfiguration, JoinConfiguration, KubeletConfiguration, KubeProxyConfiguration and its own Cluster; \
-         objects for the API server do not belong here"
+         objects of the Kubernetes API do not belong here"
             .to_owned()
     };
     (format!("unknown document `{api_version}` {name}"), hint)

@@ -1,9 +1,9 @@
-//! Configuration on its way from written to valid.
+//! The configuration between being read and being validated.
 //!
-//! A [`Draft`] holds one sparse value per kind of document (only what is set), where everything comes from, and the
-//! findings so far. Paths are relative to a document, such as `networking.serviceSubnet`; in findings and in
-//! provenance they start with the kind. A draft is about one node: `nodes[0]` is its entry of the inventory, wherever it stands there;
-//! findings and provenance have its real place.
+//! A [`Draft`] contains one sparse value per kind of document (only what is set), the origin of every value, and the findings
+//! so far. Paths are relative to a document, such as `networking.serviceSubnet`; in findings and in provenance they start
+//! with the kind. A draft is about one node: `nodes[0]` is its entry of the inventory, at whatever index; findings and
+//! provenance have the real index.
 
 use std::collections::BTreeMap;
 
@@ -17,38 +17,38 @@ use super::v1beta3::ControlPlaneTimeout;
 use crate::kubeadm::releases::{self, Release};
 use crate::schema::Kind;
 
-/// How many errors, and how many warnings, a report lists.
+/// The most errors, and the most warnings, that a report lists.
 const MAX_FINDINGS: usize = 1000;
 
-/// The documents, their provenance, and what there is to say about them.
+/// The documents, their provenance, and the findings so far.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     documents: BTreeMap<Kind, Map<String, Value>>,
-    /// Kinds the user wrote, with the line of the document.
+    /// The kinds that the user wrote, with file and line of the document.
     pub(super) supplied: BTreeMap<Kind, (String, u64)>,
-    /// Kinds that were written in an API version that is deprecated.
+    /// The kinds that the user wrote in a deprecated API version.
     pub(super) old_documents: Vec<Kind>,
-    /// What a v1beta3 ClusterConfiguration says of InitConfiguration.
+    /// The timeout of a v1beta3 ClusterConfiguration that belongs to InitConfiguration.
     pub(super) moved_timeout: Option<ControlPlaneTimeout>,
     /// Where every value comes from.
     pub(super) provenance: Provenance,
     /// Findings so far.
     pub(super) report: Report,
-    /// What the files and the stored documents of a cluster may still unfold to, all together.
+    /// The budget that is left for expanding YAML of the files and of the documents that a cluster stores.
     pub(super) yaml: Budget,
-    /// The file that findings without a place are shown with.
+    /// The file that findings without a place name.
     pub(super) first_file: String,
-    /// The place of the node's entry in the inventory, from 0.
+    /// The index of the node's entry in the inventory, from 0.
     pub(super) position: usize,
     /// Whether the node joins the cluster.
     pub(super) joins: bool,
-    /// What is to be made of values that only a host could say.
+    /// What to do about values that kubeadm would read from the host.
     pub(super) host: Host,
-    /// Which field a user knows a value by: full path of the field it was handed on to, full path of the field it was written in.
+    /// Maps the full path of a field that a value was copied to, to the full path of the field that the user wrote.
     pub(super) aliases: Vec<(String, String)>,
 }
 
-/// The node's entry of the inventory, as paths in a [`Draft`] begin.
+/// The path of the node's entry in a [`Draft`].
 pub(super) const NODE: &str = "nodes[0]";
 
 /// When a default applies.
@@ -78,7 +78,7 @@ fn steps(path: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Draft {
-    /// A draft without documents, for the node at this place of the inventory.
+    /// A draft without documents, for the node at this index of the inventory.
     pub(super) fn of_node(
         position: usize,
         first_file: &str,
@@ -94,13 +94,13 @@ impl Draft {
         }
     }
 
-    /// Takes over a document as written.
+    /// Adds a document as the user wrote it.
     pub(super) fn supply(&mut self, kind: Kind, values: Map<String, Value>, file: &str, line: u64) {
         self.documents.insert(kind, values);
         self.supplied.insert(kind, (file.to_owned(), line));
     }
 
-    /// Takes over a document that was not written as such.
+    /// Adds a document that the user did not write as such.
     pub(super) fn put(&mut self, kind: Kind, values: Map<String, Value>) {
         self.documents.insert(kind, values);
     }
@@ -110,7 +110,7 @@ impl Draft {
         self.supplied.contains_key(&kind)
     }
 
-    /// The document as far as it is set.
+    /// The fields of the document that are set.
     pub(super) fn document(&self, kind: Kind) -> Map<String, Value> {
         self.documents.get(&kind).cloned().unwrap_or_default()
     }
@@ -128,13 +128,13 @@ impl Draft {
         Some(value).filter(|value| !value.is_null())
     }
 
-    /// The release that is asked for, if it is a supported one.
+    /// The release of `kubernetesVersion`, if it is supported.
     pub(super) fn release(&self) -> Option<&'static Release> {
         let version = self.text(Kind::Cluster, "kubernetesVersion");
         releases::of_version(version.strip_prefix('v').unwrap_or(&version))
     }
 
-    /// The text at `path`, empty if there is none.
+    /// The text at `path`; empty if the field is not set.
     pub(super) fn text(&self, kind: Kind, path: &str) -> String {
         self.get(kind, path)
             .and_then(Value::as_str)
@@ -160,7 +160,7 @@ impl Draft {
         (0..count).map(|index| format!("{path}[{index}]")).collect()
     }
 
-    /// Sets the value at `path`, making the mappings above it; items of lists must exist.
+    /// Sets the value at `path` and creates the mappings above it; items of lists must exist.
     pub(super) fn set(&mut self, kind: Kind, path: &str, value: Value) {
         let mut all = steps(path).collect::<Vec<_>>();
         let Some(last) = all.pop() else { return };
@@ -200,7 +200,7 @@ impl Draft {
         }
     }
 
-    /// `path` as provenance has it.
+    /// The full path of `path`, as in provenance.
     pub(super) fn full_path(&self, kind: Kind, path: &str) -> String {
         match path.strip_prefix(NODE) {
             Some(rest) if kind == Kind::Inventory => {
@@ -211,7 +211,7 @@ impl Draft {
         }
     }
 
-    /// The field that a user knows the value at `full_path` by.
+    /// The field in which the user wrote the value at `full_path`.
     fn known_as(&self, full_path: String) -> String {
         let below = |from: &str| {
             full_path
@@ -226,7 +226,7 @@ impl Draft {
             .unwrap_or(full_path)
     }
 
-    /// Says that the value at `to` is that of the inventory's `from`.
+    /// Records that the value at `to` was written in the inventory's field `from`.
     pub(super) fn alias(&mut self, to: (Kind, &str), from: &str) {
         let names = (
             self.full_path(to.0, to.1),
@@ -241,7 +241,7 @@ impl Draft {
         self.set(kind, path, value);
     }
 
-    /// Fills `path` by `rule` if it is unset.
+    /// Sets the default at `path` if it is unset, and records `rule`.
     pub(super) fn default_to(
         &mut self,
         kind: Kind,
@@ -258,7 +258,7 @@ impl Draft {
         }
     }
 
-    /// File and line of `path`, or the flag: where it, or the nearest field above it, was written.
+    /// Where `path`, or the nearest field above it, was written: file and line, or the flag.
     pub(super) fn place_of(&self, full_path: &str) -> (String, Option<u64>) {
         let mut path = full_path;
         loop {
@@ -295,17 +295,17 @@ impl Draft {
         });
     }
 
-    /// Takes a finding over, unless there are too many already, or the field has been spoken of.
+    /// Adds a finding, unless there are too many already, or the field already has an error.
     pub(super) fn adopt(&mut self, mut finding: Finding) {
         let found = self.count(finding.severity);
-        // A field that was wrong as written has been spoken of.
+        // A field that could not be decoded has been reported already.
         if found > MAX_FINDINGS || self.is_wrong(&finding.path) {
             return;
         }
         if found == MAX_FINDINGS {
             let message = match finding.severity {
-                Severity::Error => "too many findings; from here on they are not listed",
-                Severity::Warning => "too many warnings; from here on they are not listed",
+                Severity::Error => "too many errors; further errors are not listed",
+                Severity::Warning => "too many warnings; further warnings are not listed",
             };
             message.clone_into(&mut finding.message);
             finding.hint = None;
@@ -318,7 +318,7 @@ impl Draft {
         self.report.findings().iter().filter(same).count()
     }
 
-    /// Whether there is an error about the field already.
+    /// Whether an error about the field was reported already.
     fn is_wrong(&self, path: &str) -> bool {
         let known = |finding: &Finding| finding.severity == Severity::Error && finding.path == path;
         self.report.findings().iter().any(known)

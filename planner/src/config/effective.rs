@@ -1,4 +1,4 @@
-//! Documents for printing: what is in effect, and kubeadm's defaults.
+//! Makes documents for printing: the effective configuration, and kubeadm's defaults.
 
 use serde_json::{Value, json};
 
@@ -60,13 +60,13 @@ pub fn init_defaults(release: &Release) -> InitDefaults {
     }
 }
 
-/// Fields of InitConfiguration that only a host could say, above them the mapping they lie in.
+/// Fields of InitConfiguration that kubeadm would read from the host, after the mapping that contains them.
 const OF_HOST: [(&str, &str); 2] = [
     ("nodeRegistration", "name"),
     ("localAPIEndpoint", "advertiseAddress"),
 ];
 
-/// The fields that stay unset because only a host could say them.
+/// The fields that stay unset because kubeadm would read them from the host.
 #[must_use]
 pub fn unsaid(config: &ValidConfig) -> Vec<String> {
     let fields = OF_HOST.map(|(above, field)| format!("InitConfiguration.{above}.{field}"));
@@ -74,7 +74,7 @@ pub fn unsaid(config: &ValidConfig) -> Vec<String> {
     fields.into_iter().filter(stands_in).collect()
 }
 
-/// Every document in effect, defaults filled in, in kubeadm's order; tokens are redacted.
+/// Every effective document, with defaults, in kubeadm's order. Tokens are redacted.
 #[must_use]
 pub fn effective_documents(config: &ValidConfig) -> Vec<Value> {
     let mut init = typed(config, Kind::Init, serde_json::to_value(&config.init));
@@ -93,7 +93,7 @@ pub fn effective_documents(config: &ValidConfig) -> Vec<Value> {
     ]
 }
 
-/// ClusterConfiguration as kubeadm uploads it: defaulted, in Go's normal form.
+/// ClusterConfiguration as kubeadm uploads it: with defaults, in Go's normal form.
 #[must_use]
 pub fn cluster_configuration(config: &ValidConfig) -> Value {
     typed(config, Kind::Cluster, serde_json::to_value(&config.cluster))
@@ -105,7 +105,7 @@ fn typed(config: &ValidConfig, kind: Kind, value: serde_json::Result<Value>) -> 
             let mut document = normal_form(kind, &set);
             if let Some(Value::Array(tokens)) = document.get_mut("bootstrapTokens") {
                 for (shown, token) in tokens.iter_mut().zip(&config.init.bootstrap_tokens) {
-                    // Nothing to redact: the token is made when it is needed.
+                    // Nothing to redact: kubeplan generates this token later.
                     if let (Value::Object(shown), true) = (shown, token.token.expose().is_empty()) {
                         shown.remove("token");
                     }

@@ -1,8 +1,8 @@
-//! Host facts: which host a plan is for, and what its facts say.
+//! Finds the facts of a node's host, and takes the host's SSH key from them if it is confirmed.
 //!
-//! In: the facts of any number of hosts, and what confirms their keys. Out: the [`HostFacts`] of the node that is
-//! planned; and its recipient, if the key in the facts is confirmed. Facts are data, not authority: they fill what
-//! the configuration does not say, and nobody's secrets are sealed for a key that only they name.
+//! In: the facts of any number of hosts, and what confirms their keys. Out: the [`HostFacts`] of a planned node, and its
+//! recipient if the key in the facts is confirmed. Facts are data that nothing vouches for: they fill fields that the
+//! configuration leaves open, and kubeplan never seals secrets for a key that only facts name.
 
 use std::collections::BTreeSet;
 
@@ -16,19 +16,19 @@ use super::provenance::Origin;
 use super::valid::HostFacts;
 use crate::schema::Kind;
 
-/// The facts of several hosts and what confirms their keys.
+/// The facts of several hosts, and what confirms their keys.
 #[derive(Clone, Debug, Default)]
 pub struct FactsSource {
-    /// The facts, by file.
+    /// The facts, one item per file.
     pub hosts: Vec<Facts>,
-    /// Fingerprints (`SHA256:…`) that the operator compared, with the node's name.
+    /// Fingerprints (`SHA256:…`) that the operator confirmed, each with a node's or host's name.
     pub confirmed: Vec<(String, String)>,
-    /// A `known_hosts` file and its name.
+    /// A parsed `known_hosts` file, and its name.
     pub known_hosts: Option<(KnownHosts, String)>,
 }
 
 impl FactsSource {
-    /// Whether there is nothing.
+    /// Whether there are neither facts nor confirmations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty() && self.confirmed.is_empty() && self.known_hosts.is_none()
@@ -37,7 +37,7 @@ impl FactsSource {
 
 const RECIPIENTS: &str = "nodes[0].recipients";
 
-/// The host that a node's facts are of, and the node's name; each empty if nobody says.
+/// The name of the node's host, and the name of the node; each empty if not set.
 struct Wanted {
     host: String,
     node: String,
@@ -57,8 +57,8 @@ impl Wanted {
     }
 }
 
-/// Finds the facts of the only node there is, and takes its recipient from them if that is confirmed; that there are facts of other hosts
-/// only is an error.
+/// Finds the facts of the only node, and takes its recipient from them if it is confirmed. Facts of other hosts alone are an
+/// error.
 pub(super) fn take(draft: &mut Draft, source: &FactsSource) -> HostFacts {
     if source.is_empty() {
         return HostFacts::default();
@@ -86,7 +86,8 @@ pub(super) fn take(draft: &mut Draft, source: &FactsSource) -> HostFacts {
     used(draft, source, facts, &node)
 }
 
-/// Finds the facts of one of several nodes, and takes its recipient from them if that is confirmed; `None` if there are none.
+/// Finds the facts of one of several nodes, and takes its recipient from them if it is confirmed. `None` if there are no facts
+/// of its host.
 pub(super) fn take_one_of_several(draft: &mut Draft, source: &FactsSource) -> Option<HostFacts> {
     let Wanted { host, node } = Wanted::of(draft);
     let mut hosts = source.hosts.iter();
@@ -101,19 +102,22 @@ pub(super) fn take_one_of_several(draft: &mut Draft, source: &FactsSource) -> Op
     Some(used(draft, source, facts, &node))
 }
 
-/// Reports keys that are confirmed for none of `nodes`, each with its name and its host's.
+/// Reports confirmed keys of names that are not among `nodes`: pairs of a node's name and its host's name.
 pub(super) fn unused_confirmations(draft: &mut Draft, source: &FactsSource, nodes: &[[&str; 2]]) {
     for (name, _) in &source.confirmed {
         if nodes.iter().flatten().any(|known| known == name) {
             continue;
         }
         let message = format!(
-            "a host key of `{}` is confirmed, and no such node is planned",
+            "a host key is confirmed for `{}`, which is not a planned node or its host",
             name.escape_debug()
         );
         let (path, hint) = match nodes {
             [[node, _]] => (RECIPIENTS, format!("the node is `{node}`")),
-            _ => ("nodes", "give the name of a node or of its host".to_owned()),
+            _ => (
+                "nodes",
+                "confirm the key with the name of a node or of its host".to_owned(),
+            ),
         };
         draft.error(Kind::Inventory, path, message, &hint);
     }
@@ -121,22 +125,22 @@ pub(super) fn unused_confirmations(draft: &mut Draft, source: &FactsSource, node
 
 fn no_key_to_confirm(draft: &mut Draft, facts: &Facts) {
     let message = format!(
-        "a host key is confirmed, and the facts of {} name none",
+        "--confirm-host-key names a key, but the facts of {} contain none",
         facts.hostname
     );
     let hint = "run `kubeapply facts` again on the host";
     draft.error(Kind::Inventory, RECIPIENTS, message, hint);
 }
 
-/// Takes over what the facts say.
+/// Uses the facts for the node.
 fn used(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str) -> HostFacts {
     recipient(draft, source, facts, node);
-    // A worker has no manifests.
+    // Only static Pod manifests contain proxies, and a worker has no manifests.
     let is_worker = draft.text(Kind::Inventory, &format!("{NODE}.role")) == "worker";
     let mut proxies = facts.proxies.iter().flatten();
     if !is_worker && proxies.any(|(_, url)| url.contains('@')) {
-        let message = "a proxy in the host's facts comes with a password; everybody can read it in the static Pod manifests, as with kubeadm";
-        let hint = "name a proxy that needs none";
+        let message = "a proxy in the host's facts contains a password, which every user of the host can read in the static Pod manifests, as with kubeadm";
+        let hint = "use a proxy without a password";
         match draft.joins {
             false => draft.warn(Kind::Cluster, "", message, hint),
             true => draft.warn(Kind::Inventory, NODE, message, hint),
@@ -153,24 +157,24 @@ fn no_facts(draft: &mut Draft, source: &FactsSource, wanted: &str) {
         .collect();
     let path = "nodeRegistration.name";
     let message = match (names.as_slice(), wanted) {
-        ([], _) => "a host's key is to be confirmed, and there are no facts".to_owned(),
+        ([], _) => "--confirm-host-key or --known-hosts is given without facts of hosts".to_owned(),
         (names, "") => format!(
-            "there are facts of {}, and the node has no name to choose by",
+            "cannot choose between the facts of {}: the node has no name",
             names.join(", ")
         ),
         (names, wanted) => format!(
-            "there are facts of {}, none of the host `{}`",
+            "there are facts of {}, but not of the host `{}`",
             names.join(", "),
             wanted.escape_debug()
         ),
     };
     let hint = if names.is_empty() {
-        "give the folder with the host's facts with --facts"
+        "name the directory with the host's facts with --facts"
     } else if draft.joins {
-        // There is no Cluster document that could say which host the node is.
-        "a node that joins a running cluster has the name of its host where facts are given: give that with --node-name or `nodeRegistration.name`, or leave out --facts"
+        // A join has no Cluster document, which could name the node's host.
+        "set the host's name with --node-name or `nodeRegistration.name`, or omit --facts"
     } else {
-        "where the node's name is not its host's, say `match: {hostname: …}` of the node in a `kubeplan.io/v1alpha1` Cluster document"
+        "if the host has another name than the node, set the node's `match: {hostname: …}` in a `kubeplan.io/v1alpha1` Cluster document"
     };
     draft.error(Kind::Init, path, message, hint);
 }
@@ -189,17 +193,17 @@ fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str)
             confirmed = Some("--confirm-host-key".to_owned());
         } else {
             let message = format!(
-                "the facts of {} name the SSH host key {}, and {} is confirmed",
+                "the SSH host key in the facts of {} is {}, but --confirm-host-key names {}",
                 facts.hostname,
                 key.fingerprint,
                 fingerprint.escape_debug()
             );
-            let hint = "one of the two is not that host's: compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on it";
+            let hint = "run `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host to learn which of the two is right";
             draft.error(Kind::Inventory, RECIPIENTS, message, hint);
         }
     }
     if let Some((known, file)) = &source.known_hosts {
-        // What --confirm-host-key says is asked, too: a file that says otherwise is a reason to look.
+        // The file is also asked about a key that --confirm-host-key confirms: a contradiction needs the operator's attention.
         match known_host(draft, facts, node, known) {
             Verdict::Confirmed => {
                 confirmed.get_or_insert_with(|| file.clone());
@@ -216,11 +220,11 @@ fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str)
     }
     let Some(by) = confirmed else {
         let message = format!(
-            "the facts of {} name the SSH host key {}; nothing is sealed for it until it is confirmed",
+            "the SSH host key in the facts of {}, {}, is not confirmed, so nothing is sealed for it",
             facts.hostname, key.fingerprint
         );
         let hint = format!(
-            "compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host, then add --confirm-host-key {node}={}; or give --known-hosts FILE",
+            "compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host, then add --confirm-host-key {node}={} or --known-hosts FILE",
             key.fingerprint
         );
         draft.warn(Kind::Inventory, RECIPIENTS, message, &hint);
@@ -232,7 +236,7 @@ fn recipient(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str)
     draft.set_from(Kind::Inventory, RECIPIENTS, json!([key.public_key]), origin);
 }
 
-/// What a `known_hosts` file says of the key that a host's facts name.
+/// What a `known_hosts` file says about the key in a host's facts.
 fn known_host(draft: &Draft, facts: &Facts, node: &str, known: &KnownHosts) -> Verdict {
     let routed: Vec<String> = facts
         .default_route
@@ -250,7 +254,7 @@ fn known_host(draft: &Draft, facts: &Facts, node: &str, known: &KnownHosts) -> V
     configured.extend(listed.into_iter().map(|(_, address)| address));
     configured.retain(|address| !address.is_empty());
     let mut own = vec![node.to_owned(), facts.hostname.as_str().to_owned()];
-    // An address that only the facts name proves nothing about this host; but another key for it is one too many.
+    // A line for an address that only the facts name cannot confirm the key, but another key in it contradicts.
     own.extend(
         routed
             .iter()
@@ -266,23 +270,23 @@ fn known_host(draft: &Draft, facts: &Facts, node: &str, known: &KnownHosts) -> V
     known.verdict(names, key.map_or("", |key| &key.public_key))
 }
 
-/// Reports that a `known_hosts` file speaks against the key that a host's facts name.
+/// Reports that a `known_hosts` file contradicts the key in a host's facts.
 fn contradicted(draft: &mut Draft, facts: &Facts, file: &str, verdict: &Verdict) {
     let shown = |named: &Named| format!("{} (line {})", named.fingerprint, named.line);
     let problem = match verdict {
-        Verdict::Revoked { line } => format!("says that it is revoked (line {line})"),
-        Verdict::Other(other) => format!("names another one, {}", shown(other)),
+        Verdict::Revoked { line } => format!("marks it as revoked (line {line})"),
+        Verdict::Other(other) => format!("names another key, {}", shown(other)),
         Verdict::Contradiction(one, other) => format!(
-            "names two for that host, {} and {}",
+            "names two keys for that host, {} and {}",
             shown(one),
             shown(other)
         ),
         Verdict::TooMuch => {
             let message = format!(
-                "{file} has too many hashed lines or patterns to look up the host key of {}",
+                "{file} contains too many hashed lines or patterns to look up the host key of {}",
                 facts.hostname
             );
-            let hint = "give --known-hosts a file with the lines of the cluster's hosts only, with plain names as `ssh-keyscan` writes them";
+            let hint = "give --known-hosts a file that contains only the lines of the cluster's hosts, with plain names as `ssh-keyscan` writes them";
             draft.error(Kind::Inventory, RECIPIENTS, message, hint);
             return;
         }
@@ -290,20 +294,20 @@ fn contradicted(draft: &mut Draft, facts: &Facts, file: &str, verdict: &Verdict)
     };
     let key = facts.ssh_host_key.as_ref();
     let message = format!(
-        "the facts of {} name the SSH host key {}, and {file} {problem}",
+        "the SSH host key in the facts of {} is {}, but {file} {problem}",
         facts.hostname,
         key.map_or("", |key| &key.fingerprint)
     );
     let hint = match verdict {
         Verdict::Revoked { .. } => "give the host a new key and run `kubeapply facts` on it again",
         _ => {
-            "compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host, then remove the wrong line"
+            "compare both with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host, then remove the wrong line"
         }
     };
     draft.error(Kind::Inventory, RECIPIENTS, message, hint);
 }
 
-/// Facts as the rest of the configuration takes them; what is absent stays an assumption.
+/// Converts facts to [`HostFacts`]. What the facts do not contain stays an assumption.
 fn host_facts(facts: &Facts) -> HostFacts {
     let mut unknown = BTreeSet::new();
     for (about, known) in [

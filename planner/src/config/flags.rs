@@ -1,9 +1,9 @@
-//! kubeadm init's command-line flags that stand for configuration fields.
+//! The flags of `kubeadm init` that set fields of the configuration.
 //!
-//! In: flags as given, name and text. Out: the fields they stand for, set in the documents, with the flag as origin; a
-//! finding for every text a flag does not take. Which flags may stand beside a configuration file is kubeadm's rule
+//! In: flags as given, name and text. Out: the fields that they set, in the documents, with the flag as origin; a
+//! finding for every text that a flag does not accept. Which flags may stand beside a configuration file is kubeadm's rule
 //! (v1.36.2, cmd/kubeadm/app/apis/kubeadm/validation/validation.go, isAllowedFlag); names and fields are those of
-//! cmd/kubeadm/app/cmd/init.go and app/cmd/options. Secrets are never taken: other users can read a command line.
+//! cmd/kubeadm/app/cmd/init.go and app/cmd/options. Secrets are refused, because other users can read a command line.
 
 mod join;
 
@@ -23,36 +23,36 @@ pub enum Form {
     Text,
     /// A 32-bit integer.
     Int32,
-    /// `true` or `false`; the flag alone means `true`.
+    /// `true` or `false`; the flag without a value means `true`.
     Bool,
     /// A Go duration.
     Duration,
     /// Texts, separated by commas or in several flags.
     List,
-    /// As [`Form::List`]; an empty list leaves the configuration file's alone.
+    /// As [`Form::List`]; an empty list keeps that of the configuration file.
     Override,
     /// As [`Form::List`], lower-cased and added to what the configuration file lists.
     Union,
     /// `NAME=true|false`, separated by commas.
     Gates,
-    /// Refused.
+    /// A secret, which is refused.
     Secret,
 }
 
 /// One flag of `kubeadm init`.
 #[derive(Debug)]
 pub struct Flag {
-    /// Its name, without dashes.
+    /// The flag's name, without dashes.
     pub name: &'static str,
-    /// What stands for its value in help.
+    /// The placeholder of its value in help.
     pub value_name: &'static str,
-    /// What it sets, for help.
+    /// Its help: what it sets.
     pub help: &'static str,
-    /// How its text is read.
+    /// How its text is parsed.
     pub form: Form,
-    /// Whether it may stand beside a configuration file.
+    /// Whether kubeadm accepts it together with a configuration file.
     pub beside_file: bool,
-    /// Whether it holds for nodes that join, too: `kubeadm join` has it, and it is about no node in particular.
+    /// Whether it also applies to joining nodes: `kubeadm join` has it, and it is not about a particular node.
     every_node: bool,
     kind: Kind,
     path: &'static str,
@@ -89,7 +89,7 @@ impl Flag {
         self
     }
 
-    /// The field it stands for, such as `ClusterConfiguration.imageRepository`.
+    /// The field that it sets, such as `ClusterConfiguration.imageRepository`.
     #[must_use]
     pub fn field(&self) -> String {
         format!("{}.{}", self.kind.name(), self.path)
@@ -102,41 +102,41 @@ use Kind::{Cluster, Init};
 /// Every flag, in alphabetical order.
 #[rustfmt::skip]
 pub static FLAGS: &[Flag] = &[
-    flag("apiserver-advertise-address", "IP", Text, Init, "localAPIEndpoint.advertiseAddress", "Address at which the API server is reached"),
+    flag("apiserver-advertise-address", "IP", Text, Init, "localAPIEndpoint.advertiseAddress", "Address that the API server advertises"),
     flag("apiserver-bind-port", "PORT", Int32, Init, "localAPIEndpoint.bindPort", "Port of the API server"),
-    flag("apiserver-cert-extra-sans", "NAMES", List, Cluster, "apiServer.certSANs", "More names and addresses in the API server's certificate"),
-    flag("cert-dir", "DIR", Text, Cluster, "certificatesDir", "Folder of the certificates on the host"),
-    flag("certificate-key", "KEY", Secret, Init, "certificateKey", "Refused, as others can read a command line: use a configuration file"),
+    flag("apiserver-cert-extra-sans", "NAMES", List, Cluster, "apiServer.certSANs", "Additional names and addresses for the API server's certificate"),
+    flag("cert-dir", "DIR", Text, Cluster, "certificatesDir", "Directory of the certificates on the host"),
+    flag("certificate-key", "KEY", Secret, Init, "certificateKey", "Refused, because other users can read a command line; set it in a configuration file"),
     flag("control-plane-endpoint", "HOST[:PORT]", Text, Cluster, "controlPlaneEndpoint", "Stable name or address of the control plane"),
     flag("cri-socket", "SOCKET", Text, Init, "nodeRegistration.criSocket", "Socket of the container runtime"),
-    flag("dry-run", "BOOL", Bool, Init, "dryRun", "InitConfiguration.dryRun").beside_file(),
+    flag("dry-run", "BOOL", Bool, Init, "dryRun", "Set InitConfiguration.dryRun").beside_file(),
     flag("feature-gates", "GATE=BOOL", Gates, Cluster, "featureGates", "kubeadm's own feature gates, separated by commas"),
-    flag("ignore-preflight-errors", "CHECKS", Union, Init, "nodeRegistration.ignorePreflightErrors", "Checks that may fail, added to those of the file").beside_file().every_node(),
-    flag("image-repository", "REPOSITORY", Text, Cluster, "imageRepository", "Registry and path of the control plane's images"),
-    flag("kubernetes-version", "VERSION", Text, Cluster, "kubernetesVersion", "Exact version, such as v1.36.2"),
-    flag("node-name", "NAME", Text, Init, "nodeRegistration.name", "Name of the node, before that of the file").beside_file(),
-    flag("patches", "DIR", Text, Init, "patches.directory", "Folder of patches named target[suffix][+patchtype].extension, before that of the file").beside_file().every_node(),
-    flag("pod-network-cidr", "CIDRS", Text, Cluster, "networking.podSubnet", "Network of the Pods, one or two of different families"),
-    flag("service-cidr", "CIDRS", Text, Cluster, "networking.serviceSubnet", "Network of the Services, one or two of different families"),
+    flag("ignore-preflight-errors", "CHECKS", Union, Init, "nodeRegistration.ignorePreflightErrors", "Preflight checks that may fail, in addition to those of the file").beside_file().every_node(),
+    flag("image-repository", "REPOSITORY", Text, Cluster, "imageRepository", "Registry and path to pull control-plane images from"),
+    flag("kubernetes-version", "VERSION", Text, Cluster, "kubernetesVersion", "Exact Kubernetes version, such as v1.36.2"),
+    flag("node-name", "NAME", Text, Init, "nodeRegistration.name", "Name of the node; replaces that of the file").beside_file(),
+    flag("patches", "DIR", Text, Init, "patches.directory", "Directory of patches named target[suffix][+patchtype].extension; replaces that of the file").beside_file().every_node(),
+    flag("pod-network-cidr", "CIDRS", Text, Cluster, "networking.podSubnet", "Network of the Pods, or two of different families"),
+    flag("service-cidr", "CIDRS", Text, Cluster, "networking.serviceSubnet", "Network of the Services, or two of different families"),
     flag("service-dns-domain", "DOMAIN", Text, Cluster, "networking.dnsDomain", "DNS domain of the Services"),
-    flag("skip-phases", "PHASES", Override, Init, "skipPhases", "Phases of kubeadm init left out, in place of those of the file").beside_file(),
-    flag("token", "TOKEN", Secret, Init, "bootstrapTokens[0].token", "Refused, as others can read a command line: use a configuration file"),
-    flag("token-ttl", "DURATION", Duration, Init, "bootstrapTokens[0].ttl", "Life of the bootstrap token; 0s means for ever"),
+    flag("skip-phases", "PHASES", Override, Init, "skipPhases", "Phases of kubeadm init to skip; replaces those of the file").beside_file(),
+    flag("token", "TOKEN", Secret, Init, "bootstrapTokens[0].token", "Refused, because other users can read a command line; set it in a configuration file"),
+    flag("token-ttl", "DURATION", Duration, Init, "bootstrapTokens[0].ttl", "Lifetime of the bootstrap token; 0s means that it never expires"),
 ];
 
-/// The description kubeadm gives its token when there is no configuration file.
+/// kubeadm's description of the token if there is no configuration file.
 const TOKEN_DESCRIPTION: &str = "The default bootstrap token generated by 'kubeadm init'.";
 
 /// A flag on the command line.
 #[derive(Clone, Debug)]
 pub struct Given {
-    /// Which one.
+    /// The flag.
     pub flag: &'static Flag,
-    /// Its texts, in order; none for a secret.
+    /// Its texts, in order; empty for a secret.
     pub texts: Vec<String>,
 }
 
-/// Sets the fields that `given` stands for; `files` tells whether there is a configuration file as well.
+/// Sets the fields of the flags in `given`. `files` says whether there is a configuration file as well.
 pub(super) fn apply(draft: &mut Draft, given: &[Given], files: bool) {
     if !files {
         draft.set(Init, "bootstrapTokens", json!([{}]));
@@ -159,7 +159,7 @@ pub(super) fn apply_to_joining(draft: &mut Draft, given: &[Given]) {
     }
 }
 
-/// Sets the field that a flag stands for.
+/// Sets the field of a flag.
 pub(super) fn set(draft: &mut Draft, Given { flag, texts }: &Given) {
     let origin = Origin::Flag {
         name: flag.name.to_owned(),
@@ -177,7 +177,7 @@ pub(super) fn set(draft: &mut Draft, Given { flag, texts }: &Given) {
     let items: Vec<String> = items.collect();
     match value(flag.form, texts, before.into_iter().map(|(_, text)| text)) {
         Ok(value) => {
-            // Items of the file would speak for those of the flag.
+            // Origins of the file's items must not remain for those of the flag.
             for item in items {
                 draft.provenance.remove(&item);
             }
@@ -190,14 +190,14 @@ pub(super) fn set(draft: &mut Draft, Given { flag, texts }: &Given) {
     }
 }
 
-/// A text that a flag does not take.
+/// A text that a flag does not accept.
 struct Wrong {
     message: String,
     hint: &'static str,
 }
 
 fn wrong(text: &str, what: &str, hint: &'static str) -> Wrong {
-    let message = format!("`{}` is no {what}", text.escape_debug());
+    let message = format!("`{}` is not {what}", text.escape_debug());
     Wrong { message, hint }
 }
 
@@ -215,15 +215,16 @@ fn value(
         Form::Int32 => {
             let number: i32 = last
                 .parse()
-                .map_err(|_| wrong(last, "integer of 32 bits", ""))?;
+                .map_err(|_| wrong(last, "a 32-bit integer", ""))?;
             number.into()
         }
         Form::Bool => boolean(last)
-            .ok_or_else(|| wrong(last, "boolean", "write true or false"))?
+            .ok_or_else(|| wrong(last, "a boolean", "use true or false"))?
             .into(),
         Form::Duration => {
-            let hint = "such as `24h0m0s`";
-            let duration = GoDuration::parse(last).ok_or_else(|| wrong(last, "duration", hint))?;
+            let hint = "for example `24h0m0s`";
+            let duration =
+                GoDuration::parse(last).ok_or_else(|| wrong(last, "a valid duration", hint))?;
             duration.to_string().into()
         }
         Form::List | Form::Override => parts().filter(full).collect(),
@@ -240,30 +241,30 @@ fn value(
         Form::Secret => {
             return Err(Wrong {
                 message:
-                    "a secret does not belong on a command line, where other users can read it"
+                    "kubeplan does not accept a secret on the command line, where other users can read it"
                         .to_owned(),
-                hint: "set the field in a configuration file, and treat the value given here as disclosed",
+                hint: "set the field in a configuration file, and treat the value that you gave as disclosed",
             });
         }
     })
 }
 
 fn gates(text: &str) -> Result<Map<String, Value>, Wrong> {
-    let hint = "such as `PublicKeysECDSA=true`";
+    let hint = "for example `PublicKeysECDSA=true`";
     text.split(',')
         .filter(|part| !part.is_empty())
         .map(|part| {
             let (name, value) = part
                 .split_once('=')
-                .ok_or_else(|| wrong(part, "feature gate with a value", hint))?;
+                .ok_or_else(|| wrong(part, "of the form GATE=true|false", hint))?;
             let on = boolean(value.trim())
-                .ok_or_else(|| wrong(part, "feature gate that is true or false", hint))?;
+                .ok_or_else(|| wrong(part, "of the form GATE=true|false", hint))?;
             Ok((name.trim().to_owned(), Value::Bool(on)))
         })
         .collect()
 }
 
-/// As Go's `strconv.ParseBool`.
+/// Parses a boolean as Go's `strconv.ParseBool` does.
 fn boolean(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),

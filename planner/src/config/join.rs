@@ -1,8 +1,8 @@
-//! A JoinConfiguration: how a node joins a cluster that runs.
+//! Reads and checks a JoinConfiguration: how a node joins a running cluster.
 //!
-//! In: a draft with the document as written. Out: a draft of its own in which InitConfiguration holds what JoinConfiguration says
-//! of the node, so that every rule about nodes is one rule; findings keep the names that the user wrote. The document back for printing.
-//! Whether the cluster is as the document says is the host's business (`kubeapply discover`).
+//! In: a draft with the document as written. Out: a second draft in which JoinConfiguration's fields about the node are copied to
+//! InitConfiguration, so that the same rules check both; findings name the fields that the user wrote. Also converts the
+//! document back for printing. Whether the cluster is as the document says, `kubeapply discover` checks on the host.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/util/config/joinconfiguration.go.
 
 mod running;
@@ -19,7 +19,7 @@ use super::report::Report;
 use super::{default, load, validate};
 use crate::schema::{Kind, normal_form};
 
-/// Where JoinConfiguration and InitConfiguration say the same of their node.
+/// Fields of JoinConfiguration and the fields of InitConfiguration with the same meaning.
 const SAME: &[(&str, &str)] = &[
     ("dryRun", "dryRun"),
     ("nodeRegistration", "nodeRegistration"),
@@ -30,15 +30,15 @@ const SAME: &[(&str, &str)] = &[
     ("timeouts", "timeouts"),
 ];
 
-/// The field whose presence makes the node one of the control plane.
+/// The field whose presence makes the node a control-plane node.
 const CONTROL_PLANE: &str = "controlPlane";
 
-/// Whether the node joins as one of the control plane.
+/// Whether the node joins as a control-plane node.
 pub(super) fn is_control_plane(draft: &Draft) -> bool {
     draft.get(Kind::Join, CONTROL_PLANE).is_some()
 }
 
-/// Takes the JoinConfiguration out of `draft` into a draft of its own; `None` if there is none.
+/// Moves the JoinConfiguration from `draft` to a draft of its own; `None` if there is none.
 pub(super) fn split(draft: &mut Draft) -> Option<Draft> {
     let supplied = draft.supplied.remove(&Kind::Join)?;
     let mut own = Draft::default();
@@ -57,7 +57,7 @@ pub(super) fn split(draft: &mut Draft) -> Option<Draft> {
     Some(own)
 }
 
-/// Hands on to InitConfiguration what the document says of the node.
+/// Copies the document's fields about the node to InitConfiguration.
 pub(super) fn hand_on(draft: &mut Draft) {
     draft.joins = true;
     for (from, to) in SAME {
@@ -84,7 +84,7 @@ fn full(kind: Kind, path: &str) -> String {
     format!("{}.{path}", kind.name())
 }
 
-/// The document in Go's normal form, with what became of the node's values.
+/// The document in Go's normal form, with the node's values after defaulting.
 pub(super) fn document(draft: &mut Draft) -> Map<String, Value> {
     let control_plane = is_control_plane(draft);
     for (to, from) in SAME {
@@ -98,8 +98,8 @@ pub(super) fn document(draft: &mut Draft) -> Map<String, Value> {
     normal_form(Kind::Join, &draft.document(Kind::Join))
 }
 
-/// The document of `kubeadm config print join-defaults`, in Go's normal form, with its placeholders. The name is that of a placeholder too,
-/// where kubeadm prints that of the host it runs on.
+/// The document of `kubeadm config print join-defaults`, in Go's normal form, with its placeholders. The node's name is a
+/// placeholder too; kubeadm prints the name of the host that it runs on.
 #[must_use]
 pub fn join_defaults() -> Value {
     let mut draft = Draft::default();
@@ -130,11 +130,11 @@ pub fn join_defaults() -> Value {
     document(&mut draft).into()
 }
 
-/// Checks a JoinConfiguration and the flags beside it by kubeadm's rules, as far as they need neither the host nor the cluster;
-/// `None` if `sources` hold none.
+/// Checks a JoinConfiguration and the flags beside it by those of kubeadm's rules that need neither the host nor the cluster.
+/// `None` if `sources` contain no JoinConfiguration.
 ///
 /// # Errors
-/// The [`Report`] with every finding, if any of them is an error; otherwise it holds warnings.
+/// The [`Report`] with every finding, if any of them is an error.
 pub fn check(
     sources: &[Source<'_>],
     given: &[Given],
@@ -161,7 +161,7 @@ pub fn check(
     }
 }
 
-/// Reports documents that say nothing of a node that joins.
+/// Reports documents that have no effect on a joining node.
 pub(super) fn stands_alone(draft: &mut Draft) {
     for kind in [
         Kind::Init,
@@ -171,26 +171,31 @@ pub(super) fn stands_alone(draft: &mut Draft) {
         Kind::Inventory,
     ] {
         if draft.is_supplied(kind) {
-            let message = "it has no effect beside a JoinConfiguration: the cluster has its own, which discovery reads";
-            draft.error(kind, "", message, "keep the two in files of their own");
+            let message = "it has no effect beside a JoinConfiguration: discovery reads the cluster's own document";
+            draft.error(
+                kind,
+                "",
+                message,
+                "move the two documents to separate files",
+            );
         }
     }
 }
 
-/// Reports a JoinConfiguration where a cluster is planned.
+/// Reports a JoinConfiguration in the configuration of a new cluster.
 pub(super) fn refuse(draft: &mut Draft) {
     if !draft.is_supplied(Kind::Join) {
         return;
     }
     let (message, hint) = if draft.is_supplied(Kind::Inventory) {
         (
-            "a JoinConfiguration is not read beside a Cluster document, whose nodes join the cluster that is planned with them",
-            "say it of each node in the Cluster document",
+            "a JoinConfiguration has no effect beside a Cluster document, whose nodes join the cluster that is planned with them",
+            "remove it, and set what the nodes need in their entries of the Cluster document",
         )
     } else {
         (
-            "a JoinConfiguration is about a node that joins a cluster that runs already",
-            "`kubeapply discover` on the host learns what the cluster is, then `kubeplan plan --join FACTS` plans the node",
+            "a JoinConfiguration is for a node that joins a running cluster; this command plans a new cluster",
+            "run `kubeapply discover` on the host, then `kubeplan plan --join FACTS` with the file that it writes",
         )
     };
     draft.error(Kind::Join, "", message, hint);

@@ -1,9 +1,9 @@
-//! OpenSSH's `known_hosts`, as far as it confirms a host's ed25519 key.
+//! Looks up whether an OpenSSH `known_hosts` file confirms a host's ed25519 key.
 //!
-//! In: the text of such a file, and what a host is called. Out: what the file says of the host's key, for an SSH server on port 22.
-//! Plain, hashed and negated names and wildcards match as ssh matches them; a wildcard alone confirms nothing, for it does
-//! not name the host, but contradicts. Lines of CAs (`@cert-authority`) name no host key and are skipped. A revoked key is
-//! never confirmed, whatever host its line is for. Two keys for one host are a contradiction, which ssh accepts and this does not.
+//! In: the text of such a file, and the names of a host. Out: what the file says about the host's key, for an SSH server on port
+//! 22. Plain, hashed and negated names and wildcards match as in ssh. A line with a wildcard does not name the host, so it can
+//! contradict a key but not confirm it. Lines of CAs (`@cert-authority`) do not name host keys and are skipped. A revoked key is
+//! never confirmed, whichever host its line names. Two keys for one host are a contradiction, although ssh accepts them.
 //! Source: sshd(8), SSH_KNOWN_HOSTS FILE FORMAT; match.c and hostfile.c of OpenSSH.
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,67 +15,67 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kubeplan_bundle::signature::PublicKey;
 
-/// What a file says of one key of one host.
+/// What a file says about one key of one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The key is the host's.
+    /// The file confirms the key.
     Confirmed,
-    /// The key is marked as revoked.
+    /// The file marks the key as revoked.
     Revoked {
-        /// The number of the line.
+        /// The number of the line, from 1.
         line: usize,
     },
-    /// The host has another ed25519 key.
+    /// The file names another ed25519 key for the host.
     Other(Named),
     /// The file names two ed25519 keys for the host.
     Contradiction(Named, Named),
-    /// Nothing is said of the host.
+    /// The file does not name the host.
     Unknown,
-    /// The file has too many hashed lines or patterns for so many names.
+    /// The file contains too many hashed lines or patterns to look up so many names.
     TooMuch,
 }
 
 /// A key that a line names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
-    /// The number of the line.
+    /// The number of the line, from 1.
     pub(super) line: usize,
-    /// `SHA256:…`.
+    /// The key's fingerprint, `SHA256:…`.
     pub(super) fingerprint: String,
 }
 
-/// What a host is called.
+/// The names of a host.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'a> {
-    /// A line for one of these confirms its key.
+    /// Names that confirm the key of a line.
     pub(super) own: &'a [String],
-    /// A line for one of these with another key contradicts; with the same key it does not confirm.
+    /// Names with which a line can contradict the key, but not confirm it.
     pub(super) also: &'a [String],
 }
 
-/// What looking up all hosts may cost: a hashed line for one name costs 1, which is two hashes.
+/// The most work for looking up all hosts. Comparing one name with one hashed line, two hashes, costs 1.
 const MAX_WORK: usize = 5_000_000;
 
-/// A file that is read once, to look up many hosts in it.
+/// A file that was parsed once, to look up many hosts.
 #[derive(Clone, Debug)]
 pub struct KnownHosts {
-    /// The lines with a key that is not revoked, in their order.
+    /// The lines whose key is not revoked, in order.
     entries: Vec<Named>,
-    /// Which entries have a name, in lower case.
+    /// The entries of each plain name, in lower case.
     plain: HashMap<String, Vec<usize>>,
-    /// The first word of the other lines, and which entries they are.
+    /// The first word of each hashed line, with its entry.
     hashed: Vec<(String, usize)>,
     patterns: Vec<(String, usize)>,
-    /// Bytes of all patterns.
+    /// The total length of all patterns, in bytes.
     pattern_bytes: usize,
     /// The fingerprints of revoked keys, and the first line of each.
     revoked: BTreeMap<String, usize>,
-    /// What is left of [`MAX_WORK`] for this file and its clones.
+    /// The part of [`MAX_WORK`] that is left for this file and its clones.
     left: Arc<AtomicUsize>,
 }
 
 impl KnownHosts {
-    /// Reads the text of a file; lines that are not about an ed25519 key are left out.
+    /// Parses the text of a file. Skips lines without an ed25519 key.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut known = Self {
@@ -135,7 +135,7 @@ impl KnownHosts {
         }
     }
 
-    /// What the file says of `key` for the host `names`.
+    /// Looks up what the file says about `key` of the host `names`.
     pub(super) fn verdict(&self, names: Names<'_>, key: &str) -> Verdict {
         let fingerprint = PublicKey::parse(key).map(|key| key.fingerprint().to_string());
         let fingerprint = fingerprint.unwrap_or_default();
@@ -180,7 +180,7 @@ impl KnownHosts {
         }
     }
 
-    /// Takes what it costs to compare `name` with every hashed line and every pattern; whether so much was left.
+    /// Subtracts the cost of comparing `name` with every hashed line and every pattern. Returns whether so much was left.
     fn take_work(&self, name: &str) -> bool {
         // A hash takes as long as some 256 steps of a pattern, and longer for each 64 bytes.
         let hashes = self.hashed.len().saturating_mul(1 + name.len() / 64);
@@ -228,7 +228,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// How the first word of an entry matches a host.
+/// How the first word of a line matches a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Match {
     No,
@@ -271,7 +271,7 @@ fn matched(hosts: &str, host: &str) -> Match {
     best
 }
 
-/// The name in a pattern that is about port 22; with another port it is about another server.
+/// The name in a pattern for port 22; `None` if the pattern is for another port, and so for another server.
 fn on_port_22(pattern: &str) -> Option<&str> {
     if !pattern.starts_with('[') {
         return Some(pattern);
@@ -280,10 +280,10 @@ fn on_port_22(pattern: &str) -> Option<&str> {
     (port == "22").then_some(name)
 }
 
-/// Whether `text` fits a pattern with `*` and `?`; in time proportional to the product of their lengths.
+/// Whether `text` matches a pattern with `*` and `?`. Takes time proportional to the product of their lengths.
 fn fits(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at, mut in_text) = (0, 0);
-    // Where to go on if what follows the last `*` does not fit: it then stands for one byte more.
+    // Where to continue if what follows the last `*` does not match: the `*` then matches one byte more.
     let mut again: Option<(usize, usize)> = None;
     while let Some(byte) = text.get(in_text) {
         match pattern.get(at) {
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_confirms_the_host_it_names_and_no_other() {
+    fn a_line_confirms_only_the_host_that_it_names() {
         let key = PublicKey::parse(KEY).unwrap().to_openssh();
         for (text, expected) in [
             (format!("cp1 {key} comment"), Verdict::Confirmed),
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_for_one_host_are_a_contradiction_whichever_is_right() {
+    fn two_keys_for_one_host_are_a_contradiction() {
         let key = PublicKey::parse(KEY).unwrap().to_openssh();
         for second in [
             "cp1",
@@ -407,7 +407,7 @@ mod tests {
                 );
             }
         }
-        // Another port is another server; another kind of key is another question.
+        // Lines for another port or with another kind of key do not contradict.
         let rsa = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ==";
         for more in [format!("[cp1]:2222 {OTHER}"), format!("cp1 {rsa}")] {
             assert_eq!(of(&format!("{more}\ncp1 {key}"), &key), Verdict::Confirmed);
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn looking_up_many_hosts_ends() {
+    fn looking_up_many_hosts_has_a_limit() {
         let key = PublicKey::parse(KEY).unwrap().to_openssh();
         let verdicts = |text: &str, hosts: usize| {
             let known = KnownHosts::parse(text);
@@ -447,7 +447,7 @@ mod tests {
         let found = verdicts(&ordinary, 200);
         assert_eq!(found[1..4], [const { Verdict::Confirmed }; 3]);
         assert!(!found.contains(&Verdict::TooMuch));
-        // Plain names cost nothing, however many there are.
+        // Plain names cost nothing.
         let plain = (0..5000).fold(String::new(), |text, n| text + &format!("cp{n} {key}\n"));
         assert!(
             verdicts(&plain, 5000)

@@ -1,36 +1,36 @@
 //! kubeadm's configuration documents as typed values, `kubeadm.k8s.io/v1beta4`.
 //!
-//! Field names, optionality and order are those of the published API; which field is known, of what type
-//! and how a misspelt one is reported is [`crate::schema`]'s business, so these types never see bad input.
+//! Field names, optionality and order are those of the published API. [`crate::schema`] checks names and types of fields
+//! before documents are converted to these types.
 //! Sources: the v1beta4 API types of kubeadm 1.36.2.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is special about the first node.
+/// InitConfiguration: what is special about the first control-plane node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct InitConfiguration {
-    /// Tokens created by `init`.
+    /// Bootstrap tokens that `init` creates.
     pub bootstrap_tokens: Vec<BootstrapToken>,
-    /// Only show what would be done.
+    /// Only print what would be done.
     pub dry_run: bool,
     /// How the node registers.
     pub node_registration: NodeRegistration,
     /// Where this node's API server listens.
     #[serde(rename = "localAPIEndpoint")]
     pub local_api_endpoint: ApiEndpoint,
-    /// Key that encrypts uploaded certificates: 64 hex digits.
+    /// Key that encrypts uploaded certificates: 64 hexadecimal digits.
     pub certificate_key: crate::config::SecretText,
-    /// Phases left out.
+    /// Phases to skip.
     pub skip_phases: Vec<String>,
-    /// Where patches lie.
+    /// The directory of patches.
     pub patches: Option<Patches>,
-    /// How long waits last.
+    /// Timeouts.
     pub timeouts: Timeouts,
 }
 
-/// What is common to all nodes.
+/// ClusterConfiguration: what all nodes share.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ClusterConfiguration {
@@ -38,7 +38,7 @@ pub struct ClusterConfiguration {
     pub etcd: Etcd,
     /// Subnets and DNS domain.
     pub networking: Networking,
-    /// The version to deploy, `v1.36.2` once defaulted.
+    /// The version to deploy; of the form `v1.36.2` after defaulting.
     pub kubernetes_version: String,
     /// Stable address of the control plane, `host[:port]`.
     pub control_plane_endpoint: String,
@@ -52,9 +52,9 @@ pub struct ClusterConfiguration {
     pub dns: Dns,
     /// kube-proxy.
     pub proxy: Proxy,
-    /// Where certificates lie on the host.
+    /// Directory of the certificates on the host.
     pub certificates_dir: String,
-    /// Registry and path images come from.
+    /// Registry and path to pull images from.
     pub image_repository: String,
     /// kubeadm's own feature gates.
     pub feature_gates: BTreeMap<String, bool>,
@@ -62,9 +62,9 @@ pub struct ClusterConfiguration {
     pub cluster_name: String,
     /// `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256` or `ECDSA-P384`.
     pub encryption_algorithm: String,
-    /// Life of leaf certificates, a Go duration.
+    /// Validity of leaf certificates, a Go duration.
     pub certificate_validity_period: String,
-    /// Life of CA certificates, a Go duration.
+    /// Validity of CA certificates, a Go duration.
     pub ca_certificate_validity_period: String,
 }
 
@@ -76,7 +76,7 @@ pub struct BootstrapToken {
     pub token: crate::config::SecretText,
     /// Free text.
     pub description: String,
-    /// Life from creation, a Go duration.
+    /// Lifetime from creation, a Go duration.
     pub ttl: String,
     /// Instant of expiry, RFC 3339.
     pub expires: String,
@@ -98,7 +98,7 @@ pub struct NodeRegistration {
     pub taints: Option<Vec<serde_json::Value>>,
     /// Extra kubelet flags.
     pub kubelet_extra_args: Vec<Arg>,
-    /// Checks that may fail.
+    /// Preflight checks whose failure is ignored.
     pub ignore_preflight_errors: Vec<String>,
     /// `Always`, `IfNotPresent` or `Never`.
     pub image_pull_policy: String,
@@ -110,39 +110,39 @@ pub struct NodeRegistration {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ApiEndpoint {
-    /// IP address other members reach.
+    /// IP address at which other nodes reach the API server.
     pub advertise_address: String,
     /// Port, 1 to 65535.
     pub bind_port: i32,
 }
 
-/// Where patches lie.
+/// The directory of patches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Patches {
-    /// A folder.
+    /// Path of the directory.
     pub directory: String,
 }
 
-/// How long waits last; Go durations.
+/// How long kubeadm waits for what; Go durations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Timeouts {
-    /// A control-plane component becomes healthy.
+    /// Until a control-plane component is healthy.
     pub control_plane_component_health_check: String,
-    /// The kubelet becomes healthy.
+    /// Until the kubelet is healthy.
     pub kubelet_health_check: String,
-    /// A Kubernetes API call.
+    /// For a call of the Kubernetes API.
     #[serde(rename = "kubernetesAPICall")]
     pub kubernetes_api_call: String,
-    /// An etcd API call.
+    /// For a call of etcd's API.
     #[serde(rename = "etcdAPICall")]
     pub etcd_api_call: String,
-    /// The kubelet's TLS bootstrap.
+    /// For the kubelet's TLS bootstrap.
     pub tls_bootstrap: String,
-    /// Discovery.
+    /// For discovery.
     pub discovery: String,
-    /// Static Pods restart in an upgrade.
+    /// Until static Pods have restarted in an upgrade.
     pub upgrade_manifests: String,
 }
 
@@ -162,7 +162,7 @@ pub struct Arg {
 pub struct Etcd {
     /// A member on every control-plane node.
     pub local: Option<LocalEtcd>,
-    /// A cluster somebody else runs.
+    /// A cluster that kubeadm does not manage.
     pub external: Option<ExternalEtcd>,
 }
 
@@ -188,19 +188,19 @@ pub struct LocalEtcd {
     pub peer_cert_sans: Vec<String>,
 }
 
-/// An etcd cluster somebody else runs.
+/// An etcd cluster that kubeadm does not manage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ExternalEtcd {
     /// Client URLs.
     pub endpoints: Vec<String>,
-    /// URLs for health and version.
+    /// URLs for health checks and version queries.
     pub http_endpoints: Vec<String>,
-    /// CA of the servers.
+    /// File of the servers' CA certificate.
     pub ca_file: String,
-    /// Client certificate.
+    /// File of the client certificate.
     pub cert_file: String,
-    /// Client key.
+    /// File of the client key.
     pub key_file: String,
 }
 
@@ -208,9 +208,9 @@ pub struct ExternalEtcd {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Networking {
-    /// Services, one CIDR or two of different families.
+    /// Networks of Services: one CIDR, or two of different families.
     pub service_subnet: String,
-    /// Pods, likewise, or empty.
+    /// Networks of Pods: one CIDR, or two of different families, or empty.
     pub pod_subnet: String,
     /// DNS domain of Services.
     pub dns_domain: String,
@@ -253,9 +253,9 @@ pub struct HostPathMount {
     pub host_path: String,
     /// Path in the container.
     pub mount_path: String,
-    /// Not writable.
+    /// Whether the mount is read-only.
     pub read_only: bool,
-    /// hostPath type.
+    /// The type of the hostPath volume.
     pub path_type: String,
 }
 
@@ -267,7 +267,7 @@ pub struct Dns {
     pub image_repository: String,
     /// Overrides the release's tag.
     pub image_tag: String,
-    /// Not installed.
+    /// Whether the addon is not installed.
     pub disabled: bool,
 }
 
@@ -275,6 +275,6 @@ pub struct Dns {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Proxy {
-    /// Not installed.
+    /// Whether the addon is not installed.
     pub disabled: bool,
 }

@@ -1,11 +1,11 @@
-//! Labels of nodes: their grammar, and who may set them.
+//! Labels of nodes: their grammar, and which of them a kubelet may set.
 //!
-//! A kubelet may give its own Node any label outside the domains `kubernetes.io` and `k8s.io`, and a few inside; with another one in
-//! `--node-labels` it does not start, and the admission plugin NodeRestriction would refuse the Node.
+//! A kubelet may set any label outside the domains `kubernetes.io` and `k8s.io` on its own Node, and a few inside them. With another
+//! label in `--node-labels` it does not start, and the admission plugin NodeRestriction would refuse the Node.
 //! Sources: Kubernetes v1.36.2, k8s.io/kubelet/pkg/apis/well_known_labels.go, cmd/kubelet/app/options/options.go
 //! (ValidateKubeletFlags), plugin/pkg/admission/noderestriction.
 
-/// Labels of Kubernetes that a kubelet may set.
+/// Labels in Kubernetes' domains that a kubelet may set.
 const ALLOWED: [&str; 11] = [
     "beta.kubernetes.io/arch",
     "beta.kubernetes.io/instance-type",
@@ -20,7 +20,7 @@ const ALLOWED: [&str; 11] = [
     "topology.kubernetes.io/zone",
 ];
 
-/// Domains of Kubernetes whose labels a kubelet may set, also below them.
+/// Domains of Kubernetes, with their subdomains, whose labels a kubelet may set.
 const ALLOWED_DOMAINS: [&str; 2] = ["kubelet.kubernetes.io", "node.kubernetes.io"];
 
 /// Domains that are Kubernetes' own.
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kubelet_sets_what_node_restriction_lets_it_set() {
+    fn a_kubelet_may_set_the_labels_that_node_restriction_allows() {
         for allowed in [
             "site",
             "example.com/site",

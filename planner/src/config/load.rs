@@ -1,4 +1,4 @@
-//! From text to a valid configuration.
+//! Reads, defaults and validates configuration files.
 
 use super::decode::Fields;
 use super::documents::{Source, read_documents};
@@ -11,68 +11,68 @@ use super::valid::{HostFacts, ValidConfig};
 use super::{join, skip_phases};
 use crate::schema::V1BETA3;
 
-/// A valid configuration and what the user should know about it.
+/// A valid configuration, with warnings.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The configuration.
     pub config: ValidConfig,
-    /// Warnings; never errors.
+    /// Warnings; contains no errors.
     pub warnings: Report,
 }
 
-/// A valid configuration of every node, and what the user should know about it.
+/// The valid configurations of all nodes, with warnings.
 #[derive(Clone, Debug)]
 pub struct LoadedCluster {
-    /// The planned nodes in the order of the inventory; the first control-plane node makes the cluster.
+    /// The planned nodes in the order of the inventory; the first control-plane node creates the cluster.
     pub nodes: Vec<ValidConfig>,
-    /// Nodes of the inventory that are not planned: with `credentials.join: bootstrap-token` they join by `kubeapply join`.
+    /// Nodes that are not planned, because they join by `kubeapply join` (`credentials.join: bootstrap-token`).
     pub by_token: Vec<JoinsByToken>,
-    /// Pins of the CA of the cluster that a node joins, `sha256:HEX`, as its JoinConfiguration has them.
+    /// The pins in a JoinConfiguration of the CA of the cluster that the node joins, `sha256:HEX`.
     pub ca_cert_hashes: Vec<String>,
-    /// Warnings; never errors.
+    /// Warnings; contains no errors.
     pub warnings: Report,
 }
 
-/// What else decides about a configuration.
+/// What determines a configuration besides its documents.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What is known of the host, when it does not come from [`Options::hosts`].
+    /// What is known about the host, unless it comes from [`Options::hosts`].
     pub facts: HostFacts,
-    /// Facts of hosts, and what confirms their keys.
+    /// Facts of hosts, and what confirms their SSH keys.
     pub hosts: FactsSource,
-    /// Unknown and repeated fields are warnings, not errors.
+    /// Report unknown and duplicate fields as warnings instead of errors.
     pub lenient: bool,
-    /// Flags that stand for fields.
+    /// Flags that set fields.
     pub flags: Vec<Given>,
-    /// Of what it is kept where each value comes from.
+    /// Which origins of values to keep.
     pub origins: Origins,
-    /// Whether values that only a host could say are needed.
+    /// Whether values are needed that kubeadm would read from the host.
     pub host: Host,
 }
 
-/// What is to be made of values that only a host could say: the node's name, the address of its API server.
+/// What to do about missing values that kubeadm would read from the host: the node's name, the address of its API server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Host {
-    /// They are needed: where they are not known there is an error.
+    /// They are needed: report an error if they are not known.
     #[default]
     Needed,
-    /// Nothing asked depends on them: [`super::STAND_IN`]s take their place.
+    /// They do not matter: use placeholders ([`super::STAND_IN`]).
     Unneeded,
 }
 
-/// Of what it is kept where values come from. What a joining node keeps of itself takes more room than the rest of it.
+/// Which origins of values to keep. The origins of a joining node's own values take more memory than its configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origins {
-    /// The cluster and each of its nodes.
+    /// Those of the cluster and each of its nodes.
     #[default]
     OfEveryNode,
-    /// The cluster and the node that founds it.
+    /// Those of the cluster and its first control-plane node.
     OfCluster,
 }
 
 /// Reads, defaults and validates `sources`.
 ///
-/// `facts` is what is known of the host; [`HostFacts::default`] if nobody looked.
+/// `facts` is what is known about the host; [`HostFacts::default`] if nothing is known.
 ///
 /// # Errors
 /// The [`Report`] with every finding, if any of them is an error.
@@ -86,7 +86,7 @@ pub fn load(sources: &[Source<'_>], facts: HostFacts) -> Result<Loaded, Report> 
     )
 }
 
-/// Reads, defaults and validates `sources`, with every [`Options`], for what takes one node.
+/// Reads, defaults and validates `sources` with [`Options`], for a command that takes one node.
 ///
 /// # Errors
 /// The [`Report`] with every finding, if any of them is an error; also if there is more than one node.
@@ -133,7 +133,7 @@ fn load_inventory(sources: &[Source<'_>], options: Options) -> Result<Inventory,
     inventory::load(draft, options)
 }
 
-/// The documents as written, unless one of them could not be read at all.
+/// Reads the documents as written; an error if one of them could not be read.
 pub(super) fn read(sources: &[Source<'_>], lenient: bool) -> Result<Draft, Report> {
     let fields = if lenient {
         Fields::Lenient
@@ -141,7 +141,7 @@ pub(super) fn read(sources: &[Source<'_>], lenient: bool) -> Result<Draft, Repor
         Fields::Strict
     };
     let draft = read_documents(sources, fields);
-    // A file that cannot be read, or a document that was refused, may hold what later stages would miss.
+    // A file or document that could not be read may contain what later stages would report as missing.
     let refused = draft
         .report
         .findings()
@@ -158,7 +158,7 @@ pub(super) fn warn_of_old_versions(draft: &mut Draft) {
     for kind in std::mem::take(&mut draft.old_documents) {
         let message = format!("the API version `{V1BETA3}` is deprecated");
         let hint = format!(
-            "`kubeplan config migrate` writes the document as `{}`",
+            "run `kubeplan config migrate` to convert the document to `{}`",
             kind.api_version()
         );
         draft.warn(kind, "", message, &hint);

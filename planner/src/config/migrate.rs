@@ -1,9 +1,9 @@
-//! Older documents as `kubeadm.k8s.io/v1beta4`, as `kubeadm config migrate` writes them.
+//! Converts documents to `kubeadm.k8s.io/v1beta4`, as `kubeadm config migrate` does.
 //!
 //! In: the text of one or several YAML files. Out: InitConfiguration and ClusterConfiguration, JoinConfiguration, or all of them,
-//! with kubeadm's defaults, checked by kubeadm's rules. What kubeadm would take from the host it runs on, a generated token, or the
-//! internet stays unset: a conversion must not depend on where it is done. Whether kubeplan can plan the outcome is
-//! `validate`'s question.
+//! with kubeadm's defaults, checked by kubeadm's rules. What kubeadm would read from the host or the internet, or generate, stays
+//! unset, so that the result does not depend on where the command runs. Whether kubeplan can plan the result, `kubeplan validate`
+//! checks.
 
 use serde_json::{Map, Value};
 
@@ -13,17 +13,17 @@ use super::report::Report;
 use super::{default, join, load, validate};
 use crate::schema::Kind;
 
-/// Converted documents and what the user should know about them.
+/// Converted documents, with warnings.
 #[derive(Clone, Debug)]
 pub struct Migrated {
-    /// InitConfiguration and ClusterConfiguration if there was one of them, then JoinConfiguration if there was one; every key that
-    /// kubeadm prints; holds tokens as written.
+    /// InitConfiguration and ClusterConfiguration if the input has one of them, then JoinConfiguration if the input has one; with every
+    /// key that kubeadm prints. Contains the input's tokens.
     pub documents: Vec<Value>,
-    /// Warnings; never errors.
+    /// Warnings; contains no errors.
     pub warnings: Report,
 }
 
-/// Converts `sources`; where `lenient`, unknown and repeated fields are warnings.
+/// Converts `sources`. If `lenient`, unknown and duplicate fields are warnings.
 ///
 /// # Errors
 /// The [`Report`] with every finding, if any of them is an error.
@@ -49,7 +49,7 @@ pub fn migrate(sources: &[Source<'_>], lenient: bool) -> Result<Migrated, Report
     }
     for kind in [Kind::Kubelet, Kind::KubeProxy, Kind::Inventory] {
         if draft.is_supplied(kind) {
-            let message = "only kubeadm's own documents are converted, as kubeadm does it; this one is not in the result";
+            let message = "the result does not contain this document: as kubeadm does, only kubeadm's own documents are converted";
             draft.warn(kind, "", message, "append it to the result unchanged");
         }
     }
@@ -62,7 +62,7 @@ pub fn migrate(sources: &[Source<'_>], lenient: bool) -> Result<Migrated, Report
     })
 }
 
-/// A token nobody wrote is left away; kubeadm generates it when the cluster is made.
+/// Removes tokens that are not set: kubeadm generates them when the cluster is created.
 fn without_missing_tokens(mut document: Map<String, Value>) -> Value {
     if let Some(Value::Array(tokens)) = document.get_mut("bootstrapTokens") {
         for token in tokens {
@@ -76,7 +76,7 @@ fn without_missing_tokens(mut document: Map<String, Value>) -> Value {
     document.into()
 }
 
-/// Says which host value is missing in the outcome.
+/// Warns that a value that kubeadm would take from `source` is missing in the result.
 pub(super) fn warn_of_unset(draft: &mut Draft, kind: Kind, path: &str, source: &str) {
     let message = format!("it stays unset; kubeadm would {source}");
     draft.warn(kind, path, message, "");

@@ -1,4 +1,4 @@
-//! Configuration in three stages: as written, defaulted, validated.
+//! Reads the configuration in three stages: as written, with defaults, validated.
 //!
 //! In: the text of one or several YAML files. Out: a [`ValidConfig`] with warnings, or every finding at
 //! once. Nothing here reads files or the clock.
@@ -48,7 +48,7 @@ use serde::{Deserialize, Serialize};
 pub struct SecretText(SecretBytes);
 
 impl SecretText {
-    /// A secret that is text; empty if it is none.
+    /// The secret as text; empty if it is not UTF-8.
     #[must_use]
     pub fn of(bytes: &SecretBytes) -> Self {
         Self(bytes.clone())

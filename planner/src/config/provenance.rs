@@ -1,7 +1,7 @@
-//! Where a value comes from, for every field path of the configuration.
+//! Records where the value of every field of the configuration comes from.
 //!
-//! In: decoding, flags and defaulting record one [`Origin`] per field. Out: lookups by path. Nothing is guessed:
-//! a path nobody recorded has no origin.
+//! In: decoding, flags and defaulting record one [`Origin`] per field. Out: lookups by path. A path without a record has no
+//! origin.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -29,7 +29,7 @@ pub enum Origin {
         /// The rule in a few words.
         rule: String,
     },
-    /// A file of host facts said so.
+    /// It comes from host facts.
     Facts {
         /// The fact.
         fact: String,
@@ -46,7 +46,7 @@ impl Provenance {
         self.0.insert(path.into(), origin);
     }
 
-    /// Forgets the origin recorded for exactly `path`, and returns it.
+    /// Removes the origin recorded for exactly `path`, and returns it.
     pub fn remove(&mut self, path: &str) -> Option<Origin> {
         self.0.remove(path)
     }
@@ -81,12 +81,12 @@ impl Provenance {
             .map(|(path, origin)| (path.as_str(), origin))
     }
 
-    /// Takes the records of `other` over, in place of those of the same paths.
+    /// Adds the records of `other`; they replace records of the same paths.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
-    /// Takes the records out for which `apart` holds.
+    /// Removes the records for which `apart` returns true, and returns them.
     pub fn take_out(&mut self, mut apart: impl FnMut(&str) -> bool) -> Self {
         let (out, kept) = std::mem::take(&mut self.0)
             .into_iter()
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_recorded_field_answers() {
+    fn a_lookup_finds_the_nearest_recorded_field() {
         let mut provenance = Provenance::default();
         let written = Origin::Written {
             file: "a.yaml".into(),

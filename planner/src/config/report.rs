@@ -1,4 +1,4 @@
-//! Findings: everything there is to say about a configuration, at once.
+//! Collects findings: all errors and warnings about a configuration, to report them at once.
 //!
 //! In: findings of any stage. Out: a [`Report`], sorted by file and line, for people (`Display`) and machines
 //! (serde). Messages name fields and places; values of secret fields never get here.
@@ -12,29 +12,29 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Nothing is planned.
+    /// An error: nothing is planned.
     Error,
-    /// The plan is made; the user should know.
+    /// A warning: the plan is made.
     Warning,
 }
 
-/// One thing to say about one place.
+/// One error or warning about one place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// Error or warning.
     pub severity: Severity,
-    /// The file as the user named it, `-` for standard input; empty when no file was given.
+    /// The file as the user named it, `-` for standard input; empty if there is no file.
     pub file: String,
-    /// Line from 1, when one line is meant.
+    /// Line, from 1, if the finding is about one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
-    /// Column from 1, when known.
+    /// Column, from 1, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<u64>,
-    /// Field path such as `ClusterConfiguration.networking.serviceSubnet`; empty when no field is meant.
+    /// Field path such as `ClusterConfiguration.networking.serviceSubnet`; empty if the finding is not about a field.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// What is wrong, in lower case.
+    /// What is wrong; starts with a lower-case letter.
     pub message: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,13 +63,13 @@ impl Report {
         }
     }
 
-    /// The findings in order.
+    /// The findings, sorted.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The findings for people: one line each, and one for a hint.
+    /// The findings as text: one line for each, and one for each hint.
     #[must_use]
     pub fn text(&self) -> Text {
         let mut text = Text::new();
@@ -80,7 +80,7 @@ impl Report {
         text
     }
 
-    /// Whether there is nothing to say.
+    /// Whether there are no findings.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.findings.is_empty()
@@ -120,7 +120,7 @@ impl fmt::Display for Line<'_> {
 }
 
 impl fmt::Display for Finding {
-    /// One line, and another one for the hint; names and values from the configuration break none.
+    /// Writes one line, and a second one for the hint. Escapes names and values from the configuration, so they cannot break lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Escaped(Line(self)))?;
         if let Some(hint) = &self.hint {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_configuration_says_breaks_no_line() {
+    fn text_from_a_configuration_does_not_break_lines() {
         let mut report = Report::default();
         report.push(Finding {
             path: "a\nb".into(),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn json_leaves_out_what_is_unknown() {
+    fn json_omits_unknown_lines_columns_and_hints() {
         let mut one = finding("", 1, Severity::Warning);
         one.line = None;
         one.hint = None;

@@ -1,8 +1,8 @@
-//! `skipPhases` of InitConfiguration: what else it changes, and what cannot be skipped.
+//! Applies and checks `skipPhases` of InitConfiguration.
 //!
-//! In: the documents with flags applied. Out: the addons whose phases are skipped are disabled, so that the uploaded
-//! ClusterConfiguration says so; findings for names that are no phases and for phases that miss what they need. Which phases
-//! a plan has is decided in [`crate::selection`].
+//! In: the documents with flags applied. Out: the addons whose phases are skipped are disabled, as in the ClusterConfiguration
+//! that kubeadm uploads; findings for names that are not phases, and for phases that need a skipped phase. Which phases
+//! a plan has, [`crate::selection`] decides.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/cmd/init.go (manageSkippedAddons), app/cmd/phases/workflow/runner.go.
 
 use std::collections::BTreeMap;
@@ -15,10 +15,10 @@ use crate::schema::Kind;
 
 const PATH: &str = "skipPhases";
 
-/// The most names that are reported: the nearest phase is looked up for each.
+/// The most unknown names that are reported, because looking up the nearest phase takes time.
 const MAX_WRONG: usize = 20;
 
-/// The addons by phase.
+/// The phases of addons, with the field that disables the addon.
 const ADDONS: &[(&str, &str)] = &[
     ("addon/coredns", "dns.disabled"),
     ("addon/kube-proxy", "proxy.disabled"),
@@ -49,7 +49,7 @@ pub fn is_disabled_by_skipping(config: &ValidConfig, field: &str) -> bool {
     matches!(config.provenance.at(field), Some(Origin::Default { .. }))
 }
 
-/// Reports names that are no phases, and phases that need what is skipped.
+/// Reports names that are not phases, and phases that need a skipped phase.
 pub(super) fn check(draft: &mut Draft) {
     let tree = if draft.joins { &JOIN } else { &INIT };
     let mut skipped: BTreeMap<&str, String> = BTreeMap::new();
@@ -59,7 +59,7 @@ pub(super) fn check(draft: &mut Draft) {
             wrong += 1;
         }
         if wrong > MAX_WRONG {
-            let message = "too many names that are not phases; from here on they are not listed";
+            let message = "too many names that are not phases; further names are not listed";
             let hint = "remove the names that are not phases of kubeadm";
             draft.error(Kind::Init, &path, message.to_owned(), hint);
             return;
@@ -72,7 +72,7 @@ pub(super) fn check(draft: &mut Draft) {
             }
             Ok(None) => {
                 let parent = name.trim_end_matches("/all");
-                let message = format!("`{name}` skips nothing, with kubeadm neither");
+                let message = format!("`{name}` skips no phase, as with kubeadm");
                 draft.warn(Kind::Init, &path, message, &format!("write `{parent}`"));
             }
             Err(unknown) => draft.error(Kind::Init, &path, unknown.to_string(), &unknown.hint),
@@ -84,7 +84,7 @@ pub(super) fn check(draft: &mut Draft) {
         }
         if let Some(path) = skipped.get(needed) {
             let message = format!("phase `{phase}` needs phase `{needed}`, which is skipped");
-            let hint = format!("skip `{phase}` too, as kubeadm demands");
+            let hint = format!("skip `{phase}` too, as kubeadm requires");
             draft.error(Kind::Init, path, message, &hint);
         }
     }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_phase_is_an_error_with_the_nearest_one() {
+    fn an_unknown_phase_is_an_error_that_names_the_nearest_phase() {
         let report = load("[certs, addons]", "").unwrap_err().to_string();
         let expected =
             "c.yaml:5: InitConfiguration.skipPhases[1]: kubeadm init has no phase `addons`";
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_wrong_names_the_first_ones_are_reported() {
+    fn the_number_of_reported_unknown_phases_is_limited() {
         for name in ["x", "certs/all"] {
             let skip = |count| format!("[{}]", vec![name; count].join(", "));
             let lines = |count| match load(&skip(count), "") {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phase_that_needs_another_is_skipped_with_it() {
+    fn a_phase_that_needs_a_skipped_phase_must_be_skipped_too() {
         for (skip, needed) in [
             ("[bootstrap-token]", "bootstrap-token"),
             ("[upload-certs]", "upload-certs"),
@@ -178,10 +178,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_skips_nothing_is_a_warning() {
+    fn a_name_that_skips_no_phase_is_a_warning() {
         let loaded = load("[certs/all]", "").unwrap();
         let said = loaded.warnings.to_string();
-        assert!(said.contains("`certs/all` skips nothing"), "{said}");
+        assert!(said.contains("`certs/all` skips no phase"), "{said}");
         assert!(load("[certs]", "").unwrap().warnings.is_empty());
     }
 }

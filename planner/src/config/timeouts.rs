@@ -1,6 +1,6 @@
-//! How long waits last: kubeadm's `timeouts`, by name.
+//! Parses kubeadm's `timeouts`.
 //!
-//! In: texts of Go durations. Out: [`Timeouts`]. Which of them shape a rendered file is their readers' business.
+//! In: texts of Go durations, by name. Out: [`Timeouts`].
 
 use std::time::Duration;
 
@@ -25,27 +25,27 @@ const TLS_BOOTSTRAP: &str = "tlsBootstrap";
 const DISCOVERY: &str = "discovery";
 const UPGRADE_MANIFESTS: &str = "upgradeManifests";
 
-/// Parsed `timeouts`; none is negative.
+/// Parsed `timeouts`, which are never negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A control-plane component becomes healthy; also the window of the startup probes of static Pods.
+    /// Until a control-plane component is healthy; also the window of the startup probes of static Pods.
     pub component_health_check: Duration,
-    /// The kubelet becomes healthy.
+    /// Until the kubelet is healthy.
     pub kubelet_health_check: Duration,
-    /// Calls of the Kubernetes API.
+    /// For a call of the Kubernetes API.
     pub kubernetes_api_call: Duration,
-    /// Calls of etcd's API.
+    /// For a call of etcd's API.
     pub etcd_api_call: Duration,
-    /// A joining node's kubelet obtains its certificate.
+    /// Until the kubelet of a joining node has its certificate.
     pub tls_bootstrap: Duration,
-    /// A joining node finds the cluster.
+    /// For discovery by a joining node.
     pub discovery: Duration,
-    /// Static Pods restart in an upgrade.
+    /// Until static Pods have restarted in an upgrade.
     pub upgrade_manifests: Duration,
 }
 
 impl Timeouts {
-    /// The timeouts as `read` finds each by its name.
+    /// Takes each timeout from `read`, which gets its name.
     pub(super) fn read(mut read: impl FnMut(&'static str) -> Duration) -> Self {
         Self {
             component_health_check: read(COMPONENT_HEALTH_CHECK),
@@ -60,7 +60,7 @@ impl Timeouts {
 }
 
 impl Default for Timeouts {
-    /// kubeadm's.
+    /// kubeadm's defaults.
     fn default() -> Self {
         Self::read(|name| {
             DEFAULTS

@@ -1,7 +1,7 @@
-//! `kubeadm.k8s.io/v1beta3` documents as v1beta4.
+//! Converts documents from `kubeadm.k8s.io/v1beta3` to v1beta4.
 //!
 //! In: a document as written, checked against its v1beta3 table, and where its fields were written. Out: the same as a
-//! v1beta4 document. What v1beta4 added keeps its default there, as kubeadm does it.
+//! v1beta4 document. Fields that v1beta4 added keep their defaults, as with kubeadm.
 //! Rules: kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta3/conversion.go, and
 //! documentMapToInitConfiguration in app/util/config/initconfiguration.go.
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::provenance::{Origin, Provenance};
 use crate::schema::Kind;
 
-/// Mappings of flags that became lists.
+/// Mappings of flags that are lists in v1beta4.
 const ARGUMENTS: &[(Kind, &[&str])] = &[
     (Kind::Init, &["nodeRegistration", "kubeletExtraArgs"]),
     (Kind::Join, &["nodeRegistration", "kubeletExtraArgs"]),
@@ -20,19 +20,19 @@ const ARGUMENTS: &[(Kind, &[&str])] = &[
     (Kind::Cluster, &["etcd", "local", "extraArgs"]),
 ];
 
-/// The default of `timeoutForControlPlane`; it does not replace the time-out of v1beta4.
+/// The default of `timeoutForControlPlane`, which does not replace the timeout of v1beta4.
 const DEFAULT_TIMEOUT: &str = "4m0s";
 
 /// `apiServer.timeoutForControlPlane`, which belongs to another document in v1beta4.
 #[derive(Clone, Debug)]
 pub(super) struct ControlPlaneTimeout {
-    /// A Go duration.
+    /// The timeout, a Go duration.
     pub(super) value: String,
     /// Where it was written.
     pub(super) origin: Origin,
 }
 
-/// Converts a document in place; the answer is the time-out that moves to InitConfiguration.
+/// Converts a document in place. Returns the timeout that moves to InitConfiguration.
 pub(super) fn convert(
     kind: Kind,
     values: &mut Map<String, Value>,
@@ -85,7 +85,7 @@ fn arguments(
     }
     let Some(parent) = parent else { return };
     let path = format!("{}.{}", kind.name(), steps.join("."));
-    // A serde_json mapping is sorted by key already.
+    // A mapping of serde_json is already sorted by key.
     let Some(Value::Object(flags)) = parent.remove(*last) else {
         return;
     };
@@ -93,7 +93,7 @@ fn arguments(
         if let Some(origin) = provenance.remove(&format!("{path}.{name}")) {
             provenance.record(format!("{path}[{index}]"), origin);
         }
-        // A flag without a value is null in YAML and an empty text in Go.
+        // A flag without a value is null in YAML and an empty string in Go.
         let value = value.as_str().unwrap_or_default();
         json!({"name": name, "value": value})
     });
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_become_a_list_sorted_by_name_that_knows_its_lines() {
+    fn flags_become_a_list_sorted_by_name_with_their_lines() {
         let mut provenance = Provenance::default();
         let written = |line| Origin::Written {
             file: "c.yaml".into(),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_another_timeout_than_the_default_moves() {
+    fn a_timeout_moves_unless_it_is_the_default() {
         for (written, moved) in [("9m0s", true), ("4m0s", false), ("0s", false)] {
             let mut provenance = Provenance::default();
             provenance.record(

@@ -1,7 +1,7 @@
-//! Configuration that is complete and consistent: the planner's only input besides key material and clock.
+//! The valid configuration: the planner's only input besides key material and clock.
 //!
-//! A [`ValidConfig`] exists only as the outcome of validation, so nothing behind it checks again, and nothing changes it. What it
-//! derives (addresses, networks, endpoint) is parsed once, here. What the nodes of a cluster share they hold together.
+//! Only validation makes a [`ValidConfig`], so later stages neither check it again nor change it. Derived values (addresses,
+//! networks, endpoint) are parsed once, here. The nodes of a cluster share one [`ClusterConfig`].
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,12 +23,12 @@ use crate::kubeadm::KeyAlgorithm;
 use crate::kubeadm::releases::Release;
 use crate::patches::Patches;
 
-/// A value that several configurations share, read-only: only a test changes one, and then its own copy.
+/// A read-only value that several configurations share. Only tests change it, and then their own copy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shared<T>(Arc<T>);
 
 impl<T> Shared<T> {
-    /// Whether both are the very same value, not only equal ones.
+    /// Whether both refer to the same value in memory, not only to equal values.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -49,8 +49,8 @@ impl<T> Deref for Shared<T> {
     }
 }
 
-/// Everything known about a cluster and one of its nodes. Cheap to clone, and nobody's to change: validation makes it, with what the
-/// command adds ([`Additions`]).
+/// The valid configuration of a cluster and one of its nodes. Cheap to clone and read-only: validation makes it, and a command can
+/// add [`Additions`].
 #[derive(Clone, Debug)]
 pub struct ValidConfig(Shared<NodeConfig>);
 
@@ -62,57 +62,57 @@ impl Deref for ValidConfig {
     }
 }
 
-/// What is one node's own, and the cluster it is of.
+/// The configuration of one node, and that of its cluster.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
     shared: Shared<ClusterConfig>,
-    /// kubeadm's InitConfiguration, defaulted.
+    /// kubeadm's InitConfiguration, with defaults.
     pub init: InitConfiguration,
-    /// The configuration of this node's kubelet, defaulted as kubeadm does and in Go's normal form: the cluster's with what
-    /// `Cluster.nodes[].kubelet.config` says otherwise.
+    /// The configuration of this node's kubelet, with kubeadm's defaults and in Go's normal form: the cluster's with the overrides
+    /// of `Cluster.nodes[].kubelet.config`.
     pub kubelet: Shared<ComponentConfig>,
     /// The node, from `Cluster.nodes[]` or from InitConfiguration.
     pub node: NodeSettings,
-    /// How the node comes into the cluster. Where it joins, [`NodeConfig::init`] holds what JoinConfiguration or the inventory
-    /// says of it in the same fields.
+    /// Whether the node creates the cluster or joins it. For a joining node, the same fields of [`NodeConfig::init`] contain the
+    /// values of JoinConfiguration or of the inventory.
     pub membership: Membership,
-    /// Parsed `localAPIEndpoint.advertiseAddress`; of a worker, which has no API server, that of the node that founds the cluster.
+    /// Parsed `localAPIEndpoint.advertiseAddress`; for a worker, which has no API server, that of the first control-plane node.
     pub advertise_address: IpAddr,
-    /// Parsed `localAPIEndpoint.bindPort`; of a worker that of the node that founds the cluster.
+    /// Parsed `localAPIEndpoint.bindPort`; for a worker, that of the first control-plane node.
     pub bind_port: u16,
     /// Parsed `timeouts`.
     pub timeouts: Timeouts,
-    /// What the live host would have told kubeadm.
+    /// What kubeadm would have read from the live host.
     pub facts: HostFacts,
-    /// Values that neither the configuration nor facts gave, for the summary.
+    /// What the plan assumes because neither the configuration nor facts say it, for the summary.
     pub assumptions: Vec<Assumption>,
-    /// Where every value comes from; of a node that joins only as far as [`super::Options`] asks for it.
+    /// The origins of values; those of a joining node only if [`super::Options`] asks for them.
     pub provenance: Provenance,
     /// The user's patches of rendered files.
     pub patches: Shared<Patches>,
-    /// Upload the shared certificates, encrypted, for other control-plane nodes: kubeadm's `--upload-certs`, which no field
-    /// of the configuration can set.
+    /// Whether to upload the shared certificates, encrypted, for other control-plane nodes: kubeadm's `--upload-certs`, which has
+    /// no field in the configuration.
     pub upload_certs: bool,
-    /// The phases of kubeadm that are planned and no others, as `kubeadm init phase` would run them; every phase if empty.
+    /// The only phases of kubeadm to plan, as `kubeadm init phase` would run them; empty to plan every phase.
     pub only_phases: Vec<&'static str>,
 }
 
 /// What all nodes of a cluster share.
 #[derive(Clone, Debug)]
 pub struct ClusterConfig {
-    /// kubeadm's ClusterConfiguration, defaulted.
+    /// kubeadm's ClusterConfiguration, with defaults.
     pub cluster: ClusterConfiguration,
-    /// The configuration that all kubelets share: the one that the cluster keeps in `kubelet-config`.
+    /// The configuration that all kubelets share, which the cluster stores in `kubelet-config`.
     pub cluster_kubelet: Shared<ComponentConfig>,
-    /// kube-proxy's configuration, defaulted as kubeadm does and in Go's normal form.
+    /// kube-proxy's configuration, with kubeadm's defaults and in Go's normal form.
     pub kube_proxy: ComponentConfig,
-    /// The name of the cluster in file names and in the bundle: `Cluster` `metadata.name`, else `clusterName`.
+    /// The name of the cluster in file names and in the bundle: `metadata.name` of the `Cluster` document, else `clusterName`.
     pub bundle_cluster_name: Name,
     /// Lifetimes and tolerances of issued credentials.
     pub credentials: Credentials,
-    /// Signing preferences of the `Cluster` document.
+    /// The signing key that the `Cluster` document names.
     pub signing_key_file: Option<String>,
-    /// Facts of the release that is planned.
+    /// Facts about the planned release of Kubernetes.
     pub release: &'static Release,
     /// The target version without `v`, such as `1.36.2`.
     pub version: String,
@@ -120,28 +120,28 @@ pub struct ClusterConfig {
     pub service_cidrs: Vec<IpNet>,
     /// Parsed `networking.podSubnet`, none, one or two.
     pub pod_cidrs: Vec<IpNet>,
-    /// Parsed `controlPlaneEndpoint`, with the port it defaults to.
+    /// Parsed `controlPlaneEndpoint`, with its default port.
     pub control_plane_endpoint: Option<Endpoint>,
-    /// The algorithm every key is made for.
+    /// The algorithm of every key.
     pub key_algorithm: KeyAlgorithm,
-    /// Life of leaf certificates.
+    /// Validity of leaf certificates.
     pub certificate_validity: Duration,
-    /// Life of CA certificates.
+    /// Validity of CA certificates.
     pub ca_certificate_validity: Duration,
 }
 
 /// What a command adds to the configuration of a node.
 #[derive(Clone, Debug, Default)]
 pub struct Additions {
-    /// The node that makes the cluster uploads the shared certificates; of no effect on others.
+    /// Upload the shared certificates; has an effect only on the first control-plane node.
     pub upload_certs: bool,
-    /// Only these phases; all if empty.
+    /// The only phases to plan; empty to plan all.
     pub only_phases: Vec<&'static str>,
-    /// The patches in the folder that the node names.
+    /// The patches in the node's directory of patches.
     pub patches: Shared<Patches>,
 }
 
-/// What a [`ValidConfig`] of a node is made of; its names are those of [`NodeConfig`].
+/// The parts of a [`ValidConfig`], with the names of [`NodeConfig`]'s fields.
 pub(crate) struct NodeParts {
     pub(crate) shared: Shared<ClusterConfig>,
     pub(crate) init: InitConfiguration,
@@ -165,7 +165,7 @@ impl Deref for NodeConfig {
 }
 
 impl ValidConfig {
-    /// The outcome of validation.
+    /// Makes the configuration that validation returns.
     pub(super) fn of(parts: NodeParts) -> Self {
         let NodeParts {
             shared,
@@ -204,7 +204,7 @@ impl ValidConfig {
         Self(node.into())
     }
 
-    /// The same node with what the command adds.
+    /// Returns the same node with the command's additions.
     #[must_use]
     pub fn with(self, additions: Additions) -> Self {
         let node = Arc::unwrap_or_clone(self.0.0);
@@ -220,7 +220,7 @@ impl ValidConfig {
         )
     }
 
-    /// The same node as one that joins a cluster which runs, so that it plans no token.
+    /// Returns the same node as one that joins a running cluster, and so plans no bootstrap token.
     pub(super) fn joining_with(self, joining: Joining) -> Self {
         let mut node = Arc::unwrap_or_clone(self.0.0);
         node.init.bootstrap_tokens = Vec::new();
@@ -229,7 +229,7 @@ impl ValidConfig {
     }
 }
 
-/// Tests make the configuration they need by hand.
+/// Lets tests make a configuration by hand.
 #[cfg(test)]
 mod by_hand {
     use std::ops::DerefMut;
@@ -244,7 +244,7 @@ mod by_hand {
     }
 
     impl ValidConfig {
-        /// A configuration that nothing has validated.
+        /// Returns a configuration that is not validated.
         pub(crate) fn by_hand(parts: NodeParts) -> Self {
             Self::of(parts)
         }
@@ -268,72 +268,72 @@ mod by_hand {
 pub struct ComponentConfig {
     /// The complete document, every key that kubeadm would print.
     pub value: Value,
-    /// Whether the user wrote such a document (decides the hash annotation later).
+    /// Whether the user wrote such a document; later decides whether an object gets kubeadm's hash annotation.
     pub supplied: bool,
 }
 
-/// What kubeplan's own `Cluster` document says of the node.
+/// Settings of the node from kubeplan's own `Cluster` document.
 #[derive(Clone, Debug)]
 pub struct NodeSettings {
-    /// The node's name: lower-case DNS-1123 subdomain.
+    /// The node's name: a lower-case RFC 1123 subdomain.
     pub name: Name,
-    /// What it is for.
+    /// The node's role.
     pub role: NodeRole,
-    /// Its own addresses, at most one of each family. Of a control-plane node the first is the one its API server advertises; a
-    /// worker may have none.
+    /// Its own addresses, at most one of each family. The API server of a control-plane node advertises the first; a worker may have
+    /// none.
     pub addresses: Vec<IpAddr>,
-    /// Labels of a control-plane node that its kubelet may not set: `mark-control-plane` sets them.
+    /// Labels of a control-plane node that its kubelet may not set, so that `mark-control-plane` sets them.
     pub marks: BTreeMap<String, String>,
-    /// age recipients: `age1…` or `ssh-ed25519 …`.
+    /// Recipients: `age1…` or `ssh-ed25519 …`.
     pub recipients: Vec<String>,
-    /// Host identity the bundle is bound to.
+    /// The identity of the host that the bundle is for.
     pub host_match: HostMatch,
-    /// Platform, `linux/amd64` unless said otherwise.
+    /// Platform; the default is `linux/amd64`.
     pub platform: Platform,
-    /// Write the kubelet's systemd drop-in.
+    /// Whether to write the kubelet's systemd drop-in.
     pub kubelet_drop_in: bool,
-    /// The users of a control plane that does not run as root.
+    /// The users of a control plane that does not run as root; `None` if it does.
     pub system_ids: Option<SystemIds>,
 }
 
-/// How a node comes into its cluster.
+/// Whether a node creates its cluster or joins it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Membership {
-    /// It makes the cluster, as `kubeadm init` does.
+    /// The first control-plane node: it creates the cluster, as `kubeadm init` does.
     Founds,
-    /// It joins a cluster that another node made, as `kubeadm join` does.
+    /// Every other node: it joins the cluster, as `kubeadm join` does.
     Joins(Joining),
 }
 
-/// What joining takes.
+/// What a joining node needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Joining {
-    /// Where the cluster's CA certificate lies on a worker: kubeadm's `caCertPath`.
+    /// The file of the cluster's CA certificate on a worker: kubeadm's `caCertPath`.
     pub ca_cert_path: String,
-    /// What the kubelet shows the API server first.
+    /// The credential with which the kubelet first authenticates.
     pub credential: JoinCredential,
 }
 
-/// What a joining kubelet shows the API server first.
+/// The credential with which a joining kubelet first authenticates to the API server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JoinCredential {
-    /// A client certificate that is issued with the plan; the kubelet rotates it from then on.
+    /// A client certificate that is issued with the plan, and that the kubelet rotates afterwards.
     Certificate {
-        /// How long it lives.
+        /// How long it is valid.
         validity: Duration,
     },
-    /// The credentials of a kubeconfig that discovery made; the kubelet asks for its certificate with them.
+    /// The credentials in a kubeconfig that discovery made, with which the kubelet requests its certificate.
     Bootstrap {
-        /// The kubeconfig's text, its server as discovery found it.
+        /// The text of the kubeconfig, with the server that discovery found.
         kubeconfig: SecretText,
-        /// The host of the API server that a token was shown to; `None` if a file said everything.
+        /// The API server to which discovery sent a token; `None` if discovery used a file alone.
         token_endpoint: Option<EndpointHost>,
-        /// The shared certificates were fetched from the cluster, with a certificate key.
+        /// Whether the shared certificates were fetched from the cluster with a certificate key.
         certificate_key: bool,
     },
 }
 
-/// Numbers of the users and groups of a control plane that does not run as root.
+/// The numeric ids of the users and groups of a control plane that does not run as root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemIds {
     /// `kubeadm-etcd`.
@@ -351,18 +351,18 @@ pub struct SystemIds {
 /// A user and the group of the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The user's number.
+    /// The user's id.
     pub uid: u32,
-    /// The group's number.
+    /// The group's id.
     pub gid: u32,
 }
 
 /// Lifetimes and tolerances of issued credentials.
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials {
-    /// A bundle can be installed while its earliest certificate has at least this left.
+    /// A bundle can be installed while every certificate in it is valid for at least this long.
     pub min_remaining: Duration,
-    /// How far notBefore lies before the plan's clock (kubeadm: 5 minutes).
+    /// How long before the plan's clock certificates become valid (5 minutes in kubeadm).
     pub clock_tolerance: Duration,
 }
 
@@ -384,28 +384,28 @@ pub enum EndpointHost {
     Address(IpAddr),
 }
 
-/// What kubeadm reads from the live host; documented defaults when nobody looked.
+/// What kubeadm reads from the live host, with the documented defaults for what is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
-    /// The host's own name; when unknown the kubelet is told the node name (`--hostname-override`).
+    /// The host's name; if it is not known, the kubelet gets the node's name (`--hostname-override`).
     pub hostname: Option<String>,
-    /// Which of the optional CA folders exist (see `static_pod::volumes`).
+    /// The optional directories with CA certificates that exist (see `static_pod::volumes`).
     pub ca_directories: Vec<String>,
-    /// systemd-resolved runs, so the kubelet needs its real resolv.conf.
+    /// Whether systemd-resolved runs, so that the kubelet needs its resolv.conf.
     pub systemd_resolved: bool,
-    /// Proxy variables of kubeadm's environment, by name.
+    /// Proxy variables in kubeadm's environment, by name.
     pub proxies: BTreeMap<String, String>,
-    /// Addresses on the interface of the default route.
+    /// Addresses of the interface with the default route.
     pub default_route: DefaultRoute,
-    /// Sockets of container runtimes that answer.
+    /// Sockets on which container runtimes answer.
     pub cri_sockets: Option<Vec<String>>,
     /// Architecture, in Go's words.
     pub arch: Option<String>,
-    /// What the installed kubelet says it is, such as `v1.36.2`.
+    /// Version of the installed kubelet, such as `v1.36.2`.
     pub kubelet_version: Option<String>,
-    /// The machine and its kernel.
+    /// Facts about the machine and its kernel.
     pub machine: Option<Machine>,
-    /// Names of assumptions that stand although somebody looked.
+    /// Names of assumptions that remain because the facts do not contain the value.
     pub unknown: BTreeSet<&'static str>,
 }
 
@@ -416,7 +416,7 @@ pub struct Assumption {
     pub about: &'static str,
     /// What is assumed, in one sentence.
     pub assumed: Cow<'static, str>,
-    /// How to say otherwise.
+    /// How to replace the assumption, for example the field to set.
     pub instead: &'static str,
 }
 
@@ -426,8 +426,8 @@ pub fn host_port(address: IpAddr, port: u16) -> String {
     std::net::SocketAddr::new(address, port).to_string()
 }
 
-/// `host:port` taken apart and put together again, as kubeadm does it: capitals of an IPv6 address and leading zeros of the port
-/// stay as they are written, brackets only around what needs them.
+/// Normalises `host:port` as kubeadm does: keeps the capitals of an IPv6 address and leading zeros of the port, and puts brackets
+/// only around a host that needs them.
 fn rejoined(endpoint: &str) -> String {
     let bracketed = endpoint
         .strip_prefix('[')
@@ -446,8 +446,7 @@ impl ClusterConfig {
         super::validate::network::nth_address(network, 10)
     }
 
-    /// Whether kubeadm's feature gate `name` is on; `None` if this release has no such gate, or nothing
-    /// depends on it any more.
+    /// Whether kubeadm's feature gate `name` is on; `None` if this release does not have the gate, or no longer uses it.
     #[must_use]
     pub fn gate(&self, name: &str) -> Option<bool> {
         let gate = self.release.gate(name).filter(|gate| gate.has_effect)?;
@@ -457,7 +456,7 @@ impl ClusterConfig {
 }
 
 impl NodeConfig {
-    /// What joining takes, if the node joins.
+    /// What the node needs to join; `None` if it creates the cluster.
     #[must_use]
     pub const fn joining(&self) -> Option<&Joining> {
         match &self.membership {
@@ -466,13 +465,13 @@ impl NodeConfig {
         }
     }
 
-    /// Whether the node runs the control plane.
+    /// Whether the node is a control-plane node.
     #[must_use]
     pub fn is_control_plane(&self) -> bool {
         self.node.role == NodeRole::ControlPlane
     }
 
-    /// `https://<advertiseAddress>:<bindPort>`: where this node's own components find the API server.
+    /// `https://<advertiseAddress>:<bindPort>`: the URL of the API server for this node's own components.
     #[must_use]
     pub fn local_endpoint_url(&self) -> String {
         format!(
@@ -481,7 +480,7 @@ impl NodeConfig {
         )
     }
 
-    /// Where everybody finds the API server: the control-plane endpoint, else the local one.
+    /// The URL of the API server for every client: that of the control-plane endpoint, else the local one.
     #[must_use]
     pub fn control_plane_url(&self) -> String {
         match &self.control_plane_endpoint {
@@ -496,7 +495,7 @@ mod tests {
     use super::rejoined;
 
     #[test]
-    fn brackets_stay_around_ipv6_addresses_only() {
+    fn only_ipv6_addresses_keep_their_brackets() {
         for (written, expected) in [
             ("[host]:6443", "host:6443"),
             ("[10.0.0.1]:6443", "10.0.0.1:6443"),

@@ -1,6 +1,6 @@
-//! Versions as texts.
+//! Recognises exact versions.
 
-/// `X.Y.Z`, optionally with a semantic pre-release or build part.
+/// Whether `text` is `X.Y.Z`, optionally with a pre-release or build part of semantic versioning.
 #[must_use]
 pub fn is_semantic_version(text: &str) -> bool {
     let core_end = text.find(['-', '+']).unwrap_or(text.len());

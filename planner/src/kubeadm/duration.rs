@@ -1,4 +1,4 @@
-//! Go durations: text such as `1h30m` to nanoseconds and back in Go's printed form.
+//! Parses and prints Go durations, such as `1h30m0s`.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ const UNITS: &[(&str, i128)] = &[
     ("h", 3_600_000_000_000),
 ];
 
-/// A Go `time.Duration`: 64 bits of nanoseconds, signed.
+/// A Go `time.Duration`: a signed 64-bit number of nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GoDuration(pub i64);
 
 impl GoDuration {
-    /// Parses what Go's `time.ParseDuration` parses; `None` for anything else, also for what overflows.
+    /// Parses what Go's `time.ParseDuration` accepts; `None` for other texts, and if the value overflows.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, mut rest) = match text.as_bytes().first()? {
@@ -69,7 +69,7 @@ impl GoDuration {
             .map(Self)
     }
 
-    /// As an unsigned duration; a negative one is zero.
+    /// Converts to an unsigned duration; a negative duration becomes zero.
     #[must_use]
     pub fn to_std(self) -> Duration {
         Duration::from_nanos(u64::try_from(self.0).unwrap_or(0))
@@ -77,7 +77,7 @@ impl GoDuration {
 }
 
 impl std::fmt::Display for GoDuration {
-    /// Go's form: `1h30m0s`, `1.5s`, `100ms`, `0s`.
+    /// Prints Go's form: `1h30m0s`, `1.5s`, `100ms`, `0s`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let nanos = self.0.unsigned_abs();
         if nanos == 0 {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_durations() {
+    fn other_texts_are_not_durations() {
         for text in [
             "", "5", "1d", "s", "-", "1h ", " 1h", "1.2.3s", ".s", "1H", "2562048h", "1e3s", "--1s",
         ] {

@@ -1,6 +1,6 @@
-//! Key algorithms.
+//! kubeadm's key algorithms.
 
-/// Key algorithms, in kubeadm's words (`encryptionAlgorithm`).
+/// A key algorithm of kubeadm (`encryptionAlgorithm`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyAlgorithm {
     /// `RSA-2048`, the default.
@@ -16,7 +16,7 @@ pub enum KeyAlgorithm {
 }
 
 impl KeyAlgorithm {
-    /// All of them.
+    /// Every algorithm.
     pub const ALL: [Self; 5] = [
         Self::Rsa2048,
         Self::Rsa3072,
@@ -37,7 +37,7 @@ impl KeyAlgorithm {
         }
     }
 
-    /// The algorithm with kubeadm's name `name`.
+    /// The algorithm that kubeadm calls `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL

@@ -1,45 +1,45 @@
-//! Every host path that a plan owns, with its mode: the one place that spells them.
+//! The host paths that a plan owns, with their modes. No other module contains these paths.
 //!
-//! In: the configurable folders (`certificatesDir`, etcd's `dataDir`). Out: paths as text for flags and
+//! In: the configurable directories (`certificatesDir`, etcd's `dataDir`). Out: paths as text for flags and
 //! manifests, and [`Placement`]s for entries. Paths and modes are kubeadm's (v1.36.2,
 //! `cmd/kubeadm/app/constants/constants.go` and the writers of each file); everything belongs to root, unless the control plane
 //! runs as users of its own (`static_pod::run_as`).
 //!
-//! Folders: a plan declares `/etc/kubernetes`, the folders it puts files into and etcd's data folder.
-//! Folders above those (such as `/data` for `dataDir: /data/etcd`) are not declared: where they are missing,
-//! whoever installs creates them with the mode of the folder they lead to, as kubeadm's `MkdirAll` does.
+//! A plan declares the directory `/etc/kubernetes`, the directories of its files, and etcd's data directory. It does not declare
+//! their parents (such as `/data` for `dataDir: /data/etcd`): kubeapply creates missing parents with the mode of the declared
+//! directory, as kubeadm's `MkdirAll` does.
 
 use kubeplan_bundle::index::Placement;
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::path::ParsePathError;
 
-/// Where kubeconfigs lie; not configurable in kubeadm either.
+/// The directory of kubeconfigs, which kubeadm does not let users configure.
 pub const KUBERNETES_DIR: &str = "/etc/kubernetes";
-/// Where the kubelet looks for static Pods.
+/// The directory of static Pod manifests.
 pub const MANIFESTS_DIR: &str = "/etc/kubernetes/manifests";
-/// The kubelet's own folder.
+/// The kubelet's own directory.
 pub const KUBELET_DIR: &str = "/var/lib/kubelet";
 /// The kubelet's configuration.
 pub const KUBELET_CONFIG: &str = "/var/lib/kubelet/config.yaml";
-/// The part of it that differs from node to node.
+/// The part of the kubelet's configuration that differs between nodes.
 pub const KUBELET_INSTANCE_CONFIG: &str = "/var/lib/kubelet/instance-config.yaml";
 /// Flags for the kubelet's unit.
 pub const KUBELET_FLAGS: &str = "/var/lib/kubelet/kubeadm-flags.env";
-/// The client certificate the kubelet obtained for itself, with its key.
+/// The client certificate that the kubelet obtained, with its key.
 pub const KUBELET_CLIENT_CURRENT: &str = "/var/lib/kubelet/pki/kubelet-client-current.pem";
-/// The kubelet's credentials while it has none of its own; only `join` writes it.
+/// The kubelet's bootstrap credentials; only `join` writes this file.
 pub const BOOTSTRAP_KUBELET_CONF: &str = "/etc/kubernetes/bootstrap-kubelet.conf";
 /// Drop-ins of the kubelet's unit.
 ///
-/// kubeadm's packages ship theirs below `/usr/lib/systemd/system`, which belongs to the package manager.
-/// systemd prefers a drop-in of the same name in `/etc`, so ours neither overwrites a package's file nor is
-/// overwritten by it.
+/// kubeadm's packages install theirs below `/usr/lib/systemd/system`, which belongs to the package manager.
+/// systemd prefers a drop-in of the same name in `/etc`, so kubeplan's drop-in does not overwrite the package's file, and the
+/// package does not overwrite it.
 pub const KUBELET_DROP_IN_DIR: &str = "/etc/systemd/system/kubelet.service.d";
-/// The drop-in that makes the kubelet read the files above.
+/// The drop-in with which the kubelet reads the files above.
 pub const KUBELET_DROP_IN: &str = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf";
-/// CA certificates of the distribution, always mounted into the API server and the controller manager.
+/// The distribution's CA certificates, always mounted into kube-apiserver and kube-controller-manager.
 pub const CA_CERTS_DIR: &str = "/etc/ssl/certs";
-/// Folders that links in [`CA_CERTS_DIR`] may point into; mounted too where the host has them.
+/// Directories that links in [`CA_CERTS_DIR`] may point into; also mounted if the host has them.
 pub const EXTRA_CA_DIRS: &[&str] = &[
     "/etc/pki/ca-trust",
     "/etc/pki/tls/certs",
@@ -48,10 +48,10 @@ pub const EXTRA_CA_DIRS: &[&str] = &[
     "/usr/local/share/ca-certificates",
 ];
 
-/// Where the kubelet looks for flexvolume plugins when nobody says otherwise.
+/// The kubelet's default directory of flexvolume plugins.
 pub const FLEXVOLUME_PLUGINS_DIR: &str = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec";
 
-/// Certificates with files of their own: kubeadm's name and the path below `certificatesDir` without its
+/// Certificates with files of their own: kubeadm's name, and the path below `certificatesDir` without its
 /// ending, in kubeadm's order.
 pub const CERTIFICATE_FILES: &[(&str, &str)] = &[
     ("ca", "ca"),
@@ -66,12 +66,12 @@ pub const CERTIFICATE_FILES: &[(&str, &str)] = &[
     ("apiserver-etcd-client", "apiserver-etcd-client"),
 ];
 
-/// Kinds of things a plan places, each with one mode.
+/// The kinds of files and directories that a plan places, each with one mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `/etc/kubernetes`, the certificate folders, folders of units.
+    /// `/etc/kubernetes`, directories of certificates, directories of systemd units.
     OpenFolder,
-    /// The folders of manifests, of the kubelet and of etcd's data.
+    /// The directories of manifests, of the kubelet and of etcd's data.
     ClosedFolder,
     /// `*.crt`; `sa.pub` on a control-plane node that joins.
     Certificate,
@@ -90,7 +90,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The mode it is created with.
+    /// The mode of this kind.
     #[must_use]
     pub const fn mode(self) -> FileMode {
         match self {
@@ -104,10 +104,10 @@ impl Kind {
         }
     }
 
-    /// A thing of this kind at `path`, owned by root.
+    /// A file or directory of this kind at `path`, owned by root.
     ///
     /// # Errors
-    /// If `path` is no host path.
+    /// If `path` is not a valid host path.
     pub fn at(self, path: &str) -> Result<Placement, ParsePathError> {
         Ok(Placement {
             path: path.parse()?,
@@ -130,7 +130,7 @@ pub fn trimmed(folder: &str) -> &str {
     folder.trim_end_matches('/')
 }
 
-/// The folder of etcd's certificates.
+/// The directory of etcd's certificates.
 #[must_use]
 pub fn etcd_certificates_dir(certificates_dir: &str) -> String {
     in_folder(certificates_dir, "etcd")
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn private_things_are_for_root_alone() {
+    fn secret_files_are_readable_by_root_alone() {
         for kind in [
             Kind::PrivateKey,
             Kind::ServiceAccountPublicKey,
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_at_the_end_of_a_folder_does_not_matter() {
+    fn a_slash_at_the_end_of_a_directory_does_not_matter() {
         assert_eq!(certificate("/pki/", "etcd/ca"), "/pki/etcd/ca.crt");
         assert_eq!(private_key("/pki", "sa"), "/pki/sa.key");
         assert!(Kind::Certificate.at("pki/ca.crt").is_err());

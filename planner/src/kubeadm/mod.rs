@@ -1,4 +1,4 @@
-//! Facts of kubeadm and Kubernetes that import nothing of this crate.
+//! Facts about kubeadm and Kubernetes. These modules import nothing else from this crate.
 //!
 //! | module | fact |
 //! |---|---|

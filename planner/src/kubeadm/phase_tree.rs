@@ -1,8 +1,8 @@
 //! The names of the phases of `kubeadm init` and `kubeadm join`.
 //!
-//! In: a name as a user gives it. Out: the phase it stands for, or what may have been meant. The tree of `init` is the same in
+//! In: a name as a user gives it. Out: the phase, or a hint which phase was meant. The tree of `init` is the same in
 //! every supported release (v1.33 to v1.37, cmd/kubeadm/app/cmd/init.go and app/cmd/phases/init); that of `join` is v1.36.2's
-//! (cmd/kubeadm/app/cmd/join.go and app/cmd/phases/join). What a name selects is in [`crate::selection`].
+//! (cmd/kubeadm/app/cmd/join.go and app/cmd/phases/join). What a name selects, [`crate::selection`] decides.
 
 use crate::suggest::nearest;
 
@@ -11,15 +11,15 @@ use crate::suggest::nearest;
 pub struct Tree {
     /// The command, such as `kubeadm init`.
     pub command: &'static str,
-    /// Every phase in kubeadm's order, each parent in front of its children.
+    /// Every phase in kubeadm's order, each parent before its children.
     pub names: &'static [&'static str],
-    /// The parents that the command's `phase` gives a child `all`, which stands for all its siblings.
+    /// The parents that have a child `all` in the command's `phase`, which runs all children.
     with_all: &'static [&'static str],
-    /// What the command's `phase` also takes; the list of skipped phases does not.
+    /// Aliases that the command's `phase` accepts, and `skipPhases` does not.
     aliases: &'static [(&'static str, &'static str)],
-    /// kubeadm's runner refuses to run the first without the second.
+    /// Pairs of phases: kubeadm refuses to run the first without the second.
     pub dependencies: &'static [(&'static str, &'static str)],
-    /// The phases, with those below them, that skip themselves on a worker.
+    /// Phases that, with their children, do nothing on a worker.
     pub control_plane: &'static [&'static str],
 }
 
@@ -52,13 +52,13 @@ pub const JOIN: Tree = Tree {
     ],
 };
 
-/// Every command whose phases there are.
+/// The commands whose phases are known.
 pub const TREES: [&Tree; 2] = [&INIT, &JOIN];
 
-/// The phase of `kubeadm join` that fetches what control-plane nodes share.
+/// The phase of `kubeadm join` that downloads the certificates that control-plane nodes share.
 pub const DOWNLOAD_CERTS: &str = "control-plane-prepare/download-certs";
 
-/// Phases of `kubeadm join` in its order, each parent in front of its children.
+/// Phases of `kubeadm join` in its order, each parent before its children.
 const JOIN_NAMES: &[&str] = &[
     "preflight",
     "control-plane-prepare",
@@ -75,7 +75,7 @@ const JOIN_NAMES: &[&str] = &[
     "wait-control-plane",
 ];
 
-/// Phases of `kubeadm init` in its order, each parent in front of its children.
+/// Phases of `kubeadm init` in its order, each parent before its children.
 pub const NAMES: &[&str] = &[
     "preflight",
     "certs",
@@ -118,7 +118,7 @@ pub const NAMES: &[&str] = &[
     "show-join-command",
 ];
 
-/// The parents that `kubeadm init phase` gives a child `all`, which stands for all its siblings.
+/// The parents that have a child `all` in `kubeadm init phase`, which runs all children.
 const WITH_ALL: &[&str] = &[
     "certs",
     "kubeconfig",
@@ -128,13 +128,13 @@ const WITH_ALL: &[&str] = &[
     "addon",
 ];
 
-/// What `kubeadm init phase` also takes; the list of skipped phases does not.
+/// Aliases that `kubeadm init phase` accepts, and `skipPhases` does not.
 const ALIASES: &[(&str, &str)] = &[
     ("uploadconfig", "upload-config"),
     ("bootstraptoken", "bootstrap-token"),
 ];
 
-/// No phase has that name.
+/// The name is not that of a phase.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{command} has no phase `{}`", name.escape_debug())]
 pub struct UnknownPhase {
@@ -142,7 +142,7 @@ pub struct UnknownPhase {
     command: String,
     /// The name.
     name: String,
-    /// What to write instead.
+    /// A hint which name to use.
     pub hint: String,
 }
 
@@ -161,7 +161,7 @@ impl UnknownPhase {
                     top_level.push(name);
                 }
             }
-            format!("known: {}", top_level.join(", "))
+            format!("phases: {}", top_level.join(", "))
         } else {
             let quoted: Vec<String> = meant.iter().map(|name| format!("`{name}`")).collect();
             format!("did you mean {}?", quoted.join(" or "))
@@ -189,7 +189,7 @@ impl Tree {
         self.names.iter().copied().find(|known| *known == name)
     }
 
-    /// The phase that the command's `phase` runs for `name`, with `/` for its blanks: `certs/all` is `certs`.
+    /// The phase that the command's `phase` runs for `name`, in which `/` replaces blanks: `certs/all` is `certs`.
     fn run_by(&self, name: &str) -> Option<&'static str> {
         let (top, rest) = match name.split_once('/') {
             Some((top, rest)) => (top, Some(rest)),
@@ -207,11 +207,11 @@ impl Tree {
         }
     }
 
-    /// The phase that kubeadm leaves out for `name` in a list of skipped phases. It takes `certs/all` and the like, which
-    /// leave out nothing.
+    /// The phase that kubeadm skips for `name` in `skipPhases`; `None` for names such as `certs/all`, which kubeadm accepts although
+    /// they skip nothing.
     ///
     /// # Errors
-    /// [`UnknownPhase`] if there is none.
+    /// [`UnknownPhase`] if there is no such phase.
     pub fn to_skip(&self, name: &str) -> Result<Option<&'static str>, UnknownPhase> {
         let all = name
             .strip_suffix("/all")
@@ -223,16 +223,16 @@ impl Tree {
     }
 }
 
-/// The phase `name` lies in.
+/// The parent of the phase `name`.
 #[must_use]
 pub fn parent(name: &str) -> Option<&str> {
     name.split_once('/').map(|(parent, _)| parent)
 }
 
-/// The phase that one of the commands runs for `name`, by the name that all of them know it by.
+/// The phase that one of the commands runs for `name`.
 ///
 /// # Errors
-/// [`UnknownPhase`] if none of them has it.
+/// [`UnknownPhase`] if none of the commands has it.
 pub fn to_run(name: &str, trees: &[&Tree]) -> Result<&'static str, UnknownPhase> {
     trees
         .iter()
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parents_stand_in_front_of_their_children() {
+    fn parents_come_before_their_children() {
         let mut last_parent = "";
         for name in NAMES {
             match parent(name) {
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn kubeadm_takes_all_in_the_list_of_skipped_phases_but_no_alias() {
+    fn skip_phases_accepts_all_but_no_alias() {
         for parent in WITH_ALL {
             assert_eq!(INIT.to_skip(&format!("{parent}/all")), Ok(None));
         }
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_meant_is_named() {
+    fn the_hint_names_the_phase_that_was_meant() {
         for (name, hint) in [
             ("addons", "did you mean `addon`?"),
             ("coredns", "did you mean `addon/coredns`?"),
@@ -308,7 +308,7 @@ mod tests {
             ("uploadconfig", "did you mean `upload-config`?"),
             (
                 "everything",
-                "known: preflight, certs, kubeconfig, etcd, control-plane, kubelet-start, wait-control-plane, upload-config, \
+                "phases: preflight, certs, kubeconfig, etcd, control-plane, kubelet-start, wait-control-plane, upload-config, \
                  upload-certs, mark-control-plane, bootstrap-token, kubelet-finalize, addon, show-join-command",
             ),
         ] {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_good_if_one_of_the_commands_has_it() {
+    fn a_phase_of_either_command_is_found() {
         for name in ["certs/ca", "etcd-join", "kubelet-start", "uploadconfig"] {
             assert!(to_run(name, &TREES).is_ok(), "{name}");
         }

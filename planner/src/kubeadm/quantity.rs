@@ -1,4 +1,4 @@
-//! Kubernetes quantities: `500Mi`, `0.5`, `1e3` and their canonical form.
+//! Converts Kubernetes quantities such as `500Mi`, `0.5` or `1e3` to their canonical form.
 //!
 //! Rules: apimachinery v0.36, pkg/api/resource/quantity.go.
 
@@ -30,7 +30,7 @@ enum Format {
     BinarySi,
 }
 
-/// The canonical form Go prints for `text`; `None` if it is no quantity, or one beyond 10^29.
+/// The canonical form that Go prints for `text`; `None` if it is not a valid quantity, or is larger than 10^29.
 #[must_use]
 pub fn canonical(text: &str) -> Option<String> {
     let (negative, unsigned) = match text.as_bytes().first()? {
@@ -123,7 +123,7 @@ pub fn canonical(text: &str) -> Option<String> {
     })
 }
 
-/// Go keeps the text, sign and all, of a number that it takes for canonical already.
+/// The text of a number that Go considers canonical, which it keeps with its sign.
 fn is_kept_as_written(
     format: &Format,
     digits: &str,

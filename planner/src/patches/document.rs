@@ -1,4 +1,4 @@
-//! The text of a patch file as JSON documents, by the YAML rules kubeadm reads with.
+//! Reads the text of a patch file as JSON documents, by kubeadm's YAML rules.
 
 use kubeplan_bundle::yaml_budget::Budget;
 use serde_json::{Map, Number, Value};
@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 use super::PatchFileError;
 use crate::yaml::read::{self, Data, Node};
 
-/// Reads every document of `text`; what it unfolds to is taken from `budget`.
+/// Reads every document of `text`. Expanded values are subtracted from `budget`.
 pub(super) fn read(
     file: &str,
     text: &str,
@@ -52,7 +52,7 @@ fn json(file: &str, node: &Node) -> Result<Value, PatchFileError> {
     }
 }
 
-/// Go prints a whole number without a fraction, so it is an integer to whoever reads the JSON.
+/// Converts a whole number to an integer: Go prints it without a fraction, so readers of the JSON see an integer.
 fn float(value: f64) -> Option<Number> {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be exact")]
     let whole = value as i64;

@@ -1,8 +1,8 @@
-//! What a patch file's name says: `target[suffix][+patchtype].extension`.
+//! Parses the name of a patch file: `target[suffix][+patchtype].extension`.
 //!
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/util/patches.
 
-/// What is patched.
+/// What a patch applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// etcd's static Pod.
@@ -20,7 +20,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// All of them; none is the beginning of another.
+    /// All targets. None of their names is a prefix of another.
     pub const ALL: [Self; 6] = [
         Self::Etcd,
         Self::KubeApiserver,
@@ -30,7 +30,7 @@ impl Target {
         Self::CoreDnsDeployment,
     ];
 
-    /// The name in file names; of a static Pod also the component's.
+    /// The name in file names; for a static Pod also the component's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -69,28 +69,28 @@ impl PatchType {
     }
 }
 
-/// Why a file in the folder of patches is left aside; kubeadm says so and goes on.
+/// Why a file in the directory of patches is ignored; kubeadm prints the reason and continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ignored {
-    /// Another extension.
+    /// The name has another extension.
     #[error("the extension is neither `json` nor `yaml`")]
     Extension,
-    /// No known target at the beginning.
+    /// The name does not begin with a known target.
     #[error(
-        "the name begins with none of etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubeletconfiguration, corednsdeployment"
+        "the name does not begin with etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubeletconfiguration or corednsdeployment"
     )]
     Target,
-    /// Nothing in it.
+    /// The file is empty.
     #[error("the file is empty")]
     Empty,
 }
 
-/// A file name with a `+` and no known type behind it.
+/// The name has a `+` that no known patch type follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("after `+` there is none of json, merge, strategic")]
+#[error("`+` is not followed by json, merge or strategic")]
 pub struct UnknownPatchType;
 
-/// Reads `base`, a file's name without its folder.
+/// Parses `base`, a file's name without its directory.
 ///
 /// # Errors
 /// [`UnknownPatchType`] if a `+` follows the target and its suffix, but no type.
@@ -107,7 +107,7 @@ pub fn parse(base: &str) -> Result<Result<(Target, PatchType), Ignored>, Unknown
     let Some((target, rest)) = found else {
         return Ok(Err(Ignored::Target));
     };
-    // The suffix ends at the first of these; what follows a known type does not count.
+    // The suffix ends at the first of these. What follows a known type is ignored.
     let after_suffix = rest.trim_start_matches(|c| !matches!(c, '.' | '+' | '\n'));
     let Some(named) = after_suffix.strip_prefix('+') else {
         return Ok(Ok((target, PatchType::Strategic)));
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_say_target_and_type() {
+    fn file_names_contain_target_and_type() {
         use PatchType::{Json, Merge, Strategic};
         for (name, expected) in [
             ("etcd.yaml", Ok((Target::Etcd, Strategic))),

@@ -1,7 +1,7 @@
-//! JSON patches (RFC 6902) and merge patches (RFC 7386), as kubeadm's library applies them.
+//! Applies JSON patches (RFC 6902) and merge patches (RFC 7386) as kubeadm's library does.
 //!
 //! Beyond the RFC, kubeadm (gopkg.in/evanphx/json-patch.v4) counts negative list indexes from the end, lets `replace`
-//! set a member that is not there, lets `test` find null and `copy` take null where nothing is, and refuses operations
+//! set a member that does not exist, lets `test` and `copy` read a missing member as null, and refuses operations
 //! on the whole document.
 
 use json_patch::jsonptr::{PointerBuf, Token};
@@ -12,11 +12,11 @@ use serde_json::Value;
 /// Why a JSON patch does not apply.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonPatchError {
-    /// The patch is no list of operations.
-    #[error("the patch is no list of JSON patch operations (RFC 6902)")]
+    /// The patch is not a list of operations.
+    #[error("the patch is not a valid list of JSON patch operations (RFC 6902)")]
     Form(#[source] serde_json::Error),
-    /// An operation on the document itself.
-    #[error("operation {0} is about the document as a whole, which kubeadm refuses")]
+    /// An operation on the whole document.
+    #[error("operation {0} is on the whole document, which kubeadm refuses")]
     Whole(usize),
     /// An operation that does not apply.
     #[error("operation {position} does not apply")]
@@ -27,28 +27,28 @@ pub enum JsonPatchError {
         #[source]
         source: json_patch::PatchError,
     },
-    /// An operation that handles more than the budget has left.
-    #[error("operation {position} makes the document too large, or the patches handle too much")]
+    /// An operation that exceeds a limit of the budget.
+    #[error("operation {position} makes the document or the total of all patches too large")]
     OverBudget {
         /// Counted from 0.
         position: usize,
-        /// Which limit is passed.
+        /// Which limit is exceeded.
         #[source]
         over: OverBudget,
     },
-    /// A merge patch that is no mapping.
-    #[error("a merge patch is a mapping")]
+    /// A merge patch that is not a mapping.
+    #[error("a merge patch must be a mapping")]
     NoMapping,
 }
 
-/// What a value is made of.
+/// The size of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cost {
-    /// Itself and everything below it.
+    /// Number of values: itself and everything below it.
     values: usize,
     /// Bytes of text in keys and values.
     bytes: usize,
-    /// Levels.
+    /// Number of levels.
     depth: usize,
 }
 
@@ -81,7 +81,7 @@ impl Cost {
         self.depth = self.depth.max(below.depth);
     }
 
-    /// Takes it from `budget`, for a place `level` levels down in a document.
+    /// Subtracts the size from `budget`, for a place `level` levels down in a document.
     pub(super) fn take(self, budget: &mut Budget, level: usize) -> Result<(), OverBudget> {
         if level.saturating_add(self.depth) > MAX_DEPTH {
             return Err(OverBudget::Depth);
@@ -90,7 +90,7 @@ impl Cost {
     }
 }
 
-/// Takes from `budget` what an operation puts into `document`, before it does: each copy can double a document.
+/// Subtracts from `budget` what an operation will add to `document`, before it runs: each copy can double a document.
 fn take(
     budget: &mut Budget,
     document: &Value,
@@ -114,10 +114,10 @@ fn take(
     cost.take(budget, level)
 }
 
-/// Applies a JSON patch; what its operations put into the document is taken from `budget`.
+/// Applies a JSON patch. What its operations add to the document is subtracted from `budget`.
 ///
 /// # Errors
-/// [`JsonPatchError`] if an operation does not apply, or a limit would be passed.
+/// [`JsonPatchError`] if an operation does not apply, or would exceed a limit.
 pub fn json_patch(
     document: &mut Value,
     patch: &Value,
@@ -149,7 +149,7 @@ pub fn json_patch(
     Ok(())
 }
 
-/// What kubeadm's library takes and the RFC does not, in the RFC's words; `None` if there is nothing to do.
+/// Rewrites an operation that kubeadm's library accepts and the RFC does not; `None` if it has no effect.
 fn beyond_the_rfc(document: &Value, operation: PatchOperation) -> Option<PatchOperation> {
     let missing = |pointer: &PointerBuf| {
         let parent = pointer
@@ -187,7 +187,7 @@ fn pointers(operation: &mut PatchOperation) -> (&mut PointerBuf, Option<&mut Poi
     }
 }
 
-/// `pointer` with negative list indexes replaced by what they stand for in `document`.
+/// `pointer` with negative list indexes replaced by indexes in `document`.
 fn from_the_end(document: &Value, pointer: &PointerBuf, appending: bool) -> PointerBuf {
     let tokens: Vec<Token<'_>> = pointer.tokens().collect();
     let last = tokens.len().saturating_sub(1);
@@ -197,7 +197,7 @@ fn from_the_end(document: &Value, pointer: &PointerBuf, appending: bool) -> Poin
         let text = token.decoded().into_owned();
         let text = match (here, text.strip_prefix('-').map(str::parse::<usize>)) {
             (Some(Value::Array(items)), Some(Ok(back))) => {
-                // A place to add is one more than there are items.
+                // `add` also accepts the index after the last item.
                 let places = items.len() + usize::from(appending && position == last);
                 places
                     .checked_sub(back)
@@ -218,7 +218,7 @@ fn from_the_end(document: &Value, pointer: &PointerBuf, appending: bool) -> Poin
 /// Applies a merge patch.
 ///
 /// # Errors
-/// [`JsonPatchError::NoMapping`] if the patch is something else than a mapping.
+/// [`JsonPatchError::NoMapping`] if the patch is not a mapping.
 pub fn merge_patch(document: &mut Value, patch: &Value) -> Result<(), JsonPatchError> {
     if !patch.is_object() {
         return Err(JsonPatchError::NoMapping);
@@ -229,7 +229,7 @@ pub fn merge_patch(document: &mut Value, patch: &Value) -> Result<(), JsonPatchE
     Ok(())
 }
 
-/// Takes nulls out of mappings inside lists; kubeadm's library does, the RFC leaves lists alone.
+/// Removes nulls from mappings inside lists, as kubeadm's library does; the RFC does not change lists.
 fn prune_lists(value: &mut Value, in_list: bool) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| prune_lists(item, true)),
@@ -274,19 +274,19 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_apply_is_named_by_its_place() {
+    fn an_operation_that_does_not_apply_is_reported_by_its_position() {
         let cases = [
             (
                 json!({"op": "add"}),
-                "the patch is no list of JSON patch operations (RFC 6902)",
+                "the patch is not a valid list of JSON patch operations (RFC 6902)",
             ),
             (
                 json!([{"op": "jump", "path": "/a"}]),
-                "the patch is no list of JSON patch operations (RFC 6902)",
+                "the patch is not a valid list of JSON patch operations (RFC 6902)",
             ),
             (
                 json!([{"op": "replace", "path": "", "value": 1}]),
-                "operation 0 is about the document as a whole, which kubeadm refuses",
+                "operation 0 is on the whole document, which kubeadm refuses",
             ),
             (
                 json!([{"op": "test", "path": "/a", "value": 1}, {"op": "remove", "path": "/b"}]),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_operations_put_in_is_limited() {
+    fn what_operations_add_is_limited() {
         let nest = |_| {
             [
                 json!({"op": "add", "path": "/a", "value": {}}),

@@ -1,8 +1,8 @@
 //! The user's patches of rendered files, as `kubeadm init --patches` applies them.
 //!
-//! In: the files of a folder as text (the command line reads it), a rendered document. Out: the patched document,
-//! and where its changed values come from. Files apply in their order, the documents of a file in theirs; a Pod and a Deployment
-//! become what Go makes of them afterwards, so unknown fields vanish (and are named) and a wrong type is an error.
+//! In: the texts of the files in a directory (the command line reads them), a rendered document. Out: the patched document, and
+//! where its changed values come from. Files apply in order, and the documents of a file in order. A patched Pod or Deployment is
+//! then normalised as Go does: unknown fields are dropped and reported, and a value of the wrong type is an error.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/util/patches.
 
 mod document;
@@ -24,7 +24,7 @@ pub use file_name::{Ignored, PatchType, Target, UnknownPatchType};
 use json::JsonPatchError;
 use strategic::{Schema, StrategicError};
 
-/// The files of a folder of patches, in the order they apply.
+/// The files of a directory of patches, in the order in which they apply.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patches {
     files: Vec<PatchFile>,
@@ -33,26 +33,26 @@ pub struct Patches {
 /// One patch file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PatchFile {
-    /// Its path relative to the folder, for messages and provenance.
+    /// Its path relative to the directory, for messages and provenance.
     pub name: String,
-    /// What it patches.
+    /// What the file patches.
     pub target: Target,
-    /// How.
+    /// The type of the patches.
     pub patch_type: PatchType,
-    /// Its documents.
+    /// The documents of the file, each one patch.
     documents: Vec<Value>,
 }
 
-/// A file that is no patch.
+/// Why a patch file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchFileError {
-    /// A type that does not exist.
+    /// The patch type does not exist.
     #[error("patch file `{0}`: {1}")]
     Name(String, UnknownPatchType),
-    /// Not YAML or JSON.
+    /// The file is not valid YAML or JSON.
     #[error("patch file `{file}`{} cannot be read", at_line(.source))]
     Read {
-        /// The file.
+        /// The patch file.
         file: String,
         /// Why.
         #[source]
@@ -60,128 +60,126 @@ pub enum PatchFileError {
     },
     /// A key occurs twice.
     #[error(
-        "patch file `{file}`, line {line}: `{key}` is set twice; kubeadm would take the last one silently"
+        "patch file `{file}`, line {line}: `{key}` is set twice; kubeadm would silently use the last value"
     )]
     Duplicate {
-        /// The file.
+        /// The patch file.
         file: String,
         /// The key.
         key: String,
         /// The line of the second one.
         line: u64,
     },
-    /// A number JSON has no word for.
-    #[error("patch file `{file}`, line {line}: the number cannot be written in JSON")]
+    /// A number that JSON cannot represent.
+    #[error("patch file `{file}`, line {line}: JSON cannot represent the number")]
     Number {
-        /// The file.
+        /// The patch file.
         file: String,
         /// Its line.
         line: u64,
     },
 }
 
-/// A patch that does not apply.
+/// Why a patch cannot be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchError {
-    /// A JSON patch or merge patch.
+    /// A JSON patch or merge patch does not apply.
     #[error("patch `{file}` (document {document}) does not apply to {target}")]
     Json {
-        /// The file.
+        /// The patch file.
         file: String,
-        /// Which of its documents, from 1.
+        /// The document's number in the file, from 1.
         document: usize,
-        /// What was to be patched.
+        /// The target.
         target: &'static str,
         /// Why.
         #[source]
         source: JsonPatchError,
     },
-    /// A strategic merge patch.
+    /// A strategic merge patch does not apply.
     #[error("patch `{file}` (document {document}) does not apply to {target}")]
     Strategic {
-        /// The file.
+        /// The patch file.
         file: String,
-        /// Which of its documents, from 1.
+        /// The document's number in the file, from 1.
         document: usize,
-        /// What was to be patched.
+        /// The target.
         target: &'static str,
         /// Why.
         #[source]
         source: StrategicError,
     },
-    /// The patches of one target handle more than the budget has.
-    #[error("patch `{file}` cannot be applied: all patches of {target} together handle too much")]
+    /// The patches of one target exceed a limit of the budget.
+    #[error("patch `{file}` cannot be applied: the patches of {target} together are too large")]
     OverBudget {
-        /// The file.
+        /// The patch file.
         file: String,
-        /// What was to be patched.
+        /// The target.
         target: &'static str,
-        /// Which limit is passed.
+        /// Which limit is exceeded.
         #[source]
         source: OverBudget,
     },
-    /// A strategic merge patch that is no mapping.
-    #[error("patch `{file}` (document {document}): a strategic merge patch is a mapping")]
+    /// A strategic merge patch that is not a mapping.
+    #[error("patch `{file}` (document {document}): a strategic merge patch must be a mapping")]
     NoMapping {
-        /// The file.
+        /// The patch file.
         file: String,
-        /// Which of its documents, from 1.
+        /// The document's number in the file, from 1.
         document: usize,
     },
-    /// The result does not have the type of what was patched.
-    #[error("after its patches ({files}) {target} is no {kind} of Kubernetes")]
+    /// The patched document no longer fits its Kubernetes type.
+    #[error("with the patches {files}, {target} is not a valid {kind}")]
     Type {
-        /// What was patched.
+        /// The target.
         target: &'static str,
-        /// What it must stay.
+        /// The kind of Kubernetes object that it must remain.
         kind: &'static str,
-        /// The files that patched it.
+        /// The files with the patches.
         files: String,
-        /// What does not fit.
+        /// The value that does not fit.
         #[source]
         source: TypeMismatch,
     },
-    /// A Deployment that the API has no place for.
-    #[error("after its patches ({files}) {target} has no {field}")]
+    /// A Deployment without a field that the API requires.
+    #[error("with the patches {files}, {target} has no {field}")]
     Nameless {
-        /// What was patched.
+        /// The target.
         target: &'static str,
-        /// The files that patched it.
+        /// The files with the patches.
         files: String,
         /// `metadata.name` or `metadata.namespace`.
         field: &'static str,
     },
-    /// Another kind, or another component's name.
-    #[error(
-        "after its patches ({files}) {target} has {field} `{found}`; it must stay `{expected}`"
-    )]
+    /// A patch changed `apiVersion` or `kind`.
+    #[error("with the patches {files}, {target} has {field} `{found}` instead of `{expected}`")]
     Identity {
-        /// What was patched.
+        /// The target.
         target: &'static str,
-        /// The files that patched it.
+        /// The files with the patches.
         files: String,
         /// `apiVersion` or `kind`.
         field: &'static str,
-        /// What it is now.
+        /// The value after the patches.
         found: String,
-        /// What it was.
+        /// The value before the patches.
         expected: &'static str,
     },
 }
 
-/// A document and where its values come from, patched or not.
+/// A document, patched or not, and where its values come from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patched {
     /// The document.
     pub document: Value,
     /// Where its values come from.
     pub sources: Vec<ValueSource>,
-    /// Fields that the patches set and that vanish, because Kubernetes does not have them.
+    /// Fields in patches that Kubernetes does not have, and that are dropped.
     pub unknown: Vec<String>,
 }
 
 impl Patched {
-    /// A document that is not patched yet.
+    /// Returns a document that is not patched yet.
     #[must_use]
     pub const fn of(document: Value, sources: Vec<ValueSource>) -> Self {
         Self {
@@ -193,16 +191,16 @@ impl Patched {
 }
 
 impl PatchFile {
-    /// Reads a file; `name` is its path relative to the folder of patches. The inner error says why kubeadm would
-    /// leave it aside.
+    /// Parses a file with the text of its patches. `name` is its path relative to the directory of patches. The inner error says
+    /// why kubeadm would ignore the file.
     ///
     /// # Errors
-    /// [`PatchFileError`] if the file is for a known target and cannot be understood.
+    /// [`PatchFileError`] if the file is for a known target and cannot be parsed.
     pub fn read(name: &str, text: &str) -> Result<Result<Self, Ignored>, PatchFileError> {
         Self::read_within(name, text, &mut Budget::default())
     }
 
-    /// As [`read`](Self::read); what the text unfolds to is taken from `budget`, which is one for all files of a folder.
+    /// As [`read`](Self::read). Expanded values are subtracted from `budget`, which all files of a directory share.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -231,7 +229,7 @@ impl PatchFile {
 }
 
 impl Patches {
-    /// The patches of a folder, in the order they apply.
+    /// The patches of a directory, in the order in which they apply.
     #[must_use]
     pub const fn new(files: Vec<PatchFile>) -> Self {
         Self { files }
@@ -247,11 +245,11 @@ impl Patches {
         self.files.iter().filter(move |file| file.target == target)
     }
 
-    /// Patches a static Pod, or CoreDNS's Deployment, as kubeadm of `release` does. Fields that Kubernetes of `release` does not have
-    /// vanish and are named in [`Patched::unknown`].
+    /// Applies the patches to a static Pod or to CoreDNS's Deployment, as kubeadm of `release` does. Fields that Kubernetes of
+    /// `release` does not have are dropped and listed in [`Patched::unknown`].
     ///
     /// # Errors
-    /// [`PatchError`] if a patch does not apply, or what comes out is of another kind.
+    /// [`PatchError`] if a patch does not apply, or the result is not a valid object of the same kind.
     pub fn typed(
         &self,
         release: &'static Release,
@@ -305,12 +303,12 @@ impl Patches {
                 });
             }
         }
-        // What vanished again is no value of the file.
+        // Values that were dropped are not in the file.
         provenance::forget_unchanged(&before, &patched.document, &mut patched.sources);
         Ok(patched)
     }
 
-    /// Patches the kubelet's configuration; it stays untyped, as in kubeadm.
+    /// Applies the patches to the kubelet's configuration, which is not checked against its type, as in kubeadm.
     ///
     /// # Errors
     /// [`PatchError`] if a patch does not apply.
@@ -327,7 +325,7 @@ impl Patches {
         )
     }
 
-    /// Applies every patch of `target`; `seen` is how a document looks to readers, for provenance.
+    /// Applies every patch of `target`. `seen` converts a document to the form in which provenance compares it.
     fn apply(
         &self,
         target: Target,
@@ -335,7 +333,7 @@ impl Patches {
         mut patched: Patched,
         seen: &dyn Fn(&Value) -> Value,
     ) -> Result<Patched, PatchError> {
-        // One for all patches of the target. Each file looks at the whole document, so it takes that too.
+        // All patches of the target share the budget. Each file reads the whole document, so its size is subtracted too.
         let mut budget = Budget::default();
         for file in self.for_target(target) {
             let cost = json::Cost::of(&patched.document);
@@ -358,18 +356,18 @@ impl Patches {
     }
 }
 
-/// What a typed target is before and after its patches.
+/// What a typed target must be before and after its patches.
 #[derive(Clone, Copy)]
 struct Form {
     release: &'static Release,
     object: &'static Object,
     api_version: &'static str,
-    /// Fields without which it cannot be sent to the API.
+    /// Fields that the API requires.
     named_by: &'static [&'static str],
 }
 
 impl Form {
-    /// That of `target`; all but one of the typed targets are static Pods.
+    /// The form of `target`. All typed targets but one are static Pods.
     const fn of(target: Target, release: &'static Release) -> Self {
         match target {
             Target::CoreDnsDeployment => Self {
@@ -395,7 +393,7 @@ impl Form {
         Schema::Object(self.object, self.release)
     }
 
-    /// How a document looks once it is typed; as it is when it does not fit.
+    /// The document in its normal form; unchanged if it does not fit its type.
     fn normal(self, document: &Value) -> Value {
         document
             .as_object()

@@ -1,4 +1,4 @@
-//! What a patch changed, as rows of provenance.
+//! Records in the rows of provenance which values a patch changed.
 //!
 //! In: a document before and after, the rows so far. Out: the rows with those of changed values replaced by
 //! `from: patch …`. Paths are those of the rendered files' rows: list items by `name` where they have one
@@ -34,7 +34,7 @@ pub(super) fn record(before: &Value, after: &Value, from: &str, sources: &mut Ve
 
 /// Whether `known` is one of `paths`, or a path below one.
 ///
-/// Goes from the path that sorts next before `known` to what both have in common, so it takes a few steps whatever the number of paths.
+/// Steps from the path that sorts just before `known` to their common prefix, so it takes few steps for any number of paths.
 fn is_below_one_of(paths: &BTreeSet<String>, known: &str) -> bool {
     let mut start = known;
     while let Some(found) = paths
@@ -45,7 +45,7 @@ fn is_below_one_of(paths: &BTreeSet<String>, known: &str) -> bool {
         if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])) {
             return true;
         }
-        // Every path that is still possible is a shorter beginning of `known`.
+        // Every path that is still possible is a shorter prefix of `known`.
         let common: usize = known
             .chars()
             .zip(found.chars())
@@ -61,7 +61,7 @@ fn is_below_one_of(paths: &BTreeSet<String>, known: &str) -> bool {
     false
 }
 
-/// Drops patch rows of values that are what they were before any patch, or not there.
+/// Removes patch rows of values that equal those before all patches, or that no longer exist.
 pub(super) fn forget_unchanged(before: &Value, after: &Value, sources: &mut Vec<ValueSource>) {
     let mut changed: Vec<ValueSource> = Changes::between(before, after)
         .set
@@ -89,7 +89,7 @@ fn containers(document: &Value) -> (&'static str, &[Value]) {
     }
 }
 
-/// The positions of the containers by name: rows say positions, but a patch can move a container.
+/// The positions of containers by name: rows contain positions, but a patch can move a container.
 fn positions(document: &Value) -> BTreeMap<&str, String> {
     let (_, containers) = containers(document);
     let mut positions = BTreeMap::new();
@@ -133,7 +133,7 @@ struct Changes {
 }
 
 impl Changes {
-    /// What turned `before` into `after`; containers go by name.
+    /// Finds the paths at which `before` and `after` differ; containers are compared by name.
     fn between(before: &Value, after: &Value) -> Self {
         let (path, containers) = containers(before);
         let name = containers.first().and_then(|own| own.get("name"));
@@ -194,7 +194,7 @@ impl Changes {
             .extend(gone.map(|label| format!("{path}[{label}]")));
     }
 
-    /// A command is its flags; what is no flag goes by its position.
+    /// Compares a command flag by flag; other arguments by position.
     fn flags(&mut self, before: &[Value], after: &[Value], path: &str) {
         let name = |(position, word): (usize, &Value)| {
             word.as_str()
@@ -220,7 +220,7 @@ impl Changes {
         }
     }
 
-    /// Every scalar and empty collection below `path` is set.
+    /// Adds every scalar and empty collection below `path`.
     fn leaves(&mut self, value: &Value, path: &str) {
         match value {
             Value::Object(entries) if !entries.is_empty() => {
@@ -251,7 +251,7 @@ fn member(path: &str, key: &str) -> String {
     }
 }
 
-/// What an item is called: its name, its mount path, or its position.
+/// The label of a list item: its name, its mount path, or its position.
 fn label(item: &Value, position: usize) -> String {
     let named = ["mountPath", "name"]
         .into_iter()
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_values_are_the_patches_and_others_keep_their_source() {
+    fn changed_values_come_from_the_patch_and_others_keep_their_source() {
         let before = json!({
             "metadata": {"annotations": {"a.b/c": "1"}},
             "spec": {"containers": [{"name": "x", "image": "i", "command": ["x", "--a=1", "--b=2", "--c=3"]}],
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_below_itself_and_its_ancestors_only() {
+    fn a_path_is_below_only_itself_and_its_ancestors() {
         let paths: BTreeSet<String> = ["a", "a.b.c", "a-b", "l[x]", "lé", "z.y"]
             .map(str::to_owned)
             .into();

@@ -1,10 +1,10 @@
-//! Strategic merge patches.
+//! Applies strategic merge patches.
 //!
-//! In: a document, a patch, the type that says which lists are merged and by which key. Out: the patched document;
-//! it is not in normal form yet. Directives: `$patch: replace|delete`, `$retainKeys`,
+//! In: a document, a patch, the type that defines which lists are merged and by which key. Out: the patched document,
+//! not yet in normal form. Directives: `$patch: replace|delete`, `$retainKeys`,
 //! `$setElementOrder/<list>`, `$deleteFromPrimitiveList/<list>`.
 //! Rules: apimachinery v0.36.2, pkg/util/strategicpatch. Where Go's result depends on the order of a map, keys are
-//! taken in bytewise order here.
+//! processed in bytewise order.
 
 mod list;
 
@@ -20,50 +20,48 @@ const RETAIN_KEYS: &str = "$retainKeys";
 const SET_ELEMENT_ORDER: &str = "$setElementOrder";
 const DELETE_FROM_PRIMITIVE_LIST: &str = "$deleteFromPrimitiveList";
 
-/// What is known of the type of the value that is patched.
+/// What is known about the type of the patched value.
 #[derive(Clone, Copy, Debug)]
 pub enum Schema {
-    /// A struct, as a release has it.
+    /// A struct, with the fields of a release.
     Object(&'static Object, &'static Release),
-    /// No struct: nothing below it can be merged.
+    /// Not a struct: values below it cannot be merged.
     NoStruct,
 }
 
 /// Why a strategic merge patch does not apply.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum StrategicError {
-    /// A `$patch` of another value.
-    #[error("`$patch: {0}` is no directive here; it is `replace` or `delete`")]
+    /// A `$patch` with an unknown value.
+    #[error("`$patch: {0}` is not a valid directive here; use `replace` or `delete`")]
     Directive(String),
-    /// A directive without a list behind it, or without the name of one.
-    #[error("`{0}` takes a list, and the name of one after a slash")]
+    /// A directive whose value is not a list, or whose key does not name one.
+    #[error("`{0}` needs a list as its value, and the name of a list after a slash")]
     DirectiveList(String),
-    /// `$retainKeys` does not name what the patch sets.
-    #[error(
-        "`$retainKeys` is no list of every field that the patch sets beside it; `{0}` is missing"
-    )]
+    /// `$retainKeys` does not list a field that the patch sets.
+    #[error("`$retainKeys` must list every field that the patch sets beside it; `{0}` is missing")]
     RetainKeys(String),
-    /// Items are in another order than `$setElementOrder` says.
+    /// The items are not in the order of `$setElementOrder`, or not listed there.
     #[error(
-        "the items of `{0}` are not in the order, or not among those, of its `$setElementOrder`"
+        "the items of `{0}` are not in the order of its `$setElementOrder`, or not listed there"
     )]
     ElementOrder(String),
-    /// A field the type does not have.
-    #[error("{object} has no field `{field}`, so nothing is known of how to merge it")]
+    /// The type does not have the field.
+    #[error("{object} has no field `{field}`, so kubeplan does not know how to merge it")]
     UnknownField {
-        /// Go's name of the struct.
+        /// The name of the struct in Go.
         object: &'static str,
         /// The field.
         field: String,
     },
-    /// A mapping below something that is no struct.
-    #[error("`{0}` cannot be merged: it lies in no struct")]
+    /// A mapping below a value that is not a struct.
+    #[error("`{0}` cannot be merged: it is not a field of a struct")]
     NoStruct(String),
     /// An item without its merge key.
-    #[error("an item of the list has no `{0}`, by which items are told apart")]
+    #[error("an item of the list has no `{0}`, the merge key of the list")]
     NoMergeKey(String),
     /// A list of mixed or nested values.
-    #[error("a list with items of different kinds, or of lists, cannot be merged")]
+    #[error("a list of lists, or with items of different types, cannot be merged")]
     Items,
 }
 
@@ -151,7 +149,7 @@ pub fn merge(
     Ok(original)
 }
 
-/// A value that is taken from the patch as it is: without nulls and directives; `None` if it is one.
+/// A value of the patch without nulls and directives; `None` if the value is itself null or a directive.
 fn taken(mut value: Value) -> Option<Value> {
     discard_nulls(&mut value);
     without_directives(value)
@@ -183,7 +181,7 @@ fn without_directives(value: Value) -> Option<Value> {
     }
 }
 
-/// Clears what `$retainKeys` does not name.
+/// Removes the fields that `$retainKeys` does not list.
 fn retain_keys(
     original: &mut Map<String, Value>,
     patch: &mut Map<String, Value>,
@@ -209,7 +207,7 @@ fn retain_keys(
     Ok(())
 }
 
-/// Merges the lists that a `$setElementOrder` orders, and takes both out of the patch.
+/// Merges the lists that have a `$setElementOrder`, and removes both from the patch.
 fn set_element_order(
     original: &mut Map<String, Value>,
     patch: &mut Map<String, Value>,
@@ -253,7 +251,7 @@ fn set_element_order(
     Ok(())
 }
 
-/// The name of the list a directive is about.
+/// The name of the list that a directive applies to.
 fn list_of(directive: &str, prefix: &str) -> Result<String, StrategicError> {
     directive
         .strip_prefix(prefix)

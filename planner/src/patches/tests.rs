@@ -62,15 +62,15 @@ fn files_and_documents_apply_in_order_to_their_target() {
 }
 
 #[test]
-fn what_comes_out_must_still_be_a_pod() {
+fn a_patched_pod_must_still_be_a_valid_pod() {
     for (text, message) in [
         (
             "metadata: {annotations: {x: y}}",
-            "after its patches (etcd.yaml) etcd is no Pod of Kubernetes",
+            "with the patches etcd.yaml, etcd is not a valid Pod",
         ),
         (
             "kind: ConfigMap",
-            "after its patches (etcd.yaml) etcd has kind `ConfigMap`; it must stay `Pod`",
+            "with the patches etcd.yaml, etcd has kind `ConfigMap` instead of `Pod`",
         ),
         (
             "spec: {containers: [{image: x}]}",
@@ -78,7 +78,7 @@ fn what_comes_out_must_still_be_a_pod() {
         ),
         (
             "[1]",
-            "patch `etcd.yaml` (document 1): a strategic merge patch is a mapping",
+            "patch `etcd.yaml` (document 1): a strategic merge patch must be a mapping",
         ),
     ] {
         let patches = Patches::new(vec![file("etcd.yaml", text)]);
@@ -96,7 +96,7 @@ fn what_comes_out_must_still_be_a_pod() {
 }
 
 #[test]
-fn files_that_are_no_patches_are_left_aside_or_refused() {
+fn files_that_are_not_patches_are_ignored_or_refused() {
     let ignored = |name: &str, text: &str| PatchFile::read(name, text).unwrap().unwrap_err();
     assert_eq!(ignored("README.md", "x"), Ignored::Extension);
     assert_eq!(ignored("notes.yaml", "x"), Ignored::Target);
@@ -106,7 +106,7 @@ fn files_that_are_no_patches_are_left_aside_or_refused() {
         (
             "etcd+x.yaml",
             "a: 1",
-            "patch file `etcd+x.yaml`: after `+` there is none of json, merge, strategic",
+            "patch file `etcd+x.yaml`: `+` is not followed by json, merge or strategic",
         ),
         (
             "d/etcd.yaml",
@@ -116,12 +116,12 @@ fn files_that_are_no_patches_are_left_aside_or_refused() {
         (
             "etcd.yaml",
             "a: 1\na: 2\n",
-            "patch file `etcd.yaml`, line 2: `a` is set twice; kubeadm would take the last one silently",
+            "patch file `etcd.yaml`, line 2: `a` is set twice; kubeadm would silently use the last value",
         ),
         (
             "etcd.yaml",
             "a: .inf\n",
-            "patch file `etcd.yaml`, line 1: the number cannot be written in JSON",
+            "patch file `etcd.yaml`, line 1: JSON cannot represent the number",
         ),
     ] {
         assert_eq!(
@@ -132,7 +132,7 @@ fn files_that_are_no_patches_are_left_aside_or_refused() {
 }
 
 #[test]
-fn the_kubelets_configuration_stays_as_it_is_patched() {
+fn the_patched_kubelet_configuration_is_not_normalised() {
     let patches = Patches::new(vec![file(
         "kubeletconfiguration.yaml",
         "maxPods: 50\nclusterDNS: [10.0.0.1]\nodd: 1\n",
@@ -223,19 +223,19 @@ fn the_deployment_of_coredns_is_patched_by_every_type_of_patch() {
 }
 
 #[test]
-fn what_comes_out_must_still_be_a_deployment() {
+fn a_patched_deployment_must_still_be_a_valid_deployment() {
     for (text, message) in [
         (
             "spec: {replicas: many}",
-            "after its patches (corednsdeployment.yaml) corednsdeployment is no Deployment of Kubernetes",
+            "with the patches corednsdeployment.yaml, corednsdeployment is not a valid Deployment",
         ),
         (
             "apiVersion: v1",
-            "after its patches (corednsdeployment.yaml) corednsdeployment has apiVersion `v1`; it must stay `apps/v1`",
+            "with the patches corednsdeployment.yaml, corednsdeployment has apiVersion `v1` instead of `apps/v1`",
         ),
         (
             "metadata: {namespace: null}",
-            "after its patches (corednsdeployment.yaml) corednsdeployment has no metadata.namespace",
+            "with the patches corednsdeployment.yaml, corednsdeployment has no metadata.namespace",
         ),
     ] {
         let patches = Patches::new(vec![file("corednsdeployment.yaml", text)]);

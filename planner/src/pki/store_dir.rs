@@ -54,7 +54,7 @@ pub enum StoreDirError {
     Locked(PathBuf),
     /// It belongs to another user.
     #[error(
-        "`{}` belongs to the user with ID {owner}, and kubeplan runs as {user}",
+        "`{}` belongs to the user with ID {owner}, but kubeplan runs as the user with ID {user}",
         .path.display()
     )]
     Owner {

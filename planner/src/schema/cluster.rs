@@ -1,4 +1,4 @@
-//! `kubeplan.io/v1alpha1`: Cluster, what kubeadm has no word for.
+//! The table of `kubeplan.io/v1alpha1 Cluster`, for settings that kubeadm's API does not have.
 
 use crate::kubeadm::go_types::tables::core_v1::TAINT;
 use crate::kubeadm::go_types::tables::kubeadm_v1beta4::{ARG, PATCHES};
@@ -61,7 +61,7 @@ static SYSTEM_IDS: Object = Object {
     ],
 };
 
-/// What of the kubelet differs from node to node, under kubeadm's names.
+/// Settings of the kubelet that differ between nodes, under kubeadm's names.
 static NODE_KUBELET: Object = Object {
     name: "NodeKubelet",
     fields: &[

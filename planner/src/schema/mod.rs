@@ -1,6 +1,6 @@
-//! What every kind of document may hold, as tables.
+//! Tables of the fields of every kind of document.
 //!
-//! In: nothing. Out: one [`Object`] per kind with every field and what Go's struct tags say of it. Decoding, suggestions
+//! In: nothing. Out: one [`Object`] per kind with every field and its Go struct tags. Decoding, suggestions
 //! and Go's normal form all read these tables; there is no other list of fields. Those of Kubernetes' own kinds are generated
 //! from its Go types ([`crate::kubeadm::go_types`]); that of kubeplan's is in [`cluster`].
 
@@ -16,13 +16,13 @@ pub use crate::kubeadm::go_types::{Field, Object, Type};
 pub use normal::normal_form;
 pub use suggest::places_of;
 
-/// The API version of kubeadm's documents that is read and written.
+/// The API version of kubeadm's documents that kubeplan reads and writes.
 pub const V1BETA4: &str = "kubeadm.k8s.io/v1beta4";
 
-/// The older API version that is still read.
+/// The older API version that kubeplan still reads.
 pub const V1BETA3: &str = "kubeadm.k8s.io/v1beta3";
 
-/// A kind of document that is read.
+/// A kind of document that kubeplan reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// `kubeadm.k8s.io/v1beta4 InitConfiguration`.

@@ -1,7 +1,7 @@
-//! Go's normal form: exactly the keys `encoding/json` prints for a Go value.
+//! Converts documents to Go's normal form: exactly the keys that `encoding/json` prints for a Go value.
 //!
-//! In: a document with the fields that are set. Out: the same with a zero value for every field that Go always
-//! prints and without every field that it omits.
+//! In: a document with the fields that are set. Out: the same with a zero value for every field that Go always prints, and
+//! without the fields that Go omits.
 
 use serde_json::{Map, Value};
 
@@ -35,7 +35,7 @@ fn normal_object(object: &Object, set: Option<&Map<String, Value>>) -> Map<Strin
 }
 
 fn normal_field(field: &Field, value: Option<&Value>) -> Option<Value> {
-    // The typed structs spell an absent duration or token as an empty string.
+    // The typed structs represent an absent duration or token by an empty string.
     let value = value.filter(|value| {
         !(matches!(field.ty, Type::Duration | Type::Token | Type::Time)
             && value.as_str() == Some(""))

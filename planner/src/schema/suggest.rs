@@ -1,8 +1,8 @@
-//! Where else a name is known.
+//! Finds the documents that have a field of a given name.
 
 use super::{Kind, Object, Type};
 
-/// Every path at which a field called `name` is known, such as `ClusterConfiguration.networking.podSubnet`.
+/// Every path of a field called `name`, such as `ClusterConfiguration.networking.podSubnet`.
 #[must_use]
 pub fn places_of(name: &str) -> Vec<String> {
     let mut places = Vec::new();
@@ -21,7 +21,7 @@ fn collect(object: &Object, path: &str, name: &str, places: &mut Vec<String>) {
             ty = item;
             inner.push_str("[]");
         }
-        // A document inside another one has its own place already.
+        // A document inside another one is already listed by itself.
         let is_document = |object| {
             Kind::ALL
                 .into_iter()

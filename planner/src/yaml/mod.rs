@@ -1,9 +1,9 @@
-//! YAML as kubeadm reads and writes it.
+//! Reads and writes YAML as kubeadm does.
 
 pub mod read;
 pub mod write;
 
-/// Several documents as one text, joined as `kubeadm config print` joins them.
+/// Joins several documents to one text, as `kubeadm config print` does.
 #[must_use]
 pub fn documents(values: &[serde_json::Value]) -> String {
     let texts: Vec<String> = values.iter().map(write::to_go_yaml).collect();

@@ -1,13 +1,12 @@
-//! YAML text as trees of nodes that know their line and column.
+//! Parses YAML text into trees of nodes with their lines and columns.
 //!
-//! In: the text of one file. Out: its documents, every scalar resolved by the rules of go-yaml v2 (YAML 1.1:
-//! unquoted `yes`, `on`, `y` are booleans, `012` is octal), so a file means here what it means to kubeadm.
-//! Anchors are replaced by what they stand for, merge keys (`<<`) by the entries they bring. Duplicate keys are
-//! kept, so that whoever knows the field's path can name it. Nothing here grows without bound: the size of a text is
-//! limited, and everything that is built of it is taken from a [`Budget`] before it is built, with what aliases stand for.
+//! In: the text of one file. Out: its documents, every scalar resolved by the rules of go-yaml v2 (YAML 1.1: unquoted
+//! `yes`, `on`, `y` are booleans, `012` is octal), so that a file means the same as in kubeadm. Aliases and merge keys (`<<`)
+//! are expanded. Duplicate keys are kept, so that the caller can report the field's path. Memory is bounded: the size of a
+//! text is limited, and every value, also one that an alias expands to, is subtracted from a [`Budget`] before it is built.
 //!
-//! Documents without content (nothing, or only comments) are skipped wherever they stand. kubeadm refuses a
-//! document that has comments only; a document after an empty one is never dropped silently here.
+//! Documents without content (nothing, or only comments) are skipped, wherever they are. kubeadm refuses a document that has
+//! only comments. Documents after an empty one are never dropped.
 //!
 //! This is the only module that uses the YAML parser.
 
@@ -20,7 +19,7 @@ use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, S
 
 /// The largest accepted text, in bytes.
 pub const MAX_SIZE: usize = 4 * 1024 * 1024;
-/// Bytes of a key that every field has room for.
+/// Length of a key, in bytes, up to which it counts as one value of the budget.
 const ORDINARY_KEY: usize = 64;
 
 /// A place in the text, both counted from 1.
@@ -35,7 +34,7 @@ pub struct Position {
 /// One value and where it starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Where the value starts; for what an alias stands for, where that was written.
+    /// Where the value starts; for a value that an alias expands to, where the anchor's value was written.
     pub position: Position,
     /// The value.
     pub data: Data,
@@ -48,7 +47,7 @@ pub enum Data {
     Null,
     /// A boolean, also `yes`, `off`, `n`, ….
     Bool(bool),
-    /// An integer of 64 bits, signed or not.
+    /// A 64-bit integer, signed or unsigned.
     Int(i128),
     /// A floating-point number, also infinite or not a number.
     Float(f64),
@@ -74,23 +73,23 @@ pub struct Entry {
 /// Why a text cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum ReadError {
-    /// Larger than [`MAX_SIZE`].
-    #[error("the file has {0} bytes; at most {MAX_SIZE} are read")]
+    /// The text is larger than [`MAX_SIZE`].
+    #[error("the file has {0} bytes; the limit is {MAX_SIZE}")]
     TooLarge(usize),
-    /// Not YAML.
+    /// The text is not valid YAML.
     #[error("not valid YAML: {message}")]
     Syntax {
         /// Where.
         position: Position,
-        /// The parser's words.
+        /// The parser's message.
         message: String,
     },
-    /// More than the budget has left.
+    /// A limit of the budget is exceeded.
     #[error("{over}")]
     OverBudget {
         /// Where.
         position: Position,
-        /// Which limit is passed.
+        /// Which limit is exceeded.
         over: OverBudget,
     },
     /// A key that is a list, a mapping or null.
@@ -109,24 +108,24 @@ pub enum ReadError {
         /// The tag.
         tag: String,
     },
-    /// A scalar that is not what its tag says.
-    #[error("the value is no `{tag}`")]
+    /// A scalar that does not match its tag.
+    #[error("the value is not a valid `{tag}`")]
     NotOfTag {
         /// Where.
         position: Position,
         /// The tag.
         tag: String,
     },
-    /// An alias inside the value it names.
+    /// An alias inside the value that it names.
     #[error("an alias refers to a value that contains it")]
     Recursive(Position),
-    /// `<<` with something that is no mapping.
+    /// `<<` with a value that is not a mapping.
     #[error("`<<` takes a mapping or a list of mappings")]
     Merge(Position),
 }
 
 impl ReadError {
-    /// Where in the text, if it is one place.
+    /// The place in the text, if the error has one.
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         match self {
@@ -141,7 +140,7 @@ impl ReadError {
         }
     }
 
-    /// What to do about it, where the words do not say it.
+    /// What to do about the error, if its message does not say it.
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
@@ -159,10 +158,10 @@ pub fn read(text: &str) -> Result<Vec<Node>, ReadError> {
     read_within(text, &mut Budget::default())
 }
 
-/// Reads every document of `text` that has content; what it unfolds to is taken from `budget`.
+/// Reads every document of `text` that has content. Expanded values are subtracted from `budget`.
 ///
 /// # Errors
-/// [`ReadError`] at the first place that is not YAML, or where a limit is passed.
+/// [`ReadError`] at the first place that is not valid YAML or that exceeds a limit.
 pub fn read_within(text: &str, budget: &mut Budget) -> Result<Vec<Node>, ReadError> {
     if text.len() > MAX_SIZE {
         return Err(ReadError::TooLarge(text.len()));
@@ -184,7 +183,7 @@ pub fn read_within(text: &str, budget: &mut Budget) -> Result<Vec<Node>, ReadErr
             Event::DocumentEnd => reader.anchors.clear(),
             Event::StreamStart | Event::StreamEnd => {}
             event => {
-                // The parser stands in for a missing value with a scalar that covers no text.
+                // The parser represents a missing value by a scalar that covers no text.
                 let empty = matches!(&event, Event::Scalar(_, ScalarStyle::Plain, 0, None))
                     && span.is_empty();
                 let node = reader.node(event, span, 1)?.node;
@@ -197,26 +196,26 @@ pub fn read_within(text: &str, budget: &mut Budget) -> Result<Vec<Node>, ReadErr
     Ok(documents)
 }
 
-/// A finished node with what it costs to copy it.
+/// A complete node with the cost of copying it.
 #[derive(Clone)]
 struct Built {
     node: Node,
     cost: Cost,
 }
 
-/// What a node is made of.
+/// The size of a node.
 #[derive(Clone, Copy, Default)]
 struct Cost {
-    /// Values: itself and everything below it.
+    /// Number of values: itself and everything below it.
     values: usize,
-    /// Bytes of text in them.
+    /// Bytes of text in these values.
     bytes: usize,
-    /// Levels.
+    /// Number of levels.
     depth: usize,
 }
 
 impl Cost {
-    /// Of a value without anything below it.
+    /// The size of a value without children.
     const fn of_one(bytes: usize) -> Self {
         Self {
             values: 1,
@@ -237,12 +236,12 @@ type Events<'a> = Box<dyn Iterator<Item = Result<(Event<'a>, Span), ScanError>> 
 
 struct Reader<'a> {
     events: Events<'a>,
-    /// Finished anchored nodes by the parser's number; `None` while the node is being built.
+    /// Complete anchored nodes by the parser's number; `None` while a node is being built.
     anchors: HashMap<usize, Option<Built>>,
     budget: &'a mut Budget,
 }
 
-/// The answer of a budget, with the place that asked.
+/// Adds the place to the result of a budget.
 fn within(answer: Result<(), OverBudget>, position: Position) -> Result<(), ReadError> {
     answer.map_err(|over| ReadError::OverBudget { position, over })
 }
@@ -284,7 +283,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The event after a collection has started; the stream cannot end there.
+    /// Returns the next event inside a collection, where the stream cannot end.
     fn expect(&mut self) -> Result<(Event<'a>, Span), ReadError> {
         self.next()?.ok_or_else(|| ReadError::Syntax {
             position: Position::default(),
@@ -345,7 +344,7 @@ impl<'a> Reader<'a> {
             _ => {
                 return Err(ReadError::Syntax {
                     position: at,
-                    message: "a value was expected".to_owned(),
+                    message: "expected a value".to_owned(),
                 });
             }
         };
@@ -355,7 +354,7 @@ impl<'a> Reader<'a> {
         };
         // The parser numbers anchors from 1; 0 means none.
         if anchor != 0 {
-            // The copy that is kept costs as much: anchors inside anchors keep the same again and again.
+            // The kept copy costs as much: nested anchors keep several copies of the same values.
             self.take(cost, at)?;
             self.anchors.insert(anchor, Some(built.clone()));
         }
@@ -391,7 +390,7 @@ impl<'a> Reader<'a> {
             let at = position(&span.start);
             let value = self.node(event, span, depth + 1)?;
             cost.add(value.cost);
-            // What is said of a value names it by its path, so a long key counts once for each value below it.
+            // Findings name a value by its path, so a long key counts once for each value below it.
             if let Data::String(key) = &key.data
                 && key.len() > ORDINARY_KEY
             {
@@ -412,8 +411,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Adds the entries a merge key brings; one that is set otherwise too stays as a duplicate, as strict Go decoding
-/// refuses it.
+/// Adds the entries of a merge key. An entry that is also set otherwise stays as a duplicate, which strict decoding in Go
+/// refuses.
 fn merge_into(entries: &mut Vec<Entry>, value: Node) -> Result<(), ReadError> {
     match value.data {
         Data::Map(merged) => entries.extend(merged),

@@ -110,7 +110,11 @@ fn swapped_after_show() -> Result<()> {
         site.put(&site.other)?;
         let args = site.args(command, &["--plan-digest", &reviewed])?;
         let run = kubeplan(&args).expect(4)?;
-        ensure!(run.err.contains("was reviewed"), "{}", run.err);
+        ensure!(
+            run.err.contains("as given with --plan-digest"),
+            "{}",
+            run.err
+        );
         ensure!(site.there()? == site.other, "{command:?} changed the file");
         site.put(&site.genuine)?;
         let with_prefix = format!("sha256/{reviewed}");

@@ -130,7 +130,7 @@ fn another_port() -> Result<()> {
     Site::naming(&attacker)?.refuses(
         &known,
         &[],
-        &["names another one", &genuine.fingerprint, "line 1"],
+        &["names another key", &genuine.fingerprint, "line 1"],
     )?;
     // A server on another port alone confirms nothing: the node then gets an identity of its own.
     let run = Site::naming(&attacker)?.plan(
@@ -140,7 +140,7 @@ fn another_port() -> Result<()> {
     let run = run.expect(0)?;
     ensure!(
         run.err
-            .contains("nothing is sealed for it until it is confirmed"),
+            .contains("is not confirmed, so nothing is sealed for it"),
         "{}",
         run.err
     );
@@ -165,7 +165,7 @@ fn second_key() -> Result<()> {
                 &known,
                 &[],
                 &[
-                    "names two for that host",
+                    "names two keys for that host",
                     &format!("{} (line 1)", genuine.fingerprint),
                     &format!("{} (line 3)", attacker.fingerprint),
                 ],
@@ -186,7 +186,7 @@ fn revoked() -> Result<()> {
     site.refuses(
         &format!("cp1 {line}\n@revoked * {line}\n"),
         &[],
-        &["says that it is revoked (line 2)"],
+        &["marks it as revoked (line 2)"],
     )?;
     for known in [
         format!("@cert-authority cp1 {line}\n"),
@@ -197,7 +197,7 @@ fn revoked() -> Result<()> {
         let run = run.expect(0).with_context(|| known.clone())?;
         ensure!(
             run.err
-                .contains("nothing is sealed for it until it is confirmed"),
+                .contains("is not confirmed, so nothing is sealed for it"),
             "{known}: {}",
             run.err
         );
@@ -216,7 +216,7 @@ fn confirmed_and_contradicted() -> Result<()> {
     Site::naming(&attacker)?.refuses(
         &known,
         &["--confirm-host-key", &confirm(&attacker)],
-        &["names another one", &genuine.fingerprint],
+        &["names another key", &genuine.fingerprint],
     )?;
     Site::naming(&genuine)?.refuses(
         &known,

@@ -63,10 +63,10 @@ fn writable_lists() -> Result<()> {
             (
                 0o666,
                 4,
-                "hint: look at what it says, then run `chmod go-w ",
+                "hint: check what it contains, then run `chmod go-w ",
             ),
             (0o602, 4, "every user can change the "),
-            (0o664, 0, "(mode 0664): run `chmod g-w "),
+            (0o664, 0, "(mode 0664); to prevent that, run `chmod g-w "),
         ] {
             let run = run(mode)?.expect(code)?;
             ensure!(run.err.contains(said), "{mode:o}: {}", run.err);

@@ -134,7 +134,7 @@ fn many(planned: &Planned) -> Result<()> {
     let shown = kubeplan(&["show", text(&path)?]).expect(0)?.text();
     narrow(&shown)?;
     ensure!(
-        shown.contains("files with certificates that are not listed"),
+        shown.contains("files with certificates, not listed"),
         "{shown}"
     );
     ensure!(shown.contains("/etc/kubernetes/pki/x99.crt"), "{shown}");

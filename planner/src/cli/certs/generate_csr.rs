@@ -1,7 +1,7 @@
-//! `kubeplan certs generate-csr`: keys and signing requests for what an external CA has to sign.
+//! `kubeplan certs generate-csr`: makes private keys and signing requests for certificates that an external CA signs.
 //!
-//! Keys reach the store before the first request is written. Running it again makes nothing twice: a key that is there
-//! is used, a request that says the same is left as it is.
+//! Keys are saved in the store before the first request is written. A second run uses the keys that exist and does not
+//! rewrite a request that is still correct.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,32 +23,32 @@ use crate::pki::key_source::RandomSource;
 use crate::pki::requests::Request;
 use crate::pki::store_dir::StoreDir;
 
-/// The largest request that is compared with, in bytes.
+/// The largest existing request that is read for comparison, in bytes.
 const MAX_REQUEST: u64 = 1024 * 1024;
 
-/// Make keys and signing requests for what an external CA has to sign
+/// Make private keys and signing requests for an external CA
 ///
-/// For every certificate of every node, those inside kubeconfigs included, that is missing or does not fit and whose
-/// CA's key is not in the key store: a private key in the store and a request with kubeadm's subject and names.
-/// Requests are laid out as the key store, so what the CA signs goes where its key is: nodes/NODE/apiserver.crt.
-/// `kubeplan plan` then checks each certificate and takes it.
+/// Covers every certificate of every node, including those inside kubeconfigs, that is missing or does not match the
+/// configuration and whose CA key is not in the key store. For each, stores a private key and writes a request with
+/// the subject and alternative names that kubeadm uses. Requests have the same paths as in the key store: put each
+/// signed certificate beside its key, for example nodes/NODE/apiserver.crt. `kubeplan plan` then checks and uses it.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     config: Configuration,
-    /// Key store that gets the keys [default: <cluster>.kubeplan/pki]
+    /// Key store to save the keys in [default: <cluster>.kubeplan/pki]
     #[arg(long, value_name = "DIR")]
     pki: Option<PathBuf>,
-    /// Folder the requests are written to [default: the key store, beside the
+    /// Directory to write the requests to [default: the key store, beside the
     /// keys]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Only for this node of the configuration; may be repeated
+    /// Make requests only for this node of the configuration; may be repeated
     #[arg(long = "node", value_name = "NAME")]
     nodes: Vec<String>,
     #[command(flatten)]
     now: Now,
-    /// How the list of requests is printed
+    /// Output format of the list of requests
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -69,7 +69,7 @@ struct Document<'a> {
 struct Row<'a> {
     #[serde(flatten)]
     request: &'a Request,
-    /// The request's file was written; an equal one is left alone.
+    /// Whether the file was written; a file with the same content is not rewritten.
     written: bool,
 }
 
@@ -118,7 +118,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// Writes `request` unless the same is there; whether it did.
+/// Writes `request` unless the file has the same content. Returns whether it wrote.
 fn write(request: &Request, path: &Path, mode: u32) -> Result<bool, CliError> {
     if path.exists() && request.is_same(&read_limited(path, "request", MAX_REQUEST)?) {
         return Ok(false);
@@ -135,7 +135,7 @@ fn write(request: &Request, path: &Path, mode: u32) -> Result<bool, CliError> {
 fn text(document: &Document<'_>) -> Text {
     if document.requests.is_empty() {
         return Text::of(format_args!(
-            "Nothing to request for {}: every certificate is there and fits, or the key of its CA is in {}",
+            "Nothing to request for {}: every certificate exists and matches the configuration, or the key of its CA is in {}",
             listed(document.nodes.iter().copied()),
             document.pki
         ));
@@ -158,7 +158,7 @@ fn text(document: &Document<'_>) -> Text {
             let request = row.request;
             let state = match (request.key_made, row.written) {
                 (true, _) => "new key",
-                (false, true) => "key was there",
+                (false, true) => "existing key",
                 (false, false) => "unchanged",
             };
             vec![
@@ -188,11 +188,11 @@ fn text(document: &Document<'_>) -> Text {
         .map(|row| row.request.signer.as_str())
         .collect();
     text.line(format_args!(
-        "  have {} sign the requests, with digitalSignature, keyEncipherment and the usages above",
+        "  have {} sign the requests, with the key usages digitalSignature and keyEncipherment and the extended usages above",
         signers.into_iter().collect::<Vec<_>>().join(", ")
     ));
     text.line(format_args!(
-        "  put each certificate beside its key in {}, as .crt instead of .key, intermediates behind it, and run `kubeplan plan`",
+        "  put each certificate beside its key in {}, named .crt instead of .key and followed by any intermediates, and run `kubeplan plan`",
         document.pki
     ));
     text

@@ -1,4 +1,4 @@
-//! `kubeplan certs list`: the certificates of a key store and when they end.
+//! `kubeplan certs list`: lists the certificates of a key store and when they expire.
 
 use std::path::PathBuf;
 
@@ -16,10 +16,10 @@ use crate::engine::Choices;
 use crate::pki::store_dir::StoreDir;
 use crate::pki::stored::{self, StoredCertificate, short_duration};
 
-/// List the certificates of the key store and when they end
+/// List the certificates of the key store and when they expire
 ///
-/// Of all nodes, leaves first. Reads the store alone: whether a certificate fits a configuration is what `kubeplan
-/// plan` says. The configuration only names the cluster whose store is meant.
+/// Lists all nodes, leaf certificates before CAs. The configuration only says which cluster's store to read: to learn
+/// whether certificates match the configuration, run `kubeplan plan`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(in crate::cli) struct Args {
     pki: Option<PathBuf>,
     #[command(flatten)]
     now: Now,
-    /// How the table is printed
+    /// Output format of the list
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

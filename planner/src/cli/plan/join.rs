@@ -1,8 +1,9 @@
-//! `kubeplan plan --join`: the bundle of one node for a cluster that runs.
+//! `kubeplan plan --join`: plans the bundle of one node that joins a running cluster.
 //!
-//! In: what `kubeapply discover` learnt on the host, a JoinConfiguration or kubeadm join's flags. Out: the node's bundle. No key store is
-//! read or written: the shared certificates come sealed with the facts, leaves are issued here and live in the bundle alone. The bundle is
-//! sealed for whoever is named, else for the identity that opened the facts, and never for a recipient that only the facts name.
+//! In: the join facts that `kubeapply discover` wrote on the host, and a JoinConfiguration or the flags of `kubeadm join`. Out:
+//! the node's bundle. Uses no key store: the shared certificates are sealed in the join facts, and leaf certificates are issued
+//! for this bundle alone. The bundle is sealed for the recipients that the user names or confirms, else for the identity that
+//! opened the join facts; never for a recipient that only the facts name.
 
 use std::path::{Path, PathBuf};
 
@@ -27,49 +28,49 @@ use crate::engine::{Choices, Prospect};
 use crate::files::{self, Need};
 use crate::pki::key_source::KeySource;
 
-/// The key that opens what is sealed for a host.
+/// The host's SSH key, for which the join facts are sealed by default.
 const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
 
-/// What a join needs besides what every plan takes.
+/// The arguments of `kubeplan plan` for a join.
 #[derive(Debug, clap::Args)]
 pub(super) struct JoinArgs {
-    /// Plan one node that joins a running cluster, from what `kubeapply
-    /// discover` learnt on its host
+    /// Plan one node that joins a running cluster, from the join facts that
+    /// `kubeapply discover` wrote on its host
     #[arg(
         long,
         value_name = "FACTS",
         conflicts_with_all = ["pki", "identity_out", "upload_certs", "nodes"]
     )]
     join: Option<PathBuf>,
-    /// Refuse facts that are not those of a control-plane node
+    /// Refuse join facts of a worker
     #[arg(long, requires = "join")]
     control_plane: bool,
     /// age identity or OpenSSH ed25519 private key that opens the sealed part
-    /// of the facts [default: /etc/ssh/ssh_host_ed25519_key]
+    /// of the join facts [default: /etc/ssh/ssh_host_ed25519_key]
     #[arg(long, value_name = "FILE", requires = "join")]
     identity: Option<PathBuf>,
     /// Seal the bundle for this age or ssh-ed25519 recipient; may be repeated
-    /// [default: the identity that opened the facts]
+    /// [default: the identity that opened the join facts]
     #[arg(long = "recipient", value_name = "RECIPIENT", requires = "join")]
     recipients: Vec<String>,
-    /// Refuse facts of any cluster but the one with this id, 64 hexadecimal
-    /// digits: the SHA-256 of its CA's public key, as `kubeplan show` prints it
+    /// Refuse join facts of a cluster with another id: 64 hexadecimal digits,
+    /// the SHA-256 of its CA's public key, as `kubeplan show` prints it
     #[arg(long, value_name = "HEX", requires = "join")]
     cluster_id: Option<Sha256Digest>,
-    /// Refuse facts with a CA that has none of these pins, sha256:HEX; may be
-    /// repeated for a cluster that rotates its CA
+    /// Refuse join facts whose CA has another pin than this (sha256:HEX); may
+    /// be repeated for a cluster that rotates its CA
     #[arg(long, value_name = "PIN", value_parser = pin, requires = "join")]
     discovery_token_ca_cert_hash: Vec<Sha256Digest>,
 }
 
 impl JoinArgs {
-    /// The file of facts, if a join is planned.
+    /// The file of join facts, if a join is planned.
     pub(super) fn facts(&self) -> Option<&Path> {
         self.join.as_deref()
     }
 }
 
-/// Plans the node whose facts are in `file`.
+/// Plans the node whose join facts are in `file`.
 pub(super) fn run(
     args: &Args,
     file: &Path,
@@ -80,7 +81,7 @@ pub(super) fn run(
     let facts = read(file)?;
     if args.join.control_plane && !facts.control_plane {
         return Err(CliError::usage(format!(
-            "the facts {} are those of a worker",
+            "{} contains the join facts of a worker",
             file.display()
         ))
         .hint("run `kubeapply discover --control-plane` on the host, with the certificate key"));
@@ -100,7 +101,7 @@ pub(super) fn run(
     let shown = file.display().to_string();
     let mut session = args.config.open_join(&shown, &discovered, &choices, io)?;
     let compared = !meant.is_empty() || !session.ca_cert_hashes().is_empty();
-    // The cluster has its CAs.
+    // The key store is not asked for CAs: a running cluster has them.
     let prospect = Prospect {
         now,
         held: &|_| true,
@@ -146,16 +147,16 @@ fn read(file: &Path) -> Result<JoinFacts, CliError> {
     let bytes = read_limited(file, "join facts", MAX_SIZE as u64)?;
     JoinFacts::parse(&bytes).map_err(|error| {
         CliError::caused(Exit::Usage, format!("join facts {}", file.display()), error)
-            .hint("`kubeapply discover` on the host writes them")
+            .hint("run `kubeapply discover` on the host to write join facts")
     })
 }
 
-/// Whether `path` is where a host has its key; `kubeapply join --root DIR` names the key of the tree.
+/// Whether `path` is the SSH host key: of this host, or of the tree that `kubeapply join --root DIR` names.
 fn is_host_key(path: &Path) -> bool {
     path.ends_with(HOST_KEY.trim_start_matches('/'))
 }
 
-/// Opens the sealed part; the identities are those that could.
+/// Opens the sealed part of the join facts. Also returns the identities that were read to open it.
 fn open(
     args: &Args,
     facts: &JoinFacts,
@@ -166,9 +167,9 @@ fn open(
         None if files::open_regular(Path::new(HOST_KEY)).is_ok() => PathBuf::from(HOST_KEY),
         None => {
             return Err(CliError::usage(format!(
-                "{HOST_KEY} cannot be read, and no other identity is given to open the join facts with"
+                "cannot open the join facts: {HOST_KEY} is not readable, and --identity is not given"
             ))
-            .hint("give the age identity or SSH private key that they are sealed for with --identity"));
+            .hint("name the age identity or SSH private key that the join facts are sealed for with --identity"));
         }
     };
     let need = if is_host_key(&path) {
@@ -182,7 +183,7 @@ fn open(
     let secrets = facts.open(&identities).map_err(|error| {
         let message = format!("join facts {}", file.display());
         let hint = format!(
-            "they are sealed for {}",
+            "they are sealed for {}: name one of these identities with --identity",
             facts
                 .sealed
                 .recipients
@@ -208,7 +209,7 @@ fn parse_recipients(texts: &[String]) -> Result<Vec<Recipient>, CliError> {
         .collect()
 }
 
-/// Whom the bundle is sealed for: who is named, on the command line or by the host's confirmed facts, else who opened the join facts.
+/// The bundle's recipients: those of the command line, else the host's confirmed keys, else the identities that opened the join facts.
 fn recipients(
     chosen: Vec<Recipient>,
     config: &ValidConfig,

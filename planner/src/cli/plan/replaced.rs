@@ -1,7 +1,7 @@
-//! Bundles that a plan puts others in the place of.
+//! Warns when a plan replaces bundles that had approvals or other authors' signatures.
 //!
-//! The sealed part of a bundle is sealed anew each time, so an approval or a signature of the one before holds for no later one,
-//! even of the same plan. What is lost that way is said.
+//! Every run seals again, which changes the index. An approval or signature of the earlier bundle is therefore not valid for
+//! the new one, even if the plan is the same.
 
 use std::path::Path;
 
@@ -14,17 +14,17 @@ use crate::cli::open::open_intact;
 use crate::cli::summary::NodeSummary;
 use crate::engine::listed;
 
-/// What a bundle had that the one in its place has not.
+/// Approvals and signatures that are lost because a bundle is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(in crate::cli) struct Replaced {
     approvals: usize,
-    /// By other keys than the one that signs now.
+    /// Signatures by keys other than the one that signs now.
     signatures: usize,
 }
 
 impl Replaced {
-    /// What the bundle at `path` has that a new one has not, signed by `signer` alone; `None` if that is nothing, or there is no
-    /// whole bundle.
+    /// Counts what is lost when a bundle that only `signer` signed replaces the one at `path`; `None` if nothing is lost, or if
+    /// there is no intact bundle.
     pub(super) fn at(path: &Path, signer: &PublicKey) -> Option<Self> {
         let bundle = open_intact(path).ok()?;
         let others = bundle
@@ -38,7 +38,7 @@ impl Replaced {
         (replaced.approvals + replaced.signatures > 0).then_some(replaced)
     }
 
-    /// What there was, and what makes up for it.
+    /// What the replaced bundle had, and what to do with the new bundle.
     fn words(self) -> (String, &'static str) {
         let approvals = count(self.approvals, "approval");
         let signatures = format!("{} by other authors", count(self.signatures, "signature"));
@@ -50,7 +50,7 @@ impl Replaced {
     }
 }
 
-/// Says which bundles were replaced that had what the new ones have not.
+/// Warns of the replaced bundles whose approvals or signatures are lost.
 pub(super) fn say(nodes: &[NodeSummary], io: &mut Io) {
     let replaced: Vec<(&NodeSummary, Replaced)> = nodes
         .iter()
@@ -61,14 +61,14 @@ pub(super) fn say(nodes: &[NodeSummary], io: &mut Io) {
         [(node, one)] => {
             let (had, again) = one.words();
             io.say(format_args!(
-                "warning: replaced {}, which had {had}: {again} the new file",
+                "warning: {} replaces a bundle that had {had}: {again} the new bundle again",
                 node.bundle
             ));
         }
         several => {
             let nodes = listed(several.iter().map(|(node, _)| node.node.as_str()));
             io.say(format_args!(
-                "warning: replaced {} that had approvals or signatures by other authors: sign and approve the new files ({nodes})",
+                "warning: replaced {} that had approvals or signatures by other authors: sign and approve the new bundles of {nodes} again",
                 count(several.len(), "bundle")
             ));
         }

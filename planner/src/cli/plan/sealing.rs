@@ -1,6 +1,6 @@
-//! Whom the secrets of a plan are sealed for.
+//! Finds or makes the recipients that the secrets of a plan are sealed for.
 //!
-//! A node without configured recipients gets an age identity of its own, which never lies beside the bundle it opens.
+//! A node without configured recipients gets an age identity of its own, which is never written beside the bundle that it opens.
 
 use std::path::PathBuf;
 
@@ -17,28 +17,28 @@ use crate::cli::workspace::{Workspace, is_within};
 use crate::config::ValidConfig;
 use crate::output;
 
-/// Whom the sealed part of a node's bundle is for, before an identity is made.
+/// Where the recipients of a node's bundle come from, before an identity is made.
 pub(super) enum Sealing {
-    /// The configuration names them.
+    /// The configuration names the recipients.
     Configured(Vec<Recipient>),
-    /// An age identity of an earlier run.
+    /// An age identity that an earlier run made, with its file.
     Read(Vec<Recipient>, PathBuf),
-    /// An age identity to be made there.
+    /// An age identity to make and write to this file.
     Make(PathBuf),
 }
 
-/// The recipients, and the identity that was read or made for them.
+/// The recipients of a bundle, and the identity that was read or made.
 pub(super) struct TakenRecipients {
-    /// Never empty where there is something to seal.
+    /// Not empty if the bundle has something to seal.
     pub(super) recipients: Vec<Recipient>,
-    /// Absent when the configuration names recipients, or nothing is sealed.
+    /// `None` if the configuration names recipients, or nothing is sealed.
     pub(super) identity: Option<Identity>,
-    /// The identity, if it was made and has to be written.
+    /// The new identity and its file, if one was made and is not written yet.
     pub(super) new: Option<(PathBuf, SecretBytes)>,
 }
 
 impl TakenRecipients {
-    /// For a bundle without secrets.
+    /// No recipients, for a bundle without secrets.
     pub(super) fn none() -> Self {
         Self {
             recipients: Vec::new(),
@@ -49,7 +49,7 @@ impl TakenRecipients {
 }
 
 impl Sealing {
-    /// Finds the configured recipients, an identity, or the place of a new one; writes nothing.
+    /// Finds the configured recipients, an existing identity, or the place for a new one. Writes nothing.
     pub(super) fn find(
         args: &Args,
         config: &ValidConfig,
@@ -57,8 +57,8 @@ impl Sealing {
     ) -> Result<Self, CliError> {
         if !config.node.recipients.is_empty() {
             if args.identity_out.is_some() {
-                return Err(CliError::usage("--identity-out is for a node without recipients, and this node has some")
-                    .hint("leave --identity-out away, or remove the node's `recipients` from the Cluster document"));
+                return Err(CliError::usage("--identity-out is for a node without recipients, but this node has recipients")
+                    .hint("omit --identity-out, or remove the node's `recipients` from the Cluster document"));
             }
             let parsed = config
                 .node
@@ -76,11 +76,11 @@ impl Sealing {
         };
         if is_within(&path, &args.output) {
             return Err(CliError::usage(format!(
-                "the identity {} would lie in the output folder {}, beside the bundle it opens",
+                "the identity {} is in the output directory {}, beside the bundle that it opens",
                 path.display(),
                 args.output.display()
             ))
-            .hint("give another place with --identity-out, and carry it to the host another way than the bundle"));
+            .hint("name a file elsewhere with --identity-out, and carry it to the host separately from the bundle"));
         }
         if !path.exists() {
             return Ok(Self::Make(path));
@@ -93,7 +93,7 @@ impl Sealing {
         Ok(Self::Read(identities.recipients(), path))
     }
 
-    /// Makes the identity if there is none; writes nothing.
+    /// Makes the identity if it does not exist. Writes nothing.
     pub(super) fn take(&self) -> TakenRecipients {
         let shown = |path: &PathBuf, created| {
             Some(Identity {
@@ -124,7 +124,7 @@ impl Sealing {
     }
 }
 
-/// Writes the identities that were made.
+/// Writes the new identities.
 pub(super) fn keep(new: &[(PathBuf, SecretBytes)], io: &mut Io) -> Result<(), CliError> {
     let files: Vec<_> = new
         .iter()
@@ -136,7 +136,7 @@ pub(super) fn keep(new: &[(PathBuf, SecretBytes)], io: &mut Io) -> Result<(), Cl
     output::create_private_files(&files).map_err(io_error("writing age identity", first))?;
     io.say(match files.len() {
         1 => format!(
-            "the node has no recipient: made an age identity for it, {}",
+            "the node has no recipients: made an age identity for it, {}",
             first.display()
         ),
         count => format!(

@@ -1,4 +1,4 @@
-//! The author's key of a plan: configured, the workspace's, or made on first use.
+//! Finds the author's key that signs a plan: the configured key, the workspace's, or a new one.
 
 use std::path::{Path, PathBuf};
 
@@ -12,17 +12,17 @@ use crate::cli::summary::Signer;
 use crate::cli::workspace::Workspace;
 use crate::config::ValidConfig;
 
-/// The key that signs, before it is made.
+/// Where the signing key comes from, before a new one is made.
 pub(super) enum SigningKey {
     /// Read from a file.
     Read(Box<PrivateKey>, PathBuf),
-    /// To be made there, with the passphrase in a file.
+    /// A key to make and write to this file, with the passphrase in the other.
     Make(PathBuf, Option<PathBuf>),
 }
 
-/// The key, and what the summary says of it.
+/// The signing key, with what the summary shows of it.
 pub(super) struct TakenKey {
-    /// What the summary says.
+    /// What the summary shows.
     pub(super) shown: Signer,
     source: KeySource,
     path: PathBuf,
@@ -42,12 +42,12 @@ impl TakenKey {
         }
     }
 
-    /// Writes the key if it was made.
+    /// Writes the key if it is new.
     pub(super) fn keep(&self, io: &mut Io) -> Result<(), CliError> {
         if let KeySource::New(new) = &self.source {
             new.write(&self.path)?;
             io.say(format_args!(
-                "no signing key is configured: made {}",
+                "no signing key is configured: made the key {}",
                 self.path.display()
             ));
         }
@@ -56,7 +56,7 @@ impl TakenKey {
 }
 
 impl SigningKey {
-    /// Finds the configured key, the workspace's, or the place for a new one; writes nothing.
+    /// Finds the configured key, the workspace's, or the place for a new one. Writes nothing.
     pub(super) fn find(
         args: &Args,
         config: &ValidConfig,
@@ -86,7 +86,7 @@ impl SigningKey {
         Ok(Self::Read(Box::new(key), path))
     }
 
-    /// Makes the key if there is none yet; writes nothing.
+    /// Makes the key if it does not exist. Writes nothing.
     pub(super) fn take(self, cluster: &Name, io: &Io) -> Result<TakenKey, CliError> {
         let (source, path) = match self {
             Self::Read(key, path) => (KeySource::Read(key), path),

@@ -1,7 +1,7 @@
-//! The certificates that can be seen in a bundle: public files, and client certificates in kubeconfigs' twins.
+//! Lists the certificates that are visible in a bundle: public files, and client certificates in the twins of kubeconfigs.
 //!
-//! In: a bundle that nobody has to trust. Out: rows for a table. However many certificates it holds and however large they
-//! are, no more than [`MAX_TOTAL`] bytes of them are read; [`Certificates::left`] counts the files that are left out then.
+//! In: a bundle, trusted or not. Out: rows of a table. Reads at most [`MAX_TOTAL`] bytes of certificates, however many the
+//! bundle contains; [`Certificates::left`] counts the files that were not read.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use kubeplan_bundle::reader::{Bundle, Intact};
 use crate::pki::certificate::{Certificate, CertificateFacts};
 use crate::plan::CertificateRow;
 
-/// The largest file that is looked at, in bytes: a kubeconfig or a chain of certificates is a few KiB.
+/// The largest file that is read, in bytes: a kubeconfig or a chain of certificates has a few KiB.
 const MAX_FILE: usize = 1024 * 1024;
 
-/// How much is read as certificates, in bytes of PEM. What is kept of a certificate with many short names takes ten times
-/// its size; a control-plane node has 40 KiB.
+/// The most that is read as certificates, in bytes of PEM. A parsed certificate with many short names takes ten times its size.
+/// The certificates of a control-plane node have 40 KiB.
 const MAX_TOTAL: usize = 4 * 1024 * 1024;
 
-/// What the base64 of a client certificate stands behind in a kubeconfig, which has it on one line.
+/// The field of a kubeconfig whose value, on the same line, is a client certificate in base64.
 const EMBEDDED: &str = "client-certificate-data: ";
 
 /// How a certificate in PEM form begins.
 const PEM: &str = "-----BEGIN CERTIFICATE-----";
 
-/// What is found.
+/// The certificates of a bundle.
 pub(super) struct Certificates {
-    /// One for each file, in the order of the entries.
+    /// One row for each file, in the order of the entries.
     pub(super) rows: Vec<CertificateRow>,
-    /// How many files seem to hold one and were not read.
+    /// How many files seem to contain a certificate and were not read.
     pub(super) left: usize,
 }
 
@@ -95,13 +95,13 @@ impl Certificates {
     }
 }
 
-/// The text of a file that seems to hold a certificate.
+/// The text of a file, if it seems to contain a certificate.
 fn candidate(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     (text.contains(PEM) || text.contains(EMBEDDED)).then_some(text)
 }
 
-/// What a table says of it; the signer by the issuer's subject.
+/// The row of a certificate, which names the signer by the issuer's subject.
 fn row(path: &str, facts: CertificateFacts) -> CertificateRow {
     let addresses = facts.ip_sans.iter().map(ToString::to_string);
     CertificateRow {
@@ -119,7 +119,7 @@ fn row(path: &str, facts: CertificateFacts) -> CertificateRow {
     }
 }
 
-/// The client certificate of a kubeconfig, found by its field.
+/// The client certificate in a kubeconfig.
 fn embedded(kubeconfig: &str) -> Option<Vec<u8>> {
     let value = kubeconfig
         .lines()
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_read_than_a_limit_says() {
+    fn certificates_beyond_the_limit_are_counted_and_not_read() {
         let key = KeyPair::generate().unwrap();
         let pem = params(&"x".repeat(60_000)).self_signed(&key).unwrap().pem();
         let large = format!("{pem}{}", " ".repeat(MAX_FILE));

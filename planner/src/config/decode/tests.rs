@@ -21,7 +21,7 @@ fn decode_text(kind: Kind, text: &str) -> (Value, Report) {
 }
 
 #[test]
-fn values_are_taken_as_go_takes_them() {
+fn values_are_decoded_as_go_decodes_them() {
     let text = "maxPods: 110.0\npodsPerCore: 012\nfailSwapOn: n\nsyncFrequency: 90s\nclusterDomain: null\n\
                 memoryThrottlingFactor: 1\nlogging: {flushFrequency: 5000000000, options: {json: {infoBufferSize: 2048Ki}}}\n\
                 registerWithTaints: [{key: a, timeAdded: 2026-01-02T04:04:05.5+01:00}, null]\n\
@@ -44,7 +44,7 @@ fn values_are_taken_as_go_takes_them() {
 }
 
 #[test]
-fn wrong_values_are_named_with_their_place() {
+fn a_value_of_the_wrong_type_is_reported_with_its_place() {
     for (text, expected) in [
         ("maxPods: 1.5", "expected an integer, found a number"),
         ("maxPods: 2147483648", "out of range"),
@@ -56,7 +56,7 @@ fn wrong_values_are_named_with_their_place() {
         ),
         (
             "reservedMemory: [{limits: {memory: 5x}}]",
-            "KubeletConfiguration.reservedMemory[0].limits.memory: `5x` is no quantity",
+            "KubeletConfiguration.reservedMemory[0].limits.memory: `5x` is not a valid quantity",
         ),
         ("featureGates: {y: true, yes: false}", "duplicate key"),
     ] {
@@ -68,9 +68,9 @@ fn wrong_values_are_named_with_their_place() {
 }
 
 #[test]
-fn a_flood_of_mistakes_is_cut_off_and_says_so() {
+fn a_report_of_too_many_errors_is_cut_off_and_says_so() {
     let text: String = (0..40_000).map(|n| format!("field{n}: 1\n")).collect();
     let (_, report) = decode_text(Kind::Cluster, &text);
     assert_eq!(report.findings().len(), MAX_FINDINGS + 1);
-    assert!(report.to_string().contains("too many mistakes"));
+    assert!(report.to_string().contains("too many errors"));
 }

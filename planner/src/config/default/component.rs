@@ -1,7 +1,7 @@
 //! Defaults of KubeletConfiguration and KubeProxyConfiguration, as kubeadm sets them.
 //!
-//! kubeadm does not apply the components' own defaults. A value of the user is kept, with a warning where kubeadm
-//! recommends another; only `rotateCertificates` is forced.
+//! kubeadm does not apply the components' own defaults. The user's values are kept, with a warning where kubeadm recommends
+//! another; only `rotateCertificates` is always set.
 //! Rules: kubeadm v1.36.2, cmd/kubeadm/app/componentconfigs/{kubelet,kubeproxy,kubelet_unix}.go.
 
 use ipnet::IpNet;
@@ -16,14 +16,14 @@ use crate::schema::Kind;
 
 const RULE: &str = "kubeadm's default";
 
-/// Fills in both documents.
+/// Sets the defaults of both documents.
 pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) {
     kubelet(draft);
     resolver(draft, facts);
     kube_proxy(draft);
 }
 
-/// Sets the recommended value, or warns that the user's differs.
+/// Sets the recommended value, or warns that the user's value differs.
 fn recommend(draft: &mut Draft, kind: Kind, path: &str, unset: Unset, value: Value, rule: &str) {
     draft.default_to(kind, path, unset, value.clone(), rule);
     warn_unless(draft, kind, path, &value);
@@ -38,7 +38,7 @@ fn warn_unless(draft: &mut Draft, kind: Kind, path: &str, value: &Value) {
     }
 }
 
-/// The kubelet's configuration of the cluster.
+/// The cluster's configuration of the kubelet.
 pub(super) fn kubelet(draft: &mut Draft) {
     let kind = Kind::Kubelet;
     let path = "staticPodPath";
@@ -125,7 +125,7 @@ pub(super) fn kubelet(draft: &mut Draft) {
         draft.warn(
             kind,
             "rotateCertificates",
-            "kubeadm always sets it to true; so does kubeplan",
+            "kubeadm and kubeplan always set it to true",
             "",
         );
     }
@@ -133,7 +133,7 @@ pub(super) fn kubelet(draft: &mut Draft) {
     draft.default_to(kind, "cgroupDriver", Unset::Empty, "systemd", RULE);
 }
 
-/// The resolver of a host that runs systemd-resolved.
+/// The resolver configuration of a host that runs systemd-resolved.
 pub(super) fn resolver(draft: &mut Draft, facts: &HostFacts) {
     let kind = Kind::Kubelet;
     if facts.systemd_resolved {

@@ -1,8 +1,8 @@
-//! Defaults of the `Cluster` document, and what a node's entry tells kubeadm's documents.
+//! Sets the defaults of the `Cluster` document, and copies what a node's entry says to kubeadm's documents.
 //!
-//! In: the draft of one node. Out: its entry with defaults; and in InitConfiguration, which describes the node whether it founds
-//! the cluster or joins it, what the entry says of it. Name and address identify the node, so both places must agree; the rest of the
-//! entry is nearer to the node than the document, and counts.
+//! In: the draft of one node. Out: its entry with defaults, and the entry's values in InitConfiguration, which describes the
+//! node whether it creates the cluster or joins it. Name and address identify the node, so both places must agree. For every
+//! other field the entry, which is about this node alone, replaces the document's value.
 
 use kubeplan_bundle::index::NodeRole;
 use serde_json::{Value, json};
@@ -14,24 +14,24 @@ use super::super::valid::HostFacts;
 use super::kubelet_flags;
 use crate::schema::Kind;
 
-/// How long a bundle's certificates must last when it is installed.
+/// The default of `credentials.minRemaining`: how long a bundle's certificates must still be valid when it is installed.
 const MIN_REMAINING: &str = "720h0m0s";
-/// How far certificates start before the plan's clock, as in kubeadm.
+/// The default of `credentials.clockTolerance`: how long before the plan's clock certificates become valid, as in kubeadm.
 const CLOCK_TOLERANCE: &str = "5m0s";
-/// Life of the client certificate that a joining kubelet gets with the plan: 90 days. The kubelet replaces it within minutes of
-/// its start, so it only has to outlive the way to the host.
+/// The default validity of the client certificate in the bundle of a joining node: 90 days. The kubelet replaces it within
+/// minutes of its start, so it only has to be valid until the bundle is installed.
 const JOIN_VALIDITY: &str = "2160h0m0s";
 const RULE: &str = "kubeplan's default";
 const KIND: Kind = Kind::Inventory;
 
-/// Fields of an entry that stand for a field of InitConfiguration and replace it.
+/// Fields of an entry that replace a field of InitConfiguration.
 const REPLACED: &[(&str, &str)] = &[
     ("taints", "nodeRegistration.taints"),
     ("kubelet.criSocket", "nodeRegistration.criSocket"),
     ("patches.directory", "patches.directory"),
 ];
 
-/// Fills in what the document says of the whole cluster.
+/// Sets the defaults of the document's fields about the whole cluster.
 pub(super) fn shared(draft: &mut Draft) {
     for (path, value) in [
         ("credentials.minRemaining", MIN_REMAINING),
@@ -43,7 +43,7 @@ pub(super) fn shared(draft: &mut Draft) {
     draft.default_to(KIND, "credentials.join", Unset::Empty, "certificate", RULE);
 }
 
-/// What the node is for; `None` if its entry says something that is no role.
+/// The node's role; `None` if its entry contains another word.
 pub(in super::super) fn role(draft: &Draft) -> Option<NodeRole> {
     match draft.text(KIND, &format!("{NODE}.role")).as_str() {
         "control-plane" => Some(NodeRole::ControlPlane),
@@ -52,12 +52,12 @@ pub(in super::super) fn role(draft: &Draft) -> Option<NodeRole> {
     }
 }
 
-/// Fills in the node's entry and hands on what it says.
+/// Sets the defaults of the node's entry, and copies its values to InitConfiguration.
 pub(super) fn node(draft: &mut Draft, facts: &HostFacts) {
     if let Some(arch) = &facts.arch {
         architecture(draft, arch);
     }
-    // Of several nodes each says its role; one that does not has been reported.
+    // With several nodes each must have a role; a missing role has been reported.
     let role_unsaid = if draft.joins {
         "worker"
     } else {
@@ -91,7 +91,7 @@ pub(super) fn node(draft: &mut Draft, facts: &HostFacts) {
     kubelet_flags::apply(draft);
 }
 
-/// Takes the architecture from facts, or says that the configuration has another.
+/// Takes the architecture from facts, or warns that the configuration names another.
 fn architecture(draft: &mut Draft, arch: &str) {
     let path = format!("{NODE}.platform.arch");
     let written = draft.text(KIND, &path);
@@ -102,14 +102,14 @@ fn architecture(draft: &mut Draft, arch: &str) {
         draft.set_from(KIND, &path, arch.into(), origin);
     } else if written != arch {
         let message = format!(
-            "the host's facts say `{arch}`; `{}` is kept",
+            "the host's facts name `{arch}`; the configured `{}` is used",
             written.escape_debug()
         );
         draft.warn(KIND, &path, message, "");
     }
 }
 
-/// Where the user wrote `from`.
+/// The origin of the user's value at `from`.
 pub(super) fn origin_of(draft: &Draft, from: &str) -> Origin {
     let (file, line) = draft.place_of(&draft.full_path(KIND, from));
     Origin::Written {
@@ -140,13 +140,13 @@ fn agree(draft: &mut Draft, field: &str, to: &str, comparable: &dyn Fn(&str) -> 
         draft.error(
             Kind::Init,
             to,
-            format!("`{kubeadms}` contradicts {full} `{ours}` at {place}"),
-            "write it in one of the two places only, or the same in both",
+            format!("`{kubeadms}` contradicts `{ours}` of {full} at {place}"),
+            "set one of the two fields, or both to the same value",
         );
     }
 }
 
-/// Copies a value of the entry to InitConfiguration, whatever stands there, unless a flag does.
+/// Copies a value of the entry to InitConfiguration, unless a flag set that field.
 fn replace(draft: &mut Draft, field: &str, to: &str) {
     let from = format!("{NODE}.{field}");
     let full = draft.full_path(Kind::Init, to);
@@ -167,7 +167,7 @@ fn replace(draft: &mut Draft, field: &str, to: &str) {
     draft.set_from(Kind::Init, to, value, origin);
 }
 
-/// The labels of the node's entry, in order of their keys.
+/// The labels of the node's entry, sorted by key.
 pub(in super::super) fn labels(draft: &Draft) -> Vec<(String, String)> {
     let Some(Value::Object(labels)) = draft.get(KIND, &format!("{NODE}.labels")) else {
         return Vec::new();

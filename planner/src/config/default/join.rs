@@ -1,7 +1,7 @@
-//! Defaults of JoinConfiguration.
+//! Sets the defaults of JoinConfiguration.
 //!
-//! What it says of the node has the defaults of InitConfiguration, which are filled in once that is handed on
-//! (`config::join`). Rules: kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go.
+//! Its fields about the node have the defaults of InitConfiguration, which are set after `config::join` copied them there.
+//! Rules: kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go.
 
 use kubeplan_bundle::index::NodeRole;
 
@@ -12,11 +12,11 @@ use super::super::valid::{Assumption, HostFacts};
 use super::{assume_about_host, component, inventory, kubeadm};
 use crate::schema::Kind;
 
-/// Where a worker keeps the cluster's CA certificate.
+/// The default file of the cluster's CA certificate on a worker.
 const CA_CERT_PATH: &str = "/etc/kubernetes/pki/ca.crt";
 const RULE: &str = "kubeadm's default";
 
-/// Defaults of what only JoinConfiguration has.
+/// Sets the defaults of fields that only JoinConfiguration has.
 pub(in super::super) fn apply_static(draft: &mut Draft) {
     let kind = Kind::Join;
     draft.default_to(kind, "caCertPath", Unset::Empty, CA_CERT_PATH, RULE);
@@ -32,12 +32,12 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
     }
 }
 
-/// Defaults of the node that need nothing but the document.
+/// Sets the node's defaults that follow from the document alone.
 pub(in super::super) fn apply_static_to_node(draft: &mut Draft) {
     kubeadm::apply_static_of_node(draft);
 }
 
-/// The defaults that a check goes by: what only the host could say stays unset.
+/// Sets the defaults that checks need. Fields that kubeadm would read from the host stay unset.
 pub(in super::super) fn apply_to_check(draft: &mut Draft) {
     apply_static(draft);
     join::hand_on(draft);
@@ -45,7 +45,7 @@ pub(in super::super) fn apply_to_check(draft: &mut Draft) {
     dynamic(draft);
 }
 
-/// The defaults that `config migrate` writes; a warning for each that only the host could say.
+/// Sets the defaults that `config migrate` writes. Warns about each field that kubeadm would read from the host.
 pub(in super::super) fn apply_to_convert(draft: &mut Draft) {
     let (name, address) = ("nodeRegistration.name", "localAPIEndpoint.advertiseAddress");
     apply_to_check(draft);
@@ -58,7 +58,7 @@ pub(in super::super) fn apply_to_convert(draft: &mut Draft) {
     }
 }
 
-/// Every default of a node that joins a cluster that runs, and of the cluster's documents as it stores them.
+/// Sets every default of a node that joins a running cluster, and of the documents that the cluster stores.
 pub(in super::super) fn apply_to_plan(
     draft: &mut Draft,
     facts: &HostFacts,
@@ -66,7 +66,7 @@ pub(in super::super) fn apply_to_plan(
 ) -> Vec<Assumption> {
     let mut assumptions = Vec::new();
     inventory::shared(draft);
-    // The entry holds nothing but the role; the node's values are known by their names in JoinConfiguration.
+    // The entry contains only the role: messages name the node's values by their fields in JoinConfiguration.
     draft.joins = false;
     inventory::node(draft, facts);
     draft.joins = true;
@@ -86,20 +86,20 @@ pub(in super::super) fn apply_to_plan(
     assumptions
 }
 
-/// Values that kubeadm normalises, and defaults of them that do not depend on the host.
+/// Normalises values as kubeadm does, and sets their defaults that do not depend on the host.
 fn dynamic(draft: &mut Draft) {
-    let nobody = HostFacts::default();
+    let unknown = HostFacts::default();
     if !draft.text(Kind::Init, "nodeRegistration.name").is_empty() {
-        kubeadm::node_name(draft, &nobody);
+        kubeadm::node_name(draft, &unknown);
     }
-    kubeadm::cri_socket(draft, &nobody, &mut Vec::new());
+    kubeadm::cri_socket(draft, &unknown, &mut Vec::new());
     if join::is_control_plane(draft) {
         kubeadm::taints(draft);
         if !draft
             .text(Kind::Init, "localAPIEndpoint.advertiseAddress")
             .is_empty()
         {
-            kubeadm::advertise_address(draft, &nobody);
+            kubeadm::advertise_address(draft, &unknown);
         }
     }
 }

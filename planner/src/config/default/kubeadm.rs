@@ -1,4 +1,4 @@
-//! Defaults of InitConfiguration and ClusterConfiguration.
+//! Sets the defaults of InitConfiguration and ClusterConfiguration.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,21 +17,21 @@ use super::super::version::is_semantic_version;
 use crate::kubeadm::go_types::tables::kubeadm_v1beta4::EXTERNAL_ETCD;
 use crate::schema::Kind;
 
-/// The socket kubeadm falls back to.
+/// The socket that kubeadm uses if it finds none on the host.
 pub(in super::super) const DEFAULT_CRI_SOCKET: &str = "unix:///var/run/containerd/containerd.sock";
 
 const RULE: &str = "kubeadm's default";
 
-/// The rule recorded for values that take the place of what only a host could say.
-pub const STAND_IN: &str = "a stand-in: only the host could say";
+/// The rule recorded for placeholders of values that kubeadm would read from the host.
+pub const STAND_IN: &str = "a placeholder: kubeadm would read the value from the host";
 
-/// Takes the place of a value that only a host could say.
+/// Sets a placeholder for a value that kubeadm would read from the host.
 fn stand_in(draft: &mut Draft, path: &str, value: String) {
     let rule = STAND_IN.to_owned();
     draft.set_from(Kind::Init, path, value.into(), Origin::Default { rule });
 }
 
-/// kubeadm's placeholder of an address, or one of the family of the cluster's Services; another one for each node.
+/// A placeholder address of the family of the cluster's Services, different for each node. The first IPv4 one is kubeadm's.
 fn stand_in_address(draft: &Draft) -> IpAddr {
     let place = u32::try_from(draft.position).unwrap_or_default();
     let subnet = draft.text(Kind::Cluster, "networking.serviceSubnet");
@@ -44,7 +44,7 @@ fn stand_in_address(draft: &Draft) -> IpAddr {
     }
 }
 
-/// Defaults that need nothing but the documents.
+/// Sets the defaults that follow from the documents alone.
 pub(in super::super) fn apply_static(draft: &mut Draft) {
     let init = Kind::Init;
     draft.default_to(init, "bootstrapTokens", Unset::Empty, json!([{}]), RULE);
@@ -59,7 +59,7 @@ pub(in super::super) fn apply_static(draft: &mut Draft) {
     apply_static_of_cluster(draft);
 }
 
-/// Defaults of ClusterConfiguration that need nothing but the documents.
+/// Sets the defaults of ClusterConfiguration that follow from the documents alone.
 pub(super) fn apply_static_of_cluster(draft: &mut Draft) {
     let cluster = Kind::Cluster;
     for (path, value) in [
@@ -128,7 +128,7 @@ pub(super) fn apply_static_of_cluster(draft: &mut Draft) {
     }
 }
 
-/// Defaults of a node, whether it founds the cluster or joins it, that need nothing but the documents.
+/// Sets the defaults of a node, whether it creates the cluster or joins it, that follow from the documents alone.
 pub(super) fn apply_static_of_node(draft: &mut Draft) {
     let init = Kind::Init;
     draft.default_to(init, "localAPIEndpoint.bindPort", Unset::Empty, 6443, RULE);
@@ -151,23 +151,23 @@ pub(super) fn apply_static_of_node(draft: &mut Draft) {
     }
 }
 
-/// Dynamic defaults without a host and without a wish to plan: whatever cannot be known stays unset, with a warning.
+/// Sets the dynamic defaults for documents that are printed and not planned: what kubeadm would read from the host stays unset, with a warning.
 pub(super) fn apply_to_convert(draft: &mut Draft) {
     let (name, address) = ("nodeRegistration.name", "localAPIEndpoint.advertiseAddress");
     let unset = |draft: &Draft, kind, path| draft.text(kind, path).is_empty();
     if unset(draft, Kind::Init, name) {
-        warn_of_unset(draft, Kind::Init, name, "write its host's name");
+        warn_of_unset(draft, Kind::Init, name, "use the host's name");
     } else {
         node_name(draft, &HostFacts::default());
     }
     taints(draft);
     cri_socket(draft, &HostFacts::default(), &mut Vec::new());
     if unset(draft, Kind::Init, address) {
-        let source = "write the address of its host's default route";
+        let source = "use the address of the host's default route";
         warn_of_unset(draft, Kind::Init, address, source);
     } else if parse_ip(&draft.text(Kind::Init, address)).is_some_and(|ip| ip.is_unspecified()) {
         let message =
-            "it stays as it is; kubeadm would write the address of its host's default route";
+            "it stays as it is; kubeadm would use the address of the host's default route";
         draft.warn(Kind::Init, address, message, "");
     } else {
         advertise_address(draft, &HostFacts::default());
@@ -175,14 +175,14 @@ pub(super) fn apply_to_convert(draft: &mut Draft) {
     control_plane_endpoint(draft);
     lower_case_names(draft);
     if unset(draft, Kind::Cluster, "kubernetesVersion") {
-        let source = "ask the internet for `stable-1` and write the answer";
+        let source = "ask the internet for `stable-1`";
         warn_of_unset(draft, Kind::Cluster, "kubernetesVersion", source);
     } else {
         apply_version(draft);
     }
 }
 
-/// Defaults for which kubeadm looks at the host.
+/// Sets the defaults for which kubeadm reads the host.
 pub(super) fn apply_dynamic(
     draft: &mut Draft,
     facts: &HostFacts,
@@ -193,7 +193,7 @@ pub(super) fn apply_dynamic(
     lower_case_names(draft);
 }
 
-/// Defaults of a node, whether it founds the cluster or joins it, for which kubeadm looks at the host. A worker has neither a taint
+/// Sets the defaults of a node, whether it creates the cluster or joins it, for which kubeadm reads the host. A worker has neither a taint
 /// nor an API server (kubeadm v1.36.2, app/util/config/joinconfiguration.go).
 pub(super) fn apply_dynamic_to_node(
     draft: &mut Draft,
@@ -221,7 +221,7 @@ pub(super) fn taints(draft: &mut Draft) {
     );
 }
 
-/// Names of checks in lower case and in order, as kubeadm's union of flag and file has them.
+/// Sorts the names of checks in lower case, as kubeadm's union of flag and file does.
 pub(super) fn ignored_checks(draft: &mut Draft) {
     let path = "nodeRegistration.ignorePreflightErrors";
     let written = draft.texts(Kind::Init, path);
@@ -261,22 +261,22 @@ pub(super) fn node_name(draft: &mut Draft, facts: &HostFacts) {
             None => draft.error(
                 Kind::Init,
                 path,
-                "the node has no name, and the planner has no host to ask",
+                "the node has no name, and kubeplan cannot read it from the host",
                 match draft.joins {
-                    false => "set it here, with --node-name, or as `name` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts",
-                    true => "give the node a name",
+                    false => "set this field, --node-name, or the node's `name` in a `kubeplan.io/v1alpha1` Cluster document, or give the host's facts with --facts",
+                    true => "set the node's name",
                 },
             ),
         }
         return;
     }
-    // kubeadm lower-cases the name in a configuration file, and takes that of its flag as it is.
+    // kubeadm lower-cases the name in a configuration file, but uses the name from its flag as it is.
     let full = format!("{}.{path}", Kind::Init.name());
     if matches!(draft.provenance.at(&full), Some(Origin::Flag { .. })) {
         let lower = written.to_lowercase();
         if lower != written {
             let message = format!(
-                "`{}` would be the node's name as it is, and bundles are named after the node in lower case",
+                "`{}` contains capitals: kubeadm does not lower-case the flag's value, and bundles need lower-case names",
                 written.escape_debug()
             );
             draft.error(
@@ -290,7 +290,7 @@ pub(super) fn node_name(draft: &mut Draft, facts: &HostFacts) {
     }
     let name = written.trim().to_lowercase();
     if name.is_empty() {
-        draft.error(Kind::Init, path, "the name is only white space", "");
+        draft.error(Kind::Init, path, "the name contains only white space", "");
     }
     draft.set(Kind::Init, path, name.into());
 }
@@ -315,7 +315,7 @@ pub(super) fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut
                     "several container runtimes answer on the host: {}",
                     several.join(", ")
                 );
-                draft.error(Kind::Init, path, message, "set the one that is to be used");
+                draft.error(Kind::Init, path, message, "set the socket to use");
             }
         }
     } else if written.is_empty() {
@@ -333,7 +333,7 @@ pub(super) fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut
         draft.warn(
             Kind::Init,
             path,
-            "a socket without `unix://` is deprecated; it is put in front",
+            "a socket without `unix://` is deprecated; kubeplan adds it",
             &format!("write `unix://{written}`"),
         );
         draft.set(Kind::Init, path, format!("unix://{written}").into());
@@ -344,18 +344,18 @@ pub(super) fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     let path = "localAPIEndpoint.advertiseAddress";
     let hint = match draft.joins {
         false => {
-            "set it here, with --apiserver-advertise-address, or as `address` of the node in a `kubeplan.io/v1alpha1` Cluster document; or give the host's facts with --facts"
+            "set this field, --apiserver-advertise-address, or the node's `address` in a `kubeplan.io/v1alpha1` Cluster document, or give the host's facts with --facts"
         }
         true => "set it, or give the host's facts with --facts",
     };
     let written = draft.text(Kind::Init, path);
     let parsed = parse_ip(&written);
     if let (false, None) = (written.is_empty(), parsed) {
-        let message = format!("`{written}` is no IP address");
+        let message = format!("`{written}` is not a valid IP address");
         draft.error(Kind::Init, path, message, "");
         return;
     }
-    // kubeadm takes an empty or unspecified address from the default route, IPv4 unless `::` asks for IPv6.
+    // kubeadm replaces an empty or unspecified address by that of the default route, IPv4 unless the field says `::`.
     if parsed.is_none_or(|address| address.is_unspecified()) {
         let ipv4 = facts.default_route.ipv4.map(IpAddr::from);
         let ipv6 = facts.default_route.ipv6.map(IpAddr::from);
@@ -378,18 +378,18 @@ pub(super) fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
         return;
     }
     let Some(address) = parsed else {
-        let message = "the API server has no address, and the planner has no host to look at";
+        let message = "the API server has no address, and kubeplan cannot read it from the host";
         draft.error(Kind::Init, path, message, hint);
         return;
     };
     if looks(address) {
         let message = format!(
-            "`{written}` stands for an address that kubeadm would look for on the host, and the planner has no host to look at"
+            "`{written}` stands for an address that kubeadm reads from the host, and kubeplan cannot read it"
         );
         draft.error(Kind::Init, path, message, hint);
     } else if !address::is_global_unicast(address) {
         let message = format!(
-            "`{written}` is a link-local, multicast or broadcast address; the API server cannot be reached there"
+            "`{written}` is a link-local, multicast or broadcast address: clients cannot reach the API server there"
         );
         draft.error(Kind::Init, path, message, "");
     }
@@ -416,12 +416,12 @@ pub(super) fn control_plane_endpoint(draft: &mut Draft) {
         }
         Ok(_) => {}
         Err(error) => {
-            let message = format!("`{written}` is no `host[:port]`: {error}");
+            let message = format!("`{written}` is not a valid `host[:port]`: {error}");
             draft.error(
                 Kind::Cluster,
                 path,
                 message,
-                "such as `api.example.com:6443` or `[fd00::1]:6443`",
+                "for example `api.example.com:6443` or `[fd00::1]:6443`",
             );
         }
     }
@@ -431,9 +431,9 @@ pub(super) fn control_plane_endpoint(draft: &mut Draft) {
 pub(super) fn apply_version(draft: &mut Draft) {
     let path = "kubernetesVersion";
     let written = draft.text(Kind::Cluster, path);
-    let hint = "kubeplan works offline by design and looks nothing up: give an exact version such as `v1.36.2`";
+    let hint = "kubeplan works offline: set an exact version such as `v1.36.2`";
     if written.is_empty() {
-        let message = "no version is given; kubeadm would ask the internet for `stable-1`";
+        let message = "no version is set; kubeadm would ask the internet for `stable-1`";
         draft.error(Kind::Cluster, path, message, hint);
         return;
     }
@@ -444,11 +444,11 @@ pub(super) fn apply_version(draft: &mut Draft) {
     }
     let label = written.rsplit('/').next().unwrap_or_default();
     let message = if written.starts_with("ci/") {
-        format!("`{written}` is a CI build; those are not supported")
+        format!("`{written}` is a CI build: kubeplan does not support CI builds")
     } else if label.starts_with("stable") || label.starts_with("latest") {
-        format!("`{written}` is a label that only the internet can resolve")
+        format!("`{written}` is a label, which kubeadm would resolve over the internet")
     } else {
-        format!("`{written}` is no version")
+        format!("`{written}` is not a valid version")
     };
     draft.error(Kind::Cluster, path, message, hint);
 }

@@ -1,8 +1,8 @@
-//! Flags of the kubelet that a node's entry comes to.
+//! Derives the kubelet's flags from a node's entry.
 //!
-//! In: `kubelet.kubeletExtraArgs`, `labels` and `addresses` of the entry, and what InitConfiguration has of flags. Out: one list in
-//! InitConfiguration. A flag of the entry replaces that of the document; labels become `--node-labels`, added to those the user's flag has; two
-//! addresses become `--node-ip`, for the kubelet would register one of them only.
+//! In: `kubelet.kubeletExtraArgs`, `labels` and `addresses` of the entry, and the flags in InitConfiguration. Out: one list in
+//! InitConfiguration. A flag of the entry replaces the same flag of the document. Labels are added to the user's
+//! `--node-labels`. Two addresses become `--node-ip`, because the kubelet would register only one of them otherwise.
 
 use serde_json::{Value, json};
 
@@ -17,17 +17,17 @@ const TO: &str = "nodeRegistration.kubeletExtraArgs";
 const NODE_LABELS: &str = "node-labels";
 const NODE_IP: &str = "node-ip";
 
-/// A flag and where it comes from.
+/// A flag, and where it comes from.
 struct Arg {
     name: String,
     value: Value,
-    /// The field of the entry, if it comes from there.
+    /// The entry's field, if the flag comes from the entry.
     from: Option<String>,
     origin: Option<Origin>,
 }
 
 impl Arg {
-    /// A flag that stands for another field of the entry.
+    /// A flag that another field of the entry sets.
     fn made(draft: &Draft, name: &str, value: String, from: String) -> Self {
         Self {
             name: name.to_owned(),
@@ -38,7 +38,7 @@ impl Arg {
     }
 }
 
-/// Makes the list; leaves it as it is if the entry says nothing of flags.
+/// Sets the list of flags; leaves it unchanged if the entry sets no flags.
 pub(super) fn apply(draft: &mut Draft) {
     let own = format!("{NODE}.kubelet.kubeletExtraArgs");
     let own: Vec<Arg> = read(draft, Kind::Inventory, &own);
@@ -83,7 +83,7 @@ fn read(draft: &Draft, kind: Kind, list: &str) -> Vec<Arg> {
     draft.items(kind, list).into_iter().map(arg).collect()
 }
 
-/// Adds `--node-ip` for a node with addresses of both families, unless the user has the flag.
+/// Adds `--node-ip` for a node with addresses of both families, unless the user set the flag.
 fn add_addresses(draft: &Draft, args: &mut Vec<Arg>) -> bool {
     let path = format!("{NODE}.addresses");
     let addresses: Vec<String> = draft
@@ -98,7 +98,7 @@ fn add_addresses(draft: &Draft, args: &mut Vec<Arg>) -> bool {
     true
 }
 
-/// Joins the labels that a kubelet may set with those of the user's flag.
+/// Adds the labels that a kubelet may set to those of the user's flag.
 fn add_labels(draft: &mut Draft, args: &mut Vec<Arg>) -> bool {
     let path = format!("{NODE}.labels");
     let ours: Vec<(String, String)> = labels(draft)
@@ -128,7 +128,7 @@ fn add_labels(draft: &mut Draft, args: &mut Vec<Arg>) -> bool {
                     value.escape_debug(),
                     known.escape_debug()
                 );
-                let hint = "write the label in one of the two places only";
+                let hint = "set the label in one of the two places";
                 draft.error(Kind::Inventory, &format!("{path}.{key}"), message, hint);
             }
             None => all.push((key, value)),

@@ -1,8 +1,8 @@
-//! Defaults: kubeadm's static and dynamic ones, and kubeplan's own.
+//! Sets defaults: kubeadm's static and dynamic defaults, and kubeplan's own.
 //!
-//! In: documents as written, host facts. Out: the same documents with every default filled in and its rule recorded,
-//! and the assumptions made where kubeadm would have looked at the host. Offline by design: what only the host or the
-//! internet could say, and nobody did, is an error here and never a guess.
+//! In: documents as written, host facts. Out: the same documents with every default set and its rule recorded, and the
+//! assumptions made where kubeadm would have read the host. Works offline: a missing value that kubeadm would read from the
+//! host or the internet is an error, never a guess.
 //! Rules: kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go, app/util/config/initconfiguration.go.
 
 mod component;
@@ -25,10 +25,10 @@ pub use kubeadm::STAND_IN;
 pub(super) use kubeadm::{DEFAULT_CRI_SOCKET, apply_static};
 pub(super) use override_kubelet::{SharedKubelet, kubelet_of_node};
 
-/// The rule recorded for fields that Go prints although nobody set them.
+/// The rule recorded for fields that Go prints although they are not set.
 const UNSET: &str = "left unset: the component decides";
 
-/// Fills in every default of the cluster and of the node that founds it.
+/// Sets every default of the cluster and of its first control-plane node.
 pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) -> Vec<Assumption> {
     let mut assumptions = Vec::new();
     inventory::shared(draft);
@@ -41,7 +41,7 @@ pub(super) fn apply(draft: &mut Draft, facts: &HostFacts) -> Vec<Assumption> {
     assumptions
 }
 
-/// Fills in every default of a node that joins the cluster: those of `kubeadm join`.
+/// Sets every default of a node that joins the cluster, as `kubeadm join` does.
 pub(super) fn apply_to_joining(draft: &mut Draft, facts: &HostFacts) -> Vec<Assumption> {
     let mut assumptions = Vec::new();
     inventory::node(draft, facts);
@@ -52,18 +52,18 @@ pub(super) fn apply_to_joining(draft: &mut Draft, facts: &HostFacts) -> Vec<Assu
     assumptions
 }
 
-/// The defaults that `config migrate` writes; what only the host or the internet could say stays unset.
+/// Sets the defaults that `config migrate` writes. What kubeadm would read from the host or the internet stays unset.
 pub(super) fn apply_to_convert(draft: &mut Draft) {
     kubeadm::apply_static(draft);
     kubeadm::apply_to_convert(draft);
 }
 
-/// The static defaults of the component configurations alone, for `config print init-defaults`.
+/// Sets the static defaults of the component configurations alone, for `config print init-defaults`.
 pub(super) fn apply_components(draft: &mut Draft) {
     component::apply(draft, &HostFacts::default());
 }
 
-/// The complete document of `kind`; fields nobody set are recorded as such.
+/// The complete document of `kind`. Records fields that are not set as such.
 pub(super) fn complete(draft: &mut Draft, kind: Kind) -> Map<String, Value> {
     let document = normal_form(kind, &draft.document(kind));
     for (name, value) in &document {
@@ -96,32 +96,32 @@ fn record_unset(provenance: &mut Provenance, path: &str, value: &Value) {
     }
 }
 
-/// Assumptions that only a control plane depends on.
+/// Names of the assumptions that matter only for control-plane nodes.
 const OF_CONTROL_PLANES: [&str; 2] = ["ca-directories", "proxies"];
 
-/// What kubeadm would have read from the host when nobody looked at it.
+/// Adds assumptions for what kubeadm would have read from the host and the facts do not contain.
 fn assume_about_host(facts: &HostFacts, role: NodeRole, assumptions: &mut Vec<Assumption>) {
     let looked = facts.hostname.is_some();
     for (about, assumed, instead) in [
         (
             "hostname",
-            "the host's own name is not known, so the kubelet is told the node's name (--hostname-override)",
-            "nothing to do: the flag repeats the host's name where they are the same",
+            "the host's name may differ from the node's, so the kubelet gets the node's name (--hostname-override)",
+            "nothing to do: the flag has no effect if the names are equal",
         ),
         (
             "ca-directories",
-            "of the folders with CA certificates only /etc/ssl/certs is mounted into kube-apiserver and kube-controller-manager",
+            "/etc/ssl/certs is the only directory of the host with CA certificates, so kube-apiserver and kube-controller-manager mount no other",
             "set apiServer.extraVolumes and controllerManager.extraVolumes",
         ),
         (
             "systemd-resolved",
             "systemd-resolved does not run on the host, so the kubelet keeps its default resolv.conf",
-            "set KubeletConfiguration.resolvConf to /run/systemd/resolve/resolv.conf where it does",
+            "if it runs, set KubeletConfiguration.resolvConf to /run/systemd/resolve/resolv.conf",
         ),
         (
             "proxies",
             "the control plane needs no proxy variables in its environment",
-            "set extraEnvs of each component",
+            "set extraEnvs of each control-plane component",
         ),
     ] {
         let known = looked && !facts.unknown.contains(about);

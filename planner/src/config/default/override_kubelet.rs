@@ -1,8 +1,8 @@
-//! A node's own KubeletConfiguration: the cluster's, with the node's overrides and what its host asks for.
+//! Makes a node's own KubeletConfiguration from the cluster's, the node's overrides and its host's facts.
 //!
-//! In: the cluster's document with its defaults, the node's entry, the host's facts. Out: the node's document. A mapping is merged
-//! into the cluster's key by key; anything else, lists too, replaces what is there. What kubeadm recommends is recommended here
-//! too; what the cluster's document says against it has been spoken of already.
+//! In: the cluster's document with its defaults, the node's entry, the host's facts. Out: the node's document. Mappings are
+//! merged key by key; every other value, lists included, replaces the cluster's. Warns where an override differs from what
+//! kubeadm recommends; the cluster's own differences have been reported already.
 
 use serde_json::{Map, Value};
 
@@ -16,18 +16,18 @@ use crate::schema::Kind;
 
 const RESOLVER: &str = "resolvConf";
 
-/// The document of all kubelets, and where its values come from.
+/// The document that all kubelets share, and the origins of its values.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct SharedKubelet {
-    /// What is set.
+    /// The fields that are set.
     document: Map<String, Value>,
-    /// Every key.
+    /// The document with every key.
     complete: Value,
     pub(in super::super) provenance: Provenance,
 }
 
 impl SharedKubelet {
-    /// Takes it from the draft of the node that founds the cluster, without what only its host asked for.
+    /// Takes the document from the draft of the first control-plane node, without what depends on that node's host.
     pub(in super::super) fn of(draft: &Draft) -> Self {
         let mut document = draft.document(Kind::Kubelet);
         let mut provenance = Provenance::default();
@@ -57,7 +57,7 @@ impl SharedKubelet {
     }
 }
 
-/// The document of the draft's node with every key, if it is another than the cluster's; where its values come from gets into the
+/// The document of the draft's node with every key, if it differs from the cluster's. Records the origins of its values in the
 /// draft's provenance.
 pub(in super::super) fn kubelet_of_node(
     draft: &mut Draft,
@@ -80,7 +80,7 @@ pub(in super::super) fn kubelet_of_node(
         provenance,
         Report::default(),
     );
-    // What a kubelet's defaults are taken from.
+    // The fields of the cluster from which the kubelet's defaults are derived.
     own.put(Kind::Cluster, draft.document(Kind::Cluster));
     let mut document = shared.document.clone();
     merge(&mut document, &overrides);
@@ -109,7 +109,7 @@ fn merge(into: &mut Map<String, Value>, from: &Map<String, Value>) {
     }
 }
 
-/// Records for every value of the overrides where it was written, and by which field the user knows it.
+/// Records for every override where it was written, and in which field.
 fn hand_on(draft: &Draft, own: &mut Draft, overrides: &Map<String, Value>, from: &str, to: &str) {
     for (key, value) in overrides {
         let from = format!("{from}.{key}");

@@ -45,7 +45,7 @@ fn inventory(node: &str) -> String {
 }
 
 #[test]
-fn facts_fill_what_the_configuration_does_not_say() {
+fn facts_fill_fields_that_the_configuration_leaves_open() {
     let loaded = load(CLUSTER, only(vec![cp1()])).unwrap();
     let config = loaded.config;
     assert_eq!(config.node.name.as_str(), "cp1");
@@ -72,18 +72,18 @@ fn facts_fill_what_the_configuration_does_not_say() {
         let origin = Origin::Facts { fact: fact.into() };
         assert_eq!(config.provenance.of(path), Some(&origin), "{path}");
     }
-    // Not without confirmation.
+    // The key is not used without confirmation.
     assert!(config.node.recipients.is_empty());
     let warnings = loaded.warnings.to_string();
     assert!(
-        warnings.contains("nothing is sealed for it until it is confirmed")
+        warnings.contains("is not confirmed, so nothing is sealed for it")
             && warnings.contains("--confirm-host-key cp1=SHA256:"),
         "{warnings}"
     );
 }
 
 #[test]
-fn what_is_configured_stands() {
+fn configured_values_replace_facts() {
     let text = init(
         "localAPIEndpoint: {advertiseAddress: 10.0.0.1}\nnodeRegistration: {name: cp1, criSocket: 'unix:///run/a.sock'}\n",
     );
@@ -100,7 +100,7 @@ fn what_is_configured_stands() {
         loaded
             .warnings
             .to_string()
-            .contains("the host's facts say `arm64`")
+            .contains("the host's facts name `arm64`")
     );
 }
 
@@ -130,7 +130,7 @@ fn addresses_are_chosen_as_kubeadm_chooses_them() {
 }
 
 #[test]
-fn a_runtime_is_taken_if_there_is_one() {
+fn the_socket_of_the_only_runtime_is_used() {
     let with = |sockets: Option<&[&str]>| {
         let mut facts = cp1();
         facts.cri_sockets = sockets.map(|all| all.iter().map(|s| (*s).to_owned()).collect());
@@ -155,7 +155,7 @@ fn a_runtime_is_taken_if_there_is_one() {
 }
 
 #[test]
-fn what_facts_do_not_say_stays_assumed() {
+fn what_facts_do_not_contain_stays_an_assumption() {
     let facts = Facts {
         default_route: cp1().default_route,
         ..Facts::of("cp1".parse().unwrap())
@@ -184,16 +184,12 @@ fn the_nodes_own_facts_are_found() {
     assert_eq!(config.node.name.as_str(), "first");
     assert_eq!(config.facts.hostname.as_deref(), Some("host7"));
     for (text, hosts, expected) in [
-        (
-            CLUSTER.to_owned(),
-            two(),
-            "the node has no name to choose by",
-        ),
-        (inventory("{name: cp9}"), two(), "none of the host `cp9`"),
+        (CLUSTER.to_owned(), two(), "the node has no name"),
+        (inventory("{name: cp9}"), two(), "but not of the host `cp9`"),
         (
             inventory("{name: cp9}"),
             only(vec![cp1()]),
-            "there are facts of cp1, none of the host `cp9`",
+            "there are facts of cp1, but not of the host `cp9`",
         ),
     ] {
         let report = load(&text, hosts).unwrap_err().to_string();
@@ -202,7 +198,7 @@ fn the_nodes_own_facts_are_found() {
 }
 
 #[test]
-fn a_recipient_needs_a_confirmation() {
+fn a_host_key_in_facts_needs_a_confirmation() {
     let key = cp1().ssh_host_key.unwrap();
     let other = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let confirm = |node: &str, fingerprint: &str| FactsSource {
@@ -230,7 +226,7 @@ fn a_recipient_needs_a_confirmation() {
             })
         );
     }
-    // Facts cannot vouch for themselves by naming an address that known_hosts has for that key.
+    // Facts cannot confirm their own key by naming an address that known_hosts lists for that key.
     let by_address = known(format!("192.168.10.11 {}", key.public_key));
     assert!(
         load(CLUSTER, by_address.clone())
@@ -251,18 +247,21 @@ fn a_recipient_needs_a_confirmation() {
         1
     );
     for (source, expected) in [
-        (confirm("cp1", other), "is confirmed"),
-        (confirm("cp2", &key.fingerprint), "no such node is planned"),
-        (known(format!("cp1 {OTHER_KEY}")), "known names another one"),
+        (confirm("cp1", other), "--confirm-host-key names"),
+        (
+            confirm("cp2", &key.fingerprint),
+            "which is not a planned node",
+        ),
+        (known(format!("cp1 {OTHER_KEY}")), "known names another key"),
         (
             known(format!("@revoked * {}", key.public_key)),
-            "known says that it is revoked",
+            "known marks it as revoked",
         ),
     ] {
         let report = load(CLUSTER, source).unwrap_err().to_string();
         assert!(report.contains(expected), "{expected}: {report}");
     }
-    // A configured recipient stands.
+    // A configured recipient is kept.
     let text = inventory(&format!("{{recipients: ['{OTHER_KEY}']}}"));
     let loaded = load(&text, confirm("cp1", &key.fingerprint)).unwrap();
     assert_eq!(loaded.config.node.recipients, [OTHER_KEY]);
@@ -272,7 +271,7 @@ const OTHER_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 
 #[test]
-fn a_password_of_a_proxy_is_warned_of_and_not_shown() {
+fn a_warning_about_a_proxys_password_does_not_show_it() {
     let mut facts = cp1();
     facts.proxies = Some([("http_proxy".to_owned(), "http://u:hunter2@p".to_owned())].into());
     facts.ssh_host_key = None;
@@ -280,6 +279,6 @@ fn a_password_of_a_proxy_is_warned_of_and_not_shown() {
         .unwrap()
         .warnings
         .to_string();
-    assert!(warnings.contains("comes with a password"), "{warnings}");
+    assert!(warnings.contains("contains a password"), "{warnings}");
     assert!(!warnings.contains("hunter2"), "{warnings}");
 }

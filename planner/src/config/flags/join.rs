@@ -1,13 +1,13 @@
-//! kubeadm join's flags that stand for fields of JoinConfiguration.
+//! The flags of `kubeadm join` that set fields of JoinConfiguration.
 //!
-//! In: flags as `kubeadm init` knows them, which have the same names. Out: the same flags as `kubeadm join` knows them. How the
-//! cluster is found is no flag here: that is done before a join is planned. Source: kubeadm v1.36.2, cmd/kubeadm/app/cmd/join.go.
+//! In: flags of `kubeadm init`. Out: the flags of `kubeadm join` with the same names. Discovery has no flags here, because it
+//! comes before a join is planned. Source: kubeadm v1.36.2, cmd/kubeadm/app/cmd/join.go.
 
 use super::Form::{Bool, Int32, Override, Secret, Text, Union};
 use super::{Flag, Given, flag};
 use crate::schema::Kind::Join;
 
-/// Every flag, in alphabetical order. Help is that of init's table.
+/// Every flag, in alphabetical order. The help is in the table of `kubeadm init`.
 #[rustfmt::skip]
 static FLAGS: &[Flag] = &[
     flag("apiserver-advertise-address", "", Text, Join, "controlPlane.localAPIEndpoint.advertiseAddress", ""),
@@ -22,18 +22,18 @@ static FLAGS: &[Flag] = &[
     flag("token", "", Secret, Join, "discovery.tlsBootstrapToken", ""),
 ];
 
-/// Only a control-plane node has these.
+/// Flags that apply to control-plane nodes only.
 const OF_CONTROL_PLANES: &[&str] = &[
     "apiserver-advertise-address",
     "apiserver-bind-port",
     "certificate-key",
 ];
 
-/// `given` as kubeadm join knows it; the names of those that it does not know. For a worker what is a control plane's alone is left out,
-/// as with kubeadm, and named second.
+/// Returns the flags in `given` as flags of `kubeadm join`; and, for a worker, the names of flags that apply to control-plane nodes
+/// only and are ignored, as with kubeadm.
 ///
 /// # Errors
-/// The flags that kubeadm join does not have.
+/// The names of flags that `kubeadm join` does not have.
 pub fn of_join(
     given: &[Given],
     control_plane: bool,
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_is_one_of_inits_with_the_same_form() {
+    fn every_flag_is_also_a_flag_of_init_with_the_same_form() {
         for join in FLAGS {
             let init = super::super::FLAGS
                 .iter()
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_of_init_alone_are_named_and_those_of_a_control_plane_left_out() {
+    fn flags_of_init_alone_are_refused_and_control_plane_flags_of_a_worker_ignored() {
         let all = [given("node-name"), given("apiserver-bind-port")];
         let (known, unused) = of_join(&all, false).unwrap();
         assert_eq!(known.len(), 1);

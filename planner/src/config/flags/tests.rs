@@ -45,7 +45,7 @@ fn enough_and(more: &[(&str, &str)]) -> Result<Loaded, Report> {
 }
 
 #[test]
-fn flags_are_sorted_and_stand_for_fields_that_exist() {
+fn flags_are_sorted_and_set_fields_that_exist() {
     assert!(FLAGS.is_sorted_by_key(|flag| flag.name));
     for flag in FLAGS {
         let mut object = flag.kind.object();
@@ -70,7 +70,7 @@ fn flags_are_sorted_and_stand_for_fields_that_exist() {
 }
 
 #[test]
-fn every_flag_that_takes_effect_sets_its_field() {
+fn every_flag_sets_its_field() {
     let config = enough_and(&[
         ("apiserver-bind-port", "7443"),
         ("apiserver-cert-extra-sans", "a.example.com,10.0.0.9"),
@@ -148,7 +148,7 @@ fn the_token_has_a_description_only_without_a_file() {
 }
 
 #[test]
-fn the_node_name_is_taken_as_it_is() {
+fn the_node_name_is_not_lower_cased() {
     let report = enough_and(&[("node-name", "NODE-A")])
         .unwrap_err()
         .to_string();
@@ -161,41 +161,41 @@ fn the_node_name_is_taken_as_it_is() {
     let report = enough_and(&[("node-name", " cp1")])
         .unwrap_err()
         .to_string();
-    assert!(report.contains("is no DNS name"), "{report}");
+    assert!(report.contains("is not a valid DNS name"), "{report}");
 }
 
 #[test]
-fn a_text_a_flag_does_not_take_is_named_with_the_flag() {
+fn a_text_that_a_flag_does_not_accept_is_reported_with_the_flag() {
     for (name, text, expected) in [
         (
             "apiserver-bind-port",
             "x",
-            "--apiserver-bind-port: InitConfiguration.localAPIEndpoint.bindPort: `x` is no integer",
+            "--apiserver-bind-port: InitConfiguration.localAPIEndpoint.bindPort: `x` is not a 32-bit integer",
         ),
-        ("apiserver-bind-port", "0x10", "is no integer"),
-        ("apiserver-bind-port", "70000", "70000 is no port"),
+        ("apiserver-bind-port", "0x10", "is not a 32-bit integer"),
+        ("apiserver-bind-port", "70000", "70000 is not a valid port"),
         (
             "apiserver-advertise-address",
             "cp1",
             "--apiserver-advertise-address: ",
         ),
-        ("token-ttl", "5", "`5` is no duration"),
+        ("token-ttl", "5", "`5` is not a valid duration"),
         (
             "feature-gates",
             "PublicKeysECDSA",
-            "is no feature gate with a value",
+            "is not of the form GATE=true|false",
         ),
         (
             "feature-gates",
             "PublicKeysECDSA=yes",
-            "that is true or false",
+            "of the form GATE=true|false",
         ),
         (
             "feature-gates",
             "PublicKeyECDSA=true",
             "did you mean `PublicKeysECDSA`?",
         ),
-        ("dry-run", "maybe", "is no boolean"),
+        ("dry-run", "maybe", "is not a boolean"),
         (
             "skip-phases",
             "preflight,cert/ca",
@@ -204,7 +204,7 @@ fn a_text_a_flag_does_not_take_is_named_with_the_flag() {
         (
             "ignore-preflight-errors",
             "all,Swap",
-            "ignorePreflightErrors: `all` stands beside",
+            "ignorePreflightErrors: `all` is listed together",
         ),
         ("kubernetes-version", "stable-1", "is a label"),
     ] {
@@ -215,10 +215,10 @@ fn a_text_a_flag_does_not_take_is_named_with_the_flag() {
     let loaded = enough_and(&[("dry-run", "true"), ("ignore-preflight-errors", "Swap,ALL")]);
     let report = loaded.unwrap_err().to_string();
     assert!(
-        report.contains("warning: --dry-run: InitConfiguration.dryRun: a plan changes no host"),
+        report.contains("warning: --dry-run: InitConfiguration.dryRun: the field has no effect"),
         "{report}"
     );
-    assert!(report.contains("`all` stands beside"), "{report}");
+    assert!(report.contains("`all` is listed together"), "{report}");
     assert!(enough_and(&[("dry-run", "true"), ("ignore-preflight-errors", "Swap")]).is_ok());
 }
 
@@ -228,7 +228,7 @@ fn secrets_are_refused() {
         let report = enough_and(&[(name, "abcdef.0123456789abcdef")]).unwrap_err();
         let shown = format!("{report} {report:?}");
         assert!(
-            shown.contains("does not belong on a command line"),
+            shown.contains("does not accept a secret on the command line"),
             "{shown}"
         );
         assert!(!shown.contains("abcdef.0123"), "{shown}");
@@ -236,7 +236,7 @@ fn secrets_are_refused() {
 }
 
 #[test]
-fn checks_are_added_to_those_of_the_file_and_phases_replace_them() {
+fn checks_are_added_to_those_of_the_file_and_phases_replace_those_of_the_file() {
     let before = ["NumCPU", "Swap"].map(str::to_owned).into_iter();
     let texts = ["swap,Mem".to_owned()];
     let joined = value(Form::Union, &texts, before.clone()).unwrap_or_default();
@@ -281,7 +281,7 @@ fn skipped_phases_replace_those_of_the_file_unless_the_list_is_empty() {
 }
 
 #[test]
-fn what_flags_do_not_say_is_missing() {
+fn what_neither_flags_nor_a_file_set_is_missing() {
     let report = load(&[], &[("kubernetes-version", "v1.36.2")])
         .unwrap_err()
         .to_string();

@@ -1,6 +1,6 @@
-//! Checks across nodes: what must differ, what the nodes need of the cluster, what they take for granted of each other.
+//! Checks nodes against each other and against the cluster: names, addresses, host identities, endpoint, etcd, networks.
 //!
-//! In: the settings of every node. Out: findings. What many nodes have in common is one finding that names the first few.
+//! In: the settings of every node. Out: findings. A problem that many nodes share is one finding, which names the first few.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -17,16 +17,16 @@ use super::super::validate::network::parsed;
 use super::entry::Entry;
 use crate::schema::Kind;
 
-/// A node and its place in the inventory.
+/// A node's settings, and its index in the inventory.
 pub(super) struct Member {
     pub(super) position: usize,
     pub(super) settings: NodeSettings,
 }
 
-/// Every node, as far as its entry can be read.
+/// Every node whose entry could be read.
 pub(super) struct Members {
     pub(super) nodes: Vec<Member>,
-    /// The places of those without facts, where there are facts of others.
+    /// The indexes of nodes without facts, if there are facts of other nodes.
     without_facts: BTreeSet<usize>,
 }
 
@@ -38,13 +38,13 @@ impl Members {
         }
     }
 
-    /// Adds the node at this place, if there is something to know about it.
+    /// Adds the node at this index, if its settings could be read.
     pub(super) fn add(&mut self, position: usize, settings: Option<NodeSettings>) {
         let member = settings.map(|settings| Member { position, settings });
         self.nodes.extend(member);
     }
 
-    /// Notes whether there are facts of the node at this place.
+    /// Records whether there are facts of the node at this index.
     pub(super) fn note_facts(&mut self, position: usize, known: bool) {
         if !known {
             self.without_facts.insert(position);
@@ -52,7 +52,7 @@ impl Members {
     }
 }
 
-/// How many names a message lists.
+/// The most names that a message lists.
 const LISTED: usize = 5;
 
 /// Checks the nodes against each other and against the cluster.
@@ -63,7 +63,7 @@ pub(super) fn check(draft: &mut Draft, entries: &[Entry], members: &[Member]) {
     networks(draft, members);
 }
 
-/// What identifies a node, and what must be another on every node.
+/// Reports values that identify a node and occur twice.
 fn identities(draft: &mut Draft, entries: &[Entry], members: &[Member]) {
     let mut seen: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for Member { position, settings } in members {
@@ -100,14 +100,14 @@ fn identities(draft: &mut Draft, entries: &[Entry], members: &[Member]) {
             let place = other.place(field);
             if what == AGE_RECIPIENT {
                 let message = format!(
-                    "Cluster.nodes[{first}]{place} has the same recipient: whoever has its key opens the sealed parts of both"
+                    "Cluster.nodes[{first}]{place} has the same recipient: its key opens the sealed parts of both nodes"
                 );
-                let hint = "leave it if that is meant, else give each node a key of its own";
+                let hint = "give each node a key of its own, unless this is intended";
                 entry.warn(draft, field, message, hint);
                 continue;
             }
             let message = format!(
-                "the {what} `{}` is that of Cluster.nodes[{first}]{place} too",
+                "Cluster.nodes[{first}]{place} has the same {what} `{}`",
                 value.escape_debug()
             );
             entry.error(draft, field, message, hint_for(what));
@@ -115,7 +115,7 @@ fn identities(draft: &mut Draft, entries: &[Entry], members: &[Member]) {
     }
 }
 
-/// Recipients that are hosts' keys, and those that are not.
+/// The two kinds of recipients: hosts' SSH keys, and age recipients.
 const HOST_RECIPIENT: &str = "host key";
 const AGE_RECIPIENT: &str = "age recipient";
 
@@ -134,11 +134,11 @@ fn key_of(recipient: &str) -> String {
 
 fn hint_for(what: &str) -> &'static str {
     match what {
-        "name" => "the name of a node is its own within the cluster",
-        "address" => "two nodes cannot have one address",
-        "host name" => "one host cannot be two nodes",
+        "name" => "give each node a name of its own",
+        "address" => "give each node an address of its own",
+        "host name" => "bind each node to a host of its own",
         _ => {
-            "hosts that were cloned share such an identity, and could open each other's bundles: give each host its own"
+            "cloned hosts share this identity and could open each other's bundles: give each host its own"
         }
     }
 }
@@ -155,7 +155,7 @@ fn control_planes(members: &[Member]) -> impl Iterator<Item = &Member> {
     members.iter().filter(is)
 }
 
-/// `controlPlaneEndpoint`: several API servers need one, and none of them should be it.
+/// Checks `controlPlaneEndpoint`: several control-plane nodes need one, and it should not be the address of a node.
 fn endpoint(draft: &mut Draft, members: &[Member]) {
     let path = "controlPlaneEndpoint";
     let several = control_planes(members).count() > 1;
@@ -164,7 +164,7 @@ fn endpoint(draft: &mut Draft, members: &[Member]) {
         if several {
             let message =
                 "several control-plane nodes need a stable address in front of their API servers";
-            let hint = "set the name or address of a load balancer or virtual IP, such as `api.example.com:6443`; kubeadm too joins no control-plane node without it";
+            let hint = "set the name or address of a load balancer or virtual IP, such as `api.example.com:6443`; kubeadm requires it too when a control-plane node joins";
             draft.error(Kind::Cluster, path, message, hint);
         }
         return;
@@ -186,11 +186,11 @@ fn endpoint(draft: &mut Draft, members: &[Member]) {
             "{address} is the address of the worker {}, which has no API server",
             settings.name
         );
-        let hint = "a load balancer there has to be in place before the first node is installed";
+        let hint = "use the address of a load balancer; if one runs on this worker, start it before you install the first node";
         draft.warn(Kind::Cluster, path, message, hint);
     } else if several {
         let message = format!(
-            "{address} is the address of {} itself: without that node nobody finds the other API servers",
+            "{address} is the address of {} itself: if that node fails, clients cannot reach the other API servers",
             settings.name
         );
         let hint = "use the name or address of a load balancer or virtual IP";
@@ -198,7 +198,7 @@ fn endpoint(draft: &mut Draft, members: &[Member]) {
     }
 }
 
-/// The members of an etcd cluster that kubeplan makes.
+/// Checks the number and the addresses of etcd's members.
 fn etcd(draft: &mut Draft, members: &[Member]) {
     if draft.get(Kind::Cluster, "etcd.external").is_some() {
         return;
@@ -209,7 +209,7 @@ fn etcd(draft: &mut Draft, members: &[Member]) {
     let count = addresses.len();
     if count > 1 && count.is_multiple_of(2) {
         let message = format!(
-            "etcd on {count} control-plane nodes survives the loss of no more of them than on {}",
+            "etcd on {count} control-plane nodes tolerates no more failed nodes than on {}",
             count - 1
         );
         draft.warn(
@@ -221,13 +221,13 @@ fn etcd(draft: &mut Draft, members: &[Member]) {
     }
     let ipv4 = addresses.iter().filter(|address| address.is_ipv4()).count();
     if ipv4 != 0 && ipv4 != count {
-        let message = "the control-plane nodes advertise addresses of both families, and members of etcd find each other there";
-        let hint = "put the address of the same family first on each of them";
+        let message = "the control-plane nodes advertise addresses of different families, so etcd's members may not reach each other";
+        let hint = "list the address of the same family first on each of them";
         draft.warn(Kind::Inventory, "nodes", message, hint);
     }
 }
 
-/// Addresses of nodes against the networks of Services and Pods.
+/// Checks the addresses of nodes against the networks of Services and Pods.
 fn networks(draft: &mut Draft, members: &[Member]) {
     let services = parsed(&draft.text(Kind::Cluster, "networking.serviceSubnet"));
     let pods = parsed(&draft.text(Kind::Cluster, "networking.podSubnet"));
@@ -246,8 +246,9 @@ fn networks(draft: &mut Draft, members: &[Member]) {
         for net in networks {
             if let Some(names) = inside(net) {
                 let message =
-                    format!("the network of the {of}, {net}, holds the address of {names}");
-                let hint = "nodes, Services and Pods need networks of their own: what has an address twice cannot be reached";
+                    format!("the network of the {of}, {net}, contains the address of {names}");
+                let hint =
+                    "choose another network: nodes, Services and Pods must not share addresses";
                 draft.warn(Kind::Cluster, path, message, hint);
             }
         }
@@ -262,14 +263,13 @@ fn networks(draft: &mut Draft, members: &[Member]) {
             })
     });
     if let (Some(names), false) = (foreign, services.is_empty()) {
-        let message = format!("no network is of the family of the address of {names}");
-        let hint =
-            "give the node an address of the cluster's family, or the cluster a second network";
+        let message = format!("the address of {names} is of a family without a Service network");
+        let hint = "give the node an address of the cluster's family, or add a network of that family to serviceSubnet";
         draft.warn(Kind::Cluster, "networking.serviceSubnet", message, hint);
     }
 }
 
-/// The names of the nodes that `choose` takes: the first few, and how many more; `None` if it takes none.
+/// The names of the nodes that `choose` selects: the first few, and how many more. `None` if it selects none.
 fn names(members: &[Member], choose: impl Fn(&Member) -> bool) -> Option<String> {
     let chosen: Vec<&str> = members
         .iter()
@@ -284,7 +284,7 @@ fn names(members: &[Member], choose: impl Fn(&Member) -> bool) -> Option<String>
     (!chosen.is_empty()).then_some(text)
 }
 
-/// Facts of several nodes: who has none, and which confirmed keys are nobody's.
+/// Reports nodes without facts, and confirmed keys that do not belong to a node.
 pub(super) fn facts(draft: &mut Draft, source: &FactsSource, members: &Members) {
     if source.is_empty() {
         return;
@@ -302,8 +302,8 @@ pub(super) fn facts(draft: &mut Draft, source: &FactsSource, members: &Members) 
         .collect();
     unused_confirmations(draft, source, &nodes);
     if source.hosts.is_empty() {
-        let message = "hosts' keys are to be confirmed, and there are no facts";
-        let hint = "give the folder with the hosts' facts with --facts";
+        let message = "--confirm-host-key or --known-hosts is given without facts of hosts";
+        let hint = "name the directory with the hosts' facts with --facts";
         draft.error(Kind::Inventory, "nodes", message, hint);
         return;
     }
@@ -311,17 +311,18 @@ pub(super) fn facts(draft: &mut Draft, source: &FactsSource, members: &Members) 
     let Some(names) = names(&members.nodes, is_without) else {
         return;
     };
-    let hint = "where a node's name is not its host's, say `match: {hostname: …}` of the node";
+    let hint = "if a host has another name than its node, set the node's `match: {hostname: …}`";
     if members.nodes.iter().all(is_without) {
-        let message = "the facts are of none of the nodes";
+        let message = "the facts do not belong to any of the nodes";
         draft.error(Kind::Inventory, "nodes", message, hint);
     } else {
-        let message = format!("there are no facts of {names}: documented defaults apply");
+        let message =
+            format!("there are no facts of {names}: kubeplan assumes the documented defaults");
         draft.warn(Kind::Inventory, "nodes", message, hint);
     }
 }
 
-/// Fields that have an effect in a node's bundle only.
+/// Fields of an entry that affect only the node's bundle.
 const IN_BUNDLE_ONLY: [&str; 9] = [
     "addresses",
     "kubelet",
@@ -334,7 +335,7 @@ const IN_BUNDLE_ONLY: [&str; 9] = [
     "taints",
 ];
 
-/// Warns of what an entry says although the node gets no bundle.
+/// Warns of fields that have no effect because the node gets no bundle.
 pub(super) fn warn_of_unplanned(draft: &mut Draft, entry: &Entry, settings: &NodeSettings) {
     let said: Vec<&str> = IN_BUNDLE_ONLY
         .into_iter()
@@ -347,6 +348,6 @@ pub(super) fn warn_of_unplanned(draft: &mut Draft, entry: &Entry, settings: &Nod
         said.join(", "),
         if said.len() == 1 { "has" } else { "have" }
     );
-    let hint = "say it to `kubeapply join` on the host, or set `credentials.join` to `certificate`";
+    let hint = "configure it with `kubeapply join` on the host, or set `credentials.join` to `certificate`";
     entry.warn(draft, first, message, hint);
 }

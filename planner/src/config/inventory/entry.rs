@@ -1,7 +1,7 @@
-//! Entries of the inventory, taken apart: `nodes[]` of the `Cluster` document.
+//! Splits `nodes[]` of the `Cluster` document into entries.
 //!
-//! In: the draft as written. Out: one [`Entry`] for each node, with where its values come from; the draft keeps what is not a
-//! node's.
+//! In: the draft as written. Out: one [`Entry`] for each node, with the origins of its values. The draft keeps everything that
+//! is not about one node.
 
 use serde_json::{Map, Value, json};
 
@@ -9,17 +9,17 @@ use super::super::draft::{Draft, NODE};
 use super::super::provenance::{Origin, Provenance};
 use crate::schema::Kind;
 
-/// What the inventory says of one node.
+/// One node's entry in the inventory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
-    /// Its place in the inventory, from 0.
+    /// Its index in the inventory, from 0.
     pub(super) position: usize,
     pub(super) document: Map<String, Value>,
     pub(super) provenance: Provenance,
 }
 
 impl Entry {
-    /// Makes the entry that of the draft's node.
+    /// Puts the entry into the draft, as that of its node.
     pub(super) fn put(&self, draft: &mut Draft) {
         draft.position = self.position;
         draft.provenance.extend(self.provenance.clone());
@@ -27,14 +27,14 @@ impl Entry {
         draft.set(Kind::Inventory, "nodes", nodes);
     }
 
-    /// Whether the entry says something of `field`.
+    /// Whether the entry sets `field`.
     pub(super) fn says(&self, field: &str) -> bool {
         self.document
             .get(field)
             .is_some_and(|value| !value.is_null())
     }
 
-    /// The field as provenance has it.
+    /// The full path of the field, as in provenance.
     fn path(&self, field: &str) -> String {
         format!(
             "{}.nodes[{}].{field}",
@@ -49,7 +49,7 @@ impl Entry {
     }
 }
 
-/// Takes the entries out of the draft; one that says nothing if there is none.
+/// Takes the entries out of the draft. Returns one empty entry if there is none.
 pub(super) fn take(draft: &mut Draft) -> Vec<Entry> {
     let mut inventory = draft.document(Kind::Inventory);
     let nodes = match inventory.remove("nodes") {
@@ -88,26 +88,27 @@ pub(super) fn take(draft: &mut Draft) -> Vec<Entry> {
     entries
 }
 
-/// The place of the node that founds the cluster: the first one of the control plane; `None` together with an error. Where there are
-/// several nodes each has to say its role, so that none is taken into the control plane unasked.
-pub(super) fn founder(draft: &mut Draft, entries: &[Entry]) -> Option<usize> {
+/// The index of the first control-plane node, which creates the cluster; `None` together with an error. With several nodes each
+/// must have a role, so that no node becomes a control-plane node by default.
+pub(super) fn first_control_plane(draft: &mut Draft, entries: &[Entry]) -> Option<usize> {
     if entries.len() > 1 {
         for entry in entries.iter().filter(|entry| entry.role().is_empty()) {
             let message = "the node has no role";
-            let hint = "write `role: control-plane` or `role: worker`: with several nodes each has to say it";
+            let hint =
+                "set `role: control-plane` or `role: worker`; with several nodes each needs a role";
             entry.error(draft, "role", message, hint);
         }
     }
-    let founds = |role: &str| entries.iter().position(|entry| entry.role() == role);
-    // A role that is none is reported with the rest of the node's mistakes.
+    let with_role = |role: &str| entries.iter().position(|entry| entry.role() == role);
+    // An unknown role is reported with the node's other errors.
     let other = || entries.iter().position(|entry| entry.role() != "worker");
-    let founder = founds("control-plane").or_else(other);
-    if founder.is_none() {
-        let message = "there is no control-plane node, and the first one founds the cluster";
-        let hint = "give a node the role `control-plane`";
+    let first_control_plane = with_role("control-plane").or_else(other);
+    if first_control_plane.is_none() {
+        let message = "there is no control-plane node to create the cluster";
+        let hint = "set `role: control-plane` for a node";
         draft.error(Kind::Inventory, "nodes", message, hint);
     }
-    founder
+    first_control_plane
 }
 
 impl Entry {
@@ -146,7 +147,7 @@ impl Entry {
         });
     }
 
-    /// Runs `say` with a draft that knows the entry's places, and keeps what it says.
+    /// Runs `say` with a draft that knows where the entry was written, and keeps its findings.
     fn about(&self, draft: &mut Draft, say: impl FnOnce(&mut Draft)) {
         let report = std::mem::take(&mut draft.report);
         let provenance = self.provenance.clone();
@@ -155,7 +156,7 @@ impl Entry {
         draft.report = own.report;
     }
 
-    /// Where the field, or the nearest one above it, was written, for messages; empty if nobody wrote it.
+    /// Where the field, or the nearest one above it, was written, for messages; empty if it was not written.
     pub(super) fn place(&self, field: &str) -> String {
         match self.provenance.of(&self.path(field)) {
             Some(Origin::Written { file, line }) => format!(" at {file}:{line}"),

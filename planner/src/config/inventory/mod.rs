@@ -1,9 +1,9 @@
-//! The nodes of a cluster: which one founds it, which ones join, and the configuration of each.
+//! Makes the configuration of every node of a cluster: the first control-plane node, and the nodes that join.
 //!
-//! In: the documents as written, flags, facts. Out: an [`Inventory`] with the configuration of every node, each made once and small beside what
-//! all of them share. What is the cluster's is defaulted and checked once, with the node that
-//! founds it; of every other node only what is its own. InitConfiguration is about the founding node, as in kubeadm: nothing of its
-//! `nodeRegistration` reaches nodes that join.
+//! In: the documents as written, flags, facts. Out: an [`Inventory`] with the configuration of every node, each made once. What
+//! all nodes share is defaulted and checked once, with the first control-plane node, and held in common; for every other node
+//! only what is its own. InitConfiguration is about the first control-plane node, as in kubeadm: its `nodeRegistration` does
+//! not apply to nodes that join.
 
 mod across;
 mod entry;
@@ -22,29 +22,29 @@ use super::valid::{Assumption, HostFacts, NodeParts, ValidConfig};
 use super::validate::inventory::JoinBy;
 use super::validate::member;
 use super::validate::network::parsed as parsed_networks;
-use super::validate::{self, Founding};
+use super::validate::{self, FirstControlPlane};
 use crate::schema::Kind;
 use across::{Member, Members};
 use entry::Entry;
 
-/// A node that is in the inventory and not in the plan: it joins with a bootstrap token, by `kubeapply join`.
+/// A node of the inventory that is not planned: it joins with a bootstrap token, by `kubeapply join`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinsByToken {
-    /// Its name.
+    /// The node's name.
     pub name: Name,
-    /// What it is for.
+    /// The node's role.
     pub role: NodeRole,
 }
 
-/// What nodes that join are made from.
+/// What the configurations of joining nodes are made from.
 struct Joining<'a> {
     /// ClusterConfiguration with its defaults.
     cluster: Map<String, Value>,
-    /// What InitConfiguration says of every node, and where.
+    /// Fields of InitConfiguration that apply to every node, and their origins.
     init: Map<String, Value>,
     init_provenance: Provenance,
     kubelet: SharedKubelet,
-    /// Where values that are not a node's come from.
+    /// Origins of values that are not about one node.
     provenance: Provenance,
     first_file: String,
     flags: Vec<Given>,
@@ -53,9 +53,9 @@ struct Joining<'a> {
     host: Host,
 }
 
-/// What reading a whole inventory comes to.
+/// The configurations of all nodes of an inventory.
 pub(super) struct Inventory {
-    /// The planned nodes, in their order.
+    /// The planned nodes, in the order of the inventory.
     pub(super) nodes: Vec<ValidConfig>,
     pub(super) by_token: Vec<JoinsByToken>,
     pub(super) warnings: Report,
@@ -63,20 +63,21 @@ pub(super) struct Inventory {
     pub(super) second: Option<SecondEntry>,
 }
 
-/// The entry that is one too many for a command that takes one node.
+/// The second entry, which a command for one node refuses.
 pub(super) struct SecondEntry {
     entry: Entry,
     first_file: String,
 }
 
-/// Fields of InitConfiguration that somebody may expect to hold for nodes that join, too; an entry has words for each.
-const FOUNDERS_OWN: [&str; 3] = [
+/// Fields of InitConfiguration that users may expect to apply to joining nodes as well. An entry of the inventory has a field for
+/// each.
+const FIRST_NODES_OWN: [&str; 3] = [
     "nodeRegistration.criSocket",
     "nodeRegistration.kubeletExtraArgs",
     "patches.directory",
 ];
 
-/// Fields of InitConfiguration that hold for every node: no entry could say otherwise.
+/// Fields of InitConfiguration that apply to every node, because an entry cannot set them.
 const OF_EVERY_NODE: [&str; 5] = [
     "localAPIEndpoint.bindPort",
     "nodeRegistration.ignorePreflightErrors",
@@ -85,15 +86,15 @@ const OF_EVERY_NODE: [&str; 5] = [
     "timeouts",
 ];
 
-/// Defaults and checks every node.
+/// Sets the defaults of every node, and checks them.
 pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Report> {
     let entries = entry::take(&mut draft);
-    let Some(founder) = entry::founder(&mut draft, &entries) else {
+    let Some(first_control_plane) = entry::first_control_plane(&mut draft, &entries) else {
         return Err(draft.report);
     };
-    warn_of_founders_own(&mut draft, entries.len());
+    warn_of_first_control_planes_own(&mut draft, entries.len());
     let (init, init_provenance) = of_every_node(&draft);
-    if let Some(entry) = entries.get(founder) {
+    if let Some(entry) = entries.get(first_control_plane) {
         entry.put(&mut draft);
     }
     let alone = entries.len() == 1;
@@ -104,16 +105,16 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         (false, false) => facts::take_one_of_several(&mut draft, &hosts),
     };
     let mut members = Members::new(entries.len());
-    members.note_facts(founder, facts.is_some());
+    members.note_facts(first_control_plane, facts.is_some());
     let facts = facts.unwrap_or_default();
     let assumptions = default::apply(&mut draft, &facts);
     let kubelet = SharedKubelet::of(&draft);
-    let checked = validate::check_founding(&mut draft, &facts, &kubelet, !alone);
-    members.add(founder, checked.node.clone());
-    let founding = validate::founding(&mut draft, checked, facts, assumptions);
-    if let Some(founding) = &founding {
-        // The rest of what is said has its places there.
-        draft.provenance = founding.config.provenance.clone();
+    let checked = validate::check_first_control_plane(&mut draft, &facts, &kubelet, !alone);
+    members.add(first_control_plane, checked.node.clone());
+    let first = validate::first_control_plane(&mut draft, checked, facts, assumptions);
+    if let Some(first) = &first {
+        // Later findings look up their places there.
+        draft.provenance = first.config.provenance.clone();
     }
     let joining = Joining {
         cluster: draft.document(Kind::Cluster),
@@ -128,8 +129,13 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         host: draft.host,
     };
     let report = std::mem::take(&mut draft.report);
-    let (report, mut nodes) =
-        joining.check(&entries, founder, report, &mut members, founding.as_ref());
+    let (report, mut nodes) = joining.check(
+        &entries,
+        first_control_plane,
+        report,
+        &mut members,
+        first.as_ref(),
+    );
     draft.report = report;
     members.nodes.sort_by_key(|member| member.position);
     across::check(&mut draft, &entries, &members.nodes);
@@ -138,15 +144,15 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
     }
     let by_token = waiting(
         &mut draft,
-        founding.as_ref(),
-        founder,
+        first.as_ref(),
+        first_control_plane,
         &entries,
         &members.nodes,
     );
-    match founding {
-        Some(founding) if !draft.report.has_errors() => {
-            let place = founder.min(nodes.len());
-            nodes.insert(place, founding.config);
+    match first {
+        Some(first) if !draft.report.has_errors() => {
+            let place = first_control_plane.min(nodes.len());
+            nodes.insert(place, first.config);
             let first_file = draft.first_file;
             let second = entries.into_iter().nth(1);
             Ok(Inventory {
@@ -160,7 +166,7 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
     }
 }
 
-/// What InitConfiguration says as it was written, as far as it holds for every node, and where.
+/// The fields of InitConfiguration, as written, that apply to every node, and their origins.
 fn of_every_node(draft: &Draft) -> (Map<String, Value>, Provenance) {
     let mut shared = Draft::default();
     for path in OF_EVERY_NODE {
@@ -176,7 +182,7 @@ fn of_every_node(draft: &Draft) -> (Map<String, Value>, Provenance) {
     (shared.document(Kind::Init), shared.provenance)
 }
 
-/// Where values that are not a node's come from, out of what is recorded with the founding node.
+/// The origins of values that are not about one node, from the records of the first control-plane node.
 fn of_cluster(all: &Provenance, kubelet: &SharedKubelet) -> Provenance {
     let of_node = [
         Kind::Init.name(),
@@ -189,19 +195,21 @@ fn of_cluster(all: &Provenance, kubelet: &SharedKubelet) -> Provenance {
     provenance
 }
 
-/// The nodes that join by token, if the configuration says that they do; what their entries say in vain is a warning.
+/// The nodes that join with a bootstrap token, if the configuration says so. Warns of fields in their entries that have no effect.
 fn waiting(
     draft: &mut Draft,
-    founding: Option<&Founding>,
-    founder: usize,
+    first: Option<&FirstControlPlane>,
+    first_control_plane: usize,
     entries: &[Entry],
     members: &[Member],
 ) -> Vec<JoinsByToken> {
-    if founding.is_none_or(|founding| founding.join_by != JoinBy::BootstrapToken) {
+    if first.is_none_or(|first| first.join_by != JoinBy::BootstrapToken) {
         return Vec::new();
     }
     let mut by_token = Vec::new();
-    for Member { position, settings } in members.iter().filter(|m| m.position != founder) {
+    for Member { position, settings } in
+        members.iter().filter(|m| m.position != first_control_plane)
+    {
         if let Some(entry) = entries.get(*position) {
             across::warn_of_unplanned(draft, entry, settings);
         }
@@ -213,53 +221,56 @@ fn waiting(
     by_token
 }
 
-/// Warns where InitConfiguration says of the founding node what nodes that join do not get.
-fn warn_of_founders_own(draft: &mut Draft, nodes: usize) {
+/// Warns of fields of InitConfiguration that apply to the first control-plane node only.
+fn warn_of_first_control_planes_own(draft: &mut Draft, nodes: usize) {
     if nodes < 2 {
         return;
     }
-    for path in FOUNDERS_OWN {
+    for path in FIRST_NODES_OWN {
         let origin = draft.provenance.at(&draft.full_path(Kind::Init, path));
         if matches!(origin, Some(Origin::Written { .. })) {
-            let message = "it holds for the node that founds the cluster only, as in kubeadm";
-            let hint = "say of nodes that join what they need in their entries of `nodes` in the `kubeplan.io/v1alpha1` Cluster document";
+            let message = "it applies only to the first control-plane node, as in kubeadm";
+            let hint = "set what joining nodes need in their entries of `nodes` in the `kubeplan.io/v1alpha1` Cluster document";
             draft.warn(Kind::Init, path, message, hint);
         }
     }
 }
 
 impl Joining<'_> {
-    /// Checks nodes that join and makes the configuration of each; the answer is the report with what there is to say about them,
-    /// and the nodes unless there is an error or they are not planned.
+    /// Checks joining nodes and makes the configuration of each. Returns the report with their findings, and the nodes unless there is
+    /// an error or they are not planned.
     fn check(
         &self,
         entries: &[Entry],
-        founder: usize,
+        first_control_plane: usize,
         mut report: Report,
         members: &mut Members,
-        founding: Option<&Founding>,
+        first: Option<&FirstControlPlane>,
     ) -> (Report, Vec<ValidConfig>) {
         let network = self.cluster.get("networking").and_then(|networking| {
             let subnet = networking.get("serviceSubnet")?.as_str()?;
             Some(parsed_networks(subnet))
         });
         let service_cidrs = network.unwrap_or_default();
-        let kubelet = founding.map(|founding| {
-            let supplied = founding.config.cluster_kubelet.supplied;
+        let kubelet = first.map(|first| {
+            let supplied = first.config.cluster_kubelet.supplied;
             self.kubelet.complete(supplied)
         });
         let mut nodes = Vec::new();
-        for entry in entries.iter().filter(|entry| entry.position != founder) {
+        for entry in entries
+            .iter()
+            .filter(|entry| entry.position != first_control_plane)
+        {
             let (mut draft, facts, assumptions) = self.draft(entry, report);
             members.note_facts(entry.position, facts.is_some() || self.hosts.is_empty());
             let facts = facts.unwrap_or_default();
             let checked = member::check(&mut draft, &facts, &self.kubelet, &service_cidrs);
             members.add(entry.position, checked.node.clone());
-            if let (Some(founding), Some(kubelet), false) =
-                (founding, &kubelet, draft.report.has_errors())
+            if let (Some(first), Some(kubelet), false) =
+                (first, &kubelet, draft.report.has_errors())
             {
                 let parts =
-                    member::joining(&mut draft, checked, facts, assumptions, kubelet, founding);
+                    member::joining(&mut draft, checked, facts, assumptions, kubelet, first);
                 nodes.extend(parts.map(|parts| self.node(parts)));
             }
             report = draft.report;
@@ -267,7 +278,7 @@ impl Joining<'_> {
         (report, nodes)
     }
 
-    /// The node, with as much of where its values come from as was asked for.
+    /// The node's configuration, with the origins of its values that [`Options`](super::Options) asks for.
     fn node(&self, mut parts: NodeParts) -> ValidConfig {
         let own = &mut parts.provenance;
         match self.origins {
@@ -287,7 +298,7 @@ impl Joining<'_> {
         ValidConfig::of(parts)
     }
 
-    /// The draft of a node that joins, with its defaults; its facts, if there are any; and what is assumed.
+    /// The draft of a joining node with its defaults, its facts if there are any, and the assumptions.
     fn draft(&self, entry: &Entry, report: Report) -> (Draft, Option<HostFacts>, Vec<Assumption>) {
         let position = entry.position;
         let mut draft = Draft::of_node(position, &self.first_file, Provenance::default(), report);
@@ -305,8 +316,8 @@ impl Joining<'_> {
     }
 }
 
-/// The fields whose origins decide something: phases that a flag skips are skipped whatever else is asked for, an addon that is disabled
-/// because its phase is skipped is planned when it is asked for.
+/// The fields whose origins matter later: phases that a flag skips stay skipped even if `--phase` names them, and an addon that is
+/// disabled because its phase is skipped is planned if `--phase` names it.
 const ASKED: [&str; 3] = [
     "InitConfiguration.skipPhases",
     "ClusterConfiguration.dns.disabled",
@@ -314,11 +325,11 @@ const ASKED: [&str; 3] = [
 ];
 
 impl SecondEntry {
-    /// The report of a command that takes one node and found `nodes`.
+    /// The report of a command that takes one node but found `nodes`.
     pub(super) fn only_one_node(&self, nodes: usize) -> Report {
         let nothing = (Provenance::default(), Report::default());
         let mut draft = Draft::of_node(0, &self.first_file, nothing.0, nothing.1);
-        let message = format!("there are {nodes} nodes, and this command takes one");
+        let message = format!("the inventory has {nodes} nodes, but this command takes one");
         self.entry
             .error_of_node(&mut draft, message, "keep one node in the inventory");
         draft.report

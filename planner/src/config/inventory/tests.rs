@@ -25,7 +25,7 @@ pub(super) fn load(text: &str) -> Result<LoadedCluster, Report> {
     load_with(text, Options::default())
 }
 
-/// An inventory with these nodes, and a cluster that several of them can be the control plane of.
+/// An inventory with these nodes, and a cluster with a control-plane endpoint.
 pub(super) fn with_nodes(nodes: &str) -> String {
     format!(
         "apiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nnodes:\n{nodes}---\napiVersion: kubeadm.k8s.io/v1beta4\n\
@@ -45,7 +45,7 @@ fn flags_of(config: &ValidConfig) -> Vec<String> {
 }
 
 #[test]
-fn three_control_planes_and_two_workers_have_a_configuration_each() {
+fn three_control_plane_nodes_and_two_workers_have_a_configuration_each() {
     let loaded = load(THREE_PLUS_TWO).unwrap();
     let names: Vec<&str> = loaded
         .nodes
@@ -68,7 +68,7 @@ fn three_control_planes_and_two_workers_have_a_configuration_each() {
         assert_eq!(joins(config).credential, credential);
     }
 
-    // What is the cluster's is the same everywhere; the endpoint has the founding node's port.
+    // Nodes share the cluster's values; the endpoint has the port of the first control-plane node.
     for config in &nodes {
         assert_eq!(config.cluster, cp1.cluster);
         assert_eq!(
@@ -83,7 +83,7 @@ fn three_control_planes_and_two_workers_have_a_configuration_each() {
         );
     }
 
-    // What an entry has words for is the founding node's alone, the rest of InitConfiguration every node's.
+    // Fields that an entry can set apply to the first control-plane node alone, the rest of InitConfiguration to every node.
     assert_eq!(cp1.init.bootstrap_tokens.len(), 1);
     assert_eq!(flags_of(cp1), ["v=2"]);
     for config in &nodes {
@@ -164,7 +164,7 @@ fn a_nodes_kubelet_is_the_clusters_with_its_overrides() {
 }
 
 #[test]
-fn what_holds_for_the_founding_node_only_is_said() {
+fn fields_for_the_first_control_plane_node_only_are_warned_of() {
     let warnings = load(THREE_PLUS_TWO).unwrap().warnings;
     let paths: Vec<(&str, Option<u64>)> = warnings
         .findings()
@@ -182,7 +182,7 @@ fn what_holds_for_the_founding_node_only_is_said() {
 }
 
 #[test]
-fn with_a_bootstrap_token_only_the_founding_node_is_planned() {
+fn with_a_bootstrap_token_only_the_first_control_plane_node_is_planned() {
     let loaded = load(TOKEN).unwrap();
     let names: Vec<&str> = loaded
         .nodes
@@ -211,7 +211,7 @@ fn nodes_of_two_families_register_both_addresses() {
     let nodes = nodes(&loaded);
     assert_eq!(flags_of(&nodes[0]), ["node-ip=fd00:10::11,192.168.10.11"]);
     assert_eq!(flags_of(&nodes[1]), ["node-ip=fd00:10::21,192.168.10.21"]);
-    // Without an endpoint a worker finds the API server of the founding node.
+    // Without an endpoint a worker uses the API server of the first control-plane node.
     for config in &nodes {
         assert_eq!(config.control_plane_url(), "https://[fd00:10::11]:6443");
     }
@@ -219,7 +219,7 @@ fn nodes_of_two_families_register_both_addresses() {
 }
 
 #[test]
-fn a_node_has_its_hosts_facts_and_no_others() {
+fn a_node_has_the_facts_of_its_own_host() {
     use kubeplan_bundle::facts::Facts;
     let cp1 = Facts::parse(include_bytes!(
         "../../../../fixtures/facts/single-node-facts/cp1.json"
@@ -252,7 +252,7 @@ fn a_node_has_its_hosts_facts_and_no_others() {
     assert_eq!(nodes[1].facts, HostFacts::default());
     assert_eq!(nodes[2].facts.hostname.as_deref(), Some("host-2"));
     assert_eq!(nodes[2].node.platform.arch, "arm64");
-    // systemd-resolved runs on the hosts that say so, and on no other.
+    // Only hosts whose facts say so run systemd-resolved.
     assert!(nodes[1].kubelet.value.get("resolvConf").is_none());
     assert_eq!(
         nodes[2].kubelet.value["resolvConf"],
@@ -276,7 +276,7 @@ fn a_node_has_its_hosts_facts_and_no_others() {
 }
 
 #[test]
-fn flags_that_kubeadm_join_has_hold_for_every_node() {
+fn flags_that_kubeadm_join_has_apply_to_every_node() {
     let flag = |name: &str, text: &str| Given {
         flag: flags::FLAGS.iter().find(|flag| flag.name == name).unwrap(),
         texts: vec![text.to_owned()],
@@ -307,7 +307,7 @@ fn flags_that_kubeadm_join_has_hold_for_every_node() {
 }
 
 #[test]
-fn one_node_is_what_it_was() {
+fn an_inventory_of_one_node_has_the_same_configuration_as_no_inventory() {
     let text = with_nodes("- {name: cp1, address: 192.168.10.11}\n");
     let loaded = load(&text).unwrap();
     assert!(
@@ -321,7 +321,7 @@ fn one_node_is_what_it_was() {
 }
 
 #[test]
-fn the_founding_nodes_overrides_are_its_own() {
+fn overrides_of_the_first_control_plane_node_apply_to_it_alone() {
     let text = with_nodes(
         "- {name: cp1, role: control-plane, address: 192.168.10.11, kubelet: {config: {maxPods: 50}}}\n- {name: w1, role: worker}\n",
     );
@@ -346,17 +346,18 @@ fn the_founding_nodes_overrides_are_its_own() {
 }
 
 #[test]
-fn what_takes_one_node_refuses_several() {
+fn a_command_for_one_node_refuses_several() {
     let name = "c.yaml";
     let text = THREE_PLUS_TWO;
     let report = super::super::load::load_with(&[Source { name, text }], Options::default());
     let said = report.unwrap_err().to_string();
-    let expected = "c.yaml:11: Cluster.nodes[1]: there are 5 nodes, and this command takes one";
+    let expected =
+        "c.yaml:11: Cluster.nodes[1]: the inventory has 5 nodes, but this command takes one";
     assert!(said.contains(expected), "{said}");
 }
 
 #[test]
-fn no_change_of_an_inventory_makes_it_panic() {
+fn a_mutated_inventory_does_not_panic() {
     let lines: Vec<&str> = THREE_PLUS_TWO.lines().collect();
     for index in 0..lines.len() {
         for value in ["null", "[]", "{}", "[null]", "-1", "''"] {
@@ -374,7 +375,7 @@ fn no_change_of_an_inventory_makes_it_panic() {
 }
 
 #[test]
-fn confirmed_host_keys_are_recipients_of_their_nodes_only() {
+fn a_confirmed_host_key_is_the_recipient_of_its_node_only() {
     use kubeplan_bundle::facts::Facts;
     let cp1 = Facts::parse(include_bytes!(
         "../../../../fixtures/facts/single-node-facts/cp1.json"
@@ -416,26 +417,26 @@ fn confirmed_host_keys_are_recipients_of_their_nodes_only() {
         Some(&Origin::Facts { fact })
     );
     for (hosts, confirmed, expected) in [
-        // Cloned hosts.
+        // Cloned hosts have the same key.
         (
             vec![cp1.clone(), w1.clone()],
             vec!["cp1", "w1"],
-            "Cluster.nodes[1].recipients: the host key `ssh-ed25519",
+            "Cluster.nodes[1].recipients: Cluster.nodes[0]",
         ),
         (
             vec![cp1.clone(), w1.clone()],
             vec!["w2"],
-            "Cluster.nodes: a host key of `w2` is confirmed, and no such node is planned",
+            "Cluster.nodes: a host key is confirmed for `w2`, which is not a planned node or its host",
         ),
         (
             vec![unconfirmed],
             vec!["cp1"],
-            "Cluster.nodes[0].recipients: a host key is confirmed, and the facts of cp1 name none",
+            "Cluster.nodes[0].recipients: --confirm-host-key names a key, but the facts of cp1 contain none",
         ),
         (
             vec![],
             vec!["cp1"],
-            "hosts' keys are to be confirmed, and there are no facts",
+            "--confirm-host-key or --known-hosts is given without facts of hosts",
         ),
     ] {
         let said = load(hosts, &confirmed).unwrap_err().to_string();
@@ -445,7 +446,7 @@ fn confirmed_host_keys_are_recipients_of_their_nodes_only() {
     other.hostname = "other".parse().unwrap();
     let said = load(vec![other], &[]).unwrap_err().to_string();
     assert!(
-        said.contains("the facts are of none of the nodes"),
+        said.contains("the facts do not belong to any of the nodes"),
         "{said}"
     );
 }

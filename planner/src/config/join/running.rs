@@ -1,8 +1,8 @@
-//! The configuration of a node that joins a cluster that runs.
+//! Makes the configuration of a node that joins a running cluster.
 //!
-//! In: a JoinConfiguration or kubeadm join's flags, and what discovery read from the cluster. Out: the node's [`ValidConfig`], as
-//! `kubeadm join` would see it, or every finding. The cluster's own documents are read as kubeadm reads what it stored: a field that is not
-//! known is a warning. Source: kubeadm v1.36.2, cmd/kubeadm/app/util/config/cluster.go.
+//! In: a JoinConfiguration or the flags of `kubeadm join`, and what discovery read from the cluster. Out: the node's
+//! [`ValidConfig`], as `kubeadm join` would have it, or every finding. The documents that the cluster stores are read as kubeadm
+//! reads them: an unknown field is a warning. Source: kubeadm v1.36.2, cmd/kubeadm/app/util/config/cluster.go.
 
 use kubeplan_bundle::index::NodeRole;
 use serde_json::json;
@@ -23,25 +23,25 @@ use crate::schema::Kind;
 /// What discovery read from the cluster.
 #[derive(Clone, Debug)]
 pub struct RunningCluster<'a> {
-    /// The file that holds it, for findings.
+    /// The name of the file with the join facts, for findings.
     pub file: &'a str,
-    /// The API server, `https://…`, as the cluster's own `cluster-info` names it.
+    /// The URL of the API server, `https://…`, in the cluster's `cluster-info`.
     pub server: &'a str,
-    /// ClusterConfiguration, YAML as it is stored.
+    /// The stored ClusterConfiguration, in YAML.
     pub cluster_configuration: &'a str,
-    /// KubeletConfiguration, YAML as it is stored.
+    /// The stored KubeletConfiguration, in YAML.
     pub kubelet_configuration: &'a str,
-    /// The node joins as one of the control plane.
+    /// Whether the node joins as a control-plane node.
     pub control_plane: bool,
-    /// The kubeconfig that the kubelet bootstraps with.
+    /// The kubeconfig with which the kubelet requests its certificate.
     pub bootstrap_kubeconfig: SecretText,
-    /// `host:port` that a token was shown to.
+    /// `host:port` of the API server to which discovery sent the token.
     pub token_endpoint: Option<&'a str>,
-    /// The shared certificates were fetched with a certificate key.
+    /// Whether the shared certificates were fetched with a certificate key.
     pub certificate_key: bool,
 }
 
-/// Reads, defaults and validates the configuration of a node that joins `cluster`. The flags of `options` are kubeadm join's.
+/// Reads, defaults and validates the configuration of a node that joins `cluster`. The flags in `options` are those of `kubeadm join`.
 ///
 /// # Errors
 /// The [`Report`] with every finding, if any of them is an error.
@@ -99,13 +99,13 @@ pub fn load_join(
     let assumptions = default::join::apply_to_plan(&mut draft, &facts, role);
     endpoint_of_discovery(&mut draft, cluster);
     let kubelet = SharedKubelet::of(&draft);
-    let checked = validate::check_founding(&mut draft, &facts, &kubelet, false);
+    let checked = validate::check_first_control_plane(&mut draft, &facts, &kubelet, false);
     let ca_cert_path = draft.text(Kind::Join, "caCertPath");
     let hashes = draft.texts(Kind::Join, "discovery.bootstrapToken.caCertHashes");
     let ca_cert_hashes = hashes.into_iter().map(|(_, hash)| hash).collect();
-    match validate::founding(&mut draft, checked, facts, assumptions) {
-        Some(founding) if !draft.report.has_errors() => Ok(LoadedCluster {
-            nodes: vec![joining(founding.config, cluster, ca_cert_path)],
+    match validate::first_control_plane(&mut draft, checked, facts, assumptions) {
+        Some(first) if !draft.report.has_errors() => Ok(LoadedCluster {
+            nodes: vec![joining(first.config, cluster, ca_cert_path)],
             by_token: Vec::new(),
             ca_cert_hashes,
             warnings: draft.report,
@@ -114,14 +114,14 @@ pub fn load_join(
     }
 }
 
-/// What the node is to become, in its entry of the inventory. A document that makes it another thing than discovery did is an error.
+/// Sets the node's role in its entry of the inventory, as discovered. A control-plane document for a discovered worker is an error.
 fn role(draft: &mut Draft, cluster: &RunningCluster<'_>) -> NodeRole {
     let path = "controlPlane";
     if cluster.control_plane && !is_control_plane(draft) {
-        let fact = "the node was discovered as one of the control plane".to_owned();
+        let fact = "the node was discovered as a control-plane node".to_owned();
         draft.set_from(Kind::Join, path, json!({}), Origin::Facts { fact });
     } else if is_control_plane(draft) && !cluster.control_plane {
-        let message = "the cluster was discovered for a worker, so what control-plane nodes share was not fetched";
+        let message = "the cluster was discovered for a worker, so the certificates that control-plane nodes share were not fetched";
         let hint = "run `kubeapply discover --control-plane` on the host with the certificate key, or remove the field";
         draft.error(Kind::Join, path, message, hint);
     }
@@ -138,7 +138,7 @@ fn role(draft: &mut Draft, cluster: &RunningCluster<'_>) -> NodeRole {
     role
 }
 
-/// A worker advertises nothing: the field holds the unspecified address of the cluster's first family.
+/// Sets a worker's advertise address, which it does not use, to the unspecified address of the cluster's first family.
 fn no_api_server(draft: &mut Draft) {
     let subnet = draft.text(Kind::Cluster, "networking.serviceSubnet");
     let first = subnet.split(',').next().and_then(address::parse_cidr);
@@ -151,7 +151,7 @@ fn no_api_server(draft: &mut Draft) {
     draft.set_from(Kind::Init, path, any.into(), Origin::Default { rule });
 }
 
-/// Warns where the cluster's two words on its address differ.
+/// Warns if `cluster-info` and the stored `controlPlaneEndpoint` differ.
 fn endpoint_of_discovery(draft: &mut Draft, cluster: &RunningCluster<'_>) {
     let path = "controlPlaneEndpoint";
     let stored = draft.text(Kind::Cluster, path);
@@ -159,16 +159,15 @@ fn endpoint_of_discovery(draft: &mut Draft, cluster: &RunningCluster<'_>) {
     let parsed = |text: &str| address::split_host_port(&text.to_lowercase()).ok();
     if !stored.is_empty() && parsed(&stored) != parsed(authority) {
         let message = format!(
-            "the cluster's `cluster-info` says that the API server is {}, and this is another address",
+            "the address of the API server in the cluster's `cluster-info` is {}, which differs",
             cluster.server.escape_debug()
         );
-        let hint =
-            "the kubelet asks for its certificate at the first, everything else uses this one";
+        let hint = "the kubelet requests its certificate from the address in `cluster-info`; everything else uses this one";
         draft.warn(Kind::Cluster, path, message, hint);
     }
 }
 
-/// The configuration of a node that would found the cluster, as that of one that joins it.
+/// Turns the configuration of a first control-plane node into that of a joining node.
 fn joining(config: ValidConfig, cluster: &RunningCluster<'_>, ca_cert_path: String) -> ValidConfig {
     let token_endpoint = cluster.token_endpoint.and_then(|text| {
         let (host, _) = address::split_host_port(&text.to_lowercase()).ok()?;
@@ -180,7 +179,7 @@ fn joining(config: ValidConfig, cluster: &RunningCluster<'_>, ca_cert_path: Stri
     let credential = JoinCredential::Bootstrap {
         kubeconfig: cluster.bootstrap_kubeconfig.clone(),
         token_endpoint,
-        // Fetched client files of an external etcd are not in the plan, so the check for them must stand.
+        // The plan does not contain the client files of an external etcd, so the check for them must stay.
         certificate_key: cluster.certificate_key && config.cluster.etcd.external.is_none(),
     };
     config.joining_with(Joining {

@@ -1,4 +1,4 @@
-//! JoinConfiguration: what kubeadm prints, and every rule with what breaks it.
+//! JoinConfiguration: the defaults that kubeadm prints, and every rule with an input that breaks it.
 
 use super::*;
 use crate::yaml;
@@ -14,7 +14,7 @@ fn the_defaults_are_kubeadms() {
 
 const HASH: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// A document that is fine, with `replaced` put in place of the line that starts with the same field, or added.
+/// A valid document in which `replaced` replaces the line that starts with the same field, or is added.
 fn text(replaced: &str) -> String {
     let lines = [
         "nodeRegistration: {name: worker-1}",
@@ -41,7 +41,7 @@ fn check_text(text: &str, given: &[Given]) -> Result<Option<Report>, Report> {
 }
 
 #[test]
-fn what_kubeadm_takes_is_taken_without_a_word() {
+fn what_kubeadm_accepts_has_no_findings() {
     for line in [
         "",
         "controlPlane: {}",
@@ -57,24 +57,24 @@ fn what_kubeadm_takes_is_taken_without_a_word() {
 }
 
 #[test]
-fn every_mistake_is_named_with_the_field_that_was_written() {
+fn every_error_names_the_field_that_was_written() {
     let token = "token: abcdef.0123456789abcdef";
     let by_token = |rest: &str| format!("discovery: {{bootstrapToken: {{{rest}}}}}");
     for (line, field, message) in [
         (
             "discovery: {}".to_owned(),
             "discovery",
-            "neither `bootstrapToken` nor `file`",
+            "neither `bootstrapToken` nor `file` is set",
         ),
         (
             format!("discovery: {{file: {{kubeConfigPath: /a}}, bootstrapToken: {{{token}}}}}"),
             "discovery",
-            "both `bootstrapToken` and `file`",
+            "`bootstrapToken` and `file` are both set",
         ),
         (
             by_token("token: hunter2"),
             "discovery.bootstrapToken.token",
-            "has not the form",
+            "does not have the form",
         ),
         (
             by_token(token),
@@ -84,24 +84,24 @@ fn every_mistake_is_named_with_the_field_that_was_written() {
         (
             by_token(&format!("{token}, apiServerEndpoint: 10.0.0.1")),
             "discovery.bootstrapToken.apiServerEndpoint",
-            "`10.0.0.1` is no `host:port`",
+            "`10.0.0.1` is not a valid `host:port`",
         ),
         (
             by_token(&format!("{token}, apiServerEndpoint: 'a:1'")),
             "discovery.bootstrapToken.caCertHashes",
-            "without a hash",
+            "no hash of the cluster's CA",
         ),
         (
             by_token(&format!(
                 "{token}, apiServerEndpoint: 'a:1', caCertHashes: [sha256:ab]"
             )),
             "discovery.bootstrapToken.caCertHashes[0]",
-            "no hash of a public key",
+            "not a valid hash of a public key",
         ),
         (
             "discovery: {file: {kubeConfigPath: /a}, tlsBootstrapToken: hunter2}".to_owned(),
             "discovery.tlsBootstrapToken",
-            "has not the form",
+            "does not have the form",
         ),
         (
             "discovery: {file: {}}".to_owned(),
@@ -111,7 +111,7 @@ fn every_mistake_is_named_with_the_field_that_was_written() {
         (
             "discovery: {file: {kubeConfigPath: 'http://a/b'}}".to_owned(),
             "discovery.file.kubeConfigPath",
-            "no https URL",
+            "not a valid https URL",
         ),
         (
             "caCertPath: pki/ca.crt".to_owned(),
@@ -132,7 +132,7 @@ fn every_mistake_is_named_with_the_field_that_was_written() {
         (
             "controlPlane: {localAPIEndpoint: {bindPort: 70000}}".to_owned(),
             "controlPlane.localAPIEndpoint.bindPort",
-            "no port",
+            "not a valid port",
         ),
         (
             "controlPlane: {localAPIEndpoint: {advertiseAddress: 127.0.0.1}}".to_owned(),
@@ -173,7 +173,7 @@ fn every_mistake_is_named_with_the_field_that_was_written() {
 }
 
 #[test]
-fn a_document_of_another_command_beside_it_is_an_error() {
+fn a_document_that_has_no_effect_beside_it_is_an_error() {
     let cluster = "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n";
     let inventory = "---\napiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nmetadata: {name: a}\n";
     for other in [cluster, inventory] {
@@ -189,7 +189,7 @@ fn a_document_of_another_command_beside_it_is_an_error() {
 }
 
 #[test]
-fn flags_stand_for_fields_as_in_kubeadm_join() {
+fn flags_set_fields_as_in_kubeadm_join() {
     let flag = |name: &str, text: &str| Given {
         flag: flags::FLAGS.iter().find(|flag| flag.name == name).unwrap(),
         texts: vec![text.to_owned()],
@@ -208,7 +208,7 @@ fn flags_stand_for_fields_as_in_kubeadm_join() {
 }
 
 #[test]
-fn a_cluster_cannot_be_planned_from_it() {
+fn a_new_cluster_cannot_be_planned_from_it() {
     let text = text("");
     let source = Source {
         name: "join.yaml",

@@ -1,5 +1,4 @@
-//! The whole way from text, compared with what the real kubeadm made of the same files
-//! (`kubeadm-1.36.2/`), and rule by rule.
+//! Loads whole files, compares the results with those of the real kubeadm (`kubeadm-1.36.2/`), and tests every rule.
 
 mod effective;
 mod invalid;
@@ -68,7 +67,7 @@ const VALID: &[(&str, &str)] = cases!("":
 );
 
 #[test]
-fn what_is_derived_is_parsed() {
+fn derived_values_are_parsed() {
     let config = load_one(VALID[4].1).unwrap().config;
     assert_eq!(config.node.name.as_str(), "cp1.example.com");
     assert_eq!(
@@ -145,7 +144,7 @@ fn several_files_are_one_configuration() {
 }
 
 #[test]
-fn crlf_and_byte_order_mark_change_no_value() {
+fn crlf_and_byte_order_mark_do_not_change_values() {
     for (name, text) in VALID {
         let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
         let plain = load_one(text).unwrap().config;
@@ -205,14 +204,14 @@ fn facts_replace_assumptions() {
 }
 
 #[test]
-fn a_wrong_value_is_spoken_of_once() {
+fn a_wrong_value_is_reported_once() {
     let report = load_one(&with_cluster("").replace("v1.36.2", "1.36")).unwrap_err();
     assert_eq!(report.findings().len(), 1, "{report}");
     assert!(report.to_string().contains("found a number"), "{report}");
 }
 
 #[test]
-fn secrets_never_reach_a_report_or_the_documents_in_effect() {
+fn secrets_never_reach_a_report_or_the_effective_documents() {
     let secrets = [
         "0123456789ABCDEF",
         "abcdef0123456789abcdef",
@@ -241,15 +240,15 @@ fn secrets_never_reach_a_report_or_the_documents_in_effect() {
 }
 
 #[test]
-fn a_flood_of_bad_items_ends_soon() {
+fn a_report_of_too_many_bad_items_is_cut_off() {
     let lines = format!("apiServer: {{certSANs: [{}]}}", "_,".repeat(90_000));
     let report = load_one(&with_cluster(&lines)).unwrap_err();
     assert_eq!(report.findings().len(), 1001);
-    assert!(report.to_string().contains("too many findings"));
+    assert!(report.to_string().contains("too many errors"));
 }
 
 #[test]
-fn no_change_of_a_file_makes_it_panic() {
+fn a_mutated_file_does_not_panic() {
     let texts = VALID
         .iter()
         .map(|(_, text)| *text)
@@ -308,7 +307,7 @@ fn old_documents_are_read_with_a_warning() {
 }
 
 #[test]
-fn lenient_reading_warns_of_unknown_and_repeated_fields_only() {
+fn lenient_reading_forgives_unknown_and_duplicate_fields_only() {
     let lenient = |text: &str| {
         let name = "c.yaml";
         let options = Options {
@@ -326,7 +325,7 @@ fn lenient_reading_warns_of_unknown_and_repeated_fields_only() {
     assert!(!loaded.config.cluster.feature_gates["PublicKeysECDSA"]);
     let warnings = loaded.warnings.to_string();
     for expected in [
-        "clusterNam: unknown field; it is left out\n  hint: did you mean `clusterName`?",
+        "clusterNam: unknown field; it is ignored\n  hint: did you mean `clusterName`?",
         "ClusterConfiguration.clusterName: duplicate field; the last one counts",
         "featureGates.PublicKeysECDSA: duplicate key; the last one counts",
     ] {

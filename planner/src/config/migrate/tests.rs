@@ -1,4 +1,4 @@
-//! Conversions compared with the real kubeadm's, byte for byte.
+//! Compares conversions with those of the real kubeadm, byte for byte.
 
 use serde_json::json;
 
@@ -41,7 +41,7 @@ fn the_result_is_kubeadms_byte_for_byte() {
     for (name, input, theirs) in CASES {
         let ours = migrate_one(input).unwrap_or_else(|report| panic!("{name}:\n{report}"));
         let ours = yaml::documents(&ours.documents);
-        // kubeadm prints 0s for this time-out unless a v1beta3 ClusterConfiguration sets it.
+        // kubeadm prints 0s for this timeout unless a v1beta3 ClusterConfiguration sets it.
         let theirs = theirs.replace(
             "controlPlaneComponentHealthCheck: 0s",
             "controlPlaneComponentHealthCheck: 4m0s",
@@ -64,7 +64,7 @@ fn converting_twice_changes_nothing() {
 }
 
 #[test]
-fn what_only_a_host_knows_stays_unset() {
+fn what_kubeadm_would_read_from_the_host_stays_unset() {
     let migrated =
         migrate_one("apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\n").unwrap();
     let [init, cluster] = migrated.documents.as_slice() else {
@@ -79,7 +79,7 @@ fn what_only_a_host_knows_stays_unset() {
 }
 
 #[test]
-fn documents_that_are_not_converted_are_named() {
+fn documents_that_are_not_converted_are_warned_of() {
     let text = format!(
         "{}---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n",
         CASES[1].1
@@ -88,7 +88,7 @@ fn documents_that_are_not_converted_are_named() {
     assert_eq!(migrated.documents.len(), 2);
     let warnings = migrated.warnings.to_string();
     assert!(
-        warnings.contains("KubeletConfiguration: only kubeadm's own documents"),
+        warnings.contains("KubeletConfiguration: the result does not contain this document"),
         "{warnings}"
     );
     assert!(migrate_one(CASES[1].1).unwrap().warnings.is_empty());
@@ -102,11 +102,11 @@ fn kubeadms_rules_hold_and_lenient_forgives_fields_only() {
         migrate_one(&bad)
             .unwrap_err()
             .to_string()
-            .contains("is no IP address")
+            .contains("is not a valid IP address")
     );
     let odd = text.replace("  name: cp1", "  name: cp1\n  imagePullSerial: false");
     let report = migrate_one(&odd).unwrap_err().to_string();
-    assert!(report.contains("came with v1beta4"), "{report}");
+    assert!(report.contains("v1beta4 introduced the field"), "{report}");
     let name = "c.yaml";
     let migrated = migrate(&[Source { name, text: &odd }], true).unwrap();
     assert_eq!(

@@ -1,6 +1,6 @@
-//! etcd: a member on this node, or a cluster that somebody else runs.
+//! Validates `etcd`: a member on this node, or an external cluster.
 //!
-//! Rules: kubeadm v1.36.2, `ValidateEtcd`; reading of URLs: Go's net/url.
+//! Rules: kubeadm v1.36.2, `ValidateEtcd`. URLs are parsed as by Go's net/url.
 
 use super::super::draft::Draft;
 use super::super::provenance::Origin;
@@ -18,7 +18,7 @@ pub(super) fn external(draft: &mut Draft) {
         draft.error(
             KIND,
             "etcd",
-            "`local` and `external` exclude each other",
+            "`local` and `external` are both set",
             "remove one of them",
         );
         return;
@@ -27,27 +27,22 @@ pub(super) fn external(draft: &mut Draft) {
     let (ca, cert, key) = (file("caFile"), file("certFile"), file("keyFile"));
     for (name, path) in [("caFile", &ca), ("certFile", &cert), ("keyFile", &key)] {
         if !path.is_empty() && !path.starts_with('/') {
-            let message = format!("`{}` is not absolute", path.escape_debug());
+            let message = format!("`{}` is not an absolute path", path.escape_debug());
             draft.error(KIND, &format!("etcd.external.{name}"), message, "");
         }
     }
     if cert.is_empty() != key.is_empty() {
-        let message = "`certFile` and `keyFile` belong together: one is set, the other is not";
+        let message = "only one of `certFile` and `keyFile` is set";
         draft.error(KIND, "etcd.external", message, "");
     } else if !cert.is_empty() && ca.is_empty() {
-        let message = "with `certFile` and `keyFile` the `caFile` must be set too";
+        let message = "`certFile` and `keyFile` are set without `caFile`";
         draft.error(KIND, "etcd.external", message, "");
     }
     let secure = !(ca.is_empty() && cert.is_empty() && key.is_empty());
     let endpoints = draft.texts(KIND, "etcd.external.endpoints");
     if endpoints.is_empty() {
-        let hint = "such as `https://10.0.0.21:2379`";
-        draft.error(
-            KIND,
-            "etcd.external.endpoints",
-            "there is no endpoint",
-            hint,
-        );
+        let hint = "for example `https://10.0.0.21:2379`";
+        draft.error(KIND, "etcd.external.endpoints", "no endpoint is set", hint);
     }
     urls(draft, endpoints, secure);
     if is_written(draft) {
@@ -56,7 +51,7 @@ pub(super) fn external(draft: &mut Draft) {
     }
 }
 
-/// Whether `httpEndpoints` were written; defaulted ones are the endpoints, which are checked already.
+/// Whether the user wrote `httpEndpoints`. Their defaults are the endpoints, which have been checked.
 fn is_written(draft: &Draft) -> bool {
     let origin = draft
         .provenance
@@ -69,11 +64,12 @@ fn urls(draft: &mut Draft, urls: Vec<(String, String)>, https: bool) {
         let shown = url.escape_debug();
         match scheme(&url) {
             None => {
-                let message = format!("`{shown}` is no absolute URL");
-                draft.error(KIND, &path, message, "such as `https://10.0.0.21:2379`");
+                let message = format!("`{shown}` is not a valid absolute URL");
+                draft.error(KIND, &path, message, "for example `https://10.0.0.21:2379`");
             }
             Some(scheme) if https && !scheme.eq_ignore_ascii_case("https") => {
-                let message = format!("`{shown}` is not https, but certificates or a CA are given");
+                let message =
+                    format!("`{shown}` is not an https URL, but certificates or a CA are set");
                 draft.error(KIND, &path, message, "");
             }
             Some(_) => {}
@@ -81,7 +77,7 @@ fn urls(draft: &mut Draft, urls: Vec<(String, String)>, https: bool) {
     }
 }
 
-/// The scheme of an absolute URL; `None` if Go reads none, or no URL.
+/// The scheme of an absolute URL; `None` if Go does not accept the URL or finds no scheme.
 fn scheme(url: &str) -> Option<&str> {
     let (scheme, rest) = url.split_once(':')?;
     let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -89,7 +85,7 @@ fn scheme(url: &str) -> Option<&str> {
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
     let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
-    // Without a slash it is opaque, and so are its escapes.
+    // Without a slash the rest is opaque, and Go does not check its escapes.
     let path = rest.split('?').next().unwrap_or_default();
     let escapes_ok = is_escaped(fragment) && (!path.starts_with('/') || is_escaped(path));
     if !well_formed || !escapes_ok || url.chars().any(|c| c.is_ascii_control()) {
@@ -119,7 +115,7 @@ fn is_authority(text: &str) -> bool {
         },
         None => host.find(':').map_or((host, ""), |at| host.split_at(at)),
     };
-    // Only what is not ASCII, and the `%` of a zone, may be escaped in a host.
+    // A host may contain escapes only for bytes that are not ASCII, and for the `%` of a zone.
     let escapes_ok = host.split('%').skip(1).all(|rest| {
         rest.starts_with("25")
             || rest.starts_with(|c| matches!(c, '8'..='9' | 'a'..='f' | 'A'..='F'))
@@ -135,7 +131,7 @@ fn is_authority(text: &str) -> bool {
             .any(|c| c.is_ascii() && b" <>\"\\^`{|}".contains(&(c as u8)))
 }
 
-/// What a plan with an external etcd takes for granted.
+/// The assumption of a plan with an external etcd.
 pub(super) fn assumption(draft: &Draft) -> Option<Assumption> {
     let named: Vec<String> = ["caFile", "certFile", "keyFile"]
         .iter()
@@ -145,12 +141,16 @@ pub(super) fn assumption(draft: &Draft) -> Option<Assumption> {
     (!named.is_empty()).then(|| Assumption {
         about: "external-etcd",
         assumed: format!(
-            "{} {} on the host already: the bundle does not bring what belongs to the external etcd",
+            "{} {} on the host: the bundle does not contain the client files of the external etcd",
             named.join(", "),
-            if named.len() == 1 { "is" } else { "are" }
+            if named.len() == 1 {
+                "is already"
+            } else {
+                "are already"
+            }
         )
         .into(),
-        instead: "place them before the bundle is installed",
+        instead: "copy them to the host before you install the bundle",
     })
 }
 
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schemes_are_read_as_go_reads_them() {
+    fn schemes_are_parsed_as_go_parses_them() {
         for (url, expected) in [
             ("https://10.0.0.1:2379", Some("https")),
             ("HTTPS://a", Some("HTTPS")),

@@ -1,6 +1,6 @@
-//! Fields that the types of the planned release lack: setting one is an error.
+//! Reports fields that are set but do not exist in the planned release.
 //!
-//! kubeadm reads every document with the types of its own release, warns about a field they lack and drops it.
+//! kubeadm reads every document with the types of its own release, and drops an unknown field with a warning.
 
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ pub(super) fn check(draft: &mut Draft) {
         );
         for (path, releases) in found {
             let message = format!(
-                "Kubernetes 1.{} has no such field; these have: {releases}",
+                "Kubernetes 1.{} does not have this field; releases that have it: {releases}",
                 release.minor
             );
             draft.error(kind, &path, message, "remove it");

@@ -1,4 +1,4 @@
-//! Fields whose effect comes on the host: timeouts, ignored checks, the dry run.
+//! Validates fields that take effect on the host: timeouts, ignored checks, the dry run.
 //!
 //! Source: kubeadm v1.36.2, ValidateIgnorePreflightErrors in cmd/kubeadm/app/apis/kubeadm/validation/validation.go.
 
@@ -9,7 +9,7 @@ use super::super::timeouts::{self, Timeouts};
 use super::duration;
 use crate::schema::Kind;
 
-/// Checks them; the timeouts come back parsed.
+/// Checks the fields. Returns the parsed timeouts.
 pub(super) fn check(draft: &mut Draft) -> Timeouts {
     for (name, _) in timeouts::DEFAULTS {
         let path = format!("timeouts.{name}");
@@ -18,20 +18,21 @@ pub(super) fn check(draft: &mut Draft) -> Timeouts {
                 Kind::Init,
                 &path,
                 "a timeout cannot be negative",
-                "`0s` does not wait at all",
+                "`0s` means not to wait",
             );
         }
     }
     let checks = "nodeRegistration.ignorePreflightErrors";
     let names = draft.texts(Kind::Init, checks);
     if names.len() > 1 && names.iter().any(|(_, name)| name == "all") {
-        let message = "`all` stands beside names of checks";
-        let hint = "write `all` alone, or the names without it";
+        let message = "`all` is listed together with names of checks";
+        let hint = "list `all` alone, or names without `all`";
         draft.error(Kind::Init, checks, message, hint);
     }
     if draft.get(Kind::Init, "dryRun") == Some(&Value::Bool(true)) {
-        let message = "a plan changes no host, so it is a dry run with and without the field";
-        let hint = "`kubeapply install --dry-run` shows what a bundle would change on its host";
+        let message = "the field has no effect: planning does not change a host";
+        let hint =
+            "to see what a bundle would change, run `kubeapply install --dry-run` on the host";
         draft.warn(Kind::Init, "dryRun", message, hint);
     }
     Timeouts::read(|name| duration(draft, Kind::Init, &format!("timeouts.{name}")).to_std())

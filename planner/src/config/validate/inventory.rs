@@ -1,4 +1,4 @@
-//! kubeplan's own `Cluster` document: what it says of the cluster, and the entry of one node.
+//! Validates kubeplan's own `Cluster` document: its fields about the cluster, and the entry of one node.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{labels, system_ids};
 use crate::kubeadm::duration::GoDuration;
 use crate::schema::{Kind, Object, Type};
 
-/// What the document says of the cluster.
+/// The document's settings of the cluster.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Shared {
     pub(in super::super) cluster_name: Name,
@@ -26,20 +26,20 @@ pub(in super::super) struct Shared {
     pub(in super::super) joining: JoinBy,
 }
 
-/// How nodes join that do not found the cluster: `credentials.join`.
+/// How joining nodes join: `credentials.join`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum JoinBy {
-    /// With a client certificate of this life that comes with the plan.
+    /// With a client certificate in the bundle that is valid for this long.
     Certificate(Duration),
-    /// With a bootstrap token, by `kubeapply join`: they are not planned.
+    /// With a bootstrap token, by `kubeapply join`; the nodes are not planned.
     BootstrapToken,
 }
 
 const KIND: Kind = Kind::Inventory;
-/// Architectures Kubernetes is released for.
+/// The architectures that Kubernetes is released for.
 const ARCHITECTURES: [&str; 4] = ["amd64", "arm64", "ppc64le", "s390x"];
 
-/// Checks what the document says of the cluster; `None` only together with an error. `joining` tells whether nodes join.
+/// Checks the settings of the cluster; `None` only together with an error. `joining` says whether nodes join.
 pub(super) fn shared(draft: &mut Draft, joining: bool) -> Option<Shared> {
     refuse_later_fields(draft, KIND.object(), "");
     let credentials = credentials(draft);
@@ -86,37 +86,38 @@ fn role(draft: &mut Draft) -> NodeRole {
     })
 }
 
-/// The node's addresses, at most one of each family; the first is the one an API server advertises.
+/// The node's addresses, at most one of each family. An API server advertises the first.
 fn addresses(draft: &mut Draft, role: NodeRole) -> Vec<IpAddr> {
     let (short, list) = (format!("{NODE}.address"), format!("{NODE}.addresses"));
     let written = draft.text(KIND, &short);
     let mut texts = draft.texts(KIND, &list);
     if !(written.is_empty() || texts.is_empty()) {
-        let message = "`address` and `addresses` exclude each other";
-        draft.error(KIND, &list, message, "keep one of them");
+        let message = "`address` and `addresses` are both set";
+        draft.error(KIND, &list, message, "remove one of them");
     }
     if texts.is_empty() && !written.is_empty() {
         texts.push((short, written));
     }
     let mut found: Vec<IpAddr> = Vec::new();
     for (position, (path, text)) in texts.into_iter().enumerate() {
-        // kubeadm's own rules for the first one have been applied where it stands for advertiseAddress.
+        // kubeadm's rules for advertiseAddress have been applied to the first address.
         let advertised = position == 0 && role == NodeRole::ControlPlane;
         let Some(address) = parse_ip(&text) else {
-            let message = format!("`{}` is no IP address", text.escape_debug());
+            let message = format!("`{}` is not a valid IP address", text.escape_debug());
             draft.error(KIND, &path, message, "");
             continue;
         };
         if !advertised && !is_global_unicast(address) {
-            let message = format!("the node cannot be reached at `{address}`");
-            let hint = "neither loopback nor link-local, multicast or unspecified";
+            let message = format!("other nodes cannot reach the node at `{address}`");
+            let hint = "use an address that is not loopback, link-local, multicast or unspecified";
             draft.error(KIND, &path, message, hint);
         } else if found
             .iter()
             .any(|known| known.is_ipv4() == address.is_ipv4())
         {
-            let message = format!("{address} is a second address of its family");
-            let hint = "one IPv4 and one IPv6 address at most, the one that is advertised first";
+            let message = format!("{address} is a second address of the same family");
+            let hint =
+                "list at most one IPv4 and one IPv6 address; the API server advertises the first";
             draft.error(KIND, &path, message, hint);
         }
         found.push(address);
@@ -124,14 +125,14 @@ fn addresses(draft: &mut Draft, role: NodeRole) -> Vec<IpAddr> {
     let advertised = parse_ip(&draft.text(Kind::Init, "localAPIEndpoint.advertiseAddress"));
     match (role, advertised, found.first_mut()) {
         (NodeRole::ControlPlane, Some(address), None) => found.push(address),
-        // It may have stood for the address of the default route.
+        // An unspecified address was replaced by that of the default route.
         (NodeRole::ControlPlane, Some(address), Some(first)) => *first = address,
         _ => {}
     }
     found
 }
 
-/// Known names without a meaning yet, wherever they are set.
+/// Reports fields that are reserved and have no effect yet.
 fn refuse_later_fields(draft: &mut Draft, object: &Object, prefix: &str) {
     for field in object.fields {
         let path = if prefix.is_empty() {
@@ -141,7 +142,7 @@ fn refuse_later_fields(draft: &mut Draft, object: &Object, prefix: &str) {
         };
         match &field.ty {
             Type::NotYet if draft.get(KIND, &path).is_some() => {
-                let message = "not supported yet: it would have no effect";
+                let message = "the field is not supported yet";
                 draft.error(KIND, &path, message, "remove it");
             }
             Type::Object(inner) => refuse_later_fields(draft, inner, &path),
@@ -165,8 +166,8 @@ fn cluster_name(draft: &mut Draft) -> Option<Name> {
     }
     let name = draft.text(Kind::Cluster, "clusterName").parse();
     name.map_err(|error| {
-        let hint = "give the files another name: `metadata.name` in a `kubeplan.io/v1alpha1` Cluster document";
-        draft.error(Kind::Cluster, "clusterName", format!("files and bundles are named after the cluster: {error}"), hint);
+        let hint = "set another name for files and bundles: `metadata.name` in a `kubeplan.io/v1alpha1` Cluster document";
+        draft.error(Kind::Cluster, "clusterName", format!("files and bundles cannot be named after the cluster: {error}"), hint);
     })
     .ok()
 }
@@ -176,25 +177,23 @@ fn recipients(draft: &mut Draft) -> Vec<String> {
     for (path, text) in draft.texts(KIND, &format!("{NODE}.recipients")) {
         let text = text.trim().to_owned();
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
-            let hint = "give the public key (`age1…`), and treat the secret key as disclosed";
+            let hint = "write the public key (`age1…`) here, and treat the secret key as disclosed";
             draft.error(KIND, &path, "this is a secret key", hint);
         } else if Recipient::parse(&text).is_err() {
-            let hint = "an age X25519 recipient (`age1…`) or the host's `ssh-ed25519 …` public key (/etc/ssh/ssh_host_ed25519_key.pub)";
-            draft.error(
-                KIND,
-                &path,
-                "not a recipient that bundles can be sealed to",
-                hint,
-            );
+            let hint = "use an age X25519 recipient (`age1…`) or the host's `ssh-ed25519 …` public key (/etc/ssh/ssh_host_ed25519_key.pub)";
+            draft.error(KIND, &path, "not a valid recipient", hint);
         } else if recipients.contains(&text) {
             draft.error(KIND, &path, "the recipient is listed twice", "");
         }
         recipients.push(text);
     }
     if recipients.len() > MAX_RECIPIENTS {
-        let message = format!("{} recipients", recipients.len());
-        let hint = format!("a bundle can be sealed for {MAX_RECIPIENTS} at most");
-        draft.error(KIND, &format!("{NODE}.recipients"), message, &hint);
+        let message = format!(
+            "the node has {} recipients; the limit is {MAX_RECIPIENTS}",
+            recipients.len()
+        );
+        let hint = "remove recipients";
+        draft.error(KIND, &format!("{NODE}.recipients"), message, hint);
     }
     recipients
 }
@@ -209,11 +208,11 @@ fn host_match(draft: &mut Draft) -> HostMatch {
             .strip_prefix("SHA256:")
             .and_then(|digest| STANDARD_NO_PAD.decode(digest).ok());
         if digest.is_none_or(|digest| digest.len() != 32) {
-            let hint = "as `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints it: `SHA256:` and 43 characters";
+            let hint = "use the output of `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`: `SHA256:` and 43 characters";
             draft.error(
                 KIND,
                 &format!("{NODE}.match.sshHostKey"),
-                "not the fingerprint of an SSH key",
+                "not a valid fingerprint of an SSH key",
                 hint,
             );
         }
@@ -221,11 +220,11 @@ fn host_match(draft: &mut Draft) -> HostMatch {
     let machine_id_hash = text(draft, "machineIdHash").and_then(|hash| {
         let digest = hash.parse::<Sha256Digest>();
         if digest.is_err() {
-            let hint = "64 hexadecimal digits: the digest of the id, not the id itself";
+            let hint = "use 64 hexadecimal digits: the SHA-256 digest of the machine id, not the id itself";
             draft.error(
                 KIND,
                 &format!("{NODE}.match.machineIdHash"),
-                "not a SHA-256 digest",
+                "not a valid SHA-256 digest",
                 hint,
             );
         }
@@ -235,7 +234,7 @@ fn host_match(draft: &mut Draft) -> HostMatch {
     if let Some(name) = &hostname
         && !is_subdomain(name)
     {
-        let message = format!("`{}` is no host name", name.escape_debug());
+        let message = format!("`{}` is not a valid host name", name.escape_debug());
         draft.error(KIND, &format!("{NODE}.match.hostname"), message, "");
     }
     HostMatch {
@@ -249,7 +248,10 @@ fn platform(draft: &mut Draft) -> Platform {
     let os = draft.text(KIND, &format!("{NODE}.platform.os"));
     let arch = draft.text(KIND, &format!("{NODE}.platform.arch"));
     if os != "linux" {
-        let message = format!("nodes that run `{}` are not supported", os.escape_debug());
+        let message = format!(
+            "kubeplan does not support nodes that run `{}`",
+            os.escape_debug()
+        );
         draft.error(
             KIND,
             &format!("{NODE}.platform.os"),
@@ -259,7 +261,7 @@ fn platform(draft: &mut Draft) -> Platform {
     }
     if !ARCHITECTURES.contains(&arch.as_str()) {
         let message = format!("Kubernetes is not released for `{}`", arch.escape_debug());
-        let hint = format!("one of {}", ARCHITECTURES.join(", "));
+        let hint = format!("use one of {}", ARCHITECTURES.join(", "));
         draft.error(KIND, &format!("{NODE}.platform.arch"), message, &hint);
     }
     Platform { os, arch }
@@ -270,7 +272,7 @@ fn credentials(draft: &mut Draft) -> Credentials {
         let path = format!("credentials.{field}");
         let value = super::duration(draft, KIND, &path);
         if value < GoDuration(0) {
-            draft.error(KIND, &path, "it cannot be negative", "");
+            draft.error(KIND, &path, "the duration cannot be negative", "");
         }
         value.to_std()
     };
@@ -280,7 +282,7 @@ fn credentials(draft: &mut Draft) -> Credentials {
     };
     let leaf = super::duration(draft, Kind::Cluster, "certificateValidityPeriod").to_std();
     if credentials.min_remaining >= leaf && !leaf.is_zero() {
-        let message = "certificates would never have that much left";
+        let message = "the duration is not shorter than the validity of certificates, so a bundle could never be installed";
         draft.error(
             KIND,
             "credentials.minRemaining",
@@ -306,11 +308,11 @@ fn join_by(draft: &mut Draft, credentials: Credentials, joining: bool) -> Option
     let path = "credentials.validity";
     let validity = super::duration(draft, KIND, path);
     if validity.0 < 1_000_000_000 {
-        let message = format!("a certificate cannot live for {validity}");
-        draft.error(KIND, path, message, "at least one second");
+        let message = format!("a certificate cannot be valid for {validity}");
+        draft.error(KIND, path, message, "use at least one second");
     } else if joining && validity.to_std() <= credentials.min_remaining {
         let message = format!(
-            "the certificates of joining kubelets live for {validity}, and never have what `minRemaining` asks for left"
+            "the certificates of joining kubelets are valid for {validity}, which is not longer than `minRemaining`, so a bundle could never be installed"
         );
         let hint = "make it longer than credentials.minRemaining";
         draft.error(KIND, path, message, hint);

@@ -1,7 +1,7 @@
-//! Rules of JoinConfiguration: how the cluster is found, and where its CA certificate goes. No message shows a token.
+//! Validates JoinConfiguration: discovery, and the file of the cluster's CA certificate. Messages never show a token.
 //!
 //! Source: kubeadm v1.36.2, ValidateJoinConfiguration in cmd/kubeadm/app/apis/kubeadm/validation/validation.go, and
-//! app/util/pubkeypin for the form of `caCertHashes`, which kubeadm looks at only once it has reached the cluster.
+//! app/util/pubkeypin for the form of `caCertHashes`, which kubeadm checks only after it has reached the cluster.
 
 use kubeplan_bundle::path::HostPath;
 
@@ -15,14 +15,14 @@ use crate::schema::Kind;
 
 const KIND: Kind = Kind::Join;
 
-/// Whether the document has to say how the cluster is found.
+/// Whether the document must set `discovery`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Discovery {
-    /// It has to, as with `kubeadm join`.
+    /// It must, as with `kubeadm join`.
     Needed,
-    /// It may leave it to whoever uses it.
+    /// It may, because flags can replace it.
     Advised,
-    /// The cluster has been found.
+    /// It need not, because discovery is done.
     Done,
 }
 
@@ -39,7 +39,7 @@ pub(in super::super) fn rules(draft: &mut Draft, discovery: Discovery) {
     own_rules(draft, discovery);
 }
 
-/// Checks what no other document has.
+/// Checks the fields that only JoinConfiguration has.
 pub(in super::super) fn own_rules(draft: &mut Draft, discovery: Discovery) {
     ca_cert_path(draft);
     find_cluster(draft, discovery);
@@ -53,7 +53,7 @@ fn ca_cert_path(draft: &mut Draft) {
             "`{}` is not an absolute path that ends with `.crt`",
             text.escape_debug()
         );
-        let hint = "such as `/etc/kubernetes/pki/ca.crt`";
+        let hint = "for example `/etc/kubernetes/pki/ca.crt`";
         draft.error(KIND, path, message, hint);
     } else if let Err(error) = text.parse::<HostPath>() {
         draft.error(KIND, path, error.to_string(), "");
@@ -65,8 +65,8 @@ fn find_cluster(draft: &mut Draft, discovery: Discovery) {
     let (token, file) = (has(draft, "bootstrapToken"), has(draft, "file"));
     match (token, file) {
         (true, true) => {
-            let message = "both `bootstrapToken` and `file` say how the cluster is found";
-            draft.error(KIND, "discovery", message, "keep one of the two");
+            let message = "`bootstrapToken` and `file` are both set";
+            draft.error(KIND, "discovery", message, "remove one of them");
         }
         (false, false) => not_found(draft, discovery),
         (true, false) => by_token(draft),
@@ -80,14 +80,14 @@ fn find_cluster(draft: &mut Draft, discovery: Discovery) {
 }
 
 fn not_found(draft: &mut Draft, discovery: Discovery) {
-    let message = "neither `bootstrapToken` nor `file` says how the cluster is found";
+    let message = "neither `bootstrapToken` nor `file` is set";
     match discovery {
         Discovery::Needed => {
-            let hint = "`kubeplan config print join-defaults` shows the first; a file is a kubeconfig with the cluster's CA";
+            let hint = "set `bootstrapToken` as `kubeplan config print join-defaults` prints it, or `file` with a kubeconfig that contains the cluster's CA";
             draft.error(KIND, "discovery", message, hint);
         }
         Discovery::Advised => {
-            let hint = "kubeadm join needs one of them; so does `kubeapply discover` where no flag says it";
+            let hint = "kubeadm join needs one of them; `kubeapply discover` needs one of them or its flags";
             draft.warn(KIND, "discovery", message, hint);
         }
         Discovery::Done => {}
@@ -101,28 +101,36 @@ fn by_token(draft: &mut Draft) {
     let endpoint = draft.text(KIND, &path);
     let parsed = address::split_host_port(&endpoint.to_lowercase());
     if endpoint.is_empty() {
-        let message = "the API server to ask is not set";
-        draft.error(KIND, &path, message, "such as `10.0.0.1:6443`");
+        let message = "the address of the API server is not set";
+        draft.error(KIND, &path, message, "for example `10.0.0.1:6443`");
     } else if !matches!(parsed, Ok((_, Some(_)))) {
-        let message = format!("`{}` is no `host:port`", endpoint.escape_debug());
-        draft.error(KIND, &path, message, "such as `10.0.0.1:6443`");
+        let message = format!("`{}` is not a valid `host:port`", endpoint.escape_debug());
+        draft.error(KIND, &path, message, "for example `10.0.0.1:6443`");
     }
     let hashes = draft.texts(KIND, &field("caCertHashes"));
     let unsafe_skip = draft.get(KIND, &field("unsafeSkipCAVerification")) == Some(&true.into());
     if hashes.is_empty() && !unsafe_skip {
-        let message = "without a hash of the cluster's CA, whoever knows the token can pretend to be the cluster";
-        let hint = "`kubeadm token create --print-join-command` prints it; or say `unsafeSkipCAVerification: true`";
+        let message = "no hash of the cluster's CA is set: an attacker who knows the token could impersonate the cluster";
+        let hint = "copy the hash from `kubeadm token create --print-join-command`, or set `unsafeSkipCAVerification: true`";
         draft.error(KIND, &field("caCertHashes"), message, hint);
     }
     for (path, hash) in hashes {
         if !is_pin(&hash) {
-            let message = format!("`{}` is no hash of a public key", hash.escape_debug());
-            draft.error(KIND, &path, message, "`sha256:` and 64 hexadecimal digits");
+            let message = format!(
+                "`{}` is not a valid hash of a public key",
+                hash.escape_debug()
+            );
+            draft.error(
+                KIND,
+                &path,
+                message,
+                "use `sha256:` and 64 hexadecimal digits",
+            );
         }
     }
 }
 
-/// `sha256:<64 hexadecimal digits>`, the digest of a SubjectPublicKeyInfo.
+/// Whether `text` is `sha256:<64 hexadecimal digits>`, the digest of a SubjectPublicKeyInfo.
 fn is_pin(text: &str) -> bool {
     text.split_once(':').is_some_and(|(algorithm, digest)| {
         algorithm.eq_ignore_ascii_case("sha256")
@@ -135,20 +143,35 @@ fn by_file(draft: &mut Draft) {
     let path = "discovery.file.kubeConfigPath";
     let file = draft.text(KIND, path);
     if file.is_empty() {
-        let message = "the kubeconfig to find the cluster with is not set";
-        draft.error(KIND, path, message, "a path on the host, or an https URL");
+        let message = "the kubeconfig for discovery is not set";
+        draft.error(
+            KIND,
+            path,
+            message,
+            "use a path on the host, or an https URL",
+        );
     } else if let Some((scheme, rest)) = file.split_once("://")
         && (scheme != "https" || rest.is_empty())
     {
-        let message = format!("`{}` is no https URL", file.escape_debug());
-        draft.error(KIND, path, message, "a path on the host, or an https URL");
+        let message = format!("`{}` is not a valid https URL", file.escape_debug());
+        draft.error(
+            KIND,
+            path,
+            message,
+            "use a path on the host, or an https URL",
+        );
     }
 }
 
 fn check_token(draft: &mut Draft, path: &str) {
     if !is_token(&draft.text(KIND, path)) {
-        let message = "the token has not the form `[a-z0-9]{6}.[a-z0-9]{16}`";
-        draft.error(KIND, path, message, "`kubeadm token create` makes one");
+        let message = "the token does not have the form `[a-z0-9]{6}.[a-z0-9]{16}`";
+        draft.error(
+            KIND,
+            path,
+            message,
+            "run `kubeadm token create` in the cluster to make a token",
+        );
     }
 }
 

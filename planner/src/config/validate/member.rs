@@ -1,6 +1,6 @@
-//! Validation of a node that joins: only what is its own.
+//! Validates what is one joining node's own.
 //!
-//! In: the node's draft with its defaults; what has been checked with the founding node. Out: its configuration, or findings.
+//! In: the node's draft with its defaults; what was checked with the first control-plane node. Out: its configuration, or findings.
 
 use ipnet::IpNet;
 use kubeplan_bundle::index::NodeRole;
@@ -17,28 +17,28 @@ use super::super::valid::{
 };
 use super::inventory::JoinBy;
 use super::{
-    Founding, bind_port, etcd, fields, host_work, inventory, names, network, taints, typed,
+    FirstControlPlane, bind_port, etcd, fields, host_work, inventory, names, network, taints, typed,
 };
 use crate::schema::Kind;
 
-/// Where the CA certificate lies on a worker (kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go,
+/// The default file of the CA certificate on a worker (kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go,
 /// DefaultCACertPath).
 const DEFAULT_CA_CERT_PATH: &str = "/etc/kubernetes/pki/ca.crt";
 
-/// The configuration of a node that joins and that was checked; `None` if a part of it cannot be made (then there is an error in the
-/// report). What is the cluster's comes from `founding`.
+/// The configuration of a joining node that was checked; `None` together with an error in the report. The cluster's part comes from
+/// the first control-plane node.
 pub(in super::super) fn joining(
     draft: &mut Draft,
     checked: Checked,
     facts: HostFacts,
     assumptions: Vec<Assumption>,
     shared_kubelet: &Shared<ComponentConfig>,
-    founding: &Founding,
+    first: &FirstControlPlane,
 ) -> Option<NodeParts> {
-    let base = &founding.config;
+    let base = &first.config;
     let node = checked.node?;
     let init: InitConfiguration = typed(draft, Kind::Init)?;
-    // A worker has no API server: it finds that of the founding node.
+    // A worker has no API server: it uses that of the first control-plane node.
     let (advertise_address, bind_port) = match node.role {
         NodeRole::ControlPlane => (
             address::parse_ip(&init.local_api_endpoint.advertise_address)?,
@@ -49,11 +49,11 @@ pub(in super::super) fn joining(
     let external_etcd = (node.role == NodeRole::ControlPlane)
         .then(|| etcd::assumption(draft))
         .flatten();
-    let JoinBy::Certificate(validity) = founding.join_by else {
+    let JoinBy::Certificate(validity) = first.join_by else {
         return None;
     };
     Some(NodeParts {
-        shared: founding.cluster.clone(),
+        shared: first.cluster.clone(),
         advertise_address,
         bind_port,
         init,
@@ -76,7 +76,7 @@ pub(in super::super) fn joining(
     })
 }
 
-/// What the rules for a joining node parse on the way.
+/// Values that the checks of a joining node parse.
 pub(in super::super) struct Checked {
     pub(in super::super) node: Option<NodeSettings>,
     kubelet: Option<Value>,
@@ -84,7 +84,7 @@ pub(in super::super) struct Checked {
     bind_port: Option<u16>,
 }
 
-/// Checks everything about a node that joins a cluster with these service networks.
+/// Checks everything about a node that joins a cluster with these Service networks.
 pub(in super::super) fn check(
     draft: &mut Draft,
     facts: &HostFacts,

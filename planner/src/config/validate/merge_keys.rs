@@ -1,8 +1,7 @@
-//! Keys that nobody downstream reads as keys.
+//! Reports keys `<<` in the kubelet's configuration.
 //!
-//! The kubelet, and kubeadm before it, read the kubelet's configuration with a YAML library that takes a key `<<` for a merge,
-//! quoted or not. With such a key among its mappings kubeadm stops in `kubelet-start` (v1.36.2: "map merge requires map or sequence of
-//! maps").
+//! kubeadm and the kubelet read this configuration with a YAML library that treats a key `<<` as a merge, quoted or not. kubeadm
+//! then fails in `kubelet-start` (v1.36.2: "map merge requires map or sequence of maps").
 
 use serde_json::Value;
 
@@ -21,7 +20,7 @@ pub(in super::super) fn check(draft: &mut Draft) {
         draft.error(
             Kind::Kubelet,
             &path,
-            "the kubelet takes a key `<<` for a merge of mappings, so it cannot read this document",
+            "the kubelet reads a key `<<` as a merge of mappings, so it cannot read this document",
             "use another key",
         );
     }

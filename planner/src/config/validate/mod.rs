@@ -1,8 +1,8 @@
-//! Validation: what is complete and consistent becomes a [`ValidConfig`].
+//! Validates the configuration, and makes a [`ValidConfig`] of it.
 //!
 //! In: documents with every default. Out: the typed configuration, or findings. The rules are kubeadm's (v1.36.2,
-//! cmd/kubeadm/app/apis/kubeadm/validation/validation.go), then the releases kubeplan knows, then what it does
-//! not support yet: a field that is set and would not take effect is an error, never silence.
+//! cmd/kubeadm/app/apis/kubeadm/validation/validation.go), then kubeplan's own: the supported releases, and fields that it
+//! does not support yet. A field that is set and would have no effect is an error.
 
 mod etcd;
 mod fields;
@@ -37,16 +37,16 @@ use crate::kubeadm::releases::{self, RELEASES, Release};
 use crate::schema::Kind;
 use inventory::JoinBy;
 
-/// The node that founds the cluster, and what its configuration says of the others.
+/// The first control-plane node, and what joining nodes need of its configuration.
 #[derive(Clone, Debug)]
-pub(super) struct Founding {
+pub(super) struct FirstControlPlane {
     pub(super) config: ValidConfig,
     pub(super) cluster: Shared<ClusterConfig>,
     pub(super) join_by: JoinBy,
 }
 
-/// What the rules for the cluster and the node that founds it parse on the way.
-pub(super) struct CheckedFounding {
+/// Values that the checks of the cluster and of its first control-plane node parse.
+pub(super) struct CheckedFirst {
     rules: Checked,
     timeouts: Timeouts,
     release: Option<(&'static Release, String)>,
@@ -55,20 +55,20 @@ pub(super) struct CheckedFounding {
     kubelet: Option<Value>,
 }
 
-/// Checks everything about the cluster and the node that founds it; `joining` tells whether other nodes join.
-pub(super) fn check_founding(
+/// Checks everything about the cluster and its first control-plane node. `joining` says whether other nodes join.
+pub(super) fn check_first_control_plane(
     draft: &mut Draft,
     facts: &HostFacts,
     shared_kubelet: &SharedKubelet,
     joining: bool,
-) -> CheckedFounding {
+) -> CheckedFirst {
     let rules = kubeadm_rules(draft);
     let timeouts = host_work::check(draft);
     let release = release(draft);
     fields::check(draft);
     merge_keys::check(draft);
     skip_phases::check(draft);
-    CheckedFounding {
+    CheckedFirst {
         rules,
         timeouts,
         release,
@@ -78,13 +78,13 @@ pub(super) fn check_founding(
     }
 }
 
-/// The configuration of the node that founds the cluster; `None` if there is an error in the report.
-pub(super) fn founding(
+/// The configuration of the first control-plane node; `None` if there is an error in the report.
+pub(super) fn first_control_plane(
     draft: &mut Draft,
-    checked: CheckedFounding,
+    checked: CheckedFirst,
     facts: HostFacts,
     assumptions: Vec<Assumption>,
-) -> Option<Founding> {
+) -> Option<FirstControlPlane> {
     if draft.report.has_errors() {
         return None;
     }
@@ -135,14 +135,14 @@ pub(super) fn founding(
         assumptions: assumptions.into_iter().chain(external_etcd).collect(),
         provenance: std::mem::take(&mut draft.provenance),
     };
-    Some(Founding {
+    Some(FirstControlPlane {
         config: ValidConfig::of(config),
         cluster: shared,
         join_by: inventory.joining,
     })
 }
 
-/// What kubeadm's rules parse on the way.
+/// Values that kubeadm's rules parse.
 pub(super) struct Checked {
     service_cidrs: Vec<IpNet>,
     pod_cidrs: Vec<IpNet>,
@@ -151,7 +151,7 @@ pub(super) struct Checked {
     periods: (GoDuration, GoDuration),
 }
 
-/// Checks what kubeadm checks, whether kubeplan can plan it or not.
+/// Applies kubeadm's rules, without kubeplan's own.
 pub(super) fn kubeadm_rules(draft: &mut Draft) -> Checked {
     names::node_registration(draft);
     taints::validate(draft);
@@ -173,7 +173,7 @@ pub(super) fn kubeadm_rules(draft: &mut Draft) -> Checked {
     }
 }
 
-/// The document as a typed struct. Tables and structs agree field for field (a test sees to it).
+/// Converts the document to a typed struct. A test checks that tables and structs have the same fields.
 fn typed<T: serde::de::DeserializeOwned>(draft: &mut Draft, kind: Kind) -> Option<T> {
     let mut document = default::complete(draft, kind);
     document.remove("apiVersion");
@@ -183,14 +183,14 @@ fn typed<T: serde::de::DeserializeOwned>(draft: &mut Draft, kind: Kind) -> Optio
             draft.error(
                 kind,
                 "",
-                format!("the document cannot be represented: {error}"),
+                format!("the document cannot be converted: {error}"),
                 "",
             )
         })
         .ok()
 }
 
-/// A nil list is no list for serde.
+/// Removes null values, which serde does not accept for lists.
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(entries) => entries
@@ -231,7 +231,7 @@ fn bind_port(draft: &mut Draft) -> Option<u16> {
         draft.error(
             Kind::Init,
             path,
-            format!("{port} is no port: 1 to 65535"),
+            format!("{port} is not a valid port: use 1 to 65535"),
             "",
         );
     }
@@ -242,7 +242,7 @@ fn certificate_key(draft: &mut Draft) {
     let key = draft.text(Kind::Init, "certificateKey");
     let well_formed = key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
     if !(key.is_empty() || well_formed) {
-        let hint = "`kubeadm certs certificate-key` makes one";
+        let hint = "run `kubeadm certs certificate-key` to make a key";
         draft.error(
             Kind::Init,
             "certificateKey",
@@ -252,9 +252,9 @@ fn certificate_key(draft: &mut Draft) {
     }
 }
 
-/// kubeadm's own gates, by release; the answer is the algorithm one of them forces.
+/// Checks kubeadm's own feature gates. Returns the key algorithm that a gate forces.
 fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
-    // Without a release to go by, a gate that some release has is good enough.
+    // If the release is not known, accept a gate that any release has.
     let releases = draft.release().map_or(RELEASES, std::slice::from_ref);
     let gate_of = |name: &str| releases.iter().find_map(|release| release.gate(name));
     let mut known: Vec<&str> = releases
@@ -275,7 +275,7 @@ fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
         match (name.as_str(), gate_of(&name)) {
             (_, Some(gate)) if !gate.has_effect => {
                 if on != gate.default {
-                    let message = "nothing depends on the gate any more in this release";
+                    let message = "the gate has no effect in this release";
                     draft.warn(Kind::Cluster, &path, message, "remove it");
                 }
             }
@@ -305,13 +305,13 @@ fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
             (_, None) => {
                 let near = crate::suggest::nearest(&name, known.iter().copied());
                 let hint = near.map_or_else(
-                    || format!("known: {}; gates of the components belong in extraArgs or in their configuration", known.join(", ")),
+                    || format!("kubeadm's gates: {}; set gates of components in extraArgs or in their configuration", known.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
                 draft.error(
                     Kind::Cluster,
                     &path,
-                    "kubeadm has no such feature gate",
+                    "kubeadm does not have this feature gate",
                     &hint,
                 );
             }
@@ -332,7 +332,7 @@ fn encryption_algorithm(draft: &mut Draft) -> Option<KeyAlgorithm> {
             .filter(has)
             .map(KeyAlgorithm::as_str)
             .collect();
-        let hint = format!("one of {}", known.join(", "));
+        let hint = format!("use one of {}", known.join(", "));
         draft.error(
             Kind::Cluster,
             path,
@@ -361,14 +361,14 @@ fn validity_periods(draft: &mut Draft) -> (GoDuration, GoDuration) {
             draft.error(
                 Kind::Cluster,
                 path,
-                format!("a certificate cannot live for {period}"),
-                "at least one second",
+                format!("a certificate cannot be valid for {period}"),
+                "use at least one second",
             );
         } else if Some(period) > GoDuration::parse(recommended) {
             draft.warn(
                 Kind::Cluster,
                 path,
-                format!("{period} is more than kubeadm recommends: {recommended}"),
+                format!("{period} is longer than kubeadm recommends: {recommended}"),
                 "",
             );
         }
@@ -382,7 +382,7 @@ fn validity_periods(draft: &mut Draft) -> (GoDuration, GoDuration) {
             Kind::Cluster,
             leaf,
             message,
-            "such certificates outlive the CA that signed them",
+            "set it to at most caCertificateValidityPeriod, so that certificates do not outlive the CA that signed them",
         );
     }
     periods
@@ -398,7 +398,10 @@ fn release(draft: &mut Draft) -> Option<(&'static Release, String)> {
     let found = draft.release();
     if found.is_none() {
         let message = format!("Kubernetes {version} is not supported");
-        let hint = format!("supported: {}", releases::supported().join(", "));
+        let hint = format!(
+            "use one of the supported releases: {}",
+            releases::supported().join(", ")
+        );
         draft.error(Kind::Cluster, path, message, &hint);
     }
     found.map(|release| (release, version))

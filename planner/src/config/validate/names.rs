@@ -1,4 +1,4 @@
-//! Names, paths, images and flags: everything with a grammar of its own.
+//! Validates names, paths, images and flags: values that have a grammar of their own.
 
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::path::HostPath;
@@ -15,10 +15,10 @@ pub(super) fn node_registration(draft: &mut Draft) {
         let path = "nodeRegistration.name";
         if !is_subdomain(&name) {
             let message = format!(
-                "`{}` is no DNS name (RFC 1123 subdomain)",
+                "`{}` is not a valid DNS name (RFC 1123 subdomain)",
                 name.escape_debug()
             );
-            draft.error(kind, path, message, "lower-case letters, digits, `-` and `.`, starting and ending with a letter or digit");
+            draft.error(kind, path, message, "use lower-case letters, digits, `-` and `.`, starting and ending with a letter or digit");
         } else if name.parse::<Name>().is_err() {
             draft.error(
                 kind,
@@ -35,12 +35,12 @@ pub(super) fn node_registration(draft: &mut Draft) {
     if !path.is_some_and(|path| {
         path.starts_with('/') && !path.chars().any(|c| c.is_control() || c == ' ')
     }) {
-        let message = format!("`{}` is no unix socket", socket.escape_debug());
+        let message = format!("`{}` is not a valid unix socket", socket.escape_debug());
         draft.error(
             kind,
             "nodeRegistration.criSocket",
             message,
-            "such as `unix:///var/run/containerd/containerd.sock`",
+            "for example `unix:///var/run/containerd/containerd.sock`",
         );
     }
     extra_args(draft, kind, "nodeRegistration.kubeletExtraArgs");
@@ -51,7 +51,7 @@ pub(super) fn node_registration(draft: &mut Draft) {
             kind,
             "nodeRegistration.imagePullPolicy",
             message,
-            "one of Always, IfNotPresent, Never",
+            "use one of Always, IfNotPresent, Never",
         );
     }
 }
@@ -62,14 +62,14 @@ pub(super) fn cluster(draft: &mut Draft) {
     let domain = draft.text(kind, "networking.dnsDomain");
     if !is_subdomain(&domain) {
         let message = format!(
-            "`{}` is no DNS domain (RFC 1123 subdomain)",
+            "`{}` is not a valid DNS domain (RFC 1123 subdomain)",
             domain.escape_debug()
         );
         draft.error(
             kind,
             "networking.dnsDomain",
             message,
-            "such as `cluster.local`",
+            "for example `cluster.local`",
         );
     }
     for component in ["apiServer", "controllerManager", "scheduler", "etcd.local"] {
@@ -83,7 +83,7 @@ pub(super) fn cluster(draft: &mut Draft) {
         for (path, name) in draft.texts(kind, list) {
             if !(is_subdomain(&name) || is_wildcard_subdomain(&name) || parse_ip(&name).is_some()) {
                 let message = format!(
-                    "`{}` is neither an IP address nor a DNS name, also not one with `*.`",
+                    "`{}` is not a valid IP address, DNS name or wildcard DNS name (`*.…`)",
                     name.escape_debug()
                 );
                 draft.error(kind, &path, message, "");
@@ -101,8 +101,11 @@ pub(super) fn cluster(draft: &mut Draft) {
     ] {
         let repository = draft.text(kind, path);
         if !repository.is_empty() && !is_repository(&repository) {
-            let message = format!("`{}` is no image repository", repository.escape_debug());
-            draft.error(kind, path, message, "such as `registry.example.com:5000/k8s`: no scheme, no tag, lower case after the host");
+            let message = format!(
+                "`{}` is not a valid image repository",
+                repository.escape_debug()
+            );
+            draft.error(kind, path, message, "use a host and a lower-case path without scheme and tag, for example `registry.example.com:5000/k8s`");
         }
     }
 }
@@ -121,18 +124,18 @@ fn extra_args(draft: &mut Draft, kind: Kind, list: &str) {
     }
 }
 
-/// An absolute path that a bundle can name.
+/// Checks that the field is an absolute path that a bundle can contain.
 fn folder(draft: &mut Draft, path: &str) {
     let text = draft.text(Kind::Cluster, path);
     if !text.starts_with('/') {
-        let message = format!("`{}` is not absolute", text.escape_debug());
+        let message = format!("`{}` is not an absolute path", text.escape_debug());
         draft.error(Kind::Cluster, path, message, "");
     } else if let Err(error) = text.parse::<HostPath>() {
         draft.error(Kind::Cluster, path, error.to_string(), "");
     }
 }
 
-/// Whether `<repository>/name:tag` is an image reference (github.com/distribution/reference, grammar).
+/// Whether `<repository>/name:tag` is a valid image reference (grammar of github.com/distribution/reference).
 fn is_repository(repository: &str) -> bool {
     let (first, rest) = match repository.split_once('/') {
         Some((first, rest)) => (first, Some(rest)),

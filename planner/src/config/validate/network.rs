@@ -1,4 +1,4 @@
-//! Service and Pod networks.
+//! Validates Service and Pod networks.
 
 use std::net::IpAddr;
 
@@ -9,13 +9,13 @@ use super::super::address::{parse_cidr, parse_ip};
 use super::super::draft::Draft;
 use crate::schema::Kind;
 
-/// A Service network is smaller than 2^20 addresses (kube-apiserver has the same rule).
+/// A Service network has at most 2^20 addresses (kube-apiserver has the same rule).
 const SERVICE_MAX_HOST_BITS: u8 = 20;
 const SERVICE_MIN_ADDRESSES: u128 = 10;
 const POD_MIN_ADDRESSES: u128 = 14;
 const POD_MAX_MASK_DIFFERENCE: i64 = 16;
 
-/// The address `n` places after the network address, if it is in the network.
+/// The `n`th address after the network address, if it is in the network.
 #[must_use]
 pub(in super::super) fn nth_address(net: &IpNet, n: u32) -> Option<IpAddr> {
     let address = match net.network() {
@@ -25,7 +25,7 @@ pub(in super::super) fn nth_address(net: &IpNet, n: u32) -> Option<IpAddr> {
     net.contains(&address).then_some(address)
 }
 
-/// The networks of a field of ClusterConfiguration that are well-formed.
+/// The networks of a field of ClusterConfiguration that could be parsed.
 #[must_use]
 pub(in super::super) fn parsed(text: &str) -> Vec<IpNet> {
     text.split(',').filter_map(parse_cidr).collect()
@@ -35,14 +35,13 @@ fn host_bits(net: &IpNet) -> u8 {
     net.max_prefix_len() - net.prefix_len()
 }
 
-/// One network, or two of different families, each with at least `minimum` addresses.
+/// Checks that the field contains one network, or two of different families, each with at least `minimum` addresses.
 fn networks(draft: &mut Draft, path: &str, minimum: u128) -> Vec<IpNet> {
     let text = draft.text(Kind::Cluster, path);
     if text.is_empty() {
         return Vec::new();
     }
-    let hint =
-        "such as `10.96.0.0/12`, or two of different families with a comma and no space between";
+    let hint = "for example `10.96.0.0/12`, or two of different families separated by a comma without spaces";
     let mut nets = Vec::new();
     for part in text.split(',') {
         match parse_cidr(part) {
@@ -51,7 +50,7 @@ fn networks(draft: &mut Draft, path: &str, minimum: u128) -> Vec<IpNet> {
                 draft.error(
                     Kind::Cluster,
                     path,
-                    format!("`{part}` is no network in CIDR form"),
+                    format!("`{part}` is not a valid network in CIDR form"),
                     hint,
                 );
                 return Vec::new();
@@ -67,15 +66,15 @@ fn networks(draft: &mut Draft, path: &str, minimum: u128) -> Vec<IpNet> {
         draft.error(
             Kind::Cluster,
             path,
-            "more than one network of a family",
-            "give one network, or one IPv4 and one IPv6 network",
+            "there is more than one network of a family",
+            "use one network, or one IPv4 and one IPv6 network",
         );
     }
     for net in &nets {
         let bits = host_bits(net);
         if bits < 64 && 1_u128 << bits < minimum {
             let message = format!(
-                "{net} has {} addresses; at least {minimum} are needed",
+                "{net} has {} addresses, but the cluster needs at least {minimum}",
                 1_u128 << bits
             );
             draft.error(Kind::Cluster, path, message, "use a shorter prefix");
@@ -90,8 +89,8 @@ fn networks(draft: &mut Draft, path: &str, minimum: u128) -> Vec<IpNet> {
     nets
 }
 
-/// Warns where the API server would end at once: it takes its address in the family of the first service network only
-/// ("service IP family … must match public address family …"). kubeadm says nothing of it.
+/// Warns if the API server would not start: its address must be of the family of the first Service network ("service IP family …
+/// must match public address family …"). kubeadm does not check this.
 pub(super) fn families(draft: &mut Draft, service_cidrs: &[IpNet]) {
     let path = "localAPIEndpoint.advertiseAddress";
     let address = parse_ip(&draft.text(Kind::Init, path));
@@ -99,9 +98,9 @@ pub(super) fn families(draft: &mut Draft, service_cidrs: &[IpNet]) {
         && address.is_ipv4() != first.addr().is_ipv4()
     {
         let message = format!(
-            "{address} is of another family than the first service network, {first}: kube-apiserver will not start"
+            "{address} is of another family than the first Service network, {first}: kube-apiserver will not start"
         );
-        let hint = "put the network of the address's family first in networking.serviceSubnet";
+        let hint = "list the network of the address's family first in networking.serviceSubnet";
         draft.warn(Kind::Init, path, message, hint);
     }
 }
@@ -118,14 +117,14 @@ pub(super) fn service_subnet(draft: &mut Draft) -> Vec<IpNet> {
                 Kind::Cluster,
                 path,
                 message,
-                &format!("the prefix length must be {longest} or more"),
+                &format!("use a prefix length of {longest} or more"),
             );
         }
     }
     nets
 }
 
-/// Checks `networking.podSubnet`, also against the size of each node's part.
+/// Checks `networking.podSubnet`, also against the size of each node's subnet.
 pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
     let path = "networking.podSubnet";
     let nets = networks(draft, path, POD_MIN_ADDRESSES);
@@ -142,7 +141,7 @@ pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
             Some(value) => match value.parse::<i64>() {
                 Ok(mask) => mask,
                 Err(_) => {
-                    let message = format!("`{value}` of the flag {flag} is no integer");
+                    let message = format!("`{value}` of the flag {flag} is not an integer");
                     draft.error(Kind::Cluster, "controllerManager.extraArgs", message, "");
                     continue;
                 }
@@ -150,7 +149,7 @@ pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
         };
         let mask = i64::from(net.prefix_len());
         if mask > node_mask {
-            let message = format!("{net} is smaller than the part of one node, /{node_mask}");
+            let message = format!("{net} is smaller than the subnet of one node, /{node_mask}");
             draft.error(
                 Kind::Cluster,
                 path,
@@ -159,7 +158,7 @@ pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
             );
         } else if node_mask - mask > POD_MAX_MASK_DIFFERENCE {
             let message = format!(
-                "{net} is too large for node parts of /{node_mask}: the prefix lengths differ by more than {POD_MAX_MASK_DIFFERENCE}"
+                "{net} is too large for node subnets of /{node_mask}: the prefix lengths differ by more than {POD_MAX_MASK_DIFFERENCE}"
             );
             draft.error(
                 Kind::Cluster,

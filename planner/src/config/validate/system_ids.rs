@@ -1,7 +1,7 @@
-//! Users and groups of a control plane that does not run as root: `nodes[].systemIds`.
+//! Validates `nodes[].systemIds`: the users and groups of a control plane that does not run as root.
 //!
-//! kubeadm creates them on the host with the first numbers that are free there (v1.36.2, cmd/kubeadm/app/util/users). A plan is made
-//! without a host, so the numbers are the user's to say.
+//! kubeadm creates them on the host with the first ids that are free there (v1.36.2, cmd/kubeadm/app/util/users). kubeplan plans
+//! without the host, so the configuration must contain the ids.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use super::super::valid::{Account, SystemIds};
 use crate::kubeadm::system_users;
 use crate::schema::Kind;
 
-/// Where they are said.
+/// The path of the field.
 const PATH: &str = "nodes[0].systemIds";
 const GATE: &str = "featureGates.RootlessControlPlane";
 
-/// The numbers kubeadm picks from, and takes an account of its names with, unless /etc/login.defs says otherwise.
+/// The ids that kubeadm chooses from, and accepts for existing accounts, unless /etc/login.defs has another range.
 const SYSTEM_RANGE: std::ops::RangeInclusive<u32> = 100..=999;
 
-/// Checks them; `None` if everything runs as root, or together with an error.
+/// Checks the ids; `None` if the control plane runs as root, or together with an error.
 pub(super) fn check(draft: &mut Draft, role: NodeRole) -> Option<SystemIds> {
     let gate = draft.get(Kind::Cluster, GATE) == Some(&Value::Bool(true));
     let rootless = gate && role == NodeRole::ControlPlane;
@@ -30,18 +30,17 @@ pub(super) fn check(draft: &mut Draft, role: NodeRole) -> Option<SystemIds> {
         (false, true) => {
             let (message, hint) = match role {
                 NodeRole::ControlPlane => (
-                    "without the feature gate RootlessControlPlane it has no effect",
-                    "remove it, or turn the gate on",
+                    "the field has no effect without the feature gate RootlessControlPlane",
+                    "remove it, or enable the gate",
                 ),
-                NodeRole::Worker => ("a worker has no control plane to run", "remove it"),
+                NodeRole::Worker => ("the field has no effect on a worker", "remove it"),
             };
             draft.error(Kind::Inventory, PATH, message, hint);
             return None;
         }
         (true, false) => {
-            let message =
-                "the numbers of the users that kubeadm would create are known on the host only";
-            let hint = "create its users and groups there, and write their numbers as `nodes[].systemIds` of a `kubeplan.io/v1alpha1` Cluster document";
+            let message = "the ids of the users that kubeadm would create on the host are not set";
+            let hint = "create kubeadm's users and groups on the host, and set their ids in `nodes[].systemIds` of a `kubeplan.io/v1alpha1` Cluster document";
             match draft.joins {
                 false => draft.error(Kind::Cluster, GATE, message, hint),
                 true => draft.error(Kind::Inventory, PATH, message, hint),
@@ -69,11 +68,11 @@ pub(super) fn check(draft: &mut Draft, role: NodeRole) -> Option<SystemIds> {
     })
 }
 
-/// Numbers by name.
+/// Ids by name.
 struct Numbers(Vec<(&'static str, u32)>);
 
 impl Numbers {
-    /// Reads one of the two mappings; `None` together with an error.
+    /// Reads one of the two mappings, users or groups; `None` together with an error.
     fn read(draft: &mut Draft, mapping: &str, names: &[&'static str]) -> Option<Self> {
         let mut numbers = Vec::new();
         let mut taken = BTreeSet::new();
@@ -82,22 +81,22 @@ impl Numbers {
             let value = draft.get(Kind::Inventory, &path).and_then(Value::as_i64);
             let Some(value) = value else {
                 let hint = format!(
-                    "as `getent {} {name}` prints it on the host",
+                    "run `getent {} {name}` on the host to learn the id",
                     database(mapping)
                 );
-                draft.error(Kind::Inventory, &path, "the number is missing", &hint);
+                draft.error(Kind::Inventory, &path, "the id is not set", &hint);
                 continue;
             };
             let Some(number) = u32::try_from(value).ok().filter(|number| *number != 0) else {
-                let message = format!("{value} is no number of an account other than root's");
+                let message = format!("{value} is not a valid id for an account other than root");
                 draft.error(Kind::Inventory, &path, message, "");
                 continue;
             };
             if !taken.insert(number) {
-                let message = format!("{number} stands for another name already");
+                let message = format!("another name has the same id {number}");
                 draft.error(Kind::Inventory, &path, message, "");
             } else if !SYSTEM_RANGE.contains(&number) {
-                let message = format!("{number} is no number of a system account (100 to 999)");
+                let message = format!("{number} is not an id of a system account (100 to 999)");
                 let hint = "`kubeadm upgrade` refuses the account unless /etc/login.defs has another range";
                 draft.warn(Kind::Inventory, &path, message, hint);
             }

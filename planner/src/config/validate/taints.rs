@@ -1,11 +1,11 @@
-//! Taints of the node. kubeadm passes them on unchecked, and the API server refuses what is wrong with them only after everything
-//! else is done; here they are checked before anything is.
+//! Validates the node's taints. kubeadm does not check them, so the API server would refuse a taint that is not valid only after
+//! everything else is done.
 
 use super::super::draft::Draft;
 use super::super::labels::{is_qualified_name, is_value};
 use crate::schema::Kind;
 
-/// core/v1 TaintEffect.
+/// The values of core/v1 TaintEffect.
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 /// Checks every taint.
@@ -15,31 +15,36 @@ pub(super) fn validate(draft: &mut Draft) {
         let path = format!("{item}.key");
         let key = draft.text(kind, &path);
         if !is_qualified_name(&key) {
-            let message = format!("`{}` is no taint key", key.escape_debug());
-            let hint = "a name of at most 63 letters, digits, `-`, `_`, `.`, with or without a DNS name and `/` in front";
+            let message = format!("`{}` is not a valid taint key", key.escape_debug());
+            let hint = "use a name of at most 63 letters, digits, `-`, `_` and `.`, optionally after a DNS name and `/`";
             draft.error(kind, &path, message, hint);
         }
         let path = format!("{item}.value");
         let value = draft.text(kind, &path);
         if !is_value(&value) {
-            let message = format!("`{}` is no taint value", value.escape_debug());
+            let message = format!("`{}` is not a valid taint value", value.escape_debug());
             draft.error(
                 kind,
                 &path,
                 message,
-                "at most 63 letters, digits, `-`, `_`, `.`",
+                "use at most 63 letters, digits, `-`, `_` and `.`",
             );
         }
         let path = format!("{item}.effect");
         let effect = draft.text(kind, &path);
         if !EFFECTS.contains(&effect.as_str()) {
             let message = format!("unknown effect `{}`", effect.escape_debug());
-            let hint = format!("one of {}", EFFECTS.join(", "));
+            let hint = format!("use one of {}", EFFECTS.join(", "));
             draft.error(kind, &path, message, &hint);
         }
         let path = format!("{item}.timeAdded");
         if draft.get(kind, &path).is_some() {
-            draft.error(kind, &path, "the cluster sets it itself", "remove it");
+            draft.error(
+                kind,
+                &path,
+                "the control plane sets this field itself",
+                "remove it",
+            );
         }
     }
 }

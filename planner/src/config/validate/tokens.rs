@@ -1,4 +1,4 @@
-//! Bootstrap tokens. No message here shows a token.
+//! Validates bootstrap tokens. Messages never show a token.
 
 use super::super::draft::Draft;
 use crate::schema::Kind;
@@ -32,11 +32,11 @@ pub(super) fn validate(draft: &mut Draft) {
     for item in draft.items(kind, "bootstrapTokens") {
         let path = format!("{item}.token");
         if draft.get(kind, &path).is_some() && !is_token(&draft.text(kind, &path)) {
-            let hint = "six and sixteen lower-case letters or digits with a dot between; `kubeadm token generate` makes one";
+            let hint = "use 6 and 16 lower-case letters or digits separated by a dot; `kubeadm token generate` makes such a token";
             draft.error(
                 kind,
                 &path,
-                "the token has not the form `[a-z0-9]{6}.[a-z0-9]{16}`",
+                "the token does not have the form `[a-z0-9]{6}.[a-z0-9]{16}`",
                 hint,
             );
         }
@@ -44,23 +44,23 @@ pub(super) fn validate(draft: &mut Draft) {
         for (path, usage) in &usages {
             if !matches!(usage.as_str(), "signing" | "authentication") {
                 let message = format!("unknown usage `{}`", usage.escape_debug());
-                draft.error(kind, path, message, "one of signing, authentication");
+                draft.error(kind, path, message, "use one of signing, authentication");
             }
         }
         let groups = draft.texts(kind, &format!("{item}.groups"));
         for (path, group) in &groups {
             if !is_group(group) {
-                let message = format!("`{}` is no bootstrap group", group.escape_debug());
+                let message = format!("`{}` is not a valid bootstrap group", group.escape_debug());
                 draft.error(
                     kind,
                     path,
                     message,
-                    "such as `system:bootstrappers:kubeadm:default-node-token`",
+                    "for example `system:bootstrappers:kubeadm:default-node-token`",
                 );
             }
         }
         if !groups.is_empty() && !usages.iter().any(|(_, usage)| usage == "authentication") {
-            // An empty list gets the default group, so a token for signing only cannot be written in kubeadm's API.
+            // An empty list gets the default group, so kubeadm's API has no way to write a token for signing only.
             let path = format!("{item}.groups");
             draft.error(
                 kind,
@@ -72,7 +72,7 @@ pub(super) fn validate(draft: &mut Draft) {
         let expires = format!("{item}.expires");
         if draft.get(kind, &expires).is_some() {
             let message =
-                "it cannot be combined with `ttl`, which kubeadm sets to 24h when it is missing";
+                "it cannot be combined with `ttl`, which kubeadm sets to 24h if it is missing";
             draft.error(kind, &expires, message, "set `ttl` instead");
         }
     }

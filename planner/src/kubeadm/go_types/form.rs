@@ -1,4 +1,4 @@
-//! What Go prints for a field: zero values of what is always printed, nothing for what is omitted.
+//! Prints a field as Go does: its zero value if it is always printed, nothing if it is omitted.
 //!
 //! A struct is never omitted because it is empty; a nil list or map without `omitempty` is `null`; a pointer differs from zero
 //! when it is set.
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Field, Type};
 use crate::kubeadm::releases::Release;
 
-/// What a release prints for a field that holds `value`, unset if `None`; `None` if it is left out.
+/// What Go of a release prints for a field with `value`, which is `None` if unset; `None` if Go omits the field.
 #[must_use]
 pub fn printed(field: &Field, value: Option<Value>, release: Option<&Release>) -> Option<Value> {
     if field.pointer {
@@ -23,7 +23,7 @@ pub fn printed(field: &Field, value: Option<Value>, release: Option<&Release>) -
     (!omitted).then_some(value)
 }
 
-/// Go's zero value as JSON, as a release prints it.
+/// Go's zero value as JSON, as the release prints it.
 #[must_use]
 pub fn zero(ty: &Type, release: Option<&Release>) -> Value {
     match ty {
@@ -49,7 +49,7 @@ pub fn zero(ty: &Type, release: Option<&Release>) -> Value {
     }
 }
 
-/// What `omitempty` leaves out; types with a form of their own never are.
+/// Whether `omitempty` omits the value; it never omits types with a form of their own.
 fn is_empty(ty: &Type, value: &Value) -> bool {
     match ty {
         Type::Duration

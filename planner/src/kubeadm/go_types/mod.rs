@@ -1,8 +1,8 @@
-//! Go's struct types as tables: what a document may hold, and how Go prints it.
+//! Go's struct types as tables: which fields a document may have, and how Go prints them.
 //!
-//! In: nothing. Out: the words that tables of types are written in ([`Object`], [`Field`], [`Type`]), Kubernetes' own types in
-//! these words (`tables`, generated), Go's printed form of a field ([`printed`], [`zero`]), and what becomes of a whole document
-//! when Go reads and prints it ([`normalise`]).
+//! Contains the types of which tables are made ([`Object`], [`Field`], [`Type`]), the tables of Kubernetes' own types (`tables`,
+//! generated), Go's printed form of a field ([`printed`], [`zero`]), and the form of a document that Go has read and printed
+//! ([`normalise`]).
 //! Source of the rules: encoding/json, sigs.k8s.io/json v0.36.2. Source of the tables: `xtask/types/types.txt`.
 
 mod form;
@@ -18,7 +18,7 @@ pub use normalise::{Normalised, TypeMismatch, normalise};
 /// A struct.
 #[derive(Debug)]
 pub struct Object {
-    /// Go's name, or that of the kind.
+    /// The name in Go, or the kind.
     pub name: &'static str,
     /// Its fields, embedded structs flattened.
     pub fields: &'static [Field],
@@ -31,15 +31,15 @@ pub struct Field {
     pub name: &'static str,
     /// The type.
     pub ty: Type,
-    /// Go holds a pointer: unset differs from zero.
+    /// Whether the field is a pointer in Go, so that unset differs from zero.
     pub pointer: bool,
-    /// Left out when it is empty; never applies to structs.
+    /// `omitempty`: omitted if empty; never applies to structs.
     pub omitempty: bool,
-    /// Left out when it is the zero value.
+    /// `omitzero`: omitted if it is the zero value.
     pub omitzero: bool,
     /// How a strategic merge patch treats it.
     pub merge: Merge,
-    /// The releases whose types have it. A field that changed has several rows, one for each of its forms.
+    /// The releases that have the field. A field that changed has one row for each of its forms.
     pub releases: Span,
 }
 
@@ -48,13 +48,13 @@ pub struct Field {
 pub enum Merge {
     /// The list is replaced as a whole.
     Replace,
-    /// A list of scalars is united.
+    /// Lists of scalars are united.
     Union,
     /// Items with the same value of this field are merged.
     Key(&'static str),
 }
 
-/// The Go type of a field, as far as it shapes text.
+/// The Go type of a field, as far as it affects the printed text.
 #[derive(Clone, Copy, Debug)]
 pub enum Type {
     /// `bool`.
@@ -93,7 +93,7 @@ pub enum Type {
     Map(&'static Type),
     /// A struct.
     Object(&'static Object),
-    /// A known name whose meaning is not implemented; takes any value.
+    /// A known field whose meaning is not implemented; accepts any value.
     NotYet,
 }
 
@@ -113,7 +113,7 @@ impl Object {
 }
 
 impl Type {
-    /// What is expected, for messages.
+    /// What the type expects, for error messages.
     #[must_use]
     pub const fn describe(&self) -> &'static str {
         match self {

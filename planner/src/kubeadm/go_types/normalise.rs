@@ -1,7 +1,7 @@
-//! What a JSON document becomes when Go of one release decodes it into its type and prints it again.
+//! Converts a JSON document to what one release's Go type decodes it to and prints again.
 //!
-//! Unknown fields vanish (they are reported, not kept), `null` is the zero value, quantities and times take their
-//! canonical form, empty fields that Go omits are left out. A value of the wrong type is an error with its path.
+//! Unknown fields are dropped and reported, `null` becomes the zero value, quantities and times take their canonical form, and
+//! empty fields that Go omits are omitted. A value of the wrong type is an error with its path.
 //! Source: encoding/json, sigs.k8s.io/json v0.36.2, apimachinery's `Quantity`, `Time` and `IntOrString`.
 
 use serde_json::{Map, Value};
@@ -25,9 +25,9 @@ pub struct Normalised {
 pub struct TypeMismatch {
     /// The field, such as `spec.containers[0].env[1].value`.
     pub path: String,
-    /// What the type says.
+    /// What the type expects.
     pub expected: &'static str,
-    /// What is there.
+    /// What was found.
     pub found: &'static str,
 }
 
@@ -122,7 +122,7 @@ impl Decoder<'_> {
     }
 }
 
-/// A value that is no list, mapping or null.
+/// Converts a value that is not a list, a mapping or null.
 fn scalar_of(value: &Value) -> Option<Scalar<'_>> {
     match value {
         Value::Bool(value) => Some(Scalar::Bool(*value)),
@@ -137,11 +137,11 @@ fn scalar_of(value: &Value) -> Option<Scalar<'_>> {
 
 const fn expected(ty: &Type) -> &'static str {
     match ty {
-        Type::Int32 => "an integer of 32 bits",
-        Type::Int64 => "an integer of 64 bits",
+        Type::Int32 => "a 32-bit integer",
+        Type::Int64 => "a 64-bit integer",
         Type::String => "a string (quote it)",
         Type::Quantity => "a quantity such as `500m`",
-        Type::IntOrString => "an integer of 32 bits or a string",
+        Type::IntOrString => "a 32-bit integer or a string",
         other => other.describe(),
     }
 }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_vanish_and_are_named() {
+    fn unknown_fields_are_dropped_and_reported() {
         let normal =
             spec(&json!({"containers": [{"name": "c", "imagee": "x"}], "Priority": 1})).unwrap();
         assert_eq!(
@@ -234,15 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_wrong_type_is_named_with_its_path() {
+    fn a_value_of_the_wrong_type_is_reported_with_its_path() {
         for (patch, message) in [
             (
                 json!({"priority": "1"}),
-                "spec.priority must be an integer of 32 bits, not this string",
+                "spec.priority must be a 32-bit integer, not this string",
             ),
             (
                 json!({"priority": 1.5}),
-                "spec.priority must be an integer of 32 bits, not a number",
+                "spec.priority must be a 32-bit integer, not a number",
             ),
             (
                 json!({"containers": [{"command": [true]}]}),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_takes_the_form_that_its_release_gives_it() {
+    fn a_document_has_the_form_of_its_release() {
         let set = json!({
             "hostnameOverride": "h",
             "evictionResponders": [{"name": "e", "priority": 1}],

@@ -1,7 +1,7 @@
-//! Values that are no list, mapping or struct, as Go decodes them and prints them again.
+//! Converts scalar values to what Go decodes them to and prints again.
 //!
-//! Both decoders ask here, that of configuration files and that of patched objects; what is wrong each of them says in its own
-//! words. Source: encoding/json, apimachinery's `Quantity`, `Time`, `Duration` and `IntOrString`, v0.36.2.
+//! Serves the decoders of configuration files and of patched objects, which word their own error messages. Source:
+//! encoding/json, apimachinery's `Quantity`, `Time`, `Duration` and `IntOrString`, v0.36.2.
 
 use serde_json::{Number, Value};
 use time::OffsetDateTime;
@@ -24,21 +24,21 @@ pub enum Scalar<'a> {
     Text(&'a str),
 }
 
-/// Why a value is not one of its type.
+/// Why a value does not fit its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// The type holds values of another kind.
+    /// The type takes another kind of values.
     Kind,
-    /// An integer that the type has no room for.
+    /// The integer is out of the type's range.
     Range {
-        /// The least that it holds.
+        /// The smallest value of the type.
         min: i128,
-        /// The most.
+        /// The largest value of the type.
         max: i128,
     },
-    /// A number without an end, or too large.
+    /// The number is infinite, not a number, or too large.
     NotFinite,
-    /// Text that is not of the form of the type, such as a duration without a unit.
+    /// The text does not have the type's form, such as a duration without a unit.
     Form,
 }
 
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_apart() {
+    fn every_reason_why_a_value_does_not_fit_is_told_apart() {
         for (ty, value, expected) in [
             (Type::Int32, Scalar::Float(1.5), Wrong::Kind),
             (Type::Int32, Scalar::Text("1"), Wrong::Kind),

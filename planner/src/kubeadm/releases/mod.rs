@@ -1,9 +1,9 @@
 //! What differs between Kubernetes releases, as one table.
 //!
-//! Every version-specific value of the planner is a column of [`Release`] or a [`Span`] on a row of a flag or
-//! field table; nothing else compares versions. A plan for version X.Y.Z is what kubeadm X.Y.Z itself would do,
-//! so a fact that a patch release changed makes a row of its own; a patch that is newer than the last row of
-//! its minor takes that row, and a pre-release counts as the version it leads to.
+//! Every version-specific value of the planner is a column of [`Release`] or a [`Span`] on a row of a flag or field table; no
+//! other code compares versions. A plan for version X.Y.Z equals what kubeadm X.Y.Z does, so a patch release that changed a fact
+//! has a row of its own. A patch release that is newer than the last row of its minor uses that row, and a pre-release uses the
+//! row of the version that it precedes.
 
 mod table;
 
@@ -11,12 +11,12 @@ use kubeplan_bundle::check::Severity;
 
 pub use table::RELEASES;
 
-/// One supported Kubernetes minor, from one of its patch releases on, and everything that differs for it.
+/// The facts about a supported Kubernetes minor, from one of its patch releases on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Release {
     /// The minor: 36 for 1.36.
     pub minor: u64,
-    /// The first patch release that the row is about.
+    /// The first patch release to which the row applies.
     pub since_patch: u64,
     /// Tag of the etcd image.
     pub etcd_image_tag: &'static str,
@@ -24,75 +24,75 @@ pub struct Release {
     pub coredns_image_tag: &'static str,
     /// Tag of the pause image.
     pub pause_image_tag: &'static str,
-    /// What the flags of etcd are called that were experimental before etcd 3.6.
+    /// The names of etcd's flags that were experimental before etcd 3.6.
     pub etcd_flags: EtcdFlags,
-    /// Where the user's extra arguments stand.
+    /// Where the user's extra arguments are placed.
     pub argument_order: ArgumentOrder,
-    /// How probes of static Pods name their port.
+    /// How the probes of static Pods refer to their port.
     pub probe_ports: ProbePorts,
-    /// kube-controller-manager mounts the folder of flexvolume plugins.
+    /// Whether kube-controller-manager mounts the directory of flexvolume plugins.
     pub mounts_flexvolume: bool,
-    /// The kubelet is told the pause image (`--pod-infra-container-image`).
+    /// Whether the kubelet gets the pause image (`--pod-infra-container-image`).
     pub pod_infra_container_image: bool,
-    /// Go prints `creationTimestamp: null` in the metadata of an object that has none.
+    /// Whether Go prints `creationTimestamp: null` in the metadata of an object without a timestamp.
     pub prints_creation_timestamp: bool,
-    /// Go prints the empty `preferences` of a kubeconfig.
+    /// Whether Go prints the empty `preferences` of a kubeconfig.
     pub prints_kubeconfig_preferences: bool,
-    /// `ECDSA-P384` is an encryption algorithm.
+    /// Whether `ECDSA-P384` is an encryption algorithm.
     pub ecdsa_p384: bool,
-    /// What a CA's SubjectKeyId is made with.
+    /// The hash from which a CA's SubjectKeyId is made.
     pub subject_key_id: KeyIdHash,
-    /// The organization of the certificate with which the API server talks to kubelets. Where it has none, a
-    /// ClusterRoleBinding `kubeadm:apiserver-kubelet-client` gives its user the rights.
+    /// The organization of the client certificate with which the API server authenticates to kubelets. If `None`, a
+    /// ClusterRoleBinding `kubeadm:apiserver-kubelet-client` grants the rights to its user.
     pub apiserver_kubelet_client_organization: Option<&'static str>,
-    /// The kubelet configuration that is uploaded names the resolver file of a host that runs systemd-resolved.
+    /// Whether the uploaded kubelet configuration contains the resolver file of a host that runs systemd-resolved.
     pub uploads_resolv_conf: bool,
-    /// Where the gate `NodeLocalCRISocket` is off, the Node carries its CRI socket as an annotation.
+    /// Whether the Node gets its CRI socket as an annotation if the gate `NodeLocalCRISocket` is off.
     pub annotates_cri_socket: bool,
-    /// kube-proxy's mode when the configuration leaves it open.
+    /// kube-proxy's default mode.
     pub kube_proxy_mode: &'static str,
     /// kubeadm's own feature gates.
     pub gates: &'static [Gate],
-    /// What a kernel release that kubeadm's list does not have counts as.
+    /// How a kernel release that is not in kubeadm's list is judged.
     pub kernel_release_severity: Severity,
-    /// From this kubelet on cgroups v1 is an error; always a warning if absent.
+    /// The kubelet version from which cgroups v1 is an error; if `None`, it is always a warning.
     pub cgroup_v1_error_since: Option<&'static str>,
-    /// The oldest etcd that somebody else may run.
+    /// The oldest supported version of an external etcd.
     pub external_etcd_minimum: &'static str,
-    /// Where the values that differ from the row before were read.
+    /// The sources of the values that differ from the row before.
     pub source: &'static str,
 }
 
-/// The names of etcd's flags for the corruption check and the progress interval.
+/// How etcd's flags for the corruption check and the progress interval are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EtcdFlags {
-    /// `--experimental-…`, whatever the etcd.
+    /// `--experimental-…`, for every version of etcd.
     Experimental,
-    /// `--experimental-…` if the image tag is a version before 3.6.0 or no version at all.
+    /// `--experimental-…` if the image tag is a version before 3.6.0, or not a version.
     ByImageTag,
-    /// `--feature-gates` and `--watch-progress-notify-interval`, whatever the etcd.
+    /// `--feature-gates` and `--watch-progress-notify-interval`, for every version of etcd.
     Stable,
 }
 
-/// Where the user's extra arguments stand in a command.
+/// Where the user's extra arguments are placed in a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArgumentOrder {
-    /// Defaults and the user's sorted together, by name and value.
+    /// Defaults and the user's arguments together, sorted by name and value.
     AllSorted,
-    /// Sorted defaults, then the user's in their order.
+    /// Sorted defaults, then the user's arguments in their order.
     DefaultsSorted,
 }
 
-/// How probes of static Pods name their port.
+/// How the probes of static Pods refer to their port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbePorts {
-    /// By its number; the container lists no ports.
+    /// By number; the container does not list ports.
     Number,
-    /// By the name that the container's list of ports gives it.
+    /// By the name in the container's list of ports.
     Name,
 }
 
-/// The hash that Go makes a SubjectKeyId with, over the contents of the public key's BIT STRING.
+/// The hash, over the content of the public key's BIT STRING, from which Go makes a SubjectKeyId.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyIdHash {
     /// SHA-1.
@@ -104,11 +104,11 @@ pub enum KeyIdHash {
 /// A feature gate of kubeadm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gate {
-    /// Its name.
+    /// The gate's name.
     pub name: &'static str,
-    /// Whether it is on when the configuration says nothing.
+    /// Whether the gate is on by default.
     pub default: bool,
-    /// Whether turning it changes anything: gates outlive what they were for.
+    /// Whether the gate still has an effect; some remain after their feature is complete.
     pub has_effect: bool,
 }
 
@@ -120,7 +120,7 @@ impl Release {
     }
 }
 
-/// The minors for which a row of some table holds.
+/// The range of minors to which a row of a table applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     since: Option<u64>,
@@ -152,14 +152,14 @@ impl Span {
         }
     }
 
-    /// Whether it holds for `release`.
+    /// Whether the row applies to `release`.
     #[must_use]
     pub fn contains(self, release: &Release) -> bool {
         self.since.is_none_or(|since| release.minor >= since)
             && self.until.is_none_or(|until| release.minor <= until)
     }
 
-    /// Whether it holds for any release at all.
+    /// Whether the row applies to any supported release.
     #[must_use]
     pub fn is_possible(self) -> bool {
         match (self.since, self.until) {
@@ -169,7 +169,7 @@ impl Span {
     }
 }
 
-/// The newest row of `1.<minor>`, if that is supported.
+/// The newest row of `1.<minor>`; `None` if the minor is not supported.
 #[must_use]
 pub fn find(minor: u64) -> Option<&'static Release> {
     RELEASES.iter().rfind(|release| release.minor == minor)
@@ -212,7 +212,7 @@ mod tests {
     const TABLES: &[&str] = &["kubeadm/releases/mod.rs"];
 
     #[test]
-    fn rows_are_in_order_without_gaps_and_say_where_they_were_read() {
+    fn rows_are_in_order_without_gaps_and_have_sources() {
         for pair in RELEASES.windows(2) {
             let (before, after) = (&pair[0], &pair[1]);
             if before.minor == after.minor {
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_finds_the_row_that_holds_for_its_patch() {
+    fn a_version_finds_the_row_of_its_patch_release() {
         let row = |version: &str| of_version(version).map(|r| (r.minor, r.since_patch));
         for (version, expected) in [
             ("1.33.0", (33, 0)),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_holds_between_its_ends() {
+    fn a_span_applies_between_its_ends() {
         let release = find(36).unwrap();
         assert!(Span::ALL.contains(release));
         assert!(Span::since(36).contains(release));
@@ -263,7 +263,7 @@ mod tests {
         assert!(!Span::since(37).until(36).is_possible());
     }
 
-    /// Whether a line of code compares a minor with something.
+    /// Whether a line of code compares a minor with a number.
     fn compares_minors(line: &str) -> bool {
         let code = line.split("//").next().unwrap_or_default();
         let tokens: Vec<&str> = code.split_whitespace().collect();

@@ -1,6 +1,6 @@
-//! The rows: every supported release and what kubeadm of that release does.
+//! The table of supported releases, and what kubeadm of each release does.
 //!
-//! A row says only what differs from the row before it. "kubeadm" is `cmd/kubeadm/app` of the Kubernetes
+//! A row contains only what differs from the row before it. "kubeadm" is `cmd/kubeadm/app` of the Kubernetes
 //! release that a row's `source` names; a number after `#` is a change of kubernetes/kubernetes.
 
 use kubeplan_bundle::check::Severity;
@@ -10,7 +10,7 @@ use super::{ArgumentOrder, EtcdFlags, Gate, KeyIdHash, ProbePorts, Release};
 /// The organization whose members are cluster administrators.
 const CLUSTER_ADMINS: &str = "kubeadm:cluster-admins";
 
-/// A gate that changes what is rendered.
+/// A gate that affects rendering.
 const fn gate(name: &'static str, default: bool) -> Gate {
     Gate {
         name,
@@ -19,7 +19,7 @@ const fn gate(name: &'static str, default: bool) -> Gate {
     }
 }
 
-/// A gate that is still accepted.
+/// A gate that is accepted without effect.
 const fn gate_without_effect(name: &'static str) -> Gate {
     Gate {
         name,
@@ -206,7 +206,7 @@ const V1_37_1: Release = Release {
     ..V1_37
 };
 
-/// The supported releases, oldest first; several rows of a minor where a patch release changed something.
+/// The supported releases, oldest first. A minor has several rows if a patch release changed a fact.
 pub const RELEASES: &[Release] = &[
     V1_33, V1_33_6, V1_33_8, V1_33_12, V1_34, V1_34_2, V1_34_4, V1_34_8, V1_35, V1_35_1, V1_35_5,
     V1_36, V1_36_1, V1_37, V1_37_1,

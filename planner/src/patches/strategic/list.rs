@@ -1,4 +1,4 @@
-//! Merging lists: by key, as sets of scalars, and the order of the result.
+//! Merges lists by key or as sets of scalars, and orders the result.
 
 use std::collections::{HashMap, HashSet};
 use std::mem::discriminant;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{DIRECTIVE, Lookup, Merge, StrategicError, shown};
 
-/// Merges `patch` into `original` as the field's strategy says; `deleting` takes scalars away instead.
+/// Merges `patch` into `original` with the field's strategy. With `deleting`, removes scalars instead.
 pub(super) fn merge(
     original: Vec<Value>,
     patch: Vec<Value>,
@@ -51,7 +51,7 @@ pub(super) fn merge(
     }
     for item in &patch {
         let value = key_of(item, key).ok_or_else(|| StrategicError::NoMergeKey(key.to_owned()))?;
-        // A patch that sets the merge key itself to null takes it from the item, which is not found by it again.
+        // A patch that sets the merge key to null removes it, so later patches do not find the item by that key.
         let found = places.get(value).and_then(|start| {
             let candidates = merged.iter_mut().enumerate().skip(*start);
             let mut found =
@@ -72,7 +72,7 @@ pub(super) fn merge(
     ordered(merged, &patch, &original, lookup.merge)
 }
 
-/// Carries out the items with a `$patch` directive and leaves the others.
+/// Applies the items with a `$patch` directive. Returns the others.
 fn special_items(
     mut original: Vec<Value>,
     patch: Vec<Value>,
@@ -143,8 +143,8 @@ pub(super) fn check_order(
     Ok(())
 }
 
-/// `merged` in order: items of `first` as they stand there, the others as they stand in `original`, and each
-/// other item before the first item of `first` that it preceded in `original`.
+/// Sorts `merged`: items of `first` in its order, the others in the order of `original`, each of the others before the first item
+/// of `first` that it preceded in `original`.
 pub(super) fn ordered(
     merged: Vec<Value>,
     first: &[Value],
@@ -195,7 +195,7 @@ fn key_of<'a>(item: &'a Value, key: &str) -> Option<&'a Value> {
     item.get(key)
 }
 
-/// What tells an item apart: its merge key, or a scalar itself.
+/// What identifies an item: its merge key, or the scalar itself.
 fn identity(item: &Value, merge: Merge) -> Result<&Value, StrategicError> {
     match merge {
         Merge::Key(key) => {

@@ -30,7 +30,7 @@ fn pod() -> Value {
 #[test]
 fn lists_are_merged_by_their_keys_and_others_replaced() {
     let cases = [
-        // Items the patch names come in its order; others before the first that they precede in the original.
+        // Items in the patch keep its order; each other item comes before the first of them that it preceded.
         (
             json!({"spec": {"containers": [{"name": "new", "image": "n"}, {"name": "one", "image": "i3"}]}}),
             "/spec/containers/1/image",
@@ -119,7 +119,7 @@ fn directives_replace_delete_and_order() {
 }
 
 #[test]
-fn what_contradicts_the_type_or_itself_is_refused() {
+fn a_patch_that_contradicts_the_type_or_itself_is_refused() {
     let no_key = StrategicError::NoMergeKey("name".into());
     for (patch, error) in [
         (
@@ -162,7 +162,7 @@ fn what_contradicts_the_type_or_itself_is_refused() {
     let error = apply(&odd, &json!({"spec": {"odd": {"x": 1}}})).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "PodSpec has no field `odd`, so nothing is known of how to merge it"
+        "PodSpec has no field `odd`, so kubeplan does not know how to merge it"
     );
 }
 
@@ -183,6 +183,6 @@ fn without_merge_keys_lists_are_replaced() {
     let error = odd(json!({"odd": [1]}), json!({"odd": [1]})).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "KubeletConfiguration has no field `odd`, so nothing is known of how to merge it"
+        "KubeletConfiguration has no field `odd`, so kubeplan does not know how to merge it"
     );
 }

@@ -1,5 +1,5 @@
-//! What an unquoted scalar is, by the rules of go-yaml v2 (go.yaml.in/yaml/v2, resolve.go), which kubeadm reads
-//! its configuration with.
+//! Resolves unquoted scalars by the rules of go-yaml v2 (go.yaml.in/yaml/v2, resolve.go), with which kubeadm reads its
+//! configuration.
 
 use super::Data;
 
@@ -36,7 +36,7 @@ pub(super) fn resolve(text: &str) -> Data {
     Data::String(text.to_owned())
 }
 
-/// A Go integer literal of 64 bits: `0x`, `0b`, `0o` and a leading `0` set the base.
+/// Parses a 64-bit integer literal of Go: `0x`, `0b`, `0o` and a leading `0` set the base.
 fn integer(text: &str) -> Option<i128> {
     let (negative, magnitude) = match text.as_bytes().first()? {
         b'-' => (true, text.get(1..)?),
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scalars_are_what_go_yaml_makes_of_them() {
+    fn scalars_are_resolved_as_by_go_yaml() {
         let string = |text: &str| Data::String(text.to_owned());
         let cases = [
             ("y", Data::Bool(true)),

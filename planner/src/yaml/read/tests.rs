@@ -37,7 +37,7 @@ fn documents_keep_their_lines_and_empty_ones_are_skipped() {
 }
 
 #[test]
-fn byte_order_mark_and_crlf_change_nothing() {
+fn byte_order_mark_and_crlf_do_not_change_values() {
     let plain = read("a: 1\nb: |\n  x\n  y\n").unwrap();
     let windows = read("\u{feff}a: 1\r\nb: |\r\n  x\r\n  y\r\n").unwrap();
     assert_eq!(json(&plain[0]), json(&windows[0]));
@@ -77,7 +77,7 @@ fn aliases_and_merge_keys_are_expanded() {
             "many": {"x": 1, "true": [2], "w": 4},
         })
     );
-    // Anchors end with their document.
+    // An anchor is valid only in its document.
     assert!(matches!(
         read("a: &x 1\n---\nb: *x\n"),
         Err(ReadError::Syntax { .. })
@@ -90,7 +90,7 @@ fn aliases_and_merge_keys_are_expanded() {
 }
 
 #[test]
-fn what_is_set_twice_stays_visible() {
+fn duplicate_keys_are_kept() {
     let documents = read("base: &b {x: 1}\nm: {<<: *b, x: 2}\nm: 3\n").unwrap();
     let Data::Map(entries) = &documents[0].data else {
         panic!()
@@ -143,7 +143,7 @@ fn limits_are_errors_with_a_place() {
 }
 
 #[test]
-fn an_alias_counts_with_the_bytes_that_it_stands_for() {
+fn an_alias_counts_with_the_bytes_that_it_expands_to() {
     let over = |text: &str| match read(text) {
         Err(ReadError::OverBudget { over, .. }) => Some(over),
         _ => None,
@@ -155,18 +155,18 @@ fn an_alias_counts_with_the_bytes_that_it_stands_for() {
     assert_eq!(over(&aliases(30_000, 128 * 1024)), Some(OverBudget::Bytes));
     assert_eq!(over(&aliases(60, 128 * 1024)), None);
     assert_eq!(over(&aliases(63, 128 * 1024)), Some(OverBudget::Bytes));
-    // Merge keys bring what they name.
+    // Merge keys count with the entries that they add.
     let merged = format!(
         "a: &a {{k: {}}}\nb:\n{}",
         "x".repeat(128 * 1024),
         "- <<: *a\n".repeat(70)
     );
     assert_eq!(over(&merged), Some(OverBudget::Bytes));
-    // A long key is in the path of everything below it.
+    // A long key is part of the path of everything below it.
     let below = |key: usize| format!("? {}\n: [{}]", "k".repeat(key), "1, ".repeat(50_000));
     assert_eq!(over(&below(300)), Some(OverBudget::Bytes));
     assert_eq!(over(&below(64)), None);
-    // Anchors around anchors keep the same text again.
+    // Nested anchors keep several copies of the same text.
     let nested = format!(
         "{}{}{}",
         (0..60).map(|n| format!("&a{n} [")).collect::<String>(),

@@ -1,9 +1,9 @@
-//! Which plain texts YAML 1.1 reads as something other than text.
+//! Recognises plain texts that YAML 1.1 reads as something other than a string.
 //!
-//! In: a text. Out: whether a reader of kubeadm's generation would take it, unquoted, for a null, a
-//! boolean, a number, an instant or a base-60 number, in which case it is written in double quotes.
+//! In: a text. Out: whether a YAML 1.1 reader would take it, unquoted, for a null, a boolean, a number, an instant or a base-60
+//! number. Such a text is written in double quotes.
 
-/// Texts with a meaning of their own, beside numbers and instants.
+/// Texts that mean null or a boolean.
 const WORDS: &[&str] = &[
     "", "~", "null", "Null", "NULL", //
     "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", //
@@ -12,7 +12,7 @@ const WORDS: &[&str] = &[
     "-.INF",
 ];
 
-/// Whether `text` must be quoted to stay a text.
+/// Whether `text` must be quoted to remain a string.
 pub(super) fn is_not_text(text: &str) -> bool {
     WORDS.contains(&text)
         || match text.as_bytes().first() {
@@ -121,7 +121,7 @@ fn is_instant(text: &str) -> bool {
     rest.date().is_some() && (rest.0.is_empty() || rest.time().is_some() && rest.0.is_empty())
 }
 
-/// The part of an instant that is not read yet; each method takes a piece off its front.
+/// The part of an instant that is not parsed yet. Each method consumes a piece of it.
 struct Rest<'a>(&'a str);
 
 impl Rest<'_> {
@@ -143,7 +143,7 @@ impl Rest<'_> {
         (1..=days).contains(&day).then_some(())
     }
 
-    /// With a zone behind `T` or `t`, without one behind spaces.
+    /// Parses a time: with a zone after `T` or `t`, without one after spaces.
     fn time(&mut self) -> Option<()> {
         let zoned = self.0.starts_with(['T', 't']);
         if zoned {
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_another_type_are_told_apart() {
+    fn texts_that_yaml_reads_as_another_type_are_recognised() {
         for other in [
             "",
             "y",

@@ -1,11 +1,11 @@
-//! Numbers as Go prints them.
+//! Prints numbers as Go does.
 //!
 //! In: a JSON number. Out: integers in decimal; floats with the fewest digits that give the same value
 //! back, with an exponent (at least two digits) when it is below -4 or at least 6 (so 1000000.0 is `1e+06`).
 
 use serde_json::Number;
 
-/// Decimal exponents from which on a float is written with an exponent.
+/// Decimal exponents below and from which a float is written with an exponent.
 const LARGE: i64 = 6;
 
 /// The text of `number`.

@@ -1,4 +1,4 @@
-//! The order of keys in a mapping.
+//! Sorts the keys of a mapping as go-yaml does.
 //!
 //! In: the fields of an object. Out: the same, in the natural order go-yaml uses: at the first character
 //! that differs, a letter comes after anything else, letters compare by code point, and runs of digits
@@ -13,9 +13,9 @@ type Field<'a> = (&'a str, &'a Value);
 
 /// The fields in go-yaml's order.
 ///
-/// That relation is no total order (`v2` < `v10` < `v1a` < `v2`; Go's own output is not stable there), and the standard
-/// library may panic when it sorts by such a relation. Both ways to sort here end with some order whatever they are told, and with
-/// the same one where the relation is total: insertion for few fields, merging for so many that insertion takes long.
+/// That relation is not a total order (`v2` < `v10` < `v1a` < `v2`; Go's own output is not stable there), and the standard library
+/// may panic when it sorts by such a relation. Both algorithms here always end, and give the same order if the relation is total:
+/// insertion for few fields, merging for so many that insertion would take long.
 pub(super) fn sorted(fields: &Map<String, Value>) -> Vec<Field<'_>> {
     let mut bytewise: Vec<Field<'_>> = fields.iter().map(|(k, v)| (k.as_str(), v)).collect();
     bytewise.sort_unstable_by_key(|(key, _)| *key);
@@ -69,7 +69,7 @@ fn comes_before(a: &str, b: &str) -> bool {
         (false, true) => return true,
         (false, false) => {}
     }
-    // A zero behind other digits of a number is a digit like any other; one that leads is not.
+    // Only leading zeros are special; a zero after other digits is an ordinary digit.
     let inside_number = (x == '0' || y == '0')
         && a.get(..common)
             .unwrap_or_default()
@@ -147,7 +147,7 @@ mod tests {
             assert_eq!(merged(bytewise), expected);
             assert_eq!(sorted(&fields), expected);
         }
-        // Where the relation is not total, every field is still there.
+        // If the relation is not total, no field is lost.
         let fields: Map<String, Value> = (0..500)
             .map(|n| {
                 (
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_beyond_64_bits_do_not_stop_it() {
+    fn numbers_beyond_64_bits_can_be_sorted() {
         let long = "9".repeat(40);
         let fields: Map<String, Value> = [format!("a{long}"), format!("a1{long}"), "a5".into()]
             .into_iter()

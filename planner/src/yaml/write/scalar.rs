@@ -1,4 +1,4 @@
-//! How a text is written: plain, in single or double quotes, or as a literal block.
+//! Writes a string: plain, in single or double quotes, or as a literal block.
 //!
 //! In: the text, and where it stands. Out: its characters in the [`Writer`]. The style is the least
 //! quoted one that reads back as the same text: libyaml's published analysis of a scalar with Go's own
@@ -35,13 +35,13 @@ pub(super) const fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// What need not be escaped. Go's library counts characters beyond U+FFFF and tabs as needing it.
+/// Whether a character need not be escaped. Go's library escapes tabs and characters beyond U+FFFF.
 const fn is_printable(c: char) -> bool {
     matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
         && c != '\u{feff}'
 }
 
-/// What forbids a style, found in one pass over a text.
+/// The properties of a text that exclude styles, found in one pass.
 #[derive(Default)]
 struct Analysis {
     breaks: bool,
@@ -130,12 +130,12 @@ impl<'a> Scalar<'a> {
         self.has_breaks
     }
 
-    /// As a simple key: on one line, however long.
+    /// Writes the text as a simple key: on one line, however long.
     pub(super) fn write_key(&self, writer: &mut Writer) {
         self.write_folded(writer, None);
     }
 
-    /// As a value whose further lines start at column `indent`.
+    /// Writes the text as a value whose further lines start at column `indent`.
     pub(super) fn write(&self, writer: &mut Writer, indent: usize) {
         self.write_folded(writer, Some(indent));
     }
@@ -185,7 +185,7 @@ impl<'a> Scalar<'a> {
 
     fn double_quoted(&self, writer: &mut Writer, indent: Option<usize>) {
         writer.char('"');
-        // Go's writer looks for a byte order mark at the start of the text whatever character it is at,
+        // Go's writer looks for a byte order mark at the start of the text, not at the current character,
         // so after one everything is escaped.
         let everything = self.text.starts_with('\u{feff}');
         let mut before = None;
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_quoted_style_is_taken() {
+    fn a_text_is_quoted_no_more_than_needed() {
         for (text, expected) in [
             ("a:b", "a:b"),
             ("--flag=a,b", "--flag=a,b"),

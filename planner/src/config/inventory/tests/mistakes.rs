@@ -1,9 +1,9 @@
-//! What is wrong with nodes, alone and among each other.
+//! Findings about nodes, alone and compared with each other.
 
 use super::super::super::report::{Finding, Report, Severity};
 use super::{load, with_nodes};
 
-/// Two nodes that are right, as far as a case does not say otherwise.
+/// Entries without errors, to which each case adds one.
 const CP1: &str = "- {name: cp1, role: control-plane, address: 192.168.10.11}\n";
 
 fn errors(report: &Report) -> usize {
@@ -11,9 +11,9 @@ fn errors(report: &Report) -> usize {
     report.findings().iter().filter(is_error).count()
 }
 
-/// Entries after a control-plane node, and what is said of them.
+/// Entries after a control-plane node, and the expected finding.
 #[test]
-fn rules_of_entries() {
+fn every_rule_of_entries_reports_its_field() {
     let cases: &[(&str, &str)] = &[
         (
             "- {name: w1}",
@@ -29,7 +29,7 @@ fn rules_of_entries() {
         ),
         (
             "- {name: W_1, role: worker}",
-            "c.yaml:5: Cluster.nodes[1].name: `w_1` is no DNS name",
+            "c.yaml:5: Cluster.nodes[1].name: `w_1` is not a valid DNS name",
         ),
         (
             "- {name: cp2, role: control-plane}",
@@ -37,27 +37,27 @@ fn rules_of_entries() {
         ),
         (
             "- {name: cp2, role: control-plane, address: 10.0.0.256}",
-            "Cluster.nodes[1].address: `10.0.0.256` is no IP address",
+            "Cluster.nodes[1].address: `10.0.0.256` is not a valid IP address",
         ),
         (
             "- {name: w1, role: worker, address: 127.0.0.1}",
-            "Cluster.nodes[1].address: the node cannot be reached at `127.0.0.1`",
+            "Cluster.nodes[1].address: other nodes cannot reach the node at `127.0.0.1`",
         ),
         (
             "- {name: w1, role: worker, address: 10.0.0.1, addresses: [10.0.0.1]}",
-            "Cluster.nodes[1].addresses: `address` and `addresses` exclude each other",
+            "Cluster.nodes[1].addresses: `address` and `addresses` are both set",
         ),
         (
             "- {name: w1, role: worker, addresses: [10.0.0.1, 10.0.0.2]}",
-            "Cluster.nodes[1].addresses[1]: 10.0.0.2 is a second address of its family",
+            "Cluster.nodes[1].addresses[1]: 10.0.0.2 is a second address of the same family",
         ),
         (
             "- {name: w1, role: worker, taints: [{key: a b, effect: NoSchedule}]}",
-            "Cluster.nodes[1].taints[0].key: `a b` is no taint key",
+            "Cluster.nodes[1].taints[0].key: `a b` is not a valid taint key",
         ),
         (
             "- {name: w1, role: worker, kubelet: {criSocket: 'tcp://a'}}",
-            "Cluster.nodes[1].kubelet.criSocket: `unix://tcp://a` is no unix socket",
+            "Cluster.nodes[1].kubelet.criSocket: `unix://tcp://a` is not a valid unix socket",
         ),
         (
             "- {name: w1, role: worker, kubelet: {kubeletExtraArgs: [{value: a}]}}",
@@ -69,28 +69,28 @@ fn rules_of_entries() {
         ),
         (
             "- {name: w1, role: worker, kubelet: {config: {systemReserved: {'<<': '1'}}}}",
-            "Cluster.nodes[1].kubelet.config.systemReserved.<<: the kubelet takes a key `<<`",
+            "Cluster.nodes[1].kubelet.config.systemReserved.<<: the kubelet reads a key `<<`",
         ),
         (
             "- {name: w1, role: worker, systemIds: {}}",
-            "Cluster.nodes[1].systemIds: a worker has no control plane to run",
+            "Cluster.nodes[1].systemIds: the field has no effect on a worker",
         ),
         (
             "- {name: w1, role: worker, labels: {a b: c}}",
-            "Cluster.nodes[1].labels.a b: `a b` is no key of a label",
+            "Cluster.nodes[1].labels.a b: `a b` is not a valid label key",
         ),
         (
             "- {name: w1, role: worker, labels: {a: b c}}",
-            "Cluster.nodes[1].labels.a: `b c` is no value of a label",
+            "Cluster.nodes[1].labels.a: `b c` is not a valid label value",
         ),
         (
             "- {name: w1, role: worker, labels: {node-role.kubernetes.io/worker: ''}}",
-            "a kubelet may not set `node-role.kubernetes.io/worker` on its own Node\n  hint: remove it here; once the node has joined, an \
-             administrator sets it: kubectl label node w1 node-role.kubernetes.io/worker=",
+            "a kubelet may not set `node-role.kubernetes.io/worker` on its own Node\n  hint: remove it here, and set it as an \
+             administrator after the node has joined: kubectl label node w1 node-role.kubernetes.io/worker=",
         ),
         (
             "- {name: cp2, role: control-plane, address: 10.0.0.2, labels: {node-role.kubernetes.io/control-plane: 'yes'}}",
-            "a control-plane node has the label without a value",
+            "on a control-plane node, this label has no value",
         ),
         (
             "- {name: w1, role: worker, labels: {a: b}, kubelet: {kubeletExtraArgs: [{name: node-labels, value: a=c}]}}",
@@ -98,7 +98,7 @@ fn rules_of_entries() {
         ),
         (
             "- {name: w1, role: worker, platform: {os: windows}}",
-            "Cluster.nodes[1].platform.os: nodes that run `windows` are not supported",
+            "Cluster.nodes[1].platform.os: kubeplan does not support nodes that run `windows`",
         ),
     ];
     for (node, expected) in cases {
@@ -109,9 +109,9 @@ fn rules_of_entries() {
     }
 }
 
-/// Inventories of right nodes that do not go together, and what is said of them.
+/// Inventories whose nodes are valid but do not fit together, and the expected finding.
 #[test]
-fn rules_across_nodes() {
+fn every_rule_across_nodes_reports_its_field() {
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
     let digest = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
     let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -124,34 +124,34 @@ fn rules_across_nodes() {
     let cases: Vec<(String, &str)> = vec![
         (
             format!("{CP1}- {{name: CP1, role: worker}}\n"),
-            "Cluster.nodes[1].name: the name `cp1` is that of Cluster.nodes[0] at c.yaml:4 too",
+            "Cluster.nodes[1].name: Cluster.nodes[0] at c.yaml:4 has the same name `cp1`",
         ),
         (
             two("address: 10.0.0.1", "addresses: ['fd00::1', 10.0.0.01]"),
-            "Cluster.nodes[2].addresses: the address `10.0.0.1` is that of Cluster.nodes[1] at c.yaml:5 too",
+            "Cluster.nodes[2].addresses: Cluster.nodes[1] at c.yaml:5 has the same address `10.0.0.1`",
         ),
         (
             two("address: 10.0.0.1", "address: 192.168.10.11"),
-            "Cluster.nodes[2].address: the address `192.168.10.11` is that of Cluster.nodes[0]",
+            "Cluster.nodes[2].address: Cluster.nodes[0] at c.yaml:4 has the same address `192.168.10.11`",
         ),
         (
             two(
                 &format!("recipients: ['{key} a']"),
                 &format!("recipients: ['{key} b']"),
             ),
-            "Cluster.nodes[2].recipients: the host key `ssh-ed25519 AAAA",
+            "Cluster.nodes[2].recipients: Cluster.nodes[1] at c.yaml:5 has the same host key `ssh-ed25519 AAAA",
         ),
         (
             twice(&format!("match: {{sshHostKey: 'SHA256:{digest}'}}")),
-            "Cluster.nodes[2].match.sshHostKey: the SSH host key `SHA256:47DE",
+            "Cluster.nodes[2].match.sshHostKey: Cluster.nodes[1] at c.yaml:5 has the same SSH host key `SHA256:47DE",
         ),
         (
             twice(&format!("match: {{machineIdHash: {hash}}}")),
-            "Cluster.nodes[2].match.machineIdHash: the machine id `e3b0c4",
+            "Cluster.nodes[2].match.machineIdHash: Cluster.nodes[1] at c.yaml:5 has the same machine id `e3b0c4",
         ),
         (
             twice("match: {hostname: host}"),
-            "Cluster.nodes[2].match.hostname: the host name `host` is that of Cluster.nodes[1]",
+            "Cluster.nodes[2].match.hostname: Cluster.nodes[1] at c.yaml:5 has the same host name `host`",
         ),
         (
             "- {name: w1, role: worker}\n- {name: w2, role: worker}\n".to_owned(),
@@ -166,9 +166,9 @@ fn rules_across_nodes() {
     }
 }
 
-/// Inventories that are planned, and the warning; none if it is empty.
+/// Inventories that are valid, and the expected warning; empty if there is none.
 #[test]
-fn warnings_across_nodes() {
+fn every_warning_across_nodes_names_its_field() {
     let control_planes = |addresses: &[&str]| -> String {
         let entry = |(position, address)| {
             format!("- {{name: cp{position}, role: control-plane, address: '{address}'}}\n")
@@ -184,7 +184,7 @@ fn warnings_across_nodes() {
         (text(&three, ""), ""),
         (
             text(&control_planes(&["10.0.0.1", "10.0.0.2"]), ""),
-            "c.yaml:3: Cluster.nodes: etcd on 2 control-plane nodes survives the loss of no more of them than on 1",
+            "c.yaml:3: Cluster.nodes: etcd on 2 control-plane nodes tolerates no more failed nodes than on 1",
         ),
         (
             text(
@@ -195,7 +195,7 @@ fn warnings_across_nodes() {
         ),
         (
             text(&control_planes(&["10.0.0.1", "10.0.0.2", "fd00::3"]), ""),
-            "advertise addresses of both families",
+            "advertise addresses of different families",
         ),
         (
             endpoint(&three, "10.0.0.2:6443"),
@@ -211,18 +211,18 @@ fn warnings_across_nodes() {
         ),
         (
             text(&three, "networking: {podSubnet: 10.0.0.0/16}\n"),
-            "ClusterConfiguration.networking.podSubnet: the network of the Pods, 10.0.0.0/16, holds the address of cp0, cp1, cp2\n",
+            "ClusterConfiguration.networking.podSubnet: the network of the Pods, 10.0.0.0/16, contains the address of cp0, cp1, cp2\n",
         ),
         (
             text(&control_planes(&["10.96.0.1"]), ""),
-            "the network of the Services, 10.96.0.0/12, holds the address of cp0",
+            "the network of the Services, 10.96.0.0/12, contains the address of cp0",
         ),
         (
             text(
                 &format!("{CP1}- {{name: w1, role: worker, address: 'fd00::1'}}\n"),
                 "",
             ),
-            "ClusterConfiguration.networking.serviceSubnet: no network is of the family of the address of w1",
+            "ClusterConfiguration.networking.serviceSubnet: the address of w1 is of a family without a Service network",
         ),
         (
             text(
@@ -244,7 +244,7 @@ fn warnings_across_nodes() {
 }
 
 #[test]
-fn several_control_planes_need_an_endpoint() {
+fn several_control_plane_nodes_need_an_endpoint() {
     let nodes = "- {name: cp1, role: control-plane, address: 10.0.0.1}\n- {name: cp2, role: control-plane, address: 10.0.0.2}\n";
     let text = with_nodes(nodes).replace("controlPlaneEndpoint: api.example.com:6443\n", "");
     let said = load(&text).unwrap_err().to_string();
@@ -256,25 +256,17 @@ fn several_control_planes_need_an_endpoint() {
     assert!(load(&worker).is_ok());
 }
 
-/// Lines of `credentials`, and what is said of them for a cluster with a worker and without one.
+/// Lines of `credentials`, and the expected findings for a cluster with a worker and without one.
 #[test]
-fn credentials_fit_the_nodes_that_join() {
+fn credentials_are_checked_for_joining_nodes_only() {
     let cases = [
-        (
-            "validity: 720h",
-            "never have what `minRemaining` asks for left",
-            "",
-        ),
-        (
-            "minRemaining: 2160h",
-            "never have what `minRemaining` asks for left",
-            "",
-        ),
+        ("validity: 720h", "not longer than `minRemaining`", ""),
+        ("minRemaining: 2160h", "not longer than `minRemaining`", ""),
         ("validity: 721h", "", ""),
         (
             "validity: 0s",
-            "a certificate cannot live for 0s",
-            "a certificate cannot live for 0s",
+            "a certificate cannot be valid for 0s",
+            "a certificate cannot be valid for 0s",
         ),
         (
             "join: token",
@@ -306,7 +298,7 @@ fn credentials_fit_the_nodes_that_join() {
 }
 
 #[test]
-fn what_is_wrong_with_many_nodes_is_said_once_or_in_a_report_that_ends() {
+fn a_problem_of_many_nodes_is_reported_once_or_up_to_a_limit() {
     let nodes: String = (0..1500)
         .map(|n| {
             format!("- {{name: w{n}, role: worker, labels: {{node-role.kubernetes.io/w: x}}}}\n")
@@ -335,7 +327,7 @@ fn what_is_wrong_with_many_nodes_is_said_once_or_in_a_report_that_ends() {
 }
 
 #[test]
-fn many_warnings_are_no_errors() {
+fn a_limit_of_warnings_does_not_hide_errors() {
     let node = |n: usize| {
         format!("- {{name: w{n}, role: worker, kubelet: {{config: {{clusterDomain: x}}}}}}\n")
     };
@@ -349,7 +341,7 @@ fn many_warnings_are_no_errors() {
             .to_string()
             .contains("Cluster.nodes[1].kubelet.config.clusterDomain: kubeadm recommends")
     );
-    // An error after them is heard.
+    // An error after the last warning is still reported.
     let nodes = format!("{CP1}{nodes}- {{name: w, role: node}}\n");
     let said = load(&with_nodes(&nodes)).unwrap_err().to_string();
     assert!(said.contains("unknown role `node`"), "{said}");

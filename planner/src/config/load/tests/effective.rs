@@ -1,10 +1,10 @@
-//! What is in effect is what kubeadm has in effect, and every value of it has an origin.
+//! The effective configuration equals kubeadm's, and every value of it has an origin.
 
 use super::*;
 use crate::config::init_defaults;
 
 #[test]
-fn the_documents_in_effect_are_those_of_kubeadm() {
+fn the_effective_documents_are_those_of_kubeadm() {
     let expected: &[(&str, &str)] = &[
         (
             VALID[0].0,
@@ -52,7 +52,7 @@ fn the_documents_in_effect_are_those_of_kubeadm() {
         let loaded = load_one(text).unwrap_or_else(|report| panic!("{name}:\n{report}"));
         let ours = effective_documents(&loaded.config);
         let mut theirs = parsed(expected);
-        // `config migrate` prints this time-out as 0s whatever it is, unless the ClusterConfiguration is v1beta3.
+        // `kubeadm config migrate` always prints this timeout as 0s, unless the ClusterConfiguration is v1beta3.
         let timeout = "controlPlaneComponentHealthCheck";
         if *name != "single-node-v1beta3" {
             assert_eq!(theirs[0]["timeouts"][timeout], json!("0s"));
@@ -81,7 +81,7 @@ fn init_defaults_are_those_of_kubeadm() {
 }
 
 #[test]
-fn every_leaf_in_effect_has_an_origin() {
+fn every_effective_value_has_an_origin() {
     fn visit(config: &ValidConfig, path: &str, value: &Value) {
         if let Value::Object(entries) = value
             && !entries.is_empty()

@@ -153,11 +153,11 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "11: ClusterConfiguration.controlPlaneEndpoint",
     ],
     "no-kind": [
-        "13: the document has no `apiVersion` and `kind`, or they are no strings",
+        "13: `apiVersion` or `kind` is missing, or is not a string",
         "15: a document must be a mapping",
     ],
     "no-kubeadm-document": [
-        ": there is neither an InitConfiguration nor a ClusterConfiguration",
+        ": the configuration contains neither an InitConfiguration nor a ClusterConfiguration",
     ],
     "node-identities": [
         "9: Cluster.nodes[1].name",
@@ -270,7 +270,7 @@ pub(super) const INVALID: &[Invalid] = invalid!(
 );
 
 #[test]
-fn every_mistake_is_found_at_its_place() {
+fn every_error_is_reported_at_its_place() {
     for (name, text, expected) in INVALID {
         let source = Source {
             name: "c.yaml",
@@ -301,7 +301,7 @@ fn every_mistake_is_found_at_its_place() {
 }
 
 #[test]
-fn the_folder_of_mistakes_and_the_table_agree() {
+fn every_invalid_fixture_is_in_the_table_and_in_the_index() {
     let names = |folder: &str| -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(folder)
             .unwrap()

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn warnings_name_what_is_not_recommended() {
+fn values_that_kubeadm_does_not_recommend_are_warned_of() {
     let quiet = load_one(&with_cluster("")).unwrap();
     assert!(quiet.warnings.is_empty(), "{}", quiet.warnings);
     let cases = [
@@ -13,7 +13,7 @@ fn warnings_name_what_is_not_recommended() {
         ),
         (
             "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nrotateCertificates: false\n",
-            "always sets it to true",
+            "always set it to true",
         ),
         (
             "---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nclusterDNS: []\n",
@@ -33,7 +33,7 @@ fn warnings_name_what_is_not_recommended() {
         ),
         (
             "networking: {serviceSubnet: \"fd00::/112,10.96.0.0/16\"}\n",
-            "InitConfiguration.localAPIEndpoint.advertiseAddress: 192.168.10.11 is of another family than the first service network",
+            "InitConfiguration.localAPIEndpoint.advertiseAddress: 192.168.10.11 is of another family than the first Service network",
         ),
     ];
     for (lines, expected) in cases {
@@ -78,23 +78,23 @@ fn the_gate_overrides_the_algorithm_in_both_directions() {
     }
 }
 
-/// Lines of ClusterConfiguration, and what is said of them (nothing: they are accepted).
+/// Lines of ClusterConfiguration, and the expected finding; empty if they are accepted.
 #[test]
 fn cluster_rules_are_kubeadms() {
     let cases: &[(&str, &str)] = &[
         ("networking: {serviceSubnet: 10.96.0.0/12}", ""),
         (
             "networking: {serviceSubnet: 10.96.0.0/11}",
-            "the prefix length must be 12 or more",
+            "use a prefix length of 12 or more",
         ),
         (
             "networking: {serviceSubnet: 'fd00::/107'}",
-            "the prefix length must be 108 or more",
+            "use a prefix length of 108 or more",
         ),
         ("networking: {serviceSubnet: 10.96.0.0/28}", ""),
         (
             "networking: {serviceSubnet: 10.96.0.0/29}",
-            "has 8 addresses; at least 10",
+            "has 8 addresses, but the cluster needs at least 10",
         ),
         (
             "networking: {serviceSubnet: '10.0.0.0/24,fd00::/112,10.1.0.0/24'}",
@@ -103,13 +103,13 @@ fn cluster_rules_are_kubeadms() {
         ("networking: {podSubnet: 10.244.0.0/24}", ""),
         (
             "networking: {podSubnet: 10.244.0.0/7}",
-            "is too large for node parts of /24",
+            "is too large for node subnets of /24",
         ),
         ("networking: {podSubnet: 10.244.0.0/8}", ""),
         ("networking: {podSubnet: 'fd00::/48'}", ""),
         (
             "networking: {podSubnet: 'fd00::/47'}",
-            "is too large for node parts of /64",
+            "is too large for node subnets of /64",
         ),
         (
             "networking: {podSubnet: 10.244.0.0/29}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: 'false'}]}",
@@ -125,14 +125,17 @@ fn cluster_rules_are_kubeadms() {
         ),
         (
             "networking: {podSubnet: 10.244.0.0/26}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '26'}]}",
-            "smaller than the part of one node, /24",
+            "smaller than the subnet of one node, /24",
         ),
         (
             "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size-ipv4, value: x}]}",
-            "is no integer",
+            "is not an integer",
         ),
         ("controlPlaneEndpoint: 'fd00::1'", ""),
-        ("controlPlaneEndpoint: '[fd00::1]'", "is no `host[:port]`"),
+        (
+            "controlPlaneEndpoint: '[fd00::1]'",
+            "is not a valid `host[:port]`",
+        ),
         (
             "controlPlaneEndpoint: 'api.example.com:70000'",
             "port `70000`",
@@ -150,12 +153,12 @@ fn cluster_rules_are_kubeadms() {
         ),
         (
             "etcd: {local: {}, external: {endpoints: ['https://a:1']}}",
-            "exclude each other",
+            "are both set",
         ),
         ("etcd: {external: {endpoints: ['http://a:1']}}", ""),
         (
             "etcd: {external: {endpoints: ['http://a:1'], caFile: /ca.crt}}",
-            "is not https",
+            "is not an https URL",
         ),
         (
             "apiServer: {extraEnvs: [{name: A, valueFrom: {fieldRef: {fieldpath: x}}}]}",
@@ -167,14 +170,14 @@ fn cluster_rules_are_kubeadms() {
         ),
         (
             "featureGates: {n: true}",
-            "ClusterConfiguration.featureGates.false: kubeadm has no such feature gate",
+            "ClusterConfiguration.featureGates.false: kubeadm does not have this feature gate",
         ),
         ("featureGates: {PublicKeysECDSA: y}", ""),
         ("dns: {}\nproxy: {}", ""),
         ("dns: {imageTag: ''}\nproxy: {disabled: no}", ""),
         (
             "caCertificateValidityPeriod: -1h",
-            "cannot live for -1h0m0s",
+            "cannot be valid for -1h0m0s",
         ),
     ];
     for (lines, expected) in cases {
@@ -191,7 +194,7 @@ fn cluster_rules_are_kubeadms() {
     }
 }
 
-/// Lines of InitConfiguration beside address and name, and what is said of them.
+/// Lines of InitConfiguration besides address and name, and the expected finding; empty if they are accepted.
 #[test]
 fn init_rules_are_kubeadms() {
     let cases: &[(&str, &str)] = &[
@@ -204,7 +207,10 @@ fn init_rules_are_kubeadms() {
             "bootstrapTokens: [{expires: '2027-01-02T15:04:05+01:00'}]",
             "cannot be combined with `ttl`",
         ),
-        ("bootstrapTokens: [{expires: tomorrow}]", "is no time"),
+        (
+            "bootstrapTokens: [{expires: tomorrow}]",
+            "is not a valid time",
+        ),
         (
             "bootstrapTokens: [{token: 123456.1234567890123456}]",
             "expected a bootstrap token, found a number",
@@ -237,13 +243,13 @@ fn init_rules_are_kubeadms() {
             }
         }
     }
-    // A default written out is no unsupported setting.
+    // A default that is written out is supported.
     let taint = "{name: cp1, taints: [{key: node-role.kubernetes.io/control-plane, effect: NoSchedule, value: ''}]}";
     assert!(load_one(&(INIT.replace("{name: cp1}", taint) + CLUSTER)).is_ok());
 }
 
 #[test]
-fn addresses_only_the_host_knows_are_errors() {
+fn addresses_that_only_the_host_knows_are_errors() {
     for (address, expected) in [
         ("192.168.10.11", ""),
         ("0.0.0.0", "stands for an address"),
@@ -252,7 +258,7 @@ fn addresses_only_the_host_knows_are_errors() {
         ("'fe80::1'", "link-local"),
         ("224.0.0.1", "multicast"),
         ("255.255.255.255", "broadcast"),
-        ("cp1.example.com", "is no IP address"),
+        ("cp1.example.com", "is not a valid IP address"),
     ] {
         let text = INIT.replace("192.168.10.11", address) + CLUSTER;
         match load_one(&text) {
