@@ -9,7 +9,6 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{EntryName, HostMatch, Tool};
 use kubeplan_bundle::receipt::{EntryState, FORMAT, Receipt, ReceiptEntry, ReceiptStep};
 use kubeplan_bundle::signature::PrivateKey;
-use kubeplan_bundle::step::Step;
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::CliError;
 
@@ -133,16 +132,13 @@ fn states(writing: &Writing<'_, '_>, told: &Told<'_>) -> BTreeMap<EntryName, Ent
     let index = writing.index;
     let steps = index.steps.iter().enumerate();
     for (_, step) in steps.filter(|(position, _)| told.done.contains(position)) {
-        let entries = match (step, step.commits()) {
-            (_, Some(transaction)) => {
-                let mut transactions = index.transactions.iter();
-                let found = transactions.find(|found| found.name == *transaction);
-                found.map_or(&[][..], |found| found.entries.as_slice())
-            }
-            (Step::ApplyObjects { entries, .. }, None) => entries.as_slice(),
-            _ => continue,
-        };
-        states.extend(entries.iter().map(|e| (e.clone(), EntryState::Installed)));
+        let committed = step.commits().and_then(|transaction| {
+            let mut transactions = index.transactions.iter();
+            transactions.find(|found| found.name == *transaction)
+        });
+        let files = committed.map_or(&[][..], |found| found.entries.as_slice());
+        let entries = files.iter().chain(step.applies());
+        states.extend(entries.map(|entry| (entry.clone(), EntryState::Installed)));
     }
     for transaction in &writing.comparison.transactions {
         let planned = transaction.planned;

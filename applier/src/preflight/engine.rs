@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use kubeplan_bundle::check::{Check, CheckKind, Severity};
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::path::HostPath;
-use kubeplan_bundle::step::{Step, StepPath};
+use kubeplan_bundle::step::StepPath;
 use kubeplan_terminal::CliError;
 
 use super::kinds::{self, Explained, Needs};
@@ -58,13 +58,10 @@ pub(crate) fn run(request: &Request<'_>) -> Result<Report, CliError> {
     let mut stopped = false;
     let mut everything_ignored = request.ignored.with(&[])?;
     for step in &request.index.steps {
-        let Step::Preflight { checks, ignore, .. } = step else {
-            continue;
-        };
-        everything_ignored = everything_ignored.with(ignore)?;
-        let ignored = request.ignored.with(ignore)?;
+        everything_ignored = everything_ignored.with(step.ignores())?;
+        let ignored = request.ignored.with(step.ignores())?;
         let mut failed = false;
-        for check in checks {
+        for check in step.checks() {
             let checked = if stopped {
                 Checked::without_looking(
                     check.name.as_str(),

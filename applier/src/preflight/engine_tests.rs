@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use kubeplan_bundle::check::{DirectoryEmpty, PathAbsent, PortFree, SameCluster};
 use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::step::Step;
 
 use super::super::testing::{Host, index};
 use super::*;

@@ -68,22 +68,13 @@ fn indented(lines: &[String]) -> Text {
 
 /// The services that the bundle starts.
 fn services(index: &Index) -> BTreeSet<&ServiceName> {
-    let steps = index.steps.iter();
-    steps
-        .filter_map(|step| match step {
-            Step::StartService { service, .. } => Some(service),
-            _ => None,
-        })
-        .collect()
+    index.steps.iter().filter_map(Step::starts).collect()
 }
 
 /// The container runtime, as the bundle's checks name it.
 fn socket(index: &Index) -> Option<&str> {
-    let checks = index.steps.iter().filter_map(|step| match step {
-        Step::Preflight { checks, .. } => Some(checks),
-        _ => None,
-    });
-    checks.flatten().find_map(|check| match &check.look {
+    let mut checks = index.steps.iter().flat_map(Step::checks);
+    checks.find_map(|check| match &check.look {
         CheckKind::RuntimeReady(ready) => Some(ready.socket.as_str()),
         _ => None,
     })

@@ -190,11 +190,7 @@ pub(super) async fn run(
 
 /// How long the kubelet may take to come up, by the plan's own account: the longest time any endpoint has.
 fn longest_wait(index: &Index) -> Duration {
-    let seconds = index.steps.iter().filter_map(|step| match step {
-        Step::WaitForEndpoints {
-            timeout_seconds, ..
-        } => Some(*timeout_seconds),
-        _ => None,
-    });
-    Duration::from_secs(seconds.max().unwrap_or_default().into())
+    let awaited = index.steps.iter().filter_map(Step::awaits);
+    let seconds = awaited.map(|(_, seconds)| seconds).max();
+    Duration::from_secs(seconds.unwrap_or_default().into())
 }

@@ -29,10 +29,8 @@ impl Index {
                     step.phase(),
                 );
             }
-            if let Step::Preflight { phase, checks, .. } = step
-                && checks.is_empty()
-            {
-                return broken("a step makes at least one check", phase);
+            if step.only_looks() && step.checks().is_empty() {
+                return broken("a step makes at least one check", step.phase());
             }
         }
         Ok(())
@@ -125,10 +123,8 @@ impl Index {
         let joins: BTreeSet<&TransactionName> = self
             .steps
             .iter()
-            .filter_map(|step| match step {
-                Step::JoinEtcd { transaction, .. } => Some(transaction),
-                _ => None,
-            })
+            .filter(|step| step.is_live())
+            .filter_map(Step::commits)
             .collect();
         for transaction in self
             .transactions

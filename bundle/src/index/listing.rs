@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{Index, TransactionName};
-use crate::step::Step;
 
 impl Index {
     /// How the API server is reached; for each step a line that says what it does, then a row for each of its fields, each path
@@ -35,11 +34,9 @@ impl Index {
             if let Some(size) = step.commits().and_then(|name| sizes.get(name)) {
                 lines.push(format!("    {size} entries"));
             }
-            if let Step::ApplyObjects { entries, .. } = step {
-                for entry in entries.iter().filter_map(|name| self.entry(name)) {
-                    let holes = entry.holes.iter();
-                    lines.extend(holes.map(|hole| format!("    hole in {}: {hole}", entry.name)));
-                }
+            for entry in step.applies().iter().filter_map(|name| self.entry(name)) {
+                let holes = entry.holes.iter();
+                lines.extend(holes.map(|hole| format!("    hole in {}: {hole}", entry.name)));
             }
         }
         lines

@@ -11,7 +11,9 @@
 //! | its phase, what it does in one line | [`Step::phase`], [`Step::summary`] |
 //! | every field, for a reviewer | [`Step::details`] |
 //! | whether it needs a running host, whether it calls the API | [`Step::is_live`], [`Step::calls_api`] |
+//! | the checks that it makes, those whose errors do not count | [`Step::checks`], [`Step::ignores`] |
 //! | the transaction that it commits, the file that it removes | [`Step::commits`], [`Step::removes`] |
+//! | the objects that it applies, the service that it starts, the endpoints that it waits for | [`Step::applies`], [`Step::starts`], [`Step::awaits`] |
 //! | every path of the host that it reads, changes or removes, and what that path may be | [`Step::paths`] |
 //!
 //! The answers are matches over every variant, without a `_`, so a new variant does not compile before each is given.

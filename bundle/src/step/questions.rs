@@ -2,8 +2,9 @@
 //!
 //! Each answer is a match over every variant, so that a new step answers before it compiles.
 
-use super::{EndpointIdentity, PhaseName, Step, StepKind};
-use crate::name::TransactionName;
+use super::{Endpoint, EndpointIdentity, PhaseName, ServiceName, Step, StepKind};
+use crate::check::{Check, CheckName};
+use crate::name::{EntryName, TransactionName};
 use crate::path::HostPath;
 
 impl Step {
@@ -156,6 +157,110 @@ impl Step {
             | Self::UseRotatedCertificate { .. }
             | Self::WaitForControlPlane { .. }
             | Self::RequireFreeNodeName { .. }
+            | Self::JoinEtcd { .. }
+            | Self::ShowJoinCommand { .. } => None,
+        }
+    }
+
+    /// The checks that the step makes, in order.
+    #[must_use]
+    pub const fn checks(&self) -> &[Check] {
+        match self {
+            Self::Preflight { checks, .. } => checks.as_slice(),
+            Self::CommitTransaction { .. }
+            | Self::ApplyObjects { .. }
+            | Self::LabelAndTaintNode { .. }
+            | Self::AnnotateNode { .. }
+            | Self::StartService { .. }
+            | Self::WaitForEndpoints { .. }
+            | Self::UseRotatedCertificate { .. }
+            | Self::WaitForControlPlane { .. }
+            | Self::RequireFreeNodeName { .. }
+            | Self::FinishTlsBootstrap { .. }
+            | Self::JoinEtcd { .. }
+            | Self::ShowJoinCommand { .. } => &[],
+        }
+    }
+
+    /// The checks whose errors the step counts as warnings.
+    #[must_use]
+    pub const fn ignores(&self) -> &[CheckName] {
+        match self {
+            Self::Preflight { ignore, .. } => ignore.as_slice(),
+            Self::CommitTransaction { .. }
+            | Self::ApplyObjects { .. }
+            | Self::LabelAndTaintNode { .. }
+            | Self::AnnotateNode { .. }
+            | Self::StartService { .. }
+            | Self::WaitForEndpoints { .. }
+            | Self::UseRotatedCertificate { .. }
+            | Self::WaitForControlPlane { .. }
+            | Self::RequireFreeNodeName { .. }
+            | Self::FinishTlsBootstrap { .. }
+            | Self::JoinEtcd { .. }
+            | Self::ShowJoinCommand { .. } => &[],
+        }
+    }
+
+    /// The object entries that the step applies, in order.
+    #[must_use]
+    pub const fn applies(&self) -> &[EntryName] {
+        match self {
+            Self::ApplyObjects { entries, .. } => entries.as_slice(),
+            Self::Preflight { .. }
+            | Self::CommitTransaction { .. }
+            | Self::LabelAndTaintNode { .. }
+            | Self::AnnotateNode { .. }
+            | Self::StartService { .. }
+            | Self::WaitForEndpoints { .. }
+            | Self::UseRotatedCertificate { .. }
+            | Self::WaitForControlPlane { .. }
+            | Self::RequireFreeNodeName { .. }
+            | Self::FinishTlsBootstrap { .. }
+            | Self::JoinEtcd { .. }
+            | Self::ShowJoinCommand { .. } => &[],
+        }
+    }
+
+    /// The service that the step starts.
+    #[must_use]
+    pub const fn starts(&self) -> Option<&ServiceName> {
+        match self {
+            Self::StartService { service, .. } => Some(service),
+            Self::Preflight { .. }
+            | Self::CommitTransaction { .. }
+            | Self::ApplyObjects { .. }
+            | Self::LabelAndTaintNode { .. }
+            | Self::AnnotateNode { .. }
+            | Self::WaitForEndpoints { .. }
+            | Self::UseRotatedCertificate { .. }
+            | Self::WaitForControlPlane { .. }
+            | Self::RequireFreeNodeName { .. }
+            | Self::FinishTlsBootstrap { .. }
+            | Self::JoinEtcd { .. }
+            | Self::ShowJoinCommand { .. } => None,
+        }
+    }
+
+    /// The endpoints that have to answer before the step is done, and how long each of them has, in seconds.
+    #[must_use]
+    pub const fn awaits(&self) -> Option<(&[Endpoint], u32)> {
+        match self {
+            Self::WaitForEndpoints {
+                endpoints,
+                timeout_seconds,
+                ..
+            } => Some((endpoints.as_slice(), *timeout_seconds)),
+            Self::Preflight { .. }
+            | Self::CommitTransaction { .. }
+            | Self::ApplyObjects { .. }
+            | Self::LabelAndTaintNode { .. }
+            | Self::AnnotateNode { .. }
+            | Self::StartService { .. }
+            | Self::UseRotatedCertificate { .. }
+            | Self::WaitForControlPlane { .. }
+            | Self::RequireFreeNodeName { .. }
+            | Self::FinishTlsBootstrap { .. }
             | Self::JoinEtcd { .. }
             | Self::ShowJoinCommand { .. } => None,
         }
