@@ -56,7 +56,7 @@ pub const ORDERS: &[Order] = &[
     Order {
         folder: "terminal/src",
         modules: &[
-            "lib", "usage", "report", "progress", "io", "error", "table", "text", "advice",
+            "lib", "usage", "report", "progress", "io", "error", "advice", "table", "text",
             "shell", "json", "escape",
         ],
         upwards: &[],

@@ -8,7 +8,7 @@ use std::fmt;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{BundleKind, HostMatch, Index, Platform};
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::{CliError, list};
+use kubeplan_terminal::Advice;
 
 use crate::host::identity::HostIdentity;
 use crate::state::installed::Installed;
@@ -106,6 +106,16 @@ pub(crate) enum Refusal {
         /// The plan that was installed.
         installed: Sha256Digest,
     },
+}
+
+/// The bundle may not be installed on this host now.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct Refused {
+    /// The only reason, or how many there are.
+    what: String,
+    #[source]
+    reasons: Advice,
 }
 
 impl fmt::Display for Refusal {
@@ -307,21 +317,17 @@ pub(crate) fn check_serial(
 }
 
 /// One error for all refusals; `None` if there are none.
-pub(crate) fn into_error(refusals: &[Refusal]) -> Option<CliError> {
-    let texts: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-    let mut error = match texts.as_slice() {
+pub(crate) fn into_error(refusals: &[Refusal]) -> Option<Refused> {
+    let (what, advice) = match refusals {
         [] => return None,
-        [only] => CliError::refused(only.clone()),
-        several => CliError::refused(format!(
-            "the bundle is refused for {} reasons",
-            several.len()
-        ))
-        .detail(&list(several)),
+        [only] => (only.to_string(), Advice::default()),
+        several => (
+            format!("the bundle is refused for {} reasons", several.len()),
+            Advice::items(several),
+        ),
     };
-    for hint in refusals.iter().map(Refusal::hint) {
-        error = error.hint(hint);
-    }
-    Some(error)
+    let reasons = refusals.iter().map(Refusal::hint).fold(advice, Advice::and);
+    Some(Refused { what, reasons })
 }
 
 fn check_target(target: &HostMatch, identity: &HostIdentity, refusals: &mut Vec<Refusal>) {

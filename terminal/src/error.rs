@@ -1,14 +1,12 @@
 //! What ends a run early: a kind that decides the exit code, what happened, and what to do next.
 
-use std::borrow::Borrow;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::ops::Deref;
 
 use kubeplan_bundle::exit::Exit;
 
-use crate::advice::{causes, hint_of, items_of, with_causes};
+use crate::advice::{Hint, causes, details, hints, with_causes};
 use crate::text::Text;
 
 /// An error on its way to the user: the exit code it ends with, the lines that belong to it, and hints.
@@ -28,72 +26,14 @@ struct Doing {
     source: Box<dyn Error + Send + Sync>,
 }
 
-/// What to do next: one line, and the lines of something that it cites.
-#[derive(Clone, Debug)]
-pub struct Hint {
-    line: String,
-    lines: Text,
-}
-
-impl Hint {
-    /// A line, and the lines below it.
-    #[must_use]
-    pub const fn citing(line: String, lines: Text) -> Self {
-        Self { line, lines }
-    }
-
-    /// The lines below it.
-    #[must_use]
-    pub const fn lines(&self) -> &Text {
-        &self.lines
-    }
-}
-
-impl Deref for Hint {
-    type Target = str;
-
-    /// The line.
-    fn deref(&self) -> &str {
-        &self.line
-    }
-}
-
-impl Borrow<str> for Hint {
-    /// The line.
-    fn borrow(&self) -> &str {
-        &self.line
-    }
-}
-
-impl From<String> for Hint {
-    fn from(line: String) -> Self {
-        Self::citing(line, Text::new())
-    }
-}
-
-impl From<&str> for Hint {
-    fn from(line: &str) -> Self {
-        line.to_owned().into()
-    }
-}
-
-/// Items of a list, a line each, as they stand below an error.
-#[must_use]
-pub fn list<D: fmt::Display>(items: impl IntoIterator<Item = D>) -> Text {
-    let items = items.into_iter();
-    items.map(|item| format!("  - {item}")).collect()
-}
-
 impl CliError {
     /// Wraps an error, with the [`Advice`](crate::Advice) among its causes: who wraps an error need not think of it.
     pub fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = error.into();
-        let details = list(items_of(error.as_ref()));
-        let hints = hint_of(error.as_ref()).map(Hint::from);
         Self {
             exit,
-            details,
-            hints: hints.into_iter().collect(),
+            details: details(error.as_ref()),
+            hints: hints(error.as_ref()).into_iter().cloned().collect(),
             error,
         }
     }
@@ -140,7 +80,7 @@ impl CliError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
         let hint = hint.into();
-        if !self.hints.iter().any(|said| said.line == hint.line) {
+        if !self.hints.iter().any(|said| **said == *hint) {
             self.hints.push(hint);
         }
         self
@@ -151,12 +91,6 @@ impl CliError {
     pub fn detail(mut self, lines: &Text) -> Self {
         self.details.append(lines);
         self
-    }
-
-    /// The error, the lines that belong to it and the hints, for an error of another kind.
-    #[must_use]
-    pub fn into_parts(self) -> (Box<dyn Error + Send + Sync>, Text, Vec<Hint>) {
-        (self.error, self.details, self.hints)
     }
 
     /// The code the run ends with.

@@ -28,8 +28,8 @@ mod table;
 mod text;
 mod usage;
 
-pub use advice::{Advice, causes, innermost, with_causes};
-pub use error::{CliError, Hint, list};
+pub use advice::{Advice, Hint, causes, details, hints, innermost, list, with_causes};
+pub use error::CliError;
 pub use escape::{Escaped, escape, escape_content};
 pub use io::{Buffer, Io, Stream, Terminals};
 pub use json::escape_json;

@@ -43,6 +43,17 @@ impl Import {
     }
 }
 
+/// A module names something that is not in a module of its crate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Outside {
+    /// The module that names.
+    pub from: ModulePath,
+    /// What is named, such as `kubeplan_terminal`, `Io`; also a name of the module's own with something behind it.
+    pub name: Vec<String>,
+    /// The source file.
+    pub file: PathBuf,
+}
+
 fn outermost(path: &ModulePath) -> &str {
     path.first().map_or("lib", String::as_str)
 }
@@ -54,6 +65,8 @@ pub struct Graph {
     pub modules: Vec<ModulePath>,
     /// Every import, sorted.
     pub imports: Vec<Import>,
+    /// Every path that leads out of the crate, sorted.
+    pub outside: Vec<Outside>,
 }
 
 impl Graph {
@@ -64,12 +77,13 @@ impl Graph {
     pub fn of(root: &Path) -> Result<Self> {
         let modules = source::modules(root)?;
         let names = Names::of(&modules);
-        let mut found = BTreeSet::new();
+        let (mut found, mut outside) = (BTreeSet::new(), BTreeSet::new());
         for module in &modules {
             let mut visitor = Paths {
                 module,
                 names: &names,
                 found: &mut found,
+                outside: &mut outside,
                 named: BTreeSet::new(),
             };
             for item in &module.items {
@@ -78,6 +92,7 @@ impl Graph {
         }
         Ok(Self {
             imports: found.into_iter().collect(),
+            outside: outside.into_iter().collect(),
             modules: modules.into_iter().map(|module| module.path).collect(),
         })
     }
@@ -88,6 +103,7 @@ struct Paths<'a> {
     module: &'a Module,
     names: &'a Names<'a>,
     found: &'a mut BTreeSet<Import>,
+    outside: &'a mut BTreeSet<Outside>,
     /// What the module named so far.
     named: BTreeSet<ModulePath>,
 }
@@ -96,7 +112,18 @@ impl Paths<'_> {
     /// Notes the modules that `segments` names. A path of one segment is a name of the module itself, unless it is in a `use`.
     fn note(&mut self, segments: &[String]) {
         let named = self.names.named(&self.module.path, segments);
+        self.note_outside(&named, segments);
         self.add(named, segments.join("::"));
+    }
+
+    fn note_outside(&mut self, named: &BTreeSet<ModulePath>, segments: &[String]) {
+        if named.is_empty() {
+            self.outside.insert(Outside {
+                from: self.module.path.clone(),
+                name: segments.to_vec(),
+                file: self.module.file.clone(),
+            });
+        }
     }
 
     fn add(&mut self, named: BTreeSet<ModulePath>, written: String) {
@@ -128,6 +155,7 @@ impl Paths<'_> {
             UseTree::Rename(rename) => self.note(&with(&rename.ident)),
             UseTree::Glob(_) => {
                 let named = self.names.named_by_glob(&self.module.path, before);
+                self.note_outside(&named, before);
                 self.add(named, format!("{}::*", before.join("::")));
             }
             UseTree::Group(group) => {

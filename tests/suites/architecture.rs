@@ -43,6 +43,10 @@ pub fn cases() -> Vec<Trial> {
                 levels_are_sorted,
             ),
             case(
+                "architecture::the_applier_speaks_and_ends_in_its_command_line_alone",
+                the_applier_speaks_in_cli,
+            ),
+            case(
                 "architecture::no_program_can_simulate_failures",
                 programs_without_testkit,
             ),
@@ -269,6 +273,36 @@ fn described(circle: &Circle) -> String {
         ));
     }
     text
+}
+
+/// Below the command line errors are typed and have no exit code, and nothing is written to a stream.
+fn the_applier_speaks_in_cli() -> Result<()> {
+    const OF_CLI: [&str; 2] = ["CliError", "Io"];
+    let graph = Graph::of(&repository().join("applier/src/lib.rs"))?;
+    let is_of_cli = |name: &[String]| match name {
+        [crate_, what, ..] => crate_ == "kubeplan_terminal" && OF_CLI.contains(&what.as_str()),
+        [crate_] => crate_ == "kubeplan_terminal",
+        [] => false,
+    };
+    let (above, below): (Vec<_>, Vec<_>) = graph
+        .outside
+        .iter()
+        .filter(|outside| is_of_cli(&outside.name))
+        .partition(|outside| outside.from.first().is_none_or(|module| module == "cli"));
+    ensure!(
+        above.len() > 10,
+        "the names of the command line were not read"
+    );
+    let places: Vec<String> = below
+        .iter()
+        .map(|outside| format!("{}: {}", outside.file.display(), outside.name.join("::")))
+        .collect();
+    ensure!(
+        places.is_empty(),
+        "only applier/src/cli may name {OF_CLI:?}; return a typed error (cli/failed.rs gives it an exit code), or tell an observer:\n{}",
+        places.join("\n")
+    );
+    Ok(())
 }
 
 /// The model of failures is in a crate that only tests depend on, so it cannot be in what is shipped.

@@ -201,7 +201,7 @@ pub(super) fn carry_out(
     if let Some(report) = &outcome.report {
         io.report(format, report)?;
     }
-    outcome.error.map_or(Ok(()), Err)
+    outcome.error.map_or(Ok(()), |error| Err(error.into()))
 }
 /// A length of time as `30s`, `10m`, `1h30m`; at least 10 seconds, at most a week.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {

@@ -5,6 +5,7 @@ mod cluster;
 mod confirm;
 mod discover;
 mod facts;
+mod failed;
 mod install;
 mod join;
 mod operator;
@@ -102,7 +103,7 @@ struct IgnoreArgs {
 
 impl IgnoreArgs {
     fn parse(&self) -> Result<Ignored, CliError> {
-        Ignored::parse(&self.ignore_preflight_errors)
+        Ok(Ignored::parse(&self.ignore_preflight_errors)?)
     }
 }
 

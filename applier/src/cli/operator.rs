@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use kubeplan_terminal::{CliError, Format, Io, Report as _};
+use kubeplan_terminal::{Format, Io, Report as _};
 use serde::Serialize;
 
 use crate::install::Operator;
@@ -86,13 +86,14 @@ impl Observer for Watcher<'_> {
 }
 
 impl Operator for Console<'_> {
-    fn agrees(&mut self, report: &InstallReport) -> Result<bool, CliError> {
+    fn agrees(&mut self, report: &InstallReport) -> Result<bool, String> {
         if self.yes || !self.io.terminals().stdin {
             return Ok(true);
         }
         self.io.tell(&report.text());
         self.io.notes(&report.notes());
-        self.io.ask("Install this?")
+        let answer = self.io.ask("Install this?");
+        answer.map_err(|error| error.to_string())
     }
 
     fn event(&mut self, event: &Event) {

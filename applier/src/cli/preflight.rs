@@ -119,7 +119,9 @@ pub(super) fn run(args: PreflightArgs, around: &Surroundings, io: &mut Io) -> Re
     })?;
     report.prepend(preflight::admission(&refusals));
     let lines = report.lines();
-    let error = admission::into_error(&refusals).or_else(|| report.error());
+    let error = admission::into_error(&refusals)
+        .map(CliError::from)
+        .or_else(|| report.error().map(CliError::from));
     let report = PreflightReport {
         cluster: index.cluster.name.to_string(),
         node: index.node.name.to_string(),

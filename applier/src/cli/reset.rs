@@ -1,7 +1,6 @@
 //! `kubeapply reset`.
 
 use clap::Args;
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_terminal::{CliError, Format, Io, Report as _};
 
@@ -104,7 +103,7 @@ pub(super) fn run(args: ResetArgs, around: &Surroundings, io: &mut Io) -> Result
     let mut shown = false;
     let outcome = reset::run(&request, &root, actions, &mut |planned| {
         if args.yes {
-            return Ok(());
+            return Ok(true);
         }
         shown = true;
         ask(planned, io)
@@ -114,20 +113,15 @@ pub(super) fn run(args: ResetArgs, around: &Surroundings, io: &mut Io) -> Result
         report.shown = shown && args.format.format == Format::Text;
         io.report(args.format.format, &report)?;
     }
-    outcome.error.map_or(Ok(()), Err)
+    outcome.error.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Shows the plan and asks.
-fn ask(planned: &ResetReport, io: &mut Io) -> Result<(), CliError> {
+fn ask(planned: &ResetReport, io: &mut Io) -> Result<bool, String> {
     io.tell(&planned.text());
     io.notes(&planned.notes());
-    if io.ask("Do this? It cannot be undone.")? {
-        return Ok(());
-    }
-    Err(CliError::new(
-        Exit::Failed,
-        "the reset was not confirmed: nothing was changed",
-    ))
+    let answer = io.ask("Do this? It cannot be undone.");
+    answer.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

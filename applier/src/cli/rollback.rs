@@ -17,10 +17,10 @@ use crate::host::{Root, Surroundings, process};
 use crate::install::rollback::{self, Preview, RolledBack};
 use crate::install::stage::Place;
 use crate::install::{next, recover, require_root, supervise};
-use crate::state;
 use crate::state::journal::{Run, Standing};
 use crate::state::memory::Memory;
 use crate::state::runs::Runs;
+use crate::state::{self, StateError};
 
 /// How long a supervisor waits for the lock.
 const LOCK_PATIENCE: u32 = 600;
@@ -176,7 +176,7 @@ fn roll_back(
             )));
         }
     }
-    let part_way = |error: state::StateError| {
+    let part_way = |error: StateError| {
         CliError::new(Exit::Partial, Stopped(error))
             .hint("what was brought back stays so; remove the cause, then go on with the command below")
             .hint(next::command(root, &["rollback", "--yes"]))
@@ -212,7 +212,7 @@ fn roll_back(
 /// A rollback that was stopped in the middle.
 #[derive(Debug, thiserror::Error)]
 #[error("the rollback stopped part-way")]
-struct Stopped(#[source] state::StateError);
+struct Stopped(#[source] StateError);
 
 fn report(
     args: &RollbackArgs,
@@ -272,11 +272,11 @@ fn lock(args: &RollbackArgs, root: &Root) -> Result<Option<crate::host::lock::Lo
     };
     loop {
         match state::lock_existing(root) {
-            Err(error) if error.exit() == Exit::Locked && patience > 0 => {
+            Err(StateError::Locked(_)) if patience > 0 => {
                 patience -= 1;
                 process::sleep(Duration::from_secs(1));
             }
-            other => return other,
+            other => return Ok(other?),
         }
     }
 }

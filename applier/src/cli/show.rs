@@ -58,7 +58,7 @@ pub(super) fn run(args: &ShowArgs, around: &Surroundings, io: &mut Io) -> Result
         })?;
     let options = args.policy.options();
     let judged = trust::load(&root, &options)
-        .map_err(Untrusted::NotJudged)
+        .map_err(|error| Untrusted::NotJudged(error.into()))
         .and_then(|policy| {
             let (index, approvals) = (bundle.index_bytes(), bundle.approvals());
             policy

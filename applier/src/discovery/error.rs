@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::join_facts::JoinFactsError;
-use kubeplan_terminal::CliError;
 
 use super::authority::Named;
 use super::pin::Pin;
@@ -182,23 +180,8 @@ pub(crate) enum DiscoveryError {
 }
 
 impl DiscoveryError {
-    const fn exit(&self) -> Exit {
-        match self {
-            Self::NotSigned { .. }
-            | Self::WrongSignature { .. }
-            | Self::WrongPin { .. }
-            | Self::Unpinned { .. }
-            | Self::NotAuthority { .. }
-            | Self::Stranger { .. }
-            | Self::Tampered { .. }
-            | Self::Unknown { .. }
-            | Self::CertificateKey { .. } => Exit::Refused,
-            Self::Step(StepError::NodeExists(_)) => Exit::Preflight,
-            _ => Exit::Failed,
-        }
-    }
-
-    fn hints(&self) -> Vec<String> {
+    /// What to look at, and what to do.
+    pub(crate) fn hints(&self) -> Vec<String> {
         let ask = |text: &str| vec![text.to_owned()];
         match self {
             Self::NotSigned { .. } => ask(
@@ -249,14 +232,6 @@ impl DiscoveryError {
             Self::Step(error) => error.hints(),
             _ => Vec::new(),
         }
-    }
-}
-
-impl From<DiscoveryError> for CliError {
-    fn from(error: DiscoveryError) -> Self {
-        let hints = error.hints();
-        let exit = error.exit();
-        hints.into_iter().fold(Self::new(exit, error), Self::hint)
     }
 }
 

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::io;
 
-use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::{Advice, CliError};
+use kubeplan_terminal::Advice;
 
 use super::durable::Action;
 
@@ -132,7 +131,7 @@ pub(crate) enum HostError {
 }
 
 /// A directory or file that another user can change, or lock.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("the {kind} `{path}` {exposure}")]
 pub(crate) struct Exposed {
     /// `directory` or `file`.
@@ -276,11 +275,5 @@ impl Exposed {
             exposure,
             mend: Advice::hint(format!("check what it holds, then run `{command}`")),
         }
-    }
-}
-
-impl From<HostError> for CliError {
-    fn from(error: HostError) -> Self {
-        Self::new(Exit::Failed, error)
     }
 }

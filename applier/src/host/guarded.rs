@@ -227,8 +227,6 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
     use std::path::Path;
 
-    use kubeplan_terminal::CliError;
-
     use super::*;
 
     const STATE: RootPath = RootPath::fixed("/var/lib/state");
@@ -392,7 +390,7 @@ mod tests {
         symlink("runs", &file).unwrap();
         let error = read(&root).unwrap_err();
         assert!(matches!(error, HostError::LinkedFile { .. }), "{error}");
-        assert_eq!(CliError::from(error).hints().len(), 1);
+        assert_eq!(kubeplan_terminal::hints(&error).len(), 1);
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
         assert!(matches!(read(&root), Err(HostError::NotAFile { .. })));

@@ -6,9 +6,8 @@
 
 use std::os::fd::OwnedFd;
 
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::{Advice, CliError, cell};
+use kubeplan_terminal::{Advice, cell};
 use rustix::fs::{FlockOperation, flock, fstat, major, minor};
 use rustix::io::Errno;
 
@@ -93,12 +92,6 @@ impl Locked {
         );
         let wait = Advice::hint("wait until it has finished and run the command again");
         Self { who, wait }
-    }
-}
-
-impl From<Locked> for CliError {
-    fn from(error: Locked) -> Self {
-        Self::new(Exit::Locked, error)
     }
 }
 

@@ -9,8 +9,10 @@ use kubeplan_bundle::reader::{Bundle, Trusted};
 use kubeplan_bundle::seal::{Identities, Recipient};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::unseal::Unsealed;
-use kubeplan_terminal::CliError;
+use kubeplan_bundle::verify::VerifyError;
+use kubeplan_terminal::{Advice, with_causes};
 
+use super::error::{BundleError, InstallError};
 use crate::host::{Root, RootPath, local};
 use crate::trust::{self, TrustOptions};
 
@@ -23,15 +25,15 @@ pub(super) const IDENTITY_LIMIT: u64 = 1024 * 1024;
 /// Opens a bundle and judges it by the host's trust policy.
 ///
 /// # Errors
-/// [`CliError`] of kind `Refused` if it is not intact or not trusted.
+/// [`InstallError::Bundle`] if it is not intact or not trusted; [`InstallError::Trust`] if there is no policy to be had.
 pub(crate) fn open_trusted(
     path: &Path,
     root: &Root,
     options: &TrustOptions<'_>,
     now: Timestamp,
-) -> Result<Bundle<Trusted>, CliError> {
+) -> Result<Bundle<Trusted>, InstallError> {
     let policy = trust::load(root, options)?;
-    let file = local::open(path).map_err(CliError::refused)?;
+    let file = local::open(path).map_err(InstallError::Unreadable)?;
     let bundle = Bundle::open(file)
         .and_then(|bundle| bundle.into_trusted(&policy, now))
         .map_err(|error| refuse(path, error))?;
@@ -42,84 +44,78 @@ pub(crate) fn open_trusted(
 }
 
 /// The refusal of the bundle at `path`.
-pub(crate) fn refuse(path: &Path, source: kubeplan_bundle::verify::VerifyError) -> CliError {
-    CliError::refused(BundleError {
+pub(crate) fn refuse(path: &Path, source: VerifyError) -> BundleError {
+    BundleError {
         path: path.display().to_string(),
         source,
-    })
-}
-
-/// Names the bundle that is refused.
-#[derive(Debug, thiserror::Error)]
-#[error("the bundle `{path}` is refused")]
-pub(crate) struct BundleError {
-    /// The file.
-    pub(crate) path: String,
-    /// Why.
-    #[source]
-    pub(crate) source: kubeplan_bundle::verify::VerifyError,
+    }
 }
 
 /// The sealed contents; `None` if the bundle seals nothing. Adds to `notes` what is to be told of the files.
 ///
 /// # Errors
-/// [`CliError`] of kind `Refused` if no identity opens them.
+/// [`InstallError::Sealed`] if no identity opens them; [`InstallError::Unreadable`] and [`InstallError::Identity`] for a file
+/// without an identity.
 pub(super) fn unseal(
     bundle: &Bundle<Trusted>,
     root: &Root,
     files: &[PathBuf],
     notes: &mut Vec<String>,
-) -> Result<Option<Unsealed>, CliError> {
-    let sealed = bundle.index().sealed.as_ref();
-    let with_recipients = |mut error: CliError| {
-        for recipient in sealed
-            .map(|part| part.recipients.as_slice())
-            .unwrap_or_default()
-        {
-            let fingerprint = Recipient::parse(recipient).map(|key| key.fingerprint());
-            error = error.hint(match fingerprint {
-                Ok(fingerprint) if fingerprint != *recipient => {
-                    format!("the bundle is sealed to {recipient} ({fingerprint})")
-                }
-                _ => format!("the bundle is sealed to {recipient}"),
-            });
-        }
-        error.hint("give the matching identity with --identity FILE")
+) -> Result<Option<Unsealed>, InstallError> {
+    let Some(part) = &bundle.index().sealed else {
+        // No key is needed to find that out.
+        return Ok(None);
     };
-    let mut identities: Option<Identities> = None;
-    let mut add = |file, name: &str| -> Result<(), CliError> {
-        let parsed = Identities::parse(&file, name).map_err(CliError::refused)?;
-        identities = Some(match identities.take() {
-            Some(others) => others.and(parsed),
-            None => parsed,
-        });
-        Ok(())
+    let closed = |why: String| InstallError::Sealed {
+        why,
+        recipients: advice(&part.recipients),
     };
-    if sealed.is_none() {
-        // Nothing is sealed, and no key is needed to find that out.
-    } else if files.is_empty() {
+    let identities = if files.is_empty() {
         let file = root
             .read(&SSH_HOST_KEY, IDENTITY_LIMIT)
-            .map_err(CliError::refused)?
+            .map_err(InstallError::Unreadable)?
             .ok_or_else(|| {
-                with_recipients(CliError::refused(format!(
+                closed(format!(
                     "this host has no key to open the sealed part with: `{SSH_HOST_KEY}` does not exist"
-                )))
+                ))
             })?;
-        add(file, SSH_HOST_KEY.as_str()).map_err(with_recipients)?;
+        let parsed = Identities::parse(&file, SSH_HOST_KEY.as_str());
+        Some(parsed.map_err(|error| closed(with_causes(&error)))?)
     } else {
+        let mut all: Option<Identities> = None;
         for path in files {
             let (file, note) =
-                local::read_secret(path, IDENTITY_LIMIT).map_err(CliError::refused)?;
+                local::read_secret(path, IDENTITY_LIMIT).map_err(InstallError::Unreadable)?;
             notes.extend(note);
-            add(file, &path.display().to_string())?;
+            let parsed = Identities::parse(&file, &path.display().to_string())?;
+            all = Some(match all {
+                Some(others) => others.and(parsed),
+                None => parsed,
+            });
         }
-    }
+        all
+    };
     let Some(identities) = identities else {
         return Ok(None);
     };
-    bundle
-        .unseal(&identities)
+    let opened = bundle.unseal(&identities);
+    opened
         .map(Some)
-        .map_err(|error| with_recipients(CliError::refused(error)))
+        .map_err(|error| closed(with_causes(&error)))
+}
+
+/// For whom the sealed part is sealed, and what to do.
+fn advice(recipients: &[String]) -> Advice {
+    let sealed_to = recipients.iter().map(|recipient| {
+        let fingerprint = Recipient::parse(recipient).map(|key| key.fingerprint());
+        match fingerprint {
+            Ok(fingerprint) if fingerprint != *recipient => {
+                format!("the bundle is sealed to {recipient} ({fingerprint})")
+            }
+            _ => format!("the bundle is sealed to {recipient}"),
+        }
+    });
+    sealed_to
+        .fold(Advice::default(), Advice::and)
+        .and("give the matching identity with --identity FILE")
 }

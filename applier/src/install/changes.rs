@@ -8,14 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::path::HostPath;
 
+use super::InstallError;
 use super::compare::{ComparedTransaction, Comparison, DirectoryAction, FileItem, Item};
 use super::planned::{PlannedDirectory, PlannedFile};
 use crate::host::ensure::PARENT_MODE;
 use crate::host::{Owner, Root, RootPath};
 use crate::state::journal::record::{Bits, Change, FileState, FolderState, PlannedChanges};
 use crate::state::salt::{RecordedDigest, Salt};
-use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::CliError;
 
 /// Where numbering goes on.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +28,13 @@ pub(crate) struct Numbers {
 /// The changes of every transaction that has any and is not left to a live step, and which transaction of the comparison each is.
 ///
 /// # Errors
-/// [`CliError`] if a folder's path cannot be recorded, which the index rules out.
+/// [`InstallError::TooLarge`]; [`InstallError::Path`], which the checks of the index rule out.
 pub(crate) fn plan<'c, 'a>(
     root: &Root,
     comparison: &'c Comparison<'a>,
     salt: &Salt,
     mut numbers: Numbers,
-) -> Result<Vec<(PlannedChanges, &'c ComparedTransaction<'a>)>, CliError> {
+) -> Result<Vec<(PlannedChanges, &'c ComparedTransaction<'a>)>, InstallError> {
     let named: BTreeMap<RootPath, PlannedDirectory<'_>> = comparison
         .items()
         .filter_map(|item| match item {
@@ -133,19 +132,15 @@ fn file(
     item: &FileItem<'_>,
     salt: &Salt,
     numbers: &mut Numbers,
-) -> Result<Change, CliError> {
+) -> Result<Change, InstallError> {
     let path = item.planned.path.clone();
     let after = after(root, &item.planned, item.planned.bytes, salt);
     let Some(host) = &item.host else {
         return Ok(Change::Create { path, after });
     };
     // What others left there may be secret, whatever the bundle has in its place: the digest is keyed.
-    let bytes = host.bytes.as_ref().ok_or_else(|| {
-        CliError::new(
-            Exit::Preflight,
-            format!("{path}: is too large to keep a copy of"),
-        )
-    })?;
+    let bytes = host.bytes.as_ref();
+    let bytes = bytes.ok_or_else(|| InstallError::TooLarge(path.clone()))?;
     let before = FileState::of(host.meta, salt.digest(bytes.expose()));
     let backup = numbers.backup;
     numbers.backup = backup.saturating_add(1);
@@ -161,7 +156,7 @@ fn make_folder(
     root: &Root,
     path: &RootPath,
     planned: Option<&PlannedDirectory<'_>>,
-) -> Result<Change, CliError> {
+) -> Result<Change, InstallError> {
     let (mode, owner) = match planned {
         Some(planned) => (
             u32::from(planned.mode.bits()),
@@ -169,10 +164,7 @@ fn make_folder(
         ),
         None => (PARENT_MODE, root.invoker()),
     };
-    let path: HostPath = path
-        .as_str()
-        .parse()
-        .map_err(|error| CliError::new(Exit::Failed, error))?;
+    let path: HostPath = path.as_str().parse()?;
     Ok(Change::MakeFolder {
         path,
         after: FolderState {

@@ -18,6 +18,7 @@
 
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::path::HostPath;
+use kubeplan_terminal::Advice;
 
 use super::compare::{ComparedTransaction, FileItem, Item};
 use super::recover::left_note;
@@ -35,6 +36,14 @@ pub(crate) struct Stopped {
     pub(crate) error: StateError,
     /// What became of its files.
     pub(crate) files: Aftermath,
+}
+
+impl Stopped {
+    /// Why transaction `name` did not come to its end, and what became of its files.
+    pub(crate) fn advice(self, name: &Name) -> Advice {
+        let hints = self.files.hints(name).into_iter();
+        hints.fold(Advice::because(self.error), Advice::and)
+    }
 }
 
 /// What became of the files of a transaction that failed.

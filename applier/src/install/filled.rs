@@ -9,7 +9,6 @@ use std::error::Error;
 use kubeplan_bundle::index::{Place, TransactionName};
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
-use kubeplan_terminal::{CliError, Text};
 
 use super::changes::{self, Numbers};
 use super::commit;
@@ -18,7 +17,7 @@ use super::obstacles::obstacles;
 use super::planned::{self, PlannedEntry, PlannedTransaction};
 use super::stage;
 use super::steps::{LiveSteps, Recorder};
-use crate::host::{HostError, Root, RootPath};
+use crate::host::{Root, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::Record;
 use crate::steps::holes::fill_text;
@@ -27,17 +26,13 @@ use crate::steps::{ChangeError, Committed, Committer, Filled, Removal, Standing}
 /// There is no journal.
 pub(super) const NONE_OPEN: &str = "no run is open in whose journal the change would be recorded";
 
-/// Why it cannot be done, and what to do.
-pub(super) struct Trouble {
-    pub(super) source: Box<dyn Error + Send + Sync>,
-    pub(super) details: Text,
-    pub(super) hints: Vec<String>,
-}
+/// Why it cannot be done: of an installation, of the host, or said in a few words.
+pub(super) type Trouble = Box<dyn Error + Send + Sync>;
 
 impl Committer for Recorder<'_, '_> {
     fn look(&mut self, transaction: &TransactionName) -> Result<Standing, ChangeError> {
         self.standing(transaction)
-            .map_err(|trouble| trouble.of(transaction, "looked at"))
+            .map_err(of(transaction, "looked at"))
     }
 
     fn begin(&mut self, position: usize, leaves: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -61,7 +56,7 @@ impl Committer for Recorder<'_, '_> {
         value: &str,
     ) -> Result<Committed, ChangeError> {
         self.fill(transaction, value)
-            .map_err(|trouble| trouble.of(transaction, "committed"))
+            .map_err(of(transaction, "committed"))
     }
 
     fn replace(
@@ -72,12 +67,12 @@ impl Committer for Recorder<'_, '_> {
         mode: u32,
     ) -> Result<(), ChangeError> {
         self.replace_own(position, path, (old, new), mode)
-            .map_err(|trouble| trouble.of_file(path, "replaced"))
+            .map_err(of_file(path, "replaced"))
     }
 
     fn remove(&mut self, position: usize, path: &HostPath) -> Result<Removal, ChangeError> {
         self.remove_own(position, path)
-            .map_err(|trouble| trouble.of_file(path, "removed"))
+            .map_err(of_file(path, "removed"))
     }
 }
 
@@ -86,7 +81,7 @@ impl Recorder<'_, '_> {
     fn compare<'a>(
         &self,
         planned: &'a [PlannedTransaction<'a>],
-    ) -> Result<Comparison<'a>, CliError> {
+    ) -> Result<Comparison<'a>, StateError> {
         let steps = self.steps;
         let installed = self.memory.as_installed();
         let comparer = Comparer::of(
@@ -96,7 +91,7 @@ impl Recorder<'_, '_> {
             &installed,
             &steps.request.overwrite,
         );
-        Ok(comparer.compare(planned)?)
+        comparer.compare(planned)
     }
 
     fn standing(&self, name: &TransactionName) -> Result<Standing, Trouble> {
@@ -180,13 +175,8 @@ impl Recorder<'_, '_> {
                 salt: self.memory.salt.as_ref(),
             };
             let runs = &mut self.memory.runs;
-            commit::commit(place, runs, number, changes, compared, &folders).map_err(
-                |stopped| Trouble {
-                    details: Text::new(),
-                    hints: stopped.files.hints(&changes.name),
-                    source: stopped.error.into(),
-                },
-            )?;
+            commit::commit(place, runs, number, changes, compared, &folders)
+                .map_err(|stopped| stopped.advice(&changes.name))?;
         }
         Ok(Committed::Written)
     }
@@ -230,47 +220,26 @@ fn holds_anything(root: &Root, folder: &RootPath) -> Result<bool, Trouble> {
     })
 }
 
-impl Trouble {
-    pub(super) fn of_file(self, path: &HostPath, what: &'static str) -> ChangeError {
-        self.about(format!("`{path}`"), what)
-    }
-
-    fn of(self, transaction: &TransactionName, what: &'static str) -> ChangeError {
-        self.about(format!("the files of transaction `{transaction}`"), what)
-    }
-
-    fn about(self, which: String, what: &'static str) -> ChangeError {
-        ChangeError {
-            which,
-            what,
-            source: self.source,
-            details: self.details,
-            hints: self.hints,
-        }
+/// What could not be done to the files of a transaction.
+fn of<'a>(
+    transaction: &'a TransactionName,
+    what: &'static str,
+) -> impl FnOnce(Trouble) -> ChangeError + 'a {
+    move |source| ChangeError {
+        which: format!("the files of transaction `{transaction}`"),
+        what,
+        source,
     }
 }
 
-impl From<CliError> for Trouble {
-    fn from(error: CliError) -> Self {
-        let (source, details, hints) = error.into_parts();
-        Self {
-            source,
-            details,
-            hints: hints.iter().map(|hint| hint.to_string()).collect(),
-        }
+/// What could not be done to a file.
+fn of_file<'a>(path: &'a HostPath, what: &'static str) -> impl FnOnce(Trouble) -> ChangeError + 'a {
+    move |source| ChangeError {
+        which: format!("`{path}`"),
+        what,
+        source,
     }
 }
-
-macro_rules! trouble {
-    ($($kind:ty),*) => {$(
-        impl From<$kind> for Trouble {
-            fn from(error: $kind) -> Self {
-                Self { source: error.into(), details: Text::new(), hints: Vec::new() }
-            }
-        }
-    )*};
-}
-trouble!(StateError, HostError, String, &str);
 
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@
 //! | [`record`] | remembering it |
 //! | [`drift`], [`status`] | what became of it since, and how the host stands |
 //! | [`diff`], [`report`], [`next`] | showing it |
+//! | [`error`] | why it does not begin, or stops |
 
 mod bundle;
 mod changes;
@@ -24,6 +25,7 @@ mod commit;
 mod compare;
 mod diff;
 pub(crate) mod drift;
+mod error;
 mod filled;
 pub(crate) mod next;
 mod obstacles;
@@ -45,7 +47,8 @@ mod testing;
 mod undo;
 mod write;
 
-pub(crate) use bundle::{BundleError, SSH_HOST_KEY, open_trusted, refuse};
+pub(crate) use bundle::{SSH_HOST_KEY, open_trusted, refuse};
+pub(crate) use error::{BundleError, InstallError};
 pub(crate) use request::Request;
 pub(crate) use run::{Means, Operator, require_root, run};
 pub(crate) use steps::Steps;

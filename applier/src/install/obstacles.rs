@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
-use kubeplan_terminal::{CliError, list};
+use kubeplan_terminal::Advice;
 
+use super::InstallError;
 use super::compare::{Comparison, DirectoryAction, FileAction, Item};
 use super::next::take_bits;
 use super::planned::{PlannedEntry, PlannedTransaction};
@@ -14,27 +14,25 @@ use crate::host::Root;
 /// Refuses paths to overwrite that are no files of the bundle.
 ///
 /// # Errors
-/// [`CliError`] of kind `Usage`.
+/// [`InstallError::NoSuchFile`].
 pub(super) fn check_overwrite(
     planned: &[PlannedTransaction<'_>],
     overwrite: &BTreeSet<HostPath>,
-) -> Result<(), CliError> {
+) -> Result<(), InstallError> {
     for path in overwrite {
         let known = planned
             .iter()
             .flat_map(|t| &t.entries)
             .any(|entry| matches!(entry, PlannedEntry::File(file) if file.path == path));
         if !known {
-            return Err(CliError::usage(format!(
-                "`--overwrite-drift {path}`: the bundle has no file of this path"
-            )));
+            return Err(InstallError::NoSuchFile(path.clone()));
         }
     }
     Ok(())
 }
 
 /// One error for everything that is in the way.
-pub(super) fn obstacles(root: &Root, comparison: &Comparison<'_>) -> CliError {
+pub(super) fn obstacles(root: &Root, comparison: &Comparison<'_>) -> InstallError {
     let mut lines = Vec::new();
     let mut bits = Vec::new();
     let (mut foreign, mut other) = (false, false);
@@ -71,21 +69,19 @@ pub(super) fn obstacles(root: &Root, comparison: &Comparison<'_>) -> CliError {
             },
         });
     }
-    let mut error = CliError::new(
-        Exit::Preflight,
-        format!("{} of the bundle's paths cannot be installed", lines.len()),
-    )
-    .detail(&list(&lines));
+    let mut paths = Advice::items(&lines);
     for command in bits {
-        error = error.hint(format!(
+        paths = paths.and(format!(
             "look at what the file is for, then run `{command}`"
         ));
     }
     if foreign {
-        error.hint("look at the files with --dry-run, then move them away or name each with --overwrite-drift PATH")
-    } else if !other {
-        error
-    } else {
-        error.hint("move what is in the way, and run the command again")
+        paths = paths.and("look at the files with --dry-run, then move them away or name each with --overwrite-drift PATH");
+    } else if other {
+        paths = paths.and("move what is in the way, and run the command again");
+    }
+    InstallError::Obstacles {
+        count: lines.len(),
+        paths,
     }
 }

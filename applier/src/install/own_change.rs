@@ -8,7 +8,6 @@
 use kubeplan_bundle::index::{Content, Entry, EntryName, Place};
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
-use kubeplan_terminal::Text;
 
 use super::commit;
 use super::compare::LIMIT;
@@ -197,13 +196,8 @@ impl Recorder<'_, '_> {
         };
         let bytes = (old.expose(), new.map(SecretBytes::expose));
         let runs = &mut self.memory.runs;
-        commit::commit_own(place, runs, number, transaction, &change, bytes, &folders).map_err(
-            |stopped| Trouble {
-                details: Text::new(),
-                hints: stopped.files.hints(&name),
-                source: stopped.error.into(),
-            },
-        )
+        commit::commit_own(place, runs, number, transaction, &change, bytes, &folders)
+            .map_err(|stopped| stopped.advice(&name).into())
     }
 }
 

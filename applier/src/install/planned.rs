@@ -8,10 +8,9 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::{PhaseName, Step};
 use serde::Serialize;
 
+use super::InstallError;
 use crate::contents::Contents;
 use crate::host::{Owner, RootPath};
-use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::CliError;
 
 /// The files and folders that one step brings to the host.
 #[derive(Debug)]
@@ -101,11 +100,11 @@ impl std::fmt::Debug for PlannedFile<'_> {
 /// The bundle's transactions in the order of its steps.
 ///
 /// # Errors
-/// [`CliError`] if the bundle lacks the bytes of an entry, which its own checks rule out.
+/// [`InstallError::NoContent`] if the bundle lacks the bytes of an entry, which its own checks rule out.
 pub(crate) fn transactions<'a>(
     index: &'a Index,
     contents: &'a dyn Contents,
-) -> Result<Vec<PlannedTransaction<'a>>, CliError> {
+) -> Result<Vec<PlannedTransaction<'a>>, InstallError> {
     let entries: BTreeMap<&EntryName, &Entry> = index
         .entries
         .iter()
@@ -197,11 +196,8 @@ pub(crate) fn remaining(index: &Index, done: &BTreeSet<usize>) -> Vec<RemainingS
     .collect()
 }
 
-fn missing(name: &dyn std::fmt::Display) -> CliError {
-    CliError::new(
-        Exit::Refused,
-        format!("the bundle has no content for `{name}`"),
-    )
+fn missing(name: &dyn std::fmt::Display) -> InstallError {
+    InstallError::NoContent(name.to_string())
 }
 
 fn plan_entry<'a>(entry: &'a Entry, contents: &'a dyn Contents) -> Option<PlannedEntry<'a>> {

@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{EntryName, HostMatch, Tool};
 use kubeplan_bundle::receipt::{EntryState, FORMAT, Receipt, ReceiptEntry, ReceiptStep};
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::CliError;
+use kubeplan_terminal::Advice;
 
+use super::InstallError;
 use super::bundle::{IDENTITY_LIMIT, SSH_HOST_KEY};
 use super::compare::{DirectoryAction, FileAction, Item};
 use super::request::Request;
@@ -63,17 +63,16 @@ pub(super) fn keep(
 /// The host's key, if receipts are to be signed. Asked for before anything is written.
 ///
 /// # Errors
-/// [`CliError`] of kind `Preflight` if there is none that can sign.
-pub(super) fn key(request: &Request, root: &Root) -> Result<Option<PrivateKey>, CliError> {
+/// [`InstallError::ReceiptKey`] if there is none that can sign.
+pub(super) fn key(request: &Request, root: &Root) -> Result<Option<PrivateKey>, InstallError> {
     if !request.sign_receipt {
         return Ok(None);
     }
-    let refused = |why: String| {
-        CliError::new(
-            Exit::Preflight,
-            format!("the receipt cannot be signed: {why}"),
-        )
-        .hint("make a host key with `ssh-keygen -A`, or install without --sign-receipt")
+    let refused = |why: String| InstallError::ReceiptKey {
+        why,
+        advice: Advice::hint(
+            "make a host key with `ssh-keygen -A`, or install without --sign-receipt",
+        ),
     };
     let file = root.read(&SSH_HOST_KEY, IDENTITY_LIMIT)?;
     let file = file.ok_or_else(|| refused(format!("`{SSH_HOST_KEY}` does not exist")))?;

@@ -3,12 +3,12 @@
 use std::cell::Cell;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::CliError;
+use kubeplan_terminal::Advice;
 
+use super::InstallError;
 use super::bundle::{open_trusted, unseal};
 use super::compare::{Comparer, Comparison};
 use super::obstacles::{check_overwrite, obstacles};
@@ -39,11 +39,11 @@ pub(crate) struct Outcome {
     /// What was or would be done.
     pub(crate) report: Option<InstallReport>,
     /// Why it is not done.
-    pub(crate) error: Option<CliError>,
+    pub(crate) error: Option<InstallError>,
 }
 
-impl From<CliError> for Outcome {
-    fn from(error: CliError) -> Self {
+impl From<InstallError> for Outcome {
+    fn from(error: InstallError) -> Self {
         Self {
             report: None,
             error: Some(error),
@@ -56,8 +56,8 @@ pub(crate) trait Operator {
     /// Whether to do what the report says.
     ///
     /// # Errors
-    /// [`CliError`] if there is no answer.
-    fn agrees(&mut self, report: &InstallReport) -> Result<bool, CliError>;
+    /// Why there is no answer.
+    fn agrees(&mut self, report: &InstallReport) -> Result<bool, String>;
 
     /// How a live step goes.
     fn event(&mut self, event: &Event);
@@ -91,7 +91,7 @@ fn pipeline(
     now: Timestamp,
     actions: &Actions,
     means: &mut Means<'_>,
-) -> Result<Outcome, CliError> {
+) -> Result<Outcome, InstallError> {
     let bundle = open_trusted(request.path(), root, &request.trust(), now)?;
     let index = bundle.index();
     let index_digest = Sha256Digest::of(bundle.index_bytes());
@@ -155,11 +155,11 @@ fn pipeline(
         return Err(not_as_planned(&comparison));
     }
     session.check_confirmation(&memory, &comparison)?;
-    if comparison.changes() > 0 && !means.operator.agrees(&report(InstallResult::Asking))? {
-        return Err(CliError::new(
-            Exit::Failed,
-            "the answer was no: nothing was installed",
-        ));
+    if comparison.changes() > 0 {
+        let answer = means.operator.agrees(&report(InstallResult::Asking));
+        if !answer.map_err(InstallError::Unanswered)? {
+            return Err(InstallError::Declined);
+        }
     }
     let performed = session.perform(&mut memory, &comparison, &selected, means)?;
     drop(lock);
@@ -184,7 +184,7 @@ struct Performed {
     live: LiveReport,
     changed: bool,
     receipt: Option<String>,
-    error: Option<CliError>,
+    error: Option<InstallError>,
 }
 
 impl Performed {
@@ -197,15 +197,16 @@ impl Performed {
     }
 }
 
-fn check_resumed(request: &Request, found: Sha256Digest) -> Result<(), CliError> {
+fn check_resumed(request: &Request, found: Sha256Digest) -> Result<(), InstallError> {
     match request.resumes {
-        Some(expected) if expected != found => Err(CliError::refused(format!(
-            "the bundle `{}` is not the one whose installation was interrupted (index {}, expected {})",
-            request.path().display(),
-            found.short(),
-            expected.short()
-        ))
-        .hint("give the bundle that was being installed; to install this one instead, use `install`")),
+        Some(expected) if expected != found => Err(InstallError::NotResumed {
+            path: request.path().to_owned(),
+            found: found.short(),
+            expected: expected.short(),
+            instead: Advice::hint(
+                "give the bundle that was being installed; to install this one instead, use `install`",
+            ),
+        }),
         _ => Ok(()),
     }
 }
@@ -216,7 +217,7 @@ fn admit(
     index: &Index,
     root: &Root,
     now: Timestamp,
-) -> Result<(Option<Lock>, Vec<String>), CliError> {
+) -> Result<(Option<Lock>, Vec<String>), InstallError> {
     let identity = HostIdentity::read(root);
     let host = Host {
         identity: &identity,
@@ -249,8 +250,8 @@ fn admit(
         serials.highest(index),
         &request.allowed,
     ));
-    if let Some(error) = admission::into_error(&refusals) {
-        return Err(error);
+    if let Some(refused) = admission::into_error(&refusals) {
+        return Err(refused.into());
     }
     if !request.dry_run {
         require_root(root, "installing into the running system")?;
@@ -259,7 +260,7 @@ fn admit(
 }
 
 /// Runs the bundle's checks: everything about the bundle is known, nothing secret is open, nothing is changed. Returns the warnings.
-fn preflight(request: &Request, index: &Index, root: &Root) -> Result<Vec<String>, CliError> {
+fn preflight(request: &Request, index: &Index, root: &Root) -> Result<Vec<String>, InstallError> {
     let installed = Memory::load(root)?.as_found();
     let checked = preflight::run(&preflight::Request {
         root,
@@ -273,7 +274,7 @@ fn preflight(request: &Request, index: &Index, root: &Root) -> Result<Vec<String
         alone: false,
     })?;
     match checked.full_error() {
-        Some(error) => Err(error),
+        Some(failed) => Err(failed.into()),
         None => Ok(checked.warnings()),
     }
 }
@@ -281,11 +282,13 @@ fn preflight(request: &Request, index: &Index, root: &Root) -> Result<Vec<String
 /// Refuses to change the running system without privileges.
 ///
 /// # Errors
-/// [`CliError`] of kind `Preflight`.
-pub(crate) fn require_root(root: &Root, what: &str) -> Result<(), CliError> {
+/// [`InstallError::NeedsRoot`].
+pub(crate) fn require_root(root: &Root, what: &str) -> Result<(), InstallError> {
     if root.is_live() && !root.is_privileged() {
-        return Err(CliError::new(Exit::Preflight, format!("{what} needs root"))
-            .hint("run as root, or work on a folder with --root DIR"));
+        return Err(InstallError::NeedsRoot {
+            what: what.to_owned(),
+            advice: Advice::hint("run as root, or work on a folder with --root DIR"),
+        });
     }
     Ok(())
 }
@@ -309,7 +312,7 @@ impl<'a> Session<'a> {
         &self,
         lock: Option<Lock>,
         notes: &mut Vec<String>,
-    ) -> Result<(Option<Lock>, Memory, Comparison<'a>), CliError> {
+    ) -> Result<(Option<Lock>, Memory, Comparison<'a>), InstallError> {
         let memory = Memory::load(self.root)?;
         if lock.is_some() {
             let (memory, comparison) = self.recover(memory, notes)?;
@@ -334,8 +337,8 @@ impl<'a> Session<'a> {
             memory.serials.highest(self.index),
             &self.request.allowed,
         );
-        if let Some(error) = admission::into_error(late.as_slice()) {
-            return Err(error);
+        if let Some(refused) = admission::into_error(late.as_slice()) {
+            return Err(refused.into());
         }
         let (memory, comparison) = self.recover(memory, notes)?;
         Ok((Some(lock), memory, comparison))
@@ -345,7 +348,7 @@ impl<'a> Session<'a> {
         &self,
         mut memory: Memory,
         notes: &mut Vec<String>,
-    ) -> Result<(Memory, Comparison<'a>), CliError> {
+    ) -> Result<(Memory, Comparison<'a>), InstallError> {
         notes.extend(recover(&mut memory, self.root, self.actions, self.now)?);
         let comparison = self.compare(&memory, &memory.as_installed())?;
         Ok((memory, comparison))
@@ -355,7 +358,7 @@ impl<'a> Session<'a> {
         &self,
         memory: &Memory,
         installed: &state::installed::Installed,
-    ) -> Result<Comparison<'a>, CliError> {
+    ) -> Result<Comparison<'a>, InstallError> {
         let comparer = Comparer::of(
             memory,
             self.root,
@@ -373,7 +376,7 @@ impl<'a> Session<'a> {
         comparison: &Comparison<'a>,
         selected: &Selected,
         means: &mut Means<'_>,
-    ) -> Result<Performed, CliError> {
+    ) -> Result<Performed, InstallError> {
         trust::policy_memory::remember(self.root, self.actions, self.now)?;
         // Whoever installs does not go on with a reset, and no longer has what it was permitted.
         if ResetProgress::load(self.root)?.is_some() {
@@ -437,7 +440,7 @@ impl<'a> Session<'a> {
         &self,
         memory: &Memory,
         comparison: &Comparison<'_>,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), InstallError> {
         if comparison.changes() == 0 {
             return Ok(());
         }
@@ -447,35 +450,28 @@ impl<'a> Session<'a> {
             && let Some(until) = run.waits_for_confirm()
             && matches!(run.standing, state::journal::Standing::Finished(_))
         {
-            return Err(CliError::new(
-                Exit::Preflight,
-                format!("run {} waits until {until} to be confirmed", run.number()),
-            )
-            .hint(format!(
-                "keep it with `{}`, or go back with `{}`",
-                command(&["confirm"]),
-                command(&["rollback"])
-            )));
+            return Err(InstallError::unconfirmed(
+                self.root,
+                run.number(),
+                Some(until),
+            ));
         }
         if self.request.confirm_within.is_some() && memory.runs.interrupted().is_some() {
-            return Err(CliError::usage(
-                "`--confirm-within`: a run was interrupted here, and to go back would be to go back to that",
-            )
-            .hint(format!(
+            let first = Advice::hint(format!(
                 "first go on with `{}`, or go back with `{}`",
                 command(&["resume"]),
                 command(&["rollback", "--yes"])
-            )));
+            ));
+            return Err(InstallError::ConfirmAfterInterruption(first));
         }
         let installed = memory
             .installed
             .node(&self.index.cluster, &self.index.node.name)
             .is_some_and(|node| node.plan_digest.is_some());
         if self.request.confirm_within.is_some() && !installed {
-            return Err(CliError::usage(
-                "`--confirm-within`: nothing of this node was installed here before, so there is nothing to go back to",
-            )
-            .hint("install without it; `rollback` removes what a first installation added"));
+            return Err(InstallError::ConfirmFirst(Advice::hint(
+                "install without it; `rollback` removes what a first installation added",
+            )));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::{CliError, Report, Text};
+use kubeplan_terminal::{Report, Text, with_causes};
 use serde::Serialize;
 
 use super::compare::{LIMIT, owner_fits};
@@ -109,8 +109,8 @@ struct DriftLine {
 /// Looks at a host.
 ///
 /// # Errors
-/// [`CliError`] if it, or what it remembers, cannot be read.
-pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, CliError> {
+/// [`StateError`] if it, or what it remembers, cannot be read.
+pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, StateError> {
     let memory = Memory::load(root)?;
     let current = memory.runs.current();
     let found = memory.as_found();
@@ -154,7 +154,7 @@ pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, CliError
             next.push(trust::policy_memory::accept_command(root));
         }
         // How the host stands is told all the same.
-        Err(error) => notes.push(error.to_string()),
+        Err(error) => notes.push(with_causes(&error)),
     }
     Ok(StatusReport {
         state,

@@ -7,12 +7,12 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{EntryName, Index, Place};
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::Step;
-use kubeplan_terminal::CliError;
+use kubeplan_terminal::Advice;
 
+use super::InstallError;
 use super::compare::Comparison;
 use super::drift;
 use super::run::{Means, Operator};
@@ -51,15 +51,13 @@ pub(super) struct Selected {
 
 impl Selected {
     /// # Errors
-    /// [`CliError`] of kind `Usage` if the bundle has no such phase or object.
-    pub(super) fn of(request: &Request, index: &Index, root: &Root) -> Result<Self, CliError> {
+    /// [`InstallError::Phase`] or [`InstallError::NoSuchObject`] if the bundle does not have it.
+    pub(super) fn of(request: &Request, index: &Index, root: &Root) -> Result<Self, InstallError> {
         let wanted = &request.steps;
-        let positions = wanted.phases.select(index).map_err(CliError::usage)?;
+        let positions = wanted.phases.select(index)?;
         let object = |name: &EntryName| index.entry(name).is_some_and(|e| e.place == Place::Object);
         if let Some(unknown) = request.overwrite_objects.iter().find(|name| !object(name)) {
-            return Err(CliError::usage(format!(
-                "`--overwrite-drift {unknown}`: the bundle has no object of this name"
-            )));
+            return Err(InstallError::NoSuchObject(unknown.clone()));
         }
         let of = |is: fn(&Step) -> bool| -> BTreeSet<usize> {
             let steps = positions.iter().copied();
@@ -99,15 +97,11 @@ impl Selected {
 }
 
 /// Files are to be left alone, and are not as planned.
-pub(super) fn not_as_planned(comparison: &Comparison<'_>) -> CliError {
-    CliError::new(
-        Exit::Preflight,
-        format!(
-            "{} of the bundle's files and folders are not as planned, and only live steps are to be run",
-            comparison.changes_before_live_steps()
-        ),
-    )
-    .hint("install the files first, without --live-only and with their phases")
+pub(super) fn not_as_planned(comparison: &Comparison<'_>) -> InstallError {
+    InstallError::NotAsPlanned {
+        changes: comparison.changes_before_live_steps(),
+        first: Advice::hint("install the files first, without --live-only and with their phases"),
+    }
 }
 
 /// Positions of the steps that were done for exactly this plan, by a finished run or the one that goes on.
@@ -162,8 +156,8 @@ pub(super) trait LateRun {
     /// Returns the run's number.
     ///
     /// # Errors
-    /// [`CliError`].
-    fn begin_late(&self, memory: &mut Memory) -> Result<u32, CliError>;
+    /// [`InstallError`].
+    fn begin_late(&self, memory: &mut Memory) -> Result<u32, InstallError>;
 }
 
 /// The live steps of one run.
@@ -209,14 +203,18 @@ impl LiveSteps<'_> {
     }
 
     /// The error that a step which failed ends the run with.
-    pub(super) fn error(&self, failure: LiveFailure) -> CliError {
+    pub(super) fn error(&self, failure: LiveFailure) -> InstallError {
         let go_on = match self.run.get() {
             Some(_) => super::next::command(self.root, &["resume"]),
             None => "the same install".to_owned(),
         };
-        let (hints, details) = (failure.hints(&go_on), failure.source.details());
-        let error = CliError::new(Exit::Partial, failure).detail(&details);
-        hints.into_iter().fold(error, CliError::hint)
+        let hints = failure.hints(&go_on).into_iter();
+        InstallError::Live {
+            step: failure.step,
+            phase: failure.phase,
+            what: failure.what,
+            why: hints.fold(Advice::because(failure.source), Advice::and),
+        }
     }
 }
 

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::CliError;
+use kubeplan_terminal::Advice;
 
+use super::InstallError;
 use crate::host::Root;
 use crate::host::init::{self, InitSystem};
 use crate::host::program::{Programs, detach};
@@ -21,8 +21,8 @@ pub(crate) fn unit(run: u32) -> String {
 /// Starts the supervisor.
 ///
 /// # Errors
-/// [`CliError`] if none could be started.
-pub(crate) fn arm(root: &Root, run: u32, within: Duration) -> Result<(), CliError> {
+/// [`InstallError::NoSupervisor`] if none could be started.
+pub(crate) fn arm(root: &Root, run: u32, within: Duration) -> Result<(), InstallError> {
     let number = run.to_string();
     let shown = root.absolute();
     let rollback = [
@@ -41,12 +41,12 @@ pub(crate) fn arm(root: &Root, run: u32, within: Duration) -> Result<(), CliErro
         words.extend(["--after", &seconds]);
         detach::detach(&words)
     });
-    armed.map_err(|reason| {
-        CliError::new(
-            Exit::Failed,
-            format!("nobody could be found to bring the files back after {} seconds: {reason}; nothing was changed", within.as_secs()),
-        )
-        .hint("install without --confirm-within, and go back with `rollback` if need be")
+    armed.map_err(|reason| InstallError::NoSupervisor {
+        seconds: within.as_secs(),
+        reason,
+        without: Advice::hint(
+            "install without --confirm-within, and go back with `rollback` if need be",
+        ),
     })
 }
 

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{EntryName, Index};
-use kubeplan_terminal::CliError;
 use kubeplan_testkit::Fault;
 
+use super::InstallError;
 use super::record::ensure_salt;
 use super::recover::recover;
 use super::report::InstallReport;
@@ -32,7 +32,7 @@ use crate::steps::Event;
 struct Silent;
 
 impl Operator for Silent {
-    fn agrees(&mut self, _: &InstallReport) -> Result<bool, CliError> {
+    fn agrees(&mut self, _: &InstallReport) -> Result<bool, String> {
         Ok(true)
     }
 
@@ -180,7 +180,7 @@ impl OpenRun {
 }
 
 impl LateRun for OpenRun {
-    fn begin_late(&self, memory: &mut Memory) -> Result<u32, CliError> {
+    fn begin_late(&self, memory: &mut Memory) -> Result<u32, InstallError> {
         let run = self.begin();
         *memory = Memory::load(&self.root)?;
         Ok(run)

@@ -7,13 +7,13 @@
 use std::collections::BTreeSet;
 
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::CliError;
+use kubeplan_terminal::Advice;
 
+use super::InstallError;
 use super::changes::{self, Numbers};
 use super::commit::{self, Aftermath};
 use super::compare::{ComparedTransaction, Comparison};
@@ -53,19 +53,8 @@ pub(super) struct Writing<'a, 'r> {
     pub(super) live_steps_are_new: bool,
 }
 
-/// An installation that was stopped in the middle.
-#[derive(Debug, thiserror::Error)]
-#[error("the installation stopped part-way, {at}: {done} of {planned} changes are in place")]
-struct PartWay {
-    at: String,
-    done: usize,
-    planned: usize,
-    #[source]
-    source: StateError,
-}
-
 impl LateRun for Writing<'_, '_> {
-    fn begin_late(&self, memory: &mut Memory) -> Result<u32, CliError> {
+    fn begin_late(&self, memory: &mut Memory) -> Result<u32, InstallError> {
         self.refuse_unconfirmed(memory)?;
         ensure_salt(memory, self.root, self.actions).map_err(|error| self.not_begun(error))?;
         let (run, _) = self.begin(memory)?;
@@ -82,8 +71,8 @@ impl<'a> Writing<'a, '_> {
     /// change and nothing else that the journal has to tell.
     ///
     /// # Errors
-    /// [`CliError`] of kind `Partial`.
-    pub(super) fn write(&self, memory: &mut Memory) -> Result<Option<u32>, CliError> {
+    /// [`InstallError::PartWay`].
+    pub(super) fn write(&self, memory: &mut Memory) -> Result<Option<u32>, InstallError> {
         let early = |error| self.not_begun(error);
         let folders: Vec<RootPath> = self
             .comparison
@@ -115,14 +104,14 @@ impl<'a> Writing<'a, '_> {
     /// path of the receipt, if one was written.
     ///
     /// # Errors
-    /// [`CliError`] of kind `Partial`.
+    /// [`InstallError::PartWay`].
     pub(super) fn finish(
         &self,
         memory: &mut Memory,
         run: Option<u32>,
         told: &Told<'_>,
         failed: bool,
-    ) -> Result<Option<String>, CliError> {
+    ) -> Result<Option<String>, InstallError> {
         let end = |memory: &mut Memory| {
             remember(self, memory, run.is_some(), told.done)?;
             if failed {
@@ -142,7 +131,7 @@ impl<'a> Writing<'a, '_> {
     }
 
     /// Begins a run, or goes on with the one that was interrupted.
-    fn begin(&self, memory: &mut Memory) -> Result<(u32, Vec<Planned<'a>>), CliError> {
+    fn begin(&self, memory: &mut Memory) -> Result<(u32, Vec<Planned<'a>>), InstallError> {
         let early = |error| self.not_begun(error);
         let interrupted = memory.runs.interrupted();
         let same = interrupted.filter(|run| {
@@ -158,12 +147,7 @@ impl<'a> Writing<'a, '_> {
                 backup: run.next_backup(),
             },
         );
-        let salt = memory.salt.as_ref().ok_or_else(|| {
-            CliError::new(
-                Exit::Failed,
-                "there is no key for the digests of the journal",
-            )
-        })?;
+        let salt = memory.salt.as_ref().ok_or(InstallError::NoSalt)?;
         let planned = changes::plan(self.root, self.comparison, salt, numbers)?;
         let transactions = planned.iter().map(|(changes, _)| changes.clone()).collect();
         let version = env!("CARGO_PKG_VERSION").to_owned();
@@ -223,22 +207,13 @@ impl<'a> Writing<'a, '_> {
     }
 
     /// Whether the run before waits to be confirmed: on top of it nothing is changed.
-    fn refuse_unconfirmed(&self, memory: &Memory) -> Result<(), CliError> {
-        let command = |words: &[&str]| super::next::command(self.root, words);
+    fn refuse_unconfirmed(&self, memory: &Memory) -> Result<(), InstallError> {
         match memory.runs.current() {
             Some(run)
                 if run.waits_for_confirm().is_some()
                     && matches!(run.standing, Standing::Finished(_)) =>
             {
-                Err(CliError::new(
-                    Exit::Preflight,
-                    format!("run {} waits to be confirmed", run.number()),
-                )
-                .hint(format!(
-                    "keep it with `{}`, or go back with `{}`",
-                    command(&["confirm"]),
-                    command(&["rollback"])
-                )))
+                Err(InstallError::unconfirmed(self.root, run.number(), None))
             }
             _ => Ok(()),
         }
@@ -255,7 +230,7 @@ impl<'a> Writing<'a, '_> {
     }
 
     /// Sees to it that the run is rolled back unless it is confirmed in time. Nothing was changed yet.
-    fn arm(&self, memory: &mut Memory, run: u32) -> Result<(), CliError> {
+    fn arm(&self, memory: &mut Memory, run: u32) -> Result<(), InstallError> {
         let Some(within) = self.request.confirm_within else {
             return Ok(());
         };
@@ -273,7 +248,7 @@ impl<'a> Writing<'a, '_> {
         memory: &mut Memory,
         run: u32,
         planned: &[Planned<'a>],
-    ) -> Result<usize, CliError> {
+    ) -> Result<usize, InstallError> {
         let folders = changes::bundle_folders(self.comparison);
         let mut done = 0;
         for (changes, compared) in planned {
@@ -294,13 +269,15 @@ impl<'a> Writing<'a, '_> {
             } else {
                 format!("in transaction `{name}`")
             };
-            let error = self.stopped_with(&at, done, stopped.error, memory.runs.get(run));
-            let error = stopped
-                .files
-                .hints(name)
+            let mut why = Advice::because(stopped.error);
+            why = memory
+                .runs
+                .get(run)
+                .and_then(in_place)
                 .into_iter()
-                .fold(error, CliError::hint);
-            return Err(self.advise(error));
+                .fold(why, Advice::and);
+            why = stopped.files.hints(name).into_iter().fold(why, Advice::and);
+            return Err(self.part_way(&at, done, self.ways_on(why)));
         }
         Ok(done)
     }
@@ -313,63 +290,53 @@ impl<'a> Writing<'a, '_> {
     }
 
     /// A failure while nothing of this run is in place. To roll back would be to roll back the run before: that is not offered.
-    fn not_begun(&self, source: StateError) -> CliError {
-        self.stopped_with("before the first transaction", 0, source, None)
-            .hint(format!(
-                "remove the cause and run the same command again; `{}` shows where the host stands",
-                super::next::command(self.root, &["status"])
-            ))
+    fn not_begun(&self, source: StateError) -> InstallError {
+        let why = Advice::because(source).and(format!(
+            "remove the cause and run the same command again; `{}` shows where the host stands",
+            super::next::command(self.root, &["status"])
+        ));
+        self.part_way("before the first transaction", 0, why)
     }
 
-    fn stopped(&self, at: &str, done: usize, source: StateError) -> CliError {
-        self.advise(self.stopped_with(at, done, source, None))
+    fn stopped(&self, at: &str, done: usize, source: StateError) -> InstallError {
+        self.part_way(at, done, self.ways_on(Advice::because(source)))
     }
 
-    fn stopped_with(
-        &self,
-        at: &str,
-        done: usize,
-        source: StateError,
-        run: Option<&Run>,
-    ) -> CliError {
-        const SHOWN: usize = 12;
-        let error = CliError::new(
-            Exit::Partial,
-            PartWay {
-                at: at.to_owned(),
-                done,
-                planned: self
-                    .comparison
-                    .changes_before_live_steps()
-                    .saturating_add(self.comparison.parents.len()),
-                source,
-            },
-        );
-        let in_place: Vec<&str> = run
-            .into_iter()
-            .flat_map(Run::paths_in_place)
-            .map(HostPath::as_str)
-            .collect();
-        if in_place.is_empty() {
-            return error;
+    fn part_way(&self, at: &str, done: usize, why: Advice) -> InstallError {
+        InstallError::PartWay {
+            at: at.to_owned(),
+            done,
+            planned: self
+                .comparison
+                .changes_before_live_steps()
+                .saturating_add(self.comparison.parents.len()),
+            why,
         }
-        let shown = in_place
-            .get(..SHOWN.min(in_place.len()))
-            .unwrap_or_default();
-        let more = match in_place.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        error.hint(format!("in place: {}{more}", shown.join(", ")))
     }
 
-    fn advise(&self, error: CliError) -> CliError {
+    fn ways_on(&self, why: Advice) -> Advice {
         let command = |words: &[&str]| super::next::command(self.root, words);
-        error.hint(format!(
+        why.and(format!(
             "remove the cause, then go on with `{}` or go back with `{}`; `{}` shows where the host stands",
             command(&["resume"]),
             command(&["rollback", "--yes"]),
             command(&["status"]),
         ))
     }
+}
+
+/// Names paths that the run has in place, if there are any.
+fn in_place(run: &Run) -> Option<String> {
+    const SHOWN: usize = 12;
+    let in_place: Vec<&str> = run
+        .paths_in_place()
+        .into_iter()
+        .map(HostPath::as_str)
+        .collect();
+    let shown = in_place.get(..SHOWN.min(in_place.len()))?;
+    let more = match in_place.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!shown.is_empty()).then(|| format!("in place: {}{more}", shown.join(", ")))
 }

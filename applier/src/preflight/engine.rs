@@ -8,12 +8,11 @@ use kubeplan_bundle::check::{Check, CheckKind, Severity};
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::StepPath;
-use kubeplan_terminal::CliError;
 
 use super::kinds::{self, Explained, Needs};
 use super::report::{Checked, Item, Outcome, Report};
 use super::surroundings::Surroundings;
-use super::{CannotLook, Finding, Ignored, Looked, View, space};
+use super::{CannotLook, Finding, IgnoreError, Ignored, Looked, View, space};
 use crate::host::Root;
 use crate::state::installed::InstalledNode;
 
@@ -46,8 +45,8 @@ const FOREIGN_FILES: (&str, Severity) = ("ForeignFiles", Severity::Warning);
 /// Makes every check.
 ///
 /// # Errors
-/// [`CliError`] of bad usage if `all` is ignored beside something else.
-pub(crate) fn run(request: &Request<'_>) -> Result<Report, CliError> {
+/// [`IgnoreError`] if `all` is ignored beside something else.
+pub(crate) fn run(request: &Request<'_>) -> Result<Report, IgnoreError> {
     let view = View {
         root: request.root,
         system: request.system,

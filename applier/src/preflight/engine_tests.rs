@@ -50,7 +50,7 @@ fn try_on(
     steps: Vec<Step>,
     ignore: &str,
     record: Option<&InstalledNode>,
-) -> Result<Report, CliError> {
+) -> Result<Report, IgnoreError> {
     run(&Request {
         root: &host.root(),
         running: true,
@@ -103,8 +103,8 @@ fn every_check_of_a_run_is_made_and_a_failed_run_stops_the_next() {
         "[preflight] Some fatal errors occurred:\n\t[ERROR Port-1]: port 1 is in use\n\t[ERROR Port-3]: port 3 is in use\n"
     );
     assert_eq!(
-        report.error().unwrap().exit(),
-        kubeplan_bundle::exit::Exit::Preflight
+        report.error().unwrap().to_string(),
+        "preflight checks failed"
     );
     host.system.used_ports.clear();
     let report = run_on(&host, steps(), "", None);

@@ -3,10 +3,15 @@
 use std::collections::BTreeSet;
 
 use kubeplan_bundle::check::CheckName;
-use kubeplan_terminal::CliError;
+use kubeplan_terminal::Advice;
 
 /// For every check.
 const ALL: &str = "all";
+
+/// `all` stands beside another name.
+#[derive(Debug, thiserror::Error)]
+#[error("`all` ignores every check already: no other name can stand beside it")]
+pub(crate) struct IgnoreError(#[source] Advice);
 
 /// Names of checks, in lower case.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +21,8 @@ impl Ignored {
     /// What the command line says: each value one name or several with commas.
     ///
     /// # Errors
-    /// [`CliError`] of bad usage if `all` stands beside another name.
-    pub(crate) fn parse(values: &[String]) -> Result<Self, CliError> {
+    /// [`IgnoreError`] if `all` stands beside another name.
+    pub(crate) fn parse(values: &[String]) -> Result<Self, IgnoreError> {
         let names = values
             .iter()
             .flat_map(|value| value.split(','))
@@ -30,7 +35,7 @@ impl Ignored {
     ///
     /// # Errors
     /// As for [`Ignored::parse`].
-    pub(super) fn with(&self, planned: &[CheckName]) -> Result<Self, CliError> {
+    pub(super) fn with(&self, planned: &[CheckName]) -> Result<Self, IgnoreError> {
         let planned = planned.iter().map(|name| name.as_str().to_lowercase());
         Self(self.0.iter().cloned().chain(planned).collect()).consistent()
     }
@@ -40,12 +45,11 @@ impl Ignored {
         self.0.iter()
     }
 
-    fn consistent(self) -> Result<Self, CliError> {
+    fn consistent(self) -> Result<Self, IgnoreError> {
         if self.0.contains(ALL) && self.0.len() > 1 {
-            return Err(CliError::usage(
-                "`all` ignores every check already: no other name can stand beside it",
-            )
-            .hint("give --ignore-preflight-errors either `all` or names; the configuration's ignorePreflightErrors count too"));
+            return Err(IgnoreError(Advice::hint(
+                "give --ignore-preflight-errors either `all` or names; the configuration's ignorePreflightErrors count too",
+            )));
         }
         Ok(self)
     }
@@ -101,7 +105,7 @@ fn distance(left: &str, right: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn parse(values: &[&str]) -> Result<Ignored, CliError> {
+    fn parse(values: &[&str]) -> Result<Ignored, IgnoreError> {
         Ignored::parse(&values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>())
     }
 

@@ -38,10 +38,10 @@ mod version;
 
 pub(crate) use admission::check as admission;
 pub(crate) use engine::{Request, run};
-pub(crate) use ignore::Ignored;
+pub(crate) use ignore::{IgnoreError, Ignored};
 pub use kinds::CheckDoc;
 pub(crate) use kinds::docs;
-pub(crate) use report::Report;
+pub(crate) use report::{ChecksFailed, Report};
 
 use kubeplan_bundle::index::Index;
 use kubeplan_terminal::with_causes;

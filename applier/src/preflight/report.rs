@@ -1,8 +1,7 @@
 //! What the checks came to: kubeadm's lines, a table for people, JSON.
 
 use kubeplan_bundle::check::Severity;
-use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::{CliError, Text, escape};
+use kubeplan_terminal::{Advice, Text, escape};
 use serde::Serialize;
 
 /// How a check ended.
@@ -63,6 +62,11 @@ pub(crate) struct Report {
     #[serde(skip)]
     pub(crate) unknown: Vec<(String, Option<String>)>,
 }
+
+/// An error remains.
+#[derive(Debug, thiserror::Error)]
+#[error("preflight checks failed")]
+pub(crate) struct ChecksFailed(#[source] Advice);
 
 impl Checked {
     pub(super) fn without_looking(name: &str, outcome: Outcome, why: &str) -> Self {
@@ -135,19 +139,22 @@ impl Report {
     }
 
     /// The error that a run ends with, if one remains.
-    pub(crate) fn error(&self) -> Option<CliError> {
-        self.fails().then(|| {
-            CliError::new(Exit::Preflight, "preflight checks failed").hint(
-                "remove the causes, or let a check's errors count as warnings with --ignore-preflight-errors NAME",
-            )
-        })
+    pub(crate) fn error(&self) -> Option<ChecksFailed> {
+        self.failed(Text::new())
     }
 
     /// As [`Report::error`], with everything that was found: for a command that reports something else.
-    pub(crate) fn full_error(&self) -> Option<CliError> {
-        let hints = self.error()?.hints().to_vec();
-        let error = CliError::new(Exit::Preflight, "preflight checks failed").detail(&self.lines());
-        Some(hints.into_iter().fold(error, CliError::hint))
+    pub(crate) fn full_error(&self) -> Option<ChecksFailed> {
+        self.failed(self.lines())
+    }
+
+    fn failed(&self, lines: Text) -> Option<ChecksFailed> {
+        let advice = || {
+            Advice::lines(lines).and(
+                "remove the causes, or let a check's errors count as warnings with --ignore-preflight-errors NAME",
+            )
+        };
+        self.fails().then(|| ChecksFailed(advice()))
     }
 
     /// A line for each check.

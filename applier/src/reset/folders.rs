@@ -2,6 +2,7 @@
 
 use kubeplan_bundle::path::HostPath;
 
+use super::ResetError;
 use crate::host::{Found, HostError, Root, RootPath};
 use crate::kubeadm::layout::{CERTIFICATES, KUBECONFIGS, KUBELET, MANIFESTS};
 
@@ -89,13 +90,11 @@ pub(super) fn traces(root: &Root) -> Result<Vec<RootPath>, HostError> {
 /// The folder of certificates that the operator named.
 ///
 /// # Errors
-/// Why everything in it must not be removed.
-pub(super) fn certificates(path: &HostPath) -> Result<RootPath, String> {
-    let path = RootPath::from(path);
+/// [`ResetError::Certificates`] if it holds more than certificates.
+pub(super) fn certificates(named: &HostPath) -> Result<RootPath, ResetError> {
+    let path = RootPath::from(named);
     if is_system(&path) || is_below(&KUBELET, &path) || is_below(&MANIFESTS, &path) {
-        return Err(format!(
-            "`--cert-dir {path}`: everything in this folder would be removed, and it holds more than certificates"
-        ));
+        return Err(ResetError::Certificates(named.clone()));
     }
     Ok(path)
 }

@@ -13,7 +13,9 @@
 //! | [`live`], [`etcd`] | the running system; whether its member leaves etcd |
 //! | [`run`], [`executor`] | the order of things: lock, plan, consent, steps, forgetting; one step |
 //! | [`report`] | showing it |
+//! | [`error`] | why it does not begin, or stops |
 
+mod error;
 mod etcd;
 mod executor;
 mod folders;
@@ -30,6 +32,7 @@ use kubeplan_bundle::path::HostPath;
 
 use self::phase::Phase;
 
+pub(crate) use error::ResetError;
 #[cfg(test)]
 pub(crate) use executor::StepError;
 pub(crate) use run::run;

@@ -9,12 +9,10 @@ mod removed_files;
 
 use std::ffi::OsString;
 
-use kubeplan_terminal::CliError;
-
-use super::Request;
 use super::inventory::Inventory;
 use super::live::LiveHost;
 use super::phase::Phase;
+use super::{Request, ResetError};
 use crate::host::{Actions, Root, RootPath};
 use crate::kubeadm::etcd_pod::LocalMember;
 use crate::kubeadm::layout;
@@ -129,8 +127,8 @@ impl Planner<'_> {
     /// Makes the plan.
     ///
     /// # Errors
-    /// [`CliError`] if something that must be known cannot be found out; nothing was changed.
-    pub(super) fn plan(&self) -> Result<Plan, CliError> {
+    /// [`ResetError`] if something that must be known cannot be found out; nothing was changed.
+    pub(super) fn plan(&self) -> Result<Plan, ResetError> {
         let mut plan = Plan::default();
         let data = self.etcd(&mut plan)?;
         self.live_parts(&mut plan)?;

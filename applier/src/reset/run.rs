@@ -3,10 +3,8 @@
 //! Stopped anywhere it can be run again: what is gone needs no further step, and the records of what was installed are
 //! dropped last, when everything in them is durably gone.
 
-use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::{CliError, list};
+use kubeplan_terminal::Advice;
 
-use super::Request;
 use super::executor::{Executor, StepError};
 use super::folders;
 use super::inventory::{self, Inventory};
@@ -14,6 +12,7 @@ use super::live::{LiveHost, Running};
 use super::phase::Phase;
 use super::plan::{Plan, Planner, Work};
 use super::report::{ResetReport, ResetResult};
+use super::{Request, ResetError};
 use crate::host::durable::is_temporary_name;
 use crate::host::tree::{self, Stays};
 use crate::host::{Actions, HostError, Root, RootPath};
@@ -29,11 +28,11 @@ pub(crate) struct Outcome {
     /// What was or would be done.
     pub(crate) report: Option<ResetReport>,
     /// Why it is not done.
-    pub(crate) error: Option<CliError>,
+    pub(crate) error: Option<ResetError>,
 }
 
-/// Asks for consent to a plan; an error ends the reset before anything is changed.
-pub(crate) type Consent<'a> = &'a mut dyn FnMut(&ResetReport) -> Result<(), CliError>;
+/// Asks for consent to a plan, or says why it cannot be asked for.
+pub(crate) type Consent<'a> = &'a mut dyn FnMut(&ResetReport) -> Result<bool, String>;
 
 /// Resets the host, or shows what that would do.
 pub(crate) fn run(
@@ -67,16 +66,8 @@ pub(super) fn run_on(
     }
 }
 
-/// A reset that was stopped in the middle.
-#[derive(Debug, thiserror::Error)]
-#[error("the reset stopped part-way, in {phase}: {done} of {planned} steps are done")]
-struct PartWay {
-    phase: &'static str,
-    done: usize,
-    planned: usize,
-    #[source]
-    source: StepError,
-}
+/// What to do after a reset that did not remove everything.
+const AGAIN: &str = "remove the cause and run the same reset again, it continues";
 
 /// What the host remembers.
 struct Memory {
@@ -88,7 +79,7 @@ struct Memory {
 }
 
 impl Memory {
-    fn load(root: &Root) -> Result<Self, CliError> {
+    fn load(root: &Root) -> Result<Self, StateError> {
         let memory = crate::state::memory::Memory::load(root)?;
         Ok(Self {
             installed: memory.as_found(),
@@ -119,9 +110,9 @@ fn pipeline(
     live: Option<&dyn LiveHost>,
     actions: &Actions,
     consent: Consent<'_>,
-) -> Result<ResetReport, CliError> {
+) -> Result<ResetReport, ResetError> {
     let certificates = match &request.cert_dir {
-        Some(path) => folders::certificates(path).map_err(CliError::usage)?,
+        Some(path) => folders::certificates(path)?,
         None => RootPath::fixed(layout::CERTIFICATES),
     };
     if !request.dry_run && !Phase::Preflight.is_in(&request.skip) {
@@ -159,15 +150,14 @@ fn pipeline(
     if inventory.is_empty() && plan.work() == 0 {
         return Ok(report(ResetResult::Nothing, &plan));
     }
-    consent(&report(ResetResult::Planned, &plan))?;
+    let planned = report(ResetResult::Planned, &plan);
+    if !consent(&planned).map_err(ResetError::Unanswered)? {
+        return Err(ResetError::Declined);
+    }
     if lock.is_none() {
         lock = Some(state::lock(root, actions)?);
         if Memory::load(root)?.installed != memory.installed {
-            return Err(CliError::new(
-                Exit::Failed,
-                "something was installed while the plan was shown; nothing was removed",
-            )
-            .hint("run the reset again"));
+            return Err(ResetError::Outdated(Advice::hint("run the reset again")));
         }
     }
     let begun = memory.begun()?;
@@ -191,28 +181,28 @@ fn pipeline(
     Ok(done)
 }
 
-fn check_privileges(root: &Root) -> Result<(), CliError> {
+fn check_privileges(root: &Root) -> Result<(), ResetError> {
     if root.is_live() && !root.is_privileged() {
-        return Err(
-            CliError::new(Exit::Preflight, "resetting the running system needs root")
-                .hint("run as root, or reset a folder with --root DIR"),
-        );
+        return Err(ResetError::NeedsRoot(Advice::hint(
+            "run as root, or reset a folder with --root DIR",
+        )));
     }
     Ok(())
 }
 
 /// A node that somebody else made is not reset without a word.
-fn check_traces(root: &Root) -> Result<(), CliError> {
+fn check_traces(root: &Root) -> Result<(), ResetError> {
     let traces = folders::traces(root)?;
     if traces.is_empty() {
         return Ok(());
     }
     let shown: Vec<String> = traces.iter().map(ToString::to_string).collect();
-    Err(CliError::usage(format!(
-        "this node was not installed by kubeapply, and it has {}",
-        shown.join(", ")
-    ))
-    .hint("to remove what `kubeadm reset` removes, say so with --kubeadm-node; --dry-run shows it"))
+    Err(ResetError::NotInstalled {
+        traces: shown.join(", "),
+        advice: Advice::hint(
+            "to remove what `kubeadm reset` removes, say so with --kubeadm-node; --dry-run shows it",
+        ),
+    })
 }
 
 /// Performs the steps, then forgets what was installed. `begun` is kept first, if it is not kept already.
@@ -224,7 +214,7 @@ fn execute(
     runs: Runs,
     begun: Option<&ResetProgress>,
     plan: &Plan,
-) -> Result<Vec<Stays>, CliError> {
+) -> Result<Vec<Stays>, ResetError> {
     let planned = plan.work();
     let mut done = 0;
     let mut stays = Vec::new();
@@ -233,17 +223,11 @@ fn execute(
         live,
         actions,
     };
-    let failed = |phase: Phase, done: usize, source: StepError| {
-        let by_hand = by_hand(phase);
-        let error = PartWay {
-            phase: phase.name(),
-            done,
-            planned,
-            source,
-        };
-        CliError::new(Exit::Partial, error)
-            .hint(by_hand)
-            .hint("remove the cause and run the same reset again, it continues")
+    let failed = |phase: Phase, done: usize, source: StepError| ResetError::PartWay {
+        phase: phase.name(),
+        done,
+        planned,
+        why: Advice::because(source).and(by_hand(phase)).and(AGAIN),
     };
     clear_leftovers(root, actions, &runs)
         .map_err(|error| failed(Phase::Preflight, done, error.into()))?;
@@ -303,21 +287,16 @@ fn clear_leftovers(root: &Root, actions: &Actions, runs: &Runs) -> Result<(), Ho
 }
 
 /// Everything else is removed, and what is not is still recorded.
-fn not_everything(stays: &[Stays]) -> CliError {
+fn not_everything(stays: &[Stays]) -> ResetError {
     let lines: Vec<String> = stays
         .iter()
         .filter(|stays| stays.failed)
         .map(|stays| format!("{}: {}", stays.path, stays.reason))
         .collect();
-    CliError::new(
-        Exit::Partial,
-        format!(
-            "the reset removed everything else, and could not remove {} of the paths",
-            lines.len()
-        ),
-    )
-    .detail(&list(&lines))
-    .hint("remove the cause and run the same reset again, it continues")
+    ResetError::Stays {
+        count: lines.len(),
+        paths: Advice::items(lines).and(AGAIN),
+    }
 }
 
 /// What the operator can do about a phase that fails.
@@ -349,10 +328,10 @@ mod tests {
             failed: true,
         });
         let error = not_everything(&stays);
-        assert_eq!(error.exit(), Exit::Partial);
+        assert!(matches!(error, ResetError::Stays { count: 2, .. }));
         assert!(!error.to_string().contains('\n'), "{error}");
         assert_eq!(
-            error.details().as_str(),
+            kubeplan_terminal::details(&error).as_str(),
             "  - /data/a: it is busy\n  - /data/b: it is busy\n"
         );
     }

@@ -148,9 +148,10 @@ fn node() -> Node {
 impl Node {
     fn reset(&self, request: &Request, live: &Played, fault: Fault) -> (String, Option<CliError>) {
         let actions = Actions::failing(fault).0;
-        let outcome = run_on(request, &self.root, Some(live), &actions, &mut |_| Ok(()));
+        let outcome = run_on(request, &self.root, Some(live), &actions, &mut |_| Ok(true));
         let text = outcome.report.map(|report| report.text());
-        (text.unwrap_or_default().as_str().to_owned(), outcome.error)
+        let text = text.unwrap_or_default();
+        (text.as_str().to_owned(), outcome.error.map(CliError::from))
     }
 
     fn files(&self) -> Vec<String> {
@@ -452,7 +453,7 @@ fn what_somebody_changes_while_the_plan_is_read_is_named() {
             let odd = OsStr::from_bytes(b"\xff");
             fs::create_dir(path.join("new")).unwrap();
             fs::write(path.join("new").join(odd), "x").unwrap();
-            Ok(())
+            Ok(true)
         },
     );
     assert!(outcome.error.is_none());

@@ -1,14 +1,13 @@
 //! Reading and writing one strict document.
 
 use kubeplan_bundle::canonical::{self, CanonicalError};
-use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::receipt::ReceiptError;
-use kubeplan_terminal::CliError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{FOLDER, open_folder};
+use crate::host::lock::Locked;
 use crate::host::{Actions, HostError, Root, RootPath};
 
 /// Far more than a thousand nodes' records.
@@ -33,6 +32,9 @@ pub(crate) enum StateError {
     /// The host refused.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// Another run is at work.
+    #[error(transparent)]
+    Locked(#[from] Locked),
     /// The file is not what this program writes.
     #[error(
         "the state file `{path}` is damaged; restore it from a backup, or move it away and check the installed files by hand (without it they count as somebody else's)"
@@ -113,12 +115,6 @@ pub(crate) enum StateError {
         /// The file.
         path: RootPath,
     },
-}
-
-impl From<StateError> for CliError {
-    fn from(error: StateError) -> Self {
-        Self::new(Exit::Failed, error)
-    }
 }
 
 /// Reads a document; `None` if it does not exist.

@@ -28,8 +28,6 @@ pub(crate) mod runs;
 pub(crate) mod salt;
 pub(crate) mod serials;
 
-use kubeplan_terminal::CliError;
-
 use crate::host::guarded::Guarded;
 use crate::host::lock::{Lock, LockOutcome, Locked, create_and_lock, try_lock};
 use crate::host::{Actions, HostError, Root, RootPath};
@@ -68,8 +66,8 @@ pub(crate) fn check_folders(root: &Root) -> Result<(), StateError> {
 /// Takes the lock if its file exists, and changes nothing. `None`: there is no file, so nobody holds it.
 ///
 /// # Errors
-/// [`CliError`] of kind `Locked` if another run holds it.
-pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, CliError> {
+/// [`StateError::Locked`] if another run holds it.
+pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, StateError> {
     let Some(folder) = open_folder(root)? else {
         return Ok(None);
     };
@@ -83,8 +81,8 @@ pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, CliError> {
 /// Creates the folder and the lock file where they are missing, and takes the lock.
 ///
 /// # Errors
-/// [`CliError`] of kind `Locked` if another run holds it.
-pub(crate) fn lock(root: &Root, actions: &Actions) -> Result<Lock, CliError> {
+/// [`StateError::Locked`] if another run holds it.
+pub(crate) fn lock(root: &Root, actions: &Actions) -> Result<Lock, StateError> {
     let folder = create_folder(root, actions)?;
     match create_and_lock(&folder, actions, LOCK)? {
         LockOutcome::Held(lock) => Ok(lock),

@@ -8,7 +8,6 @@ use std::error::Error;
 use kubeplan_bundle::index::TransactionName;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
-use kubeplan_terminal::Text;
 
 /// How the file with the hole is on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +55,6 @@ pub(crate) struct ChangeError {
     /// Why.
     #[source]
     pub(crate) source: Box<dyn Error + Send + Sync>,
-    /// Lines that belong to why.
-    pub(crate) details: Text,
-    /// What became of them, and what to do.
-    pub(crate) hints: Vec<String>,
 }
 
 /// What came of taking a file away.

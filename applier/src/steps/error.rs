@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
-use kubeplan_terminal::{Text, list, quote};
+use kubeplan_terminal::{Advice, quote};
 
 use super::committer::{ChangeError, Removal};
 use crate::host::HostError;
@@ -104,6 +104,9 @@ pub(crate) enum StepError {
         window: Duration,
         /// Those that did not.
         silent: Vec<Silent>,
+        /// Each of them on a line.
+        #[source]
+        lines: Advice,
     },
     /// An endpoint at an address that this host does not have.
     #[error(
@@ -184,12 +187,13 @@ impl std::fmt::Display for Silent {
 }
 
 impl StepError {
-    /// Lines that belong to the message.
-    pub(crate) fn details(&self) -> Text {
-        match self {
-            Self::Endpoints { silent, .. } => list(silent),
-            Self::Change(ChangeError { details, .. }) => details.clone(),
-            _ => Text::new(),
+    /// Of `asked` endpoints, those that were `silent` for all of their time.
+    pub(crate) fn endpoints(asked: usize, window: Duration, silent: Vec<Silent>) -> Self {
+        Self::Endpoints {
+            asked,
+            window,
+            lines: Advice::items(&silent),
+            silent,
         }
     }
 
@@ -208,8 +212,7 @@ impl StepError {
             Self::OwnerGone { .. } => vec![
                 "what it belonged to has reached its end; make a plan with new ones".to_owned(),
             ],
-            Self::Etcd { hints, .. }
-            | Self::Change(ChangeError { hints, .. }) => hints.clone(),
+            Self::Etcd { hints, .. } => hints.clone(),
             Self::NotReady { server, .. } => vec![
                 format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` says what it waits for; from this host {server} must be reached"),
             ],

@@ -94,8 +94,7 @@ pub(crate) struct LiveOutcome {
 }
 
 /// A step that did not get to its end.
-#[derive(Debug, thiserror::Error)]
-#[error("step {} ({phase}: {what}) stopped", step + 1)]
+#[derive(Debug)]
 pub(crate) struct LiveFailure {
     /// Its position in the index, from 0.
     pub(crate) step: usize,
@@ -104,7 +103,6 @@ pub(crate) struct LiveFailure {
     /// What it does.
     pub(crate) what: String,
     /// Why it stopped.
-    #[source]
     pub(crate) source: StepError,
     /// What this host's services and containers say about it.
     pub(crate) diagnosis: Vec<Hint>,

@@ -2,7 +2,7 @@
 //!
 //! In: a request, an observer. Out: what came of each step, up to the first that fails.
 
-use kubeplan_terminal::with_causes;
+use kubeplan_terminal::{details, with_causes};
 
 use super::error::StepError;
 use super::report::{LiveReport, Observer, Progress};
@@ -67,7 +67,7 @@ pub(crate) fn run(request: &LiveRequest<'_>, observer: &mut dyn Observer) -> Liv
 /// An error with its causes and details, on one line.
 fn error_text(error: &StepError) -> String {
     let mut text = with_causes(error);
-    let details = error.details();
+    let details = details(error);
     let details: Vec<&str> = details.as_str().lines().map(str::trim).collect();
     if !details.is_empty() {
         text.push_str(&format!(": {}", details.join("; ")));

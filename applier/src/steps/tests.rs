@@ -123,9 +123,15 @@ fn the_first_step_that_fails_is_the_last_that_is_begun() {
     fs::write(case.bin("broken"), "").unwrap();
     let outcome = case.run();
     let failure = outcome.failure.unwrap();
-    assert_eq!(failure.to_string(), "step 2 (start: start agent) stopped");
+    let LiveFailure {
+        step, phase, what, ..
+    } = &failure;
     assert_eq!(
-        std::error::Error::source(&failure).unwrap().to_string(),
+        (*step, phase.as_str(), what.as_str()),
+        (1, "start", "start agent")
+    );
+    assert_eq!(
+        failure.source.to_string(),
         "`systemctl restart agent` failed with code 1"
     );
     assert!(

@@ -95,11 +95,7 @@ pub(crate) async fn run(
             healthy.join(", ")
         )));
     }
-    Err(StepError::Endpoints {
-        asked: endpoints.len(),
-        window,
-        silent,
-    })
+    Err(StepError::endpoints(endpoints.len(), window, silent))
 }
 
 /// Who is waited for, and why; `None` once nobody is.

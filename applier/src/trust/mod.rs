@@ -6,6 +6,7 @@
 //! key's fingerprint typed by a person who got it another way; flags can only make the policy stricter. A
 //! file counts only if no other user can change it, nor a directory on the way to it; a policy that is missing is missed ([`policy_memory`]).
 
+mod error;
 pub(crate) mod own_plan;
 pub(crate) mod policy;
 pub(crate) mod policy_memory;
@@ -15,7 +16,9 @@ use std::path::Path;
 
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::policy::{Policy, TrustPolicy};
-use kubeplan_terminal::{CliError, quote};
+use kubeplan_terminal::{Advice, quote};
+
+pub(crate) use error::TrustError;
 
 use crate::host::guarded::Guarded;
 use crate::host::{HostError, Root, RootPath, local};
@@ -43,8 +46,8 @@ pub(crate) struct TrustOptions<'a> {
 /// The trust policy of the host, made stricter by the options.
 ///
 /// # Errors
-/// [`CliError`] of kind `Refused` if nobody is trusted, of kind `Usage` if a file cannot be used.
-pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolicy, CliError> {
+/// [`TrustError`] if no key is trusted, or a file cannot be used.
+pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolicy, TrustError> {
     let host = policy::in_force(root)?;
     if options.own_plan.is_some() {
         own_plan::require_allowed(root, &host, &[])?;
@@ -53,23 +56,18 @@ pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolic
         Some(path) => {
             let bytes = local::read_unshared(path, LIMIT).map_err(named)?;
             let text = local::into_text(path, &bytes).map_err(named)?;
-            AllowedSigners::parse(&text).map_err(|error| {
-                CliError::usage(signers::SignersError::Parse {
-                    path: path.display().to_string(),
-                    source: error,
-                })
+            AllowedSigners::parse(&text).map_err(|source| TrustError::Signers {
+                path: path.display().to_string(),
+                source,
             })?
         }
         None if options.own_plan.is_some() => signers::load(root)?.unwrap_or_default(),
-        None => signers::load(root)?.ok_or_else(|| {
-            CliError::refused(format!(
-                "no key is trusted on this host yet: `{}` does not exist",
-                signers::path()
-            ))
-            .hint(format!(
+        None => signers::load(root)?.ok_or_else(|| TrustError::NoSigners {
+            path: signers::path(),
+            add: Advice::hint(format!(
                 "get the author's public key and fingerprint, then run `kubeapply trust add{} --principal NAME --fingerprint SHA256:… KEYFILE`",
                 root_flag(root)
-            ))
+            )),
         })?,
     };
     if let Some(own) = options.own_plan {
@@ -79,7 +77,7 @@ pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolic
         options.require_authors.unwrap_or(1),
         options.require_approvals.unwrap_or(0),
     )
-    .map_err(CliError::usage)?;
+    .map_err(TrustError::Asked)?;
     Ok(TrustPolicy {
         allowed,
         policy: host.stricter(asked),
@@ -104,41 +102,41 @@ pub(crate) fn root_flag(root: &Root) -> String {
 }
 
 /// A failure to read a file that the operator named.
-fn named(error: HostError) -> CliError {
+fn named(error: HostError) -> TrustError {
     match error {
-        HostError::Exposed(_) => refused(error),
-        _ => CliError::usage(error),
+        HostError::Exposed(_) => TrustError::Exposed(error),
+        _ => TrustError::Unusable(error),
     }
 }
 
 /// A failure to read the trust directory: what another user can change is a reason to trust no bundle.
-fn refused(error: HostError) -> CliError {
+fn of_directory(error: HostError) -> TrustError {
     match error {
-        HostError::Exposed(_) => CliError::refused(error),
-        _ => error.into(),
+        HostError::Exposed(_) => TrustError::Exposed(error),
+        _ => TrustError::Host(error),
     }
 }
 
 /// Opens the trust directory, if it exists and no other user can change it.
-fn open_folder(root: &Root) -> Result<Option<Guarded>, CliError> {
-    Guarded::open(root, &FOLDER).map_err(refused)
+fn open_folder(root: &Root) -> Result<Option<Guarded>, TrustError> {
+    Guarded::open(root, &FOLDER).map_err(of_directory)
 }
 
 /// Reads a file of the trust directory, if it exists and no other user can change it.
-fn read_owned(root: &Root, name: &str) -> Result<Option<String>, CliError> {
+fn read_owned(root: &Root, name: &str) -> Result<Option<String>, TrustError> {
     let Some(folder) = open_folder(root)? else {
         return Ok(None);
     };
     let read = folder.read(name, LIMIT).map_err(|error| match error {
-        HostError::NotAFile { .. } | HostError::LinkedFile { .. } => CliError::refused(error),
-        _ => refused(error),
+        HostError::NotAFile { .. } | HostError::LinkedFile { .. } => TrustError::Exposed(error),
+        _ => of_directory(error),
     })?;
     let Some(bytes) = read else {
         return Ok(None);
     };
     match std::str::from_utf8(bytes.expose()) {
         Ok(text) => Ok(Some(text.to_owned())),
-        Err(_) => Err(CliError::usage(HostError::NotText {
+        Err(_) => Err(TrustError::Unusable(HostError::NotText {
             path: FOLDER.join(name).to_string(),
         })),
     }

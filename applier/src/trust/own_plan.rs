@@ -9,9 +9,9 @@ use kubeplan_bundle::allowed_signers::{AllowedSigner, AllowedSigners, AllowedSig
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::policy::{LiveJoin, Policy};
 use kubeplan_bundle::signature::{Namespace, PublicKey};
-use kubeplan_terminal::{CliError, quote};
+use kubeplan_terminal::{Advice, quote};
 
-use super::{FOLDER, root_flag};
+use super::{FOLDER, TrustError, root_flag};
 use crate::host::Root;
 use crate::state::journal::record::OwnPlan;
 
@@ -21,12 +21,12 @@ const PRINCIPAL: &str = "kubeapply-join";
 /// Refuses unless the host's policy lets it plan for itself. `join` are the words of the command that is refused.
 ///
 /// # Errors
-/// [`CliError`] of kind `Refused`, with the line to add.
+/// [`TrustError::LiveJoin`], with the line to add.
 pub(crate) fn require_allowed(
     root: &Root,
     policy: &Policy,
     join: &[String],
-) -> Result<(), CliError> {
+) -> Result<(), TrustError> {
     if policy.live_join == LiveJoin::Allow {
         return Ok(());
     }
@@ -34,52 +34,48 @@ pub(crate) fn require_allowed(
         .iter()
         .map(|word| format!(" {}", quote(word)))
         .collect();
-    Err(CliError::refused(
-        "this host may not install a plan that it made for itself: its policy does not allow live joins",
-    )
-    .hint(format!(
+    Err(TrustError::LiveJoin(Advice::hint(format!(
         "to allow them, put the line `liveJoin: allow` into {} (with `apiVersion: kubeplan.io/v1alpha1` and `kind: Policy`, as any policy)",
         FOLDER.join("policy.yaml")
     ))
-    .hint(format!(
+    .and(format!(
         "or run `kubeapply join{words} --plan-only -o DIR{}`, have the bundle signed with a key that this host trusts, and install it",
         root_flag(root)
-    )))
+    ))))
 }
 
 /// Refuses unless the host's own policy file lets it plan for itself; looked at before anybody is asked anything.
 ///
 /// # Errors
-/// [`CliError`].
-pub(crate) fn require_policy(root: &Root, join: &[String]) -> Result<(), CliError> {
+/// As for [`require_allowed`], or if there is no policy to be had.
+pub(crate) fn require_policy(root: &Root, join: &[String]) -> Result<(), TrustError> {
     require_allowed(root, &super::policy::in_force(root)?, join)
 }
 
 impl OwnPlan {
     /// Adds the key as an author.
-    pub(super) fn trust(&self, allowed: &mut AllowedSigners) -> Result<(), CliError> {
-        let key = PublicKey::parse(&self.key).map_err(CliError::refused)?;
+    pub(super) fn trust(&self, allowed: &mut AllowedSigners) -> Result<(), TrustError> {
+        let key = PublicKey::parse(&self.key).map_err(TrustError::JoinKey)?;
         let signer = AllowedSigner::new(&[PRINCIPAL], &[Namespace::Bundle], key)
-            .map_err(CliError::refused)?;
+            .map_err(TrustError::JoinSigner)?;
         match allowed.add(signer) {
             Ok(()) | Err(AllowedSignersError::Duplicate(_)) => Ok(()),
-            Err(error) => Err(CliError::refused(error)),
+            Err(error) => Err(TrustError::JoinList(error)),
         }
     }
 
     /// Refuses any other plan that the key signed.
     ///
     /// # Errors
-    /// [`CliError`] of kind `Refused`.
-    pub(crate) fn require(&self, index: &Index) -> Result<(), CliError> {
+    /// [`TrustError::OtherPlan`].
+    pub(crate) fn require(&self, index: &Index) -> Result<(), TrustError> {
         if index.plan_digest == self.plan_digest {
             return Ok(());
         }
-        Err(CliError::refused(format!(
-            "the bundle is plan {}, and the key of this join counts for plan {} alone",
-            index.plan_digest.short(),
-            self.plan_digest.short()
-        )))
+        Err(TrustError::OtherPlan {
+            found: index.plan_digest.short(),
+            planned: self.plan_digest.short(),
+        })
     }
 }
 
@@ -90,7 +86,6 @@ impl OwnPlan {
 )]
 mod tests {
     use kubeplan_bundle::digest::Sha256Digest;
-    use kubeplan_bundle::exit::Exit;
     use kubeplan_bundle::signature::PrivateKey;
 
     use super::super::{TrustOptions, load};
@@ -121,8 +116,9 @@ mod tests {
             )
         };
         let error = loaded(Some(&own)).unwrap_err();
-        assert_eq!(error.exit(), Exit::Refused);
-        assert!(error.hints()[0].contains("liveJoin: allow"), "{error:?}");
+        assert!(matches!(error, TrustError::LiveJoin(_)), "{error:?}");
+        let hints = kubeplan_terminal::hints(&error);
+        assert!(hints[0].contains("liveJoin: allow"), "{error:?}");
         let policy = folder.path().join("etc/kubeplan/policy.yaml");
         std::fs::create_dir_all(policy.parent().unwrap()).unwrap();
         let write = |lines: &str| {
@@ -147,7 +143,7 @@ mod tests {
             serde_json::from_str(include_str!("../../tests/data/index.json")).unwrap();
         let own = own();
         let error = own.require(&index).unwrap_err();
-        assert_eq!(error.exit(), Exit::Refused);
+        assert!(matches!(error, TrustError::OtherPlan { .. }), "{error:?}");
         index.plan_digest = own.plan_digest;
         assert!(own.require(&index).is_ok());
     }

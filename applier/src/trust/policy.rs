@@ -2,22 +2,14 @@
 
 use kubeplan_bundle::policy::Policy;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::CliError;
+use kubeplan_terminal::Advice;
 
-use super::{FOLDER, policy_memory, read_owned};
+use super::{FOLDER, TrustError, policy_memory, read_owned};
 use crate::host::{Root, RootPath};
 use crate::state::policy_record::KnownPolicy;
 use crate::yaml;
 
 const NAME: &str = "policy.yaml";
-
-/// The policy file cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("`{path}` cannot be used: {reason}")]
-struct PolicyFileError {
-    path: String,
-    reason: String,
-}
 
 /// The file.
 pub(crate) fn path() -> RootPath {
@@ -27,8 +19,8 @@ pub(crate) fn path() -> RootPath {
 /// Reads the host's policy; `None` if there is no file.
 ///
 /// # Errors
-/// [`CliError`] if the file is not a policy document; a host with a broken policy accepts nothing.
-pub(crate) fn load(root: &Root) -> Result<Option<Policy>, CliError> {
+/// [`TrustError`] if the file is not a policy document; a host with a broken policy accepts nothing.
+pub(crate) fn load(root: &Root) -> Result<Option<Policy>, TrustError> {
     Ok(read(root)?.map(|(policy, _)| policy))
 }
 
@@ -36,32 +28,34 @@ pub(crate) fn load(root: &Root) -> Result<Option<Policy>, CliError> {
 ///
 /// # Errors
 /// As for [`load`].
-pub(super) fn known(root: &Root, now: Timestamp) -> Result<Option<KnownPolicy>, CliError> {
+pub(super) fn known(root: &Root, now: Timestamp) -> Result<Option<KnownPolicy>, TrustError> {
     Ok(read(root)?.map(|(policy, text)| KnownPolicy::new(text.as_bytes(), policy, now)))
 }
 
 /// The policy that bundles are judged by: the host's, or the default one if it never had any.
 ///
 /// # Errors
-/// As for [`load`]; of kind `Refused` if the host had a policy and has none.
-pub(super) fn in_force(root: &Root) -> Result<Policy, CliError> {
+/// As for [`load`], or [`TrustError::PolicyMissing`].
+pub(super) fn in_force(root: &Root) -> Result<Policy, TrustError> {
     match load(root)? {
         Some(policy) => Ok(policy),
         None => policy_memory::require_none(root).map(|()| Policy::default()),
     }
 }
 
-fn read(root: &Root) -> Result<Option<(Policy, String)>, CliError> {
+fn read(root: &Root) -> Result<Option<(Policy, String)>, TrustError> {
     let Some(text) = read_owned(root, NAME)? else {
         return Ok(None);
     };
     match parse(&text) {
         Ok(policy) => Ok(Some((policy, text))),
-        Err(reason) => Err(CliError::usage(PolicyFileError {
-            path: path().to_string(),
+        Err(reason) => Err(TrustError::Policy {
+            path: path(),
             reason,
-        })
-        .hint("beside `apiVersion` and `kind`, a policy has the fields `authors`, `approvals` and `liveJoin`")),
+            fields: Advice::hint(
+                "beside `apiVersion` and `kind`, a policy has the fields `authors`, `approvals` and `liveJoin`",
+            ),
+        }),
     }
 }
 

@@ -8,9 +8,9 @@ use std::io::ErrorKind;
 
 use kubeplan_bundle::policy::LiveJoin;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::CliError;
+use kubeplan_terminal::Advice;
 
-use super::{policy, root_flag};
+use super::{TrustError, policy, root_flag};
 use crate::host::{Actions, HostError, Root};
 use crate::state::policy_record::{Acceptance, KnownPolicy, PolicyMemory};
 use crate::state::{self, StateError};
@@ -20,8 +20,8 @@ use crate::state::{self, StateError};
 /// Without privileges the memory of the running system cannot be read; such a user changes nothing of it either.
 ///
 /// # Errors
-/// [`CliError`] of kind `Refused`, with the ways out; of kind `Failed` if the memory cannot be used.
-pub(super) fn require_none(root: &Root) -> Result<(), CliError> {
+/// [`TrustError::PolicyMissing`], with the ways out; [`TrustError::State`] if the memory cannot be used.
+pub(super) fn require_none(root: &Root) -> Result<(), TrustError> {
     let memory = match PolicyMemory::load(root) {
         Err(StateError::Host(HostError::Io { source, .. }))
             if source.kind() == ErrorKind::PermissionDenied
@@ -35,19 +35,18 @@ pub(super) fn require_none(root: &Root) -> Result<(), CliError> {
     let Some(known) = memory.known() else {
         return Ok(());
     };
-    Err(CliError::refused(format!(
-        "this host had a policy ({}) and has none now: `{}` is missing",
-        words(known),
-        policy::path()
-    ))
-    .hint(format!(
-        "find out who removed it, and put `{}` back",
-        policy::path()
-    ))
-    .hint(format!(
-        "if this host is to have no policy any more, say so with `{}`",
-        accept_command(root)
-    )))
+    Err(TrustError::PolicyMissing {
+        before: words(known),
+        path: policy::path(),
+        ways: Advice::hint(format!(
+            "find out who removed it, and put `{}` back",
+            policy::path()
+        ))
+        .and(format!(
+            "if this host is to have no policy any more, say so with `{}`",
+            accept_command(root)
+        )),
+    })
 }
 
 /// The command that accepts that there is no policy any more.
@@ -67,16 +66,16 @@ pub(crate) fn missing_note(root: &Root) -> String {
 /// Whether this host once had a policy and has none now; a policy that cannot be used is not missing.
 ///
 /// # Errors
-/// [`CliError`] if policy or memory cannot be used.
-pub(crate) fn is_missed(root: &Root) -> Result<bool, CliError> {
+/// [`TrustError`] if policy or memory cannot be used.
+pub(crate) fn is_missed(root: &Root) -> Result<bool, TrustError> {
     Ok(policy::load(root)?.is_none() && PolicyMemory::load(root)?.known().is_some())
 }
 
 /// What to tell of a policy that changed since the last run that changed this host.
 ///
 /// # Errors
-/// [`CliError`] if policy or memory cannot be used.
-pub(crate) fn changed(root: &Root, now: Timestamp) -> Result<Option<String>, CliError> {
+/// [`TrustError`] if policy or memory cannot be used.
+pub(crate) fn changed(root: &Root, now: Timestamp) -> Result<Option<String>, TrustError> {
     let Some(found) = policy::known(root, now)? else {
         return Ok(None);
     };
@@ -98,8 +97,8 @@ pub(crate) fn changed(root: &Root, now: Timestamp) -> Result<Option<String>, Cli
 /// Remembers the policy that is there. Called with the lock held, before anything else is changed.
 ///
 /// # Errors
-/// [`CliError`] if policy or memory cannot be used, or the memory cannot be written.
-pub(crate) fn remember(root: &Root, actions: &Actions, now: Timestamp) -> Result<(), CliError> {
+/// [`TrustError`] if policy or memory cannot be used, or the memory cannot be written.
+pub(crate) fn remember(root: &Root, actions: &Actions, now: Timestamp) -> Result<(), TrustError> {
     let Some(found) = policy::known(root, now)? else {
         return Ok(());
     };
@@ -118,7 +117,7 @@ pub(crate) fn remember_alone(
     root: &Root,
     actions: &Actions,
     now: Timestamp,
-) -> Result<(), CliError> {
+) -> Result<(), TrustError> {
     let Some(found) = policy::known(root, now)? else {
         return Ok(());
     };
@@ -127,8 +126,8 @@ pub(crate) fn remember_alone(
     }
     match state::lock(root, actions) {
         Ok(_lock) => remember(root, actions, now),
-        Err(error) if error.exit() == kubeplan_bundle::exit::Exit::Locked => Ok(()),
-        Err(error) => Err(error),
+        Err(StateError::Locked(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -143,13 +142,13 @@ impl Missing {
     /// The policy that is missed, with the lock of the host; `None` if none is missed.
     ///
     /// # Errors
-    /// [`CliError`] of kind `Usage` if there is a policy; if the memory cannot be used.
-    pub(crate) fn find(root: &Root, actions: &Actions) -> Result<Option<Self>, CliError> {
+    /// [`TrustError::PolicyExists`]; [`TrustError::State`] if the memory cannot be used.
+    pub(crate) fn find(root: &Root, actions: &Actions) -> Result<Option<Self>, TrustError> {
         if policy::load(root)?.is_some() {
-            return Err(
-                CliError::usage(format!("this host has a policy: `{}`", policy::path()))
-                    .hint("to have none, remove the file first"),
-            );
+            return Err(TrustError::PolicyExists {
+                path: policy::path(),
+                remove: Advice::hint("to have none, remove the file first"),
+            });
         }
         if PolicyMemory::load(root)?.known().is_none() {
             return Ok(None);
@@ -174,14 +173,14 @@ impl Missing {
     /// Remembers that the operator accepted it.
     ///
     /// # Errors
-    /// [`CliError`] if the memory cannot be written.
+    /// [`TrustError`] if the memory cannot be written.
     pub(crate) fn accept(
         mut self,
         root: &Root,
         actions: &Actions,
         now: Timestamp,
         terminal: bool,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), TrustError> {
         self.memory.accept_none(Acceptance {
             time: now,
             uid: root.invoker().uid,

@@ -234,7 +234,7 @@ fn items(errors: &[PkiError]) -> Advice {
     let shown = errors.iter().take(SHOWN).map(|error| with_causes(error));
     let more = errors.len().saturating_sub(SHOWN);
     let rest = (more > 0).then(|| format!("and {more} more"));
-    Advice::items(shown.chain(rest).collect())
+    Advice::items(shown.chain(rest))
 }
 
 #[cfg(test)]
@@ -252,9 +252,13 @@ mod tests {
         let PkiError::Several { items, .. } = &several else {
             panic!("{several}");
         };
-        let items = items.lines();
+        let details = kubeplan_terminal::details(items);
+        let items: Vec<&str> = details.as_str().lines().collect();
         assert_eq!(items.len(), 41);
-        assert_eq!(items[0], one().to_string());
-        assert_eq!(items[40], "and 3 more");
+        assert_eq!(
+            items[0],
+            format!("  - {}", kubeplan_terminal::escape(&one().to_string()))
+        );
+        assert_eq!(items[40], "  - and 3 more");
     }
 }

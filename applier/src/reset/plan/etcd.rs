@@ -3,6 +3,7 @@
 //! Data is removed only when the member is known to have left its cluster, to be the only one, or when the operator says
 //! so. A member whose data vanishes while the others still count on it may cost the cluster its quorum.
 
+use super::super::error::ResetError;
 use super::super::etcd::{self, Membership};
 use super::super::live::{LiveError, etcdctl_flags};
 use super::super::phase::Phase;
@@ -11,8 +12,7 @@ use crate::host::{Found, RootPath};
 use crate::kubeadm::etcd_pod::{self, LocalMember};
 use crate::kubeadm::layout;
 use crate::state::reset::ResetProgress;
-use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::{CliError, quote};
+use kubeplan_terminal::{Advice, quote};
 
 const PHASE: Phase = Phase::RemoveEtcdMember;
 
@@ -21,7 +21,7 @@ const LIMIT: u64 = 1024 * 1024;
 
 impl Planner<'_> {
     /// Plans the phase; returns the folder whose data may be removed.
-    pub(super) fn etcd(&self, plan: &mut Plan) -> Result<Option<RootPath>, CliError> {
+    pub(super) fn etcd(&self, plan: &mut Plan) -> Result<Option<RootPath>, ResetError> {
         let path = layout::MANIFESTS.join(layout::ETCD_MANIFEST);
         let ours = self.request.kubeadm_node || self.inventory.files.contains_key(&path);
         let manifest = if ours {
@@ -58,12 +58,13 @@ impl Planner<'_> {
             }
             return Ok(None);
         }
-        let local = parsed.map_err(|reason| {
-            let error = format!("`{path}` does not say which member of etcd this is: {reason}");
-            CliError::new(Exit::Preflight, error).hint(format!(
+        let local = parsed.map_err(|reason| ResetError::Member {
+            path,
+            reason,
+            by_hand: Advice::hint(format!(
                 "remove the member by hand, then leave the phase out: --skip-phases {} (its data stays then)",
                 PHASE.name()
-            ))
+            )),
         })?;
         let data = RootPath::from(&local.data);
         if !self.decide(plan, &local, &data)? {
@@ -80,7 +81,7 @@ impl Planner<'_> {
         plan: &mut Plan,
         local: &LocalMember,
         data: &RootPath,
-    ) -> Result<bool, CliError> {
+    ) -> Result<bool, ResetError> {
         let forced = self.request.force_etcd_data;
         let has_data = self.has_data(data)?;
         let Some(live) = self.live else {
@@ -135,7 +136,7 @@ impl Planner<'_> {
         }
     }
 
-    fn has_data(&self, folder: &RootPath) -> Result<bool, CliError> {
+    fn has_data(&self, folder: &RootPath) -> Result<bool, ResetError> {
         Ok(match self.root.open_directory(folder)? {
             Some(folder) => folder.inspect(layout::ETCD_MEMBER)? != Found::Missing,
             None => false,
@@ -149,19 +150,19 @@ fn leave_data(plan: &mut Plan, data: &RootPath) {
 }
 
 /// The refusal when etcd does not say who its members are.
-fn unknown(local: &LocalMember, data: &RootPath, reason: &str) -> CliError {
+fn unknown(local: &LocalMember, data: &RootPath, reason: &str) -> ResetError {
     let flags = etcdctl_flags(local).map(|flag| quote(&flag).into_owned());
     let [_, authority, certificate, key] = &flags;
-    CliError::new(
-        Exit::Preflight,
-        format!("whether this host's member left the cluster of etcd is not known: {reason}"),
-    )
-    .hint(format!(
+    let by_hand = Advice::hint(format!(
         "remove the member from another control-plane node: etcdctl {authority} {certificate} {key} member list, then member remove ID for the one with {}",
         local.peer_url
     ))
-    .hint(format!(
+    .and(format!(
         "then, or if it is the only member, have the data in {data} removed with --force-etcd-data; leave member and data as they are with --skip-phases {}",
         PHASE.name()
-    ))
+    ));
+    ResetError::Membership {
+        reason: reason.to_owned(),
+        by_hand,
+    }
 }

@@ -1,12 +1,12 @@
 //! The parts of `cleanup-node` that need the running system: the kubelet, mounts, sandboxes.
 
+use super::super::error::ResetError;
 use super::super::live::{LiveHost, Sandbox, Service};
 use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
 use crate::host::{Found, mounts};
 use crate::kubeadm::layout;
-use kubeplan_bundle::exit::Exit;
-use kubeplan_terminal::CliError;
+use kubeplan_terminal::{Advice, with_causes};
 
 /// Far more than a kubelet's configuration has.
 const LIMIT: u64 = 1024 * 1024;
@@ -19,7 +19,7 @@ const MAX_UID: usize = 253;
 
 impl Planner<'_> {
     /// Plans the parts.
-    pub(super) fn live_parts(&self, plan: &mut Plan) -> Result<(), CliError> {
+    pub(super) fn live_parts(&self, plan: &mut Plan) -> Result<(), ResetError> {
         if !self.has_kubelet() {
             return Ok(());
         }
@@ -41,9 +41,7 @@ impl Planner<'_> {
         if !self.skips(Phase::Unmount)
             && let Some(folder) = self.root.open_directory(&layout::KUBELET)?
         {
-            let found = live
-                .mounts_below(&folder)
-                .map_err(|error| CliError::new(Exit::Preflight, error))?;
+            let found = live.mounts_below(&folder).map_err(ResetError::Mounts)?;
             for path in found {
                 let shown = mounts::shown(&path);
                 plan.add(Phase::Unmount, "unmount", shown, Work::Unmount(path));
@@ -55,15 +53,14 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn sandboxes(&self, live: &dyn LiveHost, plan: &mut Plan) -> Result<(), CliError> {
+    fn sandboxes(&self, live: &dyn LiveHost, plan: &mut Plan) -> Result<(), ResetError> {
         const PHASE: Phase = Phase::RemoveSandboxes;
         let by_hand = |reason: String| {
-            CliError::new(
-                Exit::Preflight,
-                format!("the Pods that run on this host are not known: {reason}"),
-            )
-            .hint("start the container runtime, name its socket with --cri-socket, or remove the Pods by hand: crictl pods, crictl stopp ID, crictl rmp ID")
-            .hint(format!("then leave this part out: --skip-phases {}", PHASE.name()))
+            ResetError::Pods {
+            reason,
+            by_hand: Advice::hint("start the container runtime, name its socket with --cri-socket, or remove the Pods by hand: crictl pods, crictl stopp ID, crictl rmp ID")
+                .and(format!("then leave this part out: --skip-phases {}", PHASE.name())),
+        }
         };
         let Some(socket) = self.socket(live).map_err(by_hand)? else {
             plan.skip(PHASE, "Pods", "no container runtime answers");
@@ -102,7 +99,7 @@ impl Planner<'_> {
     }
 
     /// Whether this host's kubelet runs the Pod: it has a folder for each of its Pods, named by the UID.
-    fn is_own(&self, sandbox: &Sandbox) -> Result<bool, CliError> {
+    fn is_own(&self, sandbox: &Sandbox) -> Result<bool, ResetError> {
         let Some(uid) = sandbox.uid.as_deref() else {
             return Ok(false);
         };
@@ -147,15 +144,16 @@ impl Planner<'_> {
     }
 }
 
-fn stop_kubelet(live: &dyn LiveHost, plan: &mut Plan) -> Result<(), CliError> {
+fn stop_kubelet(live: &dyn LiveHost, plan: &mut Plan) -> Result<(), ResetError> {
     const PHASE: Phase = Phase::StopKubelet;
     let name = layout::KUBELET_SERVICE;
     let what = format!("service {name}");
-    let state = live.service(name).map_err(|error| {
-        CliError::new(Exit::Preflight, error).hint(format!(
+    let state = live.service(name).map_err(|error| ResetError::Kubelet {
+        reason: with_causes(&error),
+        by_hand: Advice::hint(format!(
             "stop the kubelet by hand and leave this part out: --skip-phases {}",
             PHASE.name()
-        ))
+        )),
     })?;
     match state {
         Service::Running => {

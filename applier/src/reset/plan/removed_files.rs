@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeplan_terminal::CliError;
-
+use super::super::error::ResetError;
 use super::super::folders;
 use super::super::inventory::OwnFile;
 use super::super::phase::Phase;
@@ -35,7 +34,7 @@ struct Gone {
 
 impl Planner<'_> {
     /// Plans the part. `data` is the folder of etcd whose data may be removed.
-    pub(super) fn files(&self, plan: &mut Plan, data: Option<&RootPath>) -> Result<(), CliError> {
+    pub(super) fn files(&self, plan: &mut Plan, data: Option<&RootPath>) -> Result<(), ResetError> {
         if self.skips(PHASE) {
             plan.skip(
                 PHASE,
@@ -105,7 +104,7 @@ impl Planner<'_> {
         gone: &mut Gone,
         path: &RootPath,
         own: &OwnFile,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), ResetError> {
         let shown = path.to_string();
         let folder = match self.root.open_directory(&path.parent()) {
             Ok(Some(folder)) => folder,
@@ -158,7 +157,7 @@ impl Planner<'_> {
         plan: &mut Plan,
         path: &RootPath,
         shown: String,
-    ) -> Result<Option<Directory>, CliError> {
+    ) -> Result<Option<Directory>, ResetError> {
         match self.root.open_directory(path) {
             Ok(folder) => Ok(folder),
             Err(error) if error.is_of_the_way() => {
@@ -175,7 +174,7 @@ impl Planner<'_> {
         folder: &Directory,
         path: &RootPath,
         own: &OwnFile,
-    ) -> Result<bool, CliError> {
+    ) -> Result<bool, ResetError> {
         let (meta, bytes) = match folder.content(path.file_name(), LIMIT) {
             Ok(Some(Content {
                 meta,
@@ -207,7 +206,7 @@ impl Planner<'_> {
         gone: &mut Gone,
         path: &RootPath,
         reason: &str,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), ResetError> {
         let Some(folder) = self.enter(plan, &path.parent(), path.to_string())? else {
             return Ok(());
         };
@@ -243,7 +242,7 @@ impl Planner<'_> {
         gone: &mut Gone,
         path: &RootPath,
         what: &str,
-    ) -> Result<(), CliError> {
+    ) -> Result<(), ResetError> {
         let Some(folder) = self.enter(plan, path, format!("{path}/"))? else {
             return Ok(());
         };
@@ -304,7 +303,12 @@ impl Planner<'_> {
             && folders::is_below(&stays.path, &layout::KUBELET)
     }
 
-    fn etcd_data(&self, plan: &mut Plan, gone: &mut Gone, data: &RootPath) -> Result<(), CliError> {
+    fn etcd_data(
+        &self,
+        plan: &mut Plan,
+        gone: &mut Gone,
+        data: &RootPath,
+    ) -> Result<(), ResetError> {
         let Some(folder) = self.enter(plan, data, format!("{data}/"))? else {
             return Ok(());
         };
@@ -323,7 +327,7 @@ impl Planner<'_> {
     }
 
     /// Temporary files of an installation that was killed.
-    fn leftovers(&self, plan: &mut Plan, gone: &mut Gone) -> Result<(), CliError> {
+    fn leftovers(&self, plan: &mut Plan, gone: &mut Gone) -> Result<(), ResetError> {
         let mut places: BTreeSet<RootPath> = BTreeSet::new();
         for path in self.inventory.files.keys() {
             places.insert(RootPath::fixed("/"));
@@ -356,7 +360,7 @@ impl Planner<'_> {
     }
 
     /// Folders that were made, the innermost first, if nothing of others is in them.
-    fn folders(&self, plan: &mut Plan, gone: &mut Gone) -> Result<(), CliError> {
+    fn folders(&self, plan: &mut Plan, gone: &mut Gone) -> Result<(), ResetError> {
         let mut left: BTreeMap<&RootPath, String> = BTreeMap::new();
         for path in self.inventory.folders.iter().rev() {
             if folders::is_system(path) {

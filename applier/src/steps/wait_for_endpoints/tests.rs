@@ -93,7 +93,7 @@ async fn who_does_not_answer_in_time_is_named_with_his_last_answer() {
         error.to_string(),
         "2 of 3 endpoints did not answer 200 within 2 s"
     );
-    let text = error.details().as_str().to_owned();
+    let text = kubeplan_terminal::details(&error).as_str().to_owned();
     assert!(text.starts_with("  - ill at http://127.0.0.1:"), "{text}");
     assert!(
         text.contains("/healthz: status 503\n  - gone at https://127.0.0.1:"),

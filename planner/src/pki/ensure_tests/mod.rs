@@ -76,12 +76,9 @@ fn error(result: Result<Ensured, PkiError>) -> String {
 
 /// The error as a message shows it: what it is made of is a line each.
 fn lines(error: &PkiError) -> String {
-    let items = match error {
-        PkiError::Several { items, .. } => items.lines(),
-        _ => &[],
-    };
-    let items = items.iter().map(|item| format!("\n  - {item}"));
-    error.to_string() + &items.collect::<String>()
+    let details = kubeplan_terminal::details(error);
+    let lines = details.as_str().lines().map(|line| format!("\n{line}"));
+    error.to_string() + &lines.collect::<String>()
 }
 
 #[test]
