@@ -11,7 +11,9 @@ use std::io::{self, ErrorKind, IsTerminal as _, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::secret::SecretBytes;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::error::CliError;
 use crate::escape::{Escaped, escape, escape_content};
@@ -25,6 +27,9 @@ const MAX_LINE: usize = 8000;
 /// The longest line of progress on a terminal, in characters, so that the next one can be written over it.
 const MAX_PROGRESS: usize = 118;
 
+/// The longest secret that is typed where it is read from the input of [`Io::new`], in bytes.
+const MAX_SECRET: usize = 4096;
+
 /// The longest answer to a question, in bytes.
 const MAX_ANSWER: usize = 64;
 
@@ -35,6 +40,8 @@ pub struct Io {
     input: Box<dyn Read + Send>,
     terminals: Terminals,
     no_color: bool,
+    /// Secrets are typed on the terminal of the process, whatever its streams are.
+    types_secrets: bool,
 }
 
 /// Which of the standard streams are terminals.
@@ -119,6 +126,7 @@ impl Io {
                 stderr: io::stderr().is_terminal(),
             },
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            types_secrets: true,
         }
     }
 
@@ -136,6 +144,7 @@ impl Io {
             input: Box::new(input),
             terminals,
             no_color: true,
+            types_secrets: false,
         }
     }
 
@@ -228,6 +237,25 @@ impl Io {
         ))
     }
 
+    /// Asks for a secret, which is not shown while it is typed: on the terminal of the process, or, for streams of [`Io::new`], as one
+    /// line of its input. Callers check beforehand that there is a terminal.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn secret(&mut self, prompt: impl Display) -> io::Result<SecretBytes> {
+        let prompt = format!("{}: ", Escaped(prompt));
+        if self.types_secrets {
+            return rpassword::prompt_password(prompt).map(SecretBytes::from_text);
+        }
+        self.remark(&prompt);
+        // As large as it can get, so that no copy is left behind by growing.
+        let mut line = Zeroizing::new(Vec::with_capacity(MAX_SECRET));
+        self.read_line_into(&mut line, MAX_SECRET)?;
+        let end = line.strip_suffix(b"\n").map_or(line.len(), <[u8]>::len);
+        line.truncate(end);
+        Ok(SecretBytes::take(&mut line))
+    }
+
     /// A line of at most `limit` bytes from standard input; what follows it stays unread.
     ///
     /// # Errors
@@ -239,6 +267,14 @@ impl Io {
 
     fn read_line(&mut self, limit: usize) -> io::Result<String> {
         let mut line = Vec::new();
+        self.read_line_into(&mut line, limit)?;
+        String::from_utf8(line).map_err(|_| {
+            io::Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8")
+        })
+    }
+
+    /// Adds to `line` what is read up to a line feed, with it.
+    fn read_line_into(&mut self, line: &mut Vec<u8>, limit: usize) -> io::Result<()> {
         let mut byte = [0];
         while line.len() < limit {
             match self.input.read(&mut byte) {
@@ -251,9 +287,7 @@ impl Io {
                 break;
             }
         }
-        String::from_utf8(line).map_err(|_| {
-            io::Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8")
-        })
+        Ok(())
     }
 
     /// Writes an error with its causes, what belongs to it, and hints.

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `print`, `content`, `json`, `document`, `report` | the result, on standard output |
 //! | `say`, `tell`, `note`, `notes`, `error`, `usage` | messages, on standard error |
-//! | `ask`, `prompt`, `answer` | questions, and what is typed |
+//! | `ask`, `prompt`, `answer`, `secret` | questions, and what is typed |
 //! | `progress`, `event`, [`Progress`] | how far it is |
 
 mod advice;

@@ -3,7 +3,7 @@
 //! In: arguments with kubeadm's names, files with secrets, standard input. Out: [`Settings`]. A token or a key in an argument is
 //! refused: every user of a host can read the arguments of its processes.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ use crate::host::{Root, Surroundings, facts, local};
 
 /// Bytes of a file with a token, a key or a configuration.
 const LIMIT: u64 = 256 * 1024;
+
+/// What of standard input is not a secret of one line.
+const CONFIGURATION: &str = "the configuration";
 
 /// Which cluster, and how it is trusted.
 #[derive(Debug, Args)]
@@ -239,7 +242,7 @@ impl ClusterArgs {
                 .map(|path| stdin.read(path, what))
                 .transpose()
         };
-        let config = read(&self.config, "the configuration")?;
+        let config = read(&self.config, CONFIGURATION)?;
         let options = Options {
             endpoint: self.endpoint.clone(),
             token: read(&self.token_file, "the token")?,
@@ -296,6 +299,10 @@ fn usage(error: SettingsError) -> CliError {
     )
 }
 
+fn unread(error: io::Error) -> CliError {
+    CliError::usage(format!("cannot read standard input: {error}"))
+}
+
 /// Standard input can be one file.
 struct Stdin<'a> {
     io: &'a mut Io,
@@ -307,7 +314,7 @@ impl Stdin<'_> {
         if path != Path::new("-") {
             let (bytes, note) = local::read_secret(path, LIMIT).map_err(CliError::usage)?;
             // A configuration need not hold one.
-            if let Some(note) = note.filter(|_| what != "the configuration") {
+            if let Some(note) = note.filter(|_| what != CONFIGURATION) {
                 self.io.note(&note);
             }
             return Ok(bytes);
@@ -318,6 +325,10 @@ impl Stdin<'_> {
             )));
         }
         if self.io.terminals().stdin {
+            if what != CONFIGURATION {
+                // One line, which is not shown.
+                return self.io.secret(what).map_err(unread);
+            }
             self.io.prompt(format_args!("{what}, then Ctrl-D: "));
         }
         // As large as it can get, so that no copy is left behind by growing.
@@ -326,7 +337,7 @@ impl Stdin<'_> {
             .input()
             .take(LIMIT + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| CliError::usage(format!("cannot read standard input: {error}")))?;
+            .map_err(unread)?;
         if bytes.len() > usize::try_from(LIMIT).unwrap_or(usize::MAX) {
             return Err(CliError::usage(format!(
                 "{what} on standard input has more than {LIMIT} bytes"

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_terminal::{CliError, Io, escape, quote};
+use kubeplan_terminal::{CliError, Io, quote};
 use zeroize::Zeroizing;
 
 use super::Surroundings;
@@ -334,31 +334,27 @@ pub(super) fn exposed(doing: &str, path: &Path, unusable: Unusable) -> CliError 
     }
 }
 
-/// Reads a passphrase from the first line of `file`, else asks for it on the terminal.
-pub(super) fn read_passphrase(
-    file: Option<&Path>,
-    prompt: &str,
-    io: &Io,
-) -> Result<SecretBytes, CliError> {
-    if let Some(path) = file {
-        let content = read_secret(path, "the passphrase file")?;
-        let line = content
-            .expose()
-            .split(|byte| *byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        return Ok(SecretBytes::new(
-            line.strip_suffix(b"\r").unwrap_or(line).to_vec(),
-        ));
-    }
+/// Reads a passphrase: the first line of the file.
+pub(super) fn passphrase_in(file: &Path) -> Result<SecretBytes, CliError> {
+    let content = read_secret(file, "the passphrase file")?;
+    let line = content
+        .expose()
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    Ok(SecretBytes::new(line.to_vec()))
+}
+
+/// Asks for a passphrase on the terminal.
+pub(super) fn ask_passphrase(prompt: &str, io: &mut Io) -> Result<SecretBytes, CliError> {
     if !io.terminals().stderr {
         return Err(
             CliError::usage(format!("cannot ask for the {prompt}: there is no terminal"))
                 .hint("give the passphrase with --passphrase-file"),
         );
     }
-    rpassword::prompt_password(format!("{}: ", escape(prompt)))
-        .map(SecretBytes::from_text)
+    io.secret(prompt)
         .map_err(|error| CliError::caused(Exit::Failed, "reading the passphrase", error))
 }
 

@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
             "the key's comment (--comment) must be a single line",
         ));
     }
-    let made = keys::make_private_key(&args.comment, args.passphrase_file.as_deref(), io)?;
+    let made = keys::make_private_key(&args.comment, args.passphrase_file.as_deref())?;
     let public_file = made.write(&args.output)?;
     io.say(format_args!(
         "wrote {} and {}",

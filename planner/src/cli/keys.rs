@@ -7,14 +7,14 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::{KeyError, PrivateKey};
 use kubeplan_terminal::{CliError, Io};
 
-use super::input::{read_passphrase, read_secret};
+use super::input::{ask_passphrase, passphrase_in, read_secret};
 use crate::output;
 
 /// Reads the OpenSSH private key in `path`. If the key is encrypted, takes its passphrase from a file or the terminal.
 pub(super) fn read_private_key(
     path: &Path,
     passphrase_file: Option<&Path>,
-    io: &Io,
+    io: &mut Io,
 ) -> Result<PrivateKey, CliError> {
     let shown = path.display();
     let pem = read_secret(path, "signing key")?;
@@ -23,8 +23,10 @@ pub(super) fn read_private_key(
     };
     match PrivateKey::parse(&pem, None) {
         Err(KeyError::Encrypted) => {
-            let passphrase =
-                read_passphrase(passphrase_file, &format!("passphrase of {shown}"), io)?;
+            let passphrase = match passphrase_file {
+                Some(file) => passphrase_in(file)?,
+                None => ask_passphrase(&format!("passphrase of {shown}"), io)?,
+            };
             PrivateKey::parse(&pem, Some(&passphrase)).map_err(failed)
         }
         other => other.map_err(failed),
@@ -43,12 +45,11 @@ pub(super) struct NewKey {
 pub(super) fn make_private_key(
     comment: &str,
     passphrase_file: Option<&Path>,
-    io: &Io,
 ) -> Result<NewKey, CliError> {
     let failed = |error: KeyError| CliError::caused(Exit::Failed, "making a signing key", error);
     let key = PrivateKey::generate_ed25519(comment).map_err(failed)?;
     let passphrase = passphrase_file
-        .map(|file| read_passphrase(Some(file), "passphrase", io))
+        .map(passphrase_in)
         .transpose()?
         .filter(|passphrase| !passphrase.is_empty());
     Ok(NewKey {

@@ -222,7 +222,7 @@ impl Planned<'_> {
             now,
         } = self;
         let output = &args.output;
-        let signer = signing.take(&first.bundle_cluster_name, io)?;
+        let signer = signing.take(&first.bundle_cluster_name)?;
         let bundles = Bundles::new(session, &keys, signer.key(), now);
         let bundles = bundles.map_err(|error| failed(error, io))?;
         let stage = Stage::of(output).map_err(io_error("creating output directory", output))?;

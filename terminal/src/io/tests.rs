@@ -28,6 +28,19 @@ fn expect_shown(text: &str) {
     assert_eq!(escape(&without), without, "{text:?}");
 }
 
+#[test]
+fn a_secret_is_one_line_of_what_is_typed_and_is_not_shown() {
+    let err = Buffer::default();
+    let typed = io::Cursor::new(b"s3cret\nnext\n".to_vec());
+    let out = Stream::new(io::sink());
+    let mut io = Io::new(typed, out, Stream::new(err.clone()), Terminals::ALL);
+    let secret = io.secret("passphrase of a\nb").unwrap();
+    assert_eq!(secret.expose(), b"s3cret");
+    assert_eq!(io.answer(10).unwrap(), "next\n");
+    assert_eq!(io.secret("again").unwrap().expose(), b"");
+    assert_eq!(err.take_text(), "passphrase of a\\nb: again: ");
+}
+
 #[derive(Serialize)]
 struct Foreign {
     name: String,

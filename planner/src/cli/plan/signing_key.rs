@@ -61,7 +61,7 @@ impl SigningKey {
         args: &Args,
         config: &ValidConfig,
         workspace: &Workspace,
-        io: &Io,
+        io: &mut Io,
     ) -> Result<Self, CliError> {
         let configured = args
             .sign_key
@@ -81,18 +81,18 @@ impl SigningKey {
         }
     }
 
-    fn read(path: PathBuf, passphrase_file: Option<&Path>, io: &Io) -> Result<Self, CliError> {
+    fn read(path: PathBuf, passphrase_file: Option<&Path>, io: &mut Io) -> Result<Self, CliError> {
         let key = keys::read_private_key(&path, passphrase_file, io)?;
         Ok(Self::Read(Box::new(key), path))
     }
 
     /// Makes the key if it does not exist. Writes nothing.
-    pub(super) fn take(self, cluster: &Name, io: &Io) -> Result<TakenKey, CliError> {
+    pub(super) fn take(self, cluster: &Name) -> Result<TakenKey, CliError> {
         let (source, path) = match self {
             Self::Read(key, path) => (KeySource::Read(key), path),
             Self::Make(path, passphrase_file) => {
                 let comment = format!("kubeplan-author-{cluster}");
-                let new = keys::make_private_key(&comment, passphrase_file.as_deref(), io)?;
+                let new = keys::make_private_key(&comment, passphrase_file.as_deref())?;
                 (KeySource::New(Box::new(new)), path)
             }
         };
