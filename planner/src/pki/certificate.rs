@@ -183,13 +183,7 @@ impl Certificate {
     /// The certificate and its intermediates as PEM, 64 columns, LF.
     #[must_use]
     pub fn pem(&self) -> String {
-        let config = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
-        self.all()
-            .map(|certificate| {
-                let block = ::pem::Pem::new("CERTIFICATE", certificate.der.clone());
-                ::pem::encode_config(&block, config)
-            })
-            .collect()
+        pem_of(self.all().map(|certificate| certificate.der.as_slice()))
     }
 
     /// Whether `authority` signed this certificate: its subject is the issuer here, and the signature verifies.
@@ -236,6 +230,14 @@ impl Certificate {
         }
         false
     }
+}
+
+/// Certificates in DER as PEM, one after the other, 64 columns, LF.
+pub(crate) fn pem_of<'a>(certificates: impl Iterator<Item = &'a [u8]>) -> String {
+    let config = ::pem::EncodeConfig::new().set_line_ending(::pem::LineEnding::LF);
+    certificates
+        .map(|der| ::pem::encode_config(&::pem::Pem::new("CERTIFICATE", der), config))
+        .collect()
 }
 
 fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {

@@ -20,7 +20,7 @@ use super::assess::{
 use super::issuing::{Issued, Issuing, MISSING_KEY};
 use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
 use super::keys::PrivateKey;
-use super::materials::{Materials, NodeMaterial};
+use super::materials::{Materials, NodeMaterial, Settled};
 use super::profile::CertificateProfile;
 use super::store::{KeyRecord, StoreContents, StoreIndex, base_path};
 use super::{Credentials, Material, PkiError, credentials};
@@ -206,8 +206,11 @@ pub fn ensure_nodes(
         }
         nodes.push(node);
     }
+    let shared = authorities.into_iter();
     let materials = Materials {
-        shared: authorities,
+        shared: shared
+            .map(|(profile, kept)| Settled::of(&profile, kept))
+            .collect(),
         service_account,
         nodes,
         test_only: index.test_only,
@@ -282,16 +285,16 @@ pub fn read_existing_nodes(
     }))
 }
 
-/// Profiles with what is kept of them.
+/// What is kept of these profiles.
 fn kept(
     profiles: Vec<CertificateProfile>,
     verdicts: &mut BTreeMap<&'static str, Verdict>,
-) -> Vec<(CertificateProfile, Kept)> {
+) -> Vec<Settled> {
     let both = profiles.into_iter().filter_map(|profile| {
         let Some(Verdict::Keep(kept)) = verdicts.remove(profile.name) else {
             return None;
         };
-        Some((profile, *kept))
+        Some(Settled::of(&profile, *kept))
     });
     both.collect()
 }
@@ -434,7 +437,7 @@ fn settle_node(
         let signer = authorities.iter().find(|(ca, _)| ca.name == profile.signer);
         let signer = signer.map(|(_, kept)| kept);
         let kept = issuing.settle(&profile, verdict, signer, &mut keys, &mut issued)?;
-        leaves.push((profile, kept));
+        leaves.push(Settled::of(&profile, kept));
     }
     let settled = NodeMaterial {
         name: node.name,

@@ -58,19 +58,44 @@ enum Signer {
     DeterministicP384(p384::ecdsa::SigningKey),
 }
 
-/// A private key that signs and can be written in kubeadm's form.
-pub struct PrivateKey {
+/// A private key that can be written in kubeadm's form, and takes no more memory than that.
+pub struct EncodedKey {
     algorithm: KeyAlgorithm,
     /// PKCS#1 or SEC1.
     der: Zeroizing<Vec<u8>>,
+}
+
+/// A private key that signs and can be written in kubeadm's form.
+pub struct PrivateKey {
+    encoded: EncodedKey,
     /// Contents of the SubjectPublicKeyInfo's BIT STRING.
     public: Vec<u8>,
     signer: Signer,
 }
 
+impl fmt::Debug for EncodedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncodedKey({}, <redacted>)", self.algorithm.as_str())
+    }
+}
+
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PrivateKey({}, <redacted>)", self.algorithm.as_str())
+        write!(f, "PrivateKey({}, <redacted>)", self.algorithm().as_str())
+    }
+}
+
+impl EncodedKey {
+    /// The key in kubeadm's PEM form.
+    #[must_use]
+    pub fn pem(&self) -> SecretBytes {
+        let label = match self.algorithm {
+            KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
+                "RSA PRIVATE KEY"
+            }
+            KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384 => "EC PRIVATE KEY",
+        };
+        SecretBytes::new(encode_pem(label, &self.der))
     }
 }
 
@@ -154,7 +179,7 @@ impl PrivateKey {
             return Ok(self);
         };
         let scalar = pair.private_key().as_be_bytes().map_err(|_| failed())?;
-        let signer = if self.algorithm == KeyAlgorithm::EcdsaP256 {
+        let signer = if self.algorithm() == KeyAlgorithm::EcdsaP256 {
             let key = p256::ecdsa::SigningKey::from_slice(scalar.as_ref()).map_err(|_| failed())?;
             Signer::DeterministicP256(key)
         } else {
@@ -167,19 +192,19 @@ impl PrivateKey {
     /// The key's algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> KeyAlgorithm {
-        self.algorithm
+        self.encoded.algorithm
+    }
+
+    /// The key without what signs.
+    #[must_use]
+    pub fn into_encoded(self) -> EncodedKey {
+        self.encoded
     }
 
     /// The key in kubeadm's PEM form.
     #[must_use]
     pub fn pem(&self) -> SecretBytes {
-        let label = match self.algorithm {
-            KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
-                "RSA PRIVATE KEY"
-            }
-            KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384 => "EC PRIVATE KEY",
-        };
-        SecretBytes::new(encode_pem(label, &self.der))
+        self.encoded.pem()
     }
 
     /// Contents of the BIT STRING in the SubjectPublicKeyInfo: RSAPublicKey, or the uncompressed point.
@@ -214,8 +239,10 @@ impl PrivateKey {
         let info = p256::pkcs8::PrivateKeyInfo::try_from(pkcs8.as_ref())
             .map_err(|_| KeyError::Crypto("encode the private key"))?;
         Ok(Self {
-            algorithm,
-            der: Zeroizing::new(info.private_key.to_vec()),
+            encoded: EncodedKey {
+                algorithm,
+                der: Zeroizing::new(info.private_key.to_vec()),
+            },
             public: pair.public_key().as_ref().to_vec(),
             signer: Signer::Rsa(pair),
         })
@@ -228,8 +255,10 @@ impl PrivateKey {
             .as_der()
             .map_err(|_| KeyError::Crypto("encode the private key"))?;
         Ok(Self {
-            algorithm,
-            der: Zeroizing::new(sec1.as_ref().to_vec()),
+            encoded: EncodedKey {
+                algorithm,
+                der: Zeroizing::new(sec1.as_ref().to_vec()),
+            },
             public: pair.public_key().as_ref().to_vec(),
             signer: Signer::Ecdsa(pair),
         })
@@ -258,7 +287,7 @@ impl PublicKeyData for PrivateKey {
     }
 
     fn algorithm(&self) -> &'static SignatureAlgorithm {
-        match self.algorithm {
+        match self.encoded.algorithm {
             KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
                 &rcgen::PKCS_RSA_SHA256
             }

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use kubeplan_bundle::index::Name;
 
 use super::assess::Kept;
-use super::keys::PrivateKey;
+use super::certificate::pem_of;
+use super::keys::{EncodedKey, PrivateKey};
 use super::profile::CertificateProfile;
 use super::{Credentials, IssuedCertificate, Material, ServiceAccountKey};
 use crate::plan::CertificateRow;
@@ -17,7 +18,7 @@ use crate::plan::CertificateRow;
 /// Certificates and keys of all planned nodes.
 #[derive(Debug)]
 pub struct Materials {
-    pub(super) shared: Vec<(CertificateProfile, Kept)>,
+    pub(super) shared: Vec<Settled>,
     pub(super) service_account: Option<PrivateKey>,
     pub(super) nodes: Vec<NodeMaterial>,
     pub(super) test_only: bool,
@@ -31,16 +32,54 @@ pub(super) struct NodeMaterial {
     /// Names of the CAs whose certificates it gets.
     pub authorities: BTreeSet<&'static str>,
     /// Its leaves; `None` if some are missing and nothing was made.
-    pub leaves: Option<Vec<(CertificateProfile, Kept)>>,
+    pub leaves: Option<Vec<Settled>>,
     pub credentials: Credentials,
+}
+
+/// A certificate and its key while they wait for their bundle, thousands at a time: no PEM, nothing that signs or was parsed.
+#[derive(Debug)]
+pub(super) struct Settled {
+    name: &'static str,
+    /// The DER of the certificate, then that of the intermediates in its file.
+    chain: Vec<Box<[u8]>>,
+    key: Option<EncodedKey>,
+    row: CertificateRow,
+}
+
+impl Settled {
+    pub(super) fn of(profile: &CertificateProfile, kept: Kept) -> Self {
+        let row = row(profile, &kept);
+        let mut chain = vec![kept.certificate.der.into_boxed_slice()];
+        let others = kept.certificate.intermediates.into_iter();
+        chain.extend(others.map(|other| other.der.into_boxed_slice()));
+        Self {
+            name: profile.name,
+            chain,
+            key: kept.key.map(PrivateKey::into_encoded),
+            row,
+        }
+    }
+
+    /// The certificate under its name, with its key if the node may have it.
+    fn issued(&self, with_key: bool) -> (String, IssuedCertificate) {
+        let key = self.key.as_ref().filter(|_| with_key);
+        let chain = self.chain.iter().map(|der| der.as_ref());
+        let issued = IssuedCertificate {
+            certificate_pem: pem_of(chain),
+            certificate_der: self.chain.first().map_or_else(Vec::new, |der| der.to_vec()),
+            key_pem: key.map(EncodedKey::pem),
+            row: self.row.clone(),
+        };
+        (self.name.to_owned(), issued)
+    }
 }
 
 impl Materials {
     /// kubeadm's names of the CAs whose keys are kept elsewhere, sorted.
     #[must_use]
     pub fn external_authorities(&self) -> Vec<&'static str> {
-        let external = self.shared.iter().filter(|(_, kept)| kept.key.is_none());
-        let mut names: Vec<_> = external.map(|(profile, _)| profile.name).collect();
+        let external = self.shared.iter().filter(|settled| settled.key.is_none());
+        let mut names: Vec<_> = external.map(|settled| settled.name).collect();
         names.sort_unstable();
         names
     }
@@ -48,10 +87,9 @@ impl Materials {
     /// The CA named `name`, as it stands in a table.
     #[must_use]
     pub fn authority(&self, name: &str) -> Option<CertificateRow> {
-        self.shared
-            .iter()
-            .find(|(profile, _)| profile.name == name)
-            .map(|(profile, kept)| row(profile, kept))
+        let mut shared = self.shared.iter();
+        let found = shared.find(|settled| settled.name == name);
+        found.map(|settled| settled.row.clone())
     }
 
     /// Names of the nodes that lack certificates, because nothing was made.
@@ -76,11 +114,9 @@ impl Materials {
         let shared = self
             .shared
             .iter()
-            .filter(|(profile, _)| node.authorities.contains(profile.name))
-            .map(|(profile, kept)| issued(profile, kept, node.control_plane));
-        let leaves = leaves
-            .iter()
-            .map(|(profile, kept)| issued(profile, kept, true));
+            .filter(|settled| node.authorities.contains(settled.name))
+            .map(|settled| settled.issued(node.control_plane));
+        let leaves = leaves.iter().map(|settled| settled.issued(true));
         let account = self.service_account.as_ref();
         Some(Material {
             certificates: shared.chain(leaves).collect(),
@@ -95,22 +131,6 @@ impl Materials {
             test_only: self.test_only,
         })
     }
-}
-
-/// The certificate under its name, with its key if the node may have it.
-fn issued(
-    profile: &CertificateProfile,
-    kept: &Kept,
-    with_key: bool,
-) -> (String, IssuedCertificate) {
-    let key = kept.key.as_ref().filter(|_| with_key);
-    let issued = IssuedCertificate {
-        certificate_pem: kept.certificate.pem(),
-        certificate_der: kept.certificate.der.clone(),
-        key_pem: key.map(PrivateKey::pem),
-        row: row(profile, kept),
-    };
-    (profile.name.to_owned(), issued)
 }
 
 /// What the certificate itself says, which for a user's may be more than the profile asks.

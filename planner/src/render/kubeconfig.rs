@@ -13,6 +13,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use serde::Serialize;
 
 use crate::config::ValidConfig;
+use crate::pki::certificate::pem_of;
 use crate::pki::{IssuedCertificate, Material, WorkerMaterial};
 use crate::plan::ValueSource;
 use crate::render::secret_text::insert_base64;
@@ -347,9 +348,7 @@ const KEY_PLACEHOLDER: &str = "<sealed>";
 
 /// The PEM text of the certificate alone: of a CA kubeadm embeds the first certificate of a file that holds several.
 pub(crate) fn single_pem(certificate: &IssuedCertificate) -> String {
-    let block = pem::Pem::new("CERTIFICATE", certificate.certificate_der.as_slice());
-    let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    pem::encode_config(&block, config)
+    pem_of(std::iter::once(certificate.certificate_der.as_slice()))
 }
 
 #[derive(Serialize)]
