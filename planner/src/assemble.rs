@@ -51,8 +51,8 @@ pub enum WindowError {
     },
     /// The window is over.
     #[error(
-        "certificate `{name}` ends {not_after}; less `credentials.minRemaining` that is {apply_before}, which is past: the bundle could \
-         never be installed; renew the certificate{}, or set a shorter `credentials.minRemaining`",
+        "certificate `{name}` ends {not_after}; less `Cluster.credentials.minRemaining` that is {apply_before}, which is past: the bundle \
+         could never be installed; renew the certificate{}, or set a shorter `minRemaining`",
         if *.authority { " (a CA: everything it signed has to be issued again)" } else { "" }
     )]
     Over {
