@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 
 use crate::config::provenance::Origin;
-use crate::config::valid::JoinCredential;
 use crate::config::{ValidConfig, is_disabled_by_skipping};
 use crate::kubeadm::phase_tree::{DOWNLOAD_CERTS, Tree, parent};
 
@@ -131,18 +130,8 @@ fn concerns(tree: &Tree, name: &str, config: &ValidConfig) -> bool {
         .control_plane
         .iter()
         .any(|only| *only == name || parent(name) == Some(only));
-    let fetches = || {
-        config.joining().is_some_and(|joining| {
-            matches!(
-                joining.credential,
-                JoinCredential::Bootstrap {
-                    certificate_key: true,
-                    ..
-                }
-            )
-        })
-    };
-    (config.is_control_plane() || !for_control_planes) && (name != DOWNLOAD_CERTS || fetches())
+    (config.is_control_plane() || !for_control_planes)
+        && (name != DOWNLOAD_CERTS || config.membership.fetches_certificates())
 }
 
 /// The phases in the list of skipped phases, with those below them.

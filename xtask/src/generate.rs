@@ -62,17 +62,17 @@ fn checks() -> String {
         planned: false,
     };
     for (title, command) in [
-        ("init", preflight::Command::Init),
-        ("join, worker", preflight::Command::JoinWorker(&join)),
+        ("init", preflight::Command::INIT),
+        ("join, worker", preflight::Command::join_worker(&join)),
         (
             "join, control plane",
-            preflight::Command::JoinControlPlane(&join),
+            preflight::Command::join_control_plane(&join),
         ),
     ] {
         text.push_str(&format!(
             "\n## {title}\n\n| run | name | finding | releases | when, what |\n|---|---|---|---|---|\n"
         ));
-        for (at, groups) in preflight::runs(command).iter().enumerate() {
+        for (at, groups) in command.runs.iter().enumerate() {
             let rows = groups
                 .iter()
                 .flat_map(|group| preflight::CHECKS.iter().filter(move |c| c.group == *group));

@@ -219,7 +219,7 @@ impl NodeSummary {
         let mut node = Self {
             node: index.node.name.to_string(),
             role: index.node.role.to_string(),
-            joins: config.joining().is_some(),
+            joins: !config.membership.makes_cluster(),
             bundle: bundle.display().to_string(),
             replaced,
             plan_digest: index.plan_digest.to_string(),

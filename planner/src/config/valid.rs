@@ -208,10 +208,10 @@ impl ValidConfig {
     #[must_use]
     pub fn with(self, additions: Additions) -> Self {
         let node = Arc::unwrap_or_clone(self.0.0);
-        let founds = node.membership == Membership::Founds;
+        let makes_cluster = node.membership.makes_cluster();
         Self(
             NodeConfig {
-                upload_certs: additions.upload_certs && founds,
+                upload_certs: additions.upload_certs && makes_cluster,
                 only_phases: additions.only_phases,
                 patches: additions.patches,
                 ..node
@@ -303,6 +303,50 @@ pub enum Membership {
     Founds,
     /// Every other node: it joins the cluster, as `kubeadm join` does.
     Joins(Joining),
+}
+
+impl Membership {
+    /// Whether the node makes the cluster, with its tokens and objects.
+    #[must_use]
+    pub const fn makes_cluster(&self) -> bool {
+        matches!(self, Self::Founds)
+    }
+
+    /// What the kubelet shows the API server first, if the node joins a cluster.
+    #[must_use]
+    pub const fn credential(&self) -> Option<&JoinCredential> {
+        match self {
+            Self::Founds => None,
+            Self::Joins(joining) => Some(&joining.credential),
+        }
+    }
+
+    /// Whether the kubelet asks the cluster for its certificate, so that none is issued with the plan.
+    #[must_use]
+    pub const fn kubelet_bootstraps(&self) -> bool {
+        matches!(self.credential(), Some(JoinCredential::Bootstrap { .. }))
+    }
+
+    /// Whether the shared certificates were fetched from the cluster, with a certificate key.
+    #[must_use]
+    pub const fn fetches_certificates(&self) -> bool {
+        matches!(
+            self.credential(),
+            Some(JoinCredential::Bootstrap {
+                certificate_key: true,
+                ..
+            })
+        )
+    }
+
+    /// How long the kubelet's certificate lives, where that is not what the cluster says of all of them.
+    #[must_use]
+    pub const fn kubelet_validity(&self) -> Option<Duration> {
+        match self.credential() {
+            Some(JoinCredential::Certificate { validity }) => Some(*validity),
+            _ => None,
+        }
+    }
 }
 
 /// What a joining node needs.

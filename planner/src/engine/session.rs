@@ -1,6 +1,6 @@
-//! The set-up of every command: which nodes there are, and the configuration of each with all that the command adds.
+//! Sets up every command: its nodes, and the configuration of each with what the command adds.
 //!
-//! In: documents, flags, facts, [`Choices`], a reader of patch folders. Out: a [`Session`]. What cannot be planned is refused by
+//! In: documents, flags, facts, [`Choices`], a reader of patch directories. Out: a [`Session`]. What cannot be planned is refused by
 //! [`Session::refuse_unplannable`], before a key is made.
 
 use std::collections::BTreeMap;
@@ -24,23 +24,23 @@ use crate::patches::{Ignored, Patches};
 use crate::render::images;
 use crate::selection::in_spite_of_file;
 
-/// What a command asks for besides documents.
+/// What a command chooses besides documents.
 #[derive(Clone, Debug, Default)]
 pub struct Choices {
-    /// Only these nodes, by name; all if empty.
+    /// The names of the nodes to work on; empty for all.
     pub nodes: Vec<String>,
-    /// Only these phases, as `kubeadm init phase` names them; all if empty.
+    /// The phases to plan, as `kubeadm init phase` names them; empty for all.
     pub phases: Vec<String>,
-    /// Also upload the certificates that control-plane nodes share.
+    /// Upload the certificates that control-plane nodes share.
     pub upload_certs: bool,
 }
 
-/// Reads folders of patches, which configurations name.
+/// Reads the patch directories that configurations name.
 pub trait PatchFolders {
-    /// The patches in `folder`; `ignored` is told of files that are none.
+    /// Reads the patches in `folder`. Calls `ignored` for files that are not patches.
     ///
     /// # Errors
-    /// [`PatchFolderError`] if the folder or a file cannot be read, or a file is not what its name says.
+    /// [`PatchFolderError`] if the directory or a file cannot be read, or a file is not what its name says.
     fn read(
         &self,
         folder: &str,
@@ -51,18 +51,18 @@ pub trait PatchFolders {
 /// The nodes of a run and their configurations, each made once.
 #[derive(Debug)]
 pub struct Session {
-    /// Those that are chosen, in the order of the inventory.
+    /// The chosen nodes, in the order of the inventory.
     nodes: Vec<ValidConfig>,
     pub(super) outlines: Outlines,
     by_token: Vec<JoinsByToken>,
     ca_cert_hashes: Vec<String>,
     warnings: Report,
-    /// The configuration has several nodes, whichever are chosen.
+    /// Whether the configuration has several nodes, chosen or not.
     several: bool,
 }
 
 impl Session {
-    /// Reads, defaults and validates documents that make a cluster, takes the choices over and reads patches.
+    /// Reads, defaults and validates the documents of a cluster, applies the choices and reads patches.
     ///
     /// # Errors
     /// [`EngineError`] with everything that is wrong with the documents, or with the first choice that does not fit them.
@@ -82,7 +82,7 @@ impl Session {
         Self::of(cluster, choices, folders, observer)
     }
 
-    /// As [`Session::open`], for what patches cannot change: documents, images, certificates.
+    /// Like [`Session::open`], without patches, for commands that patches do not affect: documents, images, certificates.
     ///
     /// # Errors
     /// As for [`Session::open`].
@@ -97,7 +97,7 @@ impl Session {
         Self::choose(cluster, choices)
     }
 
-    /// As [`Session::open`], for a node that joins the cluster that was discovered; findings in what the cluster stores name `file`.
+    /// Like [`Session::open`], for a node that joins the discovered cluster. Findings in documents of the cluster name `file`.
     ///
     /// # Errors
     /// As for [`Session::open`]; [`EngineError::Join`] if the node's JoinConfiguration pins another CA.
@@ -150,7 +150,7 @@ impl Session {
         Ok(session)
     }
 
-    /// The nodes that are asked for, as the documents have them.
+    /// Keeps the chosen nodes.
     fn choose(cluster: LoadedCluster, choices: &Choices) -> Result<Self, EngineError> {
         Ok(Self {
             several: cluster.nodes.len() > 1,
@@ -162,7 +162,7 @@ impl Session {
         })
     }
 
-    /// A certificate key has no effect unless certificates are uploaded, as in kubeadm.
+    /// Warns of a certificate key that has no effect because no certificates are uploaded, as in kubeadm.
     fn warn_of_idle_certificate_key(
         &self,
         choices: &Choices,
@@ -178,7 +178,7 @@ impl Session {
         Ok(())
     }
 
-    /// The phases that are planned, by kubeadm's names; none if all are. Says where that overrules the configuration file.
+    /// The phases to plan, by kubeadm's names; empty for all. Notes which of them the configuration file skips.
     fn phases(
         &self,
         wanted: &[String],
@@ -209,7 +209,7 @@ impl Session {
         Ok(only_phases)
     }
 
-    /// Reads every folder of patches that a node's configuration names, once.
+    /// Reads every patch directory that a node's configuration names, once.
     fn patches(
         &self,
         folders: &dyn PatchFolders,
@@ -229,7 +229,7 @@ impl Session {
         Ok(patches)
     }
 
-    /// Only the nodes that `keep` says yes to, by their position.
+    /// Keeps the nodes at the positions for which `keep` returns true.
     pub(super) fn retain(&mut self, keep: impl Fn(usize) -> bool) {
         let mut at = 0..;
         self.nodes.retain(|_| at.next().is_some_and(&keep));
@@ -241,7 +241,7 @@ impl Session {
         &self.nodes
     }
 
-    /// How many nodes the run works on.
+    /// The number of nodes the run works on.
     #[must_use]
     pub fn count(&self) -> usize {
         self.nodes.len()
@@ -252,13 +252,13 @@ impl Session {
         self.by_token.iter()
     }
 
-    /// Pins of the CA that the node's JoinConfiguration has.
+    /// The CA pins of the node's JoinConfiguration.
     #[must_use]
     pub fn ca_cert_hashes(&self) -> &[String] {
         &self.ca_cert_hashes
     }
 
-    /// What was found in the configuration; never an error.
+    /// The warnings about the configuration.
     #[must_use]
     pub const fn warnings(&self) -> &Report {
         &self.warnings
@@ -269,25 +269,25 @@ impl Session {
         self.nodes.iter().map(|config| &config.node.name)
     }
 
-    /// Whether the configuration has several nodes, so that messages have to say of which they are.
+    /// Whether the configuration has several nodes, so that messages must name the node.
     #[must_use]
     pub const fn several(&self) -> bool {
         self.several
     }
 
-    /// The configuration that stands for the cluster: that of the node that makes it, or of the first one if that node is not chosen.
+    /// The configuration that represents the cluster: that of the first control-plane node, or of the first chosen node.
     ///
     /// # Errors
     /// [`EngineError::NoNodes`] if there is none.
     pub fn first(&self) -> Result<&ValidConfig, EngineError> {
         let mut nodes = self.nodes.iter();
         nodes
-            .find(|config| config.joining().is_none())
+            .find(|config| config.membership.makes_cluster())
             .or(self.nodes.first())
             .ok_or(EngineError::NoNodes)
     }
 
-    /// Does `work` for every node, on all cores; what it returns is in the order of the nodes.
+    /// Does `work` for every node, on all cores. Returns the results in the order of the nodes.
     ///
     /// # Errors
     /// [`NodeFailures`] with every node for which `work` fails.
@@ -314,7 +314,7 @@ impl Session {
         })
     }
 
-    /// The images that the nodes run, each once, in the order of the first node that runs it.
+    /// Lists the images that the nodes run, each once, in the order of the first node that runs it.
     ///
     /// # Errors
     /// [`NodeFailures`] with every node whose images cannot be told.
@@ -331,7 +331,7 @@ impl Session {
     }
 }
 
-/// The flags as `kubeadm join` knows them, and the names of those that have no effect on a worker.
+/// Translates flags to those of `kubeadm join`. Also returns the names of flags that have no effect on a worker.
 pub(super) fn flags_of_join(
     given: &[Given],
     control_plane: bool,
@@ -339,7 +339,7 @@ pub(super) fn flags_of_join(
     flags::of_join(given, control_plane).map_err(EngineError::JoinFlags)
 }
 
-/// The nodes called `wanted`, in the order of the inventory; all if nothing is wanted.
+/// Keeps the nodes named in `wanted`, in the order of the inventory; all if it is empty.
 fn choose(nodes: Vec<ValidConfig>, wanted: &[String]) -> Result<Vec<ValidConfig>, EngineError> {
     let names = || nodes.iter().map(|config| &config.node.name);
     let unknown = wanted
@@ -358,7 +358,7 @@ fn choose(nodes: Vec<ValidConfig>, wanted: &[String]) -> Result<Vec<ValidConfig>
     Ok(nodes.into_iter().filter(is_wanted).collect())
 }
 
-/// The folder of patches that `config` names.
+/// The patch directory that `config` names.
 fn patch_folder(config: &ValidConfig) -> Option<&str> {
     let configured = config.init.patches.as_ref();
     let folder = configured.map(|patches| patches.directory.as_str());
@@ -447,14 +447,14 @@ mod tests {
             &mut Silent,
         )
         .unwrap();
-        let [founder, worker] = session.nodes() else {
+        let [first, worker] = session.nodes() else {
             panic!("{}", session.count());
         };
-        assert!(founder.upload_certs && !worker.upload_certs);
-        for node in [founder, worker] {
+        assert!(first.upload_certs && !worker.upload_certs);
+        for node in [first, worker] {
             assert_eq!(node.only_phases, ["certs", "kubelet-start"]);
         }
-        assert_eq!(founder.patches.files().len(), 1);
+        assert_eq!(first.patches.files().len(), 1);
         assert!(worker.patches.files().is_empty());
     }
 }

@@ -37,7 +37,7 @@ pub static INIT: Operation = Operation {
         TransactionDef::of("etcd"),
         TransactionDef::of("control-plane"),
     ],
-    checks: |config| preflight::steps(config, Command::Init),
+    checks: |config| preflight::steps(config, Command::INIT),
     etcd_members: EtcdMembers::Own,
     // Other nodes reach the cluster at its endpoint, which may lead nowhere yet.
     api_server: |config| config.local_endpoint_url(),
@@ -62,7 +62,7 @@ pub static INIT: Operation = Operation {
         ("upload-certs", "it needs --upload-certs"),
         (
             "show-join-command",
-            "it tells of the tokens that bootstrap-token plans",
+            "it prints the tokens of phase bootstrap-token, and the plan has none",
         ),
     ],
 };

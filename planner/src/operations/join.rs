@@ -88,9 +88,9 @@ fn checks(config: &ValidConfig) -> Result<Vec<Step>, PlanError> {
         .map(Join::of)
         .ok_or_else(|| PlanError::Phase("preflight".to_owned()))?;
     let command = if config.is_control_plane() {
-        Command::JoinControlPlane(&join)
+        Command::join_control_plane(&join)
     } else {
-        Command::JoinWorker(&join)
+        Command::join_worker(&join)
     };
     preflight::steps(config, command)
 }

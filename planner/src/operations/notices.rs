@@ -34,7 +34,7 @@ pub(super) fn of_patches(
         else {
             let why = match target {
                 Target::CoreDnsDeployment => {
-                    "only the node that founds the cluster writes CoreDNS's Deployment"
+                    "only the first control-plane node writes CoreDNS's Deployment"
                 }
                 _ => "only a control-plane node runs the Pod",
             };
@@ -43,7 +43,7 @@ pub(super) fn of_patches(
         };
         if !selection.includes(phase) {
             notices.push(format!(
-                "{files}: phase {phase} is left out, so there is nothing to patch"
+                "{files}: phase {phase} is skipped, so there is nothing to patch"
             ));
             continue;
         }
@@ -70,7 +70,7 @@ pub(super) fn of_patches(
             Target::CoreDnsDeployment => live::unknown_fields(live).collect(),
         };
         notices.extend(unknown.into_iter().map(|path| {
-            format!("{files}: Kubernetes has no field {path}; it vanishes, as with kubeadm")
+            format!("{files}: Kubernetes has no field {path}; it is dropped, as by kubeadm")
         }));
     }
     Ok(notices)
@@ -104,7 +104,7 @@ pub fn renders_nothing(
         let top = name.split('/').next().unwrap_or_default();
         let etcd_is_external = config.cluster.etcd.external.is_some();
         let why = if !tree.names.contains(name) {
-            "it is no phase of the node's command"
+            "the node's command has no such phase"
         } else if let Some(why) = reason(operation.always_empty, name) {
             why
         } else if !selection.concerns(name) {
@@ -117,7 +117,7 @@ pub fn renders_nothing(
             match top {
                 "etcd" | "etcd-join" | "certs" if etcd_is_external => "etcd is external",
                 "certs" if matches!(material, MaterialSource::None) => "there is no key store",
-                _ => "the configuration leaves it nothing",
+                _ => "the configuration gives it nothing to do",
             }
         };
         notices.push(format!("phase {name} has nothing to render: {why}"));

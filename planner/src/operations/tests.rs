@@ -111,7 +111,7 @@ fn folders_have_kubeadms_modes() {
     );
 }
 
-/// What the etcd CA would sign is somebody else's, and so are the folders.
+/// What the etcd CA would sign is somebody else's, and so are the directories.
 #[test]
 fn an_external_etcd_leaves_no_trace_on_the_node() {
     let plan = plan(&testing::external_etcd_config());

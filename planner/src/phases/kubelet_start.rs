@@ -86,7 +86,7 @@ fn credentials(
     }
 }
 
-/// The certificate of the cluster CA and its folder, unless it is one of the certificates of a control-plane node.
+/// The certificate of the cluster CA and its directory, unless it is one of the certificates of a control-plane node.
 fn authority(
     phase: &Part,
     context: &PhaseContext<'_>,
@@ -168,19 +168,12 @@ fn start_kubelet(phase: PhaseName, _: &PhaseContext<'_>) -> Result<Option<Step>,
     }))
 }
 
-/// The kubelet's first credentials are a token of this kind.
-pub(super) fn bootstraps(config: &ValidConfig) -> bool {
-    config
-        .joining()
-        .is_some_and(|joining| matches!(joining.credential, JoinCredential::Bootstrap { .. }))
-}
-
 /// The kubeconfig of the node that reaches the cluster before its own API server runs. On a control-plane node that is the
 /// administrator's: the kubelet's points at the node itself.
 fn cluster_kubeconfig(config: &ValidConfig) -> &'static str {
     if config.is_control_plane() {
         "admin.conf"
-    } else if bootstraps(config) {
+    } else if config.membership.kubelet_bootstraps() {
         "bootstrap-kubelet.conf"
     } else {
         "kubelet.conf"
@@ -206,7 +199,7 @@ fn require_free_node_name(
     context: &PhaseContext<'_>,
 ) -> Result<Option<Step>, ObjectError> {
     let config = context.config;
-    if !bootstraps(config) {
+    if !config.membership.kubelet_bootstraps() {
         return Ok(None);
     }
     Ok(Some(Step::RequireFreeNodeName {

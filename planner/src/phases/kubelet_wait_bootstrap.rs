@@ -5,7 +5,6 @@
 use kubeplan_bundle::step::{PhaseName, Step};
 
 use super::kubelet_finalize::use_rotated_certificate;
-use super::kubelet_start::bootstraps;
 use super::wait_control_plane::wait_for_kubelet;
 use super::{Part, PhaseContext, kubeconfig_path, seconds};
 use crate::kubeadm::layout;
@@ -25,7 +24,7 @@ fn take_credentials(
     context: &PhaseContext<'_>,
 ) -> Result<Option<Step>, ObjectError> {
     let config = context.config;
-    if !bootstraps(config) {
+    if !config.membership.kubelet_bootstraps() {
         return use_rotated_certificate(phase, context);
     }
     Ok(Some(Step::FinishTlsBootstrap {

@@ -1,6 +1,6 @@
 //! `preflight`: which checks a host has to pass, in kubeadm's order.
 //!
-//! In: the configuration and what the node is to become. Out: [`Step::Preflight`]s, one for each of kubeadm's runs: a run that
+//! In: the configuration and a [`Command`]. Out: [`Step::Preflight`]s, one for each of kubeadm's runs: a run that
 //! fails stops what comes later. Nothing is looked at here.
 //!
 //! | module | concern |
@@ -11,7 +11,7 @@
 //! | [`join`] | how a joining node finds its cluster, as far as checks depend on it |
 //! | [`answer`] | which checks the facts of a host answer beforehand |
 //!
-//! [`runs`] says which of the table's groups a command goes through.
+//! A [`Command`] says which of the table's groups it goes through, and what else differs between commands.
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/preflight/checks.go` and k8s.io/system-validators v1.12.1.
 
 pub mod answer;
@@ -33,46 +33,73 @@ use self::row::Row;
 use super::PlanError;
 use crate::config::ValidConfig;
 
-/// What the node is to become.
+/// What one of kubeadm's commands answers to the questions of the table.
 #[derive(Clone, Copy, Debug)]
-pub enum Command<'a> {
-    /// The first control-plane node of a cluster.
-    Init,
-    /// A worker of a cluster that runs.
-    JoinWorker(&'a Join),
-    /// One more control-plane node of a cluster that runs.
-    JoinControlPlane(&'a Join),
+pub struct Command<'a> {
+    /// The groups of each run.
+    pub runs: &'static [&'static [Group]],
+    /// How the node finds its cluster; `None` if it makes one.
+    pub join: Option<&'a Join>,
+    /// The certificate of the cluster CA is placed alone, at [`Join::ca_cert_path`], so nothing may be there yet.
+    pub places_ca: bool,
+    /// A kubelet that is newer than the planned release is refused.
+    pub bounds_kubelet: bool,
 }
 
-/// The groups of each run of `command`. Between the second and the third run of a joining control-plane node the
-/// cluster is discovered.
-#[must_use]
-pub const fn runs(command: Command<'_>) -> &'static [&'static [Group]] {
-    use Group as G;
-    match command {
-        Command::Init => &[
-            &[G::Root],
+impl<'a> Command<'a> {
+    /// The first control-plane node of a cluster.
+    pub const INIT: Self = Self {
+        runs: &[
+            &[Group::Root],
             &[
-                G::ControlPlane,
-                G::Common,
-                G::InitNetwork,
-                G::Storage,
-                G::Own,
+                Group::ControlPlane,
+                Group::Common,
+                Group::InitNetwork,
+                Group::Storage,
+                Group::Own,
             ],
-            &[G::Images],
+            &[Group::Images],
         ],
-        Command::JoinWorker(_) => &[
-            &[G::Root],
-            &[G::JoinFiles, G::Common, G::JoinNetwork, G::Own],
-        ],
-        Command::JoinControlPlane(_) => &[
-            &[G::Root],
-            &[G::JoinFiles, G::Common, G::JoinNetwork, G::Own],
-            &[G::ControlPlane, G::Storage],
-            &[G::Images],
-        ],
+        join: None,
+        places_ca: false,
+        bounds_kubelet: true,
+    };
+
+    /// A worker of a cluster that runs.
+    #[must_use]
+    pub const fn join_worker(join: &'a Join) -> Self {
+        Self {
+            runs: &[&[Group::Root], JOINING],
+            join: Some(join),
+            places_ca: true,
+            bounds_kubelet: false,
+        }
+    }
+
+    /// One more control-plane node of a cluster that runs. Between its second and its third run the cluster is discovered.
+    #[must_use]
+    pub const fn join_control_plane(join: &'a Join) -> Self {
+        Self {
+            runs: &[
+                &[Group::Root],
+                JOINING,
+                &[Group::ControlPlane, Group::Storage],
+                &[Group::Images],
+            ],
+            join: Some(join),
+            places_ca: false,
+            bounds_kubelet: false,
+        }
     }
 }
+
+/// What is looked at before the cluster is discovered.
+const JOINING: &[Group] = &[
+    Group::JoinFiles,
+    Group::Common,
+    Group::JoinNetwork,
+    Group::Own,
+];
 
 /// The steps that look at the host before `command`.
 ///
@@ -86,7 +113,8 @@ pub fn steps(config: &ValidConfig, command: Command<'_>) -> Result<Vec<Step>, Pl
         .iter()
         .map(|name| name.to_lowercase().parse())
         .collect::<Result<Vec<_>, ParseCheckError>>()?;
-    runs(command)
+    command
+        .runs
         .iter()
         .map(|groups| {
             let mut checks = Vec::new();

@@ -107,7 +107,7 @@ pub struct NodeAssessment {
     /// The node.
     pub name: Name,
     /// It makes the cluster, and has its tokens.
-    pub founds: bool,
+    pub makes_cluster: bool,
     /// It runs the control plane, and gets the keys of the CAs.
     pub control_plane: bool,
     /// How far notBefore of its certificates lies before the clock.
@@ -251,7 +251,7 @@ fn assess_node(
     }
     let node = NodeAssessment {
         name: config.node.name.clone(),
-        founds: config.joining().is_none(),
+        makes_cluster: config.membership.makes_cluster(),
         control_plane: config.is_control_plane(),
         clock_tolerance: config.credentials.clock_tolerance,
         authorities: own

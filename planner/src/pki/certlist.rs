@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::ValidConfig;
-use crate::config::valid::{EndpointHost, JoinCredential};
+use crate::config::valid::EndpointHost;
 
 use super::profile::{CertificateKind, CertificateProfile, ExtendedKeyUsage};
 
@@ -259,12 +259,13 @@ pub fn authorities(config: &ValidConfig) -> Vec<CertificateProfile> {
 /// Whether the certificate `name` is one of [`profiles`].
 #[must_use]
 pub fn is_planned(config: &ValidConfig, name: &str) -> bool {
-    let joins = match config.joining().map(|joining| &joining.credential) {
-        None => true,
-        Some(JoinCredential::Certificate { .. }) => name != SUPER_ADMIN,
-        Some(JoinCredential::Bootstrap { .. }) => name != SUPER_ADMIN && name != KUBELET,
+    let membership = &config.membership;
+    let has = match name {
+        SUPER_ADMIN => membership.makes_cluster(),
+        KUBELET => !membership.kubelet_bootstraps(),
+        _ => true,
     };
-    joins && !is_external(config, name) && (config.is_control_plane() || name == KUBELET)
+    has && !is_external(config, name) && (config.is_control_plane() || name == KUBELET)
 }
 
 /// A certificate of the table, whatever the configuration is.
@@ -350,9 +351,9 @@ fn profile(row: &Row, config: &ValidConfig) -> CertificateProfile {
         dns_sans: sans.dns.into_iter().collect(),
         ip_sans: sans.addresses,
         key_algorithm: config.key_algorithm,
-        lifetime: match config.joining().map(|joining| &joining.credential) {
+        lifetime: match config.membership.kubelet_validity() {
             _ if row.kind == Authority => config.ca_certificate_validity,
-            Some(JoinCredential::Certificate { validity }) if row.name == KUBELET => *validity,
+            Some(validity) if row.name == KUBELET => validity,
             _ => config.certificate_validity,
         },
     }

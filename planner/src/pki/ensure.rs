@@ -198,9 +198,9 @@ pub fn ensure_nodes(
         .collect();
     let mut nodes = Vec::with_capacity(settled.len());
     for (config, settled) in configs.iter().zip(settled) {
-        let (mut node, founds, mut issued) = settled?;
+        let (mut node, makes_cluster, mut issued) = settled?;
         record(&mut store, &mut index, &mut changes, &mut issued);
-        if founds {
+        if makes_cluster {
             credentials::complete(config, &mut index, source, &mut changes)?;
             node.credentials = credentials::read(config, &index)?;
         }
@@ -260,7 +260,7 @@ pub fn read_existing_nodes(
     let index = contents.index.as_ref();
     let mut nodes = Vec::with_capacity(assessment.nodes.len());
     for (config, mut node) in configs.iter().zip(assessment.nodes) {
-        let own = match (node.founds, index) {
+        let own = match (node.makes_cluster, index) {
             (true, Some(index)) => credentials::read(config, index)?,
             _ => Credentials::default(),
         };
@@ -446,7 +446,7 @@ fn settle_node(
         leaves: Some(leaves),
         credentials: Credentials::default(),
     };
-    Ok((settled, node.founds, issued))
+    Ok((settled, node.makes_cluster, issued))
 }
 
 /// Puts what was issued into the store, and says so.

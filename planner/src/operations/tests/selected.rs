@@ -34,7 +34,7 @@ fn bytes(content: &PlannedContent) -> (char, Vec<u8>) {
     }
 }
 
-/// Place, mode and bytes of everything, without the phase: a folder belongs to whoever comes first.
+/// Place, mode and bytes of everything, without the phase: a directory belongs to whoever comes first.
 fn contents(plan: &NodePlan) -> BTreeMap<String, (String, (char, Vec<u8>))> {
     let entries = plan.entries.iter().map(|entry| {
         let mode = entry.placement.mode.to_string();
@@ -150,7 +150,7 @@ fn phases_alone_are_together_the_whole_plan() {
     }
 }
 
-/// A phase that stands alone finds the folders of its files made, in its transaction and in front of them.
+/// A phase that stands alone finds the directories of its files made, in its transaction and in front of them.
 #[test]
 fn whatever_is_left_out_files_have_their_folders() {
     let config = everything();
@@ -265,7 +265,7 @@ fn phases_that_put_nothing_into_the_plan_are_named_with_the_reason() {
         ("upload-certs", "it needs --upload-certs"),
         (
             "show-join-command",
-            "it tells of the tokens that bootstrap-token plans",
+            "it prints the tokens of phase bootstrap-token, and the plan has none",
         ),
     ] {
         let config = only(&config, name);
@@ -310,6 +310,6 @@ fn a_patch_of_a_phase_that_is_left_out_is_named() {
     config.patches = Patches::new(vec![file("etcd.yaml"), file("kube-apiserver.yaml")]).into();
     assert_eq!(
         patch_notices(&config).unwrap(),
-        ["etcd.yaml: phase etcd/local is left out, so there is nothing to patch"]
+        ["etcd.yaml: phase etcd/local is skipped, so there is nothing to patch"]
     );
 }

@@ -105,7 +105,7 @@ fn runtime(wanted: &RuntimeReady, sockets: &[String]) -> Option<Answer> {
     let socket = &wanted.socket;
     let tried = CRI_SOCKETS.contains(&socket.as_str());
     (tried && !sockets.contains(socket))
-        .then(|| Answer::Found(format!("nobody answers on {socket}")))
+        .then(|| Answer::Found(format!("no container runtime answers on {socket}")))
 }
 
 fn version(wanted: &VersionBelow) -> Option<Answer> {
@@ -177,7 +177,7 @@ mod tests {
 
     fn answers(facts: &HostFacts) -> Vec<(String, Answer)> {
         let mut found = Vec::new();
-        for step in steps(&default_config(), Command::Init).unwrap() {
+        for step in steps(&default_config(), Command::INIT).unwrap() {
             let Step::Preflight { checks, .. } = step else {
                 panic!()
             };

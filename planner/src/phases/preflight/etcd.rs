@@ -2,7 +2,6 @@
 
 use kubeplan_bundle::check::{ClientFiles, DirectoryEmpty, PathPresent, ServerVersion};
 
-use super::Command;
 use super::row::{Made, Row};
 
 impl Row<'_> {
@@ -44,7 +43,7 @@ pub(super) fn data_dir(row: &Row<'_>) -> Made {
 }
 
 pub(super) fn external_etcd_files(row: &Row<'_>) -> Made {
-    let fetched = matches!(row.command, Command::JoinControlPlane(join) if join.certificate_key);
+    let fetched = row.join().is_some_and(|join| join.certificate_key);
     let Some(external) = row
         .config
         .cluster

@@ -2,7 +2,6 @@
 
 use kubeplan_bundle::check::{ParseCheckError, SameCluster};
 
-use super::Command;
 use super::row::{Made, Row};
 use crate::kubeadm::layout;
 
@@ -15,9 +14,9 @@ pub(super) fn bootstrap_kubelet_conf(row: &Row<'_>) -> Made {
 }
 
 pub(super) fn ca_certificate(row: &Row<'_>) -> Made {
-    match row.command {
-        Command::JoinWorker(join) => row.absent(&join.ca_cert_path),
-        Command::Init | Command::JoinControlPlane(_) => Ok(Vec::new()),
+    match row.join().filter(|_| row.command.places_ca) {
+        Some(join) => row.absent(&join.ca_cert_path),
+        None => Ok(Vec::new()),
     }
 }
 

@@ -5,7 +5,6 @@ use kubeplan_bundle::check::{
     SystemRequirements, VersionBelow,
 };
 
-use super::Command;
 use super::row::{Made, Row};
 use crate::render::images;
 use crate::render::static_pod::images as names;
@@ -28,10 +27,7 @@ pub(super) fn kubelet_version(row: &Row<'_>) -> Made {
     row.one(ProgramVersion {
         program: "kubelet".to_owned(),
         minimum: format!("1.{}.0", minor.saturating_sub(3)),
-        newest_minor: match row.command {
-            Command::Init => Some(format!("1.{minor}")),
-            Command::JoinWorker(_) | Command::JoinControlPlane(_) => None,
-        },
+        newest_minor: row.command.bounds_kubelet.then(|| format!("1.{minor}")),
     })
 }
 

@@ -66,9 +66,6 @@ impl Row<'_> {
     }
 
     pub(super) fn join(&self) -> Option<&Join> {
-        match self.command {
-            Command::Init => None,
-            Command::JoinWorker(join) | Command::JoinControlPlane(join) => Some(join),
-        }
+        self.command.join
     }
 }

@@ -83,9 +83,9 @@ pub const CHECKS: &[CheckDef] = &[
     row(Group::ControlPlane, Error, "Mem", "at least 1700 MiB of memory", |row| row.one(Memory { minimum_mib: 1700 })),
     row(Group::ControlPlane, Warning, "KubernetesVersion", "the planned version is no newer than the release it is planned for", kubernetes_version),
     row(Group::ControlPlane, Warning, "Firewalld", "firewalld does not run; names the API server's port and 10250", firewalld),
-    row(Group::ControlPlane, Error, "Port-<bindPort>", "nobody listens", |row| row.port(row.config.bind_port)),
-    row(Group::ControlPlane, Error, "Port-10259", "nobody listens (kube-scheduler)", |row| row.port(10259)),
-    row(Group::ControlPlane, Error, "Port-10257", "nobody listens (kube-controller-manager)", |row| row.port(10257)),
+    row(Group::ControlPlane, Error, "Port-<bindPort>", "no program listens", |row| row.port(row.config.bind_port)),
+    row(Group::ControlPlane, Error, "Port-10259", "no program listens (kube-scheduler)", |row| row.port(10259)),
+    row(Group::ControlPlane, Error, "Port-10257", "no program listens (kube-controller-manager)", |row| row.port(10257)),
     row(Group::ControlPlane, Error, "FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml", "the file does not exist", |row| row.manifest("kube-apiserver")),
     row(Group::ControlPlane, Error, "FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml", "the file does not exist", |row| row.manifest("kube-controller-manager")),
     row(Group::ControlPlane, Error, "FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml", "the file does not exist", |row| row.manifest("kube-scheduler")),
@@ -103,7 +103,7 @@ pub const CHECKS: &[CheckDef] = &[
     row(Group::Common, Warning, "Hostname", "the node's name is a DNS name and resolves", hostname),
     row(Group::Common, Error, "KubeletVersion", "the kubelet is at most three minors older, and with init not newer", kubelet_version),
     row(Group::Common, Warning, "Service-kubelet", "the service exists and is enabled", |row| row.one(ServiceEnabled { service: "kubelet".parse()? })),
-    row(Group::Common, Error, "Port-10250", "nobody listens (kubelet)", |row| row.port(10250)),
+    row(Group::Common, Error, "Port-10250", "no program listens (kubelet)", |row| row.port(10250)),
 
     row(Group::JoinNetwork, Error, "FileAvailable-<caCertPath>", "worker: the file does not exist", ca_certificate),
     row(Group::JoinNetwork, Warning, "HTTPProxy", "token discovery, or planned with the cluster: the API server is reached without a proxy", endpoint_proxy),
@@ -114,12 +114,12 @@ pub const CHECKS: &[CheckDef] = &[
     row(Group::InitNetwork, Error, "FileContent--proc-sys-net-ipv6-conf-default-forwarding", "a network or the advertised address is IPv6: the file says 1", |row| row.forwarding(IPV6_FORWARDING, row.has_family(true))),
     row(Group::InitNetwork, Error, "ExternalEtcdVersion", "external etcd: each server is new enough", external_etcd_version),
 
-    row(Group::Storage, Error, "Port-2379", "local etcd: nobody listens", |row| row.local_etcd(|row| row.port(2379))),
-    row(Group::Storage, Error, "Port-2380", "local etcd: nobody listens", |row| row.local_etcd(|row| row.port(2380))),
-    row(Group::Storage, Error, "DirAvailable-<dataDir>", "local etcd: the folder is empty or does not exist", data_dir),
+    row(Group::Storage, Error, "Port-2379", "local etcd: no program listens", |row| row.local_etcd(|row| row.port(2379))),
+    row(Group::Storage, Error, "Port-2380", "local etcd: no program listens", |row| row.local_etcd(|row| row.port(2380))),
+    row(Group::Storage, Error, "DirAvailable-<dataDir>", "local etcd: the directory is empty or does not exist", data_dir),
     row(Group::Storage, Error, "ExternalEtcdClientCertificates", "external etcd, unless a certificate key fetches them: each client file exists", external_etcd_files),
 
-    row(Group::Own, Error, "SameCluster", "kubeplan's own: certificates and kubeconfigs that are there are of this cluster; cannot be ignored", same_cluster),
+    row(Group::Own, Error, "SameCluster", "kubeplan's own: certificates and kubeconfigs on the host belong to this cluster; cannot be ignored", same_cluster),
 
     row(Group::Images, Error, "ImagePull", "control plane: each image is in the container runtime's store, or is pulled", image_pull),
 ];

@@ -86,7 +86,7 @@ fn joined(parts: &[&[&str]]) -> Vec<String> {
 #[test]
 fn init_has_kubeadms_list() {
     assert_eq!(
-        lists(&default_config(), Command::Init),
+        lists(&default_config(), Command::INIT),
         [
             joined(&[&["IsPrivilegedUser"]]),
             joined(&[CONTROL_PLANE, COMMON, &[IPV4], STORAGE, &["SameCluster"]]),
@@ -112,7 +112,7 @@ fn external_etcd_families_and_networks_change_the_list() {
         "10.244.0.0/16".parse().unwrap(),
         "fd01::/48".parse().unwrap(),
     ];
-    let list = lists(&config, Command::Init).remove(1);
+    let list = lists(&config, Command::INIT).remove(1);
     let has = |name: &str| list.iter().filter(|found| *found == name).count();
     assert_eq!((has("Port-7443"), has("Port-6443")), (1, 0));
     assert_eq!(has("HTTPProxyCIDR?"), 3);
@@ -134,7 +134,7 @@ fn external_etcd_families_and_networks_change_the_list() {
         1,
         "also with external etcd"
     );
-    let steps = steps(&config, Command::Init).unwrap();
+    let steps = steps(&config, Command::INIT).unwrap();
     let CheckKind::ServerVersion(ServerVersion {
         endpoints, minimum, ..
     }) = look(&steps, "ExternalEtcdVersion")
@@ -152,7 +152,7 @@ fn external_etcd_families_and_networks_change_the_list() {
     external.http_endpoints = vec!["http://m:2381".into()];
     (external.ca_file, external.cert_file) = Default::default();
     external.key_file = String::new();
-    let steps = super::steps(&config, Command::Init).unwrap();
+    let steps = super::steps(&config, Command::INIT).unwrap();
     assert!(matches!(
         look(&steps, "ExternalEtcdVersion"),
         CheckKind::ServerVersion(ServerVersion { endpoints, .. }) if endpoints == &["http://m:2381"]
@@ -162,7 +162,7 @@ fn external_etcd_families_and_networks_change_the_list() {
     let mut config = default_config();
     config.advertise_address = "fd00::1".parse().unwrap();
     config.service_cidrs = vec!["fd01::/112".parse().unwrap()];
-    let list = lists(&config, Command::Init).remove(1);
+    let list = lists(&config, Command::INIT).remove(1);
     assert!(list.contains(&IPV6.to_owned()) && !list.contains(&IPV4.to_owned()));
 }
 
@@ -188,7 +188,7 @@ fn join_of_a_worker_has_kubeadms_list() {
         (None, &[ca]),
     ] {
         assert_eq!(
-            lists(&default_config(), Command::JoinWorker(&by(endpoint))),
+            lists(&default_config(), Command::join_worker(&by(endpoint))),
             [
                 joined(&[&["IsPrivilegedUser"]]),
                 joined(&[JOIN, COMMON, network, &["SameCluster"]]),
@@ -211,7 +211,7 @@ fn join_of_a_control_plane_node_has_kubeadms_list() {
     };
     let mut config = default_config();
     assert_eq!(
-        lists(&config, Command::JoinControlPlane(&join)),
+        lists(&config, Command::join_control_plane(&join)),
         expected(STORAGE)
     );
     config.cluster.etcd.local = None;
@@ -221,7 +221,7 @@ fn join_of_a_control_plane_node_has_kubeadms_list() {
         ..Default::default()
     });
     assert_eq!(
-        lists(&config, Command::JoinControlPlane(&join)),
+        lists(&config, Command::join_control_plane(&join)),
         expected(&["ExternalEtcdClientCertificates"])
     );
     let join = Join {
@@ -229,7 +229,7 @@ fn join_of_a_control_plane_node_has_kubeadms_list() {
         ..join
     };
     assert_eq!(
-        lists(&config, Command::JoinControlPlane(&join)),
+        lists(&config, Command::join_control_plane(&join)),
         expected(&[])
     );
 }
@@ -237,7 +237,7 @@ fn join_of_a_control_plane_node_has_kubeadms_list() {
 #[test]
 fn parameters_follow_release_and_configuration() {
     let config = default_config();
-    let init = steps(&config, Command::Init).unwrap();
+    let init = steps(&config, Command::INIT).unwrap();
     assert_eq!(
         look(&init, "KubeletVersion"),
         &CheckKind::from(ProgramVersion {
@@ -246,7 +246,7 @@ fn parameters_follow_release_and_configuration() {
             newest_minor: Some("1.36".into()),
         })
     );
-    let join = steps(&config, Command::JoinWorker(&by(None))).unwrap();
+    let join = steps(&config, Command::join_worker(&by(None))).unwrap();
     assert!(matches!(
         look(&join, "KubeletVersion"),
         CheckKind::ProgramVersion(ProgramVersion {
@@ -276,7 +276,7 @@ fn parameters_follow_release_and_configuration() {
     registration.image_pull_policy = "Never".into();
     registration.image_pull_serial = Some(false);
     registration.ignore_preflight_errors = vec!["NumCPU".into(), "swap".into()];
-    let init = steps(&old, Command::Init).unwrap();
+    let init = steps(&old, Command::INIT).unwrap();
     assert!(!names(&init[1]).contains(&"ContainerRuntimeVersion?".to_owned()));
     let CheckKind::System(system) = look(&init, "SystemVerification") else {
         panic!()
