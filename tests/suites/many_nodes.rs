@@ -40,6 +40,10 @@ pub fn cases() -> Vec<Trial> {
             refusal,
         ),
         case(
+            "many_nodes::what_no_bundle_can_hold_is_refused_before_anything_is_made",
+            unfit,
+        ),
+        case(
             "many_nodes::a_run_that_stopped_before_the_bundles_goes_on",
             stopped,
         ),
@@ -380,6 +384,43 @@ fn refusal() -> Result<()> {
         tree::snapshot(&site.path("pki"))? == store,
         "keys were kept"
     );
+    Ok(())
+}
+
+/// `validate` and `plan` refuse it with the same exit code and field; no key store, no output and no directory above them is left.
+fn unfit() -> Result<()> {
+    for (line, field) in [
+        ("certificatesDir: /etc/cron.d", "certificatesDir"),
+        (
+            "caCertificateValidityPeriod: 24h",
+            "caCertificateValidityPeriod",
+        ),
+    ] {
+        let site = Site::new()?.with_recipients()?;
+        let version = "kubernetesVersion: v1.36.2";
+        site.configure(version, &format!("{version}\n{line}"))?;
+        let before = tree::snapshot(site.0.path())?;
+        let (config, key) = (site.path("cluster.yaml"), site.path("author"));
+        let (out, store) = (site.path("new/out"), site.path("other/pki"));
+        let config = ["-f", text(&config)?];
+        let places = [
+            "-o",
+            text(&out)?,
+            "--pki",
+            text(&store)?,
+            "--sign-key",
+            text(&key)?,
+        ];
+        let plan = [&["plan", "--now", NOW][..], &config, &places].concat();
+        for args in [plan, [&["validate"][..], &config].concat()] {
+            let run = kubeplan(&args).expect(2)?;
+            ensure!(run.err.contains(field), "{args:?}: {}", run.err);
+        }
+        ensure!(
+            tree::snapshot(site.0.path())? == before,
+            "{line}: something is left"
+        );
+    }
     Ok(())
 }
 
