@@ -22,7 +22,7 @@ pub struct NodePlan {
     /// What is looked at on the host before anything is changed, one step for each run of checks; none where the phase is
     /// left out.
     pub preflight: Vec<Step>,
-    /// Everything placed on the host, in plan order: folders before what lies in them.
+    /// Everything placed on the host, in plan order: directories before what lies in them.
     pub entries: Vec<PlannedEntry>,
     /// Groups of entries in commit order; static Pod manifests are last.
     pub transactions: Vec<PlannedTransaction>,
@@ -143,7 +143,7 @@ pub struct PlannedObject {
 /// What an entry holds.
 #[derive(Clone, Debug)]
 pub enum PlannedContent {
-    /// A folder.
+    /// A directory.
     Directory,
     /// Bytes anybody may read.
     Public(Vec<u8>),

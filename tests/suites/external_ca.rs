@@ -323,7 +323,7 @@ fn with_openssl() -> Result<()> {
     }
     let refused = planned.plan(&[])?.expect(2)?;
     ensure!(
-        refused.err.contains("12 things have to be put right")
+        refused.err.contains("12 errors in the key store")
             && refused.err.contains("CN = corporate-issuing`, expected `a signature by the CA `ca` (C = DE, O = Example, OU = Security, CN = corporate-root)`"),
         "{}",
         refused.err
@@ -500,7 +500,7 @@ fn refusals() -> Result<()> {
     ];
     let run = kubeplan(&args).expect(2)?;
     ensure!(
-        run.err.contains(" things have to be put right:\n  - ")
+        run.err.contains(" errors in the key store:\n  - ")
             && run
                 .err
                 .contains("\n  - CA `etcd/ca.crt` is valid from 2026-01-01"),

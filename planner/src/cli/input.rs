@@ -360,5 +360,12 @@ pub(super) fn ask_passphrase(prompt: &str, io: &mut Io) -> Result<SecretBytes, C
 
 /// A number with its noun in singular or plural: `1 error`, `2 errors`.
 pub(super) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+    let stem = noun
+        .strip_suffix('y')
+        .filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match stem {
+        _ if number == 1 => format!("1 {noun}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {noun}s"),
+    }
 }

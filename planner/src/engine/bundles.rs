@@ -1,8 +1,8 @@
-//! Every node's bundle, on all cores, each written as soon as it is complete.
+//! Writes every node's bundle, on all cores, each as soon as it is complete.
 //!
-//! In: a session, [`Keys`], the author's key, recipients. Out: one [`Written`] per node, in the order of the nodes. Whichever core is first, the
-//! bytes of a plan are the same; a plan lives no longer than its bundle is written. A node of a cluster's inventory and one that joins a
-//! running cluster go the same way.
+//! In: a session, [`Keys`], the author's key, recipients. Out: one [`Written`] per node, in the order of the nodes. The bytes of a plan do
+//! not depend on which core is first. A plan is dropped when its bundle is written. Nodes of an inventory and a node that joins a running
+//! cluster take the same path.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,17 +31,17 @@ use crate::plan::{CertificateRow, NodePlan};
 
 const UNUSABLE_SALT: &str = "the key store has no usable salt";
 
-/// Certificates and keys of every node of a session.
+/// The certificates and keys of every node of a session.
 #[derive(Debug)]
 pub enum Keys {
-    /// A cluster's key store.
+    /// From the cluster's key store.
     Store(Box<EnsuredNodes>),
-    /// What a node gets that joins a running cluster; no store keeps it.
+    /// Of one node that joins a running cluster; no key store keeps them.
     Joining(Box<JoiningKeys>),
 }
 
 impl Session {
-    /// Makes what the key store lacks.
+    /// Makes the keys and issues the certificates that the key store `before` lacks.
     ///
     /// # Errors
     /// [`EngineError::KeyStore`] if the store does not fit, or something cannot be issued.
@@ -66,7 +66,7 @@ impl Session {
         Ok(Keys::Store(Box::new(ensured)))
     }
 
-    /// Makes keys and signing requests for what a CA signs whose key is kept elsewhere.
+    /// Makes keys and signing requests for certificates of external CAs.
     ///
     /// # Errors
     /// [`EngineError::KeyStore`] if the store does not fit.
@@ -103,7 +103,7 @@ impl Keys {
         }
     }
 
-    /// kubeadm's names of the CAs whose keys are kept elsewhere.
+    /// kubeadm's names of the external CAs.
     #[must_use]
     pub fn external_authorities(&self) -> Vec<&'static str> {
         match self {
@@ -112,7 +112,7 @@ impl Keys {
         }
     }
 
-    /// What was made.
+    /// What was issued, in the order of issue.
     #[must_use]
     pub fn changes(&self) -> &[StoreChange] {
         match self {
@@ -121,7 +121,7 @@ impl Keys {
         }
     }
 
-    /// Made with public test keys.
+    /// Whether the keys are public test keys.
     #[must_use]
     pub fn test_only(&self) -> bool {
         match self {
@@ -130,7 +130,7 @@ impl Keys {
         }
     }
 
-    /// What the key store has to hold from now on, with the serials of these bundles.
+    /// The new content of the key store, with the serials of these bundles.
     #[must_use]
     pub fn into_store(
         self,
@@ -160,7 +160,7 @@ impl Keys {
         }
     }
 
-    /// What the node at this position gets; `None` if it lacks something.
+    /// The keys of the node at this position; `None` if the key store lacks some of them.
     fn of(&self, at: usize) -> Option<NodeKeys<'_>> {
         match self {
             Self::Store(ensured) => ensured.materials.of(at).map(Box::new).map(NodeKeys::Own),
@@ -168,7 +168,7 @@ impl Keys {
         }
     }
 
-    /// The number of the node's bundle, and the record of it for the store that counts.
+    /// The serial of the node's bundle, and its record for the key store, if there is one.
     fn number(
         &self,
         node: &Name,
@@ -186,12 +186,12 @@ impl Keys {
     }
 }
 
-/// Without a store that counts plans, the clock does: a later plan of the same join has a higher serial, in seconds since 1970.
+/// The serial of a bundle that no key store counts: seconds since 1970, so that a later plan of the same join has a higher one.
 fn serial(now: Timestamp) -> u64 {
     u64::try_from(now.unix_seconds()).unwrap_or(0).max(1)
 }
 
-/// Keys of one node.
+/// The keys of one node.
 enum NodeKeys<'a> {
     Own(Box<Material>),
     Shared(MaterialSource<'a>),
@@ -206,12 +206,12 @@ impl NodeKeys<'_> {
     }
 }
 
-/// Where bundles are written to.
+/// A place that bundles are written to.
 pub trait BundleOutput: Sync {
-    /// Writes one file; from any thread, each name once.
+    /// Writes one file. Called from any thread, once for each name.
     ///
     /// # Errors
-    /// Whatever `write` returns, or what the place itself says.
+    /// The error of `write`, or that of the place itself.
     fn write(
         &self,
         name: &str,
@@ -235,17 +235,19 @@ pub struct Written {
     pub file: String,
     /// Its index.
     pub index: Index,
-    /// The node's part of the plan that the index does not tell.
+    /// The certificates of the bundle, also those in kubeconfigs.
     pub certificates: Vec<CertificateRow>,
-    /// kubeadm's phases that were left out.
+    /// kubeadm's phases that were skipped.
     pub left_out: Vec<&'static str>,
-    /// The node's serial, for the key store.
+    /// The node's record for the key store, with its serial.
     pub record: Option<(Name, NodeRecord)>,
-    /// What there is to say of the node.
+    /// Warnings and notes about the node.
     pub notices: Vec<Notice>,
 }
 
 impl<'a> Bundles<'a> {
+    /// Prepares to write bundles that `author` signs.
+    ///
     /// # Errors
     /// [`EngineError::Incomplete`] if the keys lack what every bundle names.
     pub fn new(
@@ -264,7 +266,8 @@ impl<'a> Bundles<'a> {
         })
     }
 
-    /// Writes every node's bundle to `output`. `seal` says whom one with secrets is sealed for, `keep` what is kept of it.
+    /// Writes every node's bundle to `output`. `seal` returns the recipients of a bundle that has secrets, `keep` what is kept of a
+    /// bundle.
     ///
     /// # Errors
     /// [`EngineError::Nodes`] with every node whose bundle cannot be made or written.
@@ -347,7 +350,7 @@ impl<'a> Bundles<'a> {
     }
 }
 
-/// Certificates that stop being accepted before they end.
+/// Warns of certificates that end after the CA that signed them.
 fn outliving(plan: &NodePlan) -> impl Iterator<Item = Notice> {
     plan.outliving_their_signer().map(|(row, signer)| {
         Notice::Warning(format!(

@@ -1,4 +1,4 @@
-//! The preflight checks of every node, with what facts of its host say of each.
+//! The preflight checks of every node, each with what the facts of its host say.
 
 use kubeplan_bundle::check::Severity;
 use kubeplan_bundle::index::Name;
@@ -19,12 +19,12 @@ pub struct NodeChecks {
     pub checks: Vec<Checked>,
 }
 
-/// One check and what came of it.
+/// One check and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     /// Its name.
     pub name: String,
-    /// What a finding counts as on this node.
+    /// The severity of a finding on this node.
     pub severity: Severity,
     /// What the facts say.
     pub outcome: Outcome,
@@ -33,16 +33,16 @@ pub struct Checked {
 /// What facts say of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing speaks against the host.
+    /// The host passes.
     Passed,
     /// Only the host can tell.
     Unknown,
-    /// This does.
+    /// The host fails, for this reason.
     Found(String),
 }
 
 impl Checked {
-    /// Whether the host would be refused.
+    /// Whether the check stops an installation on the host.
     #[must_use]
     pub fn failed(&self) -> bool {
         matches!(self.outcome, Outcome::Found(_)) && self.severity == Severity::Error
@@ -50,7 +50,7 @@ impl Checked {
 }
 
 impl Session {
-    /// The checks of every node, also of one that leaves the phase out.
+    /// The checks of every node, also of one that skips the phase.
     ///
     /// # Errors
     /// [`NodeFailures`] with every node that cannot be planned.
@@ -102,7 +102,7 @@ fn checks(config: &ValidConfig) -> Result<Vec<Checked>, NodeError> {
     Ok(found)
 }
 
-/// Whether the bundle is for the host's architecture, where facts tell it.
+/// Compares the bundle's architecture with the host's, if facts name it.
 fn target(config: &ValidConfig) -> Option<Checked> {
     let arch = config.facts.arch.as_ref()?;
     let planned = &config.node.platform.arch;

@@ -1,4 +1,4 @@
-//! What ends a session early: of which stage, of which node, and why.
+//! Errors that end a session: at which stage, of which node, and why.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,37 +16,37 @@ use crate::pki::PkiError;
 use crate::plain_files::RenderError;
 use crate::render::static_pod::StaticPodError;
 
-/// Why there is no result.
+/// Why a command has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The documents hold errors.
     #[error("the configuration is not valid")]
     Invalid(Report),
-    /// A node was asked for that the configuration does not have.
+    /// The user named a node that the configuration does not have.
     #[error("the configuration has no node `{name}`")]
     NoSuchNode {
-        /// The node.
+        /// The name that was given.
         name: String,
-        /// Those it has.
+        /// The nodes of the configuration.
         known: Vec<Name>,
     },
-    /// The configuration has no node at all.
+    /// The configuration has no nodes.
     #[error("the configuration has no nodes")]
     NoNodes,
-    /// A phase was asked for that no node's command has.
+    /// The user named a phase that no node's command has.
     #[error(transparent)]
     Phase(#[from] UnknownPhase),
     /// Flags of `kubeadm init` that `kubeadm join` does not have.
     #[error(
-        "{} cannot be given for a node that joins: the cluster has been made",
+        "{} cannot be given for a node that joins: the cluster exists already",
         .0.iter().map(|name| format!("--{name}")).collect::<Vec<_>>().join(", ")
     )]
     JoinFlags(Vec<&'static str>),
-    /// A folder of patches cannot be read.
+    /// A patch directory cannot be read.
     #[error(transparent)]
     Patches(#[from] PatchFolderError),
-    /// No phase is left that puts something into a bundle.
-    #[error("the phases that are left put nothing into a bundle")]
+    /// No selected phase puts anything into a bundle.
+    #[error("the selected phases put nothing into a bundle")]
     NothingLeft,
     /// Nodes cannot be planned.
     #[error(transparent)]
@@ -63,17 +63,19 @@ pub enum EngineError {
     /// The rendered files cannot be made.
     #[error("rendering the plan")]
     Render(#[from] RenderError),
-    /// Nothing stands for the keys that are not made yet.
+    /// The stand-in of the keys cannot be made.
     #[error("checking the plan without keys")]
     StandIn(#[source] PkiError),
 }
 
 impl EngineError {
-    /// What to do about it, whatever the command is.
+    /// What to do about it, if that is the same for every command.
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::JoinFlags(_) => Some("change the cluster itself, or leave the flags away"),
+            Self::JoinFlags(_) => {
+                Some("omit the flags, or change the configuration of the running cluster")
+            }
             Self::NothingLeft => Some("name other phases with --phase, or skip fewer"),
             _ => None,
         }
@@ -84,16 +86,16 @@ impl EngineError {
 #[derive(Debug, thiserror::Error)]
 #[error("{} of {total} nodes cannot be planned", .failed.len())]
 pub struct NodeFailures<E> {
-    /// The nodes, with their names where the configuration has several.
+    /// The nodes that failed, with their names if the configuration has several.
     pub failed: Vec<(Option<Name>, E)>,
-    /// How many nodes there are.
+    /// The number of all nodes.
     pub total: usize,
 }
 
 /// Why one node has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// It cannot be planned, with patches of the user.
+    /// It cannot be planned with the user's patches.
     #[error("planning with patches")]
     Patched(#[source] PlanError),
     /// It cannot be planned.
@@ -108,34 +110,34 @@ pub enum NodeError {
     /// Its files cannot be laid out.
     #[error("rendering the plan")]
     Render(#[from] RenderError),
-    /// There is no time to install it.
+    /// Its certificates leave no time to install the bundle.
     #[error("the plan has no time window")]
     Window(#[source] WindowError),
-    /// The configuration asks for something that no bundle can hold.
+    /// The configuration asks for something that no bundle may hold.
     #[error("the configuration asks for what no bundle may hold")]
     Unfit {
-        /// The field that asks for it, where the refusal shows its value.
+        /// The field that asks for it, if its value is part of the refusal.
         field: Option<String>,
-        /// What the bundle crate refuses.
+        /// The refusal of the bundle crate.
         #[source]
         source: Box<WriteError>,
     },
-    /// Its bundle is not one.
+    /// Its bundle cannot be prepared.
     #[error("preparing the bundle")]
     Prepare(#[source] WriteError),
     /// Its bundle cannot be written.
     #[error("writing the bundle")]
     Write(#[source] WriteError),
-    /// There is no place for its bundle.
+    /// The file of its bundle cannot be made.
     #[error("writing output")]
     Output(#[from] io::Error),
-    /// Something that everything before should have made is not there.
+    /// Something is missing that an earlier stage makes.
     #[error("{0}")]
     Missing(&'static str),
 }
 
 impl NodeError {
-    /// The field of the configuration that is to be changed, if one is known.
+    /// The field of the configuration to change, if one is known.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match self {
@@ -163,22 +165,22 @@ impl NodeError {
     }
 }
 
-/// Why a folder of patches cannot be read.
+/// Why a patch directory cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PatchFolderError {
-    /// The folder, or one below it.
+    /// The directory, or one below it, cannot be read.
     #[error("reading patches in {}", .folder.display())]
     Unreadable {
-        /// The folder.
+        /// The directory.
         folder: PathBuf,
         /// What the system said.
         #[source]
         source: io::Error,
     },
-    /// It is something else.
-    #[error("the folder of patches {} is not a folder", .0.display())]
+    /// The path is not a directory.
+    #[error("the patch directory {} is not a directory", .0.display())]
     NotAFolder(PathBuf),
-    /// A file.
+    /// A file cannot be read.
     #[error("reading patch file {}", .path.display())]
     File {
         /// The file.
@@ -192,13 +194,13 @@ pub enum PatchFolderError {
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The most that is read.
+        /// The largest size that is read, in bytes.
         limit: u64,
     },
     /// A file is not text.
     #[error("patch file {} is not UTF-8 text", .0.display())]
     NotText(PathBuf),
-    /// A file says something that is no patch.
+    /// A file is not a patch.
     #[error("reading patches")]
     Patch(#[from] PatchFileError),
 }

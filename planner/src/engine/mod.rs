@@ -1,20 +1,20 @@
-//! From documents to results: the one way that every command takes.
+//! Makes results from documents, in one way for every command.
 //!
-//! In: documents, flags and facts, and what the command asks for ([`Choices`]): nodes, phases, uploaded certificates. Out: a [`Session`]
-//! with the configuration of every node, from which bundles, files, lists of checks and of images are made. What there is to say on the way
-//! goes to an [`Observer`]. Nothing here knows a command line, a terminal or a file's name that it was not given: folders of patches, the
-//! key store's contents and the place of the bundles are handed in.
+//! In: documents, flags and facts, and the command's [`Choices`]: nodes, phases, uploaded certificates. Out: a [`Session`] with the
+//! configuration of every node, which makes bundles, files, lists of checks and lists of images. Warnings and notes go to an [`Observer`].
+//! The engine knows no command line and no terminal, and opens no file: the caller hands in patches, the content of the key store and the
+//! output.
 //!
 //! | module | concern |
 //! |---|---|
 //! | [`session`] | set-up: documents, nodes, phases, patches |
-//! | `outlines` | what is planned without keys, and refused before one is made; the plan that keys make of it |
-//! | [`validation`] | all that is wrong with documents, at once |
-//! | [`bundles`] | plan, draft, seal and write one node's bundle |
-//! | [`rendering`] | the same plan as plain files |
-//! | [`checks`] | preflight checks that facts answer |
-//! | [`join`] | the keys of a node that joins a cluster that runs |
-//! | [`observer`], [`notices`], [`error`] | what is said on the way, and what ends it |
+//! | `outlines` | plans without keys, refuses what cannot be planned before a key is made, fills keys in |
+//! | [`validation`] | finds everything that is wrong with documents |
+//! | [`bundles`] | plans, drafts, seals and writes bundles |
+//! | [`rendering`] | writes the same plan as plain files |
+//! | [`checks`] | answers preflight checks from facts |
+//! | [`join`] | makes the keys of a node that joins a running cluster |
+//! | [`observer`], [`notices`], [`error`] | warnings, notes, progress, errors |
 
 pub mod bundles;
 pub mod checks;

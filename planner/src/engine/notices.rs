@@ -1,4 +1,4 @@
-//! What is said of nodes, once for all nodes it is true of.
+//! Warnings and notes about nodes, each said once for all nodes that it is true of.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use kubeplan_bundle::index::Name;
 
 use super::Observer;
 
-/// How many names a message lists before it counts the others.
+/// The number of names that a message lists before it counts the rest.
 const NAMED: usize = 3;
 
 /// One line for the user.
@@ -19,7 +19,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// What it says, without the word in front.
+    /// The text, without `warning:` or `note:`.
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
@@ -50,7 +50,7 @@ impl fmt::Display for Notice {
 pub struct Notices(Vec<(Notice, Vec<Name>)>);
 
 impl Notices {
-    /// `notices` are true of `node`.
+    /// Adds notices about `node`.
     pub fn add(&mut self, node: Option<&Name>, notices: impl IntoIterator<Item = Notice>) {
         for notice in notices {
             let position = self.0.iter().position(|(known, _)| *known == notice);
@@ -61,7 +61,7 @@ impl Notices {
         }
     }
 
-    /// The lines; with the names of their nodes if the configuration has several.
+    /// The lines, each with the names of its nodes if the configuration has several.
     #[must_use]
     pub fn lines(self, several: bool) -> Vec<Notice> {
         let lines = self.0.into_iter().map(|(notice, nodes)| {
@@ -75,7 +75,7 @@ impl Notices {
         lines.collect()
     }
 
-    /// Tells `observer` every line.
+    /// Sends every line to `observer`.
     pub fn say(self, several: bool, observer: &mut dyn Observer) {
         for line in self.lines(several) {
             observer.notice(&line);
@@ -83,7 +83,7 @@ impl Notices {
     }
 }
 
-/// `cp1`, `cp1 and w1`, `cp1, w1, w2 and 4 more`; never `and 1 more`.
+/// Lists names: `cp1`, `cp1 and w1`, `cp1, w1, w2 and 4 more`; never `and 1 more`.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names: Vec<&str> = names.into_iter().collect();
     if names.len() > NAMED + 1 {

@@ -1,27 +1,27 @@
-//! Who is told what the engine does: the command line, or a test.
+//! Receives what the engine reports while it works: on the command line, or in a test.
 
 use super::Notice;
 use crate::config::Report;
 
-/// Takes what there is to say while results are made.
+/// Receives findings, notices and progress.
 pub trait Observer {
-    /// Takes what was found in the configuration: warnings, never errors.
+    /// Receives findings about the configuration: warnings, never errors.
     fn findings(&mut self, findings: &Report);
 
-    /// Takes one line that speaks for itself.
+    /// Receives one warning or note.
     fn notice(&mut self, notice: &Notice);
 
-    /// Begins to count something, such as keys that are made.
+    /// Starts a count, such as that of keys that are made.
     fn progress<'a>(&'a mut self, label: &'static str) -> Box<dyn Progress + 'a>;
 }
 
-/// Shows how far something countable is; dropped when it is done.
+/// Shows the progress of one count. Dropped when the count is complete.
 pub trait Progress: Sync {
-    /// Shows that `done` of `total` are done. Called from any thread, in any order.
+    /// Shows that `done` of `total` are complete. Called from any thread, in any order.
     fn show(&self, done: usize, total: usize);
 }
 
-/// Hears everything and says nothing.
+/// Drops everything it receives.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

@@ -1,11 +1,11 @@
-//! What is planned of every node before a key is made, and the plan that keys make of it.
+//! Plans every node without keys, refuses what cannot be planned, and fills keys in later.
 //!
-//! In: a session. Out: notices, or everything that cannot be planned; later the [`NodePlan`] of one node. A control-plane node's manifests
-//! and objects are rendered here once, and kept until its plan is made. A worker has neither, and its largest text is shared
-//! ([`KubeletTexts`]): its outline is cheaper to make again than to keep, thousands of times.
+//! In: a session. Out: notices, or every node that cannot be planned; later the [`NodePlan`] of one node. The manifests and objects of a
+//! control-plane node are rendered here once, and kept until its plan is made. A worker has neither, and shares its largest text
+//! ([`KubeletTexts`]): making thousands of such outlines again costs less than keeping them.
 //!
-//! What the bundle crate refuses is found here as well, by its own checks and not by rules beside them: every outline is filled with a
-//! [`StandIn`] of the keys and prepared as a bundle that is not written.
+//! The bundle crate's own checks decide what is refused: every outline is filled with a [`StandIn`] of the keys and prepared as a bundle,
+//! which is not written.
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::seal::CommitSalt;
@@ -26,25 +26,25 @@ use crate::pki::stand_in::{Held, StandIn};
 use crate::plan::NodePlan;
 use crate::render::kubelet::KubeletTexts;
 
-/// Outlines of nodes, as far as they are kept.
+/// The outlines that are kept.
 #[derive(Debug, Default)]
 pub(super) struct Outlines {
     texts: KubeletTexts,
-    /// By position of the node; as long as all of the nodes once they were outlined.
+    /// By position of the node; empty until the nodes are outlined.
     kept: Vec<Option<Outline>>,
 }
 
-/// What is known of certificates before any is made.
+/// What is known about certificates before any is issued.
 #[derive(Clone, Copy)]
 pub struct Prospect<'a> {
     /// The plan's clock.
     pub now: Timestamp,
-    /// Which CAs the key store has: their own dates count, which only it knows.
+    /// Which CAs the key store has. Their own dates count, not those that the configuration gives.
     pub held: Held<'a>,
 }
 
 impl Prospect<'_> {
-    /// That of a plan made at `now` with a new key store.
+    /// For a plan that is made at `now` with a new key store.
     #[must_use]
     pub const fn of_new_keys(now: Timestamp) -> Self {
         Self {
@@ -54,19 +54,19 @@ impl Prospect<'_> {
     }
 }
 
-/// What came of the outline of one node.
+/// One node that was outlined.
 struct Outlined {
-    /// Nothing is planned.
+    /// Nothing is planned for it.
     empty: bool,
-    /// What there is to say of it.
+    /// Warnings and notes about it.
     notices: Vec<Notice>,
-    /// The outline of a control-plane node.
+    /// Its outline, if it is a control-plane node.
     kept: Option<Outline>,
 }
 
 impl Session {
-    /// Plans every node without key material: what cannot be planned, or cannot be a bundle, is refused before a key is made. The notices
-    /// are what there is to say of the nodes. Leaves out nodes for which nothing is planned.
+    /// Plans every node without key material, so that what cannot be planned or cannot be a bundle is refused before a key is made.
+    /// Returns warnings and notes about the nodes. Drops nodes for which nothing is planned.
     ///
     /// # Errors
     /// [`EngineError::Nodes`] with every node that cannot be planned, [`EngineError::NothingLeft`] if nothing is planned for any.
@@ -94,7 +94,7 @@ impl Session {
         Ok(notices)
     }
 
-    /// Refuses what cannot be planned, whether or not there is something in it.
+    /// Refuses nodes that cannot be planned. Nodes for which nothing is planned are accepted.
     ///
     /// # Errors
     /// [`NodeFailures`] with every node that cannot be planned.
@@ -103,7 +103,7 @@ impl Session {
         Ok(())
     }
 
-    /// The outlines of all nodes; `is_empty` fills and checks one.
+    /// Outlines all nodes. `is_empty` fills and checks one outline, and says whether nothing is planned.
     fn outlined(
         &self,
         is_empty: impl Fn(&Outline, &ValidConfig) -> Result<bool, NodeError> + Sync,
@@ -124,7 +124,7 @@ impl Session {
         })
     }
 
-    /// The outline of one node, made anew.
+    /// Outlines one node.
     pub(super) fn outline(
         &self,
         config: &ValidConfig,
@@ -143,7 +143,7 @@ impl Session {
         })
     }
 
-    /// The plan of the node at this position with these keys.
+    /// Plans the node at this position with these keys.
     pub(super) fn plan(
         &self,
         at: usize,
@@ -159,7 +159,7 @@ impl Session {
     }
 }
 
-/// The plan that keys make of an outline.
+/// Fills keys into an outline.
 pub(super) fn fill(
     outline: &Outline,
     config: &ValidConfig,
@@ -189,7 +189,7 @@ fn check(config: &ValidConfig, plan: NodePlan, now: Timestamp) -> Result<(), Nod
     }
 }
 
-/// The field of the configuration that `error` is about: the one whose value stands in its text.
+/// Finds the field of the configuration that `error` is about: the one whose value is in its text.
 fn field_of(config: &ValidConfig, error: &WriteError) -> Option<String> {
     let text = with_causes(error);
     let mut found: Option<(usize, String)> = None;
@@ -200,7 +200,7 @@ fn field_of(config: &ValidConfig, error: &WriteError) -> Option<String> {
     found.map(|(_, path)| path)
 }
 
-/// Looks for the longest value below `path` that `text` contains. A word alone says nothing: paths, hosts and addresses do.
+/// Looks for the longest value below `path` that `text` contains. Only paths, hosts and addresses count: a plain word may be in any text.
 fn find_value(value: &Value, path: &str, text: &str, found: &mut Option<(usize, String)>) {
     match value {
         Value::String(value) => {
@@ -226,7 +226,7 @@ fn find_value(value: &Value, path: &str, text: &str, found: &mut Option<(usize, 
     }
 }
 
-/// What there is to say of the node's patches.
+/// Warnings about the node's patches.
 pub(super) fn patch_notices(outline: &Outline) -> Vec<Notice> {
     let notices = outline.patch_notices().iter();
     notices
@@ -234,7 +234,7 @@ pub(super) fn patch_notices(outline: &Outline) -> Vec<Notice> {
         .collect()
 }
 
-/// Which of the phases that were asked for put nothing into `plan`.
+/// Names the requested phases that put nothing into `plan`.
 pub(super) fn nothing_rendered(
     config: &ValidConfig,
     material: MaterialSource<'_>,

@@ -1,6 +1,6 @@
-//! What bundles would hold, as plain files.
+//! Renders the content of bundles as plain files.
 //!
-//! In: a session, what the key store has. Out: the [`Tree`] of [`crate::plain_files`]. No key is made, except public test keys.
+//! In: a session, the content of the key store. Out: the [`Tree`] of [`crate::plain_files`]. No key is made, except public test keys.
 
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::timestamp::Timestamp;
@@ -23,13 +23,13 @@ use crate::plain_files::{self, RenderedNode};
 pub struct RenderKeys(Option<Materials>);
 
 impl RenderKeys {
-    /// Certificates appear as profiles.
+    /// No keys: certificates appear as profiles.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// Whether everything appears as profiles.
+    /// Whether all certificates appear as profiles.
     #[must_use]
     pub const fn is_none(&self) -> bool {
         self.0.is_none()
@@ -42,7 +42,7 @@ impl RenderKeys {
 }
 
 impl Session {
-    /// Public test keys.
+    /// Makes public test keys.
     ///
     /// # Errors
     /// [`EngineError::KeyStore`] if one cannot be made.
@@ -54,7 +54,7 @@ impl Session {
         Ok(RenderKeys(Some(ensured.materials)))
     }
 
-    /// What the key store has; nothing is made.
+    /// Reads the keys of the key store. Makes none.
     ///
     /// # Errors
     /// [`EngineError::KeyStore`] if the store does not fit.
@@ -68,7 +68,7 @@ impl Session {
             .map_err(EngineError::KeyStore)
     }
 
-    /// Every node's files; with `secrets` the secret ones themselves.
+    /// Renders every node's files; with `secrets` also the secret ones.
     ///
     /// # Errors
     /// [`EngineError`] with every node that cannot be planned.

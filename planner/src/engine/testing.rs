@@ -1,4 +1,4 @@
-//! A disk and a terminal for tests of the engine: folders of patches, bundles and notices in memory.
+//! Patch directories and bundles in memory, for tests of the engine.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -8,7 +8,7 @@ use super::bundles::BundleOutput;
 use super::{NodeError, PatchFolderError, PatchFolders};
 use crate::patches::{Ignored, PatchFile, Patches};
 
-/// Folders of patches by name, each with its files.
+/// Patch directories by name, each with its files.
 #[derive(Default)]
 pub(crate) struct Folders(pub(crate) BTreeMap<&'static str, Vec<(&'static str, &'static str)>>);
 

@@ -1,7 +1,7 @@
-//! Everything that is wrong with documents, up to what only keys or a running cluster can tell.
+//! Finds everything that is wrong with documents, except what only keys or a running cluster can tell.
 //!
-//! In: documents, flags, facts. Out: a [`Verdict`]. What is valid here a plan of the same documents with new keys does not refuse: every
-//! node is planned without keys, with its phases and patches, and checked as the bundle that it would be.
+//! In: documents, flags, facts. Out: a [`Verdict`]. Documents that are valid here can be planned with new keys: every node is planned
+//! without keys, with its phases and patches, and checked as the bundle that it would be.
 
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::with_causes;
@@ -13,12 +13,12 @@ use super::outlines::Prospect;
 use super::session::{Choices, PatchFolders, Session, flags_of_join};
 use crate::config::{self, Finding, Options, Report, Severity, Source};
 
-/// What there is to say about documents.
+/// The findings about documents.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// What was found.
+    /// Errors and warnings.
     pub report: Report,
-    /// What is no finding and still good to know.
+    /// Notes, which are not findings.
     pub notes: Vec<String>,
 }
 
@@ -115,12 +115,12 @@ pub fn validate(
     Ok(verdict)
 }
 
-/// Checks a JoinConfiguration with the flags beside it; `None` if there is none.
+/// Checks a JoinConfiguration with its flags. Returns `None` if the documents have none.
 fn check_join(
     sources: &[Source<'_>],
     options: &Options,
 ) -> Result<Option<Result<Report, Report>>, EngineError> {
-    // Without flags first: whether there is such a document at all.
+    // Without flags first, to see whether there is such a document.
     let plain = config::check_join(sources, &[], options.lenient);
     if matches!(plain, Ok(None)) || options.flags.is_empty() {
         return Ok(plain.transpose());

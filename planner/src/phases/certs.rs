@@ -46,7 +46,7 @@ pub(crate) const JOIN: &[Part] = &[
 /// kubeadm has one phase for all certificates of a node that joins.
 pub(crate) const PREPARE: &str = "control-plane-prepare/certs";
 
-/// The folders of everything below `certs` that is planned.
+/// The directories of everything below `certs` that is planned.
 fn folders(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let tree = context.selection.tree();
     let below: Vec<&str> = tree
@@ -62,14 +62,14 @@ fn folders(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry
     folders_for(phase, context, etcd)
 }
 
-/// Whether the certificate lies in the folder of etcd's certificates.
+/// Whether the certificate lies in the directory of etcd's certificates.
 fn is_in_etcd_folder(name: &str) -> bool {
     CERTIFICATE_FILES
         .iter()
         .any(|(known, base)| *known == name && base.contains('/'))
 }
 
-/// `/etc/kubernetes` and the folders of certificates; with `etcd` also that of etcd's.
+/// `/etc/kubernetes` and the directories of certificates; with `etcd` also that of etcd's.
 fn folders_for(
     phase: &Part,
     context: &PhaseContext<'_>,
@@ -77,7 +77,7 @@ fn folders_for(
 ) -> Result<Vec<OutlinedEntry>, PlanError> {
     let certificates_dir = layout::trimmed(&context.config.cluster.certificates_dir);
     let mut folders = vec![phase.kubernetes_folder()?];
-    // The folder of kubeconfigs can serve for certificates too.
+    // The directory of kubeconfigs can serve for certificates too.
     if certificates_dir != layout::KUBERNETES_DIR {
         folders.push(phase.folder(Kind::OpenFolder, certificates_dir, CERTIFICATES_DIR)?);
     }
@@ -91,7 +91,7 @@ fn folders_for(
     Ok(folders)
 }
 
-/// The folders of a node that joins: kubeadm has one phase for all of its certificates.
+/// The directories of a node that joins: kubeadm has one phase for all of its certificates.
 fn joining_folders(
     phase: &Part,
     context: &PhaseContext<'_>,

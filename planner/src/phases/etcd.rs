@@ -1,4 +1,4 @@
-//! `etcd/local`, with `join` `etcd-join`: the data folder and the static Pod of etcd; nothing when etcd is external.
+//! `etcd/local`, with `join` `etcd-join`: the data directory and the static Pod of etcd; nothing when etcd is external.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub(crate) const ETCD_JOIN: &str = "etcd-join";
 /// The transaction with the manifest of etcd.
 pub(crate) const TRANSACTION: &str = "etcd";
 
-/// The data folder, the folder of manifests, the Pod.
+/// The data directory, the directory of manifests, the Pod.
 fn local(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let Some(local) = &context.config.cluster.etcd.local else {
         return Ok(Vec::new());

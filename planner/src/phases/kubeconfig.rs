@@ -1,4 +1,4 @@
-//! `kubeconfig/*`: one kubeconfig each, and the folder they lie in.
+//! `kubeconfig/*`: one kubeconfig each, and the directory they lie in.
 
 use super::keyed::secret_kubeconfig;
 use super::{Keyed, OutlinedEntry, Part, PhaseContext, PlanError};

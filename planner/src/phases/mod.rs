@@ -75,7 +75,7 @@ pub struct Part {
 /// What a part of a phase does.
 #[derive(Clone, Copy, Debug)]
 pub enum Work {
-    /// Places files, folders before what lies in them. A folder that an earlier part of the plan places for the same reason is placed once.
+    /// Places files, directories before what lies in them. A directory that an earlier part of the plan places for the same reason is placed once.
     Files(Files),
     /// Applies objects, together with those of the phase's other parts; where there are none, there is no step.
     Objects(Objects),
@@ -133,7 +133,7 @@ pub enum PlanError {
     NoCertificate(String),
     /// The key store has a certificate without its key.
     #[error(
-        "the key store has no private key of certificate `{0}`; only the key of a CA may be kept elsewhere"
+        "the key store has no private key of certificate `{0}`; only a CA may come without its key"
     )]
     NoKey(String),
     /// A kubeconfig cannot be made.
@@ -241,7 +241,7 @@ impl Part {
         self.item.unwrap_or_else(own_name)
     }
 
-    /// `/etc/kubernetes` and the folder of manifests.
+    /// `/etc/kubernetes` and the directory of manifests.
     fn manifest_folders(&self) -> Result<Vec<OutlinedEntry>, PlanError> {
         Ok(vec![
             self.kubernetes_folder()?,

@@ -72,7 +72,7 @@ pub enum PkiError {
     },
     /// The certificates control-plane nodes share cannot be uploaded.
     #[error(
-        "`--upload-certs` uploads the keys of the CAs, but the key of `{authority}` is not in the key store: leave the flag away \
+        "`--upload-certs` uploads the keys of the CAs, but the key of `{authority}` is not in the key store: omit the flag \
          and give the other control-plane nodes their certificates another way"
     )]
     UploadExternal {
@@ -80,7 +80,7 @@ pub enum PkiError {
         authority: String,
     },
     /// Several things at once.
-    #[error("{} things have to be put right", all.len())]
+    #[error("{} errors in the key store", all.len())]
     Several {
         /// What.
         all: Vec<PkiError>,
@@ -248,7 +248,7 @@ mod tests {
             certificate: "a.crt".into(),
         };
         let several = PkiError::all((0..43).map(|_| one()).collect()).unwrap();
-        assert_eq!(several.to_string(), "43 things have to be put right");
+        assert_eq!(several.to_string(), "43 errors in the key store");
         let PkiError::Several { items, .. } = &several else {
             panic!("{several}");
         };

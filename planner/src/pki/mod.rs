@@ -14,7 +14,7 @@
 //! | [`requests`](mod@requests), [`stored`] | what a CA elsewhere has to sign; what there is, as a table |
 //! | [`worker`] | what of it a worker gets |
 //! | [`stand_in`] | what stands for it before it is made |
-//! | [`store_dir`] | the store's folder: the only module here that touches a disk |
+//! | [`store_dir`] | the store's directory: the only module here that touches a disk |
 
 pub mod assess;
 pub mod certificate;

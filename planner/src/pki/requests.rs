@@ -43,7 +43,7 @@ pub struct Requests {
 pub struct Request {
     /// kubeadm's name of the certificate.
     pub name: String,
-    /// Where the request is, below the store or another folder: `nodes/cp1/apiserver.csr`.
+    /// Where the request is, below the store or another directory: `nodes/cp1/apiserver.csr`.
     pub request: String,
     /// Path of its key in the store.
     pub key: String,

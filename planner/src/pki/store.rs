@@ -2,7 +2,7 @@
 //!
 //! In: files by path, and `store.json`. Out: the same, changed by [`mod@super::ensure`]. The layout is kubeadm's
 //! `pki/`: what all nodes share at the top (`ca.crt`, `etcd/ca.key`, `sa.pub`, …), what one node has under
-//! `nodes/<name>/` (`apiserver.crt`, `etcd/server.key`, `admin.conf.crt`, …). Reading and writing the folder is
+//! `nodes/<name>/` (`apiserver.crt`, `etcd/server.key`, `admin.conf.crt`, …). Reading and writing the directory is
 //! [`super::store_dir`]'s business. The rules are written down in `docs/decisions/0006-key-store.md`.
 
 use std::borrow::Cow;

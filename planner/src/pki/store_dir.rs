@@ -1,12 +1,12 @@
-//! The key store's folder: the only place of the planner's PKI that touches a disk.
+//! The key store's directory: the only place of the planner's PKI that touches a disk.
 //!
-//! In: a path. Out: [`StoreContents`], and back. The folder is opened once; everything in it is opened below that handle and
-//! belongs to the user who runs the program, or to root. The folder and its key files must be closed to all other users, and only
+//! In: a path. Out: [`StoreContents`], and back. The directory is opened once; everything in it is opened below that handle and
+//! belongs to the user who runs the program, or to root. The directory and its key files must be closed to all other users, and only
 //! the owner may change what is in it. One run at a time holds the lock. What survives a crash at any instant:
 //!
 //! 1. `store.json` is written first; it names the certificates that are being written as `pending`.
 //! 2. All keys are written beside their places under temporary names, with their mode from the start, synced,
-//!    then renamed; a file that was not there when the store was read is never replaced. Their folders are synced.
+//!    then renamed; a file that was not there when the store was read is never replaced. Their directories are synced.
 //! 3. All certificates likewise.
 //! 4. `store.json` is written again without `pending`.
 //!
@@ -46,7 +46,7 @@ const MAX_READS: usize = 8;
 /// How deep certificates lie: `nodes/<name>/etcd/server.crt`.
 const MAX_DEPTH: usize = 3;
 
-/// Why the key store's folder cannot be used.
+/// Why the key store's directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreDirError {
     /// Another run holds the lock.
@@ -58,20 +58,20 @@ pub enum StoreDirError {
         .path.display()
     )]
     Owner {
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
         /// Whose it is.
         owner: u32,
         /// Who runs the program.
         user: u32,
     },
-    /// Other users can read keys, or change what is in the folder.
+    /// Other users can read keys, or change what is in the directory.
     #[error(
         "`{}` is open to other users (mode {mode:04o}): keys in it may not be secret",
         .path.display()
     )]
     Open {
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
         /// Its mode.
         mode: u32,
@@ -79,7 +79,7 @@ pub enum StoreDirError {
         wanted: &'static str,
     },
     /// Something else has the name.
-    #[error("the key store `{}` is not a folder", .0.display())]
+    #[error("the key store `{}` is not a directory", .0.display())]
     NotADirectory(PathBuf),
     /// Too large.
     #[error("`{}` is too large for a file of a key store", .0.display())]
@@ -151,7 +151,7 @@ impl StoreDirError {
     }
 }
 
-/// A key store's folder.
+/// A key store's directory.
 #[derive(Debug)]
 pub struct StoreDir {
     path: PathBuf,
@@ -178,7 +178,7 @@ impl StoreDir {
     /// Opens the store at `path`; creates it (0700, parents too) if it is not there.
     ///
     /// # Errors
-    /// [`StoreDirError`] if it is no folder, or open to others.
+    /// [`StoreDirError`] if it is no directory, or open to others.
     pub fn open_or_create(path: &Path) -> Result<Self, StoreDirError> {
         if let Some(store) = Self::open_existing(path)? {
             return Ok(store);
@@ -190,7 +190,7 @@ impl StoreDir {
     /// Opens the store at `path` if there is one; creates nothing.
     ///
     /// # Errors
-    /// [`StoreDirError`] if it is no folder, or open to others.
+    /// [`StoreDirError`] if it is no directory, or open to others.
     pub fn open_existing(path: &Path) -> Result<Option<Self>, StoreDirError> {
         let root = match Directory::open(path) {
             Ok(root) => root,
@@ -392,8 +392,8 @@ fn create_private(folder: &Path) -> Result<(), StoreDirError> {
         return Ok(());
     }
     files::make_directories(folder, FileMode::PRIVATE_DIRECTORY.bits().into())
-        .at("create the folder", folder)?;
-    // The entries of every folder that may be new.
+        .at("create the directory", folder)?;
+    // The entries of every directory that may be new.
     for ancestor in folder
         .ancestors()
         .skip(1)
@@ -402,14 +402,14 @@ fn create_private(folder: &Path) -> Result<(), StoreDirError> {
     {
         Directory::open(ancestor)
             .and_then(|directory| directory.sync())
-            .at("sync the folder", ancestor)?;
+            .at("sync the directory", ancestor)?;
     }
     Ok(())
 }
 
 /// A file to be written.
 struct NewFile<'a> {
-    /// Where, below the store's folder.
+    /// Where, below the store's directory.
     target: &'a str,
     bytes: &'a SecretBytes,
     mode: FileMode,
@@ -418,7 +418,7 @@ struct NewFile<'a> {
 }
 
 impl NewFile<'_> {
-    /// The folder it goes to, and its name there.
+    /// The directory it goes to, and its name there.
     fn place(&self) -> (&str, &str) {
         self.target.rsplit_once('/').unwrap_or(("", self.target))
     }
@@ -459,7 +459,7 @@ fn write_files(root: &Directory, files: &[NewFile<'_>]) -> Result<(), StoreDirEr
         let path = root.path().join(folder);
         let made = root
             .below(folder, Some(mode))
-            .at("create the folder", &path)?;
+            .at("create the directory", &path)?;
         check(made.handle(), &path, Need::Unchanged)?;
     }
     let temporary: Vec<Temporary<'_>> = files
@@ -470,7 +470,7 @@ fn write_files(root: &Directory, files: &[NewFile<'_>]) -> Result<(), StoreDirEr
     for (file, temporary) in files.iter().zip(temporary) {
         rename(root, file, temporary)?;
     }
-    sync_folders(root, &folders).at("sync the folders of", root.path())
+    sync_folders(root, &folders).at("sync the directories of", root.path())
 }
 
 fn write_temporary<'a>(
@@ -508,7 +508,7 @@ fn sync_files(
         .try_for_each(|file| root.below(file.folder, None)?.file(&file.name)?.sync_all())
 }
 
-/// Syncs the folders; the whole file systems that hold them, where there are many.
+/// Syncs the directories; the whole file systems that hold them, where there are many.
 fn sync_folders(root: &Directory, folders: &BTreeSet<&str>) -> io::Result<()> {
     if folders.len() >= MANY {
         return sync_file_systems(opened(root, folders));
@@ -516,7 +516,7 @@ fn sync_folders(root: &Directory, folders: &BTreeSet<&str>) -> io::Result<()> {
     opened(root, folders).try_for_each(|folder| folder?.sync_all())
 }
 
-/// The folders' handles, one at a time.
+/// The directories' handles, one at a time.
 fn opened<'a>(
     root: &'a Directory,
     folders: &'a BTreeSet<&str>,

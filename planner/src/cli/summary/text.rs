@@ -44,7 +44,7 @@ fn one(plan: &PlanSummary, node: &NodeSummary) -> Text {
         "  holds        {}, {}, {}",
         count(node.public_files, "public file"),
         count(node.sealed_files, "sealed file"),
-        count(node.directories, "folder")
+        count(node.directories, "directory")
     ));
     text.line(format_args!(
         "  objects      {}, {}, in {} that need a running cluster",

@@ -5,18 +5,18 @@ use kubeplan_bundle::digest::Sha256Digest;
 use crate::pki::certificate::CertificateError;
 use crate::render::kubeconfig::bootstrap::BootstrapError;
 
-/// The facts are not those of the cluster that is meant, or the cluster did not share what the node needs.
+/// The facts are those of another cluster, or the cluster did not share what the node needs.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
-    /// The facts hold no certificates of CAs.
-    #[error("caCertificates of the join facts")]
+    /// The CA certificates of the facts cannot be used.
+    #[error("`caCertificates` of the join facts cannot be used")]
     Authorities(#[source] CertificateError),
-    /// The facts are another cluster's.
+    /// The facts are those of another cluster.
     #[error("the join facts are those of cluster {found}, not of {meant} (--cluster-id)")]
     OtherCluster {
         /// The cluster of the facts.
         found: Sha256Digest,
-        /// The one that is meant.
+        /// The cluster that `--cluster-id` names.
         meant: Sha256Digest,
     },
     /// A CA of the facts is not pinned.
@@ -34,31 +34,31 @@ pub enum JoinError {
         another_is: bool,
     },
     /// The sealed part leads to another cluster.
-    #[error("the sealed part of the join facts")]
+    #[error("the sealed part of the join facts cannot be used")]
     Kubeconfig(#[source] BootstrapError),
-    /// kubeadm's conditions, all that do not hold.
+    /// All of kubeadm's conditions that are not met.
     #[error(
         "One or more conditions for hosting a new control plane instance is not satisfied: {}",
         .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     )]
     NotReady(Vec<Condition>),
-    /// The cluster keeps keys of CAs elsewhere.
+    /// The cluster has external CAs.
     #[error(
-        "the cluster did not share {}, so nobody can sign the certificates of this node here",
+        "the cluster did not share {}, so the certificates of this node cannot be signed here",
         .0.join(", ")
     )]
     ExternalAuthorities(Vec<String>),
-    /// The shared CA is not the discovered one.
+    /// The shared CA is not the CA that was discovered.
     #[error(
         "the CA among the shared certificates is not the one that the cluster was discovered with"
     )]
     OtherAuthority,
 }
 
-/// A condition of kubeadm that does not hold.
+/// A condition of kubeadm that is not met.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Condition {
-    /// The cluster has no address of its own.
+    /// The cluster has no `controlPlaneEndpoint`.
     #[error(
         "unable to add a new control plane instance to a cluster that doesn't have a stable controlPlaneEndpoint address"
     )]
@@ -73,7 +73,7 @@ pub enum Condition {
 }
 
 impl JoinError {
-    /// Whether the facts are refused for what they are, not for what they lack.
+    /// Whether the facts are refused as those of another cluster, not because something is missing.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         match self {
@@ -107,14 +107,14 @@ impl JoinError {
                 return std::iter::once(ANOTHER.to_owned()).chain(rotated).collect();
             }
             Self::Kubeconfig(_) => vec![
-                "somebody changed the facts, or an older version made them: run `kubeapply discover` again on the host",
+                "the facts were changed, or an older version of kubeapply wrote them: run `kubeapply discover` again on the host",
             ],
             Self::NotReady(conditions) => conditions.iter().map(Condition::hint).collect(),
             Self::ExternalAuthorities(_) => vec![
                 "with CAs that are kept elsewhere, plan the node in the cluster's inventory: `kubeplan certs generate-csr`, then `kubeplan plan` without --join",
             ],
             Self::OtherAuthority => vec![
-                "run `kubeapply discover` again; if it stays so, the Secret kubeadm-certs is of another cluster",
+                "run `kubeapply discover` again on the host; if the error stays, the Secret kubeadm-certs belongs to another cluster",
             ],
         };
         hints.into_iter().map(str::to_owned).collect()

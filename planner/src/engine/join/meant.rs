@@ -1,7 +1,7 @@
-//! Which cluster is meant: what the operator knows of it from elsewhere than the join facts.
+//! Compares join facts with what the operator knows about the cluster from another source.
 //!
-//! In: the id of the cluster, pins of its CA, as flags or in a JoinConfiguration, and join facts, which nobody signs. Out: the CA certificates
-//! of the facts, each a CA's and pinned wherever pins are given; or the certificate that is not. Nothing is planned before.
+//! In: the id of the cluster, pins of its CA, as flags or in a JoinConfiguration, and join facts, which are not signed. Out: the CA
+//! certificates of the facts, each checked against the pins, if any; or the certificate that has no pin. Nothing is planned before.
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::join_facts::{JoinFacts, JoinSecrets};
@@ -11,10 +11,10 @@ use crate::config::SecretText;
 use crate::pki::certificate::Certificate;
 use crate::render::kubeconfig::bootstrap;
 
-/// The field of a JoinConfiguration with pins.
+/// The field of a JoinConfiguration that has pins.
 const FIELD: &str = "JoinConfiguration.discovery.bootstrapToken.caCertHashes";
 
-/// What is known of the cluster.
+/// What the operator knows about the cluster.
 #[derive(Clone, Debug, Default)]
 pub struct Meant {
     /// Its id: SHA-256 of its CA's public key.
@@ -24,16 +24,16 @@ pub struct Meant {
 }
 
 impl Meant {
-    /// Whether nothing is known.
+    /// Whether the operator gave nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.cluster_id.is_none() && self.pins.is_empty()
     }
 
-    /// The CA certificates of the facts, if they are those of the cluster that is meant.
+    /// Returns the CA certificates of the facts if they belong to this cluster.
     ///
     /// # Errors
-    /// [`JoinError`] if they are not certificates, not those of CAs, or another cluster's.
+    /// [`JoinError`] if they are not certificates, not those of CAs, or those of another cluster.
     pub fn authorities(&self, facts: &JoinFacts) -> Result<Certificate, JoinError> {
         let found = Certificate::authorities_from_pem(facts.ca_certificates.as_bytes())
             .map_err(JoinError::Authorities)?;
@@ -52,13 +52,13 @@ impl Meant {
     }
 }
 
-/// Refuses CA certificates that a JoinConfiguration does not pin, if it pins any.
+/// Refuses CA certificates that the JoinConfiguration does not pin, if it has pins.
 pub(super) fn require_configured(found: &Certificate, hashes: &[String]) -> Result<(), JoinError> {
     let pins: Vec<Sha256Digest> = hashes.iter().filter_map(|hash| pin(hash).ok()).collect();
     require(found, &pins, FIELD)
 }
 
-/// Refuses credentials that would lead the kubelet to another cluster than the one the facts name.
+/// Refuses credentials that lead the kubelet to another cluster than the facts name.
 pub(super) fn require_same_kubeconfig(
     found: &Certificate,
     facts: &JoinFacts,
@@ -95,7 +95,7 @@ fn require(
 /// Reads a pin as `kubeadm join` takes it.
 ///
 /// # Errors
-/// What a pin is.
+/// A text that says what a pin looks like.
 pub fn pin(text: &str) -> Result<Sha256Digest, String> {
     text.split_once(':')
         .filter(|(kind, _)| kind.eq_ignore_ascii_case("sha256"))

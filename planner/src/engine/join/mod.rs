@@ -1,7 +1,7 @@
-//! A node that joins a cluster that runs: what was discovered, and the keys that are made of it.
+//! Makes the keys of a node that joins a running cluster, from what was discovered.
 //!
-//! In: what `kubeapply discover` learnt on the host, opened, and what the operator knows of the cluster. Out: [`Keys`] without a key store: the
-//! shared certificates come with the facts, leaves are issued here and live in the bundle alone.
+//! In: the opened facts of `kubeapply discover`, and what the operator knows about the cluster. Out: [`Keys`] without a key store: the
+//! shared certificates come with the facts, leaves are issued here and are kept in the bundle alone.
 
 mod error;
 mod meant;
@@ -26,7 +26,7 @@ use crate::pki::key_source::KeySource;
 use crate::pki::{Material, StoreChange, WorkerMaterial};
 use crate::plan::CertificateRow;
 
-/// What a host learnt from the cluster, opened, with a CA that is the meant one.
+/// What a host learnt about the cluster, opened, with CA certificates that were compared with the pins.
 #[derive(Debug)]
 pub struct Discovered {
     facts: JoinFacts,
@@ -58,18 +58,18 @@ impl Discovered {
         &self.authorities
     }
 
-    /// Whether the node joins as one of the control plane.
+    /// Whether the node joins as a control-plane node.
     #[must_use]
     pub const fn control_plane(&self) -> bool {
         self.facts.control_plane
     }
 
-    /// Refuses a CA that the node's JoinConfiguration does not pin, if it pins any.
+    /// Refuses a CA that the node's JoinConfiguration does not pin, if it has pins.
     pub(super) fn require_configured(&self, hashes: &[String]) -> Result<(), JoinError> {
         meant::require_configured(&self.authorities, hashes)
     }
 
-    /// The cluster as the configuration reads it; findings name `file`.
+    /// The cluster as the configuration takes it. Findings name `file`.
     pub(super) fn cluster<'a>(&'a self, file: &'a str) -> RunningCluster<'a> {
         RunningCluster {
             file,
@@ -118,7 +118,7 @@ impl Session {
     }
 }
 
-/// What a node gets that joins a running cluster.
+/// The keys of a node that joins a running cluster.
 #[derive(Debug)]
 pub struct JoiningKeys {
     node: NodeKeys,

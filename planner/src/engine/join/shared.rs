@@ -1,8 +1,8 @@
-//! What control-plane nodes share, as discovery fetched it, in the place of a key store.
+//! Uses the certificates that control-plane nodes share, which discovery fetched, as a key store.
 //!
 //! In: the join facts and their secrets. Out: the material of the node, or why the host cannot become a control-plane node: the conditions
-//! of kubeadm v1.36.2, cmd/kubeadm/app/cmd/phases/join/preflight.go (checkIfReadyForAdditionalControlPlane). A CA that is missing is never
-//! made: the node would be of another cluster.
+//! of kubeadm v1.36.2, cmd/kubeadm/app/cmd/phases/join/preflight.go (checkIfReadyForAdditionalControlPlane). A missing CA is never
+//! made: the node would belong to another cluster.
 
 use kubeplan_bundle::join_facts::JoinSecrets;
 use kubeplan_bundle::timestamp::Timestamp;
@@ -16,14 +16,14 @@ use crate::pki::certificate::Certificate;
 use crate::pki::key_source::KeySource;
 use crate::pki::{self, Ensured, Material, StoreContents};
 
-/// What has to be there; the keys of CAs may be kept elsewhere.
+/// Files that must be shared. The keys of CAs may be missing.
 const NEEDED: &[&str] = &["ca.crt", "sa.key", "sa.pub", "front-proxy-ca.crt"];
-/// What has to be there unless etcd is external.
+/// A file that must be shared unless etcd is external.
 const NEEDED_OF_ETCD: &str = "etcd/ca.crt";
-/// Files of an external etcd's clients, which lie where the cluster's configuration says.
+/// The directory of client files for an external etcd; their places are in the cluster's configuration.
 const EXTERNAL_ETCD: &str = "external-etcd";
 
-/// The material of a control-plane node: what is shared, and new leaves.
+/// Makes the material of a control-plane node: the shared certificates and new leaves.
 pub(super) fn ensure(
     config: &ValidConfig,
     secrets: &JoinSecrets,
@@ -57,7 +57,7 @@ pub(super) fn ensure(
     .map_err(EngineError::KeyStore)
 }
 
-/// kubeadm's conditions, all that do not hold at once.
+/// Checks kubeadm's conditions, and returns all that are not met.
 fn check(config: &ValidConfig, secrets: &JoinSecrets) -> Result<(), JoinError> {
     let mut missing = Vec::new();
     if config.cluster.control_plane_endpoint.is_empty() {
@@ -80,10 +80,10 @@ fn check(config: &ValidConfig, secrets: &JoinSecrets) -> Result<(), JoinError> {
     }
 }
 
-/// CAs whose keys may be kept elsewhere, by the base names of their files.
+/// CAs that may be external, by the base names of their files.
 const AUTHORITIES: [&str; 3] = ["ca", "front-proxy-ca", "etcd/ca"];
 
-/// A CA without its key signs nothing here, and there is no key store for leaves that it signed elsewhere.
+/// Refuses CAs without keys: they sign nothing here, and there is no key store for leaves that were signed elsewhere.
 fn refuse_external(secrets: &JoinSecrets) -> Result<(), JoinError> {
     let has = |base: &str, end: &str| secrets.files.contains_key(&format!("{base}.{end}"));
     let external: Vec<String> = AUTHORITIES
@@ -98,8 +98,7 @@ fn refuse_external(secrets: &JoinSecrets) -> Result<(), JoinError> {
     }
 }
 
-/// Every CA certificate among the shared ones is one that the cluster was discovered with, or signed one of those: a CA may have its own
-/// issuers in its file.
+/// Refuses shared CA certificates that the cluster was not discovered with. A CA's own issuers, which may be in its file, are accepted.
 pub(super) fn same_cluster(discovered: &Certificate, material: &Material) -> Result<(), JoinError> {
     let shared = material
         .certificates

@@ -145,7 +145,7 @@ fn what_is_valid_is_planned_and_what_is_refused_is_not_valid() {
         (
             "patches: {directory: absent}",
             BySession,
-            Some("patches absent is not a "),
+            Some("the patch directory absent is not a directory"),
         ),
         (
             "patches: {directory: no-yaml}",

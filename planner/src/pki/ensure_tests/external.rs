@@ -118,7 +118,7 @@ fn everything_that_is_missing_is_named_at_once() {
     let message = lines(&refused);
     let lines: Vec<&str> = message.lines().collect();
     assert_eq!(lines.len(), 4, "{message}");
-    assert_eq!(lines[0], "3 things have to be put right");
+    assert_eq!(lines[0], "3 errors in the key store");
     assert_eq!(
         lines[1],
         "  - `nodes/cp1/apiserver.crt` has to come from the external CA `ca.crt`, whose key is not in the key store: \
@@ -335,7 +335,7 @@ fn the_first_certificate_of_a_bundle_is_the_ca() {
     sign_all(&mut store, &root, "");
     let message = error(run(&fast(), store));
     assert!(
-        message.starts_with("7 things have to be put right")
+        message.starts_with("7 errors in the key store")
             && message.contains("signer is `CN = corporate-kubernetes`, expected `a signature by the CA `ca` (CN = corporate-root, the first in its file)`"),
         "{message}"
     );
@@ -438,7 +438,7 @@ fn an_empty_store_asks_for_everything_kubeadm_asks_for() {
     assert!(!again.requests[0].is_same(again.requests[1].pem.as_bytes()));
     assert!(!again.requests[0].is_same(b"nonsense"));
     // Without the CAs nothing is planned, and no key is taken for a new pair.
-    assert!(error(run(&fast(), asked.store)).starts_with("12 things have to be put right"));
+    assert!(error(run(&fast(), asked.store)).starts_with("12 errors in the key store"));
 }
 
 #[test]
@@ -481,7 +481,7 @@ fn what_ends_soon_or_no_longer_fits_is_asked_for_again() {
     assert_eq!(asked.requests.len(), 7);
     let message = error(run_at(&fast(), store.clone(), late));
     assert!(
-        message.starts_with("7 things have to be put right")
+        message.starts_with("7 errors in the key store")
             && message.contains("expected `2027-11-25T10:23:25Z or later, as `Cluster.credentials.minRemaining` asks`"),
         "{message}"
     );

@@ -161,10 +161,7 @@ fn everything_that_does_not_fit_on_any_node_is_said_at_once_and_nothing_is_made(
             .insert(path.clone(), foreign.files[&path].clone());
     }
     let error = lines(&ensure_all(&nodes, store, &RandomSource).unwrap_err());
-    assert!(
-        error.starts_with("60 things have to be put right\n"),
-        "{error}"
-    );
+    assert!(error.starts_with("60 errors in the key store\n"), "{error}");
     assert!(
         error.contains("`nodes/w1/kubelet.conf.key` is not the private key"),
         "{error}"

@@ -274,7 +274,7 @@ fn a_ca_of_the_planner_is_never_replaced_silently() {
     config.key_algorithm = KeyAlgorithm::EcdsaP384;
     let message = error(run(&config, fresh()));
     assert!(
-        message.starts_with("4 things have to be put right\n  - `ca.crt` was issued with key algorithm `ECDSA-P256`, the configuration now says `ECDSA-P384`")
+        message.starts_with("4 errors in the key store\n  - `ca.crt` was issued with key algorithm `ECDSA-P256`, the configuration now says `ECDSA-P384`")
             && message.contains("remove `ca.crt` and `ca.key`"),
         "{message}"
     );
@@ -333,7 +333,7 @@ fn a_clock_outside_a_cas_validity_is_an_error() {
         let message = error(run_at(&fast(), fresh(), clock));
         assert!(
             message.starts_with(
-                "3 things have to be put right\n  - CA `ca.crt` is valid from 2026-11-20T10:18:25Z to 2036-11-17T10:23:25Z"
+                "3 errors in the key store\n  - CA `ca.crt` is valid from 2026-11-20T10:18:25Z to 2036-11-17T10:23:25Z"
             ),
             "{message}"
         );

@@ -1,4 +1,4 @@
-//! The store folder on a real disk.
+//! The store directory on a real disk.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -169,7 +169,7 @@ fn a_write_that_stopped_part_way_is_taken_up_and_its_leftovers_go() {
     let root = private_folder();
     let path = root.path();
     let store = StoreDir::open_or_create(path).unwrap();
-    // Stop the first save at a certificate: a folder has its name.
+    // Stop the first save at a certificate: a directory has its name.
     std::fs::create_dir_all(path.join("etcd/ca.crt")).unwrap();
     {
         let lock = store.lock().unwrap();

@@ -50,7 +50,7 @@ pub enum ObjectError {
     NoCertificate(&'static str),
     /// Certificates of an external etcd lie on the host only.
     #[error(
-        "the certificates of an external etcd lie on the host and nowhere else, so they cannot be uploaded from here; plan without --upload-certs"
+        "the certificates of an external etcd are on the host alone, so they cannot be uploaded; plan without --upload-certs"
     )]
     ExternalEtcd,
     /// A certificate cannot be encrypted.

@@ -67,7 +67,7 @@ pub(super) fn etcd_tag(config: &ValidConfig) -> Sourced<String> {
     }
 }
 
-/// The image of CoreDNS. In the default registry it lies one folder deeper than in any other.
+/// The image of CoreDNS. In the default registry it lies one directory deeper than in any other.
 pub(crate) fn coredns(config: &ValidConfig) -> Sourced<String> {
     let dns = &config.cluster.dns;
     let (repository, repository_from) = if dns.image_repository.is_empty() {

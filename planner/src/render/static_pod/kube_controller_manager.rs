@@ -111,7 +111,7 @@ fn unless_external(context: &PodContext<'_>, path: String) -> FlagValue {
     }
 }
 
-/// Adds the folder of flexvolume plugins in releases that mount it: where the user says, else the kubelet's
+/// Adds the directory of flexvolume plugins in releases that mount it: where the user says, else the kubelet's
 /// default.
 fn with_flexvolumes(context: &PodContext<'_>, volumes: HostPathVolumes) -> HostPathVolumes {
     if !context.config.release.mounts_flexvolume {

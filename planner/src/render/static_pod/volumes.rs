@@ -1,4 +1,4 @@
-//! Host folders and files that static Pods mount.
+//! Host directories and files that static Pods mount.
 //!
 //! In: what a component needs, host facts, the user's `extraVolumes`. Out: volumes and mounts, keyed and
 //! sorted by name; a user's volume replaces a default one of its name.
@@ -14,7 +14,7 @@ use crate::config::kubeadm::HostPathMount;
 use crate::kubeadm::layout;
 use crate::plan::ValueSource;
 
-/// hostPath type of folders.
+/// hostPath type of directories.
 const DIRECTORY: &str = "DirectoryOrCreate";
 
 /// hostPath type of files.
@@ -37,7 +37,7 @@ struct HostPathVolume {
 }
 
 impl HostPathVolumes {
-    /// The folder of certificates and those of the distribution's CAs: what the API server and the
+    /// The directory of certificates and those of the distribution's CAs: what the API server and the
     /// controller manager mount.
     pub(super) fn of_certificates(config: &ValidConfig) -> Self {
         let mut volumes = Self::default();
@@ -77,7 +77,7 @@ impl HostPathVolumes {
         volumes
     }
 
-    /// Adds the folders of an external etcd's client files that nothing else mounts.
+    /// Adds the directories of an external etcd's client files that nothing else mounts.
     pub(super) fn with_external_etcd(mut self, config: &ValidConfig) -> Self {
         let Some(etcd) = &config.cluster.etcd.external else {
             return self;
@@ -106,7 +106,7 @@ impl HostPathVolumes {
         self
     }
 
-    /// Adds the folder of flexvolume plugins. They answer on sockets in it, so it is writable.
+    /// Adds the directory of flexvolume plugins. They answer on sockets in it, so it is writable.
     pub(super) fn with_flexvolumes(mut self, folder: &str, from: &str) -> Self {
         self.writable("flexvolume-dir", folder, from);
         self
@@ -190,9 +190,9 @@ impl HostPathVolumes {
     }
 }
 
-/// The folders of `files` (paths with what names them) that are not mounted anyway, sorted.
+/// The directories of `files` (paths with what names them) that are not mounted anyway, sorted.
 ///
-/// As kubeadm (v1.36.2, `getEtcdCertVolumes`): a folder lies in another if that is how its text begins, so
+/// As kubeadm (v1.36.2, `getEtcdCertVolumes`): a directory lies in another if that is how its text begins, so
 /// `/etc/etcd-b` counts as a part of `/etc/etcd`.
 fn external_etcd_folders<'a>(
     files: [(&str, &'a str); 3],
@@ -220,7 +220,7 @@ fn external_etcd_folders<'a>(
     folders
 }
 
-/// The folder of an absolute path, without `.`, `..` and doubled slashes (Go's `filepath.Dir`).
+/// The directory of an absolute path, without `.`, `..` and doubled slashes (Go's `filepath.Dir`).
 fn folder_of(path: &str) -> String {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> = Vec::new();
