@@ -36,12 +36,12 @@ mod tests {
 
     #[test]
     fn open_files_are_synced_and_others_are_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         std::fs::write(&path, "x").unwrap();
         let open = |path: &std::path::Path| File::open(path);
-        sync_file_systems([open(&path), open(folder.path())].into_iter()).unwrap();
-        let missing = open(&folder.path().join("missing"));
+        sync_file_systems([open(&path), open(directory.path())].into_iter()).unwrap();
+        let missing = open(&directory.path().join("missing"));
         assert_eq!(
             sync_file_systems([open(&path), missing].into_iter())
                 .unwrap_err()

@@ -35,13 +35,13 @@ pub type Tree = BTreeMap<String, TreeFile>;
 /// # Errors
 /// `AlreadyExists` if the file exists; or any error of the file system.
 pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = parent(path);
-    private_directory(folder)?;
-    let folder = Directory::open(folder)?;
-    let mut file = folder.create(name(path)?, 0o600)?;
+    let directory = parent(path);
+    private_directory(directory)?;
+    let directory = Directory::open(directory)?;
+    let mut file = directory.create(name(path)?, 0o600)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    folder.sync()
+    directory.sync()
 }
 
 /// Creates files with mode 0600, each complete and synced. Does not replace existing files.
@@ -51,20 +51,20 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn create_private_files(files: &[(PathBuf, &SecretBytes)]) -> io::Result<()> {
     let mut folders: BTreeMap<&Path, Directory> = BTreeMap::new();
     for (path, _) in files {
-        let folder = parent(path);
-        if let Entry::Vacant(vacant) = folders.entry(folder) {
-            private_directory(folder)?;
-            vacant.insert(Directory::open(folder)?);
+        let directory = parent(path);
+        if let Entry::Vacant(vacant) = folders.entry(directory) {
+            private_directory(directory)?;
+            vacant.insert(Directory::open(directory)?);
         }
     }
     let mut written = Vec::with_capacity(files.len());
     for (path, bytes) in files {
-        let Some(folder) = folders.get(parent(path)) else {
+        let Some(directory) = folders.get(parent(path)) else {
             continue;
         };
-        let (temporary, mut file) = folder.create_temporary(".kubeplan-", 0o600)?;
+        let (temporary, mut file) = directory.create_temporary(".kubeplan-", 0o600)?;
         let one = Unnamed {
-            folder,
+            directory,
             name: name(path)?,
             temporary,
         };
@@ -72,22 +72,24 @@ pub fn create_private_files(files: &[(PathBuf, &SecretBytes)]) -> io::Result<()>
         written.push(one);
     }
     if cfg!(target_os = "linux") && written.len() >= MANY {
-        let handles = folders.values().map(|folder| folder.handle().try_clone());
+        let handles = folders
+            .values()
+            .map(|directory| directory.handle().try_clone());
         sync_file_systems(handles)?;
     } else {
         for one in &written {
-            one.folder.file(&one.temporary)?.sync_all()?;
+            one.directory.file(&one.temporary)?.sync_all()?;
         }
     }
     for one in written {
-        one.folder.rename(&one.temporary, one.name, false)?;
+        one.directory.rename(&one.temporary, one.name, false)?;
     }
     folders.values().try_for_each(Directory::sync)
 }
 
 /// A complete file under a temporary name, which is removed unless the file gets its final name.
 struct Unnamed<'a> {
-    folder: &'a Directory,
+    directory: &'a Directory,
     name: &'a OsStr,
     temporary: String,
 }
@@ -95,7 +97,7 @@ struct Unnamed<'a> {
 impl Drop for Unnamed<'_> {
     fn drop(&mut self) {
         // The temporary name no longer exists if the file was renamed.
-        let _ = self.folder.remove(&self.temporary);
+        let _ = self.directory.remove(&self.temporary);
     }
 }
 
@@ -106,27 +108,27 @@ impl Drop for Unnamed<'_> {
 #[derive(Debug)]
 pub struct Stage {
     path: PathBuf,
-    folder: Directory,
+    directory: Directory,
     /// Whether the stage created the directory.
     made: bool,
     stage: Option<(String, Directory)>,
 }
 
 impl Stage {
-    /// Creates a stage for `folder`, and the directory itself if it is missing.
+    /// Creates a stage for `directory`, and the directory itself if it is missing.
     ///
     /// # Errors
     /// Any error of the file system.
-    pub fn of(folder: &Path) -> io::Result<Self> {
-        let made = !folder.exists();
-        files::make_directories(folder, FOLDER)?;
+    pub fn of(directory: &Path) -> io::Result<Self> {
+        let made = !directory.exists();
+        files::make_directories(directory, FOLDER)?;
         let mut stage = Self {
-            path: folder.to_owned(),
-            folder: Directory::open(folder)?,
+            path: directory.to_owned(),
+            directory: Directory::open(directory)?,
             made,
             stage: None,
         };
-        stage.stage = Some(stage.folder.make_temporary(".kubeplan-", 0o700)?);
+        stage.stage = Some(stage.directory.make_temporary(".kubeplan-", 0o700)?);
         Ok(stage)
     }
 
@@ -160,8 +162,8 @@ impl Stage {
             return committed;
         }
         self.made = false;
-        self.folder.remove_directory(&own_name)?;
-        self.folder.sync()
+        self.directory.remove_directory(&own_name)?;
+        self.directory.sync()
     }
 
     fn publish(&self, stage: &Directory) -> io::Result<()> {
@@ -176,7 +178,7 @@ impl Stage {
         }
         names
             .iter()
-            .try_for_each(|name| stage.rename_into(name, &self.folder, name))
+            .try_for_each(|name| stage.rename_into(name, &self.directory, name))
     }
 }
 
@@ -188,7 +190,7 @@ impl Drop for Stage {
             for (file, _) in stage.entries().unwrap_or_default() {
                 let _ = stage.remove(&file);
             }
-            let _ = self.folder.remove_directory(&name);
+            let _ = self.directory.remove_directory(&name);
         }
         if self.made {
             // The directory stays if it contains files of other programs.
@@ -219,16 +221,16 @@ pub fn replace_if<E: From<io::Error>>(
     write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
     still: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
-    let folder = parent(path);
+    let directory = parent(path);
     let mut file = tempfile::Builder::new()
         .prefix(".kubeplan-")
         .permissions(fs::Permissions::from_mode(mode))
-        .tempfile_in(folder)?;
+        .tempfile_in(directory)?;
     write(&mut file)?;
     file.as_file().sync_all()?;
     still()?;
     file.persist(path).map_err(|error| error.error)?;
-    Ok(sync_directory(folder)?)
+    Ok(sync_directory(directory)?)
 }
 
 /// Replaces `path` with `bytes`, in one rename.
@@ -265,11 +267,11 @@ pub fn write_tree(target: &Path, marker: &str, tree: &Tree) -> io::Result<()> {
             format!("the directory contains other files than earlier output (it has no {marker})"),
         ));
     }
-    let folder = parent(target);
-    files::make_directories(folder, FOLDER)?;
-    let folder = Directory::open(folder)?;
-    let (stage_name, stage) = folder.make_temporary(".kubeplan-", 0o755)?;
-    let stage_path = folder.path().join(&stage_name);
+    let directory = parent(target);
+    files::make_directories(directory, FOLDER)?;
+    let directory = Directory::open(directory)?;
+    let (stage_name, stage) = directory.make_temporary(".kubeplan-", 0o755)?;
+    let stage_path = directory.path().join(&stage_name);
     let written = tree.iter().try_for_each(|(name, file)| {
         let (inner, name) = name.rsplit_once('/').unwrap_or(("", name));
         let inner = stage.below(inner, Some(0o755))?;
@@ -279,7 +281,7 @@ pub fn write_tree(target: &Path, marker: &str, tree: &Tree) -> io::Result<()> {
         let _ = fs::remove_dir_all(&stage_path);
         return Err(error);
     }
-    let old = folder.path().join(format!("{stage_name}.old"));
+    let old = directory.path().join(format!("{stage_name}.old"));
     match fs::rename(target, &old) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -291,17 +293,17 @@ pub fn write_tree(target: &Path, marker: &str, tree: &Tree) -> io::Result<()> {
     fs::rename(&stage_path, target)?;
     match fs::remove_dir_all(&old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => folder.sync(),
+        _ => directory.sync(),
     }
 }
 
-/// Reads every file below `folder`, by relative path. Links and special files are listed without content.
+/// Reads every file below `directory`, by relative path. Links and special files are listed without content.
 ///
 /// # Errors
 /// Any error of the file system.
-pub fn read_tree(folder: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
+pub fn read_tree(directory: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
-    let mut pending: Vec<(PathBuf, String)> = vec![(folder.to_owned(), String::new())];
+    let mut pending: Vec<(PathBuf, String)> = vec![(directory.to_owned(), String::new())];
     while let Some((path, prefix)) = pending.pop() {
         for entry in fs::read_dir(&path)? {
             let entry = entry?;
@@ -334,7 +336,7 @@ fn name(path: &Path) -> io::Result<&OsStr> {
 /// The directory that contains `path`; the current directory for a bare name.
 fn parent(path: &Path) -> &Path {
     path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
+        .filter(|directory| !directory.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
 }
 
@@ -348,8 +350,8 @@ mod tests {
 
     #[test]
     fn a_private_file_is_private_and_never_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys/author");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys/author");
         create_private(&path, b"one").unwrap();
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         assert_eq!(
@@ -361,8 +363,8 @@ mod tests {
 
     #[test]
     fn a_failed_replacement_leaves_the_old_file_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x");
         replace(&path, 0o644, b"one").unwrap();
         let failed = replace_with(&path, 0o644, |file| {
             file.write_all(b"half")?;
@@ -370,22 +372,22 @@ mod tests {
         });
         assert!(failed.is_err());
         assert_eq!(
-            read_tree(folder.path()).unwrap(),
+            read_tree(directory.path()).unwrap(),
             BTreeMap::from([("x".to_owned(), b"one".to_vec())])
         );
     }
 
     #[test]
     fn private_files_are_created_together_and_never_replaced() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let one = SecretBytes::new(b"one".to_vec());
         let paths: Vec<PathBuf> = (0..40)
-            .map(|number| folder.path().join(format!("identities/{number}.age")))
+            .map(|number| directory.path().join(format!("identities/{number}.age")))
             .collect();
         let files: Vec<_> = paths.iter().map(|path| (path.clone(), &one)).collect();
         create_private_files(&files).unwrap();
         assert_eq!(
-            fs::read_dir(folder.path().join("identities"))
+            fs::read_dir(directory.path().join("identities"))
                 .unwrap()
                 .count(),
             40
@@ -399,7 +401,7 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&paths[7]).unwrap(), b"one");
         assert_eq!(
-            fs::read_dir(folder.path().join("identities"))
+            fs::read_dir(directory.path().join("identities"))
                 .unwrap()
                 .count(),
             40
@@ -408,8 +410,8 @@ mod tests {
 
     #[test]
     fn staged_files_appear_together_or_not_at_all() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("a/out");
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("a/out");
         let write = |stage: &Stage, name: &str, bytes: &[u8]| {
             stage
                 .write(name, 0o644, |out| out.write_all(bytes))
@@ -441,8 +443,8 @@ mod tests {
 
     #[test]
     fn a_tree_replaces_an_earlier_tree_but_not_another_directory() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("out");
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("out");
         let tree = |name: &str| {
             Tree::from([
                 (
@@ -476,7 +478,7 @@ mod tests {
             io::ErrorKind::AlreadyExists
         );
         assert_eq!(
-            read_tree(folder.path())
+            read_tree(directory.path())
                 .unwrap()
                 .into_keys()
                 .collect::<Vec<_>>(),

@@ -48,6 +48,7 @@ pub(super) fn store_error(error: StoreDirError) -> CliError {
     }
 }
 
-fn no_store(folder: &Path) -> CliError {
-    CliError::usage(format!("there is no key store in {}", folder.display()))
+fn no_store(directory: &Path) -> CliError {
+    CliError::usage(format!("there is no key store in {}", directory.display()))
+        .hint("name the key store with --pki")
 }

@@ -56,7 +56,10 @@ impl FactsArgs {
             })
             .transpose()?;
         Ok(FactsSource {
-            hosts: self.facts.as_deref().map_or(Ok(Vec::new()), read_folder)?,
+            hosts: self
+                .facts
+                .as_deref()
+                .map_or(Ok(Vec::new()), read_directory)?,
             confirmed: self
                 .confirm_host_key
                 .iter()
@@ -68,13 +71,13 @@ impl FactsArgs {
 }
 
 /// Reads the facts in a directory, sorted by file name.
-fn read_folder(folder: &Path) -> Result<Vec<Facts>, CliError> {
+fn read_directory(directory: &Path) -> Result<Vec<Facts>, CliError> {
     let failed = |error| {
-        let message = format!("reading facts in {}", folder.display());
+        let message = format!("reading facts in {}", directory.display());
         CliError::caused(Exit::Usage, message, error)
     };
     let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
+    for entry in fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path
             .extension()
@@ -85,14 +88,14 @@ fn read_folder(folder: &Path) -> Result<Vec<Facts>, CliError> {
         if paths.len() > MAX_FILES {
             return Err(CliError::usage(format!(
                 "{} contains more than {MAX_FILES} files of facts",
-                folder.display()
+                directory.display()
             )));
         }
     }
     paths.sort();
     if paths.is_empty() {
         return Err(
-            CliError::usage(format!("{} contains no facts", folder.display())).hint(
+            CliError::usage(format!("{} contains no facts", directory.display())).hint(
                 "run `kubeapply facts -o HOSTNAME.json` on each host and copy the files here",
             ),
         );

@@ -20,32 +20,33 @@ pub(super) struct Folders;
 impl PatchFolders for Folders {
     fn read(
         &self,
-        folder: &str,
+        directory: &str,
         ignored: &mut dyn FnMut(&str, Ignored),
     ) -> Result<Patches, PatchFolderError> {
-        let folder = PathBuf::from(folder);
+        let directory = PathBuf::from(directory);
         // kubeadm does not follow a symbolic link to a directory either.
-        let kind = fs::symlink_metadata(&folder).map_err(|error| unreadable(&folder, error))?;
+        let kind =
+            fs::symlink_metadata(&directory).map_err(|error| unreadable(&directory, error))?;
         if !kind.is_dir() {
-            return Err(PatchFolderError::NotAFolder(folder));
+            return Err(PatchFolderError::NotAFolder(directory));
         }
         let mut files = Vec::new();
-        walk(&folder, "", &mut files, &mut Budget::default(), ignored)?;
+        walk(&directory, "", &mut files, &mut Budget::default(), ignored)?;
         Ok(Patches::new(files))
     }
 }
 
-/// Adds the patches in `folder` to `files`. `prefix` is its path relative to the directory of patches.
+/// Adds the patches in `directory` to `files`. `prefix` is its path relative to the directory of patches.
 fn walk(
-    folder: &Path,
+    directory: &Path,
     prefix: &str,
     files: &mut Vec<PatchFile>,
     budget: &mut Budget,
     ignored: &mut dyn FnMut(&str, Ignored),
 ) -> Result<(), PatchFolderError> {
-    let mut entries = fs::read_dir(folder)
+    let mut entries = fs::read_dir(directory)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unreadable(folder, error))?;
+        .map_err(|error| unreadable(directory, error))?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -91,9 +92,9 @@ fn read(
     Ok(PatchFile::read_within(name, &text, budget)?)
 }
 
-fn unreadable(folder: &Path, source: std::io::Error) -> PatchFolderError {
+fn unreadable(directory: &Path, source: std::io::Error) -> PatchFolderError {
     PatchFolderError::Unreadable {
-        folder: folder.to_owned(),
+        folder: directory.to_owned(),
         source,
     }
 }

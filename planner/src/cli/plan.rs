@@ -115,7 +115,7 @@ fn of_cluster(
     let workspace = Workspace::new(first.bundle_cluster_name.as_str());
     let store = match (&args.test_pki, &args.pki) {
         (Some(_), _) => None,
-        (None, Some(folder)) => Some(folder.clone()),
+        (None, Some(directory)) => Some(directory.clone()),
         (None, None) => Some(workspace.pki()?),
     };
     let held = |base: &str| {

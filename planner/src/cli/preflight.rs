@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     if failed == 0 {
         return Ok(Exit::Done);
     }
-    io.say(format_args!("{} fail", count(failed, "check")));
+    io.say(format_args!("{} failed", count(failed, "check")));
     Ok(Exit::Preflight)
 }
 

@@ -69,14 +69,14 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
         .render(&keys, args.with_secrets, io)
         .map_err(|error| failed(error, io))?;
     match (&args.check, &args.output) {
-        (Some(folder), _) => check(folder, &tree, io),
-        (None, Some(folder)) => {
-            output::write_tree(folder, plain_files::MARKER, &tree)
-                .map_err(io_error("writing rendered files to", folder))?;
+        (Some(directory), _) => check(directory, &tree, io),
+        (None, Some(directory)) => {
+            output::write_tree(directory, plain_files::MARKER, &tree)
+                .map_err(io_error("writing rendered files to", directory))?;
             io.say(format_args!(
                 "rendered {} to {}",
                 count(tree.len(), "file"),
-                folder.display()
+                directory.display()
             ));
             Ok(Exit::Done)
         }
@@ -98,14 +98,14 @@ fn keys(
         let keys = session.test_keys(seed, now);
         return keys.map_err(|error| failed(error, io));
     }
-    let folder = match &args.pki {
-        Some(folder) => folder.clone(),
+    let directory = match &args.pki {
+        Some(directory) => directory.clone(),
         None => {
             let first = session.first().map_err(|error| failed(error, io))?;
             Workspace::new(first.bundle_cluster_name.as_str()).pki()?
         }
     };
-    let contents = StoreDir::open_existing(&folder)
+    let contents = StoreDir::open_existing(&directory)
         .and_then(|store| store.map(|store| store.load()).transpose())
         .map_err(store_error)?;
     let keys = match contents {
@@ -113,10 +113,11 @@ fn keys(
             .existing_keys(&contents, now)
             .map_err(|error| failed(error, io))?,
         None if args.pki.is_some() => {
-            return Err(
-                CliError::usage(format!("there is no key store in {}", folder.display()))
-                    .hint("omit --pki to render without certificates"),
-            );
+            return Err(CliError::usage(format!(
+                "there is no key store in {}",
+                directory.display()
+            ))
+            .hint("omit --pki to render without certificates"));
         }
         None => RenderKeys::none(),
     };
@@ -132,10 +133,10 @@ fn keys(
     Ok(keys)
 }
 
-/// Prints how `tree` differs from the files in `folder`.
-fn check(folder: &Path, tree: &Tree, io: &mut Io) -> Result<Exit, CliError> {
+/// Prints how `tree` differs from the files in `directory`.
+fn check(directory: &Path, tree: &Tree, io: &mut Io) -> Result<Exit, CliError> {
     let before =
-        output::read_tree(folder).map_err(io_error("reading rendered files in", folder))?;
+        output::read_tree(directory).map_err(io_error("reading rendered files in", directory))?;
     let names: BTreeSet<&String> = before.keys().chain(tree.keys()).collect();
     let mut differing = 0;
     for name in names {
@@ -167,7 +168,7 @@ fn check(folder: &Path, tree: &Tree, io: &mut Io) -> Result<Exit, CliError> {
         io.say(format_args!(
             "{} match {}",
             count(tree.len(), "rendered file"),
-            folder.display()
+            directory.display()
         ));
         return Ok(Exit::Done);
     }
@@ -178,7 +179,7 @@ fn check(folder: &Path, tree: &Tree, io: &mut Io) -> Result<Exit, CliError> {
         } else {
             format!("{differing} files differ")
         },
-        folder.display()
+        directory.display()
     ));
     Ok(Exit::Differs)
 }

@@ -30,7 +30,7 @@ impl Workspace {
     /// # Errors
     /// As for [`Workspace::author_key`].
     pub(super) fn pki(&self) -> Result<PathBuf, CliError> {
-        self.folder("pki")
+        self.directory("pki")
     }
 
     /// The file of the author's private key, made if none is configured.
@@ -38,7 +38,7 @@ impl Workspace {
     /// # Errors
     /// [`CliError`] if another user owns or can write a directory of the workspace.
     pub(super) fn author_key(&self) -> Result<PathBuf, CliError> {
-        Ok(self.folder("keys")?.join("author"))
+        Ok(self.directory("keys")?.join("author"))
     }
 
     /// The file of the age identity of a node without recipients.
@@ -46,13 +46,13 @@ impl Workspace {
     /// # Errors
     /// As for [`Workspace::author_key`].
     pub(super) fn identity(&self, node: &str) -> Result<PathBuf, CliError> {
-        Ok(self.folder("identities")?.join(format!("{node}.age")))
+        Ok(self.directory("identities")?.join(format!("{node}.age")))
     }
 
     /// Checks owner and mode of the workspace and of a directory in it, if they exist.
-    fn folder(&self, name: &str) -> Result<PathBuf, CliError> {
-        let folder = self.root.join(name);
-        for path in [&self.root, &folder] {
+    fn directory(&self, name: &str) -> Result<PathBuf, CliError> {
+        let directory = self.root.join(name);
+        for path in [&self.root, &directory] {
             let opened = match Directory::open(path) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
                 opened => opened,
@@ -62,12 +62,12 @@ impl Workspace {
                 .and_then(|directory| files::check(directory.handle(), path, Need::Unchanged))
                 .map_err(|unusable| exposed("using the workspace", path, unusable))?;
         }
-        Ok(folder)
+        Ok(directory)
     }
 }
 
-/// Whether `path` lies in `folder`, after resolving links and `..` in the part of the path that exists.
-pub(super) fn is_within(path: &Path, folder: &Path) -> bool {
+/// Whether `path` lies in `directory`, after resolving links and `..` in the part of the path that exists.
+pub(super) fn is_within(path: &Path, directory: &Path) -> bool {
     let resolve = |path: &Path| -> PathBuf {
         let mut missing = Vec::new();
         let mut existing = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -87,7 +87,7 @@ pub(super) fn is_within(path: &Path, folder: &Path) -> bool {
             }
         }
     };
-    resolve(path).starts_with(resolve(folder))
+    resolve(path).starts_with(resolve(directory))
 }
 
 #[cfg(test)]
@@ -96,13 +96,13 @@ mod tests {
 
     #[test]
     fn links_do_not_hide_where_a_path_lies() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("out");
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().join("out");
         std::fs::create_dir(&out).unwrap();
-        std::os::unix::fs::symlink(&out, folder.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(&out, directory.path().join("link")).unwrap();
         assert!(is_within(&out.join("a/b"), &out));
-        assert!(is_within(&folder.path().join("link/a"), &out));
-        assert!(!is_within(&folder.path().join("outside"), &out));
+        assert!(is_within(&directory.path().join("link/a"), &out));
+        assert!(!is_within(&directory.path().join("outside"), &out));
         assert!(!is_within(&out.join("../outside"), &out));
     }
 }

@@ -300,7 +300,7 @@ pub struct NodeSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Membership {
     /// The first control-plane node: it creates the cluster, as `kubeadm init` does.
-    Founds,
+    Creates,
     /// Every other node: it joins the cluster, as `kubeadm join` does.
     Joins(Joining),
 }
@@ -309,14 +309,14 @@ impl Membership {
     /// Whether the node makes the cluster, with its tokens and objects.
     #[must_use]
     pub const fn makes_cluster(&self) -> bool {
-        matches!(self, Self::Founds)
+        matches!(self, Self::Creates)
     }
 
     /// What the kubelet shows the API server first, if the node joins a cluster.
     #[must_use]
     pub const fn credential(&self) -> Option<&JoinCredential> {
         match self {
-            Self::Founds => None,
+            Self::Creates => None,
             Self::Joins(joining) => Some(&joining.credential),
         }
     }
@@ -504,7 +504,7 @@ impl NodeConfig {
     #[must_use]
     pub const fn joining(&self) -> Option<&Joining> {
         match &self.membership {
-            Membership::Founds => None,
+            Membership::Creates => None,
             Membership::Joins(joining) => Some(joining),
         }
     }

@@ -104,7 +104,7 @@ impl Operation {
 #[must_use]
 pub fn of(config: &ValidConfig) -> &'static Operation {
     match config.membership {
-        Membership::Founds => &INIT,
+        Membership::Creates => &INIT,
         Membership::Joins(_) => &JOIN,
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn config() -> ValidConfig {
             kubelet_drop_in: false,
             system_ids: None,
         },
-        membership: Membership::Founds,
+        membership: Membership::Creates,
         advertise_address: "192.168.10.11".parse().unwrap(),
         bind_port: 6443,
         timeouts: crate::config::timeouts::Timeouts::default(),

@@ -45,7 +45,7 @@ struct Document {
 pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(around, false)?;
     let pki = match &args.pki {
-        Some(folder) => folder.clone(),
+        Some(directory) => directory.clone(),
         None => {
             let session = args.config.look(&Choices::default(), io)?;
             let config = session.first().map_err(|error| failed(error, io))?;

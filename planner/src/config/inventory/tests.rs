@@ -59,7 +59,7 @@ fn three_control_plane_nodes_and_two_workers_have_a_configuration_each() {
     };
     assert!(loaded.nodes.get(5).is_none());
 
-    assert_eq!(cp1.membership, Membership::Founds);
+    assert_eq!(cp1.membership, Membership::Creates);
     let joins = |config: &ValidConfig| config.joining().cloned().unwrap();
     for config in [cp2, cp3, w1, w2] {
         assert_eq!(joins(config).ca_cert_path, "/etc/kubernetes/pki/ca.crt");
@@ -196,7 +196,7 @@ fn with_a_bootstrap_token_only_the_first_control_plane_node_is_planned() {
         .map(|node| (node.name.as_str(), node.role))
         .collect();
     assert_eq!(others, [("w1", NodeRole::Worker), ("w2", NodeRole::Worker)]);
-    assert_eq!(loaded.nodes[0].membership, Membership::Founds);
+    assert_eq!(loaded.nodes[0].membership, Membership::Creates);
     let warnings = loaded.warnings.to_string();
     assert!(
         warnings.contains("c.yaml:7: Cluster.nodes[2].labels: w2 joins with a bootstrap token"),

@@ -48,8 +48,8 @@ fn with_cluster(lines: &str) -> String {
 }
 
 macro_rules! cases {
-    ($folder:literal: $($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../../fixtures/", $folder, $name, ".yaml")))),*]
+    ($directory:literal: $($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../../fixtures/", $directory, $name, ".yaml")))),*]
     };
 }
 

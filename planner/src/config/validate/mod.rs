@@ -128,7 +128,7 @@ pub(super) fn first_control_plane(
         init,
         kubelet,
         node: checked.node?,
-        membership: Membership::Founds,
+        membership: Membership::Creates,
         bind_port: rules.bind_port?,
         timeouts: checked.timeouts,
         facts,

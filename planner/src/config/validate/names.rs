@@ -90,9 +90,9 @@ pub(super) fn cluster(draft: &mut Draft) {
             }
         }
     }
-    folder(draft, "certificatesDir");
+    directory(draft, "certificatesDir");
     if draft.get(kind, "etcd.local").is_some() {
-        folder(draft, "etcd.local.dataDir");
+        directory(draft, "etcd.local.dataDir");
     }
     for path in [
         "imageRepository",
@@ -125,7 +125,7 @@ fn extra_args(draft: &mut Draft, kind: Kind, list: &str) {
 }
 
 /// Checks that the field is an absolute path that a bundle can contain.
-fn folder(draft: &mut Draft, path: &str) {
+fn directory(draft: &mut Draft, path: &str) {
     let text = draft.text(Kind::Cluster, path);
     if !text.starts_with('/') {
         let message = format!("`{}` is not an absolute path", text.escape_debug());

@@ -278,8 +278,8 @@ mod tests {
         })
     }
 
-    fn offenders(folder: &Path, root: &Path, found: &mut Vec<String>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
+    fn offenders(directory: &Path, root: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 offenders(&path, root, found);

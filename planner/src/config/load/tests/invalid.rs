@@ -302,8 +302,8 @@ fn every_error_is_reported_at_its_place() {
 
 #[test]
 fn every_invalid_fixture_is_in_the_table_and_in_the_index() {
-    let names = |folder: &str| -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(folder)
+    let names = |directory: &str| -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(directory)
             .unwrap()
             .filter_map(|entry| {
                 entry
