@@ -306,7 +306,7 @@ pub enum Membership {
 }
 
 impl Membership {
-    /// Whether the node makes the cluster, with its tokens and objects.
+    /// Whether the node creates the cluster, with its tokens and objects.
     #[must_use]
     pub const fn makes_cluster(&self) -> bool {
         matches!(self, Self::Creates)
