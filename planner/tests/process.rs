@@ -1,4 +1,4 @@
-//! What only the real process can show: defaults relative to the current folder, modes under a hostile umask, a
+//! Tests that need the real process: defaults relative to the current directory, modes under a hostile umask, a
 //! closed pipe.
 
 #![expect(
@@ -14,44 +14,44 @@ use std::process::{Command, Stdio};
 
 const CONFIG: &str = include_str!("../../fixtures/single-node-ecdsa.yaml");
 
-fn kubeplan(folder: &Path) -> Command {
+fn kubeplan(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubeplan"));
-    command.current_dir(folder).env_clear();
+    command.current_dir(directory).env_clear();
     command
 }
 
 fn planned() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("cluster.yaml"), CONFIG).unwrap();
-    // Through a shell for the umask, which would take every permission from group and others, or from nobody.
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("cluster.yaml"), CONFIG).unwrap();
+    // Through a shell, to set a umask that removes no permissions.
     let program = env!("CARGO_BIN_EXE_kubeplan");
     let output = Command::new("sh")
         .args([
             "-c",
             &format!("umask 0; exec {program} plan -f cluster.yaml -o out"),
         ])
-        .current_dir(folder.path())
+        .current_dir(directory.path())
         .env_clear()
         .output()
         .unwrap();
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{err}");
     assert!(
-        err.contains("no signing key is configured: made kubernetes.kubeplan/keys/author"),
+        err.contains("no signing key is configured: made the key kubernetes.kubeplan/keys/author"),
         "{err}"
     );
     assert!(
         err.contains("made an age identity for it, kubernetes.kubeplan/identities/cp1.age"),
         "{err}"
     );
-    folder
+    directory
 }
 
 #[test]
-fn plan_makes_a_private_workspace_beside_the_current_folder() {
-    let folder = planned();
+fn plan_makes_a_private_workspace_beside_the_current_directory() {
+    let directory = planned();
     let mode = |path: &str| {
-        fs::metadata(folder.path().join(path))
+        fs::metadata(directory.path().join(path))
             .unwrap()
             .permissions()
             .mode()
@@ -74,9 +74,9 @@ fn plan_makes_a_private_workspace_beside_the_current_folder() {
     ] {
         assert_eq!(mode(secret), 0o600, "{secret}");
     }
-    assert!(folder.path().join("out/cp1.kubernetes.tar.gz").is_file());
+    assert!(directory.path().join("out/cp1.kubernetes.tar.gz").is_file());
     assert!(
-        folder
+        directory
             .path()
             .join("kubernetes.kubeplan/keys/author.pub")
             .is_file()
@@ -85,10 +85,11 @@ fn plan_makes_a_private_workspace_beside_the_current_folder() {
 
 #[test]
 fn a_second_plan_reuses_everything() {
-    let folder = planned();
-    let read = |path: &str| fs::read(folder.path().join("kubernetes.kubeplan").join(path)).unwrap();
+    let directory = planned();
+    let read =
+        |path: &str| fs::read(directory.path().join("kubernetes.kubeplan").join(path)).unwrap();
     let before = ["pki/ca.key", "keys/author", "identities/cp1.age"].map(read);
-    let output = kubeplan(folder.path())
+    let output = kubeplan(directory.path())
         .args(["plan", "-f", "cluster.yaml", "-o", "out"])
         .output()
         .unwrap();
@@ -102,8 +103,8 @@ fn a_second_plan_reuses_everything() {
 
 #[test]
 fn a_closed_pipe_is_not_an_error() {
-    let folder = planned();
-    let mut child = kubeplan(folder.path())
+    let directory = planned();
+    let mut child = kubeplan(directory.path())
         .args(["show", "out/cp1.kubernetes.tar.gz"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
