@@ -45,9 +45,8 @@ impl IndexText {
         Ok(fields.to_vec(&[])?)
     }
 
-    /// Reads the canonical bytes of `index` as [`Index::parse`] does. They are canonical if the same index comes out of them, so they need
-    /// not be written a second time.
-    pub(crate) fn read_back(&mut self, index: &Index) -> Result<(), IndexError> {
+    /// The canonical bytes of `index`, if a reader would accept their size.
+    pub(crate) fn checked_bytes(&mut self, index: &Index) -> Result<Vec<u8>, IndexError> {
         check_head(&index.format, &index.requires)?;
         // Within the budget of a document, or they are not written.
         let bytes = self.bytes_of(index)?;
@@ -56,6 +55,13 @@ impl IndexText {
             bytes.len() as u64,
             limits::INDEX,
         )?;
+        Ok(bytes)
+    }
+
+    /// Reads the canonical bytes of `index` as [`Index::parse`] does. They are canonical if the same index comes out of them, so they need
+    /// not be written a second time.
+    pub(crate) fn read_back(&mut self, index: &Index) -> Result<(), IndexError> {
+        let bytes = self.checked_bytes(index)?;
         let read: Index = serde_json::from_slice(&bytes).map_err(CanonicalError::from)?;
         read.check()?;
         if read == *index {

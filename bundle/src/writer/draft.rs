@@ -9,8 +9,8 @@ use super::{Contents, Prepared, WriteError, seal_input};
 use crate::digest::Sha256Digest;
 use crate::index::{
     Api, Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entries, Entry, EntryName, FORMAT,
-    Hole, Index, IndexText, Member, NodeRef, Payload, Place, Placement, SealedContent, SealedPart,
-    SecretClass, Target, Tool, Transaction, Twin, hole, member_sizes,
+    Hole, Index, IndexError, IndexText, Member, NodeRef, Payload, Place, Placement, SealedContent,
+    SealedPart, SecretClass, Target, Tool, Transaction, Twin, hole, member_sizes,
 };
 use crate::payload::{self, PayloadSource};
 use crate::redact;
@@ -155,6 +155,28 @@ impl Draft {
     /// [`WriteError`] if the parts contradict each other, a secret cannot be redacted, a private key is not the one it
     /// should be, something is too big, or a payload source cannot be read.
     pub fn prepare(self) -> Result<Prepared, WriteError> {
+        let mut contents = self.contents()?;
+        let index = &mut contents.index;
+        let mut text = IndexText::of(index).map_err(WriteError::Index)?;
+        index.plan_digest = text.plan_digest().map_err(WriteError::Index)?;
+        contents.check(|index| text.read_back(index))?;
+        Ok(Prepared { contents, text })
+    }
+
+    /// Refuses what [`Draft::prepare`] refuses, for less work: the index is checked as it is, without reading it back.
+    ///
+    /// # Errors
+    /// As for [`Draft::prepare`].
+    pub fn check(self) -> Result<(), WriteError> {
+        let mut contents = self.contents()?;
+        let mut text = IndexText::of(&contents.index).map_err(WriteError::Index)?;
+        contents.check(|index| {
+            text.checked_bytes(index)?;
+            index.check()
+        })
+    }
+
+    fn contents(self) -> Result<Contents, WriteError> {
         let mut prepared = Contents {
             index: Index {
                 format: FORMAT.to_owned(),
@@ -194,13 +216,7 @@ impl Draft {
             requires.insert(PAYLOAD_FEATURE);
         }
         index.requires = requires.into_iter().map(str::to_owned).collect();
-        let mut text = IndexText::of(index).map_err(WriteError::Index)?;
-        index.plan_digest = text.plan_digest().map_err(WriteError::Index)?;
-        prepared.check(&mut text)?;
-        Ok(Prepared {
-            contents: prepared,
-            text,
-        })
+        Ok(prepared)
     }
 }
 
@@ -324,7 +340,10 @@ impl Contents {
     }
 
     /// Reads the index back as a host would, with stand-ins for what is only known when the bundle is written.
-    fn check(&mut self, text: &mut IndexText) -> Result<(), WriteError> {
+    fn check(
+        &mut self,
+        look: impl FnOnce(&Index) -> Result<(), IndexError>,
+    ) -> Result<(), WriteError> {
         seal::check(&seal_input(&self.index, &self.secrets)).map_err(WriteError::Seal)?;
         let index = &mut self.index;
         let nothing = Blob::of(b"");
@@ -342,7 +361,7 @@ impl Contents {
             };
             1 + self.payloads.len()
         ];
-        text.read_back(index).map_err(WriteError::Index)?;
+        look(index).map_err(WriteError::Index)?;
         member_sizes(index).map_err(WriteError::Size)?;
         index.sealed = None;
         index.members = Vec::new();

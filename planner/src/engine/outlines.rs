@@ -4,8 +4,7 @@
 //! control-plane node are rendered here once, and kept until its plan is made. A worker has neither, and shares its largest text
 //! ([`KubeletTexts`]): making thousands of such outlines again costs less than keeping them.
 //!
-//! The bundle crate's own checks decide what is refused: every outline is filled with a [`StandIn`] of the keys and prepared as a bundle,
-//! which is not written.
+//! The bundle crate's own checks decide what is refused: every outline is filled with a [`StandIn`] of the keys and checked as a bundle.
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::seal::CommitSalt;
@@ -177,16 +176,11 @@ fn check(config: &ValidConfig, plan: NodePlan, now: Timestamp) -> Result<(), Nod
         test_only: true,
         salt: salt.map_err(|_| NodeError::Missing("there is no salt"))?,
     };
-    let prepared = assemble::draft(config, plan, circumstances)
-        .map_err(NodeError::Window)?
-        .prepare();
-    match prepared {
-        Ok(_) => Ok(()),
-        Err(source) => Err(NodeError::Unfit {
-            field: field_of(config, &source),
-            source: Box::new(source),
-        }),
-    }
+    let draft = assemble::draft(config, plan, circumstances).map_err(NodeError::Window)?;
+    draft.check().map_err(|source| NodeError::Unfit {
+        field: field_of(config, &source),
+        source: Box::new(source),
+    })
 }
 
 /// Finds the field of the configuration that `error` is about: the one whose value is in its text.

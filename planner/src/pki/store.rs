@@ -1,9 +1,9 @@
-//! What a key store holds, as data.
+//! The content of a key store, as data.
 //!
 //! In: files by path, and `store.json`. Out: the same, changed by [`mod@super::ensure`]. The layout is kubeadm's
 //! `pki/`: what all nodes share at the top (`ca.crt`, `etcd/ca.key`, `sa.pub`, …), what one node has under
-//! `nodes/<name>/` (`apiserver.crt`, `etcd/server.key`, `admin.conf.crt`, …). Reading and writing the directory is
-//! [`super::store_dir`]'s business. The rules are written down in `docs/decisions/0006-key-store.md`.
+//! `nodes/<name>/` (`apiserver.crt`, `etcd/server.key`, `admin.conf.crt`, …). [`super::store_dir`] reads and writes
+//! the directory. The rules are in `docs/decisions/0006-key-store.md`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,17 +30,17 @@ pub const INDEX_FILE: &str = "store.json";
 pub struct StoreContents {
     /// Certificates and keys by path, such as `etcd/ca.crt` or `nodes/cp1/admin.conf.key`.
     pub files: BTreeMap<String, SecretBytes>,
-    /// `store.json`; absent in a store the planner has not written yet.
+    /// `store.json`; `None` if the planner has not written the store yet.
     pub index: Option<StoreIndex>,
 }
 
 /// `store.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StoreIndex {
     /// Always [`FORMAT`].
     pub format: String,
-    /// Keys are public test keys.
+    /// Whether the keys are public test keys.
     pub test_only: bool,
     /// 32 random bytes in hex: commitments to sealed entries are keyed with it.
     pub salt: SecretField,
@@ -48,23 +48,44 @@ pub struct StoreIndex {
     #[serde(default)]
     pub certificates: BTreeMap<String, IssuedRecord>,
     /// The service account key, if the planner made it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub service_account: Option<KeyRecord>,
-    /// What was planned for each node last.
+    /// The last plan of each node.
     #[serde(default)]
     pub nodes: BTreeMap<Name, NodeRecord>,
     /// The key that encrypts uploaded certificates, if the planner made one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub certificate_key: Option<SecretField>,
     /// Bootstrap tokens the planner made.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub bootstrap_tokens: Vec<SecretField>,
     /// The token whose Secret owns the uploaded certificates, if the planner made one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub upload_token: Option<SecretField>,
     /// Certificates being replaced by a write that has not ended, by [`base_path`]. Their files may be old or new.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub pending: Vec<String>,
+}
+
+/// [`StoreIndex`] as it is written: of thousands of nodes, so nothing is copied for another list of what is pending.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenIndex<'a> {
+    format: &'a str,
+    test_only: bool,
+    salt: &'a SecretField,
+    certificates: &'a BTreeMap<String, IssuedRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_account: Option<&'a KeyRecord>,
+    nodes: &'a BTreeMap<Name, NodeRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate_key: Option<&'a SecretField>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    bootstrap_tokens: &'a [SecretField],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upload_token: Option<&'a SecretField>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pending: &'a [String],
 }
 
 /// One certificate the planner issued.
@@ -99,7 +120,7 @@ pub struct NodeRecord {
     pub plan_digest: Sha256Digest,
 }
 
-/// A secret text inside `store.json`: written as it is there, redacted everywhere else.
+/// A secret text in `store.json`, where it is written as it is; redacted everywhere else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretField(SecretBytes);
 
@@ -136,7 +157,7 @@ impl<'de> Deserialize<'de> for SecretField {
 }
 
 impl StoreIndex {
-    /// The index of a store nothing was issued in yet.
+    /// The index of a new store.
     #[must_use]
     pub fn new(salt: &SecretBytes, test_only: bool) -> Self {
         Self {
@@ -183,11 +204,28 @@ impl StoreIndex {
     /// # Errors
     /// [`PkiError::StoreIndex`] if it cannot be encoded.
     pub fn to_json(&self) -> Result<SecretBytes, PkiError> {
-        // The room it takes, so that the buffer, which holds secrets, does not move while it grows. Not more: all of it is zeroised.
+        self.to_json_with(&self.pending)
+    }
+
+    /// `store.json` with another list of what is pending.
+    fn to_json_with(&self, pending: &[String]) -> Result<SecretBytes, PkiError> {
+        let written = WrittenIndex {
+            format: &self.format,
+            test_only: self.test_only,
+            salt: &self.salt,
+            certificates: &self.certificates,
+            service_account: self.service_account.as_ref(),
+            nodes: &self.nodes,
+            certificate_key: self.certificate_key.as_ref(),
+            bootstrap_tokens: &self.bootstrap_tokens,
+            upload_token: self.upload_token.as_ref(),
+            pending,
+        };
+        // Measured first, so that the buffer, which holds secrets, neither moves while it grows nor is larger than needed: all is zeroised.
         let mut size = Size(1);
-        serde_json::to_writer_pretty(&mut size, self).map_err(PkiError::StoreIndex)?;
+        serde_json::to_writer_pretty(&mut size, &written).map_err(PkiError::StoreIndex)?;
         let mut json = Vec::with_capacity(size.0);
-        serde_json::to_writer_pretty(&mut json, self).map_err(PkiError::StoreIndex)?;
+        serde_json::to_writer_pretty(&mut json, &written).map_err(PkiError::StoreIndex)?;
         json.push(b'\n');
         Ok(SecretBytes::new(json))
     }
@@ -200,7 +238,7 @@ impl StoreIndex {
             .map(SecretBytes::new)
     }
 
-    /// The record of a plan of `node` with `plan_digest`: its serial is the last one if nothing changed, else the next.
+    /// The record of a plan of `node` with `plan_digest`. The serial advances if the digest differs from the last one.
     #[must_use]
     pub fn next_record(&self, node: &Name, plan_digest: Sha256Digest) -> NodeRecord {
         let serial = match self.nodes.get(node) {
@@ -215,7 +253,7 @@ impl StoreIndex {
     }
 }
 
-/// Counts the bytes that are written to it, and keeps none of them.
+/// Counts the bytes that are written to it.
 struct Size(usize);
 
 impl io::Write for Size {
@@ -239,22 +277,44 @@ pub fn base_path(profile: &CertificateProfile, node: &Name) -> String {
     }
 }
 
-/// Files that may reach the disk in any order, by path.
+/// Files that may be written in any order, by path.
 pub type Batch<'a> = Vec<(&'a str, Cow<'a, SecretBytes>)>;
 
-/// The files a save writes, batch by batch: `store.json` with what is `pending`, private keys, certificates and public keys,
-/// `store.json`. Nothing of a batch may reach the disk before all of the one before it. Empty if nothing differs. Stopping anywhere
-/// leaves a store that [`super::ensure()`] completes.
+/// The files that a save writes, in batches: `store.json` with `pending`, private keys, certificates and public keys, `store.json`.
+/// Each batch must be on disk before the next one starts. Empty if nothing differs. If a save is interrupted at any point,
+/// [`super::ensure()`] completes the store. `store.json` is encoded when its batch is taken: of thousands of nodes it is large.
 ///
 /// # Errors
-/// [`PkiError::StoreIndex`] if the index cannot be encoded.
+/// [`PkiError::StoreIndex`] in place of a batch if the index cannot be encoded.
 pub fn save_batches<'a>(
     before: &StoreContents,
     after: &'a StoreContents,
-) -> Result<Vec<Batch<'a>>, PkiError> {
-    let Some(index) = &after.index else {
-        return Ok(Vec::new());
-    };
+) -> impl Iterator<Item = Result<Batch<'a>, PkiError>> {
+    let stages = after.index.as_ref().map(|index| {
+        let stages = stages(before, after, index).into_iter();
+        stages.map(|stage| match stage {
+            Stage::Files(files) => Ok(files),
+            Stage::Index(pending) => {
+                let json = index.to_json_with(&pending)?;
+                Ok(vec![(INDEX_FILE, Cow::Owned(json))])
+            }
+        })
+    });
+    stages.into_iter().flatten()
+}
+
+/// One batch of a save.
+enum Stage<'a> {
+    /// `store.json` with what is pending.
+    Index(Vec<String>),
+    Files(Batch<'a>),
+}
+
+fn stages<'a>(
+    before: &StoreContents,
+    after: &'a StoreContents,
+    index: &StoreIndex,
+) -> Vec<Stage<'a>> {
     let changed = after
         .files
         .iter()
@@ -262,12 +322,13 @@ pub fn save_batches<'a>(
         .map(|(path, bytes)| (path.as_str(), Cow::Borrowed(bytes)));
     let (keys, others): (Batch<'_>, Batch<'_>) =
         changed.partition(|(path, _)| path.ends_with(".key"));
+    let last = Stage::Index(index.pending.clone());
     if keys.is_empty() && others.is_empty() {
-        return Ok(if before.index.as_ref() == Some(index) {
+        return if before.index.as_ref() == Some(index) {
             Vec::new()
         } else {
-            vec![vec![(INDEX_FILE, Cow::Owned(index.to_json()?))]]
-        });
+            vec![last]
+        };
     }
     let bases = keys
         .iter()
@@ -275,19 +336,15 @@ pub fn save_batches<'a>(
         .filter_map(|(path, _)| path.strip_suffix(".crt").or(path.strip_suffix(".key")))
         .filter(|base| index.certificates.contains_key(*base))
         .map(str::to_owned);
-    let mut started = index.clone();
-    started.pending.extend(bases);
-    started.pending.sort();
-    started.pending.dedup();
-    let json = started.to_json()?;
-    drop(started);
-    let batches = [
-        vec![(INDEX_FILE, Cow::Owned(json))],
-        keys,
-        others,
-        vec![(INDEX_FILE, Cow::Owned(index.to_json()?))],
-    ];
-    Ok(batches.into_iter().filter(|b| !b.is_empty()).collect())
+    let mut pending = index.pending.clone();
+    pending.extend(bases);
+    pending.sort();
+    pending.dedup();
+    let files = [keys, others].into_iter().filter(|files| !files.is_empty());
+    let mut stages = vec![Stage::Index(pending)];
+    stages.extend(files.map(Stage::Files));
+    stages.push(last);
+    stages
 }
 
 /// Mode of a file of the store: certificates are public, everything else is not.

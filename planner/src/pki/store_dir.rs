@@ -34,16 +34,16 @@ use crate::files::{self, Directory, Exposed, Need, Unusable};
 const LOCK_FILE: &str = ".lock";
 const TEMPORARY_PREFIX: &str = ".new-";
 
-/// Larger files are no keys or certificates.
+/// The largest file that is read as a key or certificate, in bytes.
 const MAX_FILE_SIZE: u64 = 4 * 1024 * 1024;
 
-/// A larger `store.json` is none: a certificate's record takes less than 2 KiB.
+/// The largest `store.json`, in bytes; a certificate's record takes less than 2 KiB.
 const MAX_INDEX_SIZE: u64 = 256 * 1024 * 1024;
 
-/// How often a store that another run writes to is read again before giving up.
+/// How often the store is read while another run writes to it.
 const MAX_READS: usize = 8;
 
-/// How deep certificates lie: `nodes/<name>/etcd/server.crt`.
+/// The depth of the deepest certificates: `nodes/<name>/etcd/server.crt`.
 const MAX_DEPTH: usize = 3;
 
 /// Why the key store's directory cannot be used.
@@ -60,9 +60,9 @@ pub enum StoreDirError {
     Owner {
         /// The file or directory.
         path: PathBuf,
-        /// Whose it is.
+        /// The ID of its owner.
         owner: u32,
-        /// Who runs the program.
+        /// The ID of the user who runs the program.
         user: u32,
     },
     /// Other users can read keys, or change what is in the directory.
@@ -78,13 +78,13 @@ pub enum StoreDirError {
         /// What `chmod` should set.
         wanted: &'static str,
     },
-    /// Something else has the name.
+    /// The path is not a directory.
     #[error("the key store `{}` is not a directory", .0.display())]
     NotADirectory(PathBuf),
-    /// Too large.
+    /// A file is too large.
     #[error("`{}` is too large for a file of a key store", .0.display())]
     TooLarge(PathBuf),
-    /// Someone else put a file there meanwhile.
+    /// Another program put a file there while the plan was made.
     #[error("`{}` appeared while the plan was made and is not overwritten; run the plan again", .0.display())]
     Appeared(PathBuf),
     /// Reading or writing failed.
@@ -125,7 +125,7 @@ impl<T> AtPath<T> for io::Result<T> {
 }
 
 impl StoreDirError {
-    /// What the operator can do, where the message does not say it.
+    /// What the operator can do, if the message does not say it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -166,7 +166,7 @@ pub struct StoreLock<'a> {
 }
 
 impl Drop for StoreLock<'_> {
-    /// Unlocks, and does not leave it to closing the file: a process that another thread is just starting may have a
+    /// Unlocks explicitly, before the file is closed: a process that another thread is just starting may have a
     /// copy of the descriptor, and would hold the lock until it executes its program.
     fn drop(&mut self) {
         // Nothing can be done about a failure; closing the file follows.
@@ -178,7 +178,7 @@ impl StoreDir {
     /// Opens the store at `path`; creates it (0700, parents too) if it is not there.
     ///
     /// # Errors
-    /// [`StoreDirError`] if it is no directory, or open to others.
+    /// [`StoreDirError`] if it is not a directory, or is open to other users.
     pub fn open_or_create(path: &Path) -> Result<Self, StoreDirError> {
         if let Some(store) = Self::open_existing(path)? {
             return Ok(store);
@@ -190,7 +190,7 @@ impl StoreDir {
     /// Opens the store at `path` if there is one; creates nothing.
     ///
     /// # Errors
-    /// [`StoreDirError`] if it is no directory, or open to others.
+    /// [`StoreDirError`] if it is not a directory, or is open to other users.
     pub fn open_existing(path: &Path) -> Result<Option<Self>, StoreDirError> {
         let root = match Directory::open(path) {
             Ok(root) => root,
@@ -210,7 +210,7 @@ impl StoreDir {
     /// Takes the lock for planning; the lock file stays, the lock ends with the process at the latest.
     ///
     /// # Errors
-    /// [`StoreDirError::Locked`] if another run has it (exit code 7); [`StoreDirError`] if the lock file is a link or another user's.
+    /// [`StoreDirError::Locked`] if another run has it (exit code 7); [`StoreDirError`] if the lock file is a link or belongs to another user.
     pub fn lock(&self) -> Result<StoreLock<'_>, StoreDirError> {
         let path = self.path.join(LOCK_FILE);
         let file = self
@@ -229,7 +229,7 @@ impl StoreDir {
     /// Reads the store without locking it, for reviewing. Writes nothing.
     ///
     /// # Errors
-    /// [`StoreDirError`] if a file cannot be read, a key is open to others, or `store.json` is broken.
+    /// [`StoreDirError`] if a file cannot be read, a key is open to other users, or `store.json` is broken.
     pub fn load(&self) -> Result<StoreContents, StoreDirError> {
         let path = self.path.join(INDEX_FILE);
         let index = || read_file(&self.root, INDEX_FILE, Need::Private, MAX_INDEX_SIZE);
@@ -304,14 +304,15 @@ impl StoreLock<'_> {
     /// [`StoreDirError`] if a file cannot be written durably.
     pub fn save(&self, before: &StoreContents, after: &StoreContents) -> Result<(), StoreDirError> {
         let root = &self.store.root;
-        let batches = save_batches(before, after).map_err(|source| StoreDirError::Index {
-            path: self.store.path.join(INDEX_FILE),
-            source: Box::new(source),
-        })?;
-        if !batches.is_empty() {
+        let mut batches = save_batches(before, after).peekable();
+        if batches.peek().is_some() {
             remove_leftovers(root, 0)?;
         }
         for batch in batches {
+            let batch = batch.map_err(|source| StoreDirError::Index {
+                path: self.store.path.join(INDEX_FILE),
+                source: Box::new(source),
+            })?;
             let files: Vec<_> = batch
                 .iter()
                 .map(|(path, bytes)| NewFile {
@@ -345,7 +346,7 @@ fn remove_leftovers(folder: &Directory, depth: usize) -> Result<(), StoreDirErro
     Ok(())
 }
 
-/// Refuses what other users own, or can read or change.
+/// Refuses a file that another user owns, or can read or change.
 fn check(file: &File, path: &Path, need: Need) -> Result<(), StoreDirError> {
     files::check(file, path, need).map_err(|unusable| match unusable {
         Unusable::Io(source) => StoreDirError::Io {
@@ -407,13 +408,13 @@ fn create_private(folder: &Path) -> Result<(), StoreDirError> {
     Ok(())
 }
 
-/// A file to be written.
+/// A file to write.
 struct NewFile<'a> {
-    /// Where, below the store's directory.
+    /// Its path below the store's directory.
     target: &'a str,
     bytes: &'a SecretBytes,
     mode: FileMode,
-    /// A file that is there is replaced.
+    /// Whether an existing file is replaced.
     replace: bool,
 }
 
@@ -443,8 +444,8 @@ impl Drop for Temporary<'_> {
     }
 }
 
-/// Writes files so that no name ever stands for half of one, and modes are right from the first byte. All of them are durable
-/// afterwards; in which order they become so is not said.
+/// Writes files under temporary names, with their modes from the start, and renames them when they are complete. All of them are
+/// durable afterwards; the order is not defined.
 fn write_files(root: &Directory, files: &[NewFile<'_>]) -> Result<(), StoreDirError> {
     let mut folders = BTreeSet::from([""]);
     for file in files {

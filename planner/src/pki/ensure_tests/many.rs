@@ -191,7 +191,9 @@ fn a_crash_while_many_nodes_are_saved_is_mended_by_the_next_run() {
         .unwrap()
         .store;
     let before = StoreContents::default();
-    let batches = save_batches(&before, &after).unwrap();
+    let batches: Vec<_> = save_batches(&before, &after)
+        .collect::<Result<_, _>>()
+        .unwrap();
     for store in crashes(&before, &batches) {
         let repaired = ensure_all(&nodes, store, &RandomSource).unwrap();
         for at in 0..nodes.len() {
