@@ -1,4 +1,4 @@
-//! From a node's plan to a bundle draft.
+//! Makes a bundle draft of a node's plan.
 //!
 //! In: the plan, the configuration it was made from, the clock, the store's salt. Out: a [`Draft`] that the
 //! bundle crate turns into bytes. Pure: the same input gives the same plan digest.
@@ -23,17 +23,17 @@ use crate::plan::{CertificateRow, NodePlan, PlannedContent, PlannedObject};
 pub struct Window {
     /// Latest notBefore of the bundle's certificates.
     pub apply_after: Timestamp,
-    /// Earliest notAfter minus the remaining life that is asked for.
+    /// Earliest notAfter minus `credentials.minRemaining`.
     pub apply_before: Timestamp,
 }
 
-/// The certificates leave no time to install them.
+/// Why a bundle could never be installed.
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
-    /// A plan without certificates has no window.
+    /// The plan has no certificates.
     #[error("the plan has no certificates, so it has no time window")]
     NoCertificates,
-    /// The window is empty.
+    /// The window ends before it starts.
     #[error(
         "certificate `{name}` ends {not_after}; less `Cluster.credentials.minRemaining` that is not after {apply_after}, so the bundle could \
          never be installed; set a shorter `minRemaining`, or a longer `{}`",
@@ -49,7 +49,7 @@ pub enum WindowError {
         /// It is a CA's.
         authority: bool,
     },
-    /// The window is over.
+    /// The window is in the past.
     #[error(
         "certificate `{name}` ends {not_after}; less `Cluster.credentials.minRemaining` that is {apply_before}, which is past: the bundle \
          could never be installed; renew the certificate{}, or set a shorter `minRemaining`",
@@ -60,7 +60,7 @@ pub enum WindowError {
         name: String,
         /// When it ends.
         not_after: Timestamp,
-        /// When the window was over.
+        /// When the window ended.
         apply_before: Timestamp,
         /// It is a CA's.
         authority: bool,
@@ -76,8 +76,7 @@ const fn validity_field(authority: bool) -> &'static str {
     }
 }
 
-/// Computes when a bundle that is made `now` may be installed whose files work with these certificates, in it or on the host before
-/// it.
+/// Computes when a bundle that is made `now` may be installed. Its files work with these certificates, which are in it or on the host.
 ///
 /// # Errors
 /// [`WindowError`] if there is no such time.

@@ -19,8 +19,7 @@ pub struct NodePlan {
     pub name: Name,
     /// What the node is for.
     pub role: NodeRole,
-    /// What is looked at on the host before anything is changed, one step for each run of checks; none where the phase is
-    /// left out.
+    /// The checks of the host before anything is changed, one step for each run of checks; empty if the phase is skipped.
     pub preflight: Vec<Step>,
     /// Everything placed on the host, in plan order: directories before what lies in them.
     pub entries: Vec<PlannedEntry>,
@@ -30,14 +29,14 @@ pub struct NodePlan {
     pub live: LivePlan,
     /// The certificates among the entries, also those inside kubeconfigs.
     pub certificates: Vec<CertificateRow>,
-    /// The certificates of the whole node: what is installed works with them, whoever put them there.
+    /// The certificates of the whole node: installed files work with them, also with those that the bundle does not have.
     pub all_certificates: Vec<CertificateRow>,
-    /// kubeadm's phases that were left out, a parent for all of its children.
+    /// kubeadm's skipped phases, a parent for all of its children.
     pub left_out: Vec<&'static str>,
 }
 
 impl NodePlan {
-    /// Whether there is nothing to look at, nothing to install and nothing to do.
+    /// Whether there is nothing to check, to install or to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.preflight.is_empty()
@@ -88,7 +87,7 @@ pub struct LivePlan {
     pub api: Option<Api>,
 }
 
-/// One file or directory; `C` is what it holds, or what is known of that.
+/// One file or directory; `C` is its content, or what is known of it.
 #[derive(Clone, Debug)]
 pub struct PlannedEntry<C = PlannedContent> {
     /// Path, mode and owner on the host.
@@ -145,7 +144,7 @@ pub struct PlannedObject {
 pub enum PlannedContent {
     /// A directory.
     Directory,
-    /// Bytes anybody may read.
+    /// Public bytes.
     Public(Vec<u8>),
     /// Bytes only the target host may read.
     Secret {
@@ -202,6 +201,6 @@ pub struct CertificateRow {
     pub not_after: Timestamp,
     /// SHA-256 of the SubjectPublicKeyInfo.
     pub spki: Sha256Digest,
-    /// Whether somebody else issued it and it was taken over.
+    /// Whether the user supplied it.
     pub user_supplied: bool,
 }

@@ -1,8 +1,8 @@
-//! Which of kubeadm's phases a plan is made of.
+//! Selects kubeadm's phases for a plan.
 //!
-//! In: the configuration, with what the command line added. Out: a [`Selection`] that every part of the plan asks. The
+//! In: the configuration, with what the command line added. Out: a [`Selection`], which every part of the plan asks. The
 //! rules are those of kubeadm's runner (v1.36.2, cmd/kubeadm/app/cmd/phases/workflow/runner.go): a parent stands for its
-//! children, what is skipped is taken from what is selected, and `init phase` does not read `skipPhases` of the file.
+//! children, skipped phases are removed from the selected ones, and `init phase` does not read `skipPhases` of the file.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::config::provenance::Origin;
 use crate::config::{ValidConfig, is_disabled_by_skipping};
 use crate::kubeadm::phase_tree::{DOWNLOAD_CERTS, Tree, parent};
 
-/// The fields that list skipped phases; a flag stands for either.
+/// The fields that list skipped phases. A flag can stand for either.
 const SKIP_PHASES: [&str; 2] = [
     "InitConfiguration.skipPhases",
     "JoinConfiguration.skipPhases",
@@ -20,14 +20,14 @@ const SKIP_PHASES: [&str; 2] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
     tree: &'static Tree,
-    /// Those that do something on the node.
+    /// The phases that have something to do on the node.
     concerned: BTreeSet<&'static str>,
     selected: BTreeSet<&'static str>,
     only: bool,
 }
 
 impl Selection {
-    /// The phases of `tree` that `config` leaves.
+    /// The phases of `tree` that `config` selects.
     #[must_use]
     pub fn of(tree: &'static Tree, config: &ValidConfig) -> Self {
         let concerned: BTreeSet<&'static str> = tree
@@ -38,7 +38,7 @@ impl Selection {
             .collect();
         let only = !config.only_phases.is_empty();
         let mut selected = if only {
-            // A name may be another command's; this node has no such phase then.
+            // A name can belong to another command, whose phases this node does not have.
             let named = config.only_phases.iter();
             named
                 .flat_map(|name| tree.with_children(name))
@@ -64,7 +64,7 @@ impl Selection {
                 "ClusterConfiguration.proxy.disabled",
             ),
         ] {
-            // What is disabled only because the file skips its phase is planned when the phase is asked for.
+            // An addon that is disabled only because the file skips its phase is planned if the user names the phase.
             if disabled && !(only && is_disabled_by_skipping(config, field)) {
                 selected.remove(name);
             }
@@ -89,19 +89,19 @@ impl Selection {
         self.selected.contains(name)
     }
 
-    /// Whether the phase `name` would do something on the node.
+    /// Whether the phase `name` has something to do on the node.
     #[must_use]
     pub fn concerns(&self, name: &str) -> bool {
         self.concerned.contains(name)
     }
 
-    /// Whether the command line said which phases there are, so that nothing else is wanted.
+    /// Whether the command line names the phases, so that the plan has no others.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.only
     }
 
-    /// The phases that are left out, in kubeadm's order; a parent stands for its children where all of them are.
+    /// The skipped phases, in kubeadm's order. A parent stands for its children if all of them are skipped.
     #[must_use]
     pub fn left_out(&self) -> Vec<&'static str> {
         let all_out = |name: &str| {
@@ -124,7 +124,7 @@ impl Selection {
     }
 }
 
-/// Whether the phase `name` has something to do on the node; one that has not skips itself.
+/// Whether the phase `name` has something to do on the node. A phase that has nothing to do skips itself.
 fn concerns(tree: &Tree, name: &str, config: &ValidConfig) -> bool {
     let for_control_planes = tree
         .control_plane
@@ -137,7 +137,7 @@ fn concerns(tree: &Tree, name: &str, config: &ValidConfig) -> bool {
 /// The phases in the list of skipped phases, with those below them.
 fn skipped(tree: &'static Tree, config: &ValidConfig) -> impl Iterator<Item = &'static str> {
     let names = config.init.skip_phases.iter();
-    // Validation has reported names that there are not.
+    // Validation has reported unknown names.
     names
         .filter_map(|name| tree.to_skip(name).ok().flatten())
         .flat_map(|name| tree.with_children(name))
@@ -148,7 +148,7 @@ fn skipped_by_flag(config: &ValidConfig) -> bool {
     SKIP_PHASES.into_iter().any(is_flag)
 }
 
-/// Selected phases that the file would skip.
+/// The selected phases that the configuration file skips.
 #[must_use]
 pub fn in_spite_of_file(tree: &'static Tree, config: &ValidConfig) -> Vec<&'static str> {
     if skipped_by_flag(config) {

@@ -394,7 +394,7 @@ fn refusals() -> Result<()> {
             "missing key",
             "nodes/cp1/etcd/server.key",
             None,
-            "private key is `missing`, expected `the key of `nodes/cp1/etcd/server.crt``",
+            "private key is `missing`, expected `the key of nodes/cp1/etcd/server.crt`",
         ),
         (
             "missing kubeconfig client",

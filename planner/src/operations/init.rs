@@ -1,4 +1,4 @@
-//! `kubeadm init`: the first control-plane node makes the cluster.
+//! `kubeadm init`: the first control-plane node creates the cluster.
 
 use super::{Operation, TransactionDef};
 use crate::kubeadm::{layout, phase_tree};
@@ -39,7 +39,7 @@ pub static INIT: Operation = Operation {
     ],
     checks: |config| preflight::steps(config, Command::INIT),
     etcd_members: EtcdMembers::Own,
-    // Other nodes reach the cluster at its endpoint, which may lead nowhere yet.
+    // Not the control-plane endpoint, which may not lead to this node yet.
     api_server: |config| config.local_endpoint_url(),
     authority_path: |config| layout::certificate(&config.cluster.certificates_dir, "ca"),
     phase_of_certificate: |name, _| match name.strip_suffix(".conf") {

@@ -1,8 +1,8 @@
 //! `kubeadm join`: a node joins a cluster that another node made.
 //!
-//! A worker has the phases that concern it ([`crate::selection`]). The kubelet is started, the node becomes a member of etcd, and only then
-//! the kubelet's credentials are waited for, because the kubelet of a control-plane node gets them from its own API server, which needs its
-//! etcd. No object is applied: the cluster has all of them.
+//! A worker has only the phases for workers ([`crate::selection`]). The bundle starts the kubelet, joins etcd, and waits for the kubelet's
+//! credentials last: the kubelet of a control-plane node gets them from its own API server, which needs its etcd. No object is applied,
+//! because the cluster has all of them.
 
 use super::{Operation, TransactionDef};
 use crate::config::ValidConfig;
@@ -51,7 +51,7 @@ pub static JOIN: Operation = Operation {
     ],
     checks,
     etcd_members: EtcdMembers::OfTheCluster,
-    // Where admin.conf says, as with kubeadm.
+    // The server of admin.conf, as with kubeadm.
     api_server: |config| config.control_plane_url(),
     authority_path: |config| match config.joining() {
         Some(joining) if !config.is_control_plane() => joining.ca_cert_path.clone(),

@@ -1,4 +1,4 @@
-//! What follows once the files are in place: API objects as reviewable text, and the steps on a running host.
+//! Plans what follows the files: API objects as reviewable text, and the steps on a running host.
 //!
 //! In: an operation and the configuration; key material. Out: first the [`LivePart`]s of an outline, with every text and step that needs no
 //! key; then a [`LivePlan`]: the [`PlannedObject`]s of the selected phases in the operation's order and the [`Step`]s around them. An object
@@ -18,10 +18,10 @@ use crate::plan::{LivePlan, PlannedObject};
 use crate::render::objects::{ApiObject, ObjectError, ObjectHole};
 use crate::selection::Selection;
 
-/// The kubeconfig that may do what admin.conf may not yet.
+/// The kubeconfig with the rights that admin.conf does not have yet.
 const SUPER_ADMIN: &str = "super-admin.conf";
 
-/// A part of a phase that places no files, as far as it is known without keys.
+/// A part of a phase that places no files, before there are keys.
 #[derive(Debug)]
 pub(super) struct LivePart {
     phase: &'static str,
@@ -34,19 +34,19 @@ pub(super) struct LivePart {
 enum LiveWork {
     /// Applies these objects.
     Objects(Vec<ApiObject>),
-    /// Would apply so many objects, which only counts for the names of those that follow.
+    /// Applies nothing, because its phase is not selected. The number of its objects counts in the names of later ones.
     Omitted(usize),
     /// Applies these objects as super-admin.conf, with the first use of admin.conf if its own phase is skipped.
     Bind(Vec<ApiObject>),
     /// Applies objects that are made from keys.
     Keyed(KeyedObjects),
-    /// Does this, if anything.
+    /// Adds this step, if there is one.
     Step(Option<Box<Step>>),
     /// A step that depends on the objects before it, and on keys.
     About(StepAbout),
 }
 
-/// Makes all of the parts of `operation` that need no key.
+/// Makes the parts of `operation`, as far as they need no key.
 ///
 /// # Errors
 /// [`ObjectError`] if an object of a selected phase cannot be written down.
@@ -60,7 +60,7 @@ pub(super) fn outline(
         let work = match part.work {
             Work::Files(_) => continue,
             Work::Objects(objects) if selected => LiveWork::Objects(objects(context)?),
-            // What cannot be made for this configuration may be the reason why it is left out.
+            // The user may skip the phase because its objects cannot be made.
             Work::Objects(objects) => {
                 LiveWork::Omitted(objects(context).map_or(0, |objects| objects.len()))
             }
@@ -82,7 +82,7 @@ pub(super) fn outline(
     Ok(parts)
 }
 
-/// Fields that patches of the objects of `parts` set and Kubernetes does not have.
+/// The fields that patches set in the objects of `parts` and Kubernetes does not have.
 pub(super) fn unknown_fields(parts: &[LivePart]) -> impl Iterator<Item = &str> {
     let objects = parts.iter().flat_map(|part| match &part.work {
         LiveWork::Objects(objects) => objects.as_slice(),
@@ -91,7 +91,7 @@ pub(super) fn unknown_fields(parts: &[LivePart]) -> impl Iterator<Item = &str> {
     objects.flat_map(|object| object.unknown.iter().map(String::as_str))
 }
 
-/// The selected objects of `parts` in the order of application, and the steps that need a running host.
+/// Makes the selected objects of `parts`, in the order in which they are applied, and the steps that need a running host.
 ///
 /// # Errors
 /// [`ObjectError`] if the key store lacks something, or an object cannot be written down.
@@ -114,7 +114,7 @@ pub(super) fn fill(
         let name: PhaseName = phase.name.parse()?;
         let mut entries: Vec<EntryName> = Vec::with_capacity(phase.objects.len());
         for (at, object) in phase.objects.into_iter().enumerate() {
-            // A binding that was moved here keeps its number, which is the first.
+            // A binding that was moved here keeps its number: it is the first object.
             let moved = at < phase.moved;
             number += usize::from(!moved);
             let own_number = if moved { at + 1 } else { number };
@@ -185,15 +185,15 @@ fn holes(
     holes.collect()
 }
 
-/// A phase with what it does, or with one of the steps that it does.
+/// A phase, or one of its steps.
 struct PhaseWork {
     name: &'static str,
     selected: bool,
-    /// None if the phase is not selected.
+    /// Empty if the phase is not selected.
     objects: Vec<ApiObject>,
-    /// How many objects the phase has, selected or not, without those that were moved.
+    /// The number of the phase's own objects, selected or not.
     count: usize,
-    /// How many of the objects, the first ones, are those of a phase that was skipped.
+    /// The number of objects at the start that were moved here from a skipped phase.
     moved: usize,
     /// Whether the binding of the administrators is among the objects.
     binds: bool,
@@ -219,7 +219,7 @@ impl PhaseWork {
             LiveWork::Keyed(objects) => match objects(context) {
                 Ok(objects) => found.set(objects),
                 Err(error) if part.selected => return Err(error),
-                // As in an outline.
+                // As in [`outline`].
                 Err(_) => {}
             },
             LiveWork::Step(step) => found.step = step.as_deref().cloned(),
@@ -235,7 +235,7 @@ impl PhaseWork {
         }
     }
 
-    /// Whether the phase does nothing but apply objects, as itself.
+    /// Whether the phase only applies objects, as admin.conf.
     const fn only_applies(&self) -> bool {
         !self.binds && self.step.is_none() && self.step_about.is_none()
     }
@@ -246,7 +246,7 @@ impl PhaseWork {
     }
 }
 
-/// The phases in the operation's order. The objects of one phase are applied together, whichever parts they come from.
+/// The phases in the operation's order. One step applies the objects of all parts of a phase.
 fn phases(
     parts: &[LivePart],
     selection: &Selection,
@@ -265,8 +265,8 @@ fn phases(
             _ => phases.push(found),
         }
     }
-    // The binding is written with the first use of admin.conf: where its phase is skipped, in the one that comes next. But a user who
-    // asks for single phases gets what is theirs and nothing else.
+    // The binding must precede the first use of admin.conf. If its own phase is skipped, the next phase that calls the API writes it; but
+    // if the user names single phases, they get nothing from other phases.
     let skipped = parts.iter().find_map(|part| match &part.work {
         LiveWork::Bind(objects) if !(part.selected || selection.is_exact()) => Some(objects),
         _ => None,
@@ -285,7 +285,7 @@ fn path(text: &str) -> Result<FieldPath, ObjectError> {
     Ok(text.parse()?)
 }
 
-/// `objects/NN-<phase>-<kind>-<name>.yaml`; what an entry name cannot hold becomes `-`.
+/// `objects/NN-<phase>-<kind>-<name>.yaml`, with `-` for characters that an entry name cannot have.
 fn entry_name(
     number: usize,
     width: usize,

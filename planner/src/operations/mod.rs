@@ -1,9 +1,9 @@
-//! What is done to a node, as data: one file for each operation.
+//! The operations on a node, as data: one file for each operation.
 //!
-//! In: nothing, [`Operation`]s are constants. Out: the [`Outline`] of a node, its plan, and what there is to say of it
+//! In: nothing, [`Operation`]s are constants. Out: the [`Outline`] of a node, its plan, and notes about it
 //! ([`renders_nothing`]). An operation is one of kubeadm's commands: its phase tree, the parts of phases in their order, the transactions,
 //! and every answer that differs between commands. A new operation is a new file that fills every field of [`Operation`], and a row in
-//! [`of`]; what a phase does lies in [`crate::phases`].
+//! [`of`]; [`crate::phases`] has what a phase does.
 
 mod init;
 mod join;
@@ -31,17 +31,17 @@ use crate::selection::Selection;
 pub struct Operation {
     /// The names of its phases.
     pub tree: &'static Tree,
-    /// The parts of its phases in kubeadm's order. Those that write files come first in a plan, the others follow once files are in place.
+    /// The parts of its phases in kubeadm's order. Parts that write files come first in a plan.
     pub phases: &'static [&'static [Part]],
     /// The transactions in commit order: static Pod manifests last, because a kubelet that already runs starts what it finds.
     pub transactions: &'static [TransactionDef],
-    /// The checks that the host has to pass before anything is changed, a step for each run of checks.
+    /// The checks that the host must pass before anything is changed: a step for each run of checks.
     pub checks: fn(&ValidConfig) -> Result<Vec<Step>, PlanError>,
     /// Which members etcd has when the node's own starts.
     pub etcd_members: EtcdMembers,
     /// Where steps reach the API server as administrator.
     pub api_server: fn(&ValidConfig) -> String,
-    /// Where the certificate of the cluster CA lies on the node.
+    /// The path of the cluster CA's certificate on the node.
     pub authority_path: fn(&ValidConfig) -> String,
     /// The phase that writes a certificate, by its name: `ca`, `admin.conf`.
     pub phase_of_certificate: fn(&str, &ValidConfig) -> String,
@@ -51,11 +51,11 @@ pub struct Operation {
     pub uploads_certificates: bool,
     /// Phases that put nothing into any plan, with the reason.
     pub always_empty: &'static [(&'static str, &'static str)],
-    /// Phases that put something into a plan under a condition only, with that condition.
+    /// Phases that put something into a plan only under a condition, with that condition.
     pub empty_unless: &'static [(&'static str, &'static str)],
 }
 
-/// Entries that reach the host together.
+/// Entries that are committed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransactionDef {
     /// Its name.
@@ -82,7 +82,7 @@ impl Operation {
         self.phases.iter().copied().flatten()
     }
 
-    /// The phases that `config` leaves.
+    /// The phases that `config` selects.
     #[must_use]
     pub fn selection(&self, config: &ValidConfig) -> Selection {
         Selection::of(self.tree, config)

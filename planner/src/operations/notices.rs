@@ -1,4 +1,4 @@
-//! What a user should hear: of patches, fields that vanish and files that are not rendered; of phases, which render nothing.
+//! Notes for the user: patches that have less effect than they say, and phases that render nothing.
 
 use super::live::LivePart;
 use super::{Operation, live};
@@ -8,7 +8,7 @@ use crate::phases::{PhaseContext, PlanError};
 use crate::pki::MaterialSource;
 use crate::plan::NodePlan;
 
-/// One line per patch that does less than it says; `live` has the node's objects.
+/// Writes a line for each patch that has less effect than it says. `live` has the node's objects.
 ///
 /// # Errors
 /// [`PlanError`] if a Pod cannot be rendered.
@@ -76,7 +76,7 @@ pub(super) fn of_patches(
     Ok(notices)
 }
 
-/// One line for each of `names` that puts nothing into `plan`, with the reason.
+/// Writes a line for each phase of `names` that puts nothing into `plan`, with the reason.
 #[must_use]
 pub fn renders_nothing(
     operation: &Operation,

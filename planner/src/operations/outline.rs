@@ -1,4 +1,4 @@
-//! The plan of one node, in two steps: what needs no key, and what keys fill in.
+//! Plans one node in two steps: everything that needs no key, then what keys fill in.
 //!
 //! In: an operation and the configuration. Out: an [`Outline`] with every text that is made without keys, rendered once; then, with key
 //! material, the [`NodePlan`]: entries of all phases, grouped into transactions. An outline can be filled any number of times.
@@ -21,7 +21,7 @@ use crate::render::kubelet::KubeletTexts;
 use crate::render::static_pod::{PodContext, run_as};
 use crate::selection::Selection;
 
-/// The plan of a node as far as it needs no key.
+/// The part of a node's plan that needs no key.
 #[derive(Debug)]
 pub struct Outline {
     operation: &'static Operation,
@@ -39,11 +39,11 @@ pub struct Outline {
 pub struct OutlineInput<'a> {
     /// Texts that the nodes of a cluster share.
     pub kubelet_texts: &'a KubeletTexts,
-    /// The cluster CA's key is kept elsewhere, so that nothing on the host can sign with it.
+    /// The cluster CA is external, so that nothing on the host can sign with its key.
     pub external_ca: bool,
 }
 
-/// Outlines and fills in one: everything the node gets from the selected phases of `operation`.
+/// Plans everything the node gets from the selected phases of `operation`: outlines it and fills it in one call.
 ///
 /// # Errors
 /// As for [`Outline::of`] and [`Outline::fill`].
@@ -103,20 +103,20 @@ impl Outline {
         })
     }
 
-    /// Whether it was made for a cluster CA whose key is kept elsewhere.
+    /// Whether it was made for an external cluster CA.
     #[must_use]
     pub const fn external_ca(&self) -> bool {
         self.external_ca
     }
 
-    /// One line per patch that does less than it says.
+    /// A line for each patch that has less effect than it says.
     #[must_use]
     pub fn patch_notices(&self) -> &[String] {
         &self.patch_notices
     }
 
-    /// Fills in what is made from `material`: entries in kubeadm's order of phases, transactions in commit order. Whatever `material`
-    /// is, a worker's plan is made of its [`WorkerMaterial`].
+    /// Fills in what is made from `material`. Entries are in kubeadm's order of phases, transactions in commit order. The plan of a
+    /// worker is always made from [`WorkerMaterial`].
     ///
     /// # Errors
     /// [`PlanError`] if the key store lacks something the node needs.
@@ -203,7 +203,7 @@ fn phase_and_field(entry: &OutlinedEntry) -> String {
     format!("{} ({})", entry.phase, path_from(&entry.sources))
 }
 
-/// Whether both are one directory that several phases need: the same place, mode and reason.
+/// Whether both are one directory that several phases need: the same path, mode and reason.
 fn is_same_folder(left: &OutlinedEntry, right: &OutlinedEntry) -> bool {
     left.content.is_directory()
         && right.content.is_directory()
@@ -211,7 +211,7 @@ fn is_same_folder(left: &OutlinedEntry, right: &OutlinedEntry) -> bool {
         && left.sources == right.sources
 }
 
-/// Entries by transaction; one that would be empty is left out.
+/// Groups entries by transaction. Omits empty transactions.
 fn transactions(
     defs: &[TransactionDef],
     members: &[(&Part, usize)],
@@ -240,7 +240,7 @@ fn transactions(
     Ok(transactions)
 }
 
-/// The certificates with their paths, those in files first, both in kubeadm's order.
+/// The certificates with their paths: those in files, then those in kubeconfigs, each in kubeadm's order.
 fn certificate_rows(
     operation: &Operation,
     config: &ValidConfig,

@@ -1,7 +1,7 @@
-//! What of a plan is made from certificates and keys: a closed list, so that everything else is made without them.
+//! The parts of a plan that are made from certificates and keys: a closed list, so that everything else is made without them.
 //!
-//! In: a [`Keyed`] content that a phase has placed, key material. Out: the content, or nothing where the material has none: a CA's key that
-//! is kept elsewhere, and every certificate and key if there is no key store.
+//! In: a [`Keyed`] content that a phase has placed, key material. Out: the content, or nothing if the material lacks it: the key of an
+//! external CA, and every certificate and key if there is no key store.
 
 use kubeplan_bundle::index::SecretClass;
 use kubeplan_bundle::secret::SecretBytes;
@@ -12,10 +12,10 @@ use crate::pki::{IssuedCertificate, MaterialSource, ServiceAccountKey};
 use crate::plan::{PlannedContent, PlannedEntry};
 use crate::render::kubeconfig::{KubeconfigFile, KubeconfigMaterial, KubeconfigText};
 
-/// Certificates that may come without a key.
+/// The CAs, which may come without a key.
 const AUTHORITIES: &[&str] = &["ca", "front-proxy-ca", "etcd-ca"];
 
-/// What a part that is made from keys may look at.
+/// What a part gets that is made from keys.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyedContext<'a> {
     /// The configuration.
@@ -27,12 +27,12 @@ pub struct KeyedContext<'a> {
 /// An entry before there are keys.
 pub type OutlinedEntry = PlannedEntry<Outlined>;
 
-/// What an entry holds, as far as it is known without keys.
+/// The content of an entry before there are keys.
 #[derive(Clone, Debug)]
 pub enum Outlined {
-    /// All of it.
+    /// The content.
     Known(PlannedContent),
-    /// Where it comes from.
+    /// Which key or certificate the content is made from.
     Keyed(Keyed),
 }
 
@@ -70,7 +70,7 @@ impl Outlined {
         matches!(self, Self::Known(PlannedContent::Directory))
     }
 
-    /// The content; `None` where `context` has no material for it.
+    /// Makes the content; `None` if `context` has no material for it.
     ///
     /// # Errors
     /// [`PlanError`] if the material lacks something that the node needs.

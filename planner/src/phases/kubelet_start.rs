@@ -205,7 +205,7 @@ fn require_free_node_name(
     Ok(Some(Step::RequireFreeNodeName {
         phase,
         node: config.node.name.clone(),
-        // On a control-plane node its server is the node itself; whoever asks takes the one of `Index.api`.
+        // On a control-plane node its server is the node itself; the step uses the server of `Index.api`.
         bootstrap_kubeconfig: layout::BOOTSTRAP_KUBELET_CONF.parse()?,
         kubeconfig: kubeconfig_path("kubelet.conf")?,
     }))

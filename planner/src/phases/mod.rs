@@ -1,4 +1,4 @@
-//! kubeadm's phases: one file for each, with all that the phase has.
+//! kubeadm's phases: one file for each.
 //!
 //! In: the configuration; key material only where a part needs it. Out: the [`Part`]s that each file offers, for `init` as `INIT`, for
 //! `join` as `JOIN`; which of them a command is made of, and in which order, is in [`crate::operations`]. A part is a pure function: it
@@ -45,10 +45,10 @@ use crate::selection::Selection;
 pub use keyed::{Keyed, KeyedContext, Outlined, OutlinedEntry};
 pub use pods::Pods;
 
-/// The kubelet's service, as every package of it has it.
+/// The name of the kubelet's service in every package.
 const KUBELET_SERVICE: &str = "kubelet";
 
-/// Everything that a part without keys may look at.
+/// What a part without keys gets.
 #[derive(Clone, Copy, Debug)]
 pub struct PhaseContext<'a> {
     /// The configuration.
@@ -57,7 +57,7 @@ pub struct PhaseContext<'a> {
     pub selection: &'a Selection,
     /// The node's static Pods.
     pub pods: &'a Pods<'a>,
-    /// Texts that nodes with equal configurations share.
+    /// Texts that nodes with the same configuration share.
     pub kubelet_texts: &'a KubeletTexts,
 }
 
@@ -66,7 +66,7 @@ pub struct PhaseContext<'a> {
 pub struct Part {
     /// kubeadm's name of the phase, such as `certs/apiserver`.
     pub phase: &'static str,
-    /// Which certificate or kubeconfig it writes, where the name does not say so.
+    /// Which certificate or kubeconfig it writes, if the phase's name does not say so.
     item: Option<&'static str>,
     /// What it does.
     pub work: Work,
@@ -75,17 +75,17 @@ pub struct Part {
 /// What a part of a phase does.
 #[derive(Clone, Copy, Debug)]
 pub enum Work {
-    /// Places files, directories before what lies in them. A directory that an earlier part of the plan places for the same reason is placed once.
+    /// Places files, each after the directory that it is in. A directory that an earlier part places for the same reason is placed once.
     Files(Files),
-    /// Applies objects, together with those of the phase's other parts; where there are none, there is no step.
+    /// Applies objects, in one step with those of the phase's other parts. No step if there are no objects.
     Objects(Objects),
     /// Applies objects that are made from certificates, keys or tokens.
     KeyedObjects(KeyedObjects),
-    /// Applies the objects that make admin.conf an administrator, as super-admin.conf.
+    /// Applies, as super-admin.conf, the objects that make admin.conf an administrator.
     Bind(Objects),
-    /// A step without objects; `None` where there is nothing to do.
+    /// Adds a step without objects; `None` if there is nothing to do.
     Step(LiveStep),
-    /// A step about the objects that are planned up to here.
+    /// Adds a step about the objects that are planned so far.
     StepAbout(StepAbout),
 }
 
@@ -111,7 +111,7 @@ pub enum PlanError {
     /// The kubeconfig that a kubelet bootstraps with cannot be used.
     #[error(transparent)]
     Bootstrap(#[from] BootstrapError),
-    /// The manifest of a member that joins has no place for the list of members.
+    /// etcd's manifest has no place for the list of members.
     #[error(
         "the manifest of etcd has no `--initial-cluster` that the running cluster could fill in: nothing in \
          `ClusterConfiguration.etcd.local.extraArgs` or in a patch of `etcd` may set or remove it on a node that joins"
@@ -148,7 +148,7 @@ pub enum PlanError {
     /// A patch does not apply.
     #[error("the user's patches cannot be applied")]
     Patch(#[from] PatchError),
-    /// Two entries want the same path.
+    /// Two entries have the same path.
     #[error("{path} is planned twice: by phase {first} and by phase {second}")]
     PlannedTwice {
         /// The path.
@@ -161,22 +161,22 @@ pub enum PlanError {
     /// A phase of the tables has no transaction, or no valid name.
     #[error("phase `{0}` has no place in the plan")]
     Phase(String),
-    /// A name of the tables is no phase name.
+    /// A name in the tables is not a valid phase name.
     #[error(transparent)]
     PhaseName(#[from] ParsePhaseError),
-    /// A check cannot look where the configuration says.
-    #[error("the host cannot be checked as the configuration says")]
+    /// A check cannot look at the path or address that the configuration gives.
+    #[error("a preflight check cannot look where the configuration says")]
     Check(#[from] kubeplan_bundle::check::ParseCheckError),
-    /// A service of the tables has no valid name.
+    /// A service in the tables does not have a valid name.
     #[error(transparent)]
     Service(#[from] kubeplan_bundle::service::ParseServiceError),
-    /// A name of the tables is no name.
+    /// A name in the tables is not a valid name.
     #[error(transparent)]
     Name(#[from] ParseNameError),
 }
 
 impl PlanError {
-    /// Whether the configuration is the cause, and not the key store or the program's own tables.
+    /// Whether the user must change the configuration, not the key store.
     #[must_use]
     pub const fn is_of_configuration(&self) -> bool {
         match self {
@@ -249,7 +249,7 @@ impl Part {
         ])
     }
 
-    /// `/etc/kubernetes`, with one mode whichever phase comes first; kubeadm makes it 0700 when that is a phase of manifests.
+    /// `/etc/kubernetes`, always with the same mode; kubeadm makes it 0700 if a phase of manifests comes first.
     fn kubernetes_folder(&self) -> Result<OutlinedEntry, PlanError> {
         self.folder(Kind::OpenFolder, layout::KUBERNETES_DIR, KUBEADM_DEFAULT)
     }
@@ -285,7 +285,7 @@ impl Part {
     }
 }
 
-/// Where the path of an entry with these sources comes from.
+/// The configuration field that the path of an entry with these sources comes from.
 pub(crate) fn path_from(sources: &[ValueSource]) -> &str {
     let from = sources.iter().find(|source| source.value == "path");
     from.map_or(KUBEADM_DEFAULT, |source| source.from.as_str())
@@ -302,7 +302,7 @@ pub(crate) fn kubeconfig_path(name: &str) -> Result<HostPath, ObjectError> {
     Ok(layout::kubeconfig(name).parse()?)
 }
 
-/// Whole seconds, at least one: a part of a second counts as one.
+/// Whole seconds, rounded up, at least one.
 pub(crate) fn seconds(duration: Duration) -> u32 {
     let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
     u32::try_from(whole.max(1)).unwrap_or(u32::MAX)

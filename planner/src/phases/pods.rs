@@ -1,7 +1,7 @@
-//! The static Pods of one node, each rendered and patched once.
+//! Renders and patches each static Pod of a node once.
 //!
-//! In: the configuration. Out: a [`RenderedPod`] when the first part of a phase asks for it: the phase that writes its manifest, or the
-//! one that waits for its component. Nothing here decides whether a node runs the Pod.
+//! In: the configuration. Out: a [`RenderedPod`], made when a phase first needs it: to write its manifest, or to wait for its component.
+//! Whether a node runs the Pod is decided elsewhere.
 
 use std::cell::OnceCell;
 
@@ -14,7 +14,7 @@ use crate::render::static_pod::{
     kube_scheduler,
 };
 
-/// A static Pod as its manifest shows it.
+/// A static Pod as in its manifest.
 #[derive(Debug)]
 pub(crate) struct RenderedPod {
     /// The component, which is also the Pod's name.
@@ -23,7 +23,7 @@ pub(crate) struct RenderedPod {
     pub(crate) document: Value,
     /// Where its values come from.
     pub(crate) sources: Vec<ValueSource>,
-    /// Fields that patches set and Kubernetes does not have: they vanish.
+    /// Fields that patches set and Kubernetes does not have, so that they are dropped.
     pub(crate) unknown: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ pub struct Pods<'a> {
 }
 
 impl<'a> Pods<'a> {
-    /// The Pods that `context` makes; none is rendered yet.
+    /// The Pods of `context`. Renders none of them yet.
     #[must_use]
     pub const fn new(context: PodContext<'a>) -> Self {
         Self {
@@ -50,10 +50,10 @@ impl<'a> Pods<'a> {
         }
     }
 
-    /// The Pod that patches of `target` change; `None` if the node has none, such as etcd's where etcd is external.
+    /// The Pod that patches of `target` change; `None` if the node does not run it, such as etcd's with external etcd.
     ///
     /// # Errors
-    /// That of the Pod, or of a patch which does not apply.
+    /// The error of rendering the Pod, or that of a patch.
     pub(crate) fn get<E>(&self, target: Target) -> Result<Option<&RenderedPod>, E>
     where
         E: From<StaticPodError> + From<PatchError>,

@@ -1,17 +1,17 @@
-//! `preflight`: which checks a host has to pass, in kubeadm's order.
+//! `preflight`: the checks that a host must pass, in kubeadm's order.
 //!
-//! In: the configuration and a [`Command`]. Out: [`Step::Preflight`]s, one for each of kubeadm's runs: a run that
-//! fails stops what comes later. Nothing is looked at here.
+//! In: the configuration and a [`Command`]. Out: [`Step::Preflight`]s, one for each of kubeadm's runs. A run that
+//! fails stops the later ones. This module plans the checks and makes none.
 //!
 //! | module | concern |
 //! |---|---|
 //! | [`table`] | the one table of checks: name, severity, condition, releases |
-//! | [`row`] | what a row sees, and how it makes a check |
+//! | [`row`] | what a row gets, and how it makes a check |
 //! | [`machine`], [`files`], [`reachability`], [`etcd`] | what the checks of the table look for |
-//! | [`join`] | how a joining node finds its cluster, as far as checks depend on it |
-//! | [`answer`] | which checks the facts of a host answer beforehand |
+//! | [`join`] | how a joining node finds its cluster |
+//! | [`answer`] | answers checks from facts of a host |
 //!
-//! A [`Command`] says which of the table's groups it goes through, and what else differs between commands.
+//! A [`Command`] has the groups that it checks, and everything else that differs between commands.
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/preflight/checks.go` and k8s.io/system-validators v1.12.1.
 
 pub mod answer;
@@ -33,16 +33,16 @@ use self::row::Row;
 use super::PlanError;
 use crate::config::ValidConfig;
 
-/// What one of kubeadm's commands answers to the questions of the table.
+/// What differs between kubeadm's commands.
 #[derive(Clone, Copy, Debug)]
 pub struct Command<'a> {
     /// The groups of each run.
     pub runs: &'static [&'static [Group]],
-    /// How the node finds its cluster; `None` if it makes one.
+    /// How the node finds its cluster; `None` if it creates one.
     pub join: Option<&'a Join>,
-    /// The certificate of the cluster CA is placed alone, at [`Join::ca_cert_path`], so nothing may be there yet.
+    /// The bundle places the CA's certificate at [`Join::ca_cert_path`] and no other certificate, so that file must not exist.
     pub places_ca: bool,
-    /// A kubelet that is newer than the planned release is refused.
+    /// The kubelet must not be newer than the planned release.
     pub bounds_kubelet: bool,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Command<'a> {
         bounds_kubelet: true,
     };
 
-    /// A worker of a cluster that runs.
+    /// A worker that joins a running cluster.
     #[must_use]
     pub const fn join_worker(join: &'a Join) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// One more control-plane node of a cluster that runs. Between its second and its third run the cluster is discovered.
+    /// A control-plane node that joins a running cluster. kubeadm discovers the cluster between the second and the third run.
     #[must_use]
     pub const fn join_control_plane(join: &'a Join) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// What is looked at before the cluster is discovered.
+/// The checks before the cluster is discovered.
 const JOINING: &[Group] = &[
     Group::JoinFiles,
     Group::Common,
@@ -101,10 +101,10 @@ const JOINING: &[Group] = &[
     Group::Own,
 ];
 
-/// The steps that look at the host before `command`.
+/// The steps that check the host before `command`.
 ///
 /// # Errors
-/// [`PlanError`] if the configuration names a path that cannot be looked at.
+/// [`PlanError`] if a check cannot look at a path of the configuration.
 pub fn steps(config: &ValidConfig, command: Command<'_>) -> Result<Vec<Step>, PlanError> {
     let ignore = config
         .init

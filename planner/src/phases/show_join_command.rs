@@ -16,7 +16,7 @@ pub(crate) const INIT: &[Part] = &[Part::of(
     Work::StepAbout(show_join_command),
 )];
 
-/// Tells of the configured bootstrap tokens whose Secrets are `planned`; without them there is nothing to say.
+/// Prints the join command of the bootstrap tokens whose Secrets are `planned`; no step without them.
 fn show_join_command(
     phase: PhaseName,
     context: &KeyedContext<'_>,

@@ -58,7 +58,7 @@ enum Source {
 }
 
 impl Source {
-    /// The file's bytes; `None` for a key that somebody else keeps.
+    /// The file's bytes; `None` for the key of an external CA.
     fn of(self, material: &Material) -> Result<Option<&[u8]>, ObjectError> {
         let certificate = |name| {
             let found = material.certificates.get(name);
@@ -108,7 +108,7 @@ fn secrets(context: &KeyedContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
                 let credentials = &material.credentials;
                 let keys = credentials.certificate_key.as_ref();
                 match (part.of(material)?, keys.zip(credentials.salt.as_ref())) {
-                    // kubeadm keeps the name of a file that is not there.
+                    // kubeadm keeps the name of a missing file.
                     (None, _) => Value::Null,
                     (Some(file), Some((key, salt))) => {
                         let encrypted = encrypt(key, salt, name, file);
@@ -176,7 +176,7 @@ fn roles(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, ObjectError> {
 fn encrypt(key: &SecretBytes, salt: &SecretBytes, name: &str, plaintext: &[u8]) -> Option<Vec<u8>> {
     let nonce = nonce(key, salt, name, plaintext)?;
     let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.expose()).ok()?);
-    // Of the final size from the start: a buffer that grows leaves copies of the plaintext behind.
+    // Allocated with its final size: a buffer that grows leaves copies of the plaintext behind.
     let mut buffer = Zeroizing::new(Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len()));
     buffer.extend_from_slice(plaintext);
     cipher

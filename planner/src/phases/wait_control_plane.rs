@@ -1,4 +1,4 @@
-//! `wait-control-plane`: the kubelet and the components are healthy, and admin.conf becomes an administrator.
+//! `wait-control-plane`: waits until the kubelet and the components are healthy, and makes admin.conf an administrator.
 //!
 //! Addresses and ports of the components are read from their manifests, as kubeadm does, so a patch of a manifest counts.
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/cmd/phases/init/waitcontrolplane.go`, `cmd/kubeadm/app/util/apiclient/wait.go`.
@@ -15,8 +15,8 @@ use crate::config::valid::host_port;
 use crate::patches::Target;
 use crate::render::objects::ObjectError;
 
-/// `wait-control-plane` of `init`. The components are waited for before the administrators are bound: kubeadm binds first and gives the
-/// API server one minute for it, whatever the time for components is.
+/// `wait-control-plane` of `init`. Waits for the components before it binds the administrators: kubeadm binds first, and gives the API
+/// server one minute for that, whatever the timeout of the components is.
 pub(crate) const INIT: &[Part] = &[
     Part::step(PHASE, wait_for_kubelet),
     Part::step(PHASE, wait_for_components),
@@ -40,7 +40,7 @@ struct Component {
     target: Target,
 }
 
-/// kubeadm's order; etcd is not asked.
+/// In kubeadm's order, without etcd.
 const COMPONENTS: &[Component] = &[
     Component {
         name: "kube-apiserver",
@@ -71,7 +71,7 @@ const COMPONENTS: &[Component] = &[
     },
 ];
 
-/// The kubelet; no step if its health endpoint is switched off.
+/// Waits for the kubelet; no step if its health endpoint is off.
 pub(super) fn wait_for_kubelet(
     phase: PhaseName,
     context: &PhaseContext<'_>,
@@ -97,7 +97,7 @@ pub(super) fn wait_for_kubelet(
     }))
 }
 
-/// The components.
+/// Waits for the components.
 fn wait_for_components(
     phase: PhaseName,
     context: &PhaseContext<'_>,
@@ -105,7 +105,7 @@ fn wait_for_components(
     let config = context.config;
     let mut endpoints = Vec::new();
     for component in COMPONENTS {
-        // A patch can take the command away; kubeadm then asks at the defaults, too.
+        // A patch can remove the command; then kubeadm uses the defaults, too.
         let arguments = arguments(context, component)?.unwrap_or_default();
         let flag = |name: &str| {
             let prefix = format!("--{name}=");

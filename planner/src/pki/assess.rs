@@ -1,12 +1,11 @@
-//! Whether what the key store holds fits the configuration.
+//! Compares the key store with the configuration.
 //!
 //! In: the [`ValidConfig`] of every node, [`StoreContents`], the clock. Out: an [`Assessment`]: which certificates and keys are
-//! kept, which have to be issued and why; or everything that only the user can put right. Nothing is made
-//! or changed here.
+//! kept, which must be issued and why; or every error that only the user can correct. Makes and changes nothing.
 //!
 //! What `store.json` records with the same digest is the planner's: it is issued again when it no longer
-//! fits, except what all nodes share. Anything else is the user's: checked, never replaced. Below a CA whose key is
-//! not in the store nothing is issued: whoever made the certificates there, they have to fit as they are.
+//! matches, except what all nodes share. Anything else was supplied by the user: checked, never replaced. Nothing is issued for an external
+//! CA: the certificates below it must match as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,30 +24,30 @@ use super::slot::{Slot, read_key};
 use super::store::StoreContents;
 use super::{KeyAlgorithm, PkiError};
 
-/// A certificate that is there and fits.
+/// A certificate of the store that matches.
 #[derive(Debug)]
 pub struct Kept {
     /// The certificate.
     pub certificate: Certificate,
-    /// Its key; absent only for a CA that signs nothing here.
+    /// Its key; `None` only for an external CA.
     pub key: Option<PrivateKey>,
     /// Supplied by the user.
     pub user_supplied: bool,
 }
 
-/// A certificate that has to be issued.
+/// A certificate that must be issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Why, for the summary.
     pub why: String,
-    /// An earlier one is replaced.
+    /// Whether it replaces an earlier one.
     pub replaces: bool,
 }
 
-/// What is to be done about one certificate.
+/// What to do about one certificate.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Nothing.
+    /// Keep it.
     Keep(Box<Kept>),
     /// Issue it.
     Issue(Wanted),
@@ -62,19 +61,19 @@ impl Verdict {
     }
 }
 
-/// What is to be done about `sa.key` and `sa.pub`.
+/// What to do about `sa.key` and `sa.pub`.
 #[derive(Debug)]
 pub enum ServiceAccountVerdict {
-    /// The key is kept; `sa.pub` may have to be derived.
+    /// Keep the key.
     Keep {
         /// The key.
         key: Box<PrivateKey>,
-        /// `sa.pub` is absent.
+        /// `sa.pub` is missing and must be derived.
         public_missing: bool,
     },
     /// Make a pair.
     Make {
-        /// For this algorithm.
+        /// The algorithm.
         algorithm: KeyAlgorithm,
     },
 }
@@ -82,15 +81,15 @@ pub enum ServiceAccountVerdict {
 /// The outcome for the whole store and every node that is planned.
 #[derive(Debug)]
 pub struct Assessment {
-    /// What all of the nodes share.
+    /// What the nodes share.
     pub shared: SharedAssessment,
-    /// What each node has for itself, in the order of the nodes.
+    /// What each node has of its own, in the order of the nodes.
     pub nodes: Vec<NodeAssessment>,
     /// Files at the top of the store that nothing uses, such as leaves outside `nodes/`.
     pub unused: Vec<String>,
 }
 
-/// The outcome for what the nodes share: only what one of them needs.
+/// The outcome for what the nodes share, as far as one of them needs it.
 #[derive(Debug)]
 pub struct SharedAssessment {
     /// The CAs, in kubeadm's order.
@@ -106,11 +105,11 @@ pub struct SharedAssessment {
 pub struct NodeAssessment {
     /// The node.
     pub name: Name,
-    /// It makes the cluster, and has its tokens.
+    /// Whether it creates the cluster, and so has its tokens.
     pub makes_cluster: bool,
-    /// It runs the control plane, and gets the keys of the CAs.
+    /// Whether it is a control-plane node, and so gets the keys of the CAs.
     pub control_plane: bool,
-    /// How far notBefore of its certificates lies before the clock.
+    /// How long before the clock its certificates start to be valid.
     pub clock_tolerance: Duration,
     /// Names of the CAs whose certificates it gets.
     pub authorities: BTreeSet<&'static str>,
@@ -121,7 +120,7 @@ pub struct NodeAssessment {
 }
 
 impl SharedAssessment {
-    /// Whether nothing of it has to be made.
+    /// Whether nothing needs to be made.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let account = match &self.service_account {
@@ -134,17 +133,17 @@ impl SharedAssessment {
 }
 
 impl NodeAssessment {
-    /// Whether nothing of it has to be made.
+    /// Whether nothing needs to be made.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.verdicts.values().all(Verdict::is_kept)
     }
 }
 
-/// Compares the store with what the nodes ask for at `now`.
+/// Compares the store with what the nodes need at `now`.
 ///
 /// # Errors
-/// [`PkiError`] naming the file, the field, what was found and what is expected, for everything that does not fit.
+/// [`PkiError`] naming the file, the field, what was found and what is expected, for everything that does not match.
 pub fn assess(
     nodes: &[ValidConfig],
     contents: &StoreContents,
@@ -161,7 +160,7 @@ pub fn assess(
             unused: Vec::new(),
         });
     };
-    // Every CA is judged; whether one is needed is known once every node was looked at.
+    // Every CA is compared: which of them are needed is known only after all nodes.
     let mut profiles = authorities(first);
     let mut verdicts: BTreeMap<&'static str, Verdict> = BTreeMap::new();
     let mut unfit: Vec<(&'static str, Vec<PkiError>)> = Vec::new();
@@ -218,7 +217,7 @@ pub fn assess(
     }
 }
 
-/// Judges the leaves of one node.
+/// Compares the leaves of one node.
 fn assess_node(
     config: &ValidConfig,
     contents: &StoreContents,
@@ -232,7 +231,7 @@ fn assess_node(
     let mut verdicts = BTreeMap::new();
     let mut refused = Vec::new();
     for profile in &profiles {
-        // Below a CA that was refused nothing can be judged.
+        // Leaves of a CA that was refused cannot be compared.
         let Some(signer) = shared.get(profile.signer) else {
             continue;
         };
@@ -258,7 +257,7 @@ fn assess_node(
             .iter()
             .map(|profile| profile.name)
             .chain(profiles.iter().map(|profile| profile.signer))
-            // Every node trusts the cluster's CA, whether or not it signs something for it.
+            // Every node needs the certificate of the cluster's CA, also if that signs nothing for it.
             .chain(["ca"])
             .collect(),
         profiles,
@@ -283,7 +282,7 @@ fn unfit_for_upload(
     })
 }
 
-/// The certificate of a CA whose key is not in the store.
+/// The certificate, if the CA is external.
 pub(super) fn external(verdict: &Verdict) -> Option<&Certificate> {
     match verdict {
         Verdict::Keep(kept) if kept.key.is_none() => Some(&kept.certificate),

@@ -1,7 +1,7 @@
-//! Reading certificates: what one says, and who signed it.
+//! Reads certificates: their values, and who signed them.
 //!
-//! In: PEM or DER. Out: [`Certificate`], parsed once into plain values. Judging those values against a
-//! profile is [`mod@super::assess`]'s business.
+//! In: PEM or DER. Out: [`Certificate`], parsed once into plain values. [`mod@super::assess`] compares those
+//! values with a profile.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,14 +25,14 @@ pub enum CertificateError {
     /// A block that is not a certificate.
     #[error("certificate {0} of the file is not valid X.509 DER")]
     NotX509(usize),
-    /// A certificate among those of CAs that is not a CA's.
+    /// A certificate that is not a CA's, where all must be.
     #[error(
         "certificate {position} of the file (`{subject}`, sha256:{spki}) is not a CA's: {reason}"
     )]
     NotAuthority {
-        /// Whose it is.
+        /// Its subject.
         subject: String,
-        /// Which, from 1.
+        /// Its position in the file, from 1.
         position: usize,
         /// The digest of its public key.
         spki: Sha256Digest,
@@ -46,13 +46,13 @@ pub enum CertificateError {
 pub struct Certificate {
     /// DER.
     pub der: Vec<u8>,
-    /// What it says.
+    /// Its values.
     pub facts: CertificateFacts,
     /// The other certificates of the file, in order.
     pub intermediates: Vec<Self>,
 }
 
-/// What a certificate says.
+/// The values of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFacts {
     /// Subject as `O = …, CN = …`.
@@ -73,11 +73,11 @@ pub struct CertificateFacts {
     pub ip_sans: Vec<IpAddr>,
     /// Extended key usages, by RFC 5280's name or as an object identifier.
     pub usages: Vec<String>,
-    /// BasicConstraints say CA.
+    /// Whether BasicConstraints say CA.
     pub is_authority: bool,
-    /// KeyUsage allows signing certificates; true when the extension is absent.
+    /// Whether KeyUsage allows signing certificates; true if the extension is absent.
     pub may_sign: bool,
-    /// How many intermediates may stand below it, if BasicConstraints say so.
+    /// The number of intermediates that may be below it, if BasicConstraints limit it.
     pub path_length: Option<u32>,
     /// Start of validity (1970 when it is earlier).
     pub not_before: Timestamp,
@@ -114,8 +114,8 @@ impl Certificate {
         Ok(first)
     }
 
-    /// Reads the `CERTIFICATE` blocks of a file, all of which must be certificates of CAs: they allow it to sign certificates, and one that
-    /// names itself as its issuer has signed itself.
+    /// Reads the `CERTIFICATE` blocks of a file, all of which must be CA certificates: allowed to sign certificates, and signed by
+    /// themselves if they name themselves as issuer.
     ///
     /// # Errors
     /// [`CertificateError`] if there is none, or one of them is not a CA's.
@@ -148,8 +148,7 @@ impl Certificate {
         std::iter::once(self).chain(&self.intermediates)
     }
 
-    /// What tables show of it, under kubeadm's `name`; `signer` is the name of the certificate that signed it. The path is filled in
-    /// by the plan.
+    /// Its row in tables, under kubeadm's `name`; `signer` is the name of the certificate that signed it. The plan fills in the path.
     #[must_use]
     pub fn row(&self, name: &str, signer: &str, user_supplied: bool) -> CertificateRow {
         let facts = &self.facts;
@@ -197,8 +196,8 @@ impl Certificate {
         self.facts.issuer_der == authority.facts.subject_der && verify().is_some()
     }
 
-    /// Whether a chain leads from this certificate over its intermediates to `authority`. Go, and so kubeadm, takes an
-    /// intermediate CA as the end of a chain as well. With an instant, only intermediates valid then count.
+    /// Whether a chain leads from this certificate over its intermediates to `authority`. As in Go, and so in
+    /// kubeadm, an intermediate CA can be the end of the chain. With an instant, only intermediates that are valid then count.
     #[must_use]
     pub fn chains_to(&self, authority: &Self, at: Option<Timestamp>) -> bool {
         let mut current = self;
@@ -303,7 +302,7 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
                     }
                 }
             }
-            // An extension of a kind we read, in a form nobody can read.
+            // An extension of a known kind that cannot be parsed.
             ParsedExtension::ParseError { .. } => return None,
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Certificates the cluster needs, as rows; issuing is in [`super::issue`].
+//! The certificates that a cluster needs, as rows of a table. [`super::issue`] issues them.
 //!
 //! In: [`ValidConfig`]. Out: [`CertificateProfile`]s in kubeadm's phase order, each CA before what it
 //! signs, the kubeconfig clients last. No row depends on the clock or on randomness, so goldens can show
@@ -16,7 +16,7 @@ use super::profile::{CertificateKind, CertificateProfile, ExtendedKeyUsage};
 use CertificateKind::{Authority, KubeconfigClient, Leaf};
 use ExtendedKeyUsage::{ClientAuth, ServerAuth};
 
-/// Where a row's common name comes from.
+/// The common name of a row.
 #[derive(Clone, Copy, Debug)]
 enum CommonName {
     /// Always the same.
@@ -27,27 +27,27 @@ enum CommonName {
     SystemNode,
 }
 
-/// Where a row's organization comes from.
+/// The organization of a row.
 #[derive(Clone, Copy, Debug)]
 enum Organization {
-    /// There is none.
+    /// None.
     None,
     /// Always the same.
     Fixed(&'static str),
-    /// What the release gives the API server towards kubelets.
+    /// The organization with which the release's API server authenticates to kubelets.
     OfKubeletClient,
 }
 
-/// Where a row's alternative names come from.
+/// The alternative names of a row.
 #[derive(Clone, Copy, Debug)]
 enum Sans {
     /// The extension is absent.
     None,
-    /// The common name as a DNS name; kubeadm's CAs carry it.
+    /// The common name as a DNS name, as in kubeadm's CAs.
     CommonName,
-    /// What clients call the API server.
+    /// The names and addresses of the API server.
     ApiServer,
-    /// What clients and peers call the etcd member, with `serverCertSANs`.
+    /// The names and addresses of the etcd member, with `serverCertSANs`.
     EtcdServer,
     /// Likewise, with `peerCertSANs`.
     EtcdPeer,
@@ -234,11 +234,11 @@ const ROWS: &[Row] = &[
 ///
 /// | node | certificates |
 /// |---|---|
-/// | founds the cluster | all |
-/// | control plane that joins | all but super-admin.conf; kubelet.conf only if its kubelet does not bootstrap |
-/// | worker | kubelet.conf, unless its kubelet bootstraps; no CA, as nothing of a CA but its certificate reaches a worker |
+/// | first control-plane node | all |
+/// | control-plane node that joins | all but super-admin.conf; kubelet.conf only if its kubelet does not bootstrap |
+/// | worker | kubelet.conf, unless its kubelet bootstraps; no CA, because a worker gets only the certificate of a CA |
 ///
-/// With an external etcd cluster, what etcd's CA signs is somebody else's and left out.
+/// With an external etcd, the certificates of etcd's CA are not the planner's and are omitted.
 #[must_use]
 pub fn profiles(config: &ValidConfig) -> Vec<CertificateProfile> {
     ROWS.iter()
@@ -279,7 +279,7 @@ pub struct Known {
     pub signer_base_name: &'static str,
 }
 
-/// The certificate whose files are called `base_name`: a CA, or what one node has.
+/// The certificate whose files are called `base_name`: a CA, or a leaf of a node.
 #[must_use]
 pub fn known(base_name: &str, authority: bool) -> Option<Known> {
     let row = ROWS
@@ -293,7 +293,7 @@ pub fn known(base_name: &str, authority: bool) -> Option<Known> {
     })
 }
 
-/// Whether etcd is external and the certificate `name` is therefore somebody else's.
+/// Whether the certificate `name` belongs to an external etcd.
 #[must_use]
 pub fn is_external(config: &ValidConfig, name: &str) -> bool {
     config.cluster.etcd.external.is_some()
@@ -381,7 +381,7 @@ impl SanList {
     }
 
     fn address(mut self, address: IpAddr) -> Self {
-        // An IPv4 address in IPv6 clothes is the IPv4 address, as in Go's net.IP.
+        // An IPv4-mapped IPv6 address is the IPv4 address, as in Go's net.IP.
         let address = address.to_canonical();
         if !self.addresses.contains(&address) {
             self.addresses.push(address);
@@ -389,7 +389,7 @@ impl SanList {
         self
     }
 
-    /// Configured entries: an address, or a name. What is neither was refused by validation.
+    /// Configured entries: addresses or names. Validation has refused anything else.
     fn configured(self, entries: &[String]) -> Self {
         entries
             .iter()

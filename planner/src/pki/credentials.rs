@@ -1,6 +1,6 @@
 //! Bootstrap tokens and the certificate key: short secrets the plan needs besides certificates.
 //!
-//! In: the configuration, `store.json`, a [`KeySource`]. Out: [`Credentials`]. What the configuration does not give is made once
+//! In: the configuration, `store.json`, a [`KeySource`]. Out: [`Credentials`]. What the configuration does not give is generated once
 //! and kept in the key store, so that the same plan is made again from the same store. The rules are written down in
 //! `docs/decisions/0012-uploaded-certificates.md`.
 
@@ -24,7 +24,7 @@ pub const CERTIFICATE_KEY_SIZE: usize = 32;
 const ID_LENGTH: usize = 6;
 const SECRET_LENGTH: usize = 16;
 
-/// What a plan needs and the configuration does not give.
+/// The secrets that a plan needs and the configuration does not give.
 #[derive(Clone, Debug, Default)]
 pub struct Credentials {
     /// For the entries of `bootstrapTokens` that name no token, in their order. Shorter than that if the store is only read
@@ -77,7 +77,7 @@ pub fn parse_certificate_key(hex: &str) -> Option<SecretBytes> {
         .map(SecretBytes::new)
 }
 
-/// How many entries of `bootstrapTokens` name no token.
+/// The number of entries of `bootstrapTokens` without a token.
 pub(super) fn missing_tokens(config: &ValidConfig) -> usize {
     let tokens = config.init.bootstrap_tokens.iter();
     tokens
@@ -85,7 +85,7 @@ pub(super) fn missing_tokens(config: &ValidConfig) -> usize {
         .count()
 }
 
-/// Makes what `config` needs and `index` lacks; what was made is added to `changes`.
+/// Generates what `config` needs and `index` lacks, and adds it to `changes`.
 pub(super) fn complete(
     config: &ValidConfig,
     index: &mut StoreIndex,
@@ -119,7 +119,7 @@ pub(super) fn complete(
     Ok(())
 }
 
-/// What `index` has of what `config` needs.
+/// Reads what `config` needs from `index`.
 pub(super) fn read(config: &ValidConfig, index: &StoreIndex) -> Result<Credentials, PkiError> {
     let token = |what, field: &SecretField| {
         Token::parse(field.expose()).ok_or(PkiError::StoreSecret { what })
@@ -171,7 +171,7 @@ fn make_token(source: &dyn KeySource, context: &str) -> Result<SecretField, PkiE
     const BOUND: u8 = 252;
     let seed = random(source, context)?;
     let key = hmac::Key::new(hmac::HMAC_SHA256, seed.expose());
-    // Of the final size from the start: a buffer that grows leaves copies behind.
+    // Allocated with its final size: a buffer that grows leaves copies behind.
     let mut token = Zeroizing::new(String::with_capacity(ID_LENGTH + 1 + SECRET_LENGTH));
     let mut block: u64 = 0;
     while token.len() < ID_LENGTH + 1 + SECRET_LENGTH {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_that_nobody_asked_for() {
+    fn only_missing_secrets_are_generated() {
         let source = RandomSource;
         let mut index = index(&source);
         let mut given = config(false);

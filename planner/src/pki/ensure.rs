@@ -1,9 +1,9 @@
-//! Making the key store complete.
+//! Completes the key store.
 //!
 //! In: the [`ValidConfig`] of every node, what the store holds, the clock, a [`KeySource`]. Out: [`EnsuredNodes`]: the material
-//! of the nodes, the store as it has to be written, and what changed and why. Keys of all nodes are made on all cores, then
-//! certificates are issued, each CA before what it signs. With the same store and clock nothing changes; which
-//! core was first never shows.
+//! of the nodes, the new content of the store, and what changed and why. Generates the keys of all nodes on all cores, then issues
+//! certificates, each CA before what it signs. With the same store and clock nothing changes. The result does not depend on which
+//! core was first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,9 +33,9 @@ const SERVICE_ACCOUNT: &str = "sa";
 pub struct Ensured {
     /// Every certificate and key of the node.
     pub material: Material,
-    /// kubeadm's names of the CAs whose keys are kept elsewhere.
+    /// kubeadm's names of the external CAs.
     pub external_authorities: Vec<&'static str>,
-    /// What the store has to hold from now on.
+    /// The new content of the store.
     pub store: StoreContents,
     /// What was made, in the order it was made; empty when the store had everything.
     pub changes: Vec<StoreChange>,
@@ -48,7 +48,7 @@ pub struct Ensured {
 pub struct EnsuredNodes {
     /// Every certificate and key.
     pub materials: Materials,
-    /// What the store has to hold from now on.
+    /// The new content of the store.
     pub store: StoreContents,
     /// What was made: what all nodes share first, then node by node; empty when the store had everything.
     pub changes: Vec<StoreChange>,
@@ -56,7 +56,7 @@ pub struct EnsuredNodes {
     pub unused: Vec<String>,
 }
 
-/// One file pair that was made.
+/// One change of the store.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoreChange {
@@ -72,7 +72,7 @@ pub struct StoreChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreChangeKind {
-    /// There was none.
+    /// It did not exist.
     Issued,
     /// It replaces an earlier one of the planner.
     Reissued,
@@ -96,7 +96,7 @@ impl fmt::Display for StoreChangeKind {
     }
 }
 
-/// Makes whatever `config` needs and `contents` lacks.
+/// Makes what `config` needs and `contents` lacks.
 ///
 /// # Errors
 /// As [`ensure_nodes`].
@@ -118,10 +118,10 @@ pub fn ensure(
     })
 }
 
-/// Makes whatever the nodes need and `contents` lacks.
+/// Makes what the nodes need and `contents` lacks.
 ///
 /// # Errors
-/// [`PkiError`] if the store holds something that does not fit and is not the planner's to replace, or if a
+/// [`PkiError`] if the store holds something that does not match and that the planner may not replace, or if a
 /// key or certificate cannot be made.
 pub fn ensure_nodes(
     configs: &[ValidConfig],
@@ -140,7 +140,7 @@ pub fn ensure_nodes(
         ),
     };
     refuse_mixing(&index, source)?;
-    // What an interrupted run left for other nodes stays theirs to repair.
+    // Pairs of other nodes that an interrupted run left are repaired when those nodes are planned.
     let own = own_bases(&assessment);
     index.pending.retain(|base| !own.contains(base));
 
@@ -184,7 +184,7 @@ pub fn ensure_nodes(
         None => None,
     };
 
-    // Every node's keys in its own hands, then all nodes at once.
+    // Each node gets its own keys, so that all nodes can be settled in parallel.
     let nodes: Vec<(NodeAssessment, Vec<PrivateKey>)> = nodes
         .into_iter()
         .map(|node| {
@@ -413,7 +413,7 @@ fn settle_service_account(
     Ok(key)
 }
 
-/// The leaves of one node, whether it makes the cluster, and what was issued for it.
+/// Settles the leaves of one node. Also returns whether the node creates the cluster, and what was issued for it.
 fn settle_node(
     mut node: NodeAssessment,
     keys: Vec<PrivateKey>,
@@ -449,7 +449,7 @@ fn settle_node(
     Ok((settled, node.makes_cluster, issued))
 }
 
-/// Puts what was issued into the store, and says so.
+/// Puts issued pairs into the store, and adds them to `changes`.
 fn record(
     store: &mut StoreContents,
     index: &mut StoreIndex,
@@ -474,7 +474,7 @@ fn record(
     }
 }
 
-/// A CA with its key in the form that signs: with repeatable signatures in a test run.
+/// A CA whose key is ready to sign; with repeatable signatures in a test run.
 fn signing_form(kept: Kept, source: &dyn KeySource) -> Result<Kept, PkiError> {
     if !source.test_only() {
         return Ok(kept);

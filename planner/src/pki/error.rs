@@ -1,4 +1,4 @@
-//! Why there is no complete key material.
+//! Errors of the key store and of issuing.
 //!
 //! Messages name files by their path inside the key store, the field, what was found and what is expected,
 //! and the next step. They never hold key bytes.
@@ -10,7 +10,7 @@ use super::certificate::CertificateError;
 use super::issue::IssueError;
 use super::keys::KeyError;
 
-/// A key store that does not fit the configuration, or a certificate that cannot be made.
+/// Why the key store cannot be used or completed.
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
     /// A key file that cannot be used.
@@ -31,7 +31,7 @@ pub enum PkiError {
         #[source]
         source: CertificateError,
     },
-    /// A key stands alone.
+    /// A key without its certificate.
     #[error(
         "`{key}` has no certificate `{certificate}`: put the certificate beside it, or move the key out of the key store \
          to have a new pair made"
@@ -42,7 +42,7 @@ pub enum PkiError {
         /// Path the certificate should have.
         certificate: String,
     },
-    /// A user-supplied certificate stands alone.
+    /// A user-supplied certificate without its key.
     #[error(
         "`{certificate}` has no private key `{key}`: put the key beside it, or move the certificate out of the key store \
          to have a new pair made"
@@ -53,7 +53,7 @@ pub enum PkiError {
         /// Path the key should have.
         key: String,
     },
-    /// What only an external CA can issue is missing or does not fit.
+    /// A certificate of an external CA is missing or does not match.
     #[error(
         "`{file}` has to come from the external CA `{authority}`, whose key is not in the key store: {field} is `{found}`, \
          expected `{expected}`"
@@ -70,7 +70,7 @@ pub enum PkiError {
         /// What it should say.
         expected: String,
     },
-    /// The certificates control-plane nodes share cannot be uploaded.
+    /// The certificates that control-plane nodes share cannot be uploaded.
     #[error(
         "`--upload-certs` uploads the keys of the CAs, but the key of `{authority}` is not in the key store: omit the flag \
          and give the other control-plane nodes their certificates another way"
@@ -79,7 +79,7 @@ pub enum PkiError {
         /// Path of the CA's certificate.
         authority: String,
     },
-    /// Several things at once.
+    /// Several errors.
     #[error("{} errors in the key store", all.len())]
     Several {
         /// What.
@@ -98,7 +98,7 @@ pub enum PkiError {
         /// Path of the key.
         key: String,
     },
-    /// A user-supplied certificate that does not fit.
+    /// A user-supplied certificate does not match.
     #[error(
         "`{file}` was supplied by the user and does not fit the configuration: {field} is `{found}`, expected `{expected}`; \
          it is not overwritten: supply a matching one, or move it and its key out of the key store to have a pair made"
@@ -113,7 +113,7 @@ pub enum PkiError {
         /// What it should say.
         expected: String,
     },
-    /// Something all nodes trust would have to be replaced.
+    /// Something that all nodes trust would be replaced.
     #[error(
         "`{file}` was issued with {field} `{found}`, the configuration now says `{expected}`: replacing it makes every credential \
          of the cluster invalid, so it is not done silently; set the old value again, or, if no host uses this key store yet, \
@@ -216,7 +216,7 @@ impl PkiError {
         }
     }
 
-    /// Whether something has to come from an external CA, so that requests for it would help.
+    /// Whether a certificate of an external CA is missing, so that signing requests would help.
     #[must_use]
     pub fn awaits_external_ca(&self) -> bool {
         match self {
@@ -229,7 +229,7 @@ impl PkiError {
 
 /// Several errors, each with its causes.
 fn items(errors: &[PkiError]) -> Advice {
-    /// A thousand nodes may lack the same; more of it tells nothing.
+    /// The most errors that are listed.
     const SHOWN: usize = 40;
     let shown = errors.iter().take(SHOWN).map(|error| with_causes(error));
     let more = errors.len().saturating_sub(SHOWN);

@@ -1,4 +1,4 @@
-//! Making certificates, byte for byte as kubeadm's Go code does.
+//! Issues certificates, byte for byte as kubeadm's Go code does.
 //!
 //! In: a [`CertificateProfile`], the subject's key, the signer, serial number and dates. Out: a
 //! [`Certificate`]. rcgen writes the frame and signs; its own extension fields stay empty, because their
@@ -28,10 +28,10 @@ const SUBJECT_KEY_ID: &[u64] = &[2, 5, 29, 14];
 const AUTHORITY_KEY_ID: &[u64] = &[2, 5, 29, 35];
 const SUBJECT_ALTERNATIVE_NAME: &[u64] = &[2, 5, 29, 17];
 
-/// Why no certificate was made.
+/// Why a certificate cannot be issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// The signer's name would come out changed, so nobody would find the signer.
+    /// The signer's name cannot be copied exactly, so that verifiers would not find the signer.
     #[error(
         "the CA's subject `{subject}` cannot be copied faithfully into what it signs (an attribute twice, several in one RDN, \
          or an outdated string type); use an intermediate CA with a plain subject"
@@ -46,7 +46,7 @@ pub enum IssueError {
     /// rcgen failed.
     #[error("the certificate cannot be encoded or signed")]
     Encode(#[from] rcgen::Error),
-    /// A date outside what X.509 can say.
+    /// A date that X.509 cannot express.
     #[error("the validity cannot be written")]
     Validity,
 }
@@ -80,7 +80,7 @@ pub fn issue_authority(
     Ok(certificate)
 }
 
-/// Makes a certificate for `key` and has `signer_key` sign it.
+/// Issues a certificate for `key`, signed with `signer_key`.
 ///
 /// The result is checked: its issuer is the signer's subject, byte for byte, and the signature verifies.
 ///

@@ -1,7 +1,7 @@
-//! One certificate: the one that is there, or a new one.
+//! Settles one certificate: keeps the existing one, or issues a new one.
 //!
 //! In: a profile, the verdict on what the store has, the CA, keys made before. Out: [`Kept`], and an [`Issued`] for the store if it
-//! is new. Times and serials follow from clock, profile and key; no key is made here, and nothing is written.
+//! is new. Dates and serials follow from clock, profile and key. Makes no key and writes nothing.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::keys::{KeyError, PrivateKey};
 use super::profile::{CertificateKind, CertificateProfile};
 use super::store::{IssuedRecord, base_path};
 
-/// Cannot happen: one key is made for every verdict that asks for one, and nothing asks for one whose CA has no key.
+/// Cannot happen: a key is made for every verdict that needs one, and no leaf of an external CA is issued.
 pub(super) const MISSING_KEY: PkiError = PkiError::MakeKey(KeyError::Crypto("make enough keys"));
 
 /// A pair that was issued, for the store.
@@ -31,7 +31,7 @@ pub(super) struct Issued {
     pub(super) wanted: Wanted,
 }
 
-/// What issuing takes besides profile, key and CA.
+/// What issuing needs besides profile, key and CA.
 pub(super) struct Issuing<'a> {
     /// `None` for what all nodes share.
     pub(super) node: Option<&'a Name>,
@@ -40,8 +40,8 @@ pub(super) struct Issuing<'a> {
     pub(super) source: &'a dyn KeySource,
 }
 
-/// From when to when a certificate is valid that is issued `now`. Those in files start `clock_tolerance` before the clock, clients in
-/// kubeconfigs with their CA (kubeadm v1.36.2, phases/kubeconfig).
+/// Start and end of validity of a certificate that is issued `now`. Certificates in files start `clock_tolerance` before the clock, those
+/// in kubeconfigs with their CA (kubeadm v1.36.2, phases/kubeconfig).
 pub(super) fn validity(
     profile: &CertificateProfile,
     now: Timestamp,
@@ -63,7 +63,7 @@ impl Issuing<'_> {
         }
     }
 
-    /// What is kept, or a new certificate for the next of `keys`.
+    /// Returns the certificate that is kept, or issues one for the next of `keys`.
     pub(super) fn settle(
         &self,
         profile: &CertificateProfile,

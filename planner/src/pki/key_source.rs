@@ -1,7 +1,7 @@
-//! Where keys, serial numbers and salts come from: chance, or a test seed.
+//! Sources of keys, serial numbers and salts: random numbers, or a test seed.
 //!
-//! In: [`KeyRequest`]s. Out: [`PrivateKey`]s, made on all cores at once. This is the planner's one gate to
-//! randomness: [`RandomSource`] is real, [`super::test_pki::TestPki`] is public and repeatable.
+//! In: [`KeyRequest`]s. Out: [`PrivateKey`]s, made on all cores. This is the planner's only source of
+//! randomness: [`RandomSource`] is random, [`super::test_pki::TestPki`] is public and repeatable.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use zeroize::Zeroize as _;
 use super::KeyAlgorithm;
 use super::keys::{KeyError, PrivateKey};
 
-/// Which key is wanted.
+/// A request for a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRequest<'a> {
     /// kubeadm's name, or `sa`.
@@ -35,20 +35,20 @@ pub trait KeySource: Sync {
     /// a repeatable source derives the number from it.
     ///
     /// # Errors
-    /// [`KeyError::Crypto`] if there are no random numbers.
+    /// [`KeyError::Crypto`] if the random-number generator fails.
     fn serial(&self, context: &[u8]) -> Result<u64, KeyError>;
 
     /// 32 bytes for a new key store's commitments.
     ///
     /// # Errors
-    /// [`KeyError::Crypto`] if there are no random numbers.
+    /// [`KeyError::Crypto`] if the random-number generator fails.
     fn salt(&self) -> Result<SecretBytes, KeyError>;
 
     /// 32 bytes for a token or a certificate key. `context` names what they are for; a repeatable source derives
     /// them from it.
     ///
     /// # Errors
-    /// [`KeyError::Crypto`] if there are no random numbers.
+    /// [`KeyError::Crypto`] if the random-number generator fails.
     fn secret(&self, context: &[u8]) -> Result<SecretBytes, KeyError>;
 
     /// Whether keys of this source are public.
@@ -58,7 +58,7 @@ pub trait KeySource: Sync {
 /// Highest serial number that is given out, `2^63 - 2` (kubeadm v1.36.2, cmd/kubeadm/app/util/pkiutil).
 pub(super) const MAX_SERIAL: u64 = (1 << 63) - 2;
 
-/// aws-lc's random numbers.
+/// Random numbers of aws-lc.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomSource;
 
@@ -103,9 +103,9 @@ fn fill(bytes: &mut [u8]) -> Result<(), KeyError> {
 /// Progress of key generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyProgress {
-    /// Keys that are ready.
+    /// The number of finished keys.
     pub done: usize,
-    /// Keys that are needed.
+    /// The number of all keys.
     pub total: usize,
 }
 

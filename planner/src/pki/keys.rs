@@ -1,9 +1,9 @@
-//! Private keys: reading every form kubeadm reads, writing the one it writes.
+//! Private keys: reads every form that kubeadm reads, and writes the form that it writes.
 //!
 //! In: aws-lc key pairs, or PEM text in PKCS#1, SEC1 or PKCS#8. Out: [`PrivateKey`], which signs
 //! certificates and has kubeadm's PEM forms: `RSA PRIVATE KEY` (PKCS#1) and `EC PRIVATE KEY` (SEC1 with the
-//! named curve and the public key), 64 columns, LF. Key bytes lie in memory that is zeroised; that is also
-//! why the PEM framing is done here, over zeroised buffers, and not by a general PEM crate.
+//! named curve and the public key), 64 columns, LF. Key bytes are in memory that is zeroised. That
+//! is why this module writes PEM itself, in zeroised buffers, and uses no general PEM crate.
 
 use std::fmt;
 
@@ -58,14 +58,14 @@ enum Signer {
     DeterministicP384(p384::ecdsa::SigningKey),
 }
 
-/// A private key that can be written in kubeadm's form, and takes no more memory than that.
+/// A private key in DER, which can be written in kubeadm's form but not sign.
 pub struct EncodedKey {
     algorithm: KeyAlgorithm,
     /// PKCS#1 or SEC1.
     der: Zeroizing<Vec<u8>>,
 }
 
-/// A private key that signs and can be written in kubeadm's form.
+/// A private key that can sign and be written in kubeadm's form.
 pub struct PrivateKey {
     encoded: EncodedKey,
     /// Contents of the SubjectPublicKeyInfo's BIT STRING.
@@ -195,7 +195,7 @@ impl PrivateKey {
         self.encoded.algorithm
     }
 
-    /// The key without what signs.
+    /// Drops the part that signs.
     #[must_use]
     pub fn into_encoded(self) -> EncodedKey {
         self.encoded

@@ -1,8 +1,8 @@
 //! The certificates and keys of every planned node, and what each of them gets.
 //!
-//! In: what [`mod@super::assess`] found and [`mod@super::ensure`] made. Out: the [`Material`] of one node at a time, with nothing
-//! in it that belongs to another. Only a control-plane node gets keys of CAs and of service accounts: whoever plans a
-//! worker cannot reach them.
+//! In: what [`mod@super::assess`] found and [`mod@super::ensure`] made. Out: the [`Material`] of one node at a time, without
+//! anything of another node. Only a control-plane node gets the keys of CAs and of service accounts; the plan of a worker cannot reach
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub struct Materials {
     pub(super) test_only: bool,
 }
 
-/// What one node has besides what all share.
+/// What one node has of its own.
 #[derive(Debug)]
 pub(super) struct NodeMaterial {
     pub name: Name,
@@ -36,7 +36,7 @@ pub(super) struct NodeMaterial {
     pub credentials: Credentials,
 }
 
-/// A certificate and its key while they wait for their bundle, thousands at a time: no PEM, nothing that signs or was parsed.
+/// A certificate and its key until their bundle is written. Thousands wait at a time, so there is no PEM and nothing that signs or was parsed.
 #[derive(Debug)]
 pub(super) struct Settled {
     name: &'static str,
@@ -75,7 +75,7 @@ impl Settled {
 }
 
 impl Materials {
-    /// kubeadm's names of the CAs whose keys are kept elsewhere, sorted.
+    /// kubeadm's names of the external CAs, sorted.
     #[must_use]
     pub fn external_authorities(&self) -> Vec<&'static str> {
         let external = self.shared.iter().filter(|settled| settled.key.is_none());
@@ -84,7 +84,7 @@ impl Materials {
         names
     }
 
-    /// The CA named `name`, as it stands in a table.
+    /// The table row of the CA `name`.
     #[must_use]
     pub fn authority(&self, name: &str) -> Option<CertificateRow> {
         let mut shared = self.shared.iter();
@@ -106,7 +106,7 @@ impl Materials {
         self.test_only
     }
 
-    /// What the node at `position` gets; `None` beyond the last node, and if it lacks certificates.
+    /// The material of the node at `position`; `None` after the last node, and if the node lacks certificates.
     #[must_use]
     pub fn of(&self, position: usize) -> Option<Material> {
         let node = self.nodes.get(position)?;
@@ -133,7 +133,7 @@ impl Materials {
     }
 }
 
-/// What the certificate itself says, which for a user's may be more than the profile asks.
+/// The table row of what the certificate itself says: a user-supplied one may say more than its profile.
 fn row(profile: &CertificateProfile, kept: &Kept) -> CertificateRow {
     let facts = &kept.certificate.facts;
     let intermediate = profile.is_authority() && facts.issuer_der != facts.subject_der;

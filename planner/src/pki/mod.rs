@@ -5,15 +5,15 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`certlist`], [`profile`] | which certificates there are, and what each says |
+//! | [`certlist`], [`profile`] | the certificates of a cluster, and what each says |
 //! | [`keys`], [`key_source`], [`test_pki`] | private keys: forms, generation, public test keys |
 //! | [`certificate`], [`issue`] | reading certificates, making them |
 //! | [`credentials`] | bootstrap tokens and the certificate key |
-//! | [`store`], [`assess`], [`mod@ensure`] | what the key store holds, whether it fits, making what is missing |
-//! | [`materials`] | what each node gets of it |
-//! | [`requests`](mod@requests), [`stored`] | what a CA elsewhere has to sign; what there is, as a table |
-//! | [`worker`] | what of it a worker gets |
-//! | [`stand_in`] | what stands for it before it is made |
+//! | [`store`], [`assess`], [`mod@ensure`] | the key store: its content, comparing it with the configuration, completing it |
+//! | [`materials`] | the material of each node |
+//! | [`requests`](mod@requests), [`stored`] | signing requests for external CAs; the stored certificates as a table |
+//! | [`worker`] | the material of a worker |
+//! | [`stand_in`] | stand-ins for material that is not made yet |
 //! | [`store_dir`] | the store's directory: the only module here that touches a disk |
 
 pub mod assess;
@@ -68,26 +68,26 @@ pub struct Material {
     pub certificates: BTreeMap<String, IssuedCertificate>,
     /// The service account signing key pair; only a control-plane node has it.
     pub service_account: Option<ServiceAccountKey>,
-    /// Tokens and the certificate key, as far as the configuration does not give them.
+    /// The tokens and the certificate key that the configuration does not give.
     pub credentials: Credentials,
     /// Made with public test keys, or from a store that was: never for a real host.
     pub test_only: bool,
 }
 
-/// Where certificates and keys come from.
+/// The source of certificates and keys.
 #[derive(Clone, Copy, Debug)]
 pub enum MaterialSource<'a> {
-    /// The key store. Of a worker nothing but its [`WorkerMaterial`] is used.
+    /// The key store. A worker's plan uses only its [`WorkerMaterial`].
     Issued(&'a Material),
     /// What a worker gets of the key store.
     Worker(&'a WorkerMaterial),
-    /// There is none: certificate and key files are left out, kubeconfigs hold placeholders. Such a plan is for
-    /// review only; the caller shows the certificates' profiles instead.
+    /// None: certificate and key files are omitted, kubeconfigs have placeholders. Such a plan is for review
+    /// only; the caller shows the profiles of the certificates instead.
     None,
 }
 
 impl MaterialSource<'_> {
-    /// Whether the cluster CA's key is kept elsewhere.
+    /// Whether the cluster CA is external.
     #[must_use]
     pub fn external_ca(&self) -> bool {
         let Self::Issued(material) = self else {
@@ -98,7 +98,7 @@ impl MaterialSource<'_> {
     }
 }
 
-/// What `pki.txt` says of CAs whose keys are kept elsewhere; nothing if there are none.
+/// The lines of `pki.txt` about external CAs; `None` if there are none.
 #[must_use]
 pub fn external_text(authorities: &[&str]) -> Option<String> {
     (!authorities.is_empty()).then(|| {
@@ -117,9 +117,9 @@ pub struct IssuedCertificate {
     pub certificate_pem: String,
     /// DER of the same.
     pub certificate_der: Vec<u8>,
-    /// Private key in kubeadm's PEM form; absent when somebody else keeps it, or the node does not get it.
+    /// Private key in kubeadm's PEM form; `None` for an external CA, or if the node does not get it.
     pub key_pem: Option<SecretBytes>,
-    /// What tables show; `path` is filled in by the plan.
+    /// The row in tables. The plan fills in `path`.
     pub row: CertificateRow,
 }
 

@@ -1,4 +1,4 @@
-//! What one certificate says, before any key, clock or randomness is involved.
+//! What a certificate says, apart from key, dates and serial number.
 //!
 //! In: rows of [`super::certlist`]. Out: [`CertificateProfile`], its text form for `pki.txt` and goldens,
 //! and [`ProfileRecord`], the form in which the key store remembers what was issued.
@@ -15,7 +15,7 @@ use crate::kubeadm::releases::KeyIdHash;
 /// What a certificate is for; decides where it is kept and when it starts to be valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateKind {
-    /// Signs others; shared by all nodes.
+    /// A CA, shared by all nodes.
     Authority,
     /// A file in kubeadm's `certificatesDir`; one per node.
     Leaf,
@@ -52,7 +52,7 @@ impl ExtendedKeyUsage {
     }
 }
 
-/// Everything a certificate says that does not depend on the clock, a key or chance.
+/// Everything that a certificate says apart from key, dates and serial number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateProfile {
     /// kubeadm's phase name (`etcd-server`), or the kubeconfig file's name (`admin.conf`).
@@ -71,23 +71,22 @@ pub struct CertificateProfile {
     pub signer: &'static str,
     /// The signer's `base_name`.
     pub signer_base_name: &'static str,
-    /// Subject of the signer as text, as far as the planner issues it.
+    /// Common name of the signer, if the planner issues it.
     pub issuer_common_name: String,
     /// DNS names, each once, sorted bytewise.
     pub dns_sans: Vec<String>,
-    /// Addresses, each once, in the order they came up.
+    /// Addresses, each once, in order of configuration.
     pub ip_sans: Vec<IpAddr>,
     /// The key's algorithm.
     pub key_algorithm: KeyAlgorithm,
-    /// What a CA's key identifier is made with. Not part of what is recorded: identifiers of a CA that exists
-    /// stay as they are.
+    /// How a CA's key identifier is computed. Not recorded: the identifiers of an existing CA do not change.
     pub subject_key_id: KeyIdHash,
     /// From the plan's clock to notAfter.
     pub lifetime: Duration,
 }
 
 impl CertificateProfile {
-    /// Whether this is a certificate authority.
+    /// Whether this is a CA.
     #[must_use]
     pub fn is_authority(&self) -> bool {
         self.kind == CertificateKind::Authority
@@ -102,7 +101,7 @@ impl CertificateProfile {
         }
     }
 
-    /// What an outside CA has to be told: subject, usages, names.
+    /// What an external CA must be told: subject, usages, names.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut parts = vec![self.subject()];
@@ -167,7 +166,7 @@ pub struct ProfileDifference {
 }
 
 impl ProfileRecord {
-    /// Every field in which `self` (issued) is not `wanted`.
+    /// Every field in which `self`, the issued profile, differs from `wanted`.
     #[must_use]
     pub fn differences(&self, wanted: &Self) -> Vec<ProfileDifference> {
         let rows = [
@@ -197,7 +196,7 @@ impl ProfileRecord {
     }
 }
 
-/// A lifetime in kubeadm's unit; odd ones down to the second.
+/// A lifetime in kubeadm's form, such as `8760h`.
 #[must_use]
 pub fn hours(seconds: u64) -> String {
     match (seconds / 3600, seconds % 3600) {

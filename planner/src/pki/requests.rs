@@ -1,9 +1,9 @@
-//! Requests to a CA whose key is kept elsewhere.
+//! Makes signing requests for external CAs.
 //!
 //! In: the configuration of every node, what the key store holds, the clock, a [`KeySource`]. Out: [`Requests`]: the store with a key
-//! for every certificate that somebody else has to sign, and a signing request for each; keys that are there are used
-//! again. What fits is not asked for, and nothing is signed here. A signed certificate comes back as the `.crt` file
-//! beside its key; [`mod@super::assess`] judges it like everything else the user supplies.
+//! for every certificate that an external CA must sign, and a signing request for each. Existing keys are used again. Certificates that
+//! match are not requested, and nothing is signed here. The user puts the signed certificate beside its key as the `.crt` file;
+//! [`mod@super::assess`] checks it like everything else that the user supplies.
 
 use std::collections::BTreeSet;
 
@@ -26,10 +26,10 @@ use super::store::{StoreContents, StoreIndex};
 use super::supplied::misfits;
 use crate::config::ValidConfig;
 
-/// What has to be signed elsewhere.
+/// What external CAs must sign.
 #[derive(Clone, Debug)]
 pub struct Requests {
-    /// The store as it has to be written: with the new keys.
+    /// The new content of the store, with the new keys.
     pub store: StoreContents,
     /// The requests, node by node, by CA in kubeadm's order of certificates.
     pub requests: Vec<Request>,
@@ -47,17 +47,17 @@ pub struct Request {
     pub request: String,
     /// Path of its key in the store.
     pub key: String,
-    /// The key was made now.
+    /// Whether the key is new.
     pub key_made: bool,
-    /// Path in the store at which the signed certificate is looked for.
+    /// Path in the store where the signed certificate belongs.
     pub certificate: String,
-    /// kubeadm's name of the CA that has to sign.
+    /// kubeadm's name of the CA that must sign.
     pub signer: String,
     /// Subject as `O = …, CN = …`.
     pub subject: String,
     /// `DNS:…`, `IP:…`.
     pub sans: Vec<String>,
-    /// Extended key usages. A request does not name them, as with kubeadm: the CA has to be told.
+    /// Extended key usages. A request does not name them, as with kubeadm: tell them to the CA.
     pub usages: Vec<String>,
     /// Why a certificate is needed.
     pub why: String,
@@ -81,7 +81,7 @@ impl Request {
     }
 }
 
-/// A certificate to ask for.
+/// A certificate to request.
 struct Asked<'a> {
     node: Name,
     profile: CertificateProfile,
@@ -152,7 +152,7 @@ pub fn requests_nodes(
     }
     let missing_authorities = signers.missing(&asked);
 
-    // From here on these are the user's, whatever an interrupted run left of them.
+    // From now on these pairs are the user's, also those that an interrupted run left.
     let bases: BTreeSet<&String> = asked.iter().map(|asked| &asked.slot.base).collect();
     index.pending.retain(|base| !bases.contains(base));
     store.index = Some(index);
@@ -191,11 +191,11 @@ pub fn requests_nodes(
     })
 }
 
-/// The CAs, as far as somebody else has to sign for them: name, path of the certificate, and the certificate if it is there.
+/// The external CAs: name, path of the certificate, and the certificate if it is in the store.
 struct Signers(Vec<(&'static str, String, Option<Certificate>)>);
 
 impl Signers {
-    /// Reads the CAs whose keys are not in the store.
+    /// Reads the external CAs.
     fn read(config: &ValidConfig, contents: &StoreContents, refused: &mut Vec<PkiError>) -> Self {
         let mut signers = Vec::new();
         for authority in authorities(config) {
@@ -210,7 +210,7 @@ impl Signers {
         Self(signers)
     }
 
-    /// Paths of the certificates that are not there and that something is asked of.
+    /// Paths of missing certificates of CAs that a request is for.
     fn missing(&self, asked: &[Asked<'_>]) -> Vec<String> {
         let needed = |name| asked.iter().any(|asked| asked.profile.signer == name);
         let signers = self.0.iter();
@@ -221,7 +221,7 @@ impl Signers {
     }
 }
 
-/// What has to be signed for one node, by CA.
+/// What must be signed for one node, by CA.
 fn asked_of<'a>(
     config: &ValidConfig,
     contents: &'a StoreContents,
@@ -258,7 +258,7 @@ fn asked_of<'a>(
     }
 }
 
-/// Why a certificate is needed; `None` if the one that is there will do.
+/// Why a certificate must be requested; `None` if the existing one matches.
 fn lacks(
     config: &ValidConfig,
     profile: &CertificateProfile,
@@ -276,7 +276,7 @@ fn lacks(
     };
     let misfit = misfits(config, profile, certificate, signer, now)
         .into_iter()
-        // While the CA's certificate is missing nobody can tell who signed.
+        // Without the CA's certificate, the signature cannot be checked.
         .find(|misfit| signer.is_some() || misfit.field != "signer");
     misfit.map(|misfit| {
         format!(

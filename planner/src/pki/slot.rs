@@ -1,7 +1,7 @@
-//! What the key store has for one certificate, and what is to be done about it.
+//! Reads what the key store has for one certificate, and decides what to do about it.
 //!
-//! In: a profile, the store, the verdict on the CA, the clock. Out: [`Slot`], and its [`Verdict`] or everything that only
-//! the user can put right. [`mod@super::assess`] does this for every profile. Nothing is made or changed here.
+//! In: a profile, the store, the verdict on the CA, the clock. Out: [`Slot`], and its [`Verdict`] or every error that only
+//! the user can correct. [`mod@super::assess`] does this for every profile. Makes and changes nothing.
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::secret::SecretBytes;
@@ -24,16 +24,16 @@ pub(super) struct Slot<'a> {
     pub certificate: Option<Certificate>,
     /// Its private key.
     pub key: Option<PrivateKey>,
-    /// What the planner remembers of it.
+    /// Its record in `store.json`.
     record: Option<&'a IssuedRecord>,
-    /// The certificate is the one the planner remembers.
+    /// Whether the certificate is the one in the record.
     issued: bool,
-    /// A write did not end, and the pair is not whole.
+    /// Whether a run was interrupted while writing the pair.
     interrupted: bool,
 }
 
 impl<'a> Slot<'a> {
-    /// Reads what is there.
+    /// Reads the pair.
     pub(super) fn read(
         config: &ValidConfig,
         contents: &'a StoreContents,
@@ -65,7 +65,7 @@ impl<'a> Slot<'a> {
         })
     }
 
-    /// What is to be done, `signer` being the verdict on the CA.
+    /// Decides what to do; `signer` is the verdict on the CA.
     pub(super) fn judge(
         self,
         config: &ValidConfig,
@@ -253,7 +253,7 @@ impl<'a> Slot<'a> {
             .collect())
     }
 
-    /// A leaf of a CA whose key is not in the store: there, whole, and fitting, or everything it lacks.
+    /// A leaf of an external CA: keeps it if it matches, else returns every error.
     fn below_external_ca(
         mut self,
         config: &ValidConfig,
@@ -270,7 +270,7 @@ impl<'a> Slot<'a> {
                 Misfit {
                     field: "private key",
                     found: "missing".to_owned(),
-                    expected: format!("the key of `{certificate_path}`"),
+                    expected: format!("the key of {certificate_path}"),
                 },
             )),
             (Some(certificate), Some(key)) if !belong(certificate, key) => found.push((
@@ -278,7 +278,7 @@ impl<'a> Slot<'a> {
                 Misfit {
                     field: "public key",
                     found: format!("SHA256:{}", certificate.facts.spki),
-                    expected: format!("SHA256:{} of `{}`", key.spki_digest(), self.key_path()),
+                    expected: format!("SHA256:{} ({})", key.spki_digest(), self.key_path()),
                 },
             )),
             _ => {}
@@ -316,7 +316,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Why a leaf the planner issued has to be issued again.
+    /// Why a leaf that the planner issued must be issued again.
     fn stale(
         &self,
         config: &ValidConfig,
@@ -346,7 +346,7 @@ impl<'a> Slot<'a> {
         if facts.not_after < now {
             return Some(format!("expired at {}", facts.not_after));
         }
-        // A third of short lifetimes: with the whole of minRemaining they would never be long enough.
+        // At most a third of the lifetime: short-lived certificates would never have minRemaining left.
         let needed = config.credentials.min_remaining.min(profile.lifetime / 3);
         (facts.not_after < now.saturating_add(needed))
             .then(|| format!("expires soon, at {}", facts.not_after))

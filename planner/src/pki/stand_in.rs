@@ -1,7 +1,7 @@
-//! Material in the place of what is not made yet: a plan made from it shows whether one with real keys can be a bundle.
+//! Stands in for material that is not made yet: a plan made from it shows whether a plan with real keys can be a bundle.
 //!
 //! In: the configuration of a node, the clock. Out: [`Material`] with every certificate that the node gets, valid for as long as the issued
-//! one will be. All of them are one public test key and its certificate: nothing that is made from them may leave the program.
+//! one will be. All of them are one public test key and its certificate, so nothing that is made from them is ever written.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use super::{Credentials, IssuedCertificate, KeyAlgorithm, Material, PkiError, Se
 use crate::config::ValidConfig;
 use crate::plan::CertificateRow;
 
-/// Which certificates of CAs there are already, by the path of their files without extension, such as `etcd/ca`.
+/// Says which CA certificates exist already, by the path of their files without extension, such as `etcd/ca`.
 pub type Held<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 
 /// One key and one certificate that stand for all others.
@@ -38,7 +38,7 @@ impl fmt::Debug for StandIn {
 }
 
 impl StandIn {
-    /// What stands for keys that are made at `now` for a cluster of which `config` is one node's.
+    /// Stands in for keys that are made at `now`, for the cluster of the node of `config`.
     ///
     /// # Errors
     /// [`PkiError`] if the crypto library fails.
@@ -79,8 +79,7 @@ impl StandIn {
         })
     }
 
-    /// All that the node of `config` gets. A CA whose certificate is `held` lives on beyond everything: its own dates count, which
-    /// are not known here.
+    /// The material of the node of `config`. A CA that is `held` never expires here, because its own dates are unknown.
     #[must_use]
     pub fn material(&self, config: &ValidConfig, held: Held<'_>) -> Material {
         let own = profiles(config);
@@ -126,7 +125,7 @@ impl StandIn {
     }
 }
 
-/// Tokens and keys of the right form for everything that the configuration does not give.
+/// Tokens and keys in the right form, for those that the configuration does not give.
 fn credentials(config: &ValidConfig) -> Credentials {
     let secret = || SecretBytes::new(vec![0; CERTIFICATE_KEY_SIZE]);
     let token = |id: String| Token {

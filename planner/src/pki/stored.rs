@@ -1,7 +1,7 @@
-//! What certificates a key store holds, as a table.
+//! Lists the certificates of a key store.
 //!
 //! In: the store, the clock. Out: one [`StoredCertificate`] for each certificate the planner knows by name, those of CAs
-//! last. No configuration is needed, so whether they fit one is not said; nothing is made or changed.
+//! last. Needs no configuration, so it does not say whether they match one. Makes and changes nothing.
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::timestamp::Timestamp;
@@ -18,12 +18,12 @@ use super::store::StoreContents;
 pub enum Issuer {
     /// The planner: `store.json` has its digest.
     Planner,
-    /// Somebody else; the planner never replaces it.
+    /// Another CA or program; the planner never replaces it.
     User,
 }
 
 impl Issuer {
-    /// The word tables show.
+    /// The word in tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -52,11 +52,11 @@ pub struct StoredCertificate {
     pub not_before: Timestamp,
     /// End of validity.
     pub not_after: Timestamp,
-    /// From the clock to the end of validity, in seconds; negative if it is over.
+    /// From the clock to the end of validity, in seconds; negative if it has expired.
     pub residual_seconds: i64,
     /// Who issued it.
     pub issued_by: Issuer,
-    /// Its private key is in the store.
+    /// Whether its private key is in the store.
     pub has_key: bool,
     /// The CA's certificate is in the store without its key (kubeadm's `EXTERNALLY MANAGED`).
     pub externally_managed: bool,
@@ -97,7 +97,7 @@ pub fn list(contents: &StoreContents, now: Timestamp) -> Result<Vec<StoredCertif
     Ok(found)
 }
 
-/// Node and name of the certificate at `path`; `None` if it is none that the planner knows.
+/// Node and name of the certificate at `path`; `None` if the planner does not know it.
 fn name_of(path: &str) -> Option<(Option<&str>, Known)> {
     let base = path.strip_suffix(".crt")?;
     match base.strip_prefix("nodes/") {

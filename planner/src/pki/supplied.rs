@@ -1,4 +1,4 @@
-//! Whether a leaf somebody else issued fits its profile.
+//! Compares a leaf that the user supplies with its profile.
 //!
 //! In: the profile, the certificate, the CA, the clock. Out: everything that does not fit. Nothing here
 //! is ever repaired: the certificate is the user's.
@@ -55,7 +55,7 @@ pub(super) fn misfits(
         Some(format!("{now} or later"))
     } else if facts.not_after < needed {
         Some(format!(
-            "{needed} or later, as `Cluster.credentials.minRemaining` asks"
+            "{needed} or later (Cluster.credentials.minRemaining)"
         ))
     } else {
         None

@@ -1,8 +1,8 @@
 //! `--test-pki SEED`: public test keys, repeatable serial numbers and signatures.
 //!
-//! In: a seed. Out: a [`KeySource`] whose keys anybody has: RSA keys come from a pool that is compiled in
+//! In: a seed. Out: a [`KeySource`] whose keys are public: RSA keys come from a pool that is compiled in
 //! (`fixtures/test-keys`), ECDSA keys are derived from the seed. With equal input and clock the output is
-//! byte-stable. Whatever is made with it is marked `testOnly` all the way to the applier.
+//! byte-stable. Everything that is made with it is marked `testOnly`, also for the applier.
 
 use aws_lc_rs::hmac;
 use kubeplan_bundle::secret::SecretBytes;

@@ -1,8 +1,8 @@
-//! What a worker gets of the cluster's key material.
+//! The part of the cluster's key material that a worker gets.
 //!
 //! In: the material of the key store, or the CA certificate that discovery found. Out: [`WorkerMaterial`]: the certificate of the
-//! cluster CA and, where the kubelet does not bootstrap, its client certificate. No key of a CA and no key of service accounts can be
-//! in it, so whatever is planned from it cannot reach one.
+//! cluster CA and, where the kubelet does not bootstrap, its client certificate. It has no key of a CA and no key of service accounts, so a
+//! plan made from it cannot contain one.
 
 use kubeplan_bundle::secret::SecretBytes;
 
@@ -24,7 +24,7 @@ pub struct WorkerMaterial {
 }
 
 impl WorkerMaterial {
-    /// The part of `material` that is a worker's; `None` if there is no cluster CA in it.
+    /// The worker's part of `material`; `None` if that has no cluster CA.
     #[must_use]
     pub fn of(material: &Material) -> Option<Self> {
         let authority = material.certificates.get(AUTHORITY)?;
@@ -56,7 +56,7 @@ impl WorkerMaterial {
         }
     }
 
-    /// The same, made in a run with public test keys or not.
+    /// Sets whether the run uses public test keys.
     #[must_use]
     pub fn with_test_only(self, test_only: bool) -> Self {
         Self { test_only, ..self }

@@ -37,7 +37,7 @@ pub struct KubeconfigFile {
 /// Which API server a kubeconfig talks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Whoever answers at the control-plane endpoint.
+    /// The control-plane endpoint.
     ControlPlane,
     /// The one on the same node.
     Local,
@@ -80,7 +80,7 @@ pub const FILES: &[KubeconfigFile] = &[
     },
 ];
 
-/// Whether the node's kubelet talks to the API server on the same node: a worker has none, and a feature gate of older releases can make
+/// Whether the node's kubelet talks to the API server on the same node: a worker runs none, and a feature gate of older releases can make
 /// it follow the control-plane endpoint.
 #[must_use]
 pub fn kubelet_stays_local(config: &ValidConfig) -> bool {
@@ -105,7 +105,7 @@ pub enum KubeconfigMaterial<'a> {
         /// The client's private key.
         key_pem: &'a SecretBytes,
     },
-    /// None: the text names what will stand there.
+    /// None: the text has placeholders.
     Placeholders,
 }
 
@@ -333,8 +333,8 @@ impl KubeconfigFile {
             })
     }
 
-    /// Puts the key where its placeholder stands. The key is no part of the document that is serialised, so
-    /// that no buffer on the way there keeps a copy; its base64 form is a plain scalar in any case.
+    /// Puts the key in the place of its placeholder. The key is not part of the document that is serialised, so
+    /// that no buffer keeps a copy of it; its base64 form is a plain scalar in any case.
     fn with_key(&self, text: &str, key_pem: &SecretBytes) -> Result<SecretBytes, KubeconfigError> {
         insert_base64(text, KEY_PLACEHOLDER, key_pem).ok_or_else(|| KubeconfigError::Serialise {
             file_name: self.file_name,
@@ -343,7 +343,7 @@ impl KubeconfigFile {
     }
 }
 
-/// Stands for the key in text that anybody may see.
+/// The placeholder of the key, in public text.
 const KEY_PLACEHOLDER: &str = "<sealed>";
 
 /// The PEM text of the certificate alone: of a CA kubeadm embeds the first certificate of a file that holds several.

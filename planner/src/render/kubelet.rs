@@ -21,7 +21,7 @@ use crate::render::static_pod::{images, paths};
 use crate::yaml::write::to_go_yaml;
 use quote::go_quote;
 
-/// kubeadm's feature gate for a CRI socket that is set per node; where there is no gate it always is.
+/// kubeadm's feature gate for a CRI socket that is set per node. Releases without the gate always set it per node.
 const NODE_LOCAL_CRI_SOCKET: &str = "NodeLocalCRISocket";
 
 /// Configuration path of the user's kubelet flags.
@@ -172,7 +172,7 @@ pub fn flags_env(config: &ValidConfig) -> SourcedText {
     }
 }
 
-/// A taint as the kubelet takes it: `key=value:effect`, without `=` where there is no value. Validation has seen its fields.
+/// A taint in the kubelet's form: `key=value:effect`, without `=` if it has no value. Validation has checked its fields.
 fn taint_text(taint: &Value) -> String {
     let field = |name: &str| taint.get(name).and_then(Value::as_str).unwrap_or_default();
     let (key, value, effect) = (field("key"), field("value"), field("effect"));

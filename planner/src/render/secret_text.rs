@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use kubeplan_bundle::secret::SecretBytes;
 use zeroize::Zeroizing;
 
-/// Puts `secret` in base64 where the last `placeholder` of `text` stands; `None` if there is none.
+/// Replaces the last `placeholder` in `text` with `secret` in base64; `None` if the text has no placeholder.
 pub(crate) fn insert_base64(
     text: &str,
     placeholder: &str,

@@ -1,7 +1,7 @@
 //! `addon/coredns`: the cluster's DNS.
 //!
-//! Two things kubeadm sends are no part of the object: the Service's `resourceVersion: "0"`, which says
-//! nothing when an object is applied, and the empty `status` of Go's types.
+//! The objects lack two things that kubeadm sends: the Service's `resourceVersion: "0"`, which has no effect on an applied object, and
+//! the empty `status` of Go's types.
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/phases/addons/dns.
 
 use std::collections::BTreeMap;

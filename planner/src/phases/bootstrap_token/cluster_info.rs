@@ -1,4 +1,4 @@
-//! cluster-info: the API server and its CA, for whoever holds a token and nothing else.
+//! cluster-info: the API server and its CA, for nodes that have only a token.
 
 use std::collections::BTreeMap;
 

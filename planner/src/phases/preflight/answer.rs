@@ -1,4 +1,4 @@
-//! Which checks the facts of a host answer before a bundle is carried there.
+//! Answers checks from facts of a host, before a bundle is carried there.
 //!
 //! In: a check and the facts. Out: whether it would pass, or that the facts do not say. Only `kubeapply preflight` on the host makes
 //! every check; this is a first look.
@@ -16,17 +16,17 @@ use crate::config::valid::HostFacts;
 /// What the facts say of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Nothing speaks against the host.
+    /// The host passes.
     Passed,
-    /// This does, and counts as the check says.
+    /// The host fails for this reason, with the severity of the check.
     Found(String),
-    /// This is a warning, whatever the check says.
+    /// The host fails for this reason, always as a warning.
     Warned(String),
     /// The facts do not say.
     Unknown,
 }
 
-/// What `facts` say of `check`.
+/// Answers `check` from `facts`.
 #[must_use]
 pub fn answer(check: &Check, facts: &HostFacts) -> Answer {
     judge(&check.look, facts).unwrap_or(Answer::Unknown)
@@ -44,7 +44,7 @@ fn judge(look: &CheckKind, facts: &HostFacts) -> Option<Answer> {
         CheckKind::RuntimeReady(wanted) => runtime(wanted, facts.cri_sockets.as_deref()?),
         CheckKind::VersionBelow(wanted) => version(wanted),
         CheckKind::ProgramVersion(wanted) => kubelet(wanted, facts.kubelet_version.as_deref()?),
-        // Only the host itself knows.
+        // Only the host can tell.
         CheckKind::PrivilegedUser(_)
         | CheckKind::ServiceInactive(_)
         | CheckKind::ServiceEnabled(_)

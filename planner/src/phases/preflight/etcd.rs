@@ -1,4 +1,4 @@
-//! etcd: where its data lie, and the servers of an external one.
+//! Checks of etcd: its data directory, and the servers of an external etcd.
 
 use kubeplan_bundle::check::{ClientFiles, DirectoryEmpty, PathPresent, ServerVersion};
 

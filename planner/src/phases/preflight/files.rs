@@ -1,4 +1,4 @@
-//! Files of this cluster or of another one that may lie on the host.
+//! Checks of files that this cluster or another one may have left on the host.
 
 use kubeplan_bundle::check::{ParseCheckError, SameCluster};
 
@@ -20,7 +20,7 @@ pub(super) fn ca_certificate(row: &Row<'_>) -> Made {
     }
 }
 
-/// A CA or kubeconfig of another cluster: whoever installs over them takes that cluster's node away.
+/// Refuses a CA or kubeconfig of another cluster: installing over them would take the node out of that cluster.
 pub(super) fn same_cluster(row: &Row<'_>) -> Made {
     let certificates_dir = &row.config.cluster.certificates_dir;
     let authority = match row.join() {

@@ -1,17 +1,17 @@
-//! How a node finds the cluster that it joins, as far as checks depend on it.
+//! How a node finds the cluster that it joins. Checks depend on it.
 
 use crate::config::valid::{EndpointHost, JoinCredential, Joining};
 
 /// How a node finds the cluster that it joins.
 #[derive(Clone, Debug)]
 pub struct Join {
-    /// Where the cluster's CA certificate is written.
+    /// The path of the cluster's CA certificate.
     pub ca_cert_path: String,
     /// The API server that a token is shown to; `None` if a file says everything.
     pub token_endpoint: Option<EndpointHost>,
     /// The shared certificates are fetched from the cluster, with a certificate key.
     pub certificate_key: bool,
-    /// Nothing is discovered, everything was planned: the networks are known beforehand, and the API server is at the control-plane
+    /// The node was planned with its cluster, not discovered: its networks are known, and the API server is at the control-plane
     /// endpoint.
     pub planned: bool,
 }

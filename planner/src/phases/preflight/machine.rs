@@ -1,4 +1,4 @@
-//! The machine: user, kernel, kubelet, container runtime and its images.
+//! Checks of the machine: user, kernel, kubelet, container runtime and its images.
 
 use kubeplan_bundle::check::{
     CgroupRequirements, Images, KernelOption, PrivilegedUser, ProgramVersion, PullPolicy,
@@ -21,7 +21,7 @@ pub(super) fn kubernetes_version(row: &Row<'_>) -> Made {
     })
 }
 
-/// kubeadm takes kubelets of its own minor and of three before; with init none that is newer than what it deploys.
+/// kubeadm accepts kubelets of its own minor and the three before it; with init none that is newer than the planned release.
 pub(super) fn kubelet_version(row: &Row<'_>) -> Made {
     let minor = row.config.release.minor;
     row.one(ProgramVersion {

@@ -1,4 +1,4 @@
-//! What must be reachable: forwarding, proxies, names of hosts. The checks of ports are rows of the table alone.
+//! Checks of the network: forwarding, proxies, host names. The checks of ports are in the table.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! What a row of the table sees, and the checks that it makes of that.
+//! What a row of the table gets, and the checks that it makes.
 
 use kubeplan_bundle::check::{Check, CheckKind, Executable, LookPath, PathAbsent, PortFree};
 
@@ -8,7 +8,7 @@ use super::{Command, Join};
 use crate::config::ValidConfig;
 use crate::kubeadm::layout;
 
-/// What a row sees.
+/// What a row gets.
 pub(super) struct Row<'a> {
     pub(super) def: &'a CheckDef,
     pub(super) config: &'a ValidConfig,

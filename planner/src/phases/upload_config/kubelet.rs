@@ -19,7 +19,7 @@ pub(super) fn objects(context: &PhaseContext<'_>) -> Result<Vec<ApiObject>, Obje
     let config = context.config;
     let kubelet = &config.cluster_kubelet;
     let mut value = kubelet.value.clone();
-    // kubelet-start sets the field on the object it shares with this phase; without it, nobody does.
+    // The field is set only if kubelet-start, which shares the object with this phase, runs.
     if config.release.uploads_resolv_conf
         && config.facts.systemd_resolved
         && context.selection.includes("kubelet-start")

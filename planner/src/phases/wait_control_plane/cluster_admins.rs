@@ -1,6 +1,6 @@
 //! The binding that makes admin.conf an administrator.
 //!
-//! It is the first object: until it is there, admin.conf may do nothing, and whoever applies it needs super-admin.conf.
+//! It is the first object: until it exists, admin.conf has no rights, so it is applied with super-admin.conf.
 
 use crate::phases::PhaseContext;
 use crate::render::objects::{ApiObject, ObjectError, rbac};

@@ -129,7 +129,7 @@ fn everything_that_is_missing_is_named_at_once() {
         lines[2].starts_with(
             "  - `nodes/cp1/etcd/peer.key` has to come from the external CA `etcd/ca.crt`"
         ) && lines[2]
-            .ends_with("private key is `missing`, expected `the key of `nodes/cp1/etcd/peer.crt``")
+            .ends_with("private key is `missing`, expected `the key of nodes/cp1/etcd/peer.crt`")
     );
     assert!(
         lines[3].contains("`nodes/cp1/scheduler.conf.crt`")
@@ -255,7 +255,7 @@ fn a_wrong_ca_another_key_and_a_past_certificate_are_named() {
     assert!(
         message.starts_with("`nodes/cp1/apiserver.crt` has to come from")
             && message.contains("public key is `SHA256:")
-            && message.ends_with("of `nodes/cp1/apiserver.key``"),
+            && message.ends_with("(nodes/cp1/apiserver.key)`"),
         "{message}"
     );
 
@@ -482,11 +482,13 @@ fn what_ends_soon_or_no_longer_fits_is_asked_for_again() {
     let message = error(run_at(&fast(), store.clone(), late));
     assert!(
         message.starts_with("7 errors in the key store")
-            && message.contains("expected `2027-11-25T10:23:25Z or later, as `Cluster.credentials.minRemaining` asks`"),
+            && message.contains(
+                "expected `2027-11-25T10:23:25Z or later (Cluster.credentials.minRemaining)`"
+            ),
         "{message}"
     );
     assert!(asked.requests.iter().all(|r| r.why.starts_with(
-        "notAfter is `2027-11-20T10:23:25Z`, expected `2027-11-25T10:23:25Z or later, as"
+        "notAfter is `2027-11-20T10:23:25Z`, expected `2027-11-25T10:23:25Z or later ("
     ) && !r.key_made));
     let mut config = fast();
     config

@@ -131,7 +131,7 @@ fn a_users_leaf_that_fits_is_kept_and_one_that_does_not_is_an_error() {
         (
             brief,
             |_| {},
-            "notAfter is `2026-12-19T10:23:25Z`, expected `2026-12-20T10:23:25Z or later, as",
+            "notAfter is `2026-12-19T10:23:25Z`, expected `2026-12-20T10:23:25Z or later (",
         ),
         (
             future,

@@ -28,7 +28,7 @@ pub enum BootstrapError {
     /// It would lead the kubelet elsewhere.
     #[error("the kubeconfig that discovery made is for another server than the join facts name")]
     OtherServer,
-    /// It would have the kubelet believe somebody else.
+    /// It would have the kubelet trust another CA.
     #[error(
         "the kubeconfig that discovery made names a CA that is not among the CA certificates of the join facts"
     )]
@@ -46,8 +46,8 @@ const OUTERMOST: [&str; 7] = [
     "users",
 ];
 
-/// Checks that every cluster in the kubeconfig is at `server` and has CA certificates (PEM) for which `is_known` holds, and says nothing
-/// else of it. Join facts say the same in the clear, and nobody signs either.
+/// Checks that every cluster in the kubeconfig has this `server` and CA certificates (PEM) for which `is_known` returns true. Checks
+/// nothing else. The public part of join facts has the same values; neither part is signed.
 ///
 /// # Errors
 /// [`BootstrapError`] if one is another.
@@ -57,7 +57,7 @@ pub fn is_for(
     is_known: impl Fn(&[u8]) -> bool,
 ) -> Result<(), BootstrapError> {
     let text = found.expose();
-    // Line breaks of YAML that are none here would hide lines.
+    // Line breaks of YAML that are not line breaks here would hide lines.
     if text.contains(['\r', '\u{85}', '\u{2028}', '\u{2029}']) {
         return Err(BootstrapError::NotPlain);
     }

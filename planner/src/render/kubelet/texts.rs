@@ -1,8 +1,8 @@
-//! The kubelets' `config.yaml`, rendered once for all nodes that get the same one.
+//! Renders the kubelets' `config.yaml` once for all nodes that get the same one.
 //!
-//! In: the configuration of one node after the other, from any thread. Out: the text, shared. Nodes share it if they share the kubelet's
-//! configuration and the patches (the very values, as the nodes of an inventory do that say nothing of their own) and what else is
-//! in it is equal. The number of texts that are kept is bounded: nodes that differ cost time, not memory.
+//! In: the configurations of nodes, one at a time, from any thread. Out: the text, shared. Nodes share it if they share the kubelet's
+//! configuration and the patches (the same values in memory, as nodes of an inventory without settings of their own do) and everything
+//! else in it is equal. The number of texts that are kept is limited: nodes that differ cost time, not memory.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,14 +11,14 @@ use crate::config::ValidConfig;
 use crate::config::valid::{ComponentConfig, Shared};
 use crate::patches::{PatchError, Patches};
 
-/// How many texts are kept, the latest.
+/// The number of texts that are kept, the latest ones.
 const KEPT: usize = 8;
 
 /// Texts that were rendered.
 #[derive(Debug, Default)]
 pub struct KubeletTexts(Mutex<Vec<(Inputs, Arc<SourcedText>)>>);
 
-/// All that a `config.yaml` depends on; the release is that of the cluster, which every kubelet's configuration is of.
+/// Everything that a `config.yaml` depends on, except the release, which is the same for all nodes.
 #[derive(Debug)]
 struct Inputs {
     kubelet: Shared<ComponentConfig>,
@@ -53,7 +53,7 @@ impl KubeletTexts {
     /// [`PatchError`] if a patch does not apply.
     pub fn config_yaml(&self, config: &ValidConfig) -> Result<Arc<SourcedText>, PatchError> {
         let inputs = Inputs::of(config);
-        // A thread that panicked has not changed the list half-way: it is pushed to and shortened only.
+        // A thread that panicked cannot have left the list half-changed.
         let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept()
             .iter()

@@ -25,7 +25,7 @@ use crate::yaml::write::to_go_yaml;
 /// The namespace of nearly everything.
 pub(crate) const KUBE_SYSTEM: &str = "kube-system";
 
-/// Whom bootstrap tokens authenticate as by default.
+/// The group that bootstrap tokens authenticate as by default.
 pub(crate) const NODE_BOOTSTRAPPERS: &str = "system:bootstrappers:kubeadm:default-node-token";
 
 /// Why objects cannot be planned.
@@ -48,7 +48,7 @@ pub enum ObjectError {
     /// The key store lacks a certificate.
     #[error("the key store has no certificate `{0}`")]
     NoCertificate(&'static str),
-    /// Certificates of an external etcd lie on the host only.
+    /// The certificates of an external etcd are on the host only.
     #[error(
         "the certificates of an external etcd are on the host alone, so they cannot be uploaded; plan without --upload-certs"
     )]
@@ -68,22 +68,22 @@ pub enum ObjectError {
     /// A static Pod, whose addresses are asked for, cannot be made.
     #[error(transparent)]
     StaticPod(#[from] StaticPodError),
-    /// A name of the tables is no phase name.
+    /// A name in the tables is not a valid phase name.
     #[error(transparent)]
     Phase(#[from] ParsePhaseError),
-    /// A place on the host that the configuration gives is none.
+    /// A path in the configuration is not a valid host path.
     #[error(transparent)]
     HostPath(#[from] ParsePathError),
     /// An object's name gives no entry name.
     #[error(transparent)]
     Name(#[from] ParseNameError),
-    /// A place of the tables is no place.
+    /// A field path in the tables is not valid.
     #[error(transparent)]
     Hole(#[from] ParseHoleError),
 }
 
 impl ObjectError {
-    /// Whether the configuration is the cause, and not the key store or the program's own tables.
+    /// Whether the user must change the configuration, not the key store.
     #[must_use]
     pub const fn is_of_configuration(&self) -> bool {
         match self {
@@ -113,7 +113,7 @@ pub struct ApiObject {
     pub(crate) content: PlannedContent,
     pub(crate) holes: Vec<ObjectHole>,
     pub(crate) sources: Vec<ValueSource>,
-    /// Fields that patches set and Kubernetes does not have: they vanish.
+    /// Fields that patches set and Kubernetes does not have, so that they are dropped.
     pub(crate) unknown: Vec<String>,
 }
 

@@ -82,7 +82,7 @@ fn role_ref(kind: &str, name: &str) -> RoleRef {
     }
 }
 
-/// Everybody in a group.
+/// The subject for all users in a group.
 pub(crate) fn group(name: &str) -> Subject {
     subject("Group", name, None)
 }

@@ -45,7 +45,7 @@ const PEER_PORT: u16 = 2380;
 /// Which members etcd has when the node's own starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EtcdMembers {
-    /// None but the node's own.
+    /// Only the node's own.
     Own,
     /// Those of the cluster that runs; only that cluster can list them.
     OfTheCluster,
@@ -200,7 +200,7 @@ pub(crate) fn peer_url(config: &ValidConfig) -> String {
 
 /// Where a Pod's manifest has the list of members that only the running cluster knows: one word of a container's command.
 ///
-/// Extra arguments and patches can take it away; the answer is then empty.
+/// Empty if extra arguments or patches remove it.
 pub(crate) fn initial_cluster_holes(manifest: &Value) -> Vec<Hole> {
     let containers = manifest.pointer("/spec/containers");
     let mut holes = Vec::new();
@@ -239,7 +239,7 @@ fn metrics_endpoint(extra: &[Arg]) -> (MetricsEndpoint, String) {
 /// The Pod of the member `local`.
 ///
 /// # Errors
-/// [`StaticPodError::EnvVar`] if an entry of `extraEnvs` is no environment variable.
+/// [`StaticPodError::EnvVar`] if an entry of `extraEnvs` is not an environment variable.
 pub fn pod(context: &PodContext<'_>, local: &LocalEtcd) -> Result<StaticPod, StaticPodError> {
     let config = context.config;
     let (endpoint, from) = metrics_endpoint(&local.extra_args);

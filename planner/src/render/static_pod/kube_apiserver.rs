@@ -135,7 +135,7 @@ fn key(context: &PodContext<'_>, base: &str) -> Option<FlagValue> {
     Some(layout::private_key(&context.config.cluster.certificates_dir, base).into())
 }
 
-/// The etcd cluster that somebody else runs, if there is one.
+/// The external etcd cluster, if there is one.
 fn external<'a>(context: &PodContext<'a>) -> Option<&'a ExternalEtcd> {
     context.config.cluster.etcd.external.as_ref()
 }
@@ -175,7 +175,7 @@ fn etcd_servers(context: &PodContext<'_>) -> Option<FlagValue> {
 /// The Pod.
 ///
 /// # Errors
-/// [`StaticPodError::EnvVar`] if an entry of `extraEnvs` is no environment variable.
+/// [`StaticPodError::EnvVar`] if an entry of `extraEnvs` is not an environment variable.
 pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
     let config = context.config;
     let server = &config.cluster.api_server;

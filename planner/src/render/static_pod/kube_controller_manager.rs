@@ -129,7 +129,7 @@ fn with_flexvolumes(context: &PodContext<'_>, volumes: HostPathVolumes) -> HostP
 /// The Pod.
 ///
 /// # Errors
-/// [`StaticPodError::EnvVar`] if an entry of `extraEnvs` is no environment variable.
+/// [`StaticPodError::EnvVar`] if an entry of `extraEnvs` is not an environment variable.
 pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
     let config = context.config;
     let manager = &config.cluster.controller_manager;

@@ -36,7 +36,7 @@ pub const FLAGS: &[FlagRow] = &[
 /// The Pod.
 ///
 /// # Errors
-/// [`StaticPodError::EnvVar`] if an entry of `extraEnvs` is no environment variable.
+/// [`StaticPodError::EnvVar`] if an entry of `extraEnvs` is not an environment variable.
 pub fn pod(context: &PodContext<'_>) -> Result<StaticPod, StaticPodError> {
     let config = context.config;
     let scheduler = &config.cluster.scheduler;

@@ -1,7 +1,7 @@
 //! Where etcd answers health requests, read from its `listen-metrics-urls`.
 //!
 //! In: the flag's value. Out: host, port and scheme for probes. The URL is read as Go's `net/url` reads it,
-//! because a text that is no URL to Go means kubeadm's default endpoint (v1.36.2,
+//! because a text that is not a URL to Go means kubeadm's default endpoint (v1.36.2,
 //! `cmd/kubeadm/app/util/staticpod/utils.go`). Escapes in a host other than a zone's are not decoded: such
 //! a host counts as no URL.
 
@@ -27,14 +27,14 @@ impl MetricsEndpoint {
     };
 
     /// From the first of the URLs; what it leaves out is as without the flag, and so is everything if it
-    /// is no URL.
+    /// is not a URL.
     pub(super) fn of_urls(urls: &str) -> Self {
         let url = urls.split(',').next().unwrap_or_default();
         parse(url).unwrap_or(Self::DEFAULT)
     }
 }
 
-/// `None` if `url` is no URL.
+/// `None` if `url` is not a URL.
 fn parse(url: &str) -> Option<MetricsEndpoint> {
     if url.bytes().any(|b| b.is_ascii_control()) {
         return None;
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_changes_nothing() {
+    fn a_text_that_is_not_a_url_changes_nothing() {
         for urls in [
             "",
             "0.0.0.0:2381",

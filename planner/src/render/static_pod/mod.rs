@@ -42,14 +42,14 @@ use volumes::HostPathVolumes;
 pub struct PodContext<'a> {
     /// The configuration.
     pub config: &'a ValidConfig,
-    /// Somebody else keeps the cluster CA's key, so nothing on the host can sign with it.
+    /// The cluster CA is external, so that nothing on the host can sign with its key.
     pub external_ca: bool,
     /// Which members etcd has when the node's own starts.
     pub etcd_members: etcd::EtcdMembers,
 }
 
 impl<'a> PodContext<'a> {
-    /// For Pods of which images, addresses and ports are read: an external CA and members of etcd change other arguments only.
+    /// For reading images, addresses and ports of Pods: an external CA and members of etcd change only other arguments.
     #[must_use]
     pub const fn of_addresses(config: &'a ValidConfig) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl<'a> PodContext<'a> {
 /// Why a Pod cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum StaticPodError {
-    /// An entry of `extraEnvs` is no environment variable.
+    /// An entry of `extraEnvs` is not an environment variable.
     #[error("{path} is not an environment variable of Kubernetes (core/v1 EnvVar)")]
     EnvVar {
         /// Configuration path of the entry.

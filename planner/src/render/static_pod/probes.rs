@@ -120,7 +120,7 @@ pub(super) fn advertise_address(config: &ValidConfig) -> Sourced<String> {
     )
 }
 
-/// Nobody can connect to the unspecified address; without a host the kubelet asks the Pod's address.
+/// Programs cannot connect to the unspecified address; without a host the kubelet uses the Pod's address.
 fn probe_address(address: &str) -> String {
     match address {
         "0.0.0.0" | "::" => String::new(),

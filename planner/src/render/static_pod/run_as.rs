@@ -59,7 +59,7 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// Takes root away from `component`'s Pod, if that is configured; where the new values come from.
+/// Makes `component`'s Pod run without root, if that is configured. Returns where the new values come from.
 pub(super) fn apply(config: &ValidConfig, component: &str, spec: &mut PodSpec) -> Vec<ValueSource> {
     let row = ROWS.iter().find(|row| row.component == component);
     let (Some(ids), Some(row)) = (config.node.system_ids, row) else {
