@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::durable::Actions;
 use super::error::HostError;
-use super::guarded::Guarded;
+use super::ownership::Guarded;
 
 /// A lock that is held until it is dropped.
 #[derive(Debug)]

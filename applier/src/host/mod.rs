@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`root`], [`guard`] | finding folders below the root without being led astray by links; what is no destination |
 //! | [`directory`] | looking at what one folder holds |
-//! | [`guarded`] | directories and files that count only if no other user can change them |
+//! | [`ownership`] | directories and files that count only if no other user can change them |
 //! | [`durable`] | every change; [`observer`] is the seam at which tests let one fail |
 //! | [`stage_name`] | names of what is not finished yet |
 //! | [`lock`] | one run at a time |
@@ -28,13 +28,13 @@ pub(crate) mod ensure;
 mod error;
 pub(crate) mod facts;
 mod guard;
-pub(crate) mod guarded;
 pub(crate) mod identity;
 pub(crate) mod init;
 pub(crate) mod local;
 pub(crate) mod lock;
 pub(crate) mod mounts;
 mod observer;
+pub(crate) mod ownership;
 pub mod process;
 pub(crate) mod program;
 pub(crate) mod root;

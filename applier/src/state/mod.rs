@@ -2,7 +2,7 @@
 //!
 //! In and out: small files, each replaced as a whole and synced, and the journals of the last runs. Every document is strict: an unknown
 //! field, another format or another byte form is an error that names the file, never a guess. Directories and files that another user
-//! could change are refused before a byte of them counts ([`crate::host::guarded`]).
+//! could change are refused before a byte of them counts ([`crate::host::ownership`]).
 //!
 //! | file | content |
 //! |---|---|
@@ -28,8 +28,8 @@ pub(crate) mod runs;
 pub(crate) mod salt;
 pub(crate) mod serials;
 
-use crate::host::guarded::Guarded;
 use crate::host::lock::{Lock, LockOutcome, Locked, create_and_lock, try_lock};
+use crate::host::ownership::Guarded;
 use crate::host::{Actions, HostError, Root, RootPath};
 
 pub(crate) use document::StateError;

@@ -7,7 +7,7 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::Index;
 
 use super::{FOLDER, StateError};
-use crate::host::guarded::Guarded;
+use crate::host::ownership::Guarded;
 use crate::host::{Actions, Found, Root, RootPath};
 
 pub(super) const RECEIPTS: &str = "receipts";

@@ -10,7 +10,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::journal::record::{Begin, Record};
 use super::journal::{self, Run, Standing};
 use super::{FOLDER, StateError};
-use crate::host::guarded::Guarded;
+use crate::host::ownership::Guarded;
 use crate::host::{Actions, AppendFailure, Directory, HostError, Root, RootPath, RunTag};
 
 const RUNS: &str = "runs";

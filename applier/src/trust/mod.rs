@@ -20,7 +20,7 @@ use kubeplan_terminal::{Advice, quote};
 
 pub(crate) use error::TrustError;
 
-use crate::host::guarded::Guarded;
+use crate::host::ownership::Guarded;
 use crate::host::{HostError, Root, RootPath, local};
 use crate::state::journal::record::OwnPlan;
 

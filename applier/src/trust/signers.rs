@@ -4,8 +4,8 @@ use kubeplan_bundle::allowed_signers::{AllowedSigner, AllowedSigners, AllowedSig
 use kubeplan_bundle::signature::Fingerprint;
 
 use super::{FOLDER, TrustError, of_directory, open_folder, read_owned};
-use crate::host::guarded::Guarded;
 use crate::host::lock::{Lock, LockOutcome, Locked, create_and_lock};
+use crate::host::ownership::Guarded;
 use crate::host::{Actions, Root, RootPath};
 
 const NAME: &str = "allowed_signers";
