@@ -17,7 +17,7 @@ use crate::access::StepPath;
 macro_rules! kinds {
     (
         of_the_step { $($kind:ident($look:ty) => $word:literal;)* }
-        of_their_own { $($(#[$attribute:meta])* $new:ident($new_look:ty) => $new_word:literal, $feature:literal;)* }
+        of_their_own { $($(#[$attribute:meta])* $new:ident($new_look:ty) => $new_word:literal, $version:literal;)* }
     ) => {
         /// What is looked at, and with what it is compared.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ macro_rules! kinds {
             pub const WORDS: &'static [&'static str] = &[$($word,)* $($(#[$attribute])* $new_word,)*];
 
             /// The features of kinds that have one of their own.
-            pub(crate) const FEATURES: &'static [&'static str] = &[$($(#[$attribute])* $feature,)*];
+            pub(crate) const FEATURES: &'static [&'static str] = &[$($(#[$attribute])* concat!("check:", $new_word, "/", $version),)*];
 
             /// The value of `kind`.
             #[must_use]
@@ -49,7 +49,7 @@ macro_rules! kinds {
             pub const fn feature(&self) -> Option<&'static str> {
                 match self {
                     $(Self::$kind(_) => None,)*
-                    $($(#[$attribute])* Self::$new(_) => Some($feature),)*
+                    $($(#[$attribute])* Self::$new(_) => Some(concat!("check:", $new_word, "/", $version)),)*
                 }
             }
 
@@ -69,6 +69,17 @@ macro_rules! kinds {
         $(impl From<$look> for CheckKind {
             fn from(look: $look) -> Self {
                 Self::$kind(look)
+            }
+        })*
+
+        $($(#[$attribute])* impl $new_look {
+            /// The value of `kind`.
+            pub const WORD: &'static str = $new_word;
+        })*
+
+        $($(#[$attribute])* impl From<$new_look> for CheckKind {
+            fn from(look: $new_look) -> Self {
+                Self::$new(look)
             }
         })*
     };
@@ -101,11 +112,11 @@ kinds! {
         Images(Images) => "images";
         SameCluster(SameCluster) => "same-cluster";
     }
-    // A kind that is added stands here, with the feature `check:<kind>/1`: an applier that does not know it refuses the bundle
-    // instead of not looking.
+    // A kind that is added goes here, with the version of its feature `check:<kind>/<version>`: an applier that does not
+    // know the feature refuses the bundle instead of skipping the check.
     of_their_own {
         #[cfg(test)]
-        OnlyInTests(super::OnlyInTests) => "only-in-tests", "check:only-in-tests/1";
+        OnlyInTests(super::OnlyInTests) => "only-in-tests", 1;
     }
 }
 
@@ -129,9 +140,10 @@ mod tests {
 
     #[test]
     fn a_new_kind_has_a_feature_of_its_own() {
-        let new = CheckKind::OnlyInTests(OnlyInTests {});
+        let new = CheckKind::from(OnlyInTests {});
+        assert_eq!(new.word(), OnlyInTests::WORD);
         assert_eq!(new.feature(), Some("check:only-in-tests/1"));
-        assert_eq!(CheckKind::FEATURES, ["check:only-in-tests/1"]);
+        assert!(CheckKind::FEATURES.contains(&"check:only-in-tests/1"));
         assert_eq!(
             CheckKind::from(NoSwap {}).feature(),
             None,

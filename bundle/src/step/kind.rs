@@ -11,7 +11,7 @@ use crate::check::CheckKind;
 /// Writes the table out.
 macro_rules! kinds {
     (
-        steps { $($kind:ident => $word:literal, $feature:literal;)* }
+        steps { $($kind:ident => $word:literal, $version:literal;)* }
         others { $($other:literal;)* }
     ) => {
         /// A kind of step.
@@ -36,7 +36,7 @@ macro_rules! kinds {
             #[must_use]
             pub const fn feature(self) -> &'static str {
                 match self {
-                    $(Self::$kind => $feature,)*
+                    $(Self::$kind => concat!("step:", $word, "/", $version),)*
                 }
             }
         }
@@ -52,25 +52,26 @@ macro_rules! kinds {
         }
 
         /// The features of steps, and those of the rest of the index.
-        const FEATURES: &[&str] = &[$($feature,)* $($other,)*];
+        const FEATURES: &[&str] = &[$(concat!("step:", $word, "/", $version),)* $($other,)*];
     };
 }
 
 kinds! {
+    // The variant, the value of `do`, and the version of the feature `step:<do>/<version>`.
     steps {
-        Preflight => "preflight", "step:preflight/1";
-        CommitTransaction => "commit-transaction", "step:commit-transaction/1";
-        ApplyObjects => "apply-objects", "step:apply-objects/1";
-        LabelAndTaintNode => "label-and-taint-node", "step:label-and-taint-node/1";
-        AnnotateNode => "annotate-node", "step:annotate-node/1";
-        StartService => "start-service", "step:start-service/1";
-        WaitForEndpoints => "wait-for-endpoints", "step:wait-for-endpoints/1";
-        UseRotatedCertificate => "use-rotated-certificate", "step:use-rotated-certificate/1";
-        WaitForControlPlane => "wait-for-control-plane", "step:wait-for-control-plane/1";
-        RequireFreeNodeName => "require-free-node-name", "step:require-free-node-name/1";
-        FinishTlsBootstrap => "finish-tls-bootstrap", "step:finish-tls-bootstrap/1";
-        JoinEtcd => "join-etcd", "step:join-etcd/1";
-        ShowJoinCommand => "show-join-command", "step:show-join-command/1";
+        Preflight => "preflight", 1;
+        CommitTransaction => "commit-transaction", 1;
+        ApplyObjects => "apply-objects", 1;
+        LabelAndTaintNode => "label-and-taint-node", 1;
+        AnnotateNode => "annotate-node", 1;
+        StartService => "start-service", 1;
+        WaitForEndpoints => "wait-for-endpoints", 1;
+        UseRotatedCertificate => "use-rotated-certificate", 1;
+        WaitForControlPlane => "wait-for-control-plane", 1;
+        RequireFreeNodeName => "require-free-node-name", 1;
+        FinishTlsBootstrap => "finish-tls-bootstrap", 1;
+        JoinEtcd => "join-etcd", 1;
+        ShowJoinCommand => "show-join-command", 1;
     }
     others {
         "hole:token-expiry/1";
@@ -91,9 +92,11 @@ impl Step {
     #[must_use]
     pub fn features(&self) -> BTreeSet<&'static str> {
         let mut features = BTreeSet::from([self.kind().feature()]);
-        if let Self::Preflight { checks, .. } = self {
-            features.extend(checks.iter().filter_map(|check| check.look.feature()));
-        }
+        features.extend(
+            self.checks()
+                .iter()
+                .filter_map(|check| check.look.feature()),
+        );
         features
     }
 }
