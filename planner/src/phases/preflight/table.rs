@@ -69,6 +69,16 @@ const fn row(
     }
 }
 
+impl CheckDef {
+    /// The same row, for `1.<minor>` and later.
+    const fn since(self, minor: u64) -> Self {
+        Self {
+            span: Span::since(minor),
+            ..self
+        }
+    }
+}
+
 use Severity::{Error, Warning};
 
 /// Every check, each group in the order in which its checks are made.
@@ -94,7 +104,7 @@ pub const CHECKS: &[CheckDef] = &[
     row(Group::ControlPlane, Warning, "HTTPProxyCIDR", "each network of Services, then of Pods, is reached without a proxy", network_proxies),
 
     row(Group::Common, Error, "CRI", "the container runtime answers and is ready", |row| row.one(RuntimeReady { socket: row.socket() })),
-    CheckDef { span: Span::since(36), ..row(Group::Common, Warning, "ContainerRuntimeVersion", "the container runtime tells its cgroup driver; an error if it does not answer", |row| row.one(RuntimeConfig { socket: row.socket() })) },
+    row(Group::Common, Warning, "ContainerRuntimeVersion", "the container runtime tells its cgroup driver; an error if it does not answer", |row| row.one(RuntimeConfig { socket: row.socket() })).since(36),
     row(Group::Common, Warning, "Swap", "no swap is in use", |row| row.one(NoSwap {})),
     row(Group::Common, Error, "FileExisting-losetup", "the program is in PATH", |row| row.executable("losetup")),
     row(Group::Common, Error, "FileExisting-mount", "the program is in PATH", |row| row.executable("mount")),

@@ -58,6 +58,15 @@ impl FlagRow {
             releases: Span::ALL,
         }
     }
+
+    /// The same row, for `1.<minor>` and later.
+    #[must_use]
+    pub const fn since(self, minor: u64) -> Self {
+        Self {
+            releases: Span::since(minor),
+            ..self
+        }
+    }
 }
 
 /// One flag of a finished command.
@@ -204,10 +213,7 @@ mod tests {
         };
         let rows = [
             FlagRow::new("old", &[KUBEADM_DEFAULT], |_| Some("1".into())),
-            FlagRow {
-                releases: Span::since(38),
-                ..FlagRow::new("new", &[KUBEADM_DEFAULT], |_| Some("2".into()))
-            },
+            FlagRow::new("new", &[KUBEADM_DEFAULT], |_| Some("2".into())).since(38),
         ];
         let texts = |release: &'static Release| {
             let mut config = crate::testing::default_config();
