@@ -1,10 +1,12 @@
-//! The pages say what is there: links, anchors and paths of the repository that they name exist.
+//! The pages say what is there: links, anchors and paths of the repository that they name exist, and the tables of steps
+//! have a row for every kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use kubeplan_bundle::step::Step;
 use kubeplan_testsuite::programs::repository;
 use libtest_mimic::Trial;
 
@@ -33,6 +35,7 @@ pub fn cases() -> Vec<Trial> {
         case("documentation::links_lead_somewhere", links),
         case("documentation::paths_that_pages_name_exist", paths),
         case("documentation::a_dead_link_is_noticed", notices),
+        case("documentation::tables_of_steps_have_every_step", steps),
     ]
 }
 
@@ -96,6 +99,48 @@ fn notices() -> Result<()> {
 }
 
 /// Every page, by its path below `root`.
+/// The example of every step, which a unit test of the bundle crate keeps complete, beside the two tables.
+fn steps() -> Result<()> {
+    let root = repository();
+    let text = |path: &str| {
+        let path = root.join(path);
+        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    };
+    let steps: Vec<Step> = serde_json::from_str(&text("fixtures/steps/every-step.json")?)?;
+    let words = |wanted: fn(&Step) -> bool| -> BTreeSet<&str> {
+        let steps = steps.iter().filter(|step| wanted(step));
+        steps.map(|step| step.kind().word()).collect()
+    };
+    for (page, heading, wanted) in [
+        ("docs/bundle-format.md", "## Steps", words(|_| true)),
+        (
+            "docs/live-steps.md",
+            "## What each step does",
+            words(Step::is_live),
+        ),
+    ] {
+        let text = text(page)?;
+        let rows = first_cells(&text, heading);
+        ensure!(
+            rows == wanted,
+            "{page}, `{heading}`: the table has {rows:?}, the steps are {wanted:?}"
+        );
+    }
+    Ok(())
+}
+
+/// What stands in backquotes in the first cells of the table below `heading`.
+fn first_cells<'a>(page: &'a str, heading: &str) -> BTreeSet<&'a str> {
+    let section = page.lines().skip_while(|line| *line != heading);
+    let table = section.skip_while(|line| !line.starts_with('|'));
+    table
+        .take_while(|line| line.starts_with('|'))
+        .skip(2)
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(backquoted)
+        .collect()
+}
+
 fn pages(root: &Path) -> Result<BTreeMap<PathBuf, String>> {
     let mut pages = BTreeMap::new();
     let mut directories = vec![root.to_owned()];
