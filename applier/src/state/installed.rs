@@ -9,8 +9,8 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bits::Bits;
 use super::document::{self, Document, StateError};
-use super::journal::record::Bits;
 use super::salt::RecordedDigest;
 use crate::host::{Actions, Owner, Root};
 

@@ -17,6 +17,7 @@
 //!
 //! [`memory`] reads records, serials, journals and salt as one.
 
+mod bits;
 mod document;
 pub(crate) mod installed;
 pub(crate) mod journal;

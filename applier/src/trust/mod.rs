@@ -48,7 +48,7 @@ pub(crate) struct TrustOptions<'a> {
 /// # Errors
 /// [`TrustError`] if no key is trusted, or a file cannot be used.
 pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolicy, TrustError> {
-    let host = policy::in_force(root)?;
+    let host = policy_memory::in_force(root)?;
     if options.own_plan.is_some() {
         own_plan::require_allowed(root, &host, &[])?;
     }

@@ -49,7 +49,7 @@ pub(crate) fn require_allowed(
 /// # Errors
 /// As for [`require_allowed`], or if there is no policy to be had.
 pub(crate) fn require_policy(root: &Root, join: &[String]) -> Result<(), TrustError> {
-    require_allowed(root, &super::policy::in_force(root)?, join)
+    require_allowed(root, &super::policy_memory::in_force(root)?, join)
 }
 
 impl OwnPlan {

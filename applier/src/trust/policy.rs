@@ -4,7 +4,7 @@ use kubeplan_bundle::policy::Policy;
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::Advice;
 
-use super::{FOLDER, TrustError, policy_memory, read_owned};
+use super::{FOLDER, TrustError, read_owned};
 use crate::host::{Root, RootPath};
 use crate::state::policy_record::KnownPolicy;
 use crate::yaml;
@@ -30,17 +30,6 @@ pub(crate) fn load(root: &Root) -> Result<Option<Policy>, TrustError> {
 /// As for [`load`].
 pub(super) fn known(root: &Root, now: Timestamp) -> Result<Option<KnownPolicy>, TrustError> {
     Ok(read(root)?.map(|(policy, text)| KnownPolicy::new(text.as_bytes(), policy, now)))
-}
-
-/// The policy that bundles are judged by: the host's, or the default one if it never had any.
-///
-/// # Errors
-/// As for [`load`], or [`TrustError::PolicyMissing`].
-pub(super) fn in_force(root: &Root) -> Result<Policy, TrustError> {
-    match load(root)? {
-        Some(policy) => Ok(policy),
-        None => policy_memory::require_none(root).map(|()| Policy::default()),
-    }
 }
 
 fn read(root: &Root) -> Result<Option<(Policy, String)>, TrustError> {

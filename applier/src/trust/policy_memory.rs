@@ -6,7 +6,7 @@
 
 use std::io::ErrorKind;
 
-use kubeplan_bundle::policy::LiveJoin;
+use kubeplan_bundle::policy::{LiveJoin, Policy};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::Advice;
 
@@ -15,13 +15,24 @@ use crate::host::{Actions, HostError, Root};
 use crate::state::policy_record::{Acceptance, KnownPolicy, PolicyMemory};
 use crate::state::{self, StateError};
 
+/// The policy that bundles are judged by: the host's, or the default one if it never had any.
+///
+/// # Errors
+/// As for [`policy::load`], or [`TrustError::PolicyMissing`].
+pub(super) fn in_force(root: &Root) -> Result<Policy, TrustError> {
+    match policy::load(root)? {
+        Some(policy) => Ok(policy),
+        None => require_none(root).map(|()| Policy::default()),
+    }
+}
+
 /// Refuses if this host once had a policy. Called where there is none.
 ///
 /// Without privileges the memory of the running system cannot be read; such a user changes nothing of it either.
 ///
 /// # Errors
 /// [`TrustError::PolicyMissing`], with the ways out; [`TrustError::State`] if the memory cannot be used.
-pub(super) fn require_none(root: &Root) -> Result<(), TrustError> {
+fn require_none(root: &Root) -> Result<(), TrustError> {
     let memory = match PolicyMemory::load(root) {
         Err(StateError::Host(HostError::Io { source, .. }))
             if source.kind() == ErrorKind::PermissionDenied

@@ -19,8 +19,8 @@ use kubeplan_terminal::{CliError, Format, Io, quote};
 use serde_json::json;
 
 use super::error::io_error;
-use super::input::count;
 use super::open::BundleFile;
+use super::reading::count;
 use crate::output;
 
 /// The longest answer that the prompt reads, in bytes.

@@ -8,8 +8,9 @@ use kubeplan_terminal::{CliError, Format, Io};
 use serde_json::{Value, json};
 
 use super::error::io_error;
+use super::failed::refused;
 use super::failed::{failed, several};
-use super::input::{ConfigFiles, refused, sources};
+use super::input::{ConfigFiles, sources};
 use crate::config;
 use crate::engine::Choices;
 use crate::kubeadm::releases::RELEASES;

@@ -8,7 +8,7 @@ use kubeplan_bundle::facts::{Facts, MAX_SIZE};
 use kubeplan_bundle::signature::Fingerprint;
 use kubeplan_terminal::{CliError, Io};
 
-use super::input::{read_found, read_trusted};
+use super::reading::{read_found, read_trusted};
 use crate::config::facts::{FactsSource, KnownHosts};
 
 /// The most files that a directory of facts may have.

@@ -4,8 +4,8 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Name;
 use kubeplan_terminal::{CliError, Io, Progress};
 
-use super::input::refused;
-use crate::config::Report;
+use super::reading::count;
+use crate::config::{Report, Severity};
 use crate::engine::join::JoinError;
 use crate::engine::{self, EngineError, NodeError, NodeFailures, Notice, Observer, listed};
 use crate::pki::PkiError;
@@ -121,4 +121,20 @@ pub(super) fn of_join(error: JoinError) -> CliError {
     let hints = error.hints();
     let error = CliError::new(exit, error);
     hints.into_iter().fold(error, CliError::hint)
+}
+
+/// Prints every finding and returns the error that ends the run.
+pub(super) fn refused(report: &Report, io: &mut Io) -> CliError {
+    io.tell(&report.text());
+    let errors = count(number(report, Severity::Error), "error");
+    CliError::usage(format!("the configuration is not valid ({errors})"))
+}
+
+/// Counts the findings of `severity`.
+pub(super) fn number(report: &Report, severity: Severity) -> usize {
+    report
+        .findings()
+        .iter()
+        .filter(|finding| finding.severity == severity)
+        .count()
 }

@@ -7,7 +7,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::{KeyError, PrivateKey};
 use kubeplan_terminal::{CliError, Io};
 
-use super::input::{ask_passphrase, passphrase_in, read_secret};
+use super::reading::{ask_passphrase, passphrase_in, read_secret};
 use crate::output;
 
 /// Reads the OpenSSH private key in `path`. If the key is encrypted, takes its passphrase from a file or the terminal.

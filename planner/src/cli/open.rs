@@ -12,7 +12,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_review::{Judgement, Standing, in_short};
 use kubeplan_terminal::{CliError, Io, with_causes};
 
-use super::input::{MAX_INPUT, checked_text, read_trusted};
+use super::reading::{MAX_INPUT, checked_text, read_trusted};
 use crate::files;
 
 /// A bundle's file, opened once. A file that takes its place afterwards is never read.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::yaml_budget::Budget;
 
-use super::input::MAX_INPUT;
+use super::reading::MAX_INPUT;
 use crate::engine::{PatchFolderError, PatchFolders};
 use crate::files;
 use crate::patches::{Ignored, PatchFile, Patches};

@@ -18,7 +18,6 @@ use kubeplan_bundle::index::Name;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::{CliError, Format, Io};
-pub(super) use replaced::Replaced;
 use sealing::{Sealing, TakenRecipients};
 use signing_key::SigningKey;
 
@@ -28,6 +27,7 @@ use super::error::io_error;
 use super::failed::{failed, several};
 use super::input::{Configuration, Now};
 use super::phases::PhaseArgs;
+use super::replaced::Replaced;
 use super::summary::{NodeSummary, PlanSummary};
 use super::workspace::Workspace;
 use crate::config::ValidConfig;

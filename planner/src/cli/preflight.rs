@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::failed::several;
-use super::input::{Configuration, count};
+use super::input::Configuration;
+use super::reading::count;
 use crate::engine::Choices;
 use crate::engine::checks::{Checked, NodeChecks, Outcome};
 

@@ -15,7 +15,7 @@ use kubeplan_terminal::{CliError, Text};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::input::read_limited;
+use super::reading::read_limited;
 
 /// Arguments that name a receipt and the host that signed it.
 #[derive(Debug, clap::Args)]

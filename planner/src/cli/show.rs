@@ -16,8 +16,9 @@ use kubeplan_terminal::{CliError, Format, Io, Text, quote};
 use serde::Serialize;
 
 use super::Surroundings;
-use super::input::{Now, count};
+use super::input::Now;
 use super::open::{TrustArgs, open_intact, standing};
+use super::reading::count;
 use super::table;
 use crate::plan::CertificateRow;
 

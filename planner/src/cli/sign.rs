@@ -8,8 +8,8 @@ use kubeplan_bundle::writer;
 use kubeplan_terminal::{CliError, Io};
 
 use super::agreement::{AgreementArgs, Reviewed, not_added};
-use super::input::read_limited;
 use super::keys;
+use super::reading::read_limited;
 
 /// Add an author's signature to a bundle
 ///

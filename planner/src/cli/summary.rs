@@ -13,7 +13,7 @@ use kubeplan_review::shown_recipient;
 use kubeplan_terminal::Text;
 use serde::Serialize;
 
-use super::plan::Replaced;
+use super::replaced::Replaced;
 use crate::config::Finding;
 use crate::config::ValidConfig;
 use crate::config::valid::Assumption;

@@ -7,8 +7,10 @@ use serde_json::json;
 
 use super::Surroundings;
 use super::failed::failed;
-use super::input::{Configuration, count, number, sources};
+use super::failed::number;
+use super::input::{Configuration, sources};
 use super::patches::Folders;
+use super::reading::count;
 use crate::config::{Report, Severity};
 use crate::engine::validation::validate;
 

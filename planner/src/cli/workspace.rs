@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_terminal::CliError;
 
-use super::input::exposed;
+use super::reading::exposed;
 use crate::files::{self, Directory, Need};
 
 /// Paths of one cluster's workspace.

@@ -16,7 +16,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 
 use super::error::{EngineError, NodeError};
 use super::join::JoiningKeys;
-use super::notices::Notice;
+use super::notice::Notice;
 use super::observer::Observer;
 use super::outlines::nothing_rendered;
 use super::session::Session;

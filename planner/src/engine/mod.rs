@@ -20,6 +20,7 @@ pub mod bundles;
 pub mod checks;
 pub mod error;
 pub mod join;
+pub mod notice;
 pub mod notices;
 pub mod observer;
 mod outlines;
@@ -30,7 +31,8 @@ pub(crate) mod testing;
 pub mod validation;
 
 pub use error::{EngineError, NodeError, NodeFailures, PatchFolderError};
-pub use notices::{Notice, Notices, listed};
+pub use notice::Notice;
+pub use notices::{Notices, listed};
 pub use observer::{Observer, Progress};
 pub use outlines::Prospect;
 pub use session::{Choices, PatchFolders, Session};

@@ -1,6 +1,6 @@
 //! Receives what the engine reports while it works: on the command line, or in a test.
 
-use super::Notice;
+use super::notice::Notice;
 use crate::config::Report;
 
 /// Receives findings, notices and progress.

@@ -15,7 +15,8 @@ use kubeplan_terminal::with_causes;
 use serde_json::Value;
 
 use super::error::{EngineError, NodeError, NodeFailures};
-use super::notices::{Notice, Notices};
+use super::notice::Notice;
+use super::notices::Notices;
 use super::session::Session;
 use crate::assemble::{self, Circumstances};
 use crate::config::{self, ValidConfig};

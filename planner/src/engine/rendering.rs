@@ -6,7 +6,8 @@ use kubeplan_bundle::index::Name;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::error::{EngineError, NodeError};
-use super::notices::{Notice, Notices};
+use super::notice::Notice;
+use super::notices::Notices;
 use super::observer::Observer;
 use super::outlines::{fill, nothing_rendered, patch_notices};
 use super::session::Session;

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::error::{EngineError, NodeError, NodeFailures, PatchFolderError};
 use super::join::Discovered;
-use super::notices::Notice;
+use super::notice::Notice;
 use super::observer::Observer;
 use super::outlines::Outlines;
 use crate::config::flags::{self, Given};

@@ -7,7 +7,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::with_causes;
 
 use super::error::EngineError;
-use super::notices::Notice;
+use super::notice::Notice;
 use super::observer::{Observer, Progress, Silent};
 use super::outlines::Prospect;
 use super::session::{Choices, PatchFolders, Session, flags_of_join};

@@ -16,50 +16,15 @@ use rayon::prelude::*;
 
 use crate::config::ValidConfig;
 
-use super::certificate::Certificate;
 use super::certlist::{authorities, profiles};
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
 use super::slot::{Slot, read_key};
 use super::store::StoreContents;
+use super::verdict::external;
 use super::{KeyAlgorithm, PkiError};
 
-/// A certificate of the store that matches.
-#[derive(Debug)]
-pub struct Kept {
-    /// The certificate.
-    pub certificate: Certificate,
-    /// Its key; `None` only for an external CA.
-    pub key: Option<PrivateKey>,
-    /// Supplied by the user.
-    pub user_supplied: bool,
-}
-
-/// A certificate that must be issued.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// Why, for the summary.
-    pub why: String,
-    /// Whether it replaces an earlier one.
-    pub replaces: bool,
-}
-
-/// What to do about one certificate.
-#[derive(Debug)]
-pub enum Verdict {
-    /// Keep it.
-    Keep(Box<Kept>),
-    /// Issue it.
-    Issue(Wanted),
-}
-
-impl Verdict {
-    /// Whether nothing has to be made.
-    #[must_use]
-    pub fn is_kept(&self) -> bool {
-        matches!(self, Self::Keep(_))
-    }
-}
+pub use super::verdict::{Kept, Verdict, Wanted};
 
 /// What to do about `sa.key` and `sa.pub`.
 #[derive(Debug)]
@@ -280,14 +245,6 @@ fn unfit_for_upload(
     Some(PkiError::UploadExternal {
         authority: format!("{}.crt", profile.base_name),
     })
-}
-
-/// The certificate, if the CA is external.
-pub(super) fn external(verdict: &Verdict) -> Option<&Certificate> {
-    match verdict {
-        Verdict::Keep(kept) if kept.key.is_none() => Some(&kept.certificate),
-        _ => None,
-    }
 }
 
 fn service_account(

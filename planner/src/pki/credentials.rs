@@ -12,9 +12,9 @@ use kubeplan_bundle::secret::SecretBytes;
 use zeroize::Zeroizing;
 
 use super::PkiError;
-use super::ensure::{StoreChange, StoreChangeKind};
 use super::key_source::KeySource;
 use super::store::{INDEX_FILE, SecretField, StoreIndex};
+use super::store_change::{StoreChange, StoreChangeKind};
 use crate::config::ValidConfig;
 
 /// Bytes of a certificate key: it is an AES-256 key.

@@ -6,7 +6,6 @@
 //! core was first.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
@@ -23,6 +22,7 @@ use super::keys::PrivateKey;
 use super::materials::{Materials, NodeMaterial, Settled};
 use super::profile::CertificateProfile;
 use super::store::{KeyRecord, StoreContents, StoreIndex, base_path};
+use super::store_change::{StoreChange, StoreChangeKind};
 use super::{Credentials, Material, PkiError, credentials};
 
 /// Name of the service account key in requests.
@@ -54,46 +54,6 @@ pub struct EnsuredNodes {
     pub changes: Vec<StoreChange>,
     /// Files at the top of the store that nothing uses, such as leaves outside `nodes/`.
     pub unused: Vec<String>,
-}
-
-/// One change of the store.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoreChange {
-    /// Path in the store, such as `nodes/cp1/apiserver.crt`.
-    pub path: String,
-    /// What happened.
-    pub kind: StoreChangeKind,
-    /// Why.
-    pub why: String,
-}
-
-/// What happened to a file of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StoreChangeKind {
-    /// It did not exist.
-    Issued,
-    /// It replaces an earlier one of the planner.
-    Reissued,
-    /// `sa.pub`, computed from `sa.key`.
-    Derived,
-}
-
-impl fmt::Display for StoreChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.kind, self.path, self.why)
-    }
-}
-
-impl fmt::Display for StoreChangeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Issued => "issued",
-            Self::Reissued => "reissued",
-            Self::Derived => "derived",
-        })
-    }
 }
 
 /// Makes what `config` needs and `contents` lacks.

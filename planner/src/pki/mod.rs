@@ -9,7 +9,7 @@
 //! | [`keys`], [`key_source`], [`test_pki`] | private keys: forms, generation, public test keys |
 //! | [`certificate`], [`issue`] | reading certificates, making them |
 //! | [`credentials`] | bootstrap tokens and the certificate key |
-//! | [`store`], [`assess`], [`mod@ensure`] | the key store: its content, comparing it with the configuration, completing it |
+//! | [`store`], [`assess`], [`mod@ensure`], [`store_change`] | the key store: its content, comparing it with the configuration, completing it, what changed |
 //! | [`materials`] | the material of each node |
 //! | [`requests`](mod@requests), [`stored`] | signing requests for external CAs; the stored certificates as a table |
 //! | [`worker`] | the material of a worker |
@@ -34,24 +34,25 @@ pub mod requests;
 mod slot;
 pub mod stand_in;
 pub mod store;
+pub mod store_change;
 pub mod store_dir;
 pub mod stored;
 mod supplied;
 pub mod test_pki;
 #[cfg(test)]
 mod testing;
+mod verdict;
 pub mod worker;
 
 pub use crate::kubeadm::KeyAlgorithm;
 pub use certlist::profiles;
 pub use credentials::Credentials;
-pub use ensure::{
-    Ensured, EnsuredNodes, StoreChange, ensure, ensure_nodes, read_existing, read_existing_nodes,
-};
+pub use ensure::{Ensured, EnsuredNodes, ensure, ensure_nodes, read_existing, read_existing_nodes};
 pub use error::PkiError;
 pub use materials::Materials;
 pub use profile::{CertificateProfile, profile_text};
 pub use store::StoreContents;
+pub use store_change::{StoreChange, StoreChangeKind};
 pub use worker::WorkerMaterial;
 
 use std::collections::BTreeMap;

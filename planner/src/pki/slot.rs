@@ -8,12 +8,12 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::PkiError;
-use super::assess::{Kept, Verdict, Wanted, external};
 use super::certificate::Certificate;
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
 use super::store::{IssuedRecord, StoreContents, base_path};
 use super::supplied::{Misfit, misfits};
+use super::verdict::{Kept, Verdict, Wanted, external};
 use crate::config::ValidConfig;
 
 /// What the store has for one profile.

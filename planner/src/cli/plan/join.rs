@@ -19,7 +19,7 @@ use super::sealing::TakenRecipients;
 use super::signing_key::SigningKey;
 use super::{Args, Planned, refuse_unplannable};
 use crate::cli::failed::{failed, of_join};
-use crate::cli::input::{read_limited, read_secret_as};
+use crate::cli::reading::{read_limited, read_secret_as};
 use crate::cli::summary::{Identity, PlanSummary};
 use crate::cli::workspace::Workspace;
 use crate::config::ValidConfig;

@@ -11,7 +11,7 @@ use kubeplan_terminal::{CliError, Io};
 
 use super::Args;
 use crate::cli::error::io_error;
-use crate::cli::input::read_secret;
+use crate::cli::reading::read_secret;
 use crate::cli::summary::Identity;
 use crate::cli::workspace::{Workspace, is_within};
 use crate::config::ValidConfig;

@@ -6,10 +6,10 @@ use kubeplan_bundle::index::SecretClass;
 use kubeplan_terminal::{self as terminal, MAX_CELL, Text, cell};
 
 use super::{NodeSummary, PlanSummary};
-use crate::cli::input::count;
+use crate::cli::reading::count;
 use crate::cli::table;
 use crate::engine::listed;
-use crate::pki::ensure::StoreChangeKind;
+use crate::pki::StoreChangeKind;
 use crate::plan::CertificateRow;
 
 /// How many rows of a table are shown; JSON has all of them.

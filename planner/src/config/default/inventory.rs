@@ -5,12 +5,13 @@
 //! other field the entry, which is about this node alone, replaces the document's value.
 
 use kubeplan_bundle::index::NodeRole;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::address::parse_ip;
 use super::super::draft::{Draft, NODE, Unset};
 use super::super::provenance::Origin;
 use super::super::valid::HostFacts;
+use super::entry::origin_of;
 use super::kubelet_flags;
 use crate::schema::Kind;
 
@@ -109,15 +110,6 @@ fn architecture(draft: &mut Draft, arch: &str) {
     }
 }
 
-/// The origin of the user's value at `from`.
-pub(super) fn origin_of(draft: &Draft, from: &str) -> Origin {
-    let (file, line) = draft.place_of(&draft.full_path(KIND, from));
-    Origin::Written {
-        file,
-        line: line.unwrap_or_default(),
-    }
-}
-
 /// Copies a value of the entry to InitConfiguration, or reports that the two differ.
 fn agree(draft: &mut Draft, field: &str, to: &str, comparable: &dyn Fn(&str) -> String) {
     let from = format!("{NODE}.{field}");
@@ -165,18 +157,4 @@ fn replace(draft: &mut Draft, field: &str, to: &str) {
         draft.provenance.record(format!("{full}[{item}]"), origin);
     }
     draft.set_from(Kind::Init, to, value, origin);
-}
-
-/// The labels of the node's entry, sorted by key.
-pub(in super::super) fn labels(draft: &Draft) -> Vec<(String, String)> {
-    let Some(Value::Object(labels)) = draft.get(KIND, &format!("{NODE}.labels")) else {
-        return Vec::new();
-    };
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mut labels: Vec<(String, String)> = labels
-        .iter()
-        .map(|(key, value)| (key.clone(), text(value)))
-        .collect();
-    labels.sort();
-    labels
 }

@@ -10,7 +10,7 @@ use super::super::address::parse_ip;
 use super::super::draft::{Draft, NODE};
 use super::super::labels::kubelet_may_set;
 use super::super::provenance::Origin;
-use super::inventory::{labels, origin_of};
+use super::entry::{labels, origin_of};
 use crate::schema::Kind;
 
 const TO: &str = "nodeRegistration.kubeletExtraArgs";

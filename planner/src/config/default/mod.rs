@@ -6,6 +6,7 @@
 //! Rules: kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go, app/util/config/initconfiguration.go.
 
 mod component;
+mod entry;
 mod inventory;
 pub(super) mod join;
 mod kubeadm;
@@ -20,7 +21,8 @@ use super::provenance::{Origin, Provenance};
 use super::valid::{Assumption, HostFacts};
 use crate::schema::{Kind, normal_form};
 
-pub(super) use inventory::{labels, role};
+pub(super) use entry::labels;
+pub(super) use inventory::role;
 pub use kubeadm::STAND_IN;
 pub(super) use kubeadm::{DEFAULT_CRI_SOCKET, apply_static};
 pub(super) use override_kubelet::{SharedKubelet, kubelet_of_node};

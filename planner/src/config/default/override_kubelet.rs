@@ -129,7 +129,7 @@ fn hand_on(draft: &Draft, own: &mut Draft, overrides: &Map<String, Value>, from:
                 for path in stale {
                     own.provenance.remove(&path);
                 }
-                let origin = super::inventory::origin_of(draft, &from);
+                let origin = super::entry::origin_of(draft, &from);
                 own.provenance.record(full, origin.clone());
                 let known_as = own.full_path(Kind::Inventory, &from);
                 own.provenance.record(known_as, origin);

@@ -10,7 +10,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::error::{Condition, JoinError};
 use crate::config::ValidConfig;
 use crate::engine::error::EngineError;
-use crate::engine::notices::Notice;
+use crate::engine::notice::Notice;
 use crate::engine::observer::Observer;
 use crate::pki::certificate::Certificate;
 use crate::pki::key_source::KeySource;

@@ -14,43 +14,7 @@ use super::reachability::{
 use super::row::{Made, Row};
 use crate::kubeadm::releases::Span;
 
-/// The groups of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// Before everything else.
-    Root,
-    /// What a joining node must not have yet.
-    JoinFiles,
-    /// What every control-plane node needs.
-    ControlPlane,
-    /// What every node needs.
-    Common,
-    /// What joining needs of the network, and of a worker.
-    JoinNetwork,
-    /// What only the first node needs of the network.
-    InitNetwork,
-    /// Where data of the cluster is kept.
-    Storage,
-    /// kubeplan's own.
-    Own,
-    /// Images, once everything else is in order.
-    Images,
-}
-
-/// A row: one of kubeadm's checks.
-pub struct CheckDef {
-    /// kubeadm's name, with what differs in `<>`.
-    pub name: &'static str,
-    /// What a finding counts as.
-    pub severity: Severity,
-    /// Which part of a run it belongs to.
-    pub group: Group,
-    /// The releases that have it.
-    pub span: Span,
-    /// When it is made, and what it looks for.
-    pub about: &'static str,
-    pub(super) make: fn(&Row<'_>) -> Made,
-}
+pub use super::row::{CheckDef, Group};
 
 const fn row(
     group: Group,

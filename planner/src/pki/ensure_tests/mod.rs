@@ -8,7 +8,8 @@ use kubeplan_bundle::timestamp::Timestamp;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::config::ValidConfig;
-use crate::pki::ensure::{Ensured, StoreChangeKind, ensure, read_existing};
+use crate::pki::StoreChangeKind;
+use crate::pki::ensure::{Ensured, ensure, read_existing};
 use crate::pki::key_source::{KeyRequest, KeySource, RandomSource};
 use crate::pki::keys::PrivateKey;
 use crate::pki::profile::{CertificateKind, CertificateProfile, ExtendedKeyUsage};

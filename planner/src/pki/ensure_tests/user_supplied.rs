@@ -3,8 +3,8 @@
 use kubeplan_bundle::secret::SecretBytes;
 
 use crate::pki::KeyAlgorithm;
+use crate::pki::StoreChangeKind;
 use crate::pki::certificate::Certificate;
-use crate::pki::ensure::StoreChangeKind;
 use crate::pki::issue::{Stamp, issue_authority, issue_leaf};
 use crate::pki::keys::PrivateKey;
 use crate::pki::profile::{CertificateProfile, ExtendedKeyUsage};
