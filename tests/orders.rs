@@ -147,18 +147,6 @@ pub struct KnownCircle {
 pub const KNOWN_CIRCLES: &[KnownCircle] = &[
     KnownCircle {
         root: "planner/src/lib.rs",
-        parent: "cli",
-        modules: &["facts", "failed", "input", "patches"],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "planner/src/lib.rs",
-        parent: "cli",
-        modules: &["plan", "summary"],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "planner/src/lib.rs",
         parent: "config",
         modules: &[
             "default",
@@ -174,43 +162,13 @@ pub const KNOWN_CIRCLES: &[KnownCircle] = &[
             "valid",
             "validate",
         ],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "planner/src/lib.rs",
-        parent: "config::default",
-        modules: &["inventory", "kubelet_flags"],
-        reason: "not cut yet",
+        reason: "defaults and validation share the parsing of values, and both know the host that `load` describes",
     },
     KnownCircle {
         root: "planner/src/lib.rs",
         parent: "engine",
-        modules: &["bundles", "error", "join", "session"],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "planner/src/lib.rs",
-        parent: "engine",
-        modules: &["notices", "observer"],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "planner/src/lib.rs",
-        parent: "phases::preflight",
-        modules: &["etcd", "files", "machine", "reachability", "row", "table"],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "planner/src/lib.rs",
-        parent: "pki",
-        modules: &["assess", "slot"],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "planner/src/lib.rs",
-        parent: "pki",
-        modules: &["credentials", "ensure", "materials"],
-        reason: "not cut yet",
+        modules: &["bundles", "error", "join", "outlines", "session"],
+        reason: "a session holds what a join discovered, and a join plans with a session; the session has to lose the discovery",
     },
     KnownCircle {
         root: "applier/src/lib.rs",
@@ -224,7 +182,7 @@ pub const KNOWN_CIRCLES: &[KnownCircle] = &[
             "root",
             "stage_name",
         ],
-        reason: "not cut yet",
+        reason: "an open directory, the walk to it and the guard of the walk hold each other; errors name their actions",
     },
     KnownCircle {
         root: "applier/src/lib.rs",
@@ -248,30 +206,6 @@ pub const KNOWN_CIRCLES: &[KnownCircle] = &[
             "undo",
             "write",
         ],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "applier/src/lib.rs",
-        parent: "state",
-        modules: &["installed", "journal"],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "applier/src/lib.rs",
-        parent: "trust",
-        modules: &["policy", "policy_memory"],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "tests/lib.rs",
-        parent: "crash",
-        modules: &["kill", "report", "sweep"],
-        reason: "not cut yet",
-    },
-    KnownCircle {
-        root: "tests/lib.rs",
-        parent: "equivalence",
-        modules: &["case", "grammar", "mutation", "patches"],
-        reason: "not cut yet",
+        reason: "comparing, staging and committing share types that `compare` and `run` declare",
     },
 ];

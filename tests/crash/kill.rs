@@ -19,8 +19,8 @@ use serde::Serialize;
 
 use super::Options;
 use super::compare::{STAGE, Seen, Tree, differences, seen, strangers};
+use super::failure::Failure;
 use super::host::{Bundles, Host, Status, Which};
-use super::report::Failure;
 use crate::equivalence::random::Random;
 
 /// More failures than that are not looked for.

@@ -12,6 +12,7 @@
 //! | [`report`] | the table |
 
 pub mod compare;
+pub mod failure;
 pub mod host;
 pub mod kill;
 pub mod report;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::compare::Seen;
+use super::failure::Failure;
 use super::kill;
 use super::sweep;
 
@@ -24,17 +25,6 @@ pub struct Report {
     pub actions_seconds: f64,
     /// How long the kills took.
     pub kill_seconds: f64,
-}
-
-/// One thing that went wrong.
-#[derive(Clone, Debug, Serialize)]
-pub struct Failure {
-    /// The scenario or the command.
-    pub scenario: String,
-    /// The fault, or the instant of the kill, and how it went on.
-    pub at: String,
-    /// What differs.
-    pub what: String,
 }
 
 impl Report {

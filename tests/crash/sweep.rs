@@ -15,8 +15,8 @@ use kubeplan_testkit::{Failure as Failing, Fault};
 use serde::Serialize;
 
 use super::compare::{Seen, Tree, differences, seen, strangers, without_state};
+use super::failure::Failure;
 use super::host::{Bundles, Host, Which};
-use super::report::Failure;
 use super::threads;
 use crate::programs::Run;
 

@@ -11,7 +11,7 @@ mod etcd;
 mod init;
 mod pods;
 
-use super::case::Host;
+use super::host::Host;
 use super::random::Random;
 use super::{component, flags, words};
 

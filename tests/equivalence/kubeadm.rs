@@ -15,7 +15,7 @@ use kubeplan::kubeadm::layout::{CA_CERTS_DIR, EXTRA_CA_DIRS};
 use kubeplan::yaml::read::{self, Data};
 use tempfile::TempDir;
 
-use super::case::{Host, PATCHES_DIR};
+use super::host::{Host, PATCHES_DIR};
 use super::objects;
 use crate::tree;
 

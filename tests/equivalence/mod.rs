@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`random`], [`words`], [`flags`] | choices, and the words configurations are made of |
 //! | [`grammar`], [`component`], [`patches`], [`mutation`] | valid documents and patches, and documents with one mistake |
-//! | [`style`], [`case`] | the text both programs read, and the host they are told of |
+//! | [`generate`], [`style`], [`case`], [`host`] | a case from a seed, the text both programs read, and the host they are told of |
 //! | [`kubeadm`], [`planner`] | running both |
 //! | [`compare`], [`certificates`], [`objects`], [`differences`] | what counts as equal |
 //! | [`shrink`] | making a failing case small |
@@ -18,7 +18,9 @@ pub mod compare;
 pub mod component;
 pub mod differences;
 pub mod flags;
+pub mod generate;
 pub mod grammar;
+pub mod host;
 pub mod kubeadm;
 pub mod mutation;
 pub mod objects;
@@ -96,7 +98,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(u64, &Summary)) -> Result
     let mut summary = Summary::default();
     for (count, invalid) in [(options.valid, false), (options.invalid, true)] {
         for number in options.first..options.first.saturating_add(count) {
-            let case = Case::generate(
+            let case = generate::case(
                 options.seed,
                 number,
                 kubeadm.host(),
@@ -104,7 +106,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(u64, &Summary)) -> Result
                 invalid,
             );
             let verdict = compare_case(&kubeadm, &case)?;
-            let mutation = case.mutation.map(|mutation| mutation.name);
+            let mutation = case.mutation;
             match (verdict, mutation) {
                 (Verdict::Equal, None) => summary.equal += 1,
                 (Verdict::Refused(why), None) => *summary.refused.entry(why).or_default() += 1,
@@ -194,9 +196,9 @@ fn save(kubeadm: &Kubeadm, case: &Case, why: &str, file: &Path) -> Result<(PathB
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
     fs::write(file, small.to_file()?).with_context(|| format!("writing {}", file.display()))?;
-    let mutation = case.mutation.map_or_else(String::new, |mutation| {
-        format!("broken: {}\n", mutation.name)
-    });
+    let mutation = case
+        .mutation
+        .map_or_else(String::new, |mutation| format!("broken: {mutation}\n"));
     let reason = format!("{mutation}{reason}");
     fs::write(file.with_extension("why"), &reason)?;
     Ok((file.to_owned(), reason))

@@ -59,7 +59,7 @@ pub fn mutate(case: &mut Case, random: &mut Random, number: u64) {
     let Some(mutation) = turn.and_then(|turn| rules.get(turn)).copied() else {
         return;
     };
-    case.mutation = Some(mutation);
+    case.mutation = Some(mutation.name);
     // Whatever else is random may only get in the way of the one mistake.
     if random.chance(50) {
         case.style = None;

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::case::{Host, PATCHES_DIR};
+use super::host::{Host, PATCHES_DIR};
 use super::random::Random;
 use super::words;
 

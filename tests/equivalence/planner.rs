@@ -20,7 +20,7 @@ use kubeplan::plan::PlannedContent;
 use kubeplan::render::images;
 use kubeplan::yaml::write::to_go_yaml;
 
-use super::case::{Host, PATCHES_DIR};
+use super::host::{Host, PATCHES_DIR};
 use super::kubeadm::{Files, SETTINGS, ended};
 use super::objects;
 use crate::programs::NOW;

@@ -5,7 +5,8 @@
 
 use serde_json::Value;
 
-use super::case::{Case, Host};
+use super::case::Case;
+use super::host::Host;
 
 /// How many smaller cases are tried.
 const TRIALS: usize = 80;

@@ -6,8 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use kubeplan::kubeadm::phase_tree::NAMES;
-use kubeplan_testsuite::equivalence::case::{Case, Host, PATCHES_DIR};
+use kubeplan_testsuite::equivalence::case::Case;
 use kubeplan_testsuite::equivalence::differences::{LAXER, STRICTER};
+use kubeplan_testsuite::equivalence::generate;
+use kubeplan_testsuite::equivalence::host::{Host, PATCHES_DIR};
 use kubeplan_testsuite::equivalence::kubeadm::Kubeadm;
 use kubeplan_testsuite::equivalence::planner::{self, Planned};
 use kubeplan_testsuite::equivalence::{self, Options, Verdict};
@@ -172,8 +174,8 @@ fn without_kubeadm() -> Result<()> {
     };
     let (mut taken, mut refused) = (0, 0);
     for number in 0..80 {
-        let valid = Case::generate(7, number, &host, true, false);
-        let again = Case::generate(7, number, &host, true, false);
+        let valid = generate::case(7, number, &host, true, false);
+        let again = generate::case(7, number, &host, true, false);
         ensure!(
             valid.to_file()? == again.to_file()?,
             "case {number} is not repeatable"
@@ -188,7 +190,7 @@ fn without_kubeadm() -> Result<()> {
             Planned::Refused(_) => {}
             Planned::Panicked(message) => anyhow::bail!("case {number}: {message}"),
         }
-        let broken = Case::generate(7, number, &host, true, true);
+        let broken = generate::case(7, number, &host, true, true);
         match planner::run(&broken.planner_text(), &broken.host) {
             Planned::Accepted { .. } => {}
             Planned::Refused(_) => refused += 1,

@@ -3,7 +3,7 @@
 use kubeplan::schema::Kind;
 use serde_json::{Value, json};
 
-use super::super::case::Host;
+use super::super::host::Host;
 use super::super::random::Random;
 use super::super::{flags, words};
 use super::{Fields, document, maybe, nested};

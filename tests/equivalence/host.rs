@@ -1,0 +1,76 @@
+//! The host that a case is planned on.
+
+use std::collections::BTreeMap;
+
+use kubeplan::config::valid::HostFacts;
+use kubeplan::kubeadm::layout::EXTRA_CA_DIRS;
+use serde::{Deserialize, Serialize};
+
+use super::random::Random;
+
+/// What kubeadm finds on the host, and whether the planner is told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Host {
+    /// Whether the planner has facts; without, it must come to the same by its documented defaults.
+    pub known: bool,
+    /// The host's own name.
+    pub hostname: String,
+    /// Which of the optional folders with CA certificates exist.
+    pub ca_directories: Vec<String>,
+    /// Whether systemd-resolved runs.
+    pub systemd_resolved: bool,
+    /// Proxy variables in kubeadm's environment.
+    pub proxies: BTreeMap<String, String>,
+    /// Files in [`PATCHES_DIR`], by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub patches: BTreeMap<String, String>,
+    /// Whether the command line has `--upload-certs`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub upload_certs: bool,
+}
+
+/// The folder of patches, for both programs.
+pub const PATCHES_DIR: &str = "/patches";
+
+impl Host {
+    /// The facts the planner gets.
+    #[must_use]
+    pub fn facts(&self) -> HostFacts {
+        if !self.known {
+            return HostFacts::default();
+        }
+        HostFacts {
+            hostname: Some(self.hostname.clone()),
+            ca_directories: self.ca_directories.clone(),
+            systemd_resolved: self.systemd_resolved,
+            proxies: self.proxies.clone(),
+            ..HostFacts::default()
+        }
+    }
+
+    /// Another host like this one with other folders and variables, or with none and nobody told.
+    pub(super) fn varied(&self, random: &mut Random) -> Self {
+        let mut host = self.clone();
+        host.known = random.chance(70);
+        if host.known {
+            host.ca_directories = EXTRA_CA_DIRS
+                .iter()
+                .filter(|_| random.chance(20))
+                .map(|folder| (*folder).to_owned())
+                .collect();
+            for (name, value) in [
+                ("HTTPS_PROXY", "http://proxy.example.com:3128"),
+                ("no_proxy", "10.0.0.0/8,.svc, .example.com"),
+                ("Ftp_Proxy", "yes"),
+                ("HTTP_PROXY", ""),
+                ("NOT_A_PROXY_SETTING", "x"),
+            ] {
+                if random.chance(10) {
+                    host.proxies.insert(name.into(), value.into());
+                }
+            }
+        }
+        host
+    }
+}
