@@ -1,4 +1,4 @@
-//! What a step or a check does with a path of the host, and which paths it may name.
+//! Paths of the host in steps and checks: what is done with each, and which paths are allowed.
 //!
 //! A path is that of a file of the same bundle, or stands on the closed list of the field that names it: [`crate::index::Index::check`]
 //! compares them before anything is done. The lists hold where kubeadm has such a file (`cmd/kubeadm/app/constants`), for plans
@@ -9,7 +9,7 @@ pub(crate) const SUPER_ADMIN: &str = "/etc/kubernetes/super-admin.conf";
 pub(crate) const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
 pub(crate) const BOOTSTRAP: &str = "/etc/kubernetes/bootstrap-kubelet.conf";
 
-/// What calls of the API are made as ([`crate::index::Api`]).
+/// The kubeconfig whose credentials calls of the API use ([`crate::index::Api`]).
 pub(crate) const API_KUBECONFIG: MayBe = MayBe::Kubeconfig(&[ADMIN]);
 
 /// What a step does with a path.
@@ -37,7 +37,7 @@ impl Role {
         }
     }
 
-    /// Whether the file is another one afterwards, or none.
+    /// Whether the file is changed or removed.
     #[must_use]
     pub const fn writes(self) -> bool {
         match self {
@@ -53,13 +53,13 @@ pub enum MayBe {
     /// A sealed kubeconfig of the bundle, or one of these paths.
     Kubeconfig(&'static [&'static str]),
     /// A file of the bundle, or any file whose last components are these, outside the file systems of the kernel. The
-    /// folder is the configuration's to choose.
+    /// directory is the configuration's to choose.
     Named(&'static str),
     /// One of these paths.
     Listed(&'static [&'static str]),
-    /// A file for TLS that the configuration names, outside the file systems of the kernel. Nothing of its content is told.
+    /// A file for TLS that the configuration names, outside the file systems of the kernel. Its content is never printed.
     TlsFile,
-    /// Any path: all that is told is whether something is there.
+    /// Any path: the result says only whether something is there.
     Anywhere,
 }
 

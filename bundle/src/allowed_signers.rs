@@ -1,11 +1,11 @@
-//! Whom a host trusts: OpenSSH's `allowed_signers` file, read strictly.
+//! The keys that a host trusts: OpenSSH's `allowed_signers` file, read strictly.
 //!
 //! In: the text of the file. Out: [`AllowedSigners`], or every error of the file with its line number. One line is
 //! `principal[,principal] [options] keytype base64 [comment]`; the format is that of ssh-keygen(1), ALLOWED SIGNERS.
 //!
-//! # Differences to ssh-keygen
+//! # Differences from ssh-keygen
 //! - Wildcards (`*`, `?`) and negations (`!`) in principals and namespaces are refused, and so are `cert-authority`
-//!   lines: whom a host trusts is a list of keys, not a pattern.
+//!   lines: the file lists keys, not patterns.
 //! - A backslash in a principal or namespace is refused: a name has one spelling.
 //! - An unknown option is an error, as is a key of an algorithm whose signatures cannot be verified here.
 //! - `valid-after` and `valid-before` without `Z` are read as UTC; ssh-keygen reads them in the local time zone.
@@ -67,7 +67,7 @@ pub enum AllowedSignersError {
     /// Lines that cannot be used.
     #[error("{}", list_lines(.0))]
     Lines(Vec<LineError>),
-    /// The file is too big to be a list of people.
+    /// The file is too large.
     #[error("the file is larger than {MAX_FILE_SIZE} bytes")]
     TooLarge,
     /// A signer that is already listed.
@@ -104,7 +104,7 @@ pub enum SignerError {
         "principal `{0}` is empty or has a character other than printable ASCII without quotes and commas"
     )]
     Principal(String),
-    /// A principal that is too long to be a name.
+    /// A principal that is too long.
     #[error("principal `{0}…` is longer than {MAX_PRINCIPAL_SIZE} bytes")]
     LongPrincipal(String),
     /// A backslash, with which ssh-keygen spells the same name in another way.
@@ -323,7 +323,7 @@ impl fmt::Display for AllowedSigner {
 }
 
 impl AllowedSigners {
-    /// Parses a whole file. An empty file is valid and trusts nobody.
+    /// Parses a whole file. An empty file is valid and trusts no key.
     ///
     /// # Errors
     /// [`AllowedSignersError::Lines`] with every bad line.

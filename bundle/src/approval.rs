@@ -1,7 +1,7 @@
 //! A reviewer's statement that one exact index was reviewed: `approvals/<fingerprint>.json` and `.sig`.
 //!
-//! In: statement bytes and a signature over them in namespace `kubeplan-approval`. Out: the statement, but only
-//! after the signature held. The JSON of an unverified statement is never parsed.
+//! In: statement bytes and a signature over them in namespace `kubeplan-approval`. Out: the statement, once the signature is
+//! verified. The JSON of an unverified statement is never parsed.
 
 use serde::{Deserialize, Serialize};
 
@@ -44,10 +44,10 @@ pub struct Approval {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApprovalError {
-    /// The statement is too long to be one.
+    /// The statement is too large.
     #[error("the approval statement is larger than {MAX_STATEMENT_SIZE} bytes")]
     TooLarge,
-    /// The signature does not hold.
+    /// The signature is not valid.
     #[error("the signature of the approval by key {key} is refused")]
     Signature {
         /// The key inside the signature.
@@ -64,7 +64,7 @@ pub enum ApprovalError {
     Format(String),
     /// The comment is too long or has control or invisible characters.
     #[error(
-        "the comment of an approval is one line of at most {MAX_COMMENT_SIZE} bytes without control characters"
+        "the comment of an approval must be one line of at most {MAX_COMMENT_SIZE} bytes without control characters"
     )]
     Comment,
     /// The key could not sign.
@@ -183,11 +183,11 @@ impl Approval {
             })
     }
 
-    /// Verifies the signature by the key inside it, then reads the statement. Whether the key is trusted is another
-    /// question; whoever acts on a statement asks [`crate::policy::TrustPolicy::judge`] first.
+    /// Verifies the signature by the key inside it, then reads the statement. Does not check whether the key is trusted: callers
+    /// that act on a statement ask [`crate::policy::TrustPolicy::judge`] first.
     ///
     /// # Errors
-    /// [`ApprovalError`] if the signature does not hold, or the statement is not of the known form.
+    /// [`ApprovalError`] if the signature is not valid, or the statement is not of the known form.
     pub fn statement(&self) -> Result<ApprovalStatement, ApprovalError> {
         self.verify()?;
         let statement: ApprovalStatement =
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn signed_bytes_that_are_no_statement_are_refused() {
+    fn signed_bytes_that_are_not_a_statement_are_refused() {
         let key = ed25519(1);
         let read = |bytes: &[u8]| {
             let signature = key.sign(Namespace::Approval, bytes).unwrap();

@@ -1,14 +1,14 @@
 //! Destinations on the network, as they are written in an index.
 //!
-//! In: text of an index. Out: scheme, host, port and path of exactly what a client will ask; everything that two readers
-//! could take for different destinations (user information, escapes, white space, other schemes) has no form here.
+//! In: text of an index. Out: scheme, host, port and path of exactly what a client will connect to. Text that two readers could take
+//! for different destinations (user information, escapes, white space, other schemes) is refused.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 /// A host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// An address; one of IPv4 that is written as IPv6 is the one of IPv4.
+    /// An address. An IPv4 address in IPv6 form (`::ffff:…`) is that IPv4 address.
     Address(IpAddr),
     /// A name, in lower case.
     Name(String),
@@ -19,7 +19,7 @@ pub enum Host {
 pub struct Url<'a> {
     /// `http` or `https`.
     pub scheme: &'a str,
-    /// Who is asked.
+    /// The host.
     pub host: Host,
     /// The port, if there is one.
     pub port: Option<u16>,
@@ -28,7 +28,7 @@ pub struct Url<'a> {
 }
 
 impl<'a> Url<'a> {
-    /// Takes a URL apart; `None` if it is not of the form above.
+    /// Parses a URL; `None` if it is not of the form above.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
@@ -53,7 +53,7 @@ impl<'a> Url<'a> {
         })
     }
 
-    /// Whether the server has to prove who it is.
+    /// Whether the scheme is `https`.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.scheme == "https"
@@ -96,7 +96,7 @@ fn name_or_address(text: &str) -> Option<Host> {
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     let name = text.strip_suffix('.').unwrap_or(text);
-    // A last label of digits alone is read as an address by some: `127.1`, `2130706433`.
+    // Some programs read a last label of digits alone as an address: `127.1`, `2130706433`.
     let numeric = name.rsplit('.').next().is_some_and(|last| {
         last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x")
     });

@@ -26,7 +26,7 @@ pub enum CanonicalError {
     #[error("number `{0}` is not an integer between 0 and 2^53 - 1")]
     Number(String),
     /// A null.
-    #[error("null has no place in a canonical document")]
+    #[error("a canonical document cannot hold null")]
     Null,
     /// A key that is empty or not printable ASCII (RFC 8785 would sort it by UTF-16).
     #[error("key `{0}` is not printable ASCII")]
@@ -58,7 +58,7 @@ pub fn to_vec<T: Serialize>(value: &T) -> Result<Vec<u8>, CanonicalError> {
     end(text)
 }
 
-/// The end of a document, and what can only be said of the whole.
+/// The end of a document, and the checks of the whole.
 fn end(mut text: Vec<u8>) -> Result<Vec<u8>, CanonicalError> {
     text.push(b'\n');
     budget::check(&text)?;
@@ -81,7 +81,7 @@ impl Fields {
         Ok(Self(written.collect::<Result<_, CanonicalError>>()?))
     }
 
-    /// Gives one field another value, or takes it away.
+    /// Sets one field to another value, or removes it.
     ///
     /// # Errors
     /// [`CanonicalError`] as of [`to_vec`].
@@ -136,7 +136,7 @@ pub fn from_slice<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, Ca
     from_slice_checked(bytes, |_| Ok(()))
 }
 
-/// [`from_slice`] with a look at the value before it is written again, which takes several times its memory.
+/// As [`from_slice`], with a check of the value before it is written again, which takes several times its memory.
 ///
 /// # Errors
 /// What `check` says, or a [`CanonicalError`] as of [`from_slice`].

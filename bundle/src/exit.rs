@@ -4,9 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything asked for is done.
+    /// Everything that was asked for is done.
     Done = 0,
-    /// Something failed that is none of the below.
+    /// A failure without a code of its own.
     Failed = 1,
     /// Bad usage or bad configuration.
     Usage = 2,

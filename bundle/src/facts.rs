@@ -1,7 +1,7 @@
-//! What is known of one host: written by `kubeapply facts` on it, read by `kubeplan --facts`.
+//! Facts about one host: written by `kubeapply facts` on the host, read by `kubeplan --facts`.
 //!
 //! In: one JSON document, `kubeplan.io/facts/1`. Out: a [`Facts`] in which every value has its form. Facts are data,
-//! not authority: nobody signs them, so whoever reads them decides what each may be used for.
+//! not authority: they are not signed, so the reader decides what it may use each fact for.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -31,7 +31,7 @@ pub const CRI_SOCKETS: [&str; 3] = [
     "unix:///var/run/cri-dockerd.sock",
 ];
 
-/// What is known of one host. What is absent was not looked at, or could not be known.
+/// Facts about one host. An absent fact was not looked at, or could not be determined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Facts {
@@ -42,7 +42,7 @@ pub struct Facts {
     /// Addresses on the interface of the default route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_route: Option<DefaultRoute>,
-    /// Folders of CA certificates that exist.
+    /// Directories of CA certificates that exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_directories: Option<Vec<String>>,
     /// Sockets of container runtimes that answer, `unix:///…`.
@@ -57,7 +57,7 @@ pub struct Facts {
     /// Operating system and architecture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
-    /// What the installed kubelet says it is, such as `v1.36.2`.
+    /// The version that the installed kubelet prints, such as `v1.36.2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubelet_version: Option<String>,
     /// The machine and its kernel.
@@ -83,7 +83,7 @@ pub struct DefaultRoute {
     pub ipv6: Option<Ipv6Addr>,
 }
 
-/// What the running system says of the machine; for checks before a bundle is carried there.
+/// The machine, as the running system describes it; for checks before a bundle is carried to the host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Machine {
@@ -93,7 +93,7 @@ pub struct Machine {
     pub memory_mib: u64,
     /// The kernel's release (`uname -r`).
     pub kernel: String,
-    /// Swap is in use.
+    /// Whether swap is in use.
     pub swap: bool,
     /// `/proc/sys/net/ipv4/ip_forward` says 1.
     pub ipv4_forwarding: bool,
@@ -111,19 +111,19 @@ pub struct SshHostKey {
     pub public_key: String,
 }
 
-/// Why a document is no [`Facts`].
+/// Why a document of host facts is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FactsError {
     /// Larger than [`MAX_SIZE`].
     #[error("the document has {0} bytes; at most {MAX_SIZE} are read")]
     TooLarge(usize),
     /// Not the JSON it should be.
-    #[error("not a document of host facts")]
+    #[error("not a valid document of host facts")]
     Syntax(#[source] serde_json::Error),
     /// Another format.
     #[error("the format is `{0}`, not `{FORMAT}`")]
     Format(String),
-    /// A value without its form.
+    /// A value that is not in the required form.
     #[error("{field}: {problem}")]
     Field {
         /// The field.
@@ -134,7 +134,7 @@ pub enum FactsError {
 }
 
 impl Facts {
-    /// Facts that say nothing but a name.
+    /// Facts with a host name and nothing else.
     #[must_use]
     pub fn of(hostname: Name) -> Self {
         Self {
@@ -156,7 +156,7 @@ impl Facts {
     /// Parses a document.
     ///
     /// # Errors
-    /// [`FactsError`] at the first value that is not as it should be; unknown and repeated fields are not taken.
+    /// [`FactsError`] naming the first value that is not in the required form. Unknown and repeated fields are refused.
     pub fn parse(bytes: &[u8]) -> Result<Self, FactsError> {
         if bytes.len() > MAX_SIZE {
             return Err(FactsError::TooLarge(bytes.len()));
@@ -169,7 +169,7 @@ impl Facts {
     /// The document, indented, ending in a line feed.
     ///
     /// # Errors
-    /// [`FactsError`] if the reader would not take it.
+    /// [`FactsError`] if [`Facts::parse`] would refuse the document.
     pub fn to_json(&self) -> Result<String, FactsError> {
         self.check()?;
         let text = serde_json::to_string_pretty(self).map_err(FactsError::Syntax)?;
@@ -185,7 +185,7 @@ impl Facts {
         }
         require(
             "defaultRoute",
-            "an address that others cannot reach",
+            "an address that other hosts cannot reach",
             self.default_route.iter().all(|route| {
                 route.ipv4.is_none_or(|ip| {
                     !(ip.is_loopback()
@@ -253,7 +253,11 @@ impl Facts {
             )?;
             let fine = parsed
                 .is_some_and(|key_found| key_found.fingerprint().to_string() == key.fingerprint);
-            require("sshHostKey.fingerprint", "not that of the key", fine)?;
+            require(
+                "sshHostKey.fingerprint",
+                "not the fingerprint of the key",
+                fine,
+            )?;
         }
         Ok(())
     }
@@ -276,7 +280,7 @@ fn list(
     let items = items.unwrap_or_default();
     require(field, "too many items", items.len() <= MAX_ITEMS)?;
     let fine = items.iter().all(|item| is_text(item) && form(item));
-    require(field, "an item has not the form it should have", fine)
+    require(field, "an item is not in the required form", fine)
 }
 
 #[cfg(test)]
@@ -297,27 +301,27 @@ mod tests {
     }
 
     #[test]
-    fn whatever_has_not_its_form_is_refused() {
+    fn a_value_that_is_not_in_its_form_is_refused() {
         assert!(Facts::parse(COMPLETE.as_bytes()).is_ok());
         let value: serde_json::Value = serde_json::from_str(COMPLETE).unwrap();
         for (field, wrong, expected) in [
             ("/format", "\"kubeplan.io/facts/2\"", "the format is"),
-            ("/hostname", "\"CP1\"", "not a document"),
-            ("/hostname", "\"../cp1\"", "not a document"),
+            ("/hostname", "\"CP1\"", "not a valid document"),
+            ("/hostname", "\"../cp1\"", "not a valid document"),
             ("/defaultRoute/ipv4", "\"127.0.0.1\"", "defaultRoute"),
-            ("/defaultRoute/ipv4", "\"fd00::1\"", "not a document"),
+            ("/defaultRoute/ipv4", "\"fd00::1\"", "not a valid document"),
             ("/defaultRoute/ipv6", "\"fe80::1\"", "defaultRoute"),
             ("/caDirectories/0", "\"etc\"", "caDirectories"),
             ("/criSockets/0", "\"tcp://a\"", "criSockets"),
             ("/criSockets/0", "\"unix:///a\\nb\"", "criSockets"),
-            ("/systemdResolved", "\"yes\"", "not a document"),
+            ("/systemdResolved", "\"yes\"", "not a valid document"),
             ("/proxies", "{\"PATH\": \"/bin\"}", "proxies"),
             ("/proxies", "{\"http_proxy\": \"\"}", "proxies"),
             ("/platform/arch", "\"AMD64\"", "platform"),
             ("/kubeletVersion", "\"1.36.2\"", "kubeletVersion"),
             ("/machine/kernel", "\"\"", "machine.kernel"),
-            ("/machine/cpus", "-1", "not a document"),
-            ("/machineIdHash", "\"12\"", "not a document"),
+            ("/machine/cpus", "-1", "not a valid document"),
+            ("/machineIdHash", "\"12\"", "not a valid document"),
             ("/sshHostKey/fingerprint", "\"SHA256:abc\"", "fingerprint"),
             ("/sshHostKey/publicKey", "\"ssh-rsa AAAA\"", "publicKey"),
         ] {

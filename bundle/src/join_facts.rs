@@ -1,8 +1,8 @@
-//! What a host learnt from the cluster that it is to join: written by `kubeapply discover`, read by `kubeplan plan --join`.
+//! Join facts: what a host discovered about the cluster that it is to join. Written by `kubeapply discover`, read by `kubeplan plan --join`.
 //!
 //! In: one JSON document, `kubeplan.io/join-facts/1`, and the identity that opens its sealed part. Out: a [`JoinFacts`] in which every
-//! value has its form, and the [`JoinSecrets`]. Join facts are data, not authority: nobody signs them, so the planner compares what it
-//! uses of them. The texts of the cluster are bounded here and parsed by whoever uses them.
+//! value has its form, and the [`JoinSecrets`]. Join facts are data, not authority: they are not signed, so the planner compares what it
+//! uses of them. This module limits the size of the cluster's texts; their users parse them.
 //!
 //! What never happens: a secret (the bootstrap token, a CA's key) is outside the sealed part, in an error text or in `Debug`. The JSON
 //! library's own buffers are not zeroised; everything this module holds is.
@@ -40,7 +40,7 @@ const MAX_SECRETS: usize = 256 * 1024;
 const ARMOR_LABEL: &str = "AGE ENCRYPTED FILE";
 
 /// What control-plane nodes share: the key in the Secret `kubeadm-certs`, and the name under [`JoinSecrets::files`], which is the file's
-/// path below kubeadm's certificate folder. The three of an external etcd go wherever the cluster's configuration says.
+/// path below kubeadm's certificate directory. The three of an external etcd go wherever the cluster's configuration says.
 /// Source: kubeadm v1.36.2, cmd/kubeadm/app/phases/copycerts.
 pub const SHARED_FILES: [(&str, &str); 11] = [
     ("ca.crt", "ca.crt"),
@@ -56,13 +56,13 @@ pub const SHARED_FILES: [(&str, &str); 11] = [
     ("external-etcd.key", "external-etcd.key"),
 ];
 
-/// What a host learnt from the cluster.
+/// What a host discovered about a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JoinFacts {
     /// [`FORMAT`].
     pub format: String,
-    /// When the host asked.
+    /// When the host discovered the cluster.
     pub discovered: Timestamp,
     /// The API server, `https://…`, as the cluster's own `cluster-info` names it.
     pub server: String,
@@ -82,7 +82,7 @@ pub struct JoinFacts {
     pub control_plane: bool,
     /// The shared certificates came out of the Secret `kubeadm-certs`, with a certificate key.
     pub certificate_key: bool,
-    /// What only the host may read.
+    /// The secrets, which only the host may read.
     pub sealed: SealedSecrets,
 }
 
@@ -90,7 +90,7 @@ pub struct JoinFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SealedSecrets {
-    /// Whom it is encrypted for, as [`Recipient::to_text`].
+    /// The recipients that it is encrypted for, as [`Recipient::to_text`] writes them.
     pub recipients: Vec<String>,
     /// An armored age file; its plaintext is a [`JoinSecrets`].
     pub age: String,
@@ -106,7 +106,7 @@ pub struct JoinSecrets {
     pub files: BTreeMap<String, SecretBytes>,
 }
 
-/// Why a document is no [`JoinFacts`], or its sealed part no [`JoinSecrets`].
+/// Why a document of join facts, or its sealed part, is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinFactsError {
@@ -114,12 +114,12 @@ pub enum JoinFactsError {
     #[error("the document has {0} bytes; at most {MAX_SIZE} are read")]
     TooLarge(usize),
     /// Not the JSON it should be.
-    #[error("not a document of join facts")]
+    #[error("not a valid document of join facts")]
     Syntax(#[source] serde_json::Error),
     /// Another format.
     #[error("the format is `{0}`, not `{FORMAT}`")]
     Format(String),
-    /// A value without its form.
+    /// A value that is not in the required form.
     #[error("{field}: {problem}")]
     Field {
         /// The field.
@@ -128,10 +128,10 @@ pub enum JoinFactsError {
         problem: &'static str,
     },
     /// The sealed part cannot be made or opened.
-    #[error("the sealed part of the join facts")]
+    #[error("the sealed part of the join facts cannot be used")]
     Seal(#[source] SealError),
-    /// What was inside is not what it should be; nothing of it is shown.
-    #[error("the sealed part of the join facts holds no secrets of a joining host")]
+    /// The content is not in the required form. The error shows nothing of it.
+    #[error("the sealed part of the join facts does not hold the secrets of a joining host")]
     Secrets,
 }
 
@@ -139,7 +139,7 @@ impl JoinFacts {
     /// Parses a document.
     ///
     /// # Errors
-    /// [`JoinFactsError`] at the first value that is not as it should be; unknown and repeated fields are not taken.
+    /// [`JoinFactsError`] naming the first value that is not in the required form. Unknown and repeated fields are refused.
     pub fn parse(bytes: &[u8]) -> Result<Self, JoinFactsError> {
         if bytes.len() > MAX_SIZE {
             return Err(JoinFactsError::TooLarge(bytes.len()));
@@ -152,7 +152,7 @@ impl JoinFacts {
     /// The document, indented, ending in a line feed.
     ///
     /// # Errors
-    /// [`JoinFactsError`] if the reader would not take it.
+    /// [`JoinFactsError`] if [`JoinFacts::parse`] would refuse the document.
     pub fn to_json(&self) -> Result<String, JoinFactsError> {
         self.check()?;
         let text = serde_json::to_string_pretty(self).map_err(JoinFactsError::Syntax)?;
@@ -214,7 +214,7 @@ impl JoinFacts {
             .is_none_or(|text| is_text(text) && is_endpoint(text));
         require("tokenEndpoint", "not `host:port`", fine)?;
         let fine = self.control_plane || !self.certificate_key;
-        require("certificateKey", "a worker has none", fine)?;
+        require("certificateKey", "must be absent for a worker", fine)?;
         self.sealed.check()
     }
 }
@@ -225,7 +225,7 @@ impl SealedSecrets {
     /// Seals `secrets` for `recipients`.
     ///
     /// # Errors
-    /// [`JoinFactsError`] if there is no recipient, or the secrets are not what the reader would take.
+    /// [`JoinFactsError`] if there is no recipient, or [`JoinFacts::open`] would refuse the secrets.
     pub fn seal(secrets: &JoinSecrets, recipients: &[Recipient]) -> Result<Self, JoinFactsError> {
         let file =
             age_file::encrypt(&secrets.to_json()?, recipients).map_err(JoinFactsError::Seal)?;
@@ -241,7 +241,7 @@ impl SealedSecrets {
             && self.recipients.iter().all(|text| {
                 Recipient::parse(text).is_ok_and(|recipient| recipient.to_text() == *text)
             });
-        require("sealed.recipients", "not recipients of age", fine)?;
+        require("sealed.recipients", "not age recipients", fine)?;
         require("sealed.age", NO_AGE, armored(&self.age).is_some())
     }
 }

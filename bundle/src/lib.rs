@@ -30,18 +30,18 @@
 //! | [`index`], [`step`], [`check`] | what `kubeplan.json` says |
 //! | [`authority`] | destinations on the network that an index may name |
 //! | [`canonical`] | the one byte form of a JSON document |
-//! | [`signature`], [`allowed_signers`] | who signed, and who is trusted to |
-//! | [`approval`], [`policy`] | reviewers, and how many of each a host asks for |
-//! | [`redact`], [`seal`] | what the public sees of a secret, and where the secret itself is |
-//! | [`frame`], [`limits`], [`payload`] | members and headers, byte for byte; how big they may be; large items |
+//! | [`signature`], [`allowed_signers`] | signatures and trusted keys |
+//! | [`approval`], [`policy`] | approvals, and how many authors and approvals a host requires |
+//! | [`redact`], [`seal`] | the public twin of a secret, and the sealed secret |
+//! | [`frame`], [`limits`], [`payload`] | members and headers, byte for byte; limits of sizes and counts; large items |
 //! | [`reader`], [`verify`], [`unseal`] | from bytes to a trusted bundle and its secrets |
 //! | [`writer`] | from a plan to bytes |
-//! | [`facts`] | what is known of a host before it has a bundle |
-//! | [`join_facts`] | what a host that joins learnt from the running cluster |
-//! | [`receipt`] | what a host says it installed |
+//! | [`facts`] | facts about a host |
+//! | [`join_facts`] | what a joining host discovered about the running cluster |
+//! | [`receipt`] | a host's account of what it installed |
 //! | [`spki`] | the public half of a private key |
-//! | [`yaml_budget`] | how much a YAML text from outside may unfold to |
-//! | [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
+//! | [`yaml_budget`] | limits of a YAML text with its aliases replaced |
+//! | [`name`], [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
 
 #[macro_use]
 mod text;

@@ -1,8 +1,7 @@
-//! How big a bundle may be, in one place, for both sides.
+//! How large a bundle and its parts may be.
 //!
-//! In: an index, before anything else of the bundle is read. Out: the number of plain bytes each part must have,
-//! or an error that names what is too big. The reader reserves memory for, inflates and reads no more than
-//! these numbers say; the writer checks the same limits, so it never writes what the reader refuses.
+//! The reader reserves memory for, inflates and reads no more than these numbers say. The writer checks the same limits, so
+//! it never writes what the reader refuses.
 
 /// Bytes of a block of a tar archive: headers and contents start at multiples of it.
 pub const TAR_BLOCK: u64 = 512;
@@ -59,15 +58,15 @@ pub const FIRST_MEMBER: u64 = {
     TAR_BLOCK + INDEX + SIGNATURES as u64 * blob + APPROVALS as u64 * 2 * blob
 };
 
-/// What is too big.
+/// A part is over its limit.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{what} is {found}, at most {limit} is allowed")]
 pub struct LimitError {
-    /// Which part, with its unit.
+    /// The part, and the unit of the numbers.
     pub what: String,
-    /// What the bundle has.
+    /// The number in the bundle.
     pub found: u64,
-    /// What is allowed.
+    /// The limit.
     pub limit: u64,
 }
 

@@ -1,6 +1,6 @@
 //! Permission bits as an octal string.
 //!
-//! Set-uid, set-gid and sticky bits have no place in a bundle and cannot be expressed.
+//! A bundle cannot hold set-user-ID, set-group-ID and sticky bits, so this type cannot express them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,15 +18,15 @@ pub struct FileMode(u16);
 pub struct ParseModeError(String);
 
 impl FileMode {
-    /// Owner reads and writes; nobody else anything.
+    /// The owner reads and writes, other users have no access.
     pub const PRIVATE: Self = Self(0o600);
-    /// Owner reads and writes, the group reads.
+    /// The owner reads and writes, the group reads.
     pub const GROUP_READABLE: Self = Self(0o640);
-    /// Owner writes, everybody reads.
+    /// The owner reads and writes, every user reads.
     pub const PUBLIC: Self = Self(0o644);
-    /// A directory for its owner alone.
+    /// A directory that only its owner may use.
     pub const PRIVATE_DIRECTORY: Self = Self(0o700);
-    /// A directory everybody may enter.
+    /// A directory that every user may list and enter.
     pub const PUBLIC_DIRECTORY: Self = Self(0o755);
 
     /// The bits, as for `chmod`.

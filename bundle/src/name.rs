@@ -15,21 +15,21 @@ pub struct Name(String);
 pub type TransactionName = Name;
 
 /// A name of an entry in the archive (`files/…`, `objects/…`, `redacted/…`, `payload/…`), or `directory:/…` for a
-/// folder, which has no bytes of its own.
+/// directory, which has no bytes of its own.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EntryName(String);
 
-/// A text that is no [`Name`] or no [`EntryName`].
+/// Why a text is not a valid [`Name`] or [`EntryName`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseNameError {
     /// Not a [`Name`].
     #[error(
-        "`{0}` is not a name (lower-case letters, digits, `-`, `.`, at most 100, starting and ending with a letter or digit)"
+        "`{0}` is not a valid name (lower-case letters, digits, `-`, `.`, at most 100, starting and ending with a letter or digit)"
     )]
     Name(String),
     /// Not an [`EntryName`].
-    #[error("`{0}` is not the name of a bundle entry")]
+    #[error("`{0}` is not a valid name of a bundle entry")]
     Entry(String),
 }
 
@@ -76,7 +76,7 @@ impl EntryName {
         Self(format!("files{path}"))
     }
 
-    /// The entry that stands for the folder at `path`.
+    /// The entry that stands for the directory at `path`.
     #[must_use]
     pub fn directory(path: &HostPath) -> Self {
         Self(format!("directory:{path}"))
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entry_names_stay_inside_their_folders() {
+    fn entry_names_stay_inside_their_directories() {
         for good in [
             "files/etc/x",
             "redacted/files/etc/x",

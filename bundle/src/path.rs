@@ -2,22 +2,23 @@
 //!
 //! In: text from an index. Out: [`HostPath`]: absolute, normalised, without `.`, `..`, empty or control
 //! characters, short enough for a ustar header, and outside the directories that belong to kubeapply itself or to the kernel.
-//! Links on the host are the applier's concern; this type only speaks of the text.
+//! Checks the text only: the applier handles links on the host.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Folders a bundle may never write to: whom the host trusts, and what it remembers.
+/// Directories a bundle may never write to: the host's trusted keys, and what kubeapply recorded.
 pub const RESERVED: &[&str] = &["/etc/kubeplan", "/var/lib/kubeplan"];
 
 /// Directories of the kernel's own file systems: what is written there changes the running system, or is not a file at all.
 pub const KERNEL: &[&str] = &["/dev", "/proc", "/sys"];
 
-/// Below `/dev`, and yet ordinary files. They can be named, for an operator's file may be here; nothing is installed here.
+/// Directories below `/dev` with ordinary files. A step may name a path in them, because an operator's file may be there; a bundle
+/// cannot install files in them.
 const SHARED_MEMORY: &str = "/dev/shm";
 
-/// Start of the names that kubeapply gives what it has not finished yet; no component of a destination begins so.
+/// The prefix of the temporary names of kubeapply. A destination cannot have a component with this prefix.
 pub const STAGE_PREFIX: &str = ".kubeplan-stage-";
 
 /// The longest accepted path, in bytes. With the `redacted/files` prefix most such paths fit ustar's 255, which
@@ -33,7 +34,7 @@ pub struct HostPath(String);
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParsePathError {
     /// Relative, or the root itself.
-    #[error("path `{0}` is not absolute, or names no file")]
+    #[error("path `{0}` is not absolute, or does not name a file")]
     NotAbsolute(String),
     /// `.`, `..`, `//` or a trailing slash.
     #[error("path `{0}` is not normalised (`.`, `..`, `//` or a trailing `/`)")]
@@ -52,7 +53,7 @@ pub enum ParsePathError {
     Kernel(String),
     /// With a component that begins with [`STAGE_PREFIX`].
     #[error(
-        "path `{0}` has a component that begins with `{STAGE_PREFIX}`, which is kept for unfinished files of kubeapply"
+        "path `{0}` has a component that begins with `{STAGE_PREFIX}`, which is reserved for temporary files of kubeapply"
     )]
     Stage(String),
 }
@@ -81,7 +82,7 @@ impl HostPath {
         self.0.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The folder this path is in; `None` directly below the root.
+    /// The directory this path is in; `None` directly below the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         match self.0.rsplit_once('/') {
@@ -90,7 +91,7 @@ impl HostPath {
         }
     }
 
-    /// Whether this path is `folder` or lies below it.
+    /// Whether this path is `directory` or lies below it.
     #[must_use]
     pub fn is_within(&self, folder: &Self) -> bool {
         self.0

@@ -1,15 +1,15 @@
-//! How much trust a host asks for, and whether a bundle has it.
+//! Decides whether a bundle is trusted: how many authors and approvals a host requires, and how many the bundle has.
 //!
 //! In: the host's [`AllowedSigners`] and [`Policy`], the bytes of an index, signatures and approvals. Out: [`Trust`],
-//! or an error that names what was found, what is trusted and what to do. The index bytes are hashed and compared,
-//! never parsed: whoever parses them does so after this judgement.
+//! or an error that names what was found, what is trusted and what to do. The index bytes are hashed and compared; callers parse
+//! them only after this judgement.
 //!
 //! # How signatures count
-//! Every signature present must verify, or the bundle is refused even if others are good. Signatures of keys that
-//! are not trusted here and now count for nothing. The others are counted in people: two keys that share a principal
-//! are one person, and so are two principals that share a key. Every line of the list says so, also one that is for another namespace
-//! or another time, or whose key did not sign: a line `alice,bob KEY` makes the keys of alice and of bob those of one person. An
-//! approval does not count when that person also signed as an author.
+//! Every signature present must verify, or the bundle is refused even if others are good. Signatures of keys that are not trusted in
+//! the namespace at this time do not count. The others are counted in people: two keys that share a principal are one person, and so
+//! are two principals that share a key. Every line of the list counts for this, also a line for another namespace or another time, or
+//! whose key did not sign: a line `alice,bob KEY` makes the keys of alice and of bob those of one person. An approval does not count
+//! when that person also signed as an author.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub const KIND: &str = "Policy";
 /// The largest number of authors or approvals a policy may ask for; a bundle carries at most 32 signatures.
 pub const MAX_REQUIRED: u32 = 32;
 
-/// How many people must stand behind a bundle, and whether a host may plan for itself.
+/// How many authors and approvals a bundle needs, and whether a host may plan for itself.
 ///
 /// As a document: `apiVersion: kubeplan.io/v1alpha1`, `kind: Policy`, `authors`, `approvals`, `liveJoin`; what is absent has
 /// its default, an unknown field is an error.
@@ -47,14 +47,14 @@ pub struct Policy {
 
 /// Whether a host may install a plan that was made on it, from what it learnt of a running cluster.
 ///
-/// Nobody else has seen such a plan: its author is a key that exists for one run.
+/// Such a plan is not reviewed: `kubeapply join` signs it with a key that exists for one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LiveJoin {
-    /// Never.
+    /// Such plans are refused.
     #[default]
     Deny,
-    /// For the one plan that a run of `kubeapply join` made; other numbers of the policy hold for it, too.
+    /// The plan that a run of `kubeapply join` made is accepted; the other fields of the policy apply to it, too.
     Allow,
 }
 
@@ -79,10 +79,10 @@ fn default_authors() -> u32 {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// Another document.
+    /// The document has another `apiVersion` or `kind`.
     #[error("expected a document with `apiVersion: {API_VERSION}` and `kind: {KIND}`")]
     Document,
-    /// No author at all would be needed.
+    /// `authors` is 0.
     #[error("`authors` must be at least 1: an unsigned bundle is never installed")]
     NoAuthor,
     /// More than a bundle can carry.
@@ -106,7 +106,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// A policy with these numbers, and no plans of the host's own.
+    /// A policy with these numbers that refuses plans which the host made for itself.
     ///
     /// # Errors
     /// [`PolicyError`] if no author would be needed, or more than a bundle can carry.
@@ -126,7 +126,7 @@ impl Policy {
         })
     }
 
-    /// A policy that asks for what either asks for: flags can only make the host's policy stricter.
+    /// The stricter of the two policies in each field. Flags can only make a host's policy stricter.
     #[must_use]
     pub fn stricter(self, other: Self) -> Self {
         Self {
@@ -166,7 +166,7 @@ impl From<Policy> for PolicyDocument {
     }
 }
 
-/// Whom a host trusts, and how many of them it asks for.
+/// The keys that a host trusts, and how many of them must sign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustPolicy {
     /// The trusted keys.
@@ -184,7 +184,7 @@ pub struct TrustedKey {
     pub fingerprint: Fingerprint,
 }
 
-/// Who stands behind a bundle.
+/// The trusted keys that signed and approved a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trust {
     /// The trusted author keys.
@@ -199,13 +199,13 @@ pub struct Trust {
 pub enum TrustError {
     /// No signature at all.
     #[error(
-        "the bundle is not signed; sign it with `kubeplan sign`, with a trusted key ({trusted})"
+        "the bundle is not signed; sign it with `kubeplan sign` and one of the trusted keys: {trusted}"
     )]
     Unsigned {
         /// The trusted author keys.
         trusted: String,
     },
-    /// A signature that does not hold.
+    /// A signature is not valid.
     #[error("the signature by key {key} is refused")]
     Signature {
         /// The key inside the signature.
@@ -216,7 +216,7 @@ pub enum TrustError {
     },
     /// Not enough trusted authors.
     #[error(
-        "{needed} trusted author(s) needed, {counted} found; the bundle is signed by {found}; trusted: {trusted}; if you know the signer, compare the fingerprint with them and add their key to the trusted ones: on a host with `kubeapply trust add`"
+        "{needed} trusted author(s) needed, {counted} found; keys that signed: {found}; trusted author keys: {trusted}; if you know the signer, ask for the fingerprint, compare it, and add the key to the trusted keys (on a host with `kubeapply trust add`)"
     )]
     Authors {
         /// How many are needed.
@@ -228,7 +228,7 @@ pub enum TrustError {
         /// The trusted author keys.
         trusted: String,
     },
-    /// An approval that does not hold.
+    /// An approval is not valid.
     #[error("the approval by key {key} is refused")]
     Approval {
         /// The key inside its signature.
@@ -251,7 +251,7 @@ pub enum TrustError {
     },
     /// Not enough approvals.
     #[error(
-        "{needed} approval(s) needed, {counted} found; approved by {found}; accepted approvals are by: {trusted}; names and keys that share a line of the list are one person, and an author does not approve; a reviewer approves with `kubeplan approve`"
+        "{needed} approval(s) needed, {counted} found; keys that approved: {found}; keys whose approvals count: {trusted}; ask a reviewer to run `kubeplan approve` (keys and names that share a line of the list count as one person, and authors cannot approve their own bundle)"
     )]
     Approvals {
         /// How many are needed.
@@ -307,7 +307,7 @@ impl TrustPolicy {
                 &self.allowed.principals_for(&key, Namespace::Bundle, now),
             );
         }
-        // At least one, whatever somebody put into the public field.
+        // At least one, also where a caller set the public field to 0.
         let needed = self.policy.authors.max(1);
         if !authors.suffice(needed) {
             return Err(TrustError::Authors {
@@ -323,9 +323,9 @@ impl TrustPolicy {
             });
         }
 
-        // From here on a trusted author stands behind the index; statements are read only from trusted reviewers.
+        // The index is signed by a trusted author from here on; statements are read only from trusted reviewers.
         let index = Sha256Digest::of(index_bytes);
-        // Wider than who counts as an author: whatever the key is listed for, the same person never plays both roles.
+        // Also keys that are not listed as authors: the same person never counts in both roles, whatever the key is listed for.
         let as_author: BTreeSet<usize> = signatures
             .iter()
             .filter_map(|signature| people.who(&signature.public_key()))
@@ -390,7 +390,7 @@ impl TrustPolicy {
                 )
             })
             .collect();
-        list(&keys, "no key")
+        list(&keys, "none")
     }
 
     /// The keys that signed, and for those that are listed but not trusted now, that fact.
@@ -411,7 +411,7 @@ impl TrustPolicy {
                 }
             })
             .collect();
-        list(&keys, "nobody")
+        list(&keys, "none")
     }
 }
 

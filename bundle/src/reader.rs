@@ -1,8 +1,8 @@
-//! Reads a bundle: a typestate, so that nothing is looked at before it is checked.
+//! Reads a bundle as a typestate, so that content cannot be used before it is checked.
 //!
 //! In: the bytes of a bundle. Out: [`Bundle<Unverified>`], which has no accessor for content at all; from it, through
-//! [`crate::verify`], [`Bundle<Intact>`] (every digest holds and every signature verifies, but nobody says that the
-//! signers are trusted: it may be looked at, marked UNSIGNED or UNTRUSTED) and [`Bundle<Trusted>`], the only one that can be
+//! [`crate::verify`], [`Bundle<Intact>`] (every digest holds and every signature verifies, but whether the
+//! signers are trusted is not known: programs may show it, marked UNSIGNED or UNTRUSTED) and [`Bundle<Trusted>`], the only one that can be
 //! unsealed and installed.
 //!
 //! Small contents are held in memory, bounded by [`crate::limits`]; payload is read from the source chunk by chunk.
@@ -56,7 +56,7 @@ pub struct Bundle<S> {
     pub(crate) state: S,
 }
 
-/// Nothing is known about the bundle but that its first member is well formed.
+/// Only the frame of the first member was read; nothing was verified.
 pub struct Unverified {
     pub(crate) _private: (),
 }
@@ -94,7 +94,7 @@ pub(crate) mod contents {
 
     use crate::index::{EntryName, Index};
 
-    /// Access to the contents, for the states that have any.
+    /// Access to the contents, for the states that have contents.
     pub trait HasContents {
         /// The contents.
         fn contents(&self) -> &Contents;
@@ -193,7 +193,7 @@ impl<S: Readable> Bundle<S> {
         self.state.contents().public.get(name).map(Vec::as_slice)
     }
 
-    /// The author signatures, sorted by fingerprint. Each verifies; whose they are is the policy's question.
+    /// The author signatures, sorted by fingerprint. Each verifies; the policy decides whether the keys are trusted.
     #[must_use]
     pub fn signatures(&self) -> &[Signature] {
         &self.first.signatures
@@ -214,7 +214,7 @@ impl<S: Readable> Bundle<S> {
     /// Starts reading a payload item.
     ///
     /// # Errors
-    /// [`VerifyError`] if there is no such item, the source cannot be read, or the member does not start as it must.
+    /// [`VerifyError`] if there is no such item, the source cannot be read, or the member does not start with the expected header.
     pub fn payload(&mut self, name: &EntryName) -> Result<PayloadReader<'_>, VerifyError> {
         let contents = self.state.contents();
         let index = &contents.index;
@@ -250,8 +250,8 @@ impl<S: Readable> Bundle<S> {
         .map_err(VerifyError::Payload)
     }
 
-    /// Reads every payload item to its end, so that each of its chunks is checked. For programs that verify and do
-    /// not use the payload; one that uses it checks by reading.
+    /// Reads every payload item to its end, so that each of its chunks is checked. For programs that verify a bundle without
+    /// using its payload; [`Bundle::payload`] checks while it reads.
     ///
     /// # Errors
     /// [`VerifyError`] naming the item.
@@ -271,7 +271,7 @@ impl<S: Readable> Bundle<S> {
 }
 
 impl Bundle<Trusted> {
-    /// Who stands behind the bundle.
+    /// The trusted keys that signed and approved the bundle.
     #[must_use]
     pub fn trust(&self) -> &Trust {
         &self.state.trust

@@ -1,4 +1,4 @@
-//! What a host says it installed: a receipt, `kubeplan.io/receipt/1`, and a signature over it by the host's key.
+//! Receipts: a host's account of what it installed (`kubeplan.io/receipt/1`), signed with the host's key.
 //!
 //! In: what an installation did. Out: canonical JSON that `kubeplan verify --receipt` compares with the bundle. A receipt
 //! names digests and commitments of the index and no content, so it may be carried and shown like the bundle itself. It is
@@ -21,7 +21,7 @@ pub const FORMAT: &str = "kubeplan.io/receipt/1";
 /// The longest accepted receipt, in bytes.
 pub const MAX_SIZE: usize = 4 * 1024 * 1024;
 
-/// What a host says about one installation.
+/// A host's account of one installation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Receipt {
@@ -37,7 +37,7 @@ pub struct Receipt {
     pub cluster: ClusterRef,
     /// Which node.
     pub node: NodeRef,
-    /// Which host, as far as it knows itself.
+    /// Which host: the identifiers that it could determine.
     pub host: HostMatch,
     /// When the installation began, by the host's clock.
     pub started: Timestamp,
@@ -45,7 +45,7 @@ pub struct Receipt {
     pub finished: Timestamp,
     /// The program that installed.
     pub applier: Tool,
-    /// What the operator allowed beyond the rules, as flags of the command line; sorted.
+    /// The flags of the command line that overrode a rule, sorted.
     pub overrides: Vec<String>,
     /// Every entry of the bundle.
     pub entries: BTreeMap<EntryName, ReceiptEntry>,
@@ -59,7 +59,7 @@ pub struct Receipt {
 pub struct ReceiptEntry {
     /// Whether the host has it.
     pub state: EntryState,
-    /// SHA-256 of a public entry, the commitment of a sealed one; folders have neither.
+    /// SHA-256 of a public entry, the commitment of a sealed one; directories have neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Sha256Digest>,
 }
@@ -70,7 +70,7 @@ pub struct ReceiptEntry {
 pub enum EntryState {
     /// It is on the host, or in the API, as planned.
     Installed,
-    /// Others changed it; it was left as they want it.
+    /// It was changed on the host or in the API after an earlier installation, and was left as it is.
     Left,
     /// It was not installed: its step needs a running host, or was left out.
     Remaining,
@@ -90,10 +90,10 @@ pub struct ReceiptStep {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiptError {
-    /// Too long to be one.
+    /// The receipt is too large.
     #[error("the receipt is larger than {MAX_SIZE} bytes")]
     TooLarge,
-    /// The signature does not hold.
+    /// The signature is not valid.
     #[error("the signature of the receipt is refused")]
     Signature(#[source] SignatureError),
     /// Not canonical JSON of the known shape.
@@ -103,7 +103,9 @@ pub enum ReceiptError {
     #[error("receipt format `{0}` is not supported; this program reads `{FORMAT}`")]
     Format(String),
     /// It is about another bundle.
-    #[error("the receipt is about another bundle: {what} is {found}, the bundle's is {expected}")]
+    #[error(
+        "the receipt is about another bundle: {what} is {found}, that of the bundle is {expected}"
+    )]
     OtherBundle {
         /// What differs.
         what: &'static str,
@@ -112,8 +114,8 @@ pub enum ReceiptError {
         /// What the bundle says.
         expected: String,
     },
-    /// It does not tell of the bundle's entries or steps.
-    #[error("the receipt contradicts the bundle's index: {rule} (`{at}`)")]
+    /// It does not list the bundle's entries and steps.
+    #[error("the receipt does not fit the bundle's index: {rule} (`{at}`)")]
     Contradiction {
         /// The broken rule.
         rule: &'static str,
@@ -166,10 +168,10 @@ impl Receipt {
             .map_err(ReceiptError::Key)
     }
 
-    /// Reads a receipt; with a signature only after it held. Returns the key that signed.
+    /// Reads a receipt. A signature is verified before the receipt is parsed. Returns the key that signed.
     ///
     /// # Errors
-    /// [`ReceiptError`] if the signature does not hold, or the bytes are not of the known form.
+    /// [`ReceiptError`] if the signature is not valid, or the bytes are not of the known form.
     pub fn read(
         bytes: &[u8],
         signature: Option<&Signature>,
@@ -191,8 +193,8 @@ impl Receipt {
         Ok((receipt, signature.map(Signature::public_key)))
     }
 
-    /// Whether the receipt is about exactly this bundle: digests, node, every entry and every step. What it says was left
-    /// or remains is no contradiction; see [`Receipt::open_points`].
+    /// Checks that the receipt is about exactly this bundle: digests, node, every entry and every step. Entries that were left or
+    /// remain are not errors; see [`Receipt::open_points`].
     ///
     /// # Errors
     /// [`ReceiptError::OtherBundle`], [`ReceiptError::Contradiction`].
@@ -242,27 +244,27 @@ impl Receipt {
         };
         for entry in &index.entries {
             match self.entries.get(&entry.name) {
-                None => return broken("it tells of every entry", &entry.name),
+                None => return broken("it must list every entry", &entry.name),
                 Some(found) if found.digest != digest(&entry.content) => {
-                    return broken("it has the digest of every entry", &entry.name);
+                    return broken("it must have the digest of every entry", &entry.name);
                 }
                 Some(_) => {}
             }
         }
         if let Some(extra) = self.entries.keys().find(|name| index.entry(name).is_none()) {
-            return broken("it tells of the bundle's entries only", extra);
+            return broken("it must list entries of the bundle only", extra);
         }
         let phases = self.steps.iter().map(|step| &step.phase);
         if !phases.eq(index.steps.iter().map(crate::step::Step::phase)) {
-            return broken("it tells of every step", &self.steps.len());
+            return broken("it must list every step", &self.steps.len());
         }
         if self.finished < self.started {
-            return broken("it ends after it began", &self.finished);
+            return broken("it must end after it began", &self.finished);
         }
         Ok(())
     }
 
-    /// What the host says is not as planned: entries that were left or remain, in the index's order.
+    /// The entries that are not as planned on the host (left or remaining), in the index's order.
     pub fn open_points<'a>(
         &'a self,
         index: &'a Index,
@@ -362,12 +364,12 @@ mod tests {
             ("its serial", |r| r.serial += 1),
             ("its cluster", |r| r.cluster.name = "other".parse().unwrap()),
             ("its node", |r| r.node.name = "other".parse().unwrap()),
-            ("of every entry", |r| drop(r.entries.pop_first())),
+            ("list every entry", |r| drop(r.entries.pop_first())),
             ("digest of every entry", |r| {
                 let mut entries = r.entries.values_mut();
                 entries.find(|e| e.digest.is_some()).unwrap().digest = None;
             }),
-            ("entries only", |r| {
+            ("entries of the bundle only", |r| {
                 let entry = r.entries.values().next().unwrap().clone();
                 r.entries.insert("files/etc/extra".parse().unwrap(), entry);
             }),
@@ -385,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_is_told() {
+    fn entries_that_were_left_are_listed() {
         let index = sample();
         let mut receipt = receipt(&index);
         let (name, entry) = receipt.entries.iter_mut().next().unwrap();

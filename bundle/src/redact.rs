@@ -1,11 +1,11 @@
 //! Redacted twins: the public text of a secret, with the secret values replaced by `<sealed>`.
 //!
-//! In: the class of a secret and its plaintext. Out: the twin, the same on every machine. A class is a closed list of places: what
-//! is at a place that the class does not have is refused, never hidden, so that a twin shows everything but the secret values. There is
-//! no YAML or JSON library here, on purpose: the text is read by hand, only plain forms are accepted, and what a reader could take for
-//! anything else (block scalars, flow collections, quoted keys, anchors, tags, comments, escapes in what is shown, a key twice) is
-//! refused. Placeholders of holes are constants and stay. At last the twin is searched for the values that were replaced: text that
-//! repeats a secret in a public place is refused.
+//! In: the class of a secret and its plaintext. Out: the twin, the same on every machine. A class is a closed list of places.
+//! A value at any other place is refused, not hidden, so that a twin shows everything but the secret values. This module does not use a
+//! YAML or JSON library: it reads the text itself, accepts plain forms only, and refuses whatever two readers could understand
+//! differently (block scalars, flow collections, quoted keys, anchors, tags, comments, escapes in public values, a key twice).
+//! Placeholders of holes are constants and stay. Last, the twin is searched for the values that were replaced: a text that repeats a
+//! secret in a public place is refused.
 //!
 //! What stays visible of a secret: the names of keys, the number and order of lines, the labels of PEM blocks, the users of registries.
 
@@ -35,7 +35,7 @@ const MIN_SEARCHED: usize = 8;
 /// The twin is searched for this many bytes of a replaced value, its first ones: the search takes time in proportion to the twin.
 const MAX_SEARCHED: usize = 64;
 
-/// Why no twin can be made. Never holds any of the text.
+/// Why a secret cannot be redacted. Never holds any of the text.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("line {line} of a secret of class `{class}` cannot be redacted: {reason}")]
 pub struct RedactError {
@@ -43,11 +43,11 @@ pub struct RedactError {
     pub line: usize,
     /// The class.
     pub class: SecretClass,
-    /// What stands in the way.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// What stands in the way of a twin.
+/// Why a line cannot be redacted.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -64,19 +64,19 @@ pub enum Reason {
         "expected `key: value` with a plain key; comments, document markers, anchors, tags and quoted keys are refused"
     )]
     Shape,
-    /// A value that does not end on its line, or is no plain or quoted text.
+    /// A value that does not end on its line, or is not a plain or quoted text.
     #[error("the value is not a plain or quoted text on one line")]
     Value,
     /// Indentation that does not follow from the lines before.
     #[error("the indentation does not fit the lines above")]
     Indentation,
-    /// A key that is there before.
-    #[error("a key is there twice")]
+    /// A key that occurs twice.
+    #[error("a key occurs twice")]
     Duplicate,
     /// A place that the class does not have: it could neither be shown nor hidden.
     #[error("a secret of this class has no such field")]
     Field,
-    /// Another document than the class is for.
+    /// A document of another kind than the class is for.
     #[error("expected `apiVersion: {api_version}` and `kind: {kind}`, written without escapes")]
     Kind {
         /// The only `apiVersion` of the class.
@@ -84,14 +84,14 @@ pub enum Reason {
         /// The only `kind` of the class.
         kind: &'static str,
     },
-    /// A public value that does not show what it says.
-    #[error("a value that a reviewer has to see is written with escapes")]
+    /// A public value that is written with escapes.
+    #[error("a public value is written with escapes; write it without them")]
     Escapes,
     /// An address that holds a user or a token.
-    #[error("an address with a user, a query or a fragment can be neither shown nor hidden")]
+    #[error("the address has a user, a query or a fragment, which may hold a secret; remove it")]
     Credentials,
     /// A replaced value is shown in a public place.
-    #[error("a sealed value is repeated in a public place")]
+    #[error("a sealed value also occurs in a public place")]
     Repeated,
     /// Not a PEM private key.
     #[error(
@@ -108,7 +108,7 @@ pub enum Reason {
         "expected `{{\"auths\": {{\"HOST\": {{\"auth\": \"BASE64\"}}}}}}`, without other fields and without escapes"
     )]
     RegistryAuth,
-    /// An `auth` that says something else than the fields beside it.
+    /// An `auth` that does not match the fields beside it.
     #[error(
         "`auth` is not the base64 form of `user:password`, or names another user than `username`"
     )]
@@ -121,7 +121,7 @@ type Failure = (usize, Reason);
 /// The redacted twin of `plaintext`.
 ///
 /// # Errors
-/// [`RedactError`] if the text is not in the form in which redaction is known to be complete.
+/// [`RedactError`] if the text is not in the form that its class accepts.
 pub fn twin(class: SecretClass, plaintext: &[u8]) -> Result<Vec<u8>, RedactError> {
     let of_yaml = |schema| plain_text(plaintext).and_then(|text| yaml::twin(text, schema));
     match class {
@@ -181,7 +181,7 @@ fn nothing_is_repeated(twin: &str, sealed: &BTreeSet<&str>) -> Result<(), Failur
         let line = line.as_bytes();
         for start in 0..line.len() {
             let rest = line.get(start..).unwrap_or_default();
-            // None begins with another, so the only one that `rest` can begin with is the last that is not after it.
+            // No value begins with another value, so `rest` can only begin with the last value that is not after it.
             let bounds = (Bound::Unbounded, Bound::Included(rest));
             if let Some(value) = searched.range::<[u8], _>(bounds).next_back()
                 && rest.starts_with(value)

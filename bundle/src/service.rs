@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct ServiceName(String);
 
-/// The text is no service name.
+/// The text is not a valid service name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is not a valid service name (letters, digits, `-`, `_`, `.`, `@`, at most 60)")]
 pub struct ParseServiceError(String);

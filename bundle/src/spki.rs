@@ -2,7 +2,7 @@
 //!
 //! In: a PEM private key as kubeadm writes them (PKCS#1, SEC 1 or PKCS#8; RSA, ECDSA on P-256, P-384 or P-521, Ed25519).
 //! Out: SHA-256 of the DER SubjectPublicKeyInfo, the same digest that kubeadm uses to pin a CA. The key itself is
-//! never kept and never shown.
+//! neither kept nor shown.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rsa;
@@ -14,20 +14,20 @@ use zeroize::Zeroizing;
 
 use crate::digest::Sha256Digest;
 
-/// Why there is no public half.
+/// Why the public half cannot be computed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SpkiError {
-    /// No `PRIVATE KEY` block.
-    #[error("the file holds no PEM private key")]
+    /// The file does not have a `PRIVATE KEY` block.
+    #[error("the file does not hold a PEM private key")]
     NoKey,
-    /// More than one.
+    /// The file has more than one private key.
     #[error("the file holds more than one private key")]
     ManyKeys,
-    /// Encrypted.
+    /// The private key is encrypted.
     #[error("the private key is encrypted")]
     Encrypted,
     /// Not a key, or of an algorithm that Kubernetes does not use.
-    #[error("the `{0}` block is no RSA, ECDSA or Ed25519 key")]
+    #[error("the `{0}` block is not a valid RSA, ECDSA or Ed25519 key")]
     Unsupported(String),
 }
 

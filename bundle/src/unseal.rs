@@ -1,9 +1,9 @@
-//! Opens the sealed part of a trusted bundle, and holds it against the index.
+//! Opens the sealed part of a trusted bundle, and compares it with the index.
 //!
 //! In: [`Bundle<Trusted>`] and the host's identities. Out: [`Unsealed`], whose contents are exactly the sealed entries of
 //! the index: made for this node and cluster, each with the plaintext that the index commits to, each with the twin
-//! that a reviewer saw, each private key belonging to the public key in the index. If anything differs nothing is
-//! handed out.
+//! that a reviewer saw, each private key belonging to the public key in the index. If anything differs, no content
+//! is returned.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,7 +46,7 @@ impl Bundle<Trusted> {
     /// Opens the sealed part and checks all of it against the index. A bundle that seals nothing gives no contents.
     ///
     /// # Errors
-    /// [`VerifyError::NoMatchingIdentity`] if the seal is for other keys; others if it is not what the index says.
+    /// [`VerifyError::NoMatchingIdentity`] if the seal is for other keys; others if the content differs from the index.
     pub fn unseal(&self, identities: &Identities) -> Result<Unsealed, VerifyError> {
         let index = self.index();
         let Some((part, sealed)) = index.sealed.as_ref().zip(self.sealed()) else {
@@ -120,7 +120,7 @@ fn check<'a>(
     Ok(())
 }
 
-/// A private key belongs to the public key in the index; without one there, it is refused.
+/// Checks that a private key belongs to the public key in the index. Refuses a key if the index does not have its public key.
 fn check_key(
     name: &EntryName,
     sealed: &SealedContent,

@@ -1,4 +1,4 @@
-//! Verifies a bundle, in an order that leaves nothing to an attacker.
+//! Verifies a bundle, in an order in which each part is checked before it is used.
 //!
 //! In: [`Bundle<Unverified>`]. Out: [`Bundle<Trusted>`] or [`Bundle<Intact>`], or a [`VerifyError`]. The order:
 //!
@@ -9,7 +9,7 @@
 //! 5. the second member is inflated, no further than the index says, and each entry's header, size, digest and padding
 //!    is what the index says.
 //!
-//! [`Bundle::into_intact`] leaves out the policy of step 2 and nothing else. There is no way to leave out more.
+//! [`Bundle::into_intact`] skips the policy of step 2. No other check can be skipped.
 
 use std::collections::BTreeMap;
 use std::io::{Read, SeekFrom};

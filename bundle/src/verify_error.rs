@@ -18,14 +18,14 @@ use crate::spki::SpkiError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The source fails.
+    /// The source of the bundle cannot be read.
     #[error("the bundle cannot be read")]
     Read(#[source] io::Error),
-    /// The start of the file.
-    #[error("the file does not start as a bundle does")]
+    /// The file does not start with the first member of a bundle.
+    #[error("the file is not a kubeplan bundle")]
     FirstMember(#[source] FirstMemberError),
     /// A signature that is malformed or does not verify.
-    #[error("`{name}` is refused")]
+    #[error("the signature `{name}` is refused")]
     Signature {
         /// The entry.
         name: String,
@@ -34,7 +34,7 @@ pub enum VerifyError {
         source: SignatureError,
     },
     /// A signature under another key's name.
-    #[error("`{name}` holds a signature by the key {fingerprint}, after which it is not named")]
+    #[error("`{name}` holds a signature by key {fingerprint}, but is named after another key")]
     SignatureName {
         /// The entry.
         name: String,
@@ -42,7 +42,7 @@ pub enum VerifyError {
         fingerprint: Fingerprint,
     },
     /// An approval that is malformed or does not verify.
-    #[error("`{name}` is refused")]
+    #[error("the approval `{name}` is refused")]
     Approval {
         /// The entry.
         name: String,
@@ -51,7 +51,9 @@ pub enum VerifyError {
         source: ApprovalError,
     },
     /// An approval of another index.
-    #[error("`{name}` approves another bundle (index digest {approved}, this one has {index})")]
+    #[error(
+        "`{name}` approves another bundle: its index has the digest {approved}, the index of this bundle {index}"
+    )]
     OtherApproval {
         /// The entry.
         name: String,
@@ -60,45 +62,47 @@ pub enum VerifyError {
         /// What is here.
         index: Sha256Digest,
     },
-    /// The policy is not met.
-    #[error("the bundle is not trusted here")]
+    /// The bundle does not have the signatures and approvals that the policy requires.
+    #[error("the bundle is not trusted")]
     Untrusted(#[source] TrustError),
-    /// The index.
+    /// The index is not valid.
     #[error("`kubeplan.json` is refused")]
     Index(#[source] IndexError),
-    /// The index states another plan digest than its content has.
-    #[error("`kubeplan.json` states the plan digest {stated}, its content has {computed}")]
+    /// The plan digest in the index is not that of the index's content.
+    #[error(
+        "the plan digest in `kubeplan.json` is {stated}, but the digest of its content is {computed}"
+    )]
     PlanDigest {
         /// In the index.
         stated: Sha256Digest,
         /// Of its content.
         computed: Sha256Digest,
     },
-    /// The sizes in the index.
+    /// A size in the index is over its limit.
     #[error("the sizes that `kubeplan.json` names are refused")]
     Size(#[source] SizeError),
     /// The file is too short.
     #[error("the file is truncated: {missing} of the bytes that `kubeplan.json` names are missing")]
     Truncated {
-        /// How many.
+        /// How many bytes.
         missing: u64,
     },
     /// The file is too long.
     #[error("the file has {extra} bytes after the end that `kubeplan.json` names")]
     TrailingData {
-        /// How many.
+        /// How many bytes.
         extra: u64,
     },
     /// A gzip member does not have its digest.
     #[error("gzip member {member} does not have the digest in `kubeplan.json`")]
     MemberDigest {
-        /// Which, the first one being 1.
+        /// The number of the member, from 1.
         member: usize,
     },
-    /// A gzip member has its digest but is not made as it must be: the author's program did something wrong.
+    /// A gzip member has its digest, but its content is malformed: the program that wrote the bundle is faulty.
     #[error("gzip member {member} is not what `kubeplan.json` describes")]
     Member {
-        /// Which, the first one being 1.
+        /// The number of the member, from 1.
         member: usize,
         /// What differs.
         #[source]
@@ -107,13 +111,13 @@ pub enum VerifyError {
     /// Bytes after the end of a gzip member, inside its digest.
     #[error("gzip member {member} has bytes after its end")]
     MemberTrailing {
-        /// Which, the first one being 1.
+        /// The number of the member, from 1.
         member: usize,
     },
     /// A public entry or the sealed part does not have its digest.
     #[error("`{name}` does not have the digest in `kubeplan.json`")]
     EntryDigest {
-        /// Which.
+        /// The entry.
         name: String,
     },
     /// There is no payload item of this name.
@@ -122,10 +126,10 @@ pub enum VerifyError {
         /// The name asked for.
         name: EntryName,
     },
-    /// A payload item.
+    /// A payload item is not what the index describes.
     #[error("the payload is refused")]
     Payload(#[source] PayloadReadError),
-    /// The sealed part is for other keys.
+    /// None of the identities is for a recipient of the sealed part.
     #[error(
         "none of the given identities opens the sealed part; it is for {}", .recipients.join(", ")
     )]
@@ -147,48 +151,48 @@ pub enum VerifyError {
         expected: String,
     },
     /// A sealed entry of the index is not in the seal.
-    #[error("`{name}` is missing in the sealed part")]
+    #[error("`{name}` is missing from the sealed part")]
     SealedMissing {
-        /// Which.
+        /// The entry.
         name: EntryName,
     },
     /// The seal holds something that the index does not name.
     #[error("the sealed part holds `{name}`, which the index does not name")]
     SealedUnexpected {
-        /// Which.
+        /// The entry.
         name: EntryName,
     },
     /// The sealed bytes are not those that the index commits to.
-    #[error("the sealed content of `{name}` is not what the index commits to")]
+    #[error("the sealed content of `{name}` does not match its commitment in the index")]
     Commit {
-        /// Which.
+        /// The entry.
         name: EntryName,
     },
-    /// The redacted twin does not show what is sealed.
-    #[error("the redacted twin of `{name}` is not the redacted form of what is sealed")]
+    /// The redacted twin is not that of the sealed content.
+    #[error("the redacted twin of `{name}` does not match the sealed content")]
     Twin {
-        /// Which.
+        /// The entry.
         name: EntryName,
     },
-    /// The sealed bytes cannot be redacted at all.
-    #[error("the sealed content of `{name}` is not of its class")]
+    /// The sealed bytes are not in the form of their class, so they cannot be redacted.
+    #[error("the sealed content of `{name}` is not valid for its class")]
     Redact {
-        /// Which.
+        /// The entry.
         name: EntryName,
         /// Why.
         #[source]
         source: RedactError,
     },
-    /// A private key is another one than the index says.
+    /// A private key does not match the public key in the index.
     #[error("the private key `{name}` does not belong to the public key in the index")]
     Spki {
-        /// Which.
+        /// The entry.
         name: EntryName,
     },
     /// A private key cannot be read.
     #[error("the private key `{name}` is refused")]
     PrivateKey {
-        /// Which.
+        /// The entry.
         name: EntryName,
         /// Why.
         #[source]

@@ -1,6 +1,6 @@
-//! How much a YAML text from outside may unfold to: one budget for both programs.
+//! Limits of a YAML text with its aliases replaced, the same in both programs.
 //!
-//! In: what a reader is about to build, before it builds it. Out: leave, or which limit would be passed. An alias (`*name`) counts as
+//! In: what a reader is about to build, before it builds it. Out: permission, or the limit that it would exceed. An alias (`*name`) counts as
 //! often as it occurs, with all the bytes and values that it stands for, so a short text cannot stand for a large one. One [`Budget`] is for
 //! everything of one kind that a run reads: all configuration files together, the stored documents of a cluster together. Nothing here parses.
 

@@ -253,7 +253,7 @@ fn bad_facts() -> Result<()> {
         (
             "cp1.json",
             good.replace("\"hostname\"", "\"hostName\""),
-            "not a document of host facts",
+            "not a valid document of host facts",
         ),
         (
             "cp1.json",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Broken, Look};
 use crate::access::StepPath;
 
-/// The process may use at least so many CPUs.
+/// The process may use at least `minimum` CPUs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CpuCount {

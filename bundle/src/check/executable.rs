@@ -23,7 +23,7 @@ impl Look for Executable {
         let program = &self.program;
         if program.is_empty() || program.contains('/') || program.starts_with('-') {
             return broken(
-                "a program is named without a folder",
+                "a program is named without a directory",
                 &program.escape_debug(),
             );
         }

@@ -18,7 +18,7 @@ pub struct Images {
     pub policy: PullPolicy,
     /// One after the other.
     pub serial: bool,
-    /// The image of Pod sandboxes that is planned; another one in the runtime's configuration is told.
+    /// The image of Pod sandboxes that is planned; a warning is printed if the runtime's configuration has another one.
     pub sandbox: String,
 }
 
@@ -30,7 +30,7 @@ pub enum PullPolicy {
     /// Unless they are in the store.
     #[default]
     IfNotPresent,
-    /// Never, and it is not looked whether they are in the store.
+    /// Never; the store is not checked either.
     Never,
 }
 

@@ -127,7 +127,7 @@ impl CheckKind {
         self.as_look().paths()
     }
 
-    /// Refuses a check that names a program, a socket or a server which no check may name.
+    /// Checks that the programs, sockets and servers in the parameters are ones that a check may name.
     pub(crate) fn check_destinations(&self) -> Result<(), Broken> {
         self.as_look().check_destinations()
     }
@@ -149,7 +149,7 @@ mod tests {
             None,
             "a kind of the first bundles needs the step alone"
         );
-        // Nothing joins them.
+        // The list of kinds without a feature is closed.
         assert_eq!(CheckKind::WORDS.len() - CheckKind::FEATURES.len(), 23);
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Broken, Look};
 use crate::access::StepPath;
 
-/// The host has at least so much memory.
+/// The host has at least `minimum_mib` of memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Memory {

@@ -1,9 +1,9 @@
-//! What is looked at before anything is changed: kubeadm's preflight checks as data.
+//! kubeadm's preflight checks as data: what kubeapply checks on a host before it changes anything.
 //!
 //! In and out: the checks of a [`crate::step::Step::Preflight`], each a name in kubeadm's words, what a finding counts as,
 //! and what to look at with which parameters. Whatever differs between Kubernetes releases (ports, versions, kernel options,
 //! images) is a parameter that the planner wrote; the applier has one function for each [`CheckKind`]. The enum is closed:
-//! a new kind has a feature of its own, so that an older applier refuses instead of not looking.
+//! a new kind has a feature of its own, so that an older applier refuses the bundle instead of skipping the check.
 //!
 //! Each kind has a file: its parameters, the paths that it looks at, the destinations that it may name. [`kind`] is the table of them.
 
@@ -91,18 +91,18 @@ pub struct Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It is told.
+    /// A warning is printed.
     Warning,
-    /// It stops the installation unless the check is ignored.
+    /// The installation stops, unless the check is ignored.
     Error,
 }
 
-/// What every kind of check says of itself.
+/// The questions that every kind of check answers.
 trait Look {
     /// Every path of the host that the check looks at, with the field that names it.
     fn paths(&self) -> Vec<StepPath<'_>>;
 
-    /// Refuses a program, a socket or a server which no check may name.
+    /// Checks that the programs, sockets and servers in the parameters are ones that a check may name.
     fn check_destinations(&self) -> Result<(), Broken>;
 }
 
@@ -132,14 +132,16 @@ pub struct CheckName(String);
 #[serde(try_from = "String", into = "String")]
 pub struct LookPath(String);
 
-/// The text is no name of a check, or no path to look at.
+/// Why a text is not a valid check name, or not a valid path for a check.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseCheckError {
-    /// Empty, too long, or with a character nobody can type on a command line.
-    #[error("`{0}` cannot be the name of a check")]
+    /// Empty, too long, or with a NUL.
+    #[error("`{0}` is not a valid check name")]
     Name(String),
     /// Relative, too long, or with a NUL.
-    #[error("`{0}` is no path that can be looked at: not absolute, too long, or with a NUL")]
+    #[error(
+        "`{0}` is not a valid path for a check: expected an absolute path of at most {MAX_PATH} bytes without NUL"
+    )]
     Path(String),
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Broken, Look};
 use crate::access::StepPath;
 
-/// The node's name is a name, and resolves.
+/// The node's name is a valid host name, and resolves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeName {

@@ -38,7 +38,7 @@ pub(super) fn check_asked(program: &str) -> Result<(), Broken> {
         return Ok(());
     }
     broken(
-        "a check runs a program of a closed list to learn its version",
+        "a check runs only programs of a closed list to read their version",
         &program.escape_debug(),
     )
 }

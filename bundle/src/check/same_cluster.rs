@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Broken, Look, LookPath};
 use crate::access::{ADMIN, KUBELET, MayBe, Role, StepPath};
 
-/// No other cluster lives on the host: what is there comes from the bundle's own certificate authority.
+/// The host does not belong to another cluster: what is there was issued by the CA of the bundle's cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SameCluster {

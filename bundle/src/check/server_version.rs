@@ -53,13 +53,13 @@ impl Look for ServerVersion {
 
     fn check_destinations(&self) -> Result<(), Broken> {
         if self.document != VERSION {
-            return broken("a server is asked for its version", &self.document);
+            return broken("a server is called for its version only", &self.document);
         }
         let fits = |url: &&String| {
             Url::parse(url).is_some_and(|url| url.path.is_empty() || url.path == "/")
         };
         match self.endpoints.iter().find(|url| !fits(url)) {
-            Some(url) => broken("a server is asked by http or https", url),
+            Some(url) => broken("a server is called by http or https", url),
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use super::program_version::check_asked;
 use super::{Broken, Look, Severity};
 use crate::access::StepPath;
 
-/// Kernel, its options and its cgroups suffice for a kubelet.
+/// The kernel, its options and its cgroups meet the requirements of a kubelet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SystemRequirements {
@@ -52,7 +52,7 @@ pub struct KernelOption {
 pub struct CgroupRequirements {
     /// Those that must be there.
     pub required: Vec<String>,
-    /// Those whose absence is told.
+    /// Those whose absence is a warning.
     pub optional: Vec<String>,
 }
 

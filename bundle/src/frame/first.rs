@@ -1,7 +1,7 @@
 //! The first member: the index and what is signed about it.
 //!
-//! In: the file from its start, or the parts. Out: the parts as bytes, none of them interpreted, or the member. What is
-//! read is built again from its parts and compared byte for byte, so a member has one form for each content.
+//! In: the file from its start, or the parts. Out: the parts as bytes, uninterpreted, or the member. The reader builds the
+//! member again from its parts and compares the two byte for byte, so each content has exactly one form.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -37,10 +37,10 @@ pub(crate) struct FirstMember {
 /// Why the file does not start with a first member.
 #[derive(Debug, thiserror::Error)]
 pub enum FirstMemberError {
-    /// The gzip layer.
-    #[error("the first gzip member is not in its one canonical form")]
+    /// The gzip member is malformed.
+    #[error("its first gzip member is not in the canonical form")]
     Gzip(#[from] StoredError),
-    /// An entry that has no place there.
+    /// An entry that does not belong into the first member.
     #[error("the first member is malformed at byte {at}: {problem}")]
     Entry {
         /// Offset of the header in the plain bytes.
@@ -51,7 +51,7 @@ pub enum FirstMemberError {
     /// A signature or approval whose other half is missing.
     #[error("`{0}` is incomplete: an approval is a `.json` and a `.sig`")]
     HalfApproval(String),
-    /// Something is too big, or there is too much of it.
+    /// A part is over its limit.
     #[error(transparent)]
     Limit(#[from] LimitError),
     /// The entries are right, but the bytes between them are not.
@@ -138,7 +138,7 @@ impl FirstMember {
         Ok(())
     }
 
-    /// Takes the archive apart. Lenient on purpose where the comparison in [`Self::read`] is strict.
+    /// Splits the archive into its parts. Accepts forms that the comparison in [`Self::read`] then refuses.
     fn split(plain: &[u8]) -> Result<Self, FirstMemberError> {
         let mut parts = Self::default();
         let mut halves: BTreeMap<String, Halves> = BTreeMap::new();
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_place_there_is_named() {
+    fn an_entry_that_does_not_belong_there_is_named() {
         let with = |entries: &[(&str, &[u8])]| {
             let mut out = Vec::new();
             for (name, content) in entries {

@@ -1,8 +1,8 @@
 //! Gzip without compression, in exactly one byte form for each content.
 //!
 //! In: plain bytes. Out: a gzip member of stored DEFLATE blocks, each of 65535 bytes but the last, and the way back.
-//! [`decode`] accepts nothing but what [`encode`] writes, so no bit of such a member is free: this is what lets
-//! the first member of a bundle go without a digest of itself. No inflater sees its bytes.
+//! [`decode`] accepts nothing but what [`encode`] writes, so every bit of such a member is fixed by its content. Therefore
+//! the first member of a bundle needs no digest of itself. Its bytes do not pass through an inflater.
 
 use std::io::{self, Read};
 
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bit_is_free() {
+    fn every_changed_bit_is_refused() {
         let plain = b"some content";
         let good = encode(plain);
         assert!(decode(&mut &good[..], LIMIT).is_ok());

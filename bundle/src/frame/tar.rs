@@ -2,7 +2,7 @@
 //!
 //! In: a name and a size. Out: the 512 bytes that introduce the entry: regular file, mode 0644, mtime 0, uid and gid 0,
 //! no user or group name, and the name split into ustar's prefix and name in the one way the `tar` crate does. A reader
-//! builds the header it expects and compares. [`problem`] looks into a header that differs, only to say why.
+//! builds the header it expects and compares. [`problem`] explains how a header differs.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub const END: [u8; 1024] = [0; 1024];
 /// One header block.
 pub type HeaderBlock = [u8; BLOCK as usize];
 
-/// A name that has no place in a ustar header.
+/// The name does not fit a ustar header.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
     "the name `{0}` does not fit a ustar header (at most 255 bytes, with a `/` that leaves at most 155 before and 100 after it)"
@@ -35,9 +35,9 @@ pub enum HeaderProblem {
     HardLink(String),
     /// A character or block device, or a FIFO.
     Device(String),
-    /// A folder.
+    /// A directory.
     Directory(String),
-    /// A pax or GNU extension header, a sparse file or anything else that is no regular file.
+    /// A pax or GNU extension header, a sparse file or another type of entry that is not a regular file.
     Extension(String),
     /// An absolute name.
     AbsoluteName(String),
@@ -49,11 +49,11 @@ pub enum HeaderProblem {
     Duplicate(String),
     /// A name that is not in the index.
     Unexpected(String),
-    /// Another size than the index says.
+    /// A size other than that in the index.
     Size(u64),
-    /// The right name, but some other field (mode, owner, time, checksum, padding) has not its fixed value.
+    /// The right name, but another field (mode, owner, time, checksum, padding) does not have its fixed value.
     Fields,
-    /// No tar header at all.
+    /// Not a tar header.
     NotTar,
 }
 
@@ -64,16 +64,16 @@ impl fmt::Display for HeaderProblem {
             Self::SymbolicLink(name) => write!(f, "found the symbolic link `{name}`"),
             Self::HardLink(name) => write!(f, "found the hard link `{name}`"),
             Self::Device(name) => write!(f, "found the device `{name}`"),
-            Self::Directory(name) => write!(f, "found the folder `{name}`"),
+            Self::Directory(name) => write!(f, "found the directory `{name}`"),
             Self::Extension(name) => {
                 write!(f, "found an extension header or a sparse file (`{name}`)")
             }
             Self::AbsoluteName(name) => write!(f, "found the absolute name `{name}`"),
             Self::ParentName(name) => write!(f, "found the name `{name}` with `..`"),
-            Self::OutOfOrder(name) => write!(f, "found `{name}`, which has another place"),
+            Self::OutOfOrder(name) => write!(f, "found `{name}` out of order"),
             Self::Duplicate(name) => write!(f, "found `{name}` a second time"),
             Self::Unexpected(name) => write!(f, "found `{name}`, which is not in the index"),
-            Self::Size(size) => write!(f, "its header says {size} bytes"),
+            Self::Size(size) => write!(f, "its header declares {size} bytes"),
             Self::Fields => write!(f, "its header is not in the fixed form"),
             Self::NotTar => write!(f, "found no tar header"),
         }
@@ -89,7 +89,7 @@ pub fn header(name: &str, size: u64) -> Result<HeaderBlock, HeaderError> {
     let mut header = Header::new_ustar();
     header.set_path(name).map_err(|_| error())?;
     // The crate drops `.` components and would switch to a GNU form for numbers beyond octal; old readers take a
-    // final slash for a folder.
+    // final slash for a directory.
     if name.ends_with('/')
         || *header.path_bytes() != *name.as_bytes()
         || size > crate::limits::PAYLOAD
@@ -130,7 +130,7 @@ pub fn append(out: &mut Vec<u8>, name: &str, content: &[u8]) -> Result<(), Heade
     Ok(())
 }
 
-/// Name and size as a header states them, if it is a regular file's; nothing else of it is looked at.
+/// Name and size in the header of a regular file. The other fields are not checked.
 #[must_use]
 pub(crate) fn name_and_size(block: &HeaderBlock) -> Option<(String, u64)> {
     let header = Header::from_byte_slice(block);
@@ -154,7 +154,7 @@ pub enum Standing {
     Unknown,
 }
 
-/// Says why `found` is not the header that was expected; `standing` tells what is known of a name.
+/// Explains why `found` is not the header that was expected; `standing` says where a name stands in the index.
 #[must_use]
 pub fn problem(found: &HeaderBlock, standing: impl FnOnce(&str) -> Standing) -> HeaderProblem {
     if found.iter().all(|byte| *byte == 0) {

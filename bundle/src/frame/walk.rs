@@ -1,4 +1,4 @@
-//! Walks the plain bytes of a member against what they must be.
+//! Compares the plain bytes of a member with the index.
 //!
 //! In: a reader of plain bytes, and from the index the name and size of each entry. Out: contents, or the first thing
 //! that differs. No length is ever taken from the archive, so a walk reads and reserves only what the index says.
@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use super::tar::{self, HeaderError, HeaderProblem, Standing};
 
-/// Why the plain bytes of a member are not what they must be.
+/// Why the plain bytes of a member are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum WalkError {
     /// The entry's header.
@@ -188,7 +188,11 @@ mod tests {
                 false,
                 "`files/b`, which is not in the index",
             ),
-            (archive(&[("files/a", b"abcd")], &[]), false, "says 4 bytes"),
+            (
+                archive(&[("files/a", b"abcd")], &[]),
+                false,
+                "declares 4 bytes",
+            ),
             (dirty, false, "padding"),
             (cut, false, "ends inside"),
             (archive(one, &tar::END), false, "exactly two blocks"),

@@ -78,7 +78,7 @@ impl Index {
                 continue;
             };
             let mut ancestor = match &entry.place {
-                // A path that is a file and a folder at once.
+                // A path that is a file and a directory at once.
                 Place::Directory(_) => Some(placement.path.clone()),
                 _ => placement.path.parent(),
             };
@@ -133,7 +133,7 @@ impl Index {
         Ok(())
     }
 
-    /// Every file and folder is in exactly one transaction, after the folder it lies in, and every transaction is
+    /// Every file and directory is in exactly one transaction, after the directory it lies in, and every transaction is
     /// committed by exactly one step.
     fn check_transactions(&self) -> Result<(), IndexError> {
         let broken = |rule, at: &dyn fmt::Display| {
@@ -161,7 +161,7 @@ impl Index {
                     return broken("a transaction names entries of the index", name);
                 };
                 if !matches!(entry.place, Place::File(_) | Place::Directory(_)) {
-                    return broken("a transaction holds files and folders", name);
+                    return broken("a transaction holds files and directories", name);
                 }
                 if !placed.insert(name) {
                     return broken("an entry is in one transaction", name);
@@ -175,7 +175,7 @@ impl Index {
             .filter(on_host)
             .find(|entry| !placed.contains(&entry.name))
         {
-            return broken("every file and folder is in a transaction", &entry.name);
+            return broken("every file and directory is in a transaction", &entry.name);
         }
         let mut committed = BTreeSet::new();
         let mut order: Vec<&Entry> = Vec::new();
@@ -194,12 +194,12 @@ impl Index {
         if let Some(transaction) = transactions.keys().find(|name| !committed.contains(*name)) {
             return broken("every transaction is committed by a step", transaction);
         }
-        folders_come_first(&order)
+        directories_come_first(&order)
     }
 }
 
-/// Whether every folder of the index is committed before what lies in it.
-fn folders_come_first(order: &[&Entry]) -> Result<(), IndexError> {
+/// Whether every directory of the index is committed before what lies in it.
+fn directories_come_first(order: &[&Entry]) -> Result<(), IndexError> {
     let mut pending: BTreeSet<HostPath> = order
         .iter()
         .filter_map(|entry| match &entry.place {
@@ -215,7 +215,7 @@ fn folders_come_first(order: &[&Entry]) -> Result<(), IndexError> {
         while let Some(folder) = ancestor {
             if pending.contains(&folder) {
                 return Err(IndexError::Inconsistent {
-                    rule: "a folder is committed before what lies in it",
+                    rule: "a directory is committed before what lies in it",
                     at: entry.name.to_string(),
                 });
             }

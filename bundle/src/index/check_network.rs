@@ -1,18 +1,18 @@
-//! Whether every destination on the network, and every program and socket, is one that a step may name.
+//! Checks that steps name only network destinations, programs and sockets that they may name.
 //!
 //! | what | what it may be |
 //! |---|---|
 //! | `api.server` | `https://host[:port]`, nothing more |
-//! | an endpoint that is asked as the administrator | a health path over https; `api.server` is what is asked, its address is for people |
-//! | an endpoint that is asked without credentials | a health path at a loopback address, the unspecified one, or the host of `api.server` |
+//! | an endpoint that is called as the administrator | a health path over https; the call goes to `api.server`, the address in the URL is for people |
+//! | an endpoint that is called without credentials | a health path at a loopback address, the unspecified one, or the host of `api.server` |
 //! | the same, `anonymous-on-node` | a health path at an address that the host which runs the step has |
-//! | a peer URL of etcd | `https://host:port`; told to etcd's members, not asked |
-//! | the endpoint of a join command | `host:port`; it is shown, not asked |
-//! | servers whose version is asked | `http(s)://host[:port]`; always the same document of them |
-//! | a proxy check | `host[:port]`; no connection is made |
+//! | a peer URL of etcd | `https://host:port`; passed to etcd's members, not called |
+//! | the endpoint of a join command | `host:port`; shown, not called |
+//! | a server whose version is read | `http(s)://host[:port]`; always the same document |
+//! | a proxy check | `host[:port]`; not called |
 //! | a container runtime | a socket of the host |
 //! | a program that is looked for | a name without a directory |
-//! | a program whose version is asked, by running it | on a closed list |
+//! | a program that is run to read its version | on a closed list |
 //! | a service that is started | on a closed list |
 //!
 //! An index cannot know which addresses are the node's. So one that is not a loopback address has an identity of its own, which
@@ -104,10 +104,10 @@ impl Index {
 fn check_endpoint(endpoint: &Endpoint, server: Option<&Host>) -> Result<(), IndexError> {
     let url = &endpoint.url;
     let Some(parsed) = Url::parse(url) else {
-        return broken("an endpoint is asked by http or https", url);
+        return broken("an endpoint is called by http or https", url);
     };
     if !HEALTH.contains(&parsed.path) {
-        return broken("an endpoint is asked for its health", url);
+        return broken("an endpoint is called at a health path", url);
     }
     let fits = match endpoint.identity {
         EndpointIdentity::Administrator => {
@@ -153,5 +153,5 @@ fn check_started(service: &ServiceName) -> Result<(), IndexError> {
     if STARTED_SERVICES.contains(&service.as_str()) {
         return Ok(());
     }
-    broken("a step starts a service of a closed list", service)
+    broken("a step starts only services of a closed list", service)
 }

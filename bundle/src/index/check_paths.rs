@@ -1,4 +1,4 @@
-//! Whether every path that a step touches is one that the step may touch.
+//! Checks that steps read, change and remove only paths that they may use.
 
 use std::collections::BTreeMap;
 use std::fmt;

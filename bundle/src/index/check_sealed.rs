@@ -1,4 +1,5 @@
-//! What can be sealed, and where it may go: content that only a host can read must not be able to do more there than its class says.
+//! Checks what is sealed, and where it is installed. Reviewers cannot see sealed content, so it must not be able to do more on the host
+//! than its class allows.
 
 use super::{EntryName, Index, IndexError, Place, Placement, SealedContent, SecretClass};
 use crate::mode::FileMode;

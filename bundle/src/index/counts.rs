@@ -1,4 +1,4 @@
-//! Whether an index has no more of anything than [`crate::limits`] allow.
+//! Compares the number of entries, steps and other parts of an index with [`crate::limits`].
 
 use super::Index;
 use crate::canonical::Counter;
@@ -8,10 +8,10 @@ use crate::limits::{
 use crate::seal::MAX_RECIPIENTS;
 use crate::step::features;
 
-/// Fails if the index has more of anything than it may.
+/// Compares the number of each kind of part with its limit.
 ///
 /// # Errors
-/// [`LimitError`] naming what there is too much of.
+/// [`LimitError`] naming the first part over its limit.
 pub(super) fn counts(index: &Index) -> Result<(), LimitError> {
     let recipients = index
         .sealed

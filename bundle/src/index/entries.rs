@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, EntryName};
 
-/// Entries in plan order; reads like a `Vec`, and is one where it is written.
+/// Entries in plan order. Dereferences to a `Vec`, and is serialised as one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Entries {

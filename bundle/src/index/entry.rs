@@ -1,7 +1,7 @@
-//! Entries: one file, folder, object or payload item each, valid by construction.
+//! Entries: one file, directory, object or payload item each, valid by construction.
 //!
 //! They are written flat ([`EntryRecord`]), every field optional that some kind lacks, and read into [`Entry`], which
-//! has no contradictory form.
+//! cannot be contradictory.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,9 +26,9 @@ pub struct Entry {
     pub place: Place,
     /// What it holds.
     pub content: Content,
-    /// The kubelet owns the file once it is installed.
+    /// Whether the file is handed off to the kubelet once it is installed.
     pub handoff: bool,
-    /// What only the running cluster knows; objects have holes, and the manifest of a member that joins etcd.
+    /// The values that only the running cluster knows. Objects have holes, and so has the manifest of a member that joins etcd.
     pub holes: Vec<Hole>,
 }
 
@@ -37,7 +37,7 @@ pub struct Entry {
 pub enum Place {
     /// A file on the host.
     File(Placement),
-    /// A folder on the host.
+    /// A directory on the host.
     Directory(Placement),
     /// An object of the Kubernetes API.
     Object,
@@ -61,11 +61,11 @@ pub struct Placement {
 /// What an entry holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Nothing: a folder.
+    /// Nothing: a directory.
     None,
-    /// Bytes anybody may read.
+    /// Public bytes.
     Public(Blob),
-    /// Bytes only the target host may read.
+    /// Bytes that only the target host may read.
     Sealed(SealedContent),
 }
 
@@ -90,7 +90,7 @@ impl Blob {
     }
 }
 
-/// What the public may know of secret bytes.
+/// The public description of secret bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedContent {
     /// What kind of secret it is; decides how its twin is made.
@@ -115,7 +115,7 @@ pub struct Twin {
     pub sha256: Sha256Digest,
 }
 
-/// Kinds of secret content. There is none for content of any form: each has a twin that shows all but the secret values.
+/// Kinds of secret content. Each has a form, so that its twin can show everything but the secret values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SecretClass {
@@ -253,7 +253,7 @@ impl TryFrom<EntryRecord> for Entry {
             (None, None, None, None) => None,
             _ => return Err(wrong("path, mode, uid and gid come together")),
         };
-        // For chown(2) it means that the owner stays.
+        // For chown(2) the number means that the owner stays.
         if placement
             .as_ref()
             .is_some_and(|p| p.uid == u32::MAX || p.gid == u32::MAX)
@@ -288,10 +288,10 @@ impl TryFrom<EntryRecord> for Entry {
             (EntryKind::Object, None) => Place::Object,
             (EntryKind::Payload, None) => Place::Payload,
             (EntryKind::File | EntryKind::Directory, None) => {
-                return Err(wrong("a file or folder needs a path"));
+                return Err(wrong("a file or directory needs a path"));
             }
             (EntryKind::Object | EntryKind::Payload, Some(_)) => {
-                return Err(wrong("only a file or folder has a path"));
+                return Err(wrong("only a file or directory has a path"));
             }
         };
         let expected = match &place {
@@ -321,7 +321,7 @@ impl TryFrom<EntryRecord> for Entry {
             Place::Directory(_) | Place::Payload => record.holes.is_empty(),
         };
         if !allowed {
-            return Err(wrong("only an object has such a hole"));
+            return Err(wrong("only an object has a hole of this kind"));
         }
         if !record.holes.iter().all(Hole::fits_its_place) {
             return Err(wrong("a hole is in a place of its kind"));

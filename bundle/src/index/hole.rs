@@ -2,7 +2,7 @@
 //!
 //! A closed list, no templating. A hole names its place in the object and how the value comes about, so a reviewer sees
 //! what will be filled in and from what. Until then the place holds [`Hole::placeholder`], a text that the API refuses in
-//! that place: an object whose holes nobody filled cannot be applied by accident. The rules are written down in
+//! that place: an object whose holes are not filled cannot be applied by accident. The rules are written down in
 //! `docs/decisions/0011-holes.md`.
 
 use std::fmt;
@@ -29,11 +29,11 @@ pub enum Hole {
     ///
     /// - Place: a value of a Secret's `data`.
     /// - Filled with: base64 of the instant of the API call plus `ttl`, UTC, RFC 3339 in whole seconds (`…Z`).
-    /// - Filled again: every time the object is applied; the token's life starts anew.
+    /// - Filled again: every time the object is applied; the lifetime of the token starts again.
     TokenExpiry {
         /// Where in the object.
         at: FieldPath,
-        /// How long the token lives.
+        /// How long the token is valid.
         ttl: Ttl,
     },
     /// Which object of this bundle owns this one.
@@ -52,7 +52,7 @@ pub enum Hole {
     /// - Place: a word of a container's command in the manifest of a static Pod, after the flag's name.
     /// - Filled with: `name=peerURL` for every peer URL of every member, `,` between them, as etcd lists them; a member without a
     ///   name has its id in hexadecimal. Nothing but letters, digits and `-._=,:/[]`.
-    /// - Filled again: until the member has started, and when the manifest is written anew; a member that was started heeds no
+    /// - Filled again: until the member has started, and when the manifest is written anew; a member that was started ignores the
     ///   list.
     EtcdInitialCluster {
         /// Where in the manifest.
@@ -65,19 +65,23 @@ pub enum Hole {
 #[serde(try_from = "String", into = "String")]
 pub struct FieldPath(String);
 
-/// The life of a token: at least one second, whole seconds; written as Go writes a duration (`24h0m0s`).
+/// The lifetime of a token: at least one second, whole seconds; written as Go writes a duration (`24h0m0s`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Ttl(u64);
 
-/// A text that is no [`FieldPath`] or no [`Ttl`].
+/// Why a text is not a valid [`FieldPath`] or [`Ttl`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseHoleError {
     /// Not a place.
-    #[error("`{0}` is no place in an object: keys and positions with `/` between")]
+    #[error(
+        "`{0}` is not a valid place in an object: expected keys and positions separated by `/`"
+    )]
     FieldPath(String),
-    /// Not a life.
-    #[error("`{0}` is no life of a token: whole seconds, at least one, written as `24h0m0s`")]
+    /// Not a lifetime.
+    #[error(
+        "`{0}` is not a valid token lifetime: expected whole seconds, at least one, such as `24h0m0s`"
+    )]
     Ttl(String),
 }
 
@@ -224,10 +228,10 @@ impl fmt::Display for FieldPath {
 }
 
 impl Ttl {
-    /// The longest life, about 292 years: what a Go duration holds.
+    /// The longest lifetime, about 292 years: what a Go duration holds.
     const MAX: u64 = 9_223_372_036;
 
-    /// A life of `seconds`; `None` if there is no such life.
+    /// A lifetime of `seconds`; `None` if it is zero or too long.
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Option<Self> {
         if seconds >= 1 && seconds <= Self::MAX {
@@ -237,7 +241,7 @@ impl Ttl {
         }
     }
 
-    /// The life.
+    /// The lifetime in seconds.
     #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0)
@@ -347,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn lives_are_written_as_go_writes_them_and_read_in_that_form_only() {
+    fn lifetimes_are_written_as_go_writes_them_and_read_in_that_form_only() {
         for (seconds, text) in [
             (1, "1s"),
             (60, "1m0s"),

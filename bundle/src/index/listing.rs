@@ -14,7 +14,7 @@ impl Index {
         let mut lines = vec![format!("Steps ({})", self.steps.len())];
         lines.extend(self.api.iter().map(|api| {
             format!(
-                "  the API server is {} as {}, within {} s",
+                "  API server: {}, with the credentials of {}, timeout {} s",
                 api.server, api.kubeconfig, api.timeout_seconds
             )
         }));

@@ -39,7 +39,7 @@ pub use sizes::SizeError;
 pub(crate) use sizes::member_sizes;
 pub(crate) use text::IndexText;
 
-/// The annotation of a partial bundle: the phases that were left out. For readers only, like every annotation.
+/// The annotation that lists the phases which a partial bundle skips. For readers only, like every annotation.
 pub const LEFT_OUT_PHASES: &str = "kubeplan.io/left-out-phases";
 
 /// The format this crate reads and writes.
@@ -66,7 +66,7 @@ pub struct Index {
     pub target: Target,
     /// Digest of what the plan says, without what differs between two bundles of one plan.
     pub plan_digest: Sha256Digest,
-    /// Advances when the plan digest changes; starts at 1.
+    /// The serial: starts at 1, and rises when the plan digest changes.
     pub serial: u64,
     /// The plan's clock.
     pub created: Timestamp,
@@ -87,7 +87,7 @@ pub struct Index {
     pub members: Vec<Member>,
     /// Chunk digests of the payload entries, in file order.
     pub payloads: Vec<Payload>,
-    /// Groups of files that reach the host together.
+    /// Groups of files that are installed together.
     pub transactions: Vec<Transaction>,
     /// What to do, in order.
     pub steps: Vec<Step>,
@@ -106,7 +106,7 @@ pub enum BundleKind {
     Node,
     /// Large items for several nodes.
     Payload,
-    /// A change of whom hosts trust.
+    /// A change of the keys that hosts trust.
     Trust,
 }
 
@@ -153,7 +153,7 @@ impl fmt::Display for NodeRole {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// What must fit; every field that is present.
+    /// The identifiers that the host must have: every field that is present.
     pub r#match: HostMatch,
     /// The platform the bundle was planned for.
     pub platform: Platform,
@@ -240,21 +240,21 @@ pub struct Payload {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Api {
-    /// The kubeconfig on the host whose identity is used.
+    /// The kubeconfig on the host whose credentials are used.
     pub kubeconfig: HostPath,
-    /// Asked instead of the server that the kubeconfig names, `https://host:port`: the node's own API server.
+    /// The node's own API server, `https://host:port`, used instead of the server that the kubeconfig names.
     pub server: String,
-    /// How long a call is tried again, in seconds.
+    /// How long a failing call is retried, in seconds.
     pub timeout_seconds: u32,
 }
 
-/// Files that reach the host together: all of them or none.
+/// Files that are installed together: all of them or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transaction {
     /// Its name, unique in the index.
     pub name: TransactionName,
-    /// Its entries in commit order; folders come before what lies in them.
+    /// Its entries in commit order; directories come before what lies in them.
     pub entries: Vec<EntryName>,
 }
 
@@ -265,14 +265,14 @@ pub enum IndexError {
     #[error("the index is not a canonical document of format {FORMAT}")]
     Canonical(#[from] CanonicalError),
     /// Another format.
-    #[error("the bundle has format `{0}`, this program reads `{FORMAT}`")]
+    #[error("the bundle has the format `{0}`; this program reads `{FORMAT}`")]
     Format(String),
     /// A feature this program lacks.
     #[error(
         "the bundle requires `{0}`, which this version does not have; use the version that planned it"
     )]
     Feature(String),
-    /// Too much of something.
+    /// A part is over its limit.
     #[error("the index is refused: {0}")]
     Limit(#[from] LimitError),
     /// One entry contradicts itself.
@@ -284,7 +284,7 @@ pub enum IndexError {
         rule: &'static str,
     },
     /// The parts of the index contradict each other.
-    #[error("the index contradicts itself: {rule} (`{at}`)")]
+    #[error("the index breaks the rule that {rule} (`{at}`)")]
     Inconsistent {
         /// The broken rule.
         rule: &'static str,
@@ -293,8 +293,8 @@ pub enum IndexError {
     },
 }
 
-/// What is read before the rest: an index of a later program may have fields and steps that are unknown here, and
-/// its reader should be told which program to use instead.
+/// The fields that are read before the rest. An index of a later version may have fields and steps that are unknown here; the error
+/// then names the feature that is missing.
 #[derive(Deserialize)]
 struct Head {
     format: String,

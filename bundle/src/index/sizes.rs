@@ -8,13 +8,13 @@ use crate::frame::gzip::compressed_bound;
 use crate::frame::tar::{self, HeaderError};
 use crate::limits::{LimitError, PAYLOAD, SEALED, SMALL_ENTRY, SMALL_MEMBER, at_most};
 
-/// Why the numbers in an index cannot be those of a bundle.
+/// Why the sizes in an index are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SizeError {
-    /// Something is too big.
+    /// A part is over its limit.
     #[error(transparent)]
     Limit(#[from] LimitError),
-    /// A name that has no place in a ustar header.
+    /// A name does not fit a ustar header.
     #[error(transparent)]
     Header(#[from] HeaderError),
 }

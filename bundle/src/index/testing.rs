@@ -4,7 +4,7 @@ use super::*;
 use crate::mode::FileMode;
 use crate::step::PhaseName;
 
-/// The smallest index with a folder, a public and a sealed file.
+/// The smallest index with a directory, a public and a sealed file.
 pub(crate) fn sample() -> Index {
     let phase: PhaseName = "certs".parse().unwrap();
     let placement = |path: &str, mode| Placement {

@@ -1,4 +1,4 @@
-//! Join facts: the round trip through a seal, and every value without its form.
+//! Join facts: the round trip through a seal, and every value that is not in its form.
 
 use super::*;
 
@@ -81,7 +81,7 @@ fn the_sealed_part_is_armored_as_age_does_it() {
 }
 
 #[test]
-fn whatever_has_not_its_form_is_refused() {
+fn a_value_that_is_not_in_its_form_is_refused() {
     let text = facts(&[host().1]).to_json().unwrap();
     assert!(JoinFacts::parse(text.as_bytes()).is_ok());
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -89,7 +89,7 @@ fn whatever_has_not_its_form_is_refused() {
     let long = "a".repeat(MAX_DOCUMENT + 1);
     for (field, wrong, expected) in [
         ("/format", "kubeplan.io/join-facts/2", "the format is"),
-        ("/discovered", "yesterday", "not a document"),
+        ("/discovered", "yesterday", "not a valid document"),
         ("/server", "http://10.0.0.1:6443", "server"),
         ("/server", "https://", "server"),
         ("/server", "https://fd00::1:6443", "server"),
@@ -122,9 +122,11 @@ fn whatever_has_not_its_form_is_refused() {
     *worker.pointer_mut("/controlPlane").unwrap() = false.into();
     let error = JoinFacts::parse(worker.to_string().as_bytes()).unwrap_err();
     assert!(error.to_string().contains("certificateKey"), "{error}");
-    let mut nobody = value;
-    *nobody.pointer_mut("/sealed/recipients").unwrap() = serde_json::json!([]);
-    assert!(JoinFacts::parse(nobody.to_string().as_bytes()).is_err());
+    let mut without_recipients = value;
+    *without_recipients
+        .pointer_mut("/sealed/recipients")
+        .unwrap() = serde_json::json!([]);
+    assert!(JoinFacts::parse(without_recipients.to_string().as_bytes()).is_err());
     for text in [
         text.replacen('{', "{\"more\": 1,", 1),
         text.replacen('{', "{\"controlPlane\": true,", 1),

@@ -20,7 +20,7 @@ use crate::limits::{self, LimitError};
 
 pub use read::{PayloadReadError, PayloadReader, Source};
 
-/// How the first bytes of what is compressed already look: gzip, zstd, xz.
+/// The first bytes of formats that are compressed already: gzip, zstd, xz.
 const COMPRESSED: &[&[u8]] = &[
     &[0x1f, 0x8b],
     &[0x28, 0xb5, 0x2f, 0xfd],
@@ -32,7 +32,7 @@ pub trait PayloadSource: Send + Sync {
     /// Opens the item at its start. Every call must yield the same bytes.
     ///
     /// # Errors
-    /// Whatever opening it returns.
+    /// The error of opening the source.
     fn open(&self) -> io::Result<Box<dyn Read + '_>>;
 }
 
@@ -66,19 +66,19 @@ pub enum PayloadError {
     /// The name does not fit.
     #[error(transparent)]
     Header(#[from] tar::HeaderError),
-    /// The source yielded other bytes the second time.
+    /// The source returned other bytes the second time it was read.
     #[error("payload `{0}` changed while the bundle was written")]
     Changed(EntryName),
 }
 
-/// What one pass over a payload item tells.
+/// The result of one pass over a payload item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Survey {
     /// Size and digest of the whole.
     pub(crate) blob: Blob,
     /// Digests of its chunks.
     pub(crate) chunks: Vec<Sha256Digest>,
-    /// Whether compressing it again is in vain.
+    /// Whether the item is compressed already, so that the writer only stores it.
     pub(crate) effort: Effort,
 }
 

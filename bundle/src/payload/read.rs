@@ -33,7 +33,7 @@ pub enum PayloadReadError {
         /// Which chunk, from 0.
         chunk: usize,
     },
-    /// The chunks have their digests, the whole does not: the index contradicts itself.
+    /// Each chunk has its digest, but the whole does not: the digests in the index contradict each other.
     #[error("payload `{0}` does not have the digest that its entry in the index names")]
     Whole(EntryName),
     /// The member has bytes after its end.
@@ -187,7 +187,7 @@ impl Read for PayloadReader<'_> {
         if self.failed {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "the payload was refused before",
+                "the payload was refused at an earlier read",
             ));
         }
         if self.at >= self.chunk.len()

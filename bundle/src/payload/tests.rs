@@ -177,7 +177,7 @@ fn the_end_is_checked_before_the_last_chunk_is_handed_out() {
         (trailing, "bytes after its end"),
         (whole, "does not have the digest that its entry"),
         (few, "chunk 0"),
-        (size, "says 3 bytes"),
+        (size, "declares 3 bytes"),
         (place, "exactly two"),
     ];
     for (case, expected) in cases {

@@ -78,12 +78,12 @@ fn people_are_counted_not_keys() {
             No("1 trusted author(s) needed, 0 found"),
         ),
         (
-            "nobody is trusted",
+            "no key is trusted",
             (1, 0),
             &[],
             &[1],
             &[],
-            No("trusted: no key"),
+            No("trusted author keys: none"),
         ),
         (
             "a stranger counts for nothing",
@@ -94,7 +94,7 @@ fn people_are_counted_not_keys() {
             Yes((1, 0)),
         ),
         (
-            "a reviewer is no author",
+            "a reviewer is not an author",
             (1, 0),
             &[(1, "a", REVIEWER)],
             &[1],
@@ -179,7 +179,7 @@ fn people_are_counted_not_keys() {
             &[(1, "a", AUTHOR), (2, "b", REVIEWER)],
             &[1],
             &[],
-            No("1 approval(s) needed, 0 found; approved by nobody"),
+            No("1 approval(s) needed, 0 found; keys that approved: none"),
         ),
         (
             "an approval by a stranger",
@@ -428,7 +428,7 @@ fn only_a_trusted_reviewers_statement_is_parsed() {
         policy.judge(now(), INDEX, &[sign(1)], &[garbage(2)]),
         Err(TrustError::Approval { .. })
     ));
-    // Nor is anybody's before a trusted author stands behind the index.
+    // Before a trusted author signed the index, no statement is parsed.
     assert!(matches!(
         policy.judge(now(), INDEX, &[sign(4)], &[garbage(2)]),
         Err(TrustError::Authors { .. })

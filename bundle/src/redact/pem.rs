@@ -1,6 +1,6 @@
 //! Twins of private keys: one PEM block in its strict form, and nothing beside it.
 //!
-//! In: a file. Out: its labels. Whether the key belongs to a public one is for [`crate::spki`].
+//! In: a file. Out: its labels. [`crate::spki`] compares the key with a public key.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -44,7 +44,7 @@ pub(super) fn twin(bytes: &[u8]) -> Result<String, Failure> {
         let line = line.strip_suffix('\r').unwrap_or(line);
         let fail = |reason| (position + 1, reason);
         match open.take() {
-            // Blank lines around blocks say nothing.
+            // Blank lines around blocks have no meaning.
             None if line.is_empty() => {}
             None => {
                 let label = begins(line, done).map_err(fail)?;
@@ -53,7 +53,7 @@ pub(super) fn twin(bytes: &[u8]) -> Result<String, Failure> {
                     label,
                     columns: None,
                     ended: false,
-                    // One that grows would leave copies behind.
+                    // A buffer that grows would leave copies behind.
                     body: Zeroizing::new(String::with_capacity(text.len())),
                 });
             }

@@ -74,8 +74,8 @@ impl Places {
     }
 }
 
-/// client-go's `clientcmd/api/v1`. A program that is asked for credentials (`exec`) is shown with its arguments; its environment,
-/// which can hold a secret and change what the program does, has no place.
+/// client-go's `clientcmd/api/v1`. A program that provides credentials (`exec`) is shown with its arguments; its environment
+/// is refused, because it can hold a secret and change what the program does.
 pub(super) const KUBECONFIG: Schema = Schema {
     api_version: "v1",
     kind: "Config",
@@ -119,8 +119,8 @@ pub(super) const KUBECONFIG: Schema = Schema {
     ],
 };
 
-/// A Kubernetes `Secret`. Of a bootstrap token's data, who its bearer becomes, what for and for how long is shown: that is what a
-/// reviewer approves. So are annotations, which bind a token to its service account.
+/// A Kubernetes `Secret`. Of a bootstrap token's data, the groups, usages and expiration are public, because a
+/// reviewer approves them. So are annotations, which bind a token to its service account.
 pub(super) const SECRET: Schema = Schema {
     api_version: "v1",
     kind: "Secret",

@@ -236,7 +236,7 @@ fn private_key_files_with_anything_else_are_refused() {
         format!("{good}{good}"),
         format!("comment\n{good}"),
         format!("{good}comment\n"),
-        // A line that is no base64: a unit, a manifest, a comment.
+        // A line that is not base64: a unit, a manifest, a comment.
         good.replace(line, &format!("{line}\n[Service]")),
         good.replace(line, &format!("{line}\nExecStart=/bin/sh")),
         good.replace(line, &format!("apiVersion: v1\n{line}")),

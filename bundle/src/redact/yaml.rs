@@ -116,7 +116,7 @@ pub(super) fn twin(text: &str, schema: &Schema) -> Result<String, Failure> {
     Ok(twin)
 }
 
-/// Whether a public value says what it seems to say, and is the one it must be. `true` for `apiVersion` and `kind` of the document.
+/// Whether a public value is written without escapes, and is the expected one. `true` for `apiVersion` and `kind` of the document.
 fn check_shown(
     schema: &Schema,
     path: &[&str],

@@ -1,7 +1,7 @@
 //! An age file and the secret bytes in it.
 //!
-//! In: a plaintext and recipients; or an age file and identities. Out: the other one. What the plaintext means is for the
-//! caller ([`super::seal`], [`crate::join_facts`]). It stays in memory that is never reallocated and is zeroised when dropped.
+//! In: a plaintext and recipients; or an age file and identities. Out: the other one. The
+//! callers ([`super::seal`], [`crate::join_facts`]) define the plaintext. It stays in memory that is never reallocated and is zeroised when dropped.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -82,7 +82,7 @@ fn age_error(error: &age::DecryptError) -> SealError {
         E::NoMatchingKeys => SealError::NoMatchingIdentity,
         E::InvalidHeader | E::InvalidMac => SealError::Age("its header is damaged"),
         E::UnknownFormat => SealError::Age("it is of an unknown version"),
-        E::Io(_) => SealError::Age("it is cut short, or no age file at all"),
+        E::Io(_) => SealError::Age("it is cut short, or is not an age file"),
         _ => SealError::Age("its key could not be unwrapped"),
     }
 }

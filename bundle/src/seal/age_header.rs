@@ -1,4 +1,4 @@
-//! The header of an age file, looked over before the age library parses it.
+//! Checks the header of an age file before the age library parses it.
 //!
 //! In: an age file. Out: for how many recipients it is, or a refusal. The library's parser begins again with each block that it reads,
 //! so its time grows with the square of the header; here the header is walked once and bounded. The form is that of
@@ -16,13 +16,13 @@ const COLUMNS: usize = 64;
 /// The types of stanza that [`super::Recipient`] makes.
 const TYPES: &[&[u8]] = &[b"X25519", b"ssh-ed25519"];
 
-/// What some programs append to one stanza, so that readers learn to skip what they do not know. No key opens it.
+/// The suffix of stanzas that some programs add so that readers must skip unknown stanzas. No key opens them.
 const GREASE: &[u8] = b"-grease";
 
 /// For how many recipients the file is.
 ///
 /// # Errors
-/// [`SealError`] if the header is not in its one form, is too large, has too many recipients, or one of a kind that is not sealed for.
+/// [`SealError`] if the header is not in the canonical form, is too large, has too many recipients, or one of a kind that is not sealed for.
 pub(super) fn recipients(file: &[u8]) -> Result<usize, SealError> {
     let head = file.get(..MAX_SIZE).unwrap_or(file);
     let mut lines = head.split_inclusive(|byte| *byte == b'\n');
@@ -33,7 +33,7 @@ pub(super) fn recipients(file: &[u8]) -> Result<usize, SealError> {
             .ok_or(if head.len() < file.len() {
                 SealError::Age("its header is too large")
             } else {
-                SealError::Age("it is cut short, or no age file at all")
+                SealError::Age("it is cut short, or is not an age file")
             })
     };
     match next()? {
@@ -41,7 +41,7 @@ pub(super) fn recipients(file: &[u8]) -> Result<usize, SealError> {
         line if line.starts_with(b"age-encryption.org/") => {
             return Err(SealError::Age("it is of an unknown version"));
         }
-        _ => return Err(SealError::Age("it is cut short, or no age file at all")),
+        _ => return Err(SealError::Age("it is cut short, or is not an age file")),
     }
     let mut recipients = 0;
     let mut grease = 0;

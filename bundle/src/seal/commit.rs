@@ -1,9 +1,9 @@
-//! Commitments: how the public index pins secret bytes without giving anybody something to guess against.
+//! Commitments: keyed digests by which the public index fixes secret bytes without helping an attacker to guess them.
 //!
 //! In: the key store's salt, a plaintext. Out: HMAC-SHA-256 values. A plain SHA-256 of a secret in a public index would
-//! let whoever finds a lost stick try guesses (a bootstrap token's 16 characters, a short password) offline. So the index
+//! let an attacker who finds a lost USB stick try guesses (a bootstrap token's 16 characters, a short password) offline. So the index
 //! holds an HMAC under a key that is derived for each entry from a salt that stays in the key store, and the derived key
-//! travels inside the seal: the host can check the commitment, a finder cannot. The same plan gives the same commitments,
+//! travels inside the seal: the host can check the commitment, the attacker cannot. The same plan gives the same commitments,
 //! and a commit key tells nothing about that of another entry, node or cluster.
 
 use std::fmt;
@@ -32,7 +32,7 @@ pub struct CommitSalt(SecretBytes);
 pub struct CommitSaltError(usize);
 
 impl CommitSalt {
-    /// Takes the salt.
+    /// Creates a salt from its bytes.
     ///
     /// # Errors
     /// [`CommitSaltError`] if it is shorter than [`MIN_SALT_SIZE`].

@@ -1,4 +1,4 @@
-//! Who can open a seal: private age identities.
+//! Identities: the private keys that open a seal.
 //!
 //! In: an age identity file (`AGE-SECRET-KEY-1…` lines and comments) or an OpenSSH ed25519 private key file such as
 //! `/etc/ssh/ssh_host_ed25519_key`. Out: [`Identities`]. Encrypted files are refused with a hint; nothing of a file's
@@ -56,13 +56,13 @@ pub enum IdentityError {
         /// The file.
         file: String,
     },
-    /// No identity in it.
-    #[error("identity {file} holds no identity")]
+    /// The file does not hold an identity.
+    #[error("identity file {file} does not hold an identity")]
     Empty {
         /// The file.
         file: String,
     },
-    /// Too big to be one.
+    /// The file is too large.
     #[error("identity {file} is larger than {MAX_FILE} bytes")]
     TooLarge {
         /// The file.

@@ -22,17 +22,17 @@ const BLOCK: usize = 512;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InnerTarError {
-    /// A name that is no entry name, or does not fit a ustar header.
+    /// A name that is not a valid entry name, or does not fit a ustar header.
     #[error("`{0}` is not the name of a sealed entry")]
     Name(String),
-    /// A link, folder, device, pax or GNU header.
+    /// A link, directory, device, pax or GNU header.
     #[error("`{0}` is not a regular file")]
     NotRegular(String),
     /// The same name twice.
-    #[error("`{0}` is there twice")]
+    #[error("`{0}` occurs twice")]
     Duplicate(String),
     /// A header that is not the one this crate writes.
-    #[error("the header at byte {0} is not in the one accepted form")]
+    #[error("the header at byte {0} is not in the canonical form")]
     Header(usize),
     /// An entry over its limit.
     #[error("`{name}` has {size} bytes; at most {limit} are accepted")]
@@ -54,10 +54,10 @@ pub enum InnerTarError {
     #[error("the archive is cut short")]
     Truncated,
     /// Something other than zeros where zeros belong.
-    #[error("byte {0} should be zero padding")]
+    #[error("byte {0} is not zero, but belongs to the padding")]
     Padding(usize),
-    /// More or less padding than the one form has.
-    #[error("the archive has {0} bytes; padded as it should be it would have {1}")]
+    /// More or less padding than the canonical form has.
+    #[error("the archive has {0} bytes; with correct padding it would have {1}")]
     Length(usize, usize),
 }
 

@@ -65,7 +65,7 @@ pub const MAX_RECIPIENTS: usize = 64;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// Nobody could open the seal.
+    /// There is no recipient, so no key could open the seal.
     #[error(
         "there is no recipient: name the host's SSH host key or an age recipient, or let the planner make an identity"
     )]
@@ -73,10 +73,10 @@ pub enum SealError {
     /// More than [`MAX_RECIPIENTS`].
     #[error("{0} recipients; a seal has at most {MAX_RECIPIENTS}")]
     TooManyRecipients(usize),
-    /// An entry that has no place in a seal.
-    #[error("entry `{0}` cannot be sealed; only files and objects are")]
+    /// An entry that cannot be sealed.
+    #[error("entry `{0}` cannot be sealed; only files and objects can")]
     EntryName(EntryName),
-    /// The inner archive cannot be written, or is not in its one form.
+    /// The inner archive cannot be written, or is not in the canonical form.
     #[error("the sealed archive is refused")]
     Archive(#[from] InnerTarError),
     /// The manifest cannot be written, or is not canonical.
@@ -161,7 +161,7 @@ pub fn seal(input: &SealInput<'_>, recipients: &[Recipient]) -> Result<Vec<u8>, 
     age_file::encrypt(&archive(input)?, recipients)
 }
 
-/// Refuses what [`seal`] would refuse of `input`, whoever it is sealed for; seals nothing.
+/// Checks everything of `input` that [`seal`] checks, except the recipients. Seals nothing.
 ///
 /// # Errors
 /// [`SealError`] if there are too many entries, or a name or a size does not fit.
@@ -201,7 +201,7 @@ fn archive(input: &SealInput<'_>) -> Result<Zeroizing<Vec<u8>>, SealError> {
     Ok(inner_tar::write(&entries)?)
 }
 
-/// Only files and objects are sealed: a folder has no bytes, twins and payload are public.
+/// Only files and objects are sealed: a directory has no bytes, twins and payload are public.
 fn check_name(name: &EntryName) -> Result<(), SealError> {
     if name.as_str().starts_with("files/") || name.as_str().starts_with("objects/") {
         Ok(())
@@ -213,12 +213,13 @@ fn check_name(name: &EntryName) -> Result<(), SealError> {
 /// Opens a seal with the first identity that fits and parses what is inside, strictly.
 ///
 /// # Errors
-/// [`SealError::NoMatchingIdentity`] if no identity fits; others if the seal is damaged or not in its one form.
+/// [`SealError::NoMatchingIdentity`] if no identity fits; others if the seal is damaged or not in the canonical form.
 pub fn open(sealed: &[u8], identities: &Identities) -> Result<OpenedSeal, SealError> {
     open_plaintext(&age_file::decrypt(sealed, identities)?)
 }
 
-/// As [`open`], for a seal that must be for `recipients` recipients: one more could read it unnamed.
+/// As [`open`], for a seal with exactly `recipients` recipients. A further recipient could read the seal although the index does
+/// not name it.
 ///
 /// # Errors
 /// As for [`open`]; [`SealError::Recipients`] if there are more or fewer.

@@ -1,7 +1,7 @@
-//! Who can open a seal: public age recipients.
+//! Recipients: the public keys that a seal is encrypted for.
 //!
 //! In: `age1…` (X25519) or an `ssh-ed25519` public key line, usually the host's own. Out: [`Recipient`]. Everything
-//! else is refused with a word on what to use; a private key given by mistake is never repeated in the error.
+//! else is refused with a hint on what to use. The error never repeats a private key that was given by mistake.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub enum RecipientError {
     #[error("this is a private key, not a recipient; {HINT}")]
     PrivateKey,
     /// An `age1…` text that is damaged, or names another kind of age recipient.
-    #[error("`{0}` is not an X25519 age recipient, or has a typing error; {HINT}")]
+    #[error("`{0}` is not an X25519 age recipient, or is mistyped; {HINT}")]
     Age(String),
     /// An SSH key of another algorithm.
     #[error("age cannot encrypt to this key; {HINT}")]

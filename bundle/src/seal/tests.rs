@@ -77,7 +77,7 @@ fn encrypt(plaintext: &[u8], recipient: &Recipient) -> Vec<u8> {
 }
 
 #[test]
-fn each_recipient_opens_the_seal_and_nobody_else() {
+fn only_a_recipient_opens_the_seal() {
     let (age_identity, age_recipient) = x25519();
     let (ssh_identity, ssh_recipient) = ssh_host();
     let (stranger, _) = x25519();

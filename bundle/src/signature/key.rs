@@ -19,13 +19,13 @@ const MAX_KEY_LINE: usize = 4096;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// A public key line that is not one.
+    /// A line that is not a public key.
     #[error("not an OpenSSH public key; expected one line such as `ssh-ed25519 AAAA…`")]
     NotPublicKey,
-    /// A private key where a public one belongs. Nothing of it is shown.
+    /// A private key was given instead of a public one. The error shows nothing of it.
     #[error("this is a private key; give the public one (the file ending in `.pub`)")]
     PrivateKeyGiven,
-    /// A public key where a private one belongs.
+    /// A public key was given instead of a private one.
     #[error("this is a public key; give the private one (the file without `.pub`)")]
     PublicKeyGiven,
     /// A private key file in another format.
@@ -39,7 +39,7 @@ pub enum KeyError {
     /// Not a private key file, or a damaged one.
     #[error("not an OpenSSH private key file, or a damaged one")]
     NotPrivateKey,
-    /// A private number that begins with a zero byte: OpenSSH leaves that byte out, and the ssh-key crate (0.6.7) wants every byte.
+    /// A private number that begins with a zero byte: OpenSSH omits that byte, and the ssh-key crate (0.6.7) requires every byte.
     #[error(
         "this ECDSA key cannot be read: the file is damaged, or the private number begins with a zero byte, as in one of 256 keys; make another key with `ssh-keygen -t ed25519`"
     )]
@@ -61,8 +61,8 @@ pub enum KeyError {
     /// An ECDSA point that is not on its curve, or not in uncompressed form.
     #[error("the public key is not a valid point of its curve")]
     Point,
-    /// The system gave no randomness.
-    #[error("the system gave no random bytes")]
+    /// The operating system did not provide random bytes.
+    #[error("the operating system did not provide random bytes")]
     Random,
     /// The key could not sign or be written.
     #[error("the private key could not be used")]
@@ -165,7 +165,7 @@ fn require_uncompressed(sec1: &[u8]) -> Result<(), KeyError> {
     }
 }
 
-/// Refuses by the name at the start of a line, so that an RSA key is called one whatever follows.
+/// Checks the algorithm by its name at the start of a line, so that an RSA key is refused as one even if the rest is damaged.
 fn require_supported_name(algorithm: &str) -> Result<(), KeyError> {
     const SUPPORTED: &[&str] = &[
         "ssh-ed25519",

@@ -35,7 +35,7 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyError::Encrypted`] if a passphrase is needed and `passphrase` is `None`, [`KeyError::Passphrase`] if it is
     /// the wrong one, [`KeyError::Unsupported`] for algorithms that are not signed with here (RSA, DSA, P-521, keys
-    /// that live in hardware), and the others for files that are no OpenSSH private keys.
+    /// that live in hardware), and other variants for files that are not OpenSSH private keys.
     pub fn parse(
         openssh_pem: &SecretBytes,
         passphrase: Option<&SecretBytes>,

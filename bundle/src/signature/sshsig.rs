@@ -5,9 +5,9 @@
 //! [`Signature::parse_any`] takes what `ssh-keygen` wrote and brings it into that form.
 //!
 //! # What one written form means for ECDSA
-//! For each valid ECDSA signature (r, s) there is a second one, (r, n - s), that anybody can compute without the key.
+//! For each valid ECDSA signature (r, s) there is a second one, (r, n - s), that can be computed without the key.
 //! The canonical form is the one with the lower s; [`Signature::parse`] refuses the other, `parse_any` converts it
-//! (OpenSSH accepts both). What remains: whoever holds the *key* can make many different valid signatures of one message.
+//! (OpenSSH accepts both). What remains: the holder of the *key* can make many different valid signatures of one message.
 
 use std::fmt;
 
@@ -193,8 +193,8 @@ impl Signature {
             .find(|namespace| namespace.as_str() == self.inner.namespace())
     }
 
-    /// Verifies the signature over `message` in `namespace` with the key inside it. Whether that key is trusted is
-    /// another question.
+    /// Verifies the signature over `message` in `namespace` with the key inside it. Does not check whether that key is
+    /// trusted.
     ///
     /// # Errors
     /// [`SignatureError::Namespace`] or [`SignatureError::Invalid`].

@@ -14,7 +14,7 @@ use crate::frame::first::{FirstMember, RawApproval};
 use crate::reader::{Bundle, Intact};
 use crate::signature::{Namespace, Signature};
 
-/// Writes `bundle` with an author's signature more.
+/// Writes `bundle` with an additional author signature.
 ///
 /// # Errors
 /// [`WriteError`] if the signature is not one over this bundle's index, its key has signed already, there are too many,
@@ -43,7 +43,7 @@ pub fn with_signature(
     copy(bundle, &first, out)
 }
 
-/// Writes `bundle` with a reviewer's approval more.
+/// Writes `bundle` with an additional approval.
 ///
 /// # Errors
 /// [`WriteError`] if the approval is not one of this bundle's index, its key has approved already, there are too many,

@@ -20,7 +20,7 @@ use crate::spki;
 use crate::step::{PhaseName, Step};
 use crate::timestamp::Timestamp;
 
-/// A recipient that is never sealed for: the base point of the curve as a key.
+/// A stand-in for a recipient, never sealed for: the base point of the curve as a key.
 const STAND_IN: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFhmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm";
 
@@ -61,7 +61,7 @@ pub struct Draft {
 
 /// One entry and its content.
 pub struct DraftEntry {
-    /// Its name; for files and folders the one that follows from the path.
+    /// Its name; for files and directories the one that follows from the path.
     pub name: EntryName,
     /// kubeadm's phase.
     pub phase: PhaseName,
@@ -77,11 +77,11 @@ pub struct DraftEntry {
 
 /// What an entry holds.
 pub enum DraftContent {
-    /// Nothing: a folder.
+    /// Nothing: a directory.
     Directory,
-    /// Bytes anybody may read.
+    /// Public bytes.
     Public(Vec<u8>),
-    /// Bytes only the host may read.
+    /// Bytes that only the host may read.
     Secret {
         /// Decides how the redacted twin is made.
         class: SecretClass,
@@ -95,7 +95,7 @@ pub enum DraftContent {
 }
 
 impl DraftEntry {
-    /// A folder on the host.
+    /// A directory on the host.
     #[must_use]
     pub fn directory(phase: PhaseName, placement: Placement) -> Self {
         Self {
@@ -273,7 +273,7 @@ impl Contents {
             }
             DraftContent::Secret { class, bytes, spki } => {
                 let sealed = self.add_secret(&name, class, bytes, spki, salt)?;
-                // What a reviewer does not see, nobody has agreed to.
+                // A reviewer approves what the twin shows.
                 if let Some(twin) = self.public.get(&sealed.twin.name)
                     && entry.place == Place::Object
                 {

@@ -45,17 +45,17 @@ pub enum WriteError {
         /// The broken rule.
         rule: &'static str,
     },
-    /// The index would contradict itself.
-    #[error("the plan gives no valid index")]
+    /// The index would not be valid.
+    #[error("the plan does not make a valid index")]
     Index(#[source] IndexError),
-    /// Something is too big.
+    /// A part is over its limit.
     #[error("the plan does not fit a bundle")]
     Size(#[source] SizeError),
     /// A name does not fit.
     #[error(transparent)]
     Header(#[from] HeaderError),
     /// A secret that cannot be redacted.
-    #[error("entry `{name}` has no redacted twin")]
+    #[error("entry `{name}` cannot be redacted")]
     Redact {
         /// Which entry.
         name: EntryName,
@@ -64,7 +64,7 @@ pub enum WriteError {
         source: RedactError,
     },
     /// A private key that cannot be read.
-    #[error("entry `{name}` is no private key")]
+    #[error("entry `{name}` is not a valid private key")]
     PrivateKey {
         /// Which entry.
         name: EntryName,
@@ -97,7 +97,7 @@ pub enum WriteError {
     #[error("the key {0} has already approved this bundle")]
     AlreadyApproved(Fingerprint),
     /// A signature over something else.
-    #[error("the signature by {fingerprint} is not one over this bundle's `kubeplan.json`")]
+    #[error("the signature by {fingerprint} is not a signature of this bundle's `kubeplan.json`")]
     Signature {
         /// The key inside.
         fingerprint: Fingerprint,
@@ -191,10 +191,10 @@ impl Prepared {
     }
 
     /// Writes the bundle: seals the secrets for `recipients`, signs the index with each of `authors`. Without authors
-    /// the bundle is unsigned, which no host accepts. Without secrets nothing is sealed and recipients are not used.
+    /// the bundle is unsigned, and hosts refuse it. Without secrets nothing is sealed and recipients are not used.
     ///
     /// # Errors
-    /// [`WriteError`]; what was written until then is no bundle.
+    /// [`WriteError`]. The output is then not a complete bundle.
     pub fn write(
         self,
         serial: u64,

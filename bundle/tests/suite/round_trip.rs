@@ -70,7 +70,7 @@ fn add_objects(draft: &mut Draft) {
 }
 
 #[test]
-fn a_hole_nobody_sees_and_a_placeholder_without_hole_are_refused() {
+fn a_hole_without_placeholder_and_a_placeholder_without_hole_are_refused() {
     type Break = fn(&mut DraftEntry);
     let cases: &[(bool, Break)] = &[
         (true, |_| {}),
@@ -198,7 +198,7 @@ fn equal_drafts_are_equal_but_for_the_sealed_bytes() {
     for written in [&mut index_one, &mut index_two] {
         let sealed = written.index.sealed.as_mut().unwrap();
         sealed.sha256 = kubeplan_bundle::digest::Sha256Digest::of(b"");
-        // age adds a stanza of random size that nobody can open, to keep parsers honest.
+        // age adds a stanza of random size that no key opens, so that parsers must accept unknown stanzas.
         sealed.size = 0;
         written.index.members.clear();
     }
@@ -277,14 +277,14 @@ fn drafts_that_contradict_themselves_are_refused() {
         ("is 16777217, at most 16777216", |d| {
             d.entries[1].content = DraftContent::Public(vec![0; 16 * 1024 * 1024 + 1]);
         }),
-        ("no redacted twin", |d| {
+        ("cannot be redacted", |d| {
             d.entries[1].content = secret(SecretClass::PrivateKey, b"no key\n");
         }),
-        ("no redacted twin", |d| {
+        ("cannot be redacted", |d| {
             let text = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
             d.entries[1].content = secret(SecretClass::PrivateKey, text.as_bytes());
         }),
-        ("is no private key", |d| {
+        ("is not a valid private key", |d| {
             let text = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
             d.entries[1].content = secret(SecretClass::PrivateKey, text.as_bytes());
         }),

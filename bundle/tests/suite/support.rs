@@ -89,7 +89,7 @@ pub(crate) fn secret(class: SecretClass, bytes: &[u8]) -> DraftContent {
     }
 }
 
-/// A folder and a public file; with `secrets` also a private key and credentials of a registry.
+/// A directory and a public file; with `secrets` also a private key and credentials of a registry.
 pub(crate) fn draft(secrets: bool) -> Draft {
     let file =
         |path: &str, mode, content| DraftEntry::file(phase(), placement(path, mode), content);

@@ -51,7 +51,7 @@ fn every_flipped_bit_is_refused() {
     every_bit_counts(&file, &identities, &bits);
 }
 
-/// Every bit of the first member and of the second one's ends; of the rest, which is noise to whoever has no key, one
+/// Every bit of the first member and of the second one's ends; of the rest, which looks random without the key, one
 /// bit of each byte.
 #[test]
 fn every_changed_byte_of_a_sealed_bundle_is_refused() {

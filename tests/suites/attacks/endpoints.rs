@@ -13,7 +13,7 @@ use super::step_paths::{add, refused};
 pub fn cases() -> Vec<Trial> {
     vec![
         case(
-            "attacks::endpoints::only_the_node_and_the_api_server_are_asked",
+            "attacks::endpoints::only_the_node_and_the_api_server_are_called",
             endpoints,
         ),
         case(
@@ -21,7 +21,7 @@ pub fn cases() -> Vec<Trial> {
             destinations,
         ),
         case(
-            "attacks::endpoints::no_other_program_or_service_is_run_or_asked",
+            "attacks::endpoints::no_other_program_or_service_is_run_or_called",
             programs,
         ),
     ]
@@ -111,7 +111,7 @@ fn endpoints() -> Result<()> {
         "unix:///run/containerd/containerd.sock",
         "",
     ] {
-        is_refused(&planned, "an endpoint is a", |index| {
+        is_refused(&planned, "an endpoint is ", |index| {
             add(index, wait(url, "anonymous"));
         })?;
     }
@@ -120,7 +120,7 @@ fn endpoints() -> Result<()> {
         "http://203.0.113.7/livez",
         "https://internal.example.com/livez",
     ] {
-        is_refused(&planned, "an endpoint is a", |index| {
+        is_refused(&planned, "an endpoint is ", |index| {
             add(index, wait(url, "administrator"));
         })?;
     }
@@ -144,7 +144,7 @@ fn endpoints() -> Result<()> {
         if fits {
             accepted(&planned, change)?;
         } else {
-            is_refused(&planned, "an endpoint is a", change)?;
+            is_refused(&planned, "an endpoint is ", change)?;
         }
     }
     // The host of the API server, which is the node's own.
@@ -178,15 +178,15 @@ fn destinations() -> Result<()> {
     };
     for (what, look) in [
         (
-            "asked for its version",
+            "called for its version only",
             version("http://203.0.113.7:2379", "/latest/meta-data"),
         ),
         (
-            "asked by http or https",
+            "called by http or https",
             version("http://a@203.0.113.7:2379", "/version"),
         ),
         (
-            "asked by http or https",
+            "called by http or https",
             version("http://203.0.113.7/x", "/version"),
         ),
         (
@@ -194,7 +194,7 @@ fn destinations() -> Result<()> {
             json!({"kind": "runtime-ready", "socket": "http://203.0.113.7"}),
         ),
         (
-            "without a folder",
+            "without a directory",
             json!({"kind": "executable", "program": "../x"}),
         ),
         (

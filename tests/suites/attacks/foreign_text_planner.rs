@@ -234,7 +234,7 @@ fn index() -> Result<()> {
         for field in [
             "only host    name cp1harmless",
             "annotation   noteharmless: nharmless",
-            "the API server is https://",
+            "API server: https://",
         ] {
             ensure!(shown.contains(field), "`{field}` is not in {shown}");
         }

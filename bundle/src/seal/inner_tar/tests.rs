@@ -192,7 +192,7 @@ fn hostile_archives_are_refused() {
         ),
         ("bad checksum", edit(150, b'7'), bad_header),
         (
-            "size that is no number",
+            "size that is not a number",
             one(changed(|h| h.as_old_mut().size = *b"zzzzzzzzzzzz")),
             bad_header,
         ),

@@ -49,7 +49,7 @@ fn hostile_archives_are_refused() {
         ("fifo", "found the device", |r| {
             kind(r, EntryType::Fifo, None)
         }),
-        ("folder", "found the folder", |r| {
+        ("folder", "found the directory", |r| {
             kind(r, EntryType::Directory, None);
         }),
         ("sparse file", "extension header or a sparse file", |r| {
@@ -130,7 +130,7 @@ fn hostile_archives_are_refused() {
                 r.items.push(again);
             },
         ),
-        ("missing entry", "which has another place", |r| {
+        ("missing entry", "out of order", |r| {
             let at = r.position(CERTIFICATE);
             r.items.remove(at);
         }),
@@ -142,10 +142,8 @@ fn hostile_archives_are_refused() {
             },
         ),
         ("no entries at all", "it is missing", |r| r.items.clear()),
-        ("wrong order", "which has another place", |r| {
-            r.items.swap(0, 1)
-        }),
-        ("size in the header", "its header says 15 bytes", |r| {
+        ("wrong order", "out of order", |r| r.items.swap(0, 1)),
+        ("size in the header", "its header declares 15 bytes", |r| {
             let item = Item::new(CERTIFICATE, b"a certificate!\n");
             *r.item(CERTIFICATE) = item;
         }),

@@ -79,12 +79,20 @@ fn hostile_indexes_are_refused() {
         });
     }
     let cases: &[(&str, &str, Change)] = &[
-        ("older format", "has format `kubeplan.io/bundle/0`", |i| {
-            i.format = "kubeplan.io/bundle/0".into();
-        }),
-        ("newer format", "has format `kubeplan.io/bundle/2`", |i| {
-            i.format = "kubeplan.io/bundle/2".into();
-        }),
+        (
+            "older format",
+            "has the format `kubeplan.io/bundle/0`",
+            |i| {
+                i.format = "kubeplan.io/bundle/0".into();
+            },
+        ),
+        (
+            "newer format",
+            "has the format `kubeplan.io/bundle/2`",
+            |i| {
+                i.format = "kubeplan.io/bundle/2".into();
+            },
+        ),
         ("unknown feature", "requires `step:magic/1`", |i| {
             i.requires.insert(1, "step:magic/1".into());
         }),
@@ -176,9 +184,13 @@ fn hostile_indexes_are_refused() {
                 public(i).size = limits::SMALL_ENTRY + 1;
             },
         ),
-        ("largest entry, absent", "its header says 14 bytes", |i| {
-            public(i).size = limits::SMALL_ENTRY;
-        }),
+        (
+            "largest entry, absent",
+            "its header declares 14 bytes",
+            |i| {
+                public(i).size = limits::SMALL_ENTRY;
+            },
+        ),
         ("huge sealed part", "the size of the sealed part", |i| {
             i.sealed.as_mut().unwrap().size = limits::SEALED + 1;
         }),
@@ -202,7 +214,7 @@ fn hostile_indexes_are_refused() {
         ),
         (
             "an endpoint of anything else",
-            "asked for its health",
+            "called at a health path",
             |i| {
                 wait(i, "http://127.0.0.1/latest/meta-data");
             },
@@ -279,7 +291,11 @@ fn hostile_index_bytes_are_refused() {
     };
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let cases: &[(&str, String, &str)] = &[
-        ("plan digest", wrong_digest, "states the plan digest"),
+        (
+            "plan digest",
+            wrong_digest,
+            "the plan digest in `kubeplan.json` is",
+        ),
         ("empty", String::new(), "`kubeplan.json` is refused"),
         ("no JSON", "no json".into(), "`kubeplan.json` is refused"),
         ("nested deep", deep, "`kubeplan.json` is refused"),
@@ -314,7 +330,7 @@ fn hostile_index_bytes_are_refused() {
             "`kubeplan.json` is refused",
         ),
         (
-            "destination where kubeapply keeps whom it trusts",
+            "destination where kubeapply keeps its trusted keys",
             good.replace("/etc/kubernetes/ca.crt", "/etc/kubeplan/allowed_signers"),
             "`kubeplan.json` is refused",
         ),

@@ -44,14 +44,14 @@ fn a_payload_that_is_not_what_the_index_says_is_refused_when_read() {
                 .map_err(|error| chain(error.get_ref().unwrap())),
             Err(error) => Err(chain(&error)),
         };
-        // Whoever only verifies comes to the same verdict.
+        // A program that only verifies comes to the same verdict.
         assert_eq!(bundle.check_payloads().is_ok(), result.is_ok());
         (out, result)
     };
     assert_eq!(read(b"some image", &END), (b"some image".to_vec(), Ok(())));
     for (content, end, expected) in [
         (&b"evil image"[..], &END[..], "chunk 0"),
-        (b"another image", &END, "its header says 13 bytes"),
+        (b"another image", &END, "its header declares 13 bytes"),
         (b"some image", &END[..512], "exactly two"),
         (b"some image", b"", "exactly two"),
     ] {

@@ -79,7 +79,7 @@ fn hostile_seals_are_refused() {
         ("another cluster", "made for another cluster", |s| {
             s.cluster = Sha256Digest::of(b"another");
         }),
-        ("missing entry", "is missing in the sealed part", |s| {
+        ("missing entry", "is missing from the sealed part", |s| {
             s.contents.remove(&TOKEN.parse().unwrap());
         }),
         ("one entry more", "which the index does not name", |s| {
@@ -87,17 +87,17 @@ fn hostile_seals_are_refused() {
             let other = "files/etc/other".parse().unwrap();
             s.contents.insert(other, (bytes, key));
         }),
-        ("another secret", "not what the index commits to", |s| {
+        ("another secret", "does not match its commitment", |s| {
             content(s, TOKEN, b"{\"auths\":{}}\n");
         }),
         (
             "another private key",
-            "not what the index commits to",
+            "does not match its commitment",
             |s| {
                 content(s, KEY, OTHER_KEY);
             },
         ),
-        ("another commit key", "not what the index commits to", |s| {
+        ("another commit key", "does not match its commitment", |s| {
             let key = s.contents[&KEY.parse().unwrap()].1.clone();
             s.contents.get_mut(&TOKEN.parse().unwrap()).unwrap().1 = key;
         }),
@@ -139,7 +139,7 @@ fn a_twin_or_a_public_key_that_lies_is_refused() {
     twin.size = lie.len() as u64;
     twin.sha256 = Sha256Digest::of(lie);
     *raw.item(TWIN) = Item::new(TWIN, lie);
-    world.check(&world.sign(&raw), "is not the redacted form");
+    world.check(&world.sign(&raw), "does not match the sealed content");
 
     let mut raw = world.raw.clone();
     sealed_content(&mut raw.index, KEY).spki = Some(Sha256Digest::of(b"another key"));
@@ -153,14 +153,14 @@ fn a_twin_or_a_public_key_that_lies_is_refused() {
         &name,
     );
     for (bytes, expected) in [
-        (&b"no key\n"[..], "is not of its class"),
+        (&b"no key\n"[..], "is not valid for its class"),
         (
             b"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n",
             "is refused",
         ),
         (
             b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-            "is not of its class",
+            "is not valid for its class",
         ),
     ] {
         let mut raw = world.raw.clone();
@@ -235,6 +235,6 @@ fn content_that_cannot_be_reviewed_is_refused() {
         }
         let mut sealing = Sealing::of(&world.raw.index);
         sealing.contents.get_mut(&name).unwrap().0 = SecretBytes::new(bytes.to_vec());
-        world.check(&sealing.build(&world, &raw), "is not of its class");
+        world.check(&sealing.build(&world, &raw), "is not valid for its class");
     }
 }

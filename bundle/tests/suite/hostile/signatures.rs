@@ -94,12 +94,12 @@ fn hostile_signatures_are_refused() {
         (
             "wrong key",
             vec![signature(3, Namespace::Bundle, &bytes)],
-            "not trusted here",
+            "the bundle is not trusted",
         ),
         (
             "reviewer's key",
             vec![signature(9, Namespace::Bundle, &bytes)],
-            "not trusted here",
+            "the bundle is not trusted",
         ),
         (
             "another namespace",
@@ -115,7 +115,7 @@ fn hostile_signatures_are_refused() {
         (
             "under another name",
             vec![named_after(2, &good)],
-            "it is not named",
+            "is named after another key",
         ),
         ("other line ends", vec![rearmored], "is refused"),
         ("twice", vec![good.clone(), good.clone()], "a second time"),
