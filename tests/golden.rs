@@ -62,7 +62,7 @@ fn by_version() -> Vec<Case> {
 /// All cases, from the fixtures that exist.
 ///
 /// # Errors
-/// If the folders cannot be read.
+/// If the directories cannot be read.
 pub fn cases(root: &Path) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for (folder, invalid) in [
@@ -91,7 +91,7 @@ pub fn cases(root: &Path) -> Result<Vec<Case>> {
         }
     }
     cases.sort_by(|a, b| a.name.cmp(&b.name));
-    ensure!(!cases.is_empty(), "there are no fixtures");
+    ensure!(!cases.is_empty(), "fixtures/ is empty");
     cases.extend(by_version());
     Ok(cases)
 }
@@ -174,7 +174,7 @@ fn render_join(fixture: &str, name: &str) -> Result<Files> {
         .collect())
 }
 
-/// Folders that belong to a fixture.
+/// Directories that belong to a fixture.
 #[derive(Clone, Copy, Default)]
 struct Beside<'a> {
     facts: Option<&'a PathBuf>,
@@ -252,7 +252,7 @@ fn said(root: &Path, run: &Run) -> Vec<u8> {
 /// The files of `golden/` that belong to `case`.
 ///
 /// # Errors
-/// If the folder cannot be read.
+/// If the directory cannot be read.
 pub fn recorded(root: &Path, case: &Case) -> Result<Files> {
     let golden = root.join("golden");
     if case.invalid {
@@ -274,7 +274,7 @@ pub fn recorded(root: &Path, case: &Case) -> Result<Files> {
 /// Golden files that belong to no fixture.
 ///
 /// # Errors
-/// If the folders cannot be read.
+/// If the directories cannot be read.
 pub fn orphans(root: &Path) -> Result<Vec<String>> {
     let mut known = Files::new();
     for case in cases(root)? {

@@ -36,7 +36,7 @@ pub fn identity() -> PathBuf {
 /// A host that discovered a cluster.
 #[derive(Clone, Debug)]
 pub struct Discovered {
-    /// What it learnt.
+    /// What it discovered.
     pub facts: JoinFacts,
     /// What is sealed of it.
     pub secrets: JoinSecrets,
@@ -101,7 +101,7 @@ impl Discovered {
     /// Writes the facts, their secrets sealed as they are now, and plans from them with `args`.
     ///
     /// # Errors
-    /// If the facts cannot be written. That the plan fails is no error here.
+    /// If the facts cannot be written. A plan that fails is not an error here.
     pub fn plan(&self, args: &[&str]) -> Result<Attempt> {
         let folder = tempfile::tempdir()?;
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();

@@ -7,7 +7,7 @@
     clippy::indexing_slicing,
     clippy::print_stderr,
     unreachable_pub,
-    reason = "a test program: a panic is a failed test, and nobody links against it"
+    reason = "a test program: a panic is a failed test, and other crates do not link against it"
 )]
 
 mod suites;

@@ -2,7 +2,7 @@
 
 /// A crate's outermost modules, from the top to the bottom; `lib` is what `lib.rs` itself holds.
 pub struct Order {
-    /// Where its source is, such as `planner/src`.
+    /// The directory of its source, such as `planner/src`.
     pub folder: &'static str,
     /// The modules, from the top to the bottom.
     pub modules: &'static [&'static str],

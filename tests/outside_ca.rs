@@ -1,4 +1,4 @@
-//! A certificate authority that is not the planner's: made and run by rcgen, or by openssl.
+//! A CA outside the planner: made and run by rcgen, or by openssl.
 //!
 //! In: signing requests and the usages their table names. Out: certificates. Valid from the start of 2026 to the end of
 //! 2035, so that programs that read the machine's clock take them too.

@@ -1,4 +1,4 @@
-//! A planned node with everything a host needs to install it, in a scratch folder.
+//! A planned node with everything a host needs to install it, in a scratch directory.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -41,7 +41,7 @@ impl Planned {
         Self::new(config, None, NOW.to_owned(), true, |_| Ok(()))
     }
 
-    /// Plans `config` with the key store that `prepare` makes in the folder it is given.
+    /// Plans `config` with the key store that `prepare` makes in the directory it is given.
     ///
     /// # Errors
     /// If preparing or planning fails.
@@ -81,7 +81,7 @@ impl Planned {
     /// The bundle of one node of the cluster.
     ///
     /// # Errors
-    /// If there is none.
+    /// If `plan` did not write one.
     pub fn bundle_of(&self, node: &str) -> Result<PathBuf> {
         for entry in fs::read_dir(self.path("out"))? {
             let entry = entry?;
@@ -93,7 +93,7 @@ impl Planned {
                 return Ok(entry.path());
             }
         }
-        anyhow::bail!("there is no bundle for {node}")
+        anyhow::bail!("plan wrote no bundle for {node}")
     }
 
     /// Plans `config` with public test keys, which take no time to make.
@@ -143,7 +143,7 @@ impl Planned {
         Ok(planned)
     }
 
-    /// Plans again, into the same folders, with more arguments.
+    /// Plans again, into the same directories, with more arguments.
     ///
     /// # Errors
     /// If a path is not text.
@@ -198,7 +198,7 @@ impl Planned {
         Ok(fs::read_to_string(&self.config)?)
     }
 
-    /// A path in the scratch folder.
+    /// A path in the scratch directory.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -14,7 +14,7 @@ use kubeplan_testkit::{Fault, Faults};
 /// The clock of every run in the suites.
 pub const NOW: &str = "2026-11-20T10:23:25Z";
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// The exit code.
@@ -50,7 +50,7 @@ impl Run {
     }
 }
 
-/// The repository's root folder.
+/// The repository's root directory.
 #[must_use]
 pub fn repository() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));

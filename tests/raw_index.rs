@@ -21,7 +21,7 @@ use crate::planned::Planned;
 /// The bundle of `planned` with an index that `change` has changed, beside it; signed by its author unless `unsigned`.
 ///
 /// # Errors
-/// If the bundle cannot be taken apart, or the index has no canonical form.
+/// If the bundle cannot be read, or the index has no canonical form.
 pub fn with_index(
     planned: &Planned,
     name: &str,
@@ -39,7 +39,7 @@ pub fn with_index(
 /// The bundle of `planned` with the text of its index as `change` returns it, beside it; unsigned.
 ///
 /// # Errors
-/// If the bundle cannot be taken apart.
+/// If the bundle cannot be read.
 pub fn with_text(
     planned: &Planned,
     name: &str,
@@ -60,7 +60,7 @@ pub fn with_text(
 /// The bundle `file` with an index that `change` has changed, signed by `author` alone.
 ///
 /// # Errors
-/// If the bundle cannot be taken apart, or the index has no canonical form.
+/// If the bundle cannot be read, or the index has no canonical form.
 pub fn rewrite(
     file: &[u8],
     author: Option<&PrivateKey>,

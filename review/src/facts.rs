@@ -4,7 +4,7 @@ use kubeplan_bundle::index::Index;
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_terminal::Text;
 
-/// Which node of which cluster a bundle is for, and which plan it is of.
+/// The node and cluster of a bundle, and the plan that it carries.
 pub(crate) fn identity(index: &Index) -> Text {
     let mut text = Text::of(format_args!(
         "{} {} of cluster {}",
@@ -16,12 +16,12 @@ pub(crate) fn identity(index: &Index) -> Text {
     text
 }
 
-/// Whom the sealed part is for, as the index writes them.
+/// The recipients of the sealed part, as the index writes them.
 pub(crate) fn recipients(index: &Index) -> impl Iterator<Item = &String> {
     index.sealed.iter().flat_map(|sealed| &sealed.recipients)
 }
 
-/// A recipient with the fingerprint people compare.
+/// A recipient with the fingerprint that people compare.
 #[must_use]
 pub fn shown_recipient(text: &str) -> String {
     match Recipient::parse(text) {

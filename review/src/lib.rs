@@ -1,13 +1,13 @@
-//! What both programs say of a bundle: how far it can be believed, and what is in it.
+//! Reports about a bundle, the same in both programs: whether it is trusted, and what it contains.
 //!
-//! In: a bundle whose digests hold, the judgement of a trust policy, and what only one program knows ([`More`]). Out: reports for people
-//! and machines. Nothing here reads a file or decides whom to trust.
+//! In: a bundle whose digests hold, the judgement of a trust policy, and what one program adds ([`More`]). Out: reports for people
+//! and machines. This crate does not read files and does not judge trust.
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`Standing`] | how far a bundle can be believed, and why |
-//! | [`View`] | what is in it: `show` |
-//! | [`Verdict`] | whether it is whole and trusted: `verify` |
+//! | [`Standing`] | UNSIGNED, UNTRUSTED or TRUSTED, and why |
+//! | [`View`] | the content of a bundle: `show` |
+//! | [`Verdict`] | whether a bundle is intact and trusted: `verify` |
 
 mod facts;
 mod standing;

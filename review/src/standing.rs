@@ -1,19 +1,19 @@
-//! How far a bundle can be believed.
+//! The standing of a bundle: UNSIGNED, UNTRUSTED or TRUSTED.
 
 use kubeplan_bundle::approval::Approval;
 use kubeplan_bundle::policy::{Trust, TrustError, TrustedKey};
 use kubeplan_bundle::signature::Signature;
 use serde::Serialize;
 
-/// What a trust policy says of a bundle.
+/// The judgement of a trust policy.
 pub enum Judgement<'a> {
-    /// It is fulfilled.
+    /// The bundle fulfils the policy.
     Trusted(&'a Trust),
-    /// It is not, or there is none.
+    /// The bundle does not fulfil the policy, or there is no policy to compare it with.
     Untrusted {
-        /// Why, in a few words: of a policy, those of [`in_short`].
+        /// The reason in a few words; for a policy those of [`in_short`].
         why: String,
-        /// Why, in full.
+        /// The whole reason.
         reason: Option<String>,
     },
 }
@@ -22,30 +22,30 @@ pub enum Judgement<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Signed and approved as the policy asks for.
+    /// Signed and approved as the policy requires.
     Trusted,
-    /// Signed, and not as the policy asks for, or compared with none.
+    /// Signed, but not as the policy requires, or not compared with a policy.
     Untrusted,
     /// Without a signature.
     Unsigned,
 }
 
-/// How far a bundle can be believed, and who vouches for it.
+/// The standing of a bundle, the reason, and the keys that signed and approved it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
     trust: Level,
     trusted: bool,
-    /// All of it in one line.
+    /// The level and the reason in one line.
     standing: String,
     /// Why it is not trusted.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     signed_by: Vec<String>,
     approved_by: Vec<String>,
-    /// The signers whom the policy counts.
+    /// The author keys that the policy counts.
     authors: Vec<Signer>,
-    /// The reviewers whom the policy counts.
+    /// The reviewer keys that the policy counts.
     approvals: Vec<Signer>,
 }
 
@@ -57,7 +57,7 @@ struct Signer {
 }
 
 impl Standing {
-    /// Of a bundle with these signatures and approvals, of which a policy says `judgement`.
+    /// The standing of a bundle with these signatures and approvals, judged by a policy.
     #[must_use]
     pub fn new(signatures: &[Signature], approvals: &[Approval], judgement: Judgement<'_>) -> Self {
         let approvals = approvals.iter();
@@ -94,22 +94,22 @@ impl Standing {
         }
     }
 
-    /// Of a bundle that is compared with no list: by whom it is signed.
+    /// The standing of a bundle that is not compared with a list of trusted keys: names the keys that signed.
     #[must_use]
     pub fn unjudged(signatures: &[Signature], approvals: &[Approval]) -> Self {
         let keys = signed_by(signatures).join(", ");
-        let why = format!("signed by {keys}, compared with no list of trusted keys");
+        let why = format!("signed by {keys}, not compared with a list of trusted keys");
         let judgement = Judgement::Untrusted { why, reason: None };
         Self::new(signatures, approvals, judgement)
     }
 
-    /// How far.
+    /// The level.
     #[must_use]
     pub const fn level(&self) -> Level {
         self.trust
     }
 
-    /// All of it in one line.
+    /// The level and the reason in one line.
     #[must_use]
     pub fn line(&self) -> &str {
         &self.standing
@@ -165,7 +165,7 @@ pub fn in_short(error: &TrustError, list: &str) -> String {
         TrustError::Approvals {
             needed, counted, ..
         } => format!("{counted} of {needed} approvals"),
-        _ => "a signature or approval does not hold".to_owned(),
+        _ => "a signature or approval is not valid".to_owned(),
     }
 }
 

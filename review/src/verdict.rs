@@ -1,4 +1,4 @@
-//! Whether a bundle is whole, and trusted: the report of `verify`.
+//! The report of `verify`: whether a bundle is intact and trusted.
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::Index;
@@ -9,7 +9,7 @@ use crate::facts;
 use crate::standing::Standing;
 use crate::view::More;
 
-/// A bundle whose digests hold, and how far it can be believed.
+/// An intact bundle and its standing.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict<'a, M> {
@@ -46,7 +46,7 @@ impl<'a, M: More> Verdict<'a, M> {
         }
     }
 
-    /// What only one program knows.
+    /// What one of the programs adds.
     #[must_use]
     pub fn into_more(self) -> M {
         self.more

@@ -1,4 +1,4 @@
-//! What is in a bundle: the report of `show`.
+//! The report of `show`: what a bundle contains.
 
 use kubeplan_bundle::index::{Content, Entry, Index, LEFT_OUT_PHASES, Place};
 use kubeplan_bundle::seal::Recipient;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::facts;
 use crate::standing::Standing;
 
-/// What only one of the programs knows of a bundle; its fields stand beside the others in JSON.
+/// What one of the programs adds to the report. In JSON its fields stand beside the others.
 pub trait More: Serialize {
     /// Lines below the facts about the bundle.
     fn lines(&self) -> Text {
@@ -21,19 +21,19 @@ pub trait More: Serialize {
     }
 }
 
-/// There is no more to say.
+/// Adds nothing.
 #[derive(Serialize)]
 pub struct Nothing {}
 
 impl More for Nothing {}
 
-/// All that a bundle says, below how far it can be believed.
+/// The standing of a bundle and its whole content.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct View<'a, M> {
     #[serde(flatten)]
     standing: Standing,
-    /// Who a sealed bundle is for.
+    /// The recipients of the sealed part.
     recipients: Vec<String>,
     index: &'a Index,
     #[serde(flatten)]
@@ -59,7 +59,7 @@ impl<'a, M: More> View<'a, M> {
         }
     }
 
-    /// With a remark below it.
+    /// Adds a remark below the report.
     #[must_use]
     pub fn noted(mut self, note: Option<String>) -> Self {
         self.notes.extend(note);

@@ -1,4 +1,4 @@
-//! Walks the causes of an error, and finds what to do about it among them.
+//! Walks the causes of an error, and finds the hints among them.
 
 use std::borrow::Borrow;
 use std::error::Error;
@@ -6,6 +6,7 @@ use std::fmt;
 use std::iter::successors;
 use std::ops::Deref;
 
+<<<<<<< HEAD
 use crate::text::Text;
 
 /// What to do next: one line, and the lines of something that it cites.
@@ -77,10 +78,20 @@ struct Parts {
     hints: Vec<Hint>,
     details: Text,
     cause: Option<Box<dyn Error + Send + Sync>>,
+=======
+/// A hint, or the single problems that an error consists of.
+///
+/// An error carries it as its `source`. It is found however many errors wrap that error, also transparent ones
+/// (`#[error(transparent)]`), and is not written as a cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Advice {
+    hint: Option<String>,
+    items: Vec<String>,
+>>>>>>> 34ca449 (terminal, review, xtask, testkit, tests: texts in plain English)
 }
 
 impl Advice {
-    /// What to do next.
+    /// Creates a hint.
     #[must_use]
     pub fn hint(hint: impl Into<Hint>) -> Self {
         Self::default().and(hint)
@@ -154,6 +165,7 @@ pub fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'stat
     causes(error).last().unwrap_or(error)
 }
 
+<<<<<<< HEAD
 /// What to do about `error`, each hint once: first what its innermost cause says, which is closest to what is to be mended.
 #[must_use]
 pub fn hints<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a Hint> {
@@ -166,6 +178,11 @@ pub fn hints<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a Hint> {
         }
     }
     hints
+=======
+/// The hint of the first cause of `error` that has one.
+pub(crate) fn hint_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a str> {
+    advice(error).find_map(|advice| advice.hint.as_deref())
+>>>>>>> 34ca449 (terminal, review, xtask, testkit, tests: texts in plain English)
 }
 
 /// The lines that belong to `error` and its causes, those of the outermost first.
@@ -220,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn advice_is_found_whatever_wraps_it_and_is_not_a_cause() {
+    fn advice_is_found_when_it_is_wrapped_and_is_not_a_cause() {
         let error = exposed();
         let found: Vec<&str> = hints(&error).into_iter().map(|hint| &**hint).collect();
         assert_eq!(found, ["chmod it", "resume"]);

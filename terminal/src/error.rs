@@ -1,4 +1,4 @@
-//! What ends a run early: a kind that decides the exit code, what happened, and what to do next.
+//! Errors that end a run: exit code, message and causes, details, hints.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use kubeplan_bundle::exit::Exit;
 use crate::advice::{Hint, causes, details, hints, with_causes};
 use crate::text::Text;
 
-/// An error on its way to the user: the exit code it ends with, the lines that belong to it, and hints.
+/// An error for the user: its exit code, message, details and hints.
 #[derive(Debug)]
 pub struct CliError {
     exit: Exit,
@@ -18,7 +18,7 @@ pub struct CliError {
     hints: Vec<Hint>,
 }
 
-/// What was being done when another error stopped it.
+/// An action that another error stopped.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}")]
 struct Doing {
@@ -26,8 +26,67 @@ struct Doing {
     source: Box<dyn Error + Send + Sync>,
 }
 
+<<<<<<< HEAD
+=======
+/// A hint: one line, and the lines that it quotes.
+#[derive(Clone, Debug)]
+pub struct Hint {
+    line: String,
+    lines: Text,
+}
+
+impl Hint {
+    /// A line, and the lines below it.
+    #[must_use]
+    pub const fn citing(line: String, lines: Text) -> Self {
+        Self { line, lines }
+    }
+
+    /// The lines below it.
+    #[must_use]
+    pub const fn lines(&self) -> &Text {
+        &self.lines
+    }
+}
+
+impl Deref for Hint {
+    type Target = str;
+
+    /// The line.
+    fn deref(&self) -> &str {
+        &self.line
+    }
+}
+
+impl Borrow<str> for Hint {
+    /// The line.
+    fn borrow(&self) -> &str {
+        &self.line
+    }
+}
+
+impl From<String> for Hint {
+    fn from(line: String) -> Self {
+        Self::citing(line, Text::new())
+    }
+}
+
+impl From<&str> for Hint {
+    fn from(line: &str) -> Self {
+        line.to_owned().into()
+    }
+}
+
+/// Items of a list, a line each, as they stand below an error.
+#[must_use]
+pub fn list<D: fmt::Display>(items: impl IntoIterator<Item = D>) -> Text {
+    let items = items.into_iter();
+    items.map(|item| format!("  - {item}")).collect()
+}
+
+>>>>>>> 34ca449 (terminal, review, xtask, testkit, tests: texts in plain English)
 impl CliError {
-    /// Wraps an error, with the [`Advice`](crate::Advice) among its causes: who wraps an error need not think of it.
+    /// Wraps an error. Takes details and hints from the [`Advice`](crate::Advice) among its causes.
     pub fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = error.into();
         Self {
@@ -38,17 +97,17 @@ impl CliError {
         }
     }
 
-    /// Bad usage or configuration.
+    /// An error of usage or configuration.
     pub fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Exit::Usage, error)
     }
 
-    /// The bundle is not accepted.
+    /// A refusal of a bundle.
     pub fn refused(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Exit::Refused, error)
     }
 
-    /// What was being done, and why it failed.
+    /// An error of the action `doing`, and its cause.
     pub fn caused(
         exit: Exit,
         doing: impl Into<String>,
@@ -76,7 +135,7 @@ impl CliError {
         self
     }
 
-    /// Adds what to do next, unless that was said.
+    /// Adds a hint, unless the error has it already.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
         let hint = hint.into();
@@ -120,7 +179,7 @@ impl CliError {
 }
 
 impl From<io::Error> for CliError {
-    /// Of what a result is written to.
+    /// An error of the stream that a result is written to.
     fn from(error: io::Error) -> Self {
         Self::caused(Exit::Failed, "writing output", error)
     }
@@ -139,7 +198,7 @@ mod tests {
     use crate::Advice;
 
     #[test]
-    fn what_belongs_to_a_cause_is_kept_whatever_wraps_it() {
+    fn details_and_hints_of_a_cause_are_kept_when_it_is_wrapped() {
         #[derive(Debug, thiserror::Error)]
         #[error("2 things have to be put right")]
         struct Several(#[source] Advice);

@@ -1,4 +1,4 @@
-//! Escapes what a terminal would act on instead of showing it.
+//! Escapes characters that a terminal would act on instead of showing them.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};

@@ -1,10 +1,10 @@
-//! Streams of one run, and how programs speak on them.
+//! The streams of one run, and the ways to write to them.
 //!
 //! Data goes to standard output, everything else to standard error. A reader that closes the pipe early is not an error.
 //!
 //! Text for people is [`Text`] or one line that is escaped here, so that no name, subject or message from outside breaks a
-//! line or moves a cursor. Documents for machines are written byte for byte, except to a terminal. No other way leads to a
-//! stream: what [`Stream`] wraps is known to this file alone. Colour is written here and nowhere else.
+//! line or moves a cursor. Documents for machines are written byte for byte, except to a terminal. Only this
+//! file writes to what [`Stream`] wraps, and only this file writes colours.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Read, Write};
@@ -47,7 +47,7 @@ pub struct Io {
 /// Which of the standard streams are terminals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terminals {
-    /// Standard input: what comes from it is typed, and can answer a question.
+    /// Standard input: a person types it, so a question can be asked.
     pub stdin: bool,
     /// Standard output: documents are escaped.
     pub stdout: bool,
@@ -73,7 +73,7 @@ impl Stream {
         Self(Box::new(to))
     }
 
-    /// Writes everything. A reader that went away is not an error.
+    /// Writes everything. A reader that closed the stream is not an error.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.0.write_all(bytes).and_then(|()| self.0.flush()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -171,7 +171,7 @@ impl Io {
     /// Writes a result for people.
     ///
     /// # Errors
-    /// [`CliError`] if the stream fails, unless its reader went away.
+    /// [`CliError`] if the stream fails. A reader that closed it is not an error.
     pub fn print(&mut self, text: &Text) -> Result<(), CliError> {
         self.data(text.as_str().as_bytes())
     }
@@ -180,7 +180,7 @@ impl Io {
     /// what a terminal would act on is escaped.
     ///
     /// # Errors
-    /// [`CliError`] if the stream fails, unless its reader went away.
+    /// [`CliError`] if the stream fails. A reader that closed it is not an error.
     pub fn content(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         if self.terminals.stdout {
             let text = String::from_utf8_lossy(bytes);
@@ -192,17 +192,17 @@ impl Io {
     /// Writes a JSON text. Its value stays the same; characters that a terminal would act on are written as JSON escapes.
     ///
     /// # Errors
-    /// [`CliError`] if the stream fails, unless its reader went away.
+    /// [`CliError`] if the stream fails. A reader that closed it is not an error.
     pub fn json(&mut self, json: &str) -> Result<(), CliError> {
         self.data(escape_json(json).as_bytes())
     }
 
-    /// Writes one line for people, whatever is in it; when nothing reads it there is nothing to be done about it.
+    /// Writes one line for people. Errors of the stream are ignored.
     pub fn say(&mut self, line: impl Display) {
         self.tell(&Text::of(line));
     }
 
-    /// Writes lines for people; when nothing reads them there is nothing to be done about it.
+    /// Writes lines for people. Errors of the stream are ignored.
     pub fn tell(&mut self, text: &Text) {
         self.remark(text.as_str());
     }
@@ -224,7 +224,7 @@ impl Io {
         self.remark(&Escaped(prompt).to_string());
     }
 
-    /// Asks a question; anything but a clear yes is a no.
+    /// Asks a question. Any answer other than `y` or `yes` is a no.
     ///
     /// # Errors
     /// [`CliError`] if the answer cannot be read.
@@ -290,7 +290,7 @@ impl Io {
         Ok(())
     }
 
-    /// Writes an error with its causes, what belongs to it, and hints.
+    /// Writes an error with its causes, details and hints.
     pub fn error(&mut self, error: &CliError) {
         let colour = self.colour();
         let line = |line: &str| cell(line, MAX_LINE).into_owned();
@@ -334,14 +334,14 @@ impl Io {
         }
     }
 
-    /// Takes away a line of progress that does not stay.
+    /// Clears a line of progress that does not stay.
     pub(crate) fn clear_progress(&mut self) {
         if self.terminals.stderr {
             self.remark("\r\u{1b}[K");
         }
     }
 
-    /// Writes help that was asked for. Nothing in it comes from outside of the program.
+    /// Writes help that was asked for. All of it is the program's own text.
     pub(crate) fn help(&mut self, help: &clap::builder::StyledStr) -> Result<(), CliError> {
         if self.terminals.stdout && !self.no_color {
             self.data(help.ansi().to_string().as_bytes())

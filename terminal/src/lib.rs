@@ -1,20 +1,24 @@
-//! How both programs speak: streams, errors with what to do next, reports for people and machines, and text in which foreign text
-//! stays text.
+//! The output of both programs: streams, errors with hints, reports for people and machines, and escaping of foreign text.
 //!
 //! Names, subjects, error messages and file content come from bundles, hosts and clusters that may be hostile. Whatever
 //! they contain, a program prints one line where it means to print one line, and no character moves the cursor or
 //! reverses the reading direction.
 //!
 //! In: text. Out: [`Text`], lines in which only printable characters are left; only [`Text`] breaks lines. [`Io`] alone writes to
-//! a stream, and takes nothing else; what cannot be reviewed character by character (raw content of an entry) goes through
-//! [`Io::content`]. JSON keeps its values: [`escape_json`] only writes them with other characters.
+//! a stream, and takes nothing else; raw content of an entry goes through [`Io::content`]. JSON keeps its values: [`escape_json`]
+//! writes some characters as escapes.
 //!
 //! | verb of [`Io`] | what it writes |
 //! |---|---|
 //! | `print`, `content`, `json`, `document`, `report` | the result, on standard output |
 //! | `say`, `tell`, `note`, `notes`, `error`, `usage` | messages, on standard error |
+<<<<<<< HEAD
 //! | `ask`, `prompt`, `answer`, `secret` | questions, and what is typed |
 //! | `progress`, `event`, [`Progress`] | how far it is |
+=======
+//! | `ask`, `prompt`, `answer` | questions and answers |
+//! | `progress`, `event`, [`Progress`] | progress |
+>>>>>>> 34ca449 (terminal, review, xtask, testkit, tests: texts in plain English)
 
 mod advice;
 mod error;

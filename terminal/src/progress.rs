@@ -1,10 +1,10 @@
-//! How far something countable is.
+//! Progress of work that is counted.
 
 use std::sync::Mutex;
 
 use crate::io::Io;
 
-/// A line that is drawn over itself while something countable goes on; silent unless standard error is a terminal.
+/// A line of progress that is rewritten while work is counted. Silent unless standard error is a terminal.
 pub struct Progress<'a> {
     inner: Mutex<(&'a mut Io, usize)>,
     label: &'static str,

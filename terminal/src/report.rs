@@ -1,4 +1,4 @@
-//! What a command came to, for people or for machines.
+//! Results of commands, for people or for machines.
 
 use clap::ValueEnum;
 use kubeplan_bundle::exit::Exit;
@@ -18,11 +18,11 @@ pub enum Format {
     Json,
 }
 
-/// What a command has to say.
+/// The result of a command.
 pub trait Report: Serialize {
     /// The command's name.
     const COMMAND: &'static str;
-    /// The version of its JSON document: one more for each that takes something away or gives it another meaning.
+    /// The version of its JSON document. It rises when a field is removed or changes its meaning.
     const VERSION: u32 = 1;
 
     /// The report for people.
@@ -46,7 +46,7 @@ impl Io {
     /// Writes a report and its remarks.
     ///
     /// # Errors
-    /// [`CliError`] if it has no JSON form, or the stream fails; a reader that went away is not an error.
+    /// [`CliError`] if it has no JSON form, or the stream fails; a reader that closed it is not an error.
     pub fn report<R: Report>(&mut self, format: Format, report: &R) -> Result<(), CliError> {
         match format {
             Format::Text => self.print(&report.text())?,
@@ -59,7 +59,7 @@ impl Io {
     /// Writes a result for machines: one JSON object with the version of its form, the command, and the fields of `content`.
     ///
     /// # Errors
-    /// [`CliError`] if it has no JSON form, or the stream fails; a reader that went away is not an error.
+    /// [`CliError`] if it has no JSON form, or the stream fails; a reader that closed it is not an error.
     pub fn document(
         &mut self,
         command: &'static str,

@@ -32,7 +32,7 @@ pub fn cell(text: &str, width: usize) -> Cow<'_, str> {
 }
 
 /// Rows under aligned headings, two spaces in; cells as [`cell`] writes them, at most [`MAX_CELL`] wide. A row has as
-/// many cells as there are headings; missing ones are empty, surplus ones are left out.
+/// many cells as there are headings; missing cells are empty, surplus cells are omitted.
 #[must_use]
 pub fn table<S: AsRef<str>>(headings: &[&str], rows: &[Vec<S>]) -> Text {
     aligned(headings, rows, headings.len())

@@ -6,12 +6,12 @@ use crate::escape::{Escaped, escape_content};
 
 /// Lines, each of which was one line when it was written: no foreign text in it breaks or rewrites a line.
 ///
-/// There is no way to put in text that is not escaped, so a function that takes a `Text` can write it as it is.
+/// All ways to add text escape it, so a function that takes a `Text` can write it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text(String);
 
 impl Text {
-    /// No line.
+    /// An empty text.
     #[must_use]
     pub const fn new() -> Self {
         Self(String::new())
@@ -58,7 +58,7 @@ impl Text {
         &self.0
     }
 
-    /// Whether there is no line.
+    /// Whether the text is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,4 +1,4 @@
-//! What is wrong with the arguments, and help.
+//! Errors in the arguments, and help.
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -9,7 +9,7 @@ use crate::io::Io;
 use crate::text::Text;
 
 impl Io {
-    /// Writes what is wrong with the arguments, or the help or version that was asked for; returns how the run ends.
+    /// Writes the error in the arguments, or the help or version that was asked for. Returns the exit code.
     pub fn usage(&mut self, error: &clap::Error) -> Exit {
         let rendered = error.render();
         if matches!(
@@ -41,7 +41,7 @@ fn without_foreign_lines(mut said: String, error: &clap::Error) -> String {
             _ => continue,
         };
         for word in words {
-            // What clap takes for a style is gone from its text.
+            // clap removes what it takes for a style from its text.
             let cited = StyledStr::from(word).to_string();
             if !cited.is_empty() && (cited.contains('\n') || cited != *word) {
                 said = said.replace(&cited, &escape(word));

@@ -1,6 +1,6 @@
 //! Failures of durable actions.
 //!
-//! In: which action fails, and how. Out: a verdict on each, in their order.
+//! In: which action fails, and how. Out: for each action, in order, whether it happens.
 
 use std::cell::Cell;
 use std::io;
@@ -17,9 +17,9 @@ pub enum Fault {
     /// Nothing fails.
     #[default]
     None,
-    /// As if the process were killed after this many actions: no later one happens, clean-up included.
+    /// The process is killed after this many actions: no later action happens, clean-up included.
     StopAfter(u64),
-    /// As if the power failed after this many actions: as [`Fault::StopAfter`], and what was not synced is lost.
+    /// The power fails after this many actions: as [`Fault::StopAfter`], and unsynced changes are lost.
     LoseUnsynced(u64),
     /// The action with this number fails; later ones work, clean-up included.
     FailAt(u64),
@@ -66,10 +66,10 @@ pub enum Prevented {
     Failed(io::Error),
 }
 
-/// What becomes of one action.
+/// Whether one action happens.
 enum Verdict {
     Happens,
-    /// The program is dead by then.
+    /// The process was killed before.
     Dead,
     Fails(Prevented),
 }
@@ -90,7 +90,7 @@ impl Fault {
     }
 }
 
-/// Counts the durable actions of one run, and lets them fail as its fault says. Clones are the same.
+/// Counts the durable actions of one run, and makes them fail as its fault says. Clones share the count.
 #[derive(Clone, Debug)]
 pub struct Faults(Rc<State>);
 
@@ -119,7 +119,7 @@ impl Faults {
         self.0.count.get()
     }
 
-    /// What becomes of the next action; `losing` is the name, in its open directory, whose thing it replaces or removes.
+    /// Decides whether the next action happens; `losing` is the name, in its open directory, whose thing it replaces or removes.
     ///
     /// # Errors
     /// [`Prevented`].

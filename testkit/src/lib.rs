@@ -6,9 +6,9 @@
 //! | [`power_loss`] | what a power failure leaves of the rest |
 //! | [`sweeps`] | how thorough the sweeps over all actions are |
 //!
-//! The programs know none of this: `kubeapply` has one seam, [`kubeapply::host::Observer`], at which nothing stands outside tests.
+//! The programs do not contain this code: `kubeapply` has one seam, [`kubeapply::host::Observer`], which only tests use.
 //! Stand-ins that need the inside of one crate (its container runtime, its etcd client, its API client) are `#[cfg(test)]` modules
-//! of that crate: from here they could not be named.
+//! of that crate: this crate cannot name what is private there.
 
 mod faults;
 mod power_loss;

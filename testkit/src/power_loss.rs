@@ -1,4 +1,4 @@
-//! A model of a power failure: what was not synced when the power went is undone.
+//! A model of a power failure: undoes the changes that were not synced when the power failed.
 //!
 //! In: each change as it happens, each sync. Out: at the end, the tree as it could be found after the failure. The model is as
 //! harsh as the kernel may be: names are lost unless their directory was synced, bytes unless their file was; of bytes that

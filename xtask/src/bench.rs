@@ -31,7 +31,7 @@ pub struct Args {
     folder: Option<PathBuf>,
 }
 
-/// What one run took.
+/// The figures of one run.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Figures {
     /// Seconds on the clock.
@@ -138,7 +138,7 @@ fn child(scenario: &str, folder: &Path) -> Result<Figures> {
     serde_json::from_slice(&output.stdout).with_context(|| format!("figures of {scenario}"))
 }
 
-/// What a scenario needs before it is measured; runs in the bench's own process, whose figures nobody reads.
+/// What a scenario needs before it is measured; runs in the bench's own process, which is not measured.
 fn prepare(root: &Path, scenario: &str, folder: &Path) -> Result<()> {
     let plan = |fixture: &str| succeed(&mut plan(root, folder, fixture)?);
     match scenario {
@@ -191,7 +191,7 @@ fn once(root: &Path, scenario: &str, folder: &Path) -> Result<Figures> {
         "read-payload" => payload::read(folder),
         "kubeadm-rsa2048" => kubeadm(folder, &fixture(root, RSA)),
         "kubeadm-ecdsa" => kubeadm(folder, &fixture(root, ECDSA)),
-        other => bail!("there is no scenario {other}"),
+        other => bail!("unknown scenario {other}"),
     }
 }
 

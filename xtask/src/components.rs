@@ -11,13 +11,13 @@ use kubeplan_testhosts::components::{
 /// Options of `cargo xtask components`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where they are kept; the user's cache if not given
+    /// Directory to keep them in; the user's cache by default
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// A folder with programs that exist; what it has is not built. KUBEBUILDER_ASSETS if not given
+    /// Directory with programs that exist already and are not built; KUBEBUILDER_ASSETS by default
     #[arg(long, value_name = "DIR")]
     components: Option<PathBuf>,
-    /// Only these programs
+    /// Build only these programs
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -31,7 +31,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Builds every program that `store` lacks, for those who need all of them.
+/// Builds every program that `store` lacks.
 pub fn complete(store: &Store) -> Result<()> {
     let all = components::select(&[])?;
     if store.is_complete()? {

@@ -16,19 +16,19 @@ use crate::repository;
 /// Options of `cargo xtask crash`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// How often the program is killed
+    /// Number of kills
     #[arg(long, default_value_t = 10_000)]
     kills: u64,
-    /// Chooses the instants of the kills [default: the time]
+    /// Seed of the random instants of the kills [default: the time]
     #[arg(long)]
     seed: Option<u64>,
-    /// Only this scenario, and no kills unless --kills is given; may be repeated; `none` for kills alone
+    /// Run only this scenario, and kill only if --kills is given; may be repeated; `none` runs kills alone
     #[arg(long = "scenario", value_name = "NAME", value_parser = scenario)]
     scenarios: Vec<String>,
     /// The kubeapply to kill [default: built from this workspace]
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
-    /// Form of the report
+    /// Format of the report
     #[arg(long, default_value = "text")]
     format: Format,
 }
@@ -81,7 +81,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     ensure!(
         report.failures.is_empty(),
-        "{} failures; repeat with --seed {seed}",
+        "{} failures; to repeat them, add --seed {seed}",
         report.failures.len()
     );
     Ok(())

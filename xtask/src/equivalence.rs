@@ -14,25 +14,25 @@ use crate::repository;
 /// Options of `cargo xtask equivalence`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// The real kubeadm, 1.36
+    /// Path of the real kubeadm, 1.36
     #[arg(long, value_name = "PATH")]
     kubeadm: PathBuf,
-    /// How many valid configurations are compared
+    /// Number of valid configurations
     #[arg(long, default_value_t = 500)]
     cases: u64,
-    /// How many configurations with one mistake are compared
+    /// Number of configurations with one mistake
     #[arg(long, default_value_t = 300)]
     invalid: u64,
-    /// Chooses the configurations
+    /// Seed of the random configurations
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Number of the first configuration
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// Where failing cases are written [default: equivalence/ in the directory that cargo builds into]
+    /// Directory for failing cases [default: equivalence/ in the directory that cargo builds into]
     #[arg(long, value_name = "DIR")]
     failures: Option<PathBuf>,
-    /// Only run the case in this file again
+    /// Run only the case in this file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["cases", "invalid", "seed", "first"])]
     repeat: Option<PathBuf>,
 }
@@ -40,7 +40,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     if let Some(file) = &args.repeat {
         match equivalence::repeat(&args.kubeadm, file)? {
-            Verdict::Equal => println!("both take it and write the same"),
+            Verdict::Equal => println!("both accept it and write the same files"),
             Verdict::Refused(why) => println!("both refuse it: {why}"),
             Verdict::Intended(name) => {
                 println!("intended difference `{name}`, see docs/differences.md")

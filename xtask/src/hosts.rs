@@ -13,7 +13,7 @@ use crate::components;
 /// Options of `cargo xtask hosts`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where their state is; the user's cache if not given
+    /// Directory with the state of the hosts; the user's cache by default
     #[arg(long, value_name = "DIR", global = true)]
     dir: Option<PathBuf>,
     #[command(subcommand)]
@@ -24,11 +24,11 @@ pub struct Args {
 enum Verb {
     /// Make and boot hosts until N run
     Up {
-        /// How many: host1 at 192.168.10.11, host2 at 192.168.10.12, …
+        /// Number of hosts: host1 at 192.168.10.11, host2 at 192.168.10.12, …
         #[arg(value_name = "N", value_parser = clap::value_parser!(u8).range(1..=i64::from(kubeplan_testhosts::hosts::MAX_HOSTS)))]
         count: u8,
-        /// Where `cargo xtask components` put the programs; what KUBEPLAN_COMPONENTS names, or the user's cache, if
-        /// not given
+        /// Directory where `cargo xtask components` put the programs; KUBEPLAN_COMPONENTS by default, else the user's
+        /// cache
         #[arg(long, value_name = "DIR")]
         components: Option<PathBuf>,
     },
@@ -42,7 +42,7 @@ enum Verb {
         #[arg(required = true, last = true)]
         command: Vec<String>,
     },
-    /// End a host in the middle of whatever it does; its files stay
+    /// Cut off a host, as a power failure does; its files stay
     PowerCut {
         /// The host
         name: String,
@@ -52,7 +52,7 @@ enum Verb {
         /// The host
         name: String,
     },
-    /// End all hosts and remove everything of them
+    /// Stop all hosts and remove their files
     Down,
 }
 

@@ -1,4 +1,4 @@
-//! Chores of the workspace: `cargo xtask --help` is the menu.
+//! Tasks of the workspace: `cargo xtask --help` lists them.
 
 #![expect(
     clippy::print_stdout,
@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Chores of the kubeplan workspace
+/// Run a task of the kubeplan workspace
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -35,7 +35,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Plan a sample cluster, verify, show and install its bundle in a scratch folder
+    /// Plan a sample cluster, verify, show and install its bundle in a scratch directory
     Quickstart,
     /// Rewrite golden/ from fixtures/ and list what changed
     Bless,
@@ -47,7 +47,7 @@ enum Task {
     },
     /// Read the fields of Kubernetes' types from the source of every supported release (needs Go and the network)
     Tables,
-    /// What a new minor of Kubernetes needs, and what differs from the one before it
+    /// Print what a new minor of Kubernetes needs, and what differs from the one before it
     Release(release::Args),
     /// Measure planning, installing and bundle throughput
     Bench(bench::Args),
@@ -55,13 +55,13 @@ enum Task {
     Equivalence(equivalence::Args),
     /// Build the real Kubernetes programs that suites and test hosts run
     Components(components::Args),
-    /// Test hosts with real kubelets on this machine
+    /// Make, list, enter and remove test hosts with real kubelets on this machine
     Hosts(hosts::Args),
     /// Crash installations at every durable action, and kill the real program
     Crash(crash::Args),
-    /// Print which module of each crate names which other one
+    /// Print which module of each crate names which other module
     Modules,
-    /// Everything CI checks, in order, with the time each part took
+    /// Run everything that CI checks, in order, and print how long each part took
     Ci,
 }
 

@@ -1,4 +1,4 @@
-//! The module graph, from the code: `cargo xtask modules` prints every import, and `cargo xtask generate` writes the page.
+//! The graph of modules, read from the code: `cargo xtask modules` prints every import, and `cargo xtask generate` writes the page.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use kubeplan_testsuite::orders::{ORDERS, Order};
 
 use crate::repository;
 
-/// How much is printed of what one module names of another, in characters.
+/// The longest list of names that is printed for two modules, in characters.
 const SHOWN: usize = 100;
 
 pub fn run() -> Result<()> {

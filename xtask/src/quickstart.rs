@@ -1,4 +1,4 @@
-//! `cargo quickstart`: the whole way once, in a scratch folder, with the commands a user would type.
+//! `cargo quickstart`: plans, reviews and installs a sample in a scratch directory, with the commands that a user would type.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,10 +30,10 @@ pub fn run() -> Result<()> {
     std::env::set_current_dir(&scratch)?;
     let begin = Instant::now();
 
-    step("Plan the node: keys are made, the bundle is signed and sealed");
+    step("Plan the node: make keys, sign and seal the bundle");
     plan(&["plan", "-f", "cluster.yaml", "-o", "bundles"])?;
 
-    step("Look at it as a reviewer would");
+    step("Review the bundle");
     let public = fs::read_to_string(AUTHOR).context(AUTHOR)?;
     fs::write(
         "allowed_signers",
@@ -46,7 +46,7 @@ pub fn run() -> Result<()> {
         "/etc/kubernetes/manifests/kube-scheduler.yaml",
     ])?;
 
-    step("Trust the author on the host (here: a scratch folder)");
+    step("Trust the author on the host (here: a scratch directory)");
     let fingerprint = fingerprint(Path::new(AUTHOR))?;
     apply(&[
         "trust",
@@ -60,7 +60,7 @@ pub fn run() -> Result<()> {
         AUTHOR,
     ])?;
 
-    step("Install, and install again: the second run changes nothing");
+    step("Install twice: the second run changes nothing");
     let install = [
         "install",
         "--root",

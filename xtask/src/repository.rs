@@ -7,12 +7,12 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use kubeplan_terminal::Io;
 
-/// The repository's root folder.
+/// The repository's root directory.
 pub fn root() -> Result<PathBuf> {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     Ok(here
         .parent()
-        .context("the xtask folder has no parent")?
+        .context("the directory of xtask has no parent")?
         .to_owned())
 }
 
@@ -35,7 +35,7 @@ pub fn target() -> Result<PathBuf> {
 /// Runs cargo at the repository's root.
 ///
 /// # Errors
-/// If it cannot be started or fails, with what it was to do.
+/// If it cannot be started or fails; the message has the command.
 pub fn cargo(args: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(&cargo)

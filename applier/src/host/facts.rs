@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(missing.len(), 3, "{missing:?}");
 
         fs::write(folder.path().join("etc/hostname"), "under_score\n").unwrap();
-        assert!(gather(&root).unwrap_err().contains("is not a name"));
+        assert!(gather(&root).unwrap_err().contains("is not a valid name"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a new minor needs, in the order in which it is done.
+//! The checklist of a new minor, in order.
 
 /// One thing to do.
 pub struct Item {
@@ -15,18 +15,18 @@ pub const CHECKLIST: &[Item] = &[
         files: &["planner/src/kubeadm/releases/table.rs"],
     },
     Item {
-        what: "Name it among the supported releases",
+        what: "Add it to the supported releases",
         files: &["planner/src/kubeadm/releases/mod.rs", "README.md"],
     },
     Item {
-        what: "Read the fields of all releases again: `cargo xtask tables`, once 1.{new} is released",
+        what: "Once 1.{new} is released, read the fields of all releases again: `cargo xtask tables`",
         files: &[
             "xtask/types/types.txt",
             "planner/src/kubeadm/go_types/tables/mod.rs",
         ],
     },
     Item {
-        what: "Give what came to the typed structs, defaults, validation and the random configurations",
+        what: "Add new fields to the typed structs, defaults, validation and the random configurations",
         files: &[
             "planner/src/config/kubeadm.rs",
             "planner/src/config/default/mod.rs",
@@ -36,7 +36,7 @@ pub const CHECKLIST: &[Item] = &[
         ],
     },
     Item {
-        what: "Give a span to flags of components and of the kubelet that came or went",
+        what: "Give a span of releases to new and removed flags of components and of the kubelet",
         files: &[
             "planner/src/render/static_pod/flags.rs",
             "planner/src/render/static_pod/etcd.rs",
@@ -47,7 +47,7 @@ pub const CHECKLIST: &[Item] = &[
         ],
     },
     Item {
-        what: "Read each of kubeadm's files that changed beside what follows it here",
+        what: "Read each changed file of kubeadm, and change what follows it here",
         files: &[
             "planner/src/phases/mod.rs",
             "planner/src/phases/preflight.rs",
@@ -57,7 +57,7 @@ pub const CHECKLIST: &[Item] = &[
         ],
     },
     Item {
-        what: "Run `cargo xtask bless` and read what the row means",
+        what: "Run `cargo xtask bless` and read every changed line",
         files: &["fixtures/by-version/reference.yaml", "golden/by-version"],
     },
     Item {
@@ -71,7 +71,7 @@ pub const CHECKLIST: &[Item] = &[
         ],
     },
     Item {
-        what: "Say what users see: changes, differences from kubeadm, preflight checks; then `cargo xtask generate`",
+        what: "Document what users see: changes, differences from kubeadm, preflight checks; then run `cargo xtask generate`",
         files: &[
             "CHANGELOG.md",
             "docs/differences.md",

@@ -1,4 +1,4 @@
-//! A new minor's modules beside those of the minor before it.
+//! Compares the modules of a new minor with those of the minor before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -75,7 +75,7 @@ pub fn compare(old: &Sources, new: &Sources) -> Result<String> {
     Ok(text)
 }
 
-/// The columns of the row that constants tell.
+/// The columns of the row that are constants of kubeadm.
 fn row(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
     let constants = source::constants(&new.read(KUBERNETES, CONSTANTS)?);
     writeln!(
@@ -92,7 +92,7 @@ fn row(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
         match said {
             None => writeln!(
                 text,
-                "- {column}: kubeadm has no constant {constant} any more"
+                "- {column}: kubeadm no longer has the constant {constant}"
             )?,
             Some(said) if said == of(row) => writeln!(text, "- {column}: `{said}`, as before")?,
             Some(said) => writeln!(

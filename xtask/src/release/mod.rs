@@ -1,4 +1,4 @@
-//! `cargo xtask release 1.38`: what a new minor needs, and what differs from the minor before it.
+//! `cargo xtask release 1.38`: prints what a new minor needs, and what differs from the minor before it.
 
 mod checklist;
 mod compare;
@@ -16,7 +16,7 @@ pub struct Args {
     /// The new minor, such as 1.38
     #[arg(value_name = "MINOR")]
     minor: String,
-    /// Only print the checklist; read no module
+    /// Print the checklist only, without fetching modules
     #[arg(long)]
     offline: bool,
 }

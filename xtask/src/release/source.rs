@@ -1,4 +1,4 @@
-//! What Go source says, found by its form and not by compiling it: constants, flags, feature gates.
+//! Finds constants, flags and feature gates in Go source by their form, without compiling it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-/// Every Go file below `folder` but tests, by its path below it; none if there is no such folder.
+/// Every Go file below `folder` except tests, by its path below it. Empty if the directory does not exist.
 pub fn files(folder: &Path) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
     let mut pending: Vec<PathBuf> = vec![folder.to_owned()];

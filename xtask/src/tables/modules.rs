@@ -31,7 +31,7 @@ pub const KUBERNETES: &str = "k8s.io/kubernetes";
 pub enum Newest {
     /// Only a release.
     Released,
-    /// A pre-release if there is no release.
+    /// A pre-release, if the minor is not released.
     OrBefore,
 }
 

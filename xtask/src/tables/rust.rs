@@ -65,7 +65,7 @@ fn file(types: &Types, package: &str, structs: &[(&str, &Struct)]) -> Result<Str
     let path = types
         .packages
         .get(package)
-        .with_context(|| format!("the path of {package} is not told"))?;
+        .with_context(|| format!("the path of {package} is missing"))?;
     let mut body = String::new();
     let mut words = BTreeSet::from(["Object".to_owned(), "field".to_owned()]);
     let mut others = BTreeSet::new();

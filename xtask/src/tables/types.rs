@@ -154,7 +154,7 @@ impl Types {
                 let before = self
                     .structs
                     .insert((*name).to_owned(), Struct { span, rows });
-                ensure!(before.is_none(), "the type is there twice");
+                ensure!(before.is_none(), "the type occurs twice");
                 *current = Some((*name).to_owned());
             }
             _ => bail!("not a line of this file"),
