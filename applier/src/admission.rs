@@ -143,7 +143,7 @@ impl fmt::Display for Refusal {
                 found: Ok(found),
             } => write!(
                 f,
-                "the bundle is for another host: {field} `{expected}` is asked for, this host has `{found}`"
+                "the bundle is for another host: it requires {field} `{expected}`, and this host has `{found}`"
             ),
             Self::Target {
                 field,
@@ -151,7 +151,7 @@ impl fmt::Display for Refusal {
                 found: Err(reason),
             } => write!(
                 f,
-                "the bundle asks for a host with {field} `{expected}`, and this host's is unknown: {reason}"
+                "the bundle requires a host with {field} `{expected}`, and this host's is unknown: {reason}"
             ),
             Self::AsNode { given, node } => {
                 write!(
@@ -161,11 +161,11 @@ impl fmt::Display for Refusal {
             }
             Self::TooEarly { apply_after, now } => write!(
                 f,
-                "the bundle is not to be installed before {apply_after}; this host's clock says {now}"
+                "the bundle must not be installed before {apply_after}; this host's clock says {now}"
             ),
             Self::TooLate { apply_before, now } => write!(
                 f,
-                "the bundle is not to be installed after {apply_before}; this host's clock says {now}"
+                "the bundle must not be installed after {apply_before}; this host's clock says {now}"
             ),
             Self::OtherNode { node, installed } => write!(
                 f,
@@ -195,22 +195,22 @@ impl Refusal {
             Self::Kind(_) => "use the bundle of the node",
             Self::Platform { .. } => "plan the node again for this platform",
             Self::TestOnly { live: true } => {
-                "plan without --test-pki; test bundles go into a folder, with --root DIR --allow-test-only"
+                "plan without --test-pki; install test bundles into a directory tree with --root DIR --allow-test-only"
             }
             Self::TestOnly { live: false } => "to try it out, add --allow-test-only",
             Self::Target { .. } => {
-                "use the bundle of this host, or say that this host is to become the node with --as-node NAME"
+                "use the bundle of this host; to install this one all the same, name its node with --as-node NAME"
             }
             Self::AsNode { .. } => "name the node that this host is to become",
             Self::TooEarly { .. } => "set the clock of this host, or wait",
             Self::TooLate { .. } => "set the clock of this host, or plan the node again",
             Self::OtherNode { node, installed } => {
                 return format!(
-                    "install the bundle of {installed}; if this host is to become {node}, say so with --as-node {node}"
+                    "install the bundle of {installed}; if this host is to become {node}, use --as-node {node}"
                 );
             }
             Self::OlderSerial { .. } => {
-                "install the newest bundle, or go back on purpose with --allow-older-serial"
+                "install the newest bundle; to return to an older plan, use --allow-older-serial"
             }
             Self::SameSerial { .. } => {
                 "two workspaces planned this cluster: find out which is right, then use --allow-older-serial"

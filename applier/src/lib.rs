@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`cli`] | arguments in, reports out, one file per command |
 //! | [`host`] | the only code that touches the host |
-//! | [`trust`] | whom the host trusts |
+//! | [`trust`] | the keys and the policy that the host trusts bundles by |
 //! | [`preflight`] | what a host has to be before anything is changed |
 //! | [`admission`] | may this bundle be installed on this host now? |
 //! | [`install`] | admission → unseal → compare → stage → commit → record |

@@ -358,7 +358,7 @@ fn wrong(programs: &Programs) -> Result<()> {
         ready,
     ];
     cluster.plane.kubectl_text(User::SuperAdmin, &patch, "")?;
-    cluster.refused(&token, &pin, 5, "another host runs under this name")?;
+    cluster.refused(&token, &pin, 5, "another host uses this name")?;
     // Nobody may ask for nodes any more.
     let binding = ["delete", "clusterrolebinding", "kubeadm:get-nodes"];
     cluster.plane.kubectl_text(User::SuperAdmin, &binding, "")?;
@@ -400,5 +400,5 @@ fn tampered(programs: &Programs) -> Result<()> {
     cluster
         .plane
         .kubectl_text(User::SuperAdmin, &["replace", "-f", "-"], &info.to_string())?;
-    cluster.refused(&token, &pin, 4, "somebody changed it on the way")
+    cluster.refused(&token, &pin, 4, "the description was changed on the way")
 }

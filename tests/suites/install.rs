@@ -196,7 +196,7 @@ fn drift() -> Result<()> {
         "the change was not reported: {said}"
     );
     ensure!(
-        said.contains("nothing to change: files that others changed are left as they are"),
+        said.contains("nothing to change: files that were changed since are left as they are"),
         "the host is said to be as planned: {said}"
     );
     planned

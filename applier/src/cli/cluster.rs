@@ -49,7 +49,8 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "PIN")]
     discovery_token_ca_cert_hash: Vec<String>,
 
-    /// Believe whoever has the token, without a pin of the CA
+    /// Do not compare the cluster's CA with a pin: any holder of the token can then
+    /// pose as the cluster
     #[arg(long)]
     discovery_token_unsafe_skip_ca_verification: bool,
 
@@ -57,7 +58,7 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "FILE-OR-URL")]
     discovery_file: Option<String>,
 
-    /// The host becomes a control plane
+    /// Join as a control-plane node
     #[arg(long)]
     pub(super) control_plane: bool,
 
@@ -65,7 +66,7 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "FILE")]
     certificate_key_file: Option<PathBuf>,
 
-    /// Folder of this host with the shared certificates, if they were copied
+    /// Directory of this host with the shared certificates, if they were copied
     /// [default: kubeadm's]
     #[arg(long, value_name = "DIR")]
     cert_dir: Option<HostPath>,
@@ -139,8 +140,8 @@ impl ClusterArgs {
             && by.pins.is_empty()
         {
             let warning = [
-                "warning: the cluster's CA is not compared with a pin: anybody who has the token can be the cluster,",
-                "         and gets this host",
+                "warning: the cluster's CA is not compared with a pin: any holder of the token can pose as the cluster,",
+                "         and take over this host",
             ];
             io.tell(&warning.into_iter().collect());
         }
@@ -256,7 +257,7 @@ impl ClusterArgs {
             node: self.node_name.clone(),
             timeout: self.discovery_timeout,
         };
-        // Only needed where nobody gives another name.
+        // Only needed where no other name is given.
         let hostname = HostIdentity::read(root).hostname.unwrap_or_default();
         let settings = match &config {
             Some(text) => Settings::of_config(text, options, &hostname),

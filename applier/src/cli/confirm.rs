@@ -13,7 +13,7 @@ use crate::state::journal::Standing;
 use crate::state::journal::record::Record;
 use crate::state::memory::Memory;
 
-/// Keep what was installed: it is not rolled back any more
+/// Make the last run final: it can no longer be rolled back
 ///
 /// Ends the wait of `install --confirm-within` and removes the copies of the old
 /// files.

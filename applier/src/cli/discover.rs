@@ -14,11 +14,11 @@ use crate::host::{Surroundings, local};
 
 /// Learn from a running cluster what a plan to join it needs
 ///
-/// The cluster must prove who it is, by a bootstrap token and a pin of its CA or
-/// by a discovery file, before a token is shown to it. What is found goes into one
-/// file for `kubeplan plan --join`; the token and the shared certificates are in
-/// it sealed, for this host unless --recipient names another key. Nothing is
-/// changed, in the cluster or on the host, and without proof nothing is written.
+/// Verifies the cluster by a bootstrap token and a pin of its CA, or by a discovery
+/// file, before it sends a token. Writes one file for `kubeplan plan --join`, in
+/// which the token and the shared certificates are sealed, for this host unless
+/// --recipient names another key. Changes nothing in the cluster or on the host,
+/// and writes nothing if the cluster cannot be verified.
 #[derive(Debug, Args)]
 pub(super) struct DiscoverArgs {
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(super) struct DiscoverArgs {
     #[command(flatten)]
     root: RootArgs,
 
-    /// File that is written
+    /// File to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 

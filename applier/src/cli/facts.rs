@@ -12,18 +12,18 @@ use crate::host::{facts, local};
 
 /// Describe this host for kubeplan
 ///
-/// Writes what a plan wants to know: the host's name and addresses, its CA
-/// folders, container runtime, resolver, proxies, architecture, kubelet and SSH
-/// host key, as one JSON document that `kubeplan --facts` reads. Of a tree that
-/// is not the running system only what its files say is known. Nothing on the
-/// host is changed and no secret is read; proxies are written as they are.
+/// Writes what a plan needs: the host's name and addresses, its CA directories,
+/// container runtime, resolver, proxies, architecture, kubelet and SSH host key,
+/// as one JSON document that `kubeplan --facts` reads. Below --root it knows only
+/// what the files of the tree say. Changes nothing and reads no secret; proxies
+/// are written as they are.
 #[derive(Debug, Args)]
 pub(super) struct FactsArgs {
     #[command(flatten)]
     root: RootArgs,
 
-    /// File the facts go to, or a folder in which they become HOSTNAME.json;
-    /// standard output if not given
+    /// File to write, or a directory in which to write HOSTNAME.json [default:
+    /// standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

@@ -21,11 +21,12 @@ use crate::steps::selection::Phases;
 
 /// Install a bundle's files and run its live steps
 ///
-/// Nothing is written before the bundle is verified, fits this host and meets
-/// nothing that others own. Every transaction is then as before or as after,
-/// whatever happens: `resume` goes on, `rollback` goes back, and a further run
-/// changes nothing. Steps that need a running host (services, the API) follow
-/// the files; below --root they are only listed.
+/// Before it writes anything, kubeapply verifies the bundle and checks that it is
+/// for this host and that no file of another owner is in its way. Each
+/// transaction is applied completely or not at all, even if the process is killed
+/// or power fails: `resume` continues, `rollback` restores the files from before,
+/// and a further run changes nothing. Steps that need a running host (services,
+/// the API) follow the files; below --root they are only listed.
 #[derive(Debug, Args)]
 pub(super) struct InstallArgs {
     /// The bundle, NODE.CLUSTER.tar.gz
@@ -46,8 +47,8 @@ pub(super) struct InstallArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Replace the file PATH, or apply the object `objects/…`, although others
-    /// changed it or own it; may be repeated
+    /// Replace the file PATH, or apply the object `objects/…`, even if it was
+    /// changed or has another owner; may be repeated
     #[arg(long = "overwrite-drift", value_name = "PATH")]
     overwrite_drift: Vec<Overwrite>,
 
@@ -63,11 +64,11 @@ pub(super) struct InstallArgs {
     #[arg(long = "phase", value_name = "PHASE", value_delimiter = ',')]
     phases: Vec<PhaseName>,
 
-    /// Leave out the steps of these phases and of those below them
+    /// Skip the steps of these phases and of those below them
     #[arg(long, value_name = "PHASES", value_delimiter = ',')]
     skip_phases: Vec<PhaseName>,
 
-    /// Show how other nodes join without the tokens
+    /// Print the join commands for other nodes without the tokens
     #[arg(long)]
     skip_token_print: bool,
 
@@ -76,12 +77,12 @@ pub(super) struct InstallArgs {
     #[arg(long)]
     sign_receipt: bool,
 
-    /// This host is to become the bundle's node NAME, although the bundle's
-    /// target does not fit it; recorded
+    /// Treat this host as the bundle's node NAME even if the bundle's target does
+    /// not match it; recorded in the receipt
     #[arg(long, value_name = "NAME")]
     as_node: Option<String>,
 
-    /// Install although a newer plan of this cluster was installed before
+    /// Install even if a newer plan of this cluster was installed before
     #[arg(long)]
     allow_older_serial: bool,
 
@@ -89,12 +90,12 @@ pub(super) struct InstallArgs {
     #[arg(long)]
     allow_test_only: bool,
 
-    /// Do not ask before writing; without a terminal nobody is asked anyway
+    /// Do not ask before writing; without a terminal, kubeapply never asks
     #[arg(long)]
     yes: bool,
 
-    /// Bring every file back unless `kubeapply confirm` comes within DURATION
-    /// (such as 10m); not on a first installation
+    /// Roll back unless `kubeapply confirm` is run within DURATION (such as 10m);
+    /// not on a first installation
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     #[arg(conflicts_with = "dry_run")]
     confirm_within: Option<Duration>,

@@ -1,7 +1,7 @@
 //! `kubeapply join`: discover, plan, install, in one run.
 //!
 //! In: the arguments of `discover`, those of kubeadm's that a plan needs, those of `install`. Out: a node of the cluster. The
-//! plan is made by `kubeplan`, which is installed beside this program, from files in a private folder; it is signed with a key
+//! plan is made by `kubeplan`, which is installed beside this program, from files in a private directory; it is signed with a key
 //! that exists for this run, and trusted if the host's policy says so ([`crate::trust::own_plan`]).
 
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ use crate::trust::own_plan;
 /// The program that plans.
 const PLANNER: &str = "kubeplan";
 
-/// The start of the name of the private folder.
+/// The start of the name of the private directory.
 const FOLDER: &str = "kubeplan-join";
 
 /// How long a plan may take; one node takes a second, its keys another.
@@ -39,11 +39,12 @@ const LIMIT: Limit = Limit::report(Duration::from_secs(10 * 60));
 
 /// Make this host a node of a running cluster
 ///
-/// Looks at the cluster as `discover` does, has `kubeplan` make a plan for this
-/// host, and installs it as `install` does. Nobody else sees the plan before: the
-/// host's policy has to allow that (`liveJoin: allow` in /etc/kubeplan/policy.yaml).
-/// With --plan-only the bundle is written for review and signatures instead. A
-/// join that was stopped goes on with `kubeapply resume`, or is begun again.
+/// Looks at the cluster as `discover` does, lets `kubeplan` make a plan for this
+/// host, and installs it as `install` does. The plan is not reviewed, so the
+/// host's policy must allow live joins (`liveJoin: allow` in
+/// /etc/kubeplan/policy.yaml). With --plan-only it writes the bundle for review
+/// and signatures instead. Continue a join that was stopped with
+/// `kubeapply resume`, or run it again.
 #[derive(Debug, Args)]
 pub(super) struct JoinArgs {
     #[command(flatten)]
@@ -52,7 +53,7 @@ pub(super) struct JoinArgs {
     #[command(flatten)]
     root: RootArgs,
 
-    /// Address that the API server of a new control plane advertises
+    /// Address that the API server of a new control-plane node advertises
     #[arg(long, value_name = "IP")]
     apiserver_advertise_address: Option<IpAddr>,
 
@@ -64,15 +65,15 @@ pub(super) struct JoinArgs {
     #[arg(long, value_name = "SOCKET")]
     cri_socket: Option<String>,
 
-    /// Folder with patches, as for kubeadm
+    /// Directory with patches, as for kubeadm
     #[arg(long, value_name = "DIR")]
     patches: Option<PathBuf>,
 
-    /// Write the bundle to the folder of --output, and install nothing
+    /// Write the bundle to the directory of --output, and install nothing
     #[arg(long, requires = "output")]
     plan_only: bool,
 
-    /// Folder for the bundle of --plan-only
+    /// Directory for the bundle of --plan-only
     #[arg(short, long, value_name = "DIR", requires = "plan_only")]
     output: Option<PathBuf>,
 
@@ -81,7 +82,7 @@ pub(super) struct JoinArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Leave out the steps of these phases and of those below them
+    /// Skip the steps of these phases and of those below them
     #[arg(long, value_name = "PHASES", value_delimiter = ',')]
     skip_phases: Vec<PhaseName>,
 
@@ -89,7 +90,7 @@ pub(super) struct JoinArgs {
     #[arg(long)]
     sign_receipt: bool,
 
-    /// Do not ask before writing; without a terminal nobody is asked anyway
+    /// Do not ask before writing; without a terminal, kubeapply never asks
     #[arg(long)]
     yes: bool,
 
@@ -115,7 +116,7 @@ pub(super) fn run(args: JoinArgs, around: &Surroundings, io: &mut Io) -> Result<
     let format = args.format.format;
     let ignored = args.ignored.parse()?;
     if !args.plan_only {
-        // Before anybody is asked anything.
+        // Before the operator is asked anything.
         own_plan::require_policy(&root, &args.words())?;
         crate::install::require_root(&root, "joining a cluster")?;
     }
@@ -148,7 +149,7 @@ pub(super) fn run(args: JoinArgs, around: &Surroundings, io: &mut Io) -> Result<
     };
     let outcome = carry_out(&request, &root, args.yes, format, around, io);
     match &outcome {
-        // What goes on needs the bundle; there is no secret in it that is not sealed.
+        // `resume` needs the bundle; every secret in it is sealed.
         Err(error) if error.exit() == Exit::Partial => {
             io.note(format_args!(
                 "the bundle of this join stays in {} until it is installed or the host boots",
@@ -232,7 +233,7 @@ impl Planner {
     fn find() -> Result<Self, CliError> {
         let program = program::companion(PLANNER).ok_or_else(|| {
             CliError::usage(format!(
-                "`{PLANNER}` makes the plan, and is neither beside this program nor on the search path"
+                "`{PLANNER}`, which makes the plan, is neither beside this program nor on the search path"
             ))
             .hint(format!(
                 "install {PLANNER} {} on this host; or run `kubeapply discover` here and plan elsewhere",
@@ -249,7 +250,7 @@ impl Planner {
                 version.escape_debug(),
                 env!("CARGO_PKG_VERSION")
             ))
-            .hint("install both of one version"));
+            .hint("install both programs in the same version"));
         }
         Ok(Self { program })
     }
@@ -296,7 +297,7 @@ impl Planner {
         io.tell(&lines);
         if !said.success() {
             return Err(failed(format!(
-                "`{PLANNER}` made no plan; what it said is above"
+                "`{PLANNER}` made no plan; its messages are above"
             )));
         }
         match scratch.files("out", ".tar.gz")?.as_slice() {

@@ -74,7 +74,7 @@ pub(crate) fn command() -> clap::Command {
 /// Which tree is the host.
 #[derive(Debug, Args)]
 struct RootArgs {
-    /// The host's directory tree: `/`, or a folder such as a mounted image
+    /// The host's directory tree: `/`, or a directory such as a mounted image
     #[arg(
         long,
         visible_alias = "rootfs",
@@ -87,7 +87,7 @@ struct RootArgs {
 /// How the report is written.
 #[derive(Debug, Args)]
 struct FormatArgs {
-    /// How the report is written
+    /// Format of the report
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
@@ -107,18 +107,18 @@ impl IgnoreArgs {
     }
 }
 
-/// Whom to trust for this run.
+/// Which keys a run trusts.
 #[derive(Debug, Args)]
 struct PolicyArgs {
     /// Trust these signers instead of the host's /etc/kubeplan/allowed_signers
     #[arg(long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
 
-    /// Ask for at least this many authors (never fewer than the host's policy)
+    /// Require at least this many authors (never fewer than the host's policy)
     #[arg(long, value_name = "N")]
     require_authors: Option<u32>,
 
-    /// Ask for at least this many approvals (never fewer than the host's policy)
+    /// Require at least this many approvals (never fewer than the host's policy)
     #[arg(long, value_name = "N")]
     require_approvals: Option<u32>,
 }

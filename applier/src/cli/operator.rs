@@ -21,7 +21,7 @@ pub(super) struct Console<'a> {
     progress: LiveProgress,
 }
 
-/// Somebody who is told how it goes while a cluster is looked at, and is asked nothing.
+/// Shows progress while a cluster is looked at; asks nothing.
 pub(super) struct Watcher<'a> {
     io: &'a mut Io,
     progress: LiveProgress,

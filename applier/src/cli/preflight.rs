@@ -20,9 +20,9 @@ use crate::state::serials::Serials;
 
 /// Check whether a bundle can be installed on this host
 ///
-/// Makes every check of the bundle and shows all findings at once, in kubeadm's
-/// words. Nothing is written; below --root only what files can answer is looked
-/// at.
+/// Runs every check of the bundle and shows all findings at once, in kubeadm's
+/// words. Writes nothing; below --root it runs only the checks that files can
+/// answer.
 #[derive(Debug, Args)]
 pub(super) struct PreflightArgs {
     /// The bundle, NODE.CLUSTER.tar.gz
@@ -37,17 +37,16 @@ pub(super) struct PreflightArgs {
     #[command(flatten)]
     ignored: IgnoreArgs,
 
-    /// Pull images that are missing, as an installation does, and do not only name
-    /// them
+    /// Pull missing images, as an installation does, instead of only naming them
     #[arg(long)]
     pull_images: bool,
 
-    /// This host is to become the bundle's node NAME, although the bundle's
-    /// target does not fit it
+    /// Treat this host as the bundle's node NAME even if the bundle's target does
+    /// not match it
     #[arg(long, value_name = "NAME")]
     as_node: Option<String>,
 
-    /// Check although a newer plan of this cluster was installed before
+    /// Check even if a newer plan of this cluster was installed before
     #[arg(long)]
     allow_older_serial: bool,
 

@@ -13,16 +13,16 @@ use crate::reset::{self, Request};
 
 /// Remove what was installed on this host
 ///
-/// Shows what it will do, asks, and does it: the member of etcd leaves its
-/// cluster, the kubelet and its Pods are stopped, and the files that kubeapply
-/// installed are removed, with what the kubelet and etcd made. Files of others
-/// are left and named. A reset that was stopped goes on when it is run again.
+/// Shows what it will do, asks, and does it: removes the etcd member from its
+/// cluster, stops the kubelet and its Pods, and removes the files that kubeapply
+/// installed, with what the kubelet and etcd made. Leaves and names all other
+/// files. Run it again to continue a reset that was stopped.
 #[derive(Debug, Args)]
 pub(super) struct ResetArgs {
     #[command(flatten)]
     root: RootArgs,
 
-    /// Do not ask; needed when there is no terminal to ask on
+    /// Do not ask; required without a terminal
     #[arg(long, short = 'f', visible_alias = "force")]
     yes: bool,
 
@@ -30,38 +30,37 @@ pub(super) struct ResetArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// Also remove what `kubeadm reset` removes, although kubeapply did not
-    /// install it: manifests, certificates, kubeconfigs, the kubelet's folder,
-    /// etcd's data
+    /// Also remove what `kubeadm reset` removes, even if kubeapply did not install
+    /// it: manifests, certificates, kubeconfigs, the kubelet's directory, etcd's
+    /// data
     #[arg(long)]
     kubeadm_node: bool,
 
-    /// With --kubeadm-node: the folder of certificates; everything in it is
+    /// With --kubeadm-node: the directory of certificates; everything in it is
     /// removed
     #[arg(long, value_name = "PATH", requires = "kubeadm_node")]
     #[arg(default_value = layout::CERTIFICATES, hide_default_value = false)]
     cert_dir: HostPath,
 
-    /// Also remove everything in kubeadm's folder of temporary files, `tmp`
+    /// Also remove everything in kubeadm's directory of temporary files, `tmp`
     #[arg(long)]
     cleanup_tmp_dir: bool,
 
-    /// The container runtime's socket, unix:///… [default: as the kubelet was
-    /// told, else the one that answers]
+    /// The container runtime's socket, unix:///… [default: the kubelet's, else the
+    /// one that answers]
     #[arg(long, value_name = "SOCKET", value_parser = socket)]
     cri_socket: Option<String>,
 
-    /// The kubeconfig to name in the commands that are left to do
+    /// The kubeconfig to name in the commands that remain to be run
     #[arg(long, value_name = "FILE", default_value = layout::ADMIN)]
     kubeconfig: String,
 
-    /// Leave out these phases, or parts of them; may be given as a
-    /// comma-separated list
+    /// Skip these phases, or parts of them; may be given as a comma-separated list
     #[arg(long, value_name = "PHASE", value_enum, value_delimiter = ',')]
     skip_phases: Vec<Phase>,
 
-    /// Remove the data of etcd although it is not known whether the member has
-    /// left its cluster; the other members may lose their quorum
+    /// Remove etcd's data even if it is unknown whether the member has left its
+    /// cluster; the other members may lose their quorum
     #[arg(long)]
     force_etcd_data: bool,
 
@@ -109,7 +108,7 @@ pub(super) fn run(args: ResetArgs, around: &Surroundings, io: &mut Io) -> Result
         ask(planned, io)
     });
     if let Some(mut report) = outcome.report {
-        // Whoever agreed to the plan on this terminal has read it; machines get the whole.
+        // An operator who agreed to the plan on this terminal has read it; machines get the whole.
         report.shown = shown && args.format.format == Format::Text;
         io.report(args.format.format, &report)?;
     }

@@ -12,10 +12,10 @@ use crate::install::{Request, next};
 use crate::state::journal::Standing;
 use crate::state::memory::Memory;
 
-/// Go on with an installation that was interrupted
+/// Continue an interrupted installation
 ///
-/// What was half done is brought back first; then the same bundle is installed
-/// with the same arguments. Its time window only warns.
+/// Undoes a transaction that was half done, then installs the same bundle with
+/// the same arguments. Outside of the bundle's time window it only warns.
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
     /// The bundle that was being installed [default: where it was then]

@@ -1,6 +1,6 @@
 //! `kubeapply rollback`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clap::Args;
@@ -17,6 +17,7 @@ use crate::host::{Root, Surroundings, process};
 use crate::install::rollback::{self, Preview, RolledBack};
 use crate::install::stage::Place;
 use crate::install::{next, recover, require_root, supervise};
+use crate::state::journal::record::Change;
 use crate::state::journal::{Run, Standing};
 use crate::state::memory::Memory;
 use crate::state::runs::Runs;
@@ -25,22 +26,22 @@ use crate::state::{self, StateError};
 /// How long a supervisor waits for the lock.
 const LOCK_PATIENCE: u32 = 600;
 
-/// Bring files, modes and owners back to before the last run
+/// Undo the last run: restore files, modes and owners
 ///
-/// What the run added is removed, also its folders if they are empty; what it
-/// replaced is put back; what others changed since is left and named. Steps that
-/// were done in a running cluster are listed, not taken back. An interrupted
-/// rollback goes on.
+/// Removes what the run added, and directories that it made if they are empty.
+/// Restores what it replaced. Leaves and names what was changed since. Lists the
+/// steps that were done in a running cluster, which it does not undo. Run it
+/// again to continue an interrupted rollback.
 #[derive(Debug, Args)]
 pub(super) struct RollbackArgs {
     #[command(flatten)]
     root: RootArgs,
 
-    /// Do not ask; needed where no terminal can be asked
+    /// Do not ask; required without a terminal
     #[arg(long)]
     yes: bool,
 
-    /// Bring the file PATH back although others changed it since; may be repeated
+    /// Restore the file PATH even if it was changed since; may be repeated
     #[arg(long = "overwrite-drift", value_name = "PATH")]
     overwrite_drift: Vec<HostPath>,
 
@@ -64,6 +65,9 @@ struct RollbackReport {
     cluster: String,
     node: String,
     restored: Vec<String>,
+    /// Those of them that the run had added.
+    #[serde(skip)]
+    removed: BTreeSet<String>,
     left: Vec<String>,
     /// Steps that were done in the cluster and are not taken back.
     live_steps: Vec<String>,
@@ -77,15 +81,20 @@ impl Report for RollbackReport {
     fn text(&self) -> Text {
         let mut text = Text::new();
         for path in &self.restored {
-            text.line(format_args!("as before  {path}"));
+            let word = if self.removed.contains(path) {
+                "removed"
+            } else {
+                "restored"
+            };
+            text.line(format_args!("{word:<10} {path}"));
         }
         for path in &self.left {
             text.line(format_args!(
-                "left       {path}  (changed by others since, or not empty)"
+                "left       {path}  (changed since, or not empty)"
             ));
         }
         for step in &self.live_steps {
-            text.line(format_args!("not taken back: {step}"));
+            text.line(format_args!("not undone: {step}"));
         }
         let all = self.left.is_empty() && self.live_steps.is_empty();
         text.line(format_args!(
@@ -96,7 +105,7 @@ impl Report for RollbackReport {
             if all {
                 ""
             } else {
-                ", except for what is listed above as left or not taken back"
+                ", except for what is listed above as left or not undone"
             }
         ));
         for next in &self.next {
@@ -178,7 +187,7 @@ fn roll_back(
     }
     let part_way = |error: StateError| {
         CliError::new(Exit::Partial, Stopped(error))
-            .hint("what was brought back stays so; remove the cause, then go on with the command below")
+            .hint("files that were restored stay restored; remove the cause, then continue with the command below")
             .hint(next::command(root, &["rollback", "--yes"]))
     };
     let begun = matches!(run.standing, Standing::RollingBack(_));
@@ -231,7 +240,7 @@ fn report(
             }
         } else if run.begin.previous.is_none() && run.stays().next().is_some() {
             // Nothing is left to restart it with.
-            notes.push("what live steps started still runs, with data of its own: a whole node is taken away with `reset`, before its files are".to_owned());
+            notes.push("services that live steps started still run, and keep their data; to remove a whole node, use `reset` instead of `rollback`".to_owned());
             next.push("kubeapply reset --kubeadm-node --dry-run".to_owned());
         } else {
             match kubelet(|kubelet| init::restart_line(&Programs::SearchPath, kubelet)) {
@@ -244,6 +253,7 @@ fn report(
         run: run.number(),
         cluster: run.begin.cluster.name.to_string(),
         node: run.begin.node.to_string(),
+        removed: added(run),
         restored: text(outcome.restored),
         left: text(outcome.left),
         live_steps: run
@@ -253,6 +263,17 @@ fn report(
         notes,
         next,
     }
+}
+
+/// The paths at which nothing was before the run.
+fn added(run: &Run) -> BTreeSet<String> {
+    let mut first: BTreeMap<&HostPath, bool> = BTreeMap::new();
+    for change in run.changes() {
+        let adds = matches!(change, Change::Create { .. } | Change::MakeFolder { .. });
+        first.entry(change.path()).or_insert(adds);
+    }
+    let added = first.into_iter().filter(|(_, adds)| *adds);
+    added.map(|(path, _)| path.to_string()).collect()
 }
 
 /// Does something with the service of the kubelet, which reads the files only when it starts.
@@ -299,8 +320,8 @@ fn refuse(run: &Run) -> Result<(), CliError> {
 fn ask(run: &Run, preview: &[Preview], root: &Root, io: &mut Io) -> Result<bool, CliError> {
     if !io.terminals().stdin {
         return Err(
-            CliError::usage("standard input is no terminal, so nobody can be asked").hint(format!(
-                "if it is meant, say so: {}",
+            CliError::usage("cannot ask: standard input is not a terminal").hint(format!(
+                "to roll back without a question: {}",
                 next::command(root, &["rollback", "--yes"])
             )),
         );
@@ -316,5 +337,5 @@ fn ask(run: &Run, preview: &[Preview], root: &Root, io: &mut Io) -> Result<bool,
         text.line(format_args!("  {action:<8} {path}"));
     }
     io.tell(&text);
-    io.ask("Go on?")
+    io.ask("Continue?")
 }

@@ -17,8 +17,8 @@ use crate::trust;
 
 /// Show what a bundle holds and what it would do
 ///
-/// The first line says how far the bundle can be believed: TRUSTED, UNTRUSTED or
-/// UNSIGNED. A bundle that is not trusted here is shown as long as it is intact.
+/// The first line says whether the bundle is TRUSTED, UNTRUSTED or UNSIGNED. A
+/// bundle that is not trusted here is shown as long as it is intact.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 shown, and trusted, or not compared with trusted keys because\n\
@@ -92,7 +92,7 @@ pub(super) fn run(args: &ShowArgs, around: &Surroundings, io: &mut Io) -> Result
 
 /// Why a bundle is shown that is not trusted.
 enum Untrusted {
-    /// There is no policy to judge it by.
+    /// No policy is available to judge it by.
     NotJudged(CliError),
     /// The policy does not trust it.
     Judged(VerifyError),

@@ -7,11 +7,11 @@ use super::{FormatArgs, RootArgs};
 use crate::host::Surroundings;
 use crate::install::status;
 
-/// Show where this host stands, and what to run next
+/// Show what is installed on this host, and what to run next
 ///
-/// What is installed, whether a run was interrupted and what of it is in place,
-/// whether one waits to be confirmed, which files were changed since and who
-/// could have, and the next command. Changes nothing.
+/// Reports the installed nodes, an interrupted run and what of it is in place, a
+/// run that waits to be confirmed, files that were changed since and what may
+/// have changed them, and the next command. Changes nothing.
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
     #[command(flatten)]

@@ -15,7 +15,7 @@ use crate::host::{Surroundings, local};
 use crate::state::policy_record::{Acceptance, KnownPolicy, PolicyMemory};
 use crate::trust::{policy, policy_memory, root_flag, signers};
 
-/// Whom this host trusts
+/// Manage the keys whose bundles this host accepts
 #[derive(Debug, Args)]
 pub(super) struct TrustArgs {
     #[command(subcommand)]
@@ -26,15 +26,15 @@ pub(super) struct TrustArgs {
 enum TrustCommand {
     /// Trust a key
     ///
-    /// The fingerprint is the confirmation: get it from the key's owner another
-    /// way than the key itself, and type it. Without --fingerprint it is asked
-    /// for on a terminal.
+    /// Confirm the key by its fingerprint: get the fingerprint from the key's owner
+    /// in another way than the key itself. Without --fingerprint, kubeapply asks
+    /// for it on a terminal.
     Add(AddArgs),
     /// List the trusted keys
     List(ListArgs),
     /// Stop trusting a key
     Revoke(RevokeArgs),
-    /// Show this host's policy, or accept that it has none any more
+    /// Show this host's policy, or accept that it no longer has one
     #[command(subcommand)]
     Policy(PolicyCommand),
 }
@@ -43,11 +43,11 @@ enum TrustCommand {
 enum PolicyCommand {
     /// Show the policy that bundles are judged by, and where it comes from
     Show(PolicyShowArgs),
-    /// Accept that this host, which had a policy, has none any more
+    /// Accept that this host, which had a policy, no longer has one
     ///
-    /// A host whose policy file is missing installs no bundle until the file is
-    /// back or its absence is accepted here. Who accepted it and when is kept.
-    /// On the running system the answer is typed on a terminal.
+    /// A host whose policy file is missing refuses every bundle until the file is
+    /// restored or its absence is accepted here. kubeapply records who accepted
+    /// it, and when. On the running system it asks on a terminal.
     Accept(PolicyAcceptArgs),
 }
 
@@ -62,7 +62,7 @@ struct PolicyShowArgs {
 
 #[derive(Debug, Args)]
 struct PolicyAcceptArgs {
-    /// That there is no policy
+    /// Accept that this host has no policy
     #[arg(long, required = true)]
     none: bool,
 
@@ -182,7 +182,7 @@ fn add(args: &AddArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliErro
     Ok(())
 }
 
-/// The key's line; a file's first line that is no comment.
+/// The key's line; a file's first line that is not a comment.
 fn key_line(key: &str) -> Result<String, CliError> {
     const LIMIT: u64 = 64 * 1024;
     if key.contains(char::is_whitespace) && PublicKey::parse(key).is_ok() {
@@ -299,7 +299,7 @@ fn accept_none(
     io: &mut Io,
 ) -> Result<(), CliError> {
     let root = args.root.open()?;
-    crate::install::require_root(&root, "changing whom the running system trusts")?;
+    crate::install::require_root(&root, "changing the trust of the running system")?;
     if args.yes && root.is_live() {
         return Err(CliError::usage(
             "`--yes` is for a directory tree (`--root DIR`); on the running system the answer is typed on a terminal",
@@ -310,7 +310,7 @@ fn accept_none(
         return Err(if root.is_live() {
             error.hint("run the command on a terminal")
         } else {
-            error.hint("if it is meant, add --yes")
+            error.hint("to accept it without a question, add --yes")
         });
     }
     let now = super::now(around)?;
@@ -321,7 +321,7 @@ fn accept_none(
     };
     if !args.yes {
         let question = format!(
-            "This host had a policy ({}) and its file is gone. Is one author, without any approval, to be enough from now on?",
+            "This host had a policy ({}), and its file is gone. Accept bundles with one author and no approval from now on?",
             missing.words()
         );
         if !io.ask(question)? {
@@ -334,7 +334,7 @@ fn accept_none(
     let words = missing.words();
     missing.accept(&root, actions, now, !args.yes)?;
     io.tell(&Text::of(format_args!(
-        "accepted: this host has no policy any more (it was: {words})"
+        "accepted: this host no longer has a policy (it was: {words})"
     )));
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::net::client::ApiClient;
 use crate::net::json::Json;
 use crate::net::kubeconfig::{Identity, Proof};
 
-/// Where a cluster is, and whom its servers must prove to be.
+/// Where a cluster is, and the CA that its servers' certificates are verified with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cluster {
     /// `https://host:port`.
@@ -166,12 +166,12 @@ impl Credentials {
         }
     }
 
-    /// Nobody's, for what anybody may read.
-    pub(super) fn nobody() -> Self {
+    /// Those of an anonymous client, for what every client may read.
+    pub(super) fn anonymous() -> Self {
         Self {
-            user: "somebody without credentials".to_owned(),
+            user: "an anonymous client".to_owned(),
             name: String::new(),
-            proof: Proof::Nobody,
+            proof: Proof::Anonymous,
             entry: Json::new(json!({})),
         }
     }

@@ -3,8 +3,8 @@
 //! In: the address of an API server, a token, pins. Out: a cluster that has proven who it is, or a refusal. The order is
 //! kubeadm's (1.36.2, `cmd/kubeadm/app/discovery/token`):
 //!
-//! 1. The description is read from whoever answers; no credential is sent, nothing that is read is believed.
-//! 2. Its signature must be the token's: whoever made it knew the secret.
+//! 1. The description is read from the server that answers; no credential is sent, and nothing that is read is believed.
+//! 2. Its signature must be the token's: its author knew the secret.
 //! 3. Each of its certificates must be a CA's and have a pinned key: the holder of the token alone cannot name another cluster, nor add
 //!    a CA of his own to that of the real one. kubeadm asks for one pinned certificate, and believes them all.
 //! 4. It is read again over TLS with that CA, and must be the same byte for byte: the address belongs to that cluster.
@@ -53,7 +53,7 @@ pub(super) async fn trust(
             id: by.token.id().to_owned(),
         });
     }
-    // Whoever wrote this knew the token: now it is parsed.
+    // The author of this text knew the token: now it is parsed.
     let cluster = Cluster::parse(text.as_bytes()).map_err(no_cluster)?;
     let Some(authorities) = &cluster.authorities else {
         return Err(cluster_info("it has no CA certificate"));
@@ -62,7 +62,7 @@ pub(super) async fn trust(
     if by.pins.is_empty() {
         let found: Vec<String> = authorities.pins().map(|pin| pin.to_string()).collect();
         notes.push(format!(
-            "the CA was not compared with a pin: whoever has the token could be the cluster; the pin of the CA that was found is {}",
+            "the CA was not compared with a pin: any holder of the token could pose as the cluster; the pin of the CA that was found is {}",
             found.join(", ")
         ));
     } else {
@@ -71,7 +71,7 @@ pub(super) async fn trust(
             server: address.clone(),
             authorities: Some(authorities.clone()),
         };
-        let proven = Credentials::nobody().client(&here)?;
+        let proven = Credentials::anonymous().client(&here)?;
         let again = description(&proven, window, progress).await?;
         if again.text(["data", CLUSTER_INFO.key]) != text {
             return Err(DiscoveryError::Tampered { server: address });
@@ -142,7 +142,7 @@ async fn signed(
         let info = match (answer.class(), answer.json()) {
             (Class::Good, Ok(info)) => info,
             (Class::Good, Err(reason)) => return Poll::Again(reason),
-            // Anybody may read it once the cluster has come so far.
+            // Anonymous clients may read it once the cluster has come so far.
             _ => return Poll::Again(answer.explain(true)),
         };
         if !info.text(["data", &wanted]).is_empty() {

@@ -25,7 +25,7 @@ pub(crate) enum DiscoveryError {
         /// Why; nothing of their values.
         reason: String,
     },
-    /// Nobody answered as he should until the time was over.
+    /// No server gave a usable answer until the time was over.
     #[error("{what}: not done after {} s and {attempts} attempts; last: {last}", window.as_secs())]
     TimedOut {
         /// What was tried.
@@ -51,7 +51,7 @@ pub(crate) enum DiscoveryError {
     },
     /// The signature is not the token's.
     #[error(
-        "what {server} says of the cluster is not signed with the token `{id}.…`: the token is mistyped, or somebody changed it on the way"
+        "the cluster description from {server} is not signed with the token `{id}.…`: the token is mistyped, or the description was changed on the way"
     )]
     WrongSignature {
         /// Who answered.
@@ -91,8 +91,8 @@ pub(crate) enum DiscoveryError {
         /// What it lacks.
         reason: &'static str,
     },
-    /// Somebody answers whom the cluster's CA does not vouch for.
-    #[error("{server} does not prove to be the cluster: {reason}")]
+    /// A server answers that the cluster's CA does not certify.
+    #[error("{server} cannot prove that it is the cluster: {reason}")]
     Stranger {
         /// Who answered.
         server: String,
@@ -101,7 +101,7 @@ pub(crate) enum DiscoveryError {
     },
     /// It said two different things.
     #[error(
-        "{server} described another cluster once it had to prove who it is: the first answer came from somebody else, or the cluster changed this moment"
+        "{server} described another cluster once it had to prove its identity: the first answer came from another server, or the cluster changed in between"
     )]
     Tampered {
         /// Who answered.
@@ -120,7 +120,7 @@ pub(crate) enum DiscoveryError {
     Unknown {
         /// Who answered.
         server: String,
-        /// As whom it was asked.
+        /// The user that it was asked as.
         user: String,
     },
     /// The credentials may not read what is needed.
@@ -128,7 +128,7 @@ pub(crate) enum DiscoveryError {
     Forbidden {
         /// What.
         place: &'static Place,
-        /// As whom.
+        /// The user.
         user: String,
         /// What the API server said.
         said: String,
@@ -172,7 +172,7 @@ pub(crate) enum DiscoveryError {
     #[error(transparent)]
     Host(#[from] HostError),
     /// What was found cannot be written down.
-    #[error("what was found is of no use for a plan")]
+    #[error("what was found cannot be used for a plan")]
     Facts(#[from] JoinFactsError),
     /// Progress cannot be told.
     #[error("cannot go on")]
@@ -188,10 +188,10 @@ impl DiscoveryError {
                 "make a new one on a control-plane node: `kubeadm token create --print-join-command`; tokens live 24 hours",
             ),
             Self::WrongSignature { .. } => ask(
-                "compare the token with `kubeadm token list` on a control-plane node; nothing of it was sent",
+                "compare the token with `kubeadm token list` on a control-plane node; it was not sent",
             ),
             Self::WrongPin { .. } => ask(
-                "get the pin from a control-plane node you trust: `kubeadm token create --print-join-command` prints it; if the one given is right, somebody stands between this host and the cluster",
+                "get the pin from a control-plane node you trust: `kubeadm token create --print-join-command` prints it; if yours is right, an attacker may be between this host and the cluster",
             ),
             Self::Unpinned {
                 certificate,
@@ -201,19 +201,19 @@ impl DiscoveryError {
                     "a cluster that rotates its CA has two: if a control-plane node you trust has this certificate in its ca.crt, pin it as well with {pins_from} {}",
                     certificate.pin
                 ),
-                "otherwise a holder of the token added it, to stand between this host and the cluster".to_owned(),
+                "otherwise a holder of the token may have added it, to get between this host and the cluster".to_owned(),
             ],
             Self::NotAuthority { .. } => ask(
                 "compare the certificates with ca.crt of a control-plane node you trust: only certificates of CAs belong there",
             ),
             Self::Stranger { .. } => ask(
-                "the address must be one that the certificate of the API server is made for; if it is, somebody stands between this host and the cluster",
+                "the address must be one that the certificate of the API server is made for; if it is, an attacker may be between this host and the cluster",
             ),
             Self::Tampered { .. } => {
-                ask("try again; if it stays so, look at who answers at this address")
+                ask("try again; if this persists, find out which server answers at this address")
             }
             Self::Unknown { .. } => ask(
-                "a bootstrap token must be there for authentication, too: make one with `kubeadm token create` on a control-plane node",
+                "the bootstrap token must also be usable for authentication: make one with `kubeadm token create` on a control-plane node",
             ),
             Self::Missing { place } | Self::Forbidden { place, .. } => vec![format!(
                 "on a control-plane node, `{}` makes it readable to nodes that join",
@@ -227,7 +227,7 @@ impl DiscoveryError {
                 "give the certificate key (--certificate-key-file), or copy the shared certificates from a control-plane node",
             ),
             Self::TimedOut { .. } => ask(
-                "from this host the address must be reached: try `curl -k https://HOST:PORT/livez`",
+                "this host must be able to reach the address: try `curl -k https://HOST:PORT/livez`",
             ),
             Self::Step(error) => error.hints(),
             _ => Vec::new(),

@@ -79,7 +79,7 @@ pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, Discovery
     let answer = answer.map_err(|_| failed("what it printed is not JSON".to_owned()))?;
     if answer.text(["kind"]) != EXEC_KIND || answer.text(["apiVersion"]) != version {
         return Err(failed(format!(
-            "what it printed is no {EXEC_KIND} of {version}"
+            "what it printed is not an {EXEC_KIND} of {version}"
         )));
     }
     let secret = |name: &str| match answer.text(["status", name]) {
@@ -99,7 +99,7 @@ pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, Discovery
     }
 }
 
-/// The part for a kubeconfig in another folder.
+/// The part for a kubeconfig in another directory.
 pub(super) fn moved(exec: &Value, folder: &str) -> Value {
     let mut moved = exec.clone();
     if let Some(command) = moved.get_mut("command") {
@@ -176,7 +176,7 @@ mod tests {
             ("echo hunter2".to_owned(), "not JSON"),
             (
                 "echo '{\"kind\":\"hunter2\"}'".to_owned(),
-                "is no ExecCredential",
+                "is not an ExecCredential",
             ),
             (prints("{}"), "neither a token"),
             (prints("{\"clientKeyData\":\"%s\"}"), "neither a token"),

@@ -1,4 +1,4 @@
-//! Trust by a file: a kubeconfig that somebody vouches for, from this host or from a server that the system trusts.
+//! Trust by a file: a kubeconfig that the operator trusts, from this host or from a server that the system's CAs verify.
 //!
 //! In: a path or an `https` URL. Out: the cluster that it is about, once it has proven to be that one, and the host's
 //! identity in it. As in kubeadm (1.36.2, `cmd/kubeadm/app/discovery/{file,https}`), nothing is signed here, and a person who can
@@ -124,7 +124,7 @@ async fn info(
         Ok(None) => Err(DiscoveryError::Missing {
             place: &CLUSTER_INFO,
         }),
-        // Its role is for strangers; somebody with a name is not among them. TLS has said what is needed.
+        // The role of `cluster-info` is for anonymous clients; an authenticated one is not among them. TLS has verified the server.
         Err(DiscoveryError::Forbidden { .. }) => Ok(None),
         Err(error) => {
             notes.clear();
@@ -138,7 +138,7 @@ struct File {
     kubeconfig: Kubeconfig,
     /// For messages.
     shown: String,
-    /// The folder it lies in; none if it came from a server.
+    /// The directory it lies in; none if it came from a server.
     folder: Option<String>,
 }
 
@@ -307,7 +307,7 @@ fn embedded(proof: &Proof) -> Json {
             "client-certificate-data": STANDARD.encode(chain.expose()),
             "client-key-data": STANDARD.encode(key.expose()),
         }),
-        Proof::Nobody => json!({}),
+        Proof::Anonymous => json!({}),
     })
 }
 
@@ -320,15 +320,15 @@ async fn download(
 ) -> Result<SecretBytes, DiscoveryError> {
     let bad = || DiscoveryError::Unusable {
         what: format!("the discovery file `{url}`"),
-        reason: "it is no `https` URL".to_owned(),
+        reason: "it is not an `https` URL".to_owned(),
     };
     let uri: Uri = url.parse().map_err(|_| bad())?;
     let authority = uri.authority().ok_or_else(bad)?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let identity = Identity {
-        user: "nobody".to_owned(),
+        user: "an anonymous client".to_owned(),
         authority: system_authorities(root)?,
-        proof: Proof::Nobody,
+        proof: Proof::Anonymous,
     };
     let client = ApiClient::new(&identity, &format!("https://{authority}")).map_err(|reason| {
         DiscoveryError::Credentials {
@@ -369,7 +369,7 @@ fn system_authorities(root: &Root) -> Result<SecretBytes, DiscoveryError> {
     })
 }
 
-/// The folder of a file.
+/// The directory of a file.
 fn parent(path: &str) -> String {
     Path::new(path)
         .parent()

@@ -1,6 +1,6 @@
 //! What a host has to learn from the cluster that it joins, and how it comes to trust what it learns.
 //!
-//! In: a bootstrap token with pins of the cluster's CA, or a kubeconfig that somebody vouches for. Out: the cluster's address
+//! In: a bootstrap token with pins of the cluster's CA, or a kubeconfig that the operator trusts. Out: the cluster's address
 //! and CA, its configuration, and for a control plane the certificates that all of them share. A token is never sent to a
 //! server that has not proven who it is; what does not prove itself is refused, and then nothing is written. What a node
 //! is made of is not known here: the planner makes that of what is found.
@@ -59,7 +59,7 @@ pub(crate) struct Request<'a> {
     pub(crate) root: &'a Root,
     /// Where and how the cluster is found, and who the host will be.
     pub(crate) settings: &'a Settings,
-    /// Whom the secrets are sealed for.
+    /// The recipients that the secrets are sealed for.
     pub(crate) recipients: &'a [Recipient],
     /// What time it is.
     pub(crate) now: Timestamp,
@@ -201,5 +201,5 @@ async fn stage<T>(
     outcome
 }
 
-/// How long discovery may take if nobody says otherwise, as in kubeadm (`timeouts.discovery`).
+/// How long discovery may take by default, as in kubeadm (`timeouts.discovery`).
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5 * 60);

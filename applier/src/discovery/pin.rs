@@ -13,7 +13,7 @@ use x509_parser::certificate::X509Certificate;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pin(Sha256Digest);
 
-/// A text that is no pin.
+/// A text that is not a pin.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a pin: it is `sha256:` and 64 hexadecimal digits")]
 pub(crate) struct NoPin(String);

@@ -1,4 +1,4 @@
-//! Asking again until the time is over, and what an answer means to somebody who is not yet trusted by the cluster.
+//! Asks again until the time is over, and says what an answer means to a host that the cluster does not trust yet.
 
 use std::time::Duration;
 

@@ -96,7 +96,7 @@ pub(crate) struct Options {
     pub(crate) without_pins: bool,
     /// A path or a URL.
     pub(crate) discovery_file: Option<String>,
-    /// The host becomes a control plane.
+    /// Join as a control-plane node.
     pub(crate) control_plane: bool,
     /// What the shared certificates are encrypted with.
     pub(crate) certificate_key: Option<SecretBytes>,
@@ -214,7 +214,7 @@ impl Settings {
         })
     }
 
-    /// From the text of a kubeadm configuration; of the options only the node's name, the folder of certificates and the
+    /// From the text of a kubeadm configuration; of the options only the node's name, the directory of certificates and the
     /// timeout may be given besides.
     ///
     /// # Errors
@@ -383,12 +383,9 @@ fn require_pins(pins: &[Pin], without: bool, at: &str) -> Result<(), SettingsErr
     match (pins.is_empty(), without) {
         (true, false) => Err(wrong(
             at,
-            "a pin of the cluster's CA is needed: whoever else has the token could be the cluster (or skip it in as many words, unsafe)",
+            "a pin of the cluster's CA is needed: without one, any holder of the token could pose as the cluster",
         )),
-        (false, true) => Err(wrong(
-            at,
-            "pins are given, and skipping them is, too; decide for one",
-        )),
+        (false, true) => Err(wrong(at, "give pins, or skip their verification, not both")),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! The certificates that control planes share: out of the cluster, where they are encrypted, or copied to this host.
 //!
-//! In: the certificate key and an encrypted value; or a folder of the host. Out: the plaintext, zeroised after use. A value is
+//! In: the certificate key and an encrypted value; or a directory of the host. Out: the plaintext, zeroised after use. A value is
 //! a 12-byte nonce, then AES-256-GCM without additional data (kubeadm 1.36.2, `cmd/kubeadm/app/util/crypto`).
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ const LIMIT: u64 = 64 * 1024;
 #[derive(Clone)]
 pub(crate) struct CertificateKey(SecretBytes);
 
-/// A text that is no certificate key.
+/// A text that is not a certificate key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a certificate key: it has 64 hexadecimal digits")]
 pub(crate) struct NoCertificateKey;

@@ -40,7 +40,7 @@ struct State {
     objects: BTreeMap<String, Value>,
     /// What the API server answers to the n-th request for the description instead of the object.
     info: Vec<Value>,
-    /// Paths that are forbidden to everybody.
+    /// Paths that are forbidden to every user.
     forbidden: Vec<String>,
     /// The token is not known.
     unknown_token: bool,
@@ -139,7 +139,7 @@ impl FakeCluster {
         pins(&self.authority.pem())[0].parse().unwrap()
     }
 
-    /// The settings of somebody who has token and pin.
+    /// The settings of an operator who has token and pin.
     fn settings(&self) -> Settings {
         let options = Options {
             endpoint: Some(self.address.to_string()),
@@ -152,7 +152,7 @@ impl FakeCluster {
         Settings::of_options(options, "w1").unwrap()
     }
 
-    /// The settings of somebody who has a discovery file with these users.
+    /// The settings of an operator who has a discovery file with these users.
     fn by_file(&self, folder: &Path, user: &Value) -> Settings {
         let config = json!({
             "clusters": [{"name": "prod", "cluster": {
@@ -176,7 +176,7 @@ impl FakeCluster {
         }
     }
 
-    /// Nobody but who proved himself was shown the token.
+    /// Only a server that proved its identity received the token.
     fn token_was_shown(&self) -> bool {
         self.state().calls.iter().any(|(_, shown)| shown.is_some())
     }
@@ -310,14 +310,14 @@ fn attack_a_description_that_was_changed_on_the_way_is_refused() {
     refused(
         &cluster.settings(),
         Exit::Refused,
-        "somebody changed it on the way",
+        "the description was changed on the way",
     );
     assert!(!cluster.token_was_shown());
 }
 
 #[test]
-fn attack_somebody_between_who_has_the_description_but_not_the_key_is_refused() {
-    // He repeats what the real cluster says, under a certificate of his own.
+fn attack_a_server_with_the_description_but_not_the_key_is_refused() {
+    // It repeats what the real cluster says, under a certificate of his own.
     let real = FakeCluster::start();
     let between = FakeCluster::start();
     let info = description(between.address, &real.authority.pem(), &token());
@@ -327,13 +327,17 @@ fn attack_somebody_between_who_has_the_description_but_not_the_key_is_refused() 
         .insert(CLUSTER_INFO.path.into(), info);
     let mut settings = real.settings();
     by_token(&mut settings).endpoint = between.address.to_string();
-    refused(&settings, Exit::Refused, "does not prove to be the cluster");
-    refused(&settings, Exit::Refused, "stands between");
+    refused(
+        &settings,
+        Exit::Refused,
+        "cannot prove that it is the cluster",
+    );
+    refused(&settings, Exit::Refused, "may be between");
     assert!(!between.token_was_shown());
 }
 
 #[test]
-fn attack_somebody_who_has_the_token_and_a_ca_of_his_own_is_stopped_by_the_pin() {
+fn attack_a_server_with_the_token_and_another_ca_is_stopped_by_the_pin() {
     let real = FakeCluster::start();
     let between = FakeCluster::start();
     let mut settings = real.settings();
@@ -402,7 +406,7 @@ fn a_cluster_that_rotates_its_ca_is_pinned_twice() {
 fn attack_the_pinned_key_in_another_certificate_is_refused() {
     let real = FakeCluster::start();
     let between = FakeCluster::start();
-    // What anybody can make who has seen the genuine certificate.
+    // What an attacker can make who has seen the genuine certificate.
     let public = rcgen::SubjectPublicKeyInfo::from_der(
         &rcgen::PublicKeyData::subject_public_key_info(real.authority.key()),
     )
@@ -423,7 +427,11 @@ fn attack_the_pinned_key_in_another_certificate_is_refused() {
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let forged = params.signed_by(&public, &between.authority).unwrap().pem();
     let settings = with_authorities(&real, &between, &forged);
-    refused(&settings, Exit::Refused, "does not prove to be the cluster");
+    refused(
+        &settings,
+        Exit::Refused,
+        "cannot prove that it is the cluster",
+    );
     assert!(!between.token_was_shown());
 }
 
@@ -486,7 +494,7 @@ fn attack_another_description_over_tls_than_before_is_refused() {
 }
 
 #[test]
-fn nobody_at_the_address_is_told_with_what_was_heard_last() {
+fn an_address_without_a_server_is_reported_with_the_last_failure() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = closed.local_addr().unwrap();
     drop(closed);
@@ -562,7 +570,7 @@ fn a_name_that_is_in_use_is_refused() {
     refused(
         &cluster.settings(),
         Exit::Preflight,
-        "another host runs under this name",
+        "another host uses this name",
     );
     cluster.state().objects.insert(NODE.into(), node("Unknown"));
     let (_, _, notes) = run(&cluster.settings()).unwrap();
@@ -677,6 +685,10 @@ fn attack_a_file_whose_ca_is_not_the_servers_is_refused_before_credentials_are_s
     let text = fs::read_to_string(&path).unwrap();
     let elsewhere = text.replace(&cluster.address.to_string(), &between.address.to_string());
     fs::write(&path, elsewhere).unwrap();
-    refused(&settings, Exit::Refused, "does not prove to be the cluster");
+    refused(
+        &settings,
+        Exit::Refused,
+        "cannot prove that it is the cluster",
+    );
     assert!(!between.token_was_shown());
 }

@@ -1,4 +1,4 @@
-//! Bootstrap tokens: an id that is no secret, and a secret.
+//! Bootstrap tokens: an id, which is not secret, and a secret.
 //!
 //! In: text. Out: a [`Token`], or what is wrong with its form; nothing of it is shown.
 
@@ -18,7 +18,7 @@ pub(crate) struct Token {
     secret: SecretBytes,
 }
 
-/// A text that is no token.
+/// A text that is not a token.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a bootstrap token: it has 6 characters, a `.` and 16 characters, each of a-z and 0-9")]
 pub(crate) struct NoToken;
@@ -47,7 +47,7 @@ impl Token {
         })
     }
 
-    /// The part that is no secret.
+    /// The part that is not secret.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }

@@ -1,4 +1,4 @@
-//! Whom to ask, and what can be asked.
+//! A client of etcd's members, and the calls that it makes.
 //!
 //! In: the URLs of members, and the files of a client. Out: the answer of the first member that gives one. A call that changes
 //! something may have been heard although its answer was lost: who calls looks at the list of members before calling again.
@@ -33,7 +33,7 @@ const LIMIT: u64 = 1024 * 1024;
 /// leader, or was too slow.
 const ASK_ANOTHER: [u32; 2] = [4, 14];
 
-/// Members of one etcd, and as whom they are asked.
+/// The members of one etcd cluster, and the credentials for them.
 pub(crate) struct Client {
     transport: Arc<dyn Transport>,
     /// The one that answered last comes first.
@@ -49,7 +49,7 @@ struct Refusal {
 }
 
 impl Client {
-    /// As whoever the files make of their reader. Nobody is asked yet.
+    /// Creates a client that authenticates with the TLS files in `files`. Does not connect.
     ///
     /// # Errors
     /// Which file is missing or of no use, and why; nothing of its content.

@@ -5,7 +5,7 @@ use std::fmt;
 /// A call of etcd that came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EtcdError {
-    /// Nobody answered who could.
+    /// No member answered.
     #[error("no member answers: {}", list(.0))]
     Silent(Vec<Silence>),
     /// A member answered, and said no.
@@ -94,7 +94,7 @@ impl fmt::Display for Silence {
 }
 
 impl EtcdError {
-    /// What a refusal means; `None` if nobody answered.
+    /// What a refusal means; `None` if no member answered.
     pub(crate) const fn said(&self) -> Option<Said> {
         match self {
             Self::Silent(_) => None,
@@ -102,7 +102,7 @@ impl EtcdError {
         }
     }
 
-    /// Whether nobody answers because one side does not trust the other: asking again changes nothing.
+    /// Whether no member answers because one side does not trust the other: asking again changes nothing.
     pub(crate) fn is_distrust(&self) -> bool {
         match self {
             Self::Silent(silent) => {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn asking_again_is_no_use_only_if_nobody_trusts_anybody() {
+    fn asking_again_is_useless_only_where_trust_is_missing() {
         let silence = |reason: &str| Silence::new("https://a:2379", reason.to_owned());
         let untrusted = silence("invalid peer certificate: UnknownIssuer");
         let refused = silence("received fatal alert: BadCertificate");

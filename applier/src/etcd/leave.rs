@@ -12,7 +12,7 @@ use crate::host::Root;
 use crate::net::retry::Window;
 use crate::net::waiter::wait;
 
-/// How long a list is asked for: somebody waits for the plan.
+/// How long a list is asked for: the operator waits for the plan.
 const LIST: Duration = Duration::from_secs(10);
 
 /// How long a removal is tried, as in kubeadm (1.36.2, `etcdAPICall`).
@@ -21,7 +21,7 @@ const REMOVE: Duration = Duration::from_secs(120);
 /// The members, asked at `endpoints`.
 ///
 /// # Errors
-/// Why nobody says.
+/// Why no member answers.
 pub(crate) fn members(
     root: &Root,
     files: &EtcdClient,
@@ -34,7 +34,7 @@ pub(crate) fn members(
 /// Takes member `id` out, unless it is out already.
 ///
 /// # Errors
-/// Why it is still in, or nobody says.
+/// Why it is still a member, or why no member answers.
 pub(crate) fn remove(
     root: &Root,
     files: &EtcdClient,

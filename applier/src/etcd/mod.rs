@@ -7,7 +7,7 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`client`] | whom to ask, and the calls |
+//! | [`client`] | the client, and its calls |
 //! | [`member`] | what etcd says about members |
 //! | [`error`] | what its refusals mean |
 //! | [`leave`] | a member taken out, for a reset |

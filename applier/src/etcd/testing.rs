@@ -15,7 +15,7 @@ use crate::net::tls::{Pending, Transport, Unreachable};
 pub(crate) struct Cluster {
     /// In the order in which they are listed.
     pub(crate) members: Vec<Member>,
-    /// URLs at which nobody answers, and why.
+    /// URLs at which no member answers, and why.
     pub(crate) down: Vec<(String, &'static str)>,
     /// Learners that have caught up.
     pub(crate) in_sync: BTreeSet<u64>,

@@ -1,4 +1,4 @@
-//! One open folder, and what lies in it.
+//! One open directory, and what lies in it.
 //!
 //! In: the name of an entry. Out: what kind of thing it is, its mode and owner, its bytes. No link is
 //! followed, and a FIFO or a device is never opened for reading. Nothing here changes anything.
@@ -18,7 +18,7 @@ use super::error::{HostError, Refusal};
 use super::guard::Inode;
 use super::root::{Owner, RootPath, open_beneath};
 
-/// An open folder below the root.
+/// An open directory below the root.
 #[derive(Debug)]
 pub(crate) struct Directory {
     fd: OwnedFd,
@@ -27,7 +27,7 @@ pub(crate) struct Directory {
     kept: Option<&'static str>,
 }
 
-/// An open folder that is only looked at: nothing that changes a host takes one.
+/// An open directory that is only looked at: nothing that changes a host takes one.
 #[derive(Debug)]
 pub(crate) struct View(Directory);
 
@@ -45,11 +45,11 @@ pub(crate) struct Content {
 pub(crate) struct Space {
     /// Bytes.
     pub(crate) bytes: u64,
-    /// Files and folders; absent if the filesystem does not count them.
+    /// Files and directories; absent if the filesystem does not count them.
     pub(crate) inodes: Option<u64>,
 }
 
-/// Mode, owner and size of a file or folder.
+/// Mode, owner and size of a file or directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileMeta {
     /// Permission bits, with set-uid, set-gid and sticky.
@@ -80,7 +80,7 @@ pub(crate) enum Found {
     Missing,
     /// A regular file.
     File(FileMeta),
-    /// A folder.
+    /// A directory.
     Directory(FileMeta),
     /// A symbolic link, wherever it leads.
     Link,
@@ -97,13 +97,13 @@ impl Directory {
         }
     }
 
-    /// The same folder, in which this name belongs to the program.
+    /// The same directory, in which this name belongs to the program.
     pub(super) fn keeping(mut self, kept: Option<&'static str>) -> Self {
         self.kept = kept;
         self
     }
 
-    /// Which folder it is, by whatever path.
+    /// Which directory it is, by whatever path.
     ///
     /// # Errors
     /// [`HostError::Io`].
@@ -132,7 +132,7 @@ impl Directory {
         &self.path
     }
 
-    /// Mode and owner of the folder itself.
+    /// Mode and owner of the directory itself.
     ///
     /// # Errors
     /// [`HostError::Io`].
@@ -142,7 +142,7 @@ impl Directory {
             .map_err(|errno| HostError::io("look at", self.path.as_str(), errno))
     }
 
-    /// The mount the folder is on: files can be renamed within one only. The second number is 0 before Linux 5.8.
+    /// The mount the directory is on: files can be renamed within one only. The second number is 0 before Linux 5.8.
     ///
     /// # Errors
     /// [`HostError::Io`].
@@ -182,7 +182,7 @@ impl Directory {
         }
     }
 
-    /// How much can still be written to the filesystem the folder is on.
+    /// How much can still be written to the filesystem the directory is on.
     ///
     /// # Errors
     /// [`HostError::Io`].
@@ -297,10 +297,10 @@ impl Directory {
         }
     }
 
-    /// The names in this folder, sorted; names that are not UTF-8 are left out.
+    /// The names in this directory, sorted; names that are not UTF-8 are left out.
     ///
     /// # Errors
-    /// [`HostError::Io`] if the folder cannot be listed.
+    /// [`HostError::Io`] if the directory cannot be listed.
     pub(crate) fn names(&self) -> Result<Vec<String>, HostError> {
         self.names_that(|_| true)
     }
@@ -308,7 +308,7 @@ impl Directory {
     /// As [`Self::names`], but only those that are `wanted`: any user can fill a directory of theirs with the others.
     ///
     /// # Errors
-    /// [`HostError::Io`] if the folder cannot be listed.
+    /// [`HostError::Io`] if the directory cannot be listed.
     pub(crate) fn names_that(
         &self,
         mut wanted: impl FnMut(&str) -> bool,
@@ -360,7 +360,7 @@ impl Directory {
         Ok(true)
     }
 
-    /// The folder `name` in this one; `None` if it does not exist.
+    /// The directory `name` in this one; `None` if it does not exist.
     pub(crate) fn open(&self, name: &str) -> Result<Option<Self>, HostError> {
         self.check_name(name)?;
         let path = self.path.join(name);
@@ -371,7 +371,7 @@ impl Directory {
         )
     }
 
-    /// Another handle of the same folder.
+    /// Another handle of the same directory.
     ///
     /// # Errors
     /// [`HostError::Io`].
@@ -382,7 +382,7 @@ impl Directory {
             .map_err(|error| HostError::io("open", self.path.as_str(), error))
     }
 
-    /// A handle that can be listed, synced and locked; the one inside only names the folder.
+    /// A handle that can be listed, synced and locked; the one inside only names the directory.
     pub(super) fn readable(&self) -> Result<OwnedFd, HostError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         openat(&self.fd, ".", flags, Mode::empty())
@@ -391,7 +391,7 @@ impl Directory {
 }
 
 impl View {
-    /// A folder, only to look.
+    /// A directory, only to look.
     pub(super) const fn of(folder: Directory) -> Self {
         Self(folder)
     }
@@ -407,12 +407,12 @@ impl View {
     /// As [`Directory::names`].
     ///
     /// # Errors
-    /// [`HostError::Io`] if the folder cannot be listed.
+    /// [`HostError::Io`] if the directory cannot be listed.
     pub(crate) fn names(&self) -> Result<Vec<String>, HostError> {
         self.0.names()
     }
 
-    /// The folder `name` in this one; `None` if it does not exist.
+    /// The directory `name` in this one; `None` if it does not exist.
     ///
     /// # Errors
     /// [`HostError::Io`].

@@ -1,14 +1,14 @@
-//! A folder and the folders it lies in.
+//! A directory and the directories it lies in.
 
 use super::durable::Actions;
 use super::error::HostError;
 use super::root::{Root, RootPath};
 use super::{Directory, Found};
 
-/// Mode of folders that are only on the way to something.
+/// Mode of directories that are only on the way to something.
 pub(crate) const PARENT_MODE: u32 = 0o755;
 
-/// Opens one of this program's own folders, creating it with `mode`, and missing folders on the way with 0755, all owned by the
+/// Opens one of this program's own directories, creating it with `mode`, and missing directories on the way with 0755, all owned by the
 /// invoking user. What exists keeps its mode.
 ///
 /// # Errors
@@ -43,7 +43,7 @@ pub(crate) fn ensure_directory(
     open(root, path)
 }
 
-/// Opens a folder that must exist.
+/// Opens a directory that must exist.
 ///
 /// # Errors
 /// [`HostError`], also if it does not exist.

@@ -23,7 +23,7 @@ pub(crate) enum HostError {
     },
     /// A kernel before Linux 5.6.
     #[error(
-        "this kernel cannot open a path safely below a folder (openat2, Linux 5.6 or later, is missing)"
+        "this kernel cannot open a path safely below a directory (openat2, Linux 5.6 or later, is missing)"
     )]
     NoOpenat2,
     /// A symbolic link on the way that is not followed.
@@ -44,7 +44,7 @@ pub(crate) enum HostError {
     },
     /// A directory in which another user can exchange files.
     #[error(
-        "`{path}` belongs to user {} and has mode {mode:04o}: another user can exchange what lies in it; make it root's, mode 0755",
+        "`{path}` belongs to user {} and has mode {mode:04o}: another user can replace what is in it; give it to root, with mode 0755",
         owner.uid
     )]
     NotPrivate {
@@ -63,8 +63,8 @@ pub(crate) enum HostError {
         /// The owner.
         owner: super::Owner,
     },
-    /// Something other than a folder on the way to a path.
-    #[error("`{path}` is not a folder")]
+    /// Something other than a directory on the way to a path.
+    #[error("`{path}` is not a directory")]
     NotADirectory {
         /// What it is not.
         path: String,
@@ -117,7 +117,7 @@ pub(crate) enum HostError {
         path: String,
     },
     /// Others changed a file at the very moment when it was to be changed.
-    #[error("`{path}` was changed by others meanwhile; what they wrote is left as it is")]
+    #[error("`{path}` was changed in the meantime; it is left as it is")]
     Changed {
         /// The file.
         path: String,
@@ -208,9 +208,7 @@ pub(crate) enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Own => f.write_str(
-                "it leads into a directory that belongs to kubeapply itself, under whatever name",
-            ),
+            Self::Own => f.write_str("it leads into a directory that belongs to kubeapply itself"),
             Self::Kernel(name) => write!(f, "it leads into {name}, which belongs to the kernel"),
         }
     }

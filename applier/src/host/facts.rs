@@ -18,7 +18,7 @@ use super::root::{Root, RootPath};
 use super::system::{Live, System};
 use super::{init, process, route};
 
-/// Folders in which distributions keep CA certificates.
+/// Directories in which distributions keep CA certificates.
 const CA_DIRECTORIES: &[RootPath] = &[
     RootPath::fixed("/etc/pki/ca-trust"),
     RootPath::fixed("/etc/pki/tls/certs"),
@@ -143,7 +143,7 @@ pub(crate) fn cri_sockets(root: &Root) -> Vec<String> {
     served.map(|socket| (*socket).to_owned()).collect()
 }
 
-/// Whether a program listens on the socket; one that nobody serves any more does not count.
+/// Whether a program listens on the socket; one that no program serves any more does not count.
 fn answers(root: &Root, path: &RootPath) -> bool {
     let Ok(Some(folder)) = root.view(&path.parent()) else {
         return false;

@@ -95,10 +95,10 @@ mod tests {
     fn a_tree_says_who_it_is_or_why_not() {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::open(folder.path()).unwrap();
-        let nobody = HostIdentity::read(&root);
-        assert!(nobody.ssh_host_key.unwrap_err().contains("does not exist"));
-        assert!(nobody.machine_id_hash.is_err());
-        assert!(nobody.hostname.is_err());
+        let unknown = HostIdentity::read(&root);
+        assert!(unknown.ssh_host_key.unwrap_err().contains("does not exist"));
+        assert!(unknown.machine_id_hash.is_err());
+        assert!(unknown.hostname.is_err());
 
         let etc = folder.path().join("etc");
         fs::create_dir_all(etc.join("ssh")).unwrap();

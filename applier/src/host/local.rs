@@ -1,6 +1,6 @@
 //! Files that the operator names on the command line: bundles, keys, identities.
 //!
-//! They belong to whoever runs the program, not to the root that is installed into, so their paths are used as
+//! They belong to the invoking user, not to the root that is installed into, so their paths are used as
 //! they are. Only what the operator asks to be written is: [`write()`].
 //!
 //! All of them are regular files: a bundle is read from more than one place of it, and of a FIFO it cannot be known whether
@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 use super::directory::{read_open_file, read_pipe};
 use super::error::{Exposed, Exposure, HostError};
 
-/// The path as it is from any folder; as it is given if there is no current folder.
+/// The path as it is from any directory; as it is given if there is no current directory.
 pub(crate) fn absolute(path: &Path) -> String {
     std::path::absolute(path)
         .unwrap_or_else(|_| path.to_owned())
@@ -158,7 +158,7 @@ fn mode(file: &File, shown: &str) -> Result<u32, HostError> {
     Ok(meta.permissions().mode() & 0o7777)
 }
 
-/// Copies a file into a folder, under its own name; for the invoking user alone. Returns the path of the copy.
+/// Copies a file into a directory, under its own name; for the invoking user alone. Returns the path of the copy.
 ///
 /// # Errors
 /// [`HostError`] if it cannot be read or written.
@@ -181,7 +181,7 @@ pub(crate) fn copy_into(path: &Path, folder: &Path) -> Result<PathBuf, HostError
     write(folder, name, bytes.expose())
 }
 
-/// Writes `bytes` to `path`, or to the file `name` in it if it is a folder; for the invoking user alone. What was
+/// Writes `bytes` to `path`, or to the file `name` in it if it is a directory; for the invoking user alone. What was
 /// there is replaced in one step. Returns the path of the file.
 ///
 /// # Errors

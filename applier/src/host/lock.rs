@@ -51,7 +51,7 @@ pub(crate) enum LockOutcome {
     Held(Lock),
     /// Another process has it, this one if it could be found out.
     Busy(Option<Holder>),
-    /// There is no lock file, so nobody has it.
+    /// The lock file does not exist, so no process holds it.
     Missing,
 }
 

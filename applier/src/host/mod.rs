@@ -2,18 +2,18 @@
 //!
 //! In: a directory handle ([`Root`]) and names relative to it. Out: what is there, and changes that are
 //! durable. Nothing else in the crate opens a file, reads the clock or the environment (`clippy.toml`
-//! checks), so a temporary folder is as good a host as `/`.
+//! checks), so a temporary directory is as good a host as `/`.
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`root`], [`guard`] | finding folders below the root without being led astray by links; what is no destination |
-//! | [`directory`] | looking at what one folder holds |
+//! | [`root`], [`guard`] | finding directories below the root without being led astray by links; what is not a destination |
+//! | [`directory`] | looking at what one directory holds |
 //! | [`ownership`] | directories and files that count only if no other user can change them |
 //! | [`durable`] | every change; [`observer`] is the seam at which tests let one fail |
 //! | [`stage_name`] | names of what is not finished yet |
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
-//! | [`scratch`] | a private folder for one run |
+//! | [`scratch`] | a private directory for one run |
 //! | [`clock`], [`identity`], [`process`] | time, which host this is, the process itself |
 //! | [`Surroundings`] | what a run is given of these |
 //! | [`tree`], [`mounts`] | whole trees that are taken away; what is mounted |

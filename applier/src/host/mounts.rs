@@ -1,6 +1,6 @@
-//! What is mounted below a folder of the running system, and unmounting it.
+//! What is mounted below a directory of the running system, and unmounting it.
 //!
-//! In: an open folder. Out: the mount points strictly below it, deepest first. No link is followed when one is unmounted.
+//! In: an open directory. Out: the mount points strictly below it, deepest first. No link is followed when one is unmounted.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -35,7 +35,7 @@ pub(crate) fn below(folder: &Directory) -> Result<Vec<OsString>, HostError> {
 }
 
 /// Unmounts what is mounted at `path`; it is no error if nothing is. No link is followed: `path` is one of [`below`], and had none
-/// when it was found, but a user who owns a folder on the way can put one there.
+/// when it was found, but a user who owns a directory on the way can put one there.
 ///
 /// # Errors
 /// [`HostError`] if it is in use, or the kernel refuses.

@@ -1,12 +1,12 @@
-//! A private folder below `/run` for the files of one run: gone with the next boot at the latest.
+//! A private directory below `/run` for the files of one run: gone with the next boot at the latest.
 //!
-//! In: a root. Out: a folder that only its owner can enter, files in it that only their owner can read. It is removed when it is
+//! In: a root. Out: a directory that only its owner can enter, files in it that only their owner can read. It is removed when it is
 //! dropped, unless it is kept; what is forgotten on the way is removed in any case. Nothing here is durable, and nothing
 //! that has to survive a power failure belongs here.
 //!
 //! `/run` is found as every other destination is: a link in its place that another user owns, or that leads out of the root, is
-//! not followed. All files are made and removed below the handle of the folder. Another program finds them by the
-//! folder's path, so no other user may be able to exchange `/run`.
+//! not followed. All files are made and removed below the handle of the directory. Another program finds them by the
+//! directory's path, so no other user may be able to exchange `/run`.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -26,7 +26,7 @@ use super::tree;
 
 const RUN: RootPath = RootPath::fixed("/run");
 
-/// A private folder.
+/// A private directory.
 #[derive(Debug)]
 pub(crate) struct Scratch<'a> {
     root: &'a Root,
@@ -38,14 +38,14 @@ pub(crate) struct Scratch<'a> {
 }
 
 impl<'a> Scratch<'a> {
-    /// Makes the folder `/run/PREFIX-RANDOM` below the root.
+    /// Makes the directory `/run/PREFIX-RANDOM` below the root.
     ///
     /// # Errors
     /// [`HostError`], also if another user could exchange `/run`.
     pub(crate) fn create(root: &'a Root, prefix: &str) -> Result<Self, HostError> {
         let run = open_run(root)?;
         let mut random = [0; 8];
-        // Without random bytes the name is no secret either: the folder must not exist.
+        // Without random bytes the name is not secret either: the directory must not exist.
         let _ = aws_lc_rs::rand::fill(&mut random);
         let name = format!("{prefix}-{:016x}", u64::from_be_bytes(random));
         let folder = make_folder(&run, &name)?;
@@ -67,17 +67,17 @@ impl<'a> Scratch<'a> {
         })
     }
 
-    /// The folder's path.
+    /// The directory's path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of a file or folder in it.
+    /// The path of a file or directory in it.
     pub(crate) fn at(&self, name: &str) -> String {
         self.path.join(name).display().to_string()
     }
 
-    /// Makes a folder in it.
+    /// Makes a directory in it.
     ///
     /// # Errors
     /// [`HostError`].
@@ -109,7 +109,7 @@ impl<'a> Scratch<'a> {
             .map_err(|errno| HostError::io("remove", self.at(name), errno))
     }
 
-    /// The files in one of its folders whose names end so.
+    /// The files in one of its directories whose names end so.
     ///
     /// # Errors
     /// [`HostError`].
@@ -125,7 +125,7 @@ impl<'a> Scratch<'a> {
             .collect())
     }
 
-    /// Lets the folder stay.
+    /// Lets the directory stay.
     pub(crate) fn keep(mut self) {
         self.kept = true;
     }
@@ -159,7 +159,7 @@ fn open_run(root: &Root) -> Result<Directory, HostError> {
     Ok(run)
 }
 
-/// Whether only root and the invoking user can exchange what lies in the folder.
+/// Whether only root and the invoking user can exchange what lies in the directory.
 fn check_owner(root: &Root, folder: &Directory) -> Result<(), HostError> {
     const STICKY: u32 = 0o1000;
     let meta = folder.meta()?;
@@ -236,7 +236,7 @@ mod tests {
         let root = Root::open(&at("root")).unwrap();
         assert!(Scratch::create(&root, "join").is_err());
         assert_eq!(fs::read_dir(at("outside")).unwrap().count(), 0);
-        // Within the root it leads to another folder, as on a running system.
+        // Within the root it leads to another directory, as on a running system.
         fs::remove_file(at("root/run")).unwrap();
         fs::create_dir_all(at("root/var/run")).unwrap();
         symlink("/var/run", at("root/run")).unwrap();

@@ -29,11 +29,11 @@ pub(crate) trait System: Sync {
     fn memory_mib(&self) -> u64;
     /// The kernel.
     fn kernel(&self) -> Kernel;
-    /// Folders in which programs are looked for.
+    /// Directories in which programs are looked for.
     fn search_path(&self) -> Vec<String>;
     /// The variables of the environment about proxies.
     fn proxies(&self) -> BTreeMap<String, String>;
-    /// Whether nobody listens on the TCP port.
+    /// Whether no program listens on the TCP port.
     fn is_free(&self, port: u16) -> Result<bool, String>;
     /// The host's programs.
     fn programs(&self) -> &dyn Runner;
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_on_which_somebody_listens_is_not_free() {
+    fn a_port_on_which_a_program_listens_is_not_free() {
         for address in [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED] {
             let listener = TcpListener::bind((address, 0)).unwrap();
             let port = listener.local_addr().unwrap().port();

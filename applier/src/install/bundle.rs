@@ -104,7 +104,7 @@ pub(super) fn unseal(
         .map_err(|error| closed(with_causes(&error)))
 }
 
-/// For whom the sealed part is sealed, and what to do.
+/// The recipients of the sealed part, and what to do.
 fn advice(recipients: &[String]) -> Advice {
     let sealed_to = recipients.iter().map(|recipient| {
         let fingerprint = Recipient::parse(recipient).map(|key| key.fingerprint());

@@ -1,6 +1,6 @@
 //! What a comparison comes to, in the journal's words.
 //!
-//! In: a comparison that refuses nothing. Out: for each transaction that changes something its folders, outermost first, and its
+//! In: a comparison that refuses nothing. Out: for each transaction that changes something its directories, outermost first, and its
 //! files in the bundle's order, each with how it was and how it will be. Nothing is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +87,7 @@ pub(crate) fn plan<'c, 'a>(
     Ok(planned)
 }
 
-/// The folders that the bundle names.
+/// The directories that the bundle names.
 pub(crate) fn bundle_folders(comparison: &Comparison<'_>) -> Vec<RootPath> {
     comparison
         .items()
@@ -118,7 +118,7 @@ pub(crate) fn after(
     }
 }
 
-/// Without privileges there is no choice.
+/// Without privileges a file can only belong to the invoking user.
 fn given_owner(root: &Root, planned: Owner) -> Owner {
     if root.is_privileged() {
         planned

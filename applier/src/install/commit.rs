@@ -1,18 +1,18 @@
-//! Brings the planned files and folders to the host, one transaction after the other, each as a whole.
+//! Brings the planned files and directories to the host, one transaction after the other, each as a whole.
 //!
 //! In: changes that the journal holds already, and the lock. The order of durable actions, for each transaction in step
 //! order:
 //!
-//! 1. missing folders, outermost first, each complete when it appears;
-//! 2. the old bytes of every file to be replaced are written to the run's `backup` folder and synced;
+//! 1. missing directories, outermost first, each complete when it appears;
+//! 2. the old bytes of every file to be replaced are written to the run's `backup` directory and synced;
 //! 3. every new file is staged: created, written, given its owner and mode, synced;
 //! 4. the journal says `prepared`;
 //! 5. every staged file takes its place, in the transaction's order;
-//! 6. every folder that got a file is synced;
+//! 6. every directory that got a file is synced;
 //! 7. the journal says `committed`;
 //! 8. the stage, with the old files in it, is removed.
 //!
-//! Stopped before 4 there is nothing but folders to remove; between 4 and 7 everything is brought back from the backups
+//! Stopped before 4 there is nothing but directories to remove; between 4 and 7 everything is brought back from the backups
 //! ([`super::undo`]); from 7 on the transaction is there to stay. The next one starts when the one before is durable, so what must come
 //! last is last after a power failure too.
 
@@ -61,11 +61,13 @@ impl Aftermath {
     pub(crate) fn hints(&self, name: &Name) -> Vec<String> {
         match self {
             Self::Undone(left) => {
-                let undone = format!("every file of transaction `{name}` is as it was before it");
+                let undone = format!(
+                    "every file of transaction `{name}` is as it was before the transaction"
+                );
                 std::iter::once(undone).chain(left_note(left)).collect()
             }
             Self::Open => vec![format!(
-                "transaction `{name}` may be half done: the next resume, install or rollback brings its files back first"
+                "transaction `{name}` may be half done: the next resume, install or rollback restores its files first"
             )],
             Self::Committed => Vec::new(),
         }
@@ -265,7 +267,7 @@ fn find<'c, 'a>(
     })
 }
 
-/// Makes the folder unless others did so meanwhile.
+/// Makes the directory unless others did so meanwhile.
 fn make_folder(
     place: Place<'_>,
     path: &RootPath,

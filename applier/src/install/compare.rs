@@ -1,4 +1,4 @@
-//! Bundle, record and host: what to do with each file and folder.
+//! Bundle, record and host: what to do with each file and directory.
 //!
 //! In: the planned files, the record of the last installation, the host. Out: one [`Item`] for each, all findings
 //! at once; nothing is changed.
@@ -11,14 +11,14 @@
 //! | otherwise | yes, and handed off | left to its new owner, whatever is allowed |
 //! | otherwise | yes | drift: left, unless overwriting this path is allowed |
 //! | otherwise | no | foreign: the installation is refused, unless overwriting this path is allowed |
-//! | a link, a folder, a FIFO, a device | – | the installation is refused |
+//! | a link, a directory, a FIFO, a device | – | the installation is refused |
 //!
 //! A file with a hole is as planned if it is the entry's text with a value where the placeholder was: the one that was recorded when it was
 //! filled, or any that could be one if the file was never recorded. What fills it is only known when its transaction is
 //! committed ([`super::filled`]).
 //!
-//! A folder that exists keeps its mode and owner, as with kubeadm, and the difference is reported. A link to a
-//! folder stands for that folder if links on the way to a file would be followed there.
+//! A directory that exists keeps its mode and owner, as with kubeadm, and the difference is reported. A link to a
+//! directory stands for that directory if links on the way to a file would be followed there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +63,7 @@ pub(crate) enum FileAction {
     Obstacle(String),
 }
 
-/// What to do with a folder.
+/// What to do with a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DirectoryAction {
     /// Nothing is there: make it.
@@ -110,7 +110,7 @@ impl FileItem<'_> {
     }
 }
 
-/// A planned folder and what to do with it.
+/// A planned directory and what to do with it.
 #[derive(Debug)]
 pub(crate) struct DirectoryItem<'a> {
     /// What is planned.
@@ -119,12 +119,12 @@ pub(crate) struct DirectoryItem<'a> {
     pub(crate) action: DirectoryAction,
 }
 
-/// A file or a folder.
+/// A file or a directory.
 #[derive(Debug)]
 pub(crate) enum Item<'a> {
     /// A file.
     File(FileItem<'a>),
-    /// A folder.
+    /// A directory.
     Directory(DirectoryItem<'a>),
 }
 
@@ -142,7 +142,7 @@ pub(crate) struct ComparedTransaction<'a> {
 pub(crate) struct Comparison<'a> {
     /// The transactions in step order.
     pub(crate) transactions: Vec<ComparedTransaction<'a>>,
-    /// Missing folders on the way that the bundle does not name; made with mode 0755.
+    /// Missing directories on the way that the bundle does not name; made with mode 0755.
     pub(crate) parents: Vec<RootPath>,
     /// Files that were installed and are no longer part of the plan; left as they are.
     pub(crate) orphans: Vec<HostPath>,
@@ -417,7 +417,7 @@ impl Comparer<'_> {
         })
     }
 
-    /// Whether this file was installed here, and what became of it. `None`: it is somebody else's, also when a run
+    /// Whether this file was installed here, and what became of it. `None`: it belongs to another program, also when a run
     /// was stopped before it could replace it.
     fn installed(&self, path: &HostPath, host: &HostFile) -> Result<Option<Since>, StateError> {
         let Some(recorded) = self.record.and_then(|record| record.files.get(path)) else {
@@ -457,7 +457,9 @@ impl Comparer<'_> {
                     Ok(Some(folder)) => {
                         self.judge_directory(planned, folder.meta()?, Some("reached by a link"))
                     }
-                    Ok(None) => DirectoryAction::Obstacle("a link that leads nowhere".into()),
+                    Ok(None) => {
+                        DirectoryAction::Obstacle("a link to something that does not exist".into())
+                    }
                     Err(error) if error.is_of_the_way() => {
                         DirectoryAction::Obstacle(error.to_string())
                     }
@@ -465,7 +467,7 @@ impl Comparer<'_> {
                 }
             }
             Look::Found(_, other) => DirectoryAction::Obstacle(format!(
-                "{} is where the folder should be",
+                "{} is where the directory should be",
                 describe(other)
             )),
         };
@@ -534,7 +536,7 @@ impl Comparer<'_> {
     }
 }
 
-/// Whether `found` is the planned owner. Without privileges every file belongs to whoever runs the program, and
+/// Whether `found` is the planned owner. Without privileges every file belongs to the invoking user, and
 /// there is nothing to compare.
 pub(super) fn owner_fits(root: &Root, found: Owner, planned: Owner) -> bool {
     !root.is_privileged() || found == planned
@@ -548,7 +550,7 @@ pub(super) fn file_mode(meta: FileMeta) -> Option<FileMode> {
 enum Look {
     Missing,
     Obstacle(String),
-    /// The folder it is in, and what it is.
+    /// The directory it is in, and what it is.
     Found(Directory, Found),
 }
 
@@ -580,7 +582,7 @@ const fn describe(found: Found) -> &'static str {
     match found {
         Found::Missing => "nothing",
         Found::File(_) => "a file",
-        Found::Directory(_) => "a folder",
+        Found::Directory(_) => "a directory",
         Found::Link => "a symbolic link",
         Found::Special(kind) => kind,
     }

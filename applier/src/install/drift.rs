@@ -21,15 +21,15 @@ use crate::state::salt::{RecordedDigest, Salt};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Suspect {
-    /// The kubelet, to whom the file was handed off.
+    /// The kubelet, which the file was handed off to.
     Kubelet,
     /// `kubeadm certs renew`, or another program that renews certificates with the cluster's own CA.
     Renewal,
     /// `kubeadm upgrade`, which kept the file from before.
     Upgrade,
-    /// `kubeadm reset`, or whoever else took away every file of the node.
+    /// `kubeadm reset`, or another program that removed every file of the node.
     Reset,
-    /// Somebody else.
+    /// Another program, or a person.
     ByHand,
 }
 
@@ -37,13 +37,13 @@ impl Suspect {
     /// For people.
     pub(crate) const fn words(self) -> &'static str {
         match self {
-            Self::Kubelet => "by the kubelet, which owns it since",
+            Self::Kubelet => "by the kubelet, which owns the file since it was installed",
             Self::Renewal => "it looks like `kubeadm certs renew`: the same CA issued it anew",
             Self::Upgrade => {
                 "it looks like `kubeadm upgrade`: the file from before is among its backups"
             }
             Self::Reset => "it looks like `kubeadm reset`: all files of the node are gone",
-            Self::ByHand => "by hand, or by a program this one does not know",
+            Self::ByHand => "by hand, or by a program that kubeapply does not know",
         }
     }
 }

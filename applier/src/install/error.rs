@@ -33,12 +33,12 @@ pub(crate) enum InstallError {
     NoSuchObject(EntryName),
     /// A confirmation is to be waited for, and a run was interrupted.
     #[error(
-        "`--confirm-within`: a run was interrupted here, and to go back would be to go back to that"
+        "`--confirm-within`: a run was interrupted here, and a rollback would restore its unfinished state"
     )]
     ConfirmAfterInterruption(#[source] Advice),
     /// A confirmation is to be waited for by a first installation.
     #[error(
-        "`--confirm-within`: nothing of this node was installed here before, so there is nothing to go back to"
+        "`--confirm-within`: nothing of this node was installed here before, so there is no earlier state to restore"
     )]
     ConfirmFirst(#[source] Advice),
     /// The operator could not be asked.
@@ -83,7 +83,7 @@ pub(crate) enum InstallError {
     Sealed {
         /// Why.
         why: String,
-        /// For whom it is sealed.
+        /// The recipients that it is sealed to.
         #[source]
         recipients: Advice,
     },
@@ -122,7 +122,7 @@ pub(crate) enum InstallError {
     },
     /// Files are to be left alone, and are not as planned.
     #[error(
-        "{changes} of the bundle's files and folders are not as planned, and only live steps are to be run"
+        "{changes} of the bundle's files and directories are not as planned, and --live-only changes no files"
     )]
     NotAsPlanned {
         /// How many.
@@ -145,13 +145,11 @@ pub(crate) enum InstallError {
     /// A file that would be replaced cannot be kept.
     #[error("{0}: is too large to keep a copy of")]
     TooLarge(HostPath),
-    /// A folder's path cannot be recorded; the checks of the index rule that out.
+    /// A directory's path cannot be recorded; the checks of the index rule that out.
     #[error(transparent)]
     Path(#[from] ParsePathError),
     /// Nothing can bring back what is not confirmed in time.
-    #[error(
-        "nobody could be found to bring the files back after {seconds} seconds: {reason}; nothing was changed"
-    )]
+    #[error("cannot schedule the rollback after {seconds} seconds: {reason}; nothing was changed")]
     NoSupervisor {
         /// The time until then.
         seconds: u64,
@@ -206,7 +204,7 @@ impl InstallError {
             run,
             until,
             end: Advice::hint(format!(
-                "keep it with `{}`, or go back with `{}`",
+                "keep it with `{}`, or undo it with `{}`",
                 command(&["confirm"]),
                 command(&["rollback"])
             )),

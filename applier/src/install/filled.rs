@@ -23,7 +23,7 @@ use crate::state::journal::record::Record;
 use crate::steps::holes::fill_text;
 use crate::steps::{ChangeError, Committed, Committer, Filled, Removal, Standing};
 
-/// There is no journal.
+/// No run is open.
 pub(super) const NONE_OPEN: &str = "no run is open in whose journal the change would be recorded";
 
 /// Why it cannot be done: of an installation, of the host, or said in a few words.
@@ -203,7 +203,7 @@ fn filled_text(planned: &PlannedTransaction<'_>, value: &str) -> Result<Vec<u8>,
     fill_text(file.bytes, hole, value).map_err(|reason| format!("`{}`: {reason}", file.path).into())
 }
 
-/// Whether the bundle puts nothing below the folder: it is there for what runs on the host.
+/// Whether the bundle puts nothing below the directory: it is there for what runs on the host.
 fn is_left_to_others(steps: &LiveSteps<'_>, folder: &RootPath) -> bool {
     !steps.index.entries.iter().any(|entry| match &entry.place {
         Place::File(placement) | Place::Directory(placement) => {

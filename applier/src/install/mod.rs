@@ -1,8 +1,8 @@
-//! Installing a bundle's files: verify → admit → lock → unseal → recover → compare → commit → record; and going back.
+//! Installing a bundle's files: verify → admit → lock → unseal → recover → compare → commit → record; and rolling back.
 //!
 //! In: a bundle, a root, what the operator allows. Out: a report, and a root as the bundle says. Until every
-//! check has passed nothing is written, not even a lock file; from then on every transaction is as before or as
-//! after whatever happens, by means of a journal ([`crate::state::journal`]).
+//! check has passed nothing is written, not even a lock file; from then on each transaction is applied completely or
+//! not at all, even if the process is killed or power fails, by means of a journal ([`crate::state::journal`]).
 //!
 //! | module | concern |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! | [`compare`], [`obstacles`] | bundle, record and host: what to do with each file, and what is in the way |
 //! | [`write`], [`changes`], [`commit`], [`stage`] | doing it, each transaction as a whole |
 //! | [`steps`], [`filled`] | live steps, and the transaction that one of them commits |
-//! | [`undo`], [`recover`], [`rollback`] | bringing back: one transaction, what a stopped run left, a whole run |
-//! | [`supervise`] | bringing back what nobody confirmed |
+//! | [`undo`], [`recover`], [`rollback`] | restoring: one transaction, what a stopped run left, a whole run |
+//! | [`supervise`] | rolling back a run that is not confirmed |
 //! | [`record`] | remembering it |
 //! | [`drift`], [`status`] | what became of it since, and how the host stands |
 //! | [`diff`], [`report`], [`next`] | showing it |

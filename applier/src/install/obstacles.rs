@@ -11,7 +11,7 @@ use super::next::take_bits;
 use super::planned::{PlannedEntry, PlannedTransaction};
 use crate::host::Root;
 
-/// Refuses paths to overwrite that are no files of the bundle.
+/// Refuses paths to overwrite that are not files of the bundle.
 ///
 /// # Errors
 /// [`InstallError::NoSuchFile`].

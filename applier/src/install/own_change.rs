@@ -46,7 +46,7 @@ impl Recorder<'_, '_> {
         mode: u32,
     ) -> Result<(), Trouble> {
         let There::File(meta, found) = self.there(path)? else {
-            return Err("something else than a file is there".into());
+            return Err("it is not a file".into());
         };
         if found.expose() != old.expose() {
             return Err("it was changed since it was read".into());
@@ -75,7 +75,7 @@ impl Recorder<'_, '_> {
     ) -> Result<Removal, Trouble> {
         let (meta, found) = match self.there(path)? {
             There::Missing => return Ok(Removal::Missing),
-            There::Other => return Ok(Removal::Left("something else than a file is there")),
+            There::Other => return Ok(Removal::Left("it is not a file")),
             There::File(meta, found) => (meta, found),
         };
         let index = self.steps.index;

@@ -12,7 +12,7 @@ use super::InstallError;
 use crate::contents::Contents;
 use crate::host::{Owner, RootPath};
 
-/// The files and folders that one step brings to the host.
+/// The files and directories that one step brings to the host.
 #[derive(Debug)]
 pub(crate) struct PlannedTransaction<'a> {
     /// Position of the step that commits it, from 0.
@@ -27,12 +27,12 @@ pub(crate) struct PlannedTransaction<'a> {
     pub(crate) is_live: bool,
 }
 
-/// A file or a folder.
+/// A file or a directory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PlannedEntry<'a> {
     /// A file.
     File(PlannedFile<'a>),
-    /// A folder.
+    /// A directory.
     Directory(PlannedDirectory<'a>),
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct PlannedFile<'a> {
     pub(crate) bytes: &'a [u8],
     /// Set if the bytes must not be shown.
     pub(crate) secret: Option<PlannedSecret<'a>>,
-    /// Somebody else owns the file once it is installed.
+    /// Another program owns the file once it is installed.
     pub(crate) handoff: bool,
     /// What only the running cluster knows, if the bytes have a placeholder for it.
     pub(crate) hole: Option<&'a Hole>,
@@ -64,7 +64,7 @@ pub(crate) struct PlannedSecret<'a> {
     pub(crate) twin: &'a [u8],
 }
 
-/// A folder.
+/// A directory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlannedDirectory<'a> {
     /// Where.
@@ -142,7 +142,7 @@ pub(crate) fn transactions<'a>(
     Ok(planned)
 }
 
-/// The chosen transactions, and of the others the folders in which these put something.
+/// The chosen transactions, and of the others the directories in which these put something.
 pub(crate) fn choose<'a>(
     all: Vec<PlannedTransaction<'a>>,
     chosen: &BTreeSet<usize>,

@@ -1,4 +1,4 @@
-//! The receipt: what an installation that came to its end put on this host, for whoever planned it.
+//! The receipt: what a completed installation put on this host, for the author of the plan.
 //!
 //! In: the index, what was compared, which steps are done, what others changed in the API. Out: a receipt in the host's memory,
 //! signed by the host's own key if that is asked for. It holds digests and commitments of the index and no content.
@@ -125,7 +125,7 @@ fn receipt(writing: &Writing<'_, '_>, told: &Told<'_>) -> Receipt {
     }
 }
 
-/// What became of each file, folder and object that was looked at.
+/// What became of each file, directory and object that was looked at.
 fn states(writing: &Writing<'_, '_>, told: &Told<'_>) -> BTreeMap<EntryName, EntryState> {
     let mut states = BTreeMap::new();
     let index = writing.index;

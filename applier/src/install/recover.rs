@@ -1,6 +1,6 @@
 //! Before anything else: what a stopped run left half done is brought to an end.
 //!
-//! In: the memory, and the lock. Out: a host on which every transaction is as before or as after. A transaction that was being committed
+//! In: the memory, and the lock. Out: a host on which each transaction is applied completely or not at all. A transaction that was being committed
 //! is undone; a rollback that was begun is carried to its end. Called by `install`, `resume` and `rollback`, never by a
 //! command that only looks.
 
@@ -39,7 +39,7 @@ pub(crate) fn recover(
         Standing::RollingBack(_) => {
             let outcome = rollback::carry_out(memory, root, actions, now, number)?;
             notes.push(format!(
-                "the rollback of run {number} had been interrupted and was carried to its end ({} files and folders)",
+                "the interrupted rollback of run {number} was completed ({} files and directories)",
                 outcome.restored.len()
             ));
             notes.extend(left_note(&outcome.left));
@@ -70,7 +70,7 @@ pub(crate) fn recover(
     Ok(notes)
 }
 
-/// Makes the state folder fit to be written to: the journal ends with a whole record, and nothing temporary is left.
+/// Makes the state directory fit to be written to: the journal ends with a whole record, and nothing temporary is left.
 ///
 /// # Errors
 /// [`StateError`]; it can be tried again.
@@ -85,7 +85,7 @@ pub(crate) fn tidy(memory: &mut Memory, root: &Root, actions: &Actions) -> Resul
 
 fn undone_note(undone: &Undone) -> String {
     format!(
-        "an earlier run was interrupted in transaction `{}`; its files were brought back to how they were before it",
+        "an earlier run was interrupted in transaction `{}`; its files were restored to how they were before it",
         undone.transaction
     )
 }
@@ -95,7 +95,7 @@ pub(crate) fn left_note(left: &[kubeplan_bundle::path::HostPath]) -> Option<Stri
     let paths: Vec<&str> = left.iter().map(|path| path.as_str()).collect();
     (!paths.is_empty()).then(|| {
         format!(
-            "changed by others meanwhile, or not empty, and left as they are: {}",
+            "left as they are, because they were changed in the meantime or are not empty: {}",
             paths.join(", ")
         )
     })

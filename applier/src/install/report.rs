@@ -30,7 +30,7 @@ pub(crate) struct InstallReport {
     authors: Vec<Signer>,
     approvals: Vec<Signer>,
     entries: Vec<EntryLine>,
-    /// Folders on the way, made with mode 0755.
+    /// Directories on the way, made with mode 0755.
     parents: Vec<String>,
     /// Installed before, no longer planned, left as they are.
     orphans: Vec<String>,
@@ -226,7 +226,7 @@ impl InstallReport {
             match item {
                 Item::File(item) => match item.action {
                     FileAction::Drift if item.has_special_bits() => self.note(format!(
-                        "{} was changed since it was installed ({}) and is left as it is; it has a set-user-ID, set-group-ID or sticky bit, which `{}` takes away",
+                        "{} was changed since it was installed ({}) and is left as it is; it has a set-user-ID, set-group-ID or sticky bit, which `{}` removes",
                         item.planned.path,
                         item.suspect.unwrap_or(Suspect::ByHand).words(),
                         super::next::take_bits(root, item.planned.path)
@@ -238,7 +238,7 @@ impl InstallReport {
                         quote(item.planned.path.as_str())
                     )),
                     FileAction::HandedOff if item.host.is_none() => self.note(format!(
-                        "{} was taken away when it had served its purpose, and is not brought back",
+                        "{} was removed after its use, and is not restored",
                         item.planned.path
                     )),
                     FileAction::HandedOff => self.note(format!(
@@ -250,7 +250,7 @@ impl InstallReport {
                 Item::Directory(item) => {
                     if let DirectoryAction::Left(how) = &item.action {
                         self.note(format!(
-                            "folder {} exists and is left as it is ({how})",
+                            "directory {} exists and is left as it is ({how})",
                             item.planned.path
                         ));
                     }
@@ -383,7 +383,9 @@ impl Report for InstallReport {
             }
         }
         if unchanged > 0 {
-            text.line(format_args!("{unchanged} files and folders are as planned"));
+            text.line(format_args!(
+                "{unchanged} files and directories are as planned"
+            ));
         }
         text.blank();
         text.extend(match self.result {
@@ -392,7 +394,7 @@ impl Report for InstallReport {
             InstallResult::Unchanged
                 if self.entries.iter().any(|entry| entry.action == "drift") =>
             {
-                Some("nothing to change: files that others changed are left as they are")
+                Some("nothing to change: files that were changed since are left as they are")
             }
             InstallResult::Unchanged => Some("nothing to change: the host is as planned"),
             InstallResult::Asking => None,

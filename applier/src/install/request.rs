@@ -54,7 +54,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Whom to trust.
+    /// Which keys are trusted.
     pub(super) fn trust(&self) -> TrustOptions<'_> {
         TrustOptions {
             allowed_signers: self.allowed_signers.as_deref(),

@@ -1,4 +1,4 @@
-//! Brings the host back to before a run.
+//! Restores the host to how it was before a run.
 //!
 //! In: the run's journal and backups, and the lock. Out: files, modes and owners as before; what was added is gone. The order: the
 //! journal says that it begins; each committed transaction is undone, the last one first ([`super::undo`]); `installed.json` says what
@@ -22,9 +22,9 @@ use crate::state::memory::Memory;
 /// What a rollback came to.
 #[derive(Debug, Default)]
 pub(crate) struct RolledBack {
-    /// Files and folders that are as before again.
+    /// Files and directories that are as before again.
     pub(crate) restored: Vec<HostPath>,
-    /// Files and folders that others changed, and that were left.
+    /// Files and directories that others changed, and that were left.
     pub(crate) left: Vec<HostPath>,
 }
 

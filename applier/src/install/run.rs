@@ -287,7 +287,7 @@ pub(crate) fn require_root(root: &Root, what: &str) -> Result<(), InstallError> 
     if root.is_live() && !root.is_privileged() {
         return Err(InstallError::NeedsRoot {
             what: what.to_owned(),
-            advice: Advice::hint("run as root, or work on a folder with --root DIR"),
+            advice: Advice::hint("run as root, or work on a directory tree with --root DIR"),
         });
     }
     Ok(())
@@ -322,7 +322,7 @@ impl<'a> Session<'a> {
         if self.request.dry_run || comparison.refuses() {
             if let Some(run) = memory.runs.interrupted() {
                 notes.push(format!(
-                    "run {} was interrupted; what it may have left half done is brought back before anything else",
+                    "run {} was interrupted; a transaction that it left half done is undone first",
                     run.number()
                 ));
             }
@@ -378,7 +378,7 @@ impl<'a> Session<'a> {
         means: &mut Means<'_>,
     ) -> Result<Performed, InstallError> {
         trust::policy_memory::remember(self.root, self.actions, self.now)?;
-        // Whoever installs does not go on with a reset, and no longer has what it was permitted.
+        // An installation ends a reset that was stopped, and the permission that it had.
         if ResetProgress::load(self.root)?.is_some() {
             ResetProgress::remove(self.root, self.actions)?;
         }
@@ -458,7 +458,7 @@ impl<'a> Session<'a> {
         }
         if self.request.confirm_within.is_some() && memory.runs.interrupted().is_some() {
             let first = Advice::hint(format!(
-                "first go on with `{}`, or go back with `{}`",
+                "first continue with `{}`, or undo the run with `{}`",
                 command(&["resume"]),
                 command(&["rollback", "--yes"])
             ));

@@ -1,9 +1,9 @@
 //! Files on their way: written and synced beside the destination tree before any of them gets its name.
 //!
-//! A stage is a folder of mode 0700 with a random name. It lies beside the bundle's topmost folder that contains the
-//! file, never in a folder of the bundle, so nobody who watches one of them ever sees it. Where that is another
-//! mount it lies in the outermost folder from which the file can be renamed to its place; a file in no folder of the
-//! bundle is staged in the folder it goes to.
+//! A stage is a directory of mode 0700 with a random name. It lies beside the bundle's topmost directory that contains the
+//! file, never in a directory of the bundle, so a program that watches one of them never sees it. Where that is another
+//! mount it lies in the outermost directory from which the file can be renamed to its place; a file in no directory of the
+//! bundle is staged in the directory it goes to.
 //!
 //! A file is replaced by exchanging names: what was there is in the stage afterwards, and is compared with what was expected. If it is
 //! something else, the exchange is taken back. A file that must not exist gets its name only if nothing has it. So
@@ -71,7 +71,7 @@ pub(crate) struct NewFile<'a> {
 pub(crate) struct Stage<'a> {
     place: Place<'a>,
     bundle_folders: &'a [RootPath],
-    /// Open stages by the folder they lie in.
+    /// Open stages by the directory they lie in.
     folders: BTreeMap<RootPath, (String, Directory)>,
     files: Vec<Staged<'a>>,
 }
@@ -80,7 +80,7 @@ struct Staged<'a> {
     path: RootPath,
     expected: Option<&'a FileState>,
     is_new: bool,
-    /// The folder whose stage it is in; its name there is its number.
+    /// The directory whose stage it is in; its name there is its number.
     beside: RootPath,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Writes and syncs the new file, if there is one; its destination's folder must exist.
+    /// Writes and syncs the new file, if there is one; its destination's directory must exist.
     ///
     /// # Errors
     /// [`HostError`].
@@ -122,7 +122,7 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// The folder whose stage this file goes to.
+    /// The directory whose stage this file goes to.
     fn beside(&self, path: &RootPath) -> Result<RootPath, HostError> {
         let mount = open(self.place.root, &path.parent())?.mount()?;
         let ancestors = path.ancestors();
@@ -137,7 +137,7 @@ impl<'a> Stage<'a> {
         Ok(path.parent())
     }
 
-    /// Brings every file to its place, in order, and syncs the folders. Returns those that others had changed: they are
+    /// Brings every file to its place, in order, and syncs the directories. Returns those that others had changed: they are
     /// left as they are. With `until_refused` it ends at the first of them.
     ///
     /// # Errors
@@ -173,7 +173,7 @@ impl<'a> Stage<'a> {
         outcome.map(|()| refused)
     }
 
-    /// Returns the folder that changed; `None` if others had changed the file.
+    /// Returns the directory that changed; `None` if others had changed the file.
     fn swap(&self, number: usize, file: &Staged<'_>) -> Result<Option<Directory>, StateError> {
         let Place { root, actions, .. } = self.place;
         let staged = number.to_string();
@@ -196,7 +196,7 @@ impl<'a> Stage<'a> {
                     }
                     as_expected
                 } else if actions.has_no_flags() && self.place.is_as(&folder, name, expected)? {
-                    // Who writes between these two steps loses: there is no better way on such a file system.
+                    // A write between these two steps is lost: such a file system offers no better way.
                     actions.rename(stage, &staged, &folder, name)?;
                     true
                 } else {
@@ -276,7 +276,7 @@ impl Place<'_> {
         }
     }
 
-    /// Removes what the remembered runs left unfinished in these folders and in all that they lie in. What only has such a name, or
+    /// Removes what the remembered runs left unfinished in these directories and in all that they lie in. What only has such a name, or
     /// cannot be removed, is named among the remarks and stops nothing.
     ///
     /// # Errors
@@ -309,12 +309,12 @@ impl Place<'_> {
 fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<(), HostError> {
     let folder = match root.open_directory(path) {
         Ok(Some(folder)) => folder,
-        // No stage was ever made where no folder is.
+        // No stage was ever made where no directory is.
         Ok(None) => return Ok(()),
         Err(error) if error.is_of_the_way() => return Ok(()),
         Err(error) => return Err(error),
     };
-    // What is in this program's own folders is its own, whatever run made it.
+    // What is in this program's own directories is its own, whatever run made it.
     let own = is_own(path);
     // Any user can make such names by the thousand in a directory of theirs: they are counted, not kept.
     let mut count = 0_u64;
@@ -384,7 +384,7 @@ fn clear_leftover(
             } else if stage.meta()?.owner.uid != ours && !root.is_privileged() {
                 return Ok(false);
             }
-            // A folder on its way, which may have its mode and owner already, is empty; another one is not removed.
+            // A directory on its way, which may have its mode and owner already, is empty; another one is not removed.
             match actions.remove_directory(folder, name) {
                 Ok(()) => Ok(true),
                 Err(HostError::Io { source, .. })

@@ -130,7 +130,7 @@ pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, StateErr
     };
     let mut drift = Vec::new();
     for node in found.nodes() {
-        // What a rollback has half brought back, or a reset half removed, is nobody's drift.
+        // What a rollback has half restored, or a reset half removed, is not drift.
         if !matches!(state, State::RollbackInterrupted | State::ResetInterrupted) {
             drift.extend(drift_of(root, &memory, node)?);
         }
@@ -370,7 +370,7 @@ fn drift_of(
     Ok(drift)
 }
 
-/// Mode, owner and bytes; no bytes if there are too many. `None` if it is no file (any more).
+/// Mode, owner and bytes; no bytes if there are too many. `None` if it is not a file (any more).
 fn read(
     root: &Root,
     path: &HostPath,

@@ -120,7 +120,7 @@ pub(super) fn done_before(memory: &Memory, index: &Index) -> BTreeSet<usize> {
     done
 }
 
-/// Files whose use is over: steps that are `done` took them away. Nobody misses them, and nobody brings them back.
+/// Files that steps which are `done` removed after their use. They are not reported as drift, and not restored.
 pub(super) fn used_up<'a>(index: &'a Index, done: &BTreeSet<usize>) -> BTreeSet<&'a HostPath> {
     done.iter()
         .filter_map(|position| index.steps.get(*position))
@@ -128,7 +128,7 @@ pub(super) fn used_up<'a>(index: &'a Index, done: &BTreeSet<usize>) -> BTreeSet<
         .collect()
 }
 
-/// Forgets which steps were done if somebody has taken the node away since: what runs then is another cluster, which has none
+/// Forgets which steps were done if the node was removed since: what runs then is another cluster, which has none
 /// of what they made.
 ///
 /// # Errors
@@ -205,8 +205,8 @@ impl LiveSteps<'_> {
     /// The error that a step which failed ends the run with.
     pub(super) fn error(&self, failure: LiveFailure) -> InstallError {
         let go_on = match self.run.get() {
-            Some(_) => super::next::command(self.root, &["resume"]),
-            None => "the same install".to_owned(),
+            Some(_) => format!("`{}`", super::next::command(self.root, &["resume"])),
+            None => "the same command".to_owned(),
         };
         let hints = failure.hints(&go_on).into_iter();
         InstallError::Live {

@@ -1,6 +1,6 @@
-//! Brings back a run that nobody confirmed in time.
+//! Rolls back a run that is not confirmed in time.
 //!
-//! In: the number of a run whose journal has begun, and how long to wait. Out: somebody outside this process who calls
+//! In: the number of a run whose journal has begun, and how long to wait. Out: a timer or process outside of this one that calls
 //! `kubeapply rollback --unconfirmed RUN` then: the init system of a live host if it can, otherwise a detached process of the same
 //! program. It is there before anything is changed, so it also brings back a run that was killed.
 
@@ -44,9 +44,7 @@ pub(crate) fn arm(root: &Root, run: u32, within: Duration) -> Result<(), Install
     armed.map_err(|reason| InstallError::NoSupervisor {
         seconds: within.as_secs(),
         reason,
-        without: Advice::hint(
-            "install without --confirm-within, and go back with `rollback` if need be",
-        ),
+        without: Advice::hint("install without --confirm-within, and run `rollback` if needed"),
     })
 }
 

@@ -10,7 +10,7 @@
 //! | anything else | others changed it: left and named, unless overwriting this path was allowed |
 //!
 //! So it may be stopped and run again at any time. The order of durable actions: what a killed run left in stages is removed; all old
-//! files are staged and synced; they take their places, the last one that was changed first; their folders are synced; folders
+//! files are staged and synced; they take their places, the last one that was changed first; their directories are synced; directories
 //! that were made are removed if they are empty, innermost first; the stage is removed; the journal says `undone`.
 
 use std::collections::BTreeSet;
@@ -31,9 +31,9 @@ use crate::state::runs::{self, Runs};
 pub(crate) struct Undone {
     /// Name of the transaction.
     pub(crate) transaction: String,
-    /// Files and folders that are as before again, because of this.
+    /// Files and directories that are as before again, because of this.
     pub(crate) restored: Vec<HostPath>,
-    /// Files and folders that others changed, and that were left.
+    /// Files and directories that others changed, and that were left.
     pub(crate) left: Vec<HostPath>,
 }
 
@@ -237,7 +237,7 @@ fn old_bytes(
     Ok(Some(bytes))
 }
 
-/// Removes a folder that was made, if nothing is in it.
+/// Removes a directory that was made, if nothing is in it.
 fn remove_folder(place: Place<'_>, path: &HostPath, undone: &mut Undone) -> Result<(), StateError> {
     let at = RootPath::from(path);
     let parent = match place.root.open_directory(&at.parent()) {

@@ -292,7 +292,7 @@ impl<'a> Writing<'a, '_> {
     /// A failure while nothing of this run is in place. To roll back would be to roll back the run before: that is not offered.
     fn not_begun(&self, source: StateError) -> InstallError {
         let why = Advice::because(source).and(format!(
-            "remove the cause and run the same command again; `{}` shows where the host stands",
+            "remove the cause and run the same command again; `{}` shows the state of this host",
             super::next::command(self.root, &["status"])
         ));
         self.part_way("before the first transaction", 0, why)
@@ -317,7 +317,7 @@ impl<'a> Writing<'a, '_> {
     fn ways_on(&self, why: Advice) -> Advice {
         let command = |words: &[&str]| super::next::command(self.root, words);
         why.and(format!(
-            "remove the cause, then go on with `{}` or go back with `{}`; `{}` shows where the host stands",
+            "remove the cause, then continue with `{}` or undo the run with `{}`; `{}` shows the state of this host",
             command(&["resume"]),
             command(&["rollback", "--yes"]),
             command(&["status"]),

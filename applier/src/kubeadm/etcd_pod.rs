@@ -9,7 +9,7 @@ use super::layout;
 /// The member as its manifest describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LocalMember {
-    /// The folder of its data.
+    /// The directory of its data.
     pub(crate) data: HostPath,
     /// The URL its peers know it by.
     pub(crate) peer_url: String,
@@ -17,7 +17,7 @@ pub(crate) struct LocalMember {
     pub(crate) client_url: String,
     /// URLs on which the members may answer that it joined, if it answers no more.
     pub(crate) others: Vec<String>,
-    /// The folder of its certificates.
+    /// The directory of its certificates.
     pub(crate) certificates: String,
 }
 
@@ -32,7 +32,7 @@ impl LocalMember {
     /// The files with which kubeadm and the member's probes ask it.
     ///
     /// # Errors
-    /// If the folder is none on this host.
+    /// If the directory is none on this host.
     pub(crate) fn client(&self) -> Result<EtcdClient, String> {
         let file = |name: &str| {
             format!("{}/{name}", self.certificates)
@@ -115,7 +115,7 @@ pub(crate) fn parse(manifest: &str) -> Result<LocalMember, String> {
     let certificates = authority
         .rsplit_once('/')
         .map(|(folder, _)| folder.to_owned())
-        .ok_or_else(|| "--trusted-ca-file is no absolute path".to_owned())?;
+        .ok_or_else(|| "--trusted-ca-file is not an absolute path".to_owned())?;
     let peer_url = first("initial-advertise-peer-urls")?;
     let client_url = first("listen-client-urls")?;
     let cluster = flag("initial-cluster").unwrap_or_default();

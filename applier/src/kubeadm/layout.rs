@@ -13,14 +13,14 @@ pub(crate) const ETCD_MANIFEST: &str = "etcd.yaml";
 
 /// The name of etcd's data in its manifest.
 pub(crate) const ETCD_VOLUME: &str = "etcd-data";
-/// What etcd makes in its data folder.
+/// What etcd makes in its data directory.
 pub(crate) const ETCD_MEMBER: &str = "member";
-/// etcd's data folder unless configured otherwise.
+/// etcd's data directory unless configured otherwise.
 pub(crate) const ETCD_DATA: RootPath = RootPath::fixed("/var/lib/etcd");
 
-/// The kubelet's folder.
+/// The kubelet's directory.
 pub(crate) const KUBELET: RootPath = RootPath::fixed("/var/lib/kubelet");
-/// In it: a folder for each Pod that this kubelet runs, named by the Pod's UID.
+/// In it: a directory for each Pod that this kubelet runs, named by the Pod's UID.
 pub(crate) const PODS: &str = "pods";
 /// The kubelet's service.
 pub(crate) const KUBELET_SERVICE: &str = "kubelet";
@@ -45,7 +45,7 @@ pub(crate) const BOOTSTRAP_KUBECONFIG: RootPath =
 pub(crate) const CERTIFICATES: &str = "/etc/kubernetes/pki";
 /// kubeadm's backups of upgrades and outputs of dry runs.
 pub(crate) const TEMPORARY: RootPath = RootPath::fixed("/etc/kubernetes/tmp");
-/// How the names of folders in [`TEMPORARY`] begin in which `kubeadm upgrade` keeps files from before: static Pods and the
+/// How the names of directories in [`TEMPORARY`] begin in which `kubeadm upgrade` keeps files from before: static Pods and the
 /// kubelet's configuration (1.36.2, `cmd/kubeadm/app/phases/upgrade`).
 pub(crate) const BACKUPS: [&str; 2] = ["kubeadm-backup-manifests-", "kubeadm-kubelet-config"];
 /// The kubeconfig of kubeadm's commands.

@@ -17,7 +17,7 @@ pub(crate) struct Place {
     pub(crate) made_by: &'static str,
 }
 
-/// The address and CA of the cluster; the one object that anybody may read.
+/// The address and CA of the cluster; the one object that anonymous clients may read.
 pub(crate) const CLUSTER_INFO: Place = Place {
     object: "ConfigMap kube-public/cluster-info",
     path: "/api/v1/namespaces/kube-public/configmaps/cluster-info",
@@ -73,7 +73,7 @@ pub(crate) const SHARED_ALWAYS: [&str; 6] = [
 /// Those of a cluster with an etcd of its own.
 pub(crate) const SHARED_OWN_ETCD: [&str; 2] = ["etcd-ca.crt", "etcd-ca.key"];
 
-/// Those of a cluster with somebody else's etcd.
+/// Those of a cluster with an external etcd.
 pub(crate) const SHARED_OTHER_ETCD: [&str; 3] = [
     "external-etcd-ca.crt",
     "external-etcd.crt",

@@ -27,7 +27,7 @@ pub(crate) const APPLY: &str = "application/apply-patch+yaml";
 /// A change of some fields.
 pub(crate) const MERGE: &str = "application/merge-patch+json";
 
-/// An API server, and as whom it is asked.
+/// An API server, and the identity that requests are made with.
 #[derive(Clone)]
 pub(crate) struct ApiClient {
     transport: Arc<dyn Transport>,
@@ -62,7 +62,7 @@ pub(crate) enum Class {
 }
 
 impl ApiClient {
-    /// As the identity of the kubeconfig at `path`, to `server`; `None` if there is no such file.
+    /// A client with the identity of the kubeconfig at `path`, for `server`; `None` if the file does not exist.
     ///
     /// # Errors
     /// [`KubeconfigError`].
@@ -96,7 +96,7 @@ impl ApiClient {
     /// What is wrong with the identity; nothing of its values.
     pub(crate) fn new(identity: &Identity, server: &str) -> Result<Self, String> {
         let authorization = match &identity.proof {
-            Proof::Certificate { .. } | Proof::Nobody => None,
+            Proof::Certificate { .. } | Proof::Anonymous => None,
             Proof::Token(token) => {
                 let bearer = [b"Bearer ", token.expose().trim_ascii()].concat();
                 let mut value = HeaderValue::from_maybe_shared(Bytes::from(bearer))
@@ -113,7 +113,7 @@ impl ApiClient {
         })
     }
 
-    /// As nobody, to a server that need not prove who it is: what it says counts only once something else proves it.
+    /// An anonymous client that does not verify the server. Callers must authenticate the response themselves.
     ///
     /// # Errors
     /// If TLS cannot be set up at all.
@@ -122,7 +122,7 @@ impl ApiClient {
             transport: Arc::new(Network::anonymous()?),
             server: server.trim_end_matches('/').to_owned(),
             authorization: None,
-            user: "nobody".to_owned(),
+            user: "an anonymous client".to_owned(),
         })
     }
 
@@ -142,7 +142,7 @@ impl ApiClient {
         &self.server
     }
 
-    /// As whom the server is asked.
+    /// The user that the server is asked as.
     pub(crate) fn user(&self) -> &str {
         &self.user
     }
@@ -204,7 +204,7 @@ impl Answer {
     /// What it holds.
     ///
     /// # Errors
-    /// If it is not JSON: then who answered is no API server.
+    /// If it is not JSON: then the answer is not an API server's.
     pub(crate) fn json(&self) -> Result<Json, String> {
         Json::parse(&self.body)
             .map_err(|_| "the answer is not JSON; is this an API server?".to_owned())
@@ -248,7 +248,7 @@ impl Answer {
             return format!("status {code}");
         };
         let message = status.text(["message"]);
-        // Who may not do what, and who owns a field, are no values.
+        // Who may not do what, and which manager owns a field, are not values.
         let plain = !secret || matches!(self.class(), Class::Forbidden | Class::FieldConflict);
         if plain && !message.is_empty() {
             return format!("{message} (status {code})");
@@ -268,7 +268,7 @@ impl Answer {
     }
 }
 
-/// A field that somebody else has set to another value.
+/// A field that another manager has set to another value.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct FieldConflict {
     /// Where, as the API writes it (`.spec.replicas`).
@@ -286,7 +286,7 @@ impl FieldConflict {
             manager: text("message")
                 .split('"')
                 .nth(1)
-                .unwrap_or("somebody")
+                .unwrap_or("another manager")
                 .to_owned(),
         })
     }

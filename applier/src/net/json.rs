@@ -102,7 +102,7 @@ impl Drop for Json {
     }
 }
 
-/// Zeroises every text of a value; keys are no secrets.
+/// Zeroises every text of a value; keys are not secrets.
 pub(crate) fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),

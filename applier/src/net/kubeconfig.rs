@@ -1,8 +1,8 @@
-//! A kubeconfig on the host: who it makes of its reader, and whom it trusts.
+//! A kubeconfig on the host: the identity that it gives its reader, and the servers that it trusts.
 //!
 //! In: the file's text, and a function that reads the files it names. Out: the identity of its current context.
 //! Plugins (`exec`, `auth-provider`), passwords and proxies are refused: what a bundle puts on a host has none, and a
-//! program started from a file is no part of a plan. A server that need not prove who it is is refused too.
+//! program started from a file is no part of a plan. A kubeconfig that does not verify its server is refused too.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -39,7 +39,7 @@ pub(crate) enum KubeconfigError {
 pub(crate) struct Identity {
     /// The user's name in the file, for messages.
     pub(crate) user: String,
-    /// Whom the API server must prove to be, PEM.
+    /// The CA certificates that the API server's certificate is verified with, PEM.
     pub(crate) authority: SecretBytes,
     /// How the reader proves who he is.
     pub(crate) proof: Proof,
@@ -58,7 +58,7 @@ pub(crate) enum Proof {
     /// With a bearer token.
     Token(SecretBytes),
     /// Not at all.
-    Nobody,
+    Anonymous,
 }
 
 /// A parsed kubeconfig and where it was.
@@ -254,7 +254,7 @@ impl Kubeconfig {
         }
     }
 
-    /// A file that the kubeconfig names, relative to the folder it is in.
+    /// A file that the kubeconfig names, relative to the directory it is in.
     ///
     /// # Errors
     /// [`KubeconfigError`], also if it does not exist.

@@ -1,11 +1,11 @@
 //! Connections to servers: an API server, or endpoints of this host.
 //!
-//! In: whom to ask, as whom. Out: answers, in bounded time and size. Here is the only way to a network; everything that talks is above.
+//! In: a server and an identity. Out: answers, in bounded time and size. Here is the only way to a network; everything that talks is above.
 //!
 //! | module | concern |
 //! |---|---|
 //! | [`tls`] | connections, and who the other side is |
-//! | [`kubeconfig`], [`client`] | an API server: as whom it is asked, what its answers mean |
+//! | [`kubeconfig`], [`client`] | the identity for an API server; an API server and what its answers mean |
 //! | [`resources`] | where the API has objects of a kind |
 //! | [`fetch`] | one document |
 //! | [`retry`] | how long and how often |

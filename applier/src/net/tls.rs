@@ -34,13 +34,13 @@ pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 /// which takes some forty times its bytes at worst, fit into memory.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Nobody answered.
+/// No server answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Unreachable(pub(crate) String);
 
 impl Unreachable {
-    /// Whether somebody answered whose certificate is not good: to try again would be to ask the same stranger.
+    /// Whether a server answered whose certificate does not verify: another attempt would reach the same server.
     pub(crate) fn is_stranger(&self) -> bool {
         self.0.starts_with(STRANGER)
     }
@@ -71,7 +71,7 @@ impl Network {
             return Err("its certificate authority holds no certificate".to_owned());
         }
         let client = match &identity.proof {
-            Proof::Token(_) | Proof::Nobody => None,
+            Proof::Token(_) | Proof::Anonymous => None,
             Proof::Certificate { chain, key } => Some((chain.expose(), key.expose())),
         };
         Self::trusting(identity.authority.expose(), client)
@@ -103,7 +103,7 @@ impl Network {
         Ok(Self::with(config))
     }
 
-    /// Connections as nobody, to anybody: for the status of endpoints of this host, and for what is proven by its content.
+    /// Anonymous connections that do not verify the server: for the status of endpoints of this host, and for answers that prove themselves.
     ///
     /// # Errors
     /// If TLS cannot be set up at all.

@@ -114,7 +114,7 @@ fn v1(wanted: &SystemRequirements, view: &View<'_>) -> Result<Finding, CannotLoo
         return Ok(Finding::Warning(message("which are being given up")));
     };
     let since = Version::parse(since)
-        .map_err(|_| CannotLook(format!("`{}` is no version", since.escape_debug())))?;
+        .map_err(|_| CannotLook(format!("`{}` is not a version", since.escape_debug())))?;
     let program = &wanted.program;
     if version::of_program(view, program)? < since {
         return Ok(Finding::Warning(message("which are being given up")));

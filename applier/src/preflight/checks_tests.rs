@@ -26,7 +26,7 @@ enum Expect {
     Warns(&'static str),
     /// An error, whatever is planned.
     Fails(&'static str),
-    /// Nobody could look, because of this.
+    /// The check could not look, because of this.
     Blind(&'static str),
 }
 
@@ -216,7 +216,7 @@ fn files_and_programs() {
     case(
         &present,
         |host| host.write("/pki", ""),
-        Blind("not a folder"),
+        Blind("not a directory"),
     );
     let empty = CheckKind::from(DirectoryEmpty {
         path: "/var/lib/data".parse().unwrap(),
@@ -231,7 +231,7 @@ fn files_and_programs() {
     case(
         &empty,
         |host| host.write("/var/lib/data", ""),
-        Blind("not a folder"),
+        Blind("not a directory"),
     );
     let begins = CheckKind::from(FileBegins {
         path: "/proc/forward".parse().unwrap(),
@@ -281,7 +281,7 @@ fn files_and_programs() {
             host.remove("/bin");
             host.write("/bin", "")
         },
-        Blind("not a folder"),
+        Blind("not a directory"),
     );
     case(&CheckKind::from(NoSwap {}), |_| {}, Pass);
     case(
@@ -323,7 +323,7 @@ fn versions() {
     };
     case(&below("1.36.9"), |_| {}, Pass);
     case(&below("1.37.0-alpha.1"), |_| {}, Found("newer"));
-    case(&below("x"), |_| {}, Fails("no version"));
+    case(&below("x"), |_| {}, Fails("is not a version"));
     let program = CheckKind::from(ProgramVersion {
         program: "agent".into(),
         minimum: "2.33.0".into(),
@@ -395,7 +395,7 @@ fn servers() {
     case(
         &bare,
         |host| answers(host, &[Ok((200, r#"{"server":"new"}"#))], GOOD),
-        Found("no version"),
+        Found("is not a version"),
     );
     case(
         &bare,

@@ -80,13 +80,13 @@ impl Looking for SameCluster {
 /// The CA certificates of a kubeconfig's clusters, PEM.
 fn authority_of(kubeconfig: &str, view: &View<'_>) -> Result<Vec<u8>, CannotLook> {
     let parsed: Kubeconfig = crate::yaml::from_str(kubeconfig)
-        .map_err(|_| CannotLook("it is no kubeconfig".to_owned()))?;
+        .map_err(|_| CannotLook("it is not a kubeconfig".to_owned()))?;
     let mut pem = Vec::new();
     for NamedCluster { cluster } in parsed.clusters {
         if !cluster.certificate_authority_data.is_empty() {
             let bytes = STANDARD
                 .decode(cluster.certificate_authority_data.trim())
-                .map_err(|_| CannotLook("its CA is no base64".to_owned()))?;
+                .map_err(|_| CannotLook("its CA is not base64".to_owned()))?;
             pem.extend(bytes);
         } else if cluster.certificate_authority.starts_with('/') {
             let path = RootPath::from_text(&cluster.certificate_authority);
@@ -103,13 +103,13 @@ fn authority_of(kubeconfig: &str, view: &View<'_>) -> Result<Vec<u8>, CannotLook
 fn keys(pem: &[u8]) -> Result<Vec<Sha256Digest>, String> {
     let mut keys = Vec::new();
     for block in Pem::iter_from_buffer(pem) {
-        let block = block.map_err(|_| "it is no PEM".to_owned())?;
+        let block = block.map_err(|_| "it is not PEM".to_owned())?;
         if block.label != "CERTIFICATE" {
             continue;
         }
         let certificate = block
             .parse_x509()
-            .map_err(|_| "it holds something that is no certificate".to_owned())?;
+            .map_err(|_| "it holds something that is not a certificate".to_owned())?;
         keys.push(Sha256Digest::of(certificate.public_key().raw));
     }
     if keys.is_empty() {

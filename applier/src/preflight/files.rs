@@ -1,4 +1,4 @@
-//! Files, folders and programs below the root.
+//! Files, directories and programs below the root.
 
 use kubeplan_bundle::check::{
     DirectoryEmpty, Executable, FileBegins, NoSwap, PathAbsent, PathPresent,
@@ -37,7 +37,7 @@ impl Looking for PathPresent {
     }
 }
 
-/// The folder is empty, or is not there.
+/// The directory is empty, or is not there.
 impl Looking for DirectoryEmpty {
     const ROW: Row = Row::new(Tree, ByNode, "the folder below the root");
 

@@ -7,7 +7,7 @@ use super::kinds::Needs::Live;
 use super::kinds::{Looking, Row};
 use super::{CannotLook, Looked, View, found_if};
 
-/// Nobody listens on the port.
+/// No program listens on the port.
 impl Looking for PortFree {
     const ROW: Row = Row::new(Live, ByNode, "listening on the port, on all addresses");
 

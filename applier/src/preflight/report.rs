@@ -16,7 +16,7 @@ pub(crate) enum Outcome {
     NotLooked,
     /// An earlier run failed.
     NotReached,
-    /// Something was found, or nobody could look.
+    /// Something was found, or the check could not look.
     Found,
 }
 
@@ -28,9 +28,9 @@ pub(crate) struct Item {
     pub(crate) severity: Severity,
     /// What was found.
     pub(crate) message: String,
-    /// It would be an error if nobody ignored it.
+    /// It would be an error if it were not ignored.
     pub(crate) ignored: bool,
-    /// Nobody could look.
+    /// The check could not look.
     pub(crate) could_not_look: bool,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Checked {
     pub(crate) own: bool,
     /// How it ended.
     pub(crate) outcome: Outcome,
-    /// Why it was not made, or why what was found is no finding.
+    /// Why the check was not run, or why what was found does not count.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) why: String,
     /// What was found.

@@ -23,7 +23,7 @@ const STATE: RootPath = RootPath::fixed("/var/lib");
 /// What is written to one filesystem.
 #[derive(Clone, Debug)]
 struct Needed {
-    /// A folder on it, for people.
+    /// A directory on it, for people.
     folder: String,
     bytes: u64,
     files: u64,
@@ -94,10 +94,10 @@ fn judge(needed: &Needed) -> Option<Finding> {
         })
 }
 
-/// The innermost folder on the way to `path` that exists.
+/// The innermost directory on the way to `path` that exists.
 fn existing(root: &Root, path: &RootPath) -> Result<crate::host::Directory, super::CannotLook> {
     for folder in path.ancestors().iter().rev() {
-        // What is in the way of a folder is the installation's to report.
+        // What is in the way of a directory is the installation's to report.
         if let Ok(Some(found)) = root.open_directory(folder) {
             return Ok(found);
         }

@@ -1,4 +1,4 @@
-//! A host in a temporary folder, and answers of a running system.
+//! A host in a temporary directory, and answers of a running system.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

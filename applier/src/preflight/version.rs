@@ -23,7 +23,7 @@ const LIMIT: u64 = 1024 * 1024;
 fn parse(text: &str) -> Result<Version, CannotLook> {
     Version::parse(text.trim().trim_start_matches('v')).map_err(|_| {
         let shown: String = text.escape_debug().take(80).collect();
-        CannotLook(format!("`{shown}` is no version"))
+        CannotLook(format!("`{shown}` is not a version"))
     })
 }
 

@@ -10,9 +10,9 @@ use crate::state::StateError;
 /// Why a reset does not begin, or stops.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResetError {
-    /// The folder of certificates that the operator named holds more than that.
+    /// The directory of certificates that the operator named holds more than that.
     #[error(
-        "`--cert-dir {0}`: everything in this folder would be removed, and it holds more than certificates"
+        "`--cert-dir {0}`: everything in this directory would be removed, and it holds more than certificates"
     )]
     Certificates(HostPath),
     /// A node that kubeapply did not make.
@@ -48,7 +48,7 @@ pub(crate) enum ResetError {
         by_hand: Advice,
     },
     /// The member may count in its cluster.
-    #[error("whether this host's member left the cluster of etcd is not known: {reason}")]
+    #[error("cannot tell whether this host's member left the etcd cluster: {reason}")]
     Membership {
         /// Why.
         reason: String,
@@ -65,11 +65,11 @@ pub(crate) enum ResetError {
         #[source]
         by_hand: Advice,
     },
-    /// What is mounted below the kubelet's folder is not known.
+    /// What is mounted below the kubelet's directory is not known.
     #[error(transparent)]
     Mounts(LiveError),
     /// The Pods of the kubelet are not known.
-    #[error("the Pods that run on this host are not known: {reason}")]
+    #[error("cannot list the Pods of this host: {reason}")]
     Pods {
         /// Why.
         reason: String,

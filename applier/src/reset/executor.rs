@@ -36,7 +36,7 @@ pub(super) struct Executor<'a> {
 
 impl Executor<'_> {
     /// Performs a step. What cannot be removed is returned with what stays, and the next steps go on; but the data of etcd is
-    /// removed only if no static Pod is left that would start etcd on a folder without data.
+    /// removed only if no static Pod is left that would start etcd on a directory without data.
     pub(super) fn removal(&self, step: &Step, before: &[Stays]) -> Result<Vec<Stays>, StepError> {
         let path = match &step.work {
             Work::RemoveFile(path)
@@ -105,7 +105,7 @@ impl Executor<'_> {
         let Some(folder) = self.root.open_directory(&path.parent())? else {
             return Ok(Vec::new());
         };
-        // Looked at again: what was a file in the plan may have become somebody's folder or link.
+        // Looked at again: what was a file in the plan may have become somebody's directory or link.
         match folder.inspect(path.file_name())? {
             Found::Missing => {}
             Found::File(_) => {
@@ -113,7 +113,7 @@ impl Executor<'_> {
                 self.actions.sync_directory(&folder)?;
             }
             _ => {
-                return Ok(vec![Stays::left(path.clone(), "it is no file any more")]);
+                return Ok(vec![Stays::left(path.clone(), "it is no longer a file")]);
             }
         }
         Ok(Vec::new())
@@ -136,7 +136,7 @@ impl Executor<'_> {
                 stays("it is a mount point")
             }
             Err(HostError::Io { source, .. }) if source.kind() == ErrorKind::NotADirectory => {
-                stays("it is no folder any more")
+                stays("it is no longer a directory")
             }
             Err(error) => Err(error.into()),
         }

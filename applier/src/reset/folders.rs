@@ -1,4 +1,4 @@
-//! Which folders a reset may remove or clear, and what says that a host is a cluster's node.
+//! Which directories a reset may remove or clear, and what says that a host is a cluster's node.
 
 use kubeplan_bundle::path::HostPath;
 
@@ -14,7 +14,7 @@ pub(super) const NEVER_TOUCHED: [&str; 4] = [
     "container images, and whether the kubelet's service is enabled",
 ];
 
-/// Folders of the system itself: no reset removes or clears them, whatever is in them.
+/// Directories of the system itself: no reset removes or clears them, whatever is in them.
 const SYSTEM: [&str; 34] = [
     "/bin",
     "/boot",
@@ -52,7 +52,7 @@ const SYSTEM: [&str; 34] = [
     "/var/log",
 ];
 
-/// Whether the path is a folder of the system itself.
+/// Whether the path is a directory of the system itself.
 pub(super) fn is_system(path: &RootPath) -> bool {
     path.as_str() == "/" || SYSTEM.contains(&path.as_str())
 }
@@ -87,7 +87,7 @@ pub(super) fn traces(root: &Root) -> Result<Vec<RootPath>, HostError> {
     Ok(found)
 }
 
-/// The folder of certificates that the operator named.
+/// The directory of certificates that the operator named.
 ///
 /// # Errors
 /// [`ResetError::Certificates`] if it holds more than certificates.

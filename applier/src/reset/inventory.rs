@@ -1,6 +1,6 @@
 //! What this program put on the host, as far as it remembers.
 //!
-//! In: the records of what was installed. Out: an [`Inventory`]: files, folders, and whose node this is. The one place
+//! In: the records of what was installed. Out: an [`Inventory`]: files, directories, and whose node this is. The one place
 //! that knows how records are kept; whatever else a reset does it decides from the inventory and the host.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ pub(super) struct Inventory {
     pub(super) nodes: Vec<Node>,
     /// Files by path.
     pub(super) files: BTreeMap<RootPath, OwnFile>,
-    /// Folders that were made.
+    /// Directories that were made.
     pub(super) folders: BTreeSet<RootPath>,
 }
 
@@ -99,8 +99,8 @@ impl Inventory {
     }
 }
 
-/// The folders that were made for a node. Records before there were journals do not name them: then every folder on the
-/// way to an installed file counts, except the system's own. A folder is removed only when nothing else is in it.
+/// The directories that were made for a node. Records before there were journals do not name them: then every directory on the
+/// way to an installed file counts, except the system's own. A directory is removed only when nothing else is in it.
 fn folders(node: &InstalledNode) -> Vec<RootPath> {
     if !node.folders.is_empty() || node.files.values().any(|file| file.origin.is_some()) {
         return node.folders.keys().map(RootPath::from).collect();
@@ -113,7 +113,7 @@ fn folders(node: &InstalledNode) -> Vec<RootPath> {
 }
 
 /// Drops the records of everything that was installed; called when it is durably gone. Journals and backups go first, so
-/// that nothing can be brought back into a host that was reset. Whom the host trusts and the highest serials are kept.
+/// that nothing can be brought back into a host that was reset. The trusted keys and the highest serials are kept.
 ///
 /// # Errors
 /// [`StateError`].

@@ -72,7 +72,7 @@ pub(super) trait LiveHost {
     fn service(&self, name: &str) -> Result<Service, LiveError>;
     /// Stops a service, and waits until it is.
     fn stop_service(&self, name: &str) -> Result<(), LiveError>;
-    /// Mount points strictly below a folder, deepest first.
+    /// Mount points strictly below a directory, deepest first.
     fn mounts_below(&self, folder: &Directory) -> Result<Vec<OsString>, LiveError>;
     /// Unmounts what is mounted there, if anything is.
     fn unmount(&self, path: &OsStr) -> Result<(), LiveError>;
@@ -207,7 +207,7 @@ impl LiveError {
         Self::Refused {
             what,
             reason: if reason.is_empty() {
-                "it failed without a word".to_owned()
+                "it failed without a message".to_owned()
             } else {
                 reason
             },

@@ -7,7 +7,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`inventory`] | what was installed, from the records |
-//! | [`folders`] | which folders may be removed or cleared; what says that a host is a node |
+//! | [`folders`] | which directories may be removed or cleared; what says that a host is a node |
 //! | [`phase`] | kubeadm's phases |
 //! | [`plan`] | what will be done, step by step |
 //! | [`live`], [`etcd`] | the running system; whether its member leaves etcd |
@@ -40,11 +40,11 @@ pub(crate) use run::run;
 /// What the operator asks for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
-    /// Also remove what kubeadm's reset removes, whoever made it.
+    /// Also remove what `kubeadm reset` removes, whichever program made it.
     pub(crate) kubeadm_node: bool,
-    /// The folder of certificates of such a node, if not kubeadm's own.
+    /// The directory of certificates of such a node, if not kubeadm's own.
     pub(crate) cert_dir: Option<HostPath>,
-    /// Also clear kubeadm's temporary folder.
+    /// Also clear kubeadm's temporary directory.
     pub(crate) cleanup_tmp: bool,
     /// The container runtime's socket.
     pub(crate) cri_socket: Option<String>,
@@ -52,7 +52,7 @@ pub(crate) struct Request {
     pub(crate) kubeconfig: String,
     /// Phases that are left out.
     pub(crate) skip: Vec<Phase>,
-    /// Remove etcd's data although nobody knows whether the member left its cluster.
+    /// Remove etcd's data even if it is unknown whether the member left its cluster.
     pub(crate) force_etcd_data: bool,
     /// Only show what would be done.
     pub(crate) dry_run: bool,

@@ -18,13 +18,13 @@ pub(crate) enum Phase {
     /// The kubelet's service is stopped
     #[value(name = "cleanup-node/stop-kubelet")]
     StopKubelet,
-    /// What is mounted below the kubelet's folder is unmounted
+    /// What is mounted below the kubelet's directory is unmounted
     #[value(name = "cleanup-node/unmount")]
     Unmount,
     /// The containers of the kubelet's Pods are stopped and removed
     #[value(name = "cleanup-node/remove-sandboxes")]
     RemoveSandboxes,
-    /// Files and folders are removed
+    /// Files and directories are removed
     #[value(name = "cleanup-node/remove-files")]
     RemoveFiles,
 }

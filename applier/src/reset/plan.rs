@@ -37,9 +37,9 @@ pub(super) enum Work {
     RemoveFile(RootPath),
     /// Removes whatever is at a path, with everything below it.
     RemoveTree(RootPath),
-    /// Removes everything in a folder.
+    /// Removes everything in a directory.
     Clear(RootPath),
-    /// Removes a folder if nothing is in it.
+    /// Removes a directory if nothing is in it.
     RemoveFolder(RootPath),
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Step {
     pub(super) what: String,
     /// What else to know.
     pub(super) reason: Option<String>,
-    /// Whether somebody changed it since it was installed.
+    /// Whether it was changed since it was installed.
     pub(super) changed: bool,
     /// How it is done.
     pub(super) work: Work,
@@ -119,7 +119,7 @@ pub(super) struct Planner<'a> {
     pub(super) salt: Option<&'a Salt>,
     /// What knows again what stopped runs left unfinished.
     pub(super) recorded: &'a Actions,
-    /// The folder of certificates, when kubeadm's are removed.
+    /// The directory of certificates, when kubeadm's are removed.
     pub(super) certificates: &'a RootPath,
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct ResetReport {
     /// What a reset never touches.
     untouched: Vec<String>,
     next: Vec<String>,
-    /// What stayed although it was to go: somebody changed it while the plan was carried out.
+    /// What stayed although it was to go, because it was changed while the plan was carried out.
     stayed: Vec<String>,
     notes: Vec<String>,
     /// Whether the plan was shown before: then people need not read it again.
@@ -98,9 +98,11 @@ impl ResetReport {
             shown: false,
         };
         if request.kubeadm_node {
-            report.note("what kubeadm's reset removes is removed too, although kubeapply did not install it (--kubeadm-node)");
+            report.note("what `kubeadm reset` removes is removed too, even if kubeapply did not install it (--kubeadm-node)");
         }
-        report.note("whom this host trusts and the highest serials are kept (/etc/kubeplan, /var/lib/kubeplan)");
+        report.note(
+            "the trusted keys and the highest serials are kept (/etc/kubeplan, /var/lib/kubeplan)",
+        );
         report.add_next(request);
         report
     }
@@ -117,7 +119,7 @@ impl ResetReport {
     fn add_next(&mut self, request: &Request) {
         for node in &self.nodes {
             self.next.push(format!(
-                "if the cluster {} goes on without this node: kubectl --kubeconfig {} delete node {}, on a host that has that file",
+                "if the cluster {} continues without this node: kubectl --kubeconfig {} delete node {}, on a host that has that file",
                 node.cluster,
                 quote(&request.kubeconfig),
                 quote(&node.node)

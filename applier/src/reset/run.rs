@@ -184,13 +184,13 @@ fn pipeline(
 fn check_privileges(root: &Root) -> Result<(), ResetError> {
     if root.is_live() && !root.is_privileged() {
         return Err(ResetError::NeedsRoot(Advice::hint(
-            "run as root, or reset a folder with --root DIR",
+            "run as root, or reset a directory tree with --root DIR",
         )));
     }
     Ok(())
 }
 
-/// A node that somebody else made is not reset without a word.
+/// A node that kubeapply did not install is reset only on request.
 fn check_traces(root: &Root) -> Result<(), ResetError> {
     let traces = folders::traces(root)?;
     if traces.is_empty() {
@@ -200,7 +200,7 @@ fn check_traces(root: &Root) -> Result<(), ResetError> {
     Err(ResetError::NotInstalled {
         traces: shown.join(", "),
         advice: Advice::hint(
-            "to remove what `kubeadm reset` removes, say so with --kubeadm-node; --dry-run shows it",
+            "to remove what `kubeadm reset` removes, add --kubeadm-node; --dry-run shows what that is",
         ),
     })
 }
@@ -266,7 +266,7 @@ fn execute(
     Ok(stays)
 }
 
-/// Removes temporary files that a killed run left in the state's folders. Called with the lock held.
+/// Removes temporary files that a killed run left in the state's directories. Called with the lock held.
 fn clear_leftovers(root: &Root, actions: &Actions, runs: &Runs) -> Result<(), HostError> {
     for place in state::runs::folders(runs) {
         let Some(folder) = root.open_directory(&place)? else {
@@ -310,7 +310,7 @@ fn by_hand(phase: Phase) -> String {
         Phase::RemoveSandboxes => "remove it by hand: crictl stopp ID, crictl rmp ID",
         _ => return "what is not removed yet is still recorded".to_owned(),
     };
-    format!("{what}; --skip-phases {} leaves this out", phase.name())
+    format!("{what}; --skip-phases {} skips this", phase.name())
 }
 
 #[cfg(test)]

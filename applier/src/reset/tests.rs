@@ -205,7 +205,7 @@ fn a_node_is_taken_down_in_order_and_what_is_not_its_own_stays() {
         ]
     );
     assert_eq!(node.files(), FOREIGN);
-    // As kubeadm: the folders themselves stay.
+    // As kubeadm: the directories themselves stay.
     for folder in [
         "etc/kubernetes/manifests",
         "etc/kubernetes/pki",
@@ -214,7 +214,7 @@ fn a_node_is_taken_down_in_order_and_what_is_not_its_own_stays() {
         assert!(node.exists(folder), "{folder}");
     }
     for line in [
-        "  remove   member 7 of etcd (https://192.168.10.11:2380)  (1 others stay in the cluster)\n",
+        "  remove   member 7 of etcd (https://192.168.10.11:2380)  (1 other member stays in the cluster)\n",
         "  leave    sandboxes default/machine (machine), default/other (other), default/hostile (hostile)  (not of this host's kubelet)\n",
         "  leave    /var/lib/etcd/notes  (not made by etcd)\n",
         "  remove   /etc/kubernetes/admin.conf  (made by kubeadm or the kubelet)\n",
@@ -283,7 +283,7 @@ fn data_of_etcd_is_kept_while_its_member_may_be_in_the_cluster() {
     let (text, error) = node.reset(&skip, &silent, Fault::None);
     assert!(error.is_none(), "{error:?}");
     assert!(
-        text.contains("leave    /var/lib/etcd/member  (the phase remove-etcd-member is left out)"),
+        text.contains("leave    /var/lib/etcd/member  (the phase remove-etcd-member is skipped)"),
         "{text}"
     );
     assert!(node.exists("var/lib/etcd/member/wal/0.wal"));
@@ -329,7 +329,7 @@ fn the_only_member_and_one_that_left_need_no_removal() {
 }
 
 #[test]
-fn data_without_a_static_pod_is_somebody_elses() {
+fn data_without_a_static_pod_is_kept() {
     let node = node();
     fs::remove_file(node.dir.path().join("etc/kubernetes/manifests/etcd.yaml")).unwrap();
     let (text, error) = node.reset(&request(), &Played::default(), Fault::None);
@@ -440,7 +440,7 @@ fn a_reset_that_was_killed_goes_on_although_etcd_answers_no_more() {
 }
 
 #[test]
-fn what_somebody_changes_while_the_plan_is_read_is_named() {
+fn what_is_changed_while_the_plan_is_read_is_named() {
     let node = node();
     let path = node.dir.path().join("var/lib/kubelet");
     let actions = Actions::default();

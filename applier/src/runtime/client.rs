@@ -57,7 +57,7 @@ impl Client {
         let path = socket
             .strip_prefix("unix://")
             .filter(|path| path.starts_with('/'))
-            .ok_or_else(|| failed("it is no unix:///… socket".to_owned()))?
+            .ok_or_else(|| failed("it is not a unix:///… socket".to_owned()))?
             .to_owned();
         let waiter = Waiter::default();
         // The name is never looked up: the connector opens the socket.

@@ -36,7 +36,7 @@ pub(crate) struct Status {
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CriError {
-    /// Nobody answers on the socket.
+    /// No program answers on the socket.
     #[error("cannot connect to the container runtime at {socket}: {reason}")]
     Connect {
         /// The socket.
@@ -114,7 +114,7 @@ pub(crate) struct Sandbox {
 
 /// Questions about containers.
 pub(crate) trait Containers {
-    /// All of them, whoever made them.
+    /// All of them, of every program.
     fn containers(&self) -> Result<Vec<Container>, CriError>;
     /// How the container `id` ended.
     fn ending(&self, id: &str) -> Result<Ending, CriError>;

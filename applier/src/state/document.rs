@@ -13,7 +13,7 @@ use crate::host::{Actions, HostError, Root, RootPath};
 /// Far more than a thousand nodes' records.
 const LIMIT: u64 = 64 * 1024 * 1024;
 
-/// A document of the state folder.
+/// A document of the state directory.
 pub(super) trait Document: Serialize + DeserializeOwned {
     /// The file's name.
     const NAME: &'static str;
@@ -37,7 +37,7 @@ pub(crate) enum StateError {
     Locked(#[from] Locked),
     /// The file is not what this program writes.
     #[error(
-        "the state file `{path}` is damaged; restore it from a backup, or move it away and check the installed files by hand (without it they count as somebody else's)"
+        "the state file `{path}` is damaged; restore it from a backup, or move it away and check the installed files by hand (without it kubeapply treats them as not its own)"
     )]
     Damaged {
         /// The file.
@@ -58,7 +58,7 @@ pub(crate) enum StateError {
     },
     /// A journal with a record that does not fit.
     #[error(
-        "the journal `{path}` is damaged: record {record}: {rule}; restore it from a backup, or move its folder away (what it backed up cannot be rolled back then) and compare the host with `install --dry-run`"
+        "the journal `{path}` is damaged: record {record}: {rule}; restore it from a backup, or move its directory away (the run can then no longer be rolled back) and compare the host with `install --dry-run`"
     )]
     Journal {
         /// The file.
@@ -79,7 +79,7 @@ pub(crate) enum StateError {
     },
     /// A backup that is not there.
     #[error(
-        "the backup `{path}` is missing; restore it from a backup of the host, or go on without (`resume`, `install`)"
+        "the backup `{path}` is missing; restore it from a backup of the host, or continue without it (`resume`, `install`)"
     )]
     NoBackup {
         /// The file.
@@ -159,7 +159,7 @@ fn is_known<T: Document>(format: &str) -> bool {
     format == T::FORMAT || T::EARLIER.contains(&format)
 }
 
-/// Replaces a document; the folder must exist.
+/// Replaces a document; the directory must exist.
 ///
 /// # Errors
 /// [`StateError`].

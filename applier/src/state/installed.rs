@@ -53,7 +53,7 @@ pub(crate) struct InstalledNode {
     pub(crate) remaining: Vec<RemainingRecord>,
     /// The files.
     pub(crate) files: BTreeMap<HostPath, InstalledFile>,
-    /// The folders that were made here.
+    /// The directories that were made here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) folders: BTreeMap<HostPath, FolderRecord>,
 }
@@ -75,7 +75,7 @@ pub(crate) struct InstalledFile {
     /// Who issued the certificate in it, as a digest of name and key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) issuer: Option<Sha256Digest>,
-    /// Somebody else owns it since it was installed.
+    /// Another program owns it since it was installed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) handoff: bool,
 }
@@ -96,13 +96,13 @@ pub(crate) struct RemainingRecord {
 pub(crate) enum FileOrigin {
     /// Nothing was there.
     Created,
-    /// Somebody else's file was there, and the operator said to overwrite it.
+    /// Another program's file was there, and the operator allowed to overwrite it.
     Replaced,
     /// It was there as planned already.
     Adopted,
 }
 
-/// Mode and owner of a folder that was made.
+/// Mode and owner of a directory that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct FolderRecord {

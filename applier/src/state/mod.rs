@@ -11,7 +11,7 @@
 //! | `policy.json` | the policy that bundles were judged by, so that it is missed when it is gone ([`policy_record`]) |
 //! | `salt` | 32 random bytes, so that the record of a secret file is nothing to guess against ([`salt`]) |
 //! | `runs/<NNNN>/` | journal and backups of a run ([`runs`], [`journal`]) |
-//! | `receipts/` | what the host says it installed, for whoever planned it ([`receipts`]) |
+//! | `receipts/` | what the host says it installed, for the author of the plan ([`receipts`]) |
 //! | `reset.json` | that a reset which was stopped may remove etcd's data ([`reset`]) |
 //! | `lock` | empty; locked while a run changes the host |
 //!
@@ -35,12 +35,12 @@ use crate::host::{Actions, HostError, Root, RootPath};
 
 pub(crate) use document::StateError;
 
-/// The folder.
+/// The directory.
 pub(crate) const FOLDER: RootPath = RootPath::fixed("/var/lib/kubeplan");
 
 const LOCK: &str = "lock";
 
-/// The folder, if it exists.
+/// The directory, if it exists.
 ///
 /// # Errors
 /// [`HostError`], also if another user can change it.
@@ -48,7 +48,7 @@ pub(crate) fn open_folder(root: &Root) -> Result<Option<Guarded>, HostError> {
     Guarded::open(root, &FOLDER)
 }
 
-/// Checks the folders that an installation writes to while it runs, so that it does not stop part-way at one of them: that of
+/// Checks the directories that an installation writes to while it runs, so that it does not stop part-way at one of them: that of
 /// the receipts, that of the runs, and that of the backups of each run that is remembered.
 ///
 /// # Errors
@@ -64,7 +64,7 @@ pub(crate) fn check_folders(root: &Root) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Takes the lock if its file exists, and changes nothing. `None`: there is no file, so nobody holds it.
+/// Takes the lock if its file exists, and changes nothing. `None`: the file does not exist, so no run holds it.
 ///
 /// # Errors
 /// [`StateError::Locked`] if another run holds it.
@@ -79,7 +79,7 @@ pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, StateError> {
     }
 }
 
-/// Creates the folder and the lock file where they are missing, and takes the lock.
+/// Creates the directory and the lock file where they are missing, and takes the lock.
 ///
 /// # Errors
 /// [`StateError::Locked`] if another run holds it.

@@ -30,7 +30,7 @@ pub(crate) struct ResetProgress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Permission {
-    /// The folder with the data.
+    /// The directory with the data.
     data: HostPath,
     /// The manifest it was found in.
     manifest: Sha256Digest,

@@ -1,6 +1,6 @@
 //! `runs/<NNNN>/`: the journal and the backups of each run, under `/var/lib/kubeplan`.
 //!
-//! In: a root, and the lock for whoever writes. Out: every run that is remembered, oldest first. A folder whose journal is missing
+//! In: a root, and the lock where it is written. Out: every run that is remembered, oldest first. A directory whose journal is missing
 //! or has no complete first record is of a run that never changed anything (or is being forgotten); it is removed
 //! by the next one.
 
@@ -30,9 +30,9 @@ const BACKUP_LIMIT: u64 = 16 * 1024 * 1024;
 pub(crate) struct Runs {
     /// Oldest first.
     runs: Vec<Run>,
-    /// Folders of runs that never began.
+    /// Directories of runs that never began.
     debris: Vec<String>,
-    /// The highest number of any folder.
+    /// The highest number of any directory.
     highest: u32,
     /// The newest journal ends with an incomplete record.
     torn: bool,
@@ -142,7 +142,7 @@ impl Runs {
         self.highest.saturating_add(1)
     }
 
-    /// Begins a run: its folder, its journal with the first record. Nothing else of the host is changed before that.
+    /// Begins a run: its directory, its journal with the first record. Nothing else of the host is changed before that.
     ///
     /// # Errors
     /// [`StateError`].
@@ -296,12 +296,12 @@ impl Runs {
     }
 }
 
-/// The folder of a run.
+/// The directory of a run.
 pub(crate) fn path(number: u32) -> RootPath {
     FOLDER.join(RUNS).join(&name_of(number))
 }
 
-/// The folders that hold nothing but state, for clearing away what a killed run left there.
+/// The directories that hold nothing but state, for clearing away what a killed run left there.
 pub(crate) fn folders(runs: &Runs) -> Vec<RootPath> {
     let mut folders = vec![
         FOLDER,

@@ -1,6 +1,6 @@
 //! Digests of installed bytes: plain for public files, keyed for secret ones.
 //!
-//! A plain digest of a secret in a state file could be guessed against by whoever reads a backup of it; keyed
+//! A plain digest of a secret in a state file could be guessed against by a reader of a backup of it; keyed
 //! with random bytes that never leave the host it says nothing.
 
 use aws_lc_rs::hmac;

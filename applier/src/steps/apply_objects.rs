@@ -1,6 +1,6 @@
 //! Objects of the bundle into the API, by server-side apply without force.
 //!
-//! In: object entries, in order. Out: each is there as planned, or named as changed by others and left as it is. An object
+//! In: object entries, in order. Out: each is there as planned, or named as changed since and left as it is. An object
 //! is looked at before it is applied, so the report can tell what was created from what was there. Objects are data:
 //! nothing is known of any kind, and the API says where objects of a kind are found.
 
@@ -94,7 +94,7 @@ pub(crate) async fn run(
                     .map(|conflict| format!("{} by {}", conflict.field, conflict.manager))
                     .collect();
                 result.notes.push(format!(
-                    "{shown} was changed by others and is left as it is ({}); bring it back to the plan with --overwrite-drift {}",
+                    "{shown} was changed and is left as it is ({}); apply the plan's version with --overwrite-drift {}",
                     list.join(", "),
                     quote(name.as_str())
                 ));
@@ -223,7 +223,7 @@ async fn attempt(
                 uid: before.text(["metadata", "uid"]).to_owned(),
             }),
             // It appeared since: look at it.
-            _ => Attempt::again("others have just created it"),
+            _ => Attempt::again("it was created a moment ago"),
         },
         _ => Attempt::of(&answer, what, client, object.secret),
     }

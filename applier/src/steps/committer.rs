@@ -25,7 +25,7 @@ pub(crate) enum Filled {
 pub(crate) struct Standing {
     /// The file with the hole.
     pub(crate) file: Filled,
-    /// A folder of the transaction's in which the bundle puts nothing, and in which something is: what runs by the file was here.
+    /// A directory of the transaction's in which the bundle puts nothing, and in which something is: what runs by the file was here.
     pub(crate) data: Option<HostPath>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) enum Committed {
 
 /// Where a step that changes files is run for itself.
 pub(crate) const NO_INSTALLATION: &str =
-    "there is no installation whose journal a change of files could be in";
+    "the step runs outside of an installation, so no journal can record the change";
 
 /// A file, or the files of a transaction, could not be looked at or changed, or the change not be recorded.
 #[derive(Debug, thiserror::Error)]

@@ -142,7 +142,7 @@ fn containers(
         }
     }
     if lines.is_empty() {
-        lines.push("there is no container at all".to_owned());
+        lines.push("no container was found".to_owned());
     }
     lines
 }

@@ -62,7 +62,7 @@ pub(crate) enum StepError {
     Forbidden {
         /// What was tried.
         what: String,
-        /// As whom.
+        /// The user.
         user: String,
         /// What the API server said.
         said: String,
@@ -74,7 +74,7 @@ pub(crate) enum StepError {
     NoFallback {
         /// What was tried.
         what: String,
-        /// As whom.
+        /// The user.
         user: String,
         /// What is missing.
         fallback: HostPath,
@@ -92,7 +92,7 @@ pub(crate) enum StepError {
     OwnerGone {
         /// What is owned.
         object: String,
-        /// By whom.
+        /// The owner.
         owner: String,
     },
     /// Endpoints that did not answer in their time.
@@ -129,14 +129,14 @@ pub(crate) enum StepError {
         last: String,
     },
     /// Another host runs under the node's name.
-    #[error(
-        "the cluster has a node `{0}` already, and it is ready: another host runs under this name"
-    )]
+    #[error("the cluster already has a node `{0}`, and it is ready: another host uses this name")]
     NodeExists(String),
     /// Nodes may not be read.
-    #[error("`{user}` may not ask whether the name of the node is free: {said}")]
+    #[error(
+        "`{user}` may not read nodes, so it is unknown whether the node's name is free: {said}"
+    )]
     NodesForbidden {
-        /// As whom.
+        /// The user.
         user: String,
         /// What the API server said.
         said: String,
@@ -204,20 +204,20 @@ impl StepError {
                 "start the service by hand with what this host has, and see that it starts at every boot".to_owned(),
             ],
             Self::Forbidden { user, .. } => vec![format!(
-                "the roles of a new cluster come into being with its first API server; if this lasts, look at who `{user}` is allowed to be"
+                "the first API server of a new cluster creates the roles; if this lasts, check which roles `{user}` has"
             )],
             Self::NoFallback { fallback, .. } => vec![format!(
-                "install the bundle's files again, they bring `{fallback}`; or let somebody with the right allow it"
+                "install the bundle's files again, which include `{fallback}`; or have an administrator grant the permission"
             )],
             Self::OwnerGone { .. } => vec![
-                "what it belonged to has reached its end; make a plan with new ones".to_owned(),
+                "its owner has expired or was deleted; make a new plan".to_owned(),
             ],
             Self::Etcd { hints, .. } => hints.clone(),
             Self::NotReady { server, .. } => vec![
-                format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` says what it waits for; from this host {server} must be reached"),
+                format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` shows what it waits for; this host must be able to reach {server}"),
             ],
             Self::NotOfThisHost { .. } => vec![
-                "if the address is to be the node's, give it to an interface of this host; to go on without waiting, leave the phase out with `--skip-phases`".to_owned(),
+                "if the address is to be the node's, give it to an interface of this host; to continue without waiting, skip the phase with `--skip-phases`".to_owned(),
             ],
             Self::NodeExists(node) => vec![format!(
                 "give this host another name; or, if the other one is gone for good, run `kubectl delete node {}` on a control-plane node",
@@ -230,7 +230,7 @@ impl StepError {
                 let mut hints = Vec::new();
                 hints.push("`kubectl get csr` on a control-plane node shows whether the kubelet asked for a certificate, and whether it was approved".to_owned());
                 match token {
-                    Some((path, Removal::Done)) => hints.push(format!("{path} was removed, as it holds a token; the same installation brings it back. A token that has expired needs a new plan")),
+                    Some((path, Removal::Done)) => hints.push(format!("{path} was removed, because it holds a token; the same installation writes it again. If the token has expired, make a new plan")),
                     Some((path, Removal::Left(why))) => hints.push(format!("{path}, which holds a token, was left: {why}")),
                     Some((_, Removal::Missing)) | None => {}
                 }

@@ -39,7 +39,7 @@ pub(crate) fn fill_text(text: &[u8], hole: &Hole, value: &str) -> Result<Vec<u8>
     let placeholder = hole.placeholder();
     if !is_value(value.as_bytes()) {
         return Err(format!(
-            "`{}` is no value for the hole at `{}`",
+            "`{}` is not a value for the hole at `{}`",
             value.escape_debug(),
             hole.at()
         ));

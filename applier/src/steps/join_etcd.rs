@@ -163,14 +163,14 @@ impl Joining<'_> {
         };
         if committed == Committed::Left {
             result.notes.push(format!(
-                "a file of transaction `{}` was changed by others and is left as it is",
+                "a file of transaction `{}` was changed since and is left as it is",
                 join.transaction
             ));
         }
         Ok(result)
     }
 
-    /// Puts the manifest of a member back that was started here: without it etcd may have no majority, and then nobody can say
+    /// Puts the manifest of a member back that was started here: without it etcd may have no majority, and then no member can say
     /// for sure who is a member. The list that fills it is any member's: one that has data heeds none.
     async fn restore(&mut self, progress: &mut Progress<'_>) -> Result<Committed, StepError> {
         let Ok(members) = self.etcd.members_by_one().await else {
@@ -241,7 +241,7 @@ impl Joining<'_> {
                     "etcd lists no member at {peer_url}, and `{data}` has the data of one: it was taken out, or is of another cluster"
                 ),
                 vec![format!(
-                    "if nobody needs the data, take the node away with `kubeapply reset` or remove what is in `{data}`"
+                    "if the data is not needed, remove the node with `kubeapply reset` or remove what is in `{data}`"
                 )],
             )),
             (Some(ours), _) if ours.is_started() && ours.name != name.as_str() => Err(problem_of(
@@ -427,9 +427,9 @@ fn initial_cluster(members: &[Member], join: &EtcdJoin<'_>) -> Result<String, St
 }
 
 fn files<'p>(progress: &'p mut Progress<'_>) -> Result<&'p mut dyn Committer, StepError> {
-    progress
-        .files()
-        .ok_or(StepError::Bundle("nobody can commit the member's manifest"))
+    progress.files().ok_or(StepError::Bundle(
+        "no installation is at hand that commits the member's manifest",
+    ))
 }
 
 #[cfg(test)]

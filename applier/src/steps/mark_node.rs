@@ -335,7 +335,7 @@ mod tests {
     async fn a_node_is_marked_once_also_if_others_change_it_meanwhile() {
         let fake = FakeApi::default();
         fake.server().objects.insert(PATH.into(), registered());
-        // The first change comes too late: somebody else was faster.
+        // The first change comes too late: another client was faster.
         fake.server().failures.extend([
             Failure::Pass,
             Failure::Status(409, "Conflict", None),

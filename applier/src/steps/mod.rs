@@ -3,7 +3,7 @@
 //! In: a trusted bundle whose files are in place. Out: what came of each live step, and the first one that failed. Every
 //! step may run again and ends in the same state ([`kubeplan_bundle::step::Step`] says how). What others changed is reported and left.
 //!
-//! Steps talk to nobody but the API server that the index names, their own endpoints, and the members of etcd that the API names, all
+//! Steps talk only to the API server that the index names, their own endpoints, and the members of etcd that the API names, all
 //! through [`crate::net`].
 //!
 //! | module | concern |
@@ -16,8 +16,8 @@
 //! | [`use_rotated_certificate`], [`finish_tls_bootstrap`] | the kubelet's credentials |
 //! | [`wait_for_control_plane`], [`require_free_node_name`] | before a node joins |
 //! | [`join_etcd`], [`committer`] | the node as a member of etcd; files that wait for what a step finds out |
-//! | [`show_join_command`] | what other nodes join with |
-//! | [`session`] | the API server: whom to ask, as whom, how long |
+//! | [`show_join_command`] | the join commands for other nodes |
+//! | [`session`] | the API server: which one, with which identity, for how long |
 //! | [`selection`] | which phases are chosen |
 //! | [`report`], [`error`] | what is said |
 //! | [`diagnosis`] | what services and containers say when the time is over |
@@ -73,7 +73,7 @@ pub(crate) struct LiveRequest<'a> {
     pub(crate) clock: Clock,
     /// Files changed in this run: services are restarted.
     pub(crate) files_changed: bool,
-    /// Positions of steps that an earlier run of the same plan completed. No token among them begins a second life, and a
+    /// Positions of steps that an earlier run of the same plan completed. Objects that hold a token are not applied again, so a token's lifetime is not extended, and a
     /// service that one of them started is left alone. What is not known to be completed is done: a run that was killed
     /// between a file and the restart of its reader must not leave the reader with the old file.
     pub(crate) completed: &'a BTreeSet<usize>,
@@ -114,7 +114,8 @@ impl LiveFailure {
         let mut hints: Vec<Hint> = self.source.hints().into_iter().map(Hint::from).collect();
         hints.extend(self.diagnosis.iter().cloned());
         hints.push(
-            format!("the files are in place; once the cause is removed, `{go_on}` goes on").into(),
+            format!("the files are in place; once the cause is removed, continue with {go_on}")
+                .into(),
         );
         hints
     }

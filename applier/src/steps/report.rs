@@ -1,6 +1,6 @@
 //! What live steps say while they run and when they are done.
 //!
-//! Events are for whoever waits; the report is what came of every step. Both name objects and endpoints, never a value of
+//! Events are for the operator who waits; the report is what came of every step. Both name objects and endpoints, never a value of
 //! a secret; the one exception is the text that says how other nodes join, which is asked for and is data.
 
 use std::fmt;
@@ -182,7 +182,7 @@ impl Objects {
             (self.created.len(), "created"),
             (self.changed.len(), "changed"),
             (self.unchanged.len(), "as planned"),
-            (self.drift.len(), "changed by others and left"),
+            (self.drift.len(), "changed since and left"),
             (self.not_applied.len(), "not applied again"),
         ]
     }

@@ -39,7 +39,7 @@ pub(crate) struct Question<'a> {
 /// How a name stands in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// There is no node of this name.
+    /// No node has this name.
     Free,
     /// There is one, and no kubelet keeps it ready.
     NotReady,
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_may_not_read_nodes_is_told_what_the_cluster_lacks() {
+    async fn a_user_who_may_not_read_nodes_is_told_what_the_cluster_lacks() {
         let api = FakeApi::default();
         api.server().forbidden.push("bootstrap".into());
         let error = asked(&api).await.unwrap_err();

@@ -59,7 +59,7 @@ impl Join<'_> {
             self.commands(&mut text, &token);
         }
         let outcome = match self.tokens.len() {
-            0 => "shown; there is no token to join with".to_owned(),
+            0 => "printed; no token to join with is in the bundle".to_owned(),
             1 => "shown for 1 token".to_owned(),
             many => format!("shown for {many} tokens"),
         };

@@ -25,7 +25,7 @@ pub(crate) struct Server {
     pub(crate) objects: BTreeMap<String, Value>,
     /// What the next requests get instead of an answer, first come, first served.
     pub(crate) failures: VecDeque<Failure>,
-    /// Fields that somebody else has set, by path of their object.
+    /// Fields that another manager has set, by path of their object.
     pub(crate) foreign: BTreeMap<String, Vec<(String, String)>>,
     /// Every request: method and path with query.
     pub(crate) calls: Vec<String>,
@@ -41,7 +41,7 @@ pub(crate) struct Server {
 pub(crate) enum Failure {
     /// Not at all: this one is answered.
     Pass,
-    /// Nobody answers.
+    /// No server answers.
     Connection(&'static str),
     /// An answer with this status, reason and seconds to wait.
     Status(u16, &'static str, Option<u32>),

@@ -21,7 +21,7 @@ use crate::net::kubeconfig::{Kubeconfig, KubeconfigError};
 /// Far more than a certificate with its key has.
 const LIMIT: u64 = 1024 * 1024;
 
-/// Nobody but the owner.
+/// The owner alone.
 const MODE: u32 = 0o600;
 
 /// What the certificate and the key of a user are called: embedded, and as a path.
@@ -251,7 +251,7 @@ mod tests {
         };
         assert!(!run(true).changed);
         assert_eq!(restarts(), 1);
-        // A run was killed between the file and the restart: nobody knows that the service reads the new one.
+        // A run was killed between the file and the restart: it is unknown whether the service reads the new one.
         assert!(run(false).changed);
         assert_eq!(restarts(), 2);
     }

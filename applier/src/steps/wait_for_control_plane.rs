@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_answered_last_is_in_the_error() {
+    async fn the_last_answer_is_in_the_error() {
         let api = FakeApi::default();
         let error = waited(&api, &mut Told::default()).await.unwrap_err();
         assert!(

@@ -98,7 +98,7 @@ pub(crate) async fn run(
     Err(StepError::endpoints(endpoints.len(), window, silent))
 }
 
-/// Who is waited for, and why; `None` once nobody is.
+/// The endpoints that are waited for, and why; `None` once all of them answer.
 fn detail(endpoints: &[Endpoint], states: &[News]) -> Option<String> {
     let open: Vec<String> = endpoints
         .iter()

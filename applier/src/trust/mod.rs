@@ -1,4 +1,4 @@
-//! Whom a host trusts: `/etc/kubeplan/allowed_signers` and `/etc/kubeplan/policy.yaml`.
+//! The keys and the policy that a host trusts bundles by: `/etc/kubeplan/allowed_signers` and `/etc/kubeplan/policy.yaml`.
 //!
 //! The one exception, a plan that the host made for itself, is [`own_plan`]'s.
 //!
@@ -24,7 +24,7 @@ use crate::host::ownership::Guarded;
 use crate::host::{HostError, Root, RootPath, local};
 use crate::state::journal::record::OwnPlan;
 
-/// The folder.
+/// The directory.
 pub(crate) const FOLDER: RootPath = RootPath::fixed("/etc/kubeplan");
 
 /// Far more than a list of people needs.

@@ -1,7 +1,7 @@
 //! Trust in a plan that the host had made for itself, in a run of `kubeapply join`.
 //!
 //! In: the public half of a key that existed for that run, the digest of the one plan it signed, the host's policy. Out: a
-//! list of signers with one more author. Nobody outside the host has seen such a plan, so the policy must say `liveJoin:
+//! list of signers with one more author. No reviewer has seen such a plan, so the policy must say `liveJoin:
 //! allow`; the numbers of authors and approvals hold as for every bundle, and the key counts for this plan digest alone: whoever
 //! finds the key later can sign nothing that is installed.
 
@@ -44,7 +44,7 @@ pub(crate) fn require_allowed(
     ))))
 }
 
-/// Refuses unless the host's own policy file lets it plan for itself; looked at before anybody is asked anything.
+/// Refuses unless the host's own policy file lets it plan for itself; checked before the operator is asked anything.
 ///
 /// # Errors
 /// As for [`require_allowed`], or if there is no policy to be had.

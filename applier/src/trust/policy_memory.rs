@@ -50,11 +50,11 @@ fn require_none(root: &Root) -> Result<(), TrustError> {
         before: words(known),
         path: policy::path(),
         ways: Advice::hint(format!(
-            "find out who removed it, and put `{}` back",
+            "find out who removed it, and restore `{}`",
             policy::path()
         ))
         .and(format!(
-            "if this host is to have no policy any more, say so with `{}`",
+            "if this host is to have no policy, accept that with `{}`",
             accept_command(root)
         )),
     })
@@ -68,7 +68,7 @@ pub(crate) fn accept_command(root: &Root) -> String {
 /// What to tell of a policy that is missing.
 pub(crate) fn missing_note(root: &Root) -> String {
     format!(
-        "`{}` is missing: this host refuses every bundle until it is back, or until `{}` accepts that there is none",
+        "`{}` is missing: this host refuses every bundle until the file is restored, or until you accept its absence with `{}`",
         policy::path(),
         accept_command(root)
     )
@@ -96,12 +96,16 @@ pub(crate) fn changed(root: &Root, now: Timestamp) -> Result<Option<String>, Tru
     };
     let (old, new) = (words(before), words(&found));
     Ok(Some(if found.is_weaker_than(before) {
-        format!("this host's policy is weaker than at its last change: it was {old}, and is {new}")
+        format!(
+            "this host's policy is weaker than when this host was last changed: it was {old}, and is {new}"
+        )
     } else if old == new {
-        "the file of this host's policy changed since its last change, and asks for the same"
+        "the file of this host's policy was edited since this host was last changed, and requires the same"
             .to_owned()
     } else {
-        format!("this host's policy changed since its last change: it was {old}, and is {new}")
+        format!(
+            "this host's policy was edited since this host was last changed: it was {old}, and is {new}"
+        )
     }))
 }
 

@@ -165,7 +165,7 @@ impl Case {
         words
     }
 
-    /// What is left of private folders.
+    /// What is left of private directories.
     fn left(&self) -> usize {
         fs::read_dir(self.fixture.host("/run")).map_or(0, Iterator::count)
     }

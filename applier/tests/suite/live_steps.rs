@@ -69,7 +69,7 @@ fn flags_choose_between_files_and_live_steps() {
     assert!(
         output
             .stderr
-            .contains("are not as planned, and only live steps are to be run"),
+            .contains("are not as planned, and --live-only changes no files"),
         "{}",
         output.stderr
     );
@@ -159,7 +159,7 @@ fn a_part_of_the_files_is_installed_and_the_rest_remains() {
 }
 
 #[test]
-fn what_a_step_took_away_after_use_is_not_brought_back_and_missed_by_nobody() {
+fn a_file_that_a_step_removed_after_its_use_is_neither_restored_nor_drift() {
     let fixture = Fixture::new();
     let plan = |bootstraps| Plan {
         bootstraps,
@@ -181,7 +181,8 @@ fn what_a_step_took_away_after_use_is_not_brought_back_and_missed_by_nobody() {
     fs::write(&record, text.replace("\"done\":[0,1]", "\"done\":[0,1,2]")).unwrap();
     let again = fixture.install(&bundle, &[]).expect(0);
     assert!(
-        again.stdout.contains("nothing to change") && again.stderr.contains("served its purpose"),
+        again.stdout.contains("nothing to change")
+            && again.stderr.contains("removed after its use"),
         "{again:?}"
     );
     assert!(!fixture.host(HANDOFF).exists());

@@ -17,7 +17,7 @@ fn check(name: &str, severity: Severity, look: CheckKind) -> Check {
     }
 }
 
-/// One run: the manifest is not there, the data folder is empty, and something that only the running host can tell.
+/// One run: the manifest is not there, the data directory is empty, and something that only the running host can tell.
 fn checks() -> Vec<Check> {
     vec![
         check(

@@ -175,14 +175,14 @@ fn bundles_outside_their_time_are_refused() {
         &at("2026-11-19T23:59:59Z"),
         &bundle,
         &[],
-        "not to be installed before",
+        "must not be installed before",
     );
     refused(
         &fixture,
         &at("2027-10-20T00:00:01Z"),
         &bundle,
         &[],
-        "not to be installed after",
+        "must not be installed after",
     );
     fixture
         .install_with(&at("2027-10-20T00:00:00Z"), &bundle, &[])

@@ -34,7 +34,7 @@ fn reset_with(fixture: &Fixture, run: &Run, more: &[&str]) -> Output {
     run.run(&args)
 }
 
-/// The tree without what the program remembers and without times: removing a file changes its folder's.
+/// The tree without what the program remembers and without times: removing a file changes its directory's.
 fn tree(fixture: &Fixture) -> BTreeMap<PathBuf, String> {
     let state = fixture.host("/var/lib/kubeplan");
     fixture
@@ -137,8 +137,8 @@ fn files_of_others_stay_and_are_named() {
         assert!(!fixture.host(path).exists(), "{path}");
     }
     for line in [
-        "  leave    /etc/app/pki/  (others have something in it: mine.crt)\n",
-        "  leave    /etc/app/  (others have something in it: notes, pki)\n",
+        "  leave    /etc/app/pki/  (it holds other files: mine.crt)\n",
+        "  leave    /etc/app/  (it holds other files: notes, pki)\n",
         "  remove   /var/lib/agent/\n",
     ] {
         assert!(output.stdout.contains(line), "{}", output.stdout);
@@ -459,11 +459,11 @@ fn what_the_components_made_goes_with_them_and_links_are_not_followed() {
     );
     assert_eq!(fixture.read("/etc/hostname"), "cp-0\n");
     assert_eq!(fixture.read("/precious/file"), "precious");
-    // A folder cannot be asked whether its member left the cluster.
+    // A directory cannot be asked whether its member left the cluster.
     assert!(fixture.host("/var/lib/etcd/member/wal/0.wal").exists());
     for words in [
-        "leave    /var/lib/etcd/member  (whether its member left the cluster",
-        "clear    /var/lib/kubelet/  (made by the kubelet: everything in it, 5 files and 5 folders)",
+        "leave    /var/lib/etcd/member  (below --root it is unknown whether its member left the cluster",
+        "clear    /var/lib/kubelet/  (made by the kubelet: everything in it, 5 files and 5 directories)",
         "skip     service kubelet  (this is not the running system)",
     ] {
         assert!(output.stdout.contains(words), "{}", output.stdout);
@@ -649,7 +649,7 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
         ]
     );
     assert!(text.contains("sandboxes x/vm (s1)"), "{text}");
-    // Both mounts are gone, so the folder could go, and what was mounted is as it was.
+    // Both mounts are gone, so the directory could go, and what was mounted is as it was.
     assert_eq!(
         fs::read_dir(fixture.host("/var/lib/kubelet"))
             .unwrap()

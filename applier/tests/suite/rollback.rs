@@ -313,7 +313,7 @@ fn only_the_same_bundle_resumes_and_its_time_only_warns() {
     let moved = fixture.path("moved").display().to_string();
     let output = fixture.run(&late, &["resume", &moved]).expect(0);
     assert!(
-        output.stderr.contains("not to be installed after"),
+        output.stderr.contains("must not be installed after"),
         "{}",
         output.stderr
     );
@@ -364,7 +364,7 @@ fn a_first_installation_is_not_confirmed() {
 
 /// The program itself, its clock and its detached supervisor.
 #[test]
-fn what_nobody_confirms_is_brought_back() {
+fn what_is_not_confirmed_is_rolled_back() {
     const PROGRAM: &str = env!("CARGO_BIN_EXE_kubeapply");
     let plan = |plan: Plan| Plan {
         apply_after: "2000-01-01T00:00:00Z",
@@ -474,7 +474,7 @@ fn an_upgrade_by_kubeadm_is_told_by_its_backup() {
     // A backup of something else is no sign.
     fs::write(fixture.host(&format!("{backup}/{name}")), "another\n").unwrap();
     assert_eq!(by(), "by-hand");
-    // Nor is a file of ours in a folder that kubeadm does not make when it upgrades.
+    // Nor is a file of ours in a directory that kubeadm does not make when it upgrades.
     let other = format!("{tmp}/kept");
     fs::create_dir_all(fixture.host(&other)).unwrap();
     let ours = Plan::default().content(MANIFEST);

@@ -14,7 +14,7 @@ fn run(fixture: &Fixture, command: &str, bundle: &str, more: &[&str]) -> crate::
 }
 
 #[test]
-fn verify_names_who_vouches() {
+fn verify_names_the_signers() {
     let fixture = Fixture::new();
     let bundle = fixture.bundle(Plan::default());
     let before = fixture.snapshot();

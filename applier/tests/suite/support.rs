@@ -1,4 +1,4 @@
-//! A host in a temporary folder, the bundles for it, and a way to run the program.
+//! A host in a temporary directory, the bundles for it, and a way to run the program.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -271,7 +271,7 @@ impl Fixture {
         tree
     }
 
-    /// Names of temporary files and folders in the root.
+    /// Names of temporary files and directories in the root.
     pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         self.snapshot()
             .into_keys()

@@ -189,10 +189,10 @@ fn what_is_in_the_way_is_refused() {
             fs::write(f.path("victim"), "x").unwrap();
             symlink(f.path("victim"), f.host(CA)).unwrap();
         }),
-        ("a folder is where the file", |f| {
+        ("a directory is where the file", |f| {
             fs::create_dir_all(f.host(CA)).unwrap();
         }),
-        ("a file is where the folder", |f| {
+        ("a file is where the directory", |f| {
             fs::create_dir_all(f.host("/etc/app")).unwrap();
             fs::write(f.host("/etc/app/pki"), "x").unwrap();
         }),

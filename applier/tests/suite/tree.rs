@@ -1,4 +1,4 @@
-//! A folder as a value, and whether it is as before or as after. Knows nothing of the program, so that other suites can
+//! A directory as a value, and whether it is as before or as after. Knows nothing of the program, so that other suites can
 //! use it as it is.
 
 use std::collections::BTreeMap;
@@ -6,10 +6,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-/// What is in a folder, by relative path. Times do not count.
+/// What is in a directory, by relative path. Times do not count.
 pub(crate) type Tree = BTreeMap<String, Node>;
 
-/// One thing in a folder.
+/// One thing in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     /// Kind and permission bits, as `stat` gives them.

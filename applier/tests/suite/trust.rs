@@ -115,7 +115,7 @@ fn the_typed_fingerprint_is_the_confirmation() {
 }
 
 #[test]
-fn what_is_no_public_key_is_refused() {
+fn a_file_that_is_not_a_public_key_is_refused() {
     let fixture = Fixture::new();
     let root = fixture.root();
     let right = key(9).public().fingerprint().to_string();

@@ -76,7 +76,7 @@ pub enum Step {
     /// Brings the files of one transaction to their destinations.
     ///
     /// - Precondition: every entry is staged, verified and synced.
-    /// - Effect: each file is replaced by rename, in the transaction's order, and its folder synced.
+    /// - Effect: each file is replaced by rename, in the transaction's order, and its directory synced.
     /// - Twice: a file that already has the planned bytes, mode and owner is not touched.
     /// - Completion: the journal's record of the transaction.
     /// - Undo: the files from before are restored.
@@ -93,7 +93,7 @@ pub enum Step {
     /// - Effect: holes are filled, then each object is applied as a whole (server-side apply): created, or changed to what
     ///   the bundle says. Fields the bundle does not name are left alone, and so is an object that others changed.
     /// - Twice: an object that is as planned is not changed. One with a hole that was applied before is not applied
-    ///   again, so no token begins a second life.
+    ///   again, so a token's lifetime is not extended.
     /// - Completion: the API returns each object.
     /// - Undo: none. What was there before is not known; the objects that were applied are listed.
     ApplyObjects {
@@ -161,7 +161,7 @@ pub enum Step {
     WaitForEndpoints {
         /// kubeadm's phase that waits.
         phase: PhaseName,
-        /// Whom to ask.
+        /// The endpoints to ask.
         endpoints: Vec<Endpoint>,
         /// How long each of them has, in seconds.
         timeout_seconds: u32,
@@ -200,7 +200,7 @@ pub enum Step {
         /// How long, in seconds.
         timeout_seconds: u32,
     },
-    /// Refuses to go on if another host runs under the node's name.
+    /// Refuses to continue if another host uses the node's name.
     ///
     /// - Precondition: the API server answers the kubeconfig's user, who may read nodes.
     /// - Effect: none.
@@ -242,7 +242,7 @@ pub enum Step {
     /// - Effect: the member is added as a learner unless it is listed; the list of members fills the hole
     ///   of the transaction's manifest, the transaction is committed, and once the member has started and caught up it is
     ///   promoted. A member with the same peer URL that never started is this node's own from an earlier attempt. One that was
-    ///   started is it only if its manifest is in place, or a folder of the transaction in which the bundle puts nothing has
+    ///   started is it only if its manifest is in place, or a directory of the transaction in which the bundle puts nothing has
     ///   something in it; else the step stops, as it does where such data are and no member is listed.
     /// - Twice: a member that votes is not touched, nor is a manifest that was committed, unless its member never started and
     ///   the list has changed since.
@@ -264,7 +264,7 @@ pub enum Step {
         /// How long each call of etcd is tried again, in seconds.
         timeout_seconds: u32,
     },
-    /// Says how other nodes join, as kubeadm does.
+    /// Prints the join commands for other nodes, as kubeadm does.
     ///
     /// - Precondition: none.
     /// - Effect: text; nothing changes.

@@ -81,7 +81,7 @@ impl Step {
                 timeout_seconds, ..
             } => format!("wait up to {timeout_seconds} s for the control plane"),
             Self::RequireFreeNodeName { node, .. } => {
-                format!("ask whether another host is node {node}")
+                format!("check that no other host is node {node}")
             }
             Self::FinishTlsBootstrap {
                 bootstrap_kubeconfig,
@@ -95,11 +95,11 @@ impl Step {
                 transaction,
                 ..
             } => format!("join etcd as {member}, commit {transaction}"),
-            Self::ShowJoinCommand { .. } => "say how other nodes join".to_owned(),
+            Self::ShowJoinCommand { .. } => "print the join commands for other nodes".to_owned(),
         }
     }
 
-    /// Whether the step needs a running host. Such a step is not run when a bundle is installed into a folder.
+    /// Whether the step needs a running host. Such a step is not run when a bundle is installed into a directory.
     #[must_use]
     pub const fn is_live(&self) -> bool {
         match self {

@@ -332,7 +332,7 @@ fn pinned_key() -> Result<()> {
         .push(DnType::OrganizationName, "below");
     between.describe(&below.signed_by(&public, issuer)?.pem());
     let run = host.ask(&between, &[genuine.authority.pin()])?;
-    host.refused(run, &between, &["does not prove to be the cluster"])
+    host.refused(run, &between, &["cannot prove that it is the cluster"])
 }
 
 fn discovery_file() -> Result<()> {

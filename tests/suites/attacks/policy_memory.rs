@@ -204,7 +204,7 @@ fn reset() -> Result<()> {
 
 fn weaker() -> Result<()> {
     let host = Host::new("")?;
-    let told = "policy is weaker than at its last change";
+    let told = "policy is weaker than when this host was last changed";
     let run = host.planned.install(&[])?.expect(0)?;
     ensure!(!run.err.contains("this host's policy"), "{}", run.err);
     host.put("liveJoin: allow\n")?;

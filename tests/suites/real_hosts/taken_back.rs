@@ -39,7 +39,7 @@ pub(super) fn rolled_back(rig: &Rig, store: &Store) -> Result<()> {
 
     let said = text(&site.host, "kubeapply rollback --yes")?;
     for part in [
-        "as before  /etc/kubernetes/manifests/kube-apiserver.yaml",
+        "restored   /etc/kubernetes/manifests/kube-apiserver.yaml",
         "not taken back: upload-config/kubeadm apply",
         "next: systemctl restart kubelet",
     ] {

@@ -156,7 +156,7 @@ fn certificates(site: &Site) -> Result<()> {
     ensure!(changes(&report)?.is_empty(), "{report:#}");
     let said = text(&site.host, &site.install_line())?;
     ensure!(
-        said.contains("nothing to change: files that others changed are left as they are"),
+        said.contains("nothing to change: files that were changed since are left as they are"),
         "{said}"
     );
     let listed = text(&site.host, "kubeadm token list")?;

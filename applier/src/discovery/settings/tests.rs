@@ -134,7 +134,7 @@ fn what_is_wrong_with_a_flag_is_said_before_anything_is_asked() {
                 without_pins: true,
                 ..options()
             },
-            "decide for one",
+            "not both",
         ),
         (
             Options {

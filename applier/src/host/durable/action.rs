@@ -27,7 +27,7 @@ pub(crate) enum Action {
     Exchange,
     /// `link`, where a file system knows no `RENAME_NOREPLACE`.
     Link,
-    /// `fsync` of a folder.
+    /// `fsync` of a directory.
     SyncDirectory,
     /// `unlink`.
     RemoveFile,
@@ -44,7 +44,7 @@ impl fmt::Display for Action {
 impl Action {
     pub(super) const fn words(self) -> &'static str {
         match self {
-            Self::CreateDirectory => "create folder",
+            Self::CreateDirectory => "create directory",
             Self::CreateFile => "create file",
             Self::Write => "write",
             Self::AppendRecord => "append a record to",
@@ -55,9 +55,9 @@ impl Action {
             Self::Rename => "rename to",
             Self::Exchange => "exchange",
             Self::Link => "link to",
-            Self::SyncDirectory => "sync folder",
+            Self::SyncDirectory => "sync directory",
             Self::RemoveFile => "remove file",
-            Self::RemoveDirectory => "remove folder",
+            Self::RemoveDirectory => "remove directory",
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::host::error::HostError;
 use crate::host::root::Owner;
 
 impl Actions {
-    /// Creates the folder `name` with exactly this mode and, if given, owner; it appears complete or not at
+    /// Creates the directory `name` with exactly this mode and, if given, owner; it appears complete or not at
     /// all. Returns `false` if something of that name appeared meanwhile.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl Actions {
         }
     }
 
-    /// Creates the folder `name`, owned by the invoking user, under its own name at once: for folders of which no journal can tell
+    /// Creates the directory `name`, owned by the invoking user, under its own name at once: for directories of which no journal can tell
     /// yet, so that a run that is killed leaves nothing that a later one would not know. It is no error if it exists.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Actions {
         self.sync_directory(parent)
     }
 
-    /// Creates a folder of mode 0700 and a random name, and returns it with that name.
+    /// Creates a directory of mode 0700 and a random name, and returns it with that name.
     ///
     /// # Errors
     /// [`HostError`].
@@ -97,7 +97,7 @@ impl Actions {
         Ok((name, stage))
     }
 
-    /// Makes a folder, and sets its owner and mode on its handle.
+    /// Makes a directory, and sets its owner and mode on its handle.
     fn make_directory(
         &self,
         parent: &Directory,
@@ -121,7 +121,7 @@ impl Actions {
         Ok(handle)
     }
 
-    /// Removes a folder of a temporary name. What another user put in its place, or into it, stays and is named.
+    /// Removes a directory of a temporary name. What another user put in its place, or into it, stays and is named.
     ///
     /// # Errors
     /// [`HostError`].
@@ -166,14 +166,14 @@ impl Actions {
         self.sync_directory(folder)
     }
 
-    /// For a folder: `false` if something has the name already.
+    /// For a directory: `false` if something has the name already.
     fn rename_new(&self, folder: &Directory, from: &str, to: &str) -> Result<bool, HostError> {
         let path = folder.path().join(to);
         let renamed = self.perform(Action::Rename, path.as_str(), || {
             match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
                 Ok(()) => Ok(true),
                 Err(Errno::EXIST) => Ok(false),
-                // A filesystem without the flag: a plain rename replaces at most an empty folder.
+                // A filesystem without the flag: a plain rename replaces at most an empty directory.
                 Err(Errno::INVAL | Errno::NOSYS) => {
                     renameat(folder, from, folder, to).map(|()| true)
                 }
@@ -186,7 +186,7 @@ impl Actions {
         Ok(renamed)
     }
 
-    /// Makes the names in a folder durable.
+    /// Makes the names in a directory durable.
     ///
     /// # Errors
     /// [`HostError`].
@@ -199,7 +199,7 @@ impl Actions {
         Ok(())
     }
 
-    /// Removes an empty folder; it is no error if there is none.
+    /// Removes an empty directory; it is no error if there is none.
     ///
     /// # Errors
     /// [`HostError`].
@@ -208,7 +208,7 @@ impl Actions {
     }
 }
 
-/// Opens a folder that was just made, and makes sure that it is that one: not a link, on the same mount, empty, of this program's
+/// Opens a directory that was just made, and makes sure that it is that one: not a link, on the same mount, empty, of this program's
 /// user, and with no permission that was not asked for.
 pub(in crate::host) fn open_made(
     parent: &Directory,
@@ -252,7 +252,7 @@ pub(in crate::host) fn open_made(
     }
 }
 
-/// Sets the mode of an open folder; of one that may not be listed, by the kernel's name for the handle.
+/// Sets the mode of an open directory; of one that may not be listed, by the kernel's name for the handle.
 fn set_mode(handle: &OwnedFd, mode: u32) -> rustix::io::Result<()> {
     match fchmod(handle, Mode::from_raw_mode(mode)) {
         Err(Errno::BADF) => chmod(

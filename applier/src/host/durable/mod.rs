@@ -1,6 +1,6 @@
 //! Every change to the host, one numbered action at a time.
 //!
-//! In: open folders, names, bytes with mode and owner. Out: changes that survive a power failure once the
+//! In: open directories, names, bytes with mode and owner. Out: changes that survive a power failure once the
 //! call returns. Every action passes through [`Actions::perform_on`], where an [`Observer`] may stand, so a test can stop the
 //! program after action *n* for every *n*. A failed `fsync` is a failure, never a warning.
 //!
@@ -11,8 +11,8 @@
 //! | [`names`] | files that get another name |
 //!
 //! A file is replaced in this order: create a temporary file that only its owner can open → write → set
-//! owner → set mode → sync it → rename it over the old one → sync the folder. The umask has no say: modes are
-//! set on the open temporary file, before anything has its final name. A new folder is made under a
+//! owner → set mode → sync it → rename it over the old one → sync the directory. The umask has no say: modes are
+//! set on the open temporary file, before anything has its final name. A new directory is made under a
 //! temporary name too, so that it never exists with another mode.
 //!
 //! Modes and owners are set on handles only, never by name: in a directory that another user may write to, a name can stand for

@@ -127,7 +127,7 @@ fn what_is_appended_is_whole_or_cut_off_again() {
 
 #[test]
 fn what_was_not_synced_is_lost_with_the_power() {
-    // create, write, set mode, sync, rename, sync folder
+    // create, write, set mode, sync, rename, sync directory
     for limit in 0..6 {
         let (folder, directory) = root();
         fs::write(folder.path().join("f"), "old").unwrap();

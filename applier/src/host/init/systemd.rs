@@ -40,7 +40,9 @@ impl InitSystem for Systemd<'_> {
     fn run_later(&self, unit: &str, delay: Duration, words: &[&str]) -> Option<Result<(), String>> {
         let start = || {
             let program = own_program()?;
-            let program = program.to_str().ok_or("the program's path is no text")?;
+            let program = program
+                .to_str()
+                .ok_or("the program's path is not UTF-8 text")?;
             let unit = format!("--unit={unit}");
             let delay = format!("--on-active={}s", delay.as_secs());
             let mut arguments = vec![

@@ -106,7 +106,7 @@ pub(super) fn find(program: &str) -> Result<PathBuf, NotFound> {
     Search::of_process().find(program)
 }
 
-/// The program `name` beside the program `own`, if it is there; run by root, only where no one but the owner of `own` could have
+/// The program `name` beside the program `own`, if it is there; run by root, only where no user but the owner of `own` could have
 /// put it: that user decides what `own` is as well.
 pub(super) fn beside(own: &Path, name: &str) -> Option<PathBuf> {
     beside_as(own, name, rustix::process::geteuid().is_root())

@@ -1,17 +1,17 @@
-//! The directory tree that is the host: `/`, or the folder given with `--root`.
+//! The directory tree that is the host: `/`, or the directory given with `--root`.
 //!
-//! In: names below the root. Out: open folders. The root is opened once; every later name is resolved one
+//! In: names below the root. Out: open directories. The root is opened once; every later name is resolved one
 //! component at a time from that handle with `openat2`, so nothing outside the tree can be reached by a
-//! link, not even when somebody changes the tree meanwhile.
+//! link, not even when another process changes the tree in the meantime.
 //!
-//! Symbolic links on the way to a folder (`/var/run` → `/run`) are followed when they are owned by root (or,
+//! Symbolic links on the way to a directory (`/var/run` → `/run`) are followed when they are owned by root (or,
 //! without privileges, by the invoking user), and are read as a process with this root would read them: an
 //! absolute target starts at the root. A link that climbs above the root, that points to nothing inside it,
 //! that another user owns, or that the kernel keeps for a process (`/proc/self/root`) is an error. A link as the
 //! last component of a destination is never followed: [`super::Directory::inspect`] reports it as what it is.
 //!
 //! There are two kinds of walks. [`Root::open_directory`] returns a [`Directory`], in which things can be changed:
-//! every directory on the way is compared with what is no destination ([`super::guard`]). [`Root::view`] and
+//! every directory on the way is compared with what is not a destination ([`super::guard`]). [`Root::view`] and
 //! the `read` functions only look, also into `/proc` and `/sys`; a [`View`] cannot be changed.
 
 mod path;
@@ -70,10 +70,10 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// Opens the folder `path` as the root. Links in `path` itself are followed: the operator named it.
+    /// Opens the directory `path` as the root. Links in `path` itself are followed: the operator named it.
     ///
     /// # Errors
-    /// [`HostError`] if it cannot be opened, is no folder, or the kernel lacks `openat2`.
+    /// [`HostError`] if it cannot be opened, is no directory, or the kernel lacks `openat2`.
     pub(crate) fn open(path: &Path) -> Result<Self, HostError> {
         let shown = path.display().to_string();
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -213,7 +213,7 @@ impl Root {
         Ok(guard)
     }
 
-    /// Lets the next walk look again for what is no destination; called when a directory is made: one of this program's own can
+    /// Lets the next walk look again for what is not a destination; called when a directory is made: one of this program's own can
     /// lie in it from now on.
     pub(crate) fn forget_guard(&self) {
         *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -287,7 +287,7 @@ impl Root {
     /// What is at `path`; links to it are followed by the rules above.
     ///
     /// # Errors
-    /// [`HostError`] if the way leads over a link that is not followed, or over something that is no folder.
+    /// [`HostError`] if the way leads over a link that is not followed, or over something that is no directory.
     pub(crate) fn look(&self, path: &RootPath) -> Result<Found, HostError> {
         match self.walk(path, Purpose::Unguarded)? {
             Walked::Missing => Ok(Found::Missing),

@@ -26,7 +26,7 @@ impl RootPath {
         &self.0
     }
 
-    /// The folder this path is in; the root is its own.
+    /// The directory this path is in; the root is its own.
     pub(crate) fn parent(&self) -> Self {
         match self.0.rsplit_once('/') {
             None | Some(("", _)) => Self::fixed("/"),
@@ -44,7 +44,7 @@ impl RootPath {
         Self(Cow::Owned(join(&self.0, name)))
     }
 
-    /// Every folder on the way here, outermost first, without the root and without the path itself.
+    /// Every directory on the way here, outermost first, without the root and without the path itself.
     pub(crate) fn ancestors(&self) -> Vec<Self> {
         let mut folders = Vec::new();
         let mut folder = self.parent();

@@ -140,7 +140,7 @@ fn what_is_this_programs_own_is_no_destination_under_another_name() {
     // By their own names, and only to look, they are open.
     assert!(root.open_directory(&own).unwrap().is_some());
     assert!(root.view(&RootPath::fixed("/runs/0001")).unwrap().is_some());
-    // A new folder may get the number of one that is gone.
+    // A new directory may get the number of one that is gone.
     fs::remove_dir(at("var/lib/kubeplan/runs/0001")).unwrap();
     for number in 0..20 {
         fs::create_dir(at("var").join(number.to_string())).unwrap();

@@ -32,7 +32,7 @@ pub(super) type Passed<'a> = dyn Fn(BorrowedFd<'_>, &str) -> Result<(), HostErro
 pub(super) enum Walked {
     Missing,
     Directory(OwnedFd),
-    /// Neither folder nor link.
+    /// Neither directory nor link.
     Other {
         parent: OwnedFd,
         name: String,
@@ -45,7 +45,7 @@ impl Root {
     /// # Errors
     /// [`HostError`] if the way leads over a link that is not followed, or over something that is not a directory.
     pub(super) fn walk(&self, path: &RootPath, purpose: Purpose<'_>) -> Result<Walked, HostError> {
-        // The folders from the root down to here, so that `..` in a link goes back the way that was come.
+        // The directories from the root down to here, so that `..` in a link goes back the way that was come.
         let mut way: Vec<(OwnedFd, Inode)> = Vec::new();
         let mut names: Vec<String> = Vec::new();
         let mut pending: VecDeque<String> = split(path.as_str()).collect();
@@ -166,7 +166,7 @@ fn read_link(link: &OwnedFd, path: &RootPath) -> Result<String, HostError> {
         })
 }
 
-/// Opens one name in `folder`; `None` if it does not exist. Never follows a link, never leaves the folder.
+/// Opens one name in `folder`; `None` if it does not exist. Never follows a link, never leaves the directory.
 pub(in crate::host) fn open_beneath(
     folder: BorrowedFd<'_>,
     name: &str,

@@ -7,12 +7,12 @@ use super::Stays;
 use crate::host::directory::{Directory, Found};
 use crate::host::error::HostError;
 
-/// Says that a folder holds names that are not UTF-8.
+/// Says that a directory holds names that are not UTF-8.
 pub(crate) fn odd_names(folder: &Directory) -> Stays {
     Stays::left(folder.path().clone(), "it holds names that are not UTF-8")
 }
 
-/// What a folder holds, each kind sorted by name.
+/// What a directory holds, each kind sorted by name.
 pub(super) struct Listing {
     pub(super) files: Vec<String>,
     pub(super) folders: Vec<String>,
@@ -55,10 +55,10 @@ pub(super) fn list(folder: &Directory) -> Result<Listing, HostError> {
     Ok(listing)
 }
 
-/// The names in a folder, sorted, and whether there are others that are not UTF-8.
+/// The names in a directory, sorted, and whether there are others that are not UTF-8.
 ///
 /// # Errors
-/// [`HostError`] if the folder cannot be listed.
+/// [`HostError`] if the directory cannot be listed.
 pub(crate) fn listing(folder: &Directory) -> Result<(Vec<String>, bool), HostError> {
     let Listing {
         files: mut names,

@@ -1,10 +1,10 @@
 //! Whole trees that are taken away.
 //!
-//! In: an open folder. Out: what lies in it, and it without that. No link is followed: a link is removed as the link it is.
-//! No mount point is entered, bind mounts included: what is mounted is another tree, and stays with the folders that
+//! In: an open directory. Out: what lies in it, and it without that. No link is followed: a link is removed as the link it is.
+//! No mount point is entered, bind mounts included: what is mounted is another tree, and stays with the directories that
 //! lead to it. Every removal goes through [`Actions`].
 //!
-//! However deep a tree is, one of its folders is open at a time: the way back up is `..`, which must be the very folder that was
+//! However deep a tree is, one of its directories is open at a time: the way back up is `..`, which must be the very directory that was
 //! come from, by device and inode. What cannot be removed is named, and the rest goes on.
 
 mod list;
@@ -22,14 +22,14 @@ use super::root::{Root, RootPath};
 
 pub(crate) use list::{listing, odd_names};
 
-/// What a folder holds.
+/// What a directory holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Census {
-    /// Everything that is no folder.
+    /// Everything that is no directory.
     pub(crate) files: u64,
-    /// Folders.
+    /// Directories.
     pub(crate) folders: u64,
-    /// What stays when the tree is cleared: mount points, folders with names that are not UTF-8, what cannot be looked at.
+    /// What stays when the tree is cleared: mount points, directories with names that are not UTF-8, what cannot be looked at.
     pub(crate) stays: Vec<Stays>,
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn clear(
     Ok(walker.found().stays)
 }
 
-/// Removes `name` from `folder` with everything below it, and syncs the folder. Returns what stays.
+/// Removes `name` from `folder` with everything below it, and syncs the directory. Returns what stays.
 ///
 /// # Errors
 /// As for [`clear`], or if `name` itself cannot be looked at.

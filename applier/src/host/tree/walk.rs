@@ -18,7 +18,7 @@ use crate::host::error::HostError;
 use crate::host::guard::{Guard, Inode};
 use crate::host::root::{Root, RootPath, is_own};
 
-/// Folders of a path that are shown; of a longer path the first and last ones are.
+/// Directories of a path that are shown; of a longer path the first and last ones are.
 const SHOWN_FIRST: usize = 16;
 const SHOWN_LAST: usize = 4;
 
@@ -31,11 +31,11 @@ enum Entered {
     Gone,
 }
 
-/// A folder on the way down.
+/// A directory on the way down.
 struct Frame {
     name: String,
     inode: Inode,
-    /// Folders in it that are still to be entered, the next one last.
+    /// Directories in it that are still to be entered, the next one last.
     pending: Vec<String>,
     /// Something in it stays.
     stays: bool,
@@ -128,7 +128,7 @@ impl<'a> Walker<'a> {
         self.descend(folder, frame)
     }
 
-    /// Counts or removes something that is no folder. Returns whether it stays.
+    /// Counts or removes something that is no directory. Returns whether it stays.
     fn file(&mut self, folder: &Directory, name: &str) -> Result<bool, HostError> {
         self.census.files += 1;
         let Some(actions) = self.actions else {
@@ -143,7 +143,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Deals with what is in a folder but the folders there.
+    /// Deals with what is in a directory but the directories there.
     fn visit(&mut self, folder: &Directory, name: String) -> Result<Frame, HostError> {
         let mut frame = Frame {
             name,
@@ -223,7 +223,7 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// Goes up from a folder that is done with, and removes it if it is empty. Returns the folder it was in.
+    /// Goes up from a directory that is done with, and removes it if it is empty. Returns the directory it was in.
     fn leave(
         &mut self,
         top: &Directory,
@@ -255,7 +255,7 @@ impl<'a> Walker<'a> {
         Ok(parent)
     }
 
-    /// Finds the way again from the top, as far as it is still there. Returns the innermost folder, and whether some of the way was
+    /// Finds the way again from the top, as far as it is still there. Returns the innermost directory, and whether some of the way was
     /// moved.
     fn back(
         &mut self,
@@ -313,14 +313,14 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Something in the innermost folder of the way stays, so it stays, too.
+/// Something in the innermost directory of the way stays, so it stays, too.
 fn mark(way: &mut [Frame]) {
     if let Some(frame) = way.last_mut() {
         frame.stays = true;
     }
 }
 
-/// The folder that `here` lies in, if it is still the innermost one of the way.
+/// The directory that `here` lies in, if it is still the innermost one of the way.
 fn up(here: &Directory, way: &[Frame], path: RootPath) -> Option<Directory> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let parent = openat(here, "..", flags, Mode::empty()).ok()?;
@@ -328,7 +328,7 @@ fn up(here: &Directory, way: &[Frame], path: RootPath) -> Option<Directory> {
     (parent.inode().ok()? == way.last()?.inode).then_some(parent)
 }
 
-/// Opens a folder inside another one, unless something is mounted there.
+/// Opens a directory inside another one, unless something is mounted there.
 fn enter(folder: &Directory, name: &str, path: RootPath) -> Result<Entered, HostError> {
     folder.check_name(name)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

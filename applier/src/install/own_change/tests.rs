@@ -118,7 +118,7 @@ fn only_a_file_of_the_bundle_is_removed_and_only_as_it_was_installed() {
     case.write("/etc/app/shadow", OLD);
     for (path, why) in [
         ("/etc/app/shadow", "not a file of this bundle"),
-        ("/etc/app", "something else than a file"),
+        ("/etc/app", "it is not a file"),
     ] {
         let left = case.remove(Fault::None, path).0.unwrap();
         assert!(

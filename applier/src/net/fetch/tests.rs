@@ -105,11 +105,11 @@ fn neither_a_strange_server_nor_a_strange_client_is_accepted() {
     assert!(get(&tls_server(&authority), &tls(&stranger, Some(&authority))).is_err());
     assert!(get(&tls_server(&authority), &tls(&authority, Some(&stranger))).is_err());
     assert!(get(&tls_server(&authority), &tls(&authority, None)).is_err());
-    let nobody = ClientTls {
+    let anonymous = ClientTls {
         authorities: text(""),
         client: None,
     };
-    assert!(get(&tls_server(&authority), &nobody).is_err());
+    assert!(get(&tls_server(&authority), &anonymous).is_err());
     let mut broken = tls(&authority, Some(&authority));
     broken.client = Some((text("x"), text("x")));
     assert!(
@@ -121,7 +121,7 @@ fn neither_a_strange_server_nor_a_strange_client_is_accepted() {
 
 #[test]
 fn plain_http_is_asked_once_and_not_redirected() {
-    let nobody = || ClientTls {
+    let anonymous = || ClientTls {
         authorities: text(""),
         client: None,
     };
@@ -137,6 +137,6 @@ fn plain_http_is_asked_once_and_not_redirected() {
         let url = format!("http://{}/version", listener.local_addr().unwrap());
         let answer = answer.to_vec();
         thread::spawn(move || serve(&mut listener.accept().unwrap().0, &answer));
-        assert_eq!(get(&url, &nobody()).unwrap().0, expected);
+        assert_eq!(get(&url, &anonymous()).unwrap().0, expected);
     }
 }

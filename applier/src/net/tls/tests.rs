@@ -61,7 +61,7 @@ async fn both_sides_prove_who_they_are() {
 }
 
 #[tokio::test]
-async fn an_anonymous_question_is_asked_of_anybody_and_proves_nothing() {
+async fn an_anonymous_connection_verifies_no_server() {
     let cluster = authority("cluster");
     let url = serve(&authority("made for itself"), &cluster);
     let network = Network::anonymous().unwrap();

@@ -20,7 +20,7 @@ const PHASE: Phase = Phase::RemoveEtcdMember;
 const LIMIT: u64 = 1024 * 1024;
 
 impl Planner<'_> {
-    /// Plans the phase; returns the folder whose data may be removed.
+    /// Plans the phase; returns the directory whose data may be removed.
     pub(super) fn etcd(&self, plan: &mut Plan) -> Result<Option<RootPath>, ResetError> {
         let path = layout::MANIFESTS.join(layout::ETCD_MANIFEST);
         let ours = self.request.kubeadm_node || self.inventory.files.contains_key(&path);
@@ -44,7 +44,8 @@ impl Planner<'_> {
         }
         let Some(bytes) = bytes else {
             if self.has_data(&layout::ETCD_DATA)? {
-                let reason = "no static Pod of etcd was set up here: it may be somebody else's";
+                let reason =
+                    "no static Pod of etcd was set up here: the data may belong to another program";
                 plan.leave(PHASE, layout::ETCD_DATA.to_string(), reason);
             }
             return Ok(None);
@@ -62,7 +63,7 @@ impl Planner<'_> {
             path,
             reason,
             by_hand: Advice::hint(format!(
-                "remove the member by hand, then leave the phase out: --skip-phases {} (its data stays then)",
+                "remove the member by hand, then skip the phase: --skip-phases {} (its data then stays)",
                 PHASE.name()
             )),
         })?;
@@ -86,7 +87,7 @@ impl Planner<'_> {
         let has_data = self.has_data(data)?;
         let Some(live) = self.live else {
             if has_data && !forced {
-                let reason = "whether its member left the cluster cannot be asked of a folder; --force-etcd-data removes it";
+                let reason = "below --root it is unknown whether its member left the cluster; --force-etcd-data removes it";
                 plan.leave(PHASE, data.join(layout::ETCD_MEMBER).to_string(), reason);
             } else if !has_data {
                 plan.skip(PHASE, "member of etcd", "it has no data here");
@@ -115,7 +116,10 @@ impl Planner<'_> {
                             id,
                         };
                         let what = format!("member {id:x} of etcd ({})", local.peer_url);
-                        let reason = format!("{others} others stay in the cluster");
+                        let reason = match others {
+                            1 => "1 other member stays in the cluster".to_owned(),
+                            _ => format!("{others} other members stay in the cluster"),
+                        };
                         plan.add(PHASE, "remove", what, work).reason = Some(reason);
                     }
                 }
@@ -145,7 +149,7 @@ impl Planner<'_> {
 }
 
 fn leave_data(plan: &mut Plan, data: &RootPath) {
-    let reason = format!("the phase {} is left out", PHASE.name());
+    let reason = format!("the phase {} is skipped", PHASE.name());
     plan.leave(PHASE, data.join(layout::ETCD_MEMBER).to_string(), reason);
 }
 

@@ -59,7 +59,7 @@ impl Planner<'_> {
             ResetError::Pods {
             reason,
             by_hand: Advice::hint("start the container runtime, name its socket with --cri-socket, or remove the Pods by hand: crictl pods, crictl stopp ID, crictl rmp ID")
-                .and(format!("then leave this part out: --skip-phases {}", PHASE.name())),
+                .and(format!("then skip this part: --skip-phases {}", PHASE.name())),
         }
         };
         let Some(socket) = self.socket(live).map_err(by_hand)? else {
@@ -98,7 +98,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Whether this host's kubelet runs the Pod: it has a folder for each of its Pods, named by the UID.
+    /// Whether this host's kubelet runs the Pod: it has a directory for each of its Pods, named by the UID.
     fn is_own(&self, sandbox: &Sandbox) -> Result<bool, ResetError> {
         let Some(uid) = sandbox.uid.as_deref() else {
             return Ok(false);
@@ -151,7 +151,7 @@ fn stop_kubelet(live: &dyn LiveHost, plan: &mut Plan) -> Result<(), ResetError> 
     let state = live.service(name).map_err(|error| ResetError::Kubelet {
         reason: with_causes(&error),
         by_hand: Advice::hint(format!(
-            "stop the kubelet by hand and leave this part out: --skip-phases {}",
+            "stop the kubelet by hand and skip this part: --skip-phases {}",
             PHASE.name()
         )),
     })?;
@@ -162,7 +162,7 @@ fn stop_kubelet(live: &dyn LiveHost, plan: &mut Plan) -> Result<(), ResetError> 
         Service::Stopped => plan.skip(PHASE, what, "it does not run"),
         Service::Missing => plan.skip(PHASE, what, "there is no such service"),
         Service::NoManager => {
-            let reason = "no service manager is known here; make sure that no kubelet runs";
+            let reason = "this host has no known service manager; make sure that no kubelet runs";
             plan.skip(PHASE, what, reason);
         }
     }

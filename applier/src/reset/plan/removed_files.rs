@@ -1,7 +1,7 @@
-//! The part of `cleanup-node` that removes files and folders.
+//! The part of `cleanup-node` that removes files and directories.
 //!
-//! What was installed is removed also when somebody changed it since, as long as it is still a file; each such file is
-//! named. What the kubelet and etcd made goes with them. Everything else stays, and a folder stays with it.
+//! What was installed is removed also when it was changed since, as long as it is still a file; each such file is
+//! named. What the kubelet and etcd made goes with them. Everything else stays, and a directory stays with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,10 +22,10 @@ const PHASE: Phase = Phase::RemoveFiles;
 /// No installed file is larger: a larger one was changed.
 const LIMIT: u64 = 16 * 1024 * 1024;
 
-/// Names that are written out for a folder that stays.
+/// Names that are written out for a directory that stays.
 const SHOWN: usize = 3;
 
-/// What will be gone, to see which folders will be empty.
+/// What will be gone, to see which directories will be empty.
 #[derive(Default)]
 struct Gone {
     paths: BTreeSet<RootPath>,
@@ -33,18 +33,18 @@ struct Gone {
 }
 
 impl Planner<'_> {
-    /// Plans the part. `data` is the folder of etcd whose data may be removed.
+    /// Plans the part. `data` is the directory of etcd whose data may be removed.
     pub(super) fn files(&self, plan: &mut Plan, data: Option<&RootPath>) -> Result<(), ResetError> {
         if self.skips(PHASE) {
             plan.skip(
                 PHASE,
-                "files and folders",
-                "left out: they stay as they are",
+                "files and directories",
+                "skipped: they stay as they are",
             );
             return Ok(());
         }
         let mut gone = Gone::default();
-        // First what makes a kubelet start Pods, durably: etcd must not start again on a folder without data.
+        // First what makes a kubelet start Pods, durably: etcd must not start again on a directory without data.
         for (path, own) in self.inventory.static_pods() {
             self.own_file(plan, &mut gone, path, own)?;
         }
@@ -119,7 +119,7 @@ impl Planner<'_> {
             Found::Missing => return Ok(()),
             Found::File(_) => {}
             Found::Directory(_) => {
-                plan.leave(PHASE, shown, "it is a folder now");
+                plan.leave(PHASE, shown, "it is a directory now");
                 return Ok(());
             }
             Found::Link => {
@@ -235,7 +235,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Everything in a folder, but not the folder itself.
+    /// Everything in a directory, but not the directory itself.
     fn clear(
         &self,
         plan: &mut Plan,
@@ -267,7 +267,7 @@ impl Planner<'_> {
         }
         self.name_what_stays(plan, &found);
         let reason = format!(
-            "{what}: everything in it, {} files and {} folders",
+            "{what}: everything in it, {} files and {} directories",
             found.files, found.folders
         );
         plan.add(
@@ -334,7 +334,7 @@ impl Planner<'_> {
             places.extend(path.ancestors());
         }
         for place in places.difference(&gone.cleared.clone()) {
-            // A folder that cannot be entered was named already, with the files that were to be in it.
+            // A directory that cannot be entered was named already, with the files that were to be in it.
             let Ok(Some(folder)) = self.root.open_directory(place) else {
                 continue;
             };
@@ -359,7 +359,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Folders that were made, the innermost first, if nothing of others is in them.
+    /// Directories that were made, the innermost first, if nothing of others is in them.
     fn folders(&self, plan: &mut Plan, gone: &mut Gone) -> Result<(), ResetError> {
         let mut left: BTreeMap<&RootPath, String> = BTreeMap::new();
         for path in self.inventory.folders.iter().rev() {
@@ -373,7 +373,7 @@ impl Planner<'_> {
                 Found::Directory(_) => {}
                 Found::Missing => continue,
                 _ => {
-                    plan.leave(PHASE, path.to_string(), "it is no folder any more");
+                    plan.leave(PHASE, path.to_string(), "it is no longer a directory");
                     continue;
                 }
             }
@@ -391,7 +391,7 @@ impl Planner<'_> {
                 gone.paths.insert(path.clone());
                 continue;
             }
-            // A folder that stays only because of one in it that stays needs no second explanation.
+            // A directory that stays only because of one in it that stays needs no second explanation.
             if others
                 .iter()
                 .all(|name| left.contains_key(&path.join(name)))
@@ -413,7 +413,7 @@ impl Planner<'_> {
             if odd {
                 shown.push("names that are not UTF-8");
             }
-            let reason = format!("others have something in it: {}", shown.join(", "));
+            let reason = format!("it holds other files: {}", shown.join(", "));
             left.insert(path, reason);
         }
         for (path, reason) in left.iter().filter(|(_, reason)| !reason.is_empty()) {

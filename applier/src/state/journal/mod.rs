@@ -17,7 +17,7 @@ use super::StateError;
 use super::installed::{FileOrigin, FolderRecord, InstalledNode};
 use crate::host::RootPath;
 
-/// The file's name in the run's folder.
+/// The file's name in the run's directory.
 pub(super) const NAME: &str = "journal";
 
 /// Far more than any run writes.
@@ -26,7 +26,7 @@ pub(super) const LIMIT: u64 = 64 * 1024 * 1024;
 /// How far one transaction came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// No file was changed; folders may have been made.
+    /// No file was changed; directories may have been made.
     Planned,
     /// Files may have been changed, some of them or all.
     Prepared,
@@ -236,7 +236,7 @@ impl Run {
             .flat_map(|attempt| &attempt.planned.changes)
     }
 
-    /// The files and folders that changes which are in place left there: what a step took away is not among them.
+    /// The files and directories that changes which are in place left there: what a step took away is not among them.
     pub(crate) fn paths_in_place(&self) -> Vec<&HostPath> {
         let mut paths: Vec<&HostPath> = Vec::new();
         for change in self.in_place() {

@@ -60,7 +60,7 @@ pub(crate) enum Record {
     Undone {
         /// Number of the transaction.
         transaction: u32,
-        /// Files and folders that were left as others made them.
+        /// Files and directories that were left as others made them.
         left: Vec<HostPath>,
     },
     /// A step that needs a running host is about to do what no rollback takes back; recorded before.
@@ -106,15 +106,15 @@ pub(crate) enum Record {
     RolledBack {
         /// When.
         time: Timestamp,
-        /// Files and folders that were left as others made them.
+        /// Files and directories that were left as others made them.
         left: Vec<HostPath>,
     },
-    /// The operator is content; there is no way back.
+    /// The operator confirmed the run; it can no longer be rolled back.
     Confirmed {
         /// When.
         time: Timestamp,
     },
-    /// The backups were removed because of their age; there is no way back.
+    /// The backups were removed because of their age; the run can no longer be rolled back.
     Expired {
         /// When.
         time: Timestamp,
@@ -154,7 +154,7 @@ pub(crate) struct Begin {
     /// What the names of unfinished files begin with; runs of earlier versions recorded nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stages: Option<RunTag>,
-    /// Folders that the bundle names. Nothing is staged in them.
+    /// Directories that the bundle names. Nothing is staged in them.
     pub(crate) folders: Vec<HostPath>,
     /// What is to be changed.
     pub(crate) transactions: Vec<PlannedChanges>,
@@ -239,15 +239,15 @@ pub(crate) struct PlannedChanges {
     pub(crate) name: Name,
     /// kubeadm's phase.
     pub(crate) phase: PhaseName,
-    /// The changes: folders, outermost first, then files in the bundle's order.
+    /// The changes: directories, outermost first, then files in the bundle's order.
     pub(crate) changes: Vec<Change>,
 }
 
-/// A change of one file or folder.
+/// A change of one file or directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Change {
-    /// A folder where nothing was.
+    /// A directory where nothing was.
     MakeFolder {
         /// Where.
         path: HostPath,
@@ -269,7 +269,7 @@ pub(crate) enum Change {
         before: FileState,
         /// How it will be.
         after: FileState,
-        /// Name of the copy of the old bytes in the run's `backup` folder.
+        /// Name of the copy of the old bytes in the run's `backup` directory.
         backup: u32,
     },
     /// Another content of a file, by a live step: whose file it is does not change.
@@ -280,7 +280,7 @@ pub(crate) enum Change {
         before: FileState,
         /// How it will be.
         after: FileState,
-        /// Name of the copy of the old bytes in the run's `backup` folder.
+        /// Name of the copy of the old bytes in the run's `backup` directory.
         backup: u32,
     },
     /// A file that a live step takes away.
@@ -289,7 +289,7 @@ pub(crate) enum Change {
         path: HostPath,
         /// How it was.
         before: FileState,
-        /// Name of the copy of the bytes in the run's `backup` folder.
+        /// Name of the copy of the bytes in the run's `backup` directory.
         backup: u32,
     },
 }
@@ -308,7 +308,7 @@ pub(crate) struct FileState {
     pub(crate) gid: u32,
 }
 
-/// Mode and owner of a folder.
+/// Mode and owner of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct FolderState {
@@ -342,7 +342,7 @@ impl Change {
         }
     }
 
-    /// How the file will be; `None` for a folder, and where nothing will be.
+    /// How the file will be; `None` for a directory, and where nothing will be.
     pub(crate) const fn after(&self) -> Option<&FileState> {
         match self {
             Self::MakeFolder { .. } | Self::Remove { .. } => None,

@@ -256,13 +256,13 @@ async fn what_others_changed_is_told_and_left_unless_named() {
         vec![(".data.k".into(), "kubectl-edit".into())],
     );
     let result = case.run(&["1", "2"]).await.unwrap();
-    assert_eq!(result.outcome, "1 as planned, 1 changed by others and left");
+    assert_eq!(result.outcome, "1 as planned, 1 changed since and left");
     assert_eq!(result.objects.drift[0].object, "Setting ns/a");
     assert_eq!(result.objects.drift[0].fields[0].field, ".data.k");
     assert_eq!(
         result.notes,
         [
-            "Setting ns/a was changed by others and is left as it is (.data.k by kubectl-edit); bring it back to the plan with --overwrite-drift objects/1.yaml"
+            "Setting ns/a was changed and is left as it is (.data.k by kubectl-edit); apply the plan's version with --overwrite-drift objects/1.yaml"
         ]
     );
     assert_eq!(case.object(SETTING)["data"]["k"], "other");

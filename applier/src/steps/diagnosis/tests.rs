@@ -123,7 +123,7 @@ fn a_runtime_without_containers_or_answers_is_said_to_be_so() {
     let root = Root::open(folder.path()).unwrap();
     assert_eq!(
         told(&Fake::default(), &root, &["agent"]),
-        ["there is no container at all"]
+        ["no container was found"]
     );
     let broken = Fake {
         broken: true,

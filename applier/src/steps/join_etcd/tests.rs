@@ -193,7 +193,7 @@ async fn a_node_becomes_a_member_and_the_second_time_is_only_looked_at() {
     // What others made of the manifest is left and told.
     host.drifted = true;
     let drifted = join(&mut host, 120).await.unwrap();
-    assert!(!drifted.changed && drifted.notes[0].contains("changed by others"));
+    assert!(!drifted.changed && drifted.notes[0].contains("was changed since"));
 }
 
 /// The program is killed before each call in turn; the next run goes on.

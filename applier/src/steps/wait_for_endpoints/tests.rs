@@ -48,7 +48,7 @@ async fn wait(
 }
 
 #[tokio::test]
-async fn everybody_is_asked_until_he_is_well() {
+async fn every_endpoint_is_asked_until_it_is_well() {
     let mut told = Told::default();
     let endpoints = [
         endpoint("a", server(&[200]), EndpointIdentity::Anonymous),
@@ -70,7 +70,7 @@ async fn everybody_is_asked_until_he_is_well() {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_in_time_is_named_with_his_last_answer() {
+async fn an_endpoint_that_does_not_answer_in_time_is_named_with_its_last_answer() {
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -131,7 +131,7 @@ async fn the_administrator_asks_the_server_of_the_index() {
     .await
     .unwrap();
     assert_eq!(fake.server().calls, ["GET /livez?verbose"]);
-    // Without an API to ask there is nobody to be.
+    // Without an API in the index no identity is available.
     let error = super::run(None, &endpoints, Duration::from_secs(5), &mut progress)
         .await
         .unwrap_err();

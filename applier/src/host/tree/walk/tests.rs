@@ -152,7 +152,7 @@ fn a_folder_that_may_not_be_listed_is_named_and_the_rest_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let (root, folder) = open(dir.path());
     if root.is_privileged() {
-        // Every folder may be listed.
+        // Every directory may be listed.
         return;
     }
     fs::create_dir_all(dir.path().join("a/closed/x")).unwrap();
@@ -202,7 +202,7 @@ fn a_stopped_removal_goes_on_where_it_was() {
     panic!("never finished");
 }
 
-/// A user who owns the tree moves a folder away while it is cleared.
+/// A user who owns the tree moves a directory away while it is cleared.
 #[test]
 fn a_folder_that_is_moved_meanwhile_is_left_and_the_rest_goes_on() {
     let dir = tempfile::tempdir().unwrap();
