@@ -379,7 +379,23 @@ fn facts_that_do_not_fit() -> Result<()> {
     refused(&flag, 2, "the join facts of a worker")?;
     let cluster = repository().join("fixtures/single-node-defaults.yaml");
     let other = attempt(&worker, &["-f", &cluster.to_string_lossy()])?;
-    refused(&other, 2, "no effect beside a JoinConfiguration")
+    refused(&other, 2, "the configuration contains no JoinConfiguration")?;
+    // One file may serve all of kubeadm's commands.
+    let shared = format!(
+        "{}---\n{}",
+        fs::read_to_string(&file)?,
+        fs::read_to_string(&cluster)?
+    );
+    let folder = tempfile::tempdir()?;
+    let both = folder.path().join("both.yaml");
+    fs::write(&both, shared)?;
+    let both = attempt(&worker, &["-f", &both.to_string_lossy()])?;
+    ensure!(
+        both.run.code == 0 && both.run.err.contains("this document is ignored"),
+        "{}",
+        both.run.err
+    );
+    Ok(())
 }
 
 fn secrets_in_argv() -> Result<()> {

@@ -1,11 +1,13 @@
 //! Splits files into documents, each kind at most once.
 //!
-//! In: the text of every file. Out: a [`Draft`] with each known document as written. An unknown kind or API version is an
-//! error; kubeadm ignores such documents with a warning.
+//! In: the text of every file, and the command's [`Purpose`]. Out: a [`Draft`] with each document that the command uses, as
+//! written. Documents of kubeadm's other commands are ignored with a warning, as in kubeadm. An unknown kind or API version is
+//! an error; kubeadm ignores such documents with a warning.
 
 use super::decode::{Fields, decode};
 use super::draft::Draft;
 use super::provenance::Origin;
+use super::purpose::{Ignored, Purpose};
 use super::report::{Finding, Severity};
 use super::v1beta3;
 use crate::schema::{Kind, Object, V1BETA3};
@@ -30,11 +32,8 @@ const OLD_VERSIONS: &[(&str, &str)] = &[
     ("v1beta2", "v1.22"),
 ];
 
-/// Kinds of kubeadm that kubeplan does not support yet.
-const LATER_KINDS: &[&str] = &["ResetConfiguration", "UpgradeConfiguration"];
-
-/// Reads every document of every file.
-pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
+/// Reads every document of every file that a command with this `purpose` uses.
+pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields, purpose: Purpose) -> Draft {
     let mut draft = Draft::default();
     draft.first_file = sources
         .first()
@@ -44,7 +43,14 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
         match read::read_within(source.text, &mut draft.yaml) {
             Ok(documents) => {
                 for document in &documents {
-                    take(&mut draft, &mut seen, source.name, document, fields);
+                    take(
+                        &mut draft,
+                        &mut seen,
+                        source.name,
+                        document,
+                        fields,
+                        purpose,
+                    );
                 }
             }
             Err(error) => {
@@ -65,23 +71,50 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields) -> Draft {
         let path = "timeouts.controlPlaneComponentHealthCheck";
         draft.set_from(Kind::Init, path, timeout.value.into(), timeout.origin);
     }
-    let kubeadms = [Kind::Init, Kind::Cluster, Kind::Join];
-    let known = kubeadms.iter().any(|kind| draft.is_supplied(*kind));
     // Without files, flags are the configuration.
-    if !known && !sources.is_empty() && !draft.report.has_errors() {
-        draft.report.push(Finding {
-            severity: Severity::Error,
-            file: draft.first_file.clone(),
-            line: None,
-            column: None,
-            path: String::new(),
-            message:
-                "the configuration contains neither an InitConfiguration nor a ClusterConfiguration"
-                    .to_owned(),
-            hint: Some("`kubeplan config print init-defaults` prints both".to_owned()),
-        });
+    if !sources.is_empty() && !draft.has_unreadable() {
+        require_main_document(&mut draft, purpose);
     }
     draft
+}
+
+/// Reports that the files do not contain the document that makes a command's configuration.
+fn require_main_document(draft: &mut Draft, purpose: Purpose) {
+    let (main, missing, hint): (&[Kind], _, _) = match purpose {
+        Purpose::NewCluster if !draft.is_ignored(Kind::Join) => (
+            &[Kind::Init, Kind::Cluster],
+            "the configuration contains neither an InitConfiguration nor a ClusterConfiguration",
+            "`kubeplan config print init-defaults` prints both",
+        ),
+        Purpose::NewCluster => (
+            &[Kind::Init, Kind::Cluster],
+            "the configuration contains a JoinConfiguration, but neither an InitConfiguration nor a ClusterConfiguration: it is about a node that \
+             joins a running cluster",
+            "run `kubeapply discover` on the host, then `kubeplan plan --join FACTS` with this configuration and the file that it writes",
+        ),
+        Purpose::Join => (
+            &[Kind::Join],
+            "the configuration contains no JoinConfiguration",
+            "`kubeplan config print join-defaults` prints one",
+        ),
+        Purpose::Convert => (
+            &[Kind::Init, Kind::Cluster, Kind::Join],
+            "the configuration contains no InitConfiguration, ClusterConfiguration or JoinConfiguration",
+            "`kubeplan config print init-defaults` and `kubeplan config print join-defaults` print them",
+        ),
+    };
+    if main.iter().any(|kind| draft.is_supplied(*kind)) {
+        return;
+    }
+    draft.report.push(Finding {
+        severity: Severity::Error,
+        file: draft.first_file.clone(),
+        line: None,
+        column: None,
+        path: String::new(),
+        message: missing.to_owned(),
+        hint: Some(hint.to_owned()),
+    });
 }
 
 /// Reads, leniently, the one document of `kind` that a cluster stores; reports what is not valid at its place in `file`. Ignores
@@ -128,7 +161,15 @@ pub(super) fn take_stored(draft: &mut Draft, kind: Kind, file: &str, text: &str)
         );
         return refuse(draft, Some(document.position.line), message, None);
     }
-    take(draft, &mut Vec::new(), file, document, Fields::Lenient);
+    let lenient = Fields::Lenient;
+    take(
+        draft,
+        &mut Vec::new(),
+        file,
+        document,
+        lenient,
+        Purpose::NewCluster,
+    );
     draft.old_documents.retain(|old| *old != kind);
     draft.moved_timeout = None;
 }
@@ -155,19 +196,21 @@ fn take(
     file: &str,
     document: &Node,
     fields: Fields,
+    purpose: Purpose,
 ) {
     let line = document.position.line;
-    let mut refuse = |path: &str, message: String, hint: &str| {
+    let mut report = |severity, path: &str, message: String, hint: &str| {
         draft.report.push(Finding {
-            severity: Severity::Error,
+            severity,
             file: file.to_owned(),
             line: Some(line),
             column: None,
             path: path.to_owned(),
             message,
-            hint: Some(hint.to_owned()),
+            hint: (!hint.is_empty()).then(|| hint.to_owned()),
         });
     };
+    let mut refuse = |path: &str, message, hint: &str| report(Severity::Error, path, message, hint);
     let Data::Map(entries) = &document.data else {
         refuse(
             "",
@@ -198,9 +241,19 @@ fn take(
         return;
     }
     seen.push((name.clone(), file.to_owned(), line));
-    let Some((kind, table)) = table(&api_version, &name) else {
+    let found = table(&api_version, &name);
+    let ignored = match found {
+        Some((kind, _)) => purpose.ignores(kind),
+        None => purpose.ignores_other(&api_version, &name),
+    };
+    if let Some(Ignored { message, hint }) = ignored {
+        report(Severity::Warning, &name, message.to_owned(), hint);
+        draft.ignored.extend(found.map(|(kind, _)| kind));
+        return;
+    }
+    let Some((kind, table)) = found else {
         let (message, hint) = explain_unknown(&api_version, &name);
-        refuse(&name, message, &hint);
+        report(Severity::Error, &name, message, &hint);
         return;
     };
     draft.provenance.record(
@@ -253,12 +306,6 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
             return (
                 format!("unknown API version `{api_version}`"),
                 "write `kubeadm.k8s.io/v1beta4`".to_owned(),
-            );
-        }
-        if LATER_KINDS.contains(&name) {
-            return (
-                format!("{name} is not supported yet"),
-                "remove the document; kubeplan plans nodes from InitConfiguration, ClusterConfiguration and JoinConfiguration".to_owned(),
             );
         }
     } else if let Some(kind) = same_group.iter().find(|kind| kind.name() == name) {

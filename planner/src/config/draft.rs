@@ -26,6 +26,8 @@ pub(super) struct Draft {
     documents: BTreeMap<Kind, Map<String, Value>>,
     /// The kinds that the user wrote, with file and line of the document.
     pub(super) supplied: BTreeMap<Kind, (String, u64)>,
+    /// The kinds that the user wrote and the command does not use.
+    pub(super) ignored: Vec<Kind>,
     /// The kinds that the user wrote in a deprecated API version.
     pub(super) old_documents: Vec<Kind>,
     /// The timeout of a v1beta3 ClusterConfiguration that belongs to InitConfiguration.
@@ -108,6 +110,17 @@ impl Draft {
     /// Whether the user wrote such a document.
     pub(super) fn is_supplied(&self, kind: Kind) -> bool {
         self.supplied.contains_key(&kind)
+    }
+
+    /// Whether the user wrote such a document and the command does not use it.
+    pub(super) fn is_ignored(&self, kind: Kind) -> bool {
+        self.ignored.contains(&kind)
+    }
+
+    /// Whether a file or document could not be read: it may contain what would be reported as missing.
+    pub(super) fn has_unreadable(&self) -> bool {
+        let mut findings = self.report.findings().iter();
+        findings.any(|finding| finding.severity == Severity::Error && !finding.path.contains('.'))
     }
 
     /// The fields of the document that are set.

@@ -15,6 +15,7 @@ use super::documents::Source;
 use super::draft::Draft;
 use super::flags::{self, Given};
 use super::provenance::Origin;
+use super::purpose::Purpose;
 use super::report::Report;
 use super::{default, load, validate};
 use crate::schema::{Kind, normal_form};
@@ -131,7 +132,7 @@ pub fn join_defaults() -> Value {
 }
 
 /// Checks a JoinConfiguration and the flags beside it by those of kubeadm's rules that need neither the host nor the cluster.
-/// `None` if `sources` contain no JoinConfiguration.
+/// `None` if `sources` contain no JoinConfiguration, or also documents that make a new cluster.
 ///
 /// # Errors
 /// The [`Report`] with every finding, if any of them is an error.
@@ -140,65 +141,23 @@ pub fn check(
     given: &[Given],
     lenient: bool,
 ) -> Result<Option<Report>, Report> {
-    let mut draft = load::read(sources, lenient)?;
-    if !draft.is_supplied(Kind::Join) {
+    let draft = load::documents(sources, lenient, Purpose::Join);
+    let makes_cluster = [Kind::Init, Kind::Cluster, Kind::Inventory]
+        .iter()
+        .any(|kind| draft.is_ignored(*kind));
+    if makes_cluster || !draft.is_supplied(Kind::Join) {
         return Ok(None);
     }
-    stands_alone(&mut draft);
-    let Some(mut join) = split(&mut draft) else {
-        return Ok(None);
-    };
-    load::warn_of_old_versions(&mut join);
-    given.iter().for_each(|given| flags::set(&mut join, given));
-    default::join::apply_to_check(&mut join);
-    validate::join::rules(&mut join, validate::join::Discovery::Advised);
-    let mut report = draft.report;
-    report.extend(join.report);
-    if report.has_errors() {
-        Err(report)
+    let mut draft = load::readable(draft)?;
+    load::warn_of_old_versions(&mut draft);
+    given.iter().for_each(|given| flags::set(&mut draft, given));
+    default::join::apply_to_check(&mut draft);
+    validate::join::rules(&mut draft, validate::join::Discovery::Advised);
+    if draft.report.has_errors() {
+        Err(draft.report)
     } else {
-        Ok(Some(report))
+        Ok(Some(draft.report))
     }
-}
-
-/// Reports documents that have no effect on a joining node.
-pub(super) fn stands_alone(draft: &mut Draft) {
-    for kind in [
-        Kind::Init,
-        Kind::Cluster,
-        Kind::Kubelet,
-        Kind::KubeProxy,
-        Kind::Inventory,
-    ] {
-        if draft.is_supplied(kind) {
-            let message = "it has no effect beside a JoinConfiguration: discovery reads the cluster's own document";
-            draft.error(
-                kind,
-                "",
-                message,
-                "move the two documents to separate files",
-            );
-        }
-    }
-}
-
-/// Reports a JoinConfiguration in the configuration of a new cluster.
-pub(super) fn refuse(draft: &mut Draft) {
-    if !draft.is_supplied(Kind::Join) {
-        return;
-    }
-    let (message, hint) = if draft.is_supplied(Kind::Inventory) {
-        (
-            "a JoinConfiguration has no effect beside a Cluster document, whose nodes join the cluster that is planned with them",
-            "remove it, and set what the nodes need in their entries of the Cluster document",
-        )
-    } else {
-        (
-            "a JoinConfiguration is for a node that joins a running cluster; this command plans a new cluster",
-            "run `kubeapply discover` on the host, then `kubeplan plan --join FACTS` with the file that it writes",
-        )
-    };
-    draft.error(Kind::Join, "", message, hint);
 }
 
 #[cfg(test)]

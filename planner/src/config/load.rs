@@ -6,9 +6,10 @@ use super::draft::Draft;
 use super::facts::FactsSource;
 use super::flags::{self, Given};
 use super::inventory::{self, Inventory, JoinsByToken};
-use super::report::{Report, Severity};
+use super::purpose::Purpose;
+use super::report::Report;
+use super::skip_phases;
 use super::valid::{HostFacts, ValidConfig};
-use super::{join, skip_phases};
 use crate::schema::V1BETA3;
 
 /// A valid configuration, with warnings.
@@ -124,30 +125,36 @@ pub fn load_cluster(sources: &[Source<'_>], options: Options) -> Result<LoadedCl
 }
 
 fn load_inventory(sources: &[Source<'_>], options: Options) -> Result<Inventory, Report> {
-    let mut draft = read(sources, options.lenient)?;
+    let mut draft = read(sources, options.lenient, Purpose::NewCluster)?;
     draft.host = options.host;
     warn_of_old_versions(&mut draft);
-    join::refuse(&mut draft);
     flags::apply(&mut draft, &options.flags, !sources.is_empty());
     skip_phases::disable_addons(&mut draft);
     inventory::load(draft, options)
 }
 
-/// Reads the documents as written; an error if one of them could not be read.
-pub(super) fn read(sources: &[Source<'_>], lenient: bool) -> Result<Draft, Report> {
+/// Reads the documents that a command with this `purpose` uses, as written; an error if one of them could not be read.
+pub(super) fn read(
+    sources: &[Source<'_>],
+    lenient: bool,
+    purpose: Purpose,
+) -> Result<Draft, Report> {
+    readable(documents(sources, lenient, purpose))
+}
+
+/// Reads the documents that a command with this `purpose` uses, as written, with the errors of those that could not be read.
+pub(super) fn documents(sources: &[Source<'_>], lenient: bool, purpose: Purpose) -> Draft {
     let fields = if lenient {
         Fields::Lenient
     } else {
         Fields::Strict
     };
-    let draft = read_documents(sources, fields);
-    // A file or document that could not be read may contain what later stages would report as missing.
-    let refused = draft
-        .report
-        .findings()
-        .iter()
-        .any(|finding| finding.severity == Severity::Error && !finding.path.contains('.'));
-    if refused {
+    read_documents(sources, fields, purpose)
+}
+
+/// The draft; an error if a file or document could not be read.
+pub(super) fn readable(draft: Draft) -> Result<Draft, Report> {
+    if draft.has_unreadable() {
         Err(draft.report)
     } else {
         Ok(draft)

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::documents::Source;
 use super::draft::Draft;
+use super::purpose::Purpose;
 use super::report::Report;
 use super::{default, join, load, validate};
 use crate::schema::Kind;
@@ -28,7 +29,7 @@ pub struct Migrated {
 /// # Errors
 /// The [`Report`] with every finding, if any of them is an error.
 pub fn migrate(sources: &[Source<'_>], lenient: bool) -> Result<Migrated, Report> {
-    let mut draft = load::read(sources, lenient)?;
+    let mut draft = load::read(sources, lenient, Purpose::Convert)?;
     let join = join::split(&mut draft);
     let founds =
         join.is_none() || draft.is_supplied(Kind::Init) || draft.is_supplied(Kind::Cluster);

@@ -19,6 +19,7 @@ mod labels;
 mod load;
 mod migrate;
 pub mod provenance;
+mod purpose;
 pub mod report;
 mod skip_phases;
 pub mod timeouts;

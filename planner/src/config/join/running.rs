@@ -7,13 +7,14 @@
 use kubeplan_bundle::index::NodeRole;
 use serde_json::json;
 
-use super::{hand_on, is_control_plane, stands_alone};
+use super::{hand_on, is_control_plane};
 use crate::config::address;
 use crate::config::default::{self, SharedKubelet};
 use crate::config::documents::{Source, take_stored};
 use crate::config::draft::Draft;
 use crate::config::load::{self, LoadedCluster, Options};
 use crate::config::provenance::Origin;
+use crate::config::purpose::Purpose;
 use crate::config::report::Report;
 use crate::config::valid::{EndpointHost, JoinCredential, Joining, ValidConfig};
 use crate::config::validate::join::Discovery;
@@ -56,10 +57,9 @@ pub fn load_join(
             draft.first_file = cluster.file.to_owned();
             draft
         }
-        sources => load::read(sources, options.lenient)?,
+        sources => load::read(sources, options.lenient, Purpose::Join)?,
     };
     load::warn_of_old_versions(&mut draft);
-    stands_alone(&mut draft);
     if draft.report.has_errors() {
         return Err(draft.report);
     }

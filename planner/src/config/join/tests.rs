@@ -173,22 +173,6 @@ fn every_error_names_the_field_that_was_written() {
 }
 
 #[test]
-fn a_document_that_has_no_effect_beside_it_is_an_error() {
-    let cluster = "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n";
-    let inventory = "---\napiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nmetadata: {name: a}\n";
-    for other in [cluster, inventory] {
-        let report = check_text(&(text("") + other), &[])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            report.contains("no effect beside a JoinConfiguration"),
-            "{report}"
-        );
-    }
-    assert!(check_text(&cluster[4..], &[]).unwrap().is_none());
-}
-
-#[test]
 fn flags_set_fields_as_in_kubeadm_join() {
     let flag = |name: &str, text: &str| Given {
         flag: flags::FLAGS.iter().find(|flag| flag.name == name).unwrap(),

@@ -109,10 +109,6 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "13: Cluster.credentials.minRemaining",
         "14: Cluster.payload",
     ],
-    "join-beside-cluster": [
-        "2: JoinConfiguration.discovery",
-        "7: ClusterConfiguration",
-    ],
     "join-configuration": [
         "5: JoinConfiguration.nodeRegistration.name",
         "6: JoinConfiguration.nodeRegistration.criSockets",
