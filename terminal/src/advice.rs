@@ -6,10 +6,9 @@ use std::fmt;
 use std::iter::successors;
 use std::ops::Deref;
 
-<<<<<<< HEAD
 use crate::text::Text;
 
-/// What to do next: one line, and the lines of something that it cites.
+/// A hint: one line, and the lines that it quotes.
 #[derive(Clone, Debug)]
 pub struct Hint {
     line: String,
@@ -67,8 +66,8 @@ pub fn list<D: fmt::Display>(items: impl IntoIterator<Item = D>) -> Text {
 
 /// What belongs to an error besides its message: hints, lines such as the single problems that it consists of, and the cause.
 ///
-/// An error carries it as its `source`. It is found there however many errors are wrapped around it, also by those that pass another
-/// one on as their own (`#[error(transparent)]`), and is never written as a cause.
+/// An error carries it as its `source`. It is found however many errors wrap that error, also transparent ones
+/// (`#[error(transparent)]`), and is not written as a cause.
 #[derive(Debug, Default)]
 pub struct Advice(Box<Parts>);
 
@@ -78,16 +77,6 @@ struct Parts {
     hints: Vec<Hint>,
     details: Text,
     cause: Option<Box<dyn Error + Send + Sync>>,
-=======
-/// A hint, or the single problems that an error consists of.
-///
-/// An error carries it as its `source`. It is found however many errors wrap that error, also transparent ones
-/// (`#[error(transparent)]`), and is not written as a cause.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Advice {
-    hint: Option<String>,
-    items: Vec<String>,
->>>>>>> 34ca449 (terminal, review, xtask, testkit, tests: texts in plain English)
 }
 
 impl Advice {
@@ -165,8 +154,7 @@ pub fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'stat
     causes(error).last().unwrap_or(error)
 }
 
-<<<<<<< HEAD
-/// What to do about `error`, each hint once: first what its innermost cause says, which is closest to what is to be mended.
+/// The hints of `error` and its causes, each once, that of the innermost cause first: it is closest to the fault.
 #[must_use]
 pub fn hints<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a Hint> {
     let mut inwards: Vec<&Advice> = advice(error).collect();
@@ -178,11 +166,6 @@ pub fn hints<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a Hint> {
         }
     }
     hints
-=======
-/// The hint of the first cause of `error` that has one.
-pub(crate) fn hint_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a str> {
-    advice(error).find_map(|advice| advice.hint.as_deref())
->>>>>>> 34ca449 (terminal, review, xtask, testkit, tests: texts in plain English)
 }
 
 /// The lines that belong to `error` and its causes, those of the outermost first.

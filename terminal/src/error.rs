@@ -26,65 +26,6 @@ struct Doing {
     source: Box<dyn Error + Send + Sync>,
 }
 
-<<<<<<< HEAD
-=======
-/// A hint: one line, and the lines that it quotes.
-#[derive(Clone, Debug)]
-pub struct Hint {
-    line: String,
-    lines: Text,
-}
-
-impl Hint {
-    /// A line, and the lines below it.
-    #[must_use]
-    pub const fn citing(line: String, lines: Text) -> Self {
-        Self { line, lines }
-    }
-
-    /// The lines below it.
-    #[must_use]
-    pub const fn lines(&self) -> &Text {
-        &self.lines
-    }
-}
-
-impl Deref for Hint {
-    type Target = str;
-
-    /// The line.
-    fn deref(&self) -> &str {
-        &self.line
-    }
-}
-
-impl Borrow<str> for Hint {
-    /// The line.
-    fn borrow(&self) -> &str {
-        &self.line
-    }
-}
-
-impl From<String> for Hint {
-    fn from(line: String) -> Self {
-        Self::citing(line, Text::new())
-    }
-}
-
-impl From<&str> for Hint {
-    fn from(line: &str) -> Self {
-        line.to_owned().into()
-    }
-}
-
-/// Items of a list, a line each, as they stand below an error.
-#[must_use]
-pub fn list<D: fmt::Display>(items: impl IntoIterator<Item = D>) -> Text {
-    let items = items.into_iter();
-    items.map(|item| format!("  - {item}")).collect()
-}
-
->>>>>>> 34ca449 (terminal, review, xtask, testkit, tests: texts in plain English)
 impl CliError {
     /// Wraps an error. Takes details and hints from the [`Advice`](crate::Advice) among its causes.
     pub fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

@@ -12,13 +12,8 @@
 //! |---|---|
 //! | `print`, `content`, `json`, `document`, `report` | the result, on standard output |
 //! | `say`, `tell`, `note`, `notes`, `error`, `usage` | messages, on standard error |
-<<<<<<< HEAD
-//! | `ask`, `prompt`, `answer`, `secret` | questions, and what is typed |
-//! | `progress`, `event`, [`Progress`] | how far it is |
-=======
-//! | `ask`, `prompt`, `answer` | questions and answers |
+//! | `ask`, `prompt`, `answer`, `secret` | questions and answers |
 //! | `progress`, `event`, [`Progress`] | progress |
->>>>>>> 34ca449 (terminal, review, xtask, testkit, tests: texts in plain English)
 
 mod advice;
 mod error;
