@@ -65,19 +65,19 @@ fn by_version() -> Vec<Case> {
 /// If the directories cannot be read.
 pub fn cases(root: &Path) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
-    for (folder, invalid) in [
+    for (directory, invalid) in [
         ("fixtures", false),
         ("fixtures/invalid", true),
         (JOIN, false),
     ] {
         let entries =
-            fs::read_dir(root.join(folder)).with_context(|| format!("reading {folder}"))?;
+            fs::read_dir(root.join(directory)).with_context(|| format!("reading {directory}"))?;
         for entry in entries {
             let file = entry?.file_name().to_string_lossy().into_owned();
             if let Some(name) = file.strip_suffix(".yaml") {
                 let name = if invalid {
                     format!("invalid/{name}")
-                } else if folder == JOIN {
+                } else if directory == JOIN {
                     format!("join/{name}")
                 } else {
                     name.to_owned()
@@ -183,13 +183,13 @@ struct Beside<'a> {
 }
 
 impl Beside<'_> {
-    /// `args` and the folders; `validate` takes no patches.
+    /// `args` and the directories; `validate` takes no patches.
     fn arguments(self, args: &[&str], with_patches: bool) -> Vec<String> {
         let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
         let patches = self.patches.filter(|_| with_patches);
-        for (flag, folder) in [("--facts", self.facts), ("--patches", patches)] {
-            if let Some(folder) = folder {
-                args.extend([flag.to_owned(), folder.to_string_lossy().into_owned()]);
+        for (flag, directory) in [("--facts", self.facts), ("--patches", patches)] {
+            if let Some(directory) = directory {
+                args.extend([flag.to_owned(), directory.to_string_lossy().into_owned()]);
             }
         }
         args
@@ -203,8 +203,8 @@ fn rendered(fixture: &str, name: &str, beside: Beside<'_>) -> Result<Files> {
     let shown = out.to_string_lossy().into_owned();
     let store = scratch.path().join("pki");
     let keys = match beside.store {
-        Some(folder) => {
-            closed_copy(folder, &store)?;
+        Some(directory) => {
+            closed_copy(directory, &store)?;
             ["--pki".to_owned(), store.to_string_lossy().into_owned()]
         }
         None => ["--test-pki".to_owned(), SEED.to_owned()],
@@ -218,7 +218,7 @@ fn rendered(fixture: &str, name: &str, beside: Beside<'_>) -> Result<Files> {
     Ok(tree::read(&out)?
         .into_iter()
         .map(|(file, bytes)| {
-            // The configuration in effect names folders as they were given, and ours differ from clone to clone.
+            // The configuration in effect names directories as they were given, and ours differ from clone to clone.
             let bytes = match file.as_str() {
                 "config.yaml" => String::from_utf8_lossy(&bytes)
                     .replace(&here, "")
@@ -235,7 +235,7 @@ fn closed_copy(from: &Path, to: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     for (name, bytes) in tree::read(from)? {
         let path = to.join(name);
-        fs::create_dir_all(path.parent().context("a file lies in a folder")?)?;
+        fs::create_dir_all(path.parent().context("a file lies in a directory")?)?;
         fs::write(&path, bytes)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     }
@@ -261,11 +261,11 @@ pub fn recorded(root: &Path, case: &Case) -> Result<Files> {
             .map(|bytes| Files::from([(name, bytes)]))
             .unwrap_or_default());
     }
-    let folder = golden.join(&case.name);
-    if !folder.is_dir() {
+    let directory = golden.join(&case.name);
+    if !directory.is_dir() {
         return Ok(Files::new());
     }
-    Ok(tree::read(&folder)?
+    Ok(tree::read(&directory)?
         .into_iter()
         .map(|(name, bytes)| (format!("{}/{name}", case.name), bytes))
         .collect())
@@ -307,7 +307,7 @@ pub fn bless(root: &Path) -> Result<Vec<String>> {
     for (name, bytes) in &rendered {
         if before.get(name) != Some(bytes) {
             let path = golden.join(name);
-            fs::create_dir_all(path.parent().context("a golden file lies in a folder")?)?;
+            fs::create_dir_all(path.parent().context("a golden file lies in a directory")?)?;
             fs::write(&path, bytes)?;
             changed.push(format!(
                 "{} golden/{name}",

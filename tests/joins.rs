@@ -103,8 +103,8 @@ impl Discovered {
     /// # Errors
     /// If the facts cannot be written. A plan that fails is not an error here.
     pub fn plan(&self, args: &[&str]) -> Result<Attempt> {
-        let folder = tempfile::tempdir()?;
-        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        let directory = tempfile::tempdir()?;
+        let path = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
         let facts = JoinFacts {
             sealed: sealed(&self.secrets)?,
             ..self.facts.clone()
@@ -123,13 +123,13 @@ impl Discovered {
         }
         all.extend(args);
         let run = kubeplan(&all);
-        Ok(Attempt { folder, run })
+        Ok(Attempt { directory, run })
     }
 }
 
 /// A plan that was tried.
 pub struct Attempt {
-    folder: TempDir,
+    directory: TempDir,
     /// How it ended.
     pub run: Run,
 }
@@ -138,7 +138,7 @@ impl Attempt {
     /// The bundle, if one was written.
     #[must_use]
     pub fn bundle(&self) -> Option<PathBuf> {
-        let out = fs::read_dir(self.folder.path().join("out")).ok()?;
+        let out = fs::read_dir(self.directory.path().join("out")).ok()?;
         out.filter_map(Result::ok).map(|entry| entry.path()).next()
     }
 }

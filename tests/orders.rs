@@ -3,7 +3,7 @@
 /// A crate's outermost modules, from the top to the bottom; `lib` is what `lib.rs` itself holds.
 pub struct Order {
     /// The directory of its source, such as `planner/src`.
-    pub folder: &'static str,
+    pub directory: &'static str,
     /// The modules, from the top to the bottom.
     pub modules: &'static [&'static str],
     /// Arrows that run up today, `from -> to`. The list only ever becomes shorter: one that is gone must go from here, too.
@@ -13,7 +13,7 @@ pub struct Order {
 /// Every crate whose modules have an order.
 pub const ORDERS: &[Order] = &[
     Order {
-        folder: "bundle/src",
+        directory: "bundle/src",
         modules: &[
             "lib",
             "writer",
@@ -54,7 +54,7 @@ pub const ORDERS: &[Order] = &[
         upwards: &[],
     },
     Order {
-        folder: "terminal/src",
+        directory: "terminal/src",
         modules: &[
             "lib", "usage", "report", "progress", "io", "error", "advice", "table", "text",
             "shell", "json", "escape",
@@ -62,12 +62,12 @@ pub const ORDERS: &[Order] = &[
         upwards: &[],
     },
     Order {
-        folder: "review/src",
+        directory: "review/src",
         modules: &["lib", "verdict", "view", "facts", "standing"],
         upwards: &[],
     },
     Order {
-        folder: "planner/src",
+        directory: "planner/src",
         modules: &[
             "lib",
             "cli",
@@ -93,7 +93,7 @@ pub const ORDERS: &[Order] = &[
         upwards: &[],
     },
     Order {
-        folder: "applier/src",
+        directory: "applier/src",
         modules: &[
             "lib",
             "cli",

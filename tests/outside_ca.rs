@@ -151,22 +151,22 @@ impl Three {
 
 /// An intermediate CA of openssl below a root, with the attributes and the text companies put into certificates.
 pub struct OpensslCa {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl OpensslCa {
-    /// Makes both in `folder`.
+    /// Makes both in `directory`.
     ///
     /// # Errors
     /// If openssl fails.
-    pub fn new(folder: &Path, name: &str) -> Result<Self> {
+    pub fn new(directory: &Path, name: &str) -> Result<Self> {
         let ca = Self {
-            folder: folder.join(name),
+            directory: directory.join(name),
         };
-        fs::create_dir_all(&ca.folder)?;
-        fs::write(ca.folder.join("ca.conf"), OPENSSL_CA)?;
-        fs::write(ca.folder.join("index.txt"), "")?;
-        fs::write(ca.folder.join("serial"), "1000\n")?;
+        fs::create_dir_all(&ca.directory)?;
+        fs::write(ca.directory.join("ca.conf"), OPENSSL_CA)?;
+        fs::write(ca.directory.join("index.txt"), "")?;
+        fs::write(ca.directory.join("serial"), "1000\n")?;
         for (part, algorithm) in [("root", "rsa:3072"), ("issuing", "rsa:2048")] {
             let subject = format!("/C=DE/O=Example/OU=Security/CN={name}-{part}");
             let (key, request) = (format!("{part}.key"), format!("{part}.csr"));
@@ -188,7 +188,7 @@ impl OpensslCa {
 
     /// Has the CA named in `by` sign `<name>.csr`; the result is `<name>.crt`, with readable text in front.
     fn issue(&self, by: &[&str], name: &str, extensions: &str) -> Result<String> {
-        fs::write(self.folder.join("extensions"), format!("{extensions}\n"))?;
+        fs::write(self.directory.join("extensions"), format!("{extensions}\n"))?;
         let (request, certificate) = (format!("{name}.csr"), format!("{name}.crt"));
         let mut args = vec![
             "ca",
@@ -202,13 +202,13 @@ impl OpensslCa {
         args.extend(["-in", &request, "-out", &certificate]);
         args.extend(by);
         self.openssl(&args)?;
-        Ok(fs::read_to_string(self.folder.join(certificate))?)
+        Ok(fs::read_to_string(self.directory.join(certificate))?)
     }
 
     fn openssl(&self, args: &[&str]) -> Result<String> {
         let output = Command::new("openssl")
             .args(args)
-            .current_dir(&self.folder)
+            .current_dir(&self.directory)
             .output()
             .context("starting openssl")?;
         let err = String::from_utf8_lossy(&output.stderr);
@@ -221,7 +221,7 @@ impl OpensslCa {
     /// # Errors
     /// If it cannot be read.
     pub fn root(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.folder.join("root.crt"))?)
+        Ok(fs::read_to_string(self.directory.join("root.crt"))?)
     }
 
     /// The issuing CA's certificate alone.
@@ -229,7 +229,7 @@ impl OpensslCa {
     /// # Errors
     /// If it cannot be read.
     pub fn issuing(&self) -> Result<String> {
-        Ok(fs::read_to_string(self.folder.join("issuing.crt"))?)
+        Ok(fs::read_to_string(self.directory.join("issuing.crt"))?)
     }
 }
 
@@ -240,7 +240,7 @@ impl OutsideCa for OpensslCa {
     }
 
     fn sign(&self, request: &str, usages: &[String]) -> Result<String> {
-        fs::write(self.folder.join("request.csr"), request)?;
+        fs::write(self.directory.join("request.csr"), request)?;
         self.openssl(&["req", "-in", "request.csr", "-noout", "-verify"])?;
         let extensions = format!(
             "keyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage={}\nbasicConstraints=critical,CA:FALSE",

@@ -12,7 +12,7 @@ use crate::programs::{NOW, Run, kubeapply_at, kubeplan, repository};
 
 /// A planned bundle and what belongs to it.
 pub struct Planned {
-    folder: TempDir,
+    directory: TempDir,
     config: PathBuf,
     seed: Option<&'static str>,
     now: String,
@@ -111,23 +111,23 @@ impl Planned {
         identity: bool,
         prepare: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("cluster.yaml");
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("cluster.yaml");
         fs::write(&path, config)?;
-        let key = folder.path().join("author");
+        let key = directory.path().join("author");
         kubeplan(&["keygen", "-o", text(&key)?]).expect(0)?;
-        let public = fs::read_to_string(folder.path().join("author.pub"))?;
+        let public = fs::read_to_string(directory.path().join("author.pub"))?;
         fs::write(
-            folder.path().join("allowed_signers"),
+            directory.path().join("allowed_signers"),
             format!("author {public}"),
         )?;
-        fs::create_dir(folder.path().join("root"))?;
+        fs::create_dir(directory.path().join("root"))?;
         // Whatever the umask: what a group can write is refused.
         for (name, mode) in [("allowed_signers", 0o644), ("root", 0o755)] {
-            fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode))?;
+            fs::set_permissions(directory.path().join(name), Permissions::from_mode(mode))?;
         }
         let mut planned = Self {
-            folder,
+            directory,
             config: path,
             seed,
             now,
@@ -201,7 +201,7 @@ impl Planned {
     /// A path in the scratch directory.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// The root it is installed into.

@@ -1,4 +1,4 @@
-//! Folders as values: what is in them, and how two differ.
+//! Directories as values: what is in them, and how two differ.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,13 +8,13 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use similar::TextDiff;
 
-/// Content of every regular file below `folder`, by relative path.
+/// Content of every regular file below `directory`, by relative path.
 ///
 /// # Errors
-/// If the folder cannot be read.
-pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+/// If the directory cannot be read.
+pub fn read(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
-    for (name, node) in snapshot(folder)? {
+    for (name, node) in snapshot(directory)? {
         if let Some(bytes) = node.bytes {
             files.insert(name, bytes);
         }
@@ -22,7 +22,7 @@ pub fn read(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(files)
 }
 
-/// One thing in a folder.
+/// One thing in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Kind and permission bits, as `stat` gives them.
@@ -37,15 +37,15 @@ pub struct Node {
     pub target: Option<String>,
 }
 
-/// Everything below `folder`, the folder itself included as the empty name.
+/// Everything below `directory`, the directory itself included as the empty name.
 ///
 /// # Errors
-/// If the folder cannot be read.
-pub fn snapshot(folder: &Path) -> Result<BTreeMap<String, Node>> {
+/// If the directory cannot be read.
+pub fn snapshot(directory: &Path) -> Result<BTreeMap<String, Node>> {
     let mut found = BTreeMap::new();
     let mut pending = vec![String::new()];
     while let Some(name) = pending.pop() {
-        let path = folder.join(&name);
+        let path = directory.join(&name);
         let metadata = fs::symlink_metadata(&path)
             .with_context(|| format!("looking at {}", path.display()))?;
         if metadata.is_dir() {

@@ -93,9 +93,9 @@ impl HostPath {
 
     /// Whether this path is `directory` or lies below it.
     #[must_use]
-    pub fn is_within(&self, folder: &Self) -> bool {
+    pub fn is_within(&self, dir: &Self) -> bool {
         self.0
-            .strip_prefix(folder.as_str())
+            .strip_prefix(dir.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 

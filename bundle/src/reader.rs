@@ -161,8 +161,8 @@ impl Bundle<Unverified> {
 }
 
 /// Parses a signature and checks that the file is named after its key.
-fn parse_signature(folder: &str, hex: &str, armored: &[u8]) -> Result<Signature, VerifyError> {
-    let name = format!("{folder}/{hex}.sig");
+fn parse_signature(directory: &str, hex: &str, armored: &[u8]) -> Result<Signature, VerifyError> {
+    let name = format!("{directory}/{hex}.sig");
     let signature = match Signature::parse(armored) {
         Ok(signature) => signature,
         Err(source) => return Err(VerifyError::Signature { name, source }),

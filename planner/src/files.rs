@@ -39,7 +39,7 @@ pub(crate) fn open_given(path: &Path) -> io::Result<File> {
     let file = File::from(rustix::fs::open(path, READ, Mode::empty())?);
     let of_the_shell = ["/dev/fd", "/proc/self/fd"]
         .iter()
-        .any(|folder| path.parent() == Some(Path::new(folder)))
+        .any(|dir| path.parent() == Some(Path::new(dir)))
         || path == Path::new("/dev/stdin");
     if of_the_shell && file.metadata()?.file_type().is_fifo() {
         // Opening created a new file description, so this does not affect the program that made the pipe.
@@ -494,13 +494,13 @@ mod tests {
 
     #[test]
     fn what_is_not_a_regular_file_is_refused_without_waiting() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
         std::fs::write(at("file"), "x").unwrap();
         symlink("file", at("link")).unwrap();
         fifo(&at("fifo"));
         symlink("fifo", at("link-to-fifo")).unwrap();
-        let directory = Directory::open(folder.path()).unwrap();
+        let directory = Directory::open(dir.path()).unwrap();
         for open in [open_regular, open_given] {
             for name in ["file", "link"] {
                 assert!(open(&at(name)).is_ok(), "{name}");
@@ -537,8 +537,8 @@ mod tests {
 
     #[test]
     fn owner_and_mode_are_checked_by_the_handle() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
         std::fs::write(&path, "x").unwrap();
         let check = |mode: u32, need: Need| {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -561,8 +561,8 @@ mod tests {
 
     #[test]
     fn names_are_looked_up_in_the_directory_that_was_opened() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
         std::fs::create_dir(at("mine")).unwrap();
         std::fs::create_dir(at("other")).unwrap();
         let mine = Directory::open(&at("mine")).unwrap();
@@ -571,7 +571,7 @@ mod tests {
         mine.create("key", 0o600).unwrap();
         assert!(at("moved/key").exists() && !at("other/key").exists());
         assert!(
-            Directory::open(folder.path())
+            Directory::open(dir.path())
                 .unwrap()
                 .directory("mine")
                 .is_err()
@@ -598,10 +598,10 @@ mod tests {
                 "{hint}"
             );
         }
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("key");
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key");
         std::fs::write(&file, "").unwrap();
-        for (path, recursive) in [(folder.path(), true), (&file, false)] {
+        for (path, recursive) in [(dir.path(), true), (&file, false)] {
             let owner = Exposed::Owner {
                 path: path.into(),
                 owner: 1,

@@ -16,7 +16,7 @@ use crate::durable::{MANY, sync_file_systems};
 use crate::files::{self, Directory};
 
 /// The mode of directories that are created for results; a umask can narrow it, never widen it.
-const FOLDER: u32 = 0o755;
+const DIRECTORY: u32 = 0o755;
 
 /// A file of a tree, which is written as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,17 +49,17 @@ pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// `AlreadyExists` if a file exists; or any error of the file system. Earlier files of the list may have been created.
 pub fn create_private_files(files: &[(PathBuf, &SecretBytes)]) -> io::Result<()> {
-    let mut folders: BTreeMap<&Path, Directory> = BTreeMap::new();
+    let mut directories: BTreeMap<&Path, Directory> = BTreeMap::new();
     for (path, _) in files {
         let directory = parent(path);
-        if let Entry::Vacant(vacant) = folders.entry(directory) {
+        if let Entry::Vacant(vacant) = directories.entry(directory) {
             private_directory(directory)?;
             vacant.insert(Directory::open(directory)?);
         }
     }
     let mut written = Vec::with_capacity(files.len());
     for (path, bytes) in files {
-        let Some(directory) = folders.get(parent(path)) else {
+        let Some(directory) = directories.get(parent(path)) else {
             continue;
         };
         let (temporary, mut file) = directory.create_temporary(".kubeplan-", 0o600)?;
@@ -72,7 +72,7 @@ pub fn create_private_files(files: &[(PathBuf, &SecretBytes)]) -> io::Result<()>
         written.push(one);
     }
     if cfg!(target_os = "linux") && written.len() >= MANY {
-        let handles = folders
+        let handles = directories
             .values()
             .map(|directory| directory.handle().try_clone());
         sync_file_systems(handles)?;
@@ -84,7 +84,7 @@ pub fn create_private_files(files: &[(PathBuf, &SecretBytes)]) -> io::Result<()>
     for one in written {
         one.directory.rename(&one.temporary, one.name, false)?;
     }
-    folders.values().try_for_each(Directory::sync)
+    directories.values().try_for_each(Directory::sync)
 }
 
 /// A complete file under a temporary name, which is removed unless the file gets its final name.
@@ -121,7 +121,7 @@ impl Stage {
     /// Any error of the file system.
     pub fn of(directory: &Path) -> io::Result<Self> {
         let made = !directory.exists();
-        files::make_directories(directory, FOLDER)?;
+        files::make_directories(directory, DIRECTORY)?;
         let mut stage = Self {
             path: directory.to_owned(),
             directory: Directory::open(directory)?,
@@ -268,7 +268,7 @@ pub fn write_tree(target: &Path, marker: &str, tree: &Tree) -> io::Result<()> {
         ));
     }
     let directory = parent(target);
-    files::make_directories(directory, FOLDER)?;
+    files::make_directories(directory, DIRECTORY)?;
     let directory = Directory::open(directory)?;
     let (stage_name, stage) = directory.make_temporary(".kubeplan-", 0o755)?;
     let stage_path = directory.path().join(&stage_name);

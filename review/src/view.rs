@@ -152,7 +152,7 @@ fn annotations(index: &Index) -> Text {
 
 fn row(entry: &Entry) -> Vec<String> {
     let (size, mut kind) = match &entry.content {
-        Content::None => (String::new(), "folder".to_owned()),
+        Content::None => (String::new(), "directory".to_owned()),
         Content::Public(blob) => (blob.size.to_string(), "public".to_owned()),
         Content::Sealed(sealed) => (String::new(), format!("sealed {}", sealed.class)),
     };

@@ -134,8 +134,8 @@ impl Faults {
             }
             Verdict::Happens => {
                 self.0.count.set(number + 1);
-                if let (Some(unsynced), Some((folder, name))) = (self.unsynced(), losing) {
-                    unsynced.save(folder, name);
+                if let (Some(unsynced), Some((directory, name))) = (self.unsynced(), losing) {
+                    unsynced.save(directory, name);
                 }
                 Ok(())
             }

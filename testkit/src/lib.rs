@@ -27,7 +27,7 @@ macro_rules! observe {
                 &self,
                 losing: Option<$($host)::+::Place<'_>>,
             ) -> Result<(), $($host)::+::Prevented> {
-                let losing = losing.map(|place| (place.folder, place.name));
+                let losing = losing.map(|place| (place.directory, place.name));
                 self.verdict(losing).map_err(|prevented| match prevented {
                     $crate::Prevented::Stopped => $($host)::+::Prevented::Stopped,
                     $crate::Prevented::Failed(error) => $($host)::+::Prevented::Failed(error),
@@ -38,20 +38,20 @@ macro_rules! observe {
                 use $($host)::+::Change;
                 let Some(log) = self.unsynced() else { return };
                 match change {
-                    Change::Created(at) => log.created(at.folder, at.name),
+                    Change::Created(at) => log.created(at.directory, at.name),
                     Change::Moved(from, to) => {
-                        log.moved((from.folder, from.name), (to.folder, to.name));
+                        log.moved((from.directory, from.name), (to.directory, to.name));
                     }
                     Change::Replaced(from, to) => {
-                        log.replaced((from.folder, from.name), (to.folder, to.name));
+                        log.replaced((from.directory, from.name), (to.directory, to.name));
                     }
                     Change::Exchanged(one, other) => {
-                        log.exchanged((one.folder, one.name), (other.folder, other.name));
+                        log.exchanged((one.directory, one.name), (other.directory, other.name));
                     }
-                    Change::Removed(at) => log.removed(at.folder, at.name),
+                    Change::Removed(at) => log.removed(at.directory, at.name),
                     Change::Written { file, before } => log.written(file, before),
                     Change::FileSynced(file) => log.synced_file(file),
-                    Change::DirectorySynced(folder) => log.synced_directory(folder),
+                    Change::DirectorySynced(directory) => log.synced_directory(directory),
                 }
             }
         }

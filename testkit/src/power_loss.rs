@@ -29,7 +29,7 @@ pub struct Unsynced {
 /// A thing in a directory.
 #[derive(Debug)]
 struct At {
-    folder: OwnedFd,
+    directory: OwnedFd,
     name: String,
 }
 
@@ -53,9 +53,9 @@ type Inode = (u64, u64);
 
 impl At {
     /// `None` if the directory's handle cannot be copied, which a test would notice by its outcome.
-    fn new((folder, name): Name<'_>) -> Option<Self> {
+    fn new((directory, name): Name<'_>) -> Option<Self> {
         Some(Self {
-            folder: folder.try_clone_to_owned().ok()?,
+            directory: directory.try_clone_to_owned().ok()?,
             name: name.to_owned(),
         })
     }
@@ -64,7 +64,9 @@ impl At {
         match saved {
             Saved::File(bytes, stat) => {
                 let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-                if let Ok(file) = openat(&self.folder, &self.name, flags, Mode::RUSR | Mode::WUSR) {
+                if let Ok(file) =
+                    openat(&self.directory, &self.name, flags, Mode::RUSR | Mode::WUSR)
+                {
                     let mut file = File::from(file);
                     let _ = file.write_all(bytes);
                     let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
@@ -73,25 +75,25 @@ impl At {
                 }
             }
             Saved::Directory(stat) => {
-                let _ = mkdirat(&self.folder, &self.name, mode(stat));
+                let _ = mkdirat(&self.directory, &self.name, mode(stat));
             }
         }
     }
 
     fn is_in(&self, inode: Inode) -> bool {
-        inode_of(&self.folder) == Some(inode)
+        inode_of(&self.directory) == Some(inode)
     }
 }
 
 impl Unsynced {
     /// The thing of this name is about to be replaced or removed.
-    pub(crate) fn save(&self, folder: BorrowedFd<'_>, name: &str) {
-        self.losing.replace(saved(folder, name));
+    pub(crate) fn save(&self, directory: BorrowedFd<'_>, name: &str) {
+        self.losing.replace(saved(directory, name));
     }
 
     /// A file or directory was created.
-    pub fn created(&self, folder: BorrowedFd<'_>, name: &str) {
-        self.push(At::new((folder, name)).map(Change::Created));
+    pub fn created(&self, directory: BorrowedFd<'_>, name: &str) {
+        self.push(At::new((directory, name)).map(Change::Created));
     }
 
     /// A file or directory got another name, which was free.
@@ -112,8 +114,8 @@ impl Unsynced {
     }
 
     /// A file or directory was removed, if there was one.
-    pub fn removed(&self, folder: BorrowedFd<'_>, name: &str) {
-        let removed = At::new((folder, name)).zip(self.losing.take());
+    pub fn removed(&self, directory: BorrowedFd<'_>, name: &str) {
+        let removed = At::new((directory, name)).zip(self.losing.take());
         self.push(removed.map(|(at, saved)| Change::Removed(at, saved)));
     }
 
@@ -132,8 +134,8 @@ impl Unsynced {
     }
 
     /// The names in a directory were synced.
-    pub fn synced_directory(&self, folder: BorrowedFd<'_>) {
-        let Some(inode) = inode_of(folder) else {
+    pub fn synced_directory(&self, directory: BorrowedFd<'_>) {
+        let Some(inode) = inode_of(directory) else {
             return;
         };
         self.changes.borrow_mut().retain(|change| match change {
@@ -150,18 +152,18 @@ impl Unsynced {
         let mut changes = self.changes.borrow_mut();
         while let Some(change) = changes.pop() {
             match change {
-                Change::Created(at) => remove(at.folder.as_fd(), &at.name),
+                Change::Created(at) => remove(at.directory.as_fd(), &at.name),
                 Change::Moved(from, to, replaced) => {
-                    let _ = renameat(&to.folder, &to.name, &from.folder, &from.name);
+                    let _ = renameat(&to.directory, &to.name, &from.directory, &from.name);
                     if let Some(saved) = replaced {
                         to.restore(&saved);
                     }
                 }
                 Change::Exchanged(one, other) => {
                     let _ = renameat_with(
-                        &one.folder,
+                        &one.directory,
                         &one.name,
-                        &other.folder,
+                        &other.directory,
                         &other.name,
                         RenameFlags::EXCHANGE,
                     );
@@ -192,12 +194,12 @@ fn mode(stat: &Stat) -> Mode {
 }
 
 /// What the name stands for now.
-fn saved(folder: BorrowedFd<'_>, name: &str) -> Option<Saved> {
-    let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+fn saved(directory: BorrowedFd<'_>, name: &str) -> Option<Saved> {
+    let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
-            let mut file = File::from(openat(folder, name, flags, Mode::empty()).ok()?);
+            let mut file = File::from(openat(directory, name, flags, Mode::empty()).ok()?);
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).ok()?;
             Some(Saved::File(bytes, stat))
@@ -212,12 +214,12 @@ fn inode_of(fd: impl AsFd) -> Option<Inode> {
 }
 
 /// Removes a file, or a directory with what is in it.
-fn remove(folder: BorrowedFd<'_>, name: &str) {
-    if unlinkat(folder, name, AtFlags::empty()).is_ok() {
+fn remove(directory: BorrowedFd<'_>, name: &str) {
+    if unlinkat(directory, name, AtFlags::empty()).is_ok() {
         return;
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
-    if let Ok(below) = openat(folder, name, flags, Mode::empty()) {
+    if let Ok(below) = openat(directory, name, flags, Mode::empty()) {
         for entry in Dir::read_from(&below).into_iter().flatten().flatten() {
             if let Ok(name) = entry.file_name().to_str()
                 && !matches!(name, "." | "..")
@@ -225,6 +227,6 @@ fn remove(folder: BorrowedFd<'_>, name: &str) {
                 remove(below.as_fd(), name);
             }
         }
-        let _ = unlinkat(folder, name, AtFlags::REMOVEDIR);
+        let _ = unlinkat(directory, name, AtFlags::REMOVEDIR);
     }
 }

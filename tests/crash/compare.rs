@@ -15,7 +15,7 @@ pub const STAGE: &str = ".kubeplan-stage-";
 
 const STATE: &str = "var/lib/kubeplan";
 
-/// Everything below a folder, by relative path.
+/// Everything below a directory, by relative path.
 pub type Tree = BTreeMap<String, Node>;
 
 /// A transaction.
@@ -23,7 +23,7 @@ pub type Tree = BTreeMap<String, Node>;
 pub struct Group {
     /// Its name.
     pub name: String,
-    /// Its files and folders, relative to the root.
+    /// Its files and directories, relative to the root.
     pub paths: Vec<String>,
 }
 
@@ -46,12 +46,12 @@ impl std::ops::AddAssign for Seen {
     }
 }
 
-/// Everything below `folder`, without times.
+/// Everything below `directory`, without times.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn read(folder: &Path) -> Result<Tree> {
-    let mut tree = tree::snapshot(folder)?;
+pub fn read(directory: &Path) -> Result<Tree> {
+    let mut tree = tree::snapshot(directory)?;
     for node in tree.values_mut() {
         node.modified = 0;
     }

@@ -1,4 +1,4 @@
-//! A host in a folder of its own, the two bundles for it, and the commands that are run on it.
+//! A host in a directory of its own, the two bundles for it, and the commands that are run on it.
 //!
 //! In: the planner, in this process. Out: two bundles of one node, every transaction of which differs; hosts that can be saved and
 //! put back; `status` as a value.
@@ -38,7 +38,7 @@ maxPods: 42
 
 /// Two plans of the same node, and what a host needs to install them.
 pub struct Bundles {
-    folder: TempDir,
+    directory: TempDir,
     /// The first one's transactions, in order; the second has the same.
     pub groups: Vec<Group>,
 }
@@ -58,8 +58,8 @@ impl Bundles {
     /// # Errors
     /// If planning fails.
     pub fn plan() -> Result<Self> {
-        let folder = scratch()?;
-        let at = |name: &str| folder.path().join(name).display().to_string();
+        let directory = scratch()?;
+        let at = |name: &str| directory.path().join(name).display().to_string();
         kubeplan(&["keygen", "-o", &at("author")]).expect(0)?;
         let public = fs::read_to_string(at("author.pub"))?;
         fs::write(at("allowed_signers"), format!("author {public}"))?;
@@ -98,7 +98,7 @@ impl Bundles {
             fs::copy(bundle, at(name))?;
         }
         let mut bundles = Self {
-            folder,
+            directory,
             groups: Vec::new(),
         };
         bundles.groups = bundles.transactions(Which::First)?;
@@ -119,7 +119,7 @@ impl Bundles {
     /// Where a bundle is.
     #[must_use]
     pub fn path(&self, which: Which) -> PathBuf {
-        self.folder.path().join(match which {
+        self.directory.path().join(match which {
             Which::First => "first",
             Which::Second => "second",
         })
@@ -150,7 +150,7 @@ impl Bundles {
     /// The words of an installation, without `--root`.
     #[must_use]
     pub fn install_words(&self, which: Which, more: &[&str]) -> Vec<String> {
-        let at = |name: &str| self.folder.path().join(name).display().to_string();
+        let at = |name: &str| self.directory.path().join(name).display().to_string();
         let mut words = vec![
             "install".to_owned(),
             self.path(which).display().to_string(),
@@ -167,7 +167,7 @@ impl Bundles {
     }
 }
 
-/// A folder in memory if there is one: there `fsync` costs nothing, and what a killed process wrote is there all the same.
+/// A directory in memory if there is one: there `fsync` costs nothing, and what a killed process wrote is there all the same.
 fn scratch() -> Result<TempDir> {
     let memory = tempfile::Builder::new()
         .prefix("kubeplan-crash-")
@@ -177,7 +177,7 @@ fn scratch() -> Result<TempDir> {
 
 /// A host.
 pub struct Host<'a> {
-    folder: TempDir,
+    directory: TempDir,
     /// The bundles for it.
     pub bundles: &'a Bundles,
 }
@@ -255,11 +255,11 @@ impl<'a> Host<'a> {
     /// If it cannot be made.
     pub fn bare(bundles: &'a Bundles) -> Result<Self> {
         let host = Self {
-            folder: scratch()?,
+            directory: scratch()?,
             bundles,
         };
-        for folder in ["etc", "var/lib/other"] {
-            fs::create_dir_all(host.root().join(folder))?;
+        for directory in ["etc", "var/lib/other"] {
+            fs::create_dir_all(host.root().join(directory))?;
         }
         host.put("etc/hostname", "cp1\n", 0o644)?;
         host.put("var/lib/other/data", "precious\n", 0o640)?;
@@ -272,8 +272,8 @@ impl<'a> Host<'a> {
     /// If it cannot be written.
     pub fn put(&self, path: &str, text: &str, mode: u32) -> Result<()> {
         let path = self.root().join(path);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
         }
         fs::write(&path, text)?;
         Ok(fs::set_permissions(
@@ -282,16 +282,16 @@ impl<'a> Host<'a> {
         )?)
     }
 
-    /// The host's root folder.
+    /// The host's root directory.
     #[must_use]
     pub fn root(&self) -> PathBuf {
-        self.folder.path().join("root")
+        self.directory.path().join("root")
     }
 
     /// A path beside the root.
     #[must_use]
     pub fn beside(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// These words with `--root` of this host.
@@ -365,7 +365,7 @@ impl<'a> Host<'a> {
         Ok(without_state(self.save()?))
     }
 
-    /// Temporary files and folders, also in what the program remembers.
+    /// Temporary files and directories, also in what the program remembers.
     ///
     /// # Errors
     /// If the host cannot be read.

@@ -16,7 +16,7 @@ pub struct Host {
     pub known: bool,
     /// The host's own name.
     pub hostname: String,
-    /// Which of the optional folders with CA certificates exist.
+    /// Which of the optional directories with CA certificates exist.
     pub ca_directories: Vec<String>,
     /// Whether systemd-resolved runs.
     pub systemd_resolved: bool,
@@ -30,7 +30,7 @@ pub struct Host {
     pub upload_certs: bool,
 }
 
-/// The folder of patches, for both programs.
+/// The directory of patches, for both programs.
 pub const PATCHES_DIR: &str = "/patches";
 
 impl Host {
@@ -49,7 +49,7 @@ impl Host {
         }
     }
 
-    /// Another host like this one with other folders and variables, or with none and nobody told.
+    /// Another host like this one with other directories and variables, or with none and nobody told.
     pub(super) fn varied(&self, random: &mut Random) -> Self {
         let mut host = self.clone();
         host.known = random.chance(70);
@@ -57,7 +57,7 @@ impl Host {
             host.ca_directories = EXTRA_CA_DIRS
                 .iter()
                 .filter(|_| random.chance(20))
-                .map(|folder| (*folder).to_owned())
+                .map(|directory| (*directory).to_owned())
                 .collect();
             for (name, value) in [
                 ("HTTPS_PROXY", "http://proxy.example.com:3128"),

@@ -1,8 +1,8 @@
 //! Running the real kubeadm.
 //!
 //! In: the program, a configuration, a host. Out: its verdict, every file of `kubeadm init --dry-run` with its mode, and
-//! the settings it would upload. As root it runs in a root folder of its own, whose CA folders are the case's; without,
-//! it sees the machine it runs on, which then is the host of every case. Nothing is written outside the scratch folder.
+//! the settings it would upload. As root it runs in a root directory of its own, whose CA directories are the case's; without,
+//! it sees the machine it runs on, which then is the host of every case. Nothing is written outside the scratch directory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,7 +44,7 @@ pub struct KubeadmRun {
     pub accepted: bool,
     /// What it said about that.
     pub said: String,
-    /// The files, flat as in a dry run's folder.
+    /// The files, flat as in a dry run's directory.
     pub files: Files,
     /// Entries of the ConfigMaps it would upload, by name.
     pub settings: BTreeMap<String, String>,
@@ -66,8 +66,8 @@ impl Kubeadm {
             Host {
                 ca_directories: EXTRA_CA_DIRS
                     .iter()
-                    .filter(|folder| Path::new(folder).exists())
-                    .map(|folder| (*folder).to_owned())
+                    .filter(|directory| Path::new(directory).exists())
+                    .map(|directory| (*directory).to_owned())
                     .collect(),
                 systemd_resolved: resolved_runs(),
                 ..Host::default()
@@ -148,7 +148,7 @@ impl Kubeadm {
         }
         fs::create_dir(&out)?;
         if self.isolated {
-            self.make_ca_folders(host)?;
+            self.make_ca_directories(host)?;
             self.make_patches(host)?;
         }
         let seen = self.seen("config.yaml").display().to_string();
@@ -194,12 +194,12 @@ impl Kubeadm {
     }
 
     fn make_patches(&self, host: &Host) -> Result<()> {
-        let folder = self.path(PATCHES_DIR.trim_start_matches('/'));
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
+        let directory = self.path(PATCHES_DIR.trim_start_matches('/'));
+        if directory.exists() {
+            fs::remove_dir_all(&directory)?;
         }
         for (name, text) in &host.patches {
-            let file = folder.join(name);
+            let file = directory.join(name);
             if let Some(parent) = file.parent() {
                 fs::create_dir_all(parent)?;
             }
@@ -208,25 +208,25 @@ impl Kubeadm {
         Ok(())
     }
 
-    /// Whether a kubeadm can have a root folder of its own on this machine, in which it can be given an `/etc/kubernetes`.
+    /// Whether a kubeadm can have a root directory of its own on this machine, in which it can be given an `/etc/kubernetes`.
     #[must_use]
     pub fn can_be_isolated() -> bool {
         let unshare = Command::new("unshare").args(["--net", "true"]).output();
         id().is_ok_and(|id| id == "0") && unshare.is_ok_and(|output| output.status.success())
     }
 
-    /// Runs [`Self::run`] with `files`, flat as in a dry run's folder, in `/etc/kubernetes` and `/etc/kubernetes/pki`.
+    /// Runs [`Self::run`] with `files`, flat as in a dry run's directory, in `/etc/kubernetes` and `/etc/kubernetes/pki`.
     ///
     /// # Errors
-    /// If it has no root folder of its own, or the files cannot be written.
+    /// If it has no root directory of its own, or the files cannot be written.
     pub fn run_beside(&self, config: &str, host: &Host, files: &Files) -> Result<KubeadmRun> {
         ensure!(self.isolated, "the files would be the machine's own");
         let kubernetes = self.path("etc/kubernetes");
         for (name, (_, bytes)) in files {
-            let folder = if name.ends_with(".conf") { "" } else { "pki" };
-            let path = kubernetes.join(folder).join(name);
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
+            let directory = if name.ends_with(".conf") { "" } else { "pki" };
+            let path = kubernetes.join(directory).join(name);
+            if let Some(directory) = path.parent() {
+                fs::create_dir_all(directory)?;
             }
             fs::write(path, bytes)?;
         }
@@ -236,7 +236,7 @@ impl Kubeadm {
         run
     }
 
-    /// Runs `kubeadm certs generate-csr` on `config`: its files, flat as in a dry run's folder.
+    /// Runs `kubeadm certs generate-csr` on `config`: its files, flat as in a dry run's directory.
     ///
     /// # Errors
     /// If it fails.
@@ -248,7 +248,7 @@ impl Kubeadm {
         }
         fs::create_dir(&out)?;
         let seen = |name: &str| self.seen(name).display().to_string();
-        let (config, folder) = (seen("config.yaml"), seen("csr"));
+        let (config, directory) = (seen("config.yaml"), seen("csr"));
         let run = self
             .command(
                 &[
@@ -257,9 +257,9 @@ impl Kubeadm {
                     "--config",
                     &config,
                     "--cert-dir",
-                    &folder,
+                    &directory,
                     "--kubeconfig-dir",
-                    &folder,
+                    &directory,
                 ],
                 &self.host,
             )
@@ -268,10 +268,10 @@ impl Kubeadm {
         files(&out)
     }
 
-    fn make_ca_folders(&self, host: &Host) -> Result<()> {
-        for folder in EXTRA_CA_DIRS {
-            let path = self.path(folder.trim_start_matches('/'));
-            let wanted = host.ca_directories.iter().any(|wanted| wanted == folder);
+    fn make_ca_directories(&self, host: &Host) -> Result<()> {
+        for directory in EXTRA_CA_DIRS {
+            let path = self.path(directory.trim_start_matches('/'));
+            let wanted = host.ca_directories.iter().any(|wanted| wanted == directory);
             if wanted {
                 fs::create_dir_all(&path)?;
             } else if path.exists() {
@@ -282,26 +282,26 @@ impl Kubeadm {
     }
 }
 
-/// A root folder that holds kubeadm, the libraries it is linked with, and nothing else.
+/// A root directory that holds kubeadm, the libraries it is linked with, and nothing else.
 fn prepare_root(program: &Path, root: &Path) -> Result<()> {
     fs::copy(program, root.join("kubeadm"))?;
     let linked = Command::new("ldd").arg(program).output()?;
     for library in String::from_utf8_lossy(&linked.stdout).split_whitespace() {
         if library.starts_with('/') {
             let copy = root.join(library.trim_start_matches('/'));
-            if let Some(folder) = copy.parent() {
-                fs::create_dir_all(folder)?;
+            if let Some(directory) = copy.parent() {
+                fs::create_dir_all(directory)?;
             }
             fs::copy(library, copy)?;
         }
     }
-    for folder in [CA_CERTS_DIR, "/tmp", "/home", "/etc/kubernetes"] {
-        fs::create_dir_all(root.join(folder.trim_start_matches('/')))?;
+    for directory in [CA_CERTS_DIR, "/tmp", "/home", "/etc/kubernetes"] {
+        fs::create_dir_all(root.join(directory.trim_start_matches('/')))?;
     }
     let output = isolated(root).arg("version").output()?;
     ensure!(
         output.status.success(),
-        "kubeadm does not run in its own root folder"
+        "kubeadm does not run in its own root directory"
     );
     Ok(())
 }
@@ -346,10 +346,10 @@ fn last_lines(said: &str) -> String {
     end.unwrap_or_default().join("\n")
 }
 
-fn files(folder: &Path) -> Result<Files> {
+fn files(directory: &Path) -> Result<Files> {
     let mut files = Files::new();
-    for (name, bytes) in tree::read(folder)? {
-        let mode = fs::metadata(folder.join(&name))?.permissions().mode() & 0o7777;
+    for (name, bytes) in tree::read(directory)? {
+        let mode = fs::metadata(directory.join(&name))?.permissions().mode() & 0o7777;
         files.insert(name, (mode, bytes));
     }
     Ok(files)

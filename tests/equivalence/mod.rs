@@ -192,8 +192,8 @@ fn save(kubeadm: &Kubeadm, case: &Case, why: &str, file: &Path) -> Result<(PathB
         }
         _ => false,
     });
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    if let Some(directory) = file.parent() {
+        fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     }
     fs::write(file, small.to_file()?).with_context(|| format!("writing {}", file.display()))?;
     let mutation = case

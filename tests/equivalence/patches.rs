@@ -1,6 +1,6 @@
 //! Random patches of every target and type.
 //!
-//! In: a source of choices. Out: files of a folder of patches, and the field that names the folder. Nearly all of them apply; what
+//! In: a source of choices. Out: files of a directory of patches, and the field that names the directory. Nearly all of them apply; what
 //! does not is refused by both programs.
 
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ const PODS: &[&str] = &[
     "kube-scheduler",
 ];
 
-/// In a third of the cases, gives the host a folder of patches and InitConfiguration its name.
+/// In a third of the cases, gives the host a directory of patches and InitConfiguration its name.
 pub fn add(random: &mut Random, host: &mut Host, documents: &mut [Value]) {
     if !random.chance(35) {
         return;
@@ -44,7 +44,7 @@ fn file(random: &mut Random, number: usize) -> (String, String) {
             _ => merge(random, &target, kind == "+merge"),
         })
         .collect();
-    let folder = random.pick(&["", "", "below/"]);
+    let directory = random.pick(&["", "", "below/"]);
     // A name of its own that no other one is the beginning of: the order of files is the order of names.
     let (extension, text) = if random.chance(50) {
         let text = documents
@@ -58,7 +58,10 @@ fn file(random: &mut Random, number: usize) -> (String, String) {
             documents.first().map(Value::to_string).unwrap_or_default(),
         )
     };
-    (format!("{folder}{target}{number}{kind}.{extension}"), text)
+    (
+        format!("{directory}{target}{number}{kind}.{extension}"),
+        text,
+    )
 }
 
 /// One of `choices`.

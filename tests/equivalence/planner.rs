@@ -29,7 +29,7 @@ use crate::programs::NOW;
 pub enum Planned {
     /// It planned it.
     Accepted {
-        /// The files, flat as in a dry run's folder.
+        /// The files, flat as in a dry run's directory.
         files: Files,
         /// What it takes to be in effect, by the names of [`SETTINGS`].
         settings: BTreeMap<String, String>,
@@ -88,8 +88,8 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
         upload_certs: host.upload_certs,
         ..Additions::default()
     };
-    let folder = config.init.patches.as_ref();
-    if folder.is_some_and(|patches| patches.directory == PATCHES_DIR) {
+    let dir = config.init.patches.as_ref();
+    if dir.is_some_and(|patches| patches.directory == PATCHES_DIR) {
         let mut files = Vec::new();
         for (name, text) in &host.patches {
             files.extend(PatchFile::read(name, text)?.ok());
@@ -109,11 +109,7 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
     let mut files = Files::new();
     for entry in &plan.entries {
         let path = entry.placement.path.as_str();
-        let flat = |folder: &str| {
-            path.strip_prefix(folder)?
-                .strip_prefix('/')
-                .map(str::to_owned)
-        };
+        let flat = |dir: &str| path.strip_prefix(dir)?.strip_prefix('/').map(str::to_owned);
         let name = flat(certificates)
             .or_else(|| flat(MANIFESTS_DIR))
             .or_else(|| flat(KUBELET_DIR))

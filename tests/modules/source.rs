@@ -85,8 +85,8 @@ impl Uses {
 /// If a file cannot be read, is missing or is not Rust, naming it.
 pub(super) fn modules(root: &Path) -> Result<Vec<Module>> {
     let mut modules = Vec::new();
-    let folder = root.parent().context("a file is in a directory")?;
-    read(root, folder, Vec::new(), &mut modules)?;
+    let directory = root.parent().context("a file is in a directory")?;
+    read(root, directory, Vec::new(), &mut modules)?;
     Ok(modules)
 }
 

@@ -15,7 +15,7 @@ use super::case;
 
 pub fn cases() -> Vec<Trial> {
     let orders = ORDERS.iter().map(|order| {
-        let name = order.folder.trim_end_matches("/src");
+        let name = order.directory.trim_end_matches("/src");
         case(format!("architecture::imports_go_down_in_{name}"), || {
             downwards(order)
         })
@@ -187,13 +187,13 @@ struct Scratch(tempfile::TempDir);
 
 impl Scratch {
     fn new(files: &[(&str, &str)]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        let directory = tempfile::tempdir()?;
         for (name, text) in files {
-            let path = folder.path().join(name);
+            let path = directory.path().join(name);
             fs::create_dir_all(path.parent().context("a file is in a directory")?)?;
             fs::write(path, text)?;
         }
-        Ok(Self(folder))
+        Ok(Self(directory))
     }
 
     fn root(&self) -> PathBuf {
@@ -327,7 +327,7 @@ fn programs_without_testkit() -> Result<()> {
 }
 
 fn downwards(order: &Order) -> Result<()> {
-    let imports = Graph::of(&repository().join(order.folder).join("lib.rs"))?.imports;
+    let imports = Graph::of(&repository().join(order.directory).join("lib.rs"))?.imports;
     ensure!(
         imports.len() > 5,
         "only {} imports were read",

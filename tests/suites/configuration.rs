@@ -43,26 +43,26 @@ pub fn cases() -> Vec<Trial> {
     ]
 }
 
-/// A configuration with `patches.directory`, and two folders of patches.
-fn with_patches(folder: &std::path::Path, patch: &str) -> Result<Vec<String>> {
+/// A configuration with `patches.directory`, and two directories of patches.
+fn with_patches(dir: &std::path::Path, patch: &str) -> Result<Vec<String>> {
     for (name, priority) in [("configured", "1"), ("given", "2")] {
-        fs::create_dir(folder.join(name))?;
+        fs::create_dir(dir.join(name))?;
         let text = patch.replace("PRIORITY", priority);
-        fs::write(folder.join(name).join("etcd.yaml"), text)?;
+        fs::write(dir.join(name).join("etcd.yaml"), text)?;
     }
-    fs::write(folder.join("given/notes.txt"), "not a patch")?;
-    std::os::unix::fs::symlink(folder.join("given"), folder.join("link"))?;
+    fs::write(dir.join("given/notes.txt"), "not a patch")?;
+    std::os::unix::fs::symlink(dir.join("given"), dir.join("link"))?;
     let config = fs::read_to_string(repository().join("fixtures/single-node-patches.yaml"))?;
     let directory = format!(
         "patches: {{directory: {}}}\nnodeRegistration:",
-        folder.join("configured").display()
+        dir.join("configured").display()
     );
     fs::write(
-        folder.join("cluster.yaml"),
+        dir.join("cluster.yaml"),
         config.replace("nodeRegistration:", &directory),
     )?;
-    let file = folder.join("cluster.yaml").display().to_string();
-    let out = folder.join("out").display().to_string();
+    let file = dir.join("cluster.yaml").display().to_string();
+    let out = dir.join("out").display().to_string();
     Ok([
         "-f",
         &file,
@@ -146,12 +146,12 @@ fn wrong_patch() -> Result<()> {
 }
 
 /// A tree with a name and an SSH host key, and the key's fingerprint.
-fn host_tree(folder: &std::path::Path) -> Result<String> {
-    fs::create_dir_all(folder.join("etc/ssh"))?;
-    fs::create_dir_all(folder.join("etc/ca-certificates"))?;
-    fs::write(folder.join("etc/hostname"), "Host7\n")?;
+fn host_tree(dir: &std::path::Path) -> Result<String> {
+    fs::create_dir_all(dir.join("etc/ssh"))?;
+    fs::create_dir_all(dir.join("etc/ca-certificates"))?;
+    fs::write(dir.join("etc/hostname"), "Host7\n")?;
     let key = fs::read_to_string(repository().join("fixtures/keys/ed25519.pub"))?;
-    fs::write(folder.join("etc/ssh/ssh_host_ed25519_key.pub"), &key)?;
+    fs::write(dir.join("etc/ssh/ssh_host_ed25519_key.pub"), &key)?;
     let key = kubeplan_bundle::signature::PublicKey::parse(&key)?;
     Ok(key.fingerprint().to_string())
 }

@@ -1,6 +1,6 @@
 //! `kubeapply discover` against a real API server, with tokens and certificates that real kubeadm handles.
 //!
-//! Needs what `real_api` needs, and kubeadm. The host that joins is a folder; it asks from inside the control plane's network.
+//! Needs what `real_api` needs, and kubeadm. The host that joins is a directory; it asks from inside the control plane's network.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -123,7 +123,7 @@ fn fixtures(kubeadm: Option<PathBuf>) -> Result<()> {
     for (name, more, patched) in NAMED {
         if *patched && !kubeadm.can_vary_host() {
             eprintln!(
-                "ignored: {name} with patches needs root, for a root folder of kubeadm's own"
+                "ignored: {name} with patches needs root, for a root directory of kubeadm's own"
             );
             continue;
         }
@@ -133,8 +133,8 @@ fn fixtures(kubeadm: Option<PathBuf>) -> Result<()> {
         if *patched {
             let field = format!("patches:\n  directory: {PATCHES_DIR}\nnodeRegistration:\n");
             text = text.replacen("nodeRegistration:\n", &field, 1);
-            let folder = repository().join("fixtures/patches/single-node-patches");
-            for (name, bytes) in tree::read(&folder)? {
+            let directory = repository().join("fixtures/patches/single-node-patches");
+            for (name, bytes) in tree::read(&directory)? {
                 host.patches.insert(name, String::from_utf8(bytes)?);
             }
         }

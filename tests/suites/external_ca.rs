@@ -49,13 +49,13 @@ fn put_authorities(pki: &Path, cas: &[(&str, &dyn OutsideCa)]) -> Result<()> {
 }
 
 fn put(path: &Path, content: &str) -> Result<()> {
-    fs::create_dir_all(path.parent().context("no folder")?)?;
+    fs::create_dir_all(path.parent().context("no directory")?)?;
     Ok(fs::write(path, content)?)
 }
 
-fn close(folder: &Path) -> Result<()> {
+fn close(directory: &Path) -> Result<()> {
     Ok(fs::set_permissions(
-        folder,
+        directory,
         fs::Permissions::from_mode(0o700),
     )?)
 }

@@ -34,13 +34,13 @@ pub fn cases() -> Vec<Trial> {
         (
             "external_ca_kubeadm::kubeadm_takes_the_files_and_writes_the_same_rest",
             isolated,
-            "the variable KUBEADM and root, to give kubeadm a root folder",
+            "the variable KUBEADM and root, to give kubeadm a root directory",
             same_files,
         ),
         (
             "external_ca_kubeadm::kubeadm_takes_a_bundle_of_cas_too",
             isolated,
-            "the variable KUBEADM and root, to give kubeadm a root folder",
+            "the variable KUBEADM and root, to give kubeadm a root directory",
             same_files_with_bundles,
         ),
     ];

@@ -76,7 +76,7 @@ fn every_minor_has_goldens() -> Result<()> {
     ensure!(names == expected, "{names:?} are not {expected:?}");
     let newest = expected.last().map(|name| root.join("golden").join(name));
     ensure!(
-        newest.is_some_and(|folder| folder.join("images.txt").is_file()),
+        newest.is_some_and(|directory| directory.join("images.txt").is_file()),
         "the newest release has no goldens"
     );
     Ok(())

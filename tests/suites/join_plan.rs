@@ -386,8 +386,8 @@ fn facts_that_do_not_fit() -> Result<()> {
         fs::read_to_string(&file)?,
         fs::read_to_string(&cluster)?
     );
-    let folder = tempfile::tempdir()?;
-    let both = folder.path().join("both.yaml");
+    let directory = tempfile::tempdir()?;
+    let both = directory.path().join("both.yaml");
     fs::write(&both, shared)?;
     let both = attempt(&worker, &["-f", &both.to_string_lossy()])?;
     ensure!(
@@ -411,8 +411,8 @@ fn secrets_in_argv() -> Result<()> {
 fn opened_by_their_host() -> Result<()> {
     let discovered = Discovered::new(false)?;
     let file = fixture("worker.yaml");
-    let folder = tempfile::tempdir()?;
-    let other = folder.path().join("other.age");
+    let directory = tempfile::tempdir()?;
+    let other = directory.path().join("other.age");
     let (text, _) = kubeplan_bundle::seal::Identities::generate();
     fs::write(&other, text.expose())?;
     fs::set_permissions(&other, fs::Permissions::from_mode(0o600))?;

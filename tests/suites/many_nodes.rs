@@ -56,7 +56,7 @@ pub fn cases() -> Vec<Trial> {
 
 const NODES: [&str; 5] = ["cp1", "cp2", "cp3", "w1", "w2"];
 
-/// A scratch folder with the configuration of a cluster.
+/// A scratch directory with the configuration of a cluster.
 struct Site(TempDir);
 
 impl Site {
@@ -100,7 +100,7 @@ impl Site {
         Ok(args)
     }
 
-    /// Plans into `out`. Identities would lie in the current folder, so every node gets a recipient first.
+    /// Plans into `out`. Identities would lie in the current directory, so every node gets a recipient first.
     fn plan(&self, more: &[&str]) -> Result<Run> {
         let key = self.path("author");
         let out = self.path("out");
@@ -357,7 +357,7 @@ fn refusal() -> Result<()> {
         tree::snapshot(&site.path("pki"))? == store,
         "the key store was written"
     );
-    ensure!(!site.path("out").exists(), "the output folder was made");
+    ensure!(!site.path("out").exists(), "the output directory was made");
 
     // The CA ends so soon that no bundle could be installed, which is found when bundles are made; they do not appear either.
     let site = Site::new()?.with_recipients()?;
@@ -379,7 +379,7 @@ fn refusal() -> Result<()> {
         "{}",
         run.err
     );
-    ensure!(!out.exists(), "the output folder was made");
+    ensure!(!out.exists(), "the output directory was made");
     ensure!(
         tree::snapshot(&site.path("pki"))? == store,
         "keys were kept"
@@ -424,7 +424,7 @@ fn unfit() -> Result<()> {
     Ok(())
 }
 
-/// A folder stands where a bundle has to be: key store and serials are on the disk, some bundles are not.
+/// A directory stands where a bundle has to be: key store and serials are on the disk, some bundles are not.
 fn stopped() -> Result<()> {
     let site = Site::new()?.with_recipients()?;
     fs::create_dir_all(site.bundle("cp3").join("x"))?;

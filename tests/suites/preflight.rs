@@ -108,9 +108,9 @@ fn second_run() -> Result<()> {
 
 fn manifest() -> Result<()> {
     let planned = Planned::fixture("single-node-ecdsa")?;
-    let folder = planned.root().join("etc/kubernetes/manifests");
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join("kube-scheduler.yaml"), "kind: Pod\n")?;
+    let directory = planned.root().join("etc/kubernetes/manifests");
+    fs::create_dir_all(&directory)?;
+    fs::write(directory.join("kube-scheduler.yaml"), "kind: Pod\n")?;
     let before = tree::snapshot(&planned.root())?;
     let run = planned.install(&[])?.expect(5)?;
     ensure!(
@@ -158,18 +158,18 @@ fn other_cluster() -> Result<()> {
 
 fn facts() -> Result<()> {
     let fixture = repository().join("fixtures/single-node-facts.yaml");
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let source = repository().join("fixtures/facts/single-node-facts/cp1.json");
     let mut facts: Value = serde_json::from_slice(&fs::read(source)?)?;
     let mut ask = |change: fn(&mut Value), code| -> Result<Run> {
         change(&mut facts);
-        fs::write(folder.path().join("cp1.json"), facts.to_string())?;
+        fs::write(directory.path().join("cp1.json"), facts.to_string())?;
         kubeplan(&[
             "preflight",
             "-f",
             text(&fixture)?,
             "--facts",
-            text(folder.path())?,
+            text(directory.path())?,
             "--format=json",
         ])
         .expect(code)

@@ -116,25 +116,25 @@ pub(super) fn planned_objects(planned: &Planned) -> Result<Vec<(String, String)>
     let mut args = planned.render_args(&rendered)?;
     args.push("--with-secrets".into());
     kubeplan(&args).expect(0)?;
-    let folder = only_folder(&rendered)?.join("objects");
-    let mut names: Vec<String> = fs::read_dir(&folder)?
+    let directory = only_directory(&rendered)?.join("objects");
+    let mut names: Vec<String> = fs::read_dir(&directory)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_>>()?;
     names.sort();
     names
         .into_iter()
         .map(|name| {
-            let text = fs::read_to_string(folder.join(&name))?;
+            let text = fs::read_to_string(directory.join(&name))?;
             let expiry = STANDARD.encode("2099-01-01T00:00:00Z");
             Ok((name, text.replace("<hole:token-expiry>", &expiry)))
         })
         .collect()
 }
 
-/// The folder of the only node in a rendering.
-fn only_folder(rendered: &Path) -> Result<PathBuf> {
-    let mut folders = fs::read_dir(rendered)?.filter_map(|entry| Some(entry.ok()?.path()));
-    folders
+/// The directory of the only node in a rendering.
+fn only_directory(rendered: &Path) -> Result<PathBuf> {
+    let mut directories = fs::read_dir(rendered)?.filter_map(|entry| Some(entry.ok()?.path()));
+    directories
         .find(|path| path.is_dir())
         .context("nothing was rendered")
 }

@@ -78,8 +78,8 @@ impl Host {
     }
 
     fn receipt(&self) -> Result<PathBuf> {
-        let folder = self.planned.root().join("var/lib/kubeplan/receipts");
-        let files = fs::read_dir(folder)?.map(|file| Ok(file?.path()));
+        let directory = self.planned.root().join("var/lib/kubeplan/receipts");
+        let files = fs::read_dir(directory)?.map(|file| Ok(file?.path()));
         let files = files.collect::<Result<Vec<_>>>()?;
         let mut receipts = files
             .into_iter()

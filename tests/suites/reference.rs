@@ -26,14 +26,14 @@ use super::{case, case_with};
 /// A configuration with what kubeadm wrote for it.
 #[derive(Clone, Copy)]
 struct Reference {
-    /// Its folder in `fixtures/reference/`.
+    /// Its directory in `fixtures/reference/`.
     name: &'static str,
     /// How many manifests, kubeconfigs and kubelet files there are.
     files: usize,
     /// How many certificates have files.
     certificates: usize,
-    /// Folders, as kubeadm makes them on an empty host.
-    folders: &'static [(&'static str, u32)],
+    /// Directories, as kubeadm makes them on an empty host.
+    directories: &'static [(&'static str, u32)],
 }
 
 const REFERENCES: &[Reference] = &[
@@ -41,7 +41,7 @@ const REFERENCES: &[Reference] = &[
         name: "default",
         files: 12,
         certificates: 10,
-        folders: &[
+        directories: &[
             ("etc/kubernetes", 0o755),
             ("etc/kubernetes/manifests", 0o700),
             ("etc/kubernetes/pki", 0o755),
@@ -54,7 +54,7 @@ const REFERENCES: &[Reference] = &[
         name: "extetcd",
         files: 11,
         certificates: 5,
-        folders: &[
+        directories: &[
             ("etc/kubernetes", 0o755),
             ("etc/kubernetes/manifests", 0o700),
             ("etc/kubernetes/pki", 0o755),
@@ -93,12 +93,12 @@ pub fn cases() -> Vec<Trial> {
         .collect()
 }
 
-fn folder(reference: &Reference) -> PathBuf {
+fn directory(reference: &Reference) -> PathBuf {
     repository().join("fixtures/reference").join(reference.name)
 }
 
 fn installed(reference: &Reference) -> Result<Planned> {
-    let config = fs::read_to_string(folder(reference).join("config.yaml"))?;
+    let config = fs::read_to_string(directory(reference).join("config.yaml"))?;
     let planned = Planned::config(&config)?;
     planned.install(&[])?.expect(0)?;
     Ok(planned)
@@ -116,7 +116,7 @@ fn elided(bytes: &[u8]) -> Vec<u8> {
 
 fn files(reference: &Reference) -> Result<()> {
     let planned = installed(reference)?;
-    let mut expected = tree::read(&folder(reference))?;
+    let mut expected = tree::read(&directory(reference))?;
     expected.retain(|name, _| name.starts_with("etc/") || name.starts_with("var/"));
     ensure!(
         expected.len() == reference.files,
@@ -153,7 +153,7 @@ fn files(reference: &Reference) -> Result<()> {
 
 fn modes(reference: &Reference) -> Result<()> {
     let planned = installed(reference)?;
-    let listed = fs::read_to_string(folder(reference).join("modes.txt"))?;
+    let listed = fs::read_to_string(directory(reference).join("modes.txt"))?;
     let mut expected: BTreeMap<String, u32> = BTreeMap::new();
     for line in listed.lines() {
         let (mode, path) = line
@@ -174,7 +174,7 @@ fn modes(reference: &Reference) -> Result<()> {
         found == expected,
         "files and modes differ:\nexpected {expected:#?}\nfound {found:#?}"
     );
-    for (name, mode) in reference.folders {
+    for (name, mode) in reference.directories {
         let node = snapshot
             .get(*name)
             .with_context(|| format!("{name} is missing"))?;
@@ -184,16 +184,16 @@ fn modes(reference: &Reference) -> Result<()> {
             node.mode & 0o7777
         );
     }
-    let folders = snapshot
+    let directories = snapshot
         .iter()
         .filter(|(name, node)| node.bytes.is_none() && name.contains("etcd"));
     let wanted = reference
-        .folders
+        .directories
         .iter()
         .filter(|(name, _)| name.contains("etcd"));
     ensure!(
-        folders.count() == wanted.count(),
-        "folders of etcd differ: {:?}",
+        directories.count() == wanted.count(),
+        "directories of etcd differ: {:?}",
         snapshot.keys()
     );
     Ok(())
@@ -201,8 +201,8 @@ fn modes(reference: &Reference) -> Result<()> {
 
 /// Compares the text of every object that kubeadm wrote, in kubeadm's order, after leaving out what differs by nature.
 fn objects(reference: &str, count: usize) -> Result<()> {
-    let folder = repository().join("fixtures/reference").join(reference);
-    let config = fs::read_to_string(folder.join("config.yaml"))?;
+    let directory = repository().join("fixtures/reference").join(reference);
+    let config = fs::read_to_string(directory.join("config.yaml"))?;
     let scratch = tempfile::tempdir()?;
     let file = scratch.path().join("cluster.yaml");
     fs::write(&file, &config)?;
@@ -223,7 +223,7 @@ fn objects(reference: &str, count: usize) -> Result<()> {
         args.push("--upload-certs");
     }
     kubeplan(&args).expect(0)?;
-    let expected = tree::read(&folder.join("objects"))?;
+    let expected = tree::read(&directory.join("objects"))?;
     let mut found = tree::read(&out.join("cp1/objects"))?;
     ensure!(
         expected.len() == count && found.len() == count + 1,
@@ -264,8 +264,8 @@ fn without_secrets(text: &str, config: &str) -> Vec<u8> {
 
 /// Manifests, and mode and owner of everything that the phases make which kubeadm ran.
 fn rootless() -> Result<()> {
-    let folder = repository().join("fixtures/reference/rootless");
-    let text = fs::read_to_string(folder.join("config.yaml"))?;
+    let directory = repository().join("fixtures/reference/rootless");
+    let text = fs::read_to_string(directory.join("config.yaml"))?;
     let source = Source {
         name: "config.yaml",
         text: &text,
@@ -301,7 +301,7 @@ fn rootless() -> Result<()> {
         let path = |line: &str| line.rsplit(' ').next().map(str::to_owned);
         path(left).cmp(&path(right))
     });
-    let expected = fs::read_to_string(folder.join("owners.txt"))?;
+    let expected = fs::read_to_string(directory.join("owners.txt"))?;
     let diff = tree::diff(
         &BTreeMap::from([("owners".to_owned(), expected.into_bytes())]),
         &BTreeMap::from([("owners".to_owned(), owners.concat().into_bytes())]),
@@ -316,7 +316,7 @@ fn rootless() -> Result<()> {
             found.insert(path.trim_start_matches('/').to_owned(), bytes.clone());
         }
     }
-    let mut expected = tree::read(&folder)?;
+    let mut expected = tree::read(&directory)?;
     expected.retain(|name, _| name.starts_with("etc/"));
     ensure!(
         expected.len() == 4,
@@ -331,7 +331,7 @@ fn rootless() -> Result<()> {
 /// Compares `openssl x509 -text` of every certificate with the reference's, after leaving out what differs by nature.
 fn certificates(reference: &Reference) -> Result<()> {
     let planned = installed(reference)?;
-    let listed = fs::read_to_string(folder(reference).join("certs.txt"))?;
+    let listed = fs::read_to_string(directory(reference).join("certs.txt"))?;
     let mut compared = 0;
     for section in listed.split("=== ").skip(1) {
         let (path, rest) = section.split_once('\n').context("a section has a path")?;

@@ -270,16 +270,16 @@ fn same_serial() -> Result<()> {
 
 fn foreign() -> Result<()> {
     let planned = ecdsa()?;
-    let folder = planned.root().join("etc/kubernetes/pki");
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join("ca.crt"), "somebody else's\n")?;
+    let directory = planned.root().join("etc/kubernetes/pki");
+    fs::create_dir_all(&directory)?;
+    fs::write(directory.join("ca.crt"), "somebody else's\n")?;
     let run = refused(&planned, 5, || planned.install(&[]))?;
     ensure!(
         run.err.contains("/etc/kubernetes/pki/ca.crt"),
         "the error does not name the file: {}",
         run.err
     );
-    fs::remove_file(folder.join("ca.crt"))?;
+    fs::remove_file(directory.join("ca.crt"))?;
     planned.install(&[])?.expect(0)?;
     Ok(())
 }

@@ -45,11 +45,11 @@ pub fn cases() -> Vec<Trial> {
     ]
 }
 
-/// Runs a program in `folder`; anything on standard error, or another exit code than 0, is an error.
-fn run(folder: &Path, program: &str, args: &[&str], input: Option<&[u8]>) -> Result<Vec<u8>> {
+/// Runs a program in `directory`; anything on standard error, or another exit code than 0, is an error.
+fn run(directory: &Path, program: &str, args: &[&str], input: Option<&[u8]>) -> Result<Vec<u8>> {
     let mut child = Command::new(program)
         .args(args)
-        .current_dir(folder)
+        .current_dir(directory)
         .stdin(if input.is_some() {
             Stdio::piped()
         } else {
@@ -73,10 +73,10 @@ fn run(folder: &Path, program: &str, args: &[&str], input: Option<&[u8]>) -> Res
 }
 
 fn unpack(planned: &Planned) -> Result<std::path::PathBuf> {
-    let folder = planned.path("unpacked");
-    fs::create_dir(&folder)?;
-    run(&folder, "tar", &["xzf", text(&planned.bundle)?], None)?;
-    Ok(folder)
+    let directory = planned.path("unpacked");
+    fs::create_dir(&directory)?;
+    run(&directory, "tar", &["xzf", text(&planned.bundle)?], None)?;
+    Ok(directory)
 }
 
 fn tar() -> Result<()> {
@@ -119,18 +119,18 @@ fn tar() -> Result<()> {
         public.is_sorted() && public.len() > 30,
         "public entries are not in bytewise order: {public:?}"
     );
-    let folder = unpack(&planned)?;
+    let directory = unpack(&planned)?;
     ensure!(
-        folder
+        directory
             .join("files/etc/kubernetes/manifests/etcd.yaml")
             .is_file()
     );
     ensure!(
-        !folder.join("files/etc/kubernetes/pki/ca.key").exists(),
+        !directory.join("files/etc/kubernetes/pki/ca.key").exists(),
         "a key is public"
     );
     ensure!(
-        folder
+        directory
             .join("redacted/files/etc/kubernetes/pki/ca.key")
             .is_file(),
         "a twin is missing"
@@ -138,8 +138,8 @@ fn tar() -> Result<()> {
     Ok(())
 }
 
-fn signature_file(folder: &Path) -> Result<String> {
-    let first = fs::read_dir(folder.join("signatures"))?
+fn signature_file(directory: &Path) -> Result<String> {
+    let first = fs::read_dir(directory.join("signatures"))?
         .next()
         .context("there is no signature")??;
     Ok(first.path().to_string_lossy().into_owned())
@@ -147,10 +147,10 @@ fn signature_file(folder: &Path) -> Result<String> {
 
 fn verify() -> Result<()> {
     let planned = Planned::fixture("single-node-ecdsa")?;
-    let folder = unpack(&planned)?;
-    let index = fs::read(folder.join("kubeplan.json"))?;
+    let directory = unpack(&planned)?;
+    let index = fs::read(directory.join("kubeplan.json"))?;
     let signers = planned.path("allowed_signers");
-    let signature = signature_file(&folder)?;
+    let signature = signature_file(&directory)?;
     let args = [
         "-Y",
         "verify",
@@ -163,13 +163,13 @@ fn verify() -> Result<()> {
         "-s",
         &signature,
     ];
-    run(&folder, "ssh-keygen", &args, Some(&index))?;
+    run(&directory, "ssh-keygen", &args, Some(&index))?;
     let mut other = index.clone();
     if let Some(last) = other.last_mut() {
         *last ^= 1;
     }
     ensure!(
-        run(&folder, "ssh-keygen", &args, Some(&other)).is_err(),
+        run(&directory, "ssh-keygen", &args, Some(&other)).is_err(),
         "ssh-keygen accepts a changed index"
     );
     Ok(())
@@ -177,10 +177,10 @@ fn verify() -> Result<()> {
 
 fn sign_add() -> Result<()> {
     let planned = Planned::fixture("single-node-ecdsa")?;
-    let folder = unpack(&planned)?;
+    let directory = unpack(&planned)?;
     let key = planned.path("second");
     run(
-        &folder,
+        &directory,
         "ssh-keygen",
         &[
             "-q",
@@ -198,7 +198,7 @@ fn sign_add() -> Result<()> {
         None,
     )?;
     run(
-        &folder,
+        &directory,
         "ssh-keygen",
         &[
             "-q",
@@ -225,7 +225,7 @@ fn sign_add() -> Result<()> {
     kubeplan(&[
         "sign",
         "--add",
-        text(&folder.join("kubeplan.json.sig"))?,
+        text(&directory.join("kubeplan.json.sig"))?,
         text(&planned.bundle)?,
     ])
     .expect(0)?;
@@ -247,7 +247,7 @@ fn sign_add() -> Result<()> {
 /// Every kind of key that ssh-keygen makes and that may sign, plain and encrypted.
 fn keys() -> Result<()> {
     let planned = Planned::fixture("single-node-ecdsa")?;
-    let folder = planned.path("");
+    let directory = planned.path("");
     let passphrase = planned.path("passphrase");
     fs::write(&passphrase, "correct horse\n")?;
     fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600))?;
@@ -262,7 +262,7 @@ fn keys() -> Result<()> {
             let (key, file) = (planned.path(&name), planned.path("passphrase"));
             // One of 256 ECDSA keys is refused by name; it is made again.
             loop {
-                run(&folder, "ssh-keygen", &args, None)?;
+                run(&directory, "ssh-keygen", &args, None)?;
                 let made = SecretBytes::new(fs::read(&key)?);
                 let passphrase = SecretBytes::from_text(passphrase.to_owned());
                 let passphrase = (!passphrase.expose().is_empty()).then_some(&passphrase);
@@ -309,14 +309,19 @@ fn age() -> Result<()> {
 
 /// `age -d -i key sealed.age | tar t` lists the secrets, and they are the installed ones.
 fn opens(planned: &Planned, identity: &str) -> Result<()> {
-    let folder = unpack(planned)?;
-    let plain = run(&folder, "age", &["-d", "-i", identity, "sealed.age"], None)?;
+    let directory = unpack(planned)?;
+    let plain = run(
+        &directory,
+        "age",
+        &["-d", "-i", identity, "sealed.age"],
+        None,
+    )?;
     ensure!(
         plain.len() % (16 * 1024) == 0,
         "the sealed part is not padded: {} bytes",
         plain.len()
     );
-    let list = String::from_utf8(run(&folder, "tar", &["t"], Some(&plain))?)?;
+    let list = String::from_utf8(run(&directory, "tar", &["t"], Some(&plain))?)?;
     let names: Vec<&str> = list.lines().collect();
     ensure!(
         names.first() == Some(&"sealed.json"),
@@ -327,7 +332,7 @@ fn opens(planned: &Planned, identity: &str) -> Result<()> {
         "secrets are missing: {names:?}"
     );
     let key = run(
-        &folder,
+        &directory,
         "tar",
         &["xO", "files/etc/kubernetes/pki/ca.key"],
         Some(&plain),
@@ -362,10 +367,10 @@ fn host_key() -> Result<()> {
     let cluster = format!(
         "apiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nmetadata: {{name: kubernetes}}\nnodes:\n- name: cp1\n  role: control-plane\n  recipients:\n  - {public}"
     );
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("cluster.yaml");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("cluster.yaml");
     fs::write(&file, format!("{config}\n---\n{cluster}"))?;
-    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let path = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
     kubeplan(&[
         "plan",
         "-f",
@@ -389,7 +394,7 @@ fn host_key() -> Result<()> {
         path("signers"),
         format!("author {}", fs::read_to_string(path("author.pub"))?),
     )?;
-    let root = folder.path().join("root");
+    let root = directory.path().join("root");
     fs::create_dir_all(root.join("etc/ssh"))?;
     let install = [
         "install",
@@ -405,19 +410,19 @@ fn host_key() -> Result<()> {
     ensure!(root.join("etc/kubernetes/pki/ca.key").is_file());
     // The stock tool opens it with the same key.
     run(
-        folder.path(),
+        directory.path(),
         "tar",
         &["xzf", text(&bundle)?, "sealed.age"],
         None,
     )?;
     let plain = run(
-        folder.path(),
+        directory.path(),
         "age",
         &["-d", "-i", text(&host)?, "sealed.age"],
         None,
     )?;
     ensure!(
-        String::from_utf8(run(folder.path(), "tar", &["t"], Some(&plain))?)?.contains("ca.key")
+        String::from_utf8(run(directory.path(), "tar", &["t"], Some(&plain))?)?.contains("ca.key")
     );
     Ok(())
 }

@@ -24,11 +24,11 @@ pub struct Args {
     #[arg(long, default_value_t = 9)]
     rounds: usize,
     /// Run one scenario once and print its figures (used by the bench itself)
-    #[arg(long, hide = true, requires = "folder")]
+    #[arg(long, hide = true, requires = "directory")]
     scenario: Option<String>,
     /// Where that scenario was prepared
     #[arg(long, hide = true)]
-    folder: Option<PathBuf>,
+    directory: Option<PathBuf>,
 }
 
 /// The figures of one run.
@@ -74,8 +74,8 @@ const SCENARIOS: &[(&str, &str)] = &[
 
 pub fn run(args: &Args) -> Result<()> {
     let root = repository::root()?;
-    if let (Some(scenario), Some(folder)) = (&args.scenario, &args.folder) {
-        let figures = once(&root, scenario, folder)?;
+    if let (Some(scenario), Some(directory)) = (&args.scenario, &args.directory) {
+        let figures = once(&root, scenario, directory)?;
         println!("{}", serde_json::to_string(&figures)?);
         return Ok(());
     }
@@ -127,10 +127,10 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn child(scenario: &str, folder: &Path) -> Result<Figures> {
+fn child(scenario: &str, directory: &Path) -> Result<Figures> {
     let output = Command::new(repository::released("xtask")?)
-        .args(["bench", "--scenario", scenario, "--folder"])
-        .arg(folder)
+        .args(["bench", "--scenario", scenario, "--directory"])
+        .arg(directory)
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("starting xtask for scenario {scenario}"))?;
@@ -139,43 +139,46 @@ fn child(scenario: &str, folder: &Path) -> Result<Figures> {
 }
 
 /// What a scenario needs before it is measured; runs in the bench's own process, which is not measured.
-fn prepare(root: &Path, scenario: &str, folder: &Path) -> Result<()> {
-    let plan = |fixture: &str| succeed(&mut plan(root, folder, fixture)?);
+fn prepare(root: &Path, scenario: &str, directory: &Path) -> Result<()> {
+    let plan = |fixture: &str| succeed(&mut plan(root, directory, fixture)?);
     match scenario {
         "plan-rsa2048-warm" => plan(RSA),
         "plan-ecdsa-warm" => plan(ECDSA),
         "plan-nodes-1000-warm" => {
-            inventory(folder, 1000)?;
-            succeed(&mut plan_inventory(folder)?)
+            inventory(directory, 1000)?;
+            succeed(&mut plan_inventory(directory)?)
         }
-        name if name.starts_with(NODES) => inventory(folder, number_of_nodes(name)?),
+        name if name.starts_with(NODES) => inventory(directory, number_of_nodes(name)?),
         "install" => {
             plan(ECDSA)?;
-            let path = folder.join("kubernetes.kubeplan/keys/author.pub");
+            let path = directory.join("kubernetes.kubeplan/keys/author.pub");
             let public =
                 fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-            fs::write(folder.join("allowed_signers"), format!("author {public}"))?;
-            Ok(fs::create_dir(folder.join("root"))?)
+            fs::write(
+                directory.join("allowed_signers"),
+                format!("author {public}"),
+            )?;
+            Ok(fs::create_dir(directory.join("root"))?)
         }
-        "write-payload" => payload::make_item(folder),
+        "write-payload" => payload::make_item(directory),
         "read-payload" => {
-            payload::make_item(folder)?;
-            payload::write(folder).map(drop)
+            payload::make_item(directory)?;
+            payload::write(directory).map(drop)
         }
-        name if name.starts_with("kubeadm") => Ok(fs::create_dir(folder.join("dry"))?),
+        name if name.starts_with("kubeadm") => Ok(fs::create_dir(directory.join("dry"))?),
         _ => Ok(()),
     }
 }
 
 /// Runs one prepared scenario.
-fn once(root: &Path, scenario: &str, folder: &Path) -> Result<Figures> {
+fn once(root: &Path, scenario: &str, directory: &Path) -> Result<Figures> {
     match scenario {
-        "plan-rsa2048" | "plan-rsa2048-warm" => timed(plan(root, folder, RSA)?),
-        "plan-ecdsa" | "plan-ecdsa-warm" => timed(plan(root, folder, ECDSA)?),
-        name if name.starts_with(NODES) => timed(plan_inventory(folder)?),
+        "plan-rsa2048" | "plan-rsa2048-warm" => timed(plan(root, directory, RSA)?),
+        "plan-ecdsa" | "plan-ecdsa-warm" => timed(plan(root, directory, ECDSA)?),
+        name if name.starts_with(NODES) => timed(plan_inventory(directory)?),
         "install" => timed(program(
             "kubeapply",
-            folder,
+            directory,
             &[
                 "install",
                 "--root",
@@ -187,10 +190,10 @@ fn once(root: &Path, scenario: &str, folder: &Path) -> Result<Figures> {
                 "out/cp1.kubernetes.tar.gz",
             ],
         )?),
-        "write-payload" => payload::write(folder),
-        "read-payload" => payload::read(folder),
-        "kubeadm-rsa2048" => kubeadm(folder, &fixture(root, RSA)),
-        "kubeadm-ecdsa" => kubeadm(folder, &fixture(root, ECDSA)),
+        "write-payload" => payload::write(directory),
+        "read-payload" => payload::read(directory),
+        "kubeadm-rsa2048" => kubeadm(directory, &fixture(root, RSA)),
+        "kubeadm-ecdsa" => kubeadm(directory, &fixture(root, ECDSA)),
         other => bail!("unknown scenario {other}"),
     }
 }
@@ -206,10 +209,10 @@ fn fixture(root: &Path, name: &str) -> String {
         .into_owned()
 }
 
-fn plan(root: &Path, folder: &Path, name: &str) -> Result<Command> {
+fn plan(root: &Path, directory: &Path, name: &str) -> Result<Command> {
     program(
         "kubeplan",
-        folder,
+        directory,
         &["plan", "-f", &fixture(root, name), "-o", "out"],
     )
 }
@@ -225,7 +228,7 @@ fn number_of_nodes(scenario: &str) -> Result<usize> {
 }
 
 /// Writes the configuration of three control-plane nodes and workers, `count` in all, none with a recipient.
-fn inventory(folder: &Path, count: usize) -> Result<()> {
+fn inventory(directory: &Path, count: usize) -> Result<()> {
     let mut text = String::from(
         "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n\
          controlPlaneEndpoint: 10.1.255.1:6443\nencryptionAlgorithm: ECDSA-P256\n---\n\
@@ -241,19 +244,19 @@ fn inventory(folder: &Path, count: usize) -> Result<()> {
             "- {{name: {name}, role: {role}, address: {address}}}\n"
         ));
     }
-    Ok(fs::write(folder.join("cluster.yaml"), text)?)
+    Ok(fs::write(directory.join("cluster.yaml"), text)?)
 }
 
-fn plan_inventory(folder: &Path) -> Result<Command> {
+fn plan_inventory(directory: &Path) -> Result<Command> {
     let args = ["plan", "-f", "cluster.yaml", "-o", "out"];
-    program("kubeplan", folder, &args)
+    program("kubeplan", directory, &args)
 }
 
-fn program(name: &str, folder: &Path, args: &[&str]) -> Result<Command> {
+fn program(name: &str, directory: &Path, args: &[&str]) -> Result<Command> {
     let mut command = Command::new(repository::released(name)?);
     command
         .args(args)
-        .current_dir(folder)
+        .current_dir(directory)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     Ok(command)
@@ -267,7 +270,7 @@ fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn kubeadm(folder: &Path, config: &str) -> Result<Figures> {
+fn kubeadm(directory: &Path, config: &str) -> Result<Figures> {
     let kubeadm = std::env::var_os("KUBEADM").context("KUBEADM is not set")?;
     let mut command = Command::new(kubeadm);
     command
@@ -278,7 +281,7 @@ fn kubeadm(folder: &Path, config: &str) -> Result<Figures> {
             "--config",
             config,
         ])
-        .env("KUBEADM_INIT_DRYRUN_DIR", folder.join("dry"))
+        .env("KUBEADM_INIT_DRYRUN_DIR", directory.join("dry"))
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     timed(command)

@@ -27,7 +27,7 @@ pub fn run(args: &Args) -> Result<()> {
     let named = std::env::var_os(ASSETS_VARIABLE).map(PathBuf::from);
     let existing = args.components.as_deref().or(named.as_deref());
     build(&store, &components::select(&args.only)?, existing)?;
-    println!("{COMPONENTS_VARIABLE}={}", store.folder().display());
+    println!("{COMPONENTS_VARIABLE}={}", store.directory().display());
     Ok(())
 }
 
@@ -59,10 +59,10 @@ fn build(store: &Store, selected: &[&'static Component], existing: Option<&Path>
     Ok(())
 }
 
-/// The store in `folder`, or in the user's cache.
-pub fn store(folder: Option<&Path>) -> Result<Store> {
-    match folder {
-        Some(folder) => Ok(Store::at(&std::path::absolute(folder)?)),
+/// The store in `directory`, or in the user's cache.
+pub fn store(directory: Option<&Path>) -> Result<Store> {
+    match directory {
+        Some(directory) => Ok(Store::at(&std::path::absolute(directory)?)),
         None => Store::in_cache(),
     }
 }

@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<()> {
         valid: args.cases,
         invalid: args.invalid,
         failures: match &args.failures {
-            Some(folder) => folder.clone(),
+            Some(directory) => directory.clone(),
             None => repository::target()?.join("equivalence"),
         },
     };

@@ -11,10 +11,10 @@ use kubeplan_bundle::check::Severity;
 use crate::{modules, repository, tables};
 
 pub fn run(check: bool) -> Result<()> {
-    let folder = repository::root()?.join("docs/reference");
+    let directory = repository::root()?.join("docs/reference");
     let mut stale = tables::stale(!check)?;
     for (name, text) in pages()? {
-        let path = folder.join(name);
+        let path = directory.join(name);
         let current = fs::read_to_string(&path).unwrap_or_default();
         if current == text {
             continue;

@@ -58,7 +58,7 @@ enum Verb {
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     let rig = match &args.dir {
-        Some(folder) => Rig::at(&std::path::absolute(folder)?),
+        Some(directory) => Rig::at(&std::path::absolute(directory)?),
         None => Rig::in_cache()?,
     };
     match &args.verb {
@@ -76,17 +76,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn up(rig: &Rig, count: u8, folder: Option<&Path>) -> Result<()> {
+fn up(rig: &Rig, count: u8, directory: Option<&Path>) -> Result<()> {
     let begin = Instant::now();
     let named = std::env::var_os(COMPONENTS_VARIABLE).map(PathBuf::from);
-    let store = components::store(folder.or(named.as_deref()))?;
+    let store = components::store(directory.or(named.as_deref()))?;
     Rig::check_machine()?;
     components::complete(&store)?;
     rig.up(count, &store, print)?;
     println!(
         "{:.1} s; their state is in {}\ntry: cargo xtask hosts exec host1 -- kubeadm version",
         begin.elapsed().as_secs_f64(),
-        rig.folder().display()
+        rig.directory().display()
     );
     Ok(())
 }

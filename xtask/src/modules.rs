@@ -47,7 +47,7 @@ pub fn page() -> Result<String> {
          `tests/suites/architecture.rs` checks both. [ARCHITECTURE.md](../../ARCHITECTURE.md) says what the modules are for.\n",
     );
     for order in ORDERS {
-        let graph = of(order.folder)?;
+        let graph = of(order.directory)?;
         text.push_str(&table(order, &graph));
         text.push_str(&directories(&graph));
     }
@@ -62,7 +62,10 @@ fn table(order: &Order, graph: &Graph) -> String {
             named.entry(from).or_default().insert(to);
         }
     }
-    let mut text = format!("\n## {}\n\n| module | names |\n|---|---|\n", order.folder);
+    let mut text = format!(
+        "\n## {}\n\n| module | names |\n|---|---|\n",
+        order.directory
+    );
     for module in order.modules {
         let names: Vec<&str> = order
             .modules

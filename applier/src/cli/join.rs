@@ -32,7 +32,7 @@ use crate::trust::own_plan;
 const PLANNER: &str = "kubeplan";
 
 /// The start of the name of the private directory.
-const FOLDER: &str = "kubeplan-join";
+const DIRECTORY: &str = "kubeplan-join";
 
 /// How long a plan may take; one node takes a second, its keys another.
 const LIMIT: Limit = Limit::report(Duration::from_secs(10 * 60));
@@ -122,12 +122,12 @@ pub(super) fn run(args: JoinArgs, around: &Surroundings, io: &mut Io) -> Result<
     }
     let planner = Planner::find()?;
     let found = args.cluster.discover(&root, &[], format, around, io)?;
-    let scratch = Scratch::create(&root, FOLDER)?;
-    let key =
-        PrivateKey::generate_ed25519(FOLDER).map_err(|error| CliError::new(Exit::Failed, error))?;
+    let scratch = Scratch::create(&root, DIRECTORY)?;
+    let key = PrivateKey::generate_ed25519(DIRECTORY)
+        .map_err(|error| CliError::new(Exit::Failed, error))?;
     let bundle = planner.plan(&args, &root, &scratch, &found, &key, io)?;
-    if let Some(folder) = &args.output {
-        return hand_out(&bundle, folder, format, io);
+    if let Some(directory) = &args.output {
+        return hand_out(&bundle, directory, format, io);
     }
     let own_plan = own_plan_of(&bundle, &key)?;
     drop(key);
@@ -199,8 +199,8 @@ fn own_plan_of(bundle: &Path, key: &PrivateKey) -> Result<OwnPlan, CliError> {
 }
 
 /// Gives the bundle away instead of installing it.
-fn hand_out(bundle: &Path, folder: &Path, format: Format, io: &mut Io) -> Result<(), CliError> {
-    let written = local::copy_into(bundle, folder)?;
+fn hand_out(bundle: &Path, directory: &Path, format: Format, io: &mut Io) -> Result<(), CliError> {
+    let written = local::copy_into(bundle, directory)?;
     let shown = written.display().to_string();
     let word = quote(&shown);
     let report = PlanReport {
@@ -271,8 +271,8 @@ impl Planner {
         scratch.write("join.json", text.as_bytes())?;
         let (host, missing) = facts::gather(root).map_err(failed)?;
         io.notes(&missing);
-        scratch.create_folder("facts")?;
-        scratch.create_folder("out")?;
+        scratch.create_directory("facts")?;
+        scratch.create_directory("out")?;
         let text = host.to_json().map_err(|error| failed(error.to_string()))?;
         scratch.write(&format!("facts/{}.json", host.hostname), text.as_bytes())?;
         let secret = key
@@ -336,8 +336,8 @@ impl Planner {
                 if let Some(socket) = &args.cri_socket {
                     flag("--cri-socket", socket.clone());
                 }
-                if let Some(folder) = &args.patches {
-                    flag("--patches", local::absolute(folder));
+                if let Some(directory) = &args.patches {
+                    flag("--patches", local::absolute(directory));
                 }
                 if let Some(address) = args.apiserver_advertise_address {
                     flag("--apiserver-advertise-address", address.to_string());

@@ -99,7 +99,7 @@ pub(super) fn run(args: PreflightArgs, around: &Surroundings, io: &mut Io) -> Re
         now,
     };
     let mut refusals = admission::check(index, &host, &allowed);
-    state::check_folders(&root)?;
+    state::check_directories(&root)?;
     let highest = Serials::load(&root)?.highest(index);
     let installed = Memory::load(&root)?.as_found();
     refusals.extend(admission::check_records(

@@ -269,7 +269,7 @@ fn report(
 fn added(run: &Run) -> BTreeSet<String> {
     let mut first: BTreeMap<&HostPath, bool> = BTreeMap::new();
     for change in run.changes() {
-        let adds = matches!(change, Change::Create { .. } | Change::MakeFolder { .. });
+        let adds = matches!(change, Change::Create { .. } | Change::MakeDirectory { .. });
         first.entry(change.path()).or_insert(adds);
     }
     let added = first.into_iter().filter(|(_, adds)| *adds);

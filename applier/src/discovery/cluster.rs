@@ -314,8 +314,8 @@ mod tests {
         let path = "/bootstrap.conf".parse().unwrap();
         let read = crate::net::kubeconfig::Kubeconfig::parse(&path, &text).unwrap();
         assert_eq!(read.server().unwrap(), cluster.server);
-        let folder = tempfile::tempdir().unwrap();
-        let root = crate::host::Root::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = crate::host::Root::open(directory.path()).unwrap();
         let identity = read.identity(&root).unwrap();
         assert_eq!(identity.user, BOOTSTRAP_USER);
         assert_eq!(identity.authority.expose(), cluster.authority().as_bytes());

@@ -25,11 +25,11 @@ const LIMIT: Limit = Limit::report(Duration::from_secs(60));
 /// Bytes of its standard error that are shown.
 const SHOWN: usize = 400;
 
-/// Runs the program of `exec`; `folder` is where the file lies, which a program with a `/` in its name is relative to.
+/// Runs the program of `exec`; `directory` is where the file lies, which a program with a `/` in its name is relative to.
 ///
 /// # Errors
 /// [`DiscoveryError::Program`].
-pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, DiscoveryError> {
+pub(super) fn credentials(exec: &Value, directory: &str) -> Result<Proof, DiscoveryError> {
     let program = text(exec, &["command"]);
     let failed = |reason: String| DiscoveryError::Program {
         program: program.to_owned(),
@@ -46,7 +46,7 @@ pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, Discovery
     if program.is_empty() {
         return Err(failed("it has no command".to_owned()));
     }
-    let path = absolute(program, folder);
+    let path = absolute(program, directory);
     let words = |list: &str| -> Vec<&Value> {
         let list = exec.get(list).and_then(Value::as_array);
         list.into_iter().flatten().collect()
@@ -100,18 +100,18 @@ pub(super) fn credentials(exec: &Value, folder: &str) -> Result<Proof, Discovery
 }
 
 /// The part for a kubeconfig in another directory.
-pub(super) fn moved(exec: &Value, folder: &str) -> Value {
+pub(super) fn moved(exec: &Value, directory: &str) -> Value {
     let mut moved = exec.clone();
     if let Some(command) = moved.get_mut("command") {
-        *command = Value::from(absolute(text(exec, &["command"]), folder));
+        *command = Value::from(absolute(text(exec, &["command"]), directory));
     }
     moved
 }
 
 /// A program's name as it is from anywhere: one without a `/` is looked for on the search path.
-fn absolute(program: &str, folder: &str) -> String {
+fn absolute(program: &str, directory: &str) -> String {
     if program.contains('/') && !program.starts_with('/') {
-        format!("{folder}/{program}")
+        format!("{directory}/{program}")
     } else {
         program.to_owned()
     }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_the_same_from_another_folder() {
+    fn a_program_is_the_same_from_another_directory() {
         for (command, expected) in [
             ("login", "login"),
             ("/bin/login", "/bin/login"),

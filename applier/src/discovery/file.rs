@@ -139,7 +139,7 @@ struct File {
     /// For messages.
     shown: String,
     /// The directory it lies in; none if it came from a server.
-    folder: Option<String>,
+    directory: Option<String>,
 }
 
 impl File {
@@ -168,13 +168,13 @@ impl File {
         let at: HostPath = path.parse().map_err(|error| unusable(format!("{error}")))?;
         let kubeconfig =
             Kubeconfig::parse(&at, &bytes).map_err(|error| unusable(reason(&error)))?;
-        let folder = match location {
+        let directory = match location {
             Location::Path(_) => Some(parent(&path)),
             Location::Url(_) => None,
         };
         Ok(Self {
             kubeconfig,
-            folder,
+            directory,
             shown,
         })
     }
@@ -255,14 +255,14 @@ impl File {
             ));
         }
         let (proof, entry) = if let Some(exec) = user.pointer("/user/exec") {
-            let Some(folder) = &self.folder else {
+            let Some(directory) = &self.directory else {
                 return Err(self.unusable(
                     "it names a program to be run (`exec`), and comes from a server; save it on this host if you trust it",
                 ));
             };
             (
-                exec::credentials(exec, folder)?,
-                Json::new(json!({"exec": exec::moved(exec, folder)})),
+                exec::credentials(exec, directory)?,
+                Json::new(json!({"exec": exec::moved(exec, directory)})),
             )
         } else if has(&[
             "token",
@@ -289,7 +289,7 @@ impl File {
 
     /// Files are named by files of this host only.
     fn require_local(&self, what: &str) -> Result<(), DiscoveryError> {
-        match self.folder {
+        match self.directory {
             Some(_) => Ok(()),
             None => Err(self.unusable(format!("it names files ({what}), and comes from a server"))),
         }
@@ -371,9 +371,10 @@ fn system_authorities(root: &Root) -> Result<SecretBytes, DiscoveryError> {
 
 /// The directory of a file.
 fn parent(path: &str) -> String {
-    Path::new(path)
-        .parent()
-        .map_or_else(|| "/".to_owned(), |folder| folder.display().to_string())
+    Path::new(path).parent().map_or_else(
+        || "/".to_owned(),
+        |directory| directory.display().to_string(),
+    )
 }
 
 /// Why, without the made-up path of a file that has none.

@@ -119,20 +119,20 @@ pub(super) fn decrypt(
         .collect())
 }
 
-/// Those that were copied into `folder` of this host.
+/// Those that were copied into `directory` of this host.
 ///
 /// # Errors
 /// [`DiscoveryError::NotCopied`] if there is no cluster CA, [`DiscoveryError::Host`] if one cannot be read.
 pub(super) fn copied(
     root: &Root,
-    folder: &HostPath,
+    directory: &HostPath,
 ) -> Result<BTreeMap<String, SecretBytes>, DiscoveryError> {
-    let folder = RootPath::from(folder);
+    let directory = RootPath::from(directory);
     let mut found = BTreeMap::new();
     for (_, file) in SHARED_FILES {
         let path = file
             .split('/')
-            .fold(folder.clone(), |path, part| path.join(part));
+            .fold(directory.clone(), |path, part| path.join(part));
         match root.read(&path, LIMIT)? {
             Some(content) => {
                 found.insert(file.to_owned(), content);
@@ -270,9 +270,9 @@ mod tests {
     }
 
     #[test]
-    fn copied_files_are_found_below_their_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+    fn copied_files_are_found_below_their_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let pki = "/pki".parse().unwrap();
         let error = copied(&root, &pki).unwrap_err();
         assert!(
@@ -280,10 +280,10 @@ mod tests {
                 .to_string()
                 .starts_with("`/pki/ca.crt` does not exist")
         );
-        std::fs::create_dir_all(folder.path().join("pki/etcd")).unwrap();
-        std::fs::write(folder.path().join("pki/ca.crt"), "ca").unwrap();
-        std::fs::write(folder.path().join("pki/etcd/ca.crt"), "etcd").unwrap();
-        std::fs::write(folder.path().join("pki/other.key"), "other").unwrap();
+        std::fs::create_dir_all(directory.path().join("pki/etcd")).unwrap();
+        std::fs::write(directory.path().join("pki/ca.crt"), "ca").unwrap();
+        std::fs::write(directory.path().join("pki/etcd/ca.crt"), "etcd").unwrap();
+        std::fs::write(directory.path().join("pki/other.key"), "other").unwrap();
         let found = copied(&root, &pki).unwrap();
         let names: Vec<&String> = found.keys().collect();
         assert_eq!(names, ["ca.crt", "etcd/ca.crt"]);

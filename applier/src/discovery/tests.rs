@@ -153,7 +153,7 @@ impl FakeCluster {
     }
 
     /// The settings of an operator who has a discovery file with these users.
-    fn by_file(&self, folder: &Path, user: &Value) -> Settings {
+    fn by_file(&self, directory: &Path, user: &Value) -> Settings {
         let config = json!({
             "clusters": [{"name": "prod", "cluster": {
                 "server": format!("https://{}", self.address),
@@ -163,7 +163,7 @@ impl FakeCluster {
             "current-context": "x",
             "users": [{"name": "me", "user": user}],
         });
-        let path = folder.join("discovery.conf");
+        let path = directory.join("discovery.conf");
         fs::write(&path, config.to_string()).unwrap();
         Settings {
             source: Source::File(ByFile {
@@ -456,8 +456,8 @@ fn without_pins_every_ca_counts_and_nothing_that_is_none() {
 fn a_discovery_file_can_be_pinned_too() {
     let cluster = FakeCluster::start();
     let other = FakeCluster::start();
-    let folder = tempfile::tempdir().unwrap();
-    let mut settings = cluster.by_file(folder.path(), &json!({"token": TOKEN}));
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = cluster.by_file(directory.path(), &json!({"token": TOKEN}));
     let mut pin = |pins: Vec<Pin>| {
         if let Source::File(by) = &mut settings.source {
             by.pins = pins;
@@ -612,8 +612,8 @@ fn a_control_plane_gets_the_shared_certificates() {
 #[test]
 fn a_file_with_credentials_finds_the_cluster() {
     let cluster = FakeCluster::start();
-    let folder = tempfile::tempdir().unwrap();
-    let settings = cluster.by_file(folder.path(), &json!({"token": TOKEN}));
+    let directory = tempfile::tempdir().unwrap();
+    let settings = cluster.by_file(directory.path(), &json!({"token": TOKEN}));
     let (facts, secrets, notes) = run(&settings).unwrap();
     assert_eq!(facts.token_endpoint, None);
     assert_eq!(facts.ca_certificates, cluster.authority.pem());
@@ -621,8 +621,8 @@ fn a_file_with_credentials_finds_the_cluster() {
     let text = String::from_utf8(secrets.bootstrap_kubeconfig.expose().to_vec()).unwrap();
     assert!(text.contains(TOKEN) && text.contains("name: me"), "{text}");
     // In a file of its own, which is brought along.
-    fs::write(folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
-    let settings = cluster.by_file(folder.path(), &json!({"tokenFile": "token"}));
+    fs::write(directory.path().join("token"), format!("{TOKEN}\n")).unwrap();
+    let settings = cluster.by_file(directory.path(), &json!({"tokenFile": "token"}));
     let (_, secrets, _) = run(&settings).unwrap();
     let text = String::from_utf8(secrets.bootstrap_kubeconfig.expose().to_vec()).unwrap();
     assert!(
@@ -634,13 +634,13 @@ fn a_file_with_credentials_finds_the_cluster() {
 #[test]
 fn a_program_of_the_file_is_asked_and_named_to_the_kubelet() {
     let cluster = FakeCluster::start();
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let answer =
         json!({"apiVersion": EXEC_VERSIONS[0], "kind": EXEC_KIND, "status": {"token": TOKEN}});
-    fs::write(folder.path().join("answer.json"), answer.to_string()).unwrap();
+    fs::write(directory.path().join("answer.json"), answer.to_string()).unwrap();
     let exec = json!({"apiVersion": EXEC_VERSIONS[0], "command": "cat",
-        "args": [folder.path().join("answer.json")]});
-    let settings = cluster.by_file(folder.path(), &json!({"exec": exec}));
+        "args": [directory.path().join("answer.json")]});
+    let settings = cluster.by_file(directory.path(), &json!({"exec": exec}));
     let (_, secrets, _) = run(&settings).unwrap();
     let text = String::from_utf8(secrets.bootstrap_kubeconfig.expose().to_vec()).unwrap();
     assert!(
@@ -652,7 +652,7 @@ fn a_program_of_the_file_is_asked_and_named_to_the_kubelet() {
 #[test]
 fn a_file_without_usable_credentials_is_refused_by_name() {
     let cluster = FakeCluster::start();
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (user, expected) in [
         (json!({}), "it has no credentials"),
         (json!({"username": "a", "password": "hunter2"}), "password"),
@@ -663,12 +663,12 @@ fn a_file_without_usable_credentials_is_refused_by_name() {
         ),
         (json!({"tokenFile": "gone"}), "gone` does not exist"),
     ] {
-        let settings = cluster.by_file(folder.path(), &user);
+        let settings = cluster.by_file(directory.path(), &user);
         refused(&settings, Exit::Failed, expected);
         assert!(!run(&settings).err().unwrap().1.contains("hunter2"));
     }
     // A bootstrap token stands in for them.
-    let mut settings = cluster.by_file(folder.path(), &json!({}));
+    let mut settings = cluster.by_file(directory.path(), &json!({}));
     if let Source::File(by) = &mut settings.source {
         by.bootstrap_token = Some(token());
     }
@@ -679,9 +679,9 @@ fn a_file_without_usable_credentials_is_refused_by_name() {
 fn attack_a_file_whose_ca_is_not_the_servers_is_refused_before_credentials_are_shown() {
     let cluster = FakeCluster::start();
     let between = FakeCluster::start();
-    let folder = tempfile::tempdir().unwrap();
-    let settings = cluster.by_file(folder.path(), &json!({"token": TOKEN}));
-    let path = folder.path().join("discovery.conf");
+    let directory = tempfile::tempdir().unwrap();
+    let settings = cluster.by_file(directory.path(), &json!({"token": TOKEN}));
+    let path = directory.path().join("discovery.conf");
     let text = fs::read_to_string(&path).unwrap();
     let elsewhere = text.replace(&cluster.address.to_string(), &between.address.to_string());
     fs::write(&path, elsewhere).unwrap();

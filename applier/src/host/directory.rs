@@ -392,8 +392,8 @@ impl Directory {
 
 impl View {
     /// A directory, only to look.
-    pub(super) const fn of(folder: Directory) -> Self {
-        Self(folder)
+    pub(super) const fn of(directory: Directory) -> Self {
+        Self(directory)
     }
 
     /// As [`Directory::inspect`].

@@ -20,20 +20,20 @@ pub(crate) fn ensure_directory(
     mode: u32,
 ) -> Result<Directory, HostError> {
     let mut made = false;
-    for (folder, mode) in path
+    for (directory, mode) in path
         .ancestors()
         .into_iter()
-        .map(|folder| (folder, PARENT_MODE))
+        .map(|directory| (directory, PARENT_MODE))
         .chain([(path.clone(), mode)])
     {
-        if root.open_for_own(&folder)?.is_some() {
+        if root.open_for_own(&directory)?.is_some() {
             continue;
         }
         let parent = root
-            .open_for_own(&folder.parent())?
-            .ok_or_else(|| missing(&folder.parent()))?;
-        if parent.inspect(folder.file_name())? == Found::Missing {
-            actions.create_at_once(&parent, folder.file_name(), mode)?;
+            .open_for_own(&directory.parent())?
+            .ok_or_else(|| missing(&directory.parent()))?;
+        if parent.inspect(directory.file_name())? == Found::Missing {
+            actions.create_at_once(&parent, directory.file_name(), mode)?;
             made = true;
         }
     }

@@ -145,12 +145,12 @@ pub(crate) fn cri_sockets(root: &Root) -> Vec<String> {
 
 /// Whether a program listens on the socket; one that no program serves any more does not count.
 fn answers(root: &Root, path: &RootPath) -> bool {
-    let Ok(Some(folder)) = root.view(&path.parent()) else {
+    let Ok(Some(place)) = root.view(&path.parent()) else {
         return false;
     };
     let name = path.file_name();
-    let is_socket = matches!(folder.inspect(name), Ok(Found::Special("a socket")));
-    let way = format!("/proc/self/fd/{}/{name}", folder.as_fd().as_raw_fd());
+    let is_socket = matches!(place.inspect(name), Ok(Found::Special("a socket")));
+    let way = format!("/proc/self/fd/{}/{name}", place.as_fd().as_raw_fd());
     is_socket && UnixStream::connect(way).is_ok()
 }
 
@@ -195,17 +195,17 @@ mod tests {
 
     #[test]
     fn a_tree_says_what_its_files_say() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let root = Root::open(place.path()).unwrap();
         assert!(gather(&root).unwrap_err().contains("/etc/hostname"));
         for dir in ["etc/ssh", "bin", "usr/share/ca-certificates"] {
-            fs::create_dir_all(folder.path().join(dir)).unwrap();
+            fs::create_dir_all(place.path().join(dir)).unwrap();
         }
-        fs::write(folder.path().join("etc/hostname"), "CP1\n").unwrap();
+        fs::write(place.path().join("etc/hostname"), "CP1\n").unwrap();
         let mut elf = b"\x7fELF\x02\x01".to_vec();
         elf.resize(18, 0);
         elf.extend([183, 0]);
-        fs::write(folder.path().join("bin/sh"), elf).unwrap();
+        fs::write(place.path().join("bin/sh"), elf).unwrap();
         let (facts, missing) = gather(&root).unwrap();
         assert_eq!(facts.hostname.as_str(), "cp1");
         assert_eq!(
@@ -217,22 +217,22 @@ mod tests {
         assert_eq!((facts.systemd_resolved, facts.default_route), (None, None));
         assert_eq!(missing.len(), 3, "{missing:?}");
 
-        fs::write(folder.path().join("etc/hostname"), "under_score\n").unwrap();
+        fs::write(place.path().join("etc/hostname"), "under_score\n").unwrap();
         assert!(gather(&root).unwrap_err().contains("is not a valid name"));
     }
 
     #[test]
     fn only_a_socket_that_answers_counts() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let root = Root::open(place.path()).unwrap();
         let path = RootPath::fixed("/run/a.sock");
         assert!(!answers(&root, &path));
-        fs::create_dir(folder.path().join("run")).unwrap();
-        let listener = UnixListener::bind(folder.path().join("run/a.sock")).unwrap();
+        fs::create_dir(place.path().join("run")).unwrap();
+        let listener = UnixListener::bind(place.path().join("run/a.sock")).unwrap();
         assert!(answers(&root, &path));
         drop(listener);
         assert!(!answers(&root, &path));
-        fs::write(folder.path().join("run/b.sock"), "").unwrap();
+        fs::write(place.path().join("run/b.sock"), "").unwrap();
         assert!(!answers(&root, &RootPath::fixed("/run/b.sock")));
     }
 

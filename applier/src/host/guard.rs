@@ -117,9 +117,9 @@ impl Guard {
             } else {
                 guard.add_absent(root, reserved)?;
             }
-            if let Some(folder) = root.view(&path).or_else(missing)? {
-                let handle = folder.readable();
-                guard.own.insert(Inode::find(folder.as_fd(), &path)?);
+            if let Some(directory) = root.view(&path).or_else(missing)? {
+                let handle = directory.readable();
+                guard.own.insert(Inode::find(directory.as_fd(), &path)?);
                 if let Some(handle) = readable(handle)? {
                     guard.add_below(&handle, &path, 0)?;
                 }
@@ -140,8 +140,8 @@ impl Guard {
         while let Some(name) = rest.pop() {
             names.insert(0, name);
             path = path.parent();
-            if let Some(folder) = exists(root, &path)? {
-                self.absent.push((folder, names));
+            if let Some(directory) = exists(root, &path)? {
+                self.absent.push((directory, names));
                 break;
             }
         }
@@ -150,13 +150,13 @@ impl Guard {
 
     fn add_below(
         &mut self,
-        folder: &OwnedFd,
+        directory: &OwnedFd,
         path: &RootPath,
         depth: usize,
     ) -> Result<(), HostError> {
         let failed = |errno| HostError::io("list", path.as_str(), errno);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        for entry in Dir::read_from(folder).map_err(failed)? {
+        for entry in Dir::read_from(directory).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let kind = entry.file_type();
             if !(kind.is_dir() || kind == rustix::fs::FileType::Unknown)
@@ -164,7 +164,7 @@ impl Guard {
             {
                 continue;
             }
-            let below = match openat(folder, entry.file_name(), flags, Mode::empty()) {
+            let below = match openat(directory, entry.file_name(), flags, Mode::empty()) {
                 Ok(below) => below,
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => continue,
                 Err(errno) => return Err(failed(errno)),
@@ -183,8 +183,8 @@ impl Guard {
     }
 
     /// The name in this directory that belongs to this program.
-    pub(super) fn kept_name(&self, folder: Inode) -> Option<&'static str> {
-        let parent = self.parents.iter().find(|(inode, _)| *inode == folder);
+    pub(super) fn kept_name(&self, directory: Inode) -> Option<&'static str> {
+        let parent = self.parents.iter().find(|(inode, _)| *inode == directory);
         parent.map(|(_, name)| *name)
     }
 
@@ -194,16 +194,16 @@ impl Guard {
     /// [`HostError::NotADestination`].
     pub(super) fn check_name(
         &self,
-        folder: Inode,
+        directory: Inode,
         name: &str,
         path: &RootPath,
     ) -> Result<(), HostError> {
-        if folder == self.root
+        if directory == self.root
             && let Some(refusal) = self.root_refusal
         {
             return refuse(path, refusal);
         }
-        if self.parents.contains(&(folder, name)) {
+        if self.parents.contains(&(directory, name)) {
             return refuse(path, Refusal::Own);
         }
         Ok(())
@@ -216,7 +216,7 @@ impl Guard {
     /// [`HostError::NotADestination`].
     pub(super) fn check_missing(
         &self,
-        folder: Inode,
+        directory: Inode,
         name: &str,
         pending: &VecDeque<String>,
         path: &RootPath,
@@ -226,7 +226,7 @@ impl Guard {
             names.iter().all(|name| way.next() == Some(name))
         };
         let found =
-            |(inode, names): &(Inode, Vec<&'static str>)| *inode == folder && leads_there(names);
+            |(inode, names): &(Inode, Vec<&'static str>)| *inode == directory && leads_there(names);
         if self.absent.iter().any(found) {
             return refuse(path, Refusal::Own);
         }
@@ -257,15 +257,16 @@ impl Guard {
     }
 
     /// Why this directory is not a destination.
-    pub(super) fn refusal(&self, folder: Inode) -> Option<Refusal> {
-        if self.own.contains(&folder) {
+    pub(super) fn refusal(&self, directory: Inode) -> Option<Refusal> {
+        if self.own.contains(&directory) {
             return Some(Refusal::Own);
         }
-        if self.devices == Some(folder.device) && folder.device != self.root.device {
+        if self.devices == Some(directory.device) && directory.device != self.root.device {
             return Some(Refusal::Kernel("devtmpfs"));
         }
         let of_the_kernel = |(inode, _): &&(Inode, &str)| {
-            *inode == folder || (inode.device == folder.device && inode.device != self.root.device)
+            *inode == directory
+                || (inode.device == directory.device && inode.device != self.root.device)
         };
         let found = self.kernel.iter().find(of_the_kernel);
         found.map(|(_, name)| Refusal::Kernel(name))
@@ -289,7 +290,7 @@ fn missing<T>(error: HostError) -> Result<Option<T>, HostError> {
 
 fn exists(root: &Root, path: &RootPath) -> Result<Option<Inode>, HostError> {
     match root.view(path).or_else(missing)? {
-        Some(folder) => Inode::find(folder.as_fd(), path).map(Some),
+        Some(directory) => Inode::find(directory.as_fd(), path).map(Some),
         None => Ok(None),
     }
 }

@@ -93,14 +93,14 @@ mod tests {
 
     #[test]
     fn a_tree_says_who_it_is_or_why_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let unknown = HostIdentity::read(&root);
         assert!(unknown.ssh_host_key.unwrap_err().contains("does not exist"));
         assert!(unknown.machine_id_hash.is_err());
         assert!(unknown.hostname.is_err());
 
-        let etc = folder.path().join("etc");
+        let etc = directory.path().join("etc");
         fs::create_dir_all(etc.join("ssh")).unwrap();
         let key =
             "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";

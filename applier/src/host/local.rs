@@ -39,7 +39,7 @@ pub(crate) fn open(path: &Path) -> Result<File, HostError> {
 fn open_given(path: &Path) -> Result<File, HostError> {
     let of_the_shell = ["/dev/fd", "/proc/self/fd"]
         .iter()
-        .any(|folder| path.parent() == Some(Path::new(folder)))
+        .any(|dir| path.parent() == Some(Path::new(dir)))
         || path == Path::new("/dev/stdin");
     open_any(path, of_the_shell)
 }
@@ -162,7 +162,7 @@ fn mode(file: &File, shown: &str) -> Result<u32, HostError> {
 ///
 /// # Errors
 /// [`HostError`] if it cannot be read or written.
-pub(crate) fn copy_into(path: &Path, folder: &Path) -> Result<PathBuf, HostError> {
+pub(crate) fn copy_into(path: &Path, dir: &Path) -> Result<PathBuf, HostError> {
     const LARGEST: u64 = 1024 * 1024 * 1024;
     let shown = path.display().to_string();
     let bytes = read_open_file(open(path)?, &shown, LARGEST)?;
@@ -174,11 +174,11 @@ pub(crate) fn copy_into(path: &Path, folder: &Path) -> Result<PathBuf, HostError
         })?;
     #[expect(
         clippy::disallowed_methods,
-        reason = "the operator named this folder; it is no part of the root"
+        reason = "the operator named this directory; it is no part of the root"
     )]
-    fs::create_dir_all(folder)
-        .map_err(|error| HostError::io("create", folder.display().to_string(), error))?;
-    write(folder, name, bytes.expose())
+    fs::create_dir_all(dir)
+        .map_err(|error| HostError::io("create", dir.display().to_string(), error))?;
+    write(dir, name, bytes.expose())
 }
 
 /// Writes `bytes` to `path`, or to the file `name` in it if it is a directory; for the invoking user alone. What was
@@ -252,8 +252,8 @@ mod tests {
     #[test]
     #[expect(clippy::disallowed_methods, reason = "tests build what they look at")]
     fn only_regular_files_are_read_and_no_fifo_is_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
         fs::write(at("file"), "text").unwrap();
         assert_eq!(read_text(&at("file"), 10).unwrap(), "text");
         rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::RWXU).unwrap();

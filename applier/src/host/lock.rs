@@ -99,9 +99,9 @@ impl Locked {
 ///
 /// # Errors
 /// [`HostError`] if the file cannot be opened or locked, or another user can open it.
-pub(crate) fn try_lock(folder: &Guarded, name: &str) -> Result<LockOutcome, HostError> {
-    match folder.open_private(name)? {
-        Some(file) => lock(file, folder.directory().path().join(name).as_str()),
+pub(crate) fn try_lock(dir: &Guarded, name: &str) -> Result<LockOutcome, HostError> {
+    match dir.open_private(name)? {
+        Some(file) => lock(file, dir.directory().path().join(name).as_str()),
         None => Ok(LockOutcome::Missing),
     }
 }
@@ -111,22 +111,22 @@ pub(crate) fn try_lock(folder: &Guarded, name: &str) -> Result<LockOutcome, Host
 /// # Errors
 /// As for [`try_lock`], or if the file cannot be created.
 pub(crate) fn create_and_lock(
-    folder: &Guarded,
+    dir: &Guarded,
     actions: &Actions,
     name: &str,
 ) -> Result<LockOutcome, HostError> {
-    match try_lock(folder, name)? {
+    match try_lock(dir, name)? {
         LockOutcome::Missing => {}
         outcome => return Ok(outcome),
     }
-    match actions.create_file(folder.directory(), name, b"", 0o600, None) {
-        Ok(_) => actions.sync_directory(folder.directory())?,
+    match actions.create_file(dir.directory(), name, b"", 0o600, None) {
+        Ok(_) => actions.sync_directory(dir.directory())?,
         // Another first run was faster; which of the two gets the lock is decided below.
         Err(HostError::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
         }
         Err(error) => return Err(error),
     }
-    try_lock(folder, name)
+    try_lock(dir, name)
 }
 
 fn lock(file: OwnedFd, path: &str) -> Result<LockOutcome, HostError> {
@@ -238,17 +238,16 @@ mod tests {
     fn a_second_holder_learns_who_the_first_is() {
         let temporary = tempfile::tempdir().unwrap();
         let root = Root::open(temporary.path()).unwrap();
-        let folder = Guarded::must_open(&root, &RootPath::fixed("/")).unwrap();
+        let dir = Guarded::must_open(&root, &RootPath::fixed("/")).unwrap();
         assert!(matches!(
-            try_lock(&folder, "lock").unwrap(),
+            try_lock(&dir, "lock").unwrap(),
             LockOutcome::Missing
         ));
-        let LockOutcome::Held(held) =
-            create_and_lock(&folder, &Actions::default(), "lock").unwrap()
+        let LockOutcome::Held(held) = create_and_lock(&dir, &Actions::default(), "lock").unwrap()
         else {
             panic!("the lock is free")
         };
-        match try_lock(&folder, "lock").unwrap() {
+        match try_lock(&dir, "lock").unwrap() {
             LockOutcome::Busy(holder) => {
                 assert!(holder.is_none_or(|holder| holder.pid == std::process::id()
                     && holder.user == Some(rustix::process::geteuid().as_raw())
@@ -259,7 +258,7 @@ mod tests {
         }
         drop(held);
         assert!(matches!(
-            try_lock(&folder, "lock").unwrap(),
+            try_lock(&dir, "lock").unwrap(),
             LockOutcome::Held(_)
         ));
     }
@@ -268,8 +267,8 @@ mod tests {
     fn a_lock_that_another_user_could_hold_is_refused() {
         let temporary = tempfile::tempdir().unwrap();
         let root = Root::open(temporary.path()).unwrap();
-        let folder = Guarded::must_open(&root, &RootPath::fixed("/")).unwrap();
-        let lock = || create_and_lock(&folder, &Actions::default(), "lock");
+        let dir = Guarded::must_open(&root, &RootPath::fixed("/")).unwrap();
+        let lock = || create_and_lock(&dir, &Actions::default(), "lock");
         let path = temporary.path().join("lock");
         assert!(matches!(lock().unwrap(), LockOutcome::Held(_)));
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);

@@ -16,15 +16,15 @@ use super::error::HostError;
 
 const TABLE: &str = "/proc/self/mountinfo";
 
-/// The mount points strictly below `folder`, each as often as something is mounted there, deepest first.
+/// The mount points strictly below `dir`, each as often as something is mounted there, deepest first.
 ///
 /// # Errors
 /// [`HostError`] if the kernel does not say.
-pub(crate) fn below(folder: &Directory) -> Result<Vec<OsString>, HostError> {
+pub(crate) fn below(dir: &Directory) -> Result<Vec<OsString>, HostError> {
     // The kernel's table has the paths behind all links.
-    let link = format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd());
+    let link = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
     let real = readlinkat(CWD, link.as_str(), Vec::new())
-        .map_err(|errno| HostError::io("find", folder.path().as_str(), errno))?
+        .map_err(|errno| HostError::io("find", dir.path().as_str(), errno))?
         .into_bytes();
     #[expect(
         clippy::disallowed_methods,
@@ -62,14 +62,14 @@ pub(crate) fn unmount(path: &OsStr) -> Result<(), HostError> {
 }
 
 /// Mount points in the text of mountinfo (proc_pid_mountinfo(5): the fifth field, with `\ooo` for blanks and
-/// backslashes) that lie below `folder`.
-fn find(table: &[u8], folder: &[u8]) -> Vec<OsString> {
+/// backslashes) that lie below `dir`.
+fn find(table: &[u8], dir: &[u8]) -> Vec<OsString> {
     let mut found: Vec<Vec<u8>> = table
         .split(|byte| *byte == b'\n')
         .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
         .map(unescape)
         .filter(|path| {
-            path.strip_prefix(folder)
+            path.strip_prefix(dir)
                 .is_some_and(|rest| rest.len() > 1 && rest.first() == Some(&b'/'))
         })
         .collect();
@@ -137,16 +137,16 @@ mod tests {
         let root = Root::open(std::path::Path::new("/")).unwrap();
         let proc = root.open_directory(&RootPath::fixed("/usr")).unwrap();
         assert!(below(&proc.unwrap()).is_ok());
-        let folder = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
         if root.is_privileged() {
-            unmount(folder.path().as_os_str()).unwrap();
+            unmount(dir.path().as_os_str()).unwrap();
         }
-        unmount(folder.path().join("none").as_os_str()).unwrap_or_else(|error| {
+        unmount(dir.path().join("none").as_os_str()).unwrap_or_else(|error| {
             // Without privileges the kernel refuses before it looks.
             assert!(!root.is_privileged(), "{error}");
         });
-        unmount(folder.path().join("none/deeper").as_os_str()).unwrap();
-        std::os::unix::fs::symlink("/proc", folder.path().join("link")).unwrap();
-        assert!(unmount(folder.path().join("link/sys").as_os_str()).is_err());
+        unmount(dir.path().join("none/deeper").as_os_str()).unwrap();
+        std::os::unix::fs::symlink("/proc", dir.path().join("link")).unwrap();
+        assert!(unmount(dir.path().join("link/sys").as_os_str()).is_err());
     }
 }

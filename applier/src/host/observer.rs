@@ -32,7 +32,7 @@ pub enum Prevented {
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     /// The directory.
-    pub folder: BorrowedFd<'a>,
+    pub directory: BorrowedFd<'a>,
     /// The name.
     pub name: &'a str,
 }

@@ -254,11 +254,11 @@ mod tests {
     }
 
     fn read(root: &Root) -> Result<Option<Vec<u8>>, HostError> {
-        let Some(folder) = Guarded::open(root, &STATE)? else {
+        let Some(place) = Guarded::open(root, &STATE)? else {
             return Ok(None);
         };
-        folder.child("runs")?;
-        let bytes = folder.read("file", 100)?;
+        place.child("runs")?;
+        let bytes = place.read("file", 100)?;
         Ok(bytes.map(|bytes| bytes.expose().to_vec()))
     }
 

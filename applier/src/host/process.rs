@@ -40,7 +40,7 @@ pub(crate) fn search_path() -> Vec<String> {
     std::env::var("PATH")
         .unwrap_or_default()
         .split(':')
-        .filter(|folder| folder.starts_with('/'))
+        .filter(|directory| directory.starts_with('/'))
         .map(str::to_owned)
         .collect()
 }

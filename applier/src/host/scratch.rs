@@ -31,7 +31,7 @@ const RUN: RootPath = RootPath::fixed("/run");
 pub(crate) struct Scratch<'a> {
     root: &'a Root,
     run: Directory,
-    folder: Directory,
+    dir: Directory,
     name: String,
     path: PathBuf,
     kept: bool,
@@ -48,19 +48,19 @@ impl<'a> Scratch<'a> {
         // Without random bytes the name is not secret either: the directory must not exist.
         let _ = aws_lc_rs::rand::fill(&mut random);
         let name = format!("{prefix}-{:016x}", u64::from_be_bytes(random));
-        let folder = make_folder(&run, &name)?;
-        let failed = |errno| HostError::io("find", folder.path().as_str(), errno);
-        let link = format!("/proc/self/fd/{}", folder_fd(&folder));
+        let dir = make_directory(&run, &name)?;
+        let failed = |errno| HostError::io("find", dir.path().as_str(), errno);
+        let link = format!("/proc/self/fd/{}", directory_fd(&dir));
         let path = readlinkat(CWD, link.as_str(), Vec::new())
             .map_err(failed)?
             .into_string()
             .map_err(|_| HostError::NotText {
-                path: folder.path().to_string(),
+                path: dir.path().to_string(),
             })?;
         Ok(Self {
             root,
             run,
-            folder,
+            dir,
             name,
             path: PathBuf::from(path),
             kept: false,
@@ -81,11 +81,11 @@ impl<'a> Scratch<'a> {
     ///
     /// # Errors
     /// [`HostError`].
-    pub(crate) fn create_folder(&self, name: &str) -> Result<(), HostError> {
-        make_folder(&self.folder, name).map(drop)
+    pub(crate) fn create_directory(&self, name: &str) -> Result<(), HostError> {
+        make_directory(&self.dir, name).map(drop)
     }
 
-    /// Writes a new file into it; `name` may be `folder/name`.
+    /// Writes a new file into it; `name` may be `directory/name`.
     ///
     /// # Errors
     /// [`HostError`], also if it exists.
@@ -95,7 +95,7 @@ impl<'a> Scratch<'a> {
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let failed = |error| HostError::io("write", self.at(name), error);
-        let file = openat2(&self.folder, name, flags, Mode::RUSR | Mode::WUSR, resolve)
+        let file = openat2(&self.dir, name, flags, Mode::RUSR | Mode::WUSR, resolve)
             .map_err(|errno| failed(errno.into()))?;
         File::from(file).write_all(bytes).map_err(failed)
     }
@@ -105,7 +105,7 @@ impl<'a> Scratch<'a> {
     /// # Errors
     /// [`HostError`].
     pub(crate) fn forget(&self, name: &str) -> Result<(), HostError> {
-        unlinkat(&self.folder, name, AtFlags::empty())
+        unlinkat(&self.dir, name, AtFlags::empty())
             .map_err(|errno| HostError::io("remove", self.at(name), errno))
     }
 
@@ -113,15 +113,15 @@ impl<'a> Scratch<'a> {
     ///
     /// # Errors
     /// [`HostError`].
-    pub(crate) fn files(&self, folder: &str, suffix: &str) -> Result<Vec<PathBuf>, HostError> {
+    pub(crate) fn files(&self, dir: &str, suffix: &str) -> Result<Vec<PathBuf>, HostError> {
         let below = self
-            .folder
-            .open(folder)?
-            .ok_or_else(|| HostError::io("list", self.at(folder), Errno::NOENT))?;
+            .dir
+            .open(dir)?
+            .ok_or_else(|| HostError::io("list", self.at(dir), Errno::NOENT))?;
         let names = below.names()?.into_iter();
         Ok(names
             .filter(|name| name.ends_with(suffix))
-            .map(|name| self.path.join(folder).join(name))
+            .map(|name| self.path.join(dir).join(name))
             .collect())
     }
 
@@ -136,7 +136,7 @@ impl Drop for Scratch<'_> {
         if !self.kept {
             // If that fails, the next boot does it.
             let actions = Actions::default();
-            let _ = tree::clear(self.root, &actions, &self.folder);
+            let _ = tree::clear(self.root, &actions, &self.dir);
             let _ = unlinkat(&self.run, self.name.as_str(), AtFlags::REMOVEDIR);
         }
     }
@@ -160,30 +160,30 @@ fn open_run(root: &Root) -> Result<Directory, HostError> {
 }
 
 /// Whether only root and the invoking user can exchange what lies in the directory.
-fn check_owner(root: &Root, folder: &Directory) -> Result<(), HostError> {
+fn check_owner(root: &Root, dir: &Directory) -> Result<(), HostError> {
     const STICKY: u32 = 0o1000;
-    let meta = folder.meta()?;
+    let meta = dir.meta()?;
     let owned = meta.owner.uid == 0 || meta.owner.uid == root.invoker().uid;
     if owned && (meta.mode & 0o022 == 0 || meta.mode & STICKY != 0) {
         return Ok(());
     }
     Err(HostError::NotPrivate {
-        path: folder.path().to_string(),
+        path: dir.path().to_string(),
         owner: meta.owner,
         mode: meta.mode,
     })
 }
 
-fn make_folder(parent: &Directory, name: &str) -> Result<Directory, HostError> {
+fn make_directory(parent: &Directory, name: &str) -> Result<Directory, HostError> {
     let path = parent.path().join(name);
     mkdirat(parent, name, Mode::RWXU)
         .map_err(|errno| HostError::io("create", path.as_str(), errno))?;
     open_made(parent, name, 0o700).map(|handle: OwnedFd| Directory::new(handle, path))
 }
 
-fn folder_fd(folder: &Directory) -> i32 {
+fn directory_fd(dir: &Directory) -> i32 {
     use std::os::fd::AsFd as _;
-    folder.as_fd().as_raw_fd()
+    dir.as_fd().as_raw_fd()
 }
 
 #[cfg(test)]
@@ -199,14 +199,14 @@ mod tests {
 
     #[test]
     fn only_its_owner_can_look_and_it_goes_with_the_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::open(dir.path()).unwrap();
         let scratch = Scratch::create(&root, "join").unwrap();
         let path = scratch.path().to_owned();
-        assert!(path.starts_with(folder.path().canonicalize().unwrap().join("run")));
+        assert!(path.starts_with(dir.path().canonicalize().unwrap().join("run")));
         scratch.write("key", b"secret").unwrap();
         assert!(scratch.write("key", b"other").is_err());
-        scratch.create_folder("out").unwrap();
+        scratch.create_directory("out").unwrap();
         fs::write(path.join("out/a.tar.gz"), "").unwrap();
         fs::write(path.join("out/b.age"), "").unwrap();
         assert_eq!(
@@ -228,8 +228,8 @@ mod tests {
 
     #[test]
     fn nothing_is_written_over_a_link_that_leads_out_or_of_another_user() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
         fs::create_dir_all(at("root")).unwrap();
         fs::create_dir_all(at("outside")).unwrap();
         symlink("../outside", at("root/run")).unwrap();

@@ -13,7 +13,7 @@ use super::compare::{ComparedTransaction, Comparison, DirectoryAction, FileItem,
 use super::planned::{PlannedDirectory, PlannedFile};
 use crate::host::ensure::PARENT_MODE;
 use crate::host::{Owner, Root, RootPath};
-use crate::state::journal::record::{Bits, Change, FileState, FolderState, PlannedChanges};
+use crate::state::journal::record::{Bits, Change, DirectoryState, FileState, PlannedChanges};
 use crate::state::salt::{RecordedDigest, Salt};
 
 /// Where numbering goes on.
@@ -57,7 +57,7 @@ pub(crate) fn plan<'c, 'a>(
     let mut planned = Vec::new();
     let now = |transaction: &&ComparedTransaction<'_>| !transaction.planned.is_live;
     for transaction in comparison.transactions.iter().filter(now) {
-        let mut folders = Vec::new();
+        let mut directories = Vec::new();
         let mut files = Vec::new();
         for item in transaction.items.iter().filter(|item| item.writes()) {
             let path = RootPath::from(item.path());
@@ -66,20 +66,20 @@ pub(crate) fn plan<'c, 'a>(
                 Item::Directory(_) => way.push(path),
                 Item::File(item) => files.push(file(root, item, salt, &mut numbers)?),
             }
-            for folder in way {
-                if missing.contains(&folder) && made.insert(folder.clone()) {
-                    folders.push(make_folder(root, &folder, named.get(&folder))?);
+            for directory in way {
+                if missing.contains(&directory) && made.insert(directory.clone()) {
+                    directories.push(make_directory(root, &directory, named.get(&directory))?);
                 }
             }
         }
-        if folders.is_empty() && files.is_empty() {
+        if directories.is_empty() && files.is_empty() {
             continue;
         }
         let changes = PlannedChanges {
             number: numbers.transaction,
             name: transaction.planned.name.clone(),
             phase: transaction.planned.phase.clone(),
-            changes: folders.into_iter().chain(files).collect(),
+            changes: directories.into_iter().chain(files).collect(),
         };
         numbers.transaction = numbers.transaction.saturating_add(1);
         planned.push((changes, transaction));
@@ -88,7 +88,7 @@ pub(crate) fn plan<'c, 'a>(
 }
 
 /// The directories that the bundle names.
-pub(crate) fn bundle_folders(comparison: &Comparison<'_>) -> Vec<RootPath> {
+pub(crate) fn bundle_directories(comparison: &Comparison<'_>) -> Vec<RootPath> {
     comparison
         .items()
         .filter_map(|item| match item {
@@ -152,7 +152,7 @@ fn file(
     })
 }
 
-fn make_folder(
+fn make_directory(
     root: &Root,
     path: &RootPath,
     planned: Option<&PlannedDirectory<'_>>,
@@ -165,9 +165,9 @@ fn make_folder(
         None => (PARENT_MODE, root.invoker()),
     };
     let path: HostPath = path.as_str().parse()?;
-    Ok(Change::MakeFolder {
+    Ok(Change::MakeDirectory {
         path,
-        after: FolderState {
+        after: DirectoryState {
             mode: Bits::new(mode),
             uid: owner.uid,
             gid: owner.gid,

@@ -84,11 +84,16 @@ pub(crate) fn commit<'a>(
     run: u32,
     changes: &'a PlannedChanges,
     compared: &'a ComparedTransaction<'_>,
-    bundle_folders: &'a [RootPath],
+    bundle_directories: &'a [RootPath],
 ) -> Result<(), Stopped> {
-    commit_with(place, runs, run, changes.number, bundle_folders, |stage| {
-        prepare(place, stage, run, changes, compared)
-    })
+    commit_with(
+        place,
+        runs,
+        run,
+        changes.number,
+        bundle_directories,
+        |stage| prepare(place, stage, run, changes, compared),
+    )
 }
 
 /// Commits the change of one file that a live step makes itself: `old` is what is there, `new` what is to be there, if
@@ -103,9 +108,9 @@ pub(crate) fn commit_own<'a>(
     number: u32,
     change: &'a Change,
     (old, new): (&'a [u8], Option<&'a [u8]>),
-    bundle_folders: &'a [RootPath],
+    bundle_directories: &'a [RootPath],
 ) -> Result<(), Stopped> {
-    commit_with(place, runs, run, number, bundle_folders, |stage| {
+    commit_with(place, runs, run, number, bundle_directories, |stage| {
         let expected = match change.before() {
             Some((before, backup)) => {
                 runs::keep_backup(place.root, place.actions, run, backup, old)?;
@@ -136,14 +141,14 @@ fn commit_with<'a>(
     runs: &mut Runs,
     run: u32,
     transaction: u32,
-    bundle_folders: &'a [RootPath],
+    bundle_directories: &'a [RootPath],
     prepare: impl FnOnce(&mut Stage<'a>) -> Result<(), StateError>,
 ) -> Result<(), Stopped> {
     let tag = runs.get(run).and_then(|run| run.begin.stages.clone());
     // What cannot be removed at once is removed when this transaction is undone.
     place.actions.recognise(tag.clone());
     place.actions.name_after(tag);
-    let mut stage = Stage::new(place, bundle_folders);
+    let mut stage = Stage::new(place, bundle_directories);
     let outcome = prepare(&mut stage)
         .map_err(Failure::certain)
         .and_then(|()| record(place, runs, run, Record::Prepared { transaction }))
@@ -209,12 +214,12 @@ fn prepare<'a>(
     compared: &'a ComparedTransaction<'_>,
 ) -> Result<(), StateError> {
     for change in &changes.changes {
-        if let Change::MakeFolder { path, after } = change {
+        if let Change::MakeDirectory { path, after } = change {
             let owner = Owner {
                 uid: after.uid,
                 gid: after.gid,
             };
-            make_folder(place, &RootPath::from(path), after.mode.get(), owner)?;
+            make_directory(place, &RootPath::from(path), after.mode.get(), owner)?;
         }
     }
     let mut kept = false;
@@ -233,7 +238,7 @@ fn prepare<'a>(
     for change in &changes.changes {
         let (path, expected, after) = match change {
             // The last two are a live step's own: see `commit_own`.
-            Change::MakeFolder { .. } | Change::Edit { .. } | Change::Remove { .. } => continue,
+            Change::MakeDirectory { .. } | Change::Edit { .. } | Change::Remove { .. } => continue,
             Change::Create { path, after } => (path, None, after),
             Change::Replace {
                 path,
@@ -268,7 +273,7 @@ fn find<'c, 'a>(
 }
 
 /// Makes the directory unless others did so meanwhile.
-fn make_folder(
+fn make_directory(
     place: Place<'_>,
     path: &RootPath,
     mode: u32,

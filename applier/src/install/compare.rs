@@ -345,13 +345,13 @@ impl Comparer<'_> {
             Look::Obstacle(reason) => {
                 return Ok(item(FileAction::Obstacle(reason), vec![], None));
             }
-            Look::Found(folder, Found::File(_)) => {
-                if folder.is_mount_point(RootPath::from(planned.path).file_name())? {
+            Look::Found(dir, Found::File(_)) => {
+                if dir.is_mount_point(RootPath::from(planned.path).file_name())? {
                     let reason = "something is mounted on it; unmount that first".to_owned();
                     return Ok(item(FileAction::Obstacle(reason), vec![], None));
                 }
                 // Mode, owner and bytes are those of one file, whatever becomes of its name.
-                match folder.content(RootPath::from(planned.path).file_name(), LIMIT)? {
+                match dir.content(RootPath::from(planned.path).file_name(), LIMIT)? {
                     Some(Content { meta, bytes }) => HostFile { meta, bytes },
                     None => return Ok(item(FileAction::Create, vec![], None)),
                 }
@@ -454,8 +454,8 @@ impl Comparer<'_> {
             Look::Found(_, Found::Directory(meta)) => self.judge_directory(planned, meta, None),
             Look::Found(_, Found::Link) => {
                 match self.root.open_directory(&RootPath::from(planned.path)) {
-                    Ok(Some(folder)) => {
-                        self.judge_directory(planned, folder.meta()?, Some("reached by a link"))
+                    Ok(Some(dir)) => {
+                        self.judge_directory(planned, dir.meta()?, Some("reached by a link"))
                     }
                     Ok(None) => {
                         DirectoryAction::Obstacle("a link to something that does not exist".into())
@@ -508,14 +508,14 @@ impl Comparer<'_> {
         let mut known: BTreeMap<RootPath, bool> = BTreeMap::new();
         let mut parents = Vec::new();
         for item in comparison.items().filter(|item| item.writes()) {
-            for folder in RootPath::from(item.path()).ancestors() {
-                if planned.contains(&folder) || known.contains_key(&folder) {
+            for dir in RootPath::from(item.path()).ancestors() {
+                if planned.contains(&dir) || known.contains_key(&dir) {
                     continue;
                 }
-                let missing = self.root.open_directory(&folder)?.is_none();
-                known.insert(folder.clone(), missing);
+                let missing = self.root.open_directory(&dir)?.is_none();
+                known.insert(dir.clone(), missing);
                 if missing {
-                    parents.push(folder);
+                    parents.push(dir);
                 }
             }
         }
@@ -563,18 +563,18 @@ fn not_an_owner(owner: Owner) -> Option<String> {
 
 fn look(root: &Root, path: &HostPath) -> Result<Look, HostError> {
     let path = RootPath::from(path);
-    let folder = match root.open_directory(&path.parent()) {
-        Ok(Some(folder)) => folder,
+    let dir = match root.open_directory(&path.parent()) {
+        Ok(Some(dir)) => dir,
         Ok(None) => return Ok(Look::Missing),
         Err(error) if error.is_of_the_way() => return Ok(Look::Obstacle(error.to_string())),
         Err(error) => return Err(error),
     };
-    if let Err(error) = folder.check_name(path.file_name()) {
+    if let Err(error) = dir.check_name(path.file_name()) {
         return Ok(Look::Obstacle(error.to_string()));
     }
-    Ok(match folder.inspect(path.file_name())? {
+    Ok(match dir.inspect(path.file_name())? {
         Found::Missing => Look::Missing,
-        found => Look::Found(folder, found),
+        found => Look::Found(dir, found),
     })
 }
 

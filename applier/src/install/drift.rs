@@ -99,10 +99,10 @@ fn has_backup(
     salt: Option<&Salt>,
 ) -> bool {
     let name = RootPath::from(path).file_name().to_owned();
-    let Ok(Some(folder)) = root.open_directory(&layout::TEMPORARY) else {
+    let Ok(Some(directory)) = root.open_directory(&layout::TEMPORARY) else {
         return false;
     };
-    let backups = folder.names().unwrap_or_default();
+    let backups = directory.names().unwrap_or_default();
     backups
         .iter()
         .filter(|backup| {
@@ -110,7 +110,7 @@ fn has_backup(
                 .iter()
                 .any(|prefix| backup.starts_with(prefix))
         })
-        .filter_map(|backup| folder.open(backup).ok().flatten())
+        .filter_map(|backup| directory.open(backup).ok().flatten())
         .filter_map(|backup| backup.read(&name, LIMIT).ok().flatten())
         .any(|bytes| installed.matches(bytes.expose(), salt).unwrap_or(false))
 }

@@ -113,8 +113,10 @@ impl Recorder<'_, '_> {
                 }
                 Item::File(_) => {}
                 Item::Directory(item) => {
-                    let folder = RootPath::from(item.planned.path);
-                    if is_left_to_others(steps, &folder) && holds_anything(steps.root, &folder)? {
+                    let directory = RootPath::from(item.planned.path);
+                    if is_left_to_others(steps, &directory)
+                        && holds_anything(steps.root, &directory)?
+                    {
                         standing.data = Some(item.planned.path.clone());
                     }
                 }
@@ -156,7 +158,7 @@ impl Recorder<'_, '_> {
             transaction: run.next_transaction(),
             backup: run.next_backup(),
         };
-        let folders: Vec<RootPath> = run.begin.folders.iter().map(RootPath::from).collect();
+        let directories: Vec<RootPath> = run.begin.directories.iter().map(RootPath::from).collect();
         let salt = self
             .memory
             .salt
@@ -175,7 +177,7 @@ impl Recorder<'_, '_> {
                 salt: self.memory.salt.as_ref(),
             };
             let runs = &mut self.memory.runs;
-            commit::commit(place, runs, number, changes, compared, &folders)
+            commit::commit(place, runs, number, changes, compared, &directories)
                 .map_err(|stopped| stopped.advice(&changes.name))?;
         }
         Ok(Committed::Written)
@@ -204,18 +206,18 @@ fn filled_text(planned: &PlannedTransaction<'_>, value: &str) -> Result<Vec<u8>,
 }
 
 /// Whether the bundle puts nothing below the directory: it is there for what runs on the host.
-fn is_left_to_others(steps: &LiveSteps<'_>, folder: &RootPath) -> bool {
+fn is_left_to_others(steps: &LiveSteps<'_>, directory: &RootPath) -> bool {
     !steps.index.entries.iter().any(|entry| match &entry.place {
-        Place::File(placement) | Place::Directory(placement) => {
-            RootPath::from(&placement.path).ancestors().contains(folder)
-        }
+        Place::File(placement) | Place::Directory(placement) => RootPath::from(&placement.path)
+            .ancestors()
+            .contains(directory),
         Place::Object | Place::Payload => false,
     })
 }
 
-fn holds_anything(root: &Root, folder: &RootPath) -> Result<bool, Trouble> {
-    Ok(match root.open_directory(folder)? {
-        Some(folder) => !folder.names()?.is_empty(),
+fn holds_anything(root: &Root, directory: &RootPath) -> Result<bool, Trouble> {
+    Ok(match root.open_directory(directory)? {
+        Some(directory) => !directory.names()?.is_empty(),
         None => false,
     })
 }

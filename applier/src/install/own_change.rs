@@ -131,20 +131,20 @@ impl Recorder<'_, '_> {
 
     fn there(&self, path: &HostPath) -> Result<There, Trouble> {
         let path = RootPath::from(path);
-        let folder = match self.steps.root.open_directory(&path.parent()) {
-            Ok(Some(folder)) => folder,
+        let directory = match self.steps.root.open_directory(&path.parent()) {
+            Ok(Some(directory)) => directory,
             Ok(None) => return Ok(There::Missing),
             Err(HostError::Link { .. } | HostError::NotADirectory { .. }) => {
                 return Ok(There::Other);
             }
             Err(error) => return Err(error.into()),
         };
-        let meta = match folder.inspect(path.file_name())? {
+        let meta = match directory.inspect(path.file_name())? {
             Found::Missing => return Ok(There::Missing),
             Found::File(meta) => meta,
             Found::Directory(_) | Found::Link | Found::Special(_) => return Ok(There::Other),
         };
-        Ok(match folder.read(path.file_name(), LIMIT)? {
+        Ok(match directory.read(path.file_name(), LIMIT)? {
             Some(bytes) => There::File(meta, bytes),
             None => There::Missing,
         })
@@ -171,7 +171,7 @@ impl Recorder<'_, '_> {
             .get(position)
             .ok_or("the bundle has no such step")?;
         let run = self.memory.runs.get(number).ok_or(NONE_OPEN)?;
-        let folders: Vec<RootPath> = run.begin.folders.iter().map(RootPath::from).collect();
+        let directories: Vec<RootPath> = run.begin.directories.iter().map(RootPath::from).collect();
         let planned = PlannedChanges {
             number: run.next_transaction(),
             name: step
@@ -196,8 +196,16 @@ impl Recorder<'_, '_> {
         };
         let bytes = (old.expose(), new.map(SecretBytes::expose));
         let runs = &mut self.memory.runs;
-        commit::commit_own(place, runs, number, transaction, &change, bytes, &folders)
-            .map_err(|stopped| stopped.advice(&name).into())
+        commit::commit_own(
+            place,
+            runs,
+            number,
+            transaction,
+            &change,
+            bytes,
+            &directories,
+        )
+        .map_err(|stopped| stopped.advice(&name).into())
     }
 }
 

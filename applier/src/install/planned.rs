@@ -157,8 +157,8 @@ pub(crate) fn choose<'a>(
     for mut transaction in all {
         if !chosen.contains(&transaction.position) {
             transaction.entries.retain(|entry| {
-                let folder = matches!(entry, PlannedEntry::Directory(_));
-                folder && needed.contains(&RootPath::from(entry.path()))
+                let dir = matches!(entry, PlannedEntry::Directory(_));
+                dir && needed.contains(&RootPath::from(entry.path()))
             });
             transaction.is_live = false;
         }

@@ -79,8 +79,8 @@ pub(crate) fn tidy(memory: &mut Memory, root: &Root, actions: &Actions) -> Resul
     let current = memory.runs.current();
     actions.name_after(current.and_then(|run| run.begin.stages.clone()));
     memory.runs.repair(root, actions)?;
-    let folders = runs::folders(&memory.runs);
-    Ok(Place::of(memory, root, actions).clear_leftovers(folders)?)
+    let directories = runs::directories(&memory.runs);
+    Ok(Place::of(memory, root, actions).clear_leftovers(directories)?)
 }
 
 fn undone_note(undone: &Undone) -> String {

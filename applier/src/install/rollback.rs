@@ -83,7 +83,7 @@ pub(crate) fn preview(
     for attempt in to_undo(run) {
         for change in attempt.planned.changes.iter().rev() {
             let action = match change {
-                Change::MakeFolder { .. } | Change::Create { .. } => "remove",
+                Change::MakeDirectory { .. } | Change::Create { .. } => "remove",
                 Change::Replace { .. } | Change::Edit { .. } | Change::Remove { .. } => "restore",
             };
             // What the run changed twice is first brought to how it was between the two.
@@ -100,7 +100,7 @@ pub(crate) fn preview(
                 continue;
             }
             let action = match (undo::way(place, change, overwrite)?, change) {
-                (_, Change::MakeFolder { .. }) | (Way::Back(_), _) => action,
+                (_, Change::MakeDirectory { .. }) | (Way::Back(_), _) => action,
                 (Way::Nothing, _) => continue,
                 (Way::Leave, _) => "leave",
             };

@@ -241,7 +241,7 @@ fn admit(
     } else {
         state::lock_existing(root)?
     };
-    state::check_folders(root)?;
+    state::check_directories(root)?;
     let serials = state::serials::Serials::load(root)?;
     let installed = Memory::load(root)?.as_found();
     refusals.extend(admission::check_records(

@@ -70,9 +70,9 @@ pub(crate) struct NewFile<'a> {
 /// The staged files of one transaction.
 pub(crate) struct Stage<'a> {
     place: Place<'a>,
-    bundle_folders: &'a [RootPath],
+    bundle_directories: &'a [RootPath],
     /// Open stages by the directory they lie in.
-    folders: BTreeMap<RootPath, (String, Directory)>,
+    directories: BTreeMap<RootPath, (String, Directory)>,
     files: Vec<Staged<'a>>,
 }
 
@@ -86,11 +86,11 @@ struct Staged<'a> {
 
 impl<'a> Stage<'a> {
     /// An empty stage.
-    pub(crate) const fn new(place: Place<'a>, bundle_folders: &'a [RootPath]) -> Self {
+    pub(crate) const fn new(place: Place<'a>, bundle_directories: &'a [RootPath]) -> Self {
         Self {
             place,
-            bundle_folders,
-            folders: BTreeMap::new(),
+            bundle_directories,
+            directories: BTreeMap::new(),
             files: Vec::new(),
         }
     }
@@ -101,13 +101,13 @@ impl<'a> Stage<'a> {
     /// [`HostError`].
     pub(crate) fn add(&mut self, swap: Swap<'a>) -> Result<(), HostError> {
         let beside = self.beside(&swap.path)?;
-        if !self.folders.contains_key(&beside) {
-            let folder = open(self.place.root, &beside)?;
-            let stage = self.place.actions.create_stage(&folder)?;
-            self.folders.insert(beside.clone(), stage);
+        if !self.directories.contains_key(&beside) {
+            let directory = open(self.place.root, &beside)?;
+            let stage = self.place.actions.create_stage(&directory)?;
+            self.directories.insert(beside.clone(), stage);
         }
         let name = self.files.len().to_string();
-        if let (Some(new), Some((_, stage))) = (&swap.new, self.folders.get(&beside)) {
+        if let (Some(new), Some((_, stage))) = (&swap.new, self.directories.get(&beside)) {
             let owner = self.place.root.is_privileged().then_some(new.owner);
             self.place
                 .actions
@@ -126,12 +126,12 @@ impl<'a> Stage<'a> {
     fn beside(&self, path: &RootPath) -> Result<RootPath, HostError> {
         let mount = open(self.place.root, &path.parent())?.mount()?;
         let ancestors = path.ancestors();
-        let ours = |folder: &&RootPath| self.bundle_folders.contains(folder);
+        let ours = |directory: &&RootPath| self.bundle_directories.contains(directory);
         let outside = ancestors.iter().find(ours).map(RootPath::parent);
         let below = ancestors.iter().filter(ours).cloned();
-        for folder in outside.into_iter().chain(below) {
-            if open(self.place.root, &folder)?.mount()? == mount {
-                return Ok(folder);
+        for directory in outside.into_iter().chain(below) {
+            if open(self.place.root, &directory)?.mount()? == mount {
+                return Ok(directory);
             }
         }
         Ok(path.parent())
@@ -148,9 +148,9 @@ impl<'a> Stage<'a> {
         let mut outcome = Ok(());
         for (number, file) in self.files.iter().enumerate() {
             match self.swap(number, file) {
-                Ok(Some(folder)) => {
-                    if !changed.iter().any(|known| known.path() == folder.path()) {
-                        changed.push(folder);
+                Ok(Some(directory)) => {
+                    if !changed.iter().any(|known| known.path() == directory.path()) {
+                        changed.push(directory);
                     }
                 }
                 Ok(None) => {
@@ -166,8 +166,8 @@ impl<'a> Stage<'a> {
             }
         }
         // Also after a failure: what has its place should keep it.
-        for folder in &changed {
-            let synced = self.place.actions.sync_directory(folder);
+        for directory in &changed {
+            let synced = self.place.actions.sync_directory(directory);
             outcome = outcome.and(synced.map_err(StateError::from));
         }
         outcome.map(|()| refused)
@@ -178,36 +178,36 @@ impl<'a> Stage<'a> {
         let Place { root, actions, .. } = self.place;
         let staged = number.to_string();
         let name = file.path.file_name();
-        let folder = match open(root, &file.path.parent()) {
-            Ok(folder) => folder,
+        let directory = match open(root, &file.path.parent()) {
+            Ok(directory) => directory,
             Err(_) if !file.is_new => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let Some((_, stage)) = self.folders.get(&file.beside) else {
+        let Some((_, stage)) = self.directories.get(&file.beside) else {
             return Ok(None);
         };
         let done = match (file.expected, file.is_new) {
-            (None, _) => actions.place(stage, &staged, &folder, name)? == Placing::Done,
+            (None, _) => actions.place(stage, &staged, &directory, name)? == Placing::Done,
             (Some(expected), true) => {
-                if actions.exchange(stage, &staged, &folder, name)? {
+                if actions.exchange(stage, &staged, &directory, name)? {
                     let as_expected = self.place.is_as(stage, &staged, expected)?;
                     if !as_expected {
-                        actions.exchange(stage, &staged, &folder, name)?;
+                        actions.exchange(stage, &staged, &directory, name)?;
                     }
                     as_expected
-                } else if actions.has_no_flags() && self.place.is_as(&folder, name, expected)? {
+                } else if actions.has_no_flags() && self.place.is_as(&directory, name, expected)? {
                     // A write between these two steps is lost: such a file system offers no better way.
-                    actions.rename(stage, &staged, &folder, name)?;
+                    actions.rename(stage, &staged, &directory, name)?;
                     true
                 } else {
                     false
                 }
             }
             (Some(expected), false) => {
-                if actions.place(&folder, name, stage, &staged)? == Placing::Done {
+                if actions.place(&directory, name, stage, &staged)? == Placing::Done {
                     let as_expected = self.place.is_as(stage, &staged, expected)?;
                     if !as_expected {
-                        actions.place(stage, &staged, &folder, name)?;
+                        actions.place(stage, &staged, &directory, name)?;
                     }
                     as_expected
                 } else {
@@ -215,7 +215,7 @@ impl<'a> Stage<'a> {
                 }
             }
         };
-        Ok(done.then_some(folder))
+        Ok(done.then_some(directory))
     }
 
     /// Removes what is left of the stage, durably.
@@ -224,7 +224,7 @@ impl<'a> Stage<'a> {
     /// The first [`HostError`]; the rest is tried all the same.
     pub(crate) fn clear(self) -> Result<(), HostError> {
         let mut outcome = Ok(());
-        for (beside, (name, stage)) in &self.folders {
+        for (beside, (name, stage)) in &self.directories {
             let removed = self.remove(beside, name, stage);
             outcome = outcome.and(removed);
         }
@@ -232,8 +232,8 @@ impl<'a> Stage<'a> {
     }
 
     fn remove(&self, beside: &RootPath, name: &str, stage: &Directory) -> Result<(), HostError> {
-        let folder = open(self.place.root, beside)?;
-        self.place.actions.remove_stage(&folder, name, stage)
+        let directory = open(self.place.root, beside)?;
+        self.place.actions.remove_stage(&directory, name, stage)
     }
 }
 
@@ -244,12 +244,12 @@ impl Place<'_> {
     /// [`StateError`] if it cannot be looked at, or the state not be compared.
     pub(crate) fn is_as(
         &self,
-        folder: &Directory,
+        directory: &Directory,
         name: &str,
         state: &FileState,
     ) -> Result<bool, StateError> {
         // One look at one file: between two, the name could be given to another one.
-        let found = match folder.content(name, LIMIT) {
+        let found = match directory.content(name, LIMIT) {
             Err(HostError::NotAFile { .. }) | Ok(None) => return Ok(false),
             Ok(Some(found)) => found,
             Err(error) => return Err(error.into()),
@@ -267,10 +267,10 @@ impl Place<'_> {
     /// The bytes of a file; `None` if there is none, or it is larger than any file of ours.
     pub(crate) fn read(
         &self,
-        folder: &Directory,
+        directory: &Directory,
         name: &str,
     ) -> Result<Option<SecretBytes>, HostError> {
-        match folder.read(name, LIMIT) {
+        match directory.read(name, LIMIT) {
             Err(HostError::TooLarge { .. }) => Ok(None),
             other => other,
         }
@@ -285,18 +285,18 @@ impl Place<'_> {
         &self,
         below: impl IntoIterator<Item = RootPath>,
     ) -> Result<(), HostError> {
-        let mut folders = vec![RootPath::fixed("/")];
-        for folder in below {
-            folders.extend(folder.ancestors());
-            folders.push(folder);
+        let mut directories = vec![RootPath::fixed("/")];
+        for directory in below {
+            directories.extend(directory.ancestors());
+            directories.push(directory);
         }
-        folders.sort();
-        folders.dedup();
-        for folder in &folders {
-            match clear_leftovers(self.root, self.actions, folder) {
+        directories.sort();
+        directories.dedup();
+        for directory in &directories {
+            match clear_leftovers(self.root, self.actions, directory) {
                 Err(error @ HostError::Stopped { .. }) => return Err(error),
                 Err(error) => self.actions.remark(format!(
-                    "what a stopped run may have left in `{folder}` is not removed: {}",
+                    "what a stopped run may have left in `{directory}` is not removed: {}",
                     with_causes(&error)
                 )),
                 Ok(()) => {}
@@ -307,8 +307,8 @@ impl Place<'_> {
 }
 
 fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<(), HostError> {
-    let folder = match root.open_directory(path) {
-        Ok(Some(folder)) => folder,
+    let directory = match root.open_directory(path) {
+        Ok(Some(directory)) => directory,
         // No stage was ever made where no directory is.
         Ok(None) => return Ok(()),
         Err(error) if error.is_of_the_way() => return Ok(()),
@@ -319,7 +319,7 @@ fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<()
     // Any user can make such names by the thousand in a directory of theirs: they are counted, not kept.
     let mut count = 0_u64;
     let mut last = String::new();
-    let names = folder.names_that(|name| {
+    let names = directory.names_that(|name| {
         let temporary = is_temporary_name(name);
         let ours = temporary && (own || actions.is_leftover(name));
         if temporary && !ours {
@@ -330,7 +330,7 @@ fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<()
     })?;
     let mut failed = false;
     for name in names {
-        match clear_leftover(root, actions, &folder, &name, own) {
+        match clear_leftover(root, actions, &directory, &name, own) {
             Ok(true) => {}
             Ok(false) => {
                 count += 1;
@@ -342,7 +342,7 @@ fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<()
                 failed = true;
                 actions.remark(format!(
                     "`{}`, which a stopped run left, is not removed: {}",
-                    folder.path().join(&name),
+                    directory.path().join(&name),
                     with_causes(&error)
                 ));
             }
@@ -351,8 +351,8 @@ fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<()
     }
     match count {
         0 => {}
-        1 => actions.remark(left_alone(&folder, &last)),
-        _ => actions.remark(many_left_alone(&folder, count)),
+        1 => actions.remark(left_alone(&directory, &last)),
+        _ => actions.remark(many_left_alone(&directory, count)),
     }
     Ok(())
 }
@@ -361,20 +361,20 @@ fn clear_leftovers(root: &Root, actions: &Actions, path: &RootPath) -> Result<()
 fn clear_leftover(
     root: &Root,
     actions: &Actions,
-    folder: &Directory,
+    directory: &Directory,
     name: &str,
     own: bool,
 ) -> Result<bool, HostError> {
     let ours = root.invoker().uid;
-    match folder.inspect(name)? {
+    match directory.inspect(name)? {
         Found::Missing => Ok(true),
         // Only this program's own files are written under a temporary name; those of a bundle lie in stages.
         Found::File(meta) if own && meta.owner.uid == ours => {
-            actions.remove_file(folder, name)?;
+            actions.remove_file(directory, name)?;
             Ok(true)
         }
         Found::Directory(_) => {
-            let Some(stage) = folder.open(name)? else {
+            let Some(stage) = directory.open(name)? else {
                 return Ok(true);
             };
             if stage.is_stage_of(ours)? {
@@ -385,7 +385,7 @@ fn clear_leftover(
                 return Ok(false);
             }
             // A directory on its way, which may have its mode and owner already, is empty; another one is not removed.
-            match actions.remove_directory(folder, name) {
+            match actions.remove_directory(directory, name) {
                 Ok(()) => Ok(true),
                 Err(HostError::Io { source, .. })
                     if source.kind() == ErrorKind::DirectoryNotEmpty =>
@@ -417,16 +417,16 @@ mod tests {
     /// What others write between the comparison and the exchange is there afterwards, whatever was to be done.
     #[test]
     fn what_others_write_at_the_last_moment_is_not_lost() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("etc/app")).unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("etc/app")).unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let actions = Actions::default();
         let place = Place {
             root: &root,
             actions: &actions,
             salt: None,
         };
-        let file = folder.path().join("etc/app/f");
+        let file = directory.path().join("etc/app/f");
         let expected = FileState {
             digest: RecordedDigest::Sha256(Sha256Digest::of(b"old")),
             mode: Bits::new(0o640),
@@ -464,7 +464,9 @@ mod tests {
             };
             stage.add(swap).unwrap();
             assert_eq!(
-                fs::read_dir(folder.path().join("etc/app")).unwrap().count(),
+                fs::read_dir(directory.path().join("etc/app"))
+                    .unwrap()
+                    .count(),
                 usize::from(host.is_some())
             );
             let refused = stage.commit(true).unwrap();
@@ -479,7 +481,10 @@ mod tests {
                 let found = fs::metadata(&file).unwrap().permissions().mode();
                 assert_eq!(found & 0o7777, mode, "case {number}");
             }
-            assert_eq!(fs::read_dir(folder.path().join("etc")).unwrap().count(), 1);
+            assert_eq!(
+                fs::read_dir(directory.path().join("etc")).unwrap().count(),
+                1
+            );
         }
     }
 }

@@ -376,13 +376,13 @@ fn read(
     path: &HostPath,
 ) -> Result<Option<(crate::host::FileMeta, SecretBytes)>, HostError> {
     let path = RootPath::from(path);
-    let folder = match root.open_directory(&path.parent()) {
-        Ok(Some(folder)) => folder,
+    let directory = match root.open_directory(&path.parent()) {
+        Ok(Some(directory)) => directory,
         Ok(None) => return Ok(None),
         Err(error) if error.is_of_the_way() => return Ok(None),
         Err(error) => return Err(error),
     };
-    match folder.content(path.file_name(), LIMIT) {
+    match directory.content(path.file_name(), LIMIT) {
         Ok(found) => Ok(found.map(|found| (found.meta, found.bytes.unwrap_or_default()))),
         Err(HostError::NotAFile { .. }) => Ok(None),
         Err(error) => Err(error),

@@ -41,7 +41,7 @@ impl Operator for Silent {
 
 /// A host, a bundle, and the number of the run that installs it, once there is one.
 pub(super) struct OpenRun {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     pub(super) root: Root,
     pub(super) index: Index,
     contents: BTreeMap<EntryName, String>,
@@ -52,12 +52,12 @@ pub(super) struct OpenRun {
 impl OpenRun {
     /// A host on which nothing is installed, and a bundle with this index and these public contents.
     pub(super) fn new(index: serde_json::Value, contents: BTreeMap<EntryName, String>) -> Self {
-        let folder = tempfile::tempdir_in("/dev/shm")
+        let directory = tempfile::tempdir_in("/dev/shm")
             .or_else(|_| tempfile::tempdir())
             .unwrap();
         Self {
-            root: Root::open(folder.path()).unwrap(),
-            folder,
+            root: Root::open(directory.path()).unwrap(),
+            directory,
             index: serde_json::from_value(index).unwrap(),
             contents,
             request: Request::default(),
@@ -71,7 +71,7 @@ impl OpenRun {
     }
 
     pub(super) fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path.trim_start_matches('/'))
+        self.directory.path().join(path.trim_start_matches('/'))
     }
 
     pub(super) fn write(&self, path: &str, text: &str) {
@@ -103,7 +103,7 @@ impl OpenRun {
             confirm_by: None,
             previous: None,
             stages: Some(RunTag::random().unwrap()),
-            folders: vec!["/etc/app".parse().unwrap()],
+            directories: vec!["/etc/app".parse().unwrap()],
             transactions: Vec::new(),
         };
         memory.runs.begin(&self.root, &actions, begin).unwrap()
@@ -164,8 +164,8 @@ impl OpenRun {
 
     /// How many unfinished files there are.
     pub(super) fn leftovers(&self) -> usize {
-        fn count(folder: &Path) -> usize {
-            let entries = fs::read_dir(folder)
+        fn count(directory: &Path) -> usize {
+            let entries = fs::read_dir(directory)
                 .unwrap()
                 .map(|entry| entry.unwrap().path());
             entries
@@ -175,7 +175,7 @@ impl OpenRun {
                 })
                 .sum()
         }
-        count(self.folder.path())
+        count(self.directory.path())
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn undo(
     overwrite: &BTreeSet<HostPath>,
 ) -> Result<Undone, StateError> {
     let changes = &attempt.planned.changes;
-    let folders: Vec<RootPath> = changes
+    let directories: Vec<RootPath> = changes
         .iter()
         .map(|change| RootPath::from(change.path()))
         .flat_map(|path| [path.parent(), path])
@@ -83,7 +83,7 @@ pub(crate) fn undo(
     place
         .actions
         .name_after(runs.get(run).and_then(|run| run.begin.stages.clone()));
-    place.clear_leftovers(folders)?;
+    place.clear_leftovers(directories)?;
     let mut undone = Undone {
         transaction: attempt.planned.name.to_string(),
         ..Undone::default()
@@ -95,8 +95,8 @@ pub(crate) fn undo(
         undo_files(place, run, changes, overwrite, &mut undone)?;
     }
     for change in changes.iter().rev() {
-        if let Change::MakeFolder { path, .. } = change {
-            remove_folder(place, path, &mut undone)?;
+        if let Change::MakeDirectory { path, .. } = change {
+            remove_directory(place, path, &mut undone)?;
         }
     }
     let record = Record::Undone {
@@ -117,30 +117,30 @@ pub(crate) fn way(
     change: &Change,
     overwrite: &BTreeSet<HostPath>,
 ) -> Result<Way, StateError> {
-    if matches!(change, Change::MakeFolder { .. }) {
+    if matches!(change, Change::MakeDirectory { .. }) {
         return Ok(Way::Nothing);
     }
     let path = change.path();
     let before = change.before().map(|(before, _)| before);
     let after = change.after();
     let at = RootPath::from(path);
-    let folder = match place.root.open_directory(&at.parent()) {
-        Ok(Some(folder)) => folder,
+    let directory = match place.root.open_directory(&at.parent()) {
+        Ok(Some(directory)) => directory,
         Ok(None) if before.is_none() => return Ok(Way::Nothing),
         Ok(None) => return Ok(Way::Leave),
         Err(error) if error.is_of_the_way() => return Ok(Way::Leave),
         Err(error) => return Err(error.into()),
     };
     let name = at.file_name();
-    let found = folder.inspect(name)?;
+    let found = directory.inspect(name)?;
     match (found, before) {
         (Found::Missing, None) => return Ok(Way::Nothing),
-        (_, Some(before)) if place.is_as(&folder, name, before)? => return Ok(Way::Nothing),
+        (_, Some(before)) if place.is_as(&directory, name, before)? => return Ok(Way::Nothing),
         _ => {}
     }
     match (found, after) {
         (Found::Missing, None) => return Ok(Way::Back(None)),
-        (_, Some(after)) if place.is_as(&folder, name, after)? => {
+        (_, Some(after)) if place.is_as(&directory, name, after)? => {
             return Ok(Way::Back(Some(after.clone())));
         }
         _ => {}
@@ -150,7 +150,7 @@ pub(crate) fn way(
     }
     match (found, place.salt) {
         (Found::Missing, _) => Ok(Way::Back(None)),
-        (Found::File(meta), Some(salt)) => match place.read(&folder, name)? {
+        (Found::File(meta), Some(salt)) => match place.read(&directory, name)? {
             Some(bytes) => Ok(Way::Back(Some(FileState::of(
                 meta,
                 salt.digest(bytes.expose()),
@@ -168,7 +168,7 @@ fn undo_files(
     overwrite: &BTreeSet<HostPath>,
     undone: &mut Undone,
 ) -> Result<(), StateError> {
-    let folders = &run.begin.folders;
+    let directories = &run.begin.directories;
     let mut back: Vec<(&Change, Option<FileState>, Option<SecretBytes>)> = Vec::new();
     for change in changes.iter().rev() {
         match way(place, change, overwrite)? {
@@ -180,8 +180,8 @@ fn undo_files(
     if back.is_empty() {
         return Ok(());
     }
-    let folders: Vec<RootPath> = folders.iter().map(RootPath::from).collect();
-    let mut stage = Stage::new(place, &folders);
+    let directories: Vec<RootPath> = directories.iter().map(RootPath::from).collect();
+    let mut stage = Stage::new(place, &directories);
     let mut outcome = Ok(());
     for (change, found, bytes) in &back {
         let new = match (change.before(), bytes) {
@@ -238,7 +238,11 @@ fn old_bytes(
 }
 
 /// Removes a directory that was made, if nothing is in it.
-fn remove_folder(place: Place<'_>, path: &HostPath, undone: &mut Undone) -> Result<(), StateError> {
+fn remove_directory(
+    place: Place<'_>,
+    path: &HostPath,
+    undone: &mut Undone,
+) -> Result<(), StateError> {
     let at = RootPath::from(path);
     let parent = match place.root.open_directory(&at.parent()) {
         Ok(Some(parent)) => parent,

@@ -74,13 +74,13 @@ impl<'a> Writing<'a, '_> {
     /// [`InstallError::PartWay`].
     pub(super) fn write(&self, memory: &mut Memory) -> Result<Option<u32>, InstallError> {
         let early = |error| self.not_begun(error);
-        let folders: Vec<RootPath> = self
+        let directories: Vec<RootPath> = self
             .comparison
             .items()
             .map(|item| RootPath::from(item.path()))
             .collect();
         Place::of(memory, self.root, self.actions)
-            .clear_leftovers(folders)
+            .clear_leftovers(directories)
             .map_err(|error| early(error.into()))?;
         memory
             .runs
@@ -195,7 +195,7 @@ impl<'a> Writing<'a, '_> {
                 .node(&self.index.cluster, &self.index.node.name)
                 .cloned(),
             stages: Some(tag.clone()),
-            folders: self.named_folders(),
+            directories: self.named_directories(),
             transactions,
         };
         let run = memory
@@ -219,7 +219,7 @@ impl<'a> Writing<'a, '_> {
         }
     }
 
-    fn named_folders(&self) -> Vec<kubeplan_bundle::path::HostPath> {
+    fn named_directories(&self) -> Vec<kubeplan_bundle::path::HostPath> {
         self.comparison
             .items()
             .filter_map(|item| match item {
@@ -249,7 +249,7 @@ impl<'a> Writing<'a, '_> {
         run: u32,
         planned: &[Planned<'a>],
     ) -> Result<usize, InstallError> {
-        let folders = changes::bundle_folders(self.comparison);
+        let directories = changes::bundle_directories(self.comparison);
         let mut done = 0;
         for (changes, compared) in planned {
             let place = Place {
@@ -257,7 +257,14 @@ impl<'a> Writing<'a, '_> {
                 actions: self.actions,
                 salt: memory.salt.as_ref(),
             };
-            let outcome = commit::commit(place, &mut memory.runs, run, changes, compared, &folders);
+            let outcome = commit::commit(
+                place,
+                &mut memory.runs,
+                run,
+                changes,
+                compared,
+                &directories,
+            );
             let Err(stopped) = outcome else {
                 done += changes.changes.len();
                 continue;

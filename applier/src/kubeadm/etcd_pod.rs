@@ -73,11 +73,11 @@ struct Container {
 struct Volume {
     name: String,
     #[serde(default)]
-    host_path: Option<HostFolder>,
+    host_path: Option<HostDirectory>,
 }
 
 #[derive(Deserialize)]
-struct HostFolder {
+struct HostDirectory {
     path: String,
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn parse(manifest: &str) -> Result<LocalMember, String> {
     let authority = first("trusted-ca-file")?;
     let certificates = authority
         .rsplit_once('/')
-        .map(|(folder, _)| folder.to_owned())
+        .map(|(directory, _)| directory.to_owned())
         .ok_or_else(|| "--trusted-ca-file is not an absolute path".to_owned())?;
     let peer_url = first("initial-advertise-peer-urls")?;
     let client_url = first("listen-client-urls")?;

@@ -262,8 +262,8 @@ impl Kubeconfig {
         let path: HostPath = if name.starts_with('/') {
             name.parse()
         } else {
-            let folder = self.path.parent();
-            format!("{}/{name}", folder.as_ref().map_or("", HostPath::as_str)).parse()
+            let directory = self.path.parent();
+            format!("{}/{name}", directory.as_ref().map_or("", HostPath::as_str)).parse()
         }
         .map_err(|error| self.unusable(format!("it names a file that cannot be read: {error}")))?;
         root.read(&RootPath::from(&path), LIMIT)?
@@ -284,12 +284,12 @@ mod tests {
     const TEXT: &str = include_str!("../../tests/data/kubelet.conf");
 
     fn identity(text: &str) -> Result<Identity, String> {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("etc")).unwrap();
-        fs::write(folder.path().join("etc/client.pem"), "both").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("etc")).unwrap();
+        fs::write(directory.path().join("etc/client.pem"), "both").unwrap();
         let path = "/etc/admin.conf".parse().unwrap();
-        fs::write(folder.path().join("etc/admin.conf"), text).unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        fs::write(directory.path().join("etc/admin.conf"), text).unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let (kubeconfig, _) = Kubeconfig::read(&root, &path).unwrap().unwrap();
         kubeconfig
             .identity(&root)
@@ -368,9 +368,9 @@ mod tests {
             ),
             ("a: [".to_owned(), "it is not YAML"),
         ] {
-            let folder = tempfile::tempdir().unwrap();
-            fs::write(folder.path().join("a.conf"), &text).unwrap();
-            let root = Root::open(folder.path()).unwrap();
+            let directory = tempfile::tempdir().unwrap();
+            fs::write(directory.path().join("a.conf"), &text).unwrap();
+            let root = Root::open(directory.path()).unwrap();
             let error = Kubeconfig::read(&root, &"/a.conf".parse().unwrap())
                 .and_then(|found| found.unwrap().0.identity(&root))
                 .err()

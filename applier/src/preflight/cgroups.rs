@@ -160,14 +160,14 @@ fn controllers_v2(root: &Root, mount: &str) -> Result<BTreeSet<String>, CannotLo
 /// Whether the mount, or a cgroup directly in it, has the file that freezes it; the outermost cgroup of a host has not.
 fn can_freeze(root: &Root, mount: &RootPath) -> Result<bool, CannotLook> {
     const FREEZE: &str = "cgroup.freeze";
-    let Some(folder) = root.view(mount)? else {
+    let Some(directory) = root.view(mount)? else {
         return Ok(false);
     };
-    if folder.inspect(FREEZE)? != Found::Missing {
+    if directory.inspect(FREEZE)? != Found::Missing {
         return Ok(true);
     }
-    for name in folder.names()? {
-        if let Ok(Some(below)) = folder.open(&name)
+    for name in directory.names()? {
+        if let Ok(Some(below)) = directory.open(&name)
             && matches!(below.inspect(FREEZE), Ok(Found::File(_)))
         {
             return Ok(true);
@@ -208,7 +208,7 @@ mod tests {
             let host = Host::new();
             host.write("/proc/mounts", &format!("proc /proc proc rw 0 0\n{mounts}"));
             if memory {
-                host.folder("/sys/fs/cgroup/memory");
+                host.directory("/sys/fs/cgroup/memory");
             }
             assert_eq!(find(&host.root()), expected, "{mounts}");
         }

@@ -200,7 +200,7 @@ fn files_and_programs() {
     );
     case(
         &absent,
-        |host| host.folder("/etc/app/a.yaml"),
+        |host| host.directory("/etc/app/a.yaml"),
         Found("already exists"),
     );
     case(
@@ -222,7 +222,7 @@ fn files_and_programs() {
         path: "/var/lib/data".parse().unwrap(),
     });
     case(&empty, |_| {}, Pass);
-    case(&empty, |host| host.folder("/var/lib/data"), Pass);
+    case(&empty, |host| host.directory("/var/lib/data"), Pass);
     case(
         &empty,
         |host| host.write("/var/lib/data/x", ""),
@@ -252,7 +252,7 @@ fn files_and_programs() {
         &begins,
         |host| {
             host.remove("/proc/forward");
-            host.folder("/proc/forward")
+            host.directory("/proc/forward")
         },
         Blind("not a regular file"),
     );
@@ -595,7 +595,7 @@ fn kernel_and_cgroups() {
     );
     fn v1(host: &mut Host) {
         host.write("/proc/mounts", "tmpfs /sys/fs/cgroup tmpfs rw 0 0\n");
-        host.folder("/sys/fs/cgroup/memory");
+        host.directory("/sys/fs/cgroup/memory");
         host.write(
             "/proc/cgroups",
             "#subsys\thierarchy\tnum\tenabled\ncpu\t1\t1\t1\ncpuacct\t1\t1\t1\nblkio\t1\t1\t1\n",

@@ -204,7 +204,7 @@ fn an_earlier_installation_of_the_node_explains_what_it_left() {
         remaining: Vec::new(),
         target_overridden: false,
         files: BTreeMap::new(),
-        folders: BTreeMap::new(),
+        directories: BTreeMap::new(),
     };
     let found = |record: Option<&InstalledNode>| -> Vec<Outcome> {
         let report = run_on(&host, steps(), "", record);

@@ -39,14 +39,14 @@ impl Looking for PathPresent {
 
 /// The directory is empty, or is not there.
 impl Looking for DirectoryEmpty {
-    const ROW: Row = Row::new(Tree, ByNode, "the folder below the root");
+    const ROW: Row = Row::new(Tree, ByNode, "the directory below the root");
 
     fn look(&self, view: &View<'_>) -> Looked {
         let Self { path } = self;
-        let Some(folder) = view.root.view(&path.into())? else {
+        let Some(directory) = view.root.view(&path.into())? else {
             return passed();
         };
-        let names = folder.names()?;
+        let names = directory.names()?;
         found_if(!names.is_empty(), || format!("{path} is not empty"))
     }
 }
@@ -68,13 +68,13 @@ impl Looking for FileBegins {
 
 /// The program is found in the search path, and can be run.
 impl Looking for Executable {
-    const ROW: Row = Row::new(Live, Never, "the folders of PATH below the root");
+    const ROW: Row = Row::new(Live, Never, "the directories of PATH below the root");
 
     fn look(&self, view: &View<'_>) -> Looked {
         let Self { program } = self;
         let mut trouble = None;
-        for folder in view.system.search_path() {
-            let path = RootPath::from_text(&folder).join(program);
+        for directory in view.system.search_path() {
+            let path = RootPath::from_text(&directory).join(program);
             match view.root.look(&path) {
                 Ok(Found::File(meta)) if meta.mode & 0o111 != 0 => return passed(),
                 Ok(_) => {}

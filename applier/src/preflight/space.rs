@@ -24,7 +24,7 @@ const STATE: RootPath = RootPath::fixed("/var/lib");
 #[derive(Clone, Debug)]
 struct Needed {
     /// A directory on it, for people.
-    folder: String,
+    directory: String,
     bytes: u64,
     files: u64,
     space: Space,
@@ -34,14 +34,14 @@ struct Needed {
 pub(super) fn disk(view: &View<'_>) -> Looked {
     let mut needed: BTreeMap<(u64, u64), Needed> = BTreeMap::new();
     let mut add = |path: &RootPath, bytes: u64, files: u64| -> Result<(), super::CannotLook> {
-        let folder = existing(view.root, path)?;
-        let entry = match needed.entry(folder.mount()?) {
+        let directory = existing(view.root, path)?;
+        let entry = match needed.entry(directory.mount()?) {
             std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
             std::collections::btree_map::Entry::Vacant(free) => free.insert(Needed {
-                folder: folder.path().to_string(),
+                directory: directory.path().to_string(),
                 bytes: 0,
                 files: 0,
-                space: folder.space()?,
+                space: directory.space()?,
             }),
         };
         entry.bytes = entry.bytes.saturating_add(bytes);
@@ -77,7 +77,7 @@ fn judge(needed: &Needed) -> Option<Finding> {
     if needed.space.bytes < bytes {
         return Some(Finding::AsPlanned(format!(
             "the filesystem of {} has {} MiB left, {} MiB are needed",
-            needed.folder,
+            needed.directory,
             needed.space.bytes / (1024 * 1024),
             mib(bytes)
         )));
@@ -89,16 +89,16 @@ fn judge(needed: &Needed) -> Option<Finding> {
         .map(|left| {
             Finding::AsPlanned(format!(
                 "the filesystem of {} has room for {left} files, {files} are needed",
-                needed.folder
+                needed.directory
             ))
         })
 }
 
 /// The innermost directory on the way to `path` that exists.
 fn existing(root: &Root, path: &RootPath) -> Result<crate::host::Directory, super::CannotLook> {
-    for folder in path.ancestors().iter().rev() {
+    for directory in path.ancestors().iter().rev() {
         // What is in the way of a directory is the installation's to report.
-        if let Ok(Some(found)) = root.open_directory(folder) {
+        if let Ok(Some(found)) = root.open_directory(directory) {
             return Ok(found);
         }
     }
@@ -141,7 +141,7 @@ mod tests {
     fn bytes_and_files_must_fit_with_a_margin() {
         let judged = |bytes, inodes, need_bytes, need_files| {
             judge(&Needed {
-                folder: "/x".into(),
+                directory: "/x".into(),
                 bytes: need_bytes,
                 files: need_files,
                 space: Space { bytes, inodes },

@@ -182,7 +182,7 @@ impl Runner for FakeSystem {
         match self.programs.get(&words) {
             Some(said) => Ok(said.clone()),
             // As a program that is not there.
-            None => Programs::Folder("/nowhere".into()).run(program, arguments, limit),
+            None => Programs::Directory("/nowhere".into()).run(program, arguments, limit),
         }
     }
 }
@@ -273,7 +273,7 @@ impl Host {
         fs::set_permissions(self.at(path), fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    pub(super) fn folder(&self, path: &str) {
+    pub(super) fn directory(&self, path: &str) {
         fs::create_dir_all(self.at(path)).unwrap();
     }
 

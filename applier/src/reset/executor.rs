@@ -5,7 +5,7 @@
 
 use std::io::ErrorKind;
 
-use super::folders;
+use super::directories;
 use super::live::{LiveError, LiveHost};
 use super::plan::{Step, Work};
 use crate::host::tree::{self, Stays};
@@ -42,13 +42,13 @@ impl Executor<'_> {
             Work::RemoveFile(path)
             | Work::RemoveTree(path)
             | Work::Clear(path)
-            | Work::RemoveFolder(path) => path,
+            | Work::RemoveDirectory(path) => path,
             _ => return self.step(step),
         };
         let is_pod = |stays: &&Stays| {
             stays.failed
                 && (stays.path == layout::MANIFESTS
-                    || folders::is_below(&stays.path, &layout::MANIFESTS))
+                    || directories::is_below(&stays.path, &layout::MANIFESTS))
         };
         if matches!(step.work, Work::RemoveTree(_))
             && path.file_name() == layout::ETCD_MEMBER
@@ -74,21 +74,21 @@ impl Executor<'_> {
             Work::Nothing => {}
             Work::RemoveFile(path) => return self.remove_file(path),
             Work::RemoveTree(path) => {
-                if let Some(folder) = self.root.open_directory(&path.parent())? {
+                if let Some(directory) = self.root.open_directory(&path.parent())? {
                     return Ok(tree::remove(
                         self.root,
                         self.actions,
-                        &folder,
+                        &directory,
                         path.file_name(),
                     )?);
                 }
             }
             Work::Clear(path) => {
-                if let Some(folder) = self.root.open_directory(path)? {
-                    return Ok(tree::clear(self.root, self.actions, &folder)?);
+                if let Some(directory) = self.root.open_directory(path)? {
+                    return Ok(tree::clear(self.root, self.actions, &directory)?);
                 }
             }
-            Work::RemoveFolder(path) => return self.remove_folder(path),
+            Work::RemoveDirectory(path) => return self.remove_directory(path),
             Work::StopService(_)
             | Work::Unmount(_)
             | Work::RemoveSandbox { .. }
@@ -102,15 +102,15 @@ impl Executor<'_> {
     }
 
     fn remove_file(&self, path: &RootPath) -> Result<Vec<Stays>, StepError> {
-        let Some(folder) = self.root.open_directory(&path.parent())? else {
+        let Some(directory) = self.root.open_directory(&path.parent())? else {
             return Ok(Vec::new());
         };
         // Looked at again: what was a file in the plan may have become somebody's directory or link.
-        match folder.inspect(path.file_name())? {
+        match directory.inspect(path.file_name())? {
             Found::Missing => {}
             Found::File(_) => {
-                self.actions.remove_file(&folder, path.file_name())?;
-                self.actions.sync_directory(&folder)?;
+                self.actions.remove_file(&directory, path.file_name())?;
+                self.actions.sync_directory(&directory)?;
             }
             _ => {
                 return Ok(vec![Stays::left(path.clone(), "it is no longer a file")]);
@@ -119,7 +119,7 @@ impl Executor<'_> {
         Ok(Vec::new())
     }
 
-    fn remove_folder(&self, path: &RootPath) -> Result<Vec<Stays>, StepError> {
+    fn remove_directory(&self, path: &RootPath) -> Result<Vec<Stays>, StepError> {
         let Some(parent) = self.root.open_directory(&path.parent())? else {
             return Ok(Vec::new());
         };

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::folders;
+use super::directories;
 use crate::host::{Actions, Root, RootPath};
 use crate::kubeadm::layout;
 use crate::state::StateError;
@@ -21,7 +21,7 @@ pub(super) struct Inventory {
     /// Files by path.
     pub(super) files: BTreeMap<RootPath, OwnFile>,
     /// Directories that were made.
-    pub(super) folders: BTreeSet<RootPath>,
+    pub(super) directories: BTreeSet<RootPath>,
 }
 
 /// A node of a cluster.
@@ -67,7 +67,7 @@ impl Inventory {
                 };
                 inventory.files.insert(RootPath::from(path), own);
             }
-            inventory.folders.extend(folders(node));
+            inventory.directories.extend(directories(node));
         }
         inventory
     }
@@ -77,38 +77,38 @@ impl Inventory {
         self.nodes.is_empty()
     }
 
-    /// Whether a file in `folder` was installed.
-    pub(super) fn has_below(&self, folder: &RootPath) -> bool {
+    /// Whether a file in `directory` was installed.
+    pub(super) fn has_below(&self, directory: &RootPath) -> bool {
         self.files
             .keys()
-            .any(|path| folders::is_below(path, folder))
+            .any(|path| directories::is_below(path, directory))
     }
 
     /// The static Pods that were installed.
     pub(super) fn static_pods(&self) -> impl Iterator<Item = (&RootPath, &OwnFile)> {
         self.files
             .iter()
-            .filter(|(path, _)| folders::is_below(path, &layout::MANIFESTS))
+            .filter(|(path, _)| directories::is_below(path, &layout::MANIFESTS))
     }
 
     /// Every other file.
     pub(super) fn other_files(&self) -> impl Iterator<Item = (&RootPath, &OwnFile)> {
         self.files
             .iter()
-            .filter(|(path, _)| !folders::is_below(path, &layout::MANIFESTS))
+            .filter(|(path, _)| !directories::is_below(path, &layout::MANIFESTS))
     }
 }
 
 /// The directories that were made for a node. Records before there were journals do not name them: then every directory on the
 /// way to an installed file counts, except the system's own. A directory is removed only when nothing else is in it.
-fn folders(node: &InstalledNode) -> Vec<RootPath> {
-    if !node.folders.is_empty() || node.files.values().any(|file| file.origin.is_some()) {
-        return node.folders.keys().map(RootPath::from).collect();
+fn directories(node: &InstalledNode) -> Vec<RootPath> {
+    if !node.directories.is_empty() || node.files.values().any(|file| file.origin.is_some()) {
+        return node.directories.keys().map(RootPath::from).collect();
     }
     node.files
         .keys()
         .flat_map(|path| RootPath::from(path).ancestors())
-        .filter(|folder| !folders::is_system(folder))
+        .filter(|directory| !directories::is_system(directory))
         .collect()
 }
 

@@ -73,7 +73,7 @@ pub(super) trait LiveHost {
     /// Stops a service, and waits until it is.
     fn stop_service(&self, name: &str) -> Result<(), LiveError>;
     /// Mount points strictly below a directory, deepest first.
-    fn mounts_below(&self, folder: &Directory) -> Result<Vec<OsString>, LiveError>;
+    fn mounts_below(&self, directory: &Directory) -> Result<Vec<OsString>, LiveError>;
     /// Unmounts what is mounted there, if anything is.
     fn unmount(&self, path: &OsStr) -> Result<(), LiveError>;
     /// Sockets on which a container runtime answers.
@@ -110,12 +110,12 @@ fn of_etcd<T>(what: &str, answer: Result<T, String>) -> Result<T, LiveError> {
 
 /// How etcdctl reaches the member; the files are those the member's probes and kubeadm use.
 pub(super) fn etcdctl_flags(local: &LocalMember) -> [String; 4] {
-    let folder = &local.certificates;
+    let directory = &local.certificates;
     [
         format!("--endpoints={}", local.client_url),
-        format!("--cacert={folder}/ca.crt"),
-        format!("--cert={folder}/healthcheck-client.crt"),
-        format!("--key={folder}/healthcheck-client.key"),
+        format!("--cacert={directory}/ca.crt"),
+        format!("--cert={directory}/healthcheck-client.crt"),
+        format!("--key={directory}/healthcheck-client.key"),
     ]
 }
 
@@ -134,8 +134,8 @@ impl LiveHost for Running<'_> {
         }
     }
 
-    fn mounts_below(&self, folder: &Directory) -> Result<Vec<OsString>, LiveError> {
-        Ok(mounts::below(folder)?)
+    fn mounts_below(&self, directory: &Directory) -> Result<Vec<OsString>, LiveError> {
+        Ok(mounts::below(directory)?)
     }
 
     fn unmount(&self, path: &OsStr) -> Result<(), LiveError> {
@@ -273,8 +273,8 @@ mod tests {
 
     /// A runtime that has one sandbox, and fails to stop it `failures` times; the socket, and its calls.
     fn runtime_of(failures: usize) -> (tempfile::TempDir, String, Arc<Mutex<Vec<String>>>) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("cri.sock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("cri.sock");
         let calls = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&calls);
         server::start(&path, move |path, question| {
@@ -288,7 +288,7 @@ mod tests {
             }
             Answer::Message(Vec::new())
         });
-        (folder, format!("unix://{}", path.display()), calls)
+        (directory, format!("unix://{}", path.display()), calls)
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         let root = Root::open(std::path::Path::new("/")).unwrap();
         let running = Running { root: &root };
         for failures in [0, 1, TRIES - 1] {
-            let (_folder, socket, calls) = runtime_of(failures);
+            let (_directory, socket, calls) = runtime_of(failures);
             running.remove_sandbox(&socket, "s0").unwrap();
             let mut expected = vec!["StopPodSandbox s0"; failures + 1];
             expected.push("RemovePodSandbox s0");
@@ -308,7 +308,7 @@ mod tests {
     fn a_sandbox_that_does_not_stop_is_given_up_and_not_removed() {
         let root = Root::open(std::path::Path::new("/")).unwrap();
         let running = Running { root: &root };
-        let (_folder, socket, calls) = runtime_of(usize::MAX);
+        let (_directory, socket, calls) = runtime_of(usize::MAX);
         let error = running.remove_sandbox(&socket, "s0").unwrap_err();
         let error = error.to_string();
         assert!(error.contains("its network is busy"), "{error}");

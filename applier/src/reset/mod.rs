@@ -7,7 +7,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`inventory`] | what was installed, from the records |
-//! | [`folders`] | which directories may be removed or cleared; what says that a host is a node |
+//! | [`directories`] | which directories may be removed or cleared; what says that a host is a node |
 //! | [`phase`] | kubeadm's phases |
 //! | [`plan`] | what will be done, step by step |
 //! | [`live`], [`etcd`] | the running system; whether its member leaves etcd |
@@ -15,10 +15,10 @@
 //! | [`report`] | showing it |
 //! | [`error`] | why it does not begin, or stops |
 
+mod directories;
 mod error;
 mod etcd;
 mod executor;
-mod folders;
 mod inventory;
 mod live;
 pub(crate) mod phase;

@@ -40,7 +40,7 @@ pub(super) enum Work {
     /// Removes everything in a directory.
     Clear(RootPath),
     /// Removes a directory if nothing is in it.
-    RemoveFolder(RootPath),
+    RemoveDirectory(RootPath),
 }
 
 /// A step.

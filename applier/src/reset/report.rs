@@ -4,7 +4,7 @@ use kubeplan_terminal::{Report, Text, quote};
 use serde::Serialize;
 
 use super::Request;
-use super::folders;
+use super::directories;
 use super::inventory::Inventory;
 use super::phase::Phase;
 use super::plan::Plan;
@@ -91,7 +91,7 @@ impl ResetReport {
                 .collect(),
             kubeadm_node: request.kubeadm_node,
             entries: entries.collect(),
-            untouched: folders::NEVER_TOUCHED.map(str::to_owned).to_vec(),
+            untouched: directories::NEVER_TOUCHED.map(str::to_owned).to_vec(),
             next: Vec::new(),
             stayed: Vec::new(),
             notes: Vec::new(),

@@ -5,8 +5,8 @@
 
 use kubeplan_terminal::Advice;
 
+use super::directories;
 use super::executor::{Executor, StepError};
-use super::folders;
 use super::inventory::{self, Inventory};
 use super::live::{LiveHost, Running};
 use super::phase::Phase;
@@ -112,7 +112,7 @@ fn pipeline(
     consent: Consent<'_>,
 ) -> Result<ResetReport, ResetError> {
     let certificates = match &request.cert_dir {
-        Some(path) => folders::certificates(path)?,
+        Some(path) => directories::certificates(path)?,
         None => RootPath::fixed(layout::CERTIFICATES),
     };
     if !request.dry_run && !Phase::Preflight.is_in(&request.skip) {
@@ -192,7 +192,7 @@ fn check_privileges(root: &Root) -> Result<(), ResetError> {
 
 /// A node that kubeapply did not install is reset only on request.
 fn check_traces(root: &Root) -> Result<(), ResetError> {
-    let traces = folders::traces(root)?;
+    let traces = directories::traces(root)?;
     if traces.is_empty() {
         return Ok(());
     }
@@ -268,16 +268,16 @@ fn execute(
 
 /// Removes temporary files that a killed run left in the state's directories. Called with the lock held.
 fn clear_leftovers(root: &Root, actions: &Actions, runs: &Runs) -> Result<(), HostError> {
-    for place in state::runs::folders(runs) {
-        let Some(folder) = root.open_directory(&place)? else {
+    for place in state::runs::directories(runs) {
+        let Some(directory) = root.open_directory(&place)? else {
             continue;
         };
-        for name in folder
+        for name in directory
             .names()?
             .iter()
             .filter(|name| is_temporary_name(name))
         {
-            let stays = tree::remove(root, actions, &folder, name)?;
+            let stays = tree::remove(root, actions, &directory, name)?;
             for stays in stays {
                 actions.remark(format!("{} was left: {}", stays.path, stays.reason));
             }

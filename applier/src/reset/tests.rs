@@ -75,8 +75,11 @@ impl LiveHost for Played {
         self.change(format!("stop {name}"))
     }
 
-    fn mounts_below(&self, folder: &Directory) -> Result<Vec<OsString>, LiveError> {
-        Ok(vec![OsString::from(format!("{}/pods/u1/x", folder.path()))])
+    fn mounts_below(&self, directory: &Directory) -> Result<Vec<OsString>, LiveError> {
+        Ok(vec![OsString::from(format!(
+            "{}/pods/u1/x",
+            directory.path()
+        ))])
     }
 
     fn unmount(&self, path: &OsStr) -> Result<(), LiveError> {
@@ -156,13 +159,13 @@ impl Node {
 
     fn files(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let mut folders: Vec<PathBuf> = vec![self.dir.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
+        let mut directories: Vec<PathBuf> = vec![self.dir.path().to_owned()];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
                 let shown = path.strip_prefix(self.dir.path()).unwrap();
                 if path.is_dir() {
-                    folders.push(path);
+                    directories.push(path);
                 } else if !shown.starts_with("var/lib/kubeplan") {
                     found.push(shown.display().to_string());
                 }
@@ -206,12 +209,12 @@ fn a_node_is_taken_down_in_order_and_what_is_not_its_own_stays() {
     );
     assert_eq!(node.files(), FOREIGN);
     // As kubeadm: the directories themselves stay.
-    for folder in [
+    for directory in [
         "etc/kubernetes/manifests",
         "etc/kubernetes/pki",
         "var/lib/kubelet",
     ] {
-        assert!(node.exists(folder), "{folder}");
+        assert!(node.exists(directory), "{directory}");
     }
     for line in [
         "  remove   member 7 of etcd (https://192.168.10.11:2380)  (1 other member stays in the cluster)\n",
@@ -235,7 +238,7 @@ fn a_node_is_taken_down_in_order_and_what_is_not_its_own_stays() {
 }
 
 #[test]
-fn the_temporary_folder_goes_when_it_is_named() {
+fn the_temporary_directory_goes_when_it_is_named() {
     let (node, live) = (node(), Played::default());
     let all = Request {
         cleanup_tmp: true,

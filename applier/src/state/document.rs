@@ -6,7 +6,7 @@ use kubeplan_bundle::receipt::ReceiptError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{FOLDER, open_folder};
+use super::{DIRECTORY, open_directory};
 use crate::host::lock::Locked;
 use crate::host::{Actions, HostError, Root, RootPath};
 
@@ -122,11 +122,11 @@ pub(crate) enum StateError {
 /// # Errors
 /// [`StateError`].
 pub(super) fn load<T: Document>(root: &Root) -> Result<Option<T>, StateError> {
-    let path = FOLDER.join(T::NAME);
-    let Some(folder) = open_folder(root)? else {
+    let path = DIRECTORY.join(T::NAME);
+    let Some(dir) = open_directory(root)? else {
         return Ok(None);
     };
-    let Some(bytes) = folder.read(T::NAME, LIMIT)? else {
+    let Some(bytes) = dir.read(T::NAME, LIMIT)? else {
         return Ok(None);
     };
     // The format first: another version's document is not a damaged one.
@@ -168,9 +168,9 @@ pub(super) fn store<T: Document>(
     actions: &Actions,
     document: &T,
 ) -> Result<(), StateError> {
-    let path = FOLDER.join(T::NAME);
+    let path = DIRECTORY.join(T::NAME);
     let bytes =
         canonical::to_vec(document).map_err(|source| StateError::Damaged { path, source })?;
-    let folder = super::create_folder(root, actions)?;
-    Ok(actions.replace_file(folder.directory(), T::NAME, &bytes, 0o600)?)
+    let dir = super::create_directory(root, actions)?;
+    Ok(actions.replace_file(dir.directory(), T::NAME, &bytes, 0o600)?)
 }

@@ -54,8 +54,13 @@ pub(crate) struct InstalledNode {
     /// The files.
     pub(crate) files: BTreeMap<HostPath, InstalledFile>,
     /// The directories that were made here.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) folders: BTreeMap<HostPath, FolderRecord>,
+    // The name is that of files on hosts.
+    #[serde(
+        rename = "folders",
+        default,
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub(crate) directories: BTreeMap<HostPath, DirectoryRecord>,
 }
 
 /// What is known of one file.
@@ -105,7 +110,7 @@ pub(crate) enum FileOrigin {
 /// Mode and owner of a directory that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct FolderRecord {
+pub(crate) struct DirectoryRecord {
     /// Permission bits.
     pub(crate) mode: Bits,
     /// Owner.
@@ -207,7 +212,7 @@ impl Installed {
                 target_overridden: false,
                 remaining: Vec::new(),
                 files: BTreeMap::new(),
-                folders: BTreeMap::new(),
+                directories: BTreeMap::new(),
             });
         }
         #[expect(

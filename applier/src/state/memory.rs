@@ -64,7 +64,7 @@ impl Memory {
             let node = installed.node_mut(&run.begin.cluster, &run.begin.node);
             for change in &attempt.planned.changes {
                 let state = match change {
-                    Change::MakeFolder { .. } | Change::Remove { .. } => continue,
+                    Change::MakeDirectory { .. } | Change::Remove { .. } => continue,
                     Change::Create { after, .. } | Change::Replace { after, .. } => after,
                     // The record has one of the two already: that of the other is missing.
                     Change::Edit { before, after, .. } => match run.standing {

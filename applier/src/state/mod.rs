@@ -36,7 +36,7 @@ use crate::host::{Actions, HostError, Root, RootPath};
 pub(crate) use document::StateError;
 
 /// The directory.
-pub(crate) const FOLDER: RootPath = RootPath::fixed("/var/lib/kubeplan");
+pub(crate) const DIRECTORY: RootPath = RootPath::fixed("/var/lib/kubeplan");
 
 const LOCK: &str = "lock";
 
@@ -44,8 +44,8 @@ const LOCK: &str = "lock";
 ///
 /// # Errors
 /// [`HostError`], also if another user can change it.
-pub(crate) fn open_folder(root: &Root) -> Result<Option<Guarded>, HostError> {
-    Guarded::open(root, &FOLDER)
+pub(crate) fn open_directory(root: &Root) -> Result<Option<Guarded>, HostError> {
+    Guarded::open(root, &DIRECTORY)
 }
 
 /// Checks the directories that an installation writes to while it runs, so that it does not stop part-way at one of them: that of
@@ -53,13 +53,13 @@ pub(crate) fn open_folder(root: &Root) -> Result<Option<Guarded>, HostError> {
 ///
 /// # Errors
 /// [`StateError`], also if another user can change one of them.
-pub(crate) fn check_folders(root: &Root) -> Result<(), StateError> {
+pub(crate) fn check_directories(root: &Root) -> Result<(), StateError> {
     let runs = runs::Runs::load(root)?;
-    for folder in runs::folders(&runs)
+    for directory in runs::directories(&runs)
         .into_iter()
-        .chain(runs::backup_folders(&runs))
+        .chain(runs::backup_directories(&runs))
     {
-        Guarded::open(root, &folder)?;
+        Guarded::open(root, &directory)?;
     }
     Ok(())
 }
@@ -69,10 +69,10 @@ pub(crate) fn check_folders(root: &Root) -> Result<(), StateError> {
 /// # Errors
 /// [`StateError::Locked`] if another run holds it.
 pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, StateError> {
-    let Some(folder) = open_folder(root)? else {
+    let Some(directory) = open_directory(root)? else {
         return Ok(None);
     };
-    match try_lock(&folder, LOCK)? {
+    match try_lock(&directory, LOCK)? {
         LockOutcome::Held(lock) => Ok(Some(lock)),
         LockOutcome::Missing => Ok(None),
         LockOutcome::Busy(holder) => Err(Locked::by(holder.as_ref()).into()),
@@ -84,19 +84,19 @@ pub(crate) fn lock_existing(root: &Root) -> Result<Option<Lock>, StateError> {
 /// # Errors
 /// [`StateError::Locked`] if another run holds it.
 pub(crate) fn lock(root: &Root, actions: &Actions) -> Result<Lock, StateError> {
-    let folder = create_folder(root, actions)?;
-    match create_and_lock(&folder, actions, LOCK)? {
+    let directory = create_directory(root, actions)?;
+    match create_and_lock(&directory, actions, LOCK)? {
         LockOutcome::Held(lock) => Ok(lock),
         LockOutcome::Busy(holder) => Err(Locked::by(holder.as_ref()).into()),
         LockOutcome::Missing => Err(HostError::io(
             "open",
-            FOLDER.join(LOCK).as_str(),
+            DIRECTORY.join(LOCK).as_str(),
             std::io::Error::from(std::io::ErrorKind::NotFound),
         )
         .into()),
     }
 }
 
-fn create_folder(root: &Root, actions: &Actions) -> Result<Guarded, HostError> {
-    Guarded::ensure(root, actions, &FOLDER, 0o700)
+fn create_directory(root: &Root, actions: &Actions) -> Result<Guarded, HostError> {
+    Guarded::ensure(root, actions, &DIRECTORY, 0o700)
 }

@@ -6,7 +6,7 @@
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::Index;
 
-use super::{FOLDER, StateError};
+use super::{DIRECTORY, StateError};
 use crate::host::ownership::Guarded;
 use crate::host::{Actions, Found, Root, RootPath};
 
@@ -19,7 +19,7 @@ pub(crate) fn path(index: &Index, index_digest: Sha256Digest) -> RootPath {
     let digest = index_digest.to_string();
     let short = digest.get(..12).unwrap_or_default();
     let name = format!("{cluster}-{node}-{}-{short}.json", index.serial);
-    FOLDER.join(RECEIPTS).join(&name)
+    DIRECTORY.join(RECEIPTS).join(&name)
 }
 
 /// Whether there is a receipt, and, if one is asked for, a signature.
@@ -27,11 +27,10 @@ pub(crate) fn path(index: &Index, index_digest: Sha256Digest) -> RootPath {
 /// # Errors
 /// [`StateError`].
 pub(crate) fn exists(root: &Root, path: &RootPath, signed: bool) -> Result<bool, StateError> {
-    let Some(folder) = Guarded::open(root, &path.parent())? else {
+    let Some(dir) = Guarded::open(root, &path.parent())? else {
         return Ok(false);
     };
-    let there =
-        |name: &str| Ok::<_, StateError>(folder.directory().inspect(name)? != Found::Missing);
+    let there = |name: &str| Ok::<_, StateError>(dir.directory().inspect(name)? != Found::Missing);
     Ok(there(path.file_name())? && (!signed || there(&signature_name(path))?))
 }
 
@@ -46,18 +45,18 @@ pub(crate) fn store(
     receipt: &[u8],
     signature: Option<&str>,
 ) -> Result<(), StateError> {
-    let folder = Guarded::ensure(root, actions, &path.parent(), 0o700)?;
-    let folder = folder.directory();
+    let dir = Guarded::ensure(root, actions, &path.parent(), 0o700)?;
+    let dir = dir.directory();
     let name = signature_name(path);
     match signature {
-        Some(signature) => actions.replace_file(folder, &name, signature.as_bytes(), 0o600)?,
+        Some(signature) => actions.replace_file(dir, &name, signature.as_bytes(), 0o600)?,
         // One over other bytes would only mislead.
-        None if folder.inspect(&name)? != Found::Missing => {
-            actions.remove_file(folder, &name)?;
+        None if dir.inspect(&name)? != Found::Missing => {
+            actions.remove_file(dir, &name)?;
         }
         None => {}
     }
-    actions.replace_file(folder, path.file_name(), receipt, 0o600)?;
+    actions.replace_file(dir, path.file_name(), receipt, 0o600)?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{self, Document, StateError};
 use super::installed::Installed;
-use super::{FOLDER, open_folder};
+use super::{DIRECTORY, open_directory};
 use crate::host::{Actions, Root};
 
 /// How far a reset came.
@@ -117,9 +117,9 @@ impl ResetProgress {
     /// # Errors
     /// [`StateError`].
     pub(crate) fn remove(root: &Root, actions: &Actions) -> Result<(), StateError> {
-        if let Some(folder) = open_folder(root)? {
-            actions.remove_file(folder.directory(), Self::NAME)?;
-            actions.sync_directory(folder.directory())?;
+        if let Some(place) = open_directory(root)? {
+            actions.remove_file(place.directory(), Self::NAME)?;
+            actions.sync_directory(place.directory())?;
         }
         Ok(())
     }
@@ -129,7 +129,7 @@ fn digest(installed: &Installed) -> Result<Sha256Digest, StateError> {
     canonical::to_vec(installed)
         .map(|bytes| Sha256Digest::of(&bytes))
         .map_err(|source| StateError::Damaged {
-            path: FOLDER.join(Installed::NAME),
+            path: DIRECTORY.join(Installed::NAME),
             source,
         })
 }

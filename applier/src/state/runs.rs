@@ -9,7 +9,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 
 use super::journal::record::{Begin, Record};
 use super::journal::{self, Run, Standing};
-use super::{FOLDER, StateError};
+use super::{DIRECTORY, StateError};
 use crate::host::ownership::Guarded;
 use crate::host::{Actions, AppendFailure, Directory, HostError, Root, RootPath, RunTag};
 
@@ -54,10 +54,10 @@ impl Runs {
     /// [`StateError`].
     pub(crate) fn load(root: &Root) -> Result<Self, StateError> {
         let mut found = Self::default();
-        let Some(folder) = Guarded::open(root, &FOLDER.join(RUNS))? else {
+        let Some(dir) = Guarded::open(root, &DIRECTORY.join(RUNS))? else {
             return Ok(found);
         };
-        let mut numbers: Vec<(u32, String)> = folder
+        let mut numbers: Vec<(u32, String)> = dir
             .directory()
             .names()?
             .into_iter()
@@ -67,10 +67,10 @@ impl Runs {
         for (number, name) in numbers {
             found.highest = number;
             let path = path(number).join(journal::NAME);
-            let Some(folder) = folder.child(&name)? else {
+            let Some(dir) = dir.child(&name)? else {
                 continue;
             };
-            let bytes = folder.read(journal::NAME, journal::LIMIT)?;
+            let bytes = dir.read(journal::NAME, journal::LIMIT)?;
             let read = match &bytes {
                 Some(bytes) => Run::read(bytes.expose(), &path)?,
                 None => None,
@@ -155,11 +155,11 @@ impl Runs {
         let number = begin.run;
         let place = path(number);
         Guarded::ensure(root, actions, &place.parent(), 0o700)?;
-        let folder = Guarded::ensure(root, actions, &place, 0o700)?;
+        let dir = Guarded::ensure(root, actions, &place, 0o700)?;
         Guarded::ensure(root, actions, &place.join(BACKUP), 0o700)?;
         let (line, run) = Run::start(begin, &place.join(journal::NAME))?;
-        actions.create_file(folder.directory(), journal::NAME, &line, 0o600, None)?;
-        actions.sync_directory(folder.directory())?;
+        actions.create_file(dir.directory(), journal::NAME, &line, 0o600, None)?;
+        actions.sync_directory(dir.directory())?;
         self.highest = number;
         self.torn = false;
         self.runs.push(run);
@@ -190,9 +190,9 @@ impl Runs {
         let (line, length, next) = run
             .with(record, &place.join(journal::NAME))
             .map_err(untouched)?;
-        let folder = Guarded::must_open(root, &place).map_err(|error| untouched(error.into()))?;
+        let dir = Guarded::must_open(root, &place).map_err(|error| untouched(error.into()))?;
         actions
-            .append(folder.directory(), journal::NAME, length, &line)
+            .append(dir.directory(), journal::NAME, length, &line)
             .map_err(|AppendFailure { error, unchanged }| RecordFailure {
                 error: error.into(),
                 unchanged,
@@ -209,18 +209,16 @@ impl Runs {
         let Some(run) = self.runs.last() else {
             return Ok(());
         };
-        let folder = Guarded::must_open(root, &path(run.number()))?;
+        let dir = Guarded::must_open(root, &path(run.number()))?;
         if self.torn {
-            let bytes = folder
-                .read(journal::NAME, journal::LIMIT)?
-                .unwrap_or_default();
+            let bytes = dir.read(journal::NAME, journal::LIMIT)?.unwrap_or_default();
             let length = usize::try_from(run.length()).unwrap_or(usize::MAX);
             let good = bytes.expose().get(..length).unwrap_or_default();
-            actions.replace_file(folder.directory(), journal::NAME, good, 0o600)?;
+            actions.replace_file(dir.directory(), journal::NAME, good, 0o600)?;
             self.torn = false;
         } else if matches!(run.standing, Standing::Open | Standing::RollingBack(_)) {
             // A run that failed may have read what never reached the disk.
-            actions.sync_named(folder.directory(), journal::NAME)?;
+            actions.sync_named(dir.directory(), journal::NAME)?;
         }
         Ok(())
     }
@@ -236,12 +234,12 @@ impl Runs {
         actions: &Actions,
         now: Timestamp,
     ) -> Result<(), StateError> {
-        let Some(folder) = Guarded::open(root, &FOLDER.join(RUNS))? else {
+        let Some(dir) = Guarded::open(root, &DIRECTORY.join(RUNS))? else {
             return Ok(());
         };
-        let folder = folder.directory();
+        let dir = dir.directory();
         for name in std::mem::take(&mut self.debris) {
-            remove_run(folder, actions, &name)?;
+            remove_run(dir, actions, &name)?;
         }
         let old: Vec<u32> = self
             .runs
@@ -269,11 +267,11 @@ impl Runs {
             .nth(KEPT.saturating_sub(1))
             .map_or(0, |(at, _)| at);
         for run in self.runs.drain(..kept) {
-            remove_run(folder, actions, &name_of(run.number()))?;
+            remove_run(dir, actions, &name_of(run.number()))?;
         }
         for run in self.runs.iter().filter(|run| !run.can_be_rolled_back()) {
-            if let Some(folder) = folder.open(&name_of(run.number()))? {
-                remove_backups(&folder, actions)?;
+            if let Some(dir) = dir.open(&name_of(run.number()))? {
+                remove_backups(&dir, actions)?;
             }
         }
         Ok(())
@@ -284,13 +282,13 @@ impl Runs {
     /// # Errors
     /// [`StateError`].
     pub(crate) fn forget(self, root: &Root, actions: &Actions) -> Result<(), StateError> {
-        let Some(folder) = Guarded::open(root, &FOLDER.join(RUNS))? else {
+        let Some(dir) = Guarded::open(root, &DIRECTORY.join(RUNS))? else {
             return Ok(());
         };
-        let folder = folder.directory();
+        let dir = dir.directory();
         let runs = self.runs.iter().map(|run| name_of(run.number()));
         for name in self.debris.iter().cloned().chain(runs) {
-            remove_run(folder, actions, &name)?;
+            remove_run(dir, actions, &name)?;
         }
         Ok(())
     }
@@ -298,23 +296,27 @@ impl Runs {
 
 /// The directory of a run.
 pub(crate) fn path(number: u32) -> RootPath {
-    FOLDER.join(RUNS).join(&name_of(number))
+    DIRECTORY.join(RUNS).join(&name_of(number))
 }
 
 /// The directories that hold nothing but state, for clearing away what a killed run left there.
-pub(crate) fn folders(runs: &Runs) -> Vec<RootPath> {
-    let mut folders = vec![
-        FOLDER,
-        FOLDER.join(RUNS),
-        FOLDER.join(super::receipts::RECEIPTS),
+pub(crate) fn directories(runs: &Runs) -> Vec<RootPath> {
+    let mut directories = vec![
+        DIRECTORY,
+        DIRECTORY.join(RUNS),
+        DIRECTORY.join(super::receipts::RECEIPTS),
     ];
-    folders.extend(runs.runs.iter().map(|run| path(run.number())));
-    folders.extend(runs.debris.iter().map(|name| FOLDER.join(RUNS).join(name)));
-    folders
+    directories.extend(runs.runs.iter().map(|run| path(run.number())));
+    directories.extend(
+        runs.debris
+            .iter()
+            .map(|name| DIRECTORY.join(RUNS).join(name)),
+    );
+    directories
 }
 
 /// Where the backups of each remembered run lie.
-pub(super) fn backup_folders(runs: &Runs) -> Vec<RootPath> {
+pub(super) fn backup_directories(runs: &Runs) -> Vec<RootPath> {
     let numbers = runs.runs.iter().map(Run::number);
     numbers.map(|run| path(run).join(BACKUP)).collect()
 }
@@ -330,14 +332,14 @@ pub(crate) fn keep_backup(
     backup: u32,
     bytes: &[u8],
 ) -> Result<(), HostError> {
-    let folder = Guarded::must_open(root, &path(run).join(BACKUP))?;
-    let folder = folder.directory();
+    let dir = Guarded::must_open(root, &path(run).join(BACKUP))?;
+    let dir = dir.directory();
     // What an attempt before this one may have left under the same name.
-    if folder.inspect(&backup.to_string())? != crate::host::Found::Missing {
-        actions.remove_file(folder, &backup.to_string())?;
+    if dir.inspect(&backup.to_string())? != crate::host::Found::Missing {
+        actions.remove_file(dir, &backup.to_string())?;
     }
     actions
-        .create_file(folder, &backup.to_string(), bytes, 0o600, None)
+        .create_file(dir, &backup.to_string(), bytes, 0o600, None)
         .map(drop)
 }
 
@@ -346,8 +348,8 @@ pub(crate) fn keep_backup(
 /// # Errors
 /// [`HostError`].
 pub(crate) fn sync_backups(root: &Root, actions: &Actions, run: u32) -> Result<(), HostError> {
-    let folder = Guarded::must_open(root, &path(run).join(BACKUP))?;
-    actions.sync_directory(folder.directory())
+    let dir = Guarded::must_open(root, &path(run).join(BACKUP))?;
+    actions.sync_directory(dir.directory())
 }
 
 /// The old bytes of a file.
@@ -357,7 +359,7 @@ pub(crate) fn sync_backups(root: &Root, actions: &Actions, run: u32) -> Result<(
 pub(crate) fn backup(root: &Root, run: u32, backup: u32) -> Result<SecretBytes, StateError> {
     let place = path(run).join(BACKUP);
     let bytes = match Guarded::open(root, &place)? {
-        Some(folder) => folder.read(&backup.to_string(), BACKUP_LIMIT)?,
+        Some(dir) => dir.read(&backup.to_string(), BACKUP_LIMIT)?,
         None => None,
     };
     bytes.ok_or_else(|| StateError::NoBackup {
@@ -366,13 +368,13 @@ pub(crate) fn backup(root: &Root, run: u32, backup: u32) -> Result<SecretBytes, 
 }
 
 fn remove_run(runs: &Directory, actions: &Actions, name: &str) -> Result<(), HostError> {
-    if let Some(folder) = runs.open(name)? {
+    if let Some(dir) = runs.open(name)? {
         // Before the journal: without its backups a run cannot be rolled back.
-        remove_backups(&folder, actions)?;
-        for below in folder.names()? {
-            match folder.inspect(&below)? {
-                crate::host::Found::Directory(_) => remove_run(&folder, actions, &below)?,
-                _ => actions.remove_file(&folder, &below)?,
+        remove_backups(&dir, actions)?;
+        for below in dir.names()? {
+            match dir.inspect(&below)? {
+                crate::host::Found::Directory(_) => remove_run(&dir, actions, &below)?,
+                _ => actions.remove_file(&dir, &below)?,
             }
         }
     }
@@ -381,9 +383,9 @@ fn remove_run(runs: &Directory, actions: &Actions, name: &str) -> Result<(), Hos
 }
 
 fn remove_backups(run: &Directory, actions: &Actions) -> Result<(), HostError> {
-    if let Some(folder) = run.open(BACKUP)? {
-        for file in folder.names()? {
-            actions.remove_file(&folder, &file)?;
+    if let Some(dir) = run.open(BACKUP)? {
+        for file in dir.names()? {
+            actions.remove_file(&dir, &file)?;
         }
         actions.remove_directory(run, BACKUP)?;
         actions.sync_directory(run)?;

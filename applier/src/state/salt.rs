@@ -8,7 +8,7 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 
-use super::{FOLDER, StateError, open_folder};
+use super::{DIRECTORY, StateError, open_directory};
 use crate::host::{Actions, HostError, Root};
 
 const NAME: &str = "salt";
@@ -34,15 +34,15 @@ impl Salt {
     /// # Errors
     /// [`StateError`].
     pub(crate) fn load(root: &Root) -> Result<Option<Self>, StateError> {
-        let Some(folder) = open_folder(root)? else {
+        let Some(dir) = open_directory(root)? else {
             return Ok(None);
         };
-        let Some(bytes) = folder.read(NAME, SIZE as u64)? else {
+        let Some(bytes) = dir.read(NAME, SIZE as u64)? else {
             return Ok(None);
         };
         if bytes.len() != SIZE {
             return Err(StateError::Length {
-                path: FOLDER.join(NAME),
+                path: DIRECTORY.join(NAME),
                 rule: "it must hold 32 bytes",
             });
         }
@@ -57,8 +57,8 @@ impl Salt {
         let mut bytes = [0; SIZE];
         aws_lc_rs::rand::fill(&mut bytes).map_err(|_| HostError::Random)?;
         let salt = Self(SecretBytes::take(&mut bytes));
-        let folder = super::create_folder(root, actions)?;
-        actions.replace_file(folder.directory(), NAME, salt.0.expose(), 0o600)?;
+        let dir = super::create_directory(root, actions)?;
+        actions.replace_file(dir.directory(), NAME, salt.0.expose(), 0o600)?;
         Ok(salt)
     }
 
@@ -84,7 +84,7 @@ impl RecordedDigest {
             (Self::Sha256(digest), _) => Ok(*digest == Sha256Digest::of(bytes)),
             (Self::HmacSha256(_), Some(salt)) => Ok(salt.digest(bytes) == *self),
             (Self::HmacSha256(_), None) => Err(StateError::NoSalt {
-                path: FOLDER.join(NAME),
+                path: DIRECTORY.join(NAME),
             }),
         }
     }

@@ -112,28 +112,28 @@ mod tests {
 
     /// A host whose kubelet is about to bootstrap.
     struct Case {
-        folder: tempfile::TempDir,
+        directory: tempfile::TempDir,
         certificate: String,
         both: String,
     }
 
     impl Case {
         fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            fs::write(folder.path().join("bootstrap.conf"), "token").unwrap();
+            let directory = tempfile::tempdir().unwrap();
+            fs::write(directory.path().join("bootstrap.conf"), "token").unwrap();
             let key = rcgen::KeyPair::generate().unwrap();
             let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
             let certificate = params.self_signed(&key).unwrap().pem();
             let both = format!("{certificate}{}", key.serialize_pem());
             Self {
-                folder,
+                directory,
                 certificate,
                 both,
             }
         }
 
         fn at(&self, name: &str) -> PathBuf {
-            self.folder.path().join(name)
+            self.directory.path().join(name)
         }
 
         /// The kubelet writes its kubeconfig.
@@ -148,8 +148,8 @@ mod tests {
         }
 
         async fn run(&self, told: &mut Told) -> Result<StepResult, StepError> {
-            let root = Root::open(self.folder.path()).unwrap();
-            told.folder = Some(self.folder.path().to_owned());
+            let root = Root::open(self.directory.path()).unwrap();
+            told.directory = Some(self.directory.path().to_owned());
             let mut progress = Progress::begin(told, 0, "wait", "wait".into());
             let bootstrap = Bootstrap {
                 bootstrap_kubeconfig: &"/bootstrap.conf".parse().unwrap(),

@@ -299,8 +299,8 @@ mod tests {
     }
 
     async fn mark(fake: &FakeApi, registers: u64) -> Result<StepResult, StepError> {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let api = Api {
             kubeconfig: "/admin.conf".parse().unwrap(),
             server: "https://192.0.2.1:6443".into(),

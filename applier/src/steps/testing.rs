@@ -233,7 +233,7 @@ pub(crate) struct Told {
     /// What failed.
     pub(crate) failures: Vec<String>,
     /// Where steps may change files, if they may.
-    pub(crate) folder: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
     /// Why files are left as they are.
     pub(crate) leave: Option<&'static str>,
 }
@@ -257,11 +257,11 @@ impl Observer for Told {
     }
 
     fn files(&mut self) -> Option<&mut dyn Committer> {
-        self.folder.is_some().then_some(self)
+        self.directory.is_some().then_some(self)
     }
 }
 
-/// Changes the files of [`Told::folder`], without a journal.
+/// Changes the files of [`Told::directory`], without a journal.
 #[expect(
     clippy::disallowed_methods,
     reason = "tests change the tree they built"
@@ -286,7 +286,7 @@ impl Committer for Told {
         (old, new): (&SecretBytes, &SecretBytes),
         mode: u32,
     ) -> Result<(), ChangeError> {
-        let at = self.folder.as_ref().unwrap().join(path.relative());
+        let at = self.directory.as_ref().unwrap().join(path.relative());
         assert_eq!(fs::read(&at).unwrap(), old.expose());
         fs::write(&at, new.expose()).unwrap();
         fs::set_permissions(&at, fs::Permissions::from_mode(mode)).unwrap();
@@ -294,7 +294,7 @@ impl Committer for Told {
     }
 
     fn remove(&mut self, _: usize, path: &HostPath) -> Result<Removal, ChangeError> {
-        let at = self.folder.as_ref().unwrap().join(path.relative());
+        let at = self.directory.as_ref().unwrap().join(path.relative());
         if !at.exists() {
             return Ok(Removal::Missing);
         }

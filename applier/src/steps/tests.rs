@@ -24,7 +24,7 @@ esac
 
 /// A host with systemd, and a bundle with these steps.
 struct Case {
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     index: Index,
     contents: BTreeMap<EntryName, String>,
     completed: BTreeSet<usize>,
@@ -35,8 +35,8 @@ struct Case {
 
 impl Case {
     fn new(steps: serde_json::Value) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let bin = folder.path().join("bin");
+        let directory = tempfile::tempdir().unwrap();
+        let bin = directory.path().join("bin");
         fs::create_dir(&bin).unwrap();
         fs::write(bin.join("systemctl"), SYSTEMCTL).unwrap();
         fs::set_permissions(bin.join("systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -44,7 +44,7 @@ impl Case {
             serde_json::from_str(include_str!("../../tests/data/index.json")).unwrap();
         index.steps = serde_json::from_value(steps).unwrap();
         Self {
-            folder,
+            directory,
             selected: (0..index.steps.len()).collect(),
             index,
             contents: BTreeMap::new(),
@@ -55,16 +55,16 @@ impl Case {
     }
 
     fn bin(&self, name: &str) -> PathBuf {
-        self.folder.path().join("bin").join(name)
+        self.directory.path().join("bin").join(name)
     }
 
     fn run(&mut self) -> LiveOutcome {
-        let root = Root::open(self.folder.path()).unwrap();
+        let root = Root::open(self.directory.path()).unwrap();
         let request = LiveRequest {
             index: &self.index,
             contents: &self.contents,
             root: &root,
-            programs: &Programs::Folder(self.folder.path().join("bin")),
+            programs: &Programs::Directory(self.directory.path().join("bin")),
             clock: Clock::System,
             files_changed: self.files_changed,
             completed: &self.completed,
@@ -212,13 +212,13 @@ fn a_step_that_cannot_be_recorded_stops_the_run() {
         }
     }
     let case = Case::new(steps());
-    let root = Root::open(case.folder.path()).unwrap();
+    let root = Root::open(case.directory.path()).unwrap();
     let outcome = run(
         &LiveRequest {
             index: &case.index,
             contents: &case.contents,
             root: &root,
-            programs: &Programs::Folder(case.folder.path().join("bin")),
+            programs: &Programs::Directory(case.directory.path().join("bin")),
             clock: Clock::System,
             files_changed: false,
             completed: &case.completed,

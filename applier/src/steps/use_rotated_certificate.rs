@@ -205,8 +205,8 @@ mod tests {
 
     #[test]
     fn the_file_is_replaced_once_and_the_service_restarted_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
         fs::create_dir(at("bin")).unwrap();
         let script = format!(
             "#!/bin/sh\necho \"$*\" >> {}\necho ActiveState=active\n",
@@ -215,7 +215,7 @@ mod tests {
         fs::write(at("bin/systemctl"), script).unwrap();
         fs::set_permissions(at("bin/systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(at("kubelet.conf"), TEXT).unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let run = |completed| {
             let rotation = Rotation {
                 kubeconfig: &"/kubelet.conf".parse().unwrap(),
@@ -223,9 +223,9 @@ mod tests {
                 service: &"agent".parse().unwrap(),
                 completed,
             };
-            let programs = Programs::Folder(at("bin"));
+            let programs = Programs::Directory(at("bin"));
             let mut told = Told {
-                folder: Some(folder.path().to_owned()),
+                directory: Some(directory.path().to_owned()),
                 ..Told::default()
             };
             let mut progress = Progress::begin(&mut told, 0, "p", "rotate".into());

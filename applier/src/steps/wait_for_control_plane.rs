@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn a_kubeconfig_that_is_missing_or_of_no_use_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let path = "/admin.conf".parse().unwrap();
         let waiter = Waiter::default();
         let mut told = Told::default();
@@ -142,7 +142,7 @@ mod tests {
             waiter.wait(step).unwrap().unwrap_err().to_string()
         };
         assert_eq!(run(), "`/admin.conf` does not exist");
-        std::fs::write(folder.path().join("admin.conf"), "current-context: a\n").unwrap();
+        std::fs::write(directory.path().join("admin.conf"), "current-context: a\n").unwrap();
         assert!(run().contains("has no `a`"));
     }
 }

@@ -25,7 +25,7 @@ use crate::host::{HostError, Root, RootPath, local};
 use crate::state::journal::record::OwnPlan;
 
 /// The directory.
-pub(crate) const FOLDER: RootPath = RootPath::fixed("/etc/kubeplan");
+pub(crate) const DIRECTORY: RootPath = RootPath::fixed("/etc/kubeplan");
 
 /// Far more than a list of people needs.
 const LIMIT: u64 = 1024 * 1024;
@@ -118,16 +118,16 @@ fn of_directory(error: HostError) -> TrustError {
 }
 
 /// Opens the trust directory, if it exists and no other user can change it.
-fn open_folder(root: &Root) -> Result<Option<Guarded>, TrustError> {
-    Guarded::open(root, &FOLDER).map_err(of_directory)
+fn open_directory(root: &Root) -> Result<Option<Guarded>, TrustError> {
+    Guarded::open(root, &DIRECTORY).map_err(of_directory)
 }
 
 /// Reads a file of the trust directory, if it exists and no other user can change it.
 fn read_owned(root: &Root, name: &str) -> Result<Option<String>, TrustError> {
-    let Some(folder) = open_folder(root)? else {
+    let Some(directory) = open_directory(root)? else {
         return Ok(None);
     };
-    let read = folder.read(name, LIMIT).map_err(|error| match error {
+    let read = directory.read(name, LIMIT).map_err(|error| match error {
         HostError::NotAFile { .. } | HostError::LinkedFile { .. } => TrustError::Exposed(error),
         _ => of_directory(error),
     })?;
@@ -137,7 +137,7 @@ fn read_owned(root: &Root, name: &str) -> Result<Option<String>, TrustError> {
     match std::str::from_utf8(bytes.expose()) {
         Ok(text) => Ok(Some(text.to_owned())),
         Err(_) => Err(TrustError::Unusable(HostError::NotText {
-            path: FOLDER.join(name).to_string(),
+            path: DIRECTORY.join(name).to_string(),
         })),
     }
 }

@@ -11,7 +11,7 @@ use kubeplan_bundle::policy::{LiveJoin, Policy};
 use kubeplan_bundle::signature::{Namespace, PublicKey};
 use kubeplan_terminal::{Advice, quote};
 
-use super::{FOLDER, TrustError, root_flag};
+use super::{DIRECTORY, TrustError, root_flag};
 use crate::host::Root;
 use crate::state::journal::record::OwnPlan;
 
@@ -36,7 +36,7 @@ pub(crate) fn require_allowed(
         .collect();
     Err(TrustError::LiveJoin(Advice::hint(format!(
         "to allow them, put the line `liveJoin: allow` into {} (with `apiVersion: kubeplan.io/v1alpha1` and `kind: Policy`, as any policy)",
-        FOLDER.join("policy.yaml")
+        DIRECTORY.join("policy.yaml")
     ))
     .and(format!(
         "or run `kubeapply join{words} --plan-only -o DIR{}`, have the bundle signed with a key that this host trusts, and install it",
@@ -101,8 +101,8 @@ mod tests {
 
     #[test]
     fn the_policy_decides_and_its_numbers_hold() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let own = own();
         let loaded = |own_plan| {
             load(
@@ -119,7 +119,7 @@ mod tests {
         assert!(matches!(error, TrustError::LiveJoin(_)), "{error:?}");
         let hints = kubeplan_terminal::hints(&error);
         assert!(hints[0].contains("liveJoin: allow"), "{error:?}");
-        let policy = folder.path().join("etc/kubeplan/policy.yaml");
+        let policy = directory.path().join("etc/kubeplan/policy.yaml");
         std::fs::create_dir_all(policy.parent().unwrap()).unwrap();
         let write = |lines: &str| {
             let text = format!("apiVersion: kubeplan.io/v1alpha1\nkind: Policy\n{lines}");

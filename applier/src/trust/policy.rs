@@ -4,7 +4,7 @@ use kubeplan_bundle::policy::Policy;
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::Advice;
 
-use super::{FOLDER, TrustError, read_owned};
+use super::{DIRECTORY, TrustError, read_owned};
 use crate::host::{Root, RootPath};
 use crate::state::policy_record::KnownPolicy;
 use crate::yaml;
@@ -13,7 +13,7 @@ const NAME: &str = "policy.yaml";
 
 /// The file.
 pub(crate) fn path() -> RootPath {
-    FOLDER.join(NAME)
+    DIRECTORY.join(NAME)
 }
 
 /// Reads the host's policy; `None` if there is no file.

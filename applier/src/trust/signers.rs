@@ -3,7 +3,7 @@
 use kubeplan_bundle::allowed_signers::{AllowedSigner, AllowedSigners, AllowedSignersError};
 use kubeplan_bundle::signature::Fingerprint;
 
-use super::{FOLDER, TrustError, of_directory, open_folder, read_owned};
+use super::{DIRECTORY, TrustError, of_directory, open_directory, read_owned};
 use crate::host::lock::{Lock, LockOutcome, Locked, create_and_lock};
 use crate::host::ownership::Guarded;
 use crate::host::{Actions, Root, RootPath};
@@ -15,7 +15,7 @@ const LOCK: &str = "lock";
 
 /// The host's list.
 pub(crate) fn path() -> RootPath {
-    FOLDER.join(NAME)
+    DIRECTORY.join(NAME)
 }
 
 /// Reads the host's list; `None` if there is no file.
@@ -43,15 +43,15 @@ pub(crate) fn add(
     actions: &Actions,
     signer: AllowedSigner,
 ) -> Result<bool, TrustError> {
-    let folder = Guarded::ensure(root, actions, &FOLDER, 0o755).map_err(of_directory)?;
-    let _lock = lock(&folder, actions)?;
+    let dir = Guarded::ensure(root, actions, &DIRECTORY, 0o755).map_err(of_directory)?;
+    let _lock = lock(&dir, actions)?;
     let mut list = load(root)?.unwrap_or_default();
     match list.add(signer) {
         Ok(()) => {}
         Err(AllowedSignersError::Duplicate(_)) => return Ok(false),
         Err(error) => return Err(TrustError::List(error)),
     }
-    actions.replace_file(folder.directory(), NAME, list.to_text().as_bytes(), 0o644)?;
+    actions.replace_file(dir.directory(), NAME, list.to_text().as_bytes(), 0o644)?;
     Ok(true)
 }
 
@@ -64,10 +64,10 @@ pub(crate) fn revoke(
     actions: &Actions,
     key: &Fingerprint,
 ) -> Result<Vec<AllowedSigner>, TrustError> {
-    let Some(folder) = open_folder(root)? else {
+    let Some(dir) = open_directory(root)? else {
         return Ok(Vec::new());
     };
-    let _lock = lock(&folder, actions)?;
+    let _lock = lock(&dir, actions)?;
     let mut list = load(root)?.unwrap_or_default();
     if !list
         .entries()
@@ -77,14 +77,14 @@ pub(crate) fn revoke(
         return Ok(Vec::new());
     }
     let removed = list.remove(key).map_err(TrustError::List)?;
-    actions.replace_file(folder.directory(), NAME, list.to_text().as_bytes(), 0o644)?;
+    actions.replace_file(dir.directory(), NAME, list.to_text().as_bytes(), 0o644)?;
     Ok(removed)
 }
 
 /// Two changes at once would lose one of them. A file of its own is locked, which other users cannot open: the directory
 /// can be read, and so locked, by all of them.
-fn lock(folder: &Guarded, actions: &Actions) -> Result<Lock, TrustError> {
-    match create_and_lock(folder, actions, LOCK).map_err(of_directory)? {
+fn lock(dir: &Guarded, actions: &Actions) -> Result<Lock, TrustError> {
+    match create_and_lock(dir, actions, LOCK).map_err(of_directory)? {
         LockOutcome::Held(lock) => Ok(lock),
         LockOutcome::Busy(holder) => Err(Locked::by(holder.as_ref()).into()),
         LockOutcome::Missing => Err(Locked::by(None).into()),

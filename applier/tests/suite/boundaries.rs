@@ -50,15 +50,15 @@ fn is_excepted(path: &Path, word: &str) -> bool {
         || is_only_in_tests(path, word)
 }
 
-/// Where one of `words` stands below `folder`, but for what `excepted` says.
+/// Where one of `words` stands below `directory`, but for what `excepted` says.
 fn scan(
-    folder: &Path,
+    directory: &Path,
     words: &[&str],
     excepted: &dyn Fn(&Path, &str) -> bool,
     found: &mut Vec<String>,
     files: &mut usize,
 ) {
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             scan(&path, words, excepted, found, files);
@@ -164,9 +164,9 @@ fn no_error_has_more_than_one_line() {
     assert_eq!(found, Vec::<String>::new());
 }
 
-/// Attributes `#[error(…)]` below `folder` that hold a line feed.
-fn attributes(folder: &Path, found: &mut Vec<String>, files: &mut usize) {
-    for entry in fs::read_dir(folder).unwrap() {
+/// Attributes `#[error(…)]` below `directory` that hold a line feed.
+fn attributes(directory: &Path, found: &mut Vec<String>, files: &mut usize) {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             attributes(&path, found, files);

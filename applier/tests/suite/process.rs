@@ -68,9 +68,9 @@ fn programs_are_not_run_from_where_the_operator_stands() {
         fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let marker = dir.path().join("run");
-    for folder in [&here, &bin] {
+    for directory in [&here, &bin] {
         for name in ["kubelet", "systemctl"] {
-            let path = folder.join(name);
+            let path = directory.join(name);
             let text = format!(
                 "#!/bin/sh\nprintf '%s\\n' \"$PATH\" >> '{}'\necho Kubernetes v1.2.3\n",
                 marker.display()

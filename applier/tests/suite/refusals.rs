@@ -247,7 +247,7 @@ fn the_target_can_be_overridden_on_record() {
 }
 
 #[test]
-fn test_bundles_need_a_folder_and_permission() {
+fn test_bundles_need_a_directory_and_permission() {
     let fixture = Fixture::new();
     let bundle = fixture.bundle(Plan {
         test_only: true,

@@ -50,7 +50,7 @@ fn tree(fixture: &Fixture) -> BTreeMap<PathBuf, String> {
 }
 
 /// The first installation makes these, and they hold the program's own state.
-fn with_state_folder(fixture: &Fixture) {
+fn with_state_directory(fixture: &Fixture) {
     fs::create_dir_all(fixture.host("/var/lib")).unwrap();
 }
 
@@ -67,7 +67,7 @@ fn entries(output: &Output) -> Vec<(String, String)> {
 #[test]
 fn the_tree_is_as_it_was_before_the_installation() {
     let fixture = Fixture::new();
-    with_state_folder(&fixture);
+    with_state_directory(&fixture);
     let before = tree(&fixture);
     let bundle = fixture.bundle(Plan::default());
     fixture.install(&bundle, &[]).expect(0);
@@ -285,7 +285,7 @@ fn a_reset_that_is_stopped_anywhere_can_be_run_again() {
     for fault in [Fault::StopAfter as fn(u64) -> Fault, Fault::FailAt] {
         for number in 0..MANY {
             let fixture = Fixture::new();
-            with_state_folder(&fixture);
+            with_state_directory(&fixture);
             let before = tree(&fixture);
             let bundle = fixture.bundle(Plan::default());
             fixture.install(&bundle, &[]).expect(0);
@@ -346,7 +346,7 @@ fn a_reset_that_is_stopped_anywhere_can_be_run_again() {
 fn an_installation_that_was_stopped_can_be_reset() {
     for number in 0..MANY {
         let fixture = Fixture::new();
-        with_state_folder(&fixture);
+        with_state_directory(&fixture);
         let before = tree(&fixture);
         let bundle = fixture.bundle(Plan::default());
         let run = Run {
@@ -374,15 +374,15 @@ fn kubernetes_bundle(fixture: &Fixture) -> String {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
     };
-    let folder = |path: &str| DraftEntry::directory(phase.clone(), placement(path, "0700"));
+    let dir = |path: &str| DraftEntry::directory(phase.clone(), placement(path, "0700"));
     let file = |path: &str, text: &str| {
         let content = DraftContent::Public(text.as_bytes().to_vec());
         DraftEntry::file(phase.clone(), placement(path, "0600"), content)
     };
     let entries = vec![
-        folder("/etc/kubernetes"),
-        folder("/etc/kubernetes/manifests"),
-        folder("/var/lib/kubelet"),
+        dir("/etc/kubernetes"),
+        dir("/etc/kubernetes/manifests"),
+        dir("/var/lib/kubelet"),
         file(
             "/var/lib/kubelet/config.yaml",
             "kind: KubeletConfiguration\n",
@@ -471,7 +471,7 @@ fn what_the_components_made_goes_with_them_and_links_are_not_followed() {
 }
 
 #[test]
-fn what_is_mounted_in_a_folder_is_not_entered() {
+fn what_is_mounted_in_a_directory_is_not_entered() {
     let fixture = Fixture::new();
     let bundle = kubernetes_bundle(&fixture);
     fixture.install(&bundle, &[]).expect(0);
@@ -607,8 +607,8 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
     );
     let runtime = play_runtime(&fixture, "/run/test.sock");
     // A chroot is a running system of its own, as far as the program can see.
-    for folder in ["/usr", "/proc", "/dev", "/run/systemd/system"] {
-        fs::create_dir_all(fixture.host(folder)).unwrap();
+    for dir in ["/usr", "/proc", "/dev", "/run/systemd/system"] {
+        fs::create_dir_all(fixture.host(dir)).unwrap();
     }
     for name in ["bin", "lib", "lib64"] {
         symlink(format!("usr/{name}"), fixture.host(&format!("/{name}"))).unwrap();
@@ -663,7 +663,7 @@ fn a_running_system_is_taken_down_with_its_own_programs() {
 }
 
 #[test]
-fn the_data_of_etcd_in_a_folder_goes_when_that_is_asked_for() {
+fn the_data_of_etcd_in_a_directory_goes_when_that_is_asked_for() {
     let fixture = Fixture::new();
     let bundle = kubernetes_bundle(&fixture);
     for number in 0..MANY {
@@ -709,8 +709,8 @@ fn a_node_of_kubeadm_needs_its_own_consent() {
     );
     assert_eq!(fixture.snapshot(), before);
     reset(&fixture, &["--yes", "--cert-dir", "/etc/pki"]).expect(2);
-    for folder in ["/etc", "/var/lib", "/etc/kubernetes"] {
-        reset(&fixture, &["--yes", "--kubeadm-node", "--cert-dir", folder]).expect(2);
+    for dir in ["/etc", "/var/lib", "/etc/kubernetes"] {
+        reset(&fixture, &["--yes", "--kubeadm-node", "--cert-dir", dir]).expect(2);
     }
     assert_eq!(fixture.snapshot(), before);
     let dry = reset(

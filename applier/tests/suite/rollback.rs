@@ -150,7 +150,7 @@ fn what_others_changed_since_is_left_unless_allowed() {
 }
 
 #[test]
-fn what_was_put_into_a_new_folder_keeps_it() {
+fn what_was_put_into_a_new_directory_keeps_it() {
     let fixture = Fixture::new();
     fixture
         .install(&fixture.bundle(Plan::default()), &[])

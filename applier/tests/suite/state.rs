@@ -121,25 +121,25 @@ fn records_of_earlier_versions_are_read() {
 }
 
 #[test]
-fn a_state_folder_that_another_user_can_change_is_named_before_anything_is_written() {
+fn a_state_directory_that_another_user_can_change_is_named_before_anything_is_written() {
     for name in ["receipts", "runs", "runs/0001/backup"] {
         let fixture = Fixture::new();
         let first = fixture.bundle(Plan::default());
         fixture.install(&first, &[]).expect(0);
         let second = fixture.write("second", Plan::second(), 2, &[&fixture.author]);
-        let folder = fixture.host(&format!("/var/lib/kubeplan/{name}"));
-        fs::create_dir_all(&folder).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        let directory = fixture.host(&format!("/var/lib/kubeplan/{name}"));
+        fs::create_dir_all(&directory).unwrap();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
         let before = fixture.snapshot();
         let output = fixture.install(&second, &[]).expect(1);
-        let mend = format!("chmod go-w {}", folder.display());
+        let mend = format!("chmod go-w {}", directory.display());
         assert!(output.stderr.contains(&mend), "{}", output.stderr);
         assert_eq!(fixture.snapshot(), before, "{name}");
         let output = fixture
             .run(&Run::default(), &["preflight", &second])
             .expect(1);
         assert!(output.stderr.contains(&mend), "{}", output.stderr);
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
         fixture.install(&second, &[]).expect(0);
     }
 }

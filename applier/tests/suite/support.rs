@@ -305,7 +305,7 @@ fn walk(path: &Path, tree: &mut BTreeMap<PathBuf, String>) {
     } else if kind.is_fifo() {
         "fifo".to_owned()
     } else {
-        "folder".to_owned()
+        "directory".to_owned()
     };
     tree.insert(
         path.to_owned(),
@@ -405,7 +405,7 @@ impl Plan {
     pub(crate) fn draft(&self) -> Draft {
         let certs: PhaseName = "certs".parse().unwrap();
         let last: PhaseName = "control-plane".parse().unwrap();
-        let folder =
+        let place =
             |path: &str, mode: &str| DraftEntry::directory(certs.clone(), placement(path, mode));
         let public = |path: &str, mode: &str| {
             let content = DraftContent::Public(self.content(path).into_bytes());
@@ -422,18 +422,18 @@ impl Plan {
         let mut handoff = secret(HANDOFF);
         handoff.handoff = true;
         let mut first = vec![
-            folder("/etc/app", "0755"),
-            folder("/etc/app/pki", "0755"),
+            place("/etc/app", "0755"),
+            place("/etc/app/pki", "0755"),
             public(CA, "0644"),
             secret(ADMIN),
             handoff,
-            folder("/var/lib/agent", "0700"),
+            place("/var/lib/agent", "0700"),
         ];
         if !self.without_config {
             first.push(public(CONFIG, "0644"));
         }
         let second = vec![
-            folder("/etc/app/manifests", "0700"),
+            place("/etc/app/manifests", "0700"),
             public(MANIFEST, "0600"),
         ];
         let transaction = |name: &str, entries: &[DraftEntry]| Transaction {

@@ -231,7 +231,7 @@ fn what_is_in_the_way_is_refused() {
 }
 
 #[test]
-fn folders_that_exist_are_left_and_links_inside_the_root_followed() {
+fn directories_that_exist_are_left_and_links_inside_the_root_followed() {
     let fixture = Fixture::new();
     let bundle = fixture.bundle(Plan::default());
     fs::create_dir_all(fixture.host("/data/agent")).unwrap();

@@ -20,15 +20,15 @@ pub(crate) struct Node {
     pub(crate) content: Option<Vec<u8>>,
 }
 
-/// Everything below `folder` except what is below one of the paths in `without`.
-pub(crate) fn read(folder: &Path, without: &[&str]) -> Tree {
+/// Everything below `directory` except what is below one of the paths in `without`.
+pub(crate) fn read(directory: &Path, without: &[&str]) -> Tree {
     let mut tree = Tree::new();
     let mut pending = vec![String::new()];
     while let Some(name) = pending.pop() {
         if without.contains(&name.as_str()) {
             continue;
         }
-        let path = folder.join(&name);
+        let path = directory.join(&name);
         let meta = fs::symlink_metadata(&path).unwrap();
         let content = if meta.is_file() {
             Some(fs::read(&path).unwrap())

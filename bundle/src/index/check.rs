@@ -82,11 +82,11 @@ impl Index {
                 Place::Directory(_) => Some(placement.path.clone()),
                 _ => placement.path.parent(),
             };
-            while let Some(folder) = ancestor {
-                if files.contains(&folder) {
+            while let Some(directory) = ancestor {
+                if files.contains(&directory) {
                     return broken("no path lies below a file", &entry.name);
                 }
-                ancestor = folder.parent();
+                ancestor = directory.parent();
             }
         }
         let payload_entries: Vec<_> = self
@@ -212,14 +212,14 @@ fn directories_come_first(order: &[&Entry]) -> Result<(), IndexError> {
             continue;
         };
         let mut ancestor = placement.path.parent();
-        while let Some(folder) = ancestor {
-            if pending.contains(&folder) {
+        while let Some(directory) = ancestor {
+            if pending.contains(&directory) {
                 return Err(IndexError::Inconsistent {
                     rule: "a directory is committed before what lies in it",
                     at: entry.name.to_string(),
                 });
             }
-            ancestor = folder.parent();
+            ancestor = directory.parent();
         }
         pending.remove(&placement.path);
     }

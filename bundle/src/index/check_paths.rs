@@ -70,7 +70,7 @@ fn check(files: &Files<'_>, path: &StepPath<'_>, of: &dyn fmt::Display) -> Resul
         MayBe::Named(name) => {
             let named = path
                 .strip_suffix(name)
-                .is_some_and(|folder| folder.ends_with('/'));
+                .is_some_and(|directory| directory.ends_with('/'));
             let fits = files.contains_key(path) || (named && is_ordinary(path));
             (!fits)
                 .then_some("a step reads a file of the bundle, or one with the step's name for it")
@@ -106,9 +106,9 @@ fn is_ordinary(path: &str) -> bool {
         .filter(|part| !matches!(*part, "" | "."))
         .collect();
     let normal = format!("/{}", parts.join("/"));
-    let within = |folder: &&str| {
+    let within = |directory: &&str| {
         normal
-            .strip_prefix(*folder)
+            .strip_prefix(*directory)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     !parts.contains(&"..") && !KERNEL.iter().chain(RESERVED).any(within)

@@ -185,9 +185,9 @@ fn check_file(placement: &Placement, class: SecretClass) -> Result<(), &'static 
 }
 
 fn is_of_the_system(path: &HostPath) -> bool {
-    let below = |folder: &&str| {
+    let below = |directory: &&str| {
         path.as_str()
-            .strip_prefix(*folder)
+            .strip_prefix(*directory)
             .is_some_and(|rest| rest.starts_with('/'))
     };
     let parent = path.parent();

@@ -13,7 +13,7 @@ pub(crate) fn sample() -> Index {
         uid: 0,
         gid: 0,
     };
-    let folder = placement("/etc/kubernetes", FileMode::PUBLIC_DIRECTORY);
+    let dir = placement("/etc/kubernetes", FileMode::PUBLIC_DIRECTORY);
     let public = placement("/etc/kubernetes/ca.crt", FileMode::PUBLIC);
     let secret = placement("/etc/kubernetes/ca.key", FileMode::PRIVATE);
     let entry = |name: EntryName, place, content| Entry {
@@ -32,8 +32,8 @@ pub(crate) fn sample() -> Index {
     };
     let entries = vec![
         entry(
-            EntryName::directory(&folder.path),
-            Place::Directory(folder),
+            EntryName::directory(&dir.path),
+            Place::Directory(dir),
             Content::None,
         ),
         entry(

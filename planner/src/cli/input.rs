@@ -11,7 +11,7 @@ use super::Surroundings;
 use super::facts::FactsArgs;
 use super::failed::failed;
 use super::init_flags::InitFlags;
-use super::patches::Folders;
+use super::patches::Directories;
 use super::reading::{MAX_INPUT, checked_text, read_text};
 use crate::config::{Host, Options, Source};
 use crate::engine::join::Discovered;
@@ -54,7 +54,7 @@ impl Configuration {
     /// Opens a session with the cluster's nodes. Prints warnings, and reports all errors at once.
     pub(super) fn open(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
         let (texts, options) = self.read(false, io)?;
-        let opened = Session::open(&sources(&texts), options, choices, &Folders, io);
+        let opened = Session::open(&sources(&texts), options, choices, &Directories, io);
         opened.map_err(|error| failed(error, io))
     }
 
@@ -81,8 +81,15 @@ impl Configuration {
             ..Options::default()
         };
         let cluster = (file, discovered);
-        Session::open_join(&sources(&texts), options, cluster, choices, &Folders, io)
-            .map_err(|error| failed(error, io))
+        Session::open_join(
+            &sources(&texts),
+            options,
+            cluster,
+            choices,
+            &Directories,
+            io,
+        )
+        .map_err(|error| failed(error, io))
     }
 
     /// Reads the configuration files: their names and texts, and the options from facts and flags.

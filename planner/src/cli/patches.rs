@@ -10,25 +10,25 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::yaml_budget::Budget;
 
 use super::reading::MAX_INPUT;
-use crate::engine::{PatchFolderError, PatchFolders};
+use crate::engine::{PatchDirectories, PatchDirectoryError};
 use crate::files;
 use crate::patches::{Ignored, PatchFile, Patches};
 
 /// Directories of patches on disk.
-pub(super) struct Folders;
+pub(super) struct Directories;
 
-impl PatchFolders for Folders {
+impl PatchDirectories for Directories {
     fn read(
         &self,
         directory: &str,
         ignored: &mut dyn FnMut(&str, Ignored),
-    ) -> Result<Patches, PatchFolderError> {
+    ) -> Result<Patches, PatchDirectoryError> {
         let directory = PathBuf::from(directory);
         // kubeadm does not follow a symbolic link to a directory either.
         let kind =
             fs::symlink_metadata(&directory).map_err(|error| unreadable(&directory, error))?;
         if !kind.is_dir() {
-            return Err(PatchFolderError::NotAFolder(directory));
+            return Err(PatchDirectoryError::NotADirectory(directory));
         }
         let mut files = Vec::new();
         walk(&directory, "", &mut files, &mut Budget::default(), ignored)?;
@@ -43,7 +43,7 @@ fn walk(
     files: &mut Vec<PatchFile>,
     budget: &mut Budget,
     ignored: &mut dyn FnMut(&str, Ignored),
-) -> Result<(), PatchFolderError> {
+) -> Result<(), PatchDirectoryError> {
     let mut entries = fs::read_dir(directory)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unreadable(directory, error))?;
@@ -70,7 +70,7 @@ fn read(
     path: &Path,
     name: &str,
     budget: &mut Budget,
-) -> Result<Result<PatchFile, Ignored>, PatchFolderError> {
+) -> Result<Result<PatchFile, Ignored>, PatchDirectoryError> {
     // A file whose name is not that of a patch is skipped without a look at its content.
     if let Err(ignored) = PatchFile::read(name, " ")? {
         return Ok(Err(ignored));
@@ -78,23 +78,24 @@ fn read(
     let mut bytes = Vec::new();
     files::open_regular(path)
         .and_then(|file| file.take(MAX_INPUT + 1).read_to_end(&mut bytes))
-        .map_err(|source| PatchFolderError::File {
+        .map_err(|source| PatchDirectoryError::File {
             path: path.to_owned(),
             source,
         })?;
     if bytes.len() as u64 > MAX_INPUT {
-        return Err(PatchFolderError::TooLarge {
+        return Err(PatchDirectoryError::TooLarge {
             path: path.to_owned(),
             limit: MAX_INPUT,
         });
     }
-    let text = String::from_utf8(bytes).map_err(|_| PatchFolderError::NotText(path.to_owned()))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| PatchDirectoryError::NotText(path.to_owned()))?;
     Ok(PatchFile::read_within(name, &text, budget)?)
 }
 
-fn unreadable(directory: &Path, source: std::io::Error) -> PatchFolderError {
-    PatchFolderError::Unreadable {
-        folder: directory.to_owned(),
+fn unreadable(directory: &Path, source: std::io::Error) -> PatchDirectoryError {
+    PatchDirectoryError::Unreadable {
+        directory: directory.to_owned(),
         source,
     }
 }

@@ -9,7 +9,7 @@ use super::Surroundings;
 use super::failed::failed;
 use super::failed::number;
 use super::input::{Configuration, sources};
-use super::patches::Folders;
+use super::patches::Directories;
 use super::reading::count;
 use crate::config::{Report, Severity};
 use crate::engine::validation::validate;
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     // Checks depend only on the time until certificates expire, so any clock will do.
     let now = (around.clock)().or(Timestamp::from_unix_seconds(0));
     let now = now.unwrap_or(Timestamp::MAX);
-    let found = validate(&sources(&texts), options, &Folders, now);
+    let found = validate(&sources(&texts), options, &Directories, now);
     let found = found.map_err(|error| failed(error, io))?;
     let (valid, report) = (found.is_valid(), &found.report);
     match args.format {

@@ -74,11 +74,11 @@ fn arguments(
     steps: &[&str],
     provenance: &mut Provenance,
 ) {
-    let Some((last, folders)) = steps.split_last() else {
+    let Some((last, directories)) = steps.split_last() else {
         return;
     };
     let mut parent = Some(values);
-    for step in folders {
+    for step in directories {
         parent = parent
             .and_then(|parent| parent.get_mut(*step))
             .and_then(Value::as_object_mut);

@@ -44,7 +44,7 @@ pub enum EngineError {
     JoinFlags(Vec<&'static str>),
     /// A patch directory cannot be read.
     #[error(transparent)]
-    Patches(#[from] PatchFolderError),
+    Patches(#[from] PatchDirectoryError),
     /// No selected phase puts anything into a bundle.
     #[error("the selected phases put nothing into a bundle")]
     NothingLeft,
@@ -167,19 +167,19 @@ impl NodeError {
 
 /// Why a patch directory cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum PatchFolderError {
+pub enum PatchDirectoryError {
     /// The directory, or one below it, cannot be read.
-    #[error("reading patches in {}", .folder.display())]
+    #[error("reading patches in {}", .directory.display())]
     Unreadable {
         /// The directory.
-        folder: PathBuf,
+        directory: PathBuf,
         /// What the system said.
         #[source]
         source: io::Error,
     },
     /// The path is not a directory.
     #[error("the patch directory {} is not a directory", .0.display())]
-    NotAFolder(PathBuf),
+    NotADirectory(PathBuf),
     /// A file cannot be read.
     #[error("reading patch file {}", .path.display())]
     File {

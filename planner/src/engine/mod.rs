@@ -30,9 +30,9 @@ pub mod session;
 pub(crate) mod testing;
 pub mod validation;
 
-pub use error::{EngineError, NodeError, NodeFailures, PatchFolderError};
+pub use error::{EngineError, NodeError, NodeFailures, PatchDirectoryError};
 pub use notice::Notice;
 pub use notices::{Notices, listed};
 pub use observer::{Observer, Progress};
 pub use outlines::Prospect;
-pub use session::{Choices, PatchFolders, Session};
+pub use session::{Choices, PatchDirectories, Session};

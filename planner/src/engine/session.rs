@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use kubeplan_bundle::index::Name;
 use rayon::prelude::*;
 
-use super::error::{EngineError, NodeError, NodeFailures, PatchFolderError};
+use super::error::{EngineError, NodeError, NodeFailures, PatchDirectoryError};
 use super::join::Discovered;
 use super::notice::Notice;
 use super::observer::Observer;
@@ -36,16 +36,16 @@ pub struct Choices {
 }
 
 /// Reads the patch directories that configurations name.
-pub trait PatchFolders {
-    /// Reads the patches in `folder`. Calls `ignored` for files that are not patches.
+pub trait PatchDirectories {
+    /// Reads the patches in `dir`. Calls `ignored` for files that are not patches.
     ///
     /// # Errors
-    /// [`PatchFolderError`] if the directory or a file cannot be read, or a file is not what its name says.
+    /// [`PatchDirectoryError`] if the directory or a file cannot be read, or a file is not what its name says.
     fn read(
         &self,
-        folder: &str,
+        dir: &str,
         ignored: &mut dyn FnMut(&str, Ignored),
-    ) -> Result<Patches, PatchFolderError>;
+    ) -> Result<Patches, PatchDirectoryError>;
 }
 
 /// The nodes of a run and their configurations, each made once.
@@ -70,7 +70,7 @@ impl Session {
         sources: &[Source<'_>],
         options: Options,
         choices: &Choices,
-        folders: &dyn PatchFolders,
+        directories: &dyn PatchDirectories,
         observer: &mut dyn Observer,
     ) -> Result<Self, EngineError> {
         let options = Options {
@@ -79,7 +79,7 @@ impl Session {
         };
         let cluster = config::load_cluster(sources, options).map_err(EngineError::Invalid)?;
         observer.findings(&cluster.warnings);
-        Self::of(cluster, choices, folders, observer)
+        Self::of(cluster, choices, directories, observer)
     }
 
     /// Like [`Session::open`], without patches, for commands that patches do not affect: documents, images, certificates.
@@ -106,7 +106,7 @@ impl Session {
         mut options: Options,
         (file, discovered): (&str, &Discovered),
         choices: &Choices,
-        folders: &dyn PatchFolders,
+        directories: &dyn PatchDirectories,
         observer: &mut dyn Observer,
     ) -> Result<Self, EngineError> {
         let (flags, unused) = flags_of_join(&options.flags, discovered.control_plane())?;
@@ -124,21 +124,21 @@ impl Session {
             config::load_join(sources, options, &running).map_err(EngineError::Invalid)?;
         observer.findings(&cluster.warnings);
         discovered.require_configured(&cluster.ca_cert_hashes)?;
-        Self::of(cluster, choices, folders, observer)
+        Self::of(cluster, choices, directories, observer)
     }
 
     fn of(
         cluster: LoadedCluster,
         choices: &Choices,
-        folders: &dyn PatchFolders,
+        directories: &dyn PatchDirectories,
         observer: &mut dyn Observer,
     ) -> Result<Self, EngineError> {
         let mut session = Self::choose(cluster, choices)?;
         session.warn_of_idle_certificate_key(choices, observer)?;
         let only_phases = session.phases(&choices.phases, observer)?;
-        let patches = session.patches(folders, observer)?;
+        let patches = session.patches(directories, observer)?;
         let nodes = session.nodes.into_iter().map(|node| {
-            let patches = patch_folder(&node).and_then(|folder| patches.get(folder));
+            let patches = patch_directory(&node).and_then(|dir| patches.get(dir));
             let additions = Additions {
                 upload_certs: choices.upload_certs,
                 only_phases: only_phases.clone(),
@@ -212,19 +212,19 @@ impl Session {
     /// Reads every patch directory that a node's configuration names, once.
     fn patches(
         &self,
-        folders: &dyn PatchFolders,
+        directories: &dyn PatchDirectories,
         observer: &mut dyn Observer,
     ) -> Result<BTreeMap<String, Shared<Patches>>, EngineError> {
         let mut patches = BTreeMap::new();
-        for folder in self.nodes.iter().filter_map(patch_folder) {
-            if patches.contains_key(folder) {
+        for dir in self.nodes.iter().filter_map(patch_directory) {
+            if patches.contains_key(dir) {
                 continue;
             }
-            let read = folders.read(folder, &mut |file, why| {
+            let read = directories.read(dir, &mut |file, why| {
                 let text = format!("patch file `{file}` is ignored: {why}");
                 observer.notice(&Notice::Note(text));
             })?;
-            patches.insert(folder.to_owned(), read.into());
+            patches.insert(dir.to_owned(), read.into());
         }
         Ok(patches)
     }
@@ -359,16 +359,16 @@ fn choose(nodes: Vec<ValidConfig>, wanted: &[String]) -> Result<Vec<ValidConfig>
 }
 
 /// The patch directory that `config` names.
-fn patch_folder(config: &ValidConfig) -> Option<&str> {
+fn patch_directory(config: &ValidConfig) -> Option<&str> {
     let configured = config.init.patches.as_ref();
-    let folder = configured.map(|patches| patches.directory.as_str());
-    folder.filter(|folder| !folder.is_empty())
+    let dir = configured.map(|patches| patches.directory.as_str());
+    dir.filter(|dir| !dir.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::observer::Silent;
-    use super::super::testing::Folders;
+    use super::super::testing::Directories;
     use super::*;
     use crate::config::Host;
 
@@ -427,7 +427,7 @@ mod tests {
             name: "c.yaml",
             text: &text,
         }];
-        let folders = Folders(
+        let directories = Directories(
             [(
                 "p",
                 vec![("kube-apiserver.yaml", "metadata: {labels: {a: b}}")],
@@ -443,7 +443,7 @@ mod tests {
             &sources,
             Options::default(),
             &choices,
-            &folders,
+            &directories,
             &mut Silent,
         )
         .unwrap();

@@ -5,21 +5,21 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use super::bundles::BundleOutput;
-use super::{NodeError, PatchFolderError, PatchFolders};
+use super::{NodeError, PatchDirectories, PatchDirectoryError};
 use crate::patches::{Ignored, PatchFile, Patches};
 
 /// Patch directories by name, each with its files.
 #[derive(Default)]
-pub(crate) struct Folders(pub(crate) BTreeMap<&'static str, Vec<(&'static str, &'static str)>>);
+pub(crate) struct Directories(pub(crate) BTreeMap<&'static str, Vec<(&'static str, &'static str)>>);
 
-impl PatchFolders for Folders {
+impl PatchDirectories for Directories {
     fn read(
         &self,
-        folder: &str,
+        directory: &str,
         ignored: &mut dyn FnMut(&str, Ignored),
-    ) -> Result<Patches, PatchFolderError> {
-        let files = self.0.get(folder);
-        let files = files.ok_or_else(|| PatchFolderError::NotAFolder(folder.into()))?;
+    ) -> Result<Patches, PatchDirectoryError> {
+        let files = self.0.get(directory);
+        let files = files.ok_or_else(|| PatchDirectoryError::NotADirectory(directory.into()))?;
         let mut patches = Vec::new();
         for (name, text) in files {
             match PatchFile::read(name, text)? {

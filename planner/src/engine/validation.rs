@@ -10,7 +10,7 @@ use super::error::EngineError;
 use super::notice::Notice;
 use super::observer::{Observer, Progress, Silent};
 use super::outlines::Prospect;
-use super::session::{Choices, PatchFolders, Session, flags_of_join};
+use super::session::{Choices, PatchDirectories, Session, flags_of_join};
 use crate::config::{self, Finding, Options, Report, Severity, Source};
 
 /// The findings about documents.
@@ -86,7 +86,7 @@ impl Observer for Verdict {
 pub fn validate(
     sources: &[Source<'_>],
     options: Options,
-    folders: &dyn PatchFolders,
+    directories: &dyn PatchDirectories,
     now: Timestamp,
 ) -> Result<Verdict, EngineError> {
     let mut verdict = Verdict::default();
@@ -100,8 +100,13 @@ pub fn validate(
         }
         Some(Err(report)) => verdict.report = report,
         None => {
-            let opened =
-                Session::open(sources, options, &Choices::default(), folders, &mut verdict);
+            let opened = Session::open(
+                sources,
+                options,
+                &Choices::default(),
+                directories,
+                &mut verdict,
+            );
             let planned = opened.and_then(|mut session| {
                 let notices = session.refuse_unplannable(Prospect::of_new_keys(now))?;
                 notices.say(session.several(), &mut verdict);

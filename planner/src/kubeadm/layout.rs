@@ -70,9 +70,9 @@ pub const CERTIFICATE_FILES: &[(&str, &str)] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `/etc/kubernetes`, directories of certificates, directories of systemd units.
-    OpenFolder,
+    OpenDirectory,
     /// The directories of manifests, of the kubelet and of etcd's data.
-    ClosedFolder,
+    ClosedDirectory,
     /// `*.crt`; `sa.pub` on a control-plane node that joins.
     Certificate,
     /// `*.key`.
@@ -94,8 +94,8 @@ impl Kind {
     #[must_use]
     pub const fn mode(self) -> FileMode {
         match self {
-            Self::OpenFolder => FileMode::PUBLIC_DIRECTORY,
-            Self::ClosedFolder => FileMode::PRIVATE_DIRECTORY,
+            Self::OpenDirectory => FileMode::PUBLIC_DIRECTORY,
+            Self::ClosedDirectory => FileMode::PRIVATE_DIRECTORY,
             Self::Certificate | Self::KubeletFile | Self::Unit => FileMode::PUBLIC,
             Self::PrivateKey
             | Self::ServiceAccountPublicKey
@@ -118,40 +118,40 @@ impl Kind {
     }
 }
 
-/// `name` in `folder`, whether or not `folder` was written with a `/` at its end.
+/// `name` in `directory`, whether or not `directory` was written with a `/` at its end.
 #[must_use]
-pub fn in_folder(folder: &str, name: &str) -> String {
-    format!("{}/{name}", trimmed(folder))
+pub fn in_directory(directory: &str, name: &str) -> String {
+    format!("{}/{name}", trimmed(directory))
 }
 
-/// `folder` without a `/` at its end.
+/// `directory` without a `/` at its end.
 #[must_use]
-pub fn trimmed(folder: &str) -> &str {
-    folder.trim_end_matches('/')
+pub fn trimmed(directory: &str) -> &str {
+    directory.trim_end_matches('/')
 }
 
 /// The directory of etcd's certificates.
 #[must_use]
 pub fn etcd_certificates_dir(certificates_dir: &str) -> String {
-    in_folder(certificates_dir, "etcd")
+    in_directory(certificates_dir, "etcd")
 }
 
 /// The certificate file of kubeadm's base name, such as `etcd/server`.
 #[must_use]
 pub fn certificate(certificates_dir: &str, base: &str) -> String {
-    in_folder(certificates_dir, &format!("{base}.crt"))
+    in_directory(certificates_dir, &format!("{base}.crt"))
 }
 
 /// The private key file of kubeadm's base name.
 #[must_use]
 pub fn private_key(certificates_dir: &str, base: &str) -> String {
-    in_folder(certificates_dir, &format!("{base}.key"))
+    in_directory(certificates_dir, &format!("{base}.key"))
 }
 
 /// The public key of service accounts.
 #[must_use]
 pub fn service_account_public_key(certificates_dir: &str) -> String {
-    in_folder(certificates_dir, "sa.pub")
+    in_directory(certificates_dir, "sa.pub")
 }
 
 /// The private key of service accounts.
@@ -163,13 +163,13 @@ pub fn service_account_private_key(certificates_dir: &str) -> String {
 /// A kubeconfig, such as `admin.conf`.
 #[must_use]
 pub fn kubeconfig(file_name: &str) -> String {
-    in_folder(KUBERNETES_DIR, file_name)
+    in_directory(KUBERNETES_DIR, file_name)
 }
 
 /// The manifest of a static Pod.
 #[must_use]
 pub fn manifest(component: &str) -> String {
-    in_folder(MANIFESTS_DIR, &format!("{component}.yaml"))
+    in_directory(MANIFESTS_DIR, &format!("{component}.yaml"))
 }
 
 #[cfg(test)]
@@ -186,8 +186,8 @@ mod tests {
         ] {
             assert_eq!(kind.mode().to_string(), "0600");
         }
-        assert_eq!(Kind::ClosedFolder.mode().to_string(), "0700");
-        assert_eq!(Kind::OpenFolder.mode().to_string(), "0755");
+        assert_eq!(Kind::ClosedDirectory.mode().to_string(), "0700");
+        assert_eq!(Kind::OpenDirectory.mode().to_string(), "0755");
         assert_eq!(Kind::Certificate.mode().to_string(), "0644");
     }
 

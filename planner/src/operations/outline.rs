@@ -185,7 +185,7 @@ fn entries(
             let mut known = entries.iter().map(|(_, known)| known);
             match known.find(|known| known.placement.path == entry.placement.path) {
                 None => entries.push((part, entry)),
-                Some(earlier) if is_same_folder(earlier, &entry) => {}
+                Some(earlier) if is_same_directory(earlier, &entry) => {}
                 Some(earlier) => {
                     return Err(PlanError::PlannedTwice {
                         path: entry.placement.path.to_string(),
@@ -204,7 +204,7 @@ fn phase_and_field(entry: &OutlinedEntry) -> String {
 }
 
 /// Whether both are one directory that several phases need: the same path, mode and reason.
-fn is_same_folder(left: &OutlinedEntry, right: &OutlinedEntry) -> bool {
+fn is_same_directory(left: &OutlinedEntry, right: &OutlinedEntry) -> bool {
     left.content.is_directory()
         && right.content.is_directory()
         && left.placement == right.placement
@@ -281,8 +281,8 @@ fn certificate_rows(
 /// Paths of certificates by kubeadm's name, for tables.
 fn certificate_paths(config: &ValidConfig) -> BTreeMap<&'static str, String> {
     let files = CERTIFICATE_FILES.iter().map(|(name, base)| {
-        let folder = &config.cluster.certificates_dir;
-        (*name, layout::certificate(folder, base))
+        let directory = &config.cluster.certificates_dir;
+        (*name, layout::certificate(directory, base))
     });
     let kubeconfigs = crate::render::kubeconfig::FILES
         .iter()

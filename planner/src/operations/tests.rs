@@ -90,16 +90,16 @@ fn files_and_modes_are_kubeadms() {
 }
 
 #[test]
-fn folders_have_kubeadms_modes() {
+fn directories_have_kubeadms_modes() {
     let plan = plan(&testing::ha_config());
-    let folders: Vec<String> = plan
+    let directories: Vec<String> = plan
         .entries
         .iter()
         .filter(|entry| matches!(entry.content, PlannedContent::Directory))
         .map(|entry| format!("{} {}", entry.placement.mode, entry.placement.path))
         .collect();
     assert_eq!(
-        folders,
+        directories,
         [
             "0755 /etc/kubernetes",
             "0755 /etc/kubernetes/pki",
@@ -134,7 +134,7 @@ fn an_external_etcd_leaves_no_trace_on_the_node() {
 }
 
 #[test]
-fn every_entry_is_in_one_transaction_behind_its_folder() {
+fn every_entry_is_in_one_transaction_behind_its_directory() {
     let mut config = testing::default_config();
     config.node.kubelet_drop_in = true;
     let plan = plan(&config);
@@ -144,8 +144,8 @@ fn every_entry_is_in_one_transaction_behind_its_folder() {
             assert!(!done.contains(index));
             let path = &plan.entries[*index].placement.path;
             for (other, entry) in plan.entries.iter().enumerate() {
-                let folder = matches!(entry.content, PlannedContent::Directory);
-                if folder && other != *index && path.is_within(&entry.placement.path) {
+                let directory = matches!(entry.content, PlannedContent::Directory);
+                if directory && other != *index && path.is_within(&entry.placement.path) {
                     assert!(
                         done.contains(&other),
                         "{path} before {}",

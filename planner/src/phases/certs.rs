@@ -12,7 +12,7 @@ use crate::render::static_pod::paths::CERTIFICATES_DIR;
 
 /// `certs/*` of `init`.
 pub(crate) const INIT: &[Part] = &[
-    Part::files("certs", folders),
+    Part::files("certs", directories),
     Part::files("certs/ca", certificate),
     Part::files("certs/apiserver", certificate),
     Part::files("certs/apiserver-kubelet-client", certificate),
@@ -29,7 +29,7 @@ pub(crate) const INIT: &[Part] = &[
 /// `control-plane-prepare/certs` of `join`. What control-plane nodes share is planned with their own certificates, so that there is nothing
 /// to download.
 pub(crate) const JOIN: &[Part] = &[
-    Part::files(PREPARE, joining_folders),
+    Part::files(PREPARE, joining_directories),
     Part::files_of(PREPARE, "ca", certificate),
     Part::files_of(PREPARE, "apiserver", certificate),
     Part::files_of(PREPARE, "apiserver-kubelet-client", certificate),
@@ -47,7 +47,7 @@ pub(crate) const JOIN: &[Part] = &[
 pub(crate) const PREPARE: &str = "control-plane-prepare/certs";
 
 /// The directories of everything below `certs` that is planned.
-fn folders(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
+fn directories(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let tree = context.selection.tree();
     let below: Vec<&str> = tree
         .with_children("certs")
@@ -58,46 +58,50 @@ fn folders(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry
     if below.is_empty() {
         return Ok(Vec::new());
     }
-    let etcd = below.iter().any(|name| is_in_etcd_folder(name));
-    folders_for(phase, context, etcd)
+    let etcd = below.iter().any(|name| is_in_etcd_directory(name));
+    directories_for(phase, context, etcd)
 }
 
 /// Whether the certificate lies in the directory of etcd's certificates.
-fn is_in_etcd_folder(name: &str) -> bool {
+fn is_in_etcd_directory(name: &str) -> bool {
     CERTIFICATE_FILES
         .iter()
         .any(|(known, base)| *known == name && base.contains('/'))
 }
 
 /// `/etc/kubernetes` and the directories of certificates; with `etcd` also that of etcd's.
-fn folders_for(
+fn directories_for(
     phase: &Part,
     context: &PhaseContext<'_>,
     etcd: bool,
 ) -> Result<Vec<OutlinedEntry>, PlanError> {
     let certificates_dir = layout::trimmed(&context.config.cluster.certificates_dir);
-    let mut folders = vec![phase.kubernetes_folder()?];
+    let mut directories = vec![phase.kubernetes_directory()?];
     // The directory of kubeconfigs can serve for certificates too.
     if certificates_dir != layout::KUBERNETES_DIR {
-        folders.push(phase.folder(Kind::OpenFolder, certificates_dir, CERTIFICATES_DIR)?);
+        directories.push(phase.directory(
+            Kind::OpenDirectory,
+            certificates_dir,
+            CERTIFICATES_DIR,
+        )?);
     }
     if etcd {
-        folders.push(phase.folder(
-            Kind::OpenFolder,
+        directories.push(phase.directory(
+            Kind::OpenDirectory,
             &layout::etcd_certificates_dir(certificates_dir),
             CERTIFICATES_DIR,
         )?);
     }
-    Ok(folders)
+    Ok(directories)
 }
 
 /// The directories of a node that joins: kubeadm has one phase for all of its certificates.
-fn joining_folders(
+fn joining_directories(
     phase: &Part,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<OutlinedEntry>, PlanError> {
     let etcd = context.config.cluster.etcd.external.is_none();
-    folders_for(phase, context, etcd)
+    directories_for(phase, context, etcd)
 }
 
 /// One certificate and its key.
@@ -106,22 +110,22 @@ fn certificate(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedE
     if is_external(context.config, name) {
         return Ok(Vec::new());
     }
-    let mut entries = folders_for(phase, context, is_in_etcd_folder(name))?;
+    let mut entries = directories_for(phase, context, is_in_etcd_directory(name))?;
     let (_, base) = CERTIFICATE_FILES
         .iter()
         .find(|(known, _)| *known == name)
         .ok_or_else(|| PlanError::Phase(phase.phase.to_owned()))?;
-    let folder = &context.config.cluster.certificates_dir;
+    let directory = &context.config.cluster.certificates_dir;
     entries.extend([
         phase.entry(
             Kind::PrivateKey,
-            &layout::private_key(folder, base),
+            &layout::private_key(directory, base),
             Keyed::PrivateKey(name),
             from_certificates_dir(),
         )?,
         phase.entry(
             Kind::Certificate,
-            &layout::certificate(folder, base),
+            &layout::certificate(directory, base),
             Keyed::Certificate(name),
             from_certificates_dir(),
         )?,
@@ -151,18 +155,18 @@ fn service_account_as(
     phase: &Part,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<OutlinedEntry>, PlanError> {
-    let mut entries = folders_for(phase, context, false)?;
-    let folder = &context.config.cluster.certificates_dir;
+    let mut entries = directories_for(phase, context, false)?;
+    let directory = &context.config.cluster.certificates_dir;
     entries.extend([
         phase.entry(
             Kind::PrivateKey,
-            &layout::service_account_private_key(folder),
+            &layout::service_account_private_key(directory),
             Keyed::ServiceAccountKey,
             from_certificates_dir(),
         )?,
         phase.entry(
             public,
-            &layout::service_account_public_key(folder),
+            &layout::service_account_public_key(directory),
             Keyed::ServiceAccountPublicKey,
             from_certificates_dir(),
         )?,

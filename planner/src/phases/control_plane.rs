@@ -26,7 +26,7 @@ pub(crate) const PREPARE: &str = "control-plane-prepare/control-plane";
 
 /// kube-apiserver.
 fn apiserver(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
-    in_folder(phase, context, Target::KubeApiserver)
+    in_directory(phase, context, Target::KubeApiserver)
 }
 
 /// kube-controller-manager.
@@ -34,21 +34,21 @@ fn controller_manager(
     phase: &Part,
     context: &PhaseContext<'_>,
 ) -> Result<Vec<OutlinedEntry>, PlanError> {
-    in_folder(phase, context, Target::KubeControllerManager)
+    in_directory(phase, context, Target::KubeControllerManager)
 }
 
 /// kube-scheduler.
 fn scheduler(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
-    in_folder(phase, context, Target::KubeScheduler)
+    in_directory(phase, context, Target::KubeScheduler)
 }
 
 /// The manifest and the directories it lies in.
-fn in_folder(
+fn in_directory(
     phase: &Part,
     context: &PhaseContext<'_>,
     target: Target,
 ) -> Result<Vec<OutlinedEntry>, PlanError> {
-    let mut entries = phase.manifest_folders()?;
+    let mut entries = phase.manifest_directories()?;
     entries.extend(manifest(phase, context, target)?);
     Ok(entries)
 }

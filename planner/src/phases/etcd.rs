@@ -32,8 +32,8 @@ fn local(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>,
         return Ok(Vec::new());
     };
     let data_dir = layout::trimmed(&local.data_dir);
-    let mut entries = vec![phase.folder(Kind::ClosedFolder, data_dir, DATA_DIR)?];
-    entries.extend(phase.manifest_folders()?);
+    let mut entries = vec![phase.directory(Kind::ClosedDirectory, data_dir, DATA_DIR)?];
+    entries.extend(phase.manifest_directories()?);
     entries.extend(manifest(phase, context, Target::Etcd)?);
     Ok(entries)
 }
@@ -55,7 +55,7 @@ fn join_etcd(phase: PhaseName, context: &PhaseContext<'_>) -> Result<Option<Step
     if config.cluster.etcd.external.is_some() {
         return Ok(None);
     }
-    let folder = &config.cluster.certificates_dir;
+    let directory = &config.cluster.certificates_dir;
     let labels = [("component", etcd::NAME), ("tier", "control-plane")];
     Ok(Some(Step::JoinEtcd {
         phase,
@@ -67,9 +67,9 @@ fn join_etcd(phase: PhaseName, context: &PhaseContext<'_>) -> Result<Option<Step
             client_urls: etcd::CLIENT_URLS_ANNOTATION.to_owned(),
         },
         client: EtcdClient {
-            authority: layout::certificate(folder, "etcd/ca").parse()?,
-            certificate: layout::certificate(folder, "etcd/healthcheck-client").parse()?,
-            key: layout::private_key(folder, "etcd/healthcheck-client").parse()?,
+            authority: layout::certificate(directory, "etcd/ca").parse()?,
+            certificate: layout::certificate(directory, "etcd/healthcheck-client").parse()?,
+            key: layout::private_key(directory, "etcd/healthcheck-client").parse()?,
         },
         transaction: TRANSACTION.parse()?,
         timeout_seconds: seconds(config.timeouts.etcd_api_call),

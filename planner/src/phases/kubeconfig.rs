@@ -32,7 +32,7 @@ fn file(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, 
     let file_name = format!("{}.conf", phase.item());
     let file = kubeconfig::find(&file_name).ok_or_else(|| PlanError::Phase(phase.phase.into()))?;
     Ok(vec![
-        phase.kubernetes_folder()?,
+        phase.kubernetes_directory()?,
         entry(phase, context, file)?,
     ])
 }

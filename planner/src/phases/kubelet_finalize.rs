@@ -23,8 +23,9 @@ pub(super) fn use_rotated_certificate(
     context: &PhaseContext<'_>,
 ) -> Result<Option<Step>, ObjectError> {
     let arguments = &context.config.init.node_registration.kubelet_extra_args;
-    let folder = last_value(arguments, "cert-dir").map_or(KUBELET_PKI, |(_, folder)| folder);
-    let certificate = format!("{folder}/kubelet-client-current.pem");
+    let directory =
+        last_value(arguments, "cert-dir").map_or(KUBELET_PKI, |(_, directory)| directory);
+    let certificate = format!("{directory}/kubelet-client-current.pem");
     Ok(Some(Step::UseRotatedCertificate {
         phase,
         kubeconfig: kubeconfig_path("kubelet.conf")?,

@@ -36,7 +36,7 @@ const PHASE: &str = "kubelet-start";
 fn files(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let config = context.config;
     let mut entries = vec![
-        phase.folder(Kind::ClosedFolder, layout::KUBELET_DIR, KUBEADM_DEFAULT)?,
+        phase.directory(Kind::ClosedDirectory, layout::KUBELET_DIR, KUBEADM_DEFAULT)?,
         flags(phase, config)?,
     ];
     entries.extend(instance_config(phase, config)?);
@@ -56,11 +56,11 @@ fn joining_files(
         .joining()
         .ok_or_else(|| PlanError::Phase(phase.phase.to_owned()))?;
     let mut entries = vec![
-        phase.kubernetes_folder()?,
+        phase.kubernetes_directory()?,
         credentials(phase, context, joining)?,
     ];
     entries.extend(authority(phase, context, joining)?);
-    entries.push(phase.folder(Kind::ClosedFolder, layout::KUBELET_DIR, KUBEADM_DEFAULT)?);
+    entries.push(phase.directory(Kind::ClosedDirectory, layout::KUBELET_DIR, KUBEADM_DEFAULT)?);
     entries.extend(instance_config(phase, config)?);
     entries.push(configuration(phase, context)?);
     entries.push(flags(phase, config)?);
@@ -100,14 +100,14 @@ fn authority(
         return Ok(Vec::new());
     }
     let mut entries = Vec::new();
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    if folder != layout::KUBERNETES_DIR {
-        let from = if folder == certificates_dir {
+    let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+    if directory != layout::KUBERNETES_DIR {
+        let from = if directory == certificates_dir {
             CERTIFICATES_DIR
         } else {
             CA_CERT_PATH
         };
-        entries.push(phase.folder(Kind::OpenFolder, folder, from)?);
+        entries.push(phase.directory(Kind::OpenDirectory, directory, from)?);
     }
     entries.push(phase.entry(
         Kind::Certificate,
@@ -151,8 +151,8 @@ fn drop_in(phase: &Part, config: &ValidConfig) -> Result<Vec<OutlinedEntry>, Pla
     let unit = kubelet::drop_in();
     let content = PlannedContent::Public(unit.text.into_bytes());
     Ok(vec![
-        phase.folder(
-            Kind::OpenFolder,
+        phase.directory(
+            Kind::OpenDirectory,
             layout::KUBELET_DROP_IN_DIR,
             KUBEADM_DEFAULT,
         )?,

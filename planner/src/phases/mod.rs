@@ -242,19 +242,23 @@ impl Part {
     }
 
     /// `/etc/kubernetes` and the directory of manifests.
-    fn manifest_folders(&self) -> Result<Vec<OutlinedEntry>, PlanError> {
+    fn manifest_directories(&self) -> Result<Vec<OutlinedEntry>, PlanError> {
         Ok(vec![
-            self.kubernetes_folder()?,
-            self.folder(Kind::ClosedFolder, layout::MANIFESTS_DIR, KUBEADM_DEFAULT)?,
+            self.kubernetes_directory()?,
+            self.directory(
+                Kind::ClosedDirectory,
+                layout::MANIFESTS_DIR,
+                KUBEADM_DEFAULT,
+            )?,
         ])
     }
 
     /// `/etc/kubernetes`, always with the same mode; kubeadm makes it 0700 if a phase of manifests comes first.
-    fn kubernetes_folder(&self) -> Result<OutlinedEntry, PlanError> {
-        self.folder(Kind::OpenFolder, layout::KUBERNETES_DIR, KUBEADM_DEFAULT)
+    fn kubernetes_directory(&self) -> Result<OutlinedEntry, PlanError> {
+        self.directory(Kind::OpenDirectory, layout::KUBERNETES_DIR, KUBEADM_DEFAULT)
     }
 
-    fn folder(&self, kind: Kind, path: &str, from: &str) -> Result<OutlinedEntry, PlanError> {
+    fn directory(&self, kind: Kind, path: &str, from: &str) -> Result<OutlinedEntry, PlanError> {
         let sources = vec![ValueSource {
             value: "path".to_owned(),
             from: from.to_owned(),

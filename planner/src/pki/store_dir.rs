@@ -237,7 +237,7 @@ impl StoreDir {
         for _ in 0..MAX_READS {
             let before = index()?;
             let mut contents = StoreContents::default();
-            load_folder(&self.root, "", 0, &mut contents)?;
+            load_directory(&self.root, "", 0, &mut contents)?;
             if index()? != before {
                 continue;
             }
@@ -252,13 +252,13 @@ impl StoreDir {
     }
 }
 
-fn load_folder(
-    folder: &Directory,
+fn load_directory(
+    dir: &Directory,
     prefix: &str,
     depth: usize,
     contents: &mut StoreContents,
 ) -> Result<(), StoreDirError> {
-    for (name, kind) in folder.entries().at("list", folder.path())? {
+    for (name, kind) in dir.entries().at("list", dir.path())? {
         let Ok(name) = name.into_string() else {
             continue;
         };
@@ -269,10 +269,10 @@ fn load_folder(
         if kind == FileType::Directory {
             let known = depth > 0 || matches!(name.as_str(), "etcd" | "nodes");
             if known && depth < MAX_DEPTH {
-                let path = folder.path().join(&name);
-                let inner = folder.directory(&name).at("open", &path)?;
+                let path = dir.path().join(&name);
+                let inner = dir.directory(&name).at("open", &path)?;
                 check(inner.handle(), &path, Need::Unchanged)?;
-                load_folder(&inner, &format!("{relative}/"), depth + 1, contents)?;
+                load_directory(&inner, &format!("{relative}/"), depth + 1, contents)?;
             }
         } else if [".crt", ".key", ".pub"]
             .iter()
@@ -280,7 +280,7 @@ fn load_folder(
         {
             let secret = !is_certificate(&name) && !name.ends_with(".pub");
             let need = if secret { Need::Private } else { Need::Owned };
-            if let Some(bytes) = read_file(folder, &name, need, MAX_FILE_SIZE)? {
+            if let Some(bytes) = read_file(dir, &name, need, MAX_FILE_SIZE)? {
                 contents.files.insert(relative, bytes);
             }
         }
@@ -330,17 +330,17 @@ impl StoreLock<'_> {
 }
 
 /// Removes temporary files of interrupted runs; with the lock held no other run has any.
-fn remove_leftovers(folder: &Directory, depth: usize) -> Result<(), StoreDirError> {
-    for (name, kind) in folder.entries().at("list", folder.path())? {
+fn remove_leftovers(dir: &Directory, depth: usize) -> Result<(), StoreDirError> {
+    for (name, kind) in dir.entries().at("list", dir.path())? {
         let Ok(name) = name.into_string() else {
             continue;
         };
-        let path = folder.path().join(&name);
+        let path = dir.path().join(&name);
         if kind == FileType::Directory && depth < MAX_DEPTH {
-            let inner = folder.directory(&name).at("open", &path)?;
+            let inner = dir.directory(&name).at("open", &path)?;
             remove_leftovers(&inner, depth + 1)?;
         } else if kind == FileType::RegularFile && name.starts_with(TEMPORARY_PREFIX) {
-            folder.remove(&name).at("remove", &path)?;
+            dir.remove(&name).at("remove", &path)?;
         }
     }
     Ok(())
@@ -365,13 +365,13 @@ fn check(file: &File, path: &Path, need: Need) -> Result<(), StoreDirError> {
 
 /// The bytes of a file, in memory that is zeroised; `None` if there is no such file.
 fn read_file(
-    folder: &Directory,
+    dir: &Directory,
     name: &str,
     need: Need,
     limit: u64,
 ) -> Result<Option<SecretBytes>, StoreDirError> {
-    let path = folder.path().join(name);
-    let file = match folder.file(name) {
+    let path = dir.path().join(name);
+    let file = match dir.file(name) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).at("read", &path),
@@ -388,14 +388,14 @@ fn read_file(
     Ok(Some(SecretBytes::take(&mut bytes)))
 }
 
-fn create_private(folder: &Path) -> Result<(), StoreDirError> {
-    if folder.is_dir() {
+fn create_private(dir: &Path) -> Result<(), StoreDirError> {
+    if dir.is_dir() {
         return Ok(());
     }
-    files::make_directories(folder, FileMode::PRIVATE_DIRECTORY.bits().into())
-        .at("create the directory", folder)?;
+    files::make_directories(dir, FileMode::PRIVATE_DIRECTORY.bits().into())
+        .at("create the directory", dir)?;
     // The entries of every directory that may be new.
-    for ancestor in folder
+    for ancestor in dir
         .ancestors()
         .skip(1)
         .take(MAX_DEPTH)
@@ -428,7 +428,7 @@ impl NewFile<'_> {
 /// A complete file that has no name of its own yet; it is removed if it does not get one.
 struct Temporary<'a> {
     root: &'a Directory,
-    folder: &'a str,
+    dir: &'a str,
     name: String,
     named: bool,
 }
@@ -436,10 +436,10 @@ struct Temporary<'a> {
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         if !self.named
-            && let Ok(folder) = self.root.below(self.folder, None)
+            && let Ok(dir) = self.root.below(self.dir, None)
         {
             // The next run removes what stays.
-            let _ = folder.remove(&self.name);
+            let _ = dir.remove(&self.name);
         }
     }
 }
@@ -447,19 +447,19 @@ impl Drop for Temporary<'_> {
 /// Writes files under temporary names, with their modes from the start, and renames them when they are complete. All of them are
 /// durable afterwards; the order is not defined.
 fn write_files(root: &Directory, files: &[NewFile<'_>]) -> Result<(), StoreDirError> {
-    let mut folders = BTreeSet::from([""]);
+    let mut directories = BTreeSet::from([""]);
     for file in files {
-        let (mut folder, _) = file.place();
-        while folders.insert(folder) {
-            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        let (mut dir, _) = file.place();
+        while directories.insert(dir) {
+            dir = dir.rsplit_once('/').map_or("", |(above, _)| above);
         }
     }
     // Those above come first.
     let mode = FileMode::PRIVATE_DIRECTORY.bits();
-    for folder in &folders {
-        let path = root.path().join(folder);
+    for dir in &directories {
+        let path = root.path().join(dir);
         let made = root
-            .below(folder, Some(mode))
+            .below(dir, Some(mode))
             .at("create the directory", &path)?;
         check(made.handle(), &path, Need::Unchanged)?;
     }
@@ -467,26 +467,26 @@ fn write_files(root: &Directory, files: &[NewFile<'_>]) -> Result<(), StoreDirEr
         .par_iter()
         .map(|file| write_temporary(root, file))
         .collect::<Result<_, _>>()?;
-    sync_files(root, &folders, &temporary).at("sync what was written to", root.path())?;
+    sync_files(root, &directories, &temporary).at("sync what was written to", root.path())?;
     for (file, temporary) in files.iter().zip(temporary) {
         rename(root, file, temporary)?;
     }
-    sync_folders(root, &folders).at("sync the directories of", root.path())
+    sync_directories(root, &directories).at("sync the directories of", root.path())
 }
 
 fn write_temporary<'a>(
     root: &'a Directory,
     file: &'a NewFile<'_>,
 ) -> Result<Temporary<'a>, StoreDirError> {
-    let (folder, _) = file.place();
-    let path = root.path().join(folder);
+    let (dir, _) = file.place();
+    let path = root.path().join(dir);
     let (name, mut out) = root
-        .below(folder, None)
-        .and_then(|folder| folder.create_temporary(TEMPORARY_PREFIX, file.mode.bits()))
+        .below(dir, None)
+        .and_then(|dir| dir.create_temporary(TEMPORARY_PREFIX, file.mode.bits()))
         .at("create a file in", &path)?;
     let temporary = Temporary {
         root,
-        folder,
+        dir,
         name,
         named: false,
     };
@@ -498,33 +498,33 @@ fn write_temporary<'a>(
 
 fn sync_files(
     root: &Directory,
-    folders: &BTreeSet<&str>,
+    directories: &BTreeSet<&str>,
     files: &[Temporary<'_>],
 ) -> io::Result<()> {
     if cfg!(target_os = "linux") && files.len() >= MANY {
-        return sync_file_systems(opened(root, folders));
+        return sync_file_systems(opened(root, directories));
     }
     files
         .iter()
-        .try_for_each(|file| root.below(file.folder, None)?.file(&file.name)?.sync_all())
+        .try_for_each(|file| root.below(file.dir, None)?.file(&file.name)?.sync_all())
 }
 
 /// Syncs the directories; the whole file systems that hold them, where there are many.
-fn sync_folders(root: &Directory, folders: &BTreeSet<&str>) -> io::Result<()> {
-    if folders.len() >= MANY {
-        return sync_file_systems(opened(root, folders));
+fn sync_directories(root: &Directory, directories: &BTreeSet<&str>) -> io::Result<()> {
+    if directories.len() >= MANY {
+        return sync_file_systems(opened(root, directories));
     }
-    opened(root, folders).try_for_each(|folder| folder?.sync_all())
+    opened(root, directories).try_for_each(|dir| dir?.sync_all())
 }
 
 /// The directories' handles, one at a time.
 fn opened<'a>(
     root: &'a Directory,
-    folders: &'a BTreeSet<&str>,
+    directories: &'a BTreeSet<&str>,
 ) -> impl Iterator<Item = io::Result<File>> + 'a {
-    folders
+    directories
         .iter()
-        .map(|folder| root.below(folder, None)?.handle().try_clone())
+        .map(|dir| root.below(dir, None)?.handle().try_clone())
 }
 
 fn rename(
@@ -532,10 +532,10 @@ fn rename(
     file: &NewFile<'_>,
     mut temporary: Temporary<'_>,
 ) -> Result<(), StoreDirError> {
-    let (folder, name) = file.place();
+    let (dir, name) = file.place();
     let target = root.path().join(file.target);
-    root.below(folder, None)
-        .and_then(|folder| folder.rename(&temporary.name, name, file.replace))
+    root.below(dir, None)
+        .and_then(|dir| dir.rename(&temporary.name, name, file.replace))
         .map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists if !file.replace => {
                 StoreDirError::Appeared(target.clone())
@@ -553,6 +553,6 @@ fn rename(
 #[cfg(test)]
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests look at the folder in other ways than the store"
+    reason = "tests look at the directory in other ways than the store"
 )]
 mod tests;

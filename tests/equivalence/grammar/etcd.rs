@@ -33,7 +33,7 @@ fn external(random: &mut Random) -> Value {
         json!([endpoint(r, false), endpoint(r, true)])
     });
     if secure {
-        let folders = [
+        let directories = [
             "/etc/etcd/pki",
             "/etc/kubernetes/pki",
             "/etc/kubernetes/pki/etcd",
@@ -44,13 +44,13 @@ fn external(random: &mut Random) -> Value {
         ];
         external.insert(
             "caFile".into(),
-            json!(format!("{}/ca.crt", random.pick(&folders))),
+            json!(format!("{}/ca.crt", random.pick(&directories))),
         );
         if random.chance(80) {
-            let folder = random.pick(&folders);
-            external.insert("certFile".into(), json!(format!("{folder}/client.crt")));
-            let folder = random.pick(&folders);
-            external.insert("keyFile".into(), json!(format!("{folder}/client.key")));
+            let directory = random.pick(&directories);
+            external.insert("certFile".into(), json!(format!("{directory}/client.crt")));
+            let directory = random.pick(&directories);
+            external.insert("keyFile".into(), json!(format!("{directory}/client.key")));
         }
     }
     Value::Object(external)

@@ -120,8 +120,8 @@ pub(super) const RULES: &[Mutation] = &[
             r#"[{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1x"}}}]"#,
         ],
     ),
-    set("data folder", Cluster, "etcd.local.dataDir", PATHS),
-    set("certificates folder", Cluster, "certificatesDir", PATHS),
+    set("data directory", Cluster, "etcd.local.dataDir", PATHS),
+    set("certificates directory", Cluster, "certificatesDir", PATHS),
     set("image repository", Cluster, "imageRepository", REPOSITORIES),
     set(
         "etcd image repository",

@@ -139,7 +139,7 @@ pub(super) const RULES: &[Mutation] = &[
         &[r#"["a=b:NoSchedule"]"#, r#""x""#, r#"[{"key": 5}]"#],
     ),
     set(
-        "folder of patches that is no text",
+        "directory of patches that is no text",
         Init,
         "patches",
         &[r#"{"directory": 5}"#, r#"{"dir": "/x"}"#],

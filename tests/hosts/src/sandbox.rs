@@ -178,13 +178,13 @@ impl Init {
         }
     }
 
-    /// A command that runs `program` inside, with a clean environment and the root folder of process 1.
+    /// A command that runs `program` inside, with a clean environment and the root directory of process 1.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         self.command_in(Path::new("/"), program)
     }
 
-    /// A command that runs `program` inside, whose root folder is what process 1 sees at `root`.
+    /// A command that runs `program` inside, whose root directory is what process 1 sees at `root`.
     #[must_use]
     pub fn command_in(&self, root: &Path, program: &str) -> Command {
         let mut command = Command::new("nsenter");
@@ -200,7 +200,7 @@ impl Init {
         command
     }
 
-    /// What `nsenter` takes, before a program, to enter `namespaces` with the root folder that process 1 sees at `root`.
+    /// What `nsenter` takes, before a program, to enter `namespaces` with the root directory that process 1 sees at `root`.
     pub(crate) fn enter(&self, namespaces: &[&str], root: &Path) -> Vec<String> {
         let root = format!("/proc/{}/root{}", self.pid, root.display());
         let mut arguments = vec!["--target".to_owned(), self.pid.to_string()];

@@ -104,8 +104,8 @@ fn another() -> Result<()> {
     // Each way of saying it counts: one that fits does not outweigh another.
     let attempt = plan(&discovered, &["--cluster-id", OTHER, PIN_FLAG, &pin(ID)])?;
     refused(&attempt, 4, &["--cluster-id"])?;
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("join.yaml");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("join.yaml");
     let text = fs::read_to_string(repository().join("fixtures/join/worker.yaml"))?;
     fs::write(&file, text.replace(ID, OTHER))?;
     let file = file.to_string_lossy().into_owned();

@@ -58,11 +58,11 @@ fn keys_are_gone(planned: &Planned) -> Result<()> {
 }
 
 /// `CHAIN * CHAINS` directories inside each other, too long for any path.
-fn deepen(folder: &Path) -> Result<()> {
-    let tree = folder.join("t");
+fn deepen(directory: &Path) -> Result<()> {
+    let tree = directory.join("t");
     fs::create_dir(&tree)?;
     for number in 0..CHAINS {
-        let chain = folder.join(format!("c{number}"));
+        let chain = directory.join(format!("c{number}"));
         let bottom = chain.join(["d"; CHAIN].join("/"));
         fs::create_dir_all(&bottom)?;
         fs::rename(&tree, bottom.join("t"))?;

@@ -349,17 +349,17 @@ fn names() -> Result<()> {
     let attacker = Attacker::new()?;
     let mut told = Vec::new();
     for name in [HOSTILE, HARMLESS] {
-        let folder = attacker.planned.path(name);
-        fs::create_dir(&folder)?;
-        let bundle = folder.join("bundle.tar.gz");
+        let directory = attacker.planned.path(name);
+        fs::create_dir(&directory)?;
+        let bundle = directory.join("bundle.tar.gz");
         fs::copy(&attacker.planned.bundle, &bundle)?;
-        let missing = folder.join("missing.tar.gz");
+        let missing = directory.join("missing.tar.gz");
         let mut runs = Vec::new();
         for (bundle, words) in [
             (&missing, &["show"][..]),
             (&missing, &["verify", "--format", "json"]),
             (&missing, &["install"]),
-            (&folder, &["show"]),
+            (&directory, &["show"]),
             (&bundle, &["install", "--as-node", name]),
             (&bundle, &["install", "--overwrite-drift", name]),
             (&bundle, &["install", "--ignore-preflight-errors", name]),
@@ -378,7 +378,7 @@ fn names() -> Result<()> {
             ));
         }
         // What the journal of a stopped run remembers is told, too.
-        let root = folder.join("stopped");
+        let root = directory.join("stopped");
         fs::create_dir(&root)?;
         let (identity, signers) = (
             attacker.planned.path("identity"),

@@ -622,10 +622,10 @@ fn inputs() -> Result<()> {
 }
 
 /// Files that are no patches are named, and so are patches that do not apply.
-fn patches(config: &Path, folder: &Path) -> Result<()> {
-    fs::create_dir(folder)?;
+fn patches(config: &Path, directory: &Path) -> Result<()> {
+    fs::create_dir(directory)?;
     let render = || -> Result<Run> {
-        let out = folder.with_extension("out");
+        let out = directory.with_extension("out");
         let args = [
             "render",
             "-f",
@@ -646,7 +646,7 @@ fn patches(config: &Path, folder: &Path) -> Result<()> {
             "--kubernetes-version",
             "v1.36.2",
             "--patches",
-            text(folder)?,
+            text(directory)?,
         ]);
         args.drain(1..3);
         Ok(kubeplan(&args))
@@ -659,7 +659,7 @@ fn patches(config: &Path, folder: &Path) -> Result<()> {
         "kubeletconfiguration\u{1b}[2J\n+json.yaml",
         "etcd.yaml",
     ] {
-        let file = folder.join(name);
+        let file = directory.join(name);
         fs::write(&file, "\"x\\n\\e[2J\\x9b\": [}")?;
         let run = render()?;
         check_run(&run, name)?;
@@ -701,7 +701,7 @@ fn file_names() -> Result<()> {
         &["certs", "list", "-f", odd, "--pki", odd],
         &["certs", "generate-csr", "-f", odd, "--pki", odd],
         &["plan", "--join", odd, "-o", odd],
-        // What a shell's pattern can make of a folder's names: more arguments than the command takes, and values.
+        // What a shell's pattern can make of a directory's names: more arguments than the command takes, and values.
         &["show", odd, odd, odd],
         &["show", "--now", odd, odd],
         &["plan", "--format", odd],
@@ -733,9 +733,9 @@ fn commands() -> Result<()> {
     let config = scratch.path().join("cluster.yaml");
     fs::write(&config, CONFIG)?;
     for (name, quoted) in [("plain", false), ("a b;$(touch x)'\n\u{1b}[2J", true)] {
-        let folder = scratch.path().join(name);
-        fs::create_dir(&folder)?;
-        let (out, key) = (folder.join("out"), folder.join(name));
+        let directory = scratch.path().join(name);
+        fs::create_dir(&directory)?;
+        let (out, key) = (directory.join("out"), directory.join(name));
         kubeplan(&["keygen", "-o", text(&key)?]).expect(0)?;
         let args = [
             "plan",
@@ -747,7 +747,7 @@ fn commands() -> Result<()> {
             text(&key)?,
         ];
         let mut args = args.to_vec();
-        let identity = folder.join("identity\n;x");
+        let identity = directory.join("identity\n;x");
         args.extend(["--identity-out", text(&identity)?, "--test-pki", "x"]);
         let run = kubeplan(&args).expect(0)?;
         check_run(&run, "plan")?;

@@ -49,27 +49,27 @@ fn key(seed: u8) -> Result<Key> {
 
 /// Facts of the host cp1 that name a key, to be planned with.
 struct Site {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Site {
     fn naming(key: &Key) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        let directory = tempfile::tempdir()?;
         let facts = repository().join("fixtures/facts/single-node-facts/cp1.json");
         let mut facts: serde_json::Value = serde_json::from_slice(&fs::read(facts)?)?;
         facts["sshHostKey"] = serde_json::json!({
             "fingerprint": key.fingerprint,
             "publicKey": key.line,
         });
-        fs::create_dir(folder.path().join("facts"))?;
-        fs::write(folder.path().join("facts/cp1.json"), facts.to_string())?;
-        let site = Self { folder };
+        fs::create_dir(directory.path().join("facts"))?;
+        fs::write(directory.path().join("facts/cp1.json"), facts.to_string())?;
+        let site = Self { directory };
         kubeplan(&["keygen", "-o", text(&site.at("author"))?]).expect(0)?;
         Ok(site)
     }
 
     fn at(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// Plans with a known_hosts file.

@@ -192,8 +192,8 @@ fn directories() -> Result<()> {
     let planned = Planned::fixture("single-node-ecdsa")?;
     let rendered = planned.path("rendered");
     kubeplan(&planned.render_args(&rendered)?).expect(0)?;
-    for folder in ["patches", "facts"] {
-        fs::create_dir(planned.path(folder))?;
+    for directory in ["patches", "facts"] {
+        fs::create_dir(planned.path(directory))?;
     }
     let config = repository().join("fixtures/single-node-facts.yaml");
     let facts = repository().join("fixtures/facts/single-node-facts/cp1.json");
@@ -276,7 +276,7 @@ fn umask() -> Result<()> {
     let config = repository().join("fixtures/single-node-ecdsa.yaml");
     let mut seen = Vec::new();
     for umask in ["0", "022"] {
-        let folder = tempfile::tempdir()?;
+        let directory = tempfile::tempdir()?;
         let script = format!(
             r#"umask {umask}; set -e
             "$0" plan -f "$1" -o deep/out
@@ -285,7 +285,7 @@ fn umask() -> Result<()> {
             "$0" keygen -o keys/of/mine"#
         );
         let mut shell = Command::new("sh");
-        shell.current_dir(folder.path()).args(["-c", &script]);
+        shell.current_dir(directory.path()).args(["-c", &script]);
         let output = as_kubeplan(shell.arg(std::env::current_exe()?).arg(&config))?;
         ensure!(
             output.status.success(),
@@ -293,7 +293,7 @@ fn umask() -> Result<()> {
             String::from_utf8_lossy(&output.stderr)
         );
         let mut modes = Vec::new();
-        for (name, node) in tree::snapshot(folder.path())? {
+        for (name, node) in tree::snapshot(directory.path())? {
             let mode = node.mode & 0o7777;
             ensure!(
                 mode & 0o022 == 0 || name.is_empty(),

@@ -152,12 +152,12 @@ fn lock() -> Result<()> {
 }
 
 fn workspace() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let at = |name: &str| folder.path().join("kubernetes.kubeplan").join(name);
+    let directory = tempfile::tempdir()?;
+    let at = |name: &str| directory.path().join("kubernetes.kubeplan").join(name);
     let config = repository().join("fixtures/single-node-ecdsa.yaml");
     let plan = || -> Result<_> {
         let mut command = program()?;
-        command.current_dir(folder.path());
+        command.current_dir(directory.path());
         command.args(["plan", "-o", "out", "-f", text(&config)?]);
         Ok(command.output()?)
     };

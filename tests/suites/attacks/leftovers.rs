@@ -52,8 +52,8 @@ fn planted_in(planned: &Planned) -> [PathBuf; 3] {
     ]
 }
 
-fn plant(folder: &Path, name: &str, owner: u32) -> Result<PathBuf> {
-    let stage = folder.join(name);
+fn plant(directory: &Path, name: &str, owner: u32) -> Result<PathBuf> {
+    let stage = directory.join(name);
     fs::create_dir_all(stage.join("sub"))?;
     fs::write(stage.join("sub/file"), "theirs")?;
     fs::write(stage.join("0"), "theirs")?;
@@ -75,9 +75,9 @@ fn planted() -> Result<()> {
     // Of another user, and of root itself: a name alone says nothing.
     for owner in [4242, 0] {
         let _ = fs::remove_dir_all(planned.root());
-        for folder in planted_in(&planned) {
-            fs::create_dir_all(&folder)?;
-            plant(&folder, PLANTED, owner)?;
+        for directory in planted_in(&planned) {
+            fs::create_dir_all(&directory)?;
+            plant(&directory, PLANTED, owner)?;
         }
         let bundle = placed::bundle(&planned, "/srv/app/x", (0, 0))?;
         let install = planned.install_args(&bundle, &[])?;
@@ -91,9 +91,9 @@ fn planted() -> Result<()> {
         command(&planned, &["rollback", "--yes"])?.expect(0)?;
         kubeapply_at(NOW, &install).expect(0)?;
         command(&planned, &["reset", "--yes"])?.expect(0)?;
-        for folder in planted_in(&planned) {
+        for directory in planted_in(&planned) {
             for name in ["sub/file", "0"] {
-                let path = folder.join(PLANTED).join(name);
+                let path = directory.join(PLANTED).join(name);
                 let found =
                     fs::read_to_string(&path).with_context(|| path.display().to_string())?;
                 ensure!(found == "theirs");
@@ -159,8 +159,8 @@ fn renamed() -> Result<()> {
     Ok(())
 }
 
-fn stages(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
+fn stages(directory: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         if path.to_string_lossy().contains("/.kubeplan-stage-") {
             found.push(path);

@@ -254,7 +254,7 @@ impl Host {
         ensure!(shown.is_empty(), "a token was shown: {shown:?}");
         ensure!(!self.path("out.json").exists(), "facts were written");
         let below = tree::snapshot(&self.path("root"))?;
-        // The folder itself and nothing in it: no record, no serial.
+        // The directory itself and nothing in it: no record, no serial.
         ensure!(below.len() == 1, "the host was changed: {below:?}");
         Ok(())
     }

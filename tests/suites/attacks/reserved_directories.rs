@@ -51,7 +51,7 @@ fn devices() -> Result<()> {
         return Ok(());
     }
     let planned = today()?;
-    folder(&planned, "srv/k")?;
+    directory(&planned, "srv/k")?;
     // The tree has no /dev of its own.
     let mounts = "mount --bind /dev $ROOT/srv/k";
     among(&planned, mounts, "/srv/k/x", 5, "belongs to the kernel")?;
@@ -63,7 +63,7 @@ fn mounted_file() -> Result<()> {
         return Ok(());
     }
     let planned = today()?;
-    let app = folder(&planned, "srv/app")?;
+    let app = directory(&planned, "srv/app")?;
     fs::write(app.join("x"), FORGED)?;
     fs::set_permissions(app.join("x"), fs::Permissions::from_mode(0o644))?;
     let mounts = "mount --bind $ROOT/srv/app/x $ROOT/srv/app/x";
@@ -84,8 +84,8 @@ fn alias_made_later() -> Result<()> {
     for words in [["rollback", "--yes"], ["reset", "--yes"]] {
         let planned = Planned::fixture(FIXTURE)?;
         let root = planned.root();
-        folder(&planned, "etc/kubeplan")?;
-        folder(&planned, "srv")?;
+        directory(&planned, "etc/kubeplan")?;
+        directory(&planned, "srv")?;
         let bundle = placed::bundle(&planned, "/srv/sub/kubeplan/x", (0, 0))?;
         kubeapply_at(NOW, &planned.install_args(&bundle, &[])?).expect(0)?;
         ensure!(root.join("etc/kubernetes/pki").exists());
@@ -124,10 +124,10 @@ fn by_text() -> Result<()> {
     Ok(())
 }
 
-fn folder(planned: &Planned, path: &str) -> Result<PathBuf> {
-    let folder = planned.root().join(path);
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
+fn directory(planned: &Planned, path: &str) -> Result<PathBuf> {
+    let directory = planned.root().join(path);
+    fs::create_dir_all(&directory)?;
+    Ok(directory)
 }
 
 fn over_links() -> Result<()> {
@@ -183,8 +183,8 @@ fn over_links() -> Result<()> {
     let planned = Planned::fixture(FIXTURE)?;
     for (exists, link, target, path) in cases {
         let _ = fs::remove_dir_all(planned.root());
-        folder(&planned, "srv")?;
-        folder(&planned, exists)?;
+        directory(&planned, "srv")?;
+        directory(&planned, exists)?;
         symlink(target, planned.root().join(link))?;
         let bundle = placed::bundle(&planned, path, (0, 0))?;
         let run = kubeapply_at(NOW, &planned.install_args(&bundle, &[])?).expect(5)?;
@@ -201,8 +201,8 @@ fn over_links() -> Result<()> {
     }
     // Links that lead elsewhere are followed as ever.
     let _ = fs::remove_dir_all(planned.root());
-    folder(&planned, "run/app")?;
-    folder(&planned, "var")?;
+    directory(&planned, "run/app")?;
+    directory(&planned, "var")?;
     symlink("/run", planned.root().join("var/run"))?;
     let bundle = placed::bundle(&planned, "/var/run/app/x", (0, 0))?;
     kubeapply_at(NOW, &planned.install_args(&bundle, &[])?).expect(0)?;
@@ -230,7 +230,7 @@ fn over_bind_mounts() -> Result<()> {
     }
     let planned = today()?;
     for path in ["etc/kubeplan", "var/lib/kubeplan/runs/0001", "srv/alias"] {
-        folder(&planned, path)?;
+        directory(&planned, path)?;
     }
     for (mounts, path) in [
         (
@@ -260,9 +260,9 @@ fn over_bind_mounts() -> Result<()> {
     fs::remove_dir(planned.root().join("etc/kubeplan"))?;
     let mounts = "mount --bind $ROOT/etc $ROOT/srv/alias";
     among(&planned, mounts, "/srv/alias/kubeplan/policy.yaml", 5, OWN)?;
-    // Another mount is a destination, and so is another folder under another name.
-    folder(&planned, "var/lib/data")?;
-    folder(&planned, "opt/app")?;
+    // Another mount is a destination, and so is another directory under another name.
+    directory(&planned, "var/lib/data")?;
+    directory(&planned, "opt/app")?;
     let mounts = "mount -t tmpfs none $ROOT/var/lib/data";
     among(&planned, mounts, "/var/lib/data/x", 0, "/var/lib/data/x")?;
     let mounts = "mount --bind $ROOT/opt/app $ROOT/srv/alias";
@@ -274,9 +274,9 @@ fn over_procfs() -> Result<()> {
         return Ok(());
     }
     let planned = today()?;
-    folder(&planned, "etc/kubeplan")?;
-    folder(&planned, "proc")?;
-    folder(&planned, "srv")?;
+    directory(&planned, "etc/kubeplan")?;
+    directory(&planned, "proc")?;
+    directory(&planned, "srv")?;
     for (link, target) in [
         ("root", "/proc/self/root"),
         ("thread", "/proc/thread-self/root"),
@@ -288,7 +288,7 @@ fn over_procfs() -> Result<()> {
         let mounts = "mount --bind /proc $ROOT/proc";
         among(&planned, mounts, &path, 5, "belongs to the kernel")?;
         // By another name of procfs itself.
-        folder(&planned, "opt/p")?;
+        directory(&planned, "opt/p")?;
         let path = "/opt/p/self/root/etc/kubeplan/policy.yaml";
         among(
             &planned,
@@ -308,7 +308,7 @@ fn kernel() -> Result<()> {
     }
     let planned = today()?;
     for path in ["srv/alias", "dev", "sys"] {
-        folder(&planned, path)?;
+        directory(&planned, path)?;
     }
     for mounts in [
         "mount --bind /sys $ROOT/srv/alias",

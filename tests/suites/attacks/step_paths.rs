@@ -78,10 +78,10 @@ pub(super) fn refused(planned: &Planned, bundle: &std::path::Path) -> Result<Str
 
 fn removal() -> Result<()> {
     let planned = Planned::fixture("single-node-ecdsa")?;
-    for (folder, file) in [("etc/kubeplan", "policy.yaml"), ("etc", "shadow")] {
-        fs::create_dir_all(planned.root().join(folder))?;
+    for (directory, file) in [("etc/kubeplan", "policy.yaml"), ("etc", "shadow")] {
+        fs::create_dir_all(planned.root().join(directory))?;
         let text = "apiVersion: kubeplan.io/v1alpha1\nkind: Policy\n";
-        fs::write(planned.root().join(folder).join(file), text)?;
+        fs::write(planned.root().join(directory).join(file), text)?;
     }
     for path in [
         "/proc/self/root/etc/kubeplan/policy.yaml",

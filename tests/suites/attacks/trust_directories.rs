@@ -79,14 +79,14 @@ fn says(run: &Run, words: &str) -> Result<()> {
 /// A planned node whose host has a policy.
 fn with_policy() -> Result<(Planned, PathBuf)> {
     let planned = planned()?;
-    let folder = planned.root().join("etc/kubeplan");
-    fs::create_dir_all(&folder)?;
+    let directory = planned.root().join("etc/kubeplan");
+    fs::create_dir_all(&directory)?;
     for path in ["", "etc", "etc/kubeplan"] {
         mode(&planned.root().join(path), 0o755)?;
     }
-    fs::write(folder.join("policy.yaml"), POLICY)?;
-    mode(&folder.join("policy.yaml"), 0o644)?;
-    Ok((planned, folder))
+    fs::write(directory.join("policy.yaml"), POLICY)?;
+    mode(&directory.join("policy.yaml"), 0o644)?;
+    Ok((planned, directory))
 }
 
 fn exposed_trust() -> Result<()> {
@@ -181,17 +181,17 @@ fn exposed_state() -> Result<()> {
 }
 
 fn foreign_owners() -> Result<()> {
-    let (planned, folder) = with_policy()?;
+    let (planned, directory) = with_policy()?;
     planned.install(&[])?.expect(0)?;
     let state = planned.root().join("var/lib/kubeplan");
-    if fs::metadata(&folder)?.uid() != 0 {
+    if fs::metadata(&directory)?.uid() != 0 {
         eprintln!("skipped: only root can give files to another user");
         return Ok(());
     }
     for (place, code) in [
         (planned.root(), 4),
-        (folder.clone(), 4),
-        (folder.join("policy.yaml"), 4),
+        (directory.clone(), 4),
+        (directory.join("policy.yaml"), 4),
         (state.clone(), 1),
         (state.join("runs/0001/journal"), 1),
         (state.join("lock"), 1),
@@ -383,7 +383,7 @@ fn forged_records() -> Result<()> {
 }
 
 fn locked() -> Result<()> {
-    let (planned, folder) = with_policy()?;
+    let (planned, directory) = with_policy()?;
     let add = |seed: u8| {
         let key = PrivateKey::from_ed25519_seed(&[seed; 32], "")?.public();
         let fingerprint = key.fingerprint().to_string();
@@ -402,14 +402,14 @@ fn locked() -> Result<()> {
         )
     };
     // What every user of the host can do.
-    let held = File::open(&folder)?;
+    let held = File::open(&directory)?;
     held.lock()?;
     add(9)?.expect(0)?;
     let state = File::open(planned.root().join("var/lib/kubeplan"))?;
     state.lock()?;
     planned.install(&[])?.expect(0)?;
     // What is locked instead is not for other users, and is locked.
-    let lock = folder.join("lock");
+    let lock = directory.join("lock");
     ensure!(fs::metadata(&lock)?.mode() & 0o7777 == 0o600);
     let held = File::open(&lock)?;
     held.lock()?;

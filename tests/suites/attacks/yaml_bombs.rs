@@ -55,9 +55,9 @@ fn cluster(list: &str) -> String {
     )
 }
 
-struct Folder(TempDir);
+struct Directory(TempDir);
 
-impl Folder {
+impl Directory {
     fn new() -> Result<Self> {
         Ok(Self(tempfile::tempdir()?))
     }
@@ -109,17 +109,17 @@ fn ordinary() -> Result<()> {
     };
     ensure!(content(plain)? == content(&short)?, "the plans differ");
     // Aliases of a large text, as long as they do not stand for too much.
-    let folder = Folder::new()?;
-    let config = folder.write("many.yaml", &cluster(&aliases(253, 200)))?;
+    let directory = Directory::new()?;
+    let config = directory.write("many.yaml", &cluster(&aliases(253, 200)))?;
     let run = kubeplan(&["validate", "-f", &config]);
     ensure!(!run.err.contains("counting"), "{}", run.err);
     Ok(())
 }
 
 fn configuration() -> Result<()> {
-    let folder = Folder::new()?;
-    let config = folder.write("bomb.yaml", &cluster(&bomb()))?;
-    let out = folder.at("out");
+    let directory = Directory::new()?;
+    let config = directory.write("bomb.yaml", &cluster(&bomb()))?;
+    let out = directory.at("out");
     for args in [
         &["validate", "-f", &config][..],
         &["plan", "-f", &config, "-o", &out],
@@ -134,12 +134,12 @@ fn configuration() -> Result<()> {
 }
 
 fn several() -> Result<()> {
-    let folder = Folder::new()?;
+    let directory = Directory::new()?;
     // Each of them is within the limit.
     let list = aliases(100_000, 50);
-    let one = folder.write("one.yaml", &cluster(&list))?;
+    let one = directory.write("one.yaml", &cluster(&list))?;
     let two = cluster(&list).replace("ClusterConfiguration", "InitConfiguration");
-    let two = folder.write("two.yaml", &two)?;
+    let two = directory.write("two.yaml", &two)?;
     for alone in [&one, &two] {
         let run = kubeplan(&["validate", "-f", alone]);
         ensure!(!run.err.contains("counting"), "{}", run.err);
@@ -149,17 +149,17 @@ fn several() -> Result<()> {
 }
 
 fn patch() -> Result<()> {
-    let folder = Folder::new()?;
-    let config = folder.write("cluster.yaml", &cluster("[]"))?;
+    let directory = Directory::new()?;
+    let config = directory.write("cluster.yaml", &cluster("[]"))?;
     let patch = format!("spec:\n  x: {}\n", bomb());
-    folder.write("patches/kube-apiserver.yaml", &patch)?;
-    let (out, patches) = (folder.at("out"), folder.at("patches"));
+    directory.write("patches/kube-apiserver.yaml", &patch)?;
+    let (out, patches) = (directory.at("out"), directory.at("patches"));
     let config_text = fs::read_to_string(&config)?;
     let init = format!(
         "{config_text}---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: {{advertiseAddress: 192.168.10.11}}\n\
          nodeRegistration: {{name: cp1}}\npatches: {{directory: {patches}}}\n"
     );
-    let config = folder.write("cluster.yaml", &init)?;
+    let config = directory.write("cluster.yaml", &init)?;
     let since = Instant::now();
     let run = kubeplan(&["render", "-f", &config, "-o", &out]).expect(2)?;
     ensure!(run.err.contains(LIMIT), "{}", run.err);
@@ -177,17 +177,17 @@ fn one_node() -> String {
 }
 
 /// Renders with patches, whose names and texts are given.
-fn rendered(config: &str, files: &[(&str, &str)]) -> Result<(Folder, Run)> {
-    let folder = Folder::new()?;
-    let config = folder.write("cluster.yaml", config)?;
-    let (out, patches) = (folder.at("out"), folder.at("patches"));
+fn rendered(config: &str, files: &[(&str, &str)]) -> Result<(Directory, Run)> {
+    let directory = Directory::new()?;
+    let config = directory.write("cluster.yaml", config)?;
+    let (out, patches) = (directory.at("out"), directory.at("patches"));
     fs::create_dir(&patches)?;
     for (name, text) in files {
-        folder.write(&format!("patches/{name}"), text)?;
+        directory.write(&format!("patches/{name}"), text)?;
     }
     let args = ["render", "-f", &config, "--patches", &patches, "-o", &out];
     let run = kubeplan(&args);
-    Ok((folder, run))
+    Ok((directory, run))
 }
 
 fn copies() -> Result<()> {
@@ -198,10 +198,10 @@ fn copies() -> Result<()> {
             |text, n| text + &format!(", {{op: copy, from: /metadata, path: /metadata/z{n}}}"),
         ) + "]"
     };
-    let (folder, run) = rendered(&one_node(), &[(file, &patch(2))])?;
+    let (directory, run) = rendered(&one_node(), &[(file, &patch(2))])?;
     run.expect(0)?;
-    ensure!(folder.0.path().join("out").exists());
-    let (folder, run) = rendered(&one_node(), &[(file, &patch(22))])?;
+    ensure!(directory.0.path().join("out").exists());
+    let (directory, run) = rendered(&one_node(), &[(file, &patch(22))])?;
     ensure!(run.code != 0, "it was rendered");
     for said in [
         file,
@@ -211,15 +211,15 @@ fn copies() -> Result<()> {
     ] {
         ensure!(run.err.contains(said), "{said}: {}", run.err);
     }
-    ensure!(!folder.0.path().join("out").exists());
+    ensure!(!directory.0.path().join("out").exists());
 
     // Files that are within the limits each, and not together.
     let list = aliases(100_000, 50);
     let text = format!("metadata: {{x: {list}}}");
-    let (_folder, run) = rendered(&one_node(), &[("etcd0.yaml", &text)])?;
+    let (_directory, run) = rendered(&one_node(), &[("etcd0.yaml", &text)])?;
     ensure!(!run.err.contains("counting"), "{}", run.err);
     let two = [("etcd0.yaml", &*text), ("kube-scheduler.yaml", &text)];
-    let (_folder, run) = rendered(&one_node(), &two)?;
+    let (_directory, run) = rendered(&one_node(), &two)?;
     let run = run.expect(2)?;
     ensure!(run.err.contains(LIMIT) && run.err.contains("kube-scheduler.yaml"));
     Ok(())
@@ -250,9 +250,9 @@ fn many_keys() -> Result<()> {
         ),
         (component, vec![]),
     ] {
-        let (folder, run) = rendered(&config, &files)?;
+        let (directory, run) = rendered(&config, &files)?;
         run.expect(0)?;
-        ensure!(folder.0.path().join("out").exists());
+        ensure!(directory.0.path().join("out").exists());
     }
     Ok(())
 }
@@ -281,10 +281,10 @@ fn host() -> Result<()> {
         kubeplan_testsuite::programs::repository().join("fixtures/single-node-ecdsa.yaml"),
     )?)?;
     let policy = "apiVersion: kubeplan.io/v1alpha1\nkind: Policy\n";
-    let folder = planned.root().join("etc/kubeplan");
-    fs::create_dir_all(&folder)?;
+    let directory = planned.root().join("etc/kubeplan");
+    fs::create_dir_all(&directory)?;
     let install = |more: &str| -> Result<Run> {
-        fs::write(folder.join("policy.yaml"), format!("{policy}{more}"))?;
+        fs::write(directory.join("policy.yaml"), format!("{policy}{more}"))?;
         Ok(kubeapply(
             &planned.install_args(&planned.bundle, &["--dry-run"])?,
         ))
@@ -299,7 +299,7 @@ fn host() -> Result<()> {
         run.err
     );
 
-    let scratch = Folder::new()?;
+    let scratch = Directory::new()?;
     let file = scratch.write("discovery.conf", &format!("clusters: {list}\n"))?;
     let token = scratch.write("token", "abcdef.0123456789abcdef")?;
     let root = scratch.write("root/etc/hostname", "w1\n")?;
@@ -330,7 +330,7 @@ fn host() -> Result<()> {
 }
 
 fn slow() -> Result<()> {
-    let folder = Folder::new()?;
+    let directory = Directory::new()?;
     let size = 500_000;
     let head = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n";
     for (name, text) in [
@@ -354,7 +354,7 @@ fn slow() -> Result<()> {
             ),
         ),
     ] {
-        let config = folder.write(name, &text)?;
+        let config = directory.write(name, &text)?;
         let since = Instant::now();
         let run = kubeplan(&["validate", "-f", &config]).expect(2)?;
         ensure!(

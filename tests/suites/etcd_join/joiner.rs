@@ -1,4 +1,4 @@
-//! A host that joins: a root folder of its own, with what runs its static Pod of etcd.
+//! A host that joins: a root directory of its own, with what runs its static Pod of etcd.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -29,13 +29,13 @@ use super::site::{ANNOTATION, LABELS, Site};
 
 const MANIFEST: &str = "etc/kubernetes/manifests/etcd.yaml";
 const DATA: &str = "var/lib/etcd";
-/// Where the programs lie in the root folder.
+/// Where the programs lie in the root directory.
 const PROGRAM: &str = "/usr/bin/kubeapply";
 const ETCD: &str = "/usr/bin/etcd";
 
 pub(super) struct Joiner<'s> {
     site: &'s Site,
-    folder: TempDir,
+    dir: TempDir,
     pub(super) name: String,
     pub(super) address: String,
     kubelet: Option<Kubelet>,
@@ -64,7 +64,7 @@ impl<'s> Joiner<'s> {
     pub(super) fn new(site: &'s Site, number: u8) -> Result<Self> {
         let joiner = Self {
             site,
-            folder: tempfile::tempdir()?,
+            dir: tempfile::tempdir()?,
             name: format!("cp{number}"),
             address: format!("192.168.10.1{number}"),
             kubelet: None,
@@ -90,12 +90,12 @@ impl<'s> Joiner<'s> {
     }
 
     pub(super) fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path.trim_start_matches('/'))
+        self.dir.path().join(path.trim_start_matches('/'))
     }
 
     pub(super) fn write(&self, path: &str, content: &str) -> Result<()> {
         let path = self.path(path);
-        fs::create_dir_all(path.parent().context("no folder")?)?;
+        fs::create_dir_all(path.parent().context("no directory")?)?;
         fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
     }
 
@@ -103,7 +103,7 @@ impl<'s> Joiner<'s> {
         fs::read_to_string(self.path(MANIFEST)).ok()
     }
 
-    /// This test program and its libraries, so that it runs with the folder as its root.
+    /// This test program and its libraries, so that it runs with the directory as its root.
     fn copy_program(&self) -> Result<()> {
         let program = std::env::current_exe()?;
         let libraries = command::text(Command::new("ldd").arg(&program))?;
@@ -118,12 +118,12 @@ impl<'s> Joiner<'s> {
 
     fn copy(&self, from: &Path, to: &str) -> Result<()> {
         let to = self.path(to);
-        fs::create_dir_all(to.parent().context("no folder")?)?;
+        fs::create_dir_all(to.parent().context("no directory")?)?;
         command::link_or_copy(&fs::canonicalize(from)?, &to)
     }
 
     /// Certificates of the CA of the first node's etcd.
-    fn certificates(&self, folder: &str) -> Result<()> {
+    fn certificates(&self, dir: &str) -> Result<()> {
         let authority = self.site.read("etc/kubernetes/pki/etcd/ca.crt")?;
         let key = KeyPair::from_pem(&self.site.read("etc/kubernetes/pki/etcd/ca.key")?)?;
         let issuer = Issuer::from_ca_cert_pem(&authority, key)?;
@@ -140,10 +140,10 @@ impl<'s> Joiner<'s> {
             ];
             let key = KeyPair::generate()?;
             let certificate = params.signed_by(&key, &issuer)?;
-            self.write(&format!("{folder}/{name}.crt"), &certificate.pem())?;
-            self.write(&format!("{folder}/{name}.key"), &key.serialize_pem())?;
+            self.write(&format!("{dir}/{name}.crt"), &certificate.pem())?;
+            self.write(&format!("{dir}/{name}.key"), &key.serialize_pem())?;
         }
-        self.write(&format!("{folder}/ca.crt"), &authority)
+        self.write(&format!("{dir}/ca.crt"), &authority)
     }
 
     /// The bundle whose only step joins etcd, and tries each call for so long.
@@ -171,10 +171,10 @@ impl<'s> Joiner<'s> {
         manifest.holes.push(Hole::EtcdInitialCluster {
             at: "spec/containers/0/command/2".parse()?,
         });
-        let folder = |path| -> Result<DraftEntry> {
+        let dir = |path| -> Result<DraftEntry> {
             Ok(DraftEntry::directory(phase.clone(), place(path, "0700")?))
         };
-        let entries = vec![folder(DATA)?, folder("etc/kubernetes/manifests")?, manifest];
+        let entries = vec![dir(DATA)?, dir("etc/kubernetes/manifests")?, manifest];
         let pki = |name: &str| format!("/etc/kubernetes/pki/etcd/{name}").parse();
         let step = Step::JoinEtcd {
             phase: phase.clone(),
@@ -267,10 +267,7 @@ impl<'s> Joiner<'s> {
 
     /// Runs the static Pod from now on, as a kubelet would.
     pub(super) fn start_kubelet(&mut self) -> Result<()> {
-        let mut etcd = vec![
-            "chroot".to_owned(),
-            self.folder.path().display().to_string(),
-        ];
+        let mut etcd = vec!["chroot".to_owned(), self.dir.path().display().to_string()];
         if !self.path(ETCD).exists() {
             self.copy(self.site.etcd(), ETCD)?;
         }
@@ -297,7 +294,7 @@ impl<'s> Joiner<'s> {
     fn kubeapply(&self, arguments: &[&str]) -> Result<Command> {
         let mut command = self.site.command(Path::new("chroot"))?;
         command
-            .arg(self.folder.path())
+            .arg(self.dir.path())
             .arg(PROGRAM)
             .args(arguments)
             .env(AS_KUBEAPPLY, "1")

@@ -1,7 +1,7 @@
 //! Members of a real etcd that the applier adds: three processes, one real API server, what goes wrong on the way.
 //!
 //! Needs root, and the real programs: those that the variable `KUBEPLAN_COMPONENTS` names, or that
-//! `cargo xtask components` built. A host that joins is a root folder of its own; what stands for its kubelet starts etcd when the
+//! `cargo xtask components` built. A host that joins is a root directory of its own; what stands for its kubelet starts etcd when the
 //! manifest appears.
 
 mod joiner;

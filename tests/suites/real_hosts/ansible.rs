@@ -38,7 +38,7 @@ pub(super) fn cluster_by_playbook(rig: &Rig, store: &Store) -> Result<()> {
     for host in &hosts {
         ensure!(asked.of(&host.name())?.failed == 0, "{}", asked.said);
     }
-    let facts = controller.folder.path().join("facts");
+    let facts = controller.directory.path().join("facts");
     planned.plan(&["--facts", path_text(&facts)?])?.expect(0)?;
 
     // A first try that somebody ended in the middle.
@@ -113,20 +113,20 @@ fn interrupted(host: &Host, planned: &Planned) -> Result<()> {
 /// What Ansible runs from: a key the hosts let in, an inventory, and nothing of the user's.
 struct Controller<'r> {
     rig: &'r Rig,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl<'r> Controller<'r> {
     /// Makes a key, starts an SSH server on each host, and lets the key in.
     fn new(rig: &'r Rig, hosts: &[Host]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let key = folder.path().join("key");
+        let directory = tempfile::tempdir()?;
+        let key = directory.path().join("key");
         let made = Command::new("ssh-keygen")
             .args(["-q", "-t", "ed25519", "-N", "", "-f", path_text(&key)?])
             .status()
             .context("starting ssh-keygen")?;
         ensure!(made.success(), "ssh-keygen ended with {made}");
-        let public = fs::read_to_string(folder.path().join("key.pub"))?;
+        let public = fs::read_to_string(directory.path().join("key.pub"))?;
         let mut known = String::new();
         for host in hosts {
             writeln!(known, "{} {}", host.number().address(), host_key(host)?)?;
@@ -136,14 +136,14 @@ impl<'r> Controller<'r> {
                  install -m 600 /var/controller.pub /root/.ssh/authorized_keys && /usr/sbin/sshd",
             )?;
         }
-        fs::write(folder.path().join("known_hosts"), known)?;
-        Ok(Self { rig, folder })
+        fs::write(directory.path().join("known_hosts"), known)?;
+        Ok(Self { rig, directory })
     }
 
     /// Writes an inventory as `inventory.example.yml` has it.
     fn write_inventory(&self, planned: &Planned, nodes: &[(Host, Role)]) -> Result<()> {
         let shown = |path: &Path| path.display().to_string();
-        let folder = self.folder.path();
+        let directory = self.directory.path();
         let mut inventory = format!(
             "kubeplan:\n  vars:\n    ansible_user: root\n    ansible_ssh_private_key_file: {key}\n    \
              ansible_ssh_common_args: -o UserKnownHostsFile={known} -o StrictHostKeyChecking=yes\n    \
@@ -151,13 +151,13 @@ impl<'r> Controller<'r> {
              kubeplan_node_kubeapply: {program}\n    kubeplan_node_allowed_signers: {signers}\n    \
              kubeplan_node_receipts: {receipts}\n    kubeplan_node_sign_receipt: true\n    \
              kubeplan_node_ignore_preflight_errors: [SystemVerification]\n  children:\n",
-            key = shown(&folder.join("key")),
-            known = shown(&folder.join("known_hosts")),
+            key = shown(&directory.join("key")),
+            known = shown(&directory.join("known_hosts")),
             cluster = cluster::NAME,
             bundles = shown(&planned.path("out")),
             program = shown(program("kubeapply")?),
             signers = shown(&planned.path("allowed_signers")),
-            receipts = shown(&folder.join("receipts")),
+            receipts = shown(&directory.join("receipts")),
         );
         let groups = [
             ("kubeplan_first_control_plane", Role::Founder),
@@ -171,7 +171,7 @@ impl<'r> Controller<'r> {
                 writeln!(inventory, "        {name}: {{ansible_host: {address}}}")?;
             }
         }
-        fs::write(folder.join("inventory.yml"), inventory)?;
+        fs::write(directory.join("inventory.yml"), inventory)?;
         Ok(())
     }
 
@@ -185,11 +185,11 @@ impl<'r> Controller<'r> {
             .rig
             .command("ansible-playbook")
             .arg("--inventory")
-            .arg(self.folder.path().join("inventory.yml"))
+            .arg(self.directory.path().join("inventory.yml"))
             .args(more)
             .arg(playbook)
             .current_dir(repository().join("contrib/ansible"))
-            .env("HOME", self.folder.path())
+            .env("HOME", self.directory.path())
             .env("ANSIBLE_NOCOLOR", "1")
             .env("ANSIBLE_RETRY_FILES_ENABLED", "0")
             .stdin(Stdio::null())
@@ -202,7 +202,7 @@ impl<'r> Controller<'r> {
 
     /// The host's receipt was fetched, and says that the bundle is installed.
     fn has_receipt(&self, planned: &Planned, host: &Host) -> Result<()> {
-        let receipts = self.folder.path().join("receipts");
+        let receipts = self.directory.path().join("receipts");
         let begin = format!("{}-{}-", cluster::NAME, host.name());
         for entry in fs::read_dir(&receipts)? {
             let name = entry?.file_name().to_string_lossy().into_owned();

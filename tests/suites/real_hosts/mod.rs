@@ -154,15 +154,15 @@ pub fn cases() -> Vec<Trial> {
 
 fn store() -> Result<Store> {
     match std::env::var_os(COMPONENTS_VARIABLE) {
-        Some(folder) => Ok(Store::at(Path::new(&folder))),
+        Some(directory) => Ok(Store::at(Path::new(&directory))),
         None => Store::in_cache(),
     }
 }
 
 /// Runs a case, and sees to it that nothing of its hosts stays.
 fn on_a_rig(name: &str, run: Run) -> Result<()> {
-    let folder = repository().join("target/hosts").join(name);
-    let rig = ScratchRig::at(&folder)?;
+    let directory = repository().join("target/hosts").join(name);
+    let rig = ScratchRig::at(&directory)?;
     run(&rig, &store()?).map_err(|error| error.context(testimony(&rig)))?;
     let inits: Vec<_> = rig.hosts()?.iter().filter_map(Host::init).collect();
     ensure!(!inits.is_empty(), "no host runs at the end of the case");
@@ -171,7 +171,11 @@ fn on_a_rig(name: &str, run: Run) -> Result<()> {
         !inits.iter().any(|init| init.is_alive()),
         "a host outlives its rig"
     );
-    ensure!(!folder.exists(), "{} outlives its rig", folder.display());
+    ensure!(
+        !directory.exists(),
+        "{} outlives its rig",
+        directory.display()
+    );
     Ok(())
 }
 
@@ -276,7 +280,7 @@ conntrack: {maxPerCore: 0, min: 0}
 /// What kubeadm refuses on these hosts: control groups of version 1.
 const IGNORED: &str = "--ignore-preflight-errors=SystemVerification";
 
-/// What is planned and installed into a folder is a host's disk; kubectl stands for the live steps.
+/// What is planned and installed into a directory is a host's disk; kubectl stands for the live steps.
 fn planned(rig: &Rig, store: &Store) -> Result<()> {
     rig.up(2, store, |_| ())?;
     let (first, second) = (rig.host("host1")?, rig.host("host2")?);
@@ -291,7 +295,7 @@ fn planned(rig: &Rig, store: &Store) -> Result<()> {
         .arg(".")
         .status()?;
     ensure!(tar.success(), "tar ended with {tar}");
-    // The folder's own mode is the scratch folder's, not the root's.
+    // The directory's own mode is the scratch directory's, not the root's.
     first.shell("tar --extract --file /var/disk.tar --directory / --no-overwrite-dir && systemctl restart kubelet")?;
 
     let kubectl = "kubectl --kubeconfig /etc/kubernetes/super-admin.conf";

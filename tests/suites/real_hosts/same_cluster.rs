@@ -18,8 +18,8 @@ const KINDS: &str = "configmaps,secrets,serviceaccounts,services,deployments,dae
 
 /// Two rigs, so that name and address of both nodes are the same.
 pub(super) fn compared(rig: &Rig, store: &Store) -> Result<()> {
-    let folder = rig.folder().with_extension("kubeadm");
-    let other = ScratchRig::at(&folder)?;
+    let directory = rig.directory().with_extension("kubeadm");
+    let other = ScratchRig::at(&directory)?;
     other.up(1, store, |_| ())?;
     let theirs = other.host("host1")?;
     fs::write(theirs.var().join("init.yaml"), PLANNED)?;
@@ -32,7 +32,7 @@ pub(super) fn compared(rig: &Rig, store: &Store) -> Result<()> {
 
     rig.up(1, store, |_| ())?;
     let site = Site::carry(rig.host("host1")?, Planned::today(PLANNED)?)?;
-    // kubeadm looks for the host's folders of CA certificates; the planner has to be told.
+    // kubeadm looks for the host's directories of CA certificates; the planner has to be told.
     site.plan_with_facts()?;
     site.install()?;
     wait_for_cluster(&site.host, 1)?;

@@ -211,7 +211,7 @@ impl Site {
     }
 }
 
-/// What a report says was changed: files and folders by path, live steps by phase.
+/// What a report says was changed: files and directories by path, live steps by phase.
 pub(super) fn changes(report: &Value) -> Result<Vec<String>> {
     let list = |name: &str| {
         report

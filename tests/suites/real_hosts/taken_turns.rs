@@ -41,7 +41,7 @@ pub(super) fn kubeadm(rig: &Rig, store: &Store) -> Result<()> {
 pub(super) fn upgrade(rig: &Rig, store: &Store) -> Result<()> {
     rig.up(1, store, |_| ())?;
     let site = Site::carry(rig.host("host1")?, Planned::today(PLANNED)?)?;
-    // kubeadm looks for the host's folders of CA certificates when it writes manifests.
+    // kubeadm looks for the host's directories of CA certificates when it writes manifests.
     site.plan_with_facts()?;
     site.install()?;
     wait_for_cluster(&site.host, 1)?;

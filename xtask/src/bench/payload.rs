@@ -34,9 +34,9 @@ impl PayloadSource for Item {
     }
 }
 
-/// Makes the item in `folder`, piece by piece: what this process once held counts as the peak of those it starts.
-pub fn make_item(folder: &Path) -> Result<()> {
-    let path = folder.join("item.bin");
+/// Makes the item in `directory`, piece by piece: what this process once held counts as the peak of those it starts.
+pub fn make_item(directory: &Path) -> Result<()> {
+    let path = directory.join("item.bin");
     let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
     let mut out = BufWriter::new(file);
     for place in 0..SIZE / 16 {
@@ -47,20 +47,22 @@ pub fn make_item(folder: &Path) -> Result<()> {
 }
 
 /// Writes a bundle with the item.
-pub fn write(folder: &Path) -> Result<Figures> {
+pub fn write(directory: &Path) -> Result<Figures> {
     let key = PrivateKey::generate_ed25519("bench")?;
     measured(|| {
-        let path = folder.join("bundle.tar.gz");
+        let path = directory.join("bundle.tar.gz");
         let mut out = File::create(&path).with_context(|| format!("making {}", path.display()))?;
-        draft(folder)?.prepare()?.write(1, &[], &[&key], &mut out)?;
+        draft(directory)?
+            .prepare()?
+            .write(1, &[], &[&key], &mut out)?;
         Ok(())
     })
 }
 
 /// Verifies the bundle and reads the item, chunk by checked chunk.
-pub fn read(folder: &Path) -> Result<Figures> {
+pub fn read(directory: &Path) -> Result<Figures> {
     measured(|| {
-        let path = folder.join("bundle.tar.gz");
+        let path = directory.join("bundle.tar.gz");
         let file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
         let mut bundle = Bundle::open(file)?.into_intact()?;
         let (_, size) = Sha256Digest::of_reader(&mut bundle.payload(&NAME.parse()?)?)?;
@@ -69,8 +71,8 @@ pub fn read(folder: &Path) -> Result<Figures> {
     })
 }
 
-fn draft(folder: &Path) -> Result<Draft> {
-    let item = Box::new(Item(folder.join("item.bin")));
+fn draft(directory: &Path) -> Result<Draft> {
+    let item = Box::new(Item(directory.join("item.bin")));
     Ok(Draft {
         cluster: ClusterRef {
             name: "bench".parse()?,

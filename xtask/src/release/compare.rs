@@ -14,7 +14,7 @@ use crate::tables::{self, types::Row};
 const KUBEADM: &str = "cmd/kubeadm/app";
 const CONSTANTS: &str = "cmd/kubeadm/app/constants/constants.go";
 
-/// Where components register flags: the component, the module, the folder.
+/// Where components register flags: the component, the module, the directory.
 const FLAGS: &[(&str, &str, &str)] = &[
     ("kube-apiserver", KUBERNETES, "cmd/kube-apiserver"),
     ("kube-apiserver", KUBERNETES, "pkg/controlplane"),
@@ -122,7 +122,7 @@ fn constants(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
         Ok(all)
     };
     let apis = |sources: &Sources| -> Result<BTreeSet<String>> {
-        let files = source::files(&sources.folder(KUBERNETES)?.join(KUBEADM_APIS))?;
+        let files = source::files(&sources.directory(KUBERNETES)?.join(KUBEADM_APIS))?;
         let names = files.keys().filter_map(|name| name.split_once('/'));
         Ok(names
             .filter(|(_, file)| *file == "types.go")
@@ -191,8 +191,8 @@ fn flags(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
     let read = |sources: &Sources| -> Result<BTreeMap<&str, Flags>> {
         let mut files = Vec::new();
         let mut constants = BTreeMap::new();
-        for (component, module, folder) in FLAGS {
-            for text in source::files(&sources.folder(module)?.join(folder))?.into_values() {
+        for (component, module, directory) in FLAGS {
+            for text in source::files(&sources.directory(module)?.join(directory))?.into_values() {
                 constants.extend(source::constants(&text));
                 files.push((*component, text));
             }
@@ -205,8 +205,8 @@ fn flags(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
     };
     let root = repository::root()?.join("planner/src");
     let mut ours = String::new();
-    for folder in ["render/static_pod", "render/kubelet"] {
-        ours.extend(source_text(&root.join(folder))?);
+    for directory in ["render/static_pod", "render/kubelet"] {
+        ours.extend(source_text(&root.join(directory))?);
     }
     let mark = |flag: &str| {
         if ours.contains(&format!("\"{flag}\"")) {
@@ -230,10 +230,10 @@ fn flags(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// The Rust source below a folder.
-fn source_text(folder: &std::path::Path) -> Result<Vec<String>> {
+/// The Rust source below a directory.
+fn source_text(directory: &std::path::Path) -> Result<Vec<String>> {
     let mut texts = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
+    for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
         if path.is_file() {
             texts.push(std::fs::read_to_string(&path)?);
@@ -268,7 +268,7 @@ fn gates(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
 
 /// kubeadm's source files that differ, with the number of lines that came and went.
 fn changed_files(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
-    let read = |sources: &Sources| source::files(&sources.folder(KUBERNETES)?.join(KUBEADM));
+    let read = |sources: &Sources| source::files(&sources.directory(KUBERNETES)?.join(KUBEADM));
     let (before, after) = (read(old)?, read(new)?);
     let names: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let changed = names

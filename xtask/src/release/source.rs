@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-/// Every Go file below `folder` except tests, by its path below it. Empty if the directory does not exist.
-pub fn files(folder: &Path) -> Result<BTreeMap<String, String>> {
+/// Every Go file below `directory` except tests, by its path below it. Empty if the directory does not exist.
+pub fn files(directory: &Path) -> Result<BTreeMap<String, String>> {
     let mut found = BTreeMap::new();
-    let mut pending: Vec<PathBuf> = vec![folder.to_owned()];
+    let mut pending: Vec<PathBuf> = vec![directory.to_owned()];
     while let Some(path) = pending.pop() {
         if path.is_dir() {
             let entries =
@@ -19,7 +19,7 @@ pub fn files(folder: &Path) -> Result<BTreeMap<String, String>> {
             }
             continue;
         }
-        let name = path.strip_prefix(folder)?.to_string_lossy().into_owned();
+        let name = path.strip_prefix(directory)?.to_string_lossy().into_owned();
         if path.is_file() && name.ends_with(".go") && !name.ends_with("_test.go") {
             let text =
                 fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;

@@ -114,20 +114,20 @@ pub fn checked_in() -> Result<Types> {
 /// The Rust files that are not what the checked-in table gives; `write` writes or removes them.
 pub fn stale(write: bool) -> Result<Vec<String>> {
     let files = rust::files(&checked_in()?)?;
-    let folder = repository::root()?.join(RUST);
+    let directory = repository::root()?.join(RUST);
     let mut stale = Vec::new();
     for (name, text) in &files {
-        let path = folder.join(name);
+        let path = directory.join(name);
         if fs::read_to_string(&path).unwrap_or_default() == *text {
             continue;
         }
         stale.push(format!("{RUST}/{name}"));
         if write {
-            fs::create_dir_all(&folder)?;
+            fs::create_dir_all(&directory)?;
             fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
         }
     }
-    for path in there(&folder)? {
+    for path in there(&directory)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if files.contains_key(&*name) {
             continue;
@@ -140,11 +140,12 @@ pub fn stale(write: bool) -> Result<Vec<String>> {
     Ok(stale)
 }
 
-fn there(folder: &Path) -> Result<Vec<PathBuf>> {
-    if !folder.is_dir() {
+fn there(directory: &Path) -> Result<Vec<PathBuf>> {
+    if !directory.is_dir() {
         return Ok(Vec::new());
     }
-    let entries = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let entries =
+        fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))?;
     entries.map(|entry| Ok(entry?.path())).collect()
 }
 

@@ -81,7 +81,7 @@ impl Sources {
     }
 
     /// Where the source of a module lies.
-    pub fn folder(&self, module: &str) -> Result<&Path> {
+    pub fn directory(&self, module: &str) -> Result<&Path> {
         let found = self.modules.get(module);
         Ok(&found.with_context(|| format!("no module {module}"))?.dir)
     }
@@ -109,13 +109,13 @@ impl Sources {
 
     /// Whether this kubeadm has a package of API types, such as `v1beta3`.
     pub fn has_kubeadm_api(&self, version: &str) -> Result<bool> {
-        let folder = self.folder(KUBERNETES)?.join(KUBEADM_APIS).join(version);
-        Ok(folder.is_dir())
+        let directory = self.directory(KUBERNETES)?.join(KUBEADM_APIS).join(version);
+        Ok(directory.is_dir())
     }
 
     /// The text of a file of a module.
     pub fn read(&self, module: &str, file: &str) -> Result<String> {
-        let path = self.folder(module)?.join(file);
+        let path = self.directory(module)?.join(file);
         fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
     }
 }

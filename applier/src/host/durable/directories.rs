@@ -125,15 +125,15 @@ impl Actions {
     ///
     /// # Errors
     /// [`HostError`].
-    pub(crate) fn remove_made(&self, folder: &Directory, name: &str) -> Result<(), HostError> {
-        match self.remove_directory(folder, name) {
+    pub(crate) fn remove_made(&self, dir: &Directory, name: &str) -> Result<(), HostError> {
+        match self.remove_directory(dir, name) {
             Err(HostError::Io { source, .. })
                 if matches!(
                     source.kind(),
                     std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::NotADirectory
                 ) =>
             {
-                self.remark(left_alone(folder, name));
+                self.remark(left_alone(dir, name));
                 Ok(())
             }
             other => other,
@@ -147,7 +147,7 @@ impl Actions {
     /// The first [`HostError`]; the rest is tried all the same.
     pub(crate) fn remove_stage(
         &self,
-        folder: &Directory,
+        dir: &Directory,
         name: &str,
         stage: &Directory,
     ) -> Result<(), HostError> {
@@ -156,32 +156,30 @@ impl Actions {
             outcome = outcome.and(self.remove_file(stage, &file));
         }
         outcome?;
-        match folder.open(name) {
+        match dir.open(name) {
             Ok(Some(found)) if found.inode()? == stage.inode()? => {
-                self.remove_made(folder, name)?;
+                self.remove_made(dir, name)?;
             }
             Ok(None) => {}
-            _ => self.remark(left_alone(folder, name)),
+            _ => self.remark(left_alone(dir, name)),
         }
-        self.sync_directory(folder)
+        self.sync_directory(dir)
     }
 
     /// For a directory: `false` if something has the name already.
-    fn rename_new(&self, folder: &Directory, from: &str, to: &str) -> Result<bool, HostError> {
-        let path = folder.path().join(to);
+    fn rename_new(&self, dir: &Directory, from: &str, to: &str) -> Result<bool, HostError> {
+        let path = dir.path().join(to);
         let renamed = self.perform(Action::Rename, path.as_str(), || {
-            match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+            match renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
                 Ok(()) => Ok(true),
                 Err(Errno::EXIST) => Ok(false),
                 // A filesystem without the flag: a plain rename replaces at most an empty directory.
-                Err(Errno::INVAL | Errno::NOSYS) => {
-                    renameat(folder, from, folder, to).map(|()| true)
-                }
+                Err(Errno::INVAL | Errno::NOSYS) => renameat(dir, from, dir, to).map(|()| true),
                 Err(errno) => Err(errno),
             }
         })?;
         if renamed {
-            self.changed(Change::Moved(at(folder, from), at(folder, to)));
+            self.changed(Change::Moved(at(dir, from), at(dir, to)));
         }
         Ok(renamed)
     }
@@ -190,12 +188,12 @@ impl Actions {
     ///
     /// # Errors
     /// [`HostError`].
-    pub(crate) fn sync_directory(&self, folder: &Directory) -> Result<(), HostError> {
-        let readable = folder.readable()?;
-        self.perform(Action::SyncDirectory, folder.path().as_str(), || {
+    pub(crate) fn sync_directory(&self, dir: &Directory) -> Result<(), HostError> {
+        let readable = dir.readable()?;
+        self.perform(Action::SyncDirectory, dir.path().as_str(), || {
             fsync(&readable)
         })?;
-        self.changed(Change::DirectorySynced(folder.as_fd()));
+        self.changed(Change::DirectorySynced(dir.as_fd()));
         Ok(())
     }
 
@@ -203,8 +201,8 @@ impl Actions {
     ///
     /// # Errors
     /// [`HostError`].
-    pub(crate) fn remove_directory(&self, folder: &Directory, name: &str) -> Result<(), HostError> {
-        self.remove(Action::RemoveDirectory, folder, name, AtFlags::REMOVEDIR)
+    pub(crate) fn remove_directory(&self, dir: &Directory, name: &str) -> Result<(), HostError> {
+        self.remove(Action::RemoveDirectory, dir, name, AtFlags::REMOVEDIR)
     }
 }
 

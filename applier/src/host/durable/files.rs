@@ -20,12 +20,12 @@ impl Actions {
     /// [`AppendFailure`], also if the file has another length.
     pub(crate) fn append(
         &self,
-        folder: &Directory,
+        dir: &Directory,
         name: &str,
         length: u64,
         bytes: &[u8],
     ) -> Result<(), AppendFailure> {
-        let path = folder.path().join(name);
+        let path = dir.path().join(name);
         let path = path.as_str();
         let untouched = |error| AppendFailure {
             error,
@@ -33,7 +33,7 @@ impl Actions {
         };
         let flags =
             OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = open_beneath(folder.as_fd(), name, flags, path)
+        let file = open_beneath(dir.as_fd(), name, flags, path)
             .map_err(untouched)?
             .ok_or_else(|| untouched(HostError::io("open", path, Errno::NOENT)))?;
         let found =
@@ -73,10 +73,10 @@ impl Actions {
     ///
     /// # Errors
     /// [`HostError`].
-    pub(crate) fn sync_named(&self, folder: &Directory, name: &str) -> Result<(), HostError> {
-        let path = folder.path().join(name);
+    pub(crate) fn sync_named(&self, dir: &Directory, name: &str) -> Result<(), HostError> {
+        let path = dir.path().join(name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = open_beneath(folder.as_fd(), name, flags, path.as_str())?
+        let file = open_beneath(dir.as_fd(), name, flags, path.as_str())?
             .ok_or_else(|| HostError::io("open", path.as_str(), Errno::NOENT))?;
         self.sync_file(&file, path.as_str())
     }
@@ -87,26 +87,26 @@ impl Actions {
     /// [`HostError`], also if the name exists; an incomplete file may be left for the caller to remove.
     pub(crate) fn create_file(
         &self,
-        folder: &Directory,
+        dir: &Directory,
         name: &str,
         bytes: &[u8],
         mode: u32,
         owner: Option<Owner>,
     ) -> Result<FileMeta, HostError> {
-        folder.check_name(name)?;
-        let path = folder.path().join(name);
+        dir.check_name(name)?;
+        let path = dir.path().join(name);
         let path = path.as_str();
         let owner = owner.map(|owner| raw(owner, path)).transpose()?;
         let file = self.perform(Action::CreateFile, path, || {
             openat2(
-                folder,
+                dir,
                 name,
                 OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC,
                 Mode::from_raw_mode(0o600),
                 ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
             )
         })?;
-        self.changed(Change::Created(at(folder, name)));
+        self.changed(Change::Created(at(dir, name)));
         self.changed(Change::Written {
             file: file.as_fd(),
             before: 0,
@@ -126,35 +126,35 @@ impl Actions {
             .map_err(|errno| HostError::io("look at", path, errno))
     }
 
-    /// Replaces the file `name` in `folder` as a whole: afterwards it is the old one or the new one.
+    /// Replaces the file `name` in `dir` as a whole: afterwards it is the old one or the new one.
     ///
     /// # Errors
     /// [`HostError`]; nothing temporary is left unless removing it fails too.
     pub(crate) fn replace_file(
         &self,
-        folder: &Directory,
+        dir: &Directory,
         name: &str,
         bytes: &[u8],
         mode: u32,
     ) -> Result<(), HostError> {
-        folder.check_name(name)?;
+        dir.check_name(name)?;
         let temporary = self.temporary_name()?;
         let outcome = self
-            .create_file(folder, &temporary, bytes, mode, None)
-            .and_then(|_| self.rename(folder, &temporary, folder, name));
+            .create_file(dir, &temporary, bytes, mode, None)
+            .and_then(|_| self.rename(dir, &temporary, dir, name));
         if let Err(error) = outcome {
-            let _ = self.remove_file(folder, &temporary);
+            let _ = self.remove_file(dir, &temporary);
             return Err(error);
         }
-        self.sync_directory(folder)
+        self.sync_directory(dir)
     }
 
     /// Removes a file (or a link, not what it points to); it is no error if there is none.
     ///
     /// # Errors
     /// [`HostError`].
-    pub(crate) fn remove_file(&self, folder: &Directory, name: &str) -> Result<(), HostError> {
-        self.remove(Action::RemoveFile, folder, name, AtFlags::empty())
+    pub(crate) fn remove_file(&self, dir: &Directory, name: &str) -> Result<(), HostError> {
+        self.remove(Action::RemoveFile, dir, name, AtFlags::empty())
     }
 }
 

@@ -170,15 +170,15 @@ impl Actions {
     fn remove(
         &self,
         action: Action,
-        folder: &Directory,
+        dir: &Directory,
         name: &str,
         flags: AtFlags,
     ) -> Result<(), HostError> {
-        folder.check_name(name)?;
-        let path = folder.path().join(name);
-        let removed = at(folder, name);
+        dir.check_name(name)?;
+        let path = dir.path().join(name);
+        let removed = at(dir, name);
         self.perform_on(action, path.as_str(), Some(removed), || {
-            match unlinkat(folder, name, flags) {
+            match unlinkat(dir, name, flags) {
                 Err(Errno::NOENT) => Ok(()),
                 other => other,
             }
@@ -189,26 +189,26 @@ impl Actions {
 }
 
 /// A name in an open directory, for the observer.
-fn at<'a>(folder: &'a Directory, name: &'a str) -> Place<'a> {
+fn at<'a>(dir: &'a Directory, name: &'a str) -> Place<'a> {
     Place {
-        folder: folder.as_fd(),
+        directory: dir.as_fd(),
         name,
     }
 }
 
 /// What is said of a temporary name that is not removed.
-pub(crate) fn left_alone(folder: &Directory, name: &str) -> String {
+pub(crate) fn left_alone(dir: &Directory, name: &str) -> String {
     format!(
         "`{}` was not made by a run that this host remembers, and is left as it is",
-        folder.path().join(name)
+        dir.path().join(name)
     )
 }
 
 /// As [`left_alone`], of `count` names in one directory.
-pub(crate) fn many_left_alone(folder: &Directory, count: u64) -> String {
+pub(crate) fn many_left_alone(dir: &Directory, count: u64) -> String {
     format!(
         "`{}` holds {count} names of unfinished files that were not made by a run that this host remembers; each is left as it is",
-        folder.path()
+        dir.path()
     )
 }
 

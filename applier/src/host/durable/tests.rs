@@ -15,25 +15,25 @@ use super::*;
 use crate::host::{Root, RootPath};
 
 fn root() -> (tempfile::TempDir, Directory) {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let root = Root::open(dir.path()).unwrap();
     let directory = root.open_directory(&RootPath::fixed("/")).unwrap().unwrap();
-    (folder, directory)
+    (dir, directory)
 }
 
 #[test]
 fn a_replaced_file_is_the_old_or_the_new_one_at_every_action() {
     let mut finished = false;
     for limit in 0..20 {
-        let (folder, directory) = root();
-        fs::write(folder.path().join("f"), "old").unwrap();
+        let (dir, directory) = root();
+        fs::write(dir.path().join("f"), "old").unwrap();
         let (actions, faults) = Actions::failing(Fault::StopAfter(limit));
         let outcome = actions.replace_file(&directory, "f", b"new", 0o640);
-        let found = fs::read_to_string(folder.path().join("f")).unwrap();
+        let found = fs::read_to_string(dir.path().join("f")).unwrap();
         if outcome.is_ok() {
             finished = true;
             assert_eq!(found, "new");
-            let mode = fs::metadata(folder.path().join("f")).unwrap().permissions();
+            let mode = fs::metadata(dir.path().join("f")).unwrap().permissions();
             assert_eq!(mode.mode() & 0o7777, 0o640);
             assert_eq!(faults.performed(), limit);
             break;
@@ -47,32 +47,32 @@ fn a_replaced_file_is_the_old_or_the_new_one_at_every_action() {
 #[test]
 fn a_failed_action_leaves_nothing_temporary() {
     for at in 0..5 {
-        let (folder, directory) = root();
+        let (dir, directory) = root();
         let actions = Actions::failing(Fault::FailAt(at)).0;
         actions
             .replace_file(&directory, "f", b"new", 0o600)
             .unwrap_err();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{at}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{at}");
     }
     for at in 0..3 {
-        let (folder, directory) = root();
+        let (dir, directory) = root();
         let actions = Actions::failing(Fault::FailAt(at)).0;
         actions
             .create_directory(&directory, "d", 0o755, None)
             .unwrap_err();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{at}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{at}");
     }
 }
 
 #[test]
 fn a_file_gets_a_name_only_if_nothing_has_it() {
     for without_flags in [false, true] {
-        let (folder, directory) = root();
+        let (dir, directory) = root();
         let actions = Actions::default();
         actions.no_flags.set(without_flags);
-        let text = |name: &str| fs::read_to_string(folder.path().join(name)).ok();
-        fs::write(folder.path().join("new"), "new").unwrap();
-        fs::write(folder.path().join("other"), "theirs").unwrap();
+        let text = |name: &str| fs::read_to_string(dir.path().join(name)).ok();
+        fs::write(dir.path().join("new"), "new").unwrap();
+        fs::write(dir.path().join("other"), "theirs").unwrap();
         let place = |to| actions.place(&directory, "new", &directory, to).unwrap();
         assert_eq!(place("other"), Placing::Refused);
         assert_eq!(text("other").as_deref(), Some("theirs"));
@@ -96,14 +96,14 @@ fn a_file_gets_a_name_only_if_nothing_has_it() {
 #[test]
 fn what_is_appended_is_whole_or_cut_off_again() {
     for at in 0..2 {
-        let (folder, directory) = root();
-        fs::write(folder.path().join("f"), "one\n").unwrap();
+        let (dir, directory) = root();
+        fs::write(dir.path().join("f"), "one\n").unwrap();
         let append = |fault, length| {
             Actions::failing(fault)
                 .0
                 .append(&directory, "f", length, b"two\n")
         };
-        let text = || fs::read_to_string(folder.path().join("f")).unwrap();
+        let text = || fs::read_to_string(dir.path().join("f")).unwrap();
         assert!(
             append(Fault::FailWith(at, Failure::NoSpace), 4)
                 .unwrap_err()
@@ -119,7 +119,7 @@ fn what_is_appended_is_whole_or_cut_off_again() {
                 .unwrap_err()
                 .unchanged
         );
-        fs::write(folder.path().join("f"), "one\n").unwrap();
+        fs::write(dir.path().join("f"), "one\n").unwrap();
         append(Fault::None, 4).unwrap();
         assert_eq!(text(), "one\ntwo\n");
     }
@@ -129,22 +129,22 @@ fn what_is_appended_is_whole_or_cut_off_again() {
 fn what_was_not_synced_is_lost_with_the_power() {
     // create, write, set mode, sync, rename, sync directory
     for limit in 0..6 {
-        let (folder, directory) = root();
-        fs::write(folder.path().join("f"), "old").unwrap();
+        let (dir, directory) = root();
+        fs::write(dir.path().join("f"), "old").unwrap();
         let actions = Actions::failing(Fault::LoseUnsynced(limit)).0;
         actions
             .replace_file(&directory, "f", b"new", 0o600)
             .unwrap_err();
-        let found = fs::read_to_string(folder.path().join("f")).unwrap();
+        let found = fs::read_to_string(dir.path().join("f")).unwrap();
         assert_eq!(found, "old", "{limit}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{limit}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "{limit}");
     }
 }
 
 #[test]
-fn only_the_folder_that_was_made_gets_a_mode() {
-    let (folder, directory) = root();
-    let at = |name: &str| folder.path().join(name);
+fn only_the_directory_that_was_made_gets_a_mode() {
+    let (dir, directory) = root();
+    let at = |name: &str| dir.path().join(name);
     let make = |name: &str, mode| {
         fs::create_dir(at(name)).unwrap();
         fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
@@ -175,7 +175,7 @@ fn only_the_folder_that_was_made_gets_a_mode() {
 
 #[test]
 fn nothing_is_given_to_the_number_that_means_unchanged() {
-    let (folder, directory) = root();
+    let (dir, directory) = root();
     let actions = Actions::default();
     for owner in [(u32::MAX, 0), (0, u32::MAX)].map(|(uid, gid)| Owner { uid, gid }) {
         let file = actions.create_file(&directory, "f", b"", 0o600, Some(owner));
@@ -183,13 +183,13 @@ fn nothing_is_given_to_the_number_that_means_unchanged() {
         let made = actions.create_directory(&directory, "d", 0o755, Some(owner));
         assert!(matches!(made, Err(HostError::NotAnOwner { .. })));
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn a_stage_that_was_exchanged_is_emptied_and_its_name_left() {
-    let (folder, directory) = root();
-    let at = |name: &str| folder.path().join(name);
+    let (dir, directory) = root();
+    let at = |name: &str| dir.path().join(name);
     let actions = Actions::default();
     let (name, stage) = actions.create_stage(&directory).unwrap();
     actions
@@ -209,8 +209,8 @@ fn a_stage_that_was_exchanged_is_emptied_and_its_name_left() {
 
 #[test]
 fn a_fifo_is_not_waited_for() {
-    let (folder, directory) = root();
-    let fifo = folder.path().join("f");
+    let (dir, directory) = root();
+    let fifo = dir.path().join("f");
     rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, Mode::RWXU).unwrap();
     let actions = Actions::default();
     assert!(directory.read("f", 10).is_err());

@@ -126,19 +126,19 @@ mod tests {
 
     impl Host {
         fn new(programs: &[(&str, &str)]) -> Self {
-            let folder = tempfile::tempdir().unwrap();
+            let directory = tempfile::tempdir().unwrap();
             for (name, script) in programs {
-                let path = folder.path().join(name);
-                let here = folder.path().display();
+                let path = directory.path().join(name);
+                let here = directory.path().display();
                 let text = format!("#!/bin/sh\ncd {here}\necho \"{name} $*\" >> calls\n{script}\n");
                 fs::write(&path, text).unwrap();
                 fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
             }
-            Self(folder)
+            Self(directory)
         }
 
         fn programs(&self) -> Programs {
-            Programs::Folder(self.0.path().to_owned())
+            Programs::Directory(self.0.path().to_owned())
         }
 
         fn start(&self, restart: bool) -> Result<Started, InitError> {

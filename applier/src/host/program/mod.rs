@@ -149,7 +149,7 @@ pub(crate) enum Programs {
     SearchPath,
     /// In this directory and nowhere else.
     #[cfg(test)]
-    Folder(PathBuf),
+    Directory(PathBuf),
 }
 
 impl Programs {
@@ -164,7 +164,7 @@ impl Programs {
         match self {
             Self::SearchPath => search::command(program),
             #[cfg(test)]
-            Self::Folder(folder) => Ok(Command::new(folder.join(program))),
+            Self::Directory(directory) => Ok(Command::new(directory.join(program))),
         }
     }
 }

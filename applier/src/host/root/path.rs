@@ -46,15 +46,15 @@ impl RootPath {
 
     /// Every directory on the way here, outermost first, without the root and without the path itself.
     pub(crate) fn ancestors(&self) -> Vec<Self> {
-        let mut folders = Vec::new();
-        let mut folder = self.parent();
-        while folder.as_str() != "/" {
-            let next = folder.parent();
-            folders.push(folder);
-            folder = next;
+        let mut directories = Vec::new();
+        let mut directory = self.parent();
+        while directory.as_str() != "/" {
+            let next = directory.parent();
+            directories.push(directory);
+            directory = next;
         }
-        folders.reverse();
-        folders
+        directories.reverse();
+        directories
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) fn split(path: &str) -> impl Iterator<Item = String> {
         .map(str::to_owned)
 }
 
-/// `folder/name` for messages; `name` may itself be several components.
-fn join(folder: &str, name: &str) -> String {
-    format!("{}/{name}", folder.trim_end_matches('/'))
+/// `directory/name` for messages; `name` may itself be several components.
+fn join(directory: &str, name: &str) -> String {
+    format!("{}/{name}", directory.trim_end_matches('/'))
 }

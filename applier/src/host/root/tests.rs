@@ -13,12 +13,12 @@ use crate::host::Found;
 use crate::host::error::LinkRefusal;
 
 fn tree() -> (tempfile::TempDir, Root) {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir_all(folder.path().join("root/run/lock")).unwrap();
-    fs::create_dir_all(folder.path().join("root/var")).unwrap();
-    fs::create_dir_all(folder.path().join("outside/secret")).unwrap();
-    let root = Root::open(&folder.path().join("root")).unwrap();
-    (folder, root)
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir_all(directory.path().join("root/run/lock")).unwrap();
+    fs::create_dir_all(directory.path().join("root/var")).unwrap();
+    fs::create_dir_all(directory.path().join("outside/secret")).unwrap();
+    let root = Root::open(&directory.path().join("root")).unwrap();
+    (directory, root)
 }
 
 fn open(root: &Root, path: &'static str) -> Result<Option<Directory>, HostError> {
@@ -27,8 +27,8 @@ fn open(root: &Root, path: &'static str) -> Result<Option<Directory>, HostError>
 
 #[test]
 fn links_inside_the_root_are_followed_as_a_process_there_would() {
-    let (folder, root) = tree();
-    let at = folder.path().join("root/var");
+    let (directory, root) = tree();
+    let at = directory.path().join("root/var");
     symlink("/run", at.join("absolute")).unwrap();
     symlink("../run/lock", at.join("relative")).unwrap();
     symlink("absolute/lock", at.join("chain")).unwrap();
@@ -47,10 +47,10 @@ fn links_inside_the_root_are_followed_as_a_process_there_would() {
 
 #[test]
 fn links_that_lead_out_or_to_nothing_are_refused() {
-    let (folder, root) = tree();
-    let at = folder.path().join("root/var");
+    let (directory, root) = tree();
+    let at = directory.path().join("root/var");
     symlink("../../outside", at.join("climbs")).unwrap();
-    symlink(folder.path().join("outside"), at.join("absolute")).unwrap();
+    symlink(directory.path().join("outside"), at.join("absolute")).unwrap();
     symlink("loop", at.join("loop")).unwrap();
     fs::write(at.join("file"), "x").unwrap();
     let reason = |path| match open(&root, path) {
@@ -71,8 +71,8 @@ fn links_that_lead_out_or_to_nothing_are_refused() {
 
 #[test]
 fn links_of_other_users_are_not_followed() {
-    let (folder, root) = tree();
-    let link = folder.path().join("root/var/run");
+    let (directory, root) = tree();
+    let link = directory.path().join("root/var/run");
     symlink("/run", &link).unwrap();
     assert!(open(&root, "/var/run").unwrap().is_some());
     if root.is_privileged() {
@@ -84,15 +84,15 @@ fn links_of_other_users_are_not_followed() {
                 ..
             })
         ));
-        chown(folder.path().join("root/run"), Some(4242), None).unwrap();
+        chown(directory.path().join("root/run"), Some(4242), None).unwrap();
         assert!(open(&root, "/run").unwrap().is_some());
     }
 }
 
 #[test]
 fn a_link_at_the_end_is_reported_and_not_followed() {
-    let (folder, root) = tree();
-    symlink("/run", folder.path().join("root/var/last")).unwrap();
+    let (directory, root) = tree();
+    symlink("/run", directory.path().join("root/var/last")).unwrap();
     let var = open(&root, "/var").unwrap().unwrap();
     assert!(matches!(var.inspect("last").unwrap(), Found::Link));
     assert!(matches!(var.inspect("lost").unwrap(), Found::Missing));
@@ -100,15 +100,15 @@ fn a_link_at_the_end_is_reported_and_not_followed() {
 
 #[test]
 fn the_running_system_is_recognised() {
-    let (_folder, root) = tree();
+    let (_directory, root) = tree();
     assert!(!root.is_live());
     assert!(Root::open(Path::new("/")).unwrap().is_live());
 }
 
 #[test]
 fn what_is_this_programs_own_is_no_destination_under_another_name() {
-    let (folder, root) = tree();
-    let at = |name: &str| folder.path().join("root").join(name);
+    let (directory, root) = tree();
+    let at = |name: &str| directory.path().join("root").join(name);
     let refused = |path| matches!(open(&root, path), Err(HostError::NotADestination { .. }));
     fs::create_dir_all(at("etc")).unwrap();
     fs::create_dir_all(at("var/lib")).unwrap();

@@ -145,7 +145,7 @@ impl Root {
             }
         }
         match way.pop() {
-            Some((folder, _)) => Ok(Walked::Directory(folder)),
+            Some((directory, _)) => Ok(Walked::Directory(directory)),
             None => self.duplicate(path).map(Walked::Directory),
         }
     }
@@ -166,15 +166,15 @@ fn read_link(link: &OwnedFd, path: &RootPath) -> Result<String, HostError> {
         })
 }
 
-/// Opens one name in `folder`; `None` if it does not exist. Never follows a link, never leaves the directory.
+/// Opens one name in `directory`; `None` if it does not exist. Never follows a link, never leaves the directory.
 pub(in crate::host) fn open_beneath(
-    folder: BorrowedFd<'_>,
+    directory: BorrowedFd<'_>,
     name: &str,
     flags: OFlags,
     shown: &str,
 ) -> Result<Option<OwnedFd>, HostError> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match openat2(folder, name, flags, Mode::empty(), resolve) {
+    match openat2(directory, name, flags, Mode::empty(), resolve) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::NOENT) => Ok(None),
         Err(Errno::NOSYS) => Err(HostError::NoOpenat2),

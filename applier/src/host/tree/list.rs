@@ -8,24 +8,24 @@ use crate::host::directory::{Directory, Found};
 use crate::host::error::HostError;
 
 /// Says that a directory holds names that are not UTF-8.
-pub(crate) fn odd_names(folder: &Directory) -> Stays {
-    Stays::left(folder.path().clone(), "it holds names that are not UTF-8")
+pub(crate) fn odd_names(dir: &Directory) -> Stays {
+    Stays::left(dir.path().clone(), "it holds names that are not UTF-8")
 }
 
 /// What a directory holds, each kind sorted by name.
 pub(super) struct Listing {
     pub(super) files: Vec<String>,
-    pub(super) folders: Vec<String>,
+    pub(super) directories: Vec<String>,
     /// There are names that are not UTF-8.
     pub(super) odd: bool,
 }
 
-pub(super) fn list(folder: &Directory) -> Result<Listing, HostError> {
-    let failed = |errno: Errno| HostError::io("list", folder.path().as_str(), errno);
-    let readable = folder.readable()?;
+pub(super) fn list(dir: &Directory) -> Result<Listing, HostError> {
+    let failed = |errno: Errno| HostError::io("list", dir.path().as_str(), errno);
+    let readable = dir.readable()?;
     let mut listing = Listing {
         files: Vec::new(),
-        folders: Vec::new(),
+        directories: Vec::new(),
         odd: false,
     };
     for entry in Dir::read_from(&readable).map_err(failed)? {
@@ -38,20 +38,20 @@ pub(super) fn list(folder: &Directory) -> Result<Listing, HostError> {
                 continue;
             }
         };
-        let is_folder = match entry.file_type() {
+        let is_directory = match entry.file_type() {
             FileType::Directory => true,
             // A file system that does not say.
-            FileType::Unknown => matches!(folder.inspect(name)?, Found::Directory(_)),
+            FileType::Unknown => matches!(dir.inspect(name)?, Found::Directory(_)),
             _ => false,
         };
-        if is_folder {
-            listing.folders.push(name.to_owned());
+        if is_directory {
+            listing.directories.push(name.to_owned());
         } else {
             listing.files.push(name.to_owned());
         }
     }
     listing.files.sort_unstable();
-    listing.folders.sort_unstable();
+    listing.directories.sort_unstable();
     Ok(listing)
 }
 
@@ -59,13 +59,13 @@ pub(super) fn list(folder: &Directory) -> Result<Listing, HostError> {
 ///
 /// # Errors
 /// [`HostError`] if the directory cannot be listed.
-pub(crate) fn listing(folder: &Directory) -> Result<(Vec<String>, bool), HostError> {
+pub(crate) fn listing(dir: &Directory) -> Result<(Vec<String>, bool), HostError> {
     let Listing {
         files: mut names,
-        folders,
+        directories,
         odd,
-    } = list(folder)?;
-    names.extend(folders);
+    } = list(dir)?;
+    names.extend(directories);
     names.sort_unstable();
     Ok((names, odd))
 }

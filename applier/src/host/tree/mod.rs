@@ -28,7 +28,7 @@ pub(crate) struct Census {
     /// Everything that is no directory.
     pub(crate) files: u64,
     /// Directories.
-    pub(crate) folders: u64,
+    pub(crate) directories: u64,
     /// What stays when the tree is cleared: mount points, directories with names that are not UTF-8, what cannot be looked at.
     pub(crate) stays: Vec<Stays>,
 }
@@ -74,43 +74,43 @@ impl Stays {
     }
 }
 
-/// Counts `name` in `folder` and everything below it.
+/// Counts `name` in `dir` and everything below it.
 ///
 /// # Errors
 /// [`HostError`] if `name` itself cannot be looked at.
-pub(crate) fn census_of(root: &Root, folder: &Directory, name: &str) -> Result<Census, HostError> {
-    let mut walker = Walker::new(root, folder, None)?;
-    walker.one(folder, name)?;
+pub(crate) fn census_of(root: &Root, dir: &Directory, name: &str) -> Result<Census, HostError> {
+    let mut walker = Walker::new(root, dir, None)?;
+    walker.one(dir, name)?;
     Ok(walker.found())
 }
 
-/// Removes everything in `folder`, and syncs it. Returns what stays.
+/// Removes everything in `dir`, and syncs it. Returns what stays.
 ///
 /// # Errors
 /// [`HostError`] if the run is to end.
 pub(crate) fn clear(
     root: &Root,
     actions: &Actions,
-    folder: &Directory,
+    dir: &Directory,
 ) -> Result<Vec<Stays>, HostError> {
-    let mut walker = Walker::new(root, folder, Some(actions))?;
-    walker.everything_in(folder)?;
-    walker.sync(folder)?;
+    let mut walker = Walker::new(root, dir, Some(actions))?;
+    walker.everything_in(dir)?;
+    walker.sync(dir)?;
     Ok(walker.found().stays)
 }
 
-/// Removes `name` from `folder` with everything below it, and syncs the directory. Returns what stays.
+/// Removes `name` from `dir` with everything below it, and syncs the directory. Returns what stays.
 ///
 /// # Errors
 /// As for [`clear`], or if `name` itself cannot be looked at.
 pub(crate) fn remove(
     root: &Root,
     actions: &Actions,
-    folder: &Directory,
+    dir: &Directory,
     name: &str,
 ) -> Result<Vec<Stays>, HostError> {
-    let mut walker = Walker::new(root, folder, Some(actions))?;
-    walker.one(folder, name)?;
-    walker.sync(folder)?;
+    let mut walker = Walker::new(root, dir, Some(actions))?;
+    walker.one(dir, name)?;
+    walker.sync(dir)?;
     Ok(walker.found().stays)
 }

@@ -26,7 +26,7 @@ const SHOWN_LAST: usize = 4;
 const NAMED: usize = 100;
 
 enum Entered {
-    Folder(Directory),
+    Directory(Directory),
     MountPoint,
     Gone,
 }
@@ -56,14 +56,14 @@ pub(super) struct Walker<'a> {
 impl<'a> Walker<'a> {
     pub(super) fn new(
         root: &Root,
-        folder: &Directory,
+        dir: &Directory,
         actions: Option<&'a Actions>,
     ) -> Result<Self, HostError> {
-        let guarded = !is_own(folder.path());
+        let guarded = !is_own(dir.path());
         Ok(Self {
             actions,
             guard: guarded.then(|| root.guard()).transpose()?,
-            top: folder.path().clone(),
+            top: dir.path().clone(),
             census: Census::default(),
             more: 0,
         })
@@ -98,80 +98,80 @@ impl<'a> Walker<'a> {
     }
 
     /// Also after a failure: what is gone should stay gone.
-    pub(super) fn sync(&mut self, folder: &Directory) -> Result<(), HostError> {
+    pub(super) fn sync(&mut self, dir: &Directory) -> Result<(), HostError> {
         if let Some(actions) = self.actions
-            && let Err(error) = actions.sync_directory(folder)
+            && let Err(error) = actions.sync_directory(dir)
         {
-            self.failed(folder.path().clone(), error)?;
+            self.failed(dir.path().clone(), error)?;
         }
         Ok(())
     }
 
-    pub(super) fn one(&mut self, folder: &Directory, name: &str) -> Result<(), HostError> {
-        match folder.inspect(name)? {
+    pub(super) fn one(&mut self, dir: &Directory, name: &str) -> Result<(), HostError> {
+        match dir.inspect(name)? {
             Found::Missing => Ok(()),
             Found::Directory(_) => {
                 let frame = Frame {
                     name: String::new(),
-                    inode: folder.inode()?,
+                    inode: dir.inode()?,
                     pending: vec![name.to_owned()],
                     stays: false,
                 };
-                self.descend(folder, frame)
+                self.descend(dir, frame)
             }
-            Found::File(_) | Found::Link | Found::Special(_) => self.file(folder, name).map(drop),
+            Found::File(_) | Found::Link | Found::Special(_) => self.file(dir, name).map(drop),
         }
     }
 
-    pub(super) fn everything_in(&mut self, folder: &Directory) -> Result<(), HostError> {
-        let frame = self.visit(folder, String::new())?;
-        self.descend(folder, frame)
+    pub(super) fn everything_in(&mut self, dir: &Directory) -> Result<(), HostError> {
+        let frame = self.visit(dir, String::new())?;
+        self.descend(dir, frame)
     }
 
     /// Counts or removes something that is no directory. Returns whether it stays.
-    fn file(&mut self, folder: &Directory, name: &str) -> Result<bool, HostError> {
+    fn file(&mut self, dir: &Directory, name: &str) -> Result<bool, HostError> {
         self.census.files += 1;
         let Some(actions) = self.actions else {
             return Ok(false);
         };
-        match actions.remove_file(folder, name) {
+        match actions.remove_file(dir, name) {
             Ok(()) => Ok(false),
             Err(error) => {
-                self.failed(folder.path().join(name), error)?;
+                self.failed(dir.path().join(name), error)?;
                 Ok(true)
             }
         }
     }
 
     /// Deals with what is in a directory but the directories there.
-    fn visit(&mut self, folder: &Directory, name: String) -> Result<Frame, HostError> {
+    fn visit(&mut self, dir: &Directory, name: String) -> Result<Frame, HostError> {
         let mut frame = Frame {
             name,
-            inode: folder.inode()?,
+            inode: dir.inode()?,
             pending: Vec::new(),
             stays: false,
         };
         let Listing {
             files,
-            mut folders,
+            mut directories,
             odd,
-        } = match list(folder) {
+        } = match list(dir) {
             Ok(listing) => listing,
             Err(error) => {
-                self.failed(folder.path().clone(), error)?;
+                self.failed(dir.path().clone(), error)?;
                 frame.stays = true;
                 return Ok(frame);
             }
         };
         if odd {
-            self.stays(odd_names(folder));
+            self.stays(odd_names(dir));
             frame.stays = true;
         }
         for file in files {
-            frame.stays |= self.file(folder, &file)?;
+            frame.stays |= self.file(dir, &file)?;
         }
-        folders.reverse();
-        frame.pending = folders;
+        directories.reverse();
+        frame.pending = directories;
         Ok(frame)
     }
 
@@ -189,7 +189,7 @@ impl<'a> Walker<'a> {
             };
             let path = self.path(&way, &name);
             match enter(&here, &name, path.clone()) {
-                Ok(Entered::Folder(inner)) => {
+                Ok(Entered::Directory(inner)) => {
                     let refusal = match &self.guard {
                         Some(guard) => guard.refusal(inner.inode()?),
                         None => None,
@@ -202,7 +202,7 @@ impl<'a> Walker<'a> {
                         mark(&mut way);
                         continue;
                     }
-                    self.census.folders += 1;
+                    self.census.directories += 1;
                     way.push(self.visit(&inner, name)?);
                     here = inner;
                 }
@@ -272,7 +272,7 @@ impl<'a> Walker<'a> {
             };
             let path = self.path(before, &frame.name);
             match enter(&here, &frame.name, path.clone()) {
-                Ok(Entered::Folder(inner)) if inner.inode()? == frame.inode => here = inner,
+                Ok(Entered::Directory(inner)) if inner.inode()? == frame.inode => here = inner,
                 _ => {
                     self.failed(
                         path.clone(),
@@ -329,15 +329,15 @@ fn up(here: &Directory, way: &[Frame], path: RootPath) -> Option<Directory> {
 }
 
 /// Opens a directory inside another one, unless something is mounted there.
-fn enter(folder: &Directory, name: &str, path: RootPath) -> Result<Entered, HostError> {
-    folder.check_name(name)?;
+fn enter(dir: &Directory, name: &str, path: RootPath) -> Result<Entered, HostError> {
+    dir.check_name(name)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH
         | ResolveFlags::NO_XDEV
         | ResolveFlags::NO_SYMLINKS
         | ResolveFlags::NO_MAGICLINKS;
-    match openat2(folder.as_fd(), name, flags, Mode::empty(), resolve) {
-        Ok(fd) => Ok(Entered::Folder(Directory::new(fd, path))),
+    match openat2(dir.as_fd(), name, flags, Mode::empty(), resolve) {
+        Ok(fd) => Ok(Entered::Directory(Directory::new(fd, path))),
         Err(Errno::XDEV) => Ok(Entered::MountPoint),
         Err(Errno::NOENT) => Ok(Entered::Gone),
         Err(Errno::NOSYS) => Err(HostError::NoOpenat2),

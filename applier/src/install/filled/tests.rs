@@ -26,7 +26,7 @@ struct Case(OpenRun);
 impl Case {
     fn new() -> Self {
         let mut index = OpenRun::index();
-        let folder = |path: &str| {
+        let directory = |path: &str| {
             json!({"name": format!("directory:{path}"), "kind": "directory", "phase": "join", "path": path,
                    "mode": "0700", "uid": 0, "gid": 0})
         };
@@ -34,10 +34,10 @@ impl Case {
             "mode": "0600", "uid": 0, "gid": 0, "size": TEXT.len(), "sha256": Sha256Digest::of(TEXT.as_bytes()),
             "holes": [{"hole": "etcd-initial-cluster", "at": "spec/containers/0/command/1"}]});
         let entries = json!([
-            folder("/etc/app"),
-            folder("/etc/app/manifests"),
+            directory("/etc/app"),
+            directory("/etc/app/manifests"),
             file,
-            folder("/var/lib/data")
+            directory("/var/lib/data")
         ]);
         let names: Vec<_> = entries
             .as_array()

@@ -227,8 +227,8 @@ impl Case {
         let salt = memory.salt.as_ref().unwrap();
         let changes = [TOKEN, OWN].map(|path| {
             let path = RootPath::from(&path.parse::<HostPath>().unwrap());
-            let folder = self.root.open_directory(&path.parent()).unwrap().unwrap();
-            let Found::File(meta) = folder.inspect(path.file_name()).unwrap() else {
+            let directory = self.root.open_directory(&path.parent()).unwrap().unwrap();
+            let Found::File(meta) = directory.inspect(path.file_name()).unwrap() else {
                 panic!()
             };
             Change::Create {

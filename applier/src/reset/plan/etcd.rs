@@ -140,9 +140,9 @@ impl Planner<'_> {
         }
     }
 
-    fn has_data(&self, folder: &RootPath) -> Result<bool, ResetError> {
-        Ok(match self.root.open_directory(folder)? {
-            Some(folder) => folder.inspect(layout::ETCD_MEMBER)? != Found::Missing,
+    fn has_data(&self, directory: &RootPath) -> Result<bool, ResetError> {
+        Ok(match self.root.open_directory(directory)? {
+            Some(directory) => directory.inspect(layout::ETCD_MEMBER)? != Found::Missing,
             None => false,
         })
     }

@@ -39,9 +39,9 @@ impl Planner<'_> {
             stop_kubelet(live, plan)?;
         }
         if !self.skips(Phase::Unmount)
-            && let Some(folder) = self.root.open_directory(&layout::KUBELET)?
+            && let Some(directory) = self.root.open_directory(&layout::KUBELET)?
         {
-            let found = live.mounts_below(&folder).map_err(ResetError::Mounts)?;
+            let found = live.mounts_below(&directory).map_err(ResetError::Mounts)?;
             for path in found {
                 let shown = mounts::shown(&path);
                 plan.add(Phase::Unmount, "unmount", shown, Work::Unmount(path));
@@ -110,7 +110,7 @@ impl Planner<'_> {
         }
         let pods = layout::KUBELET.join(layout::PODS);
         Ok(match self.root.open_directory(&pods)? {
-            Some(folder) => matches!(folder.inspect(uid)?, Found::Directory(_)),
+            Some(directory) => matches!(directory.inspect(uid)?, Found::Directory(_)),
             None => false,
         })
     }

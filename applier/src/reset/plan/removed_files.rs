@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::directories;
 use super::super::error::ResetError;
-use super::super::folders;
 use super::super::inventory::OwnFile;
 use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
@@ -94,7 +94,7 @@ impl Planner<'_> {
             self.clear(plan, &mut gone, &layout::KUBELET, "made by the kubelet")?;
         }
         self.leftovers(plan, &mut gone)?;
-        self.folders(plan, &mut gone)
+        self.directories(plan, &mut gone)
     }
 
     /// A file that was installed.
@@ -106,8 +106,8 @@ impl Planner<'_> {
         own: &OwnFile,
     ) -> Result<(), ResetError> {
         let shown = path.to_string();
-        let folder = match self.root.open_directory(&path.parent()) {
-            Ok(Some(folder)) => folder,
+        let directory = match self.root.open_directory(&path.parent()) {
+            Ok(Some(directory)) => directory,
             Ok(None) => return Ok(()),
             Err(error) if error.is_of_the_way() => {
                 plan.leave(PHASE, shown, error.to_string());
@@ -115,7 +115,7 @@ impl Planner<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        match folder.inspect(path.file_name())? {
+        match directory.inspect(path.file_name())? {
             Found::Missing => return Ok(()),
             Found::File(_) => {}
             Found::Directory(_) => {
@@ -136,7 +136,7 @@ impl Planner<'_> {
             plan.leave(PHASE, shown, reason);
             return Ok(());
         }
-        let changed = !self.is_as_installed(&folder, path, own)?;
+        let changed = !self.is_as_installed(&directory, path, own)?;
         let mut reasons = Vec::new();
         if changed {
             reasons.push("changed since it was installed");
@@ -159,7 +159,7 @@ impl Planner<'_> {
         shown: String,
     ) -> Result<Option<Directory>, ResetError> {
         match self.root.open_directory(path) {
-            Ok(folder) => Ok(folder),
+            Ok(directory) => Ok(directory),
             Err(error) if error.is_of_the_way() => {
                 plan.leave(PHASE, shown, error.to_string());
                 Ok(None)
@@ -171,11 +171,11 @@ impl Planner<'_> {
     /// Whether bytes, mode and owner are those of a record.
     fn is_as_installed(
         &self,
-        folder: &Directory,
+        directory: &Directory,
         path: &RootPath,
         own: &OwnFile,
     ) -> Result<bool, ResetError> {
-        let (meta, bytes) = match folder.content(path.file_name(), LIMIT) {
+        let (meta, bytes) = match directory.content(path.file_name(), LIMIT) {
             Ok(Some(Content {
                 meta,
                 bytes: Some(bytes),
@@ -207,13 +207,13 @@ impl Planner<'_> {
         path: &RootPath,
         reason: &str,
     ) -> Result<(), ResetError> {
-        let Some(folder) = self.enter(plan, &path.parent(), path.to_string())? else {
+        let Some(directory) = self.enter(plan, &path.parent(), path.to_string())? else {
             return Ok(());
         };
-        if gone.paths.contains(path) || folder.inspect(path.file_name())? == Found::Missing {
+        if gone.paths.contains(path) || directory.inspect(path.file_name())? == Found::Missing {
             return Ok(());
         }
-        let found = tree::census_of(self.root, &folder, path.file_name())?;
+        let found = tree::census_of(self.root, &directory, path.file_name())?;
         self.name_what_stays(plan, &found);
         if found
             .stays
@@ -223,7 +223,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let work = Work::RemoveTree(path.clone());
-        let what = if found.folders > 0 {
+        let what = if found.directories > 0 {
             format!("{path}/")
         } else {
             path.to_string()
@@ -243,10 +243,10 @@ impl Planner<'_> {
         path: &RootPath,
         what: &str,
     ) -> Result<(), ResetError> {
-        let Some(folder) = self.enter(plan, path, format!("{path}/"))? else {
+        let Some(directory) = self.enter(plan, path, format!("{path}/"))? else {
             return Ok(());
         };
-        let (names, odd) = tree::listing(&folder)?;
+        let (names, odd) = tree::listing(&directory)?;
         let rest: Vec<&String> = names
             .iter()
             .filter(|name| !gone.paths.contains(&path.join(name)))
@@ -257,18 +257,18 @@ impl Planner<'_> {
         }
         let mut found = Census::default();
         for name in rest {
-            let one = tree::census_of(self.root, &folder, name)?;
+            let one = tree::census_of(self.root, &directory, name)?;
             found.files += one.files;
-            found.folders += one.folders;
+            found.directories += one.directories;
             found.stays.extend(one.stays);
         }
         if odd {
-            found.stays.push(tree::odd_names(&folder));
+            found.stays.push(tree::odd_names(&directory));
         }
         self.name_what_stays(plan, &found);
         let reason = format!(
             "{what}: everything in it, {} files and {} directories",
-            found.files, found.folders
+            found.files, found.directories
         );
         plan.add(
             PHASE,
@@ -300,7 +300,7 @@ impl Planner<'_> {
         stays.mounted
             && self.live.is_some()
             && !self.skips(Phase::Unmount)
-            && folders::is_below(&stays.path, &layout::KUBELET)
+            && directories::is_below(&stays.path, &layout::KUBELET)
     }
 
     fn etcd_data(
@@ -309,7 +309,7 @@ impl Planner<'_> {
         gone: &mut Gone,
         data: &RootPath,
     ) -> Result<(), ResetError> {
-        let Some(folder) = self.enter(plan, data, format!("{data}/"))? else {
+        let Some(directory) = self.enter(plan, data, format!("{data}/"))? else {
             return Ok(());
         };
         let member = data.join(layout::ETCD_MEMBER);
@@ -319,7 +319,7 @@ impl Planner<'_> {
             &member,
             "the data of etcd, with everything the cluster stored",
         )?;
-        let (names, _) = tree::listing(&folder)?;
+        let (names, _) = tree::listing(&directory)?;
         for name in names.iter().filter(|name| *name != layout::ETCD_MEMBER) {
             plan.leave(PHASE, data.join(name).to_string(), "not made by etcd");
         }
@@ -335,16 +335,16 @@ impl Planner<'_> {
         }
         for place in places.difference(&gone.cleared.clone()) {
             // A directory that cannot be entered was named already, with the files that were to be in it.
-            let Ok(Some(folder)) = self.root.open_directory(place) else {
+            let Ok(Some(directory)) = self.root.open_directory(place) else {
                 continue;
             };
             let recorded = |name: &str| is_temporary_name(name) && self.recorded.is_leftover(name);
-            for name in &folder.names_that(recorded)? {
+            for name in &directory.names_that(recorded)? {
                 let ours = self.root.invoker().uid;
                 // Only this program's own files are written under such a name; those of a bundle lie in stages.
-                let is_staged = match folder.inspect(name)? {
+                let is_staged = match directory.inspect(name)? {
                     Found::File(meta) => is_own(place) && meta.owner.uid == ours,
-                    Found::Directory(_) => match folder.open(name)? {
+                    Found::Directory(_) => match directory.open(name)? {
                         Some(stage) => stage.is_stage_of(ours)?,
                         None => continue,
                     },
@@ -360,10 +360,10 @@ impl Planner<'_> {
     }
 
     /// Directories that were made, the innermost first, if nothing of others is in them.
-    fn folders(&self, plan: &mut Plan, gone: &mut Gone) -> Result<(), ResetError> {
+    fn directories(&self, plan: &mut Plan, gone: &mut Gone) -> Result<(), ResetError> {
         let mut left: BTreeMap<&RootPath, String> = BTreeMap::new();
-        for path in self.inventory.folders.iter().rev() {
-            if folders::is_system(path) {
+        for path in self.inventory.directories.iter().rev() {
+            if directories::is_system(path) {
                 continue;
             }
             let Ok(Some(parent)) = self.root.open_directory(&path.parent()) else {
@@ -377,16 +377,16 @@ impl Planner<'_> {
                     continue;
                 }
             }
-            let Some(folder) = self.enter(plan, path, format!("{path}/"))? else {
+            let Some(directory) = self.enter(plan, path, format!("{path}/"))? else {
                 continue;
             };
-            let (names, odd) = tree::listing(&folder)?;
+            let (names, odd) = tree::listing(&directory)?;
             let others: Vec<&String> = names
                 .iter()
                 .filter(|name| !gone.paths.contains(&path.join(name)))
                 .collect();
             if gone.cleared.contains(path) || (others.is_empty() && !odd) {
-                let work = Work::RemoveFolder(path.clone());
+                let work = Work::RemoveDirectory(path.clone());
                 plan.add(PHASE, "remove", format!("{path}/"), work);
                 gone.paths.insert(path.clone());
                 continue;

@@ -14,11 +14,11 @@ use super::server::{self, Answer};
 use super::*;
 
 fn start(answers: impl Fn(&str, &[u8]) -> Answer + Send + 'static) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("cri.sock");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cri.sock");
     server::start(&path, answers);
     let socket = format!("unix://{}", path.display());
-    (folder, socket)
+    (directory, socket)
 }
 
 fn answers(path: &str, question: &[u8]) -> Answer {
@@ -71,7 +71,7 @@ fn answers(path: &str, question: &[u8]) -> Answer {
 
 #[test]
 fn a_runtime_is_asked_over_its_socket() {
-    let (_folder, socket) = start(answers);
+    let (_directory, socket) = start(answers);
     let client = Client::connect(&socket).unwrap();
     let status = client.status().unwrap();
     assert_eq!(
@@ -95,7 +95,7 @@ fn a_runtime_is_asked_over_its_socket() {
 
 #[test]
 fn containers_are_listed_with_their_endings() {
-    let (_folder, socket) = start(|path, question| {
+    let (_directory, socket) = start(|path, question| {
         let message = match path {
             "/runtime.v1.RuntimeService/ListContainers" => {
                 assert!(question.is_empty(), "all of them");
@@ -162,7 +162,7 @@ fn containers_are_listed_with_their_endings() {
 
 #[test]
 fn what_a_runtime_does_not_have_is_told_apart_from_what_fails() {
-    let (_folder, socket) = start(|path, _| match path {
+    let (_directory, socket) = start(|path, _| match path {
         "/runtime.v1.RuntimeService/RuntimeConfig" => Answer::Code(12, "unknown method"),
         _ => Answer::Code(13, "broken"),
     });
@@ -178,7 +178,7 @@ fn what_a_runtime_does_not_have_is_told_apart_from_what_fails() {
 
 #[test]
 fn a_runtime_that_does_not_answer_is_not_waited_for() {
-    let (_folder, socket) = start(|_, _| Answer::Silence);
+    let (_directory, socket) = start(|_, _| Answer::Silence);
     let client = Client::connect(&socket).unwrap();
     let error = client.status().unwrap_err().to_string();
     assert!(error.contains("too long"), "{error}");
@@ -206,7 +206,7 @@ fn only_a_configuration_in_json_names_a_sandbox() {
 fn sandboxes_are_listed_with_their_labels_stopped_and_removed() {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&calls);
-    let (_folder, socket) = start(move |path, question| {
+    let (_directory, socket) = start(move |path, question| {
         let call = path.rsplit('/').next().unwrap();
         // Both requests have the id as their only field.
         let id = StopPodSandboxRequest::decode(question)
@@ -292,7 +292,7 @@ fn a_sandbox_is_read_from_its_place_among_all_fields() {
     ]
     .concat();
     let answer = field(1, &sandbox);
-    let (_folder, socket) = start(move |_, _| Answer::Message(answer.clone()));
+    let (_directory, socket) = start(move |_, _| Answer::Message(answer.clone()));
     let listed = Client::connect(&socket).unwrap().sandboxes().unwrap();
     assert_eq!(
         listed,
@@ -307,7 +307,7 @@ fn a_sandbox_is_read_from_its_place_among_all_fields() {
 
 #[test]
 fn an_enormous_answer_is_not_read() {
-    let (_folder, socket) = start(|_, _| Answer::Announced(u32::MAX));
+    let (_directory, socket) = start(|_, _| Answer::Announced(u32::MAX));
     let error = Client::connect(&socket).unwrap().sandboxes().unwrap_err();
     let error = error.to_string();
     assert!(error.contains("too large"), "{error}");
@@ -315,7 +315,7 @@ fn an_enormous_answer_is_not_read() {
 
 #[test]
 fn a_list_of_very_many_empty_items_is_refused() {
-    let (_folder, socket) = start(|_, _| {
+    let (_directory, socket) = start(|_, _| {
         let items = vec![Vec::new(); MAX_ITEMS + 1];
         Answer::Message(ListResponse { items }.encode_to_vec())
     });
@@ -326,8 +326,8 @@ fn a_list_of_very_many_empty_items_is_refused() {
 
 #[test]
 fn a_socket_that_takes_connections_and_says_nothing_is_not_waited_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("cri.sock");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cri.sock");
     let _listener = UnixListener::bind(&path).unwrap();
     let error = Client::connect(&format!("unix://{}", path.display()))
         .and_then(|client| client.status().map(drop))

@@ -14,7 +14,7 @@ use kubeplan_bundle::timestamp::Timestamp;
 use self::line::{End, Lines};
 use self::record::{Begin, Change, FORMAT, PlannedChanges, Record};
 use super::StateError;
-use super::installed::{FileOrigin, FolderRecord, InstalledNode};
+use super::installed::{DirectoryRecord, FileOrigin, InstalledNode};
 use crate::host::RootPath;
 
 /// The file's name in the run's directory.
@@ -270,13 +270,13 @@ impl Run {
     pub(crate) fn settle(&self, node: &mut InstalledNode) {
         for change in self.in_place() {
             let (path, after, replaced) = match change {
-                Change::MakeFolder { path, after } => {
-                    let folder = FolderRecord {
+                Change::MakeDirectory { path, after } => {
+                    let directory = DirectoryRecord {
                         mode: after.mode,
                         uid: after.uid,
                         gid: after.gid,
                     };
-                    node.folders.insert(path.clone(), folder);
+                    node.directories.insert(path.clone(), directory);
                     continue;
                 }
                 Change::Create { path, after } => (path, after, false),

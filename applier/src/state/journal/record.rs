@@ -155,7 +155,9 @@ pub(crate) struct Begin {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stages: Option<RunTag>,
     /// Directories that the bundle names. Nothing is staged in them.
-    pub(crate) folders: Vec<HostPath>,
+    // The name is that of journals on hosts.
+    #[serde(rename = "folders")]
+    pub(crate) directories: Vec<HostPath>,
     /// What is to be changed.
     pub(crate) transactions: Vec<PlannedChanges>,
 }
@@ -248,11 +250,13 @@ pub(crate) struct PlannedChanges {
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Change {
     /// A directory where nothing was.
-    MakeFolder {
+    // The name is that of journals on hosts.
+    #[serde(rename = "make-folder")]
+    MakeDirectory {
         /// Where.
         path: HostPath,
         /// How it will be.
-        after: FolderState,
+        after: DirectoryState,
     },
     /// A file where nothing was.
     Create {
@@ -311,7 +315,7 @@ pub(crate) struct FileState {
 /// Mode and owner of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct FolderState {
+pub(crate) struct DirectoryState {
     /// Permission bits.
     pub(crate) mode: Bits,
     /// Owner.
@@ -324,7 +328,7 @@ impl Change {
     /// Where.
     pub(crate) const fn path(&self) -> &HostPath {
         match self {
-            Self::MakeFolder { path, .. }
+            Self::MakeDirectory { path, .. }
             | Self::Create { path, .. }
             | Self::Replace { path, .. }
             | Self::Edit { path, .. }
@@ -335,7 +339,7 @@ impl Change {
     /// How the file was, and the name of the copy of its bytes; `None` where nothing was.
     pub(crate) const fn before(&self) -> Option<(&FileState, u32)> {
         match self {
-            Self::MakeFolder { .. } | Self::Create { .. } => None,
+            Self::MakeDirectory { .. } | Self::Create { .. } => None,
             Self::Replace { before, backup, .. }
             | Self::Edit { before, backup, .. }
             | Self::Remove { before, backup, .. } => Some((before, *backup)),
@@ -345,7 +349,7 @@ impl Change {
     /// How the file will be; `None` for a directory, and where nothing will be.
     pub(crate) const fn after(&self) -> Option<&FileState> {
         match self {
-            Self::MakeFolder { .. } | Self::Remove { .. } => None,
+            Self::MakeDirectory { .. } | Self::Remove { .. } => None,
             Self::Create { after, .. } | Self::Replace { after, .. } | Self::Edit { after, .. } => {
                 Some(after)
             }

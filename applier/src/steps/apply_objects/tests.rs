@@ -28,7 +28,7 @@ struct Case {
     completed: bool,
     now: Timestamp,
     told: Told,
-    _folder: tempfile::TempDir,
+    _directory: tempfile::TempDir,
     root: Root,
 }
 
@@ -110,8 +110,8 @@ impl Case {
             server: "https://192.0.2.1:6443".into(),
             timeout_seconds: 60,
         });
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
         Self {
             api: FakeApi::default(),
             index,
@@ -121,7 +121,7 @@ impl Case {
             completed: false,
             now: "2026-11-20T10:00:00Z".parse().unwrap(),
             told: Told::default(),
-            _folder: folder,
+            _directory: directory,
             root,
         }
     }

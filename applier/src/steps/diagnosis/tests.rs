@@ -61,13 +61,13 @@ fn told(fake: &Fake, root: &Root, silent: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_container_that_ended_is_told_with_the_end_of_its_log() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
     let mut log = "2026-11-21T10:00:00.1Z stderr F long ago\n".repeat(1000);
     log.push_str(
         "2026-11-21T10:00:01.1Z stderr F Error: unknown \x1b[31mflag\n\nno form of its own\n",
     );
-    fs::write(folder.path().join("server.log"), log).unwrap();
+    fs::write(directory.path().join("server.log"), log).unwrap();
     let fake = Fake {
         containers: vec![
             container("1", "server", 0, 1, ContainerState::Exited),
@@ -93,8 +93,8 @@ fn a_container_that_ended_is_told_with_the_end_of_its_log() {
 
 #[test]
 fn a_container_that_runs_again_is_told_with_how_the_one_before_ended() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
     let fake = Fake {
         containers: vec![
             container("new", "server", 3, 9, ContainerState::Running),
@@ -119,8 +119,8 @@ fn a_container_that_runs_again_is_told_with_how_the_one_before_ended() {
 
 #[test]
 fn a_runtime_without_containers_or_answers_is_said_to_be_so() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
     assert_eq!(
         told(&Fake::default(), &root, &["agent"]),
         ["no container was found"]
@@ -137,8 +137,8 @@ fn a_runtime_without_containers_or_answers_is_said_to_be_so() {
 
 #[test]
 fn many_containers_are_not_all_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
     let fake = Fake {
         containers: (0..20)
             .map(|n| container("x", &format!("c{n:02}"), 0, 1, ContainerState::Created))

@@ -447,8 +447,8 @@ async fn every_pod_of_etcd_must_say_how_it_is_reached() {
         let api = FakeApi::default();
         let path = "/api/v1/namespaces/kube-system/pods".to_owned();
         api.server().objects.insert(path, json!({"items": items}));
-        let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path()).unwrap();
         let config: kubeplan_bundle::index::Api = serde_json::from_value(json!({
             "kubeconfig": "/a.conf", "server": "https://192.0.2.1:6443", "timeoutSeconds": 5
         }))

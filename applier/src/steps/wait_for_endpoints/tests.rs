@@ -105,8 +105,8 @@ async fn an_endpoint_that_does_not_answer_in_time_is_named_with_its_last_answer(
 
 #[tokio::test(start_paused = true)]
 async fn the_administrator_asks_the_server_of_the_index() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Root::open(folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
     let api = Api {
         kubeconfig: "/admin.conf".parse().unwrap(),
         server: "https://192.0.2.1:6443".into(),

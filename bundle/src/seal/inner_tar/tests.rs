@@ -119,7 +119,7 @@ fn hostile_archives_are_refused() {
     let mut cases: Vec<Case> = vec![
         ("symbolic link", one(kind(EntryType::Symlink)), not_regular),
         ("hard link", one(kind(EntryType::Link)), not_regular),
-        ("folder", one(kind(EntryType::Directory)), not_regular),
+        ("directory", one(kind(EntryType::Directory)), not_regular),
         ("character device", one(kind(EntryType::Char)), not_regular),
         ("block device", one(kind(EntryType::Block)), not_regular),
         ("fifo", one(kind(EntryType::Fifo)), not_regular),
@@ -136,7 +136,11 @@ fn hostile_archives_are_refused() {
             one(kind(EntryType::Continuous)),
             not_regular,
         ),
-        ("parent folder", one(name(b"files/../etc/passwd")), bad_name),
+        (
+            "parent directory",
+            one(name(b"files/../etc/passwd")),
+            bad_name,
+        ),
         ("absolute name", one(name(b"/etc/passwd")), bad_name),
         ("dot name", one(name(b"./files/x")), bad_name),
         ("foreign name", one(name(b"other")), bad_name),

@@ -49,7 +49,7 @@ fn hostile_archives_are_refused() {
         ("fifo", "found the device", |r| {
             kind(r, EntryType::Fifo, None)
         }),
-        ("folder", "found the directory", |r| {
+        ("directory", "found the directory", |r| {
             kind(r, EntryType::Directory, None);
         }),
         ("sparse file", "extension header or a sparse file", |r| {

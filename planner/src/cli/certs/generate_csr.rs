@@ -60,7 +60,7 @@ pub(in crate::cli) struct Args {
 struct Document<'a> {
     nodes: Vec<&'a str>,
     pki: String,
-    folder: String,
+    directory: String,
     requests: Vec<Row<'a>>,
     missing_authorities: &'a [String],
 }
@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     };
     let session = args.config.look(&choices, io)?;
     let pki = match &args.pki {
-        Some(folder) => folder.clone(),
+        Some(directory) => directory.clone(),
         None => {
             let first = session.first().map_err(|error| failed(error, io))?;
             Workspace::new(first.bundle_cluster_name.as_str()).pki()?
@@ -96,17 +96,17 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
         .map_err(|error| failed(error, io))?;
     lock.save(&before, &made.store).map_err(store_error)?;
 
-    let folder = args.out.as_ref().unwrap_or(&pki);
+    let directory = args.out.as_ref().unwrap_or(&pki);
     let mode = if args.out.is_some() { 0o644 } else { 0o600 };
     let mut rows = Vec::new();
     for request in &made.requests {
-        let written = write(request, &folder.join(&request.request), mode)?;
+        let written = write(request, &directory.join(&request.request), mode)?;
         rows.push(Row { request, written });
     }
     let document = Document {
         nodes: session.names().map(Name::as_str).collect(),
         pki: pki.display().to_string(),
-        folder: folder.display().to_string(),
+        directory: directory.display().to_string(),
         requests: rows,
         missing_authorities: &made.missing_authorities,
     };
@@ -124,9 +124,9 @@ fn write(request: &Request, path: &Path, mode: u32) -> Result<bool, CliError> {
     if path.exists() && request.is_same(&read_limited(path, "request", MAX_REQUEST)?) {
         return Ok(false);
     }
-    if let Some(folder) = path.parent() {
-        crate::files::make_directories(folder, 0o755)
-            .map_err(io_error("creating folder", folder))?;
+    if let Some(directory) = path.parent() {
+        crate::files::make_directories(directory, 0o755)
+            .map_err(io_error("creating directory", directory))?;
     }
     output::replace(path, mode, request.pem.as_bytes())
         .map_err(io_error("writing request", path))?;
@@ -150,7 +150,7 @@ fn text(document: &Document<'_>) -> Text {
             "nodes"
         },
         listed(document.nodes.iter().copied()),
-        document.folder
+        document.directory
     ));
     let rows: Vec<Vec<String>> = document
         .requests

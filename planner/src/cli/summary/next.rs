@@ -77,12 +77,12 @@ fn many(plan: &PlanSummary, nodes: &[NodeSummary], signer: &Signer, output: &Pat
         .filter(|node| node.identity.is_some())
         .collect();
     if let Some(identity) = without.first().and_then(|node| node.identity.as_ref()) {
-        let folder = Path::new(&identity.file).parent().unwrap_or(output);
+        let directory = Path::new(&identity.file).parent().unwrap_or(output);
         lines.push(format!(
             "# {} {} no recipient: carry {}/NODE.age to each another way than the bundle",
             listed(without.iter().map(|node| node.node.as_str())),
             if without.len() == 1 { "has" } else { "have" },
-            folder.display()
+            directory.display()
         ));
     }
     match founds {

@@ -11,7 +11,7 @@ use kubeplan_bundle::signature::PrivateKey;
 
 use super::super::bundles::{Bundles, Keys};
 use super::super::join::{Discovered, Meant};
-use super::super::testing::{Folders, Shelf};
+use super::super::testing::{Directories, Shelf};
 use super::*;
 use crate::pki::test_pki::TestPki;
 use crate::pki::{self, StoreContents};
@@ -27,8 +27,8 @@ fn now() -> Timestamp {
     "2026-11-20T10:23:25Z".parse().unwrap()
 }
 
-fn folders() -> Folders {
-    Folders(
+fn directories() -> Directories {
+    Directories(
         [
             (
                 "good",
@@ -68,7 +68,7 @@ fn open(text: &str) -> Result<Session, EngineError> {
         text,
     }];
     let (options, choices) = (Options::default(), Choices::default());
-    Session::open(&sources, options, &choices, &folders(), &mut Silent)
+    Session::open(&sources, options, &choices, &directories(), &mut Silent)
 }
 
 fn verdict(text: &str) -> Verdict {
@@ -76,7 +76,7 @@ fn verdict(text: &str) -> Verdict {
         name: "c.yaml",
         text,
     }];
-    validate(&sources, Options::default(), &folders(), now()).unwrap()
+    validate(&sources, Options::default(), &directories(), now()).unwrap()
 }
 
 /// Writes the bundles of all nodes; how many there are.
@@ -355,7 +355,14 @@ fn what_the_writer_refuses_of_a_node_that_joins_is_refused_before() {
         let open = || {
             let (options, choices) = (Options::default(), Choices::default());
             let from = ("facts.json", &discovered);
-            Session::open_join(&sources, options, from, &choices, &folders(), &mut Silent)
+            Session::open_join(
+                &sources,
+                options,
+                from,
+                &choices,
+                &directories(),
+                &mut Silent,
+            )
         };
         let prospect = Prospect {
             now: now(),

@@ -71,7 +71,7 @@ fn text(object: &PlannedObject) -> String {
     let bytes = match &object.content {
         PlannedContent::Public(bytes) => bytes.clone(),
         PlannedContent::Secret { bytes, .. } => bytes.expose().to_vec(),
-        PlannedContent::Directory => panic!("a folder"),
+        PlannedContent::Directory => panic!("a directory"),
     };
     String::from_utf8(bytes).unwrap()
 }

@@ -30,7 +30,7 @@ fn text(entry: &PlannedEntry) -> String {
     let bytes = match &entry.content {
         PlannedContent::Public(bytes) => bytes.as_slice(),
         PlannedContent::Secret { bytes, .. } => bytes.expose(),
-        PlannedContent::Directory => panic!("a folder"),
+        PlannedContent::Directory => panic!("a directory"),
     };
     String::from_utf8(bytes.to_vec()).unwrap()
 }

@@ -152,7 +152,7 @@ fn phases_alone_are_together_the_whole_plan() {
 
 /// A phase that stands alone finds the directories of its files made, in its transaction and in front of them.
 #[test]
-fn whatever_is_left_out_files_have_their_folders() {
+fn whatever_is_left_out_files_have_their_directories() {
     let config = everything();
     let alone = NAMES.iter().map(|name| only(&config, name));
     let without = NAMES.iter().map(|name| skipping(&config, &[name]));
@@ -169,10 +169,10 @@ fn whatever_is_left_out_files_have_their_folders() {
             if matches!(entry.content, PlannedContent::Directory) {
                 continue;
             }
-            let folder = entry.placement.path.as_str().rsplit_once('/').unwrap().0;
+            let directory = entry.placement.path.as_str().rsplit_once('/').unwrap().0;
             let known = made[..at]
                 .iter()
-                .any(|index| plan.entries[*index].placement.path.as_str() == folder);
+                .any(|index| plan.entries[*index].placement.path.as_str() == directory);
             assert!(known, "{}: {:?}", entry.placement.path, plan.left_out);
         }
         assert!(plan.transactions.iter().all(|t| !t.entries.is_empty()));
@@ -180,8 +180,8 @@ fn whatever_is_left_out_files_have_their_folders() {
 }
 
 #[test]
-fn folders_belong_to_the_parent_or_to_whoever_needs_them() {
-    let folders = |config: &ValidConfig| -> Vec<String> {
+fn directories_belong_to_the_parent_or_to_whoever_needs_them() {
+    let directories = |config: &ValidConfig| -> Vec<String> {
         plan(config)
             .entries
             .iter()
@@ -194,7 +194,7 @@ fn folders_belong_to_the_parent_or_to_whoever_needs_them() {
     };
     let config = testing::default_config();
     assert_eq!(
-        folders(&only(&config, "certs/etcd-ca")),
+        directories(&only(&config, "certs/etcd-ca")),
         [
             "certs/etcd-ca 0755 /etc/kubernetes",
             "certs/etcd-ca 0755 /etc/kubernetes/pki",
@@ -202,21 +202,21 @@ fn folders_belong_to_the_parent_or_to_whoever_needs_them() {
         ]
     );
     assert_eq!(
-        folders(&only(&config, "certs/sa")),
+        directories(&only(&config, "certs/sa")),
         [
             "certs/sa 0755 /etc/kubernetes",
             "certs/sa 0755 /etc/kubernetes/pki",
         ]
     );
     assert_eq!(
-        folders(&only(&config, "control-plane")),
+        directories(&only(&config, "control-plane")),
         [
             "control-plane/apiserver 0755 /etc/kubernetes",
             "control-plane/apiserver 0700 /etc/kubernetes/manifests",
         ]
     );
     assert_eq!(
-        folders(&skipping(&config, &["certs", "etcd", "kubelet-start"])),
+        directories(&skipping(&config, &["certs", "etcd", "kubelet-start"])),
         [
             "kubeconfig/admin 0755 /etc/kubernetes",
             "control-plane/apiserver 0700 /etc/kubernetes/manifests",
@@ -228,9 +228,9 @@ fn folders_belong_to_the_parent_or_to_whoever_needs_them() {
         "certs/etcd-peer",
         "certs/etcd-healthcheck-client",
     ];
-    let folders = folders(&skipping(&config, &no_etcd));
-    assert_eq!(folders[1], "certs 0755 /etc/kubernetes/pki");
-    assert_eq!(folders[2], "etcd/local 0700 /var/lib/etcd");
+    let directories = directories(&skipping(&config, &no_etcd));
+    assert_eq!(directories[1], "certs 0755 /etc/kubernetes/pki");
+    assert_eq!(directories[2], "etcd/local 0700 /var/lib/etcd");
 }
 
 #[test]

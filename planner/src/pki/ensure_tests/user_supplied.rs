@@ -323,7 +323,7 @@ fn the_service_account_pair_is_completed_or_refused() {
 #[test]
 fn files_that_nothing_uses_are_reported() {
     let mut store = fresh();
-    put(&mut store, "apiserver.crt", "a copy of kubeadm's folder");
+    put(&mut store, "apiserver.crt", "a copy of kubeadm's directory");
     let ensured = run(&fast(), store).unwrap();
     assert_eq!(ensured.unused, ["apiserver.crt"]);
     assert_eq!(ensured.changes, []);

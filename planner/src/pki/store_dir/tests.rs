@@ -15,7 +15,7 @@ fn fast() -> crate::config::ValidConfig {
     config
 }
 
-fn private_folder() -> tempfile::TempDir {
+fn private_directory() -> tempfile::TempDir {
     let mut builder = tempfile::Builder::new();
     builder
         .permissions(Permissions::from_mode(0o700))
@@ -41,9 +41,9 @@ fn plan(path: &Path) -> StoreContents {
     after.store
 }
 
-fn listing(folder: &Path, prefix: &str) -> Vec<String> {
+fn listing(directory: &Path, prefix: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
         let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
         if entry.file_type().unwrap().is_dir() {
@@ -59,7 +59,7 @@ fn listing(folder: &Path, prefix: &str) -> Vec<String> {
 
 #[test]
 fn what_is_saved_is_loaded_with_the_right_modes() {
-    let root = private_folder();
+    let root = private_directory();
     let path = root.path().join("a.kubeplan/pki");
     let saved = plan(&path);
     let store = StoreDir::open_existing(&path).unwrap().unwrap();
@@ -82,7 +82,7 @@ fn what_is_saved_is_loaded_with_the_right_modes() {
 
 #[test]
 fn a_second_plan_writes_nothing() {
-    let root = private_folder();
+    let root = private_directory();
     plan(root.path());
     let inode = |name: &str| std::fs::metadata(root.path().join(name)).unwrap().ino();
     let before = ["ca.key", "store.json", "nodes/cp1/apiserver.crt"].map(inode);
@@ -95,7 +95,7 @@ fn a_second_plan_writes_nothing() {
 
 #[test]
 fn a_store_that_is_not_there_is_not_created_by_reading() {
-    let root = private_folder();
+    let root = private_directory();
     let path = root.path().join("pki");
     assert!(StoreDir::open_existing(&path).unwrap().is_none());
     assert!(!path.exists());
@@ -108,7 +108,7 @@ fn a_store_that_is_not_there_is_not_created_by_reading() {
 
 #[test]
 fn two_runs_do_not_share_a_store() {
-    let root = private_folder();
+    let root = private_directory();
     let store = StoreDir::open_or_create(root.path()).unwrap();
     let lock = store.lock().unwrap();
     let other = StoreDir::open_or_create(root.path()).unwrap();
@@ -118,8 +118,8 @@ fn two_runs_do_not_share_a_store() {
 }
 
 #[test]
-fn a_folder_or_key_open_to_others_is_refused_with_the_chmod_to_run() {
-    let root = private_folder();
+fn a_directory_or_key_open_to_others_is_refused_with_the_chmod_to_run() {
+    let root = private_directory();
     let path = root.path().join("pki");
     plan(&path);
     let key = path.join("nodes/cp1/admin.conf.key");
@@ -150,7 +150,7 @@ fn a_folder_or_key_open_to_others_is_refused_with_the_chmod_to_run() {
 
 #[test]
 fn a_file_that_appeared_meanwhile_is_not_overwritten() {
-    let root = private_folder();
+    let root = private_directory();
     let store = StoreDir::open_or_create(root.path()).unwrap();
     let lock = store.lock().unwrap();
     let before = lock.load().unwrap();
@@ -166,7 +166,7 @@ fn a_file_that_appeared_meanwhile_is_not_overwritten() {
 
 #[test]
 fn a_write_that_stopped_part_way_is_taken_up_and_its_leftovers_go() {
-    let root = private_folder();
+    let root = private_directory();
     let path = root.path();
     let store = StoreDir::open_or_create(path).unwrap();
     // Stop the first save at a certificate: a directory has its name.
@@ -189,7 +189,7 @@ fn a_write_that_stopped_part_way_is_taken_up_and_its_leftovers_go() {
 
 #[test]
 fn a_broken_index_and_an_oversized_file_are_named() {
-    let root = private_folder();
+    let root = private_directory();
     plan(root.path());
     let store = StoreDir::open_existing(root.path()).unwrap().unwrap();
     let index = root.path().join(INDEX_FILE);

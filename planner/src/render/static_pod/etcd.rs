@@ -167,8 +167,8 @@ fn is_since_3_6_0(tag: &str) -> bool {
     reason = "the value of a flag table's row is optional"
 )]
 fn certificate(context: &PodContext<'_>, name: &str) -> Option<FlagValue> {
-    let folder = &context.config.cluster.certificates_dir;
-    Some(layout::certificate(folder, &format!("etcd/{name}")).into())
+    let directory = &context.config.cluster.certificates_dir;
+    Some(layout::certificate(directory, &format!("etcd/{name}")).into())
 }
 
 #[expect(
@@ -176,8 +176,8 @@ fn certificate(context: &PodContext<'_>, name: &str) -> Option<FlagValue> {
     reason = "the value of a flag table's row is optional"
 )]
 fn key(context: &PodContext<'_>, name: &str) -> Option<FlagValue> {
-    let folder = &context.config.cluster.certificates_dir;
-    Some(layout::private_key(folder, &format!("etcd/{name}")).into())
+    let directory = &context.config.cluster.certificates_dir;
+    Some(layout::private_key(directory, &format!("etcd/{name}")).into())
 }
 
 /// The loopback address of the advertise address's family.

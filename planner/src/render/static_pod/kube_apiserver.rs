@@ -100,8 +100,8 @@ pub const FLAGS: &[FlagRow] = &[
         Some(format!("https://kubernetes.default.svc.{domain}").into())
     }),
     FlagRow::new("service-account-key-file", &[CERTIFICATES_DIR], |c| {
-        let folder = &c.config.cluster.certificates_dir;
-        Some(layout::service_account_public_key(folder).into())
+        let directory = &c.config.cluster.certificates_dir;
+        Some(layout::service_account_public_key(directory).into())
     }),
     FlagRow::new(
         "service-account-signing-key-file",

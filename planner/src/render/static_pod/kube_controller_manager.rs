@@ -119,8 +119,8 @@ fn with_flexvolumes(context: &PodContext<'_>, volumes: HostPathVolumes) -> HostP
     }
     let extra = &context.config.cluster.controller_manager.extra_args;
     match last_value(extra, "flex-volume-plugin-dir") {
-        Some((position, folder)) => {
-            volumes.with_flexvolumes(folder, &format!("{EXTRA_ARGS}[{position}]"))
+        Some((position, directory)) => {
+            volumes.with_flexvolumes(directory, &format!("{EXTRA_ARGS}[{position}]"))
         }
         None => volumes.with_flexvolumes(layout::FLEXVOLUME_PLUGINS_DIR, KUBEADM_DEFAULT),
     }

@@ -109,7 +109,7 @@ pub(crate) fn give_files_away<'a>(
     let Some(ids) = config.node.system_ids else {
         return;
     };
-    let folder = &config.cluster.certificates_dir;
+    let directory = &config.cluster.certificates_dir;
     let mut owners: Vec<(String, Account)> = Vec::new();
     for (account, certificates) in [
         (
@@ -125,11 +125,11 @@ pub(crate) fn give_files_away<'a>(
         (ids.etcd, &["etcd/server", "etcd/peer"][..]),
     ] {
         let keys = certificates.iter();
-        owners.extend(keys.map(|base| (layout::private_key(folder, base), account)));
+        owners.extend(keys.map(|base| (layout::private_key(directory, base), account)));
     }
     owners.extend([
         (
-            layout::service_account_public_key(folder),
+            layout::service_account_public_key(directory),
             ids.kube_apiserver,
         ),
         (
@@ -141,7 +141,7 @@ pub(crate) fn give_files_away<'a>(
     if let Some(local) = &config.cluster.etcd.local {
         owners.push((layout::trimmed(&local.data_dir).to_owned(), ids.etcd));
     }
-    let shared = layout::service_account_private_key(folder);
+    let shared = layout::service_account_private_key(directory);
     for placement in placements {
         let path = placement.path.as_str();
         if path == shared {

@@ -259,7 +259,7 @@ fn an_extra_volume_without_path_type_has_an_empty_one() {
 }
 
 #[test]
-fn ca_folders_of_the_host_are_mounted_sorted_by_name() {
+fn ca_directories_of_the_host_are_mounted_sorted_by_name() {
     let mut config = testing::default_config();
     config.facts.ca_directories = vec![
         "/usr/share/ca-certificates".into(),

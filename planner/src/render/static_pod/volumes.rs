@@ -48,15 +48,15 @@ impl HostPathVolumes {
             DIRECTORY,
             paths::CERTIFICATES_DIR,
         );
-        for folder in layout::EXTRA_CA_DIRS {
+        for directory in layout::EXTRA_CA_DIRS {
             if config
                 .facts
                 .ca_directories
                 .iter()
-                .any(|found| found == folder)
+                .any(|found| found == directory)
             {
-                let name = folder.trim_start_matches('/').replace('/', "-");
-                volumes.read_only(&name, folder, DIRECTORY, "facts: ca_directories");
+                let name = directory.trim_start_matches('/').replace('/', "-");
+                volumes.read_only(&name, directory, DIRECTORY, "facts: ca_directories");
             }
         }
         volumes
@@ -87,10 +87,15 @@ impl HostPathVolumes {
             (&etcd.cert_file, "certFile"),
             (&etcd.key_file, "keyFile"),
         ];
-        let folders = external_etcd_folders(files, &config.cluster.certificates_dir);
-        for (position, (folder, field)) in folders.into_iter().enumerate() {
+        let directories = external_etcd_directories(files, &config.cluster.certificates_dir);
+        for (position, (directory, field)) in directories.into_iter().enumerate() {
             let from = format!("{}.{field}", paths::EXTERNAL_ETCD);
-            self.read_only(&format!("etcd-certs-{position}"), &folder, DIRECTORY, &from);
+            self.read_only(
+                &format!("etcd-certs-{position}"),
+                &directory,
+                DIRECTORY,
+                &from,
+            );
         }
         self
     }
@@ -107,8 +112,8 @@ impl HostPathVolumes {
     }
 
     /// Adds the directory of flexvolume plugins. They answer on sockets in it, so it is writable.
-    pub(super) fn with_flexvolumes(mut self, folder: &str, from: &str) -> Self {
-        self.writable("flexvolume-dir", folder, from);
+    pub(super) fn with_flexvolumes(mut self, directory: &str, from: &str) -> Self {
+        self.writable("flexvolume-dir", directory, from);
         self
     }
 
@@ -194,37 +199,37 @@ impl HostPathVolumes {
 ///
 /// As kubeadm (v1.36.2, `getEtcdCertVolumes`): a directory lies in another if that is how its text begins, so
 /// `/etc/etcd-b` counts as a part of `/etc/etcd`.
-fn external_etcd_folders<'a>(
+fn external_etcd_directories<'a>(
     files: [(&str, &'a str); 3],
     certificates_dir: &str,
 ) -> BTreeMap<String, &'a str> {
-    let mut folders: BTreeMap<String, &str> = BTreeMap::new();
+    let mut directories: BTreeMap<String, &str> = BTreeMap::new();
     for (file, field) in files {
-        let folder = folder_of(file);
+        let directory = directory_of(file);
         let mounted = layout::EXTRA_CA_DIRS
             .iter()
             .copied()
             .chain([layout::CA_CERTS_DIR, certificates_dir])
-            .any(|mounted| folder.starts_with(mounted));
+            .any(|mounted| directory.starts_with(mounted));
         if file.is_empty() || mounted {
             continue;
         }
-        folders.retain(|known, _| !known.starts_with(&folder));
-        if !folders
+        directories.retain(|known, _| !known.starts_with(&directory));
+        if !directories
             .keys()
-            .any(|known| folder.starts_with(known.as_str()))
+            .any(|known| directory.starts_with(known.as_str()))
         {
-            folders.insert(folder, field);
+            directories.insert(directory, field);
         }
     }
-    folders
+    directories
 }
 
 /// The directory of an absolute path, without `.`, `..` and doubled slashes (Go's `filepath.Dir`).
-fn folder_of(path: &str) -> String {
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+fn directory_of(path: &str) -> String {
+    let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
     let mut parts: Vec<&str> = Vec::new();
-    for part in folder.split('/') {
+    for part in directory.split('/') {
         match part {
             "" | "." => {}
             ".." => {
@@ -261,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_an_external_etcd_are_mounted_once() {
+    fn directories_of_an_external_etcd_are_mounted_once() {
         let cases: [([&str; 3], &[&str]); 10] = [
             (["/e/ca.crt", "/e/c.crt", "/e/c.key"], &["/e"]),
             (["/c/ca.crt", "/b/c.crt", "/a/c.key"], &["/a", "/b", "/c"]),
@@ -289,7 +294,7 @@ mod tests {
         ];
         for (files, expected) in cases {
             let [ca, cert, key] = files;
-            let found = external_etcd_folders([(ca, "a"), (cert, "b"), (key, "c")], "/pki");
+            let found = external_etcd_directories([(ca, "a"), (cert, "b"), (key, "c")], "/pki");
             let found: Vec<&String> = found.keys().collect();
             assert_eq!(found, expected, "{files:?}");
         }

@@ -21,7 +21,7 @@ use crate::command;
 pub enum Origin {
     /// It was there.
     There,
-    /// It was taken from the folder of existing programs.
+    /// It was taken from the directory of existing programs.
     Taken,
     /// It was built, in so much time.
     Built(Duration),
@@ -39,7 +39,7 @@ pub struct Built {
 }
 
 /// Builds `components` into `store`, one after the other, and those of Kubernetes once more as the next patch release,
-/// and calls `done` after each. What the folder `existing` has is taken from there and not built.
+/// and calls `done` after each. What the directory `existing` has is taken from there and not built.
 ///
 /// # Errors
 /// If Go is missing or of another release, a module cannot be had, a program does not build, or an existing one is of
@@ -110,11 +110,11 @@ impl Builder<'_> {
         Ok(self.commit.get_or_init(|| found).as_deref())
     }
 
-    /// Takes the program from the folder of existing ones, if it has it.
+    /// Takes the program from the directory of existing ones, if it has it.
     fn take(&self, component: &Component, version: Version) -> Result<Option<Origin>> {
         let Some(from) = self
             .existing
-            .map(|folder| folder.join(component.name))
+            .map(|directory| directory.join(component.name))
             .filter(|path| path.is_file())
         else {
             return Ok(None);
@@ -159,14 +159,15 @@ impl Builder<'_> {
         made_from: &str,
         make: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<bool> {
-        let folder = self.store.programs(version);
-        let program = folder.join(component.name);
+        let directory = self.store.programs(version);
+        let program = directory.join(component.name);
         let stamp = self.store.stamp(version, component.name);
         if program.is_file() && fs::read_to_string(&stamp).is_ok_and(|text| text == made_from) {
             return Ok(false);
         }
-        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-        let fresh = folder.join(format!(".{}.new", component.name));
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("making {}", directory.display()))?;
+        let fresh = directory.join(format!(".{}.new", component.name));
         if fresh.exists() {
             fs::remove_file(&fresh)?;
         }
@@ -239,8 +240,8 @@ fn link(component: &Component, flags: &str, program: &Path) -> Result<()> {
 
 /// Writes a stamp.
 pub(super) fn write(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)
         .and_then(|()| fs::write(path, text))
         .with_context(|| format!("writing {}", path.display()))
 }

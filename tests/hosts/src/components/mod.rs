@@ -1,6 +1,6 @@
 //! The programs of one Kubernetes release and where they are.
 //!
-//! In: the Go modules in `tests/components/`. Out: static programs and images in a folder outside the repository, each
+//! In: the Go modules in `tests/components/`. Out: static programs and images in a directory outside the repository, each
 //! built once: `v1.36.2/bin/`, `v1.36.2/images/`, and the same for the next patch release, the target of upgrades, whose
 //! programs differ in nothing but the version they report.
 
@@ -18,7 +18,7 @@ pub use image::{ImageArchive, build_images, references};
 pub use module::Module;
 pub use programs::{ASSETS_VARIABLE, COMPONENTS_VARIABLE, Programs};
 pub use store::Store;
-pub(crate) use store::cache_folder;
+pub(crate) use store::cache_directory;
 pub use version::Version;
 
 /// How a program is told its version.
@@ -183,7 +183,8 @@ mod tests {
             .iter()
             .filter(|component| component.module != Module::Pause)
         {
-            let go_mod = std::fs::read_to_string(component.module.folder().join("go.mod")).unwrap();
+            let go_mod =
+                std::fs::read_to_string(component.module.directory().join("go.mod")).unwrap();
             let named = go_mod
                 .lines()
                 .any(|line| line.trim().trim_start_matches("tool ") == component.package);

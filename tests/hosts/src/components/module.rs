@@ -36,8 +36,8 @@ impl Module {
         Self::Pause,
     ];
 
-    /// The module's folder below `tests/components/`.
-    const fn folder_name(self) -> &'static str {
+    /// The module's directory below `tests/components/`.
+    const fn directory_name(self) -> &'static str {
         match self {
             Self::Kubernetes => "kubernetes",
             Self::Etcd => "etcd",
@@ -58,12 +58,12 @@ impl Module {
         }
     }
 
-    /// The module's folder.
+    /// The module's directory.
     #[must_use]
-    pub fn folder(self) -> PathBuf {
+    pub fn directory(self) -> PathBuf {
         repository()
             .join("tests/components")
-            .join(self.folder_name())
+            .join(self.directory_name())
     }
 
     /// The version that the module pins, such as `v1.36.2`; empty for what lies in this repository.
@@ -74,25 +74,25 @@ impl Module {
         let Some(upstream) = self.upstream() else {
             return Ok(String::new());
         };
-        let path = self.folder().join("go.mod");
+        let path = self.directory().join("go.mod");
         required(&read(&path)?, upstream)
             .with_context(|| format!("{} requires no version of {upstream}", path.display()))
     }
 
     /// The minor release of Go that the module is written for, such as `1.26`.
     pub(super) fn go_release(self) -> Result<String> {
-        let path = self.folder().join("go.mod");
+        let path = self.directory().join("go.mod");
         go_release(&read(&path)?).with_context(|| format!("{} has no `go` line", path.display()))
     }
 
-    /// SHA-256, in hex, over everything in the module's folder.
+    /// SHA-256, in hex, over everything in the module's directory.
     ///
     /// # Errors
     /// If a file cannot be read.
     pub fn digest(self) -> Result<String> {
-        let folder = self.folder();
-        let mut names: Vec<PathBuf> = fs::read_dir(&folder)
-            .with_context(|| format!("reading {}", folder.display()))?
+        let directory = self.directory();
+        let mut names: Vec<PathBuf> = fs::read_dir(&directory)
+            .with_context(|| format!("reading {}", directory.display()))?
             .map(|entry| Ok(entry?.path()))
             .collect::<Result<_>>()?;
         names.sort();
@@ -122,7 +122,7 @@ impl Module {
     }
 }
 
-/// Runs `go` in the module's folder and takes what it prints.
+/// Runs `go` in the module's directory and takes what it prints.
 pub(super) fn go(module: Module, args: &[&str]) -> Result<String> {
     command::text(go_command(module).args(args)).map_err(explain)
 }
@@ -133,7 +133,7 @@ pub(super) fn go_command(module: Module) -> std::process::Command {
     let mut command = std::process::Command::new("nice");
     command
         .args(["-n", "5", "go"])
-        .current_dir(module.folder())
+        .current_dir(module.directory())
         .env("CGO_ENABLED", "0")
         .env("GOTOOLCHAIN", "local")
         .env("GOFLAGS", "-buildvcs=false -mod=readonly");
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn staging_modules_are_of_the_same_release() {
-        let go_mod = read(&Module::Kubernetes.folder().join("go.mod")).unwrap();
+        let go_mod = read(&Module::Kubernetes.directory().join("go.mod")).unwrap();
         let version = Module::Kubernetes.version().unwrap();
         let staging = version.replacen("v1.", "v0.", 1);
         let replaced: Vec<&str> = go_mod

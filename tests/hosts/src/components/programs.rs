@@ -6,34 +6,34 @@ use anyhow::{Context as _, Result};
 
 use super::{Store, Version, releases};
 
-/// The variable that names a folder with programs: one that `cargo xtask components` filled, or any folder that
+/// The variable that names a directory with programs: one that `cargo xtask components` filled, or any directory that
 /// holds them.
 pub const COMPONENTS_VARIABLE: &str = "KUBEPLAN_COMPONENTS";
-/// The variable by which other test harnesses of Kubernetes name a folder with etcd, kube-apiserver and kubectl.
+/// The variable by which other test harnesses of Kubernetes name a directory with etcd, kube-apiserver and kubectl.
 pub const ASSETS_VARIABLE: &str = "KUBEBUILDER_ASSETS";
 
 /// Programs that can be run.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    folders: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
 }
 
 impl Programs {
-    /// The programs in `folder`: a store's, of the release that is built, or any that lie right in it.
+    /// The programs in `directory`: a store's, of the release that is built, or any that lie right in it.
     #[must_use]
-    pub fn in_folder(folder: &Path) -> Self {
-        let mut folders = vec![folder.to_owned()];
+    pub fn in_directory(directory: &Path) -> Self {
+        let mut directories = vec![directory.to_owned()];
         if let Ok([version, _]) = releases() {
-            folders.push(Store::at(folder).programs(version));
+            directories.push(Store::at(directory).programs(version));
         }
-        Self { folders }
+        Self { directories }
     }
 
     /// The programs of one release of a store.
     #[must_use]
     pub fn of(store: &Store, version: Version) -> Self {
         Self {
-            folders: vec![store.programs(version)],
+            directories: vec![store.programs(version)],
         }
     }
 
@@ -46,8 +46,8 @@ impl Programs {
             .into_iter()
             .find_map(std::env::var_os);
         Ok(match named {
-            Some(folder) => Self::in_folder(Path::new(&folder)),
-            None => Self::in_folder(Store::in_cache()?.folder()),
+            Some(directory) => Self::in_directory(Path::new(&directory)),
+            None => Self::in_directory(Store::in_cache()?.directory()),
         })
     }
 
@@ -57,19 +57,19 @@ impl Programs {
     /// If it is not there.
     pub fn path(&self, name: &str) -> Result<PathBuf> {
         let found = self
-            .folders
+            .directories
             .iter()
-            .map(|folder| folder.join(name))
+            .map(|directory| directory.join(name))
             .find(|path| path.is_file());
         found.with_context(|| {
-            let folders: Vec<String> = self
-                .folders
+            let directories: Vec<String> = self
+                .directories
                 .iter()
-                .map(|folder| folder.display().to_string())
+                .map(|directory| directory.display().to_string())
                 .collect();
             format!(
                 "there is no {name} in {}; `cargo xtask components` builds it",
-                folders.join(" or ")
+                directories.join(" or ")
             )
         })
     }
@@ -91,7 +91,7 @@ mod tests {
     fn programs_are_found_in_both_layouts() {
         let scratch = tempfile::tempdir().unwrap();
         let [version, _] = releases().unwrap();
-        let programs = Programs::in_folder(scratch.path());
+        let programs = Programs::in_directory(scratch.path());
         let error = programs.check(&["etcd"]).unwrap_err().to_string();
         assert!(
             error.contains("there is no etcd in") && error.contains("cargo xtask components"),

@@ -1,4 +1,4 @@
-//! The folder outside the repository in which programs and images are kept, and its layout.
+//! The directory outside the repository in which programs and images are kept, and its layout.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use sha2::{Digest as _, Sha256};
 use super::module::hex;
 use super::{COMPONENTS, Component, Module, Version, releases};
 
-/// A folder that `cargo xtask components` fills.
+/// A directory that `cargo xtask components` fills.
 #[derive(Clone, Debug)]
 pub struct Store {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Store {
-    /// The store in `folder`; it need not exist.
+    /// The store in `directory`; it need not exist.
     #[must_use]
-    pub fn at(folder: &Path) -> Self {
+    pub fn at(directory: &Path) -> Self {
         Self {
-            folder: folder.to_owned(),
+            directory: directory.to_owned(),
         }
     }
 
@@ -36,32 +36,32 @@ impl Store {
         let digest = hex(&hasher.finalize());
         let name = digest.get(..16).unwrap_or(&digest).to_owned();
         Ok(Self {
-            folder: cache_folder()?.join("components").join(name),
+            directory: cache_directory()?.join("components").join(name),
         })
     }
 
     /// Waits until nobody else fills the store, and keeps others from it until the result is dropped.
     ///
     /// # Errors
-    /// If the store's folder cannot be made.
+    /// If the store's directory cannot be made.
     pub(crate) fn lock(&self) -> Result<File> {
-        let path = self.folder.join(".lock");
-        fs::create_dir_all(&self.folder)
+        let path = self.directory.join(".lock");
+        fs::create_dir_all(&self.directory)
             .and_then(|()| File::create(&path))
             .and_then(|file| file.lock().map(|()| file))
             .with_context(|| format!("locking {}", path.display()))
     }
 
-    /// The store's folder.
+    /// The store's directory.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Where the programs of a release are.
     #[must_use]
     pub fn programs(&self, version: Version) -> PathBuf {
-        self.folder.join(version.to_string()).join("bin")
+        self.directory.join(version.to_string()).join("bin")
     }
 
     /// Whether every program of both releases is there.
@@ -81,12 +81,12 @@ impl Store {
     /// Where the images of a release are.
     #[must_use]
     pub fn images(&self, version: Version) -> PathBuf {
-        self.folder.join(version.to_string()).join("images")
+        self.directory.join(version.to_string()).join("images")
     }
 
     /// Where it is noted what a file was made from.
     pub(crate) fn stamp(&self, version: Version, name: &str) -> PathBuf {
-        self.folder
+        self.directory
             .join(version.to_string())
             .join("stamps")
             .join(name)
@@ -94,7 +94,7 @@ impl Store {
 }
 
 /// `${XDG_CACHE_HOME:-~/.cache}/kubeplan`.
-pub(crate) fn cache_folder() -> Result<PathBuf> {
+pub(crate) fn cache_directory() -> Result<PathBuf> {
     let set = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
@@ -102,6 +102,6 @@ pub(crate) fn cache_folder() -> Result<PathBuf> {
     };
     let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     Ok(cache
-        .context("neither XDG_CACHE_HOME nor HOME is set; name a folder with --dir")?
+        .context("neither XDG_CACHE_HOME nor HOME is set; name a directory with --dir")?
         .join("kubeplan"))
 }

@@ -1,6 +1,6 @@
 //! A light control plane: etcd and the three programs of a control plane as plain processes.
 //!
-//! In: a root folder that a bundle was installed into. Out: an API server at the address its manifest says, in a network
+//! In: a root directory that a bundle was installed into. Out: an API server at the address its manifest says, in a network
 //! of its own, with the certificates, kubeconfigs and flags that were installed. There is no kubelet and no container, so
 //! it takes seconds and half a GiB of memory: enough for objects, RBAC, tokens, signing and approving; not for Pods.
 //! The installed root is only read, never changed. All of it ends when the value is dropped, or its process killed.
@@ -78,8 +78,8 @@ impl ControlPlane {
         let state = tempfile::tempdir()?;
         let bin = state.path().join("bin");
         fs::create_dir(&bin)?;
-        for folder in ["root", "upper", "work"] {
-            fs::create_dir(state.path().join(folder))?;
+        for directory in ["root", "upper", "work"] {
+            fs::create_dir(state.path().join(directory))?;
         }
         let place = Place::read(installed)?;
         fs::write(state.path().join("hosts"), place.hosts())?;
@@ -214,7 +214,7 @@ impl ControlPlane {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// A command that runs inside; its root folder holds `/etc/kubernetes`, `/bin` with [`PROGRAMS`] and little else.
+    /// A command that runs inside; its root directory holds `/etc/kubernetes`, `/bin` with [`PROGRAMS`] and little else.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         self.sandbox

@@ -1,6 +1,6 @@
 //! One host: its files, and the process that holds its namespaces.
 //!
-//! A host outlives the process that started it. Its files are in a folder; whether it runs is seen from its process 1.
+//! A host outlives the process that started it. Its files are in a directory; whether it runs is seen from its process 1.
 //! [`Host::power_cut`] leaves the files as they are at that instant, and [`Host::power_on`] boots from them.
 
 use std::fs::{self, File};
@@ -26,11 +26,11 @@ const BOOT_WITHIN: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct Host {
     number: Number,
-    folder: PathBuf,
+    directory: PathBuf,
     /// Name of its control groups.
     group: String,
     network: Network,
-    /// What its root folder lies over, the uppermost first.
+    /// What its root directory lies over, the uppermost first.
     lower: [PathBuf; 2],
 }
 
@@ -39,7 +39,7 @@ impl Host {
     pub(super) fn new(rig: &Path, prefix: &str, number: Number, lower: [PathBuf; 2]) -> Self {
         Self {
             number,
-            folder: rig.join("hosts").join(number.name()),
+            directory: rig.join("hosts").join(number.name()),
             group: format!("{prefix}-{}", number.name()),
             network: Network::new(prefix),
             lower,
@@ -61,31 +61,34 @@ impl Host {
     /// Whether its files are there.
     #[must_use]
     pub fn exists(&self) -> bool {
-        self.folder.is_dir()
+        self.directory.is_dir()
     }
 
     /// The process 1 that runs now.
     #[must_use]
     pub fn init(&self) -> Option<Init> {
-        let init = Init::parse(&fs::read_to_string(self.folder.join("init")).ok()?)?;
+        let init = Init::parse(&fs::read_to_string(self.directory.join("init")).ok()?)?;
         init.is_alive().then_some(init)
     }
 
     /// Makes its files: an empty disk over the layers, and its identity.
     pub(super) fn make(&self) -> Result<()> {
-        for folder in ["upper", "work", "root", "etc"] {
-            fs::create_dir_all(self.folder.join(folder))?;
+        for directory in ["upper", "work", "root", "etc"] {
+            fs::create_dir_all(self.directory.join(directory))?;
         }
-        // overlayfs takes the root folder's own mode from the uppermost layer.
-        fs::set_permissions(self.folder.join("upper"), fs::Permissions::from_mode(0o755))?;
+        // overlayfs takes the root directory's own mode from the uppermost layer.
+        fs::set_permissions(
+            self.directory.join("upper"),
+            fs::Permissions::from_mode(0o755),
+        )?;
         let [_, tree] = &self.lower;
         command::run(
             Command::new("cp")
                 .arg("-a")
                 .arg(tree.join("var"))
-                .arg(self.folder.join("var")),
+                .arg(self.directory.join("var")),
         )?;
-        let etc = self.folder.join("etc");
+        let etc = self.directory.join("etc");
         let others: String = Number::all()
             .map(|number| format!("{} {}\n", number.address(), number.name()))
             .collect();
@@ -102,7 +105,7 @@ impl Host {
         ] {
             fs::write(etc.join(name), text)?;
         }
-        let cni = self.folder.join("upper/etc/cni/net.d");
+        let cni = self.directory.join("upper/etc/cni/net.d");
         fs::create_dir_all(&cni)?;
         fs::write(
             cni.join("10-bridge.conflist"),
@@ -143,7 +146,7 @@ impl Host {
         self.network.make_hub()?;
         self.network.attach(self.number)?;
         cgroup::make(&self.group)?;
-        let console = self.folder.join("console");
+        let console = self.directory.join("console");
         let log = File::create(&console)?;
         let [upper, lower] = &self.lower;
         let mut unshare = Command::new("setsid")
@@ -167,7 +170,7 @@ impl Host {
                 "sh",
             ])
             .arg(script("host.sh"))
-            .arg(&self.folder)
+            .arg(&self.directory)
             .arg(format!("{}:{}", upper.display(), lower.display()))
             .arg(self.name())
             .env_clear()
@@ -187,7 +190,7 @@ impl Host {
             if lines.next_back() == Some("ready") {
                 let pid = said.lines().next().and_then(|line| line.parse().ok());
                 let init = Init::new(pid.context("process 1 did not say its number")?)?;
-                fs::write(self.folder.join("init"), init.to_string())?;
+                fs::write(self.directory.join("init"), init.to_string())?;
                 return Ok(());
             }
             if let Some(status) = unshare.try_wait()? {
@@ -231,8 +234,8 @@ impl Host {
     pub fn remove(&self) -> Result<()> {
         self.power_cut()?;
         if self.exists() {
-            fs::remove_dir_all(&self.folder)
-                .with_context(|| format!("removing {}", self.folder.display()))?;
+            fs::remove_dir_all(&self.directory)
+                .with_context(|| format!("removing {}", self.directory.display()))?;
         }
         Ok(())
     }
@@ -300,9 +303,9 @@ impl Host {
             .with_context(|| format!("on {}", self.name()))
     }
 
-    /// The folder on this machine that is the host's `/var`; what lies there is on the host, too.
+    /// The directory on this machine that is the host's `/var`; what lies there is on the host, too.
     #[must_use]
     pub fn var(&self) -> PathBuf {
-        self.folder.join("var")
+        self.directory.join("var")
     }
 }

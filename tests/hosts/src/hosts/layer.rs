@@ -1,7 +1,7 @@
 //! What a host has beyond Debian: the programs and images, the kubelet's unit, the stand-in for systemctl, the settings
 //! of containerd.
 //!
-//! A folder between the Debian tree and the host's own files. The programs and images in it are hard links to the store,
+//! A directory between the Debian tree and the host's own files. The programs and images in it are hard links to the store,
 //! which no host can write through: overlayfs copies what a host changes.
 
 use std::fs;
@@ -21,13 +21,13 @@ const UPGRADES: &[&str] = &["kubeadm", "kubelet", "kubectl"];
 /// Where the programs of the next patch release and all images are on a host, by release.
 pub const SHARED: &str = "opt/kubernetes";
 
-/// Fills the folder `layer`, which must not exist.
+/// Fills the directory `layer`, which must not exist.
 ///
 /// # Errors
 /// If a program or the images are missing.
 pub(super) fn make(layer: &Path, store: &Store) -> Result<()> {
     let [version, upgrade] = releases()?;
-    for (release, folder, programs) in [
+    for (release, directory, programs) in [
         (version, layer.join("usr/bin"), PROGRAMS),
         (
             upgrade,
@@ -35,21 +35,21 @@ pub(super) fn make(layer: &Path, store: &Store) -> Result<()> {
             UPGRADES,
         ),
     ] {
-        fs::create_dir_all(&folder)?;
+        fs::create_dir_all(&directory)?;
         for program in programs {
             let from = store.programs(release).join(program);
-            link_or_copy(&from, &folder.join(program)).with_context(|| {
+            link_or_copy(&from, &directory.join(program)).with_context(|| {
                 format!("{program} {release} is not there; `cargo xtask components` builds it")
             })?;
         }
     }
     for release in [version, upgrade] {
-        let folder = layer.join(SHARED).join(release.to_string()).join("images");
-        fs::create_dir_all(&folder)?;
+        let directory = layer.join(SHARED).join(release.to_string()).join("images");
+        fs::create_dir_all(&directory)?;
         for archive in archives(&store.images(release))? {
             link_or_copy(
                 &archive,
-                &folder.join(archive.file_name().unwrap_or_default()),
+                &directory.join(archive.file_name().unwrap_or_default()),
             )?;
         }
     }
@@ -102,9 +102,11 @@ pub(super) fn make(layer: &Path, store: &Store) -> Result<()> {
     Ok(())
 }
 
-fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
+fn archives(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+    for entry in
+        fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))?
+    {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "tar") {
             found.push(path);

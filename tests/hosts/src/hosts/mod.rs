@@ -1,5 +1,5 @@
 //! Whole hosts out of namespaces: each with its network, process numbers, mounts, host name and control groups, a Debian
-//! tree as root folder, containerd and a kubelet.
+//! tree as root directory, containerd and a kubelet.
 //!
 //! In: how many. Out: hosts named `host1`, `host2`, … at 192.168.10.11, .12, … that real kubeadm sets up in seconds. They
 //! share this machine's kernel and nothing else, have no way out to any network, and stay until [`Rig::down`], which
@@ -25,7 +25,7 @@ pub use network::{MAX_HOSTS, Number};
 pub use tree::ensure as ensure_tree;
 
 use crate::command;
-use crate::components::{Store, Version, build_images, cache_folder, releases};
+use crate::components::{Store, Version, build_images, cache_directory, releases};
 use crate::sandbox;
 use network::Network;
 use seed::Seed;
@@ -40,23 +40,23 @@ const MORE_TOOLS: &[(&str, &str)] = &[
 /// Hosts that see each other.
 #[derive(Clone, Debug)]
 pub struct Rig {
-    folder: PathBuf,
+    directory: PathBuf,
     /// In front of the names of namespaces and control groups, which this machine has only one list of.
     prefix: String,
 }
 
 impl Rig {
-    /// The rig whose state is in `folder`; it need not exist.
+    /// The rig whose state is in `directory`; it need not exist.
     #[must_use]
-    pub fn at(folder: &Path) -> Self {
-        let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+    pub fn at(directory: &Path) -> Self {
+        let digest = Sha256::digest(directory.as_os_str().as_encoded_bytes());
         let short: String = digest
             .iter()
             .take(3)
             .map(|byte| format!("{byte:02x}"))
             .collect();
         Self {
-            folder: folder.to_owned(),
+            directory: directory.to_owned(),
             prefix: format!("kubeplan-{short}"),
         }
     }
@@ -66,13 +66,13 @@ impl Rig {
     /// # Errors
     /// If the user has no home.
     pub fn in_cache() -> Result<Self> {
-        Ok(Self::at(&cache_folder()?.join("hosts")))
+        Ok(Self::at(&cache_directory()?.join("hosts")))
     }
 
     /// Where its state is.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Fails, naming what is missing, unless this machine can run hosts.
@@ -97,15 +97,15 @@ impl Rig {
         let images = build_images(store, &tree)?;
         let layer = self.layer();
         if !layer.is_dir() {
-            fs::create_dir_all(&self.folder)?;
+            fs::create_dir_all(&self.directory)?;
             let scratch = tempfile::Builder::new()
                 .prefix(".layer-")
-                .tempdir_in(&self.folder)?;
+                .tempdir_in(&self.directory)?;
             let fresh = scratch.path().join("layer");
             layer::make(&fresh, store)?;
             // In this order: where there is a layer, it is known what lies below.
             fs::write(
-                self.folder.join("tree"),
+                self.directory.join("tree"),
                 tree.as_os_str().as_encoded_bytes(),
             )?;
             fs::rename(&fresh, &layer)?;
@@ -186,22 +186,22 @@ impl Rig {
             host.remove()?;
         }
         Network::new(&self.prefix).remove_hub()?;
-        if self.folder.is_dir() {
-            fs::remove_dir_all(&self.folder)
-                .with_context(|| format!("removing {}", self.folder.display()))?;
+        if self.directory.is_dir() {
+            fs::remove_dir_all(&self.directory)
+                .with_context(|| format!("removing {}", self.directory.display()))?;
         }
         Ok(())
     }
 
     fn layer(&self) -> PathBuf {
-        self.folder.join("layer")
+        self.directory.join("layer")
     }
 
     fn host_at(&self, number: Number) -> Result<Host> {
-        let tree = fs::read_to_string(self.folder.join("tree"))
+        let tree = fs::read_to_string(self.directory.join("tree"))
             .context("looking for the tree the hosts lie over")?;
         Ok(Host::new(
-            &self.folder,
+            &self.directory,
             &self.prefix,
             number,
             [self.layer(), PathBuf::from(tree)],
@@ -216,12 +216,12 @@ impl Rig {
 pub struct ScratchRig(Rig);
 
 impl ScratchRig {
-    /// A rig whose state is in `folder`; what a killed test left there is removed first.
+    /// A rig whose state is in `directory`; what a killed test left there is removed first.
     ///
     /// # Errors
     /// If something of it cannot be removed.
-    pub fn at(folder: &Path) -> Result<Self> {
-        let rig = Rig::at(&std::path::absolute(folder)?);
+    pub fn at(directory: &Path) -> Result<Self> {
+        let rig = Rig::at(&std::path::absolute(directory)?);
         rig.down()?;
         Ok(Self(rig))
     }
@@ -237,7 +237,7 @@ impl std::ops::Deref for ScratchRig {
 
 impl Drop for ScratchRig {
     fn drop(&mut self) {
-        // Nobody is left to tell; the next test with this folder tries again.
+        // Nobody is left to tell; the next test with this directory tries again.
         let _ = self.0.down();
     }
 }
@@ -276,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rigs_of_two_folders_do_not_meet() {
+    fn rigs_of_two_directories_do_not_meet() {
         let (one, other) = (
             Rig::at(Path::new("/a/hosts")),
             Rig::at(Path::new("/b/hosts")),

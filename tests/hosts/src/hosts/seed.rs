@@ -15,7 +15,7 @@ use crate::components::{ImageArchive, Store, Version};
 /// The kept state of containerd for one release's images.
 #[derive(Debug)]
 pub(super) struct Seed {
-    folder: PathBuf,
+    directory: PathBuf,
     stamp: PathBuf,
     made_from: String,
 }
@@ -34,7 +34,7 @@ impl Seed {
             made_from.push_str(&format!("{} {made:?}\n", image.reference));
         }
         Ok(Self {
-            folder: store.images(release).with_file_name("containerd"),
+            directory: store.images(release).with_file_name("containerd"),
             stamp: store.stamp(release, "containerd"),
             made_from,
         })
@@ -42,23 +42,23 @@ impl Seed {
 
     /// Whether it is there and of these images.
     pub(super) fn is_there(&self) -> bool {
-        self.folder.is_dir()
+        self.directory.is_dir()
             && fs::read_to_string(&self.stamp).is_ok_and(|text| text == self.made_from)
     }
 
     /// Gives it to a host that never ran.
     pub(super) fn plant(&self, host: &Host) -> Result<()> {
-        copy(&self.folder, &data(host))
+        copy(&self.directory, &data(host))
     }
 
     /// Takes it from a host that has just imported the images.
     pub(super) fn harvest(&self, host: &Host) -> Result<()> {
-        if self.folder.is_dir() {
-            fs::remove_dir_all(&self.folder)?;
+        if self.directory.is_dir() {
+            fs::remove_dir_all(&self.directory)?;
         }
         // Its databases are whole only while it does not run.
         host.shell("systemctl stop containerd")?;
-        copy(&data(host), &self.folder)?;
+        copy(&data(host), &self.directory)?;
         host.shell("systemctl start containerd")?;
         host.wait_for_containerd()?;
         fs::write(&self.stamp, &self.made_from)

@@ -1,6 +1,6 @@
-//! The Debian tree that every host's root folder lies over: containerd, runc, CNI plugins and what a kubelet calls.
+//! The Debian tree that every host's root directory lies over: containerd, runc, CNI plugins and what a kubelet calls.
 //!
-//! In: Debian's packages, by debootstrap, which checks their signatures. Out: a folder that is made once and never
+//! In: Debian's packages, by debootstrap, which checks their signatures. Out: a directory that is made once and never
 //! written again. Debian's testing release, because stable has no containerd that Kubernetes 1.36 takes.
 
 use std::fs;
@@ -44,17 +44,17 @@ const PACKAGES: &[&str] = &[
 /// # Errors
 /// If debootstrap is missing or fails.
 pub fn ensure(store: &Store) -> Result<PathBuf> {
-    let tree = store.folder().join(name());
+    let tree = store.directory().join(name());
     if tree.is_dir() {
         return Ok(tree);
     }
     command::require(&[("debootstrap", "debootstrap"), ("chroot", "coreutils")])?;
     let mirror = std::env::var("DEBIAN_MIRROR").unwrap_or_else(|_| MIRROR.to_owned());
-    fs::create_dir_all(store.folder())?;
+    fs::create_dir_all(store.directory())?;
     // Below the store, so that a finished tree is put in place by its name alone.
     let scratch = tempfile::Builder::new()
         .prefix(".tree-")
-        .tempdir_in(store.folder())?;
+        .tempdir_in(store.directory())?;
     let fresh = scratch.path().join("tree");
     command::run(
         Command::new("debootstrap")
@@ -85,14 +85,14 @@ fn name() -> String {
 
 /// Takes out what no host needs: the packages themselves and their lists, and keys that all hosts would share.
 fn trim(tree: &Path) -> Result<()> {
-    for folder in [
+    for directory in [
         "var/cache/apt",
         "var/lib/apt/lists",
         "usr/share/doc",
         "usr/share/man",
         "usr/share/locale",
     ] {
-        let path = tree.join(folder);
+        let path = tree.join(directory);
         if path.is_dir() {
             fs::remove_dir_all(&path).with_context(|| format!("emptying {}", path.display()))?;
         }

@@ -18,16 +18,16 @@ use rustix::fs::mkdirat;
 use super::super::*;
 use super::*;
 
-fn census(root: &Root, folder: &Directory) -> Census {
-    let mut walker = Walker::new(root, folder, None).unwrap();
-    walker.everything_in(folder).unwrap();
+fn census(root: &Root, directory: &Directory) -> Census {
+    let mut walker = Walker::new(root, directory, None).unwrap();
+    walker.everything_in(directory).unwrap();
     walker.found()
 }
 
 fn open(path: &Path) -> (Root, Directory) {
     let root = Root::open(path).unwrap();
-    let folder = root.open_directory(&RootPath::fixed("/")).unwrap().unwrap();
-    (root, folder)
+    let directory = root.open_directory(&RootPath::fixed("/")).unwrap().unwrap();
+    (root, directory)
 }
 
 #[test]
@@ -42,14 +42,14 @@ fn links_go_as_links_and_sockets_go_too() {
     symlink(&outside, inside.join("a/link")).unwrap();
     symlink("/nowhere", inside.join("dangling")).unwrap();
     let _listener = UnixListener::bind(inside.join("socket")).unwrap();
-    let (root, folder) = open(&inside);
+    let (root, directory) = open(&inside);
     let expected = Census {
         files: 4,
-        folders: 2,
+        directories: 2,
         stays: Vec::new(),
     };
-    assert_eq!(census(&root, &folder), expected);
-    assert_eq!(clear(&root, &Actions::default(), &folder).unwrap(), []);
+    assert_eq!(census(&root, &directory), expected);
+    assert_eq!(clear(&root, &Actions::default(), &directory).unwrap(), []);
     assert_eq!(fs::read_dir(&inside).unwrap().count(), 0);
     assert_eq!(fs::read_to_string(outside.join("kept")).unwrap(), "kept");
 }
@@ -60,23 +60,26 @@ fn one_name_is_removed_and_its_neighbours_stay() {
     fs::create_dir_all(dir.path().join("member/wal")).unwrap();
     fs::write(dir.path().join("member/wal/1"), "x").unwrap();
     fs::write(dir.path().join("other"), "x").unwrap();
-    let (root, folder) = open(dir.path());
+    let (root, directory) = open(dir.path());
     let actions = Actions::default();
-    assert_eq!(census_of(&root, &folder, "member").unwrap().files, 1);
-    assert_eq!(remove(&root, &actions, &folder, "member").unwrap(), []);
-    assert_eq!(listing(&folder).unwrap(), (vec!["other".to_owned()], false));
-    assert_eq!(remove(&root, &actions, &folder, "member").unwrap(), []);
+    assert_eq!(census_of(&root, &directory, "member").unwrap().files, 1);
+    assert_eq!(remove(&root, &actions, &directory, "member").unwrap(), []);
+    assert_eq!(
+        listing(&directory).unwrap(),
+        (vec!["other".to_owned()], false)
+    );
+    assert_eq!(remove(&root, &actions, &directory, "member").unwrap(), []);
 }
 
 #[test]
-fn names_that_are_no_text_stay_with_the_folders_that_lead_to_them() {
+fn names_that_are_no_text_stay_with_the_directories_that_lead_to_them() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("a/b")).unwrap();
     fs::write(dir.path().join("a/b").join(OsStr::from_bytes(b"\xff")), "x").unwrap();
     fs::write(dir.path().join("a/plain"), "x").unwrap();
-    let (root, folder) = open(dir.path());
-    let stays = clear(&root, &Actions::default(), &folder).unwrap();
-    assert_eq!(stays, census(&root, &folder).stays);
+    let (root, directory) = open(dir.path());
+    let stays = clear(&root, &Actions::default(), &directory).unwrap();
+    assert_eq!(stays, census(&root, &directory).stays);
     assert_eq!(stays.len(), 1);
     assert_eq!(stays[0].path.as_str(), "/a/b");
     assert!(!stays[0].failed);
@@ -89,7 +92,7 @@ fn mount_points_are_not_entered() {
     let (_, root) = open(Path::new("/"));
     let enter = |name: &str| enter(&root, name, RootPath::from_text(name)).unwrap();
     assert!(matches!(enter("proc"), Entered::MountPoint));
-    assert!(matches!(enter("no-such-folder"), Entered::Gone));
+    assert!(matches!(enter("no-such-directory"), Entered::Gone));
 }
 
 #[test]
@@ -99,8 +102,8 @@ fn what_belongs_to_this_program_is_not_entered() {
     fs::create_dir_all(state.join("runs/0001")).unwrap();
     fs::create_dir_all(dir.path().join("var/lib/other/deeper")).unwrap();
     let root = Root::open(dir.path()).unwrap();
-    let folder = root.open_directory(&RootPath::fixed("/")).unwrap().unwrap();
-    let stays = remove(&root, &Actions::default(), &folder, "var").unwrap();
+    let directory = root.open_directory(&RootPath::fixed("/")).unwrap().unwrap();
+    let stays = remove(&root, &Actions::default(), &directory, "var").unwrap();
     assert_eq!(stays.len(), 1);
     assert_eq!(stays[0].path.as_str(), "/var/lib/kubeplan");
     assert!(state.join("runs/0001").exists());
@@ -119,38 +122,38 @@ fn a_deep_tree_is_removed_with_few_open_files() {
         here = openat(&here, "d", flags, Mode::empty()).unwrap();
     }
     drop(here);
-    let (root, folder) = open(dir.path());
-    let found = census(&root, &folder);
-    assert_eq!((found.files, found.folders), (1, LEVELS));
+    let (root, directory) = open(dir.path());
+    let found = census(&root, &directory);
+    assert_eq!((found.files, found.directories), (1, LEVELS));
     assert_eq!(found.stays, []);
-    assert_eq!(clear(&root, &Actions::default(), &folder).unwrap(), []);
+    assert_eq!(clear(&root, &Actions::default(), &directory).unwrap(), []);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn what_cannot_be_removed_is_named_and_the_rest_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    for folder in ["a/stuck", "b"] {
-        fs::create_dir_all(dir.path().join(folder)).unwrap();
+    for directory in ["a/stuck", "b"] {
+        fs::create_dir_all(dir.path().join(directory)).unwrap();
     }
     fs::write(dir.path().join("a/stuck/file"), "x").unwrap();
     fs::write(dir.path().join("b/key"), "x").unwrap();
-    let (root, folder) = open(dir.path());
+    let (root, directory) = open(dir.path());
     // Action 0 is the removal of `a/stuck/file`.
     let actions = Actions::failing(Fault::FailWith(0, Failure::Io)).0;
-    let stays = clear(&root, &actions, &folder).unwrap();
+    let stays = clear(&root, &actions, &directory).unwrap();
     assert_eq!(stays.len(), 1, "{stays:?}");
     assert_eq!(stays[0].path.as_str(), "/a/stuck/file");
     assert!(stays[0].failed);
     assert!(dir.path().join("a/stuck/file").exists());
     assert!(!dir.path().join("b").exists());
-    assert_eq!(clear(&root, &Actions::default(), &folder).unwrap(), []);
+    assert_eq!(clear(&root, &Actions::default(), &directory).unwrap(), []);
 }
 
 #[test]
-fn a_folder_that_may_not_be_listed_is_named_and_the_rest_goes_on() {
+fn a_directory_that_may_not_be_listed_is_named_and_the_rest_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let (root, folder) = open(dir.path());
+    let (root, directory) = open(dir.path());
     if root.is_privileged() {
         // Every directory may be listed.
         return;
@@ -159,7 +162,7 @@ fn a_folder_that_may_not_be_listed_is_named_and_the_rest_goes_on() {
     fs::create_dir_all(dir.path().join("b")).unwrap();
     let closed = dir.path().join("a/closed");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o0)).unwrap();
-    let stays = clear(&root, &Actions::default(), &folder).unwrap();
+    let stays = clear(&root, &Actions::default(), &directory).unwrap();
     assert_eq!(stays.len(), 1, "{stays:?}");
     assert_eq!(stays[0].path.as_str(), "/a/closed");
     assert!(!dir.path().join("b").exists());
@@ -169,8 +172,8 @@ fn a_folder_that_may_not_be_listed_is_named_and_the_rest_goes_on() {
 #[test]
 fn a_long_path_is_shown_by_its_ends() {
     let dir = tempfile::tempdir().unwrap();
-    let (root, folder) = open(dir.path());
-    let walker = Walker::new(&root, &folder, None).unwrap();
+    let (root, directory) = open(dir.path());
+    let walker = Walker::new(&root, &directory, None).unwrap();
     let frame = |number: usize| Frame {
         name: number.to_string(),
         inode: Inode::default(),
@@ -190,13 +193,17 @@ fn a_stopped_removal_goes_on_where_it_was() {
         fs::create_dir_all(dir.path().join("a/b")).unwrap();
         fs::write(dir.path().join("a/b/file"), "x").unwrap();
         fs::write(dir.path().join("a/file"), "x").unwrap();
-        let (root, folder) = open(dir.path());
-        let stopped = clear(&root, &Actions::failing(Fault::StopAfter(limit)).0, &folder);
+        let (root, directory) = open(dir.path());
+        let stopped = clear(
+            &root,
+            &Actions::failing(Fault::StopAfter(limit)).0,
+            &directory,
+        );
         if stopped.is_ok() {
             assert!(limit >= 5);
             return;
         }
-        clear(&root, &Actions::default(), &folder).unwrap();
+        clear(&root, &Actions::default(), &directory).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
     panic!("never finished");
@@ -204,30 +211,30 @@ fn a_stopped_removal_goes_on_where_it_was() {
 
 /// A user who owns the tree moves a directory away while it is cleared.
 #[test]
-fn a_folder_that_is_moved_meanwhile_is_left_and_the_rest_goes_on() {
+fn a_directory_that_is_moved_meanwhile_is_left_and_the_rest_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir_all(dir.path().join("in/a/b/c")).unwrap();
     fs::create_dir_all(dir.path().join("in/z")).unwrap();
     fs::create_dir_all(dir.path().join("out")).unwrap();
-    let (root, folder) = open(&dir.path().join("in"));
+    let (root, directory) = open(&dir.path().join("in"));
     let actions = Actions::default();
-    let mut walker = Walker::new(&root, &folder, Some(&actions)).unwrap();
-    let frame = |folder: &Directory, name: &str| Frame {
+    let mut walker = Walker::new(&root, &directory, Some(&actions)).unwrap();
+    let frame = |directory: &Directory, name: &str| Frame {
         name: name.to_owned(),
-        inode: folder.inode().unwrap(),
+        inode: directory.inode().unwrap(),
         pending: Vec::new(),
         stays: false,
     };
-    let a = folder.open("a").unwrap().unwrap();
+    let a = directory.open("a").unwrap().unwrap();
     let b = a.open("b").unwrap().unwrap();
-    let mut way = vec![frame(&folder, ""), frame(&a, "a")];
+    let mut way = vec![frame(&directory, ""), frame(&a, "a")];
     let done = frame(&b, "b");
     let moved = |from: &str, to: &str| {
         fs::rename(dir.path().join(from), dir.path().join(to)).unwrap();
     };
     moved("in/a/b", "out/b");
     let here = walker
-        .leave(&folder, b.duplicate().unwrap(), &mut way, &done)
+        .leave(&directory, b.duplicate().unwrap(), &mut way, &done)
         .unwrap();
     assert_eq!(here.inode().unwrap(), a.inode().unwrap());
     assert!(
@@ -235,11 +242,11 @@ fn a_folder_that_is_moved_meanwhile_is_left_and_the_rest_goes_on() {
         "nothing outside is removed"
     );
     moved("in/a", "out/a");
-    let here = walker.leave(&folder, b, &mut way, &done).unwrap();
-    assert_eq!(here.inode().unwrap(), folder.inode().unwrap());
+    let here = walker.leave(&directory, b, &mut way, &done).unwrap();
+    assert_eq!(here.inode().unwrap(), directory.inode().unwrap());
     assert_eq!(way.len(), 1);
     assert!(way[0].stays);
     assert_eq!(walker.found().stays[0].path.as_str(), "/a");
-    assert_eq!(clear(&root, &actions, &folder).unwrap(), []);
+    assert_eq!(clear(&root, &actions, &directory).unwrap(), []);
     assert!(dir.path().join("out/a").exists() && dir.path().join("out/b/c").exists());
 }

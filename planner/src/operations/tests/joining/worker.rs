@@ -26,14 +26,14 @@ fn a_worker_gets_the_ca_its_credentials_and_the_kubelets_files() {
         assert_eq!(transactions(&plan), ["kubelet-start kubelet-start"]);
         assert!(plan.live.objects.is_empty() && plan.live.api.is_none());
         assert!(plan.left_out.is_empty());
-        let folders: Vec<String> = plan
+        let directories: Vec<String> = plan
             .entries
             .iter()
             .filter(|entry| matches!(entry.content, PlannedContent::Directory))
             .map(|entry| format!("{} {}", entry.placement.mode, entry.placement.path))
             .collect();
         assert_eq!(
-            folders,
+            directories,
             [
                 "0755 /etc/kubernetes",
                 "0755 /etc/kubernetes/pki",

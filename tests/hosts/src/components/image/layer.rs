@@ -13,7 +13,7 @@ use crate::components::module::hex;
 /// A layer that is being written: a tar archive and its digest.
 pub(super) struct Layer {
     archive: tar::Builder<Hashed<tempfile::NamedTempFile>>,
-    folders: BTreeSet<PathBuf>,
+    directories: BTreeSet<PathBuf>,
 }
 
 impl Layer {
@@ -24,17 +24,17 @@ impl Layer {
         };
         Self {
             archive: tar::Builder::new(hashed),
-            folders: BTreeSet::new(),
+            directories: BTreeSet::new(),
         }
     }
 
-    pub(super) fn folder(&mut self, path: impl AsRef<Path>, mode: u32) -> Result<()> {
+    pub(super) fn directory(&mut self, path: impl AsRef<Path>, mode: u32) -> Result<()> {
         let path = path.as_ref();
-        if path.as_os_str().is_empty() || !self.folders.insert(path.to_owned()) {
+        if path.as_os_str().is_empty() || !self.directories.insert(path.to_owned()) {
             return Ok(());
         }
         if let Some(parent) = path.parent() {
-            self.folder(parent, 0o755)?;
+            self.directory(parent, 0o755)?;
         }
         let mut header = header(mode, 0);
         header.set_entry_type(tar::EntryType::Directory);
@@ -44,7 +44,7 @@ impl Layer {
     /// The file at `from`, run by everybody.
     pub(super) fn program(&mut self, from: &Path, place: &str) -> Result<()> {
         if let Some(parent) = Path::new(place).parent() {
-            self.folder(parent, 0o755)?;
+            self.directory(parent, 0o755)?;
         }
         let file = File::open(from).with_context(|| format!("opening {}", from.display()))?;
         let mut header = header(0o755, file.metadata()?.len());

@@ -238,10 +238,10 @@ impl<'r> Image<'r> {
         programs: &[(PathBuf, &str)],
         packet_filter: Option<&Path>,
     ) -> Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut layer = Layer::new(tempfile::NamedTempFile::new_in(folder)?);
-        layer.folder("tmp", 0o1777)?;
+        let directory = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(directory)?;
+        let mut layer = Layer::new(tempfile::NamedTempFile::new_in(directory)?);
+        layer.directory("tmp", 0o1777)?;
         for (program, place) in programs {
             layer.program(program, place)?;
         }
@@ -264,7 +264,7 @@ impl<'r> Image<'r> {
         let manifest =
             json!([{"Config": config_name, "RepoTags": [self.reference], "Layers": ["layer.tar"]}])
                 .to_string();
-        let fresh = tempfile::NamedTempFile::new_in(folder)?;
+        let fresh = tempfile::NamedTempFile::new_in(directory)?;
         let mut archive = tar::Builder::new(fresh);
         append(&mut archive, "manifest.json", manifest.as_bytes())?;
         append(&mut archive, &config_name, config.as_bytes())?;

@@ -54,7 +54,7 @@ pub(super) fn add(layer: &mut Layer, tree: &Path) -> Result<()> {
     files.sort();
     files.extend(libraries);
     for file in files {
-        // `/lib` and `/lib64` are links into `/usr` on the host tree; in the image they are folders.
+        // `/lib` and `/lib64` are links into `/usr` on the host tree; in the image they are directories.
         layer.program(&tree.join(&file), &file)?;
     }
     for name in IPTABLES_NAMES {

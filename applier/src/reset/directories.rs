@@ -57,10 +57,10 @@ pub(super) fn is_system(path: &RootPath) -> bool {
     path.as_str() == "/" || SYSTEM.contains(&path.as_str())
 }
 
-/// Whether `path` lies in `folder`, at any depth.
-pub(super) fn is_below(path: &RootPath, folder: &RootPath) -> bool {
+/// Whether `path` lies in `directory`, at any depth.
+pub(super) fn is_below(path: &RootPath, directory: &RootPath) -> bool {
     path.as_str()
-        .strip_prefix(folder.as_str())
+        .strip_prefix(directory.as_str())
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
@@ -71,15 +71,15 @@ pub(super) fn is_below(path: &RootPath, folder: &RootPath) -> bool {
 pub(super) fn traces(root: &Root) -> Result<Vec<RootPath>, HostError> {
     let mut found = Vec::new();
     for path in KUBECONFIGS {
-        if let Some(folder) = root.open_directory(&path.parent())?
-            && folder.inspect(path.file_name())? != Found::Missing
+        if let Some(directory) = root.open_directory(&path.parent())?
+            && directory.inspect(path.file_name())? != Found::Missing
         {
             found.push(path);
         }
     }
     for path in [MANIFESTS, RootPath::fixed(CERTIFICATES)] {
-        if let Some(folder) = root.open_directory(&path)?
-            && !folder.names()?.is_empty()
+        if let Some(directory) = root.open_directory(&path)?
+            && !directory.names()?.is_empty()
         {
             found.push(path);
         }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_of_the_system_are_not_certificate_folders() {
+    fn directories_of_the_system_are_not_certificate_directories() {
         let judge = |path: &str| certificates(&path.parse().unwrap());
         for bad in ["/etc", "/var/lib", "/etc/kubernetes", "/usr/local/bin"] {
             assert!(judge(bad).is_err(), "{bad}");
