@@ -222,13 +222,13 @@ fn weaker() -> Result<()> {
     host.put("liveJoin: deny\n")?;
     let run = host.planned.install(&[])?.expect(0)?;
     ensure!(
-        run.err.contains("this host's policy changed") && !run.err.contains(told),
+        run.err.contains("this host's policy was edited") && !run.err.contains(told),
         "{}",
         run.err
     );
     host.put("# the same\nliveJoin: deny\n")?;
     let run = host.planned.install(&[])?.expect(0)?;
-    ensure!(run.err.contains("asks for the same"), "{}", run.err);
+    ensure!(run.err.contains("requires the same"), "{}", run.err);
     Ok(())
 }
 
