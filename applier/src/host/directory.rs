@@ -14,9 +14,11 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::beneath::open_beneath;
 use super::error::{HostError, Refusal};
-use super::guard::Inode;
-use super::root::{Owner, RootPath, open_beneath};
+use super::inode::Inode;
+use super::owner::Owner;
+use super::path::RootPath;
 
 /// An open directory below the root.
 #[derive(Debug)]

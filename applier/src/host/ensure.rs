@@ -2,7 +2,8 @@
 
 use super::durable::Actions;
 use super::error::HostError;
-use super::root::{Root, RootPath};
+use super::path::RootPath;
+use super::root::Root;
 use super::{Directory, Found};
 
 /// Mode of directories that are only on the way to something.

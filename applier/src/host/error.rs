@@ -5,7 +5,7 @@ use std::io;
 
 use kubeplan_terminal::Advice;
 
-use super::durable::Action;
+use super::action::Action;
 
 /// A failed operation on the host. Names the path below the root, never content.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ pub(crate) enum HostError {
         /// The directory.
         path: String,
         /// Whose it is.
-        owner: super::Owner,
+        owner: super::owner::Owner,
         /// Its permission bits.
         mode: u32,
     },
@@ -61,7 +61,7 @@ pub(crate) enum HostError {
         /// The file or directory.
         path: String,
         /// The owner.
-        owner: super::Owner,
+        owner: super::owner::Owner,
     },
     /// Something other than a directory on the way to a path.
     #[error("`{path}` is not a directory")]

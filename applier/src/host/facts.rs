@@ -13,8 +13,9 @@ use kubeplan_bundle::signature::PublicKey;
 use super::directory::Found;
 use super::identity::{HostIdentity, SSH_HOST_KEY_PUBLIC};
 use super::init::Activity;
+use super::path::RootPath;
 use super::program::{Programs, Runner as _};
-use super::root::{Root, RootPath};
+use super::root::Root;
 use super::system::{Live, System};
 use super::{init, process, route};
 

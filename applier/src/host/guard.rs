@@ -1,6 +1,6 @@
-//! What is no destination, by whatever name it is reached.
+//! What is not a destination, by whatever name it is reached.
 //!
-//! In: a root. Out: a [`Guard`], which knows by device and inode
+//! A [`Guard`], which `root/find_guard.rs` fills, knows by device and inode
 //! - this program's own directories, with every directory below them: a link, `/proc/self/root` or a bind mount gives a
 //!   directory another path, and never another inode;
 //! - the directories that these lie in, so that what does not exist yet cannot be made by another path;
@@ -10,17 +10,13 @@
 //! `include/uapi/linux/magic.h`). Crossing into any other mount is allowed: a data directory is often a disk of its own.
 
 use std::collections::{HashSet, VecDeque};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
-use kubeplan_bundle::path::{KERNEL, RESERVED};
-use rustix::fs::{Dir, FsWord, Mode, OFlags, Stat, fstat, fstatfs, openat};
-use rustix::io::Errno;
+use rustix::fs::{FsWord, fstatfs};
 
 use super::error::{HostError, Refusal};
-use super::root::{Root, RootPath};
-
-/// Directories inside each other below this program's own; there are three.
-const DEPTH: usize = 8;
+use super::inode::Inode;
+use super::path::RootPath;
 
 /// Types of the kernel's own file systems. devtmpfs has the type of tmpfs and is recognised by its device.
 const TYPES: [(FsWord, &str); 26] = [
@@ -52,131 +48,25 @@ const TYPES: [(FsWord, &str); 26] = [
     (0x6c6f_6f70, "binderfs"),
 ];
 
-/// Device and number of a directory: the same by whatever path it is reached.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Inode {
-    device: u64,
-    number: u64,
-}
-
-impl Inode {
-    /// From what `stat` says.
-    pub(super) const fn of(stat: &Stat) -> Self {
-        Self {
-            device: stat.st_dev,
-            number: stat.st_ino,
-        }
-    }
-
-    fn find(fd: BorrowedFd<'_>, path: &RootPath) -> Result<Self, HostError> {
-        fstat(fd)
-            .map(|stat| Self::of(&stat))
-            .map_err(|errno| HostError::io("look at", path.as_str(), errno))
-    }
-}
-
-/// What is no destination below one root.
+/// What is not a destination below one root.
 #[derive(Debug)]
 pub(super) struct Guard {
-    root: Inode,
+    pub(super) root: Inode,
     /// The root itself is on a file system of the kernel.
-    root_refusal: Option<Refusal>,
+    pub(super) root_refusal: Option<Refusal>,
     /// This program's own directories, and what is below them.
-    own: HashSet<Inode>,
+    pub(super) own: HashSet<Inode>,
     /// The directories they lie in, with their names there.
-    parents: Vec<(Inode, &'static str)>,
+    pub(super) parents: Vec<(Inode, &'static str)>,
     /// Where the directories they lie in do not exist either: the innermost one that does, with the names that lead on.
-    absent: Vec<(Inode, Vec<&'static str>)>,
+    pub(super) absent: Vec<(Inode, Vec<&'static str>)>,
     /// The file system of the running system's `/dev`, which can be mounted in any tree.
-    devices: Option<u64>,
+    pub(super) devices: Option<u64>,
     /// `/dev`, `/proc` and `/sys`.
-    kernel: Vec<(Inode, &'static str)>,
+    pub(super) kernel: Vec<(Inode, &'static str)>,
 }
 
 impl Guard {
-    /// Looks for what exists of it.
-    ///
-    /// # Errors
-    /// [`HostError`] if it cannot be looked at.
-    pub(super) fn find(root: &Root) -> Result<Self, HostError> {
-        let top = RootPath::fixed("/");
-        let mut guard = Self {
-            root: Inode::find(root.as_fd(), &top)?,
-            root_refusal: kernel_type(root.as_fd(), &top)?,
-            own: HashSet::new(),
-            parents: Vec::new(),
-            absent: Vec::new(),
-            devices: running_devices(),
-            kernel: Vec::new(),
-        };
-        for reserved in RESERVED {
-            let path = RootPath::fixed(reserved);
-            if let Some(parent) = exists(root, &path.parent())? {
-                let name = reserved.rsplit('/').next().unwrap_or_default();
-                guard.parents.push((parent, name));
-            } else {
-                guard.add_absent(root, reserved)?;
-            }
-            if let Some(directory) = root.view(&path).or_else(missing)? {
-                let handle = directory.readable();
-                guard.own.insert(Inode::find(directory.as_fd(), &path)?);
-                if let Some(handle) = readable(handle)? {
-                    guard.add_below(&handle, &path, 0)?;
-                }
-            }
-        }
-        for reserved in KERNEL {
-            if let Some(inode) = exists(root, &RootPath::fixed(reserved))? {
-                guard.kernel.push((inode, reserved));
-            }
-        }
-        Ok(guard)
-    }
-
-    fn add_absent(&mut self, root: &Root, reserved: &'static str) -> Result<(), HostError> {
-        let mut rest: Vec<&'static str> = reserved.split('/').skip(1).collect();
-        let mut names = Vec::new();
-        let mut path = RootPath::fixed(reserved);
-        while let Some(name) = rest.pop() {
-            names.insert(0, name);
-            path = path.parent();
-            if let Some(directory) = exists(root, &path)? {
-                self.absent.push((directory, names));
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn add_below(
-        &mut self,
-        directory: &OwnedFd,
-        path: &RootPath,
-        depth: usize,
-    ) -> Result<(), HostError> {
-        let failed = |errno| HostError::io("list", path.as_str(), errno);
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        for entry in Dir::read_from(directory).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let kind = entry.file_type();
-            if !(kind.is_dir() || kind == rustix::fs::FileType::Unknown)
-                || matches!(entry.file_name().to_bytes(), b"." | b"..")
-            {
-                continue;
-            }
-            let below = match openat(directory, entry.file_name(), flags, Mode::empty()) {
-                Ok(below) => below,
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ACCESS) => continue,
-                Err(errno) => return Err(failed(errno)),
-            };
-            self.own.insert(Inode::find(below.as_fd(), path)?);
-            if depth < DEPTH {
-                self.add_below(&below, path, depth + 1)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The root itself.
     pub(super) const fn root(&self) -> Inode {
         self.root
@@ -280,42 +170,14 @@ fn refuse<T>(path: &RootPath, reason: Refusal) -> Result<T, HostError> {
     })
 }
 
-/// A way that cannot be walked leads to nothing that could have another name; opening it says why.
-fn missing<T>(error: HostError) -> Result<Option<T>, HostError> {
-    match error {
-        HostError::Link { .. } | HostError::NotADirectory { .. } => Ok(None),
-        error => Err(error),
-    }
-}
-
-fn exists(root: &Root, path: &RootPath) -> Result<Option<Inode>, HostError> {
-    match root.view(path).or_else(missing)? {
-        Some(directory) => Inode::find(directory.as_fd(), path).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// `None` for a user who may not list it, and so cannot change anything in it.
-fn readable(handle: Result<OwnedFd, HostError>) -> Result<Option<OwnedFd>, HostError> {
-    match handle {
-        Ok(handle) => Ok(Some(handle)),
-        Err(HostError::Io { source, .. })
-            if source.kind() == std::io::ErrorKind::PermissionDenied =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The device of the running system's `/dev`; `None` if it is not a file system of its own.
-fn running_devices() -> Option<u64> {
-    let device = |path| rustix::fs::stat(path).ok().map(|stat| stat.st_dev);
-    let found = device("/dev")?;
-    (device("/") != Some(found)).then_some(found)
-}
-
-fn kernel_type(handle: BorrowedFd<'_>, path: &RootPath) -> Result<Option<Refusal>, HostError> {
+/// The kernel's file system that this directory is on, if it is on one.
+///
+/// # Errors
+/// [`HostError`] if the kernel does not say.
+pub(super) fn kernel_type(
+    handle: BorrowedFd<'_>,
+    path: &RootPath,
+) -> Result<Option<Refusal>, HostError> {
     let found = fstatfs(handle).map_err(|errno| HostError::io("look at", path.as_str(), errno))?;
     let known = TYPES.iter().find(|(kind, _)| *kind == found.f_type);
     Ok(known.map(|(_, name)| Refusal::Kernel(name)))

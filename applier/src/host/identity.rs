@@ -8,7 +8,8 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::HostMatch;
 use kubeplan_bundle::signature::PublicKey;
 
-use super::root::{Root, RootPath};
+use super::path::RootPath;
+use super::root::Root;
 
 /// The public half of the host's own key.
 pub(crate) const SSH_HOST_KEY_PUBLIC: RootPath =

@@ -6,10 +6,11 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`root`], [`guard`] | finding directories below the root without being led astray by links; what is not a destination |
+//! | [`path`], [`beneath`], [`root`] | paths below the root; finding directories there without being led astray by links |
+//! | [`guard`], [`inode`] | what is not a destination, by whatever path it is reached |
 //! | [`directory`] | looking at what one directory holds |
 //! | [`ownership`] | directories and files that count only if no other user can change them |
-//! | [`durable`] | every change; [`observer`] is the seam at which tests let one fail |
+//! | [`durable`], [`action`] | every change, and its kinds; [`observer`] is the seam at which tests let one fail |
 //! | [`stage_name`] | names of what is not finished yet |
 //! | [`lock`] | one run at a time |
 //! | [`local`] | files the operator names on the command line |
@@ -21,6 +22,8 @@
 //! | [`system`] | what only the running system can tell: processors, ports, services, proxies, names |
 //! | [`facts`], [`route`] | what a plan wants to know of the host; its addresses |
 
+mod action;
+mod beneath;
 pub mod clock;
 pub(crate) mod directory;
 pub mod durable;
@@ -30,11 +33,14 @@ pub(crate) mod facts;
 mod guard;
 pub(crate) mod identity;
 pub(crate) mod init;
+mod inode;
 pub(crate) mod local;
 pub(crate) mod lock;
 pub(crate) mod mounts;
 mod observer;
+mod owner;
 pub(crate) mod ownership;
+pub(crate) mod path;
 pub mod process;
 pub(crate) mod program;
 pub(crate) mod root;
@@ -52,6 +58,8 @@ pub(crate) use error::HostError;
 #[cfg(test)]
 pub(crate) use error::{Exposed, Exposure};
 pub use observer::{Change, Observer, Place, Prevented};
-pub(crate) use root::{Owner, Root, RootPath};
+pub(crate) use owner::Owner;
+pub(crate) use path::RootPath;
+pub(crate) use root::Root;
 pub(crate) use stage_name::RunTag;
 pub use surroundings::Surroundings;

@@ -16,11 +16,13 @@ use kubeplan_terminal::quote;
 use rustix::fs::{FileType, OFlags, Stat, fstat};
 use rustix::io::Errno;
 
+use super::beneath::open_beneath;
 use super::directory::{Directory, FileMeta, read_open_file};
 use super::durable::Actions;
 use super::ensure::ensure_directory;
 use super::error::{Exposed, Exposure, HostError};
-use super::root::{Root, RootPath, open_beneath};
+use super::path::RootPath;
+use super::root::Root;
 
 /// Write permission for the group or for other users.
 const SHARED_WRITE: u32 = 0o022;

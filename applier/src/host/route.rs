@@ -10,7 +10,8 @@ use kubeplan_bundle::facts::DefaultRoute;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
-use super::root::{Root, RootPath};
+use super::path::RootPath;
+use super::root::Root;
 
 const IPV4_ROUTES: RootPath = RootPath::fixed("/proc/self/net/route");
 const IPV6_ROUTES: RootPath = RootPath::fixed("/proc/self/net/ipv6_route");

@@ -21,7 +21,8 @@ use rustix::io::Errno;
 use super::directory::Directory;
 use super::durable::{Actions, open_made};
 use super::error::HostError;
-use super::root::{Root, RootPath};
+use super::path::RootPath;
+use super::root::Root;
 use super::tree;
 
 const RUN: RootPath = RootPath::fixed("/run");

@@ -23,22 +23,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeplan_bundle::index::{Index, Place};
-use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 
+use super::attributes::{LIMIT, file_mode, owner_fits};
+use super::done_steps;
 use super::drift::{self, Suspect};
 use super::planned::{PlannedDirectory, PlannedEntry, PlannedFile, PlannedTransaction};
-use super::steps;
 use crate::host::{Content, Directory, FileMeta, Found, HostError, Owner, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::{FileRecord, Installed, InstalledNode};
 use crate::state::memory::Memory;
 use crate::state::salt::Salt;
 use crate::steps::holes;
-
-/// The largest file that is compared; no entry of a bundle is larger.
-pub(super) const LIMIT: u64 = 16 * 1024 * 1024;
 
 /// What to do with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,7 +188,7 @@ impl<'a> Comparer<'a> {
             record: installed.node(&index.cluster, &index.node.name),
             salt: memory.salt.as_ref(),
             overwrite,
-            used_up: steps::used_up(index, &steps::done_before(memory, index)),
+            used_up: done_steps::used_up(index, &done_steps::done_before(memory, index)),
             whole: files.collect(),
         }
     }
@@ -534,17 +531,6 @@ impl Comparer<'_> {
             })
             .unwrap_or_default()
     }
-}
-
-/// Whether `found` is the planned owner. Without privileges every file belongs to the invoking user, and
-/// there is nothing to compare.
-pub(super) fn owner_fits(root: &Root, found: Owner, planned: Owner) -> bool {
-    !root.is_privileged() || found == planned
-}
-
-/// The bits of a mode that came from the host, if a record can hold them.
-pub(super) fn file_mode(meta: FileMeta) -> Option<FileMode> {
-    u16::try_from(meta.mode).ok().and_then(FileMode::from_bits)
 }
 
 enum Look {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::ParsedExtension;
 
-use super::compare::LIMIT;
+use super::attributes::LIMIT;
 use crate::host::{Found, HostError, Root, RootPath};
 use crate::kubeadm::layout;
 use crate::state::installed::InstalledNode;

@@ -6,12 +6,12 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`run`], [`request`] | the pipeline, and what is asked of it |
+//! | [`run`], [`request`], [`means`] | the pipeline, what is asked of it, and what it needs of the program |
 //! | [`bundle`] | from a file to contents: opened, judged by the host's trust, unsealed |
 //! | [`planned`] | the bundle's files as one list, in step order |
-//! | [`compare`], [`obstacles`] | bundle, record and host: what to do with each file, and what is in the way |
-//! | [`write`], [`changes`], [`commit`], [`stage`] | doing it, each transaction as a whole |
-//! | [`steps`], [`filled`] | live steps, and the transaction that one of them commits |
+//! | [`compare`], [`attributes`], [`obstacles`] | bundle, record and host: what to do with each file, and what is in the way |
+//! | [`write`], [`writing`], [`changes`], [`commit`], [`stage`] | doing it, each transaction as a whole |
+//! | [`steps`], [`done_steps`], [`filled`] | live steps, those that were done before, and the transaction that one of them commits |
 //! | [`undo`], [`recover`], [`rollback`] | restoring: one transaction, what a stopped run left, a whole run |
 //! | [`supervise`] | rolling back a run that is not confirmed |
 //! | [`record`] | remembering it |
@@ -19,14 +19,17 @@
 //! | [`diff`], [`report`], [`next`] | showing it |
 //! | [`error`] | why it does not begin, or stops |
 
+mod attributes;
 mod bundle;
 mod changes;
 mod commit;
 mod compare;
 mod diff;
+mod done_steps;
 pub(crate) mod drift;
 mod error;
 mod filled;
+mod means;
 pub(crate) mod next;
 mod obstacles;
 mod own_change;
@@ -46,9 +49,10 @@ pub(crate) mod supervise;
 mod testing;
 mod undo;
 mod write;
+mod writing;
 
 pub(crate) use bundle::{SSH_HOST_KEY, open_trusted, refuse};
 pub(crate) use error::{BundleError, InstallError};
-pub(crate) use request::Request;
-pub(crate) use run::{Means, Operator, require_root, run};
-pub(crate) use steps::Steps;
+pub(crate) use means::{Means, Operator};
+pub(crate) use request::{Request, Steps};
+pub(crate) use run::{require_root, run};

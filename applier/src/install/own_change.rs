@@ -9,8 +9,8 @@ use kubeplan_bundle::index::{Content, Entry, EntryName, Place};
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 
+use super::attributes::LIMIT;
 use super::commit;
-use super::compare::LIMIT;
 use super::filled::{NONE_OPEN, Trouble};
 use super::record::ensure_salt;
 use super::stage;

@@ -15,7 +15,7 @@ use super::InstallError;
 use super::bundle::{IDENTITY_LIMIT, SSH_HOST_KEY};
 use super::compare::{DirectoryAction, FileAction, Item};
 use super::request::Request;
-use super::write::Writing;
+use super::writing::Writing;
 use crate::host::Root;
 use crate::host::identity::HostIdentity;
 use crate::state::{StateError, receipts};

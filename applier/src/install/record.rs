@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::attributes::file_mode;
 use super::changes;
-use super::compare::{FileAction, FileItem, Item, file_mode};
+use super::compare::{FileAction, FileItem, Item};
+use super::done_steps;
 use super::drift;
 use super::planned;
-use super::steps;
-use super::write::Writing;
+use super::writing::Writing;
 use crate::host::{Actions, Found, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::{FileOrigin, RemainingRecord};
@@ -57,7 +58,7 @@ pub(super) fn remember(
             }
         }
     }
-    for path in steps::used_up(index, done) {
+    for path in done_steps::used_up(index, done) {
         if root.look(&RootPath::from(path))? == Found::Missing {
             node.files.remove(path);
         }

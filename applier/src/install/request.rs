@@ -8,13 +8,23 @@ use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::HostPath;
 
-use super::steps::Steps;
 use crate::admission::Allowances;
 use crate::host::local;
 use crate::preflight::Ignored;
 use crate::state::journal::record::{OwnPlan, RecordedRequest};
 use crate::steps::selection::Phases;
 use crate::trust::TrustOptions;
+
+/// Which steps of a bundle are run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Steps {
+    /// Those of these phases.
+    pub(crate) phases: Phases,
+    /// Only files.
+    pub(crate) files_only: bool,
+    /// Only steps that need a running host.
+    pub(crate) live_only: bool,
+}
 
 /// An installation that is asked for.
 #[derive(Clone, Debug, Default)]

@@ -11,27 +11,27 @@ use kubeplan_terminal::Advice;
 use super::InstallError;
 use super::bundle::{open_trusted, unseal};
 use super::compare::{Comparer, Comparison};
+use super::done_steps;
+use super::means::Means;
 use super::obstacles::{check_overwrite, obstacles};
 use super::planned::{self, PlannedTransaction};
 use super::receipt::{self, Told};
 use super::recover::recover;
 use super::report::{InstallReport, InstallResult};
 use super::request::Request;
-use super::steps::{self, LiveSteps, Selected, not_as_planned};
-use super::write::Writing;
+use super::steps::{LiveSteps, Selected, not_as_planned};
+use super::writing::Writing;
 use crate::admission::{self, Host, Refusal};
 use crate::contents::{BundleContents, Contents};
-use crate::host::clock::Clock;
 use crate::host::identity::HostIdentity;
 use crate::host::lock::Lock;
-use crate::host::program::Programs;
 use crate::host::system::Live;
 use crate::host::{Actions, Root};
 use crate::preflight;
 use crate::state;
 use crate::state::memory::Memory;
 use crate::state::reset::ResetProgress;
-use crate::steps::{Event, LiveOutcome, LiveReport};
+use crate::steps::{LiveOutcome, LiveReport};
 use crate::trust;
 
 /// A report if it got that far, and an error if it did not get to the end.
@@ -49,28 +49,6 @@ impl From<InstallError> for Outcome {
             error: Some(error),
         }
     }
-}
-
-/// Who asked for the installation.
-pub(crate) trait Operator {
-    /// Whether to do what the report says.
-    ///
-    /// # Errors
-    /// Why there is no answer.
-    fn agrees(&mut self, report: &InstallReport) -> Result<bool, String>;
-
-    /// How a live step goes.
-    fn event(&mut self, event: &Event);
-}
-
-/// What an installation needs besides the bundle and the host's files.
-pub(crate) struct Means<'a> {
-    /// Who is asked and told.
-    pub(crate) operator: &'a mut dyn Operator,
-    /// The host's programs.
-    pub(crate) programs: Programs,
-    /// What time it is when a step runs.
-    pub(crate) clock: Clock,
 }
 
 /// Installs a bundle, or shows what that would do.
@@ -125,7 +103,7 @@ fn pipeline(
         planned: &planned,
     };
     let (lock, mut memory, comparison) = session.look(lock, &mut notes)?;
-    let mut in_place = steps::done_before(&memory, index);
+    let mut in_place = done_steps::done_before(&memory, index);
     in_place.extend(&selected.commits);
     let report = |result| {
         let mut report =
@@ -382,8 +360,8 @@ impl<'a> Session<'a> {
         if ResetProgress::load(self.root)?.is_some() {
             ResetProgress::remove(self.root, self.actions)?;
         }
-        steps::forget_what_is_gone(memory, self.root, self.actions, self.index)?;
-        let done_before = steps::done_before(memory, self.index);
+        done_steps::forget_what_is_gone(memory, self.root, self.actions, self.index)?;
+        let done_before = done_steps::done_before(memory, self.index);
         let interrupted = memory.runs.interrupted();
         let files_changed = comparison.changes_before_live_steps() > 0
             || interrupted.is_some_and(|run| run.in_place().next().is_some());

@@ -15,10 +15,10 @@ use std::io::ErrorKind;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_terminal::with_causes;
 
-use super::compare::{LIMIT, owner_fits};
+use super::attributes::{LIMIT, owner_fits};
 use crate::host::durable::{is_temporary_name, left_alone, many_left_alone};
 use crate::host::ensure::open;
-use crate::host::root::is_own;
+use crate::host::path::is_own;
 use crate::host::{Actions, Directory, Found, HostError, Owner, Placing, Root, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::FileState;

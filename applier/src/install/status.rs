@@ -9,7 +9,8 @@ use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::{Report, Text, with_causes};
 use serde::Serialize;
 
-use super::compare::{LIMIT, owner_fits};
+use super::attributes::LIMIT;
+use super::attributes::owner_fits;
 use super::drift::{self, Suspect};
 use super::next::command;
 use crate::host::{HostError, Root, RootPath};

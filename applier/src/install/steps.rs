@@ -8,36 +8,22 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use kubeplan_bundle::index::{EntryName, Index, Place};
-use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::Step;
 use kubeplan_terminal::Advice;
 
 use super::InstallError;
 use super::compare::Comparison;
-use super::drift;
-use super::run::{Means, Operator};
+use super::means::{Means, Operator};
 use crate::contents::Contents;
 use crate::host::clock::Clock;
 use crate::host::{Actions, Root};
 use crate::state::StateError;
 use crate::state::journal::record::Record;
 use crate::state::memory::Memory;
-use crate::steps::selection::Phases;
 use crate::steps::{self, Committer, Event, LiveFailure, LiveOutcome, LiveRequest, Observer};
 
 use super::planned::PlannedTransaction;
 use super::request::Request;
-
-/// Which steps of a bundle are run.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Steps {
-    /// Those of these phases.
-    pub(crate) phases: Phases,
-    /// Only files.
-    pub(crate) files_only: bool,
-    /// Only steps that need a running host.
-    pub(crate) live_only: bool,
-}
 
 /// Which steps are run on this host.
 pub(super) struct Selected {
@@ -102,53 +88,6 @@ pub(super) fn not_as_planned(comparison: &Comparison<'_>) -> InstallError {
         changes: comparison.changes_before_live_steps(),
         first: Advice::hint("install the files first, without --live-only and with their phases"),
     }
-}
-
-/// Positions of the steps that were done for exactly this plan, by a finished run or the one that goes on.
-pub(super) fn done_before(memory: &Memory, index: &Index) -> BTreeSet<usize> {
-    let mut done = BTreeSet::new();
-    if let Some(node) = memory.installed.node(&index.cluster, &index.node.name)
-        && node.plan_digest == Some(index.plan_digest)
-    {
-        done.extend(&node.done);
-    }
-    if let Some(run) = memory.runs.interrupted()
-        && run.begin.plan_digest == index.plan_digest
-    {
-        done.extend(run.live_steps.iter().map(|step| step.position));
-    }
-    done
-}
-
-/// Files that steps which are `done` removed after their use. They are not reported as drift, and not restored.
-pub(super) fn used_up<'a>(index: &'a Index, done: &BTreeSet<usize>) -> BTreeSet<&'a HostPath> {
-    done.iter()
-        .filter_map(|position| index.steps.get(*position))
-        .filter_map(Step::removes)
-        .collect()
-}
-
-/// Forgets which steps were done if the node was removed since: what runs then is another cluster, which has none
-/// of what they made.
-///
-/// # Errors
-/// [`StateError`] if the host cannot be looked at, or the record cannot be written.
-pub(super) fn forget_what_is_gone(
-    memory: &mut Memory,
-    root: &Root,
-    actions: &Actions,
-    index: &Index,
-) -> Result<(), StateError> {
-    let known = memory.installed.node(&index.cluster, &index.node.name);
-    let Some(node) = known.filter(|node| !node.done.is_empty()) else {
-        return Ok(());
-    };
-    if drift::is_gone(root, node)? {
-        let node = memory.installed.node_mut(&index.cluster, &index.node.name);
-        node.done.clear();
-        memory.installed.store(root, actions)?;
-    }
-    Ok(())
 }
 
 /// Begins a run when a live step turns out to change a file, and nothing else had to be told.

@@ -16,12 +16,12 @@ use kubeplan_bundle::index::{EntryName, Index};
 use kubeplan_testkit::Fault;
 
 use super::InstallError;
+use super::means::Operator;
 use super::record::ensure_salt;
 use super::recover::recover;
 use super::report::InstallReport;
 use super::request::Request;
 use super::rollback::{self, RolledBack};
-use super::run::Operator;
 use super::steps::{LateRun, LiveSteps, Recorder};
 use crate::host::clock::Clock;
 use crate::host::{Actions, Root, RunTag};

@@ -6,52 +6,24 @@
 
 use std::collections::BTreeSet;
 
-use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::Index;
 use kubeplan_bundle::path::HostPath;
-use kubeplan_bundle::signature::PrivateKey;
-use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::Advice;
 
 use super::InstallError;
 use super::changes::{self, Numbers};
 use super::commit::{self, Aftermath};
-use super::compare::{ComparedTransaction, Comparison};
+use super::compare::ComparedTransaction;
 use super::receipt::{self, Told};
 use super::record::{ensure_salt, remember};
-use super::request::Request;
 use super::stage::Place;
 use super::steps::LateRun;
 use super::supervise;
-use crate::host::{Actions, Root, RootPath, RunTag};
+use super::writing::Writing;
+use crate::host::{RootPath, RunTag};
 use crate::state::StateError;
 use crate::state::journal::record::{Begin, FORMAT, PlannedChanges, Record};
 use crate::state::journal::{Run, Standing};
 use crate::state::memory::Memory;
-
-/// What is to be written, and where.
-pub(super) struct Writing<'a, 'r> {
-    /// The host.
-    pub(super) root: &'a Root,
-    /// Its changes.
-    pub(super) actions: &'a Actions,
-    /// The bundle's index.
-    pub(super) index: &'a Index,
-    /// Digest of the index.
-    pub(super) index_digest: Sha256Digest,
-    /// What to do.
-    pub(super) comparison: &'a Comparison<'a>,
-    /// What was asked for.
-    pub(super) request: &'r Request,
-    /// The time.
-    pub(super) now: Timestamp,
-    /// Positions of the steps of this plan that are done once the files are in place.
-    pub(super) done: &'r BTreeSet<usize>,
-    /// The key that signs the receipt, if one does.
-    pub(super) receipt_key: Option<&'r PrivateKey>,
-    /// Live steps follow that were never done for this plan.
-    pub(super) live_steps_are_new: bool,
-}
 
 impl LateRun for Writing<'_, '_> {
     fn begin_late(&self, memory: &mut Memory) -> Result<u32, InstallError> {

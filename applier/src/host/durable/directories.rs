@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::{Action, Actions, Change, at, left_alone, raw};
 use crate::host::directory::Directory;
 use crate::host::error::HostError;
-use crate::host::root::Owner;
+use crate::host::owner::Owner;
 
 impl Actions {
     /// Creates the directory `name` with exactly this mode and, if given, owner; it appears complete or not at

@@ -8,9 +8,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::{Action, Actions, AppendFailure, Change, at, raw};
+use crate::host::beneath::open_beneath;
 use crate::host::directory::{Directory, FileMeta};
 use crate::host::error::HostError;
-use crate::host::root::{Owner, open_beneath};
+use crate::host::owner::Owner;
 
 impl Actions {
     /// Appends `bytes` to the file `name`, which has `length` bytes, and syncs it. If that fails, what was written is cut off

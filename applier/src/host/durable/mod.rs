@@ -19,7 +19,6 @@
 //! something else the moment after it was looked at. A directory that was made is opened without following a link, and must be
 //! empty, of this program's user and closed to all others, before its mode or owner is changed.
 
-mod action;
 mod directories;
 mod files;
 mod names;
@@ -34,14 +33,14 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, Gid, Uid, unlinkat};
 use rustix::io::Errno;
 
+pub(crate) use super::action::Action;
 use super::directory::Directory;
 use super::error::HostError;
 use super::observer::{Change, Observer, Place, Prevented};
-use super::root::Owner;
+use super::owner::Owner;
 use super::stage_name::RunTag;
 pub(crate) use super::stage_name::is_temporary_name;
 
-pub(crate) use action::Action;
 pub(super) use directories::open_made;
 
 /// Performs changes.

@@ -18,8 +18,9 @@ use kubeplan_bundle::service::ServiceName;
 
 use self::openrc::OpenRc;
 use self::systemd::Systemd;
+use super::path::RootPath;
 use super::program::{Limit, RunError, Runner, Said};
-use super::root::{Root, RootPath};
+use super::root::Root;
 
 pub(crate) use start::{last_log_lines, restart_line, start};
 

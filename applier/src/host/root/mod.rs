@@ -14,12 +14,11 @@
 //! every directory on the way is compared with what is not a destination ([`super::guard`]). [`Root::view`] and
 //! the `read` functions only look, also into `/proc` and `/sys`; a [`View`] cannot be changed.
 
-mod path;
+mod find_guard;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use std::fmt;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,34 +28,12 @@ use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 
 use self::walk::{Passed, Purpose, Walked};
+use super::beneath::open_beneath;
 use super::directory::{Directory, Found, View};
 use super::error::HostError;
 use super::guard::Guard;
-
-pub(crate) use path::{RootPath, is_own};
-pub(super) use walk::open_beneath;
-
-/// User and group of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
-    /// User.
-    pub(crate) uid: u32,
-    /// Group.
-    pub(crate) gid: u32,
-}
-
-impl Owner {
-    /// Whether `chown` would take one of the numbers for "leave it as it is".
-    pub(crate) const fn is_unchanged(self) -> bool {
-        self.uid == u32::MAX || self.gid == u32::MAX
-    }
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.uid, self.gid)
-    }
-}
+use super::owner::Owner;
+use super::path::{RootPath, is_own};
 
 /// The open root.
 #[derive(Debug)]

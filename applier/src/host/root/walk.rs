@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat};
-use rustix::io::Errno;
+use rustix::fs::{FileType, OFlags, fstat, readlinkat};
 
 use super::Root;
-use super::path::{RootPath, split};
+use crate::host::beneath::open_beneath;
 use crate::host::error::{HostError, LinkRefusal};
-use crate::host::guard::{self, Guard, Inode};
+use crate::host::guard::{self, Guard};
+use crate::host::inode::Inode;
+use crate::host::path::{RootPath, split};
 
 /// Links followed on the way to one path; the kernel's own limit.
 const MAX_LINKS: usize = 40;
@@ -164,20 +165,4 @@ fn read_link(link: &OwnedFd, path: &RootPath) -> Result<String, HostError> {
         .map_err(|_| HostError::NotText {
             path: path.to_string(),
         })
-}
-
-/// Opens one name in `directory`; `None` if it does not exist. Never follows a link, never leaves the directory.
-pub(in crate::host) fn open_beneath(
-    directory: BorrowedFd<'_>,
-    name: &str,
-    flags: OFlags,
-    shown: &str,
-) -> Result<Option<OwnedFd>, HostError> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match openat2(directory, name, flags, Mode::empty(), resolve) {
-        Ok(fd) => Ok(Some(fd)),
-        Err(Errno::NOENT) => Ok(None),
-        Err(Errno::NOSYS) => Err(HostError::NoOpenat2),
-        Err(errno) => Err(HostError::io("open", shown, errno)),
-    }
 }

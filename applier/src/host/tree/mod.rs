@@ -18,7 +18,8 @@ use self::walk::Walker;
 use super::directory::Directory;
 use super::durable::Actions;
 use super::error::HostError;
-use super::root::{Root, RootPath};
+use super::path::RootPath;
+use super::root::Root;
 
 pub(crate) use list::{listing, odd_names};
 

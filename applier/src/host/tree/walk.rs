@@ -15,8 +15,10 @@ use super::{Census, Stays};
 use crate::host::directory::{Directory, Found};
 use crate::host::durable::Actions;
 use crate::host::error::HostError;
-use crate::host::guard::{Guard, Inode};
-use crate::host::root::{Root, RootPath, is_own};
+use crate::host::guard::Guard;
+use crate::host::inode::Inode;
+use crate::host::path::{RootPath, is_own};
+use crate::host::root::Root;
 
 /// Directories of a path that are shown; of a longer path the first and last ones are.
 const SHOWN_FIRST: usize = 16;

@@ -11,7 +11,7 @@ use super::super::inventory::OwnFile;
 use super::super::phase::Phase;
 use super::{Plan, Planner, Work};
 use crate::host::durable::is_temporary_name;
-use crate::host::root::is_own;
+use crate::host::path::is_own;
 use crate::host::tree::{self, Census};
 use crate::host::{Content, Directory, Found, HostError, RootPath};
 use crate::kubeadm::layout;

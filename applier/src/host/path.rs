@@ -82,7 +82,7 @@ pub(crate) fn is_own(path: &RootPath) -> bool {
 }
 
 /// The components of a path, also of one that is not normalised.
-pub(super) fn split(path: &str) -> impl Iterator<Item = String> {
+pub(in crate::host) fn split(path: &str) -> impl Iterator<Item = String> {
     path.split('/')
         .filter(|part| !part.is_empty() && *part != ".")
         .map(str::to_owned)
