@@ -6,7 +6,7 @@ use kubeplan_terminal::{CliError, Io, Progress};
 
 use super::reading::count;
 use crate::config::{Report, Severity};
-use crate::engine::join::JoinError;
+use crate::engine::discovered::JoinError;
 use crate::engine::{self, EngineError, NodeError, NodeFailures, Notice, Observer, listed};
 use crate::pki::PkiError;
 

@@ -14,7 +14,7 @@ use super::init_flags::InitFlags;
 use super::patches::Directories;
 use super::reading::{MAX_INPUT, checked_text, read_text};
 use crate::config::{Host, Options, Source};
-use crate::engine::join::Discovered;
+use crate::engine::discovered::Discovered;
 use crate::engine::{Choices, Session};
 
 /// The configuration files of a command that takes no flags of kubeadm.

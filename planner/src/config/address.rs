@@ -141,6 +141,22 @@ pub fn join_host_port(host: &str, port: i64) -> String {
     }
 }
 
+/// The `n`th address after the network address, if it is in the network.
+#[must_use]
+pub(super) fn nth_address(net: &IpNet, n: u32) -> Option<IpAddr> {
+    let address = match net.network() {
+        IpAddr::V4(v4) => IpAddr::V4(u32::from(v4).checked_add(n)?.into()),
+        IpAddr::V6(v6) => IpAddr::V6(u128::from(v6).checked_add(u128::from(n))?.into()),
+    };
+    net.contains(&address).then_some(address)
+}
+
+/// The networks of a field of ClusterConfiguration that could be parsed.
+#[must_use]
+pub(super) fn parsed(text: &str) -> Vec<IpNet> {
+    text.split(',').filter_map(parse_cidr).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

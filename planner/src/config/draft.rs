@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use kubeplan_bundle::yaml_budget::Budget;
 use serde_json::{Map, Value};
 
-use super::load::Host;
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
 use super::v1beta3::ControlPlaneTimeout;
@@ -19,6 +18,16 @@ use crate::schema::Kind;
 
 /// The most errors, and the most warnings, that a report lists.
 const MAX_FINDINGS: usize = 1000;
+
+/// What to do about missing values that kubeadm would read from the host: the node's name, the address of its API server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Host {
+    /// They are needed: report an error if they are not known.
+    #[default]
+    Needed,
+    /// They do not matter: use placeholders ([`super::STAND_IN`]).
+    Unneeded,
+}
 
 /// The documents, their provenance, and the findings so far.
 #[derive(Debug, Default)]

@@ -3,9 +3,9 @@
 use super::decode::Fields;
 use super::documents::{Source, read_documents};
 use super::draft::Draft;
-use super::facts::FactsSource;
-use super::flags::{self, Given};
+use super::flags;
 use super::inventory::{self, Inventory, JoinsByToken};
+use super::options::Options;
 use super::purpose::Purpose;
 use super::report::Report;
 use super::skip_phases;
@@ -32,43 +32,6 @@ pub struct LoadedCluster {
     pub ca_cert_hashes: Vec<String>,
     /// Warnings; contains no errors.
     pub warnings: Report,
-}
-
-/// What determines a configuration besides its documents.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// What is known about the host, unless it comes from [`Options::hosts`].
-    pub facts: HostFacts,
-    /// Facts of hosts, and what confirms their SSH keys.
-    pub hosts: FactsSource,
-    /// Report unknown and duplicate fields as warnings instead of errors.
-    pub lenient: bool,
-    /// Flags that set fields.
-    pub flags: Vec<Given>,
-    /// Which origins of values to keep.
-    pub origins: Origins,
-    /// Whether values are needed that kubeadm would read from the host.
-    pub host: Host,
-}
-
-/// What to do about missing values that kubeadm would read from the host: the node's name, the address of its API server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Host {
-    /// They are needed: report an error if they are not known.
-    #[default]
-    Needed,
-    /// They do not matter: use placeholders ([`super::STAND_IN`]).
-    Unneeded,
-}
-
-/// Which origins of values to keep. The origins of a joining node's own values take more memory than its configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Origins {
-    /// Those of the cluster and each of its nodes.
-    #[default]
-    OfEveryNode,
-    /// Those of the cluster and its first control-plane node.
-    OfCluster,
 }
 
 /// Reads, defaults and validates `sources`.

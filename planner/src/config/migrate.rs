@@ -8,10 +8,10 @@
 use serde_json::{Map, Value};
 
 use super::documents::Source;
-use super::draft::Draft;
+
 use super::purpose::Purpose;
 use super::report::Report;
-use super::{default, join, load, validate};
+use super::{default, joining, load, validate};
 use crate::schema::Kind;
 
 /// Converted documents, with warnings.
@@ -30,7 +30,7 @@ pub struct Migrated {
 /// The [`Report`] with every finding, if any of them is an error.
 pub fn migrate(sources: &[Source<'_>], lenient: bool) -> Result<Migrated, Report> {
     let mut draft = load::read(sources, lenient, Purpose::Convert)?;
-    let join = join::split(&mut draft);
+    let join = joining::split(&mut draft);
     let founds =
         join.is_none() || draft.is_supplied(Kind::Init) || draft.is_supplied(Kind::Cluster);
     let mut documents = Vec::new();
@@ -45,7 +45,7 @@ pub fn migrate(sources: &[Source<'_>], lenient: bool) -> Result<Migrated, Report
     if let Some(mut join) = join {
         default::join::apply_to_convert(&mut join);
         validate::join::rules(&mut join, validate::join::Discovery::Needed);
-        documents.push(join::document(&mut join).into());
+        documents.push(joining::document(&mut join).into());
         draft.report.extend(join.report);
     }
     for kind in [Kind::Kubelet, Kind::KubeProxy, Kind::Inventory] {
@@ -75,12 +75,6 @@ fn without_missing_tokens(mut document: Map<String, Value>) -> Value {
         }
     }
     document.into()
-}
-
-/// Warns that a value that kubeadm would take from `source` is missing in the result.
-pub(super) fn warn_of_unset(draft: &mut Draft, kind: Kind, path: &str, source: &str) {
-    let message = format!("it stays unset; kubeadm would {source}");
-    draft.warn(kind, path, message, "");
 }
 
 #[cfg(test)]

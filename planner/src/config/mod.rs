@@ -13,11 +13,14 @@ pub mod facts;
 pub mod flags;
 mod inventory;
 mod join;
+mod joining;
 mod known_hosts;
 pub mod kubeadm;
 mod labels;
 mod load;
+mod merge_keys;
 mod migrate;
+mod options;
 pub mod provenance;
 mod purpose;
 pub mod report;
@@ -30,13 +33,15 @@ pub mod version;
 
 pub use default::STAND_IN;
 pub use documents::Source;
+pub use draft::Host;
 pub use effective::{
     InitDefaults, cluster_configuration, effective_documents, init_defaults, unsaid,
 };
 pub use inventory::JoinsByToken;
 pub use join::{RunningCluster, check as check_join, join_defaults, load_join};
-pub use load::{Host, Loaded, LoadedCluster, Options, Origins, load, load_cluster, load_with};
+pub use load::{Loaded, LoadedCluster, load, load_cluster, load_with};
 pub use migrate::{Migrated, migrate};
+pub use options::{Options, Origins};
 pub use report::{Finding, Report, Severity};
 pub use skip_phases::is_disabled_by_skipping;
 pub use valid::ValidConfig;

@@ -93,7 +93,8 @@ pub(super) fn check(draft: &mut Draft) {
 #[cfg(test)]
 mod tests {
     use super::super::Source;
-    use super::super::load::{Loaded, Options, load_with};
+    use super::super::load::{Loaded, load_with};
+    use super::super::options::Options;
     use super::super::report::Report;
     use super::*;
 

@@ -487,7 +487,7 @@ impl ClusterConfig {
     #[must_use]
     pub fn dns_address(&self) -> Option<IpAddr> {
         let network = self.service_cidrs.first()?;
-        super::validate::network::nth_address(network, 10)
+        super::address::nth_address(network, 10)
     }
 
     /// Whether kubeadm's feature gate `name` is on; `None` if this release does not have the gate, or no longer uses it.

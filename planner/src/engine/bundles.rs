@@ -15,7 +15,7 @@ use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::error::{EngineError, NodeError};
-use super::join::JoiningKeys;
+use super::keys::Keys;
 use super::notice::Notice;
 use super::observer::Observer;
 use super::outlines::nothing_rendered;
@@ -26,19 +26,10 @@ use crate::pki::MaterialSource;
 use crate::pki::key_source::KeySource;
 use crate::pki::requests::{self, Requests};
 use crate::pki::store::NodeRecord;
-use crate::pki::{self, EnsuredNodes, Material, StoreChange, StoreContents};
+use crate::pki::{self, Material, StoreChange, StoreContents};
 use crate::plan::{CertificateRow, NodePlan};
 
 const UNUSABLE_SALT: &str = "the key store has no usable salt";
-
-/// The certificates and keys of every node of a session.
-#[derive(Debug)]
-pub enum Keys {
-    /// From the cluster's key store.
-    Store(Box<EnsuredNodes>),
-    /// Of one node that joins a running cluster; no key store keeps them.
-    Joining(Box<JoiningKeys>),
-}
 
 impl Session {
     /// Makes the keys and issues the certificates that the key store `before` lacks.

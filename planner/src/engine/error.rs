@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::writer::WriteError;
 
-use super::join::JoinError;
+use super::discovered::JoinError;
 use crate::assemble::WindowError;
 use crate::config::Report;
 use crate::kubeadm::phase_tree::UnknownPhase;

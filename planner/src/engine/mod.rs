@@ -8,18 +8,22 @@
 //! | module | concern |
 //! |---|---|
 //! | [`session`] | set-up: documents, nodes, phases, patches |
-//! | `outlines` | plans without keys, refuses what cannot be planned before a key is made, fills keys in |
+//! | `outlines`, `kept` | plans without keys, refuses what cannot be planned before a key is made, fills keys in |
 //! | [`validation`] | finds everything that is wrong with documents |
 //! | [`bundles`] | plans, drafts, seals and writes bundles |
 //! | [`rendering`] | writes the same plan as plain files |
 //! | [`checks`] | answers preflight checks from facts |
-//! | [`join`] | makes the keys of a node that joins a running cluster |
+//! | [`keys`], `join` | the certificates and keys of the nodes; those of a node that joins a running cluster |
+//! | [`discovered`] | what a host learnt about a running cluster, and whether it is the one that is meant |
 //! | [`observer`], [`notices`], [`error`] | warnings, notes, progress, errors |
 
 pub mod bundles;
 pub mod checks;
+pub mod discovered;
 pub mod error;
-pub mod join;
+mod join;
+mod kept;
+pub mod keys;
 pub mod notice;
 pub mod notices;
 pub mod observer;

@@ -24,15 +24,6 @@ use crate::operations::{self, Outline, OutlineInput};
 use crate::pki::MaterialSource;
 use crate::pki::stand_in::{Held, StandIn};
 use crate::plan::NodePlan;
-use crate::render::kubelet::KubeletTexts;
-
-/// The outlines that are kept.
-#[derive(Debug, Default)]
-pub(super) struct Outlines {
-    texts: KubeletTexts,
-    /// By position of the node; empty until the nodes are outlined.
-    kept: Vec<Option<Outline>>,
-}
 
 /// What is known about certificates before any is issued.
 #[derive(Clone, Copy)]

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use kubeplan_bundle::index::Name;
 use rayon::prelude::*;
 
+use super::discovered::Discovered;
 use super::error::{EngineError, NodeError, NodeFailures, PatchDirectoryError};
-use super::join::Discovered;
+use super::kept::Outlines;
 use super::notice::Notice;
 use super::observer::Observer;
-use super::outlines::Outlines;
 use crate::config::flags::{self, Given};
 use crate::config::valid::{Additions, Shared};
 use crate::config::{

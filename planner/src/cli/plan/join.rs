@@ -23,7 +23,7 @@ use crate::cli::reading::{read_limited, read_secret_as};
 use crate::cli::summary::{Identity, PlanSummary};
 use crate::cli::workspace::Workspace;
 use crate::config::ValidConfig;
-use crate::engine::join::{Discovered, Meant, pin};
+use crate::engine::discovered::{Discovered, Meant, pin};
 use crate::engine::{Choices, Prospect};
 use crate::files::{self, Need};
 use crate::pki::key_source::KeySource;

@@ -7,11 +7,11 @@
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
+use super::super::address;
 use super::super::address::{parse_cidr, parse_ip};
 use super::super::draft::{Draft, Unset};
 use super::super::provenance::Origin;
 use super::super::valid::HostFacts;
-use super::super::validate::network;
 use crate::schema::Kind;
 
 const RULE: &str = "kubeadm's default";
@@ -56,7 +56,7 @@ pub(super) fn kubelet(draft: &mut Draft) {
         .split(',')
         .next()
         .and_then(parse_cidr)
-        .and_then(|net: IpNet| network::nth_address(&net, 10))
+        .and_then(|net: IpNet| address::nth_address(&net, 10))
         .map_or_else(|| "10.96.0.10".to_owned(), |address| address.to_string());
     let rule = "kubeadm's default: 10th address of the first networking.serviceSubnet";
     recommend(draft, kind, "clusterDNS", Unset::Nil, json!([dns]), rule);

@@ -6,9 +6,9 @@
 use kubeplan_bundle::index::NodeRole;
 
 use super::super::draft::{Draft, Unset};
-use super::super::join;
-use super::super::migrate::warn_of_unset;
+use super::super::joining;
 use super::super::valid::{Assumption, HostFacts};
+use super::warn_of_unset;
 use super::{assume_about_host, component, inventory, kubeadm};
 use crate::schema::Kind;
 
@@ -40,7 +40,7 @@ pub(in super::super) fn apply_static_to_node(draft: &mut Draft) {
 /// Sets the defaults that checks need. Fields that kubeadm would read from the host stay unset.
 pub(in super::super) fn apply_to_check(draft: &mut Draft) {
     apply_static(draft);
-    join::hand_on(draft);
+    joining::hand_on(draft);
     apply_static_to_node(draft);
     dynamic(draft);
 }
@@ -52,7 +52,7 @@ pub(in super::super) fn apply_to_convert(draft: &mut Draft) {
     if draft.text(Kind::Init, name).is_empty() {
         warn_of_unset(draft, Kind::Init, name, "write its host's name");
     }
-    if join::is_control_plane(draft) && draft.text(Kind::Init, address).is_empty() {
+    if joining::is_control_plane(draft) && draft.text(Kind::Init, address).is_empty() {
         let source = "write the address of its host's default route";
         warn_of_unset(draft, Kind::Init, address, source);
     }
@@ -93,7 +93,7 @@ fn dynamic(draft: &mut Draft) {
         kubeadm::node_name(draft, &unknown);
     }
     kubeadm::cri_socket(draft, &unknown, &mut Vec::new());
-    if join::is_control_plane(draft) {
+    if joining::is_control_plane(draft) {
         kubeadm::taints(draft);
         if !draft
             .text(Kind::Init, "localAPIEndpoint.advertiseAddress")

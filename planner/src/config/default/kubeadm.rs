@@ -7,13 +7,13 @@ use kubeplan_bundle::index::NodeRole;
 use serde_json::json;
 
 use super::super::address::{self, parse_ip};
+use super::super::draft::Host;
 use super::super::draft::{Draft, Unset};
-use super::super::load::Host;
-use super::super::migrate::warn_of_unset;
 use super::super::provenance::Origin;
 use super::super::timeouts;
 use super::super::valid::{Assumption, HostFacts};
 use super::super::version::is_semantic_version;
+use super::warn_of_unset;
 use crate::kubeadm::go_types::tables::kubeadm_v1beta4::EXTERNAL_ETCD;
 use crate::schema::Kind;
 

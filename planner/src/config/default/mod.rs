@@ -137,3 +137,9 @@ fn assume_about_host(facts: &HostFacts, role: NodeRole, assumptions: &mut Vec<As
         });
     }
 }
+
+/// Warns that a value that kubeadm would take from `source` is missing in the result.
+fn warn_of_unset(draft: &mut Draft, kind: Kind, path: &str, source: &str) {
+    let message = format!("it stays unset; kubeadm would {source}");
+    draft.warn(kind, path, message, "");
+}

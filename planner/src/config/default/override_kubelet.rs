@@ -7,10 +7,10 @@
 use serde_json::{Map, Value};
 
 use super::super::draft::{Draft, NODE};
+use super::super::merge_keys;
 use super::super::provenance::{Origin, Provenance};
 use super::super::report::Report;
 use super::super::valid::{ComponentConfig, HostFacts, Shared};
-use super::super::validate::merge_keys;
 use super::component;
 use crate::schema::Kind;
 

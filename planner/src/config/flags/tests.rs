@@ -1,6 +1,7 @@
 use serde_json::json;
 
-use super::super::load::{Loaded, Options, load_with};
+use super::super::load::{Loaded, load_with};
+use super::super::options::Options;
 use super::super::report::Report;
 use super::super::{Source, effective_documents};
 use super::*;

@@ -9,11 +9,11 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use kubeplan_bundle::index::NodeRole;
 
+use super::super::address::parsed;
 use super::super::address::{parse_ip, split_host_port};
 use super::super::draft::Draft;
 use super::super::facts::{FactsSource, unused_confirmations};
 use super::super::valid::NodeSettings;
-use super::super::validate::network::parsed;
 use super::entry::Entry;
 use crate::schema::Kind;
 

@@ -7,12 +7,13 @@
 use kubeplan_bundle::index::NodeRole;
 use serde_json::json;
 
-use super::{hand_on, is_control_plane};
 use crate::config::address;
 use crate::config::default::{self, SharedKubelet};
 use crate::config::documents::{Source, take_stored};
 use crate::config::draft::Draft;
-use crate::config::load::{self, LoadedCluster, Options};
+use crate::config::joining::{hand_on, is_control_plane};
+use crate::config::load::{self, LoadedCluster};
+use crate::config::options::Options;
 use crate::config::provenance::Origin;
 use crate::config::purpose::Purpose;
 use crate::config::report::Report;

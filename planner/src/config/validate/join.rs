@@ -7,7 +7,7 @@ use kubeplan_bundle::path::HostPath;
 
 use super::super::address;
 use super::super::draft::Draft;
-use super::super::join::is_control_plane;
+use super::super::joining::is_control_plane;
 use super::super::skip_phases;
 use super::tokens::is_token;
 use super::{bind_port, certificate_key, host_work, names, taints};

@@ -11,7 +11,6 @@ pub(super) mod inventory;
 pub(super) mod join;
 mod labels;
 pub(super) mod member;
-pub(super) mod merge_keys;
 mod names;
 pub(super) mod network;
 mod system_ids;
@@ -25,12 +24,12 @@ use super::address;
 use super::default::{self, SharedKubelet};
 use super::draft::Draft;
 use super::kubeadm::{ClusterConfiguration, InitConfiguration};
-use super::skip_phases;
 use super::timeouts::Timeouts;
 use super::valid::{
     Assumption, ClusterConfig, ComponentConfig, Endpoint, EndpointHost, HostFacts, Membership,
     NodeParts, NodeSettings, Shared, ValidConfig,
 };
+use super::{merge_keys, skip_phases};
 use crate::kubeadm::KeyAlgorithm;
 use crate::kubeadm::duration::GoDuration;
 use crate::kubeadm::releases::{self, RELEASES, Release};

@@ -1,7 +1,5 @@
 //! Validates Service and Pod networks.
 
-use std::net::IpAddr;
-
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -14,22 +12,6 @@ const SERVICE_MAX_HOST_BITS: u8 = 20;
 const SERVICE_MIN_ADDRESSES: u128 = 10;
 const POD_MIN_ADDRESSES: u128 = 14;
 const POD_MAX_MASK_DIFFERENCE: i64 = 16;
-
-/// The `n`th address after the network address, if it is in the network.
-#[must_use]
-pub(in super::super) fn nth_address(net: &IpNet, n: u32) -> Option<IpAddr> {
-    let address = match net.network() {
-        IpAddr::V4(v4) => IpAddr::V4(u32::from(v4).checked_add(n)?.into()),
-        IpAddr::V6(v6) => IpAddr::V6(u128::from(v6).checked_add(u128::from(n))?.into()),
-    };
-    net.contains(&address).then_some(address)
-}
-
-/// The networks of a field of ClusterConfiguration that could be parsed.
-#[must_use]
-pub(in super::super) fn parsed(text: &str) -> Vec<IpNet> {
-    text.split(',').filter_map(parse_cidr).collect()
-}
 
 fn host_bits(net: &IpNet) -> u8 {
     net.max_prefix_len() - net.prefix_len()

@@ -7,8 +7,8 @@
 use kubeplan_bundle::join_facts::JoinSecrets;
 use kubeplan_bundle::timestamp::Timestamp;
 
-use super::error::{Condition, JoinError};
 use crate::config::ValidConfig;
+use crate::engine::discovered::{Condition, JoinError};
 use crate::engine::error::EngineError;
 use crate::engine::notice::Notice;
 use crate::engine::observer::Observer;

@@ -9,8 +9,9 @@ use kubeplan_bundle::seal::Identities;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::PrivateKey;
 
-use super::super::bundles::{Bundles, Keys};
-use super::super::join::{Discovered, Meant};
+use super::super::bundles::Bundles;
+use super::super::discovered::{Discovered, Meant};
+use super::super::keys::Keys;
 use super::super::testing::{Directories, Shelf};
 use super::*;
 use crate::pki::test_pki::TestPki;

@@ -5,11 +5,11 @@
 
 use serde_json::Value;
 
-use super::super::draft::Draft;
+use super::draft::Draft;
 use crate::schema::Kind;
 
 /// Reports every key `<<` of the kubelet's configuration.
-pub(in super::super) fn check(draft: &mut Draft) {
+pub(super) fn check(draft: &mut Draft) {
     let mut found = Vec::new();
     search(
         &Value::Object(draft.document(Kind::Kubelet)),

@@ -1,0 +1,13 @@
+//! The outlines that a session keeps until the nodes are planned.
+
+use crate::operations::Outline;
+use crate::render::kubelet::KubeletTexts;
+
+/// The outlines that are kept.
+#[derive(Debug, Default)]
+pub(super) struct Outlines {
+    /// What thousands of workers share.
+    pub(super) texts: KubeletTexts,
+    /// By position of the node; empty until the nodes are outlined.
+    pub(super) kept: Vec<Option<Outline>>,
+}
