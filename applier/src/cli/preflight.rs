@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{FormatArgs, IgnoreArgs, PolicyArgs, RootArgs};
 use crate::admission::{self, Allowances, Host};
+use crate::contents::BundleContents;
 use crate::host::Surroundings;
 use crate::host::identity::HostIdentity;
 use crate::host::system::Live;
@@ -110,6 +111,11 @@ pub(super) fn run(args: PreflightArgs, around: &Surroundings, io: &mut Io) -> Re
         running: root.is_live(),
         system: &Live,
         index,
+        contents: &BundleContents {
+            bundle: &bundle,
+            unsealed: None,
+        },
+        now,
         record: installed.node(&index.cluster, &index.node.name),
         overwrite: &BTreeSet::new(),
         ignored: &ignored,

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::Index;
+use kubeplan_bundle::reader::{Bundle, Trusted};
 use kubeplan_bundle::signature::PrivateKey;
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::Advice;
@@ -79,7 +80,7 @@ fn pipeline(
 
     let selected = Selected::of(request, index, root)?;
     if selected.preflight {
-        notes.extend(preflight(request, index, root)?);
+        notes.extend(preflight(request, &bundle, root, now)?);
     }
     let receipt_key = receipt::key(request, root)?;
     let unsealed = unseal(&bundle, root, &request.identities, &mut notes)?;
@@ -238,13 +239,24 @@ fn admit(
 }
 
 /// Runs the bundle's checks: everything about the bundle is known, nothing secret is open, nothing is changed. Returns the warnings.
-fn preflight(request: &Request, index: &Index, root: &Root) -> Result<Vec<String>, InstallError> {
+fn preflight(
+    request: &Request,
+    bundle: &Bundle<Trusted>,
+    root: &Root,
+    now: Timestamp,
+) -> Result<Vec<String>, InstallError> {
+    let index = bundle.index();
     let installed = Memory::load(root)?.as_found();
     let checked = preflight::run(&preflight::Request {
         root,
         running: root.is_live(),
         system: &Live,
         index,
+        contents: &BundleContents {
+            bundle,
+            unsealed: None,
+        },
+        now,
         record: installed.node(&index.cluster, &index.node.name),
         overwrite: &request.overwrite,
         ignored: &request.ignored,

@@ -7,8 +7,10 @@
 //! |---|---|
 //! | [`layout`] | directories and files on a host |
 //! | [`etcd_pod`] | the static Pod of this host's member of etcd |
+//! | [`node_certificate`] | the certificate of a node's kubelet: whose it is |
 //! | [`protocol`] | what a joining host asks for |
 
 pub(crate) mod etcd_pod;
 pub(crate) mod layout;
+pub(crate) mod node_certificate;
 pub(crate) mod protocol;

@@ -163,21 +163,7 @@ impl Kubeconfig {
     /// [`KubeconfigError`].
     pub(crate) fn identity(&self, root: &Root) -> Result<Identity, KubeconfigError> {
         let (user, position) = self.current_user()?;
-        let cluster = self.find("clusters", self.current("cluster")?)?.to_string();
-        let cluster = ["clusters", &cluster, "cluster"];
-        if self
-            .content
-            .at(cluster)
-            .and_then(|c| c.get("insecure-skip-tls-verify"))
-            == Some(&Value::Bool(true))
-        {
-            return Err(
-                self.unusable("its server need not prove who it is (insecure-skip-tls-verify)")
-            );
-        }
-        let authority = self
-            .bytes(root, cluster, "certificate-authority")?
-            .ok_or_else(|| self.unusable("it names no certificate authority"))?;
+        let authority = self.authority(root)?;
         let position = position.to_string();
         let fields = ["users", &position, "user"];
         for plugin in ["exec", "auth-provider", "username"] {
@@ -197,6 +183,27 @@ impl Kubeconfig {
             authority,
             proof: self.proof(root)?,
         })
+    }
+
+    /// The CA certificates of the current context's cluster, PEM.
+    ///
+    /// # Errors
+    /// [`KubeconfigError`], also if there is none, or the server's certificate is not to be verified.
+    pub(crate) fn authority(&self, root: &Root) -> Result<SecretBytes, KubeconfigError> {
+        let cluster = self.find("clusters", self.current("cluster")?)?.to_string();
+        let cluster = ["clusters", &cluster, "cluster"];
+        if self
+            .content
+            .at(cluster)
+            .and_then(|c| c.get("insecure-skip-tls-verify"))
+            == Some(&Value::Bool(true))
+        {
+            return Err(
+                self.unusable("its server need not prove who it is (insecure-skip-tls-verify)")
+            );
+        }
+        self.bytes(root, cluster, "certificate-authority")?
+            .ok_or_else(|| self.unusable("it names no certificate authority"))
     }
 
     /// How the current context's user proves who he is.

@@ -18,8 +18,10 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use kubeplan_bundle::timestamp::Timestamp;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -172,6 +174,32 @@ fn roots(authorities: &[u8]) -> Result<RootCertStore, String> {
             .map_err(|error| format!("its certificate authority: {error}"))?;
     }
     Ok(roots)
+}
+
+/// Checks that one of `authorities` (PEM) issued the client certificate at the begin of `chain`, which is valid `at` that time.
+///
+/// # Errors
+/// Why it does not verify, for people.
+pub(crate) fn verify_client(
+    chain: &[CertificateDer<'_>],
+    authorities: &[u8],
+    at: Timestamp,
+) -> Result<(), String> {
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authorities)?), provider())
+            .build()
+            .map_err(|error| error.to_string())?;
+    let (leaf, intermediates) = chain
+        .split_first()
+        .ok_or_else(|| "there is no certificate".to_owned())?;
+    let since = Duration::from_secs(u64::try_from(at.unix_seconds()).unwrap_or_default());
+    verifier
+        .verify_client_cert(leaf, intermediates, UnixTime::since_unix_epoch(since))
+        .map(drop)
+        .map_err(|error| match error {
+            rustls::Error::InvalidCertificate(why) => why.to_string(),
+            other => other.to_string(),
+        })
 }
 
 fn provider() -> Arc<CryptoProvider> {

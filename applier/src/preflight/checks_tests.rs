@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use kubeplan_bundle::check::{
     CheckKind, ClientFiles, CpuCount, DirectConnection, DirectNetwork, DirectoryEmpty, Executable,
-    FileBegins, Images, Memory, NoSwap, NodeName, PathAbsent, PathPresent, PortFree,
-    PrivilegedUser, ProgramVersion, PullPolicy, RuntimeConfig, RuntimeReady, SameCluster,
+    FileBegins, Images, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent, PathPresent,
+    PortFree, PrivilegedUser, ProgramVersion, PullPolicy, RuntimeConfig, RuntimeReady, SameCluster,
     ServerVersion, ServiceEnabled, ServiceInactive, Severity, VersionBelow,
 };
 use kubeplan_bundle::digest::Sha256Digest;
@@ -687,4 +687,81 @@ fn another_cluster() {
         assert_looked(bad, looked(None, Some(bad), own), Blind("agent.conf"));
     }
     assert_looked("ca", looked(Some("x"), None, own), Blind("ca.crt"));
+}
+
+#[test]
+fn a_certificate_that_the_kubelet_would_use_is_this_nodes_own() {
+    use crate::kubeadm::node_certificate::testing::Authority;
+    let (own, other) = (Authority::new(), Authority::new());
+    let kind = CheckKind::from(NodeCertificate {
+        certificate: "/pki/kubelet-client-current.pem".parse().unwrap(),
+        authority: "/etc/app/ca.crt".parse().unwrap(),
+    });
+    let looked = |file: Option<&str>, planned: Option<&str>, there: Option<&str>| {
+        let mut host = good();
+        if let Some(file) = file {
+            host.write("/pki/kubelet-client-2026.pem", file);
+            host.link(
+                "/pki/kubelet-client-current.pem",
+                "/pki/kubelet-client-2026.pem",
+            );
+        }
+        let planned = planned.map(|pem| ("/etc/app/ca.crt".to_owned(), pem.to_owned()));
+        host.files.extend(planned);
+        if let Some(there) = there {
+            host.write("/etc/app/ca.crt", there);
+        }
+        host.look(&kind)
+    };
+    let node = "cp-0";
+    let good = own.of_node(node);
+    let left = other.of_node(node);
+    let stranger = own.of_node("cp-1");
+    let expired = other.issue("system:node:cp-0", "system:nodes", 2025);
+    let (own, other) = (own.pem.as_str(), other.pem.as_str());
+    for (what, file, planned, there, expected) in [
+        ("nothing", None, Some(own), None, Pass),
+        ("nothing, and no CA", None, None, None, Pass),
+        ("own", Some(good.as_str()), Some(own), None, Pass),
+        ("own, CA on the host", Some(&good), None, Some(own), Pass),
+        (
+            "the bundle's CA counts",
+            Some(&good),
+            Some(own),
+            Some(other),
+            Pass,
+        ),
+        ("expired", Some(&expired), Some(own), None, Pass),
+        (
+            "left",
+            Some(&left),
+            Some(own),
+            None,
+            Found("not issued by the CA of this cluster"),
+        ),
+        (
+            "left with its CA",
+            Some(&left),
+            Some(own),
+            Some(other),
+            Found("was not issued"),
+        ),
+        (
+            "another node",
+            Some(&stranger),
+            Some(own),
+            None,
+            Found("CN=system:node:cp-1"),
+        ),
+        (
+            "not readable",
+            Some("x"),
+            Some(own),
+            None,
+            Found("holds no certificate"),
+        ),
+        ("no CA", Some(&good), None, None, Blind("/etc/app/ca.crt")),
+    ] {
+        assert_looked(what, looked(file, planned, there), expected);
+    }
 }

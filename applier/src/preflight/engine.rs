@@ -8,11 +8,13 @@ use kubeplan_bundle::check::{Check, CheckKind, Severity};
 use kubeplan_bundle::index::Index;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::step::StepPath;
+use kubeplan_bundle::timestamp::Timestamp;
 
 use super::kinds::{self, Explained, Needs};
 use super::report::{Checked, Item, Outcome, Report};
 use super::surroundings::Surroundings;
 use super::{CannotLook, Finding, IgnoreError, Ignored, Looked, View, space};
+use crate::contents::Contents;
 use crate::host::Root;
 use crate::state::installed::InstalledNode;
 
@@ -26,6 +28,10 @@ pub(crate) struct Request<'a> {
     pub(crate) system: &'a dyn Surroundings,
     /// The index of a trusted bundle.
     pub(crate) index: &'a Index,
+    /// The bytes of its public entries.
+    pub(crate) contents: &'a dyn Contents,
+    /// The time.
+    pub(crate) now: Timestamp,
     /// What an earlier installation of the same node recorded.
     pub(crate) record: Option<&'a InstalledNode>,
     /// Files that the operator allows to overwrite.
@@ -51,6 +57,8 @@ pub(crate) fn run(request: &Request<'_>) -> Result<Report, IgnoreError> {
         root: request.root,
         system: request.system,
         index: request.index,
+        contents: request.contents,
+        now: request.now,
         pull: request.pull,
     };
     let mut report = Report::default();

@@ -4,7 +4,7 @@ use kubeplan_bundle::check::{DirectoryEmpty, PathAbsent, PortFree, SameCluster};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::step::Step;
 
-use super::super::testing::{Host, index};
+use super::super::testing::{Entries, Host, index, now};
 use super::*;
 use crate::state::installed::{InstalledFile, InstalledNode};
 
@@ -56,6 +56,8 @@ fn try_on(
         running: true,
         system: &host.system,
         index: &index(Sha256Digest::of(b"ca"), steps),
+        contents: &Entries::default(),
+        now: now(),
         record,
         overwrite: &BTreeSet::from(["/etc/app/known.yaml".parse().unwrap()]),
         ignored: &Ignored::parse(&[ignore.to_owned()])?,

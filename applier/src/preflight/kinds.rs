@@ -5,9 +5,9 @@
 
 use kubeplan_bundle::check::{
     CheckKind, CpuCount, DirectConnection, DirectNetwork, DirectoryEmpty, Executable, FileBegins,
-    Images, Memory, NoSwap, NodeName, PathAbsent, PathPresent, PortFree, PrivilegedUser,
-    ProgramVersion, RuntimeConfig, RuntimeReady, SameCluster, ServerVersion, ServiceEnabled,
-    ServiceInactive, SystemRequirements, VersionBelow,
+    Images, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent, PathPresent, PortFree,
+    PrivilegedUser, ProgramVersion, RuntimeConfig, RuntimeReady, SameCluster, ServerVersion,
+    ServiceEnabled, ServiceInactive, SystemRequirements, VersionBelow,
 };
 
 use super::{Looked, View};
@@ -119,6 +119,7 @@ kinds! {
     ServerVersion(ServerVersion),
     Images(Images),
     SameCluster(SameCluster),
+    NodeCertificate(NodeCertificate),
 }
 
 /// A kind of check, for the reference.

@@ -12,13 +12,14 @@
 //! | [`report`] | kubeadm's lines, a table for people, JSON |
 //! | [`surroundings`] | the running system, and what can be reached from it |
 //! | [`admission`], [`space`] | our own: clock, target, serial; room on the disks, files of others |
-//! | [`files`], [`node`], [`services`], [`ports`], [`proxy`], [`runtime`], [`kernel`], [`cgroups`], [`version`], [`cluster`] | looking |
+//! | [`files`], [`node`], [`services`], [`ports`], [`proxy`], [`runtime`], [`kernel`], [`cgroups`], [`version`], [`cluster`], [`credentials`] | looking |
 
 mod admission;
 mod cgroups;
 #[cfg(test)]
 mod checks_tests;
 mod cluster;
+mod credentials;
 mod engine;
 mod files;
 mod ignore;
@@ -44,8 +45,10 @@ pub(crate) use kinds::docs;
 pub(crate) use report::{ChecksFailed, Report};
 
 use kubeplan_bundle::index::Index;
+use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_terminal::with_causes;
 
+use crate::contents::Contents;
 use crate::host::{HostError, Root};
 use surroundings::Surroundings;
 
@@ -72,6 +75,9 @@ struct View<'a> {
     root: &'a Root,
     system: &'a dyn Surroundings,
     index: &'a Index,
+    /// The bytes of the bundle's public entries.
+    contents: &'a dyn Contents,
+    now: Timestamp,
     /// Whether images may be pulled.
     pull: bool,
 }

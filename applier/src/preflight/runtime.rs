@@ -131,6 +131,7 @@ fn drop_passed(outcomes: impl Iterator<Item = Result<(), String>>) -> Vec<String
 
 /// Several images at the same time, each over a connection of its own.
 fn at_once(view: &View<'_>, wanted: &Images) -> Vec<String> {
+    let system = view.system;
     let mut failures = Vec::new();
     for group in wanted.references.chunks(AT_ONCE) {
         let outcomes: Vec<Result<(), String>> = thread::scope(|scope| {
@@ -138,8 +139,7 @@ fn at_once(view: &View<'_>, wanted: &Images) -> Vec<String> {
                 .iter()
                 .map(|reference| {
                     scope.spawn(move || {
-                        let runtime = view
-                            .system
+                        let runtime = system
                             .runtime(&wanted.socket)
                             .map_err(|error| error.to_string())?;
                         get(&*runtime, wanted.policy, reference)

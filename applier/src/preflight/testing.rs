@@ -10,12 +10,15 @@ use std::sync::Mutex;
 use kubeplan_bundle::check::{CgroupRequirements, KernelOption, Severity, SystemRequirements};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    BundleKind, ClusterRef, HostMatch, Index, NodeRef, NodeRole, Platform, Target, Tool,
+    Blob, BundleKind, ClusterRef, Content, Entry, EntryName, HostMatch, Index, NodeRef, NodeRole,
+    Place, Placement, Platform, Target, Tool,
 };
 use kubeplan_bundle::step::Step;
+use kubeplan_bundle::timestamp::Timestamp;
 
 use super::surroundings::Surroundings;
 use super::{Looked, View};
+use crate::contents::Contents;
 use crate::host::Root;
 use crate::host::program::{Limit, Programs, RunError, Runner, Said};
 use crate::host::system::{Kernel, System};
@@ -28,6 +31,27 @@ pub(super) struct Host {
     pub(super) system: FakeSystem,
     pub(super) cluster: RefCell<Sha256Digest>,
     pub(super) pull: bool,
+    /// Public files of the bundle, by their paths.
+    pub(super) files: BTreeMap<String, String>,
+}
+
+/// A bundle with these public entries, by name.
+#[derive(Default)]
+pub(super) struct Entries(pub(super) BTreeMap<String, Vec<u8>>);
+
+impl Contents for Entries {
+    fn public(&self, name: &EntryName) -> Option<&[u8]> {
+        self.0.get(name.as_str()).map(Vec::as_slice)
+    }
+
+    fn secret(&self, _: &EntryName) -> Option<&[u8]> {
+        None
+    }
+}
+
+/// The time at which checks are made.
+pub(super) fn now() -> Timestamp {
+    "2026-11-20T10:23:25Z".parse().unwrap()
 }
 
 /// A running system that answers what it is told to.
@@ -247,6 +271,7 @@ impl Host {
             system: FakeSystem::default(),
             cluster: RefCell::new(Sha256Digest::of(b"ca")),
             pull: true,
+            files: BTreeMap::new(),
         }
     }
 
@@ -293,11 +318,21 @@ impl Host {
     }
 
     pub(super) fn view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
-        let index = index(*self.cluster.borrow(), vec![]);
+        let mut index = index(*self.cluster.borrow(), vec![]);
+        let mut contents = Entries::default();
+        for (path, text) in &self.files {
+            let entry = public_file(path, text);
+            contents
+                .0
+                .insert(entry.name.to_string(), text.clone().into_bytes());
+            index.entries.push(entry);
+        }
         look(&View {
             root: &self.root(),
             system: &self.system,
             index: &index,
+            contents: &contents,
+            now: now(),
             pull: self.pull,
         })
     }
@@ -314,6 +349,23 @@ pub(super) fn said(text: &str, success: bool) -> Said {
         code: Some(if success { 0 } else { 1 }),
         stdout: text.to_owned(),
         stderr: String::new(),
+    }
+}
+
+/// An entry of a public file.
+fn public_file(path: &str, text: &str) -> Entry {
+    Entry {
+        name: format!("files{path}").parse().unwrap(),
+        phase: "certs".parse().unwrap(),
+        place: Place::File(Placement {
+            path: path.parse().unwrap(),
+            mode: "0644".parse().unwrap(),
+            uid: 0,
+            gid: 0,
+        }),
+        content: Content::Public(Blob::of(text.as_bytes())),
+        handoff: false,
+        holes: vec![],
     }
 }
 

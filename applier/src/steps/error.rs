@@ -153,6 +153,14 @@ pub(crate) enum StepError {
         /// The kubeconfig with the token, if it was there, and what became of it.
         token: Option<(HostPath, Removal)>,
     },
+    /// The kubelet's certificate is of another node or of another cluster.
+    #[error("`{certificate}` {why}")]
+    ForeignCertificate {
+        /// The file with the certificate, or the kubeconfig that contains it.
+        certificate: HostPath,
+        /// How it differs.
+        why: String,
+    },
     /// etcd, or the node as a member of it.
     #[error("{problem}")]
     Etcd {
@@ -212,6 +220,10 @@ impl StepError {
             Self::OwnerGone { .. } => vec![
                 "its owner has expired or was deleted; make a new plan".to_owned(),
             ],
+            Self::ForeignCertificate { certificate, .. } => vec![format!(
+                "an earlier cluster left it, and the kubelet uses it: stop the kubelet, remove {} and start the kubelet again",
+                quote(certificate.as_str())
+            )],
             Self::Etcd { hints, .. } => hints.clone(),
             Self::NotReady { server, .. } => vec![
                 format!("on a control-plane node that runs, `kubectl get --raw '/readyz?verbose'` shows what it waits for; this host must be able to reach {server}"),

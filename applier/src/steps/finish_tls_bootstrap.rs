@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use kubeplan_bundle::index::Name;
 use kubeplan_bundle::path::HostPath;
 use tokio::time::{Instant, sleep};
 
@@ -14,8 +15,10 @@ use super::committer::{NO_INSTALLATION, Removal};
 use super::error::StepError;
 use super::report::{Progress, StepResult};
 use crate::host::Root;
+use crate::host::clock::Clock;
+use crate::kubeadm::node_certificate::{self, Standing};
 use crate::net::client::ApiClient;
-use crate::net::kubeconfig::{Kubeconfig, KubeconfigError};
+use crate::net::kubeconfig::{Kubeconfig, KubeconfigError, Proof};
 
 /// How often the files are looked at, as by kubeadm.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -26,6 +29,10 @@ pub(crate) struct Bootstrap<'a> {
     pub(crate) bootstrap_kubeconfig: &'a HostPath,
     /// The kubeconfig that it writes.
     pub(crate) kubeconfig: &'a HostPath,
+    /// The node, which the certificate must be of.
+    pub(crate) node: &'a Name,
+    /// What time it is.
+    pub(crate) clock: Clock,
     /// How long that may take.
     pub(crate) window: Duration,
 }
@@ -33,8 +40,8 @@ pub(crate) struct Bootstrap<'a> {
 /// Waits for the credentials, and removes the bootstrap kubeconfig.
 ///
 /// # Errors
-/// [`StepError::NotBootstrapped`] once the time is over, with no log of a service yet; [`StepError::File`] if the
-/// bootstrap kubeconfig cannot be removed.
+/// [`StepError::NotBootstrapped`] once the time is over, with no log of a service yet; [`StepError::ForeignCertificate`] if the
+/// kubelet uses a certificate of another cluster or node; [`StepError::Change`] if the bootstrap kubeconfig cannot be removed.
 pub(crate) async fn run(
     root: &Root,
     bootstrap: &Bootstrap<'_>,
@@ -45,13 +52,22 @@ pub(crate) async fn run(
     let position = progress.position();
     let files = progress.files().ok_or(StepError::Bundle(NO_INSTALLATION))?;
     let removed = files.remove(position, path)?;
-    if let Err(last) = waited {
-        return Err(StepError::NotBootstrapped {
-            kubeconfig: bootstrap.kubeconfig.clone(),
-            window: bootstrap.window,
-            last: last.to_string(),
-            token: Some((path.clone(), removed)),
-        });
+    match waited {
+        Ok(()) => {}
+        Err(Lacking::Foreign(why)) => {
+            return Err(StepError::ForeignCertificate {
+                certificate: bootstrap.kubeconfig.clone(),
+                why: format!("names a certificate that {why}"),
+            });
+        }
+        Err(Lacking::Credentials(last)) => {
+            return Err(StepError::NotBootstrapped {
+                kubeconfig: bootstrap.kubeconfig.clone(),
+                window: bootstrap.window,
+                last,
+                token: Some((path.clone(), removed)),
+            });
+        }
     }
     let found = format!("{} can be used", bootstrap.kubeconfig);
     Ok(match removed {
@@ -77,19 +93,51 @@ pub(crate) fn has_credentials(root: &Root, path: &HostPath) -> Result<(), Kubeco
     ApiClient::of(&kubeconfig, root, kubeconfig.server()?).map(drop)
 }
 
+/// What keeps the kubelet from having credentials of its own.
+enum Lacking {
+    /// It has none that can be used; why.
+    Credentials(String),
+    /// It uses a certificate of another node or cluster, which it does not replace; why.
+    Foreign(String),
+}
+
+/// Whether the kubelet has a certificate of this node from the CA of the cluster.
+fn look(root: &Root, bootstrap: &Bootstrap<'_>) -> Result<(), Lacking> {
+    let lacking = |error: KubeconfigError| Lacking::Credentials(error.to_string());
+    has_credentials(root, bootstrap.kubeconfig).map_err(lacking)?;
+    let read = Kubeconfig::read(root, bootstrap.kubeconfig).map_err(lacking)?;
+    let (kubeconfig, _) =
+        read.ok_or_else(|| lacking(KubeconfigError::Missing(bootstrap.kubeconfig.to_string())))?;
+    let identity = kubeconfig.identity(root).map_err(lacking)?;
+    let Proof::Certificate { chain, .. } = &identity.proof else {
+        return Err(Lacking::Credentials("it has no certificate".to_owned()));
+    };
+    let now = bootstrap
+        .clock
+        .now()
+        .ok_or_else(|| Lacking::Credentials(StepError::Clock.to_string()))?;
+    let authorities = identity.authority.expose();
+    match node_certificate::judge(chain.expose(), authorities, bootstrap.node.as_str(), now) {
+        Standing::Own => Ok(()),
+        Standing::Expired => Err(Lacking::Credentials(
+            "its certificate has expired".to_owned(),
+        )),
+        Standing::Foreign(why) => Err(Lacking::Foreign(why)),
+    }
+}
+
 async fn wait(
     root: &Root,
     bootstrap: &Bootstrap<'_>,
     progress: &mut Progress<'_>,
-) -> Result<(), KubeconfigError> {
+) -> Result<(), Lacking> {
     let deadline = Instant::now() + bootstrap.window;
     loop {
-        let Err(last) = has_credentials(root, bootstrap.kubeconfig) else {
-            return Ok(());
+        let last = match look(root, bootstrap) {
+            Ok(()) => return Ok(()),
+            Err(Lacking::Credentials(last)) if Instant::now() < deadline => last,
+            Err(lacking) => return Err(lacking),
         };
-        if Instant::now() >= deadline {
-            return Err(last);
-        }
         progress.waiting(format!("the kubelet has no credentials yet: {last}"));
         sleep(INTERVAL).await;
     }
@@ -109,11 +157,12 @@ mod tests {
 
     use super::super::testing::Told;
     use super::*;
+    use crate::kubeadm::node_certificate::testing::Authority;
 
     /// A host whose kubelet is about to bootstrap.
     struct Case {
         directory: tempfile::TempDir,
-        certificate: String,
+        authority: Authority,
         both: String,
     }
 
@@ -121,14 +170,11 @@ mod tests {
         fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             fs::write(directory.path().join("bootstrap.conf"), "token").unwrap();
-            let key = rcgen::KeyPair::generate().unwrap();
-            let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-            let certificate = params.self_signed(&key).unwrap().pem();
-            let both = format!("{certificate}{}", key.serialize_pem());
+            let authority = Authority::new();
             Self {
                 directory,
-                certificate,
-                both,
+                both: authority.of_node("w1"),
+                authority,
             }
         }
 
@@ -138,7 +184,7 @@ mod tests {
 
         /// The kubelet writes its kubeconfig.
         fn write_kubeconfig(&self) {
-            let ca = STANDARD.encode(&self.certificate);
+            let ca = STANDARD.encode(&self.authority.pem);
             let text = format!(
                 "clusters: [{{name: c, cluster: {{server: 'https://192.0.2.1:6443', certificate-authority-data: {ca}}}}}]\n\
                  contexts: [{{name: x, context: {{cluster: c, user: u}}}}]\ncurrent-context: x\n\
@@ -154,6 +200,8 @@ mod tests {
             let bootstrap = Bootstrap {
                 bootstrap_kubeconfig: &"/bootstrap.conf".parse().unwrap(),
                 kubeconfig: &"/kubelet.conf".parse().unwrap(),
+                node: &"w1".parse().unwrap(),
+                clock: Clock::Fixed("2026-11-20T10:23:25Z".parse().unwrap()),
                 window: Duration::from_secs(30),
             };
             run(&root, &bootstrap, &mut progress).await
@@ -200,9 +248,34 @@ mod tests {
     async fn half_a_certificate_is_none() {
         let case = Case::new();
         case.write_kubeconfig();
-        fs::write(case.at("current.pem"), &case.certificate).unwrap();
+        let (certificate, _) = case.both.split_once("-----BEGIN PRIVATE").unwrap();
+        fs::write(case.at("current.pem"), certificate).unwrap();
         let error = case.run(&mut Told::default()).await.unwrap_err();
         assert!(error.to_string().contains("client key"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_of_another_cluster_or_node_is_refused_at_once() {
+        let case = Case::new();
+        case.write_kubeconfig();
+        for (file, part) in [
+            (
+                Authority::new().of_node("w1"),
+                "`/kubelet.conf` names a certificate that was not issued by the CA of this cluster",
+            ),
+            (
+                case.authority.of_node("w2"),
+                "not to this node (`O=system:nodes, CN=system:node:w1`)",
+            ),
+        ] {
+            fs::write(case.at("bootstrap.conf"), "token").unwrap();
+            fs::write(case.at("current.pem"), file).unwrap();
+            let begin = Instant::now();
+            let error = case.run(&mut Told::default()).await.unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+            assert!(!case.at("bootstrap.conf").exists(), "it holds a token");
+            assert_eq!(begin.elapsed(), Duration::ZERO);
+        }
     }
 
     #[tokio::test(start_paused = true)]

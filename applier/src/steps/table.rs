@@ -107,6 +107,8 @@ pub(super) async fn run(
             &Rotation {
                 kubeconfig,
                 certificate,
+                node: &request.index.node.name,
+                now: request.clock.now().ok_or(StepError::Clock)?,
                 service,
                 completed: request.completed.contains(&position),
             },
@@ -143,6 +145,8 @@ pub(super) async fn run(
             let bootstrap = Bootstrap {
                 bootstrap_kubeconfig,
                 kubeconfig,
+                node: &request.index.node.name,
+                clock: request.clock,
                 window: Duration::from_secs(u64::from(*timeout_seconds)),
             };
             finish_tls_bootstrap::run(request.root, &bootstrap, progress).await

@@ -5,9 +5,11 @@
 //! `cmd/kubeadm/app/phases/kubelet/kubelet.go`). Everything else stays as it is, byte for byte where the text has the form
 //! that kubeadm writes.
 
+use kubeplan_bundle::index::Name;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::step::ServiceName;
+use kubeplan_bundle::timestamp::Timestamp;
 use serde_json::Value;
 
 use super::committer::NO_INSTALLATION;
@@ -15,6 +17,7 @@ use super::error::StepError;
 use super::report::{Progress, StepResult};
 use crate::host::program::Programs;
 use crate::host::{Root, RootPath, init};
+use crate::kubeadm::node_certificate::{self, Standing};
 use crate::net::json::Json;
 use crate::net::kubeconfig::{Kubeconfig, KubeconfigError};
 
@@ -36,16 +39,22 @@ pub(crate) struct Rotation<'a> {
     pub(crate) kubeconfig: &'a HostPath,
     /// The link to the newest certificate and its key.
     pub(crate) certificate: &'a HostPath,
+    /// The node, which the certificate must be of.
+    pub(crate) node: &'a Name,
+    /// The time.
+    pub(crate) now: Timestamp,
     /// The service that reads the kubeconfig.
     pub(crate) service: &'a ServiceName,
     /// Whether the service is known to have been restarted since.
     pub(crate) completed: bool,
 }
 
-/// Lets the kubeconfig use the certificate, and restarts the service that reads it.
+/// Lets the kubeconfig use the certificate, and restarts the service that reads it. A certificate that has expired is left: the
+/// kubelet is about to replace it.
 ///
 /// # Errors
-/// [`StepError`].
+/// [`StepError::ForeignCertificate`] if the certificate is not the node's, or the CA of the kubeconfig did not issue it; else
+/// another [`StepError`].
 pub(crate) fn run(
     root: &Root,
     programs: &Programs,
@@ -55,16 +64,35 @@ pub(crate) fn run(
     let Rotation {
         kubeconfig,
         certificate,
+        node,
+        now,
         service,
         completed,
     } = rotation;
-    if root.read(&RootPath::from(*certificate), LIMIT)?.is_none() {
+    let Some(rotated) = root.read(&RootPath::from(*certificate), LIMIT)? else {
         return Ok(StepResult::unchanged(format!(
             "`{certificate}` does not exist: no certificate is rotated here"
         )));
-    }
+    };
     let (parsed, text) = Kubeconfig::read(root, kubeconfig)?
         .ok_or_else(|| KubeconfigError::Missing(kubeconfig.to_string()))?;
+    let authorities = parsed.authority(root)?;
+    let standing =
+        node_certificate::judge(rotated.expose(), authorities.expose(), node.as_str(), *now);
+    match standing {
+        Standing::Own => {}
+        Standing::Expired => {
+            return Ok(StepResult::unchanged(format!(
+                "`{certificate}` has expired, and {kubeconfig} keeps the certificate that it has"
+            )));
+        }
+        Standing::Foreign(why) => {
+            return Err(StepError::ForeignCertificate {
+                certificate: (*certificate).clone(),
+                why,
+            });
+        }
+    }
     let new = rewrite(kubeconfig, parsed, &text, certificate)?;
     if let Some(new) = &new {
         let position = progress.position();
@@ -161,7 +189,11 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
+    use crate::kubeadm::node_certificate::testing::Authority;
     use crate::steps::testing::Told;
 
     const TEXT: &str = include_str!("../../tests/data/kubelet.conf");
@@ -204,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_replaced_once_and_the_service_restarted_once() {
+    fn the_file_is_replaced_once_and_only_for_the_nodes_own_certificate() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::create_dir(at("bin")).unwrap();
@@ -214,12 +246,17 @@ mod tests {
         );
         fs::write(at("bin/systemctl"), script).unwrap();
         fs::set_permissions(at("bin/systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::write(at("kubelet.conf"), TEXT).unwrap();
+        let authority = Authority::new();
+        let with_ca = |text: &str| text.replace("YXV0aG9yaXR5", &STANDARD.encode(&authority.pem));
+        let text = with_ca(TEXT);
+        fs::write(at("kubelet.conf"), &text).unwrap();
         let root = Root::open(directory.path()).unwrap();
         let run = |completed| {
             let rotation = Rotation {
                 kubeconfig: &"/kubelet.conf".parse().unwrap(),
                 certificate: &"/pki/current.pem".parse().unwrap(),
+                node: &"cp1".parse().unwrap(),
+                now: "2026-11-20T10:23:25Z".parse().unwrap(),
                 service: &"agent".parse().unwrap(),
                 completed,
             };
@@ -229,17 +266,32 @@ mod tests {
                 ..Told::default()
             };
             let mut progress = Progress::begin(&mut told, 0, "p", "rotate".into());
-            super::run(&root, &programs, &rotation, &mut progress).unwrap()
+            super::run(&root, &programs, &rotation, &mut progress)
         };
         // Nothing rotates yet.
-        assert!(!run(false).changed);
-        assert_eq!(fs::read_to_string(at("kubelet.conf")).unwrap(), TEXT);
+        assert!(!run(false).unwrap().changed);
         fs::create_dir(at("pki")).unwrap();
-        fs::write(at("pki/2026.pem"), "both").unwrap();
         symlink("/pki/2026.pem", at("pki/current.pem")).unwrap();
+        let other = Authority::new();
+        for (file, why) in [
+            (other.of_node("cp1"), "not issued by the CA"),
+            (authority.of_node("cp2"), "belongs to"),
+            ("both".to_owned(), "holds no certificate"),
+        ] {
+            fs::write(at("pki/2026.pem"), file).unwrap();
+            let error = run(false).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+            assert!(error.hints()[0].contains("/pki/current.pem"));
+        }
+        let expired = other.issue("system:node:cp1", "system:nodes", 2026);
+        fs::write(at("pki/2026.pem"), expired).unwrap();
+        assert!(!run(false).unwrap().changed);
+        assert_eq!(fs::read_to_string(at("kubelet.conf")).unwrap(), text);
+        fs::write(at("pki/2026.pem"), authority.of_node("cp1")).unwrap();
+        let run = |completed| run(completed).unwrap();
         assert!(run(false).changed);
         let new = fs::read_to_string(at("kubelet.conf")).unwrap();
-        assert_eq!(new, ROTATED.replace("/var/lib/agent/", "/pki/"));
+        assert_eq!(new, with_ca(ROTATED).replace("/var/lib/agent/", "/pki/"));
         let mode = fs::metadata(at("kubelet.conf"))
             .unwrap()
             .permissions()

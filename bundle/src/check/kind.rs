@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Broken, CpuCount, DirectConnection, DirectNetwork, DirectoryEmpty, Executable, FileBegins,
-    Images, Look, Memory, NoSwap, NodeName, PathAbsent, PathPresent, PortFree, PrivilegedUser,
-    ProgramVersion, RuntimeConfig, RuntimeReady, SameCluster, ServerVersion, ServiceEnabled,
-    ServiceInactive, SystemRequirements, VersionBelow,
+    Images, Look, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent, PathPresent, PortFree,
+    PrivilegedUser, ProgramVersion, RuntimeConfig, RuntimeReady, SameCluster, ServerVersion,
+    ServiceEnabled, ServiceInactive, SystemRequirements, VersionBelow,
 };
 use crate::access::StepPath;
 
@@ -115,6 +115,7 @@ kinds! {
     // A kind that is added goes here, with the version of its feature `check:<kind>/<version>`: an applier that does not
     // know the feature refuses the bundle instead of skipping the check.
     of_their_own {
+        NodeCertificate(NodeCertificate) => "node-certificate", 1;
         #[cfg(test)]
         OnlyInTests(super::OnlyInTests) => "only-in-tests", 1;
     }

@@ -17,6 +17,7 @@ mod images;
 mod kind;
 mod memory;
 mod no_swap;
+mod node_certificate;
 mod node_name;
 #[cfg(test)]
 mod only_in_tests;
@@ -49,6 +50,7 @@ pub use images::{Images, PullPolicy};
 pub use kind::CheckKind;
 pub use memory::Memory;
 pub use no_swap::NoSwap;
+pub use node_certificate::NodeCertificate;
 pub use node_name::NodeName;
 #[cfg(test)]
 pub(crate) use only_in_tests::OnlyInTests;

@@ -59,7 +59,8 @@ fn judge(look: &CheckKind, facts: &HostFacts) -> Option<Answer> {
         | CheckKind::NodeName(_)
         | CheckKind::ServerVersion(_)
         | CheckKind::Images(_)
-        | CheckKind::SameCluster(_) => None,
+        | CheckKind::SameCluster(_)
+        | CheckKind::NodeCertificate(_) => None,
     }
 }
 

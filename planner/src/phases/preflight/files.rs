@@ -1,7 +1,8 @@
 //! Checks of files that this cluster or another one may have left on the host.
 
-use kubeplan_bundle::check::{ParseCheckError, SameCluster};
+use kubeplan_bundle::check::{NodeCertificate, ParseCheckError, SameCluster};
 
+use super::super::kubelet_finalize::rotated_certificate;
 use super::row::{Made, Row};
 use crate::kubeadm::layout;
 
@@ -22,16 +23,27 @@ pub(super) fn ca_certificate(row: &Row<'_>) -> Made {
 
 /// Refuses a CA or kubeconfig of another cluster: installing over them would take the node out of that cluster.
 pub(super) fn same_cluster(row: &Row<'_>) -> Made {
-    let certificates_dir = &row.config.cluster.certificates_dir;
-    let authority = match row.join() {
-        Some(join) => join.ca_cert_path.clone(),
-        None => layout::certificate(certificates_dir, "ca"),
-    };
     row.one(SameCluster {
-        authority: authority.parse()?,
+        authority: authority(row).parse()?,
         kubeconfigs: ["kubelet.conf", "admin.conf"]
             .iter()
             .map(|name| layout::kubeconfig(name).parse())
             .collect::<Result<_, ParseCheckError>>()?,
     })
+}
+
+/// Refuses a client certificate of another cluster or node, which the kubelet would use instead of its planned credentials.
+pub(super) fn node_certificate(row: &Row<'_>) -> Made {
+    row.one(NodeCertificate {
+        certificate: rotated_certificate(row.config).parse()?,
+        authority: authority(row).parse()?,
+    })
+}
+
+/// Where the cluster's CA certificate lies on the node.
+fn authority(row: &Row<'_>) -> String {
+    match row.join() {
+        Some(join) => join.ca_cert_path.clone(),
+        None => layout::certificate(&row.config.cluster.certificates_dir, "ca"),
+    }
 }

@@ -5,7 +5,9 @@ use kubeplan_bundle::check::{
 };
 
 use super::etcd::{data_dir, external_etcd_files, external_etcd_version};
-use super::files::{bootstrap_kubelet_conf, ca_certificate, kubelet_conf, same_cluster};
+use super::files::{
+    bootstrap_kubelet_conf, ca_certificate, kubelet_conf, node_certificate, same_cluster,
+};
 use super::machine::{image_pull, kubelet_version, kubernetes_version, privileged_user, system};
 use super::reachability::{
     IPV4_FORWARDING, IPV6_FORWARDING, advertise_address_proxy, endpoint_proxy, firewalld, hostname,
@@ -94,6 +96,7 @@ pub const CHECKS: &[CheckDef] = &[
     row(Group::Storage, Error, "ExternalEtcdClientCertificates", "external etcd, unless a certificate key fetches them: each client file exists", external_etcd_files),
 
     row(Group::Own, Error, "SameCluster", "kubeplan's own: certificates and kubeconfigs on the host belong to this cluster; cannot be ignored", same_cluster),
+    row(Group::Own, Error, "KubeletClientCertificate", "kubeplan's own: a client certificate that the kubelet finds is this node's, from the CA of this cluster; cannot be ignored", node_certificate),
 
     row(Group::Images, Error, "ImagePull", "control plane: each image is in the container runtime's store, or is pulled", image_pull),
 ];

@@ -77,6 +77,7 @@ const JOIN: &[&str] = &[
 ];
 
 const IPV4: &str = "FileContent--proc-sys-net-ipv4-ip_forward";
+const OWN: &[&str] = &["SameCluster", "KubeletClientCertificate"];
 const IPV6: &str = "FileContent--proc-sys-net-ipv6-conf-default-forwarding";
 
 fn joined(parts: &[&[&str]]) -> Vec<String> {
@@ -89,7 +90,7 @@ fn init_has_kubeadms_list() {
         lists(&default_config(), Command::INIT),
         [
             joined(&[&["IsPrivilegedUser"]]),
-            joined(&[CONTROL_PLANE, COMMON, &[IPV4], STORAGE, &["SameCluster"]]),
+            joined(&[CONTROL_PLANE, COMMON, &[IPV4], STORAGE, OWN]),
             joined(&[&["ImagePull"]]),
         ]
     );
@@ -117,7 +118,7 @@ fn external_etcd_families_and_networks_change_the_list() {
     assert_eq!((has("Port-7443"), has("Port-6443")), (1, 0));
     assert_eq!(has("HTTPProxyCIDR?"), 3);
     assert_eq!(
-        list[list.len() - 7..],
+        list[list.len() - 8..],
         [
             IPV4,
             IPV6,
@@ -126,6 +127,7 @@ fn external_etcd_families_and_networks_change_the_list() {
             "ExternalEtcdClientCertificates",
             "ExternalEtcdClientCertificates",
             "SameCluster",
+            "KubeletClientCertificate",
         ]
     );
     assert_eq!(has("Port-2379") + has("DirAvailable--var-lib-etcd"), 0);
@@ -191,7 +193,7 @@ fn join_of_a_worker_has_kubeadms_list() {
             lists(&default_config(), Command::join_worker(&by(endpoint))),
             [
                 joined(&[&["IsPrivilegedUser"]]),
-                joined(&[JOIN, COMMON, network, &["SameCluster"]]),
+                joined(&[JOIN, COMMON, network, OWN]),
             ],
             "{endpoint:?}"
         );
@@ -204,7 +206,7 @@ fn join_of_a_control_plane_node_has_kubeadms_list() {
     let expected = |last: &[&str]| {
         [
             joined(&[&["IsPrivilegedUser"]]),
-            joined(&[JOIN, COMMON, &["HTTPProxy?", IPV4], &["SameCluster"]]),
+            joined(&[JOIN, COMMON, &["HTTPProxy?", IPV4], OWN]),
             joined(&[CONTROL_PLANE, last]),
             joined(&[&["ImagePull"]]),
         ]
