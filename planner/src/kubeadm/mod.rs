@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`duration`] | durations as Go reads and prints them |
 //! | [`go_types`] | Kubernetes' types as tables, and how Go reads and prints them |
+//! | [`image_reference`] | the grammar of image references |
 //! | [`key_algorithm`] | kubeadm's names of key algorithms |
 //! | [`labels`] | labels that kubeadm sets |
 //! | [`layout`] | host paths and modes |
@@ -14,6 +15,7 @@
 
 pub mod duration;
 pub mod go_types;
+pub mod image_reference;
 pub mod key_algorithm;
 pub mod labels;
 pub mod layout;

@@ -24,68 +24,116 @@ const BINARY: &[(&str, u32)] = &[
 ];
 const NANO: i128 = 1_000_000_000;
 
+#[derive(Clone, Copy)]
 enum Format {
     DecimalSi,
     DecimalExponent,
     BinarySi,
 }
 
+/// A quantity as written.
+struct Parts<'a> {
+    negative: bool,
+    /// All digits, without leading zeros of the whole part.
+    digits: String,
+    fraction: &'a str,
+    /// The power of ten of the last digit.
+    scale: i32,
+    /// The power of two of a binary suffix.
+    shift: u32,
+    format: Format,
+}
+
+impl<'a> Parts<'a> {
+    fn of(text: &'a str) -> Option<Self> {
+        let (negative, unsigned) = match text.as_bytes().first()? {
+            b'-' => (true, text.get(1..)?),
+            b'+' => (false, text.get(1..)?),
+            _ => (false, text),
+        };
+        let number_end = unsigned
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(unsigned.len());
+        let (number, suffix) = unsigned.split_at(number_end);
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
+            return None;
+        }
+        let (power_of_ten, shift, format) =
+            if let Some((_, power)) = DECIMAL.iter().find(|(name, _)| *name == suffix) {
+                (*power, 0, Format::DecimalSi)
+            } else if let Some((_, shift)) = BINARY.iter().find(|(name, _)| *name == suffix) {
+                (0, *shift, Format::BinarySi)
+            } else {
+                let exponent = suffix.strip_prefix(['e', 'E'])?;
+                let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+                if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+                    return None;
+                }
+                (exponent.parse().ok()?, 0, Format::DecimalExponent)
+            };
+        let whole = match whole.trim_start_matches('0') {
+            "" => "0",
+            stripped => stripped,
+        };
+        Some(Self {
+            negative,
+            digits: format!("{whole}{fraction}"),
+            fraction,
+            scale: power_of_ten.checked_sub(i32::try_from(fraction.len()).ok()?)?,
+            shift,
+            format,
+        })
+    }
+
+    /// The absolute value in nano-units, rounded up (away from zero).
+    fn nanos(&self) -> Option<i128> {
+        let digits = self.digits.trim_start_matches('0');
+        let exponent = self.scale.checked_add(9)?;
+        let mut nanos: i128 = if digits.is_empty() {
+            0
+        } else {
+            let value: i128 = digits.parse().ok()?;
+            if exponent >= 0 {
+                value.checked_mul(10_i128.checked_pow(exponent.unsigned_abs())?)?
+            } else {
+                let divisor = 10_i128.checked_pow(exponent.unsigned_abs().min(38))?;
+                value / divisor + i128::from(value % divisor != 0)
+            }
+        };
+        nanos = nanos.checked_mul(1_i128 << self.shift)?;
+        if matches!(self.format, Format::BinarySi) {
+            nanos = nanos.min(i128::from(i64::MAX) * NANO);
+        }
+        Some(nanos)
+    }
+}
+
+/// The value of `text` in nano-units, rounded away from zero; `None` if it is not a valid quantity, or is larger than 10^29.
+#[must_use]
+pub fn nanos(text: &str) -> Option<i128> {
+    let parts = Parts::of(text)?;
+    let nanos = parts.nanos()?;
+    Some(if parts.negative { -nanos } else { nanos })
+}
+
 /// The canonical form that Go prints for `text`; `None` if it is not a valid quantity, or is larger than 10^29.
 #[must_use]
 pub fn canonical(text: &str) -> Option<String> {
-    let (negative, unsigned) = match text.as_bytes().first()? {
-        b'-' => (true, text.get(1..)?),
-        b'+' => (false, text.get(1..)?),
-        _ => (false, text),
-    };
-    let number_end = unsigned
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(unsigned.len());
-    let (number, suffix) = unsigned.split_at(number_end);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
-        return None;
-    }
-    let (power_of_ten, shift, mut format) =
-        if let Some((_, power)) = DECIMAL.iter().find(|(name, _)| *name == suffix) {
-            (*power, 0, Format::DecimalSi)
-        } else if let Some((_, shift)) = BINARY.iter().find(|(name, _)| *name == suffix) {
-            (0, *shift, Format::BinarySi)
-        } else {
-            let exponent = suffix.strip_prefix(['e', 'E'])?;
-            let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-            if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-                return None;
-            }
-            (exponent.parse().ok()?, 0, Format::DecimalExponent)
-        };
-    let whole = match whole.trim_start_matches('0') {
-        "" => "0",
-        stripped => stripped,
-    };
-    let digits = format!("{whole}{fraction}");
-    let scale = power_of_ten.checked_sub(i32::try_from(fraction.len()).ok()?)?;
-    if is_kept_as_written(&format, &digits, fraction, scale, shift) {
+    let parts = Parts::of(text)?;
+    let Parts {
+        negative,
+        digits,
+        fraction,
+        scale,
+        shift,
+        format,
+    } = &parts;
+    if is_kept_as_written(format, digits, fraction, *scale, *shift) {
         return Some(text.to_owned());
     }
-    // Everything as nano-units, rounded up (away from zero).
-    let digits = digits.trim_start_matches('0');
-    let exponent = scale.checked_add(9)?;
-    let mut nanos: i128 = if digits.is_empty() {
-        0
-    } else {
-        let value: i128 = digits.parse().ok()?;
-        if exponent >= 0 {
-            value.checked_mul(10_i128.checked_pow(exponent.unsigned_abs())?)?
-        } else {
-            let divisor = 10_i128.checked_pow(exponent.unsigned_abs().min(38))?;
-            value / divisor + i128::from(value % divisor != 0)
-        }
-    };
-    nanos = nanos.checked_mul(1_i128 << shift)?;
-    if matches!(format, Format::BinarySi) {
-        nanos = nanos.min(i128::from(i64::MAX) * NANO);
-    }
+    let nanos = parts.nanos()?;
+    let (negative, mut format) = (*negative, parts.format);
     if matches!(format, Format::BinarySi) && nanos < 1024 * NANO {
         // Too small for a binary suffix; a fraction needs a decimal one.
         if nanos % NANO != 0 || nanos < NANO {
@@ -188,6 +236,24 @@ mod tests {
         }
         for text in ["", "Mi", "1 Gi", "1gi", "1e", "--1", "1.2.3", "x"] {
             assert_eq!(canonical(text), None, "{text}");
+            assert_eq!(nanos(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn quantities_are_compared_by_value() {
+        for (smaller, larger) in [
+            ("-1", "0"),
+            ("0", "1n"),
+            ("999m", "1"),
+            ("1000M", "1Gi"),
+            ("1023Ki", "1Mi"),
+            ("1.5", "1501m"),
+            ("9e2", "1e3"),
+        ] {
+            assert!(nanos(smaller) < nanos(larger), "{smaller} {larger}");
+        }
+        assert_eq!(nanos("1000m"), nanos("1"));
+        assert_eq!(nanos("0.5Gi"), nanos("512Mi"));
     }
 }
