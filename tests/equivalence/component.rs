@@ -37,6 +37,9 @@ fn object(random: &mut Random, object: &Object, percent: usize) -> Map<String, V
             let nullable = field.pointer || !matches!(field.ty, Type::Duration);
             let value = if random.chance(3) && nullable {
                 Value::Null
+            } else if field.name == "registerWithTaints" {
+                // The planner checks these as the kubelet does.
+                json!([{"key": "example.com/a", "effect": "NoExecute"}])
             } else {
                 value(random, &field.ty)
             };

@@ -7,31 +7,77 @@
 pub struct Difference {
     /// Its heading in `docs/differences.md`.
     pub name: &'static str,
-    /// A part of what the refusing program says.
-    pub said: &'static str,
+    /// Parts of what the refusing program says, one of which it says.
+    pub said: &'static [&'static str],
+}
+
+impl Difference {
+    fn is_in(&self, text: &str) -> bool {
+        self.said.iter().any(|said| text.contains(said))
+    }
 }
 
 /// What kubeadm takes and the planner refuses; `said` is part of the planner's finding.
 pub const STRICTER: &[Difference] = &[
     Difference {
         name: "cri-socket",
-        said: "is not a valid unix socket",
+        said: &["is not a valid unix socket"],
     },
     Difference {
         name: "negative-timeout",
-        said: "a timeout cannot be negative",
+        said: &["a timeout cannot be negative"],
     },
     Difference {
         name: "without-root",
-        said: "the ids of the users that kubeadm would create",
+        said: &["the ids of the users that kubeadm would create"],
     },
     Difference {
         name: "min-remaining",
-        said: "is not shorter than the validity of certificates",
+        said: &["is not shorter than the validity of certificates"],
     },
     Difference {
         name: "cluster-name",
-        said: "files and bundles cannot be named after the cluster",
+        said: &["files and bundles cannot be named after the cluster"],
+    },
+    Difference {
+        name: "hosts",
+        said: &[
+            "can be read in two ways",
+            "is neither a valid IPv4 address nor a DNS name",
+            "clients cannot connect to it",
+        ],
+    },
+    Difference {
+        name: "networks",
+        said: &[
+            "gives no node a subnet for its Pods",
+            "have no endpoints",
+            "is the address of the Service",
+            "which hosts do not route",
+        ],
+    },
+    Difference {
+        name: "node-name",
+        said: &["the API server will refuse the Node"],
+    },
+    Difference {
+        name: "taints",
+        said: &[
+            "a second taint with key",
+            "is not a valid taint key",
+            "is not a valid taint value",
+            "unknown effect",
+            "the control plane sets this field itself",
+            "is not a valid taint: the kubelet will not start",
+        ],
+    },
+    Difference {
+        name: "flag-names",
+        said: &["is not the name of a flag"],
+    },
+    Difference {
+        name: "image-tags",
+        said: &["is not a valid image tag"],
     },
 ];
 
@@ -40,22 +86,24 @@ pub const STRICTER: &[Difference] = &[
 pub const LAXER: &[Difference] = &[
     Difference {
         name: "control-characters",
-        said: "\\x7f",
+        said: &["\\x7f"],
     },
     Difference {
         name: "other-releases",
-        said: "this version of kubeadm only supports deploying clusters with the control plane version",
+        said: &[
+            "this version of kubeadm only supports deploying clusters with the control plane version",
+        ],
     },
     Difference {
         name: "ipv6-registry",
-        said: "[fd00::1]:5000/k8s",
+        said: &["[fd00::1]:5000/k8s"],
     },
 ];
 
 /// The row that covers each of `findings`, the first one's if all are covered.
 #[must_use]
 pub fn stricter(findings: &[String]) -> Option<&'static str> {
-    let row = |finding: &String| STRICTER.iter().find(|row| finding.contains(row.said));
+    let row = |finding: &String| STRICTER.iter().find(|row| row.is_in(finding));
     let first = row(findings.first()?)?;
     findings
         .iter()
@@ -68,6 +116,6 @@ pub fn stricter(findings: &[String]) -> Option<&'static str> {
 pub fn laxer(said: &str, config: &str) -> Option<&'static str> {
     LAXER
         .iter()
-        .find(|row| said.contains(row.said) || config.contains(row.said))
+        .find(|row| row.is_in(said) || row.is_in(config))
         .map(|row| row.name)
 }

@@ -143,7 +143,6 @@ const KUBELET: &[(&str, &[&str])] = &[
     ("v", &["4"]),
     ("zzz", &[]),
     ("aaa", &[]),
-    ("two words", &[]),
 ];
 
 /// A list of the kubelet's flags.

@@ -101,11 +101,20 @@ fn cluster(random: &mut Random) -> Value {
         ])),
     );
     let mut networking = Fields::new();
-    maybe(&mut networking, random, 45, "serviceSubnet", |r| {
-        json!(service_subnet(r))
-    });
+    // Pods need an address of each family of the Services.
+    let families = Families::of(random);
+    let services = random.chance(45);
+    if services {
+        networking.insert(
+            "serviceSubnet".into(),
+            json!(service_subnet(random, families)),
+        );
+    }
     maybe(&mut networking, random, 45, "podSubnet", |r| {
-        json!(pod_subnet(r))
+        json!(pod_subnet(
+            r,
+            if services { families } else { Families::V4 }
+        ))
     });
     maybe(&mut networking, random, 25, "dnsDomain", |r| {
         json!(words::subdomain(r, 80))
@@ -200,28 +209,50 @@ fn encryption(cluster: &mut Fields, random: &mut Random) {
     }
 }
 
-fn service_subnet(random: &mut Random) -> String {
+/// The families of the cluster's networks.
+#[derive(Clone, Copy)]
+enum Families {
+    V4,
+    V6,
+    V4First,
+    V6First,
+}
+
+impl Families {
+    fn of(random: &mut Random) -> Self {
+        match random.below(8) {
+            0..=3 => Self::V4,
+            4 => Self::V6,
+            5 => Self::V6First,
+            _ => Self::V4First,
+        }
+    }
+}
+
+fn service_subnet(random: &mut Random, families: Families) -> String {
     let (v4, v6) = (words::cidr4(random, 12, 28), words::cidr6(random, 108, 124));
-    one_or_two(random, v4, v6)
+    of_families(families, v4, v6)
 }
 
-fn pod_subnet(random: &mut Random) -> String {
+fn pod_subnet(random: &mut Random, families: Families) -> String {
     let (v4, v6) = (words::cidr4(random, 8, 24), words::cidr6(random, 48, 64));
-    one_or_two(random, v4, v6)
+    // Beside the Services, whose networks begin with 10 by default and here.
+    let v4 = v4.replacen("10.", "11.", 1);
+    of_families(families, v4, v6)
 }
 
-fn one_or_two(random: &mut Random, v4: String, v6: String) -> String {
-    match random.below(8) {
-        0..=3 => v4,
-        4 => v6,
-        5 => format!("{v6},{v4}"),
-        _ => format!("{v4},{v6}"),
+fn of_families(families: Families, v4: String, v6: String) -> String {
+    match families {
+        Families::V4 => v4,
+        Families::V6 => v6,
+        Families::V6First => format!("{v6},{v4}"),
+        Families::V4First => format!("{v4},{v6}"),
     }
 }
 
 fn endpoint(random: &mut Random) -> String {
     let port = random.pick(&["443", "6443", "1", "65535", "08443"]);
-    let name = words::subdomain(random, 60);
+    let name = words::host_name(random, 60);
     let (v4, v6) = (words::ipv4(random), words::ipv6(random));
     match random.below(8) {
         0 | 1 => name,
@@ -245,7 +276,7 @@ fn sans(random: &mut Random) -> Vec<String> {
 
 fn san(random: &mut Random) -> String {
     match random.below(10) {
-        0..=3 => words::subdomain(random, 80),
+        0..=3 => words::host_name(random, 80),
         4 => format!("*.{}", words::subdomain(random, 60)),
         5 | 6 => words::ipv4(random),
         7 => words::ipv6(random),
@@ -266,8 +297,7 @@ fn san(random: &mut Random) -> String {
                 "kubernetes.default.svc",
                 "cp1",
                 "example.com",
-                "1.2.3",
-                "256.1.1.1",
+                "1.2.3.a",
             ])
             .to_owned(),
     }

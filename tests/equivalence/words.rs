@@ -202,6 +202,16 @@ pub fn subdomain(random: &mut Random, longest: usize) -> String {
     name
 }
 
+/// A DNS name that is more than numbers, so that it cannot be taken for an address.
+pub fn host_name(random: &mut Random, longest: usize) -> String {
+    let name = subdomain(random, longest);
+    if name.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        "n0".to_owned()
+    } else {
+        name
+    }
+}
+
 fn label(random: &mut Random) -> String {
     random
         .pick(&[

@@ -173,6 +173,7 @@ fn without_kubeadm() -> Result<()> {
         ..Host::default()
     };
     let (mut taken, mut refused) = (0, 0);
+    let mut not_taken = Vec::new();
     for number in 0..80 {
         let valid = generate::case(7, number, &host, true, false);
         let again = generate::case(7, number, &host, true, false);
@@ -187,7 +188,7 @@ fn without_kubeadm() -> Result<()> {
         );
         match planner::run(&valid.planner_text(), &valid.host) {
             Planned::Accepted { .. } => taken += 1,
-            Planned::Refused(_) => {}
+            Planned::Refused(findings) => not_taken.extend(findings.into_iter().next()),
             Planned::Panicked(message) => anyhow::bail!("case {number}: {message}"),
         }
         let broken = generate::case(7, number, &host, true, true);
@@ -197,7 +198,11 @@ fn without_kubeadm() -> Result<()> {
             Planned::Panicked(message) => anyhow::bail!("broken case {number}: {message}"),
         }
     }
-    ensure!(taken >= 70, "only {taken} of 80 valid cases are taken");
+    ensure!(
+        taken >= 70,
+        "only {taken} of 80 valid cases are taken:\n{}",
+        not_taken.join("\n")
+    );
     ensure!(
         refused >= 78,
         "only {refused} of 80 broken cases are refused"

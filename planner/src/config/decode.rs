@@ -278,7 +278,12 @@ impl Decoder<'_> {
             }
         };
         let wrong = match scalar::decode(ty, value) {
-            Ok(value) => return Some(value),
+            Ok(value) => {
+                if let (Data::Int(read), true) = (&node.data, node.octal) {
+                    self.warn_of_octal(*read, node, path);
+                }
+                return Some(value);
+            }
             Err(wrong) => wrong,
         };
         let (message, hint) = match wrong {
@@ -310,6 +315,16 @@ impl Decoder<'_> {
         };
         self.error(node.position, path, message, hint);
         None
+    }
+
+    /// Warns of an integer that other programs read as decimal. kubeadm reads it as kubeplan does.
+    fn warn_of_octal(&mut self, read: i128, node: &Node, path: &str) {
+        let sign = if read < 0 { "-" } else { "" };
+        let decimal = format!("{sign}{:o}", read.unsigned_abs());
+        let message =
+            format!("the number starts with 0, so it is octal, as in kubeadm: it means {read}");
+        let hint = format!("write `{read}`, or `{decimal}` if the number is meant as decimal");
+        self.say(Severity::Warning, node.position, path, message, Some(hint));
     }
 
     fn wrong_type(&mut self, ty: &Type, node: &Node, path: &str) {

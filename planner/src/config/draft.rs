@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use kubeplan_bundle::yaml_budget::Budget;
 use serde_json::{Map, Value};
 
+use super::host::Fault;
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
 use super::v1beta3::ControlPlaneTimeout;
@@ -344,6 +345,13 @@ impl Draft {
     fn is_wrong(&self, path: &str) -> bool {
         let known = |finding: &Finding| finding.severity == Severity::Error && finding.path == path;
         self.report.findings().iter().any(known)
+    }
+
+    /// Reports what is wrong with the host at `path`, if anything.
+    pub(super) fn fault(&mut self, kind: Kind, path: &str, fault: Option<Fault>) {
+        if let Some(fault) = fault {
+            self.say(fault.severity, kind, path, fault.message, Some(fault.hint));
+        }
     }
 
     /// Reports an error at `path`.

@@ -44,7 +44,7 @@ pub(super) fn kubelet_may_set(key: &str) -> bool {
 
 /// `[prefix/]name`, the form of the keys of labels and taints (k8s.io/apimachinery, IsQualifiedName).
 #[must_use]
-pub(super) fn is_qualified_name(text: &str) -> bool {
+pub(crate) fn is_qualified_name(text: &str) -> bool {
     match text.split_once('/') {
         Some((domain, name)) => super::address::is_subdomain(domain) && is_name(name),
         None => is_name(text),
@@ -53,7 +53,7 @@ pub(super) fn is_qualified_name(text: &str) -> bool {
 
 /// The value of a label or taint (k8s.io/apimachinery, IsValidLabelValue).
 #[must_use]
-pub(super) fn is_value(text: &str) -> bool {
+pub(crate) fn is_value(text: &str) -> bool {
     text.is_empty() || is_name(text)
 }
 

@@ -38,6 +38,8 @@ pub struct Node {
     pub position: Position,
     /// The value.
     pub data: Data,
+    /// Whether the value is an unquoted integer that has another value in YAML 1.2, because it starts with 0: `0644`.
+    pub octal: bool,
 }
 
 /// The value of a [`Node`].
@@ -307,6 +309,8 @@ impl<'a> Reader<'a> {
             within(answer, at)
         };
         deepest(depth)?;
+        let octal =
+            matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if scalar::is_octal(text));
         let (data, anchor, cost) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let cost = Cost::of_one(text.len());
@@ -349,7 +353,11 @@ impl<'a> Reader<'a> {
             }
         };
         let built = Built {
-            node: Node { position: at, data },
+            node: Node {
+                position: at,
+                data,
+                octal,
+            },
             cost,
         };
         // The parser numbers anchors from 1; 0 means none.

@@ -61,7 +61,7 @@ fn endpoint(random: &mut Random, secure: bool) -> String {
     let host = match random.below(4) {
         0 => format!("[{}]", words::ipv6(random)),
         1 => words::ipv4(random),
-        _ => words::subdomain(random, 40),
+        _ => words::host_name(random, 40),
     };
     let port = random.pick(&[":2379", ":2379", ":443", ""]);
     let path = random.pick(&["", "", "", "/", "/etcd?x=1"]);

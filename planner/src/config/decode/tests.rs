@@ -22,7 +22,7 @@ fn decode_text(kind: Kind, text: &str) -> (Value, Report) {
 
 #[test]
 fn values_are_decoded_as_go_decodes_them() {
-    let text = "maxPods: 110.0\npodsPerCore: 012\nfailSwapOn: n\nsyncFrequency: 90s\nclusterDomain: null\n\
+    let text = "maxPods: 110.0\npodsPerCore: 0o12\nfailSwapOn: n\nsyncFrequency: 90s\nclusterDomain: null\n\
                 memoryThrottlingFactor: 1\nlogging: {flushFrequency: 5000000000, options: {json: {infoBufferSize: 2048Ki}}}\n\
                 registerWithTaints: [{key: a, timeAdded: 2026-01-02T04:04:05.5+01:00}, null]\n\
                 evictionHard: {memory.available: 1%}\nstaticPodURLHeader: {A: [x]}\n";
@@ -41,6 +41,26 @@ fn values_are_decoded_as_go_decodes_them() {
     );
     let (value, _) = decode_text(Kind::KubeProxy, "clientConnection: {qps: 0.1}\n");
     assert_eq!(value["clientConnection"]["qps"], json!(0.1));
+}
+
+#[test]
+fn an_integer_that_starts_with_zero_is_warned_of() {
+    for (text, expected) in [
+        ("maxPods: 0110", "it means 72"),
+        ("maxPods: 0_11", "it means 9"),
+        ("maxPods: 007", ""),
+        ("maxPods: 0o17", ""),
+        ("maxPods: 08", ""),
+        ("maxPods: 110", ""),
+        ("memoryThrottlingFactor: 012", "write `10`, or `12`"),
+        ("registerWithTaints: [{key: a, value: '012'}]", ""),
+    ] {
+        let (_, report) = decode_text(Kind::Kubelet, text);
+        assert!(!report.has_errors(), "{text}: {report}");
+        let said = report.to_string();
+        assert_eq!(said.is_empty(), expected.is_empty(), "{text}: {said}");
+        assert!(said.contains(expected), "{text}: {said}");
+    }
 }
 
 #[test]

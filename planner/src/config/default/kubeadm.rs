@@ -9,6 +9,7 @@ use serde_json::json;
 use super::super::address::{self, parse_ip};
 use super::super::draft::Host;
 use super::super::draft::{Draft, Unset};
+use super::super::host::{self, Server};
 use super::super::provenance::Origin;
 use super::super::timeouts;
 use super::super::valid::{Assumption, HostFacts};
@@ -402,6 +403,11 @@ pub(super) fn control_plane_endpoint(draft: &mut Draft) {
     if written.is_empty() {
         return;
     }
+    draft.fault(
+        Kind::Cluster,
+        path,
+        host::of_endpoint(&written, Server::Api),
+    );
     match address::split_host_port(&written) {
         Ok((host, None)) => {
             let port = draft

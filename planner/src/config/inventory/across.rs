@@ -14,6 +14,7 @@ use super::super::address::{parse_ip, split_host_port};
 use super::super::draft::Draft;
 use super::super::facts::{FactsSource, unused_confirmations};
 use super::super::valid::NodeSettings;
+use super::super::validate::overlap::taken_by_service;
 use super::entry::Entry;
 use crate::schema::Kind;
 
@@ -60,7 +61,7 @@ pub(super) fn check(draft: &mut Draft, entries: &[Entry], members: &[Member]) {
     identities(draft, entries, members);
     endpoint(draft, members);
     etcd(draft, members);
-    networks(draft, members);
+    networks(draft, entries, members);
 }
 
 /// Reports values that identify a node and occur twice.
@@ -228,9 +229,30 @@ fn etcd(draft: &mut Draft, members: &[Member]) {
 }
 
 /// Checks the addresses of nodes against the networks of Services and Pods.
-fn networks(draft: &mut Draft, members: &[Member]) {
+fn networks(draft: &mut Draft, entries: &[Entry], members: &[Member]) {
     let services = parsed(&draft.text(Kind::Cluster, "networking.serviceSubnet"));
     let pods = parsed(&draft.text(Kind::Cluster, "networking.podSubnet"));
+    for Member { position, settings } in members {
+        for address in &settings.addresses {
+            let Some(service) = taken_by_service(&services, *address) else {
+                continue;
+            };
+            let message = format!("{address} is the address of the Service `{service}`");
+            let hint =
+                "choose another network of Services: nodes and Services must not share addresses";
+            match entries.get(*position) {
+                Some(entry) if draft.is_supplied(Kind::Inventory) => {
+                    entry.error(draft, address_field(entries, *position), message, hint);
+                }
+                _ => draft.error(
+                    Kind::Init,
+                    "localAPIEndpoint.advertiseAddress",
+                    message,
+                    hint,
+                ),
+            }
+        }
+    }
     for (path, of, networks) in [
         ("networking.serviceSubnet", "Services", &services),
         ("networking.podSubnet", "Pods", &pods),

@@ -2,6 +2,7 @@
 
 mod effective;
 mod invalid;
+mod refused_later;
 mod rules;
 
 use serde_json::{Value, json};

@@ -3,6 +3,7 @@
 //! Rules: kubeadm v1.36.2, `ValidateEtcd`. URLs are parsed as by Go's net/url.
 
 use super::super::draft::Draft;
+use super::super::host::{self, Server};
 use super::super::provenance::Origin;
 use super::super::valid::Assumption;
 use crate::schema::Kind;
@@ -72,8 +73,37 @@ fn urls(draft: &mut Draft, urls: Vec<(String, String)>, https: bool) {
                     format!("`{shown}` is not an https URL, but certificates or a CA are set");
                 draft.error(KIND, &path, message, "");
             }
-            Some(_) => {}
+            Some(scheme) if is_http(scheme) && host_of(&url).is_none_or(str::is_empty) => {
+                let message = format!("`{shown}` has no host");
+                draft.error(KIND, &path, message, "for example `https://10.0.0.21:2379`");
+            }
+            Some(_) => {
+                if let Some(host) = host_of(&url) {
+                    draft.fault(KIND, &path, host::of_host(host, Server::Etcd));
+                }
+            }
         }
+    }
+}
+
+fn is_http(scheme: &str) -> bool {
+    ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str())
+}
+
+/// The host of an absolute http or https URL, an IPv6 address without its brackets; `None` if the text is not such a URL.
+#[must_use]
+pub(super) fn host_of(url: &str) -> Option<&str> {
+    if !is_http(scheme(url)?) {
+        return None;
+    }
+    let (_, rest) = url.split_once("//")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map(|(address, _)| address),
+        None => host.split(':').next(),
     }
 }
 
@@ -157,6 +187,21 @@ pub(super) fn assumption(draft: &Draft) -> Option<Assumption> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_of_a_url_is_found() {
+        for (url, expected) in [
+            ("https://10.0.0.1:2379", Some("10.0.0.1")),
+            ("http://user@etcd.example.com/x", Some("etcd.example.com")),
+            ("https://[fd00::1]:2379/x?y=1", Some("fd00::1")),
+            ("https://:2379", Some("")),
+            ("https://", Some("")),
+            ("unix:///run/etcd.sock", None),
+            ("10.0.0.1:2379", None),
+        ] {
+            assert_eq!(host_of(url), expected, "{url}");
+        }
+    }
 
     #[test]
     fn schemes_are_parsed_as_go_parses_them() {

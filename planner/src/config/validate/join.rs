@@ -7,6 +7,7 @@ use kubeplan_bundle::path::HostPath;
 
 use super::super::address;
 use super::super::draft::Draft;
+use super::super::host::{self, Server};
 use super::super::joining::is_control_plane;
 use super::super::skip_phases;
 use super::tokens::is_token;
@@ -106,6 +107,9 @@ fn by_token(draft: &mut Draft) {
     } else if !matches!(parsed, Ok((_, Some(_)))) {
         let message = format!("`{}` is not a valid `host:port`", endpoint.escape_debug());
         draft.error(KIND, &path, message, "for example `10.0.0.1:6443`");
+    } else {
+        let endpoint = endpoint.to_lowercase();
+        draft.fault(KIND, &path, host::of_endpoint(&endpoint, Server::Api));
     }
     let hashes = draft.texts(KIND, &field("caCertHashes"));
     let unsafe_skip = draft.get(KIND, &field("unsafeSkipCAVerification")) == Some(&true.into());

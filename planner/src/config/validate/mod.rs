@@ -13,6 +13,7 @@ mod labels;
 pub(super) mod member;
 mod names;
 pub(super) mod network;
+pub(super) mod overlap;
 mod system_ids;
 mod taints;
 mod tokens;
@@ -154,12 +155,14 @@ pub(super) struct Checked {
 pub(super) fn kubeadm_rules(draft: &mut Draft) -> Checked {
     names::node_registration(draft);
     taints::validate(draft);
+    taints::of_every_kubelet(draft);
     tokens::validate(draft);
     let service_cidrs = network::service_subnet(draft);
     let pod_cidrs = network::pod_subnet(draft);
     names::cluster(draft);
     etcd::external(draft);
     network::families(draft, &service_cidrs);
+    overlap::check(draft, &service_cidrs, &pod_cidrs);
     let bind_port = bind_port(draft);
     certificate_key(draft);
     let gate_algorithm = feature_gates(draft);

@@ -4,7 +4,11 @@ use kubeplan_bundle::index::Name;
 use kubeplan_bundle::path::HostPath;
 
 use super::super::address::{is_subdomain, is_wildcard_subdomain, parse_ip};
+use super::super::default;
 use super::super::draft::Draft;
+use super::super::host::is_wrong_ipv4;
+use super::super::labels::is_value;
+use crate::kubeadm::image_reference::{is_repository, is_tag};
 use crate::schema::Kind;
 
 /// Checks `nodeRegistration`.
@@ -26,6 +30,13 @@ pub(super) fn node_registration(draft: &mut Draft) {
                 "the name is too long for a bundle",
                 "use at most 100 characters",
             );
+        } else if !is_value(&name) && !sets_hostname_label(draft) {
+            let message = format!(
+                "the name has {} characters: the API server will refuse the Node, whose label `{HOSTNAME}` is the name and has at most 63 characters",
+                name.len()
+            );
+            let hint = "use a name of at most 63 characters, for example the host's name without its domain";
+            draft.error(kind, path, message, hint);
         }
     }
     let socket = draft.text(kind, "nodeRegistration.criSocket");
@@ -54,6 +65,27 @@ pub(super) fn node_registration(draft: &mut Draft) {
             "use one of Always, IfNotPresent, Never",
         );
     }
+}
+
+/// The label that the kubelet sets to the node's name.
+const HOSTNAME: &str = "kubernetes.io/hostname";
+
+/// Whether the node's labels or flags replace the value of the label (Kubernetes v1.36.2, pkg/kubelet/kubelet_node_status.go).
+fn sets_hostname_label(draft: &Draft) -> bool {
+    let kind = Kind::Init;
+    let in_flags = draft
+        .items(kind, "nodeRegistration.kubeletExtraArgs")
+        .iter()
+        .any(|item| {
+            let value = draft.text(kind, &format!("{item}.value"));
+            let mut labels = value.split(',').filter_map(|label| label.split_once('='));
+            draft.text(kind, &format!("{item}.name")) == "node-labels"
+                && labels.any(|(key, _)| key.trim() == HOSTNAME)
+        });
+    in_flags
+        || default::labels(draft)
+            .iter()
+            .any(|(key, _)| key == HOSTNAME)
 }
 
 /// Checks the names of ClusterConfiguration.
@@ -87,6 +119,12 @@ pub(super) fn cluster(draft: &mut Draft) {
                     name.escape_debug()
                 );
                 draft.error(kind, &path, message, "");
+            } else if is_wrong_ipv4(&name) {
+                let message = format!(
+                    "`{name}` is neither a valid IPv4 address nor a DNS name: it has only numbers"
+                );
+                let hint = "an IPv4 address has four numbers from 0 to 255";
+                draft.error(kind, &path, message, hint);
             }
         }
     }
@@ -108,19 +146,48 @@ pub(super) fn cluster(draft: &mut Draft) {
             draft.error(kind, path, message, "use a host and a lower-case path without scheme and tag, for example `registry.example.com:5000/k8s`");
         }
     }
+    for path in ["etcd.local.imageTag", "dns.imageTag"] {
+        let tag = draft.text(kind, path);
+        if !tag.is_empty() && !is_tag(&tag) {
+            let message = format!("`{}` is not a valid image tag", tag.escape_debug());
+            draft.error(kind, path, message, "use at most 128 letters, digits, `_`, `.` and `-`, starting with a letter, a digit or `_`; `@sha256:` and a digest may follow");
+        }
+    }
 }
 
 fn extra_args(draft: &mut Draft, kind: Kind, list: &str) {
     for item in draft.items(kind, list) {
         let path = format!("{item}.name");
-        if draft.text(kind, &path).is_empty() {
+        let name = draft.text(kind, &path);
+        if name.is_empty() {
             draft.error(
                 kind,
                 &path,
                 "the flag has no name",
                 "write the flag without its dashes",
             );
+        } else if !is_flag(&name) {
+            let message = format!("`{}` is not the name of a flag", name.escape_debug());
+            draft.error(kind, &path, message, &flag_hint(&name));
         }
+    }
+}
+
+/// Whether kubeadm writes the name as one flag: `--`, the name, `=`, the value.
+fn is_flag(name: &str) -> bool {
+    let split = |c: char| c == '=' || c.is_whitespace() || c.is_control();
+    !name.starts_with('-') && !name.contains(split)
+}
+
+fn flag_hint(name: &str) -> String {
+    let plain = name.trim().trim_start_matches('-');
+    match plain.split_once('=') {
+        Some((plain, value)) if is_flag(plain) && !plain.is_empty() => {
+            let value = value.escape_debug();
+            format!("write `name: {plain}` and `value: \"{value}\"`")
+        }
+        None if is_flag(plain) && !plain.is_empty() => format!("write `{plain}`"),
+        _ => "write the flag without its dashes, and its value in `value`".to_owned(),
     }
 }
 
@@ -132,83 +199,5 @@ fn directory(draft: &mut Draft, path: &str) {
         draft.error(Kind::Cluster, path, message, "");
     } else if let Err(error) = text.parse::<HostPath>() {
         draft.error(Kind::Cluster, path, error.to_string(), "");
-    }
-}
-
-/// Whether `<repository>/name:tag` is a valid image reference (grammar of github.com/distribution/reference).
-fn is_repository(repository: &str) -> bool {
-    let (first, rest) = match repository.split_once('/') {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (repository, None),
-    };
-    (is_path_component(first) || is_registry(first))
-        && rest.is_none_or(|rest| rest.split('/').all(is_path_component))
-}
-
-/// Lower-case letters and digits, separated by `.`, `_`, `__` or any number of `-`.
-fn is_path_component(text: &str) -> bool {
-    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(alphanumeric)
-        && text.ends_with(alphanumeric)
-        && text.split(alphanumeric).all(|separator| {
-            matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-        })
-}
-
-/// A registry's host, in brackets if it is IPv6, with an optional port.
-fn is_registry(text: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if let Some(rest) = text.strip_prefix('[') {
-        let Some((address, after)) = rest.split_once(']') else {
-            return false;
-        };
-        let hexadecimal =
-            !address.is_empty() && address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':');
-        return hexadecimal && (after.is_empty() || after.strip_prefix(':').is_some_and(digits));
-    }
-    let (host, port) = text
-        .split_once(':')
-        .map_or((text, None), |(host, port)| (host, Some(port)));
-    host.split('.').all(|label| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    }) && port.is_none_or(digits)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_repository;
-
-    #[test]
-    fn repositories_follow_the_reference_grammar() {
-        for good in [
-            "registry.k8s.io",
-            "registry.example.com:5000/k8s",
-            "localhost/a__b/c-d",
-            "Registry.Example.com/k8s",
-            "[fd00::1]:5000/k8s",
-            "k8s",
-            "a.b/c---d",
-        ] {
-            assert!(is_repository(good), "{good}");
-        }
-        for bad in [
-            "",
-            "https://registry.k8s.io",
-            "registry.k8s.io/",
-            "registry.k8s.io/K8s",
-            "a/b:tag",
-            "a//b",
-            "a/b___c",
-            "a b",
-            "host:port/x",
-            "-a/b",
-        ] {
-            assert!(!is_repository(bad), "{bad}");
-        }
     }
 }

@@ -110,7 +110,7 @@ pub(super) fn service_subnet(draft: &mut Draft) -> Vec<IpNet> {
 pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
     let path = "networking.podSubnet";
     let nets = networks(draft, path, POD_MIN_ADDRESSES);
-    if last_argument(draft, "allocate-node-cidrs").as_deref() == Some("false") {
+    if !allocates_node_subnets(draft) {
         return nets;
     }
     for net in &nets {
@@ -151,6 +151,12 @@ pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
         }
     }
     nets
+}
+
+/// Whether kube-controller-manager gives each node a subnet of the Pods' networks.
+#[must_use]
+pub(super) fn allocates_node_subnets(draft: &Draft) -> bool {
+    last_argument(draft, "allocate-node-cidrs").as_deref() != Some("false")
 }
 
 /// The last value of a flag among `controllerManager.extraArgs`.

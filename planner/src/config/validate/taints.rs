@@ -1,23 +1,44 @@
-//! Validates the node's taints. kubeadm does not check them, so the API server would refuse a taint that is not valid only after
-//! everything else is done.
+//! Validates taints: of the node's registration, of the kubelet's configuration, and of its flag `--register-with-taints`.
+//!
+//! kubeadm does not check them, so the kubelet would not start, or the API server would refuse the Node after everything else is
+//! done. Rules: Kubernetes v1.36.2, pkg/apis/core/validation/validation.go (validateNodeTaints), pkg/util/taints/taints.go.
 
-use super::super::draft::Draft;
+use std::collections::BTreeSet;
+
+use super::super::draft::{Draft, NODE};
 use super::super::labels::{is_qualified_name, is_value};
 use crate::schema::Kind;
 
 /// The values of core/v1 TaintEffect.
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
-/// Checks every taint.
+const FLAG: &str = "register-with-taints";
+const KEY_HINT: &str = "use a name of at most 63 letters, digits, `-`, `_` and `.`, optionally after a DNS name and `/`";
+
+/// Checks every taint of a node.
 pub(super) fn validate(draft: &mut Draft) {
-    let kind = Kind::Init;
-    for item in draft.items(kind, "nodeRegistration.taints") {
+    list(draft, Kind::Init, "nodeRegistration.taints");
+    let own = format!("{NODE}.kubelet.config.registerWithTaints");
+    list(draft, Kind::Inventory, &own);
+    flags(draft);
+}
+
+/// Checks the taints that KubeletConfiguration gives to every node.
+pub(super) fn of_every_kubelet(draft: &mut Draft) {
+    list(draft, Kind::Kubelet, "registerWithTaints");
+}
+
+/// Key and effect, which two taints of a node must not share.
+type Seen = BTreeSet<(String, String)>;
+
+fn list(draft: &mut Draft, kind: Kind, list: &str) {
+    let mut seen = Seen::new();
+    for item in draft.items(kind, list) {
         let path = format!("{item}.key");
         let key = draft.text(kind, &path);
         if !is_qualified_name(&key) {
             let message = format!("`{}` is not a valid taint key", key.escape_debug());
-            let hint = "use a name of at most 63 letters, digits, `-`, `_` and `.`, optionally after a DNS name and `/`";
-            draft.error(kind, &path, message, hint);
+            draft.error(kind, &path, message, KEY_HINT);
         }
         let path = format!("{item}.value");
         let value = draft.text(kind, &path);
@@ -45,6 +66,86 @@ pub(super) fn validate(draft: &mut Draft) {
                 "the control plane sets this field itself",
                 "remove it",
             );
+        }
+        if !seen.insert((key.clone(), effect.clone())) {
+            let (message, hint) = twice(&key, &effect);
+            draft.error(kind, &item, message, hint);
+        }
+    }
+}
+
+fn twice(key: &str, effect: &str) -> (String, &'static str) {
+    let message = format!(
+        "a second taint with key `{}` and effect `{}`: the API server refuses the Node",
+        key.escape_debug(),
+        effect.escape_debug()
+    );
+    (message, "keep one of them")
+}
+
+/// Checks the kubelet's flag.
+fn flags(draft: &mut Draft) {
+    let kind = Kind::Init;
+    for item in draft.items(kind, "nodeRegistration.kubeletExtraArgs") {
+        if draft.text(kind, &format!("{item}.name")) != FLAG {
+            continue;
+        }
+        let path = format!("{item}.value");
+        let mut seen = Seen::new();
+        for text in draft.text(kind, &path).split(',') {
+            // A final `-` removes a taint, so the kubelet adds none.
+            if text.is_empty() || text.ends_with('-') {
+                continue;
+            }
+            let shown = text.escape_debug();
+            let Some((key, effect)) = parse(text) else {
+                let message = format!("`{shown}` is not a valid taint: the kubelet will not start");
+                let hint = format!(
+                    "write KEY=VALUE:EFFECT or KEY:EFFECT, with one of the effects {}",
+                    EFFECTS.join(", ")
+                );
+                draft.error(kind, &path, message, &hint);
+                continue;
+            };
+            if !seen.insert((key.to_owned(), effect.to_owned())) {
+                let (message, hint) = twice(key, effect);
+                draft.error(kind, &path, message, hint);
+            }
+        }
+    }
+}
+
+/// Key and effect of `key[=value]:effect`.
+fn parse(text: &str) -> Option<(&str, &str)> {
+    let (key, effect) = text.split_once(':')?;
+    let (key, value) = key.split_once('=').unwrap_or((key, ""));
+    (EFFECTS.contains(&effect) && is_qualified_name(key) && is_value(value))
+        .then_some((key, effect))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn taints_of_the_flag_are_read_as_the_kubelet_reads_them() {
+        for (text, expected) in [
+            ("a=b:NoSchedule", Some(("a", "NoSchedule"))),
+            (
+                "example.com/a:NoExecute",
+                Some(("example.com/a", "NoExecute")),
+            ),
+            ("a=:PreferNoSchedule", Some(("a", "PreferNoSchedule"))),
+            ("a", None),
+            ("a=b", None),
+            ("a:noschedule", None),
+            ("a=b=c:NoSchedule", None),
+            ("a:b:NoSchedule", None),
+            ("a b:NoSchedule", None),
+            ("=b:NoSchedule", None),
+            (":NoSchedule", None),
+        ] {
+            assert_eq!(parse(text), expected, "{text}");
         }
     }
 }

@@ -64,6 +64,18 @@ fn integer(text: &str) -> Option<i128> {
     (value >= i128::from(i64::MIN)).then_some(value)
 }
 
+/// Whether the text is an integer whose leading zero makes it octal, and that has another value without the zero.
+pub(super) fn is_octal(text: &str) -> bool {
+    let digits = text
+        .strip_prefix(['+', '-'])
+        .unwrap_or(text)
+        .replace('_', "");
+    let significant = digits.trim_start_matches('0');
+    digits.starts_with('0')
+        && significant.len() > 1
+        && significant.bytes().all(|byte| matches!(byte, b'0'..=b'7'))
+}
+
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.
 fn float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -88,6 +100,18 @@ fn float(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_octal_integer_starts_with_zero_and_has_another_value_without_it() {
+        for octal in ["06443", "-012", "0_17", "0010"] {
+            assert!(is_octal(octal), "{octal}");
+        }
+        for other in [
+            "0", "00", "007", "08", "0x17", "0o17", "0b1", "10", "01.5", "", "+", "0640a",
+        ] {
+            assert!(!is_octal(other), "{other}");
+        }
+    }
 
     #[test]
     fn scalars_are_resolved_as_by_go_yaml() {

@@ -214,7 +214,7 @@ fn every_warning_across_nodes_names_its_field() {
             "ClusterConfiguration.networking.podSubnet: the network of the Pods, 10.0.0.0/16, contains the address of cp0, cp1, cp2\n",
         ),
         (
-            text(&control_planes(&["10.96.0.1"]), ""),
+            text(&control_planes(&["10.96.0.2"]), ""),
             "the network of the Services, 10.96.0.0/12, contains the address of cp0",
         ),
         (
@@ -310,7 +310,7 @@ fn a_problem_of_many_nodes_is_reported_once_or_up_to_a_limit() {
         .map(|n| {
             format!(
                 "- {{name: w{n}, role: worker, address: 10.96.{}.{}}}\n",
-                n / 250,
+                n / 250 + 1,
                 n % 250
             )
         })

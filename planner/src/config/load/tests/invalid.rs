@@ -170,6 +170,17 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "16: Cluster.nodes[1].labels.example.com/site",
         "17: Cluster.nodes[1].labels.tier",
     ],
+    "node-refused": [
+        "6: InitConfiguration.localAPIEndpoint.bindPort",
+        "8: InitConfiguration.nodeRegistration.name",
+        "11: InitConfiguration.nodeRegistration.taints[1]",
+        "13: InitConfiguration.nodeRegistration.kubeletExtraArgs[0].name",
+        "14: InitConfiguration.nodeRegistration.kubeletExtraArgs[1].name",
+        "15: InitConfiguration.nodeRegistration.kubeletExtraArgs[2].value",
+        "22: ClusterConfiguration.etcd.local.imageTag",
+        "27: KubeletConfiguration.registerWithTaints[0].key",
+        "27: KubeletConfiguration.registerWithTaints[0].effect",
+    ],
     "nodes": [
         "6: Cluster.nodes[1].role",
         "7: Cluster.nodes[2].role",
@@ -242,6 +253,18 @@ pub(super) const INVALID: &[Invalid] = invalid!(
     ],
     "unsupported-version": [
         "11: ClusterConfiguration.kubernetesVersion",
+    ],
+    "unusable-hosts": [
+        "5: InitConfiguration.localAPIEndpoint.advertiseAddress",
+        "12: ClusterConfiguration.controlPlaneEndpoint",
+        "14: ClusterConfiguration.apiServer.certSANs[1]",
+        "16: ClusterConfiguration.networking.serviceSubnet",
+        "17: ClusterConfiguration.networking.podSubnet",
+        "21: ClusterConfiguration.etcd.external.endpoints[0]",
+        "22: ClusterConfiguration.etcd.external.endpoints[1]",
+        "23: ClusterConfiguration.etcd.external.endpoints[2]",
+        "24: ClusterConfiguration.etcd.external.endpoints[3]",
+        "25: ClusterConfiguration.etcd.external.endpoints[4]",
     ],
     "v1beta3": [
         "2: InitConfiguration",

@@ -105,10 +105,13 @@ fn cluster_rules_are_kubeadms() {
             "networking: {podSubnet: 10.244.0.0/7}",
             "is too large for node subnets of /24",
         ),
-        ("networking: {podSubnet: 10.244.0.0/8}", ""),
-        ("networking: {podSubnet: 'fd00::/48'}", ""),
+        ("networking: {podSubnet: 11.244.0.0/8}", ""),
         (
-            "networking: {podSubnet: 'fd00::/47'}",
+            "networking: {podSubnet: 'fd00::/48', serviceSubnet: 'fd01::/112'}",
+            "",
+        ),
+        (
+            "networking: {podSubnet: 'fd00::/47', serviceSubnet: 'fd01::/112'}",
             "is too large for node subnets of /64",
         ),
         (
