@@ -33,7 +33,7 @@ pub(crate) const DEFAULT: &str = "default";
 /// The reference with extra arguments, volumes, variables, another registry and endpoint.
 pub(crate) const HA: &str = "ha";
 
-/// The reference with an etcd cluster that somebody else runs.
+/// The reference with an external etcd cluster.
 pub(crate) const EXTERNAL_ETCD: &str = "extetcd";
 
 /// A file kubeadm wrote.

@@ -99,7 +99,7 @@ fn shown(node: Option<&Node>) -> String {
     }
 }
 
-/// What is neither as in `one` nor as in `other`; temporary names are nobody's.
+/// What is neither as in `one` nor as in `other`; temporary names do not count.
 #[must_use]
 pub fn strangers(one: &Tree, other: &Tree, found: &Tree) -> Vec<String> {
     let names: BTreeSet<&String> = one

@@ -249,7 +249,7 @@ impl Status {
 }
 
 impl<'a> Host<'a> {
-    /// A host with nothing but somebody else's files.
+    /// A host with nothing but another program's files.
     ///
     /// # Errors
     /// If it cannot be made.
@@ -266,7 +266,7 @@ impl<'a> Host<'a> {
         Ok(host)
     }
 
-    /// Puts a file of somebody else there.
+    /// Puts a file of another program there.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -312,7 +312,7 @@ impl<'a> Host<'a> {
         setting.kubeapply(&self.rooted(words))
     }
 
-    /// An installation that only recovers: whoever is asked says no.
+    /// An installation that only recovers: the operator says no.
     pub fn recover_only(&self, words: &[String]) -> Run {
         let setting = Setting {
             answer: Some("n\n"),

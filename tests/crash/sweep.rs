@@ -129,7 +129,7 @@ pub struct Scenario<'a> {
 /// The scenarios' names.
 pub const NAMES: [&str; 6] = ["first", "update", "rollback", "resume", "undo", "reset"];
 
-/// A file of somebody else that the first installation replaces.
+/// A file of another program that the first installation replaces.
 const FOREIGN: &str = "var/lib/kubelet/config.yaml";
 
 /// What came of one kind of fault in one scenario.

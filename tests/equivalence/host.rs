@@ -49,7 +49,7 @@ impl Host {
         }
     }
 
-    /// Another host like this one with other directories and variables, or with none and nobody told.
+    /// Another host like this one with other directories and variables, or with none, and without telling.
     pub(super) fn varied(&self, random: &mut Random) -> Self {
         let mut host = self.clone();
         host.known = random.chance(70);

@@ -338,7 +338,7 @@ fn wrong(programs: &Programs) -> Result<()> {
         4,
         "no signature for the token with id",
     )?;
-    // Somebody with the same token, at the same address, and a CA of his own.
+    // An attacker with the same token, at the same address, and another CA.
     let between = Cluster::start(programs)?;
     between.token(&[&token])?;
     between.refused(&token, &pin, 4, "not a pinned one")?;
@@ -359,7 +359,7 @@ fn wrong(programs: &Programs) -> Result<()> {
     ];
     cluster.plane.kubectl_text(User::SuperAdmin, &patch, "")?;
     cluster.refused(&token, &pin, 5, "another host uses this name")?;
-    // Nobody may ask for nodes any more.
+    // No user may list nodes any more.
     let binding = ["delete", "clusterrolebinding", "kubeadm:get-nodes"];
     cluster.plane.kubectl_text(User::SuperAdmin, &binding, "")?;
     let begin = Instant::now();
@@ -389,7 +389,7 @@ fn tampered(programs: &Programs) -> Result<()> {
     let (token, pin) = cluster.token(&[])?;
     let (id, _) = token.split_once('.').context("no token")?;
     cluster.wait_signed(id, true)?;
-    // Nobody signs it again.
+    // The signer is gone, so it stays unsigned.
     cluster.plane.kill("kube-controller-manager")?;
     let mut info = cluster.cluster_info()?;
     let text = info["data"]["kubeconfig"]

@@ -623,7 +623,7 @@ fn listed() -> Result<()> {
     let pki = planned.path("pki");
     fs::remove_file(pki.join("etcd/ca.key"))?;
     let three = Three::new()?;
-    // The front-proxy CA is somebody else's.
+    // The front-proxy CA is external.
     put(&pki.join("front-proxy-ca.crt"), &three.0[1].certificate())?;
     let args = ["certs", "list", "--pki", text(&pki)?, "--now", NOW];
     let json: Vec<&str> = args.into_iter().chain(["--format", "json"]).collect();

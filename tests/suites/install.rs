@@ -143,7 +143,7 @@ fn second_run() -> Result<()> {
     let run = planned.install(&[])?.expect(0)?;
     let mut after = tree::snapshot(&planned.root())?;
     let mut expected = before;
-    // The lock file's time is nobody's business.
+    // The time of the lock file does not matter.
     for state in [&mut expected, &mut after] {
         state.retain(|name, _| !name.starts_with("var/lib/kubeplan"));
     }

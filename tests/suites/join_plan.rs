@@ -287,7 +287,7 @@ fn preconditions() -> Result<()> {
         2,
         "stable controlPlaneEndpoint address",
     )?;
-    // The key of a CA may be kept elsewhere; then somebody else has to sign the leaves.
+    // The key of a CA may be kept elsewhere; then its owner has to sign the leaves.
     for key in ["ca.key", "front-proxy-ca.key", "etcd/ca.key"] {
         let mut external = complete.clone();
         external.secrets.files.remove(key);
@@ -420,7 +420,7 @@ fn opened_by_their_host() -> Result<()> {
     let attempt = attempt(&discovered, &["-f", &file, "--identity", &other])?;
     refused(&attempt, 4, "none of the given identities can open")?;
     refused(&attempt, 4, "they are sealed for SHA256:")?;
-    // Whoever is named in the facts alone gets nothing.
+    // A recipient that only the facts name gets nothing.
     let attempt = planned(&discovered, &["-f", &file])?;
     ensure!(unsealed(&attempt).is_ok());
     // What installs it is named, as by a plan of a whole cluster.

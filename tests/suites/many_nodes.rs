@@ -174,7 +174,7 @@ fn bundles() -> Result<()> {
         let index = bundle.index();
         ensure!(index.node.name.as_str() == node && index.serial == 1);
         ensure!((index.node.role.to_string() == "worker") == node.starts_with('w'));
-        // Opened by the node's own identity, by nobody else's.
+        // Only the node's own identity opens it.
         let sealed = bundle.sealed().context("there are secrets")?;
         for other in NODES {
             let identity = SecretBytes::new(fs::read(site.path(&format!("{other}.age")))?);

@@ -272,7 +272,7 @@ fn foreign() -> Result<()> {
     let planned = ecdsa()?;
     let directory = planned.root().join("etc/kubernetes/pki");
     fs::create_dir_all(&directory)?;
-    fs::write(directory.join("ca.crt"), "somebody else's\n")?;
+    fs::write(directory.join("ca.crt"), "another program's\n")?;
     let run = refused(&planned, 5, || planned.install(&[]))?;
     ensure!(
         run.err.contains("/etc/kubernetes/pki/ca.crt"),

@@ -3,8 +3,8 @@
 //! In: the `exec` part of a user in a discovery file of this host. A program is found as client-go finds it: one without a `/` in its name
 //! where programs are looked for (see [`crate::host::program`]: never in a relative entry of `PATH`, and as root only where no other user can
 //! write), another one relative to the directory of the file. Out: a token, or a certificate with its key. The program
-//! is run as whoever runs this one, by the file's own word: a file from elsewhere names none (see [`super::file`]). It
-//! is told what it is asked for in its environment, has no input, and what it prints on its standard output is shown nowhere.
+//! runs as the user who runs this one, because the file says so: a file from elsewhere names no program (see [`super::file`]). Its
+//! environment says what to hand out, it has no input, and its standard output is not shown.
 
 use std::time::Duration;
 

@@ -105,7 +105,7 @@ impl Executor<'_> {
         let Some(directory) = self.root.open_directory(&path.parent())? else {
             return Ok(Vec::new());
         };
-        // Looked at again: what was a file in the plan may have become somebody's directory or link.
+        // Looked at again: what was a file in the plan may be a directory or a link by now.
         match directory.inspect(path.file_name())? {
             Found::Missing => {}
             Found::File(_) => {

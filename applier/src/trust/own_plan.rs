@@ -2,8 +2,8 @@
 //!
 //! In: the public half of a key that existed for that run, the digest of the one plan it signed, the host's policy. Out: a
 //! list of signers with one more author. No reviewer has seen such a plan, so the policy must say `liveJoin:
-//! allow`; the numbers of authors and approvals hold as for every bundle, and the key counts for this plan digest alone: whoever
-//! finds the key later can sign nothing that is installed.
+//! allow`; the numbers of authors and approvals hold as for every bundle, and the key counts for this plan digest alone: with
+//! the key an attacker cannot sign another plan that is installed.
 
 use kubeplan_bundle::allowed_signers::{AllowedSigner, AllowedSigners, AllowedSignersError};
 use kubeplan_bundle::index::Index;

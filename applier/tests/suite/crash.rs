@@ -53,7 +53,7 @@ enum Command {
 const WAYS: [Command; 3] = [Command::Install, Command::Resume, Command::Rollback];
 
 impl Scenario {
-    /// A first installation, on a host where somebody else's file is in the way.
+    /// A first installation, on a host where another program's file is in the way.
     fn first() -> Self {
         let fixture = Fixture::new();
         let bundle = fixture.bundle(Plan::default());

@@ -141,7 +141,7 @@ impl Case {
             let at = words.iter().position(|word| word == flag).unwrap();
             Path::new(&words[at + 1]).to_owned()
         };
-        // The facts are sealed for this host, and for nobody else.
+        // The facts are sealed for this host alone.
         let facts = JoinFacts::parse(&fs::read(after("--join")).unwrap()).unwrap();
         let identity = SecretBytes::new(fs::read(after("--identity")).unwrap());
         let secrets = facts
@@ -207,7 +207,7 @@ fn a_host_that_may_installs_its_own_plan_and_no_other() {
         assert_eq!(case.fixture.read(path), Plan::default().content(path));
     }
     assert_eq!(case.left(), 0);
-    // The key of that run is nobody's now: the same bundle is one of a stranger.
+    // The key of that run is gone: this host does not trust the same bundle any more.
     let copy = case.fixture.path("copy.tar.gz").display().to_string();
     let output = case.fixture.install(&copy, &[]).expect(4);
     assert!(output.stderr.contains("not listed"), "{}", output.stderr);

@@ -126,7 +126,7 @@ fn a_tree_is_asked_what_files_can_tell_and_is_not_written_to() {
 fn all_findings_come_at_once_in_kubeadms_form() {
     let fixture = Fixture::new();
     let bundle = fixture.bundle(plan());
-    put(&fixture, MANIFEST, "somebody else's\n");
+    put(&fixture, MANIFEST, "another program's\n");
     put(&fixture, "/var/lib/data/member", "data");
     let output = preflight(&fixture, &bundle, &[]).expect(5);
     for line in [
@@ -228,7 +228,7 @@ fn what_we_installed_ourselves_is_not_held_against_the_host() {
 fn a_file_that_may_be_overwritten_does_not_stop_the_installation() {
     let fixture = Fixture::new();
     let bundle = fixture.bundle(plan());
-    put(&fixture, MANIFEST, "somebody else's\n");
+    put(&fixture, MANIFEST, "another program's\n");
     fixture.install(&bundle, &[]).expect(5);
     fixture
         .install(&bundle, &["--overwrite-drift", MANIFEST])
@@ -280,7 +280,7 @@ fn a_failed_run_stops_the_next_and_an_untrusted_bundle_is_not_looked_at() {
         checks: vec![vec![first], vec![last]],
         ..Plan::default()
     });
-    put(&fixture, MANIFEST, "somebody else's\n");
+    put(&fixture, MANIFEST, "another program's\n");
     let report = preflight(&fixture, &bundle, &["--format=json"])
         .expect(5)
         .json();

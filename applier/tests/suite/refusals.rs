@@ -60,7 +60,7 @@ fn bundles_signed_by_others_are_refused() {
 }
 
 #[test]
-fn a_host_that_trusts_nobody_says_how_to_begin() {
+fn a_host_without_trusted_keys_says_how_to_add_one() {
     let fixture = Fixture::new();
     let bundle = fixture.bundle(Plan::default());
     let list = fixture.host("/etc/kubeplan/allowed_signers");

@@ -329,7 +329,7 @@ fn a_reset_that_is_stopped_anywhere_can_be_run_again() {
                 assert_eq!(report["drift"], serde_json::json!([]));
             }
             if number % 2 == 1 {
-                // Whoever installs instead does not go on with it.
+                // An installation does not continue the reset.
                 fixture.install(&bundle, &[]).expect(0);
                 let report = Run::default().run(&words).expect(0).json();
                 assert_eq!(report["state"], "installed", "{number}");

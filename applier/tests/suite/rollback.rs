@@ -508,7 +508,7 @@ fn a_node_that_others_took_away_is_told_as_one_thing() {
     for path in crate::support::FILES.iter().filter(|path| *path != left) {
         fs::remove_file(fixture.host(path)).unwrap();
     }
-    // One that is left says that somebody works here.
+    // One that is left says that a run is under way.
     assert_eq!(status(&fixture)["drift"][0]["by"], "by-hand");
     fs::remove_file(fixture.host(left)).unwrap();
     let report = status(&fixture);

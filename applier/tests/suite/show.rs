@@ -40,7 +40,7 @@ fn verify_names_the_signers() {
 }
 
 #[test]
-fn show_marks_what_nobody_vouches_for() {
+fn show_marks_bundles_without_a_trusted_signature() {
     let fixture = Fixture::new();
     let stranger = PrivateKey::from_ed25519_seed(&[2; 32], "").unwrap();
     let trusted = fixture.bundle(Plan::default());

@@ -139,8 +139,8 @@ fn foreign_files_are_refused_all_at_once_and_equal_ones_adopted() {
     let fixture = Fixture::new();
     let bundle = fixture.bundle(Plan::default());
     fs::create_dir_all(fixture.host("/etc/app/pki")).unwrap();
-    fs::write(fixture.host(CA), "somebody else's\n").unwrap();
-    fs::write(fixture.host(ADMIN), "somebody else's too\n").unwrap();
+    fs::write(fixture.host(CA), "another program's\n").unwrap();
+    fs::write(fixture.host(ADMIN), "another program's too\n").unwrap();
     let before = fixture.snapshot();
     let output = fixture.install(&bundle, &[]).expect(5);
     assert!(output.stderr.contains(CA) && output.stderr.contains(ADMIN));

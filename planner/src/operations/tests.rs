@@ -111,7 +111,7 @@ fn directories_have_kubeadms_modes() {
     );
 }
 
-/// What the etcd CA would sign is somebody else's, and so are the directories.
+/// An external etcd cluster has its own certificates, and its own directories for them.
 #[test]
 fn an_external_etcd_leaves_no_trace_on_the_node() {
     let plan = plan(&testing::external_etcd_config());

@@ -1,4 +1,4 @@
-//! etcd: a member on the node, or a cluster that somebody else runs.
+//! etcd: a member on the node, or an external cluster.
 
 use serde_json::{Value, json};
 

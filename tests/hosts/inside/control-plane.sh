@@ -30,5 +30,5 @@ cp "$state/hosts" "$root/etc/hosts"
 : >"$root/etc/resolv.conf"
 echo ready
 
-# Until whoever started this is gone. Then this namespace's processes go, too.
+# Until the process that started this is gone. Then this namespace's processes go, too.
 while read -r _; do :; done

@@ -41,7 +41,7 @@ pub fn check() -> Result<()> {
     let mut unshare = Command::new("unshare");
     unshare.args(NAMESPACES.iter().map(|namespace| format!("--{namespace}")));
     command::run(unshare.args(["--fork", "mount", "-t", "tmpfs", "probe", "/mnt"]))
-        .context("this machine lets nobody make namespaces and mount in them")?;
+        .context("this machine does not let users make namespaces and mount in them")?;
     Ok(())
 }
 

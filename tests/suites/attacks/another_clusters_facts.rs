@@ -1,4 +1,4 @@
-//! Join facts of another cluster than the one that is meant: nobody signs them, so whoever carries them can change them.
+//! Join facts of another cluster than the one that is meant: they are not signed, so a courier can change them.
 
 use std::fs;
 

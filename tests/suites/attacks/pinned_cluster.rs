@@ -1,4 +1,4 @@
-//! A host with a pin of its cluster's CA, and somebody between it and the cluster who has a bootstrap token.
+//! A host with a pin of its cluster's CA, and a man in the middle who has a bootstrap token.
 //!
 //! Two stand-ins for API servers: the genuine one, and his. He can sign descriptions of the cluster; he has the genuine CA's certificate
 //! and not its key.

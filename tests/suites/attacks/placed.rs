@@ -67,7 +67,7 @@ pub fn can_mount() -> bool {
     can
 }
 
-/// Runs `kubeapply` where the shell script `mounts`, which finds the root in `$ROOT`, has mounted things that nobody else sees.
+/// Runs `kubeapply` where the shell script `mounts`, which finds the root in `$ROOT`, has mounted things that no other process sees.
 pub fn kubeapply_among(mounts: &str, root: &Path, args: &[String]) -> Result<Output> {
     let script = format!("set -e\nmount --make-rprivate /\n{mounts}\nexec \"$@\"");
     let program = std::env::current_exe()?;

@@ -20,7 +20,7 @@ use super::super::case;
 
 const POLICY: &str = "apiVersion: kubeplan.io/v1alpha1\nkind: Policy\n";
 
-/// Whoever this is, it is not the user who runs the tests.
+/// A user that does not run the tests.
 const STRANGER: u32 = 65533;
 
 pub fn cases() -> Vec<Trial> {

@@ -20,7 +20,7 @@ use super::real_api::{Run, case_with_programs};
 
 pub fn cases() -> Vec<Trial> {
     let cases: [(&str, Run); 5] = [
-        ("two_nodes_join_and_without_a_majority_nobody_does", three),
+        ("two_nodes_join_and_without_a_majority_no_node_does", three),
         ("a_run_that_is_killed_anywhere_goes_on", killed),
         (
             "two_join_at_once_and_a_slot_that_stays_taken_is_named",
@@ -184,7 +184,7 @@ fn wait(mut done: impl FnMut() -> Result<bool>) -> Result<()> {
 
 fn slot(programs: &Programs) -> Result<()> {
     let site = Site::start(programs)?;
-    // Somebody else's, who never comes.
+    // The member of another node, which never starts.
     site.etcdctl(&[
         "member",
         "add",

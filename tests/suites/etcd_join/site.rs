@@ -164,7 +164,7 @@ impl Site {
             .collect())
     }
 
-    /// Fails unless exactly these vote, and nobody else is listed.
+    /// Fails unless exactly these vote, and no other member is listed.
     pub(super) fn expect_voters(&self, names: &[&str]) -> Result<()> {
         let members = self.members()?;
         let mut found: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();

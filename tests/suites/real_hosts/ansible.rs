@@ -22,7 +22,7 @@ use super::{cluster, text, wait_for_cluster};
 const CARRIED: &str = "/var/cache/kubeplan";
 
 /// A small cluster with a node in every group of the inventory.
-const ROLES: [Role; 3] = [Role::Founder, Role::ControlPlane, Role::Worker];
+const ROLES: [Role; 3] = [Role::First, Role::ControlPlane, Role::Worker];
 
 /// The playbook makes a cluster, goes on where an installation was interrupted, and changes nothing the second time.
 pub(super) fn cluster_by_playbook(rig: &Rig, store: &Store) -> Result<()> {
@@ -41,9 +41,9 @@ pub(super) fn cluster_by_playbook(rig: &Rig, store: &Store) -> Result<()> {
     let facts = controller.directory.path().join("facts");
     planned.plan(&["--facts", path_text(&facts)?])?.expect(0)?;
 
-    // A first try that somebody ended in the middle.
-    let founder = &hosts[0];
-    interrupted(founder, &planned)?;
+    // A first run that the operator ended in the middle.
+    let creator = &hosts[0];
+    interrupted(creator, &planned)?;
 
     let checked = controller.run(&["--check", "--limit", "host1"])?;
     ensure!(checked.of("host1")?.failed == 0, "{}", checked.said);
@@ -61,11 +61,11 @@ pub(super) fn cluster_by_playbook(rig: &Rig, store: &Store) -> Result<()> {
         first.said
     );
     let journals = text(
-        founder,
+        creator,
         "cd /var/lib/kubeplan/runs && ls && grep -c '\"resumed\"' 0001/journal",
     )?;
     ensure!(journals == "0001\n1", "{journals}\n{}", first.said);
-    wait_for_cluster(founder, hosts.len())?;
+    wait_for_cluster(creator, hosts.len())?;
     for host in &hosts {
         controller.has_receipt(&planned, host)?;
     }
@@ -78,7 +78,7 @@ pub(super) fn cluster_by_playbook(rig: &Rig, store: &Store) -> Result<()> {
     let compared = controller.run(&["--check"])?;
     ensure!(compared.of("host1")?.changed == 0, "{}", compared.said);
 
-    controller.refuses_what_was_changed(&planned, founder)
+    controller.refuses_what_was_changed(&planned, creator)
 }
 
 /// Ends an installation in the middle of its files.
@@ -160,7 +160,7 @@ impl<'r> Controller<'r> {
             receipts = shown(&directory.join("receipts")),
         );
         let groups = [
-            ("kubeplan_first_control_plane", Role::Founder),
+            ("kubeplan_first_control_plane", Role::First),
             ("kubeplan_control_planes", Role::ControlPlane),
             ("kubeplan_workers", Role::Worker),
         ];

@@ -22,7 +22,7 @@ pub(super) const NAME: &str = "rig";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// The control plane that makes the cluster.
-    Founder,
+    First,
     /// A control plane that joins.
     ControlPlane,
     /// A worker.
@@ -36,7 +36,7 @@ pub(super) fn configuration(hosts: &[(Host, Role)], endpoint: &str) -> Result<St
     );
     for (host, role) in hosts {
         let role = match role {
-            Role::Founder | Role::ControlPlane => "control-plane",
+            Role::First | Role::ControlPlane => "control-plane",
             Role::Worker => "worker",
         };
         writeln!(
@@ -135,7 +135,7 @@ impl Cluster {
         })
     }
 
-    /// Installs the founder's bundle, then those of all others at once.
+    /// Installs the first control plane's bundle, then those of all others at once.
     pub(super) fn install_founder(&self) -> Result<()> {
         self.site(1)?.install().map(drop)
     }

@@ -163,7 +163,7 @@ pub(super) fn bad_network(rig: &Rig, store: &Store) -> Result<()> {
     for status in ["429", "500", "503", "504"] {
         ensure!(
             troubles.iter().any(|trouble| trouble.contains(status)),
-            "nobody met status {status}: {troubles:#?}"
+            "no request met status {status}: {troubles:#?}"
         );
     }
     expect_converged(&site)
@@ -235,7 +235,7 @@ pub(super) fn etcd_stands_still(rig: &Rig, store: &Store) -> Result<()> {
         waited
             .iter()
             .any(|wait| !wait.starts_with("wait-control-plane")),
-        "nobody noticed\n{said}"
+        "no step noticed\n{said}"
     );
     expect_converged(&site)
 }

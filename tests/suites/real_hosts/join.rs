@@ -12,7 +12,7 @@ use kubeplan_testhosts::hosts::Rig;
 use kubeplan_testsuite::planned::Planned;
 use kubeplan_testsuite::tree;
 
-use super::cluster::Role::{ControlPlane, Founder, Worker};
+use super::cluster::Role::{ControlPlane, First, Worker};
 use super::cluster::{Cluster, etcdctl, expect_voters};
 use super::site::{Site, changes};
 use super::{Stopwatch, eventually, service_answers, text, wait_for_cluster};
@@ -22,7 +22,7 @@ pub(super) fn three_and_two(rig: &Rig, store: &Store) -> Result<()> {
     let cluster = Cluster::carry(
         rig,
         store,
-        &[Founder, ControlPlane, ControlPlane, Worker, Worker],
+        &[First, ControlPlane, ControlPlane, Worker, Worker],
     )?;
     only_control_planes_get_ca_keys(&cluster)?;
     let mut clock = Stopwatch::start();
@@ -32,9 +32,9 @@ pub(super) fn three_and_two(rig: &Rig, store: &Store) -> Result<()> {
         "{changed:?}"
     );
     clock.lap("five installations at once");
-    let founder = &cluster.site(1)?.host;
-    wait_for_cluster(founder, 5)?;
-    expect_voters(founder, &["host1", "host2", "host3"])?;
+    let first = &cluster.site(1)?.host;
+    wait_for_cluster(first, 5)?;
+    expect_voters(first, &["host1", "host2", "host3"])?;
     for number in [4, 5] {
         let host = &cluster.site(number)?.host;
         eventually("kube-proxy on a worker", || service_answers(host))?;
@@ -50,8 +50,8 @@ pub(super) fn three_and_two(rig: &Rig, store: &Store) -> Result<()> {
     }
     clock.lap("installed again: nothing to change");
 
-    founder_dies(&cluster)?;
-    clock.lap("the founder lost its power and came back");
+    first_dies(&cluster)?;
+    clock.lap("the first control plane lost its power and came back");
     control_plane_leaves(&cluster)?;
     clock.lap("a control plane was reset");
     Ok(())
@@ -127,48 +127,48 @@ fn unsealed(planned: &Planned, site: &Site) -> Result<Vec<Vec<u8>>> {
 }
 
 /// The API stays up without the node that made the cluster, takes changes, and the node comes back with them.
-fn founder_dies(cluster: &Cluster) -> Result<()> {
-    let (founder, second) = (&cluster.site(1)?.host, &cluster.site(2)?.host);
-    founder.power_cut()?;
-    eventually("the API without its founder", || {
+fn first_dies(cluster: &Cluster) -> Result<()> {
+    let (first, second) = (&cluster.site(1)?.host, &cluster.site(2)?.host);
+    first.power_cut()?;
+    eventually("the API without its first control plane", || {
         second
             .shell("kubectl --request-timeout 5s create configmap written --namespace default --from-literal=while=away")
             .map(drop)
     })?;
-    founder.power_on()?;
-    expect_voters(founder, &["host1", "host2", "host3"])?;
-    eventually("the API server on the founder", || {
+    first.power_on()?;
+    expect_voters(first, &["host1", "host2", "host3"])?;
+    eventually("the API server on the first control plane", || {
         let line = "kubectl --server https://192.168.10.11:6443 get configmap written --output jsonpath={.data.while}";
         ensure!(
-            text(founder, line)? == "away",
+            text(first, line)? == "away",
             "what was written is not there"
         );
         Ok(())
     })?;
-    wait_for_cluster(founder, 5)
+    wait_for_cluster(first, 5)
 }
 
 /// A reset takes the node's member out of etcd before it takes the data away.
 fn control_plane_leaves(cluster: &Cluster) -> Result<()> {
-    let (founder, third) = (&cluster.site(1)?.host, cluster.site(3)?);
+    let (first, third) = (&cluster.site(1)?.host, cluster.site(3)?);
     third.host.shell("kubeapply reset --yes")?;
-    expect_voters(founder, &["host1", "host2"])?;
+    expect_voters(first, &["host1", "host2"])?;
     third
         .host
         .shell("! [ -e /var/lib/etcd/member ] && ! pidof kubelet etcd kube-apiserver")?;
-    founder.shell("kubectl delete node host3")?;
-    wait_for_cluster(founder, 4)?;
+    first.shell("kubectl delete node host3")?;
+    wait_for_cluster(first, 4)?;
     // Its bundle brings it in again, as a new member.
     third.install()?;
-    wait_for_cluster(founder, 5)?;
-    expect_voters(founder, &["host1", "host2", "host3"])
+    wait_for_cluster(first, 5)?;
+    expect_voters(first, &["host1", "host2", "host3"])
 }
 
-/// Waited for, before the power of a control plane goes that joins: a line for the founder's or the host's own shell.
+/// Waited for, before the power of a control plane goes that joins: a line for the first control plane's or the host's own shell.
 const CUTS: [(&str, Where, &str); 3] = [
     (
         "etcd lists it as a learner",
-        Where::Founder,
+        Where::First,
         "until etcdctl ENDPOINT member list | grep -q true; do :; done",
     ),
     (
@@ -186,7 +186,7 @@ const CUTS: [(&str, Where, &str); 3] = [
 /// Whose shell waits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Where {
-    Founder,
+    First,
     Joining,
 }
 
@@ -200,9 +200,9 @@ pub(super) fn power_cuts(rig: &Rig, store: &Store) -> Result<()> {
 }
 
 fn cut_once(rig: &Rig, store: &Store, place: Where, wait: &str) -> Result<()> {
-    let cluster = Cluster::carry(rig, store, &[Founder, ControlPlane])?;
+    let cluster = Cluster::carry(rig, store, &[First, ControlPlane])?;
     cluster.install_founder()?;
-    let (founder, joining) = (cluster.site(1)?, cluster.site(2)?);
+    let (first, joining) = (cluster.site(1)?, cluster.site(2)?);
     let mut install = joining
         .host
         .command("sh")?
@@ -210,8 +210,8 @@ fn cut_once(rig: &Rig, store: &Store, place: Where, wait: &str) -> Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let waits = if place == Where::Founder {
-        founder
+    let waits = if place == Where::First {
+        first
     } else {
         joining
     };
@@ -224,8 +224,8 @@ fn cut_once(rig: &Rig, store: &Store, place: Where, wait: &str) -> Result<()> {
     let next = joining.next()?;
     ensure!(next.starts_with("kubeapply resume"), "status says {next}");
     joining.host.shell(&next)?;
-    wait_for_cluster(&founder.host, 2)?;
-    expect_voters(&founder.host, &["host1", "host2"])?;
+    wait_for_cluster(&first.host, 2)?;
+    expect_voters(&first.host, &["host1", "host2"])?;
     let report = joining.install()?;
     ensure!(changes(&report)?.is_empty(), "{report:#}");
     Ok(())
@@ -237,7 +237,7 @@ pub(super) fn all_at_once(rig: &Rig, store: &Store) -> Result<()> {
         rig,
         store,
         &[
-            Founder,
+            First,
             ControlPlane,
             ControlPlane,
             Worker,
@@ -263,7 +263,7 @@ pub(super) fn all_at_once(rig: &Rig, store: &Store) -> Result<()> {
         Ok(())
     })?;
     clock.lap("seven installations at once");
-    let founder = &cluster.site(1)?.host;
-    wait_for_cluster(founder, 8)?;
-    expect_voters(founder, &["host1", "host2", "host3"])
+    let first = &cluster.site(1)?.host;
+    wait_for_cluster(first, 8)?;
+    expect_voters(first, &["host1", "host2", "host3"])
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use kubeplan_testhosts::components::Store;
 use kubeplan_testhosts::hosts::{Host, Rig};
 
-use super::cluster::Role::{ControlPlane, Founder};
+use super::cluster::Role::{ControlPlane, First};
 use super::cluster::{Cluster, expect_voters};
 use super::newcomer::{Invitation, Newcomer};
 use super::{IGNORED, Stopwatch, eventually, service_answers, text, wait_for_cluster};
@@ -68,28 +68,28 @@ pub(super) fn ours_join_kubeadm(rig: &Rig, store: &Store) -> Result<()> {
 /// Real kubeadm joins a control plane and a worker to a cluster whose two control planes came from a plan.
 pub(super) fn kubeadm_joins_ours(rig: &Rig, store: &Store) -> Result<()> {
     rig.up(4, store, |_| ())?;
-    let cluster = Cluster::carry(rig, store, &[Founder, ControlPlane])?;
+    let cluster = Cluster::carry(rig, store, &[First, ControlPlane])?;
     cluster.install_all()?;
-    let founder = &cluster.site(1)?.host;
-    wait_for_cluster(founder, 2)?;
+    let first = &cluster.site(1)?.host;
+    wait_for_cluster(first, 2)?;
     let (third, fourth) = (rig.host("host3")?, rig.host("host4")?);
-    let join = text(founder, "kubeadm token create --print-join-command")?;
+    let join = text(first, "kubeadm token create --print-join-command")?;
     let key = text(
-        founder,
+        first,
         "kubeadm init phase upload-certs --upload-certs | tail -n 1",
     )?;
     third.shell(&format!(
         "{join} --control-plane --certificate-key {key} {IGNORED}"
     ))?;
     fourth.shell(&format!("{join} {IGNORED}"))?;
-    wait_for_cluster(founder, 4)?;
-    expect_voters(founder, &["host1", "host2", "host3"])?;
+    wait_for_cluster(first, 4)?;
+    expect_voters(first, &["host1", "host2", "host3"])?;
     eventually("kube-proxy on host4", || service_answers(&fourth))?;
     // kubeadm resets what it joined, and what kubeapply joined.
     third.shell(&format!("kubeadm reset --force {IGNORED}"))?;
-    founder.shell("kubectl delete node host3")?;
-    expect_voters(founder, &["host1", "host2"])?;
-    wait_for_cluster(founder, 3)
+    first.shell("kubectl delete node host3")?;
+    expect_voters(first, &["host1", "host2"])?;
+    wait_for_cluster(first, 3)
 }
 
 /// Five workers join at once, by one token.
@@ -119,7 +119,7 @@ pub(super) fn five_workers(rig: &Rig, store: &Store) -> Result<()> {
 /// Where the attacker listens, on a host of his own.
 const IN_THE_MIDDLE: &str = "192.168.10.13:6443";
 
-/// Whoever lies to a host that joins is refused in words that say what is wrong, and the host stays as it was.
+/// A host that joins refuses false answers, says what is wrong with them, and stays as it was.
 pub(super) fn attacks(rig: &Rig, store: &Store) -> Result<()> {
     rig.up(3, store, |_| ())?;
     let first = kubeadm_init(rig)?;
@@ -184,7 +184,7 @@ pub(super) fn attacks(rig: &Rig, store: &Store) -> Result<()> {
     wait_for_cluster(&first, 2)
 }
 
-/// Somebody who may write to the cluster's description, but cannot sign it: the signer is away.
+/// An attacker who may write to the cluster's description, but cannot sign it: the signer is away.
 fn tampered(first: &Host, newcomer: &Newcomer, right: &Invitation) -> Result<()> {
     first.shell(
         "kubectl --namespace kube-public get configmap cluster-info --output yaml >/tmp/described && \
@@ -196,7 +196,7 @@ fn tampered(first: &Host, newcomer: &Newcomer, right: &Invitation) -> Result<()>
     first.shell("sed s/host1:6443/host3:6443/ /tmp/described | kubectl replace --filename -")?;
     newcomer
         .is_refused(right, "", 4, &["not signed with the token"])
-        .context("a cluster-info that somebody changed")?;
+        .context("the changed cluster-info")?;
     first
         .shell(
             "sed /resourceVersion/d /tmp/described | kubectl replace --filename - && \
@@ -244,7 +244,7 @@ fn in_the_middle(rig: &Rig, newcomer: &Newcomer, right: &Invitation) -> Result<(
 
 /// A bundle that is for another host is refused, and nothing of it is left.
 pub(super) fn another_hosts_bundle(rig: &Rig, store: &Store) -> Result<()> {
-    let cluster = Cluster::carry(rig, store, &[Founder, super::cluster::Role::Worker])?;
+    let cluster = Cluster::carry(rig, store, &[First, super::cluster::Role::Worker])?;
     let second = cluster.site(2)?;
     let foreign = cluster.planned.bundle_of("host1")?;
     std::fs::copy(foreign, second.carried("foreign.tar.gz"))?;
@@ -253,7 +253,7 @@ pub(super) fn another_hosts_bundle(rig: &Rig, store: &Store) -> Result<()> {
     };
     let install = format!("kubeapply install --yes {IGNORED} /var/carried/foreign.tar.gz");
     newcomer.refuses(&install, 4, &["host1", "host2"])?;
-    // Whoever insists cannot open it.
+    // With --as-node the host still cannot open it.
     let insisted = install.replace("--yes", "--yes --as-node host1");
     newcomer.refuses(&insisted, 4, &["opens the sealed part"])
 }

@@ -179,7 +179,7 @@ fn on_a_rig(name: &str, run: Run) -> Result<()> {
     Ok(())
 }
 
-/// What the hosts of a failed case say; afterwards nobody can ask them any more.
+/// What the hosts of a failed case say; afterwards they are gone.
 fn testimony(rig: &Rig) -> String {
     let questions = [
         "kubectl get nodes,pods --all-namespaces --output wide",

@@ -1,7 +1,7 @@
 //! A network between `kubeapply` and the API server that a case makes as bad as it likes.
 //!
 //! In: a host with a plan, and a function that says what happens to each request. Out: while the value lives, the requests
-//! of `kubeapply`, and nobody else's, go through a proxy in this process. The host's packet filter sends
+//! of `kubeapply`, and no others, go through a proxy in this process. The host's packet filter sends
 //! connections of one group of users there. The proxy has the API server's own certificate from the key store, and
 //! tells the server who asks as an aggregator does: with the certificate of `front-proxy-client`, and in headers.
 
@@ -28,7 +28,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::site::Site;
 
-/// The group of users whose connections are bent. Nobody else on the host is in it.
+/// The group of users whose connections are bent. No other user of the host is in it.
 const GROUP: u32 = 4242;
 
 /// Where the proxy listens on the host.
@@ -50,11 +50,11 @@ pub(super) enum Fate {
     AnswerLost,
     /// The connection ends in the middle of the answer.
     AnswerCut,
-    /// Somebody else answers with this status.
+    /// The proxy answers with this status.
     Status(u16),
     /// As that, and asks for so many seconds of patience.
     StatusWithPatience(u16, u32),
-    /// Somebody answers who does not speak HTTP.
+    /// The proxy answers, and does not speak HTTP.
     Gibberish,
 }
 
@@ -121,7 +121,7 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// The line as a shell command of somebody whose connections go through the proxy.
+    /// The line as a shell command whose connections go through the proxy.
     pub(super) fn line(&self, line: &str) -> String {
         format!("setpriv --regid {GROUP} --clear-groups {line}")
     }
@@ -250,7 +250,9 @@ fn request(client: &mut impl Read) -> Result<(String, Vec<u8>)> {
 /// The headers that say who the client's certificate is of.
 fn user(client: &StreamOwned<ServerConnection, TcpStream>) -> Result<String> {
     let certificates = client.conn.peer_certificates().unwrap_or_default();
-    let first = certificates.first().context("the client is nobody")?;
+    let first = certificates
+        .first()
+        .context("the client has no certificate")?;
     let (_, certificate) = X509Certificate::from_der(first)?;
     let subject = certificate.subject();
     let mut headers = String::new();

@@ -1,4 +1,4 @@
-//! A newer plan is taken back on a running host: by `rollback`, or because nobody confirmed it in time.
+//! A newer plan is taken back on a running host: by `rollback`, or because the operator did not confirm it in time.
 
 use anyhow::{Result, ensure};
 use kubeplan_testhosts::components::Store;
@@ -55,7 +55,7 @@ pub(super) fn rolled_back(rig: &Rig, store: &Store) -> Result<()> {
         "{status}"
     );
 
-    // Nobody confirms, on a host whose init system is not systemd: a process of kubeapply itself brings the files back.
+    // The operator does not confirm, on a host whose init system is not systemd: a process of kubeapply itself brings the files back.
     site.host.shell("rmdir /run/systemd/system")?;
     let install = site
         .install_line()

@@ -112,7 +112,7 @@ fn what_is_appended_is_whole_or_cut_off_again() {
         assert_eq!(text(), "one\n");
         assert!(
             append(Fault::None, 3).unwrap_err().unchanged,
-            "somebody wrote to it"
+            "another process wrote to it"
         );
         assert!(
             !append(Fault::FailFrom(at, Failure::Io), 4)

@@ -46,7 +46,7 @@ async fn both_sides_prove_who_they_are() {
     let url = serve(&cluster, &cluster);
     let good = Network::authenticated(&identity(&cluster, &cluster)).unwrap();
     assert_eq!(ask(&good, &url).await.as_deref(), Ok("known"));
-    // A server that somebody else vouches for is not talked to.
+    // A server with a certificate of another CA is refused.
     let wrong = Network::authenticated(&identity(&other, &cluster)).unwrap();
     let error = ask(&wrong, &url).await.unwrap_err();
     assert!(error.contains("invalid peer certificate"), "{error}");

@@ -12,7 +12,7 @@ use crate::steps::session::{Attempt, retry_within};
 const MAJORITY: &str = "etcd changes its members only while more than half of those that vote are well: bring those back first, or take out who is gone for good: etcdctl member remove ID";
 
 impl Joining<'_> {
-    /// A list that nobody gave, with how many members are well as the reason if that is one.
+    /// No member gave a list; the reason says how many members are healthy, if that is why.
     pub(super) async fn why(&mut self, error: StepError) -> StepError {
         if !matches!(error, StepError::TimedOut { .. }) {
             return error;

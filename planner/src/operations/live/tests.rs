@@ -207,7 +207,7 @@ fn tokens_without_a_name_take_the_stores_in_order() {
 }
 
 #[test]
-fn a_key_that_somebody_else_keeps_is_uploaded_as_nothing() {
+fn the_key_of_an_external_ca_is_uploaded_empty() {
     let mut material = material();
     material.certificates.get_mut("ca").unwrap().key_pem = None;
     let (objects, _) = planned(&config(true), &material);

@@ -34,7 +34,7 @@ fn bytes(content: &PlannedContent) -> (char, Vec<u8>) {
     }
 }
 
-/// Place, mode and bytes of everything, without the phase: a directory belongs to whoever comes first.
+/// Place, mode and bytes of everything, without the phase: a directory belongs to the first phase that needs it.
 fn contents(plan: &NodePlan) -> BTreeMap<String, (String, (char, Vec<u8>))> {
     let entries = plan.entries.iter().map(|entry| {
         let mode = entry.placement.mode.to_string();
@@ -180,7 +180,7 @@ fn whatever_is_left_out_files_have_their_directories() {
 }
 
 #[test]
-fn directories_belong_to_the_parent_or_to_whoever_needs_them() {
+fn directories_belong_to_the_parent_or_to_the_phase_that_needs_them() {
     let directories = |config: &ValidConfig| -> Vec<String> {
         plan(config)
             .entries

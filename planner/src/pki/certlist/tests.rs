@@ -247,7 +247,7 @@ fn a_worker_has_the_certificate_of_its_kubelet_and_no_ca() {
 #[test]
 fn a_control_plane_that_joins_has_all_but_the_super_administrator() {
     let config = crate::testing::joining_control_plane_config();
-    let founding: Vec<(&str, u64)> = wanted(&crate::testing::default_config())
+    let creating: Vec<(&str, u64)> = wanted(&crate::testing::default_config())
         .into_iter()
         .filter(|(name, _)| *name != "super-admin.conf")
         .map(|(name, hours)| match name {
@@ -255,7 +255,7 @@ fn a_control_plane_that_joins_has_all_but_the_super_administrator() {
             _ => (name, hours),
         })
         .collect();
-    assert_eq!(wanted(&config), founding);
+    assert_eq!(wanted(&config), creating);
     assert_eq!(
         sans(&config, "apiserver"),
         [
@@ -275,7 +275,7 @@ fn a_control_plane_that_joins_has_all_but_the_super_administrator() {
     );
 
     let bootstrapping = crate::testing::bootstrapping(config);
-    let without_kubelet: Vec<_> = founding
+    let without_kubelet: Vec<_> = creating
         .into_iter()
         .filter(|(name, _)| *name != "kubelet.conf")
         .collect();

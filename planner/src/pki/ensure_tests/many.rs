@@ -5,7 +5,7 @@ use crate::pki::ensure::{EnsuredNodes, ensure_nodes, read_existing_nodes};
 use crate::pki::{Materials, requests::requests_nodes};
 use crate::testing::{default_config, joining_control_plane_config, joining_worker_config};
 
-/// A founding node, two that join its control plane, and workers.
+/// A node that creates the cluster, two that join its control plane, and workers.
 fn cluster(workers: usize) -> Vec<ValidConfig> {
     let named = |mut config: ValidConfig, name: &str| {
         config.node.name = name.parse().unwrap();

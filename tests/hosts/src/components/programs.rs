@@ -1,4 +1,4 @@
-//! Finding programs that can be run: a store's, or those of whoever has some already.
+//! Finding programs that can be run: those of a store, or those that the machine has already.
 
 use std::path::{Path, PathBuf};
 

@@ -40,7 +40,7 @@ impl Store {
         })
     }
 
-    /// Waits until nobody else fills the store, and keeps others from it until the result is dropped.
+    /// Waits until no other process fills the store, and keeps others from it until the result is dropped.
     ///
     /// # Errors
     /// If the store's directory cannot be made.

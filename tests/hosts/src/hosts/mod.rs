@@ -155,7 +155,7 @@ impl Rig {
 
     /// A command that runs `program` of this machine in the network of the hosts, which know it as 192.168.10.1.
     ///
-    /// Nothing of the environment is changed: whoever needs this machine's programs may need it.
+    /// Nothing of the environment is changed: a command that needs this machine's programs may need it.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
@@ -237,7 +237,7 @@ impl std::ops::Deref for ScratchRig {
 
 impl Drop for ScratchRig {
     fn drop(&mut self) {
-        // Nobody is left to tell; the next test with this directory tries again.
+        // The error cannot be returned from here; the next test with this directory tries again.
         let _ = self.0.down();
     }
 }
