@@ -76,6 +76,10 @@ pub const STRICTER: &[Difference] = &[
         said: &["is not the name of a flag"],
     },
     Difference {
+        name: "static-pods",
+        said: &["the kubelet will refuse the static Pod"],
+    },
+    Difference {
         name: "image-tags",
         said: &["is not a valid image tag"],
     },

@@ -63,8 +63,8 @@ impl Outline {
     /// Renders what the node gets from the selected phases of `operation` without keys.
     ///
     /// # Errors
-    /// [`PlanError`] if the configuration names a place that no bundle can write to, two entries get the same place, or a patch does
-    /// not apply.
+    /// [`PlanError`] if the configuration names a place that no bundle can write to, two entries get the same place, a patch does
+    /// not apply, or the kubelet would refuse a static Pod.
     pub fn of(
         operation: &'static Operation,
         config: &ValidConfig,
@@ -83,6 +83,11 @@ impl Outline {
             kubelet_texts: input.kubelet_texts,
         };
         let mut entries = entries(operation, &context)?;
+        // All Pods that are written are rendered now, and no other.
+        let refused = pods.refused();
+        if !refused.is_empty() {
+            return Err(PlanError::RefusedPods(refused));
+        }
         let placements = entries.iter_mut();
         run_as::give_files_away(config, placements.map(|(_, entry)| &mut entry.placement));
         let preflight = if selection.includes("preflight") {

@@ -38,6 +38,7 @@ use crate::render::kubeconfig::KubeconfigError;
 use crate::render::kubeconfig::bootstrap::BootstrapError;
 use crate::render::kubelet::KubeletTexts;
 use crate::render::objects::{ApiObject, ObjectError};
+use crate::render::pod_validation::RefusedPod;
 use crate::render::static_pod::StaticPodError;
 use crate::render::static_pod::flags::KUBEADM_DEFAULT;
 use crate::selection::Selection;
@@ -145,6 +146,9 @@ pub enum PlanError {
     /// A static Pod cannot be made.
     #[error("a static Pod cannot be planned")]
     StaticPod(#[from] StaticPodError),
+    /// The kubelet would refuse static Pods; never empty.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    RefusedPods(Vec<RefusedPod>),
     /// A patch does not apply.
     #[error("the user's patches cannot be applied")]
     Patch(#[from] PatchError),
@@ -184,6 +188,7 @@ impl PlanError {
             | Self::InitialCluster
             | Self::Path { .. }
             | Self::StaticPod(_)
+            | Self::RefusedPods(_)
             | Self::Patch(_)
             | Self::PlannedTwice { .. }
             | Self::Check(_) => true,

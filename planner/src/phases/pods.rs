@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::patches::{PatchError, Patched, Target};
 use crate::plan::ValueSource;
+use crate::render::pod_validation::{self, RefusedPod};
 use crate::render::static_pod::{
     PodContext, StaticPod, StaticPodError, etcd, kube_apiserver, kube_controller_manager,
     kube_scheduler,
@@ -25,6 +26,8 @@ pub(crate) struct RenderedPod {
     pub(crate) sources: Vec<ValueSource>,
     /// Fields that patches set and Kubernetes does not have, so that they are dropped.
     pub(crate) unknown: Vec<String>,
+    /// What the kubelet would refuse.
+    refused: Option<RefusedPod>,
 }
 
 /// The Pods of one node.
@@ -48,6 +51,19 @@ impl<'a> Pods<'a> {
             controller_manager: OnceCell::new(),
             scheduler: OnceCell::new(),
         }
+    }
+
+    /// The Pods rendered so far that the kubelet would refuse.
+    pub(crate) fn refused(&self) -> Vec<RefusedPod> {
+        [
+            &self.etcd,
+            &self.apiserver,
+            &self.controller_manager,
+            &self.scheduler,
+        ]
+        .into_iter()
+        .filter_map(|cell| cell.get()?.refused.clone())
+        .collect()
     }
 
     /// The Pod that patches of `target` change; `None` if the node does not run it, such as etcd's with external etcd.
@@ -80,11 +96,18 @@ impl<'a> Pods<'a> {
         let pod = pod()?;
         let rendered = Patched::of(pod.document()?, pod.sources);
         let patched = config.patches.typed(config.release, target, rendered)?;
+        let refused = pod_validation::check(
+            pod.component,
+            &patched.document,
+            &patched.sources,
+            &config.provenance,
+        );
         Ok(Some(cell.get_or_init(|| RenderedPod {
             component: pod.component,
             document: patched.document,
             sources: patched.sources,
             unknown: patched.unknown,
+            refused: refused.err(),
         })))
     }
 }

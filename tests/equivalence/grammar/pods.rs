@@ -8,7 +8,7 @@ use super::{Fields, maybe};
 
 pub(super) fn extra_volumes(random: &mut Random) -> Value {
     let mut volumes = Vec::new();
-    for _ in 0..random.between(1, 4) {
+    for position in 0..random.between(1, 4) {
         let mut volume = Fields::new();
         volume.insert(
             "name".into(),
@@ -27,22 +27,21 @@ pub(super) fn extra_volumes(random: &mut Random) -> Value {
                 "flexvolume-dir",
             ])),
         );
-        for key in ["hostPath", "mountPath"] {
-            volume.insert(
-                key.into(),
-                json!(random.pick(&[
-                    "/var/log",
-                    "/etc/kubernetes/x y",
-                    "/",
-                    "/a:b",
-                    "relative",
-                    "",
-                    "/etc/kubernetes/pki",
-                    "/a#b",
-                    "/a #b",
-                ])),
-            );
-        }
+        volume.insert(
+            "hostPath".into(),
+            json!(random.pick(&[
+                "/var/log",
+                "/etc/kubernetes/x y",
+                "/",
+                "/a:b",
+                "/etc/kubernetes/pki",
+                "/a#b",
+                "/a #b",
+            ])),
+        );
+        // One place for each volume: the kubelet refuses a Pod that mounts two volumes at the same place.
+        let mount = random.pick(&["/mnt/x y", "/mnt", "/a:b", "relative", "/a#b", "/a #b"]);
+        volume.insert("mountPath".into(), json!(format!("{mount}/{position}")));
         maybe(&mut volume, random, 50, "readOnly", |r| json!(r.chance(50)));
         maybe(&mut volume, random, 70, "pathType", |r| {
             json!(r.pick(&[
@@ -54,7 +53,6 @@ pub(super) fn extra_volumes(random: &mut Random) -> Value {
                 "Socket",
                 "CharDevice",
                 "BlockDevice",
-                "Other",
             ]))
         });
         volumes.push(Value::Object(volume));
@@ -92,51 +90,39 @@ pub(super) fn extra_envs(random: &mut Random) -> Value {
     Value::Array(variables)
 }
 
+/// Sources that a static Pod can have.
 fn value_from(random: &mut Random) -> Value {
     let mut source = Fields::new();
-    let kind = random.below(6);
-    match kind {
+    match random.below(3) {
         0 => {
             source.insert(
                 "fieldPath".into(),
                 json!(random.pick(&["status.podIP", "metadata.labels['a']", "spec.nodeName"])),
             );
             maybe(&mut source, random, 40, "apiVersion", |r| {
-                json!(r.pick(&["v1", "v2", ""]))
+                json!(r.pick(&["v1", ""]))
             });
             json!({ "fieldRef": source })
         }
         1 => {
             source.insert(
                 "resource".into(),
-                json!(random.pick(&["limits.cpu", "requests.memory"])),
+                json!(random.pick(&["limits.memory", "requests.memory"])),
             );
             maybe(&mut source, random, 40, "containerName", |r| {
-                json!(words::word(r))
+                json!(r.pick(&["kube-apiserver", "x"]))
             });
             maybe(&mut source, random, 60, "divisor", |r| {
-                json!(r.pick(&["1", "1000m", "1Mi", "0", "0.5", "1e3", "1024Ki"]))
+                json!(r.pick(&["1", "1000m", "1Mi", "0", "1024Ki"]))
             });
             json!({ "resourceFieldRef": source })
         }
-        2 | 3 => {
-            source.insert("key".into(), json!(words::word(random)));
-            maybe(&mut source, random, 80, "name", |r| json!(words::text(r)));
-            maybe(&mut source, random, 40, "optional", |r| json!(r.chance(50)));
-            let name = if kind == 2 {
-                "configMapKeyRef"
-            } else {
-                "secretKeyRef"
-            };
-            json!({ name: source })
-        }
-        4 => {
+        _ => {
             for key in ["volumeName", "path", "key"] {
                 source.insert(key.into(), json!(words::word(random)));
             }
             maybe(&mut source, random, 40, "optional", |r| json!(r.chance(50)));
             json!({ "fileKeyRef": source })
         }
-        _ => json!({}),
     }
 }

@@ -1,5 +1,7 @@
 //! What is valid is planned, and what cannot be a bundle is not valid: both are asked about the same documents.
 
+mod refused_pods;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -43,6 +45,13 @@ fn directories() -> Directories {
             (
                 "vanishes",
                 vec![("kube-apiserver.yaml", "spec: {nodeNmae: x}")],
+            ),
+            (
+                "refused",
+                vec![(
+                    "etcd.yaml",
+                    "spec: {containers: [{name: etcd, livenessProbe: {periodSeconds: -1}}]}",
+                )],
             ),
             (
                 "kubelet",
