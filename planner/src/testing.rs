@@ -162,6 +162,7 @@ pub(crate) fn default_config() -> ValidConfig {
                 os: "linux".into(),
                 arch: "amd64".into(),
             },
+            ca_cert_path: None,
             kubelet_drop_in: false,
             system_ids: None,
         },
@@ -311,7 +312,7 @@ pub(crate) fn joining(mut config: ValidConfig, name: &str, address: &str) -> Val
     config.advertise_address = address.parse().unwrap();
     config.facts.hostname = Some(name.into());
     config.membership = Membership::Joins(Joining {
-        ca_cert_path: "/etc/kubernetes/pki/ca.crt".into(),
+        ca_cert_path: None,
         credential: JoinCredential::Certificate {
             validity: JOIN_VALIDITY,
         },

@@ -56,7 +56,6 @@ fn checks() -> String {
          [preflight.md](../preflight.md).\n",
     );
     let join = preflight::Join {
-        ca_cert_path: String::new(),
         token_endpoint: None,
         certificate_key: false,
         planned: false,

@@ -120,7 +120,7 @@ fn v1(wanted: &SystemRequirements, view: &View<'_>) -> Result<Finding, CannotLoo
         return Ok(Finding::Warning(message("which are being given up")));
     }
     Ok(Finding::Error(message(&format!(
-        "and this {program} does not start with them unless its configuration says `failCgroupV1: false`: move to cgroups v2, or ignore this check"
+        "and this {program} does not start with them unless its configuration says `failCgroupV1: false`: move to cgroups v2, or plan with that setting"
     ))))
 }
 

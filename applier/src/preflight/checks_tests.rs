@@ -7,7 +7,7 @@ use kubeplan_bundle::check::{
     CheckKind, ClientFiles, CpuCount, DirectConnection, DirectNetwork, DirectoryEmpty, Executable,
     FileBegins, Images, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent, PathPresent,
     PortFree, PrivilegedUser, ProgramVersion, PullPolicy, RuntimeConfig, RuntimeReady, SameCluster,
-    ServerVersion, ServiceEnabled, ServiceInactive, Severity, VersionBelow,
+    ServerVersion, ServiceEnabled, ServiceInactive, Severity, SwapAllowed, VersionBelow,
 };
 use kubeplan_bundle::digest::Sha256Digest;
 
@@ -15,6 +15,9 @@ use super::testing::{FakeRuntime, Host, kernel_config, requirements, said};
 use super::{CannotLook, Finding, Looked};
 use crate::host::program::Said;
 use crate::runtime::CriError;
+
+/// A swap area, as the kernel lists it.
+const SWAP: &str = "Filename\n/dev/sda2 partition 1 0 -2\n";
 
 /// What is expected of a check.
 #[derive(Clone, Copy, Debug)]
@@ -291,8 +294,26 @@ fn files_and_programs() {
     );
     case(
         &CheckKind::from(NoSwap {}),
-        |host| host.write("/proc/swaps", "Filename\n/dev/sda2 partition 1 0 -2\n"),
-        Found("swap"),
+        |host| host.write("/proc/swaps", SWAP),
+        Found("does not start with it"),
+    );
+    let allowed = CheckKind::from(SwapAllowed {});
+    case(&allowed, |_| {}, Pass);
+    case(
+        &allowed,
+        |host| {
+            host.write("/proc/swaps", SWAP);
+            host.write("/proc/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n");
+        },
+        Pass,
+    );
+    case(
+        &allowed,
+        |host| {
+            host.write("/proc/swaps", SWAP);
+            host.write("/proc/mounts", "c /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\n");
+        },
+        Found("cgroups v1"),
     );
 }
 

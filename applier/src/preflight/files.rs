@@ -1,9 +1,10 @@
 //! Files, directories and programs below the root.
 
 use kubeplan_bundle::check::{
-    DirectoryEmpty, Executable, FileBegins, NoSwap, PathAbsent, PathPresent,
+    DirectoryEmpty, Executable, FileBegins, NoSwap, PathAbsent, PathPresent, SwapAllowed,
 };
 
+use super::cgroups::{self, Cgroups};
 use super::kinds::Explained::{ByNode, ByPath, Never};
 use super::kinds::Needs::{Live, Tree};
 use super::kinds::{Looking, Row};
@@ -93,12 +94,30 @@ impl Looking for NoSwap {
     const ROW: Row = Row::new(Live, Never, "/proc/swaps");
 
     fn look(&self, view: &View<'_>) -> Looked {
-        let Ok(Some(text)) = view.root.read_text(&SWAPS, LIMIT) else {
-            return passed();
-        };
-        let used = text.lines().filter(|line| !line.trim().is_empty()).count() > 1;
-        found_if(used, || {
-            "swap is in use: a kubelet needs settings for that, and cgroups v2".to_owned()
+        found_if(swap_is_used(view), || {
+            "swap is in use, and the planned kubelet does not start with it: turn it off, or plan KubeletConfiguration with `failSwapOn: false`".to_owned()
         })
     }
+}
+
+/// The kubelet starts with swap; only cgroups v2 can limit it.
+impl Looking for SwapAllowed {
+    const ROW: Row = Row::new(Live, Never, "/proc/swaps, cgroups");
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        if !swap_is_used(view) {
+            return passed();
+        }
+        found_if(cgroups::find(view.root)? == Cgroups::V1, || {
+            "swap is in use, and the host has cgroups v1, with which nothing limits it: use cgroups v2".to_owned()
+        })
+    }
+}
+
+/// Whether the kernel lists a swap area. As in kubeadm, no answer is no swap.
+fn swap_is_used(view: &View<'_>) -> bool {
+    let Ok(Some(text)) = view.root.read_text(&SWAPS, LIMIT) else {
+        return false;
+    };
+    text.lines().filter(|line| !line.trim().is_empty()).count() > 1
 }

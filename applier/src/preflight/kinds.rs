@@ -7,7 +7,7 @@ use kubeplan_bundle::check::{
     CheckKind, CpuCount, DirectConnection, DirectNetwork, DirectoryEmpty, Executable, FileBegins,
     Images, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent, PathPresent, PortFree,
     PrivilegedUser, ProgramVersion, RuntimeConfig, RuntimeReady, SameCluster, ServerVersion,
-    ServiceEnabled, ServiceInactive, SystemRequirements, VersionBelow,
+    ServiceEnabled, ServiceInactive, SwapAllowed, SystemRequirements, VersionBelow,
 };
 
 use super::{Looked, View};
@@ -120,6 +120,7 @@ kinds! {
     Images(Images),
     SameCluster(SameCluster),
     NodeCertificate(NodeCertificate),
+    SwapAllowed(SwapAllowed),
 }
 
 /// A kind of check, for the reference.

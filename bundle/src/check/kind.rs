@@ -9,7 +9,7 @@ use super::{
     Broken, CpuCount, DirectConnection, DirectNetwork, DirectoryEmpty, Executable, FileBegins,
     Images, Look, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent, PathPresent, PortFree,
     PrivilegedUser, ProgramVersion, RuntimeConfig, RuntimeReady, SameCluster, ServerVersion,
-    ServiceEnabled, ServiceInactive, SystemRequirements, VersionBelow,
+    ServiceEnabled, ServiceInactive, SwapAllowed, SystemRequirements, VersionBelow,
 };
 use crate::access::StepPath;
 
@@ -116,6 +116,7 @@ kinds! {
     // know the feature refuses the bundle instead of skipping the check.
     of_their_own {
         NodeCertificate(NodeCertificate) => "node-certificate", 1;
+        SwapAllowed(SwapAllowed) => "swap-allowed", 1;
         #[cfg(test)]
         OnlyInTests(super::OnlyInTests) => "only-in-tests", 1;
     }

@@ -32,6 +32,7 @@ mod same_cluster;
 mod server_version;
 mod service_enabled;
 mod service_inactive;
+mod swap_allowed;
 mod system;
 mod version_below;
 
@@ -65,6 +66,7 @@ pub use same_cluster::SameCluster;
 pub use server_version::{ClientFiles, ServerVersion};
 pub use service_enabled::ServiceEnabled;
 pub use service_inactive::ServiceInactive;
+pub use swap_allowed::SwapAllowed;
 pub use system::{CgroupRequirements, KernelOption, SystemRequirements};
 pub use version_below::VersionBelow;
 

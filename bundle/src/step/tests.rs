@@ -122,7 +122,12 @@ fn every_kind_has_an_example_a_word_and_a_feature() {
     for (value, step) in &steps {
         assert_eq!(value["do"], step.kind().word());
         assert_eq!(value["phase"], step.phase().as_str());
-        assert_eq!(step.features(), BTreeSet::from([step.kind().feature()]));
+        let of_checks = step
+            .checks()
+            .iter()
+            .filter_map(|check| check.look.feature());
+        let features: BTreeSet<&str> = of_checks.chain([step.kind().feature()]).collect();
+        assert_eq!(step.features(), features);
         assert_eq!(
             step.kind().feature(),
             format!("step:{}/1", step.kind().word()),

@@ -17,6 +17,7 @@ mod join;
 mod joining;
 mod known_hosts;
 pub mod kubeadm;
+pub mod kubelet;
 pub(crate) mod labels;
 mod load;
 mod merge_keys;

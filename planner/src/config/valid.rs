@@ -290,6 +290,8 @@ pub struct NodeSettings {
     pub host_match: HostMatch,
     /// Platform; the default is `linux/amd64`.
     pub platform: Platform,
+    /// The file of the cluster's CA certificate, if the node's entry sets `caCertPath`.
+    pub ca_cert_path: Option<String>,
     /// Whether to write the kubelet's systemd drop-in.
     pub kubelet_drop_in: bool,
     /// The users of a control plane that does not run as root; `None` if it does.
@@ -352,8 +354,9 @@ impl Membership {
 /// What a joining node needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Joining {
-    /// The file of the cluster's CA certificate on a worker: kubeadm's `caCertPath`.
-    pub ca_cert_path: String,
+    /// kubeadm's `caCertPath`, the file of the cluster's CA certificate, if the user set it. What counts otherwise, see
+    /// [`super::kubelet::EffectiveKubelet::ca_cert_path`].
+    pub ca_cert_path: Option<String>,
     /// The credential with which the kubelet first authenticates.
     pub credential: JoinCredential,
 }

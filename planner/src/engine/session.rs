@@ -4,6 +4,7 @@
 //! [`Session::refuse_unplannable`], before a key is made.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use kubeplan_bundle::index::Name;
 use rayon::prelude::*;
@@ -12,11 +13,14 @@ use super::discovered::Discovered;
 use super::error::{EngineError, NodeError, NodeFailures, PatchDirectoryError};
 use super::kept::Outlines;
 use super::notice::Notice;
+use super::notices::listed;
 use super::observer::Observer;
 use crate::config::flags::{self, Given};
+use crate::config::kubelet::EffectiveKubelet;
 use crate::config::valid::{Additions, Shared};
 use crate::config::{
-    self, JoinsByToken, LoadedCluster, Options, Origins, Report, Source, ValidConfig,
+    self, Finding, JoinsByToken, LoadedCluster, Options, Origins, Report, Severity, Source,
+    ValidConfig,
 };
 use crate::kubeadm::phase_tree::to_run;
 use crate::operations;
@@ -147,7 +151,47 @@ impl Session {
             node.with(additions)
         });
         session.nodes = nodes.collect();
+        session.check_kubelets(observer)?;
         Ok(session)
+    }
+
+    /// Reports settings of kubelets that do not fit what the plan installs, each once for all of its nodes.
+    ///
+    /// # Errors
+    /// [`EngineError::Invalid`] if one of them is an error.
+    fn check_kubelets(&self, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        let mut found: Vec<(Finding, Vec<&str>)> = Vec::new();
+        for config in &self.nodes {
+            // A patch that does not apply is reported with the other patches.
+            let Ok(kubelet) = EffectiveKubelet::of(config) else {
+                continue;
+            };
+            let name = config.node.name.as_str();
+            for finding in config::kubelet::findings(&kubelet) {
+                match found.iter_mut().find(|(known, _)| *known == finding) {
+                    Some((_, nodes)) => nodes.push(name),
+                    None => found.push((finding, vec![name])),
+                }
+            }
+        }
+        let (mut errors, mut warnings) = (Report::default(), Report::default());
+        for (mut finding, nodes) in found {
+            if self.several {
+                let _ = write!(finding.message, " ({})", listed(nodes));
+            }
+            match finding.severity {
+                Severity::Error => errors.push(finding),
+                Severity::Warning => warnings.push(finding),
+            }
+        }
+        if !warnings.is_empty() {
+            observer.findings(&warnings);
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(EngineError::Invalid(errors))
+        }
     }
 
     /// Keeps the chosen nodes.

@@ -43,7 +43,7 @@ impl Verdict {
 
     fn refuse(&mut self, error: EngineError) {
         match error {
-            EngineError::Invalid(report) => self.report = report,
+            EngineError::Invalid(report) => self.report.extend(report),
             EngineError::Nodes(failures) => {
                 for (node, error) in failures.failed {
                     let node = node.map(|node| format!("node {node}: "));

@@ -19,6 +19,8 @@ pub const KUBERNETES_DIR: &str = "/etc/kubernetes";
 pub const MANIFESTS_DIR: &str = "/etc/kubernetes/manifests";
 /// The kubelet's own directory.
 pub const KUBELET_DIR: &str = "/var/lib/kubelet";
+/// Where the kubelet keeps its certificates, unless its flag `cert-dir` says otherwise.
+pub const KUBELET_PKI_DIR: &str = "/var/lib/kubelet/pki";
 /// The kubelet's configuration.
 pub const KUBELET_CONFIG: &str = "/var/lib/kubelet/config.yaml";
 /// The part of the kubelet's configuration that differs between nodes.

@@ -41,7 +41,7 @@ pub static INIT: Operation = Operation {
     etcd_members: EtcdMembers::Own,
     // Not the control-plane endpoint, which may not lead to this node yet.
     api_server: |config| config.local_endpoint_url(),
-    authority_path: |config| layout::certificate(&config.cluster.certificates_dir, "ca"),
+    authority_path: |config, _| layout::certificate(&config.cluster.certificates_dir, "ca"),
     phase_of_certificate: |name, _| match name.strip_suffix(".conf") {
         Some(own) => format!("kubeconfig/{own}"),
         None => format!("certs/{name}"),

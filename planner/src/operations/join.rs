@@ -53,9 +53,12 @@ pub static JOIN: Operation = Operation {
     etcd_members: EtcdMembers::OfTheCluster,
     // The server of admin.conf, as with kubeadm.
     api_server: |config| config.control_plane_url(),
-    authority_path: |config| match config.joining() {
-        Some(joining) if !config.is_control_plane() => joining.ca_cert_path.clone(),
-        _ => layout::certificate(&config.cluster.certificates_dir, "ca"),
+    authority_path: |config, kubelet| {
+        if config.is_control_plane() {
+            layout::certificate(&config.cluster.certificates_dir, "ca")
+        } else {
+            kubelet.ca_cert_path().value
+        }
     },
     phase_of_certificate: |name, config| {
         let phase = match name.strip_suffix(".conf") {

@@ -19,6 +19,7 @@ pub use outline::{Outline, OutlineInput, plan_node};
 use kubeplan_bundle::step::Step;
 
 use crate::config::ValidConfig;
+use crate::config::kubelet::EffectiveKubelet;
 use crate::config::valid::Membership;
 use crate::kubeadm::phase_tree::{Tree, parent};
 use crate::patches::Target;
@@ -42,7 +43,7 @@ pub struct Operation {
     /// Where steps reach the API server as administrator.
     pub api_server: fn(&ValidConfig) -> String,
     /// The path of the cluster CA's certificate on the node.
-    pub authority_path: fn(&ValidConfig) -> String,
+    pub authority_path: fn(&ValidConfig, &EffectiveKubelet<'_>) -> String,
     /// The phase that writes a certificate, by its name: `ca`, `admin.conf`.
     pub phase_of_certificate: fn(&str, &ValidConfig) -> String,
     /// The phase that renders what a patch changes; `None` if the command has none.

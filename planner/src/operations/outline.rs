@@ -10,6 +10,7 @@ use kubeplan_bundle::step::Step;
 use super::live::LivePart;
 use super::{Operation, TransactionDef, live, notices};
 use crate::config::ValidConfig;
+use crate::config::kubelet::EffectiveKubelet;
 use crate::kubeadm::layout::{self, CERTIFICATE_FILES};
 use crate::phases::{
     KeyedContext, OutlinedEntry, Part, PhaseContext, PlanError, Pods, Work, path_from,
@@ -32,6 +33,8 @@ pub struct Outline {
     entries: Vec<(&'static Part, OutlinedEntry)>,
     live: Vec<LivePart>,
     patch_notices: Vec<String>,
+    /// The file of the cluster's CA certificate.
+    authority_path: String,
 }
 
 /// What an outline takes besides the configuration of its node.
@@ -76,10 +79,12 @@ impl Outline {
             external_ca: input.external_ca,
             etcd_members: operation.etcd_members,
         });
+        let kubelet = EffectiveKubelet::of(config)?;
         let context = PhaseContext {
             config,
             selection: &selection,
             pods: &pods,
+            kubelet: &kubelet,
             kubelet_texts: input.kubelet_texts,
         };
         let mut entries = entries(operation, &context)?;
@@ -104,6 +109,7 @@ impl Outline {
             entries,
             live,
             patch_notices,
+            authority_path: (operation.authority_path)(config, &kubelet),
             selection,
         })
     }
@@ -153,7 +159,7 @@ impl Outline {
             selection,
             ..
         } = self;
-        let all_certificates = certificate_rows(operation, config, material)?;
+        let all_certificates = certificate_rows(&self.authority_path, config, material)?;
         let certificates = all_certificates
             .iter()
             .filter(|row| operation.writes_certificate(&row.name, selection, config))
@@ -247,12 +253,12 @@ fn transactions(
 
 /// The certificates with their paths: those in files, then those in kubeconfigs, each in kubeadm's order.
 fn certificate_rows(
-    operation: &Operation,
+    authority_path: &str,
     config: &ValidConfig,
     material: MaterialSource<'_>,
 ) -> Result<Vec<CertificateRow>, PlanError> {
     let mut paths = certificate_paths(config);
-    paths.insert("ca", (operation.authority_path)(config));
+    paths.insert("ca", authority_path.to_owned());
     let with_path = |row: &CertificateRow| CertificateRow {
         path: paths.get(row.name.as_str()).cloned().unwrap_or_default(),
         ..row.clone()

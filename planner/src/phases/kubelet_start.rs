@@ -16,9 +16,6 @@ use crate::render::objects::ObjectError;
 use crate::render::static_pod::flags::KUBEADM_DEFAULT;
 use crate::render::static_pod::paths::CERTIFICATES_DIR;
 
-/// Where a joining node's place of the CA certificate is configured.
-const CA_CERT_PATH: &str = "JoinConfiguration.caCertPath";
-
 /// `kubelet-start` of `init`.
 pub(crate) const INIT: &[Part] = &[Part::files(PHASE, files), Part::step(PHASE, start_kubelet)];
 
@@ -59,7 +56,7 @@ fn joining_files(
         phase.kubernetes_directory()?,
         credentials(phase, context, joining)?,
     ];
-    entries.extend(authority(phase, context, joining)?);
+    entries.extend(authority(phase, context)?);
     entries.push(phase.directory(Kind::ClosedDirectory, layout::KUBELET_DIR, KUBEADM_DEFAULT)?);
     entries.extend(instance_config(phase, config)?);
     entries.push(configuration(phase, context)?);
@@ -87,12 +84,9 @@ fn credentials(
 }
 
 /// The certificate of the cluster CA and its directory, unless it is one of the certificates of a control-plane node.
-fn authority(
-    phase: &Part,
-    context: &PhaseContext<'_>,
-    joining: &Joining,
-) -> Result<Vec<OutlinedEntry>, PlanError> {
-    let path = joining.ca_cert_path.as_str();
+fn authority(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
+    let place = context.kubelet.ca_cert_path();
+    let path = place.value.as_str();
     let certificates_dir = layout::trimmed(&context.config.cluster.certificates_dir);
     let is_planned_elsewhere = path == layout::certificate(certificates_dir, "ca")
         && context.selection.includes("control-plane-prepare/certs");
@@ -105,7 +99,7 @@ fn authority(
         let from = if directory == certificates_dir {
             CERTIFICATES_DIR
         } else {
-            CA_CERT_PATH
+            &place.from
         };
         entries.push(phase.directory(Kind::OpenDirectory, directory, from)?);
     }
@@ -115,7 +109,7 @@ fn authority(
         Keyed::Certificate("ca"),
         vec![ValueSource {
             value: "path".to_owned(),
-            from: CA_CERT_PATH.to_owned(),
+            from: place.from,
         }],
     )?);
     Ok(entries)

@@ -31,6 +31,7 @@ use kubeplan_bundle::path::{HostPath, ParsePathError};
 use kubeplan_bundle::step::{ParsePhaseError, PhaseName, ServiceName, Step};
 
 use crate::config::ValidConfig;
+use crate::config::kubelet::EffectiveKubelet;
 use crate::kubeadm::layout::{self, Kind};
 use crate::patches::PatchError;
 use crate::plan::{PlannedContent, PlannedEntry, PlannedObject, ValueSource};
@@ -58,6 +59,8 @@ pub struct PhaseContext<'a> {
     pub selection: &'a Selection,
     /// The node's static Pods.
     pub pods: &'a Pods<'a>,
+    /// The node's kubelet.
+    pub kubelet: &'a EffectiveKubelet<'a>,
     /// Texts that nodes with the same configuration share.
     pub kubelet_texts: &'a KubeletTexts,
 }

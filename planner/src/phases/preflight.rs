@@ -32,6 +32,7 @@ use kubeplan_bundle::step::Step;
 use self::row::Row;
 use super::PlanError;
 use crate::config::ValidConfig;
+use crate::config::kubelet::EffectiveKubelet;
 
 /// What differs between kubeadm's commands.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,7 @@ pub struct Command<'a> {
     pub runs: &'static [&'static [Group]],
     /// How the node finds its cluster; `None` if it creates one.
     pub join: Option<&'a Join>,
-    /// The bundle places the CA's certificate at [`Join::ca_cert_path`] and no other certificate, so that file must not exist.
+    /// The bundle places the CA's certificate at `caCertPath` and no other certificate, so that file must not exist.
     pub places_ca: bool,
     /// The kubelet must not be newer than the planned release.
     pub bounds_kubelet: bool,
@@ -113,6 +114,7 @@ pub fn steps(config: &ValidConfig, command: Command<'_>) -> Result<Vec<Step>, Pl
         .iter()
         .map(|name| name.to_lowercase().parse())
         .collect::<Result<Vec<_>, ParseCheckError>>()?;
+    let kubelet = EffectiveKubelet::of(config)?;
     command
         .runs
         .iter()
@@ -125,6 +127,7 @@ pub fn steps(config: &ValidConfig, command: Command<'_>) -> Result<Vec<Step>, Pl
                             def,
                             config,
                             command,
+                            kubelet: &kubelet,
                         })?);
                     }
                 }

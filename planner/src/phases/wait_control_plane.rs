@@ -11,6 +11,7 @@ use kubeplan_bundle::step::{Endpoint, EndpointIdentity, PhaseName, Step};
 use serde_json::Value;
 
 use super::{KUBELET_SERVICE, Part, PhaseContext, Work, seconds};
+use crate::config::kubelet::Healthz;
 use crate::config::valid::host_port;
 use crate::patches::Target;
 use crate::render::objects::ObjectError;
@@ -76,19 +77,13 @@ pub(super) fn wait_for_kubelet(
     phase: PhaseName,
     context: &PhaseContext<'_>,
 ) -> Result<Option<Step>, ObjectError> {
-    let kubelet = &context.config.kubelet.value;
-    let port = kubelet.get("healthzPort").and_then(Value::as_u64);
-    let address = kubelet
-        .get("healthzBindAddress")
-        .and_then(Value::as_str)
-        .unwrap_or("127.0.0.1");
-    let Some(port @ 1..) = port else {
+    let Some(Healthz { address, port }) = context.kubelet.healthz() else {
         return Ok(None);
     };
     let endpoint = Endpoint {
         name: KUBELET_SERVICE.to_owned(),
-        url: format!("http://{}/healthz", authority(address, &port.to_string())),
-        identity: anonymous(address),
+        url: format!("http://{}/healthz", authority(&address, &port.to_string())),
+        identity: anonymous(&address),
     };
     Ok(Some(Step::WaitForEndpoints {
         phase,

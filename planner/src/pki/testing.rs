@@ -44,6 +44,7 @@ pub(super) fn config() -> ValidConfig {
         init: Default::default(),
         kubelet: component().into(),
         node: NodeSettings {
+            ca_cert_path: None,
             name: "cp1".parse().unwrap(),
             role: NodeRole::ControlPlane,
             addresses: vec!["192.168.10.11".parse().unwrap()],

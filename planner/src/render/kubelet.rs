@@ -8,31 +8,24 @@ mod drop_in;
 mod quote;
 mod texts;
 
+pub(crate) use crate::config::kubelet::RESOLVED_CONF;
+pub use crate::config::kubelet::has_instance_config;
 pub use drop_in::drop_in;
 pub use texts::KubeletTexts;
 
 use serde_json::Value;
 
 use crate::config::ValidConfig;
-use crate::patches::{PatchError, Patched};
+use crate::config::kubelet::{EXTRA_ARGS, document};
+use crate::patches::PatchError;
 use crate::plan::ValueSource;
 use crate::render::static_pod::flags::{Flag, last_value, merge};
 use crate::render::static_pod::{images, paths};
 use crate::yaml::write::to_go_yaml;
 use quote::go_quote;
 
-/// kubeadm's feature gate for a CRI socket that is set per node. Releases without the gate always set it per node.
-const NODE_LOCAL_CRI_SOCKET: &str = "NodeLocalCRISocket";
-
-/// Configuration path of the user's kubelet flags.
-const EXTRA_ARGS: &str = "InitConfiguration.nodeRegistration.kubeletExtraArgs";
-
 /// Configuration path of the node's taints.
 const TAINTS: &str = "InitConfiguration.nodeRegistration.taints";
-
-/// The resolver configuration of a host that runs systemd-resolved: `/etc/resolv.conf` points at its stub
-/// there, which Pods cannot reach.
-pub(crate) const RESOLVED_CONF: &str = "/run/systemd/resolve/resolv.conf";
 
 /// A text file and where its values come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,55 +36,16 @@ pub struct SourcedText {
     pub sources: Vec<ValueSource>,
 }
 
-/// Whether the CRI socket is set by `instance-config.yaml` or by a flag.
-#[must_use]
-pub fn has_instance_config(config: &ValidConfig) -> bool {
-    config.gate(NODE_LOCAL_CRI_SOCKET).unwrap_or(true)
-}
-
 /// `config.yaml`: the cluster's kubelet configuration with the user's patches and what this node adds.
 ///
 /// # Errors
 /// [`PatchError`] if a patch does not apply.
 pub fn config_yaml(config: &ValidConfig) -> Result<SourcedText, PatchError> {
-    let mut document = config.kubelet.value.clone();
-    let mut sources: Vec<ValueSource> = Vec::new();
-    if let Value::Object(fields) = &mut document {
-        for key in fields.keys() {
-            sources.push(source(key, &format!("KubeletConfiguration.{key}")));
-        }
-    }
-    let mut rendered = Patched::of(document, sources);
-    if config.facts.systemd_resolved && config.kubelet.value.get("resolvConf").is_none() {
-        set(
-            &mut rendered,
-            "resolvConf",
-            RESOLVED_CONF,
-            "facts: systemd_resolved",
-        );
-    }
-    let mut rendered = config.patches.kubelet(config.release, rendered)?;
-    // kubeadm applies the instance configuration after the patches, so no patch changes the socket.
-    if has_instance_config(config) {
-        set(
-            &mut rendered,
-            "containerRuntimeEndpoint",
-            &config.init.node_registration.cri_socket,
-            paths::CRI_SOCKET,
-        );
-    }
+    let rendered = document(config)?;
     Ok(SourcedText {
         text: to_go_yaml(&rendered.document),
         sources: rendered.sources,
     })
-}
-
-fn set(rendered: &mut Patched, key: &str, value: &str, from: &str) {
-    if let Value::Object(fields) = &mut rendered.document {
-        fields.insert(key.to_owned(), Value::String(value.to_owned()));
-        rendered.sources.retain(|known| known.value != key);
-        rendered.sources.push(source(key, from));
-    }
 }
 
 /// `instance-config.yaml`: what upstream kubeadm applies on top when it writes `config.yaml` again.

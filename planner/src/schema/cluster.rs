@@ -93,6 +93,7 @@ static NODE: Object = Object {
             .pointer()
             .omitempty(),
         field("patches", object(&PATCHES)).pointer().omitempty(),
+        field("caCertPath", STRING).omitempty(),
     ],
 };
 

@@ -32,10 +32,16 @@ pub fn cases() -> Vec<Trial> {
 
 /// Adds a step, and what it requires.
 pub(super) fn add(index: &mut Value, step: Value) {
-    let feature = format!("step:{}/1", step["do"].as_str().unwrap_or_default());
+    let features = serde_json::from_value::<Step>(step.clone()).map_or_else(
+        |_| {
+            let word = step["do"].as_str().unwrap_or_default();
+            vec![format!("step:{word}/1")]
+        },
+        |step| step.features().into_iter().map(str::to_owned).collect(),
+    );
     let requires = &mut index["requires"];
     let mut all: Vec<String> = serde_json::from_value(requires.take()).unwrap_or_default();
-    all.push(feature);
+    all.extend(features);
     all.sort();
     all.dedup();
     *requires = json!(all);

@@ -345,8 +345,9 @@ pub(super) fn facts(draft: &mut Draft, source: &FactsSource, members: &Members) 
 }
 
 /// Fields of an entry that affect only the node's bundle.
-const IN_BUNDLE_ONLY: [&str; 9] = [
+const IN_BUNDLE_ONLY: [&str; 10] = [
     "addresses",
+    "caCertPath",
     "kubelet",
     "kubeletDropIn",
     "labels",

@@ -62,7 +62,7 @@ fn three_control_plane_nodes_and_two_workers_have_a_configuration_each() {
     assert_eq!(cp1.membership, Membership::Creates);
     let joins = |config: &ValidConfig| config.joining().cloned().unwrap();
     for config in [cp2, cp3, w1, w2] {
-        assert_eq!(joins(config).ca_cert_path, "/etc/kubernetes/pki/ca.crt");
+        assert_eq!(joins(config).ca_cert_path, None);
         let validity = Duration::from_secs(1440 * 3600);
         let credential = JoinCredential::Certificate { validity };
         assert_eq!(joins(config).credential, credential);
@@ -179,6 +179,24 @@ fn fields_for_the_first_control_plane_node_only_are_warned_of() {
         )],
         "{warnings}"
     );
+}
+
+#[test]
+fn an_entry_says_where_the_ca_certificate_goes() {
+    let cp1 = "- {name: cp1, role: control-plane, address: 10.0.0.1}\n";
+    let text = with_nodes(&format!(
+        "{cp1}- {{name: w1, role: worker, caCertPath: /srv/ca.crt}}\n- {{name: w2, role: worker}}\n"
+    ));
+    let loaded = load(&(text + "certificatesDir: /etc/kubernetes/ssl\n")).unwrap();
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    let places: Vec<String> = loaded.nodes[1..]
+        .iter()
+        .map(|node| {
+            let kubelet = crate::config::kubelet::EffectiveKubelet::of(node).unwrap();
+            kubelet.ca_cert_path().value
+        })
+        .collect();
+    assert_eq!(places, ["/srv/ca.crt", "/etc/kubernetes/ssl/ca.crt"]);
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub fn load_join(
     endpoint_of_discovery(&mut draft, cluster);
     let kubelet = SharedKubelet::of(&draft);
     let checked = validate::check_first_control_plane(&mut draft, &facts, &kubelet, false);
-    let ca_cert_path = draft.text(Kind::Join, "caCertPath");
+    let ca_cert_path = written_ca_cert_path(&draft);
     let hashes = draft.texts(Kind::Join, "discovery.bootstrapToken.caCertHashes");
     let ca_cert_hashes = hashes.into_iter().map(|(_, hash)| hash).collect();
     match validate::first_control_plane(&mut draft, checked, facts, assumptions) {
@@ -168,8 +168,20 @@ fn endpoint_of_discovery(draft: &mut Draft, cluster: &RunningCluster<'_>) {
     }
 }
 
+/// `caCertPath`, unless it is kubeadm's default.
+fn written_ca_cert_path(draft: &Draft) -> Option<String> {
+    let path = "caCertPath";
+    let origin = draft.provenance.at(&draft.full_path(Kind::Join, path));
+    let is_default = matches!(origin, Some(Origin::Default { .. }));
+    (!is_default).then(|| draft.text(Kind::Join, path))
+}
+
 /// Turns the configuration of a first control-plane node into that of a joining node.
-fn joining(config: ValidConfig, cluster: &RunningCluster<'_>, ca_cert_path: String) -> ValidConfig {
+fn joining(
+    config: ValidConfig,
+    cluster: &RunningCluster<'_>,
+    ca_cert_path: Option<String>,
+) -> ValidConfig {
     let token_endpoint = cluster.token_endpoint.and_then(|text| {
         let (host, _) = address::split_host_port(&text.to_lowercase()).ok()?;
         Some(match address::parse_ip(&host) {

@@ -62,6 +62,7 @@ pub(super) fn node(draft: &mut Draft) -> Option<NodeSettings> {
     let addresses = addresses(draft, role);
     let marks = labels::check(draft, role);
     let system_ids = system_ids::check(draft, role);
+    let ca_cert_path = ca_cert_path(draft);
     let name = draft.text(Kind::Init, "nodeRegistration.name").parse().ok();
     Some(NodeSettings {
         name: name?,
@@ -72,8 +73,27 @@ pub(super) fn node(draft: &mut Draft) -> Option<NodeSettings> {
         host_match,
         platform,
         system_ids,
+        ca_cert_path,
         kubelet_drop_in: draft.get(KIND, &format!("{NODE}.kubeletDropIn")) == Some(&true.into()),
     })
+}
+
+/// The node's `caCertPath`, if it is set.
+fn ca_cert_path(draft: &mut Draft) -> Option<String> {
+    let path = format!("{NODE}.caCertPath");
+    let text = draft.text(KIND, &path);
+    if text.is_empty() {
+        return None;
+    }
+    if draft.joins {
+        super::join::ca_cert_path(draft, KIND, &path);
+    } else {
+        let message =
+            "the node that creates the cluster has its CA certificate in `certificatesDir`";
+        let hint = "set ClusterConfiguration.certificatesDir, and remove the field";
+        draft.error(KIND, &path, message, hint);
+    }
+    Some(text)
 }
 
 fn role(draft: &mut Draft) -> NodeRole {

@@ -42,22 +42,22 @@ pub(in super::super) fn rules(draft: &mut Draft, discovery: Discovery) {
 
 /// Checks the fields that only JoinConfiguration has.
 pub(in super::super) fn own_rules(draft: &mut Draft, discovery: Discovery) {
-    ca_cert_path(draft);
+    ca_cert_path(draft, KIND, "caCertPath");
     find_cluster(draft, discovery);
 }
 
-fn ca_cert_path(draft: &mut Draft) {
-    let path = "caCertPath";
-    let text = draft.text(KIND, path);
+/// Checks that the field is a path for the cluster's CA certificate.
+pub(super) fn ca_cert_path(draft: &mut Draft, kind: Kind, path: &str) {
+    let text = draft.text(kind, path);
     if !(text.starts_with('/') && text.ends_with(".crt")) {
         let message = format!(
             "`{}` is not an absolute path that ends with `.crt`",
             text.escape_debug()
         );
         let hint = "for example `/etc/kubernetes/pki/ca.crt`";
-        draft.error(KIND, path, message, hint);
+        draft.error(kind, path, message, hint);
     } else if let Err(error) = text.parse::<HostPath>() {
-        draft.error(KIND, path, error.to_string(), "");
+        draft.error(kind, path, error.to_string(), "");
     }
 }
 

@@ -21,10 +21,6 @@ use super::{
 };
 use crate::schema::Kind;
 
-/// The default file of the CA certificate on a worker (kubeadm v1.36.2, cmd/kubeadm/app/apis/kubeadm/v1beta4/defaults.go,
-/// DefaultCACertPath).
-const DEFAULT_CA_CERT_PATH: &str = "/etc/kubernetes/pki/ca.crt";
-
 /// The configuration of a joining node that was checked; `None` together with an error in the report. The cluster's part comes from
 /// the first control-plane node.
 pub(in super::super) fn joining(
@@ -64,11 +60,11 @@ pub(in super::super) fn joining(
             }),
             None => shared_kubelet.clone(),
         },
-        node,
         membership: Membership::Joins(Joining {
-            ca_cert_path: DEFAULT_CA_CERT_PATH.to_owned(),
+            ca_cert_path: node.ca_cert_path.clone(),
             credential: JoinCredential::Certificate { validity },
         }),
+        node,
         timeouts: checked.timeouts,
         facts,
         assumptions: assumptions.into_iter().chain(external_etcd).collect(),

@@ -47,10 +47,12 @@ fn live(config: &ValidConfig, material: MaterialSource<'_>) -> Result<LivePlan, 
         external_ca: material.external_ca(),
         etcd_members: operation.etcd_members,
     });
+    let kubelet = crate::config::kubelet::EffectiveKubelet::of(config).unwrap();
     let context = PhaseContext {
         config,
         selection: &selection,
         pods: &pods,
+        kubelet: &kubelet,
         kubelet_texts: &KubeletTexts::default(),
     };
     let parts = outline(operation, &context)?;

@@ -39,6 +39,8 @@ fn judge(look: &CheckKind, facts: &HostFacts) -> Option<Answer> {
         CheckKind::CpuCount(wanted) => cpus(wanted, machine?),
         CheckKind::Memory(wanted) => memory(wanted, machine?),
         CheckKind::NoSwap(_) => found_if(machine?.swap, || "swap is in use".to_owned()),
+        // With swap, the cgroups decide, which only the host knows.
+        CheckKind::SwapAllowed(_) => (!machine?.swap).then_some(Answer::Passed),
         CheckKind::FileBegins(wanted) => forwarding(wanted, machine?),
         CheckKind::System(wanted) => kernel(wanted, machine?),
         CheckKind::RuntimeReady(wanted) => runtime(wanted, facts.cri_sockets.as_deref()?),

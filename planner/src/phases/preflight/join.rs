@@ -5,8 +5,6 @@ use crate::config::valid::{EndpointHost, JoinCredential, Joining};
 /// How a node finds the cluster that it joins.
 #[derive(Clone, Debug)]
 pub struct Join {
-    /// The path of the cluster's CA certificate.
-    pub ca_cert_path: String,
     /// The API server that a token is shown to; `None` if a file says everything.
     pub token_endpoint: Option<EndpointHost>,
     /// The shared certificates are fetched from the cluster, with a certificate key.
@@ -20,10 +18,8 @@ impl Join {
     /// How the node of `joining` finds its cluster.
     #[must_use]
     pub fn of(joining: &Joining) -> Self {
-        let ca_cert_path = joining.ca_cert_path.clone();
         match &joining.credential {
             JoinCredential::Certificate { .. } => Self {
-                ca_cert_path,
                 token_endpoint: None,
                 certificate_key: false,
                 planned: true,
@@ -33,7 +29,6 @@ impl Join {
                 certificate_key,
                 ..
             } => Self {
-                ca_cert_path,
                 token_endpoint: token_endpoint.clone(),
                 certificate_key: *certificate_key,
                 planned: false,

@@ -1,8 +1,8 @@
 //! Checks of the machine: user, kernel, kubelet, container runtime and its images.
 
 use kubeplan_bundle::check::{
-    CgroupRequirements, Images, KernelOption, PrivilegedUser, ProgramVersion, PullPolicy,
-    SystemRequirements, VersionBelow,
+    CgroupRequirements, Images, KernelOption, NoSwap, PrivilegedUser, ProgramVersion, PullPolicy,
+    SwapAllowed, SystemRequirements, VersionBelow,
 };
 
 use super::row::{Made, Row};
@@ -30,6 +30,18 @@ pub(super) fn kubelet_version(row: &Row<'_>) -> Made {
         newest_minor: row.command.bounds_kubelet.then(|| format!("1.{minor}")),
     })
 }
+
+/// A kubelet that fails with swap is checked as by kubeadm; one that does not has its own check.
+pub(super) fn swap(row: &Row<'_>) -> Made {
+    if row.kubelet.starts_with_swap() {
+        row.one(SwapAllowed {})
+    } else {
+        row.one(NoSwap {})
+    }
+}
+
+/// The first kubelet that has `failCgroupV1` (Kubernetes v1.31, pkg/kubelet/apis/config).
+const FAIL_CGROUP_V1_SINCE: &str = "1.31.0-0";
 
 pub(super) fn system(row: &Row<'_>) -> Made {
     let release = row.config.release;
@@ -73,7 +85,11 @@ pub(super) fn system(row: &Row<'_>) -> Made {
             &["hugetlb", "io"],
         ),
         program: "kubelet".to_owned(),
-        v1_error_since: release.cgroup_v1_error_since.map(str::to_owned),
+        v1_error_since: match row.kubelet.fails_with_cgroups_v1() {
+            Some(true) => Some(FAIL_CGROUP_V1_SINCE.to_owned()),
+            Some(false) => None,
+            None => release.cgroup_v1_error_since.map(str::to_owned),
+        },
     })
 }
 

@@ -66,7 +66,7 @@ impl Row<'_> {
 pub(super) fn firewalld(row: &Row<'_>) -> Made {
     row.one(ServiceInactive {
         service: "firewalld".parse()?,
-        ports: vec![row.config.bind_port, 10250],
+        ports: vec![row.config.bind_port, row.kubelet.port()],
     })
 }
 

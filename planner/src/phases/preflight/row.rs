@@ -7,6 +7,7 @@ use kubeplan_bundle::check::{
 use super::super::PlanError;
 use super::{Command, Join};
 use crate::config::ValidConfig;
+use crate::config::kubelet::EffectiveKubelet;
 use crate::kubeadm::layout;
 use crate::kubeadm::releases::Span;
 
@@ -53,6 +54,7 @@ pub(super) struct Row<'a> {
     pub(super) def: &'a CheckDef,
     pub(super) config: &'a ValidConfig,
     pub(super) command: Command<'a>,
+    pub(super) kubelet: &'a EffectiveKubelet<'a>,
 }
 
 /// The checks of one row.

@@ -1,14 +1,16 @@
 //! The table of checks: name, severity, condition and parameters of each.
 
 use kubeplan_bundle::check::{
-    CpuCount, Memory, NoSwap, RuntimeConfig, RuntimeReady, ServiceEnabled, Severity,
+    CpuCount, Memory, RuntimeConfig, RuntimeReady, ServiceEnabled, Severity,
 };
 
 use super::etcd::{data_dir, external_etcd_files, external_etcd_version};
 use super::files::{
     bootstrap_kubelet_conf, ca_certificate, kubelet_conf, node_certificate, same_cluster,
 };
-use super::machine::{image_pull, kubelet_version, kubernetes_version, privileged_user, system};
+use super::machine::{
+    image_pull, kubelet_version, kubernetes_version, privileged_user, swap, system,
+};
 use super::reachability::{
     IPV4_FORWARDING, IPV6_FORWARDING, advertise_address_proxy, endpoint_proxy, firewalld, hostname,
     network_proxies,
@@ -58,7 +60,7 @@ pub const CHECKS: &[CheckDef] = &[
     row(Group::ControlPlane, Error, "NumCPU", "at least 2 CPUs", |row| row.one(CpuCount { minimum: 2 })),
     row(Group::ControlPlane, Error, "Mem", "at least 1700 MiB of memory", |row| row.one(Memory { minimum_mib: 1700 })),
     row(Group::ControlPlane, Warning, "KubernetesVersion", "the planned version is no newer than the release it is planned for", kubernetes_version),
-    row(Group::ControlPlane, Warning, "Firewalld", "firewalld does not run; names the API server's port and 10250", firewalld),
+    row(Group::ControlPlane, Warning, "Firewalld", "firewalld does not run; names the API server's port and the kubelet's", firewalld),
     row(Group::ControlPlane, Error, "Port-<bindPort>", "no program listens", |row| row.port(row.config.bind_port)),
     row(Group::ControlPlane, Error, "Port-10259", "no program listens (kube-scheduler)", |row| row.port(10259)),
     row(Group::ControlPlane, Error, "Port-10257", "no program listens (kube-controller-manager)", |row| row.port(10257)),
@@ -71,7 +73,7 @@ pub const CHECKS: &[CheckDef] = &[
 
     row(Group::Common, Error, "CRI", "the container runtime answers and is ready", |row| row.one(RuntimeReady { socket: row.socket() })),
     row(Group::Common, Warning, "ContainerRuntimeVersion", "the container runtime tells its cgroup driver; an error if it does not answer", |row| row.one(RuntimeConfig { socket: row.socket() })).since(36),
-    row(Group::Common, Warning, "Swap", "no swap is in use", |row| row.one(NoSwap {})),
+    row(Group::Common, Warning, "Swap", "no swap is in use; with `failSwapOn: false`: if it is, the host has cgroups v2", swap),
     row(Group::Common, Error, "FileExisting-losetup", "the program is in PATH", |row| row.executable("losetup")),
     row(Group::Common, Error, "FileExisting-mount", "the program is in PATH", |row| row.executable("mount")),
     row(Group::Common, Error, "FileExisting-cp", "the program is in PATH", |row| row.executable("cp")),
@@ -79,7 +81,7 @@ pub const CHECKS: &[CheckDef] = &[
     row(Group::Common, Warning, "Hostname", "the node's name is a DNS name and resolves", hostname),
     row(Group::Common, Error, "KubeletVersion", "the kubelet is at most three minors older, and with init not newer", kubelet_version),
     row(Group::Common, Warning, "Service-kubelet", "the service exists and is enabled", |row| row.one(ServiceEnabled { service: "kubelet".parse()? })),
-    row(Group::Common, Error, "Port-10250", "no program listens (kubelet)", |row| row.port(10250)),
+    row(Group::Common, Error, "Port-<port>", "no program listens on the kubelet's port, 10250 by default", |row| row.port(row.kubelet.port())),
 
     row(Group::JoinNetwork, Error, "FileAvailable-<caCertPath>", "worker: the file does not exist", ca_certificate),
     row(Group::JoinNetwork, Warning, "HTTPProxy", "token discovery, or planned with the cluster: the API server is reached without a proxy", endpoint_proxy),

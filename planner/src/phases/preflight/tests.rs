@@ -2,6 +2,7 @@
 
 use kubeplan_bundle::check::{
     CheckKind, CheckName, DirectConnection, ProgramVersion, PullPolicy, ServerVersion, Severity,
+    SwapAllowed,
 };
 
 use super::*;
@@ -170,7 +171,6 @@ fn external_etcd_families_and_networks_change_the_list() {
 
 fn by(endpoint: Option<&str>) -> Join {
     Join {
-        ca_cert_path: "/etc/kubernetes/pki/ca.crt".into(),
         token_endpoint: endpoint.map(|text| {
             text.parse()
                 .map_or_else(|_| EndpointHost::Name(text.into()), EndpointHost::Address)
@@ -313,4 +313,60 @@ fn rows_are_told_apart_and_described() {
             .any(|other| (other.name, other.group) == (def.name, def.group));
         assert!(!twice, "{}", def.name);
     }
+}
+
+/// The checks follow the kubelet of the plan, wherever it is configured ([`crate::config::kubelet`] tests each place).
+#[test]
+fn checks_follow_the_kubelet_that_is_planned() {
+    use crate::config::kubeadm::Arg;
+    use crate::patches::{PatchFile, Patches};
+    let mut config = default_config();
+    let text =
+        "port: 10350\nfailSwapOn: false\nauthentication: {x509: {clientCAFile: /a/ca.crt}}\n";
+    let file = PatchFile::read("kubeletconfiguration.yaml", text).unwrap();
+    config.patches = Patches::new(vec![file.unwrap()]).into();
+    let flags = &mut config.init.node_registration.kubelet_extra_args;
+    for (name, value) in [("fail-cgroupv1", "false"), ("cert-dir", "/b/")] {
+        flags.push(Arg {
+            name: name.into(),
+            value: value.into(),
+        });
+    }
+    let names = lists(&config, Command::INIT).remove(1);
+    assert!(names.contains(&"Port-10350".to_owned()), "{names:?}");
+    assert!(!names.contains(&"Port-10250".to_owned()), "{names:?}");
+    let init = steps(&config, Command::INIT).unwrap();
+    assert_eq!(look(&init, "Swap"), &CheckKind::from(SwapAllowed {}));
+    let CheckKind::ServiceInactive(firewalld) = look(&init, "Firewalld") else {
+        panic!()
+    };
+    assert_eq!(firewalld.ports, [6443, 10350]);
+    let cgroups_v1 = |config: &ValidConfig| {
+        let init = steps(config, Command::INIT).unwrap();
+        match look(&init, "SystemVerification") {
+            CheckKind::System(system) => system.v1_error_since.clone(),
+            _ => panic!(),
+        }
+    };
+    assert_eq!(cgroups_v1(&config), None);
+    let default = default_config();
+    assert_eq!(cgroups_v1(&default).as_deref(), Some("1.35.0-0"));
+    let mut strict = default;
+    strict.release = crate::kubeadm::releases::find(33).unwrap();
+    assert_eq!(cgroups_v1(&strict), None);
+    strict.kubelet.value["failCgroupV1"] = true.into();
+    assert_eq!(cgroups_v1(&strict).as_deref(), Some("1.31.0-0"));
+    let CheckKind::NodeCertificate(own) = look(&init, "KubeletClientCertificate") else {
+        panic!()
+    };
+    assert_eq!(own.certificate.as_str(), "/b/kubelet-client-current.pem");
+    let authorities: Vec<&str> = init
+        .iter()
+        .flat_map(Step::checks)
+        .filter_map(|check| match &check.look {
+            CheckKind::SameCluster(same) => Some(same.authority.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(authorities, ["/etc/kubernetes/pki/ca.crt", "/a/ca.crt"]);
 }

@@ -59,13 +59,13 @@ fn the_cri_socket_and_the_pause_image_are_flags_in_releases_that_want_them() {
     config.release = crate::kubeadm::releases::find(33).unwrap();
     assert!(!has_instance_config(&config));
     let gates = &mut config.cluster.feature_gates;
-    gates.insert(NODE_LOCAL_CRI_SOCKET.into(), true);
+    gates.insert("NodeLocalCRISocket".into(), true);
     assert!(has_instance_config(&config));
     // Where the gate is gone, it cannot be turned off.
     config
         .cluster
         .feature_gates
-        .insert(NODE_LOCAL_CRI_SOCKET.into(), false);
+        .insert("NodeLocalCRISocket".into(), false);
     config.release = crate::kubeadm::releases::find(37).unwrap();
     assert!(has_instance_config(&config));
 }

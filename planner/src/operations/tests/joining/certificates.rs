@@ -51,7 +51,7 @@ fn certificates_are_those_of_the_node() {
     };
     let mut worker = testing::joining_worker_config();
     if let crate::config::valid::Membership::Joins(joining) = &mut worker.membership {
-        joining.ca_cert_path = "/srv/cluster/ca.crt".into();
+        joining.ca_cert_path = Some("/srv/cluster/ca.crt".into());
     }
     assert_eq!(
         names(&worker),
@@ -91,7 +91,7 @@ fn certificates_are_those_of_the_node() {
 fn the_ca_lies_where_the_configuration_says() {
     let with_path = |mut config: ValidConfig, path: &str| {
         if let crate::config::valid::Membership::Joins(joining) = &mut config.membership {
-            joining.ca_cert_path = path.into();
+            joining.ca_cert_path = Some(path.into());
         }
         config
     };
