@@ -83,6 +83,20 @@ pub const STRICTER: &[Difference] = &[
         name: "image-tags",
         said: &["is not a valid image tag"],
     },
+    Difference {
+        name: "kubelet-flags",
+        said: &[
+            "the kubelet of Kubernetes",
+            "the kubelet's unit splits its flags there",
+            "the kubelet exits with the cloud provider",
+            "but its credentials are those of node",
+            "in node-labels",
+        ],
+    },
+    Difference {
+        name: "static-pod-path",
+        said: &["of a control-plane node"],
+    },
 ];
 
 /// What kubeadm refuses and the planner takes; `said` is part of kubeadm's error, or of the configuration where kubeadm

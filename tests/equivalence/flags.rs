@@ -134,24 +134,40 @@ pub const ETCD: &[(&str, &[&str])] = &[
 
 const KUBELET: &[(&str, &[&str])] = &[
     ("node-ip", &["10.9.9.9", "fd00::9"]),
-    ("hostname-override", &["other", ""]),
+    ("hostname-override", &[""]),
     ("node-labels", &["a=b,c=d"]),
     ("cloud-provider", &["external"]),
     ("config", &["/etc/other.yaml"]),
     ("container-runtime-endpoint", &["unix:///x.sock"]),
-    ("pod-infra-container-image", &["pause:1"]),
     ("v", &["4"]),
+    ("tls-cert-file", &[]),
+    ("address", &[]),
+    // The kubelet does not start with these.
+    ("pod-infra-container-image", &["pause:1"]),
     ("zzz", &[]),
-    ("aaa", &[]),
 ];
 
 /// A list of the kubelet's flags.
 pub fn kubelet(random: &mut Random) -> Value {
-    list(random, KUBELET)
+    let some = if random.chance(10) {
+        KUBELET
+    } else {
+        KUBELET.split_at(KUBELET.len() - 2).0
+    };
+    any_of(random, some, words::word)
 }
 
 /// A list of some of `flags`.
 pub fn list(random: &mut Random, flags: &[(&str, &[&str])]) -> Value {
+    any_of(random, flags, words::text)
+}
+
+/// A list of some of `flags`; `free` makes values that stand in no row.
+fn any_of(
+    random: &mut Random,
+    flags: &[(&str, &[&str])],
+    free: fn(&mut Random) -> String,
+) -> Value {
     let mut list = Vec::new();
     for _ in 0..random.between(1, 6) {
         let Some((name, values)) = flags.get(random.below(flags.len())) else {
@@ -166,7 +182,7 @@ pub fn list(random: &mut Random, flags: &[(&str, &[&str])]) -> Value {
                 | "node-cidr-mask-size-ipv6"
         );
         let value = if values.is_empty() || (!read && random.chance(15)) {
-            words::text(random)
+            free(random)
         } else {
             random.pick(values).to_owned()
         };

@@ -6,6 +6,7 @@
 //! | [`go_types`] | Kubernetes' types as tables, and how Go reads and prints them |
 //! | [`image_reference`] | the grammar of image references |
 //! | [`key_algorithm`] | kubeadm's names of key algorithms |
+//! | [`kubelet_flags`] | the flags of the kubelet in each release |
 //! | [`labels`] | labels that kubeadm sets |
 //! | [`layout`] | host paths and modes |
 //! | [`phase_tree`] | the phases of `kubeadm init` and `kubeadm join` |
@@ -17,6 +18,7 @@ pub mod duration;
 pub mod go_types;
 pub mod image_reference;
 pub mod key_algorithm;
+pub mod kubelet_flags;
 pub mod labels;
 pub mod layout;
 pub mod phase_tree;

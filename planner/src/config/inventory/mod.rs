@@ -72,9 +72,10 @@ pub(super) struct SecondEntry {
 
 /// Fields of InitConfiguration that users may expect to apply to joining nodes as well. An entry of the inventory has a field for
 /// each.
-const FIRST_NODES_OWN: [&str; 3] = [
+const FIRST_NODES_OWN: [&str; 4] = [
     "nodeRegistration.criSocket",
     "nodeRegistration.kubeletExtraArgs",
+    "nodeRegistration.taints",
     "patches.directory",
 ];
 

@@ -199,6 +199,38 @@ fn an_entry_says_where_the_ca_certificate_goes() {
     assert_eq!(places, ["/srv/ca.crt", "/etc/kubernetes/ssl/ca.crt"]);
 }
 
+/// Every field of `nodeRegistration` names one node, holds for every node, or is warned of.
+#[test]
+fn no_field_of_the_registration_is_for_the_first_node_only_without_a_warning() {
+    use crate::kubeadm::go_types::tables::kubeadm_v1beta4::NODE_REGISTRATION_OPTIONS;
+    let nodes = "- {name: cp1, role: control-plane, address: 10.0.0.1}\n- {name: cp2, role: control-plane, address: 10.0.0.2}\n";
+    for field in NODE_REGISTRATION_OPTIONS
+        .fields
+        .iter()
+        .map(|field| field.name)
+    {
+        let value = match field {
+            "name" => "cp1",
+            "criSocket" => "unix:///run/other.sock",
+            "taints" => "[]",
+            "kubeletExtraArgs" => "[{name: v, value: '2'}]",
+            "ignorePreflightErrors" => "[Swap]",
+            "imagePullPolicy" => "Never",
+            "imagePullSerial" => "false",
+            other => panic!("{other} is new: which nodes is it for?"),
+        };
+        let text = with_nodes(nodes)
+            + &format!(
+                "---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nnodeRegistration: {{{field}: {value}}}\n"
+            );
+        let warnings = load(&text).unwrap().warnings.to_string();
+        let path = format!("nodeRegistration.{field}");
+        let shared = OF_EVERY_NODE.contains(&path.as_str()) || field == "name";
+        let warned = warnings.contains(&format!("InitConfiguration.{path}: it applies only to"));
+        assert_eq!(warned, !shared, "{field}: {warnings}");
+    }
+}
+
 #[test]
 fn with_a_bootstrap_token_only_the_first_control_plane_node_is_planned() {
     let loaded = load(TOKEN).unwrap();

@@ -17,7 +17,8 @@ use super::super::valid::{
 };
 use super::inventory::JoinBy;
 use super::{
-    FirstControlPlane, bind_port, etcd, fields, host_work, inventory, names, network, taints, typed,
+    FirstControlPlane, bind_port, etcd, fields, host_work, inventory, kubelet, names, network,
+    taints, typed,
 };
 use crate::schema::Kind;
 
@@ -92,6 +93,7 @@ pub(in super::super) fn check(
     let timeouts = host_work::check(draft);
     fields::check(draft);
     let node = inventory::node(draft);
+    kubelet::check(draft, facts);
     if default::role(draft) == Some(NodeRole::ControlPlane) {
         network::families(draft, service_cidrs);
     }

@@ -9,6 +9,7 @@ mod fields;
 mod host_work;
 pub(super) mod inventory;
 pub(super) mod join;
+mod kubelet;
 mod labels;
 pub(super) mod member;
 mod names;
@@ -68,12 +69,14 @@ pub(super) fn check_first_control_plane(
     fields::check(draft);
     merge_keys::check(draft);
     skip_phases::check(draft);
+    let node = inventory::node(draft);
+    kubelet::check(draft, facts);
     CheckedFirst {
         rules,
         timeouts,
         release,
         inventory: inventory::shared(draft, joining),
-        node: inventory::node(draft),
+        node,
         kubelet: default::kubelet_of_node(draft, shared_kubelet, facts),
     }
 }

@@ -127,6 +127,14 @@ pub(super) const INVALID: &[Invalid] = invalid!(
         "7: Cluster.credentials.join",
         "8: Cluster.kubelet",
     ],
+    "kubelet-flags": [
+        "8: Cluster.nodes[0].caCertPath",
+        "11: Cluster.nodes[1].caCertPath",
+        "14: Cluster.nodes[1].kubelet.kubeletExtraArgs[0].name",
+        "15: Cluster.nodes[1].kubelet.kubeletExtraArgs[1].name",
+        "16: Cluster.nodes[1].kubelet.kubeletExtraArgs[2].value",
+        "17: Cluster.nodes[1].kubelet.kubeletExtraArgs[3].value",
+    ],
     "label-version": [
         "11: ClusterConfiguration.kubernetesVersion",
     ],
