@@ -83,6 +83,16 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Plans the cluster once, and carries the bundles.
     pub(super) fn carry(rig: &Rig, store: &Store, roles: &[Role]) -> Result<Self> {
+        Self::carry_planned(rig, store, roles, &[])
+    }
+
+    /// Like [`Cluster::carry`], with more arguments of `kubeplan plan`.
+    pub(super) fn carry_planned(
+        rig: &Rig,
+        store: &Store,
+        roles: &[Role],
+        more: &[&str],
+    ) -> Result<Self> {
         let mut clock = Stopwatch::start();
         let hosts = hosts(rig, store, roles)?;
         clock.lap(&format!("{} hosts", hosts.len()));
@@ -93,6 +103,9 @@ impl Cluster {
             .collect();
         let balancer = Balancer::start(rig, &servers)?;
         let planned = Arc::new(Planned::cluster_today(&configuration(&hosts, ENDPOINT)?)?);
+        if !more.is_empty() {
+            planned.plan(more)?.expect(0)?;
+        }
         clock.lap("planned");
         let sites: Result<Vec<_>> = hosts
             .into_iter()

@@ -9,6 +9,7 @@ mod balancer;
 mod built;
 mod cluster;
 mod disturbed;
+mod end_to_end;
 mod faults;
 mod installs;
 mod join;
@@ -47,7 +48,7 @@ type Run = fn(&Rig, &Store) -> Result<()>;
 
 pub fn cases() -> Vec<Trial> {
     let obstacle = store().map_or_else(|error| Some(error.to_string()), |store| obstacle(&store));
-    let cases: [(&str, Run); 24] = [
+    let cases: [(&str, Run); 25] = [
         (
             "kubeadm_makes_a_cluster_of_three_that_survives_a_power_cut",
             kubeadm,
@@ -108,6 +109,10 @@ pub fn cases() -> Vec<Trial> {
         (
             "one_plan_makes_three_control_planes_and_two_workers",
             join::three_and_two,
+        ),
+        (
+            "kubeadms_own_end_to_end_tests_pass",
+            end_to_end::kubeadms_own,
         ),
         ("a_join_of_etcd_goes_on_after_a_power_cut", join::power_cuts),
         (

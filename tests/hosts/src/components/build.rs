@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use super::module::{self, Module, go_command};
-use super::{Component, Reports, Store, Version, releases};
+use super::{Component, Kind, Reports, Store, Version, releases};
 use crate::command;
 
 /// Where a program came from.
@@ -230,7 +230,11 @@ fn linker_flags(component: &Component, version: Version, commit: Option<&str>) -
 fn link(component: &Component, flags: &str, program: &Path) -> Result<()> {
     let mut command = go_command(component.module);
     command
-        .args(["build", "-trimpath", "-ldflags", flags, "-o"])
+        .args(match component.kind {
+            Kind::Main => ["build"].as_slice(),
+            Kind::Tests => &["test", "-c"],
+        })
+        .args(["-trimpath", "-ldflags", flags, "-o"])
         .arg(program)
         .arg(component.package);
     command::run(&mut command)

@@ -32,6 +32,15 @@ enum Reports {
     Source,
 }
 
+/// What a program is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A package `main`.
+    Main,
+    /// The tests of a package.
+    Tests,
+}
+
 /// A program that is built.
 #[derive(Clone, Copy, Debug)]
 pub struct Component {
@@ -39,8 +48,9 @@ pub struct Component {
     pub name: &'static str,
     /// The module that pins it.
     pub module: Module,
-    /// The Go package that is its `main`.
+    /// The Go package that is its `main`, or whose tests it runs.
     package: &'static str,
+    kind: Kind,
     reports: Reports,
 }
 
@@ -50,6 +60,7 @@ impl Component {
             name,
             module: Module::Kubernetes,
             package,
+            kind: Kind::Main,
             reports: Reports::KubernetesVersion,
         }
     }
@@ -65,7 +76,7 @@ impl Component {
             "kubectl" => &["version", "--client"],
             "kubeadm" | "etcdctl" => &["version"],
             "coredns" => &["-version"],
-            "pause" => &[],
+            "pause" | E2E_KUBEADM => &[],
             _ => &["--version"],
         }
     }
@@ -77,6 +88,9 @@ impl Component {
     }
 }
 
+/// kubeadm's own end-to-end tests, for a cluster that runs.
+pub const E2E_KUBEADM: &str = "e2e_kubeadm";
+
 /// Every program, in the order they are built: what suites wait for first.
 pub const COMPONENTS: &[Component] = &[
     Component::kubernetes("kubeadm", "k8s.io/kubernetes/cmd/kubeadm"),
@@ -84,6 +98,7 @@ pub const COMPONENTS: &[Component] = &[
         name: "etcd",
         module: Module::Etcd,
         package: "go.etcd.io/etcd/server/v3",
+        kind: Kind::Main,
         reports: Reports::Source,
     },
     Component::kubernetes("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
@@ -99,24 +114,35 @@ pub const COMPONENTS: &[Component] = &[
         name: "crictl",
         module: Module::CriTools,
         package: "sigs.k8s.io/cri-tools/cmd/crictl",
+        kind: Kind::Main,
         reports: Reports::Variable("sigs.k8s.io/cri-tools/pkg/version.Version"),
     },
     Component {
         name: "etcdctl",
         module: Module::Etcd,
         package: "go.etcd.io/etcd/etcdctl/v3",
+        kind: Kind::Main,
         reports: Reports::Source,
     },
     Component {
         name: "coredns",
         module: Module::CoreDns,
         package: "github.com/coredns/coredns",
+        kind: Kind::Main,
         reports: Reports::Source,
     },
     Component {
         name: "pause",
         module: Module::Pause,
         package: ".",
+        kind: Kind::Main,
+        reports: Reports::Source,
+    },
+    Component {
+        name: E2E_KUBEADM,
+        module: Module::Kubernetes,
+        package: "k8s.io/kubernetes/test/e2e_kubeadm",
+        kind: Kind::Tests,
         reports: Reports::Source,
     },
 ];

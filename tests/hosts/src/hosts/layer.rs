@@ -11,11 +11,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::command::link_or_copy;
-use crate::components::{Store, references, releases};
+use crate::components::{E2E_KUBEADM, Store, references, releases};
 use crate::sandbox::script;
 
 /// Programs in every host's `/usr/bin`.
-const PROGRAMS: &[&str] = &["kubeadm", "kubelet", "kubectl", "crictl", "etcdctl"];
+const PROGRAMS: &[&str] = &[
+    "kubeadm",
+    "kubelet",
+    "kubectl",
+    "crictl",
+    "etcdctl",
+    E2E_KUBEADM,
+];
 /// Programs of the next patch release, for upgrades.
 const UPGRADES: &[&str] = &["kubeadm", "kubelet", "kubectl"];
 /// Where the programs of the next patch release and all images are on a host, by release.
