@@ -19,8 +19,9 @@ use crate::config::ValidConfig;
 use super::certlist::{authorities, profiles};
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
+use super::restrictions::refuse;
 use super::slot::{Slot, read_key};
-use super::store::StoreContents;
+use super::store::{StoreContents, base_path};
 use super::verdict::external;
 use super::{KeyAlgorithm, PkiError};
 
@@ -200,6 +201,10 @@ fn assess_node(
         let Some(signer) = shared.get(profile.signer) else {
             continue;
         };
+        if let Verdict::Keep(signer) = signer {
+            let file = format!("{}.crt", base_path(profile, &config.node.name));
+            refuse(&mut refused, &signer.certificate, profile, &file);
+        }
         let judged = Slot::read(config, contents, profile)
             .map_err(|error| vec![error])
             .and_then(|slot| slot.judge(config, profile, Some(signer), now));

@@ -14,6 +14,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
+use super::name_constraints::NameConstraints;
 use crate::plan::CertificateRow;
 
 /// Why a certificate cannot be used.
@@ -77,6 +78,12 @@ pub struct CertificateFacts {
     pub is_authority: bool,
     /// Whether KeyUsage allows signing certificates; true if the extension is absent.
     pub may_sign: bool,
+    /// The names that certificates below it may have, if the extension limits them.
+    pub name_constraints: Option<NameConstraints>,
+    /// Object identifiers of critical extensions that Go does not know: it refuses the certificate and what is below it.
+    pub unknown_critical: Vec<String>,
+    /// The algorithm of its signature, if Go refuses it as insecure: `MD5` or `SHA-1`.
+    pub weak_signature: Option<&'static str>,
     /// The number of intermediates that may be below it, if BasicConstraints limit it.
     pub path_length: Option<u32>,
     /// Start of validity (1970 when it is earlier).
@@ -196,23 +203,25 @@ impl Certificate {
         self.facts.issuer_der == authority.facts.subject_der && verify().is_some()
     }
 
-    /// Whether a chain leads from this certificate over its intermediates to `authority`. As in Go, and so in
-    /// kubeadm, an intermediate CA can be the end of the chain. With an instant, only intermediates that are valid then count.
+    /// The intermediates of a chain from this certificate to `authority`, from the bottom to the top; `None` if there is none. As in Go,
+    /// and so in kubeadm, an intermediate CA can be the end of the chain.
     #[must_use]
-    pub fn chains_to(&self, authority: &Self, at: Option<Timestamp>) -> bool {
+    pub fn chain_to(&self, authority: &Self, rules: ChainRules) -> Option<Vec<&Self>> {
         let mut current = self;
+        let mut chain = Vec::new();
         let valid = |facts: &CertificateFacts| {
-            at.is_none_or(|at| facts.not_before <= at && at <= facts.not_after)
+            rules
+                .at
+                .is_none_or(|at| facts.not_before <= at && at <= facts.not_after)
         };
         // Every intermediate is used at most once, so a circle ends.
         for below in 0..=self.intermediates.len() {
             let long_enough = |facts: &CertificateFacts| {
-                facts
-                    .path_length
-                    .is_none_or(|length| u32::try_from(below).is_ok_and(|below| below <= length))
+                let length = facts.path_length.filter(|_| rules.lengths);
+                length.is_none_or(|length| u32::try_from(below).is_ok_and(|below| below <= length))
             };
             if current.is_signed_by(authority) && long_enough(&authority.facts) {
-                return true;
+                return Some(chain);
             }
             let signer = self.intermediates.iter().find(|candidate| {
                 let facts = &candidate.facts;
@@ -222,12 +231,39 @@ impl Certificate {
                     && long_enough(facts)
                     && current.is_signed_by(candidate)
             });
-            match signer {
-                Some(signer) => current = signer,
-                None => return false,
-            }
+            current = signer?;
+            chain.push(current);
         }
-        false
+        None
+    }
+}
+
+/// Which chains count.
+#[derive(Clone, Copy, Debug)]
+pub struct ChainRules {
+    /// Only those whose intermediates are valid at this instant, if one is given.
+    pub at: Option<Timestamp>,
+    /// Only those that are no longer than their CAs allow.
+    pub lengths: bool,
+}
+
+impl ChainRules {
+    /// Every rule, at this instant.
+    #[must_use]
+    pub const fn at(at: Timestamp) -> Self {
+        Self {
+            at: Some(at),
+            lengths: true,
+        }
+    }
+
+    /// Every rule but those of time.
+    #[must_use]
+    pub const fn at_any_time() -> Self {
+        Self {
+            at: None,
+            lengths: true,
+        }
     }
 }
 
@@ -261,6 +297,9 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
         usages: Vec::new(),
         is_authority: false,
         may_sign: true,
+        name_constraints: None,
+        unknown_critical: Vec::new(),
+        weak_signature: weak_signature(certificate),
         path_length: None,
         not_before: instant(certificate.validity().not_before.timestamp()),
         not_after: instant(certificate.validity().not_after.timestamp()),
@@ -271,10 +310,21 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
         plain_subject: plain_subject(certificate),
     };
     for extension in certificate.extensions() {
+        let id = extension.oid.to_id_string();
+        if extension.critical && !KNOWN_TO_GO.contains(&id.as_str()) {
+            facts.unknown_critical.push(id);
+        }
         match extension.parsed_extension() {
             ParsedExtension::BasicConstraints(basic) => {
                 facts.is_authority = basic.ca;
                 facts.path_length = basic.path_len_constraint;
+            }
+            ParsedExtension::NameConstraints(parsed) => {
+                let constraints = NameConstraints::of(parsed)?;
+                if extension.critical && constraints.other_kinds {
+                    facts.unknown_critical.push(extension.oid.to_id_string());
+                }
+                facts.name_constraints = Some(constraints);
             }
             ParsedExtension::KeyUsage(usage) => facts.may_sign = usage.key_cert_sign(),
             ParsedExtension::SubjectKeyIdentifier(id) => {
@@ -285,6 +335,10 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
                     (usage.server_auth, "serverAuth"),
                     (usage.client_auth, "clientAuth"),
                     (usage.any, "anyExtendedKeyUsage"),
+                    (usage.code_signing, "codeSigning"),
+                    (usage.email_protection, "emailProtection"),
+                    (usage.time_stamping, "timeStamping"),
+                    (usage.ocsp_signing, "OCSPSigning"),
                 ];
                 facts.usages = known
                     .into_iter()
@@ -308,6 +362,36 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
         }
     }
     Some(facts)
+}
+
+/// Extensions that Go reads (crypto/x509, parser.go): those of RFC 5280 for certificates.
+const KNOWN_TO_GO: [&str; 12] = [
+    "2.5.29.14",
+    "2.5.29.15",
+    "2.5.29.17",
+    "2.5.29.19",
+    "2.5.29.30",
+    "2.5.29.31",
+    "2.5.29.32",
+    "2.5.29.33",
+    "2.5.29.35",
+    "2.5.29.36",
+    "2.5.29.37",
+    "2.5.29.54",
+];
+
+/// The algorithm of the signature, if Go refuses it as insecure (crypto/x509, checkSignature).
+fn weak_signature(certificate: &X509Certificate<'_>) -> Option<&'static str> {
+    match certificate
+        .signature_algorithm
+        .algorithm
+        .to_id_string()
+        .as_str()
+    {
+        "1.2.840.113549.1.1.4" => Some("MD5"),
+        "1.2.840.113549.1.1.5" | "1.2.840.10045.4.1" => Some("SHA-1"),
+        _ => None,
+    }
 }
 
 fn instant(seconds: i64) -> Timestamp {
@@ -403,11 +487,19 @@ mod tests {
     #[test]
     fn a_signature_holds_for_its_own_authority_only() {
         assert!(read(LEAF).is_signed_by(&read(CA)));
-        assert!(read(LEAF).chains_to(&read(CA), None));
+        assert!(
+            read(LEAF)
+                .chain_to(&read(CA), ChainRules::at_any_time())
+                .is_some()
+        );
         // Same name, another key.
         assert_eq!(read(CA).facts.subject_der, read(EC_CA).facts.subject_der);
         assert!(!read(LEAF).is_signed_by(&read(EC_CA)));
-        assert!(!read(LEAF).chains_to(&read(EC_CA), None));
+        assert!(
+            read(LEAF)
+                .chain_to(&read(EC_CA), ChainRules::at_any_time())
+                .is_none()
+        );
     }
 
     #[test]
@@ -435,9 +527,16 @@ mod tests {
             let leaf = params("leaf", None).signed_by(&leaf_key, &middle_issuer);
             let mut leaf = read(leaf.unwrap().der());
             leaf.intermediates = vec![read(middle.der())];
-            assert_eq!(leaf.chains_to(&read(root.der()), None), allowed);
+            assert_eq!(
+                leaf.chain_to(&read(root.der()), ChainRules::at_any_time())
+                    .is_some(),
+                allowed
+            );
             // An intermediate can be the end of a chain itself.
-            assert!(leaf.chains_to(&read(middle.der()), None));
+            assert!(
+                leaf.chain_to(&read(middle.der()), ChainRules::at_any_time())
+                    .is_some()
+            );
         }
     }
 

@@ -70,6 +70,24 @@ pub enum PkiError {
         /// What it should say.
         expected: String,
     },
+    /// A CA excludes what it has to sign.
+    #[error(
+        "the CA `{authority}` ({subject}) has {field} `{says}`, which excludes what the cluster needs: {}; every client would \
+         refuse such a certificate, so use a CA certificate without this restriction",
+        .excluded.join(", ")
+    )]
+    Restricted {
+        /// Path of the CA's certificate.
+        authority: String,
+        /// Its subject.
+        subject: String,
+        /// Which part of it.
+        field: &'static str,
+        /// What it says.
+        says: String,
+        /// The certificates, each with what is excluded of it.
+        excluded: Vec<String>,
+    },
     /// The certificates that control-plane nodes share cannot be uploaded.
     #[error(
         "`--upload-certs` uploads the keys of the CAs, but the key of `{authority}` is not in the key store: omit the flag \
@@ -216,12 +234,16 @@ impl PkiError {
         }
     }
 
-    /// Whether a certificate of an external CA is missing, so that signing requests would help.
+    /// Whether a certificate of an external CA is missing, so that signing requests would help. They do not help while a CA excludes what
+    /// it has to sign.
     #[must_use]
     pub fn awaits_external_ca(&self) -> bool {
         match self {
             Self::External { .. } => true,
-            Self::Several { all, .. } => all.iter().any(Self::awaits_external_ca),
+            Self::Several { all, .. } => {
+                let restricted = |error: &Self| matches!(error, Self::Restricted { .. });
+                all.iter().any(Self::awaits_external_ca) && !all.iter().any(restricted)
+            }
             _ => false,
         }
     }

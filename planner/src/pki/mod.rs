@@ -8,6 +8,7 @@
 //! | [`certlist`], [`profile`] | the certificates of a cluster, and what each says |
 //! | [`keys`], [`key_source`], [`test_pki`] | private keys: forms, generation, public test keys |
 //! | [`certificate`], [`issue`] | reading certificates, making them |
+//! | [`name_constraints`], [`restrictions`] | what a CA excludes of the certificates below it |
 //! | [`credentials`] | bootstrap tokens and the certificate key |
 //! | [`store`], [`assess`], [`mod@ensure`], [`store_change`] | the key store: its content, comparing it with the configuration, completing it, what changed |
 //! | [`materials`] | the material of each node |
@@ -29,8 +30,10 @@ mod issuing;
 pub mod key_source;
 pub mod keys;
 pub mod materials;
+mod name_constraints;
 pub mod profile;
 pub mod requests;
+mod restrictions;
 mod slot;
 pub mod stand_in;
 pub mod store;

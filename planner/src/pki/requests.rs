@@ -21,6 +21,7 @@ use super::issue;
 use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
+use super::restrictions::refuse;
 use super::slot::{Slot, belong};
 use super::store::{StoreContents, StoreIndex};
 use super::supplied::misfits;
@@ -238,6 +239,9 @@ fn asked_of<'a>(
             }
             match Slot::read(config, contents, profile) {
                 Ok(slot) => {
+                    if let Some(signer) = signer {
+                        refuse(&mut refused, signer, profile, &slot.certificate_path());
+                    }
                     if let Some(why) = lacks(config, profile, &slot, signer.as_ref(), now) {
                         asked.push(Asked {
                             node: config.node.name.clone(),

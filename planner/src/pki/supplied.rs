@@ -5,8 +5,9 @@
 
 use kubeplan_bundle::timestamp::Timestamp;
 
-use super::certificate::{Certificate, CertificateFacts};
+use super::certificate::{Certificate, CertificateFacts, ChainRules};
 use super::profile::{CertificateProfile, san_texts};
+use super::restrictions::restrictions;
 use crate::config::ValidConfig;
 
 /// One thing in which a certificate does not fit.
@@ -63,6 +64,12 @@ pub(super) fn misfits(
     found.extend(
         expected.map(|expected| Misfit::new("notAfter", facts.not_after.to_string(), expected)),
     );
+    found.extend(
+        signer
+            .into_iter()
+            .flat_map(|signer| excluded(profile, certificate, signer, now)),
+    );
+    found.extend(weak(certificate));
     found.extend(usages(profile, facts));
     found.extend(names(profile, facts));
     found.extend(identity(config, profile, facts));
@@ -81,10 +88,27 @@ fn chain(
         let expected = format!("the CA `{}` beside it in the key store", profile.signer);
         return Some(Misfit::new("signer", issuer, expected));
     };
-    if certificate.chains_to(signer, Some(now)) {
+    if certificate.chain_to(signer, ChainRules::at(now)).is_some() {
         return None;
     }
-    if certificate.chains_to(signer, None) {
+    let too_long = ChainRules {
+        lengths: false,
+        ..ChainRules::at(now)
+    };
+    if let Some(chain) = certificate.chain_to(signer, too_long) {
+        let limit = std::iter::once(signer).chain(chain.iter().copied());
+        let limits = limit.filter_map(|ca| {
+            let length = ca.facts.path_length?;
+            Some(format!("{length} below {}", ca.facts.subject))
+        });
+        let expected = format!("at most {}", limits.collect::<Vec<_>>().join(", "));
+        let found = format!("{} intermediates", chain.len());
+        return Some(Misfit::new("pathLenConstraint", found, expected));
+    }
+    if certificate
+        .chain_to(signer, ChainRules::at_any_time())
+        .is_some()
+    {
         let outside = |c: &&Certificate| c.facts.not_before > now || c.facts.not_after < now;
         let found = certificate.intermediates.iter().find(outside).map(|c| {
             format!(
@@ -109,6 +133,70 @@ fn chain(
         profile.signer, signer.facts.subject
     );
     Some(Misfit::new("signer", issuer, expected))
+}
+
+/// What the intermediates exclude, and what the CA excludes of names that the profile does not have. What the CA excludes of the profile is
+/// an error of its own, for all leaves ([`super::restrictions::refuse`]).
+fn excluded(
+    profile: &CertificateProfile,
+    certificate: &Certificate,
+    signer: &Certificate,
+    now: Timestamp,
+) -> Vec<Misfit> {
+    let facts = &certificate.facts;
+    let names = facts.dns_sans.iter();
+    let more: Vec<String> = names
+        .filter(|name| !profile.dns_sans.contains(name))
+        .cloned()
+        .collect();
+    let addresses = facts.ip_sans.iter();
+    let more_addresses: Vec<_> = addresses
+        .filter(|address| !profile.ip_sans.contains(address))
+        .copied()
+        .collect();
+    let usages: Vec<&str> = profile.usages.iter().map(|usage| usage.as_str()).collect();
+    let chain = certificate.chain_to(signer, ChainRules::at(now));
+    let intermediates = chain.into_iter().flatten().map(|ca| {
+        let found = restrictions(&ca.facts, &facts.dns_sans, &facts.ip_sans, &usages);
+        (ca, found)
+    });
+    let of_signer = restrictions(&signer.facts, &more, &more_addresses, &[]);
+    // Critical extensions of the CA are reported with the profile.
+    let of_signer = of_signer
+        .into_iter()
+        .filter(|restriction| restriction.field == "nameConstraints")
+        .collect();
+    intermediates
+        .chain([(signer, of_signer)])
+        .flat_map(|(ca, found)| {
+            found.into_iter().map(|restriction| {
+                let expected = format!(
+                    "what {} allows: its {} are {}",
+                    ca.facts.subject, restriction.field, restriction.says
+                );
+                Misfit::new(restriction.field, restriction.excludes, expected)
+            })
+        })
+        .collect()
+}
+
+/// Signatures and extensions of the leaf and its intermediates that Go refuses.
+fn weak(certificate: &Certificate) -> Vec<Misfit> {
+    let weak = certificate.all().filter_map(|certificate| {
+        let found = certificate.facts.weak_signature?;
+        let found = format!("{found} ({})", certificate.facts.subject);
+        Some(Misfit::new(
+            "signatureAlgorithm",
+            found,
+            "SHA-256 or better",
+        ))
+    });
+    let own = &certificate.facts.unknown_critical;
+    let unknown = (!own.is_empty()).then(|| {
+        let expected = "none that Go does not know";
+        Misfit::new("critical extensions", own.join(", "), expected)
+    });
+    weak.chain(unknown).collect()
 }
 
 fn usages(profile: &CertificateProfile, facts: &CertificateFacts) -> Option<Misfit> {

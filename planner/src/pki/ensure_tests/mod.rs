@@ -22,6 +22,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 mod external;
 mod many;
+mod restricted;
 mod user_supplied;
 
 /// ECDSA, so that keys cost nothing.

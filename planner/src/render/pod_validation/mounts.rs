@@ -203,15 +203,24 @@ fn twice(found: &mut Findings<'_>, mounts: &[(Place, &Value)]) {
         let users = same
             .iter()
             .rev()
-            .find(|(place, _)| !found.is_built_in(place))
+            .find(|(place, _)| found.is_added(place))
             .unwrap_or(last);
-        let names: Vec<String> = same
+        let others: Vec<&&(Place, &Value)> = same
             .iter()
             .filter(|mount| !std::ptr::eq(**mount, *users))
+            .collect();
+        let names: Vec<String> = others
+            .iter()
             .map(|(_, mount)| quoted(text(mount, "name")))
             .collect();
+        let replaceable =
+            found.is_added(&users.0) && others.iter().all(|(place, _)| !found.is_added(place));
+        let instead = match replaceable {
+            true => "; a volume with that name replaces it",
+            false => "",
+        };
         let why = format!(
-            "the volume {} is mounted at {}, too",
+            "the volume {} is mounted at {}, too{instead}",
             names.join(", "),
             quoted(path)
         );

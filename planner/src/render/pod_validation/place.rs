@@ -113,9 +113,10 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Whether kubeadm sets the value itself, and no field of the configuration or patch does.
-    pub(super) fn is_built_in(&self, place: &Place) -> bool {
-        self.source(place).is_none()
+    /// Whether an item of `extraVolumes` or a patch sets the value. Fields such as `certificatesDir` have defaults.
+    pub(super) fn is_added(&self, place: &Place) -> bool {
+        let source = self.source(place);
+        source.is_some_and(|source| source.ends_with(']') || source.starts_with("patch "))
     }
 
     /// The field of the configuration or the patch that sets the value: with its place, if that is known.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::render::static_pod::flags::KUBEADM_DEFAULT;
 
 /// A Pod that kubeadm could have written.
 fn pod() -> Value {
@@ -679,7 +680,7 @@ fn a_finding_names_the_field_or_the_patch_that_sets_the_value() {
         from: from.to_owned(),
     };
     let sources = [
-        row("spec.volumes[ca-certs]", "default: kubeadm"),
+        row("spec.volumes[ca-certs]", KUBEADM_DEFAULT),
         row(
             "spec.volumes[extra]",
             "ClusterConfiguration.apiServer.extraVolumes[1]",
@@ -708,7 +709,7 @@ fn a_finding_names_the_field_or_the_patch_that_sets_the_value() {
     assert_eq!(
         said(&with(mount, &json!("/etc/ssl/certs"))),
         [
-            "c.yaml:12: ClusterConfiguration.apiServer.extraVolumes[1].mountPath (spec.containers[0].volumeMounts[1].mountPath): the volume `ca-certs` is mounted at `/etc/ssl/certs`, too"
+            "c.yaml:12: ClusterConfiguration.apiServer.extraVolumes[1].mountPath (spec.containers[0].volumeMounts[1].mountPath): the volume `ca-certs` is mounted at `/etc/ssl/certs`, too; a volume with that name replaces it"
         ]
     );
     let path = "/spec/volumes/1/hostPath/type";

@@ -42,6 +42,13 @@ const REFUSED: &[(&str, &[&str])] = &[
         &["contains `..`", "extraVolumes[0].mountPath", "it is empty"],
     ),
     (
+        "apiServer: {extraVolumes: [{name: a, hostPath: /srv/a, mountPath: /etc/kubernetes/pki}]}",
+        &[
+            "apiServer.extraVolumes[0].mountPath",
+            "the volume `k8s-certs` is mounted at `/etc/kubernetes/pki`, too; a volume with that name replaces it",
+        ],
+    ),
+    (
         "certificatesDir: /etc/ssl/certs",
         &[
             "ClusterConfiguration.certificatesDir",
