@@ -54,6 +54,8 @@ pub(super) struct Draft {
     pub(super) position: usize,
     /// Whether the node joins the cluster.
     pub(super) joins: bool,
+    /// Whether the cluster runs already, with the configuration that it stores.
+    pub(super) cluster_runs: bool,
     /// What to do about values that kubeadm would read from the host.
     pub(super) host: Host,
     /// Maps the full path of a field that a value was copied to, to the full path of the field that the user wrote.
@@ -349,8 +351,20 @@ impl Draft {
 
     /// Reports what is wrong with the host at `path`, if anything.
     pub(super) fn fault(&mut self, kind: Kind, path: &str, fault: Option<Fault>) {
-        if let Some(fault) = fault {
-            self.say(fault.severity, kind, path, fault.message, Some(fault.hint));
+        let Some(fault) = fault else { return };
+        match (fault.severity, kind) {
+            (Severity::Error, Kind::Cluster) => {
+                self.cluster_error(path, fault.message, &fault.hint);
+            }
+            (severity, kind) => self.say(severity, kind, path, fault.message, Some(fault.hint)),
+        }
+    }
+
+    /// Reports an error at `path` of ClusterConfiguration: a warning if the cluster runs already, because there it did not prevent that.
+    pub(super) fn cluster_error(&mut self, path: &str, message: impl Into<String>, hint: &str) {
+        match self.cluster_runs {
+            true => self.warn(Kind::Cluster, path, message, hint),
+            false => self.error(Kind::Cluster, path, message, hint),
         }
     }
 

@@ -60,6 +60,7 @@ pub fn load_join(
         }
         sources => load::read(sources, options.lenient, Purpose::Join)?,
     };
+    draft.cluster_runs = true;
     load::warn_of_old_versions(&mut draft);
     if draft.report.has_errors() {
         return Err(draft.report);

@@ -87,6 +87,16 @@ fn every_error_names_the_field_that_was_written() {
             "`10.0.0.1` is not a valid `host:port`",
         ),
         (
+            by_token(&format!("{token}, apiServerEndpoint: 0.0.0.0:6443")),
+            "discovery.bootstrapToken.apiServerEndpoint",
+            "is the unspecified address",
+        ),
+        (
+            by_token(&format!("{token}, apiServerEndpoint: 10.0.0.256:6443")),
+            "discovery.bootstrapToken.apiServerEndpoint",
+            "it has only numbers",
+        ),
+        (
             by_token(&format!("{token}, apiServerEndpoint: 'a:1'")),
             "discovery.bootstrapToken.caCertHashes",
             "no hash of the cluster's CA",
@@ -202,4 +212,50 @@ fn a_new_cluster_cannot_be_planned_from_it() {
         .unwrap_err()
         .to_string();
     assert!(report.contains("kubeplan plan --join FACTS"), "{report}");
+}
+
+#[test]
+fn a_cluster_that_runs_is_warned_of() {
+    for (lines, expected) in [
+        ("", ""),
+        (
+            "networking: {podSubnet: 10.96.0.0/12, serviceSubnet: 10.96.0.0/12}",
+            "gives no node a subnet for its Pods",
+        ),
+        (
+            "networking: {podSubnet: 'fd00::/48', serviceSubnet: 10.96.0.0/12}",
+            "have no endpoints",
+        ),
+        (
+            "controlPlaneEndpoint: 10.96.0.1:6443",
+            "is the address of the Service `kubernetes`",
+        ),
+        (
+            "controlPlaneEndpoint: 0.0.0.0:6443",
+            "clients cannot connect to it",
+        ),
+    ] {
+        let configuration = format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n{lines}\n"
+        );
+        let kubelet = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nclusterDNS: [10.96.0.10]\nclusterDomain: cluster.local\nstaticPodPath: /etc/kubernetes/manifests\n";
+        let cluster = RunningCluster {
+            file: "facts.json",
+            server: "https://api.example.com:6443",
+            cluster_configuration: &configuration,
+            kubelet_configuration: kubelet,
+            control_plane: false,
+            bootstrap_kubeconfig: crate::config::SecretText::default(),
+            token_endpoint: None,
+            certificate_key: false,
+        };
+        let text = text("");
+        let source = Source {
+            name: "join.yaml",
+            text: &text,
+        };
+        let loaded = load_join(&[source], crate::config::Options::default(), &cluster);
+        let said = loaded.unwrap().warnings.to_string();
+        assert!(said.contains(expected), "{lines}: {said}");
+    }
 }

@@ -51,7 +51,7 @@ fn reserved(draft: &mut Draft, path: &str, net: &IpNet) {
     if let Some((known, what)) = RESERVED.iter().find(|(known, _)| in_common(known)) {
         let message = format!("{net} contains {what} ({known}), which hosts do not route");
         let hint = "use a private network, for example a part of 10.0.0.0/8 or fd00::/8";
-        draft.error(Kind::Cluster, path, message, hint);
+        draft.cluster_error(path, message, hint);
     } else if let Some(known) = LINK_LOCAL.iter().find(|known| in_common(known)) {
         let message = format!(
             "{net} contains link-local addresses ({known}), which hosts do not route to other hosts"
@@ -87,7 +87,7 @@ fn pairs(draft: &mut Draft, services: &[IpNet], pods: &[IpNet]) {
             (false, why)
         };
         if error {
-            draft.error(Kind::Cluster, PODS, why, hint);
+            draft.cluster_error(PODS, why, hint);
         } else {
             draft.warn(Kind::Cluster, PODS, why, hint);
         }
@@ -116,7 +116,7 @@ fn families(draft: &mut Draft, services: &[IpNet], pods: &[IpNet]) {
     if both || !allocates_node_subnets(draft) {
         draft.warn(Kind::Cluster, PODS, message, &hint);
     } else {
-        draft.error(Kind::Cluster, PODS, message, &hint);
+        draft.cluster_error(PODS, message, &hint);
     }
 }
 
@@ -153,7 +153,7 @@ fn addresses(draft: &mut Draft, services: &[IpNet], pods: &[IpNet]) {
         let hint = "choose other networks: nodes, load balancers, Services and Pods must not share addresses";
         if let Some(service) = taken_by_service(services, address) {
             let message = format!("{address} is the address of the Service `{service}`");
-            draft.error(Kind::Cluster, &path, message, hint);
+            draft.cluster_error(&path, message, hint);
             continue;
         }
         for (of, nets) in [("Services", services), ("Pods", pods)] {
