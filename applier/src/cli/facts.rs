@@ -14,7 +14,7 @@ use crate::host::{facts, local};
 ///
 /// Writes what a plan needs: the host's name and addresses, its CA directories,
 /// container runtime, resolver, proxies, architecture, kubelet and SSH host key,
-/// as one JSON document that `kubeplan --facts` reads. Below --root it knows only
+/// as one JSON document that `kubeplan plan --facts` reads. Below --root it knows only
 /// what the files of the tree say. Changes nothing and reads no secret; proxies
 /// are written as they are.
 #[derive(Debug, Args)]

@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use kubeplan_bundle::secret::SecretBytes;
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fstat, fstatvfs, openat,
-    openat2, statat, statx,
+    AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, StatVfsMountFlags, StatxFlags, fstat,
+    fstatvfs, openat, openat2, statat, statx,
 };
 use rustix::io::Errno;
 
@@ -49,6 +49,8 @@ pub(crate) struct Space {
     pub(crate) bytes: u64,
     /// Files and directories; absent if the filesystem does not count them.
     pub(crate) inodes: Option<u64>,
+    /// Whether it is mounted read-only, there or everywhere.
+    pub(crate) read_only: bool,
 }
 
 /// Mode, owner and size of a file or directory.
@@ -195,6 +197,7 @@ impl Directory {
             bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
             // Filesystems without a table of inodes say that they have none at all.
             inodes: (stat.f_files > 0).then_some(stat.f_favail),
+            read_only: stat.f_flag.contains(StatVfsMountFlags::RDONLY),
         })
     }
 

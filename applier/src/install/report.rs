@@ -109,6 +109,9 @@ struct EntryLine {
     /// What becomes of it once a live step has committed it.
     #[serde(skip)]
     by_live_step: Option<&'static str>,
+    /// Whether the installation is refused because of it.
+    #[serde(skip)]
+    refuses: bool,
 }
 
 /// The action of an entry that a live step has yet to write.
@@ -124,14 +127,19 @@ impl InstallReport {
         comparison: &Comparison<'_>,
         in_place: &BTreeSet<usize>,
     ) -> Self {
-        let with_diff = matches!(result, InstallResult::DryRun | InstallResult::Refused);
+        // Of what is refused, the rest is not the question.
+        let with_diff = |item: &Item<'_>| match result {
+            InstallResult::DryRun => true,
+            InstallResult::Refused => item.refuses(),
+            _ => false,
+        };
         let entries = comparison
             .transactions
             .iter()
             .flat_map(|transaction| {
                 let planned = transaction.planned;
                 transaction.items.iter().map(move |item| {
-                    let mut line = line(item, planned.phase.as_str(), with_diff);
+                    let mut line = line(item, planned.phase.as_str(), with_diff(item));
                     if planned.is_live && item.writes() {
                         line.by_live_step = Some(std::mem::replace(&mut line.action, LATER));
                         line.reason = Some(format!("written by the live step {}", planned.phase));
@@ -310,6 +318,7 @@ fn line(item: &Item<'_>, phase: &str, with_diff: bool) -> EntryLine {
                 None
             },
             by_live_step: None,
+            refuses: item.action.refuses(),
         },
         Item::Directory(item) => EntryLine {
             path: item.planned.path.to_string(),
@@ -328,6 +337,7 @@ fn line(item: &Item<'_>, phase: &str, with_diff: bool) -> EntryLine {
             },
             diff: None,
             by_live_step: None,
+            refuses: matches!(item.action, DirectoryAction::Obstacle(_)),
         },
     }
 }
@@ -352,11 +362,16 @@ impl Report for InstallReport {
         }
         text.blank();
         let complete = self.result == InstallResult::DryRun;
-        for path in &self.parents {
+        let refused = self.result == InstallResult::Refused;
+        for path in self.parents.iter().filter(|_| !refused) {
             text.line(format_args!("{:<10} 0755 {:>7}  {path}/", "create", ""));
         }
-        let mut unchanged = 0;
+        let (mut unchanged, mut others) = (0, 0);
         for entry in &self.entries {
+            if refused && !entry.refuses {
+                others += 1;
+                continue;
+            }
             if entry.action == "unchanged" && !complete {
                 unchanged += 1;
                 continue;
@@ -387,6 +402,11 @@ impl Report for InstallReport {
                 "{unchanged} files and directories are as planned"
             ));
         }
+        if others > 0 {
+            text.line(format_args!(
+                "{others} other files and directories are not in the way; --dry-run lists them"
+            ));
+        }
         text.blank();
         text.extend(match self.result {
             InstallResult::Installed => Some("installed"),
@@ -415,6 +435,9 @@ impl Report for InstallReport {
                 "  {:<24} {}: {} ({seconds:.1} s)",
                 step.phase, step.what, step.result.outcome
             ));
+        }
+        if refused {
+            return text;
         }
         if !self.remaining.is_empty() {
             let live = self.remaining.iter().all(|step| step.step.is_live());

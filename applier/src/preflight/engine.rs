@@ -83,7 +83,7 @@ pub(crate) fn run(request: &Request<'_>) -> Result<Report, IgnoreError> {
         }
         stopped |= failed;
     }
-    let mut own = vec![(DISK_SPACE, space::disk(&view))];
+    let mut own = vec![(DISK_SPACE, space::disk(&view, request.record))];
     if request.alone {
         own.push((FOREIGN_FILES, space::foreign(&view, request.record)));
     }

@@ -27,28 +27,33 @@ struct Needed {
     directory: String,
     bytes: u64,
     files: u64,
+    /// Whether something new comes into being on it.
+    writes: bool,
     space: Space,
 }
 
-/// Every filesystem has room for the bundle's files.
-pub(super) fn disk(view: &View<'_>) -> Looked {
+/// Every filesystem can be written and has room for the bundle's files.
+pub(super) fn disk(view: &View<'_>, record: Option<&InstalledNode>) -> Looked {
     let mut needed: BTreeMap<(u64, u64), Needed> = BTreeMap::new();
-    let mut add = |path: &RootPath, bytes: u64, files: u64| -> Result<(), super::CannotLook> {
-        let directory = existing(view.root, path)?;
-        let entry = match needed.entry(directory.mount()?) {
-            std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
-            std::collections::btree_map::Entry::Vacant(free) => free.insert(Needed {
-                directory: directory.path().to_string(),
-                bytes: 0,
-                files: 0,
-                space: directory.space()?,
-            }),
+    let mut add =
+        |path: &RootPath, bytes: u64, files: u64, writes: bool| -> Result<(), super::CannotLook> {
+            let directory = existing(view.root, path)?;
+            let entry = match needed.entry(directory.mount()?) {
+                std::collections::btree_map::Entry::Occupied(found) => found.into_mut(),
+                std::collections::btree_map::Entry::Vacant(free) => free.insert(Needed {
+                    directory: directory.path().to_string(),
+                    bytes: 0,
+                    files: 0,
+                    writes: false,
+                    space: directory.space()?,
+                }),
+            };
+            entry.bytes = entry.bytes.saturating_add(bytes);
+            entry.files = entry.files.saturating_add(files);
+            entry.writes |= writes;
+            Ok(())
         };
-        entry.bytes = entry.bytes.saturating_add(bytes);
-        entry.files = entry.files.saturating_add(files);
-        Ok(())
-    };
-    add(&STATE, 0, 0)?;
+    add(&STATE, 0, 0, true)?;
     for entry in &view.index.entries {
         let size = match &entry.content {
             Content::None => 0,
@@ -58,11 +63,14 @@ pub(super) fn disk(view: &View<'_>) -> Looked {
         };
         match &entry.place {
             Place::File(placement) | Place::Directory(placement) => {
-                add(
-                    &RootPath::from(&placement.path),
-                    size.saturating_mul(COPIES),
-                    COPIES,
-                )?;
+                let path = RootPath::from(&placement.path);
+                // A file that was installed before may be as planned, and an existing directory stays as it is.
+                let is_installed =
+                    record.is_some_and(|node| node.files.contains_key(&placement.path));
+                let is_there = matches!(entry.place, Place::Directory(_))
+                    && matches!(view.root.look(&path), Ok(Found::Directory(_)));
+                let writes = !(is_installed || is_there);
+                add(&path, size.saturating_mul(COPIES), COPIES, writes)?;
             }
             Place::Object | Place::Payload => {}
         }
@@ -71,6 +79,12 @@ pub(super) fn disk(view: &View<'_>) -> Looked {
 }
 
 fn judge(needed: &Needed) -> Option<Finding> {
+    if needed.space.read_only && needed.writes {
+        return Some(Finding::AsPlanned(format!(
+            "the filesystem of {} is mounted read-only",
+            needed.directory
+        )));
+    }
     let bytes = needed.bytes.saturating_add(MARGIN);
     let files = needed.files.saturating_add(MARGIN_FILES);
     let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
@@ -144,7 +158,12 @@ mod tests {
                 directory: "/x".into(),
                 bytes: need_bytes,
                 files: need_files,
-                space: Space { bytes, inodes },
+                writes: true,
+                space: Space {
+                    bytes,
+                    inodes,
+                    read_only: false,
+                },
             })
         };
         let much = 1 << 40;
@@ -155,5 +174,20 @@ mod tests {
         assert!(text(judged(MARGIN + 9, None, 10, 0)).contains("64 MiB left, 65 MiB"));
         assert!(text(judged(much, Some(100), 0, 0)).contains("100 files, 256"));
         assert!(text(judged(0, None, u64::MAX, 0)).contains("are needed"));
+        for writes in [true, false] {
+            let finding = judge(&Needed {
+                directory: "/etc".into(),
+                bytes: 0,
+                files: 0,
+                writes,
+                space: Space {
+                    bytes: much,
+                    inodes: None,
+                    read_only: true,
+                },
+            });
+            let said = text(finding).contains("the filesystem of /etc is mounted read-only");
+            assert_eq!(said, writes);
+        }
     }
 }
