@@ -17,6 +17,7 @@ mod keys;
 mod open;
 mod patches;
 mod phases;
+mod pki;
 mod plan;
 mod preflight;
 mod reading;
@@ -70,6 +71,7 @@ enum Command {
     Preflight(preflight::Args),
     Config(config::Args),
     Certs(certs::Args),
+    Pki(pki::Args),
     Show(show::Args),
     Verify(verify::Args),
     Sign(sign::Args),
@@ -94,6 +96,7 @@ where
         Command::Preflight(args) => preflight::run(&args, io),
         Command::Config(args) => config::run(&args, io),
         Command::Certs(args) => certs::run(&args, around, io),
+        Command::Pki(args) => pki::run(&args, io),
         Command::Show(args) => show::run(&args, around, io),
         Command::Verify(args) => verify::run(&args, around, io),
         Command::Sign(args) => sign::run(&args, io),

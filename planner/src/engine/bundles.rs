@@ -17,11 +17,13 @@ use kubeplan_bundle::timestamp::Timestamp;
 use super::error::{EngineError, NodeError};
 use super::keys::Keys;
 use super::notice::Notice;
+use super::notices::listed;
 use super::observer::Observer;
 use super::outlines::nothing_rendered;
 use super::session::Session;
 use crate::assemble::{self, Circumstances};
 use crate::config::ValidConfig;
+use crate::kubeadm::layout::CERTIFICATE_FILES;
 use crate::pki::MaterialSource;
 use crate::pki::key_source::KeySource;
 use crate::pki::requests::{self, Requests};
@@ -49,10 +51,8 @@ impl Session {
         });
         drop(progress);
         let ensured = ensured.map_err(EngineError::KeyStore)?;
-        for file in &ensured.unused {
-            observer.notice(&Notice::Warning(format!(
-                "nothing uses {file} in the key store"
-            )));
+        if !ensured.unused.is_empty() {
+            observer.notice(&Notice::Warning(unused(&ensured.unused)));
         }
         Ok(Keys::Store(Box::new(ensured)))
     }
@@ -349,4 +349,20 @@ fn outliving(plan: &NodePlan) -> impl Iterator<Item = Notice> {
             row.name, row.not_after, signer.name, signer.not_after
         ))
     })
+}
+
+/// The warning about files of a key store that nothing uses.
+fn unused(files: &[String]) -> String {
+    let is_of_node = |file: &String| {
+        let mut known = CERTIFICATE_FILES.iter();
+        known.any(|(_, base)| file.strip_suffix(".crt") == Some(base))
+    };
+    let listed = listed(files.iter().map(String::as_str));
+    let mut text = format!("nothing uses {listed} in the key store");
+    if files.iter().any(is_of_node) {
+        text.push_str(
+            ", as in a `pki` directory of kubeadm: `kubeplan pki import` copies what a key store needs into a new one",
+        );
+    }
+    text
 }

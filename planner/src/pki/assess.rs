@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kubeplan_bundle::index::Name;
+use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 use rayon::prelude::*;
 
@@ -265,17 +266,13 @@ fn service_account(
             }),
         };
     };
-    if let Some(public) = public {
-        let expected = ::pem::parse(key.public_pem()).ok();
-        let found = ::pem::parse(public.expose()).ok();
-        if found.is_none()
-            || found.map(::pem::Pem::into_contents) != expected.map(::pem::Pem::into_contents)
-        {
-            return Err(PkiError::KeyMismatch {
-                certificate: "sa.pub".to_owned(),
-                key: "sa.key".to_owned(),
-            });
-        }
+    if let Some(public) = public
+        && !is_public_of(&key, public)
+    {
+        return Err(PkiError::KeyMismatch {
+            certificate: "sa.pub".to_owned(),
+            key: "sa.key".to_owned(),
+        });
     }
     let record = contents
         .index
@@ -296,6 +293,14 @@ fn service_account(
         key: Box::new(key),
         public_missing: public.is_none(),
     })
+}
+
+/// Whether `public` is the public key of `key`, in PEM.
+pub(super) fn is_public_of(key: &PrivateKey, public: &SecretBytes) -> bool {
+    let expected = ::pem::parse(key.public_pem()).ok();
+    let found = ::pem::parse(public.expose()).ok();
+    found.is_some()
+        && found.map(::pem::Pem::into_contents) == expected.map(::pem::Pem::into_contents)
 }
 
 fn unused(profiles: &[CertificateProfile], contents: &StoreContents) -> Vec<String> {

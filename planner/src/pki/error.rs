@@ -116,6 +116,21 @@ pub enum PkiError {
         /// Path of the key.
         key: String,
     },
+    /// The key is that of another certificate of the file than the first.
+    #[error(
+        "`{key}` is the private key of certificate {position} in `{certificate}` ({subject}), not of the first one: reorder the file, so \
+         that this certificate is the first and those of the CAs above it follow"
+    )]
+    KeyOfLater {
+        /// Path of the certificates.
+        certificate: String,
+        /// Path of the key.
+        key: String,
+        /// Position of the key's certificate in the file, from 1.
+        position: usize,
+        /// Its subject.
+        subject: String,
+    },
     /// A user-supplied certificate does not match.
     #[error(
         "`{file}` was supplied by the user and does not fit the configuration: {field} is `{found}`, expected `{expected}`; \

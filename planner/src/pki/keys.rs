@@ -20,6 +20,7 @@ use rcgen::{PublicKeyData, SignatureAlgorithm, SigningKey};
 use zeroize::Zeroizing;
 
 use super::KeyAlgorithm;
+pub use super::key_kind::KeyKind;
 
 /// Why a private key cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -38,11 +39,11 @@ pub enum KeyError {
          for example with `openssl pkey -in FILE -out FILE.plain`"
     )]
     Encrypted,
-    /// Not a key of a supported kind.
+    /// Not a key of a supported kind; what it is.
     #[error(
-        "the private key is not RSA with 2048, 3072 or 4096 bits, nor ECDSA with curve P-256 or P-384, or it is damaged"
+        "the private key is {0}; kubeplan uses RSA keys with 2048, 3072 or 4096 bits, and ECDSA keys with curve P-256 or P-384"
     )]
-    Unsupported,
+    Unsupported(KeyKind),
     /// The crypto library failed.
     #[error("the crypto library could not {0}")]
     Crypto(&'static str),
@@ -132,16 +133,18 @@ impl PrivateKey {
         let (label, der) = private_key_block(pem)?;
         match label {
             "RSA PRIVATE KEY" => {
-                Self::rsa(RsaKeyPair::from_der(&der).map_err(|_| KeyError::Unsupported)?)
+                RsaKeyPair::from_der(&der).map_or_else(|_| unsupported(&der), Self::rsa)
             }
             "EC PRIVATE KEY" => Self::ecdsa_from(|algorithm| {
                 EcdsaKeyPair::from_private_key_der(ecdsa_signing(algorithm), &der).ok()
-            }),
+            })
+            .unwrap_or_else(|| unsupported(&der)),
             _ => match RsaKeyPair::from_pkcs8(&der) {
                 Ok(pair) => Self::rsa(pair),
                 Err(_) => Self::ecdsa_from(|algorithm| {
                     EcdsaKeyPair::from_pkcs8(ecdsa_signing(algorithm), &der).ok()
-                }),
+                })
+                .unwrap_or_else(|| unsupported(&der)),
             },
         }
     }
@@ -226,16 +229,16 @@ impl PrivateKey {
     }
 
     fn rsa(pair: RsaKeyPair) -> Result<Self, KeyError> {
-        let algorithm = match pair.public_modulus_len() {
-            256 => KeyAlgorithm::Rsa2048,
-            384 => KeyAlgorithm::Rsa3072,
-            512 => KeyAlgorithm::Rsa4096,
-            _ => return Err(KeyError::Unsupported),
-        };
         // The library zeroises this buffer when it is dropped.
         let pkcs8 = pair
             .as_der()
             .map_err(|_| KeyError::Crypto("encode the private key"))?;
+        let algorithm = match KeyKind::of(pkcs8.as_ref()) {
+            KeyKind::Rsa(2041..=2048) => KeyAlgorithm::Rsa2048,
+            KeyKind::Rsa(3065..=3072) => KeyAlgorithm::Rsa3072,
+            KeyKind::Rsa(4089..=4096) => KeyAlgorithm::Rsa4096,
+            other => return Err(KeyError::Unsupported(other)),
+        };
         let info = p256::pkcs8::PrivateKeyInfo::try_from(pkcs8.as_ref())
             .map_err(|_| KeyError::Crypto("encode the private key"))?;
         Ok(Self {
@@ -264,13 +267,18 @@ impl PrivateKey {
         })
     }
 
-    fn ecdsa_from(read: impl Fn(KeyAlgorithm) -> Option<EcdsaKeyPair>) -> Result<Self, KeyError> {
+    /// The key that `read` reads as one of a curve; `None` if it is of none.
+    fn ecdsa_from(
+        read: impl Fn(KeyAlgorithm) -> Option<EcdsaKeyPair>,
+    ) -> Option<Result<Self, KeyError>> {
         [KeyAlgorithm::EcdsaP256, KeyAlgorithm::EcdsaP384]
             .into_iter()
-            .find_map(|algorithm| Some((algorithm, read(algorithm)?)))
-            .ok_or(KeyError::Unsupported)
-            .and_then(|(algorithm, pair)| Self::ecdsa(algorithm, pair))
+            .find_map(|algorithm| Some(Self::ecdsa(algorithm, read(algorithm)?)))
     }
+}
+
+fn unsupported(der: &[u8]) -> Result<PrivateKey, KeyError> {
+    Err(KeyError::Unsupported(KeyKind::of(der)))
 }
 
 fn ecdsa_signing(algorithm: KeyAlgorithm) -> &'static EcdsaSigningAlgorithm {
@@ -483,11 +491,11 @@ mod tests {
             ),
             (
                 good.replace("EC PRIVATE", "RSA PRIVATE"),
-                KeyError::Unsupported,
+                KeyError::Unsupported(KeyKind::Ecdsa("P-256")),
             ),
             (
                 "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".into(),
-                KeyError::Unsupported,
+                KeyError::Unsupported(KeyKind::Unknown),
             ),
         ];
         for (pem, expected) in cases {

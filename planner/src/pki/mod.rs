@@ -6,13 +6,14 @@
 //! | module | concern |
 //! |---|---|
 //! | [`certlist`], [`profile`] | the certificates of a cluster, and what each says |
-//! | [`keys`], [`key_source`], [`test_pki`] | private keys: forms, generation, public test keys |
+//! | [`keys`], `key_kind`, [`key_source`], [`test_pki`] | private keys: forms, generation, public test keys |
 //! | [`certificate`], [`issue`] | reading certificates, making them |
 //! | [`name_constraints`], [`restrictions`] | what a CA excludes of the certificates below it |
 //! | [`credentials`] | bootstrap tokens and the certificate key |
 //! | [`store`], [`assess`], [`mod@ensure`], [`store_change`] | the key store: its content, comparing it with the configuration, completing it, what changed |
 //! | [`materials`] | the material of each node |
 //! | [`requests`](mod@requests), [`stored`] | signing requests for external CAs; the stored certificates as a table |
+//! | [`import`] | taking over a kubeadm `pki` directory |
 //! | [`worker`] | the material of a worker |
 //! | [`stand_in`] | stand-ins for material that is not made yet |
 //! | [`store_dir`] | the store's directory: the only module here that touches a disk |
@@ -25,8 +26,10 @@ pub mod ensure;
 #[cfg(test)]
 mod ensure_tests;
 pub mod error;
+pub mod import;
 pub mod issue;
 mod issuing;
+mod key_kind;
 pub mod key_source;
 pub mod keys;
 pub mod materials;

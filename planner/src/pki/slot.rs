@@ -147,11 +147,11 @@ impl<'a> Slot<'a> {
         };
         let facts = &certificate.facts;
         // Without a key it is an external CA.
-        if key.as_ref().is_some_and(|key| !belong(&certificate, key)) {
-            return Err(PkiError::KeyMismatch {
-                certificate: self.certificate_path(),
-                key: self.key_path(),
-            });
+        let paths = (self.certificate_path(), self.key_path());
+        if let Some(key) = &key
+            && let Some(error) = other_key((&paths.0, &certificate), (&paths.1, key))
+        {
+            return Err(error);
         }
         if now < facts.not_before || now > facts.not_after {
             return Err(PkiError::CaNotValid {
@@ -224,11 +224,9 @@ impl<'a> Slot<'a> {
             }
             (Some(certificate), Some(key)) => (certificate, key),
         };
-        if !belong(&certificate, &key) {
-            return Err(vec![PkiError::KeyMismatch {
-                certificate: self.certificate_path(),
-                key: self.key_path(),
-            }]);
+        let paths = (self.certificate_path(), self.key_path());
+        if let Some(error) = other_key((&paths.0, &certificate), (&paths.1, &key)) {
+            return Err(vec![error]);
         }
         let signer = match signer {
             Some(Verdict::Keep(kept)) => Some(&kept.certificate),
@@ -351,6 +349,29 @@ impl<'a> Slot<'a> {
         (facts.not_after < now.saturating_add(needed))
             .then(|| format!("expires soon, at {}", facts.not_after))
     }
+}
+
+/// The error for a key that is not that of the first certificate of its file; `None` if it is.
+pub(super) fn other_key(
+    (file, certificate): (&str, &Certificate),
+    (key_file, key): (&str, &PrivateKey),
+) -> Option<PkiError> {
+    if belong(certificate, key) {
+        return None;
+    }
+    let mut later = certificate.intermediates.iter().zip(2..);
+    Some(match later.find(|(later, _)| belong(later, key)) {
+        Some((later, position)) => PkiError::KeyOfLater {
+            certificate: file.to_owned(),
+            key: key_file.to_owned(),
+            position,
+            subject: later.facts.subject.clone(),
+        },
+        None => PkiError::KeyMismatch {
+            certificate: file.to_owned(),
+            key: key_file.to_owned(),
+        },
+    })
 }
 
 /// Whether `key` is the private key of `certificate`.

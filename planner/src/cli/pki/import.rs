@@ -1,0 +1,172 @@
+//! `kubeplan pki import`: copies what all nodes share from a kubeadm `pki` directory into a key store.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use kubeplan_bundle::exit::Exit;
+use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_terminal::{CliError, Format, Io, Text};
+use rustix::fs::FileType;
+use serde::Serialize;
+
+use crate::cli::certs::store_error;
+use crate::cli::reading::{count, read_limited, read_secret};
+use crate::files::{Directory, Exposed};
+use crate::pki::import::{self, ImportError, ImportedAuthority, is_shared, purpose};
+use crate::pki::key_source::{KeySource as _, RandomSource};
+use crate::pki::store::{StoreIndex, is_certificate};
+use crate::pki::store_dir::StoreDir;
+
+/// The most files that the directory may have.
+const MAX_FILES: usize = 1000;
+
+/// The largest certificate or public key that is read, in bytes.
+const MAX_CERTIFICATE: u64 = 1024 * 1024;
+
+/// Copy the CAs and the service account key of a kubeadm cluster into a key store
+///
+/// Reads a copy of the directory /etc/kubernetes/pki of a control-plane node. Checks that each key fits its certificate, and
+/// copies only what all nodes share: the cluster's CA, the front-proxy CA, etcd's CA and the service account key. A
+/// CA without its key becomes an external CA. kubeplan issues each node's own certificates when it plans the node.
+/// Overwrites nothing and leaves DIR unchanged.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// Directory to read: a copy of a control-plane node's /etc/kubernetes/pki
+    #[arg(value_name = "DIR")]
+    from: PathBuf,
+    /// Key store to fill; created if it does not exist. `kubeplan plan` uses
+    /// <cluster>.kubeplan/pki by default
+    #[arg(long, value_name = "DIR")]
+    pki: PathBuf,
+    /// Output format of the list
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What `--format json` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    pki: String,
+    imported: Vec<&'a str>,
+    left_out: &'a [String],
+    missing: &'a [&'static str],
+}
+
+pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
+    let (found, left_out) = read(&args.from)?;
+    let imported = import::import(found).map_err(|errors| unusable(&args.from, &errors))?;
+    let store = StoreDir::open_or_create(&args.pki).map_err(store_error)?;
+    let lock = store.lock().map_err(store_error)?;
+    let before = lock.load().map_err(store_error)?;
+    let mut after =
+        import::add(before.clone(), &imported).map_err(|errors| unusable(&args.from, &errors))?;
+    if after.index.is_none() {
+        let salt = RandomSource.salt();
+        let salt =
+            salt.map_err(|error| CliError::caused(Exit::Failed, "making a key store", error))?;
+        after.index = Some(StoreIndex::new(&salt, false));
+    }
+    lock.save(&before, &after).map_err(store_error)?;
+    let document = Document {
+        pki: args.pki.display().to_string(),
+        imported: imported.files.keys().map(String::as_str).collect(),
+        left_out: &left_out,
+        missing: &imported.missing,
+    };
+    match args.format {
+        Format::Json => io.document("pki import", 1, &document)?,
+        Format::Text => io.print(&text(&document, &imported.authorities))?,
+    }
+    for base in &imported.missing {
+        io.say(format_args!(
+            "warning: {} has no {base} key pair for {}: the next plan makes a new one, which running nodes do not trust",
+            args.from.display(),
+            purpose(base)
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn unusable(directory: &Path, errors: &[ImportError]) -> CliError {
+    let lines = errors
+        .iter()
+        .map(|error| kubeplan_terminal::with_causes(error));
+    CliError::usage(format!("{} cannot be imported", directory.display()))
+        .detail(&kubeplan_terminal::list(lines))
+}
+
+/// The files of the directory and of `etcd/` in it that a key store needs, and the paths of all others.
+fn read(directory: &Path) -> Result<(BTreeMap<String, SecretBytes>, Vec<String>), CliError> {
+    let failed = |error: io::Error| {
+        let hint = Exposed::hint_if_denied(&error, directory);
+        let doing = format!("reading {}", directory.display());
+        let failed = CliError::caused(Exit::Usage, doing, error);
+        hint.into_iter().fold(failed, CliError::hint)
+    };
+    let opened = Directory::open(directory).map_err(failed)?;
+    let (mut found, mut left_out) = (BTreeMap::new(), Vec::new());
+    for (name, kind) in opened.entries().map_err(failed)? {
+        let name = name.to_string_lossy().into_owned();
+        if kind == FileType::Directory && name == "etcd" {
+            let inner = opened.directory(&name).map_err(failed)?;
+            for (inner, _) in inner.entries().map_err(failed)? {
+                left_out.push(format!("{name}/{}", inner.to_string_lossy()));
+            }
+        } else {
+            left_out.push(name);
+        }
+        if left_out.len() > MAX_FILES {
+            return Err(CliError::usage(format!(
+                "{} contains more than {}",
+                directory.display(),
+                count(MAX_FILES, "file")
+            )));
+        }
+    }
+    left_out.sort();
+    for path in left_out.extract_if(.., |path| is_shared(path)) {
+        let file = directory.join(&path);
+        let bytes = if is_certificate(&path) || path.ends_with(".pub") {
+            SecretBytes::new(read_limited(&file, "the file", MAX_CERTIFICATE)?)
+        } else {
+            read_secret(&file, "the private key")?
+        };
+        found.insert(path, bytes);
+    }
+    Ok((found, left_out))
+}
+
+fn text(document: &Document<'_>, authorities: &[ImportedAuthority]) -> Text {
+    let mut text = Text::new();
+    text.line(format_args!(
+        "imported {} into {}",
+        count(document.imported.len(), "file"),
+        document.pki
+    ));
+    for authority in authorities {
+        let key = if authority.has_key {
+            "with its key"
+        } else {
+            "without its key: an external CA"
+        };
+        text.line(format_args!(
+            "  {}.crt  CA of {} ({}), valid until {}, {key}",
+            authority.base,
+            purpose(authority.base),
+            authority.subject,
+            authority.not_after
+        ));
+    }
+    if document.imported.contains(&"sa.key") {
+        text.line("  sa.key  signs service account tokens");
+    }
+    if !document.left_out.is_empty() {
+        text.line("left out, because each plan issues the certificates of its nodes:");
+        for file in document.left_out {
+            text.line(format_args!("  {file}"));
+        }
+    }
+    text
+}
