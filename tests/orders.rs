@@ -87,6 +87,7 @@ pub const ORDERS: &[Order] = &[
             "suggest",
             "plan",
             "yaml",
+            "encoding",
             "durable",
             "files",
         ],

@@ -13,6 +13,7 @@ pub mod assemble;
 pub mod cli;
 pub mod config;
 mod durable;
+mod encoding;
 pub mod engine;
 #[expect(
     clippy::disallowed_methods,

@@ -21,7 +21,11 @@ impl Difference {
 pub const STRICTER: &[Difference] = &[
     Difference {
         name: "cri-socket",
-        said: &["is not a valid unix socket"],
+        said: &["is not a valid unix socket", "is a socket of Windows"],
+    },
+    Difference {
+        name: "dot-dot",
+        said: &["contains `..`, and the kubelet does not mount such a path"],
     },
     Difference {
         name: "negative-timeout",
@@ -102,6 +106,10 @@ pub const STRICTER: &[Difference] = &[
 /// What kubeadm refuses and the planner takes; `said` is part of kubeadm's error, or of the configuration where kubeadm
 /// ends without a word.
 pub const LAXER: &[Difference] = &[
+    Difference {
+        name: "documents-without-content",
+        said: &["kind and apiVersion is mandatory information that must be specified"],
+    },
     Difference {
         name: "control-characters",
         said: &["\\x7f"],

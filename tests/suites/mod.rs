@@ -13,11 +13,13 @@ mod etcd_join;
 mod external_ca;
 mod external_ca_kubeadm;
 mod golden;
+mod hints;
 mod install;
 mod join_plan;
 mod many_nodes;
 mod phases;
 mod pki;
+mod pki_import;
 mod preflight;
 mod real_api;
 mod real_hosts;
@@ -43,9 +45,11 @@ pub fn all() -> Vec<Trial> {
     [
         architecture::cases(),
         golden::cases(),
+        hints::cases(),
         receipt::cases(),
         reference::cases(),
         pki::cases(),
+        pki_import::cases(),
         external_ca::cases(),
         external_ca_kubeadm::cases(),
         preflight::cases(),

@@ -47,8 +47,12 @@ pub(super) fn failed(error: EngineError, io: &mut Io) -> CliError {
         }
         EngineError::KeyStore(error) => unfit(error),
         EngineError::Join(error) => of_join(error),
-        EngineError::Patches(error) => CliError::new(Exit::Usage, error),
-        EngineError::NoNodes | EngineError::JoinFlags(_) | EngineError::NothingLeft => {
+        EngineError::Patches(error) => {
+            let hint = error.hint();
+            let error = CliError::new(Exit::Usage, error);
+            hint.into_iter().fold(error, CliError::hint)
+        }
+        EngineError::NoNodes | EngineError::JoinFlags(_) | EngineError::NothingLeft { .. } => {
             let hint = error.hint().map(str::to_owned);
             let error = CliError::usage(error);
             hint.into_iter().fold(error, CliError::hint)

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::yaml_budget::Budget;
 
 use super::reading::MAX_INPUT;
+use crate::encoding;
 use crate::engine::{PatchDirectories, PatchDirectoryError};
 use crate::files;
 use crate::patches::{Ignored, PatchFile, Patches};
@@ -88,8 +89,10 @@ fn read(
             limit: MAX_INPUT,
         });
     }
-    let text =
-        String::from_utf8(bytes).map_err(|_| PatchDirectoryError::NotText(path.to_owned()))?;
+    let text = encoding::text(bytes).map_err(|error| PatchDirectoryError::NotText {
+        path: path.to_owned(),
+        error,
+    })?;
     Ok(PatchFile::read_within(name, &text, budget)?)
 }
 

@@ -109,7 +109,7 @@ fn of_cluster(
     let choices = Choices {
         nodes: args.nodes.clone(),
         phases: args.phases.names(),
-        upload_certs: args.upload_certs,
+        upload_certs: Some(args.upload_certs),
     };
     let mut session = args.config.open(&choices, io)?;
     let first = session.first().map_err(|error| failed(error, io))?;

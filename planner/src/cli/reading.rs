@@ -9,6 +9,7 @@ use kubeplan_terminal::{CliError, Io, quote};
 use zeroize::Zeroizing;
 
 use super::error::io_error;
+use crate::encoding;
 use crate::files::{self, Exposed, Need, Unusable, Writers};
 
 /// The largest file that a command reads into memory, in bytes.
@@ -26,8 +27,8 @@ pub(super) fn checked_text(bytes: Vec<u8>, what: &str, name: &str) -> Result<Str
             "{what} {name} is larger than {MAX_INPUT} bytes"
         )));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| CliError::usage(format!("{what} {name} is not UTF-8 text")))
+    encoding::text(bytes)
+        .map_err(|error| CliError::usage(format!("{what} {name} {error}")).hint(error.hint(name)))
 }
 
 /// Reads a file of at most `limit` bytes that the user named: a regular file, or a pipe as in the shell's `<(…)`.

@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     let now = args.now.instant(around, true)?;
     let choices = Choices {
         phases: args.phases.names(),
-        upload_certs: args.upload_certs,
+        upload_certs: Some(args.upload_certs),
         ..Choices::default()
     };
     let session = args.config.open(&choices, io)?;

@@ -70,6 +70,10 @@ const MOVED: &[(&str, &str)] = &[
         "v1beta4 has `InitConfiguration.timeouts.controlPlaneComponentHealthCheck` instead",
     ),
     (
+        "metadata",
+        "remove it: this document has no metadata; `clusterName` of ClusterConfiguration names the cluster",
+    ),
+    (
         "useHyperKubeImage",
         "Kubernetes 1.19 removed hyperkube images; remove the field",
     ),

@@ -4,6 +4,8 @@
 //! written. Documents of kubeadm's other commands are ignored with a warning, as in kubeadm. An unknown kind or API version is
 //! an error; kubeadm ignores such documents with a warning.
 
+use kubeplan_bundle::yaml_budget::Budget;
+
 use super::decode::{Fields, decode};
 use super::draft::Draft;
 use super::provenance::Origin;
@@ -12,7 +14,8 @@ use super::report::{Finding, Severity};
 use super::v1beta3;
 use crate::schema::{Kind, Object, V1BETA3};
 use crate::suggest::nearest;
-use crate::yaml::read::{self, Data, Entry, Node};
+use crate::yaml::apart::read_apart;
+use crate::yaml::read::{self, Data, Entry, Node, ReadError};
 
 /// The text of one configuration file.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +26,8 @@ pub struct Source<'a> {
     pub text: &'a str,
 }
 
-/// The last kubeadm release that read each old API version (kubeadm v1.36.2, cmd/kubeadm/app/util/config/common.go).
+/// The last kubeadm release that read each old API version, which converts it to the next one (kubeadm v1.36.2,
+/// cmd/kubeadm/app/util/config/common.go).
 const OLD_VERSIONS: &[(&str, &str)] = &[
     ("v1alpha1", "v1.11"),
     ("v1alpha2", "v1.12"),
@@ -40,30 +44,21 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields, purpose: Pu
         .map_or_else(String::new, |source| source.name.to_owned());
     let mut seen: Vec<(String, String, u64)> = Vec::new();
     for source in sources {
-        match read::read_within(source.text, &mut draft.yaml) {
-            Ok(documents) => {
-                for document in &documents {
-                    take(
-                        &mut draft,
-                        &mut seen,
-                        source.name,
-                        document,
-                        fields,
-                        purpose,
-                    );
+        for result in parts(source.text, &mut draft.yaml) {
+            match result {
+                Ok(documents) => {
+                    for document in &documents {
+                        take(
+                            &mut draft,
+                            &mut seen,
+                            source.name,
+                            document,
+                            fields,
+                            purpose,
+                        );
+                    }
                 }
-            }
-            Err(error) => {
-                let at = error.position();
-                draft.report.push(Finding {
-                    severity: Severity::Error,
-                    file: source.name.to_owned(),
-                    line: at.map(|at| at.line),
-                    column: at.map(|at| at.column),
-                    path: String::new(),
-                    message: error.to_string(),
-                    hint: error.hint().map(str::to_owned),
-                });
+                Err(error) => unreadable(&mut draft, source.name, &error),
             }
         }
     }
@@ -76,6 +71,32 @@ pub(super) fn read_documents(sources: &[Source<'_>], fields: Fields, purpose: Pu
         require_main_document(&mut draft, purpose);
     }
     draft
+}
+
+/// The documents of a text; if it is not valid YAML, those of each part that is, and the errors of the others.
+fn parts(text: &str, budget: &mut Budget) -> Vec<Result<Vec<Node>, ReadError>> {
+    let before = budget.clone();
+    match read::read_within(text, budget) {
+        Ok(documents) => vec![Ok(documents)],
+        Err(error @ (ReadError::TooLarge(_) | ReadError::OverBudget { .. })) => vec![Err(error)],
+        Err(error) => {
+            *budget = before;
+            read_apart(text, budget).unwrap_or_else(|| vec![Err(error)])
+        }
+    }
+}
+
+fn unreadable(draft: &mut Draft, file: &str, error: &ReadError) {
+    let at = error.position();
+    draft.report.push(Finding {
+        severity: Severity::Error,
+        file: file.to_owned(),
+        line: at.map(|at| at.line),
+        column: at.map(|at| at.column),
+        path: String::new(),
+        message: error.to_string(),
+        hint: error.hint().map(str::to_owned),
+    });
 }
 
 /// Reports that the files do not contain the document that makes a command's configuration.
@@ -294,11 +315,19 @@ fn explain_unknown(api_version: &str, name: &str) -> (String, String) {
         })
         .collect();
     if group == "kubeadm.k8s.io" {
-        if let Some((_, last)) = OLD_VERSIONS.iter().find(|(old, _)| *old == version) {
+        if let Some(first) = OLD_VERSIONS.iter().position(|(old, _)| *old == version) {
+            let kubeadms: Vec<&str> = OLD_VERSIONS
+                .iter()
+                .skip(first)
+                .map(|(_, last)| *last)
+                .collect();
             return (
-                format!("the API version `{api_version}` is too old"),
                 format!(
-                    "kubeadm {last} was the last release to read it: convert the file with that release's `kubeadm config migrate`, then with later ones up to v1beta4"
+                    "the API version `{api_version}` is too old: kubeplan reads v1beta4 and v1beta3"
+                ),
+                format!(
+                    "convert the file with `kubeadm config migrate` of kubeadm {}, and the result with `kubeplan config migrate`",
+                    kubeadms.join(", then of ")
                 ),
             );
         }

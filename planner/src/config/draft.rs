@@ -11,6 +11,7 @@ use kubeplan_bundle::yaml_budget::Budget;
 use serde_json::{Map, Value};
 
 use super::host::Fault;
+use super::means::Means;
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
 use super::v1beta3::ControlPlaneTimeout;
@@ -58,6 +59,8 @@ pub(super) struct Draft {
     pub(super) cluster_runs: bool,
     /// What to do about values that kubeadm would read from the host.
     pub(super) host: Host,
+    /// What can set values that kubeadm would read from the host.
+    pub(super) means: Means,
     /// Maps the full path of a field that a value was copied to, to the full path of the field that the user wrote.
     pub(super) aliases: Vec<(String, String)>,
 }

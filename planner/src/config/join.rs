@@ -16,7 +16,7 @@ use super::draft::Draft;
 use super::flags::{self, Given};
 use super::purpose::Purpose;
 use super::report::Report;
-use super::{default, joining, load, validate};
+use super::{default, joining, load, unreadable, validate};
 use crate::schema::Kind;
 
 /// The document of `kubeadm config print join-defaults`, in Go's normal form, with its placeholders. The node's name is a
@@ -61,23 +61,24 @@ pub fn check(
     given: &[Given],
     lenient: bool,
 ) -> Result<Option<Report>, Report> {
-    let draft = load::documents(sources, lenient, Purpose::Join);
+    let draft = load::read(sources, lenient, Purpose::Join);
     let makes_cluster = [Kind::Init, Kind::Cluster, Kind::Inventory]
         .iter()
         .any(|kind| draft.is_ignored(*kind));
     if makes_cluster || !draft.is_supplied(Kind::Join) {
         return Ok(None);
     }
-    let mut draft = load::readable(draft)?;
-    load::warn_of_old_versions(&mut draft);
-    given.iter().for_each(|given| flags::set(&mut draft, given));
-    default::join::apply_to_check(&mut draft);
-    validate::join::rules(&mut draft, validate::join::Discovery::Advised);
-    if draft.report.has_errors() {
-        Err(draft.report)
-    } else {
-        Ok(Some(draft.report))
-    }
+    unreadable::checked(draft, |mut draft| {
+        load::warn_of_old_versions(&mut draft);
+        given.iter().for_each(|given| flags::set(&mut draft, given));
+        default::join::apply_to_check(&mut draft);
+        validate::join::rules(&mut draft, validate::join::Discovery::Advised);
+        if draft.report.has_errors() {
+            Err(draft.report)
+        } else {
+            Ok(Some(draft.report))
+        }
+    })
 }
 
 #[cfg(test)]

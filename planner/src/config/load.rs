@@ -2,13 +2,15 @@
 
 use super::decode::Fields;
 use super::documents::{Source, read_documents};
-use super::draft::Draft;
+use super::draft::{Draft, Host};
 use super::flags;
 use super::inventory::{self, Inventory, JoinsByToken};
+use super::means::Means;
 use super::options::Options;
 use super::purpose::Purpose;
 use super::report::Report;
 use super::skip_phases;
+use super::unreadable;
 use super::valid::{HostFacts, ValidConfig};
 use crate::schema::V1BETA3;
 
@@ -88,25 +90,25 @@ pub fn load_cluster(sources: &[Source<'_>], options: Options) -> Result<LoadedCl
 }
 
 fn load_inventory(sources: &[Source<'_>], options: Options) -> Result<Inventory, Report> {
-    let mut draft = read(sources, options.lenient, Purpose::NewCluster)?;
-    draft.host = options.host;
-    warn_of_old_versions(&mut draft);
-    flags::apply(&mut draft, &options.flags, !sources.is_empty());
-    skip_phases::disable_addons(&mut draft);
-    inventory::load(draft, options)
+    let draft = read(sources, options.lenient, Purpose::NewCluster);
+    unreadable::checked(draft, |mut draft| {
+        draft.host = options.host;
+        draft.means = Means {
+            flags: options.host == Host::Needed,
+            files: !sources.is_empty(),
+            entry: true,
+            facts: options.hosts.is_empty() && options.host == Host::Needed,
+            several: false,
+        };
+        warn_of_old_versions(&mut draft);
+        flags::apply(&mut draft, &options.flags, !sources.is_empty());
+        skip_phases::disable_addons(&mut draft);
+        inventory::load(draft, options)
+    })
 }
 
-/// Reads the documents that a command with this `purpose` uses, as written; an error if one of them could not be read.
-pub(super) fn read(
-    sources: &[Source<'_>],
-    lenient: bool,
-    purpose: Purpose,
-) -> Result<Draft, Report> {
-    readable(documents(sources, lenient, purpose))
-}
-
-/// Reads the documents that a command with this `purpose` uses, as written, with the errors of those that could not be read.
-pub(super) fn documents(sources: &[Source<'_>], lenient: bool, purpose: Purpose) -> Draft {
+/// Reads the documents that a command with this `purpose` uses, as written. Errors of those that cannot be read are in its report.
+pub(super) fn read(sources: &[Source<'_>], lenient: bool, purpose: Purpose) -> Draft {
     let fields = if lenient {
         Fields::Lenient
     } else {
@@ -115,23 +117,25 @@ pub(super) fn documents(sources: &[Source<'_>], lenient: bool, purpose: Purpose)
     read_documents(sources, fields, purpose)
 }
 
-/// The draft; an error if a file or document could not be read.
-pub(super) fn readable(draft: Draft) -> Result<Draft, Report> {
-    if draft.has_unreadable() {
-        Err(draft.report)
-    } else {
-        Ok(draft)
-    }
-}
-
 pub(super) fn warn_of_old_versions(draft: &mut Draft) {
     for kind in std::mem::take(&mut draft.old_documents) {
-        let message = format!("the API version `{V1BETA3}` is deprecated");
         let hint = format!(
             "run `kubeplan config migrate` to convert the document to `{}`",
             kind.api_version()
         );
-        draft.warn(kind, "", message, &hint);
+        match draft.release().filter(|release| !release.reads_v1beta3) {
+            None => {
+                let message = format!("the API version `{V1BETA3}` is deprecated");
+                draft.warn(kind, "", message, &hint);
+            }
+            Some(release) => {
+                let message = format!(
+                    "kubeadm 1.{} does not read the API version `{V1BETA3}`",
+                    release.minor
+                );
+                draft.error(kind, "", message, &hint);
+            }
+        }
     }
 }
 

@@ -8,10 +8,11 @@
 use serde_json::{Map, Value};
 
 use super::documents::Source;
+use super::draft::Draft;
 
 use super::purpose::Purpose;
 use super::report::Report;
-use super::{default, joining, load, validate};
+use super::{default, joining, load, unreadable, validate};
 use crate::schema::Kind;
 
 /// Converted documents, with warnings.
@@ -29,7 +30,10 @@ pub struct Migrated {
 /// # Errors
 /// The [`Report`] with every finding, if any of them is an error.
 pub fn migrate(sources: &[Source<'_>], lenient: bool) -> Result<Migrated, Report> {
-    let mut draft = load::read(sources, lenient, Purpose::Convert)?;
+    unreadable::checked(load::read(sources, lenient, Purpose::Convert), convert)
+}
+
+fn convert(mut draft: Draft) -> Result<Migrated, Report> {
     let join = joining::split(&mut draft);
     let founds =
         join.is_none() || draft.is_supplied(Kind::Init) || draft.is_supplied(Kind::Cluster);

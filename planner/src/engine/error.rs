@@ -1,16 +1,15 @@
 //! Errors that end a session: at which stage, of which node, and why.
 
 use std::io;
-use std::path::PathBuf;
 
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::writer::WriteError;
 
 use super::discovered::JoinError;
+use super::patch_directory::PatchDirectoryError;
 use crate::assemble::WindowError;
 use crate::config::Report;
 use crate::kubeadm::phase_tree::UnknownPhase;
-use crate::patches::PatchFileError;
 use crate::phases::PlanError;
 use crate::pki::PkiError;
 use crate::plain_files::RenderError;
@@ -47,7 +46,10 @@ pub enum EngineError {
     Patches(#[from] PatchDirectoryError),
     /// No selected phase puts anything into a bundle.
     #[error("the selected phases put nothing into a bundle")]
-    NothingLeft,
+    NothingLeft {
+        /// Whether the user named phases with `--phase`.
+        named: bool,
+    },
     /// Nodes cannot be planned.
     #[error(transparent)]
     Nodes(#[from] NodeFailures<NodeError>),
@@ -76,7 +78,10 @@ impl EngineError {
             Self::JoinFlags(_) => {
                 Some("omit the flags, or change the configuration of the running cluster")
             }
-            Self::NothingLeft => Some("name other phases with --phase, or skip fewer"),
+            Self::NothingLeft { named: true } => {
+                Some("name other phases with --phase, or skip fewer phases")
+            }
+            Self::NothingLeft { named: false } => Some("skip fewer phases"),
             _ => None,
         }
     }
@@ -163,44 +168,4 @@ impl NodeError {
             | Self::Missing(_) => false,
         }
     }
-}
-
-/// Why a patch directory cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum PatchDirectoryError {
-    /// The directory, or one below it, cannot be read.
-    #[error("reading patches in {}", .directory.display())]
-    Unreadable {
-        /// The directory.
-        directory: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// The path is not a directory.
-    #[error("the patch directory {} is not a directory", .0.display())]
-    NotADirectory(PathBuf),
-    /// A file cannot be read.
-    #[error("reading patch file {}", .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// A file is too large.
-    #[error("patch file {}: larger than {limit} bytes", .path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The largest size that is read, in bytes.
-        limit: u64,
-    },
-    /// A file is not text.
-    #[error("patch file {} is not UTF-8 text", .0.display())]
-    NotText(PathBuf),
-    /// A file is not a patch.
-    #[error("reading patches")]
-    Patch(#[from] PatchFileError),
 }

@@ -15,7 +15,7 @@
 //! | [`checks`] | answers preflight checks from facts |
 //! | [`keys`], `join` | the certificates and keys of the nodes; those of a node that joins a running cluster |
 //! | [`discovered`] | what a host learnt about a running cluster, and whether it is the one that is meant |
-//! | [`observer`], [`notices`], [`error`] | warnings, notes, progress, errors |
+//! | [`observer`], [`notices`], [`error`], `patch_directory`, `places` | warnings, notes, progress, errors, findings about fields of valid documents |
 
 pub mod bundles;
 pub mod checks;
@@ -28,15 +28,18 @@ pub mod notice;
 pub mod notices;
 pub mod observer;
 mod outlines;
+mod patch_directory;
+mod places;
 pub mod rendering;
 pub mod session;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod validation;
 
-pub use error::{EngineError, NodeError, NodeFailures, PatchDirectoryError};
+pub use error::{EngineError, NodeError, NodeFailures};
 pub use notice::Notice;
 pub use notices::{Notices, listed};
 pub use observer::{Observer, Progress};
 pub use outlines::Prospect;
+pub use patch_directory::PatchDirectoryError;
 pub use session::{Choices, PatchDirectories, Session};

@@ -77,7 +77,8 @@ impl Session {
             notices.add(Some(name), outlined.notices.drain(..));
         }
         if outlined.iter().all(|outlined| outlined.empty) {
-            return Err(EngineError::NothingLeft);
+            let named = !self.first()?.only_phases.is_empty();
+            return Err(EngineError::NothingLeft { named });
         }
         self.retain(|at| outlined.get(at).is_none_or(|outlined| !outlined.empty));
         let kept = outlined.into_iter().filter(|outlined| !outlined.empty);

@@ -3,18 +3,20 @@
 //! In: documents, flags, facts, [`Choices`], a reader of patch directories. Out: a [`Session`]. What cannot be planned is refused by
 //! [`Session::refuse_unplannable`], before a key is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use kubeplan_bundle::index::Name;
 use rayon::prelude::*;
 
 use super::discovered::Discovered;
-use super::error::{EngineError, NodeError, NodeFailures, PatchDirectoryError};
+use super::error::{EngineError, NodeError, NodeFailures};
 use super::kept::Outlines;
 use super::notice::Notice;
 use super::notices::listed;
 use super::observer::Observer;
+use super::patch_directory::PatchDirectoryError;
+use super::places::{self, idle_certificate_key};
 use crate::config::flags::{self, Given};
 use crate::config::kubelet::EffectiveKubelet;
 use crate::config::valid::{Additions, Shared};
@@ -35,8 +37,8 @@ pub struct Choices {
     pub nodes: Vec<String>,
     /// The phases to plan, as `kubeadm init phase` names them; empty for all.
     pub phases: Vec<String>,
-    /// Upload the certificates that control-plane nodes share.
-    pub upload_certs: bool,
+    /// Whether to upload the certificates that control-plane nodes share; `None` if the command does not take that choice.
+    pub upload_certs: Option<bool>,
 }
 
 /// Reads the patch directories that configurations name.
@@ -138,13 +140,13 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<Self, EngineError> {
         let mut session = Self::choose(cluster, choices)?;
-        session.warn_of_idle_certificate_key(choices, observer)?;
+        session.warn_of_idle_certificate_key(choices.upload_certs, observer)?;
         let only_phases = session.phases(&choices.phases, observer)?;
         let patches = session.patches(directories, observer)?;
         let nodes = session.nodes.into_iter().map(|node| {
             let patches = patch_directory(&node).and_then(|dir| patches.get(dir));
             let additions = Additions {
-                upload_certs: choices.upload_certs,
+                upload_certs: choices.upload_certs.unwrap_or(false),
                 only_phases: only_phases.clone(),
                 patches: patches.cloned().unwrap_or_default(),
             };
@@ -209,15 +211,14 @@ impl Session {
     /// Warns of a certificate key that has no effect because no certificates are uploaded, as in kubeadm.
     fn warn_of_idle_certificate_key(
         &self,
-        choices: &Choices,
+        upload_certs: Option<bool>,
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
-        let key = &self.first()?.init.certificate_key;
-        if !(choices.upload_certs || key.expose().is_empty()) {
-            observer.notice(&Notice::Warning(
-                "InitConfiguration.certificateKey has an effect with --upload-certs only"
-                    .to_owned(),
-            ));
+        let first = self.first()?;
+        let is_set = !first.init.certificate_key.expose().is_empty();
+        // A node that joins a running cluster uses the key when it discovers the cluster.
+        if is_set && first.membership.makes_cluster() && upload_certs != Some(true) {
+            observer.findings(&idle_certificate_key(first, upload_certs.is_some()));
         }
         Ok(())
     }
@@ -260,17 +261,24 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<BTreeMap<String, Shared<Patches>>, EngineError> {
         let mut patches = BTreeMap::new();
-        for dir in self.nodes.iter().filter_map(patch_directory) {
-            if patches.contains_key(dir) {
+        let (mut seen, mut wrong) = (BTreeSet::new(), Report::default());
+        for node in &self.nodes {
+            let Some(dir) = patch_directory(node).filter(|dir| seen.insert(*dir)) else {
                 continue;
-            }
+            };
             let read = directories.read(dir, &mut |file, why| {
                 let text = format!("patch file `{file}` is ignored: {why}");
                 observer.notice(&Notice::Note(text));
-            })?;
-            patches.insert(dir.to_owned(), read.into());
+            });
+            match read {
+                Ok(read) => drop(patches.insert(dir.to_owned(), read.into())),
+                Err(error) => wrong.extend(places::patch_directory(node, error)?),
+            }
         }
-        Ok(patches)
+        match wrong.is_empty() {
+            true => Ok(patches),
+            false => Err(EngineError::Invalid(wrong)),
+        }
     }
 
     /// Keeps the nodes at the positions for which `keep` returns true.
@@ -480,7 +488,7 @@ mod tests {
         );
         let choices = Choices {
             phases: vec!["certs".to_owned(), "kubelet-start".to_owned()],
-            upload_certs: true,
+            upload_certs: Some(true),
             ..Choices::default()
         };
         let session = Session::open(

@@ -52,6 +52,10 @@ impl Verdict {
                     self.find(Severity::Error, field, message, None);
                 }
             }
+            EngineError::Patches(error) => {
+                let (message, hint) = (with_causes(&error), error.hint());
+                self.find(Severity::Error, String::new(), message, hint.as_deref());
+            }
             other => {
                 let message = with_causes(&other);
                 self.find(Severity::Error, String::new(), message, other.hint());

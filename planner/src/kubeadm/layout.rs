@@ -120,16 +120,24 @@ impl Kind {
     }
 }
 
-/// `name` in `directory`, whether or not `directory` was written with a `/` at its end.
+/// `name` in `directory`, as Go's `filepath.Join` for an absolute directory.
 #[must_use]
 pub fn in_directory(directory: &str, name: &str) -> String {
-    format!("{}/{name}", trimmed(directory))
+    cleaned(&format!("{directory}/{name}"))
 }
 
-/// `directory` without a `/` at its end.
+/// An absolute path without `.`, `..`, doubled slashes and a slash at its end, as Go's `filepath.Clean`.
 #[must_use]
-pub fn trimmed(directory: &str) -> &str {
-    directory.trim_end_matches('/')
+pub fn cleaned(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 /// The directory of etcd's certificates.
@@ -197,6 +205,9 @@ mod tests {
     fn a_slash_at_the_end_of_a_directory_does_not_matter() {
         assert_eq!(certificate("/pki/", "etcd/ca"), "/pki/etcd/ca.crt");
         assert_eq!(private_key("/pki", "sa"), "/pki/sa.key");
+        assert_eq!(certificate("//pki/./k8s//", "ca"), "/pki/k8s/ca.crt");
+        assert_eq!(cleaned("/a/../b//c/./"), "/b/c");
+        assert_eq!(cleaned("/.."), "/");
         assert!(Kind::Certificate.at("pki/ca.crt").is_err());
     }
 }

@@ -75,7 +75,7 @@ fn directories_for(
     context: &PhaseContext<'_>,
     etcd: bool,
 ) -> Result<Vec<OutlinedEntry>, PlanError> {
-    let certificates_dir = layout::trimmed(&context.config.cluster.certificates_dir);
+    let certificates_dir = &layout::cleaned(&context.config.cluster.certificates_dir);
     let mut directories = vec![phase.kubernetes_directory()?];
     // The directory of kubeconfigs can serve for certificates too.
     if certificates_dir != layout::KUBERNETES_DIR {

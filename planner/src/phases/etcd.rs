@@ -31,7 +31,7 @@ fn local(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>,
     let Some(local) = &context.config.cluster.etcd.local else {
         return Ok(Vec::new());
     };
-    let data_dir = layout::trimmed(&local.data_dir);
+    let data_dir = &layout::cleaned(&local.data_dir);
     let mut entries = vec![phase.directory(Kind::ClosedDirectory, data_dir, DATA_DIR)?];
     entries.extend(phase.manifest_directories()?);
     entries.extend(manifest(phase, context, Target::Etcd)?);

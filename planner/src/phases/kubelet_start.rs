@@ -86,8 +86,9 @@ fn credentials(
 /// The certificate of the cluster CA and its directory, unless it is one of the certificates of a control-plane node.
 fn authority(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEntry>, PlanError> {
     let place = context.kubelet.ca_cert_path();
-    let path = place.value.as_str();
-    let certificates_dir = layout::trimmed(&context.config.cluster.certificates_dir);
+    let path = layout::cleaned(&place.value);
+    let path = path.as_str();
+    let certificates_dir = &layout::cleaned(&context.config.cluster.certificates_dir);
     let is_planned_elsewhere = path == layout::certificate(certificates_dir, "ca")
         && context.selection.includes("control-plane-prepare/certs");
     if is_planned_elsewhere {

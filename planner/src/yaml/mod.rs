@@ -1,5 +1,6 @@
 //! Reads and writes YAML as kubeadm does.
 
+pub mod apart;
 pub mod read;
 pub mod write;
 

@@ -15,7 +15,9 @@ mod scalar;
 use std::collections::HashMap;
 
 use kubeplan_bundle::yaml_budget::{Budget, MAX_DEPTH, MAX_KEY, OverBudget};
-use serde_yaml::granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
+use serde_yaml::granit_parser::{
+    Event, Marker, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag,
+};
 
 /// The largest accepted text, in bytes.
 pub const MAX_SIZE: usize = 4 * 1024 * 1024;
@@ -121,6 +123,9 @@ pub enum ReadError {
     /// An alias inside the value that it names.
     #[error("an alias refers to a value that contains it")]
     Recursive(Position),
+    /// A plain value that starts with `:` in a collection in braces or brackets.
+    #[error("a value in `{{…}}` or `[…]` cannot start with `:`")]
+    Colon(Position),
     /// `<<` with a value that is not a mapping.
     #[error("`<<` takes a mapping or a list of mappings")]
     Merge(Position),
@@ -138,6 +143,7 @@ impl ReadError {
             | Self::NotOfTag { position, .. }
             | Self::OverBudget { position, .. }
             | Self::Recursive(position)
+            | Self::Colon(position)
             | Self::Merge(position) => Some(*position),
         }
     }
@@ -147,6 +153,7 @@ impl ReadError {
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::OverBudget { over, .. } => Some(over.hint()),
+            Self::Colon(_) => Some("put it in quotes, for example `\"::1\"`"),
             _ => None,
         }
     }
@@ -172,6 +179,7 @@ pub fn read_within(text: &str, budget: &mut Budget) -> Result<Vec<Node>, ReadErr
     let mut reader = Reader {
         events: Box::new(Parser::new_from_str(text)),
         anchors: HashMap::new(),
+        flow: Vec::new(),
         budget,
     };
     let mut documents = Vec::new();
@@ -240,6 +248,8 @@ struct Reader<'a> {
     events: Events<'a>,
     /// Complete anchored nodes by the parser's number; `None` while a node is being built.
     anchors: HashMap<usize, Option<Built>>,
+    /// For each open collection, the outermost first, whether it is written as `{…}` or `[…]`.
+    flow: Vec<bool>,
     budget: &'a mut Budget,
 }
 
@@ -261,6 +271,7 @@ impl<'a> Reader<'a> {
             match self.events.next() {
                 None => return Ok(None),
                 Some(Ok((event, span))) => {
+                    self.note_flow(&event, &span)?;
                     if event.is_node()
                         || matches!(
                             event,
@@ -283,6 +294,23 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+    }
+
+    /// Notes where collections begin and end. As go-yaml does, refuses a plain value that starts with `:` in `{…}` or `[…]`.
+    fn note_flow(&mut self, event: &Event<'_>, span: &Span) -> Result<(), ReadError> {
+        match event {
+            Event::SequenceStart(style, ..) | Event::MappingStart(style, ..) => {
+                self.flow.push(*style == StructureStyle::Flow);
+            }
+            Event::SequenceEnd | Event::MappingEnd => drop(self.flow.pop()),
+            Event::Scalar(text, ScalarStyle::Plain, ..)
+                if text.starts_with(':') && self.flow.contains(&true) =>
+            {
+                return Err(ReadError::Colon(position(&span.start)));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Returns the next event inside a collection, where the stream cannot end.

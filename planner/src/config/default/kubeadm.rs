@@ -9,6 +9,7 @@ use serde_json::json;
 use super::super::address::{self, parse_ip};
 use super::super::draft::Host;
 use super::super::draft::{Draft, Unset};
+use super::super::flags::hint_to_set;
 use super::super::host::{self, Server};
 use super::super::provenance::Origin;
 use super::super::timeouts;
@@ -259,15 +260,11 @@ pub(super) fn node_name(draft: &mut Draft, facts: &HostFacts) {
             None if draft.host == Host::Unneeded && !draft.joins => {
                 stand_in(draft, path, "node".to_owned());
             }
-            None => draft.error(
-                Kind::Init,
-                path,
-                "the node has no name, and kubeplan cannot read it from the host",
-                match draft.joins {
-                    false => "set this field, --node-name, or the node's `name` in a `kubeplan.io/v1alpha1` Cluster document, or give the host's facts with --facts",
-                    true => "set the node's name",
-                },
-            ),
+            None => {
+                let message = "the node has no name, and kubeplan cannot read it from the host";
+                let hint = hint_to_set(draft, "name", "node-name");
+                draft.error(Kind::Init, path, message, &hint);
+            }
         }
         return;
     }
@@ -330,6 +327,13 @@ pub(super) fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut
                 true => "set `kubelet.criSocket` of the node in a `kubeplan.io/v1alpha1` Cluster document",
             },
         });
+    } else if written.starts_with("npipe:") {
+        let message = format!(
+            "`{}` is a socket of Windows, and kubeplan does not support Windows nodes",
+            written.escape_debug()
+        );
+        let hint = "remove the node from the configuration, and join it with `kubeadm join` once the cluster runs";
+        draft.error(Kind::Init, path, message, hint);
     } else if !written.starts_with("unix") {
         draft.warn(
             Kind::Init,
@@ -343,12 +347,7 @@ pub(super) fn cri_socket(draft: &mut Draft, facts: &HostFacts, assumptions: &mut
 
 pub(super) fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     let path = "localAPIEndpoint.advertiseAddress";
-    let hint = match draft.joins {
-        false => {
-            "set this field, --apiserver-advertise-address, or the node's `address` in a `kubeplan.io/v1alpha1` Cluster document, or give the host's facts with --facts"
-        }
-        true => "set it, or give the host's facts with --facts",
-    };
+    let hint = hint_to_set(draft, "address", "apiserver-advertise-address");
     let written = draft.text(Kind::Init, path);
     let parsed = parse_ip(&written);
     if let (false, None) = (written.is_empty(), parsed) {
@@ -380,14 +379,14 @@ pub(super) fn advertise_address(draft: &mut Draft, facts: &HostFacts) {
     }
     let Some(address) = parsed else {
         let message = "the API server has no address, and kubeplan cannot read it from the host";
-        draft.error(Kind::Init, path, message, hint);
+        draft.error(Kind::Init, path, message, &hint);
         return;
     };
     if looks(address) {
         let message = format!(
             "`{written}` stands for an address that kubeadm reads from the host, and kubeplan cannot read it"
         );
-        draft.error(Kind::Init, path, message, hint);
+        draft.error(Kind::Init, path, message, &hint);
     } else if !address::is_global_unicast(address) {
         let message = format!(
             "`{written}` is a link-local, multicast or broadcast address: clients cannot reach the API server there"

@@ -111,6 +111,15 @@ pub(super) fn first_control_plane(draft: &mut Draft, entries: &[Entry]) -> Optio
     first_control_plane
 }
 
+/// The origins of what the user wrote, also in the entries.
+pub(super) fn written(draft: &Draft, entries: &[Entry]) -> Provenance {
+    let mut written = draft.provenance.clone();
+    for entry in entries {
+        written.extend(entry.provenance.clone());
+    }
+    written
+}
+
 impl Entry {
     /// Reports an error about a field of the entry.
     pub(super) fn error(

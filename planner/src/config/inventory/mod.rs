@@ -17,9 +17,11 @@ use super::draft::Draft;
 use super::draft::Host;
 use super::facts::{self, FactsSource};
 use super::flags::{self, Given};
+use super::means::Means;
 use super::options::{Options, Origins};
 use super::provenance::{Origin, Provenance};
 use super::report::Report;
+use super::unreadable::wrong_values;
 use super::valid::{Assumption, HostFacts, NodeParts, ValidConfig};
 use super::validate::inventory::JoinBy;
 use super::validate::member;
@@ -91,15 +93,31 @@ const OF_EVERY_NODE: [&str; 5] = [
 /// Sets the defaults of every node, and checks them.
 pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Report> {
     let entries = entry::take(&mut draft);
-    let Some(first_control_plane) = entry::first_control_plane(&mut draft, &entries) else {
-        return Err(draft.report);
-    };
+    match entry::first_control_plane(&mut draft, &entries) {
+        Some(first) => load_entries(draft, &entries, first, options),
+        None => {
+            let written = entry::written(&draft, &entries);
+            wrong_values(draft, &written, |draft| {
+                load_entries(draft, &entries, 0, options)
+            })
+        }
+    }
+}
+
+/// As [`load`], with the index of the first control-plane node.
+fn load_entries(
+    mut draft: Draft,
+    entries: &[Entry],
+    first_control_plane: usize,
+    options: Options,
+) -> Result<Inventory, Report> {
     warn_of_first_control_planes_own(&mut draft, entries.len());
     let (init, init_provenance) = of_every_node(&draft);
     if let Some(entry) = entries.get(first_control_plane) {
         entry.put(&mut draft);
     }
     let alone = entries.len() == 1;
+    draft.means.several = !alone;
     let hosts = options.hosts;
     let facts = match (hosts.is_empty(), alone) {
         (true, _) => Some(options.facts),
@@ -132,7 +150,7 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
     };
     let report = std::mem::take(&mut draft.report);
     let (report, mut nodes) = joining.check(
-        &entries,
+        entries,
         first_control_plane,
         report,
         &mut members,
@@ -140,7 +158,7 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
     );
     draft.report = report;
     members.nodes.sort_by_key(|member| member.position);
-    across::check(&mut draft, &entries, &members.nodes);
+    across::check(&mut draft, entries, &members.nodes);
     if !alone {
         across::facts(&mut draft, &hosts, &members);
     }
@@ -148,7 +166,7 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
         &mut draft,
         first.as_ref(),
         first_control_plane,
-        &entries,
+        entries,
         &members.nodes,
     );
     match first {
@@ -156,7 +174,7 @@ pub(super) fn load(mut draft: Draft, options: Options) -> Result<Inventory, Repo
             let place = first_control_plane.min(nodes.len());
             nodes.insert(place, first.config);
             let first_file = draft.first_file;
-            let second = entries.into_iter().nth(1);
+            let second = entries.get(1).cloned();
             Ok(Inventory {
                 nodes,
                 by_token,
@@ -289,7 +307,7 @@ impl Joining<'_> {
                 parts.provenance.extend(own);
             }
             Origins::OfCluster => {
-                own.take_out(|path| !ASKED.contains(&path));
+                own.take_out(|path| !ASKED.contains(&path) && !path.ends_with(PATCHES));
                 for path in ASKED {
                     if let Some(origin) = self.provenance.at(path) {
                         own.record(path, origin.clone());
@@ -306,6 +324,12 @@ impl Joining<'_> {
         let mut draft = Draft::of_node(position, &self.first_file, Provenance::default(), report);
         draft.joins = true;
         draft.host = self.host;
+        draft.means = Means {
+            files: true,
+            facts: self.hosts.is_empty() && self.host == Host::Needed,
+            several: true,
+            ..Means::default()
+        };
         draft.put(Kind::Cluster, self.cluster.clone());
         draft.put(Kind::Init, self.init.clone());
         draft.provenance.extend(self.init_provenance.clone());
@@ -325,6 +349,9 @@ const ASKED: [&str; 3] = [
     "ClusterConfiguration.dns.disabled",
     "ClusterConfiguration.proxy.disabled",
 ];
+
+/// The fields that name a node's directory of patches: messages about it name the field and its line.
+const PATCHES: &str = ".patches.directory";
 
 impl SecondEntry {
     /// The report of a command that takes one node but found `nodes`.

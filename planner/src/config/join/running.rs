@@ -13,13 +13,15 @@ use crate::config::documents::{Source, take_stored};
 use crate::config::draft::Draft;
 use crate::config::joining::{hand_on, is_control_plane};
 use crate::config::load::{self, LoadedCluster};
+use crate::config::means::Means;
 use crate::config::options::Options;
 use crate::config::provenance::Origin;
 use crate::config::purpose::Purpose;
 use crate::config::report::Report;
 use crate::config::valid::{EndpointHost, JoinCredential, Joining, ValidConfig};
 use crate::config::validate::join::Discovery;
-use crate::config::{SecretText, facts, flags, validate};
+use crate::config::{SecretText, facts, flags, unreadable, validate};
+use crate::kubeadm::layout;
 use crate::schema::Kind;
 
 /// What discovery read from the cluster.
@@ -52,19 +54,32 @@ pub fn load_join(
     options: Options,
     cluster: &RunningCluster<'_>,
 ) -> Result<LoadedCluster, Report> {
-    let mut draft = match sources {
+    let draft = match sources {
         [] => {
             let mut draft = Draft::default();
             draft.first_file = cluster.file.to_owned();
             draft
         }
-        sources => load::read(sources, options.lenient, Purpose::Join)?,
+        sources => load::read(sources, options.lenient, Purpose::Join),
+    };
+    unreadable::checked(draft, |draft| with_cluster(draft, options, cluster))
+}
+
+fn with_cluster(
+    mut draft: Draft,
+    options: Options,
+    cluster: &RunningCluster<'_>,
+) -> Result<LoadedCluster, Report> {
+    draft.means = Means {
+        flags: true,
+        files: draft.is_supplied(Kind::Join),
+        entry: false,
+        facts: options.hosts.is_empty(),
+        several: false,
     };
     draft.cluster_runs = true;
     load::warn_of_old_versions(&mut draft);
-    if draft.report.has_errors() {
-        return Err(draft.report);
-    }
+    let mut own = std::mem::take(&mut draft.report);
     let stored = |name: &str| format!("{} ({name})", cluster.file);
     let file = stored("kubeadm-config");
     take_stored(
@@ -80,9 +95,12 @@ pub fn load_join(
         &file,
         cluster.kubelet_configuration,
     );
-    if draft.report.has_errors() {
-        return Err(draft.report);
+    let unusable = draft.report.has_errors();
+    own.extend(std::mem::take(&mut draft.report));
+    if unusable {
+        return Err(own);
     }
+    draft.report = own;
     let role = role(&mut draft, cluster);
     for given in &options.flags {
         flags::set(&mut draft, given);
@@ -174,7 +192,7 @@ fn written_ca_cert_path(draft: &Draft) -> Option<String> {
     let path = "caCertPath";
     let origin = draft.provenance.at(&draft.full_path(Kind::Join, path));
     let is_default = matches!(origin, Some(Origin::Default { .. }));
-    (!is_default).then(|| draft.text(Kind::Join, path))
+    (!is_default).then(|| layout::cleaned(&draft.text(Kind::Join, path)))
 }
 
 /// Turns the configuration of a first control-plane node into that of a joining node.

@@ -24,7 +24,7 @@ pub fn findings(kubelet: &EffectiveKubelet<'_>) -> Vec<Finding> {
 /// A control-plane node whose kubelet looks for static Pods elsewhere never starts its API server.
 fn static_pods(kubelet: &EffectiveKubelet<'_>) -> Option<Finding> {
     let path = kubelet.static_pod_path();
-    let looks_there = layout::trimmed(&path.value) == layout::MANIFESTS_DIR;
+    let looks_there = layout::cleaned(&path.value) == layout::MANIFESTS_DIR;
     if looks_there || !kubelet.config.is_control_plane() {
         return None;
     }

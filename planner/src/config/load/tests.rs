@@ -2,6 +2,7 @@
 
 mod effective;
 mod invalid;
+mod others;
 mod refused_later;
 mod rules;
 

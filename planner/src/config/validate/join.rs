@@ -3,8 +3,6 @@
 //! Source: kubeadm v1.36.2, ValidateJoinConfiguration in cmd/kubeadm/app/apis/kubeadm/validation/validation.go, and
 //! app/util/pubkeypin for the form of `caCertHashes`, which kubeadm checks only after it has reached the cluster.
 
-use kubeplan_bundle::path::HostPath;
-
 use super::super::address;
 use super::super::draft::Draft;
 use super::super::host::{self, Server};
@@ -56,8 +54,8 @@ pub(super) fn ca_cert_path(draft: &mut Draft, kind: Kind, path: &str) {
         );
         let hint = "for example `/etc/kubernetes/pki/ca.crt`";
         draft.error(kind, path, message, hint);
-    } else if let Err(error) = text.parse::<HostPath>() {
-        draft.error(kind, path, error.to_string(), "");
+    } else {
+        names::host_path(draft, kind, path, &text);
     }
 }
 

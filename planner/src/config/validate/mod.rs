@@ -4,7 +4,9 @@
 //! cmd/kubeadm/app/apis/kubeadm/validation/validation.go), then kubeplan's own: the supported releases, and fields that it
 //! does not support yet. A field that is set and would have no effect is an error.
 
+mod api_server;
 mod etcd;
+mod feature_gates;
 mod fields;
 mod host_work;
 pub(super) mod inventory;
@@ -34,7 +36,7 @@ use super::valid::{
 use super::{merge_keys, skip_phases};
 use crate::kubeadm::KeyAlgorithm;
 use crate::kubeadm::duration::GoDuration;
-use crate::kubeadm::releases::{self, RELEASES, Release};
+use crate::kubeadm::releases::{self, Release};
 use crate::schema::Kind;
 use inventory::JoinBy;
 
@@ -66,6 +68,9 @@ pub(super) fn check_first_control_plane(
     let rules = kubeadm_rules(draft);
     let timeouts = host_work::check(draft);
     let release = release(draft);
+    if !draft.joins {
+        api_server::warn(draft);
+    }
     fields::check(draft);
     merge_keys::check(draft);
     skip_phases::check(draft);
@@ -168,7 +173,7 @@ pub(super) fn kubeadm_rules(draft: &mut Draft) -> Checked {
     overlap::check(draft, &service_cidrs, &pod_cidrs);
     let bind_port = bind_port(draft);
     certificate_key(draft);
-    let gate_algorithm = feature_gates(draft);
+    let gate_algorithm = feature_gates::check(draft);
     Checked {
         service_cidrs,
         pod_cidrs,
@@ -255,74 +260,6 @@ fn certificate_key(draft: &mut Draft) {
             hint,
         );
     }
-}
-
-/// Checks kubeadm's own feature gates. Returns the key algorithm that a gate forces.
-fn feature_gates(draft: &mut Draft) -> Option<KeyAlgorithm> {
-    // If the release is not known, accept a gate that any release has.
-    let releases = draft.release().map_or(RELEASES, std::slice::from_ref);
-    let gate_of = |name: &str| releases.iter().find_map(|release| release.gate(name));
-    let mut known: Vec<&str> = releases
-        .iter()
-        .flat_map(|release| release.gates)
-        .map(|gate| gate.name)
-        .collect();
-    known.sort_unstable();
-    known.dedup();
-    let gates = match draft.get(Kind::Cluster, "featureGates") {
-        Some(Value::Object(gates)) => gates.clone(),
-        _ => return None,
-    };
-    let mut forced = None;
-    for (name, value) in gates {
-        let path = format!("featureGates.{name}");
-        let on = value == Value::Bool(true);
-        match (name.as_str(), gate_of(&name)) {
-            (_, Some(gate)) if !gate.has_effect => {
-                if on != gate.default {
-                    let message = "the gate has no effect in this release";
-                    draft.warn(Kind::Cluster, &path, message, "remove it");
-                }
-            }
-            (
-                "ControlPlaneKubeletLocalMode" | "NodeLocalCRISocket" | "RootlessControlPlane",
-                Some(_),
-            ) => {}
-            ("PublicKeysECDSA", Some(_)) => {
-                forced = Some(if on {
-                    KeyAlgorithm::EcdsaP256
-                } else {
-                    KeyAlgorithm::Rsa2048
-                });
-                let message = "the gate is deprecated and overrides encryptionAlgorithm";
-                draft.warn(
-                    Kind::Cluster,
-                    &path,
-                    message,
-                    "set `encryptionAlgorithm` instead",
-                );
-            }
-            (_, Some(gate)) => {
-                if on != gate.default {
-                    draft.error(Kind::Cluster, &path, "not supported yet", "remove it");
-                }
-            }
-            (_, None) => {
-                let near = crate::suggest::nearest(&name, known.iter().copied());
-                let hint = near.map_or_else(
-                    || format!("kubeadm's gates: {}; set gates of components in extraArgs or in their configuration", known.join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                draft.error(
-                    Kind::Cluster,
-                    &path,
-                    "kubeadm does not have this feature gate",
-                    &hint,
-                );
-            }
-        }
-    }
-    forced
 }
 
 fn encryption_algorithm(draft: &mut Draft) -> Option<KeyAlgorithm> {

@@ -9,6 +9,7 @@ use super::super::draft::Draft;
 use super::super::host::is_wrong_ipv4;
 use super::super::labels::is_value;
 use crate::kubeadm::image_reference::{is_repository, is_tag};
+use crate::kubeadm::layout;
 use crate::schema::Kind;
 
 /// Checks `nodeRegistration`.
@@ -42,7 +43,7 @@ pub(super) fn node_registration(draft: &mut Draft) {
     let socket = draft.text(kind, "nodeRegistration.criSocket");
     let path = socket
         .strip_prefix("unix:")
-        .map(|rest| rest.trim_start_matches("//"));
+        .map(|rest| rest.strip_prefix("//").unwrap_or(rest));
     if !path.is_some_and(|path| {
         path.starts_with('/') && !path.chars().any(|c| c.is_control() || c == ' ')
     }) {
@@ -194,10 +195,25 @@ fn flag_hint(name: &str) -> String {
 /// Checks that the field is an absolute path that a bundle can contain.
 fn directory(draft: &mut Draft, path: &str) {
     let text = draft.text(Kind::Cluster, path);
-    if !text.starts_with('/') {
+    if text.starts_with('/') {
+        host_path(draft, Kind::Cluster, path, &text);
+    } else {
         let message = format!("`{}` is not an absolute path", text.escape_debug());
         draft.error(Kind::Cluster, path, message, "");
-    } else if let Err(error) = text.parse::<HostPath>() {
-        draft.error(Kind::Cluster, path, error.to_string(), "");
+    }
+}
+
+/// Checks that `text`, the value of the field, is a path that a bundle can contain. Slashes and `.` that change nothing are accepted.
+pub(super) fn host_path(draft: &mut Draft, kind: Kind, path: &str, text: &str) {
+    let cleaned = layout::cleaned(text);
+    if text.split('/').any(|part| part == "..") {
+        let message = format!(
+            "`{}` contains `..`, and the kubelet does not mount such a path into a Pod",
+            text.escape_debug()
+        );
+        let hint = format!("write `{}`", cleaned.escape_debug());
+        draft.error(kind, path, message, &hint);
+    } else if let Err(error) = cleaned.parse::<HostPath>() {
+        draft.error(kind, path, error.to_string(), "");
     }
 }

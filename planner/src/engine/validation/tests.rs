@@ -155,7 +155,9 @@ fn what_is_valid_is_planned_and_what_is_refused_is_not_valid() {
         (
             "patches: {directory: absent}",
             BySession,
-            Some("the patch directory absent is not a directory"),
+            Some(
+                "c.yaml:5: InitConfiguration.patches.directory: `absent` is not a directory of this machine",
+            ),
         ),
         (
             "patches: {directory: no-yaml}",

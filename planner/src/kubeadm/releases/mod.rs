@@ -5,10 +5,12 @@
 //! has a row of its own. A patch release that is newer than the last row of its minor uses that row, and a pre-release uses the
 //! row of the version that it precedes.
 
+mod removed_gates;
 mod table;
 
 use kubeplan_bundle::check::Severity;
 
+pub use removed_gates::removed_gate;
 pub use table::RELEASES;
 
 /// The facts about a supported Kubernetes minor, from one of its patch releases on.
@@ -51,6 +53,8 @@ pub struct Release {
     pub annotates_cri_socket: bool,
     /// kube-proxy's default mode.
     pub kube_proxy_mode: &'static str,
+    /// Whether kubeadm reads `kubeadm.k8s.io/v1beta3`.
+    pub reads_v1beta3: bool,
     /// kubeadm's own feature gates.
     pub gates: &'static [Gate],
     /// How a kernel release that is not in kubeadm's list is judged.

@@ -47,6 +47,7 @@ const V1_33: Release = Release {
     apiserver_kubelet_client_organization: Some(CLUSTER_ADMINS),
     annotates_cri_socket: true,
     kube_proxy_mode: "",
+    reads_v1beta3: true,
     gates: &[
         gate("ControlPlaneKubeletLocalMode", true),
         gate("NodeLocalCRISocket", false),
@@ -194,8 +195,9 @@ const V1_37: Release = Release {
     etcd_image_tag: "3.7.0-0",
     coredns_image_tag: "v1.14.6",
     kube_proxy_mode: "iptables",
+    reads_v1beta3: false,
     gates: &[gate("RootlessControlPlane", false)],
-    source: "kubeadm v1.37.0 and v1.37.1: constants, features, componentconfigs/kubeproxy.go",
+    source: "kubeadm v1.37.0 and v1.37.1: constants, features, componentconfigs/kubeproxy.go, util/config/common.go",
     ..V1_36_1
 };
 

@@ -80,9 +80,11 @@ impl Row<'_> {
         path: &str,
         look: impl FnOnce(LookPath) -> C,
     ) -> Made {
-        let path: LookPath = path.parse()?;
+        let written: LookPath = path.parse()?;
         let word = self.def.name.split('-').next().unwrap_or_default();
-        self.named(&format!("{word}-{}", path.in_name()), look(path))
+        // kubeadm names the check after the path as it was written.
+        let name = format!("{word}-{}", written.in_name());
+        self.named(&name, look(layout::cleaned(path).parse()?))
     }
 
     pub(super) fn absent(&self, path: &str) -> Made {

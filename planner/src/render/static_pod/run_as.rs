@@ -139,7 +139,7 @@ pub(crate) fn give_files_away<'a>(
         (layout::kubeconfig("scheduler.conf"), ids.kube_scheduler),
     ]);
     if let Some(local) = &config.cluster.etcd.local {
-        owners.push((layout::trimmed(&local.data_dir).to_owned(), ids.etcd));
+        owners.push((layout::cleaned(&local.data_dir), ids.etcd));
     }
     let shared = layout::service_account_private_key(directory);
     for placement in placements {

@@ -225,20 +225,9 @@ fn external_etcd_directories<'a>(
     directories
 }
 
-/// The directory of an absolute path, without `.`, `..` and doubled slashes (Go's `filepath.Dir`).
+/// The directory of an absolute path (Go's `filepath.Dir`).
 fn directory_of(path: &str) -> String {
-    let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-    let mut parts: Vec<&str> = Vec::new();
-    for part in directory.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
+    layout::cleaned(path.rsplit_once('/').map_or("", |(directory, _)| directory))
 }
 
 #[cfg(test)]

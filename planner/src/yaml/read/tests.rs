@@ -203,3 +203,20 @@ fn bad_yaml_names_its_line() {
         Err(ReadError::Key { found: "null", .. })
     ));
 }
+
+#[test]
+fn a_plain_value_in_braces_does_not_start_with_a_colon() {
+    for text in ["a: {b: ::1}", "a: [::1]", "a:\n- {b: [c, ::1]}\n"] {
+        let error = read(text).unwrap_err();
+        assert!(matches!(error, ReadError::Colon(_)), "{text} {error:?}");
+        assert!(error.hint().is_some());
+    }
+    for text in [
+        "a: ::1",
+        "a: {b: fd00::1, c: '::1'}",
+        "a: {b: 1}\nc: ::1\n",
+        "- [a]\n- ::1\n",
+    ] {
+        assert!(read(text).is_ok(), "{text}");
+    }
+}

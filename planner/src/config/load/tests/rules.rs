@@ -32,6 +32,18 @@ fn values_that_kubeadm_does_not_recommend_are_warned_of() {
             "site-local",
         ),
         (
+            "controlPlaneEndpoint: api.example.com:16443\n",
+            "ClusterConfiguration.controlPlaneEndpoint: its port 16443 overrides bindPort 6443",
+        ),
+        (
+            "apiServer: {extraArgs: [{name: authorization-mode, value: 'Node,Webhook,RBAC'}]}\n",
+            "extraArgs[0].value: `Node,Webhook,RBAC` replaces kubeadm's default, `Node,RBAC`",
+        ),
+        (
+            "apiServer: {extraArgs: [{name: authorization-mode, value: RBAC}, {name: authorization-mode, value: 'Node,Nod,RBAC'}]}\n",
+            "extraArgs[1].value: kubeadm does not know the authorization mode `Nod`",
+        ),
+        (
             "networking: {serviceSubnet: \"fd00::/112,10.96.0.0/16\"}\n",
             "InitConfiguration.localAPIEndpoint.advertiseAddress: 192.168.10.11 is of another family than the first Service network",
         ),
@@ -48,6 +60,15 @@ fn values_that_kubeadm_does_not_recommend_are_warned_of() {
                 .iter()
                 .all(|f| f.severity == Severity::Warning)
         );
+    }
+    for quiet in [
+        "controlPlaneEndpoint: api.example.com\n",
+        "controlPlaneEndpoint: api.example.com:6443\n",
+        "apiServer: {extraArgs: [{name: authorization-mode, value: 'Node,RBAC'}]}\n",
+        "apiServer: {extraArgs: [{name: authorization-mode, value: RBAC}, {name: authorization-config, value: /a}]}\n",
+    ] {
+        let warnings = load_one(&with_cluster(quiet)).unwrap().warnings;
+        assert!(warnings.is_empty(), "{quiet}{warnings}");
     }
     let socket = INIT.replace("{name: cp1}", "{name: cp1, criSocket: /run/crio.sock}") + CLUSTER;
     let loaded = load_one(&socket).unwrap();
@@ -149,7 +170,27 @@ fn cluster_rules_are_kubeadms() {
         ),
         ("clusterName: \"with\\u0000nul\"", "clusterName"),
         ("certificatesDir: /etc/kubeplan/pki", "belongs to kubeapply"),
-        ("certificatesDir: /etc/../pki", "not normalised"),
+        ("certificatesDir: /etc/../pki", "contains `..`"),
+        ("certificatesDir: /etc/../pki", "hint: write `/pki`"),
+        ("certificatesDir: /etc/kubernetes//pki/./", ""),
+        ("etcd: {local: {dataDir: /var/lib/etcd/}}", ""),
+        ("certificatesDir: /", "does not name a file"),
+        (
+            "metadata: {name: x}",
+            "hint: remove it: this document has no metadata",
+        ),
+        (
+            "featureGates: {ControlPlaneKubeletLocalMode: true}",
+            "kubeadm 1.36 removed this feature gate: its feature is always on",
+        ),
+        (
+            "featureGates: {IPv6DualStack: true}",
+            "kubeadm 1.24 removed this feature gate",
+        ),
+        (
+            "featureGates: {ControlPlaneKubeletLocalMod: true}",
+            "kubeadm does not have this feature gate",
+        ),
         (
             "kubernetesVersions: v1.36.2",
             "did you mean `kubernetesVersion`?",
@@ -271,5 +312,75 @@ fn addresses_that_only_the_host_knows_are_errors() {
                 "{address}: {report}"
             ),
         }
+    }
+}
+
+#[test]
+fn sockets_are_judged_as_kubeadm_judges_them() {
+    for (socket, expected) in [
+        ("unix:///var/run/containerd/containerd.sock", ""),
+        ("unix:////var/run/containerd/containerd.sock", ""),
+        ("/run/crio.sock", ""),
+        ("unix://run/crio.sock", "is not a valid unix socket"),
+        ("tcp://10.0.0.1:5", "is not a valid unix socket"),
+        (
+            "npipe:////./pipe/containerd-containerd",
+            "is a socket of Windows",
+        ),
+    ] {
+        let with = format!("{{name: cp1, criSocket: '{socket}'}}");
+        let text = INIT.replace("{name: cp1}", &with) + CLUSTER;
+        match load_one(&text) {
+            Ok(loaded) => {
+                assert_eq!(expected, "", "{socket}");
+                let used = &loaded.config.init.node_registration.cri_socket;
+                assert!(used.ends_with(socket), "{used}");
+            }
+            Err(report) => {
+                assert!(
+                    !expected.is_empty() && report.to_string().contains(expected),
+                    "{report}"
+                );
+                assert_eq!(
+                    report
+                        .findings()
+                        .iter()
+                        .filter(|f| f.severity == Severity::Error)
+                        .count(),
+                    1,
+                    "{report}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn old_api_versions_are_refused_where_kubeadm_does_not_read_them() {
+    for (version, release, expected) in [
+        ("v1beta3", "v1.36.2", ""),
+        (
+            "v1beta3",
+            "v1.37.0",
+            "error: c.yaml:6: ClusterConfiguration: kubeadm 1.37 does not read the API version `kubeadm.k8s.io/v1beta3`\n  hint: run `kubeplan config migrate`",
+        ),
+        ("v1beta4", "v1.37.0", ""),
+        (
+            "v1beta2",
+            "v1.36.2",
+            "`kubeadm config migrate` of kubeadm v1.22, and the result with `kubeplan config migrate`",
+        ),
+        (
+            "v1beta1",
+            "v1.36.2",
+            "of kubeadm v1.15, then of v1.22, and the result",
+        ),
+    ] {
+        let text = with_cluster("")
+            .replace("v1beta4", version)
+            .replace("v1.36.2", release);
+        let found = load_one(&text).err().map(|report| report.to_string());
+        assert_eq!(found.is_none(), expected.is_empty(), "{found:?}");
+        assert!(found.is_none_or(|found| found.contains(expected)), "{text}");
     }
 }
