@@ -30,6 +30,10 @@ pub fn case(seed: u64, number: u64, base: &Host, varied: bool, invalid: bool) ->
     };
     if invalid {
         mutation::mutate(&mut case, &mut random, number);
+    } else if random.chance(25) {
+        let at = random.below(case.documents.len() + 1);
+        let document = grammar::of_another_command(&mut random);
+        case.documents.insert(at, document);
     }
     case
 }

@@ -49,6 +49,33 @@ pub fn documents(random: &mut Random, host: &Host) -> Vec<Value> {
     documents
 }
 
+/// A document that another command of kubeadm uses, and `init` ignores.
+pub fn of_another_command(random: &mut Random) -> Value {
+    let (kind, fields) = random.one(&[
+        (
+            "UpgradeConfiguration",
+            json!({"apply": {"forceUpgrade": true}}),
+        ),
+        ("UpgradeConfiguration", json!({})),
+        ("ResetConfiguration", json!({"force": true})),
+        (
+            "JoinConfiguration",
+            json!({"discovery": {"bootstrapToken": {
+                "apiServerEndpoint": "cp.example.com:6443",
+                "token": "abcdef.0123456789abcdef",
+                "unsafeSkipCAVerification": true,
+            }}}),
+        ),
+    ]);
+    let mut document = match fields {
+        Value::Object(fields) => fields,
+        _ => Fields::new(),
+    };
+    document.insert("apiVersion".into(), json!(Kind::Init.api_version()));
+    document.insert("kind".into(), json!(kind));
+    Value::Object(document)
+}
+
 /// Whether the documents have an external etcd.
 #[must_use]
 pub fn has_external_etcd(documents: &[Value]) -> bool {
@@ -152,6 +179,8 @@ fn cluster(random: &mut Random) -> Value {
             "/etc/kubernetes/custom-pki",
             "/srv/a.b/c_d",
             "/etc/kubernetes/pki/etcd",
+            "/etc/kubernetes/pki/",
+            "//etc/./kubernetes//custom-pki/",
             "/p"
         ]))
     });

@@ -16,7 +16,7 @@ use kubeplan::yaml::read::{self, Data};
 use tempfile::TempDir;
 
 use super::host::{Host, PATCHES_DIR};
-use super::objects;
+use super::{objects, warnings};
 use crate::tree;
 
 /// Names of the ConfigMap entries that are taken out of what kubeadm says.
@@ -179,6 +179,8 @@ impl Kubeadm {
             let said = String::from_utf8_lossy(&init.stdout);
             run.files = files(&out)?;
             run.settings = settings(&said);
+            let warnings = warnings::of_kubeadm(&text(&init));
+            run.settings.insert("warnings".into(), warnings);
             let images = self
                 .command(&["config", "images", "list", "--config", &seen], host)
                 .output()?;

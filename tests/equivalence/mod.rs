@@ -9,7 +9,7 @@
 //! | [`grammar`], [`component`], [`patches`], [`mutation`] | valid documents and patches, and documents with one mistake |
 //! | [`generate`], [`style`], [`case`], [`host`] | a case from a seed, the text both programs read, and the host they are told of |
 //! | [`kubeadm`], [`planner`] | running both |
-//! | [`compare`], [`certificates`], [`objects`], [`differences`] | what counts as equal |
+//! | [`compare`], [`certificates`], [`objects`], [`warnings`], [`differences`] | what counts as equal |
 //! | [`shrink`] | making a failing case small |
 
 pub mod case;
@@ -29,6 +29,7 @@ pub mod planner;
 pub mod random;
 pub mod shrink;
 pub mod style;
+pub mod warnings;
 pub mod words;
 
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anyhow::{Context as _, Result};
 use kubeplan::config::valid::Additions;
 use kubeplan::config::{self, Severity, Source};
-use kubeplan::kubeadm::layout::{KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
+use kubeplan::kubeadm::layout::{self, KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
 use kubeplan::operations;
 use kubeplan::patches::{PatchFile, Patches};
 use kubeplan::pki::MaterialSource;
@@ -22,7 +22,7 @@ use kubeplan::yaml::write::to_go_yaml;
 
 use super::host::{Host, PATCHES_DIR};
 use super::kubeadm::{Files, SETTINGS, ended};
-use super::objects;
+use super::{objects, warnings};
 use crate::programs::NOW;
 
 /// What the planner did with a configuration.
@@ -73,8 +73,8 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
         name: "config.yaml",
         text,
     };
-    let config = match config::load(&[source], host.facts()) {
-        Ok(loaded) => loaded.config,
+    let (config, said) = match config::load(&[source], host.facts()) {
+        Ok(loaded) => (loaded.config, warnings::of_planner(&loaded.warnings)),
         Err(report) => {
             let errors = report
                 .findings()
@@ -105,12 +105,12 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
         MaterialSource::Issued(&material),
     )?;
 
-    let certificates = config.cluster.certificates_dir.trim_end_matches('/');
+    let certificates = layout::cleaned(&config.cluster.certificates_dir);
     let mut files = Files::new();
     for entry in &plan.entries {
         let path = entry.placement.path.as_str();
         let flat = |dir: &str| path.strip_prefix(dir)?.strip_prefix('/').map(str::to_owned);
-        let name = flat(certificates)
+        let name = flat(&certificates)
             .or_else(|| flat(MANIFESTS_DIR))
             .or_else(|| flat(KUBELET_DIR))
             .or_else(|| flat(KUBERNETES_DIR))
@@ -141,6 +141,7 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
         "images".into(),
         images::list_as_written(&config)?.join("\n") + "\n",
     );
+    settings.insert("warnings".into(), said);
     settings.insert("node".into(), objects::node_of_plan(&plan));
     for (number, object) in objects::of_plan(&plan, text).into_iter().enumerate() {
         settings.insert(format!("object-{number:02}"), object);

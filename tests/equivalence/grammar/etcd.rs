@@ -83,6 +83,7 @@ fn local(random: &mut Random) -> Fields {
             "/data/etcd",
             "/d",
             "/srv/a b/etcd",
+            "/var/lib//etcd/",
             "/var/lib/etcd-1.2"
         ]))
     });

@@ -37,6 +37,7 @@ pub(super) fn init(random: &mut Random, host: &Host) -> Value {
             "unix:///run/crio/crio.sock",
             "/run/containerd/containerd.sock",
             "unix:///tmp/a-b_c.sock",
+            "unix:////run/crio//crio.sock",
             "",
         ]))
     });
