@@ -3,6 +3,8 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{Run, kubeapply, kubeplan, repository};
 use kubeplan_testsuite::tree;
@@ -19,6 +21,10 @@ pub fn cases() -> Vec<Trial> {
         case(
             "preflight::another_clusters_node_cannot_be_taken",
             other_cluster,
+        ),
+        case(
+            "preflight::a_certificate_that_another_cluster_left_is_refused",
+            left_certificate,
         ),
         case(
             "preflight::facts_answer_before_the_bundle_is_carried",
@@ -152,6 +158,63 @@ fn other_cluster() -> Result<()> {
     ensure!(
         before == tree::snapshot(&mine.root())?,
         "it wrote something"
+    );
+    Ok(())
+}
+
+/// The client certificate and the key in the `kubelet.conf` of an installed tree, as the kubelet keeps them in one file.
+fn certificate_of(planned: &Planned) -> Result<Vec<u8>> {
+    let conf = fs::read_to_string(planned.root().join("etc/kubernetes/kubelet.conf"))?;
+    let mut file = Vec::new();
+    for field in ["client-certificate-data: ", "client-key-data: "] {
+        let data = conf
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(field))
+            .context(field)?;
+        file.extend(STANDARD.decode(data)?);
+    }
+    Ok(file)
+}
+
+fn left_certificate() -> Result<()> {
+    const NAME: &str = "KubeletClientCertificate";
+    let (mine, theirs) = (
+        Planned::fixture("single-node-ecdsa")?,
+        Planned::fixture("single-node-ecdsa")?,
+    );
+    theirs.install(&[])?.expect(0)?;
+    let directory = mine.root().join("var/lib/kubelet/pki");
+    fs::create_dir_all(&directory)?;
+    let file = directory.join("kubelet-client-2026.pem");
+    fs::write(&file, certificate_of(&theirs)?)?;
+    std::os::unix::fs::symlink(
+        "/var/lib/kubelet/pki/kubelet-client-2026.pem",
+        directory.join("kubelet-client-current.pem"),
+    )?;
+    let before = tree::snapshot(&mine.root())?;
+    let run = mine
+        .install(&["--ignore-preflight-errors=all"])?
+        .expect(5)?;
+    ensure!(
+        run.err.contains(&format!(
+            "[ERROR {NAME}]: /var/lib/kubelet/pki/kubelet-client-current.pem was not issued by the CA of this cluster"
+        )),
+        "{}",
+        run.err
+    );
+    ensure!(
+        before == tree::snapshot(&mine.root())?,
+        "it wrote something"
+    );
+    // What the kubelet of this node got is its own.
+    fs::remove_file(&file)?;
+    mine.install(&[])?.expect(0)?;
+    fs::write(&file, certificate_of(&mine)?)?;
+    let report = report(&on_tree(&mine, &["--format=json"])?.expect(0)?)?;
+    ensure!(
+        outcome(&report, NAME) == "passed",
+        "{}",
+        outcome(&report, NAME)
     );
     Ok(())
 }

@@ -250,6 +250,17 @@ impl HostError {
         )
     }
 
+    /// Whether the way ends at a link whose target does not exist.
+    pub(crate) const fn is_dangling(&self) -> bool {
+        matches!(
+            self,
+            Self::Link {
+                reason: LinkRefusal::Dangling { .. },
+                ..
+            }
+        )
+    }
+
     /// Wraps an error of the operating system.
     pub(crate) fn io(
         operation: &'static str,

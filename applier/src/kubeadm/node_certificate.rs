@@ -5,6 +5,7 @@
 //! Sources: Kubernetes v1.36.2, pkg/auth/nodeidentifier/default.go (a node is the user `system:node:<name>` in the group
 //! `system:nodes`); k8s.io/client-go v0.36.2, util/certificate/certificate_manager.go (a kubelet uses the file until it expires).
 
+use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -12,6 +13,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::X509Name;
 
+use crate::host::{HostError, Root, RootPath};
 use crate::net::tls;
 
 /// The prefix of a node's user name, which is the common name of its certificate.
@@ -19,6 +21,9 @@ const USER: &str = "system:node:";
 
 /// The group of all nodes, which is the organization in the certificate.
 const GROUP: &str = "system:nodes";
+
+/// Bytes of the file: far more than a certificate with its key has.
+const LIMIT: u64 = 1024 * 1024;
 
 /// Characters of a foreign subject that are shown.
 const SHOWN: usize = 200;
@@ -32,6 +37,18 @@ pub(crate) enum Standing {
     Expired,
     /// It is not the node's, or the CA did not issue it, or it cannot be read; why, as the end of a sentence about the file.
     Foreign(String),
+}
+
+/// Reads the file in which the kubelet keeps its newest certificate and its key; `None` if there is none. A link whose target is gone
+/// is none to the kubelet either.
+///
+/// # Errors
+/// [`HostError`] if it cannot be read.
+pub(crate) fn read(root: &Root, path: &RootPath) -> Result<Option<SecretBytes>, HostError> {
+    match root.read(path, LIMIT) {
+        Err(error) if error.is_dangling() => Ok(None),
+        read => read,
+    }
 }
 
 /// Judges the certificate in `file` (PEM, with its chain and perhaps its key). `authorities` are CA certificates, PEM.

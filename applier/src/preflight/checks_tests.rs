@@ -734,6 +734,12 @@ fn a_certificate_that_the_kubelet_would_use_is_this_nodes_own() {
         }
         host.look(&kind)
     };
+    let dangling = good();
+    dangling.link(
+        "/pki/kubelet-client-current.pem",
+        "/pki/kubelet-client-2026.pem",
+    );
+    assert_looked("the target is gone", dangling.look(&kind), Pass);
     let node = "cp-0";
     let good = own.of_node(node);
     let left = other.of_node(node);

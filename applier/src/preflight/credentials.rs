@@ -27,7 +27,7 @@ impl Looking for NodeCertificate {
             certificate,
             authority,
         } = self;
-        let Some(file) = view.root.read(&certificate.into(), LIMIT)? else {
+        let Some(file) = node_certificate::read(view.root, &certificate.into())? else {
             return passed();
         };
         let authorities = authorities(authority, view)?;

@@ -21,9 +21,6 @@ use crate::kubeadm::node_certificate::{self, Standing};
 use crate::net::json::Json;
 use crate::net::kubeconfig::{Kubeconfig, KubeconfigError};
 
-/// Far more than a certificate with its key has.
-const LIMIT: u64 = 1024 * 1024;
-
 /// The owner alone.
 const MODE: u32 = 0o600;
 
@@ -69,7 +66,7 @@ pub(crate) fn run(
         service,
         completed,
     } = rotation;
-    let Some(rotated) = root.read(&RootPath::from(*certificate), LIMIT)? else {
+    let Some(rotated) = node_certificate::read(root, &RootPath::from(*certificate))? else {
         return Ok(StepResult::unchanged(format!(
             "`{certificate}` does not exist: no certificate is rotated here"
         )));
@@ -272,6 +269,7 @@ mod tests {
         assert!(!run(false).unwrap().changed);
         fs::create_dir(at("pki")).unwrap();
         symlink("/pki/2026.pem", at("pki/current.pem")).unwrap();
+        assert!(!run(false).unwrap().changed, "the target is gone");
         let other = Authority::new();
         for (file, why) in [
             (other.of_node("cp1"), "not issued by the CA"),
