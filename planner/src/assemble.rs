@@ -11,7 +11,7 @@ use kubeplan_bundle::index::{
     TransactionName,
 };
 use kubeplan_bundle::seal::CommitSalt;
-use kubeplan_bundle::step::Step;
+use kubeplan_bundle::step::{CommitTransaction, Step};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 
@@ -174,9 +174,11 @@ pub fn draft(
         .transactions
         .iter()
         .filter(|transaction| !committed_live.contains(&&transaction.name))
-        .map(|transaction| Step::CommitTransaction {
-            phase: transaction.phase.clone(),
-            transaction: transaction.name.clone(),
+        .map(|transaction| {
+            Step::CommitTransaction(CommitTransaction {
+                phase: transaction.phase.clone(),
+                transaction: transaction.name.clone(),
+            })
         })
         .collect();
     let steps = plan

@@ -4,7 +4,7 @@
 //! tokens, instants, the cluster CA, encrypted certificates; and without what says nothing of the object.
 
 use kubeplan::plan::{NodePlan, PlannedContent};
-use kubeplan_bundle::step::Step;
+use kubeplan_bundle::step::{LabelAndTaintNode, Step};
 
 /// The objects a dry run of kubeadm would create or change, in order; the Node is none of them.
 #[must_use]
@@ -56,12 +56,12 @@ pub fn node_of_dry_run(said: &str) -> String {
 pub fn node_of_plan(plan: &NodePlan) -> String {
     let mut said = String::new();
     for step in &plan.live.steps {
-        if let Step::LabelAndTaintNode {
+        if let Step::LabelAndTaintNode(LabelAndTaintNode {
             node,
             labels,
             taints,
             ..
-        } = step
+        }) = step
         {
             let labels: Vec<&str> = labels.keys().map(String::as_str).collect();
             let taints: Vec<String> = taints.iter().map(ToString::to_string).collect();

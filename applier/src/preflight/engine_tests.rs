@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use kubeplan_bundle::check::{DirectoryEmpty, PathAbsent, PortFree, SameCluster};
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::step::Step;
+use kubeplan_bundle::step::{Preflight, Step};
 
 use super::super::testing::{Entries, Host, index, now};
 use super::*;
@@ -34,11 +34,11 @@ fn absent(path: &str) -> Check {
 }
 
 fn step(checks: &[Check], ignore: &[&str]) -> Step {
-    Step::Preflight {
+    Step::Preflight(Preflight {
         phase: "preflight".parse().unwrap(),
         checks: checks.to_vec(),
         ignore: ignore.iter().map(|name| name.parse().unwrap()).collect(),
-    }
+    })
 }
 
 fn run_on(host: &Host, steps: Vec<Step>, ignore: &str, record: Option<&InstalledNode>) -> Report {

@@ -69,6 +69,8 @@ fn known(index: &Index) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use kubeplan_bundle::step::StartService;
+
     use super::*;
 
     fn index() -> Index {
@@ -76,9 +78,11 @@ mod tests {
             serde_json::from_str(include_str!("../../tests/data/index.json")).unwrap();
         index.steps = ["certs", "addon/dns", "addon/proxy", "addons", "certs"]
             .into_iter()
-            .map(|phase| Step::StartService {
-                phase: phase.parse().unwrap(),
-                service: "a".parse().unwrap(),
+            .map(|phase| {
+                Step::StartService(StartService {
+                    phase: phase.parse().unwrap(),
+                    service: "a".parse().unwrap(),
+                })
             })
             .collect();
         index

@@ -37,19 +37,15 @@ pub(super) async fn run(
 ) -> Result<StepResult, StepError> {
     let no_api = StepError::Bundle("it does not say how its API server is reached");
     match step {
-        Step::Preflight { .. } | Step::CommitTransaction { .. } => {
+        Step::Preflight(_) | Step::CommitTransaction(_) => {
             Ok(StepResult::unchanged("no live step"))
         }
-        Step::ApplyObjects {
-            entries,
-            fallback_kubeconfig,
-            ..
-        } => {
+        Step::ApplyObjects(step) => {
             let batch = Batch {
                 index: request.index,
                 contents: request.contents,
-                entries,
-                fallback: fallback_kubeconfig.as_ref(),
+                entries: &step.entries,
+                fallback: step.fallback_kubeconfig.as_ref(),
                 overwrite: request.overwrite,
                 completed: request.completed.contains(&position),
                 clock: request.clock,
@@ -57,134 +53,89 @@ pub(super) async fn run(
             let session = session.ok_or(no_api)?;
             apply_objects::run(session, &batch, progress).await
         }
-        Step::LabelAndTaintNode {
-            node,
-            labels,
-            taints,
-            ..
-        } => {
+        Step::LabelAndTaintNode(step) => {
             let session = session.ok_or(no_api)?;
             let marks = Marks {
-                labels,
+                labels: &step.labels,
                 annotations: &BTreeMap::new(),
-                taints,
+                taints: &step.taints,
             };
             let registers = longest_wait(request.index);
-            mark_node::run(session, node, marks, registers, progress).await
+            mark_node::run(session, &step.node, marks, registers, progress).await
         }
-        Step::AnnotateNode {
-            node, annotations, ..
-        } => {
+        Step::AnnotateNode(step) => {
             let session = session.ok_or(no_api)?;
             let marks = Marks {
                 labels: &BTreeMap::new(),
-                annotations,
+                annotations: &step.annotations,
                 taints: &[],
             };
             let registers = longest_wait(request.index);
-            mark_node::run(session, node, marks, registers, progress).await
+            mark_node::run(session, &step.node, marks, registers, progress).await
         }
-        Step::StartService { service, .. } => {
+        Step::StartService(step) => {
             let restart = request.files_changed || !request.completed.contains(&position);
-            start_service::run(request.programs, service, restart)
+            start_service::run(request.programs, &step.service, restart)
         }
-        Step::WaitForEndpoints {
-            endpoints,
-            timeout_seconds,
-            ..
-        } => {
-            let window = Duration::from_secs(u64::from(*timeout_seconds));
-            wait_for_endpoints::run(session, endpoints, window, progress).await
+        Step::WaitForEndpoints(step) => {
+            let window = seconds(step.timeout_seconds);
+            wait_for_endpoints::run(session, &step.endpoints, window, progress).await
         }
-        Step::UseRotatedCertificate {
-            kubeconfig,
-            certificate,
-            service,
-            ..
-        } => use_rotated_certificate::run(
+        Step::UseRotatedCertificate(step) => use_rotated_certificate::run(
             request.root,
             request.programs,
             &Rotation {
-                kubeconfig,
-                certificate,
+                kubeconfig: &step.kubeconfig,
+                certificate: &step.certificate,
                 node: &request.index.node.name,
                 now: request.clock.now().ok_or(StepError::Clock)?,
-                service,
+                service: &step.service,
                 completed: request.completed.contains(&position),
             },
             progress,
         ),
-        Step::WaitForControlPlane {
-            kubeconfig,
-            timeout_seconds,
-            ..
-        } => {
-            let window = Duration::from_secs(u64::from(*timeout_seconds));
-            wait_for_control_plane::run(request.root, kubeconfig, window, progress).await
+        Step::WaitForControlPlane(step) => {
+            let window = seconds(step.timeout_seconds);
+            wait_for_control_plane::run(request.root, &step.kubeconfig, window, progress).await
         }
-        Step::RequireFreeNodeName {
-            node,
-            bootstrap_kubeconfig,
-            kubeconfig,
-            ..
-        } => {
+        Step::RequireFreeNodeName(step) => {
             let question = Question {
-                node,
-                bootstrap_kubeconfig,
-                kubeconfig,
+                node: &step.node,
+                bootstrap_kubeconfig: &step.bootstrap_kubeconfig,
+                kubeconfig: &step.kubeconfig,
                 server: request.index.api.as_ref().map(|api| api.server.as_str()),
             };
             require_free_node_name::run(request.root, &question, progress).await
         }
-        Step::FinishTlsBootstrap {
-            bootstrap_kubeconfig,
-            kubeconfig,
-            timeout_seconds,
-            ..
-        } => {
+        Step::FinishTlsBootstrap(step) => {
             let bootstrap = Bootstrap {
-                bootstrap_kubeconfig,
-                kubeconfig,
+                bootstrap_kubeconfig: &step.bootstrap_kubeconfig,
+                kubeconfig: &step.kubeconfig,
                 node: &request.index.node.name,
                 clock: request.clock,
-                window: Duration::from_secs(u64::from(*timeout_seconds)),
+                window: seconds(step.timeout_seconds),
             };
             finish_tls_bootstrap::run(request.root, &bootstrap, progress).await
         }
-        Step::JoinEtcd {
-            member,
-            peer_url,
-            pods,
-            client,
-            transaction,
-            timeout_seconds,
-            ..
-        } => {
+        Step::JoinEtcd(step) => {
             let join = EtcdJoin {
-                member,
-                peer_url,
-                pods,
-                client,
-                transaction,
-                window: Duration::from_secs(u64::from(*timeout_seconds)),
+                member: &step.member,
+                peer_url: &step.peer_url,
+                pods: &step.pods,
+                client: &step.client,
+                transaction: &step.transaction,
+                window: seconds(step.timeout_seconds),
             };
             let session = session.ok_or(no_api)?;
             join.run(request.root, session, progress).await
         }
-        Step::ShowJoinCommand {
-            kubeconfig,
-            endpoint,
-            ca_cert_hashes,
-            tokens,
-            control_plane,
-            ..
-        } => {
+        Step::ShowJoinCommand(step) => {
             let join = Join {
-                kubeconfig,
-                endpoint,
-                ca_cert_hashes,
-                tokens,
-                control_plane: *control_plane,
+                kubeconfig: &step.kubeconfig,
+                endpoint: &step.endpoint,
+                ca_cert_hashes: &step.ca_cert_hashes,
+                tokens: &step.tokens,
+                control_plane: step.control_plane,
                 skip_token_print: request.skip_token_print,
             };
             join.run(request.contents)
@@ -192,9 +143,13 @@ pub(super) async fn run(
     }
 }
 
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
+}
+
 /// How long the kubelet may take to come up, by the plan's own account: the longest time any endpoint has.
 fn longest_wait(index: &Index) -> Duration {
     let awaited = index.steps.iter().filter_map(Step::awaits);
-    let seconds = awaited.map(|(_, seconds)| seconds).max();
-    Duration::from_secs(seconds.unwrap_or_default().into())
+    let longest = awaited.map(|(_, seconds)| seconds).max();
+    seconds(longest.unwrap_or_default())
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use kubeplan_bundle::index::{Placement, Transaction};
-use kubeplan_bundle::step::{PhaseName, Step};
+use kubeplan_bundle::step::{CommitTransaction, PhaseName, Step};
 use kubeplan_bundle::writer::{DraftContent, DraftEntry};
 use kubeplan_testkit::Fault;
 use prost::Message as _;
@@ -396,10 +396,10 @@ fn kubernetes_bundle(fixture: &Fixture) -> String {
         entries: entries.iter().map(|entry| entry.name.clone()).collect(),
     }];
     draft.entries = entries;
-    draft.steps = vec![Step::CommitTransaction {
+    draft.steps = vec![Step::CommitTransaction(CommitTransaction {
         phase,
         transaction: "node".parse().unwrap(),
-    }];
+    })];
     let mut bytes = Vec::new();
     draft
         .prepare()

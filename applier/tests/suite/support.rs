@@ -19,7 +19,10 @@ use kubeplan_bundle::index::{
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::PrivateKey;
-use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
+use kubeplan_bundle::step::{
+    ApplyObjects, CommitTransaction, FinishTlsBootstrap, LabelAndTaintNode, PhaseName, Preflight,
+    Step, Taint, TaintEffect,
+};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 use kubeplan_terminal::{Buffer, Io, Stream, Terminals};
@@ -444,30 +447,34 @@ impl Plan {
             transaction("node", &first),
             transaction("static-pods", &second),
         ];
-        let step = |phase: &PhaseName, name: &str| Step::CommitTransaction {
-            phase: phase.clone(),
-            transaction: name.parse().unwrap(),
+        let step = |phase: &PhaseName, name: &str| {
+            Step::CommitTransaction(CommitTransaction {
+                phase: phase.clone(),
+                transaction: name.parse().unwrap(),
+            })
         };
         let time = |text: &str| text.parse::<Timestamp>().unwrap();
         let mut entries: Vec<DraftEntry> = first.into_iter().chain(second).collect();
-        let preflight = self.checks.iter().map(|checks| Step::Preflight {
-            phase: "preflight".parse().unwrap(),
-            checks: checks.clone(),
-            ignore: self
-                .ignore
-                .iter()
-                .map(|name| name.parse().unwrap())
-                .collect(),
+        let preflight = self.checks.iter().map(|checks| {
+            Step::Preflight(Preflight {
+                phase: "preflight".parse().unwrap(),
+                checks: checks.clone(),
+                ignore: self
+                    .ignore
+                    .iter()
+                    .map(|name| name.parse().unwrap())
+                    .collect(),
+            })
         });
         let mut steps: Vec<Step> = preflight.collect();
         steps.extend([step(&certs, "node"), step(&last, "static-pods")]);
         if self.bootstraps {
-            steps.push(Step::FinishTlsBootstrap {
+            steps.push(Step::FinishTlsBootstrap(FinishTlsBootstrap {
                 phase: "wait-bootstrap".parse().unwrap(),
                 bootstrap_kubeconfig: HANDOFF.parse().unwrap(),
                 kubeconfig: "/etc/kubernetes/kubelet.conf".parse().unwrap(),
                 timeout_seconds: 300,
-            });
+            }));
         }
         if self.live_steps {
             let (objects, live) = live_steps(&self.secret);
@@ -537,12 +544,12 @@ fn live_steps(secret: &str) -> (Vec<DraftEntry>, [Step; 2]) {
     });
     let info = DraftContent::Public(b"kind: ConfigMap\n".to_vec());
     let objects = vec![object("01-info.yaml", info), token];
-    let apply = Step::ApplyObjects {
+    let apply = Step::ApplyObjects(ApplyObjects {
         phase,
         entries: objects.iter().map(|entry| entry.name.clone()).collect(),
         fallback_kubeconfig: None,
-    };
-    let label = Step::LabelAndTaintNode {
+    });
+    let label = Step::LabelAndTaintNode(LabelAndTaintNode {
         phase: "mark-control-plane".parse().unwrap(),
         node: "cp-0".parse().unwrap(),
         labels: BTreeMap::from([("example.com/role".into(), String::new())]),
@@ -551,7 +558,7 @@ fn live_steps(secret: &str) -> (Vec<DraftEntry>, [Step; 2]) {
             value: String::new(),
             effect: TaintEffect::NoSchedule,
         }],
-    };
+    });
     (objects, [label, apply])
 }
 

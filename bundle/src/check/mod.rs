@@ -119,7 +119,7 @@ pub(crate) struct Broken {
     pub(crate) at: String,
 }
 
-fn broken(rule: &'static str, at: &dyn fmt::Display) -> Result<(), Broken> {
+pub(crate) fn broken(rule: &'static str, at: &dyn fmt::Display) -> Result<(), Broken> {
     Err(Broken {
         rule,
         at: at.to_string(),

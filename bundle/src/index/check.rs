@@ -34,7 +34,7 @@ impl Index {
         self.check_entries()?;
         self.check_sealed_entries()?;
         self.check_paths()?;
-        self.check_network()?;
+        self.check_steps()?;
         self.check_transactions()?;
         for step in &self.steps {
             let features = step.features();
@@ -231,7 +231,10 @@ mod tests {
     use super::super::testing::sample;
     use super::super::*;
     use crate::check::{Check, CheckKind, NoSwap, OnlyInTests, Severity};
-    use crate::step::{Endpoint, EndpointIdentity, PhaseName};
+    use crate::step::{
+        AnnotateNode, ApplyObjects, Endpoint, EndpointIdentity, LabelAndTaintNode, PhaseName,
+        Preflight, ShowJoinCommand, WaitForEndpoints,
+    };
 
     /// [`sample`] with two objects, the second owned by the first, and a node to label.
     fn with_objects() -> Index {
@@ -255,30 +258,30 @@ mod tests {
         };
         index.entries.push(entry("objects/01.yaml", vec![expiry]));
         index.entries.push(entry("objects/02.yaml", vec![owner]));
-        index.steps.push(Step::ApplyObjects {
+        index.steps.push(Step::ApplyObjects(ApplyObjects {
             phase: phase.clone(),
             entries: vec![
                 "objects/01.yaml".parse().unwrap(),
                 "objects/02.yaml".parse().unwrap(),
             ],
             fallback_kubeconfig: None,
-        });
+        }));
         index.api = Some(Api {
             kubeconfig: "/etc/kubernetes/admin.conf".parse().unwrap(),
             server: "https://10.0.0.10:6443".into(),
             timeout_seconds: 60,
         });
-        index.steps.push(Step::LabelAndTaintNode {
+        index.steps.push(Step::LabelAndTaintNode(LabelAndTaintNode {
             phase: "mark-control-plane".parse().unwrap(),
             node: "n".parse().unwrap(),
             labels: BTreeMap::from([("a".into(), String::new())]),
             taints: vec![],
-        });
-        index.steps.push(Step::AnnotateNode {
+        }));
+        index.steps.push(Step::AnnotateNode(AnnotateNode {
             phase: "upload-config/kubelet".parse().unwrap(),
             node: "n".parse().unwrap(),
             annotations: BTreeMap::from([("a".into(), "b".into())]),
-        });
+        }));
         index.requires = [
             "hole:owner-uid/1",
             "hole:token-expiry/1",
@@ -296,7 +299,7 @@ mod tests {
     fn contradictions_about_objects_are_named() {
         type Break = fn(&mut Index);
         fn applied(index: &mut Index) -> &mut Vec<EntryName> {
-            let Step::ApplyObjects { entries, .. } = &mut index.steps[1] else {
+            let Step::ApplyObjects(ApplyObjects { entries, .. }) = &mut index.steps[1] else {
                 panic!()
             };
             entries
@@ -308,11 +311,11 @@ mod tests {
                 url: (*url).to_owned(),
                 identity: EndpointIdentity::Anonymous,
             };
-            index.steps.push(Step::WaitForEndpoints {
+            index.steps.push(Step::WaitForEndpoints(WaitForEndpoints {
                 phase: "wait-control-plane".parse().unwrap(),
                 endpoints: urls.iter().map(endpoint).collect(),
                 timeout_seconds: 1,
-            });
+            }));
         }
         let good = with_objects();
         assert_eq!(Index::parse(&good.to_bytes().unwrap()).unwrap(), good);
@@ -337,19 +340,20 @@ mod tests {
             ("feature of every hole", |i| drop(i.requires.remove(0))),
             ("feature of every step", |i| drop(i.requires.remove(2))),
             ("own node", |i| {
-                let Step::LabelAndTaintNode { node, .. } = &mut i.steps[2] else {
+                let Step::LabelAndTaintNode(LabelAndTaintNode { node, .. }) = &mut i.steps[2]
+                else {
                     panic!()
                 };
                 *node = "m".parse().unwrap();
             }),
             ("annotates the bundle's own node", |i| {
-                let Step::AnnotateNode { node, .. } = &mut i.steps[3] else {
+                let Step::AnnotateNode(AnnotateNode { node, .. }) = &mut i.steps[3] else {
                     panic!()
                 };
                 *node = "m".parse().unwrap();
             }),
             ("at least one annotation", |i| {
-                let Step::AnnotateNode { annotations, .. } = &mut i.steps[3] else {
+                let Step::AnnotateNode(AnnotateNode { annotations, .. }) = &mut i.steps[3] else {
                     panic!()
                 };
                 annotations.clear();
@@ -371,14 +375,14 @@ mod tests {
             ("by http or https", |i| wait(i, &["file:///etc/shadow"])),
             ("tokens of the index", |i| {
                 i.requires.push("step:show-join-command/1".into());
-                i.steps.push(Step::ShowJoinCommand {
+                i.steps.push(Step::ShowJoinCommand(ShowJoinCommand {
                     phase: "show-join-command".parse().unwrap(),
                     kubeconfig: "/etc/kubernetes/admin.conf".parse().unwrap(),
                     endpoint: "10.0.0.10:6443".into(),
                     ca_cert_hashes: vec![],
                     tokens: vec!["files/etc/kubernetes/ca.crt".parse().unwrap()],
                     control_plane: None,
-                });
+                }));
             }),
         ];
         for (expected, change) in cases {
@@ -392,10 +396,12 @@ mod tests {
     #[test]
     fn a_kind_of_check_with_a_feature_of_its_own_is_required() {
         let mut index = sample();
-        let step = |look: CheckKind| Step::Preflight {
-            phase: "preflight".parse().unwrap(),
-            checks: vec![check("Swap", NoSwap {}), check("New", look)],
-            ignore: vec![],
+        let step = |look: CheckKind| {
+            Step::Preflight(Preflight {
+                phase: "preflight".parse().unwrap(),
+                checks: vec![check("Swap", NoSwap {}), check("New", look)],
+                ignore: vec![],
+            })
         };
         index.requires.push("step:preflight/1".into());
         index.steps.insert(0, step(NoSwap {}.into()));
@@ -421,10 +427,12 @@ mod tests {
     #[test]
     fn checks_come_first() {
         let swap = check("Swap", NoSwap {});
-        let step = |checks| Step::Preflight {
-            phase: "preflight".parse().unwrap(),
-            checks,
-            ignore: vec![],
+        let step = |checks| {
+            Step::Preflight(Preflight {
+                phase: "preflight".parse().unwrap(),
+                checks,
+                ignore: vec![],
+            })
         };
         let with = |at: usize, step| {
             let mut index = sample();

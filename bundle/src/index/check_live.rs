@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{EntryName, Hole, Index, IndexError, Place, TransactionName};
-use crate::step::{Endpoint, PhaseName, Step};
+use crate::step::Step;
 
 fn broken<T>(rule: &'static str, at: &dyn fmt::Display) -> Result<T, IndexError> {
     Err(IndexError::Inconsistent {
@@ -14,7 +14,7 @@ fn broken<T>(rule: &'static str, at: &dyn fmt::Display) -> Result<T, IndexError>
 }
 
 impl Index {
-    /// Every run of checks looks at something, and all of them come before everything else.
+    /// All runs of checks come before everything else.
     ///
     /// # Errors
     /// [`IndexError`] naming the broken rule and the phase.
@@ -29,15 +29,12 @@ impl Index {
                     step.phase(),
                 );
             }
-            if step.only_looks() && step.checks().is_empty() {
-                return broken("a step makes at least one check", step.phase());
-            }
         }
         Ok(())
     }
 
-    /// Every object is applied by exactly one step, its phase's; what fills its holes is there by then. Every other live
-    /// step names what the index has.
+    /// Every object is applied by exactly one step, its phase's; what fills its holes is there by then. So is what fills a
+    /// hole of a file.
     ///
     /// # Errors
     /// [`IndexError`] naming the broken rule and the object.
@@ -47,73 +44,7 @@ impl Index {
             if step.calls_api() && self.api.is_none() {
                 return broken("a step that calls the API server needs `api`", step.phase());
             }
-            match step {
-                Step::Preflight { .. }
-                | Step::CommitTransaction { .. }
-                | Step::StartService { .. }
-                | Step::UseRotatedCertificate { .. } => {}
-                Step::LabelAndTaintNode { node, .. } => {
-                    if *node != self.node.name {
-                        return broken("a step labels the bundle's own node", node);
-                    }
-                }
-                Step::AnnotateNode {
-                    node, annotations, ..
-                } => {
-                    if *node != self.node.name {
-                        return broken("a step annotates the bundle's own node", node);
-                    }
-                    if annotations.is_empty() {
-                        return broken("a step sets at least one annotation", node);
-                    }
-                }
-                Step::ApplyObjects { phase, entries, .. } => {
-                    self.check_applied(phase, entries, &mut applied)?;
-                }
-                Step::WaitForEndpoints {
-                    phase,
-                    endpoints,
-                    timeout_seconds,
-                } => check_endpoints(phase, endpoints, *timeout_seconds)?,
-                Step::WaitForControlPlane {
-                    phase,
-                    timeout_seconds,
-                    ..
-                }
-                | Step::FinishTlsBootstrap {
-                    phase,
-                    timeout_seconds,
-                    ..
-                } => {
-                    if *timeout_seconds == 0 {
-                        return broken("a step waits for some time", phase);
-                    }
-                }
-                Step::RequireFreeNodeName { node, .. } => {
-                    if *node != self.node.name {
-                        return broken("a step asks for the bundle's own node", node);
-                    }
-                }
-                Step::JoinEtcd {
-                    member,
-                    pods,
-                    transaction,
-                    timeout_seconds,
-                    ..
-                } => {
-                    if pods.labels.is_empty() || *timeout_seconds == 0 {
-                        return broken("members are found by labels, in some time", member);
-                    }
-                    self.check_etcd_manifest(transaction)?;
-                }
-                Step::ShowJoinCommand { tokens, .. } => {
-                    for token in tokens {
-                        if self.entry(token).is_none_or(|e| e.place != Place::Object) {
-                            return broken("a join command names tokens of the index", token);
-                        }
-                    }
-                }
-            }
+            self.check_applied(step, &mut applied)?;
         }
         if let Some(api) = &self.api
             && api.timeout_seconds == 0
@@ -126,6 +57,9 @@ impl Index {
             .filter(|step| step.is_live())
             .filter_map(Step::commits)
             .collect();
+        for transaction in &joins {
+            self.check_etcd_manifest(transaction)?;
+        }
         for transaction in self
             .transactions
             .iter()
@@ -180,18 +114,14 @@ impl Index {
 
     fn check_applied<'a>(
         &self,
-        phase: &PhaseName,
-        entries: &'a [EntryName],
+        step: &'a Step,
         applied: &mut BTreeSet<&'a EntryName>,
     ) -> Result<(), IndexError> {
-        if entries.is_empty() {
-            return broken("a step applies at least one object", phase);
-        }
-        for name in entries {
+        for name in step.applies() {
             let Some(entry) = self.entry(name).filter(|e| e.place == Place::Object) else {
                 return broken("a step applies objects of the index", name);
             };
-            if entry.phase != *phase {
+            if entry.phase != *step.phase() {
                 return broken("an object belongs to the phase of its step", name);
             }
             for hole in &entry.holes {
@@ -210,18 +140,4 @@ impl Index {
         }
         Ok(())
     }
-}
-
-fn check_endpoints(
-    phase: &PhaseName,
-    endpoints: &[Endpoint],
-    timeout_seconds: u32,
-) -> Result<(), IndexError> {
-    if endpoints.is_empty() || timeout_seconds == 0 {
-        return broken(
-            "a step waits for at least one endpoint, for some time",
-            phase,
-        );
-    }
-    Ok(())
 }

@@ -6,9 +6,9 @@
 
 mod check;
 mod check_live;
-mod check_network;
 mod check_paths;
 mod check_sealed;
+mod check_steps;
 mod counts;
 mod entries;
 mod entry;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mode::FileMode;
-use crate::step::PhaseName;
+use crate::step::{CommitTransaction, PhaseName};
 
 /// The smallest index with a directory, a public and a sealed file.
 pub(crate) fn sample() -> Index {
@@ -100,10 +100,10 @@ pub(crate) fn sample() -> Index {
         }],
         payloads: vec![],
         transactions: vec![transaction],
-        steps: vec![Step::CommitTransaction {
+        steps: vec![Step::CommitTransaction(CommitTransaction {
             phase,
             transaction: "certs".parse().unwrap(),
-        }],
+        })],
         api: None,
         annotations: BTreeMap::new(),
     };

@@ -7,7 +7,7 @@ use kubeplan_bundle::index::{EntryName, Hole, SecretClass};
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::signature::Namespace;
-use kubeplan_bundle::step::Step;
+use kubeplan_bundle::step::{ApplyObjects, Step};
 use kubeplan_bundle::verify::VerifyError;
 use kubeplan_bundle::writer::{
     Draft, DraftContent, DraftEntry, WriteError, with_approval, with_signature,
@@ -56,11 +56,11 @@ fn add_objects(draft: &mut Draft) {
         DraftEntry::object(phase(), name("objects/01-a.yaml"), config_map),
         token,
     ];
-    draft.steps.push(Step::ApplyObjects {
+    draft.steps.push(Step::ApplyObjects(ApplyObjects {
         phase: phase(),
         entries: entries.iter().map(|entry| entry.name.clone()).collect(),
         fallback_kubeconfig: None,
-    });
+    }));
     draft.api = Some(kubeplan_bundle::index::Api {
         kubeconfig: "/etc/kubernetes/admin.conf".parse().unwrap(),
         server: "https://10.0.0.10:6443".into(),

@@ -16,7 +16,7 @@ use kubeplan_bundle::reader::{Bundle, Trusted};
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::PrivateKey;
-use kubeplan_bundle::step::{PhaseName, Step};
+use kubeplan_bundle::step::{CommitTransaction, PhaseName, Step};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::unseal::Unsealed;
 use kubeplan_bundle::verify::VerifyError;
@@ -147,10 +147,10 @@ pub(crate) fn draft(secrets: bool) -> Draft {
             entries: entries.iter().map(|entry| entry.name.clone()).collect(),
         }],
         entries,
-        steps: vec![Step::CommitTransaction {
+        steps: vec![Step::CommitTransaction(CommitTransaction {
             phase: phase(),
             transaction: "certs".parse().unwrap(),
-        }],
+        })],
         commit_salt: CommitSalt::new(SecretBytes::new(vec![3; 32])).unwrap(),
     }
 }

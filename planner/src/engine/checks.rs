@@ -2,7 +2,7 @@
 
 use kubeplan_bundle::check::Severity;
 use kubeplan_bundle::index::Name;
-use kubeplan_bundle::step::Step;
+use kubeplan_bundle::step::{Preflight, Step};
 
 use super::error::{NodeError, NodeFailures};
 use super::session::Session;
@@ -69,7 +69,7 @@ fn checks(config: &ValidConfig) -> Result<Vec<Checked>, NodeError> {
     let steps = (operations::of(config).checks)(config).map_err(NodeError::Checks)?;
     let mut found: Vec<Checked> = target(config).into_iter().collect();
     for step in &steps {
-        let Step::Preflight { checks, ignore, .. } = step else {
+        let Step::Preflight(Preflight { checks, ignore, .. }) = step else {
             continue;
         };
         let ignored = |name: &str| {

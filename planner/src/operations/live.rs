@@ -8,7 +8,7 @@
 
 use kubeplan_bundle::index::hole::FieldPath;
 use kubeplan_bundle::index::{Api, EntryName, Hole};
-use kubeplan_bundle::step::{PhaseName, Step};
+use kubeplan_bundle::step::{ApplyObjects, PhaseName, Step};
 
 use super::Operation;
 use crate::phases::{
@@ -134,14 +134,14 @@ pub(super) fn fill(
             });
         }
         if !entries.is_empty() {
-            live.steps.push(Step::ApplyObjects {
+            live.steps.push(Step::ApplyObjects(ApplyObjects {
                 phase: name.clone(),
                 entries,
                 fallback_kubeconfig: phase
                     .binds
                     .then(|| kubeconfig_path(SUPER_ADMIN))
                     .transpose()?,
-            });
+            }));
         }
         live.steps.extend(phase.step);
         if let Some(step) = phase.step_about {
@@ -150,7 +150,7 @@ pub(super) fn fill(
         }
     }
     let asks = |step: &Step| {
-        let for_name = matches!(step, Step::RequireFreeNodeName { .. });
+        let for_name = matches!(step, Step::RequireFreeNodeName(_));
         step.calls_api() || (for_name && context.config.is_control_plane())
     };
     if live.steps.iter().any(asks) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kubeplan_bundle::step::{EtcdClient, EtcdPods, PhaseName, Step};
+use kubeplan_bundle::step::{EtcdClient, EtcdPods, JoinEtcd, PhaseName, Step};
 
 use super::control_plane::manifest;
 use super::{OutlinedEntry, Part, PhaseContext, PlanError, seconds};
@@ -57,7 +57,7 @@ fn join_etcd(phase: PhaseName, context: &PhaseContext<'_>) -> Result<Option<Step
     }
     let directory = &config.cluster.certificates_dir;
     let labels = [("component", etcd::NAME), ("tier", "control-plane")];
-    Ok(Some(Step::JoinEtcd {
+    Ok(Some(Step::JoinEtcd(JoinEtcd {
         phase,
         member: config.node.name.clone(),
         peer_url: etcd::peer_url(config),
@@ -73,5 +73,5 @@ fn join_etcd(phase: PhaseName, context: &PhaseContext<'_>) -> Result<Option<Step
         },
         transaction: TRANSACTION.parse()?,
         timeout_seconds: seconds(config.timeouts.etcd_api_call),
-    }))
+    })))
 }

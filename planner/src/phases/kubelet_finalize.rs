@@ -2,7 +2,7 @@
 //!
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/cmd/phases/init/kubeletfinalize.go`.
 
-use kubeplan_bundle::step::{PhaseName, Step};
+use kubeplan_bundle::step::{PhaseName, Step, UseRotatedCertificate};
 
 use super::{Part, PhaseContext, kubeconfig_path, kubelet_service};
 use crate::render::objects::ObjectError;
@@ -18,10 +18,10 @@ pub(super) fn use_rotated_certificate(
     phase: PhaseName,
     context: &PhaseContext<'_>,
 ) -> Result<Option<Step>, ObjectError> {
-    Ok(Some(Step::UseRotatedCertificate {
+    Ok(Some(Step::UseRotatedCertificate(UseRotatedCertificate {
         phase,
         kubeconfig: kubeconfig_path("kubelet.conf")?,
         certificate: context.kubelet.client_certificate().parse()?,
         service: kubelet_service()?,
-    }))
+    })))
 }

@@ -1,6 +1,8 @@
 //! `kubelet-start`: the kubelet's files; starting it is a step of the bundle.
 
-use kubeplan_bundle::step::{PhaseName, Step};
+use kubeplan_bundle::step::{
+    PhaseName, RequireFreeNodeName, StartService, Step, WaitForControlPlane,
+};
 
 use super::{
     Keyed, OutlinedEntry, Part, PhaseContext, PlanError, kubeconfig as kubeconfigs,
@@ -157,10 +159,10 @@ fn drop_in(phase: &Part, config: &ValidConfig) -> Result<Vec<OutlinedEntry>, Pla
 
 /// Starts the kubelet.
 fn start_kubelet(phase: PhaseName, _: &PhaseContext<'_>) -> Result<Option<Step>, ObjectError> {
-    Ok(Some(Step::StartService {
+    Ok(Some(Step::StartService(StartService {
         phase,
         service: kubelet_service()?,
-    }))
+    })))
 }
 
 /// The kubeconfig of the node that reaches the cluster before its own API server runs. On a control-plane node that is the
@@ -181,11 +183,11 @@ fn wait_for_control_plane(
     context: &PhaseContext<'_>,
 ) -> Result<Option<Step>, ObjectError> {
     let config = context.config;
-    Ok(Some(Step::WaitForControlPlane {
+    Ok(Some(Step::WaitForControlPlane(WaitForControlPlane {
         phase,
         kubeconfig: kubeconfig_path(cluster_kubeconfig(config))?,
         timeout_seconds: seconds(config.timeouts.discovery),
-    }))
+    })))
 }
 
 /// Only where the name was not given away with a certificate.
@@ -197,11 +199,11 @@ fn require_free_node_name(
     if !config.membership.kubelet_bootstraps() {
         return Ok(None);
     }
-    Ok(Some(Step::RequireFreeNodeName {
+    Ok(Some(Step::RequireFreeNodeName(RequireFreeNodeName {
         phase,
         node: config.node.name.clone(),
         // On a control-plane node its server is the node itself; the step uses the server of `Index.api`.
         bootstrap_kubeconfig: layout::BOOTSTRAP_KUBELET_CONF.parse()?,
         kubeconfig: kubeconfig_path("kubelet.conf")?,
-    }))
+    })))
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: kubeadm v1.36.2, cmd/kubeadm/app/cmd/phases/join/kubelet.go.
 
-use kubeplan_bundle::step::{PhaseName, Step};
+use kubeplan_bundle::step::{FinishTlsBootstrap, PhaseName, Step};
 
 use super::kubelet_finalize::use_rotated_certificate;
 use super::wait_control_plane::wait_for_kubelet;
@@ -27,10 +27,10 @@ fn take_credentials(
     if !config.membership.kubelet_bootstraps() {
         return use_rotated_certificate(phase, context);
     }
-    Ok(Some(Step::FinishTlsBootstrap {
+    Ok(Some(Step::FinishTlsBootstrap(FinishTlsBootstrap {
         phase,
         bootstrap_kubeconfig: layout::BOOTSTRAP_KUBELET_CONF.parse()?,
         kubeconfig: kubeconfig_path("kubelet.conf")?,
         timeout_seconds: seconds(config.timeouts.tls_bootstrap),
-    }))
+    })))
 }

@@ -1,6 +1,6 @@
 //! `mark-control-plane`: labels and taints of the node. A step and no object: the kubelet registers the node itself.
 
-use kubeplan_bundle::step::{PhaseName, Step, Taint, TaintEffect};
+use kubeplan_bundle::step::{LabelAndTaintNode, PhaseName, Step, Taint, TaintEffect};
 
 use super::{Part, PhaseContext};
 use crate::kubeadm::labels::CONTROL_PLANE;
@@ -30,10 +30,10 @@ fn step(phase: PhaseName, context: &PhaseContext<'_>) -> Result<Option<Step>, Ob
     };
     let mut labels = config.node.marks.clone();
     labels.extend(CONTROL_PLANE.map(|label| (label.to_owned(), String::new())));
-    Ok(Some(Step::LabelAndTaintNode {
+    Ok(Some(Step::LabelAndTaintNode(LabelAndTaintNode {
         phase,
         node: config.node.name.clone(),
         labels,
         taints,
-    }))
+    })))
 }

@@ -27,7 +27,7 @@ pub use join::Join;
 pub use table::{CHECKS, CheckDef, Group};
 
 use kubeplan_bundle::check::ParseCheckError;
-use kubeplan_bundle::step::Step;
+use kubeplan_bundle::step::{Preflight, Step};
 
 use self::row::Row;
 use super::PlanError;
@@ -132,11 +132,11 @@ pub fn steps(config: &ValidConfig, command: Command<'_>) -> Result<Vec<Step>, Pl
                     }
                 }
             }
-            Ok(Step::Preflight {
+            Ok(Step::Preflight(Preflight {
                 phase: "preflight".parse()?,
                 checks,
                 ignore: ignore.clone(),
-            })
+            }))
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 //! Source: kubeadm v1.36.2, `cmd/kubeadm/app/cmd/phases/init/showjoincommand.go`.
 
 use kubeplan_bundle::index::EntryName;
-use kubeplan_bundle::step::{PhaseName, SharedCertificates, Step};
+use kubeplan_bundle::step::{PhaseName, SharedCertificates, ShowJoinCommand, Step};
 
 use super::{KeyedContext, Part, Work, bootstrap_token, kubeconfig_path};
 use crate::pki::MaterialSource;
@@ -43,14 +43,14 @@ fn show_join_command(
         } else {
             SharedCertificates::Copied
         });
-    Ok(Some(Step::ShowJoinCommand {
+    Ok(Some(Step::ShowJoinCommand(ShowJoinCommand {
         phase,
         kubeconfig: kubeconfig_path("admin.conf")?,
         endpoint: url.strip_prefix("https://").unwrap_or(&url).to_owned(),
         ca_cert_hashes: authority.into_iter().collect(),
         tokens,
         control_plane,
-    }))
+    })))
 }
 
 /// The Secrets of the tokens that other nodes join with.

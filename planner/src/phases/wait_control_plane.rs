@@ -7,7 +7,7 @@ mod cluster_admins;
 
 use std::net::IpAddr;
 
-use kubeplan_bundle::step::{Endpoint, EndpointIdentity, PhaseName, Step};
+use kubeplan_bundle::step::{Endpoint, EndpointIdentity, PhaseName, Step, WaitForEndpoints};
 use serde_json::Value;
 
 use super::{KUBELET_SERVICE, Part, PhaseContext, Work, seconds};
@@ -85,11 +85,11 @@ pub(super) fn wait_for_kubelet(
         url: format!("http://{}/healthz", authority(&address, &port.to_string())),
         identity: anonymous(&address),
     };
-    Ok(Some(Step::WaitForEndpoints {
+    Ok(Some(Step::WaitForEndpoints(WaitForEndpoints {
         phase,
         endpoints: vec![endpoint],
         timeout_seconds: seconds(context.config.timeouts.kubelet_health_check),
-    }))
+    })))
 }
 
 /// Waits for the components.
@@ -126,11 +126,11 @@ fn wait_for_components(
             },
         });
     }
-    Ok(Some(Step::WaitForEndpoints {
+    Ok(Some(Step::WaitForEndpoints(WaitForEndpoints {
         phase,
         endpoints,
         timeout_seconds: seconds(config.timeouts.component_health_check),
-    }))
+    })))
 }
 
 /// How an endpoint without credentials is asked: the host must have an address that is not the same on every host.

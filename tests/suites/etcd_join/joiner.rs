@@ -17,7 +17,7 @@ use kubeplan_bundle::index::{
 use kubeplan_bundle::seal::CommitSalt;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::PrivateKey;
-use kubeplan_bundle::step::{EtcdClient, EtcdPods, PhaseName, Step};
+use kubeplan_bundle::step::{EtcdClient, EtcdPods, JoinEtcd, PhaseName, Step};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 use kubeplan_testhosts::command;
@@ -176,7 +176,7 @@ impl<'s> Joiner<'s> {
         };
         let entries = vec![dir(DATA)?, dir("etc/kubernetes/manifests")?, manifest];
         let pki = |name: &str| format!("/etc/kubernetes/pki/etcd/{name}").parse();
-        let step = Step::JoinEtcd {
+        let step = Step::JoinEtcd(JoinEtcd {
             phase: phase.clone(),
             member: self.name.parse()?,
             peer_url: self.peer_url(),
@@ -192,7 +192,7 @@ impl<'s> Joiner<'s> {
             },
             transaction: "etcd".parse()?,
             timeout_seconds,
-        };
+        });
         let now = i64::try_from(std::time::UNIX_EPOCH.elapsed()?.as_secs())?;
         let time = |seconds| Timestamp::from_unix_seconds(seconds).context("the clock");
         Ok(Draft {

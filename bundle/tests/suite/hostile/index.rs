@@ -9,7 +9,9 @@ use kubeplan_bundle::index::{
 };
 use kubeplan_bundle::limits;
 use kubeplan_bundle::reader::Bundle;
-use kubeplan_bundle::step::{Endpoint, EndpointIdentity, Step};
+use kubeplan_bundle::step::{
+    Endpoint, EndpointIdentity, FinishTlsBootstrap, Step, WaitForEndpoints,
+};
 
 use super::World;
 use crate::raw::assemble;
@@ -59,16 +61,18 @@ fn hostile_indexes_are_refused() {
     }
     fn finish(index: &mut Index, path: &str) {
         index.requires.push("step:finish-tls-bootstrap/1".into());
-        index.steps.push(Step::FinishTlsBootstrap {
-            phase: "kubelet-wait-bootstrap".parse().unwrap(),
-            bootstrap_kubeconfig: path.parse().unwrap(),
-            kubeconfig: "/etc/kubernetes/kubelet.conf".parse().unwrap(),
-            timeout_seconds: 1,
-        });
+        index
+            .steps
+            .push(Step::FinishTlsBootstrap(FinishTlsBootstrap {
+                phase: "kubelet-wait-bootstrap".parse().unwrap(),
+                bootstrap_kubeconfig: path.parse().unwrap(),
+                kubeconfig: "/etc/kubernetes/kubelet.conf".parse().unwrap(),
+                timeout_seconds: 1,
+            }));
     }
     fn wait(index: &mut Index, url: &str) {
         index.requires.push("step:wait-for-endpoints/1".into());
-        index.steps.push(Step::WaitForEndpoints {
+        index.steps.push(Step::WaitForEndpoints(WaitForEndpoints {
             phase: "wait-control-plane".parse().unwrap(),
             endpoints: vec![Endpoint {
                 name: "a".into(),
@@ -76,7 +80,7 @@ fn hostile_indexes_are_refused() {
                 identity: EndpointIdentity::Anonymous,
             }],
             timeout_seconds: 1,
-        });
+        }));
     }
     let cases: &[(&str, &str, Change)] = &[
         (

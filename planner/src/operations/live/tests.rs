@@ -3,6 +3,7 @@
 
 use kubeplan_bundle::index::hole;
 use kubeplan_bundle::secret::SecretBytes;
+use kubeplan_bundle::step::{AnnotateNode, LabelAndTaintNode};
 
 use super::*;
 use crate::config::ValidConfig;
@@ -105,7 +106,7 @@ fn phases_come_in_kubeadms_order_and_names_sort_in_it() {
     let applied: Vec<&EntryName> = steps
         .iter()
         .filter_map(|step| match step {
-            Step::ApplyObjects { entries, .. } => Some(entries),
+            Step::ApplyObjects(ApplyObjects { entries, .. }) => Some(entries),
             _ => None,
         })
         .flatten()
@@ -249,7 +250,9 @@ fn the_node_gets_kubeadms_labels_and_the_configured_taints() {
             taints.map(|taints| serde_json::from_value(taints).unwrap());
         let (_, steps) = planned(&config, &material());
         let mark = |step: Step| match step {
-            Step::LabelAndTaintNode { labels, taints, .. } => Some((labels, taints)),
+            Step::LabelAndTaintNode(LabelAndTaintNode { labels, taints, .. }) => {
+                Some((labels, taints))
+            }
             _ => None,
         };
         steps.into_iter().find_map(mark).unwrap()
@@ -289,10 +292,10 @@ fn the_socket_is_an_annotation_where_no_file_of_the_kubelet_has_it() {
         let names: Vec<&str> = steps.iter().map(|step| step.phase().as_str()).collect();
         let at = steps
             .iter()
-            .position(|step| matches!(step, Step::AnnotateNode { .. }))?;
+            .position(|step| matches!(step, Step::AnnotateNode(_)))?;
         assert_eq!(names[at - 1..=at], ["upload-config/kubelet"; 2]);
         match &steps[at] {
-            Step::AnnotateNode { annotations, .. } => Some(annotations.clone()),
+            Step::AnnotateNode(AnnotateNode { annotations, .. }) => Some(annotations.clone()),
             _ => None,
         }
     };
@@ -373,11 +376,11 @@ fn the_binding_moves_to_the_first_phase_that_uses_the_api() {
         assert_eq!(names(&objects)[0], first);
         assert!(names(&objects).is_sorted());
         let applied = steps.iter().find_map(|step| match step {
-            Step::ApplyObjects {
+            Step::ApplyObjects(ApplyObjects {
                 phase,
                 entries,
                 fallback_kubeconfig: Some(_),
-            } => Some((phase, entries)),
+            }) => Some((phase, entries)),
             _ => None,
         });
         let (phase, entries) = applied.unwrap();
@@ -475,7 +478,7 @@ fn labels_that_a_kubelet_may_not_set_are_set_with_kubeadms() {
     config.node.marks = [(label.clone(), "r1".to_owned())].into();
     let (_, steps) = planned(&config, &material());
     let labels = steps.into_iter().find_map(|step| match step {
-        Step::LabelAndTaintNode { labels, .. } => Some(labels),
+        Step::LabelAndTaintNode(LabelAndTaintNode { labels, .. }) => Some(labels),
         _ => None,
     });
     let labels = labels.unwrap();

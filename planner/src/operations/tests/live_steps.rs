@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use kubeplan_bundle::step::{EndpointIdentity, SharedCertificates, Step};
+use kubeplan_bundle::step::{
+    EndpointIdentity, SharedCertificates, ShowJoinCommand, Step, UseRotatedCertificate,
+    WaitForEndpoints,
+};
 
 use super::*;
 use crate::config::kubeadm::{Arg, BootstrapToken};
@@ -17,7 +20,7 @@ fn urls(config: &ValidConfig) -> Vec<String> {
     steps(config)
         .into_iter()
         .filter_map(|step| match step {
-            Step::WaitForEndpoints { endpoints, .. } => Some(endpoints),
+            Step::WaitForEndpoints(WaitForEndpoints { endpoints, .. }) => Some(endpoints),
             _ => None,
         })
         .flatten()
@@ -65,7 +68,7 @@ fn everybody_is_asked_where_the_manifests_say() {
     );
     config.kubelet.value["healthzBindAddress"] = "192.168.10.21".into();
     let on_node = |step: &Step| {
-        matches!(step, Step::WaitForEndpoints { endpoints, .. }
+        matches!(step, Step::WaitForEndpoints(WaitForEndpoints { endpoints, .. })
             if endpoints[0].identity == EndpointIdentity::AnonymousOnNode)
     };
     assert_eq!(
@@ -88,9 +91,9 @@ fn waits_are_as_long_as_the_configuration_says() {
         .steps
         .iter()
         .filter_map(|step| match step {
-            Step::WaitForEndpoints {
+            Step::WaitForEndpoints(WaitForEndpoints {
                 timeout_seconds, ..
-            } => Some(*timeout_seconds),
+            }) => Some(*timeout_seconds),
             _ => None,
         })
         .collect();
@@ -103,7 +106,9 @@ fn the_kubelets_certificate_is_where_its_flag_says() {
     let mut config = default_config();
     let certificate = |config: &ValidConfig| {
         steps(config).into_iter().find_map(|step| match step {
-            Step::UseRotatedCertificate { certificate, .. } => Some(certificate.to_string()),
+            Step::UseRotatedCertificate(UseRotatedCertificate { certificate, .. }) => {
+                Some(certificate.to_string())
+            }
             _ => None,
         })
     };
@@ -119,11 +124,11 @@ fn the_kubelets_certificate_is_where_its_flag_says() {
 fn control_planes_can_join_where_there_is_an_endpoint_for_all() {
     let shared = |config: &ValidConfig| {
         steps(config).into_iter().find_map(|step| match step {
-            Step::ShowJoinCommand {
+            Step::ShowJoinCommand(ShowJoinCommand {
                 endpoint,
                 control_plane,
                 ..
-            } => Some((endpoint, control_plane)),
+            }) => Some((endpoint, control_plane)),
             _ => None,
         })
     };

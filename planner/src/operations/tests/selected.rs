@@ -53,7 +53,7 @@ fn steps(plan: &NodePlan) -> Vec<&Step> {
     plan.live
         .steps
         .iter()
-        .filter(|step| !matches!(step, Step::ShowJoinCommand { .. }))
+        .filter(|step| !matches!(step, Step::ShowJoinCommand(_)))
         .collect()
 }
 

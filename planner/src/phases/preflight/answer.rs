@@ -161,7 +161,7 @@ fn parse(version: &str) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use kubeplan_bundle::step::Step;
+    use kubeplan_bundle::step::{Preflight, Step};
 
     use super::*;
     use crate::phases::preflight::{Command, steps};
@@ -181,7 +181,7 @@ mod tests {
     fn answers(facts: &HostFacts) -> Vec<(String, Answer)> {
         let mut found = Vec::new();
         for step in steps(&default_config(), Command::INIT).unwrap() {
-            let Step::Preflight { checks, .. } = step else {
+            let Step::Preflight(Preflight { checks, .. }) = step else {
                 panic!()
             };
             for check in checks {

@@ -4,6 +4,7 @@ use kubeplan_bundle::check::{
     CheckKind, CheckName, DirectConnection, ProgramVersion, PullPolicy, ServerVersion, Severity,
     SwapAllowed,
 };
+use kubeplan_bundle::step::Preflight;
 
 use super::*;
 use crate::config::valid::EndpointHost;
@@ -11,7 +12,7 @@ use crate::testing::{default_config, ha_config};
 
 /// Names with `?` behind those that only warn.
 fn names(step: &Step) -> Vec<String> {
-    let Step::Preflight { checks, .. } = step else {
+    let Step::Preflight(Preflight { checks, .. }) = step else {
         panic!("{step:?}")
     };
     let mark = |severity| match severity {
@@ -32,7 +33,7 @@ fn look<'a>(steps: &'a [Step], name: &str) -> &'a CheckKind {
     steps
         .iter()
         .flat_map(|step| match step {
-            Step::Preflight { checks, .. } => checks.as_slice(),
+            Step::Preflight(Preflight { checks, .. }) => checks.as_slice(),
             _ => &[],
         })
         .find(|check| check.name.as_str() == name)
@@ -296,7 +297,7 @@ fn parameters_follow_release_and_configuration() {
             .any(|image| image.contains("kube-proxy"))
     );
     for step in &init {
-        let Step::Preflight { ignore, .. } = step else {
+        let Step::Preflight(Preflight { ignore, .. }) = step else {
             panic!()
         };
         let texts: Vec<&str> = ignore.iter().map(CheckName::as_str).collect();

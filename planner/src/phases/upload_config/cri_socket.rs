@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use kubeplan_bundle::step::{PhaseName, Step};
+use kubeplan_bundle::step::{AnnotateNode, PhaseName, Step};
 
 use crate::phases::PhaseContext;
 use crate::render::kubelet;
@@ -20,12 +20,14 @@ pub(super) fn step(
 ) -> Result<Option<Step>, ObjectError> {
     let config = context.config;
     let annotated = config.release.annotates_cri_socket && !kubelet::has_instance_config(config);
-    Ok(annotated.then(|| Step::AnnotateNode {
-        phase,
-        node: config.node.name.clone(),
-        annotations: BTreeMap::from([(
-            ANNOTATION.to_owned(),
-            config.init.node_registration.cri_socket.clone(),
-        )]),
+    Ok(annotated.then(|| {
+        Step::AnnotateNode(AnnotateNode {
+            phase,
+            node: config.node.name.clone(),
+            annotations: BTreeMap::from([(
+                ANNOTATION.to_owned(),
+                config.init.node_registration.cri_socket.clone(),
+            )]),
+        })
     }))
 }

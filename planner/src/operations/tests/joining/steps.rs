@@ -1,5 +1,7 @@
 //! The steps and the checks of nodes that join.
 
+use kubeplan_bundle::step::Preflight;
+
 use super::*;
 
 #[test]
@@ -159,7 +161,7 @@ fn checks_are_those_of_kubeadm_join() {
         steps
             .iter()
             .map(|step| match step {
-                Step::Preflight { checks, .. } => {
+                Step::Preflight(Preflight { checks, .. }) => {
                     checks.iter().map(|check| check.name.to_string()).collect()
                 }
                 other => panic!("{other:?}"),
