@@ -10,6 +10,7 @@ use kubeplan_bundle::facts::Facts;
 use serde_json::json;
 
 use super::draft::{Draft, NODE};
+use super::host;
 pub use super::known_hosts::KnownHosts;
 use super::known_hosts::{Named, Names, Verdict};
 use super::provenance::Origin;
@@ -144,6 +145,20 @@ fn used(draft: &mut Draft, source: &FactsSource, facts: &Facts, node: &str) -> H
         match draft.joins {
             false => draft.warn(Kind::Cluster, "", message, hint),
             true => draft.warn(Kind::Inventory, NODE, message, hint),
+        }
+    }
+    let wrong = facts.proxies.iter().flatten().find_map(|(name, url)| {
+        let fault = host::of_proxy(name, url)?;
+        Some((name.escape_debug().to_string(), fault))
+    });
+    if let (Some((name, fault)), false) = (wrong, is_worker) {
+        let message = format!(
+            "the proxy variable `{name}` in the host's facts: {}",
+            fault.message
+        );
+        match draft.joins {
+            false => draft.warn(Kind::Cluster, "", message, &fault.hint),
+            true => draft.warn(Kind::Inventory, NODE, message, &fault.hint),
         }
     }
     host_facts(facts)

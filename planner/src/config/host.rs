@@ -15,6 +15,8 @@ pub(super) enum Server {
     Api,
     /// A member of an external etcd.
     Etcd,
+    /// A proxy that a component uses.
+    Proxy,
 }
 
 impl Server {
@@ -22,6 +24,7 @@ impl Server {
         match self {
             Self::Api => "the API server",
             Self::Etcd => "etcd",
+            Self::Proxy => "the proxy",
         }
     }
 
@@ -30,6 +33,7 @@ impl Server {
         match self {
             Self::Api => "each kubelet and each client",
             Self::Etcd => "each API server",
+            Self::Proxy => "each component",
         }
     }
 
@@ -41,6 +45,7 @@ impl Server {
             Self::Etcd => {
                 "keep it only if a member of etcd listens there on every control-plane node"
             }
+            Self::Proxy => "keep it only if the proxy listens there on every control-plane node",
         }
     }
 }
@@ -79,6 +84,26 @@ pub(super) fn of_endpoint(text: &str, server: Server) -> Option<Fault> {
     let (host, _) = split_host_port(text).ok()?;
     let problem = two_readings(text).or_else(|| problem_of(&host))?;
     Some(fault(problem, text, &host, server))
+}
+
+/// What is wrong with the host in the value of a proxy variable: always a warning, without the user and the password of the URL. A
+/// loopback address is accepted: components use the host's network.
+#[must_use]
+pub(super) fn of_proxy(variable: &str, url: &str) -> Option<Fault> {
+    let name = variable.to_ascii_lowercase();
+    if !name.ends_with("_proxy") || name == "no_proxy" {
+        return None;
+    }
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let found = of_endpoint(&host.to_ascii_lowercase(), Server::Proxy)?;
+    (found.severity == Severity::Error).then_some(Fault {
+        severity: Severity::Warning,
+        ..found
+    })
 }
 
 /// What is wrong with a host without a port; an IPv6 address has no brackets.
@@ -213,6 +238,53 @@ mod tests {
             ("localhost.example.com", None),
         ] {
             assert_eq!(problem_of(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_a_proxy_is_found_in_its_url() {
+        for (variable, url, expected) in [
+            ("HTTPS_PROXY", "http://proxy.example.com:3128", ""),
+            ("https_proxy", "proxy.example.com", ""),
+            ("HTTP_PROXY", "http://127.0.0.1:3128", ""),
+            ("HTTP_PROXY", "", ""),
+            ("NO_PROXY", "10.0.0.256", ""),
+            ("PROXY", "10.0.0.256", ""),
+            (
+                "HTTP_PROXY",
+                "http://u:hunter2@10.0.0.256:3128/",
+                "`10.0.0.256` is neither",
+            ),
+            (
+                "http_proxy",
+                "0.0.0.0:3128",
+                "`0.0.0.0` is the unspecified address",
+            ),
+            (
+                "ALL_PROXY",
+                "socks5://[::]:1080",
+                "`::` is the unspecified address",
+            ),
+            (
+                "HTTP_PROXY",
+                "http://fd00::5:3128",
+                "can be read in two ways",
+            ),
+        ] {
+            let found = of_proxy(variable, url);
+            let said = found.map_or_else(String::new, |fault| {
+                assert_eq!(fault.severity, Severity::Warning);
+                fault.message
+            });
+            assert_eq!(
+                said.is_empty(),
+                expected.is_empty(),
+                "{variable} {url}: {said}"
+            );
+            assert!(
+                said.contains(expected) && !said.contains("hunter2"),
+                "{said}"
+            );
         }
     }
 

@@ -281,5 +281,24 @@ fn a_warning_about_a_proxys_password_does_not_show_it() {
         .warnings
         .to_string();
     assert!(warnings.contains("contains a password"), "{warnings}");
+    assert!(!warnings.contains("the proxy variable"), "{warnings}");
+    assert!(!warnings.contains("hunter2"), "{warnings}");
+}
+
+#[test]
+fn a_proxy_that_no_client_can_use_is_warned_of() {
+    let mut facts = cp1();
+    facts.proxies = Some(
+        [(
+            "http_proxy".to_owned(),
+            "http://u:hunter2@10.0.0.256:1".to_owned(),
+        )]
+        .into(),
+    );
+    facts.ssh_host_key = None;
+    let warnings = load(CLUSTER, only(vec![facts])).unwrap().warnings;
+    let warnings = warnings.to_string();
+    let expected = "the proxy variable `http_proxy` in the host's facts: `10.0.0.256` is neither";
+    assert!(warnings.contains(expected), "{warnings}");
     assert!(!warnings.contains("hunter2"), "{warnings}");
 }

@@ -6,7 +6,7 @@ use kubeplan_bundle::path::HostPath;
 use super::super::address::{is_subdomain, is_wildcard_subdomain, parse_ip};
 use super::super::default;
 use super::super::draft::Draft;
-use super::super::host::is_wrong_ipv4;
+use super::super::host::{self, is_wrong_ipv4};
 use super::super::labels::is_value;
 use crate::kubeadm::image_reference::{is_repository, is_tag};
 use crate::kubeadm::layout;
@@ -107,6 +107,7 @@ pub(super) fn cluster(draft: &mut Draft) {
     }
     for component in ["apiServer", "controllerManager", "scheduler", "etcd.local"] {
         extra_args(draft, kind, &format!("{component}.extraArgs"));
+        proxies(draft, &format!("{component}.extraEnvs"));
     }
     for list in [
         "apiServer.certSANs",
@@ -189,6 +190,16 @@ fn flag_hint(name: &str) -> String {
         }
         None if is_flag(plain) && !plain.is_empty() => format!("write `{plain}`"),
         _ => "write the flag without its dashes, and its value in `value`".to_owned(),
+    }
+}
+
+/// Checks the hosts of proxy variables.
+fn proxies(draft: &mut Draft, list: &str) {
+    for item in draft.items(Kind::Cluster, list) {
+        let variable = draft.text(Kind::Cluster, &format!("{item}.name"));
+        let path = format!("{item}.value");
+        let url = draft.text(Kind::Cluster, &path);
+        draft.fault(Kind::Cluster, &path, host::of_proxy(&variable, &url));
     }
 }
 

@@ -67,6 +67,12 @@ fn endpoints_that_clients_cannot_use_are_refused() {
         let lines = format!("etcd: {{external: {{endpoints: [{endpoint}]}}}}\n");
         check(&lines, &with_cluster(&lines), expected);
     }
+    for component in ["apiServer", "controllerManager", "scheduler"] {
+        let lines = format!(
+            "{component}: {{extraEnvs: [{{name: HTTPS_PROXY, value: 'http://0.0.0.0:1'}}]}}\n"
+        );
+        check(&lines, &with_cluster(&lines), Warning("extraEnvs[0].value"));
+    }
     let lines = "apiServer: {certSANs: [10.0.0.256]}\n";
     check(lines, &with_cluster(lines), Error("certSANs[0]"));
 }
