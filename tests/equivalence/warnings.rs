@@ -1,8 +1,7 @@
 //! Warnings of both programs, by what they are about.
 //!
-//! In: what kubeadm said, or the planner's warnings. Out: the names of the rows of [`WARNINGS`], sorted, each once. A warning of
-//! kubeadm that no row covers is its own name, so that it is a difference until it has a row. Warnings that only the planner gives
-//! are not compared.
+//! In: what kubeadm said, or the planner's warnings. Out: the names of the rows of [`WARNINGS`], sorted, each once. Warnings
+//! that no row covers are not compared.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +12,7 @@ struct Warning {
     name: &'static str,
     /// A part of kubeadm's line.
     kubeadm: &'static str,
-    /// A part of the planner's message; empty if the planner has a reason not to warn.
+    /// A part of the planner's message.
     planner: &'static str,
 }
 
@@ -48,15 +47,8 @@ pub fn of_kubeadm(said: &str) -> String {
         bytes.next() == Some(b'W') && bytes.take(4).all(|byte| byte.is_ascii_digit())
     };
     let names = said.lines().filter(is_warning).filter_map(|line| {
-        let known = WARNINGS.iter().find(|row| line.contains(row.kubeadm));
-        match known {
-            Some(row) => (!row.planner.is_empty()).then(|| row.name.to_owned()),
-            None => Some(
-                line.split_once("] ")
-                    .map_or(line, |(_, text)| text)
-                    .to_owned(),
-            ),
-        }
+        let row = WARNINGS.iter().find(|row| line.contains(row.kubeadm))?;
+        Some(row.name.to_owned())
     });
     listed(names)
 }
@@ -66,8 +58,7 @@ pub fn of_kubeadm(said: &str) -> String {
 pub fn of_planner(warnings: &Report) -> String {
     let warnings = warnings.findings().iter();
     let names = warnings.filter_map(|finding| {
-        let said =
-            |row: &&Warning| !row.planner.is_empty() && finding.message.contains(row.planner);
+        let said = |row: &&Warning| finding.message.contains(row.planner);
         let row = WARNINGS.iter().find(said)?;
         (finding.severity == Severity::Warning).then(|| row.name.to_owned())
     });
