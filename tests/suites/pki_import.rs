@@ -1,7 +1,8 @@
 //! The `pki` directory of a node becomes a key store, with which the next plan is one of the same cluster.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -33,6 +34,8 @@ pub fn cases() -> Vec<Trial> {
             same_cluster,
         ),
         case("pki_import::what_does_not_fit_changes_nothing", unusable),
+        case("pki_import::a_linked_etcd_is_followed", linked_etcd),
+        case("pki_import::a_store_of_another_cluster_is_not_mixed", mixed),
     ]
 }
 
@@ -66,6 +69,7 @@ fn same_cluster() -> Result<()> {
         "with its key",
         "\n  apiserver.key\n",
         "\n  etcd/server.crt\n",
+        &format!("\nnext: `kubeplan plan -f FILE --pki {}`\n", text(&store)?),
     ] {
         ensure!(run.text().contains(expected), "{expected}: {}", run.text());
     }
@@ -80,14 +84,20 @@ fn same_cluster() -> Result<()> {
     ensure!(!files.keys().any(|name| name.contains("apiserver")));
     ensure!(tree::snapshot(Path::new(&pki))? == before);
 
-    // Once more: nothing changes.
+    // Once more: nothing changes, and the output says so.
     let after = tree::read(&store)?;
+    let run = kubeplan(&args).expect(0)?;
+    let said = "nothing to import into";
+    ensure!(run.text().contains(said), "{}", run.text());
+    let said = ": 8 files were there already\n";
+    ensure!(run.text().contains(said), "{}", run.text());
     let json = [&args[..], &["--format", "json"]].concat();
     let run = kubeplan(&json).expect(0)?;
     let document: Value = serde_json::from_slice(&run.out)?;
     ensure!(document["version"] == 1 && document["command"] == "pki import");
     ensure!(
-        document["imported"] == serde_json::json!(SHARED),
+        document["imported"] == serde_json::json!([])
+            && document["alreadyThere"] == serde_json::json!(SHARED),
         "{document}"
     );
     ensure!(tree::read(&store)? == after);
@@ -184,11 +194,96 @@ fn unusable() -> Result<()> {
         "{}",
         run.err
     );
-    // Another cluster's directory does not replace it.
+    ensure!(run.err.contains("only with stacked etcd"), "{}", run.err);
+    // Another cluster's directory does not replace it; the hint names the next step.
     let (_other, others) = installed()?;
     let before = tree::read(&store)?;
     let run = import(Path::new(&others))?.expect(2)?;
     ensure!(run.err.contains("another `ca.crt` already"), "{}", run.err);
+    ensure!(run.err.contains("--pki NEW-DIRECTORY"), "{}", run.err);
     ensure!(tree::read(&store)? == before);
     Ok(())
+}
+
+/// `etcd` as a link, as administrators have it who keep etcd's files elsewhere.
+fn linked_etcd() -> Result<()> {
+    let (planned, pki) = installed()?;
+    let (etcd, elsewhere) = (Path::new(&pki).join("etcd"), planned.path("elsewhere"));
+    let store = planned.path("imported");
+    let args = ["pki", "import", &pki, "--pki", text(&store)?];
+    fs::rename(&etcd, &elsewhere)?;
+    // What is neither a directory nor a link to one is refused, before there is a store.
+    let others: [fn(&Path) -> io::Result<()>; 4] = [
+        |path| fs::write(path, "text"),
+        |path| symlink("absent", path),
+        |path| symlink("ca.crt", path),
+        |path| symlink("etcd", path),
+    ];
+    for make in others {
+        make(&etcd)?;
+        let run = kubeplan(&args).expect(2)?;
+        ensure!(
+            run.err
+                .contains("etcd must be a directory or a link to one"),
+            "{}",
+            run.err
+        );
+        ensure!(run.err.contains("`cp -aL`"), "{}", run.err);
+        ensure!(!store.exists());
+        fs::remove_file(&etcd)?;
+    }
+    symlink(&elsewhere, &etcd)?;
+    let run = kubeplan(&args).expect(0)?;
+    ensure!(run.err.is_empty(), "{}", run.err);
+    for name in ["ca.crt", "ca.key"] {
+        let here = fs::read(store.join("etcd").join(name))?;
+        ensure!(here == fs::read(elsewhere.join(name))?, "{name}");
+    }
+    ensure!(
+        run.text().contains("\n  etcd/server.crt\n"),
+        "{}",
+        run.text()
+    );
+    Ok(())
+}
+
+/// A store with keys of another cluster: neither broken nor mixed pairs come out.
+fn mixed() -> Result<()> {
+    let (planned, pki) = installed()?;
+    let (_others, theirs) = installed()?;
+    let (pki, theirs) = (Path::new(&pki), Path::new(&theirs));
+    let store = |name: &str, files: &[&str]| -> Result<_> {
+        let store = planned.path(name);
+        fs::create_dir_all(store.join("etcd"))?;
+        for directory in [&store, &store.join("etcd")] {
+            fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+        }
+        for file in files {
+            fs::copy(theirs.join(file), store.join(file))?;
+        }
+        Ok(store)
+    };
+    let refused = |store: &Path, expected: &str| -> Result<()> {
+        let before = tree::read(store)?;
+        let run = kubeplan(&["pki", "import", text(pki)?, "--pki", text(store)?]).expect(2)?;
+        for expected in [expected, "do not fit together", "--pki NEW-DIRECTORY"] {
+            ensure!(run.err.contains(expected), "{expected}: {}", run.err);
+        }
+        let mut after = tree::read(store)?;
+        after.retain(|path, _| path != ".lock");
+        ensure!(after == before);
+        Ok(())
+    };
+    fs::remove_file(pki.join("ca.key"))?;
+    refused(
+        &store("half", &["ca.key"])?,
+        "`ca.key` is not the private key of `ca.crt`",
+    )?;
+    for end in ["crt", "key"] {
+        fs::remove_file(pki.join(format!("etcd/ca.{end}")))?;
+    }
+    refused(
+        &store("pair", &["etcd/ca.crt", "etcd/ca.key"])?,
+        "the key store has `etcd/ca`, the directory has no such pair",
+    )
 }

@@ -1,8 +1,8 @@
 //! Takes over the `pki` directory of a kubeadm cluster.
 //!
-//! In: the files of the directory by path. Out: those that a key store needs (the CAs and the service account key, which all nodes
-//! share), checked, and the names of the others. A node's certificates are not taken over: the planner issues its own, with the same
-//! CAs. Nothing is repaired, and no key is made.
+//! In: the files of the directory by path, and a key store. Out: the key store with those that it needs (the CAs and the service
+//! account key, which all nodes share), checked alone and together with what the store has. A node's certificates are not taken
+//! over: the planner issues its own, with the same CAs. Nothing is repaired, no key is made, and no file of the store is replaced.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,13 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::PkiError;
-use super::certificate::Certificate;
-use super::keys::PrivateKey;
+use super::certificate::{Certificate, CertificateError};
+use super::keys::{KeyError, PrivateKey};
 use super::slot::{other_key, read_certificate, read_key};
-use super::store::StoreContents;
+use super::store::{StoreContents, is_certificate};
+
+#[cfg(test)]
+mod tests;
 
 /// The base names of the CAs in a `pki` directory, and what each signs for.
 const AUTHORITIES: [(&str, &str); 3] = [
@@ -21,6 +24,9 @@ const AUTHORITIES: [(&str, &str); 3] = [
     ("front-proxy-ca", "the front proxy"),
     ("etcd/ca", "etcd"),
 ];
+
+/// The base name of the service account key.
+const SERVICE_ACCOUNT: &str = "sa";
 
 /// Why a directory cannot be taken over.
 #[derive(Debug, thiserror::Error)]
@@ -36,15 +42,68 @@ pub enum ImportError {
         /// Its subject.
         subject: String,
     },
-    /// A file cannot be used, or a pair does not fit.
+    /// A key file that cannot be used.
+    #[error("cannot use the private key `{file}`")]
+    Key {
+        /// Its path.
+        file: String,
+        /// Why.
+        #[source]
+        source: KeyError,
+    },
+    /// A certificate file that cannot be used.
+    #[error("cannot use the certificate `{file}`")]
+    Certificate {
+        /// Its path.
+        file: String,
+        /// Why.
+        #[source]
+        source: CertificateError,
+    },
+    /// A key without its certificate.
+    #[error("`{key}` has no certificate `{certificate}`: copy it from the control-plane node too")]
+    KeyWithoutCertificate {
+        /// Path of the key.
+        key: String,
+        /// Path the certificate should have.
+        certificate: String,
+    },
+    /// `sa.pub` without `sa.key`. A new pair is no way out: the running cluster would refuse all tokens that exist.
+    #[error(
+        "`sa.pub` has no `sa.key`: copy `sa.key` from the control-plane node too, because with another key the service account \
+         tokens of the running cluster are invalid"
+    )]
+    ServiceAccountKeyMissing,
+    /// A pair does not fit.
     #[error(transparent)]
-    Pki(#[from] PkiError),
+    Pki(PkiError),
     /// The key store has another file of that name.
     #[error("the key store has another `{0}` already, which is not overwritten")]
     Other(String),
+    /// The key store has keys, but none of this cluster.
+    #[error(
+        "the key store has `{0}`, the directory has no such pair, and nothing shows that both are of the same cluster"
+    )]
+    Foreign(&'static str),
 }
 
-/// A CA that is taken over.
+impl From<PkiError> for ImportError {
+    /// The messages of [`PkiError`] say that a file is in the key store, and advise to have a new pair made: neither is right for a
+    /// directory of a running cluster.
+    fn from(error: PkiError) -> Self {
+        match error {
+            PkiError::Key { file, source } => Self::Key { file, source },
+            PkiError::Certificate { file, source } => Self::Certificate { file, source },
+            PkiError::KeyWithoutCertificate { key, certificate } => {
+                Self::KeyWithoutCertificate { key, certificate }
+            }
+            PkiError::ServiceAccountKeyMissing => Self::ServiceAccountKeyMissing,
+            other => Self::Pki(other),
+        }
+    }
+}
+
+/// A CA that is taken over, or that the key store has already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportedAuthority {
     /// The base name, such as `etcd/ca`.
@@ -57,25 +116,37 @@ pub struct ImportedAuthority {
     pub has_key: bool,
 }
 
-/// What is taken over.
-#[derive(Debug, Default)]
+/// A key store with the files of a directory.
+#[derive(Debug)]
 pub struct Imported {
-    /// Files of the key store, by path.
-    pub files: BTreeMap<String, SecretBytes>,
-    /// The CAs.
+    /// The key store with the files.
+    pub store: StoreContents,
+    /// Paths of the files that the key store did not have, sorted.
+    pub added: Vec<String>,
+    /// Paths of the files that the key store had already, sorted.
+    pub present: Vec<String>,
+    /// The CAs of the store.
     pub authorities: Vec<ImportedAuthority>,
-    /// What a plan will make, because the directory does not have it: base names of CAs, and `sa` for the service account key.
+    /// What a plan will make, because the store does not have it: base names of CAs, and `sa` for the service account key.
     pub missing: Vec<&'static str>,
 }
 
 /// Whether a key store needs the file at `path` of a `pki` directory.
 #[must_use]
 pub fn is_shared(path: &str) -> bool {
-    matches!(path, "sa.key" | "sa.pub")
-        || AUTHORITIES.iter().any(|(base, _)| {
-            let end = path.strip_prefix(base);
-            matches!(end, Some(".crt" | ".key"))
-        })
+    shared_base(path).is_some()
+}
+
+/// The base name of a file that all nodes share.
+fn shared_base(path: &str) -> Option<&'static str> {
+    if matches!(path, "sa.key" | "sa.pub") {
+        return Some(SERVICE_ACCOUNT);
+    }
+    let known = AUTHORITIES.iter().map(|(base, _)| *base);
+    known.into_iter().find(|base| {
+        let end = path.strip_prefix(base);
+        matches!(end, Some(".crt" | ".key"))
+    })
 }
 
 /// What the CA with the base name `base` signs for.
@@ -85,11 +156,13 @@ pub fn purpose(base: &str) -> &'static str {
     known.map_or("service accounts", |(_, purpose)| purpose)
 }
 
-/// Checks the shared files among `found`.
+/// The shared files among `found`, checked.
 ///
 /// # Errors
 /// Every [`ImportError`] that there is.
-pub fn import(found: BTreeMap<String, SecretBytes>) -> Result<Imported, Vec<ImportError>> {
+pub fn import(
+    found: BTreeMap<String, SecretBytes>,
+) -> Result<BTreeMap<String, SecretBytes>, Vec<ImportError>> {
     let mut contents = StoreContents {
         files: found,
         index: None,
@@ -98,24 +171,100 @@ pub fn import(found: BTreeMap<String, SecretBytes>) -> Result<Imported, Vec<Impo
     if !contents.files.contains_key("ca.crt") {
         return Err(vec![ImportError::NotKubeadms]);
     }
-    let (mut imported, mut errors) = (Imported::default(), Vec::new());
+    check(&contents)?;
+    Ok(contents.files)
+}
+
+/// Adds `files`, which [`import`] returned, to a key store, and checks the pairs of what comes out.
+///
+/// # Errors
+/// [`ImportError::Other`] for each file of the store that would be overwritten, [`ImportError::Foreign`] for each pair of a store that
+/// has none of the directory's, or every [`ImportError`] of the pairs.
+pub fn add(
+    mut store: StoreContents,
+    files: BTreeMap<String, SecretBytes>,
+) -> Result<Imported, Vec<ImportError>> {
+    let mut errors = foreign(&store, &files);
+    let (mut added, mut present) = (Vec::new(), Vec::new());
+    for (path, bytes) in files {
+        match store.files.get(&path) {
+            Some(old) if !is_same(&path, old, &bytes) => errors.push(ImportError::Other(path)),
+            Some(_) => present.push(path),
+            None => {
+                added.push(path.clone());
+                store.files.insert(path, bytes);
+            }
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let (authorities, missing) = check(&store)?;
+    Ok(Imported {
+        store,
+        added,
+        present,
+        authorities,
+        missing,
+    })
+}
+
+/// The pairs of a store that has no pair of the directory `files`, not even in part. If it has one, the checks of files and pairs
+/// show that it is of the same cluster.
+fn foreign(store: &StoreContents, files: &BTreeMap<String, SecretBytes>) -> Vec<ImportError> {
+    let bases = |files: &BTreeMap<String, SecretBytes>| {
+        let mut bases: Vec<_> = files.keys().filter_map(|path| shared_base(path)).collect();
+        bases.dedup();
+        bases
+    };
+    let (here, theirs) = (bases(files), bases(&store.files));
+    if theirs.iter().any(|base| here.contains(base)) {
+        return Vec::new();
+    }
+    theirs.into_iter().map(ImportError::Foreign).collect()
+}
+
+/// Whether two files at `path` are the same certificates or the same key, whatever the text around them and their form.
+fn is_same(path: &str, old: &SecretBytes, new: &SecretBytes) -> bool {
+    fn equal<T: PartialEq>(old: Option<T>, new: Option<T>) -> bool {
+        old.is_some() && old == new
+    }
+    if old == new {
+        return true;
+    }
+    let (old, new) = (old.expose(), new.expose());
+    if is_certificate(path) {
+        let read = |bytes| Certificate::from_pem(bytes).ok();
+        equal(read(old), read(new))
+    } else if path.ends_with(".key") {
+        let read = |bytes| Some(PrivateKey::from_pem(bytes).ok()?.spki_digest());
+        equal(read(old), read(new))
+    } else {
+        let read = |bytes| Some(::pem::parse(bytes).ok()?.into_contents());
+        equal(read(old), read(new))
+    }
+}
+
+/// Checks the shared files of `contents`. Returns the CAs that are there, and the base names of the pairs that are not.
+fn check(
+    contents: &StoreContents,
+) -> Result<(Vec<ImportedAuthority>, Vec<&'static str>), Vec<ImportError>> {
+    let (mut authorities, mut missing, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (base, _) in AUTHORITIES {
-        match authority(&contents, base) {
-            Ok(Some(authority)) => imported.authorities.push(authority),
-            Ok(None) => imported.missing.push(base),
+        match authority(contents, base) {
+            Ok(Some(authority)) => authorities.push(authority),
+            Ok(None) => missing.push(base),
             Err(error) => errors.push(error),
         }
     }
-    match service_account(&contents) {
+    match service_account(contents) {
         Ok(true) => {}
-        Ok(false) => imported.missing.push("sa"),
+        Ok(false) => missing.push(SERVICE_ACCOUNT),
         Err(error) => errors.push(error.into()),
     }
-    if errors.is_empty() {
-        imported.files = contents.files;
-        Ok(imported)
-    } else {
-        Err(errors)
+    match errors.is_empty() {
+        true => Ok((authorities, missing)),
+        false => Err(errors),
     }
 }
 
@@ -129,10 +278,10 @@ fn authority(
     let (certificate, key) = match (certificate, key) {
         (None, None) => return Ok(None),
         (None, Some(_)) => {
-            return Err(ImportError::Pki(PkiError::KeyWithoutCertificate {
+            return Err(ImportError::KeyWithoutCertificate {
                 key: key_file,
                 certificate: file,
-            }));
+            });
         }
         (Some(certificate), key) => (certificate, key),
     };
@@ -171,181 +320,5 @@ fn service_account(contents: &StoreContents) -> Result<bool, PkiError> {
                 key: "sa.key".to_owned(),
             }),
         },
-    }
-}
-
-/// Adds the imported files to a key store.
-///
-/// # Errors
-/// [`ImportError::Other`] for each file of the store that would be overwritten.
-pub fn add(
-    mut store: StoreContents,
-    imported: &Imported,
-) -> Result<StoreContents, Vec<ImportError>> {
-    let mut errors = Vec::new();
-    for (path, bytes) in &imported.files {
-        match store.files.get(path) {
-            Some(old) if old != bytes => errors.push(ImportError::Other(path.clone())),
-            Some(_) => {}
-            None => drop(store.files.insert(path.clone(), bytes.clone())),
-        }
-    }
-    match errors.is_empty() {
-        true => Ok(store),
-        false => Err(errors),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::KeyAlgorithm;
-    use super::super::ensure::ensure;
-    use super::super::key_source::RandomSource;
-    use super::super::testing::{config, now};
-    use super::*;
-
-    /// The `pki` directory of a control-plane node, and its leaves.
-    fn kubeadms() -> BTreeMap<String, SecretBytes> {
-        let mut config = config();
-        config.key_algorithm = KeyAlgorithm::EcdsaP256;
-        let empty = StoreContents::default();
-        let ensured = ensure(&config, empty, now(), &RandomSource, &|_| {}).unwrap();
-        let mut files = ensured.store.files;
-        let leaves: Vec<_> = files
-            .extract_if(.., |path, _| path.starts_with("nodes/"))
-            .collect();
-        for (path, bytes) in leaves {
-            let name = path.splitn(3, '/').nth(2).unwrap().to_owned();
-            files.insert(name, bytes);
-        }
-        files
-    }
-
-    fn errors(files: BTreeMap<String, SecretBytes>) -> Vec<String> {
-        let errors = import(files).err().unwrap_or_default();
-        errors.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn what_all_nodes_share_is_taken_over() {
-        let found = kubeadms();
-        let imported = import(found.clone()).unwrap();
-        let paths: Vec<&str> = imported.files.keys().map(String::as_str).collect();
-        assert_eq!(
-            paths,
-            [
-                "ca.crt",
-                "ca.key",
-                "etcd/ca.crt",
-                "etcd/ca.key",
-                "front-proxy-ca.crt",
-                "front-proxy-ca.key",
-                "sa.key",
-                "sa.pub"
-            ]
-        );
-        assert!(imported.missing.is_empty());
-        assert_eq!(imported.authorities.len(), 3);
-        assert!(
-            imported
-                .authorities
-                .iter()
-                .all(|authority| authority.has_key)
-        );
-        for (path, bytes) in &imported.files {
-            assert_eq!(found.get(path), Some(bytes), "{path}");
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_named() {
-        type Change = fn(&mut BTreeMap<String, SecretBytes>);
-        let cases: [(Change, &[&str]); 7] = [
-            (
-                |files| drop(files.remove("ca.crt")),
-                &["contains no `ca.crt`"],
-            ),
-            (
-                |files| {
-                    let other = files["etcd/ca.key"].clone();
-                    files.insert("ca.key".into(), other);
-                },
-                &["`ca.key` is not the private key of `ca.crt`"],
-            ),
-            (
-                |files| {
-                    let text = |path: &str| files[path].expose().to_vec();
-                    let chain = [text("etcd/ca.crt"), text("ca.crt")].concat();
-                    files.insert("ca.crt".into(), SecretBytes::new(chain));
-                },
-                &["`ca.key` is the private key of certificate 2 in `ca.crt`"],
-            ),
-            (
-                |files| {
-                    for end in ["crt", "key"] {
-                        let leaf = files[&format!("apiserver.{end}")].clone();
-                        files.insert(format!("front-proxy-ca.{end}"), leaf);
-                    }
-                },
-                &["`front-proxy-ca.crt` is not the certificate of a CA"],
-            ),
-            (
-                |files| drop(files.remove("sa.key")),
-                &["`sa.pub` has no `sa.key`"],
-            ),
-            (
-                |files| {
-                    let other = files["ca.key"].clone();
-                    files.insert("sa.key".into(), other);
-                },
-                &["`sa.key` is not the private key of `sa.pub`"],
-            ),
-            (
-                |files| {
-                    files.remove("etcd/ca.crt");
-                    files.insert("front-proxy-ca.key".into(), SecretBytes::new(b"x".to_vec()));
-                },
-                &[
-                    "cannot use the private key `front-proxy-ca.key`",
-                    "`etcd/ca.key` has no certificate",
-                ],
-            ),
-        ];
-        for (change, expected) in cases {
-            let mut files = kubeadms();
-            change(&mut files);
-            let found = errors(files);
-            assert_eq!(found.len(), expected.len(), "{found:?}");
-            for (found, expected) in found.iter().zip(expected) {
-                assert!(found.contains(expected), "{found}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_missing_is_not_made() {
-        let mut files = kubeadms();
-        for path in ["ca.key", "etcd/ca.crt", "etcd/ca.key", "sa.key", "sa.pub"] {
-            files.remove(path);
-        }
-        let imported = import(files).unwrap();
-        assert_eq!(imported.missing, ["etcd/ca", "sa"]);
-        assert_eq!(imported.files.len(), 3);
-        assert!(!imported.authorities[0].has_key);
-    }
-
-    #[test]
-    fn a_file_of_the_store_is_not_overwritten() {
-        let imported = import(kubeadms()).unwrap();
-        let store = add(StoreContents::default(), &imported).unwrap();
-        assert_eq!(store.files, imported.files);
-        assert_eq!(add(store.clone(), &imported).unwrap(), store);
-        let mut other = store;
-        other
-            .files
-            .insert("ca.crt".into(), SecretBytes::new(b"x".to_vec()));
-        let errors = add(other, &imported).unwrap_err();
-        assert_eq!(errors.len(), 1);
-        assert!(errors[0].to_string().contains("another `ca.crt` already"));
     }
 }

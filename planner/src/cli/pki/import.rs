@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::secret::SecretBytes;
-use kubeplan_terminal::{CliError, Format, Io, Text};
-use rustix::fs::FileType;
+use kubeplan_terminal::{CliError, Format, Io, Text, quote};
 use serde::Serialize;
 
 use crate::cli::certs::store_error;
@@ -49,29 +48,30 @@ pub(in crate::cli) struct Args {
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
     pki: String,
-    imported: Vec<&'a str>,
+    imported: &'a [String],
+    already_there: &'a [String],
     left_out: &'a [String],
     missing: &'a [&'static str],
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     let (found, left_out) = read(&args.from)?;
-    let imported = import::import(found).map_err(|errors| unusable(&args.from, &errors))?;
+    let files = import::import(found).map_err(|errors| unusable(&args.from, &errors))?;
     let store = StoreDir::open_or_create(&args.pki).map_err(store_error)?;
     let lock = store.lock().map_err(store_error)?;
     let before = lock.load().map_err(store_error)?;
-    let mut after =
-        import::add(before.clone(), &imported).map_err(|errors| unusable(&args.from, &errors))?;
-    if after.index.is_none() {
+    let mut imported = import::add(before.clone(), files).map_err(|errors| unfit(args, &errors))?;
+    if imported.store.index.is_none() {
         let salt = RandomSource.salt();
         let salt =
             salt.map_err(|error| CliError::caused(Exit::Failed, "making a key store", error))?;
-        after.index = Some(StoreIndex::new(&salt, false));
+        imported.store.index = Some(StoreIndex::new(&salt, false));
     }
-    lock.save(&before, &after).map_err(store_error)?;
+    lock.save(&before, &imported.store).map_err(store_error)?;
     let document = Document {
         pki: args.pki.display().to_string(),
-        imported: imported.files.keys().map(String::as_str).collect(),
+        imported: &imported.added,
+        already_there: &imported.present,
         left_out: &left_out,
         missing: &imported.missing,
     };
@@ -80,8 +80,15 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         Format::Text => io.print(&text(&document, &imported.authorities))?,
     }
     for base in &imported.missing {
+        // Without `etcd/ca.crt` it is unknown whether the cluster's etcd is external.
+        let only = match *base {
+            "etcd/ca" => {
+                " (only with stacked etcd; for an external etcd a plan neither needs nor makes it)"
+            }
+            _ => "",
+        };
         io.say(format_args!(
-            "warning: {} has no {base} key pair for {}: the next plan makes a new one, which running nodes do not trust",
+            "warning: {} has no {base} key pair for {}: the next plan makes a new one, which running nodes do not trust{only}",
             args.from.display(),
             purpose(base)
         ));
@@ -90,11 +97,50 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
 }
 
 fn unusable(directory: &Path, errors: &[ImportError]) -> CliError {
+    CliError::usage(format!("{} cannot be imported", directory.display())).detail(&lines(errors))
+}
+
+/// A directory that can be used, but not with what the key store has.
+fn unfit(args: &Args, errors: &[ImportError]) -> CliError {
+    let (from, pki) = (args.from.display(), args.pki.display());
+    let word = quote(&args.from.to_string_lossy()).into_owned();
+    CliError::usage(format!(
+        "{from} cannot be imported into the key store {pki}: they do not fit together"
+    ))
+    .detail(&lines(errors))
+    .hint(format!(
+        "name an empty or new directory as key store: `kubeplan pki import {word} --pki NEW-DIRECTORY`"
+    ))
+}
+
+fn lines(errors: &[ImportError]) -> Text {
     let lines = errors
         .iter()
         .map(|error| kubeplan_terminal::with_causes(error));
-    CliError::usage(format!("{} cannot be imported", directory.display()))
-        .detail(&kubeplan_terminal::list(lines))
+    kubeplan_terminal::list(lines)
+}
+
+/// Opens the directory `etcd` of a `pki` directory; follows a link, as for files. Anything else of that name is refused: without
+/// it, the next plan would replace etcd's CA.
+fn open_etcd(path: &Path) -> Result<Directory, CliError> {
+    Directory::open(path).map_err(|error| {
+        let shown = path.display();
+        let (doing, hint) = match error.kind() {
+            io::ErrorKind::PermissionDenied => (
+                format!("opening {shown}"),
+                Exposed::hint_if_denied(&error, path),
+            ),
+            _ => (
+                format!("{shown} must be a directory or a link to one"),
+                Some(
+                    "copy the `pki` directory with `cp -aL`, which copies what a link leads to"
+                        .to_owned(),
+                ),
+            ),
+        };
+        let failed = CliError::caused(Exit::Usage, doing, error);
+        hint.into_iter().fold(failed, CliError::hint)
+    })
 }
 
 /// The files of the directory and of `etcd/` in it that a key store needs, and the paths of all others.
@@ -107,10 +153,10 @@ fn read(directory: &Path) -> Result<(BTreeMap<String, SecretBytes>, Vec<String>)
     };
     let opened = Directory::open(directory).map_err(failed)?;
     let (mut found, mut left_out) = (BTreeMap::new(), Vec::new());
-    for (name, kind) in opened.entries().map_err(failed)? {
+    for (name, _) in opened.entries().map_err(failed)? {
         let name = name.to_string_lossy().into_owned();
-        if kind == FileType::Directory && name == "etcd" {
-            let inner = opened.directory(&name).map_err(failed)?;
+        if name == "etcd" {
+            let inner = open_etcd(&directory.join(&name))?;
             for (inner, _) in inner.entries().map_err(failed)? {
                 left_out.push(format!("{name}/{}", inner.to_string_lossy()));
             }
@@ -140,11 +186,29 @@ fn read(directory: &Path) -> Result<(BTreeMap<String, SecretBytes>, Vec<String>)
 
 fn text(document: &Document<'_>, authorities: &[ImportedAuthority]) -> Text {
     let mut text = Text::new();
-    text.line(format_args!(
-        "imported {} into {}",
-        count(document.imported.len(), "file"),
-        document.pki
-    ));
+    let (added, present) = (document.imported.len(), document.already_there.len());
+    let were = |number| match number {
+        1 => "1 file was".to_owned(),
+        _ => format!("{number} files were"),
+    };
+    match (added, present) {
+        (0, _) => text.line(format_args!(
+            "nothing to import into {}: {} there already",
+            document.pki,
+            were(present)
+        )),
+        (_, 0) => text.line(format_args!(
+            "imported {} into {}",
+            count(added, "file"),
+            document.pki
+        )),
+        _ => text.line(format_args!(
+            "imported {} into {}; {} there already",
+            count(added, "file"),
+            document.pki,
+            were(present)
+        )),
+    }
     for authority in authorities {
         let key = if authority.has_key {
             "with its key"
@@ -159,7 +223,7 @@ fn text(document: &Document<'_>, authorities: &[ImportedAuthority]) -> Text {
             authority.not_after
         ));
     }
-    if document.imported.contains(&"sa.key") {
+    if !document.missing.contains(&"sa") {
         text.line("  sa.key  signs service account tokens");
     }
     if !document.left_out.is_empty() {
@@ -168,5 +232,9 @@ fn text(document: &Document<'_>, authorities: &[ImportedAuthority]) -> Text {
             text.line(format_args!("  {file}"));
         }
     }
+    text.line(format_args!(
+        "next: `kubeplan plan -f FILE --pki {}`",
+        quote(&document.pki)
+    ));
     text
 }
