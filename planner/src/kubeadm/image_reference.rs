@@ -55,11 +55,14 @@ pub fn is_tag(text: &str) -> bool {
         && digest.is_none_or(is_digest)
 }
 
-/// Whether `text` is `sha256:` and 64 lower-case hexadecimal digits.
+/// The algorithms of digests (github.com/opencontainers/go-digest), and how many hexadecimal digits they have.
+const DIGESTS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
+
+/// Whether `text` is an algorithm, `:`, and its number of lower-case hexadecimal digits.
 fn is_digest(text: &str) -> bool {
-    text.strip_prefix("sha256:").is_some_and(|digits| {
+    text.split_once(':').is_some_and(|(algorithm, digits)| {
         let hexadecimal = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        digits.len() == 64 && digits.bytes().all(hexadecimal)
+        DIGESTS.contains(&(algorithm, digits.len())) && digits.bytes().all(hexadecimal)
     })
 }
 
@@ -141,6 +144,8 @@ mod tests {
             "My.Repo/etcd:3",
             &format!("registry.k8s.io/etcd:3.6@{digest}"),
             &format!("registry.k8s.io/etcd@{digest}"),
+            &format!("registry.k8s.io/etcd@sha384:{}", "0a".repeat(48)),
+            &format!("registry.k8s.io/etcd:3.6@sha512:{}", "0a".repeat(64)),
         ] {
             assert!(is_reference(good), "{good}");
         }
@@ -153,6 +158,9 @@ mod tests {
             "registry.k8s.io/etcd:",
             "registry.k8s.io/etcd:a:b",
             "registry.k8s.io/etcd@sha256:0a",
+            &format!("registry.k8s.io/etcd@sha384:{}", "0a".repeat(32)),
+            &format!("registry.k8s.io/etcd@sha512:{}", "0A".repeat(64)),
+            &format!("registry.k8s.io/etcd@sha224:{}", "0a".repeat(28)),
             "registry.k8s.io/",
             &format!("registry.k8s.io/{}", "a".repeat(255)),
         ] {

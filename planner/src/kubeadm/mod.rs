@@ -13,6 +13,7 @@
 //! | [`quantity`] | the canonical form of a quantity |
 //! | [`releases`] | what differs between Kubernetes releases |
 //! | [`system_users`] | users and groups of a control plane without root |
+//! | [`truth_value`] | truth values of flags |
 
 pub mod duration;
 pub mod go_types;
@@ -25,5 +26,6 @@ pub mod phase_tree;
 pub mod quantity;
 pub mod releases;
 pub mod system_users;
+pub mod truth_value;
 
 pub use key_algorithm::KeyAlgorithm;

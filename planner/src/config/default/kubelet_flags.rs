@@ -4,10 +4,14 @@
 //! InitConfiguration. A flag of the entry replaces the same flag of the document. Labels are added to the user's
 //! `--node-labels`. Two addresses become `--node-ip`, because the kubelet would register only one of them otherwise.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use super::super::address::parse_ip;
 use super::super::draft::{Draft, NODE};
+use super::super::kubelet::normalised;
+use super::super::kubelet::word::unquoted;
 use super::super::labels::kubelet_may_set;
 use super::super::provenance::Origin;
 use super::entry::{labels, origin_of};
@@ -19,6 +23,7 @@ const NODE_IP: &str = "node-ip";
 
 /// A flag, and where it comes from.
 struct Arg {
+    /// The name as the kubelet knows it.
     name: String,
     value: Value,
     /// The entry's field, if the flag comes from the entry.
@@ -75,7 +80,7 @@ pub(super) fn apply(draft: &mut Draft) {
 
 fn read(draft: &Draft, kind: Kind, list: &str) -> Vec<Arg> {
     let arg = |item: String| Arg {
-        name: draft.text(kind, &format!("{item}.name")),
+        name: normalised(&draft.text(kind, &format!("{item}.name"))),
         value: draft.get(kind, &item).cloned().unwrap_or_default(),
         origin: draft.provenance.at(&draft.full_path(kind, &item)).cloned(),
         from: (kind == Kind::Inventory).then_some(item),
@@ -86,15 +91,21 @@ fn read(draft: &Draft, kind: Kind, list: &str) -> Vec<Arg> {
 /// Adds `--node-ip` for a node with addresses of both families, unless the user set the flag.
 fn add_addresses(draft: &Draft, args: &mut Vec<Arg>) -> bool {
     let path = format!("{NODE}.addresses");
-    let addresses: Vec<String> = draft
+    let addresses: Vec<IpAddr> = draft
         .texts(Kind::Inventory, &path)
         .iter()
-        .filter_map(|(_, text)| Some(parse_ip(text)?.to_string()))
+        .filter_map(|(_, text)| parse_ip(text))
         .collect();
-    if addresses.len() != 2 || args.iter().any(|arg| arg.name == NODE_IP) {
+    let [one, other] = addresses.as_slice() else {
+        return false;
+    };
+    // Addresses that no kubelet takes are reported where they are written.
+    let are_a_pair =
+        one.is_ipv4() != other.is_ipv4() && !(one.is_unspecified() || other.is_unspecified());
+    if !are_a_pair || args.iter().any(|arg| arg.name == NODE_IP) {
         return false;
     }
-    args.push(Arg::made(draft, NODE_IP, addresses.join(","), path));
+    args.push(Arg::made(draft, NODE_IP, format!("{one},{other}"), path));
     true
 }
 
@@ -111,7 +122,9 @@ fn add_labels(draft: &mut Draft, args: &mut Vec<Arg>) -> bool {
     let mut all: Vec<(String, String)> = Vec::new();
     for arg in args.iter().filter(|arg| arg.name == NODE_LABELS) {
         let value = arg.value.get("value").and_then(Value::as_str);
-        for label in value.unwrap_or_default().split(',') {
+        let value = value.unwrap_or_default();
+        let value = unquoted(value).unwrap_or_else(|| value.to_owned());
+        for label in value.split(',') {
             let label = label.trim();
             if !label.is_empty() {
                 let (key, value) = label.split_once('=').unwrap_or((label, ""));

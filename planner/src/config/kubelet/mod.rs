@@ -10,11 +10,13 @@
 //! |---|---|
 //! | [`document`] | the document that the kubelet reads |
 //! | [`rules`] | settings that do not fit what the plan installs |
+//! | [`word`] | the value of a flag as it comes out of the kubelet's unit |
 
 mod document;
 mod rules;
 #[cfg(test)]
 mod tests;
+pub(super) mod word;
 
 pub(crate) use document::RESOLVED_CONF;
 pub use document::{document, has_instance_config};
@@ -25,6 +27,7 @@ use serde_json::Value;
 use super::valid::NodeConfig;
 use crate::kubeadm::layout;
 use crate::kubeadm::releases::ArgumentOrder;
+use crate::kubeadm::truth_value;
 use crate::patches::{PatchError, Patched};
 
 /// Configuration path of the user's kubelet flags.
@@ -212,7 +215,7 @@ impl<'a> EffectiveKubelet<'a> {
             .iter()
             .rfind(|(_, arg)| normalised(&arg.name) == name)?;
         Some(Sourced {
-            value: arg.value.clone(),
+            value: word::unquoted(&arg.value).unwrap_or_else(|| arg.value.clone()),
             from: format!("{EXTRA_ARGS}[{position}]"),
         })
     }
@@ -251,12 +254,7 @@ impl<'a> EffectiveKubelet<'a> {
     }
 
     fn flag_or_field(&self, setting: &Setting) -> Option<bool> {
-        // As Go reads truth values (strconv.ParseBool).
-        match self.text(setting)?.value.as_str() {
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-            _ => None,
-        }
+        truth_value::parse(&self.text(setting)?.value)
     }
 
     /// Where the file's value of `field` comes from.

@@ -90,7 +90,7 @@ fn cases() -> Vec<Case> {
         Case {
             field: "authentication.x509.clientCAFile",
             flag: "client-ca-file",
-            values: [json!("/a"), json!("/b"), json!("/c")],
+            values: [json!("/a"), json!("/b"), json!("'/c'")],
             seen: |kubelet| kubelet.client_ca_file().value,
             expected: ["/a", "/b", "/c"],
             defaults: ["/etc/kubernetes/pki/ca.crt", ""],

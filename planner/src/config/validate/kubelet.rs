@@ -10,22 +10,27 @@ use super::super::address::parse_ip;
 use super::super::default;
 use super::super::draft::{Draft, NODE};
 use super::super::kubelet::normalised;
+use super::super::kubelet::word::{is_changed, unquoted};
 use super::super::labels::{is_qualified_name, is_value, kubelet_may_set};
 use super::super::valid::HostFacts;
 use crate::kubeadm::kubelet_flags::{Presence, common, presence};
 use crate::kubeadm::releases::{self, Release};
+use crate::kubeadm::truth_value;
 use crate::schema::Kind;
 use crate::suggest::nearest;
 
 const ARGS: &str = "nodeRegistration.kubeletExtraArgs";
 const NAME: &str = "nodeRegistration.name";
 const NODE_LABELS: &str = "node-labels";
+const NODE_IP: &str = "node-ip";
 
-/// A flag: the path of its item in the list, its name as the kubelet knows it, its value.
+/// A flag: the path of its item in the list, its name and value as the kubelet knows them.
 struct Flag {
     path: String,
     name: String,
+    /// As written if it does not stay in one word.
     value: String,
+    is_one_word: bool,
 }
 
 /// Checks every flag, and the node's address against the host that `facts` are of.
@@ -34,10 +39,15 @@ pub(super) fn check(draft: &mut Draft, facts: &HostFacts) {
     let flags: Vec<Flag> = draft
         .items(Kind::Init, ARGS)
         .into_iter()
-        .map(|path| Flag {
-            name: normalised(&draft.text(Kind::Init, &format!("{path}.name"))),
-            value: draft.text(Kind::Init, &format!("{path}.value")),
-            path,
+        .map(|path| {
+            let written = draft.text(Kind::Init, &format!("{path}.value"));
+            let word = unquoted(&written);
+            Flag {
+                name: normalised(&draft.text(Kind::Init, &format!("{path}.name"))),
+                is_one_word: word.is_some(),
+                value: word.unwrap_or(written),
+                path,
+            }
         })
         .collect();
     for flag in flags.iter().filter(|flag| !flag.name.is_empty()) {
@@ -46,6 +56,8 @@ pub(super) fn check(draft: &mut Draft, facts: &HostFacts) {
                 "cloud-provider" => cloud_provider(draft, flag),
                 "hostname-override" => host_name(draft, facts, flag),
                 NODE_LABELS => labels(draft, flag),
+                NODE_IP => node_ip(draft, flag),
+                "help" | "version" => prints_and_exits(draft, flag),
                 _ => {}
             }
         }
@@ -61,20 +73,33 @@ fn kubelets_release(draft: &Draft, facts: &HostFacts) -> Option<&'static Release
         .or_else(|| draft.release())
 }
 
-/// systemd splits `KUBELET_KUBEADM_ARGS` at every blank, and the kubelet refuses the rest as a command. Names have been checked.
+/// systemd splits `KUBELET_KUBEADM_ARGS` at blanks outside quotes, and the kubelet refuses the rest as a command. Names have been
+/// checked.
 fn is_one_word(draft: &mut Draft, flag: &Flag) -> bool {
-    // Labels are checked one by one.
-    let splits = |c: char| c.is_whitespace() || c.is_control();
-    if flag.name == NODE_LABELS || !flag.value.contains(splits) {
+    let value = flag.value.as_str();
+    // Labels are checked one by one; no label has a blank, quote or backslash.
+    if flag.name == NODE_LABELS || flag.is_one_word {
         return true;
     }
-    let message = format!(
-        "`{}` contains a blank or control character: the kubelet's unit splits its flags there, and the kubelet does not start",
-        flag.value.escape_debug()
-    );
-    let hint =
-        "write it without blanks, or set the field of KubeletConfiguration that replaces the flag";
-    draft.error(Kind::Init, &format!("{}.value", flag.path), message, hint);
+    let shown = value.escape_debug();
+    let (what, hint) = if value.contains(is_changed) {
+        (
+            "contains a blank or control character that the kubelet's unit changes",
+            "write it on one line, with no white space but plain blanks".to_owned(),
+        )
+    } else if value.contains(['\'', '"', '\\']) {
+        (
+            "contains a blank outside quotes, or a quote or backslash that is open at the end: the kubelet's unit splits its flags elsewhere, and the kubelet does not start",
+            "close each quote, and write a backslash before each quote, blank or backslash that belongs to the value".to_owned(),
+        )
+    } else {
+        (
+            "contains a blank: the kubelet's unit splits its flags there, and the kubelet does not start",
+            format!("quote it for the unit, too: `value: \"'{shown}'\"`"),
+        )
+    };
+    let message = format!("`{shown}` {what}");
+    draft.error(Kind::Init, &format!("{}.value", flag.path), message, &hint);
     false
 }
 
@@ -139,13 +164,84 @@ fn host_name(draft: &mut Draft, facts: &HostFacts, flag: &Flag) {
     draft.error(Kind::Init, &format!("{}.value", flag.path), message, hint);
 }
 
+/// The kubelet drops what it cannot parse, and exits with two addresses that are not of two families (k8s.io/component-helpers
+/// v0.36.2, node/util/ips.go).
+fn node_ip(draft: &mut Draft, flag: &Flag) {
+    let path = format!("{}.value", flag.path);
+    let mut addresses = Vec::new();
+    for text in flag.value.split(',').map(str::trim) {
+        match parse_ip(text) {
+            Some(address) => addresses.push(address),
+            None if flag.value.is_empty() => {}
+            None => {
+                let message = format!(
+                    "`{}` in node-ip is not an IP address, and the kubelet ignores it",
+                    text.escape_debug()
+                );
+                let hint =
+                    "write one address, or one IPv4 and one IPv6 address separated by a comma";
+                draft.warn(Kind::Init, &path, message, hint);
+            }
+        }
+    }
+    let problem = match addresses.as_slice() {
+        [] | [_] => return,
+        [one, other] if one.is_ipv4() == other.is_ipv4() => "two addresses of one family",
+        [one, other] if one.is_unspecified() || other.is_unspecified() => {
+            "the unspecified address beside another one"
+        }
+        [_, _] => return,
+        _ => "more than two addresses",
+    };
+    let message = format!(
+        "`{}` has {problem}: the kubelet exits",
+        flag.value.escape_debug()
+    );
+    let hint = "write one address, or one IPv4 and one IPv6 address";
+    draft.error(Kind::Init, &path, message, hint);
+}
+
+/// `--help` and `--version` end the kubelet before it starts (k8s.io/component-base v0.36.2, version/verflag).
+fn prints_and_exits(draft: &mut Draft, flag: &Flag) {
+    let (name, value) = (&flag.name, flag.value.as_str());
+    let is_version = name == "version";
+    let message = match truth_value::parse(value) {
+        Some(false) => return,
+        // The kubelet then reports this version.
+        None if is_version && value.starts_with('v') => return,
+        None if !(is_version && value == "raw") => format!(
+            "the kubelet exits because of `--{name}={}`: the flag is true or false",
+            value.escape_debug()
+        ),
+        _ => format!("with `--{name}={value}` the kubelet prints a text and exits"),
+    };
+    let path = format!("{}.value", flag.path);
+    draft.error(Kind::Init, &path, message, "remove the flag");
+}
+
 /// The same rules as for the labels in the node's entry.
 fn labels(draft: &mut Draft, flag: &Flag) {
     // Labels of the entry were added to the flag, and are reported where they are written.
     let of_entry = default::labels(draft);
     let path = flag.path.as_str();
     for label in flag.value.split(',').filter(|label| !label.is_empty()) {
-        let (key, value) = label.split_once('=').unwrap_or((label, ""));
+        let Some((key, value)) = label.split_once('=') else {
+            let shown = label.escape_debug();
+            let message =
+                format!("`{shown}` in node-labels has no `=`, and the kubelet does not start");
+            let hint = format!("write `{shown}=` for a label without a value");
+            draft.error(Kind::Init, path, message, &hint);
+            continue;
+        };
+        // The kubelet trims blanks, which only quotes bring to it.
+        let trimmed = |text| {
+            if flag.is_one_word {
+                str::trim(text)
+            } else {
+                text
+            }
+        };
+        let (key, value) = (trimmed(key), trimmed(value));
         let known = (key.to_owned(), value.to_owned());
         if of_entry.contains(&known) {
             continue;
@@ -185,7 +281,7 @@ fn address(draft: &mut Draft, facts: &HostFacts, flags: &[Flag]) {
             .any(|flag| flag.name == name && !flag.value.is_empty())
     };
     // The provider sets the addresses of the Node.
-    if has("node-ip") || has("cloud-provider") {
+    if has(NODE_IP) || has("cloud-provider") {
         return;
     }
     let short = format!("{NODE}.address");

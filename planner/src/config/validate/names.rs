@@ -7,6 +7,8 @@ use super::super::address::{is_subdomain, is_wildcard_subdomain, parse_ip};
 use super::super::default;
 use super::super::draft::Draft;
 use super::super::host::{self, is_wrong_ipv4};
+use super::super::kubelet::normalised;
+use super::super::kubelet::word::unquoted;
 use super::super::labels::is_value;
 use crate::kubeadm::image_reference::{is_repository, is_tag};
 use crate::kubeadm::layout;
@@ -78,9 +80,9 @@ fn sets_hostname_label(draft: &Draft) -> bool {
         .items(kind, "nodeRegistration.kubeletExtraArgs")
         .iter()
         .any(|item| {
-            let value = draft.text(kind, &format!("{item}.value"));
+            let value = unquoted(&draft.text(kind, &format!("{item}.value"))).unwrap_or_default();
             let mut labels = value.split(',').filter_map(|label| label.split_once('='));
-            draft.text(kind, &format!("{item}.name")) == "node-labels"
+            normalised(&draft.text(kind, &format!("{item}.name"))) == "node-labels"
                 && labels.any(|(key, _)| key.trim() == HOSTNAME)
         });
     in_flags
@@ -152,7 +154,7 @@ pub(super) fn cluster(draft: &mut Draft) {
         let tag = draft.text(kind, path);
         if !tag.is_empty() && !is_tag(&tag) {
             let message = format!("`{}` is not a valid image tag", tag.escape_debug());
-            draft.error(kind, path, message, "use at most 128 letters, digits, `_`, `.` and `-`, starting with a letter, a digit or `_`; `@sha256:` and a digest may follow");
+            draft.error(kind, path, message, "use at most 128 letters, digits, `_`, `.` and `-`, starting with a letter, a digit or `_`; a digest may follow: `@sha256:` and 64 hexadecimal digits, or sha384 (96) or sha512 (128)");
         }
     }
 }

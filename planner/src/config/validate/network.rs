@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::super::address::{parse_cidr, parse_ip};
 use super::super::draft::Draft;
+use super::super::kubelet::normalised;
+use crate::kubeadm::truth_value;
 use crate::schema::Kind;
 
 /// A Service network has at most 2^20 addresses (kube-apiserver has the same rule).
@@ -12,6 +14,11 @@ const SERVICE_MAX_HOST_BITS: u8 = 20;
 const SERVICE_MIN_ADDRESSES: u128 = 10;
 const POD_MIN_ADDRESSES: u128 = 14;
 const POD_MAX_MASK_DIFFERENCE: i64 = 16;
+
+const CONTROLLER_ARGS: &str = "controllerManager.extraArgs";
+const MASK: &str = "node-cidr-mask-size";
+const MASK_IPV4: &str = "node-cidr-mask-size-ipv4";
+const MASK_IPV6: &str = "node-cidr-mask-size-ipv6";
 
 fn host_bits(net: &IpNet) -> u8 {
     net.max_prefix_len() - net.prefix_len()
@@ -110,13 +117,15 @@ pub(super) fn service_subnet(draft: &mut Draft) -> Vec<IpNet> {
 pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
     let path = "networking.podSubnet";
     let nets = networks(draft, path, POD_MIN_ADDRESSES);
-    if !allocates_node_subnets(draft) {
+    node_masks(draft, &nets);
+    // kubeadm compares the text, whatever kube-controller-manager reads.
+    if last_argument(draft, "allocate-node-cidrs").as_deref() == Some("false") {
         return nets;
     }
     for net in &nets {
         let (flag, default) = match net {
-            IpNet::V4(_) => ("node-cidr-mask-size-ipv4", 24),
-            IpNet::V6(_) => ("node-cidr-mask-size-ipv6", 64),
+            IpNet::V4(_) => (MASK_IPV4, 24),
+            IpNet::V6(_) => (MASK_IPV6, 64),
         };
         let node_mask = match last_argument(draft, flag).filter(|value| !value.is_empty()) {
             None => default,
@@ -124,7 +133,7 @@ pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
                 Ok(mask) => mask,
                 Err(_) => {
                     let message = format!("`{value}` of the flag {flag} is not an integer");
-                    draft.error(Kind::Cluster, "controllerManager.extraArgs", message, "");
+                    draft.error(Kind::Cluster, CONTROLLER_ARGS, message, "");
                     continue;
                 }
             },
@@ -153,24 +162,88 @@ pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
     nets
 }
 
+/// Checks the flags for the size of a node's subnet as kube-controller-manager does before it starts. Sources: Kubernetes v1.36.2,
+/// cmd/kube-controller-manager/app/core.go (setNodeCIDRMaskSizes), pkg/controller/nodeipam/node_ipam_controller.go.
+fn node_masks(draft: &mut Draft, pods: &[IpNet]) {
+    let (Some(first), true) = (pods.first(), allocates_node_subnets(draft)) else {
+        return;
+    };
+    let is_set = |name: &str| controllers_flag(draft, name).is_some_and(|mask| mask != "0");
+    let (ipv4, ipv6) = (is_set(MASK_IPV4), is_set(MASK_IPV6));
+    let both = controllers_flag(draft, MASK).filter(|mask| mask != "0");
+    let (message, hint) = match (both, first, pods.len()) {
+        (Some(_), _, 2..) => (
+            format!("kube-controller-manager does not start with {MASK} and Pods of both families"),
+            format!("set {MASK_IPV4} and {MASK_IPV6} instead"),
+        ),
+        (Some(_), ..) if ipv4 || ipv6 => (
+            format!(
+                "kube-controller-manager does not start with {MASK} beside {MASK_IPV4} or {MASK_IPV6}"
+            ),
+            format!("remove {MASK}"),
+        ),
+        (Some(text), net, _) => match text.parse::<i64>() {
+            Err(_) => (
+                format!(
+                    "`{}` of the flag {MASK} is not an integer",
+                    text.escape_debug()
+                ),
+                String::new(),
+            ),
+            Ok(mask) if mask < net.prefix_len().into() => (
+                format!(
+                    "{net}, the network of the Pods, is smaller than the subnet of one node, /{mask}: kube-controller-manager does not start"
+                ),
+                format!("set {MASK} to {} or more", net.prefix_len()),
+            ),
+            Ok(mask) if mask > net.max_prefix_len().into() => (
+                format!("/{mask} of the flag {MASK} is longer than an address of {net}"),
+                format!("set {MASK} to at most {}", net.max_prefix_len()),
+            ),
+            Ok(_) => return,
+        },
+        (None, IpNet::V6(_), 1) if ipv4 => (
+            format!(
+                "kube-controller-manager does not start with {MASK_IPV4} if all Pods have IPv6 addresses"
+            ),
+            format!("set {MASK_IPV6} instead"),
+        ),
+        (None, IpNet::V4(_), 1) if ipv6 => (
+            format!(
+                "kube-controller-manager does not start with {MASK_IPV6} if all Pods have IPv4 addresses"
+            ),
+            format!("set {MASK_IPV4} instead"),
+        ),
+        _ => return,
+    };
+    draft.cluster_error(CONTROLLER_ARGS, message, &hint);
+}
+
 /// Whether kube-controller-manager gives each node a subnet of the Pods' networks.
 #[must_use]
 pub(super) fn allocates_node_subnets(draft: &Draft) -> bool {
-    last_argument(draft, "allocate-node-cidrs").as_deref() != Some("false")
+    controllers_flag(draft, "allocate-node-cidrs").and_then(|value| truth_value::parse(&value))
+        != Some(false)
 }
 
-/// The last value of a flag among `controllerManager.extraArgs`.
+/// The last value of a flag among `controllerManager.extraArgs`, as kubeadm looks for it.
 fn last_argument(draft: &Draft, name: &str) -> Option<String> {
-    let args = draft
-        .get(Kind::Cluster, "controllerManager.extraArgs")?
-        .as_array()?;
+    last_argument_that(draft, |written| written == name)
+}
+
+/// The same, as kube-controller-manager looks for it: `_` in a name stands for `-`.
+fn controllers_flag(draft: &Draft, name: &str) -> Option<String> {
+    last_argument_that(draft, |written| normalised(written) == name)
+}
+
+fn last_argument_that(draft: &Draft, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
+    let args = draft.get(Kind::Cluster, CONTROLLER_ARGS)?.as_array()?;
+    let text = |arg: &Value, field: &str| {
+        let text = arg.get(field).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
     args.iter()
         .rev()
-        .find(|arg| arg.get("name").and_then(Value::as_str) == Some(name))
-        .map(|arg| {
-            arg.get("value")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        })
+        .find(|arg| is_wanted(&text(arg, "name")))
+        .map(|arg| text(arg, "value"))
 }

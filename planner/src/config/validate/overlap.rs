@@ -21,13 +21,35 @@ const PODS: &str = "networking.podSubnet";
 const RESERVED: [(&str, &str); 5] = [
     ("0.0.0.0/8", "addresses that stand for the host itself"),
     ("127.0.0.0/8", "loopback addresses"),
-    ("224.0.0.0/3", "multicast and reserved addresses"),
+    ("224.0.0.0/4", "multicast addresses"),
     ("::/127", "the unspecified and the loopback address"),
     ("ff00::/8", "multicast addresses"),
 ];
 
-/// Networks whose addresses hosts do not route to other hosts.
-const LINK_LOCAL: [&str; 2] = ["169.254.0.0/16", "fe80::/10"];
+/// The address of all hosts of a link.
+const BROADCAST: &str = "255.255.255.255/32";
+
+/// Networks that not every network can use: each with what its addresses are, and why.
+const LIMITED: [(&str, &str, &str); 3] = [
+    (
+        "169.254.0.0/16",
+        "link-local addresses",
+        "which hosts do not route to other hosts",
+    ),
+    (
+        "fe80::/10",
+        "link-local addresses",
+        "which hosts do not route to other hosts",
+    ),
+    (
+        CLASS_E,
+        "reserved addresses",
+        "which Linux routes, but not every router and operating system",
+    ),
+];
+
+/// IPv4 addresses that are reserved for future use (RFC 1112, section 4).
+const CLASS_E: &str = "240.0.0.0/4";
 
 /// Checks the networks that could be parsed.
 pub(super) fn check(draft: &mut Draft, services: &[IpNet], pods: &[IpNet]) {
@@ -48,15 +70,19 @@ fn overlap(one: &IpNet, other: &IpNet) -> bool {
 
 fn reserved(draft: &mut Draft, path: &str, net: &IpNet) {
     let in_common = |known: &str| parse_cidr(known).is_some_and(|known| overlap(&known, net));
-    if let Some((known, what)) = RESERVED.iter().find(|(known, _)| in_common(known)) {
+    let hint = "use a private network, for example a part of 10.0.0.0/8 or fd00::/8";
+    // Neither network plugins nor the API server give out the last address of a network.
+    let all_of_class_e = parse_cidr(CLASS_E).is_some_and(|all| all == *net);
+    let known = RESERVED
+        .iter()
+        .copied()
+        .chain((!all_of_class_e).then_some((BROADCAST, "the broadcast address")))
+        .find(|(known, _)| in_common(known));
+    if let Some((known, what)) = known {
         let message = format!("{net} contains {what} ({known}), which hosts do not route");
-        let hint = "use a private network, for example a part of 10.0.0.0/8 or fd00::/8";
         draft.cluster_error(path, message, hint);
-    } else if let Some(known) = LINK_LOCAL.iter().find(|known| in_common(known)) {
-        let message = format!(
-            "{net} contains link-local addresses ({known}), which hosts do not route to other hosts"
-        );
-        let hint = "use a private network, for example a part of 10.0.0.0/8 or fd00::/8";
+    } else if let Some((known, what, why)) = LIMITED.iter().find(|(known, ..)| in_common(known)) {
+        let message = format!("{net} contains {what} ({known}), {why}");
         draft.warn(Kind::Cluster, path, message, hint);
     }
 }

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::super::draft::{Draft, NODE};
+use super::super::kubelet::normalised;
+use super::super::kubelet::word::unquoted;
 use super::super::labels::{is_qualified_name, is_value};
 use crate::schema::Kind;
 
@@ -87,17 +89,25 @@ fn twice(key: &str, effect: &str) -> (String, &'static str) {
 fn flags(draft: &mut Draft) {
     let kind = Kind::Init;
     for item in draft.items(kind, "nodeRegistration.kubeletExtraArgs") {
-        if draft.text(kind, &format!("{item}.name")) != FLAG {
+        if normalised(&draft.text(kind, &format!("{item}.name"))) != FLAG {
             continue;
         }
         let path = format!("{item}.value");
+        // What is not one word has been reported.
+        let value = unquoted(&draft.text(kind, &path)).unwrap_or_default();
+        if value.is_empty() {
+            continue;
+        }
         let mut seen = Seen::new();
-        for text in draft.text(kind, &path).split(',') {
-            // A final `-` removes a taint, so the kubelet adds none.
-            if text.is_empty() || text.ends_with('-') {
+        for text in value.split(',') {
+            let shown = text.escape_debug();
+            if text.strip_suffix('-').is_some_and(is_removal) {
+                if text.contains(':') {
+                    let message = format!("`{shown}` ends in `-`, so the kubelet adds no taint");
+                    draft.warn(kind, &path, message, "remove the `-`, or the taint");
+                }
                 continue;
             }
-            let shown = text.escape_debug();
             let Some((key, effect)) = parse(text) else {
                 let message = format!("`{shown}` is not a valid taint: the kubelet will not start");
                 let hint = format!(
@@ -113,6 +123,11 @@ fn flags(draft: &mut Draft) {
             }
         }
     }
+}
+
+/// Whether the kubelet accepts `text` and a `-` after it: it then removes a taint, so it adds none.
+fn is_removal(text: &str) -> bool {
+    parse(text).is_some() || is_qualified_name(text)
 }
 
 /// Key and effect of `key[=value]:effect`.

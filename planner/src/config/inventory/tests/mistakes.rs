@@ -97,6 +97,14 @@ fn every_rule_of_entries_reports_its_field() {
             "Cluster.nodes[1].labels.a: `b` contradicts `c` of the kubelet's flag node-labels",
         ),
         (
+            "- {name: w1, role: worker, labels: {a: b}, kubelet: {kubeletExtraArgs: [{name: node_labels, value: \"'a=c'\"}]}}",
+            "Cluster.nodes[1].labels.a: `b` contradicts `c` of the kubelet's flag node-labels",
+        ),
+        (
+            "- {name: w1, role: worker, addresses: [0.0.0.0, 'fd00::2']}",
+            "Cluster.nodes[1].addresses[0]: ",
+        ),
+        (
             "- {name: w1, role: worker, platform: {os: windows}}",
             "Cluster.nodes[1].platform.os: kubeplan does not support nodes that run `windows`",
         ),

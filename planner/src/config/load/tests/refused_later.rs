@@ -101,6 +101,22 @@ fn networks_that_share_addresses_are_found_in_every_pair() {
             Warning("may get the same address"),
         ),
         (
+            "networking: {podSubnet: 10.96.0.0/16, serviceSubnet: 10.96.0.0/12}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: F}]}",
+            Warning("may get the same address"),
+        ),
+        (
+            "networking: {podSubnet: 10.96.0.0/16, serviceSubnet: 10.96.0.0/12}\ncontrollerManager: {extraArgs: [{name: allocate_node_cidrs, value: 'False'}]}",
+            Warning("may get the same address"),
+        ),
+        (
+            "networking: {podSubnet: 10.96.0.0/16, serviceSubnet: 10.96.0.0/12}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: T}]}",
+            Error("gives no node a subnet"),
+        ),
+        (
+            "networking: {podSubnet: 'fd00::/48'}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: '0'}]}",
+            Warning("there is no IPv4 network of Pods"),
+        ),
+        (
             "networking: {podSubnet: 10.0.0.0/8, serviceSubnet: 10.96.0.0/12}",
             Warning("contains the network of the Services"),
         ),
@@ -149,6 +165,26 @@ fn networks_that_share_addresses_are_found_in_every_pair() {
             "networking: {serviceSubnet: 224.0.0.0/16}",
             Error("multicast"),
         ),
+        (
+            "networking: {podSubnet: 239.0.0.0/16}",
+            Error("multicast addresses (224.0.0.0/4)"),
+        ),
+        (
+            "networking: {podSubnet: 240.0.0.0/8}",
+            Warning("reserved addresses (240.0.0.0/4), which Linux routes"),
+        ),
+        (
+            "networking: {serviceSubnet: 250.1.0.0/16}",
+            Warning("reserved addresses"),
+        ),
+        (
+            "networking: {podSubnet: 240.0.0.0/4}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: 'false'}]}",
+            Warning("reserved addresses"),
+        ),
+        (
+            "networking: {podSubnet: 255.255.0.0/16}",
+            Error("the broadcast address (255.255.255.255/32)"),
+        ),
         ("networking: {podSubnet: 0.0.0.0/8}", Error("do not route")),
         (
             "networking: {serviceSubnet: 169.254.0.0/16}",
@@ -173,6 +209,10 @@ fn values_of_a_node_that_kubelet_or_api_server_refuse_are_errors() {
             Silent,
         ),
         (
+            format!("{{name: {long}, kubeletExtraArgs: [{{name: node_labels, value: 'kubernetes.io/hostname=a'}}]}}"),
+            Silent,
+        ),
+        (
             "{name: a, taints: [{key: a, effect: NoSchedule}, {key: a, effect: NoExecute}]}".to_owned(),
             Silent,
         ),
@@ -187,6 +227,38 @@ fn values_of_a_node_that_kubelet_or_api_server_refuse_are_errors() {
         (
             "{name: a, kubeletExtraArgs: [{name: register-with-taints, value: 'a=b'}]}".to_owned(),
             Error("the kubelet will not start"),
+        ),
+        (
+            "{name: a, kubeletExtraArgs: [{name: register_with_taints, value: 'a=b'}]}".to_owned(),
+            Error("the kubelet will not start"),
+        ),
+        (
+            "{name: a, kubeletExtraArgs: [{name: register-with-taints, value: ''}]}".to_owned(),
+            Silent,
+        ),
+        (
+            "{name: a, kubeletExtraArgs: [{name: register-with-taints, value: \"'a=b:NoSchedule'\"}]}".to_owned(),
+            Silent,
+        ),
+        (
+            "{name: a, kubeletExtraArgs: [{name: register-with-taints, value: 'a:NoSchedule,'}]}".to_owned(),
+            Error("`` is not a valid taint"),
+        ),
+        (
+            "{name: a, kubeletExtraArgs: [{name: register-with-taints, value: '-'}]}".to_owned(),
+            Error("`-` is not a valid taint"),
+        ),
+        (
+            "{name: a, kubeletExtraArgs: [{name: register-with-taints, value: 'a:Never-'}]}".to_owned(),
+            Error("`a:Never-` is not a valid taint"),
+        ),
+        (
+            "{name: a, kubeletExtraArgs: [{name: register-with-taints, value: 'a:NoSchedule--'}]}".to_owned(),
+            Error("`a:NoSchedule--` is not a valid taint"),
+        ),
+        (
+            "{name: a, kubeletExtraArgs: [{name: register-with-taints, value: 'a:NoSchedule-'}]}".to_owned(),
+            Warning("the kubelet adds no taint"),
         ),
         (
             "{name: a, kubeletExtraArgs: [{name: register-with-taints, value: 'a:NoSchedule,a=b:NoSchedule'}]}".to_owned(),
@@ -228,6 +300,14 @@ fn image_references_that_a_runtime_refuses_are_errors() {
         (
             format!("etcd: {{local: {{imageTag: '3.6.8-0@{digest}'}}}}"),
             Silent,
+        ),
+        (
+            format!("dns: {{imageTag: 'v1@sha512:{}'}}", "0a".repeat(64)),
+            Silent,
+        ),
+        (
+            format!("dns: {{imageTag: 'v1@sha512:{}'}}", "0a".repeat(32)),
+            Error("or sha384 (96) or sha512 (128)"),
         ),
         (
             "etcd: {local: {imageTag: '3.6:8'}}".to_owned(),

@@ -155,6 +155,66 @@ fn cluster_rules_are_kubeadms() {
             "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size-ipv4, value: x}]}",
             "is not an integer",
         ),
+        (
+            "networking: {podSubnet: 10.244.0.0/24}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: 'False'}]}",
+            "",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/26}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: 'False'}]}",
+            "smaller than the subnet of one node, /24",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '25'}]}",
+            "",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '0'}]}",
+            "",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/24}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '20'}]}",
+            "10.244.0.0/24, the network of the Pods, is smaller than the subnet of one node, /20",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/24}\ncontrollerManager: {extraArgs: [{name: node_cidr_mask_size, value: '20'}]}",
+            "smaller than the subnet of one node, /20",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/24}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '20'}, {name: allocate-node-cidrs, value: 'False'}]}",
+            "",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/24}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '20'}, {name: allocate-node-cidrs, value: 'false'}]}",
+            "",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/24}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '33'}]}",
+            "is longer than an address",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/24}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: 'x'}]}",
+            "is not an integer",
+        ),
+        (
+            "networking: {podSubnet: '10.244.0.0/16,fd00::/48', serviceSubnet: '10.96.0.0/16,fd01::/112'}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '24'}]}",
+            "does not start with node-cidr-mask-size and Pods of both families",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '24'}, {name: node-cidr-mask-size-ipv4, value: '24'}]}",
+            "beside node-cidr-mask-size-ipv4",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '24'}, {name: node-cidr-mask-size-ipv6, value: '64'}]}",
+            "hint: remove node-cidr-mask-size",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size-ipv6, value: '64'}]}",
+            "if all Pods have IPv4 addresses",
+        ),
+        (
+            "networking: {podSubnet: 'fd00::/48', serviceSubnet: 'fd01::/112'}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size-ipv4, value: '24'}]}",
+            "if all Pods have IPv6 addresses",
+        ),
         ("controlPlaneEndpoint: 'fd00::1'", ""),
         (
             "controlPlaneEndpoint: '[fd00::1]'",

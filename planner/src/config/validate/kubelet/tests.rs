@@ -121,6 +121,124 @@ fn a_flag_with_which_the_kubelet_exits_is_an_error() {
         ),
         (
             "v1.36.2",
+            "{name: root-dir, value: \"'/mnt/big disk/kubelet'\"}",
+            "",
+            "",
+        ),
+        (
+            "v1.36.2",
+            "{name: cloud-provider, value: \"'external'\"}",
+            "",
+            "",
+        ),
+        (
+            "v1.36.2",
+            "{name: cloud-provider, value: \"'aws'\"}",
+            VALUE,
+            "only `external`",
+        ),
+        (
+            "v1.36.2",
+            "{name: hostname-override, value: \"'cp1'\"}",
+            "",
+            "",
+        ),
+        (
+            "v1.36.2",
+            "{name: node-labels, value: \"'a=b, c=d'\"}",
+            "",
+            "",
+        ),
+        (
+            "v1.36.2",
+            "{name: root-dir, value: '/mnt/big disk'}",
+            VALUE,
+            "hint: quote it for the unit, too: `value: \"'/mnt/big disk'\"`",
+        ),
+        (
+            "v1.36.2",
+            "{name: root-dir, value: \"/mnt/joe's\"}",
+            VALUE,
+            "open at the end",
+        ),
+        (
+            "v1.36.2",
+            "{name: root-dir, value: \"'/mnt/big' disk\"}",
+            VALUE,
+            "contains a blank outside quotes",
+        ),
+        (
+            "v1.36.2",
+            "{name: node_labels, value: 'node-role.kubernetes.io/worker='}",
+            ITEM,
+            "may not set",
+        ),
+        (
+            "v1.36.2",
+            "{name: node-labels, value: \"'a=b\"}",
+            ITEM,
+            "not a valid label key",
+        ),
+        (
+            "v1.36.2",
+            "{name: node-labels, value: a}",
+            ITEM,
+            "hint: write `a=`",
+        ),
+        (
+            "v1.36.2",
+            "{name: node-ip, value: '10.0.0.1,fd00::1'}",
+            "",
+            "",
+        ),
+        ("v1.36.2", "{name: node-ip, value: '::'}", "", ""),
+        ("v1.36.2", "{name: node-ip, value: ''}", "", ""),
+        (
+            "v1.36.2",
+            "{name: node-ip, value: '10.0.0.1,10.0.0.2'}",
+            VALUE,
+            "two addresses of one family",
+        ),
+        (
+            "v1.36.2",
+            "{name: node_ip, value: '10.0.0.1,fd00::1,10.0.0.2'}",
+            VALUE,
+            "more than two addresses",
+        ),
+        (
+            "v1.36.2",
+            "{name: node-ip, value: '0.0.0.0,fd00::1'}",
+            VALUE,
+            "the unspecified address",
+        ),
+        ("v1.36.2", "{name: help, value: 'false'}", "", ""),
+        (
+            "v1.36.2",
+            "{name: help, value: 'true'}",
+            VALUE,
+            "prints a text and exits",
+        ),
+        (
+            "v1.36.2",
+            "{name: version, value: T}",
+            VALUE,
+            "prints a text and exits",
+        ),
+        (
+            "v1.36.2",
+            "{name: version, value: raw}",
+            VALUE,
+            "prints a text and exits",
+        ),
+        (
+            "v1.36.2",
+            "{name: version, value: ''}",
+            VALUE,
+            "the flag is true or false",
+        ),
+        ("v1.36.2", "{name: version, value: 'False'}", "", ""),
+        (
+            "v1.36.2",
             "{name: 'v 1', value: ''}",
             NAME,
             "is not the name of a flag",
@@ -235,5 +353,18 @@ fn an_address_that_the_kubelet_would_not_register_is_warned_of() {
     ] {
         let text = with(fine).to_string();
         assert!(!text.contains("default route"), "{fine}: {text}");
+    }
+}
+
+#[test]
+fn an_entry_of_node_ip_that_is_no_address_is_warned_of() {
+    for (value, part) in [
+        ("x", "`x` in node-ip is not an IP address"),
+        ("'10.0.0.1,'", "`` in node-ip"),
+    ] {
+        let flag = format!("{{name: node-ip, value: {value}}}");
+        let report = report("v1.36.2", &flag, HostFacts::default());
+        assert!(!report.has_errors(), "{value}: {report}");
+        assert!(report.to_string().contains(part), "{value}: {report}");
     }
 }
