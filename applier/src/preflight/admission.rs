@@ -28,6 +28,7 @@ pub(crate) fn check(refusals: &[Refusal]) -> Vec<Checked> {
             Checked {
                 name: (*name).to_owned(),
                 own: true,
+                ignorable: false,
                 outcome: if items.is_empty() {
                     Outcome::Passed
                 } else {

@@ -124,6 +124,7 @@ fn one(check: &Check, request: &Request<'_>, view: &View<'_>, ignored: &Ignored)
         )
     };
     checked.own = !row.ignorable;
+    checked.ignorable = row.ignorable;
     checked
 }
 
@@ -168,6 +169,7 @@ fn judge(name: &str, severity: Severity, looked: Looked, ignored: bool) -> Check
     Checked {
         name: name.to_owned(),
         own: false,
+        ignorable: true,
         outcome: if items.is_empty() {
             Outcome::Passed
         } else {

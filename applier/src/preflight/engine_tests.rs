@@ -260,5 +260,18 @@ fn another_cluster_cannot_be_ignored() {
         );
         assert!(report.fails(), "{ignore}");
         assert!(report.checks[0].own);
+        let error = report.error().unwrap();
+        let hints = kubeplan_terminal::hints(&error);
+        assert!(
+            hints.iter().all(|hint| !hint.contains("--ignore")),
+            "{hints:?}"
+        );
     }
+    let steps = vec![step(&[same, absent("/etc/app/ca.crt")], &[])];
+    let error = run_on(&host, steps, "", None).error().unwrap();
+    let hints = kubeplan_terminal::hints(&error);
+    assert!(
+        hints.iter().any(|hint| hint.contains("--ignore")),
+        "{hints:?}"
+    );
 }

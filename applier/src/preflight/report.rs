@@ -42,6 +42,9 @@ pub(crate) struct Checked {
     pub(crate) name: String,
     /// Not one of kubeadm's.
     pub(crate) own: bool,
+    /// Whether its errors can be turned into warnings.
+    #[serde(skip)]
+    pub(crate) ignorable: bool,
     /// How it ended.
     pub(crate) outcome: Outcome,
     /// Why the check was not run, or why what was found does not count.
@@ -73,6 +76,7 @@ impl Checked {
         Self {
             name: name.to_owned(),
             own: false,
+            ignorable: true,
             outcome,
             why: why.to_owned(),
             items: Vec::new(),
@@ -149,10 +153,16 @@ impl Report {
     }
 
     fn failed(&self, lines: Text) -> Option<ChecksFailed> {
+        let helps = self
+            .checks
+            .iter()
+            .any(|check| check.fails() && check.ignorable);
         let advice = || {
-            Advice::lines(lines).and(
-                "remove the causes, or let a check's errors count as warnings with --ignore-preflight-errors NAME",
-            )
+            Advice::lines(lines).and(if helps {
+                "remove the causes, or let a check's errors count as warnings with --ignore-preflight-errors NAME"
+            } else {
+                "remove the causes; these errors cannot be ignored"
+            })
         };
         self.fails().then(|| ChecksFailed(advice()))
     }

@@ -64,9 +64,11 @@ pub(super) fn disk(view: &View<'_>, record: Option<&InstalledNode>) -> Looked {
         match &entry.place {
             Place::File(placement) | Place::Directory(placement) => {
                 let path = RootPath::from(&placement.path);
-                // A file that was installed before may be as planned, and an existing directory stays as it is.
-                let is_installed =
-                    record.is_some_and(|node| node.files.contains_key(&placement.path));
+                // What this very plan installed before may be as planned, and an existing directory stays as it is.
+                let is_installed = record.is_some_and(|node| {
+                    node.plan_digest == Some(view.index.plan_digest)
+                        && node.files.contains_key(&placement.path)
+                });
                 let is_there = matches!(entry.place, Place::Directory(_))
                     && matches!(view.root.look(&path), Ok(Found::Directory(_)));
                 let writes = !(is_installed || is_there);
