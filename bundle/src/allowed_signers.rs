@@ -96,6 +96,11 @@ pub enum SignerError {
     /// Too few fields, or no key.
     #[error("expected `principals [options] keytype base64 [comment]`")]
     Shape,
+    /// A public key, as in a `.pub` file.
+    #[error(
+        "the line is a public key alone: put a name in front of it, as in `author ssh-ed25519 AAAA…`"
+    )]
+    KeyAlone,
     /// Too long, or with control characters.
     #[error("the line is longer than {MAX_LINE_SIZE} bytes or has control characters")]
     Text,
@@ -216,6 +221,9 @@ impl AllowedSigner {
     pub fn parse(line: &str) -> Result<Self, SignerError> {
         if line.len() > MAX_LINE_SIZE || line.chars().any(|c| c.is_control() && c != '\t') {
             return Err(SignerError::Text);
+        }
+        if PublicKey::parse(line).is_ok() {
+            return Err(SignerError::KeyAlone);
         }
         let (principals, rest) = split_word(line).ok_or(SignerError::Shape)?;
         let principals = parse_principals(principals)?;

@@ -314,7 +314,7 @@ fn refuse(run: &Run) -> Result<(), CliError> {
         return Ok(());
     };
     Err(CliError::new(Exit::Failed, reason)
-        .hint("to go back to an older plan, install its bundle with --allow-older-serial"))
+        .hint("to go back to an older plan, install its bundle with --allow-older-serial; to remove the node, use `kubeapply reset`"))
 }
 
 fn ask(run: &Run, preview: &[Preview], root: &Root, io: &mut Io) -> Result<bool, CliError> {

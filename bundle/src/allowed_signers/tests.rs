@@ -64,7 +64,7 @@ fn what_is_not_a_plain_list_of_keys_is_refused() {
     type Case<'a> = (&'a str, fn(&E) -> bool);
     let cases: &[Case<'_>] = &[
         ("alice", |e| matches!(e, E::Shape)),
-        ("KEY", |e| matches!(e, E::Option(_) | E::Shape)),
+        ("KEY", |e| matches!(e, E::KeyAlone)),
         ("alice ssh-ed25519", |e| matches!(e, E::Shape)),
         ("alice ssh-ed25519 AAAA", |e| {
             matches!(e, E::Key(KeyError::NotPublicKey))
@@ -234,4 +234,12 @@ fn namespaces_and_times_limit_trust() {
             .principals_for(&stranger, Namespace::Bundle, at(NOW))
             .is_empty()
     );
+}
+
+#[test]
+fn a_public_key_in_place_of_a_list_is_named() {
+    for line in [KEY.to_owned(), format!("{KEY} author@host")] {
+        let error = AllowedSigners::parse(&line).unwrap_err().to_string();
+        assert!(error.contains("put a name in front of it"), "{error}");
+    }
 }
