@@ -58,6 +58,8 @@ pub const STRICTER: &[Difference] = &[
             "have no endpoints",
             "is the address of the Service",
             "which hosts do not route",
+            "kube-controller-manager does not start",
+            "is longer than an address of",
         ],
     },
     Difference {

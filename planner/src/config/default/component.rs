@@ -12,6 +12,7 @@ use super::super::address::{parse_cidr, parse_ip};
 use super::super::draft::{Draft, Unset};
 use super::super::provenance::Origin;
 use super::super::valid::HostFacts;
+use crate::kubeadm::layout;
 use crate::schema::Kind;
 
 const RULE: &str = "kubeadm's default";
@@ -73,7 +74,7 @@ pub(super) fn kubelet(draft: &mut Draft) {
     );
 
     let pki = draft.text(Kind::Cluster, "certificatesDir");
-    let ca = format!("{}/ca.crt", pki.trim_end_matches('/'));
+    let ca = layout::certificate(&pki, "ca");
     let rule = "kubeadm's default: ca.crt in certificatesDir";
     recommend(
         draft,

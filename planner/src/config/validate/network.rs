@@ -185,7 +185,7 @@ fn node_masks(draft: &mut Draft, pods: &[IpNet]) {
         (Some(text), net, _) => match text.parse::<i64>() {
             Err(_) => (
                 format!(
-                    "`{}` of the flag {MASK} is not an integer",
+                    "`{}` of the flag {MASK} is not an integer: kube-controller-manager does not start",
                     text.escape_debug()
                 ),
                 String::new(),
