@@ -59,6 +59,8 @@ pub enum MayBe {
     Listed(&'static [&'static str]),
     /// A file for TLS that the configuration names, outside the file systems of the kernel. Its content is never printed.
     TlsFile,
+    /// A directory that the configuration names, outside the file systems of the kernel. Names in it are printed, no content.
+    Directory,
     /// Any path: the result says only whether something is there.
     Anywhere,
 }

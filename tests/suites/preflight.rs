@@ -27,6 +27,10 @@ pub fn cases() -> Vec<Trial> {
             left_certificate,
         ),
         case(
+            "preflight::each_leftover_is_a_warning_with_the_command_that_clears_it",
+            leftovers,
+        ),
+        case(
             "preflight::facts_answer_before_the_bundle_is_carried",
             facts,
         ),
@@ -109,6 +113,109 @@ fn second_run() -> Result<()> {
             outcome(&report, name)
         );
     }
+    Ok(())
+}
+
+/// Each leftover alone on a clean host: one warning, of its own check, and none once its command was run. A node that was installed
+/// has none of its own files among them.
+fn leftovers() -> Result<()> {
+    const DROP_IN: &str = "etc/systemd/system/kubelet.service.d/20-old.conf";
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let root = planned.root();
+    let warnings = || -> Result<Vec<(String, String)>> {
+        let report = report(&on_tree(&planned, &["--format=json"])?.expect(0)?)?;
+        let checks = report["checks"].as_array().cloned().unwrap_or_default();
+        let of = |check: &Value| -> Vec<(String, String)> {
+            let items = check["items"].as_array().into_iter().flatten();
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            items
+                .map(|item| (text(&check["name"]), text(&item["message"])))
+                .collect()
+        };
+        Ok(checks.iter().flat_map(of).collect())
+    };
+    ensure!(warnings()?.is_empty(), "a clean host: {:?}", warnings()?);
+    let cases = [
+        (
+            "LeftoverStaticPods",
+            "etc/kubernetes/manifests/kube-apiserver.yaml.bak",
+            "kind: Pod",
+        ),
+        (
+            "LeftoverBootstrapKubeconfig",
+            "etc/kubernetes/bootstrap-kubelet.conf",
+            "kind: Config",
+        ),
+        (
+            "LeftoverServingCertificate",
+            "var/lib/kubelet/pki/kubelet.crt",
+            "x",
+        ),
+        (
+            "LeftoverNetworkConfiguration",
+            "etc/cni/net.d/10-flannel.conflist",
+            "{}",
+        ),
+        (
+            "LeftoverCPUManagerState",
+            "var/lib/kubelet/cpu_manager_state",
+            r#"{"policyName":"static"}"#,
+        ),
+        (
+            "LeftoverMemoryManagerState",
+            "var/lib/kubelet/memory_manager_state",
+            r#"{"policyName":"Static"}"#,
+        ),
+        (
+            "KubeletServiceFlags",
+            DROP_IN,
+            "[Service]\nEnvironment=KUBELET_KUBEADM_ARGS=--hostname-override=old\n",
+        ),
+        (
+            "KubeletServiceFlags",
+            "etc/default/kubelet",
+            "KUBELET_EXTRA_ARGS=--node-ip=10.9.9.9\n",
+        ),
+    ];
+    for (name, path, text) in cases {
+        let file = root.join(path);
+        fs::create_dir_all(file.parent().context("a directory")?)?;
+        fs::write(&file, text)?;
+        let found = warnings()?;
+        let [(check, message)] = found.as_slice() else {
+            anyhow::bail!("{path}: {found:?}");
+        };
+        ensure!(check == name, "{path}: {check}");
+        ensure!(
+            message.contains(&format!("/{path}")) && !message.contains("10.9.9.9"),
+            "{message}"
+        );
+        let command = message.split('`').rev().nth(1).context("a command")?;
+        let done = std::process::Command::new("sh")
+            .args(["-c", command])
+            .status()?;
+        ensure!(done.success(), "{command}");
+        ensure!(warnings()?.is_empty(), "{path}: {:?}", warnings()?);
+    }
+    // What the node's components write, and what the plan installed.
+    planned.install(&[])?.expect(0)?;
+    for (path, text) in [
+        ("var/lib/kubelet/pki/kubelet.crt", "x"),
+        ("etc/cni/net.d/10-flannel.conflist", "{}"),
+        (
+            "var/lib/kubelet/cpu_manager_state",
+            r#"{"policyName":"none"}"#,
+        ),
+        (
+            "var/lib/kubelet/memory_manager_state",
+            r#"{"policyName":"None"}"#,
+        ),
+    ] {
+        fs::create_dir_all(root.join(path).parent().context("a directory")?)?;
+        fs::write(root.join(path), text)?;
+    }
+    let names: Vec<String> = warnings()?.into_iter().map(|(name, _)| name).collect();
+    ensure!(names.is_empty(), "{names:?}");
     Ok(())
 }
 

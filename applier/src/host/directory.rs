@@ -417,6 +417,17 @@ impl View {
         self.0.names()
     }
 
+    /// As [`Directory::names_that`].
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if the directory cannot be listed.
+    pub(crate) fn names_that(
+        &self,
+        wanted: impl FnMut(&str) -> bool,
+    ) -> Result<Vec<String>, HostError> {
+        self.0.names_that(wanted)
+    }
+
     /// The directory `name` in this one; `None` if it does not exist.
     ///
     /// # Errors

@@ -54,7 +54,7 @@ pub(crate) use durable::{Actions, AppendFailure, Placing};
 pub(crate) mod system;
 
 pub(crate) use directory::{Content, Directory, FileMeta, Found, Space};
-pub(crate) use error::HostError;
+pub(crate) use error::{HostError, LinkRefusal};
 #[cfg(test)]
 pub(crate) use error::{Exposed, Exposure};
 pub use observer::{Change, Observer, Place, Prevented};

@@ -59,6 +59,7 @@ pub(crate) fn run(request: &Request<'_>) -> Result<Report, IgnoreError> {
         index: request.index,
         contents: request.contents,
         now: request.now,
+        record: request.record,
         pull: request.pull,
     };
     let mut report = Report::default();

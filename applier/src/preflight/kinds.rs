@@ -5,9 +5,10 @@
 
 use kubeplan_bundle::check::{
     CheckKind, CpuCount, DirectConnection, DirectNetwork, DirectoryEmpty, Executable, FileBegins,
-    Images, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent, PathPresent, PortFree,
-    PrivilegedUser, ProgramVersion, RuntimeConfig, RuntimeReady, SameCluster, ServerVersion,
-    ServiceEnabled, ServiceInactive, SwapAllowed, SystemRequirements, VersionBelow,
+    Images, LeftoverFiles, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent, PathPresent,
+    PortFree, PrivilegedUser, ProgramVersion, RecordedValue, RuntimeConfig, RuntimeReady,
+    SameCluster, ServerVersion, ServiceEnabled, ServiceFlags, ServiceInactive, SwapAllowed,
+    SystemRequirements, VersionBelow,
 };
 
 use super::{Looked, View};
@@ -121,6 +122,9 @@ kinds! {
     SameCluster(SameCluster),
     NodeCertificate(NodeCertificate),
     SwapAllowed(SwapAllowed),
+    LeftoverFiles(LeftoverFiles),
+    RecordedValue(RecordedValue),
+    ServiceFlags(ServiceFlags),
 }
 
 /// A kind of check, for the reference.

@@ -12,7 +12,7 @@
 //! | [`report`] | kubeadm's lines, a table for people, JSON |
 //! | [`surroundings`] | the running system, and what can be reached from it |
 //! | [`admission`], [`space`] | our own: clock, target, serial; room on the disks, files of others |
-//! | [`files`], [`node`], [`services`], [`ports`], [`proxy`], [`runtime`], [`kernel`], [`cgroups`], [`version`], [`cluster`], [`credentials`] | looking |
+//! | [`files`], [`node`], [`services`], [`ports`], [`proxy`], [`runtime`], [`kernel`], [`cgroups`], [`version`], [`cluster`], [`credentials`], [`leftovers`], [`service_flags`] | looking |
 
 mod admission;
 mod cgroups;
@@ -25,11 +25,13 @@ mod files;
 mod ignore;
 mod kernel;
 mod kinds;
+mod leftovers;
 mod node;
 mod ports;
 mod proxy;
 mod report;
 mod runtime;
+mod service_flags;
 mod services;
 mod space;
 mod surroundings;
@@ -50,6 +52,7 @@ use kubeplan_terminal::with_causes;
 
 use crate::contents::Contents;
 use crate::host::{HostError, Root};
+use crate::state::installed::InstalledNode;
 use surroundings::Surroundings;
 
 /// Something that speaks against the host.
@@ -78,6 +81,8 @@ struct View<'a> {
     /// The bytes of the bundle's public entries.
     contents: &'a dyn Contents,
     now: Timestamp,
+    /// What an earlier installation of the same node recorded.
+    record: Option<&'a InstalledNode>,
     /// Whether images may be pulled.
     pull: bool,
 }

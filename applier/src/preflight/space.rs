@@ -1,6 +1,6 @@
 //! Room for what will be written, and files of others in its way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kubeplan_bundle::index::{Content, Index, Place};
 
@@ -17,8 +17,12 @@ const MARGIN_FILES: u64 = 256;
 /// A file is there three times at most: staged, in place, and what it replaces.
 const COPIES: u64 = 3;
 
-/// Where this program keeps what it remembers.
-const STATE: RootPath = RootPath::fixed("/var/lib");
+/// Where this program keeps what it remembers; each can be a mount of its own.
+const OWN: [RootPath; 3] = [
+    RootPath::fixed("/var/lib/kubeplan"),
+    RootPath::fixed("/var/lib/kubeplan/runs"),
+    RootPath::fixed("/var/lib/kubeplan/receipts"),
+];
 
 /// What is written to one filesystem.
 #[derive(Clone, Debug)]
@@ -53,7 +57,12 @@ pub(super) fn disk(view: &View<'_>, record: Option<&InstalledNode>) -> Looked {
             entry.writes |= writes;
             Ok(())
         };
-    add(&STATE, 0, 0, true)?;
+    for directory in OWN {
+        add(&directory, 0, 0, true)?;
+    }
+    let filled: BTreeSet<RootPath> = files(view.index)
+        .map(|path| RootPath::from(path).parent())
+        .collect();
     for entry in &view.index.entries {
         let size = match &entry.content {
             Content::None => 0,
@@ -69,10 +78,14 @@ pub(super) fn disk(view: &View<'_>, record: Option<&InstalledNode>) -> Looked {
                     node.plan_digest == Some(view.index.plan_digest)
                         && node.files.contains_key(&placement.path)
                 });
-                let is_there = matches!(entry.place, Place::Directory(_))
-                    && matches!(view.root.look(&path), Ok(Found::Directory(_)));
-                let writes = !(is_installed || is_there);
-                add(&path, size.saturating_mul(COPIES), COPIES, writes)?;
+                let is_directory = matches!(entry.place, Place::Directory(_));
+                let is_there =
+                    is_directory && matches!(view.root.look(&path), Ok(Found::Directory(_)));
+                // A directory into which the plan puts nothing is for what a component writes.
+                let is_for_others = is_directory && !filled.contains(&path);
+                let writes = is_for_others || !(is_installed || is_there);
+                let at = if is_directory { path } else { path.parent() };
+                add(&at, size.saturating_mul(COPIES), COPIES, writes)?;
             }
             Place::Object | Place::Payload => {}
         }
@@ -110,9 +123,10 @@ fn judge(needed: &Needed) -> Option<Finding> {
         })
 }
 
-/// The innermost directory on the way to `path` that exists.
+/// The directory `path`, or the innermost one on the way to it that exists.
 fn existing(root: &Root, path: &RootPath) -> Result<crate::host::Directory, super::CannotLook> {
-    for directory in path.ancestors().iter().rev() {
+    let ways = path.ancestors();
+    for directory in std::iter::once(path).chain(ways.iter().rev()) {
         // What is in the way of a directory is the installation's to report.
         if let Ok(Some(found)) = root.open_directory(directory) {
             return Ok(found);

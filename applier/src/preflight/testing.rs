@@ -24,6 +24,7 @@ use crate::host::program::{Limit, Programs, RunError, Runner, Said};
 use crate::host::system::{Kernel, System};
 use crate::net::fetch::ClientTls;
 use crate::runtime::{Condition, CriError, Runtime, Status};
+use crate::state::installed::InstalledNode;
 
 /// A host: a tree and a system.
 pub(super) struct Host {
@@ -33,6 +34,10 @@ pub(super) struct Host {
     pub(super) pull: bool,
     /// Public files of the bundle, by their paths.
     pub(super) files: BTreeMap<String, String>,
+    /// What an earlier installation recorded.
+    pub(super) record: Option<InstalledNode>,
+    /// Steps of the bundle.
+    pub(super) steps: Vec<Step>,
 }
 
 /// A bundle with these public entries, by name.
@@ -272,6 +277,8 @@ impl Host {
             cluster: RefCell::new(Sha256Digest::of(b"ca")),
             pull: true,
             files: BTreeMap::new(),
+            record: None,
+            steps: vec![],
         }
     }
 
@@ -311,6 +318,13 @@ impl Host {
         }
     }
 
+    pub(super) fn fifo(&self, path: &str) {
+        let at = self.at(path);
+        fs::create_dir_all(at.parent().unwrap()).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(at).status();
+        assert!(made.unwrap().success());
+    }
+
     pub(super) fn link(&self, path: &str, target: &str) {
         let at = self.at(path);
         fs::create_dir_all(at.parent().unwrap()).unwrap();
@@ -318,7 +332,7 @@ impl Host {
     }
 
     pub(super) fn view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
-        let mut index = index(*self.cluster.borrow(), vec![]);
+        let mut index = index(*self.cluster.borrow(), self.steps.clone());
         let mut contents = Entries::default();
         for (path, text) in &self.files {
             let entry = public_file(path, text);
@@ -333,6 +347,7 @@ impl Host {
             index: &index,
             contents: &contents,
             now: now(),
+            record: self.record.as_ref(),
             pull: self.pull,
         })
     }

@@ -2,6 +2,8 @@
 //! may be ignored, what an earlier installation explains.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use kubeplan_bundle::check::{
     Check, CheckKind, CpuCount, DirectoryEmpty, PathAbsent, SameCluster, Severity,
@@ -290,4 +292,56 @@ fn a_failed_run_stops_the_next_and_an_untrusted_bundle_is_not_looked_at() {
     let bundle = fixture.write("other.tar.gz", plan(), 1, &[&stranger]);
     let output = preflight(&fixture, &bundle, &[]).expect(4);
     assert_eq!(output.stdout, "");
+}
+
+#[test]
+fn a_mount_that_cannot_be_written_is_found_before_anything_is_changed() {
+    let fixture = Fixture::new();
+    // The process has the real clock.
+    let bundle = fixture.bundle(Plan {
+        apply_after: "2000-01-01T00:00:00Z",
+        apply_before: "9999-01-01T00:00:00Z",
+        without_config: true,
+        ..Plan::default()
+    });
+    for path in ["/var/lib/kubeplan", "/var/lib/agent", "/etc/app"] {
+        fs::create_dir_all(fixture.host(path)).unwrap();
+    }
+    fs::set_permissions(
+        fixture.host("/var/lib/kubeplan"),
+        fs::Permissions::from_mode(0o700),
+    )
+    .unwrap();
+    for (path, found) in [
+        ("/var/lib/kubeplan", true),
+        ("/var/lib/agent", true),
+        ("/etc/app", true),
+        ("/srv", false),
+    ] {
+        fs::create_dir_all(fixture.host(path)).unwrap();
+        // A mount of its own that is read-only; it ends with the process.
+        let output = Command::new("unshare")
+            .args(["--mount", "sh", "-c"])
+            .arg("mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" || exit 77; shift; exec \"$@\"")
+            .arg("sh")
+            .arg(fixture.host(path))
+            .arg(env!("CARGO_BIN_EXE_kubeapply"))
+            .args(["preflight", &bundle, "--root", &fixture.root()])
+            .output();
+        let output = match output {
+            Ok(output) if !matches!(output.status.code(), Some(1 | 77)) => output,
+            other => {
+                eprintln!("skipped: no mount namespace can be made here ({other:?})");
+                return;
+            }
+        };
+        let text = String::from_utf8_lossy(&output.stderr);
+        let line = format!("[ERROR DiskSpace]: the filesystem of {path} is mounted read-only");
+        assert_eq!(text.contains(&line), found, "{path}: {text}");
+        assert_eq!(
+            output.status.code(),
+            Some(if found { 5 } else { 0 }),
+            "{path}: {text}"
+        );
+    }
 }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Broken, CpuCount, DirectConnection, DirectNetwork, DirectoryEmpty, Executable, FileBegins,
-    Images, Look, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent, PathPresent, PortFree,
-    PrivilegedUser, ProgramVersion, RuntimeConfig, RuntimeReady, SameCluster, ServerVersion,
-    ServiceEnabled, ServiceInactive, SwapAllowed, SystemRequirements, VersionBelow,
+    Images, LeftoverFiles, Look, Memory, NoSwap, NodeCertificate, NodeName, PathAbsent,
+    PathPresent, PortFree, PrivilegedUser, ProgramVersion, RecordedValue, RuntimeConfig,
+    RuntimeReady, SameCluster, ServerVersion, ServiceEnabled, ServiceFlags, ServiceInactive,
+    SwapAllowed, SystemRequirements, VersionBelow,
 };
 use crate::access::StepPath;
 
@@ -117,6 +118,9 @@ kinds! {
     of_their_own {
         NodeCertificate(NodeCertificate) => "node-certificate", 1;
         SwapAllowed(SwapAllowed) => "swap-allowed", 1;
+        LeftoverFiles(LeftoverFiles) => "leftover-files", 1;
+        RecordedValue(RecordedValue) => "recorded-value", 1;
+        ServiceFlags(ServiceFlags) => "service-flags", 1;
         #[cfg(test)]
         OnlyInTests(super::OnlyInTests) => "only-in-tests", 1;
     }

@@ -15,6 +15,7 @@ mod executable;
 mod file_begins;
 mod images;
 mod kind;
+mod leftover_files;
 mod memory;
 mod no_swap;
 mod node_certificate;
@@ -26,11 +27,13 @@ mod path_present;
 mod port_free;
 mod privileged_user;
 mod program_version;
+mod recorded_value;
 mod runtime_config;
 mod runtime_ready;
 mod same_cluster;
 mod server_version;
 mod service_enabled;
+mod service_flags;
 mod service_inactive;
 mod swap_allowed;
 mod system;
@@ -49,6 +52,7 @@ pub use executable::Executable;
 pub use file_begins::FileBegins;
 pub use images::{Images, PullPolicy};
 pub use kind::CheckKind;
+pub use leftover_files::LeftoverFiles;
 pub use memory::Memory;
 pub use no_swap::NoSwap;
 pub use node_certificate::NodeCertificate;
@@ -60,11 +64,13 @@ pub use path_present::PathPresent;
 pub use port_free::PortFree;
 pub use privileged_user::PrivilegedUser;
 pub use program_version::ProgramVersion;
+pub use recorded_value::RecordedValue;
 pub use runtime_config::RuntimeConfig;
 pub use runtime_ready::RuntimeReady;
 pub use same_cluster::SameCluster;
 pub use server_version::{ClientFiles, ServerVersion};
 pub use service_enabled::ServiceEnabled;
+pub use service_flags::ServiceFlags;
 pub use service_inactive::ServiceInactive;
 pub use swap_allowed::SwapAllowed;
 pub use system::{CgroupRequirements, KernelOption, SystemRequirements};
@@ -124,6 +130,20 @@ pub(crate) fn broken(rule: &'static str, at: &dyn fmt::Display) -> Result<(), Br
         rule,
         at: at.to_string(),
     })
+}
+
+/// The longest text that says what a finding leads to, in bytes.
+const MAX_CONSEQUENCE: usize = 500;
+
+/// Checks a text that says what a finding leads to: one line for people.
+fn check_consequence(text: &str) -> Result<(), Broken> {
+    if text.is_empty() || text.len() > MAX_CONSEQUENCE || text.contains(char::is_control) {
+        return broken(
+            "what a finding leads to is one line of at most 500 bytes",
+            &shown(text),
+        );
+    }
+    Ok(())
 }
 
 /// The name of a check.

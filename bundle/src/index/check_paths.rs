@@ -80,6 +80,8 @@ fn check(files: &Files<'_>, path: &StepPath<'_>, of: &dyn fmt::Display) -> Resul
         MayBe::TlsFile => {
             (!is_ordinary(path)).then_some("a file for TLS is an ordinary file of the host")
         }
+        MayBe::Directory => (!is_ordinary(path))
+            .then_some("a directory whose names a check prints is an ordinary one of the host"),
         MayBe::Anywhere => None,
     };
     match rule {

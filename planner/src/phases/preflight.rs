@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`table`] | the one table of checks: name, severity, condition, releases |
 //! | [`row`] | what a row gets, and how it makes a check |
-//! | [`machine`], [`files`], [`reachability`], [`etcd`] | what the checks of the table look for |
+//! | [`machine`], [`files`], [`reachability`], [`etcd`], [`leftovers`] | what the checks of the table look for |
 //! | [`join`] | how a joining node finds its cluster |
 //! | [`answer`] | answers checks from facts of a host |
 //!
@@ -18,6 +18,7 @@ pub mod answer;
 mod etcd;
 mod files;
 mod join;
+mod leftovers;
 mod machine;
 mod reachability;
 mod row;
@@ -58,6 +59,7 @@ impl<'a> Command<'a> {
                 Group::InitNetwork,
                 Group::Storage,
                 Group::Own,
+                Group::InitOwn,
             ],
             &[Group::Images],
         ],

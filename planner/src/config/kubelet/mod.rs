@@ -63,6 +63,12 @@ const FAIL_SWAP_ON: Setting = setting("failSwapOn", "fail-swap-on");
 const FAIL_CGROUP_V1: Setting = setting("failCgroupV1", "fail-cgroupv1");
 const RUNTIME_ENDPOINT: Setting = setting("containerRuntimeEndpoint", "container-runtime-endpoint");
 const CERT_DIR: Setting = setting("", "cert-dir");
+const ROOT_DIR: Setting = setting("", "root-dir");
+const CPU_MANAGER_POLICY: Setting = setting("cpuManagerPolicy", "cpu-manager-policy");
+const MEMORY_MANAGER_POLICY: Setting = setting("memoryManagerPolicy", "memory-manager-policy");
+const TLS_CERT_FILE: Setting = setting("tlsCertFile", "tls-cert-file");
+const TLS_PRIVATE_KEY_FILE: Setting = setting("tlsPrivateKeyFile", "tls-private-key-file");
+const SERVER_TLS_BOOTSTRAP: Setting = setting("serverTLSBootstrap", "rotate-server-certificates");
 
 /// A value, and where it comes from: a field, `patch <file>`, or `default: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +164,37 @@ impl<'a> EffectiveKubelet<'a> {
     pub fn client_certificate(&self) -> String {
         let directory = self.text_or(&CERT_DIR, layout::KUBELET_PKI_DIR);
         layout::in_directory(&directory.value, "kubelet-client-current.pem")
+    }
+
+    /// The directory and the names of the certificate and key that the kubelet serves with, and makes if they do not exist; `None` if its
+    /// configuration names others.
+    #[must_use]
+    pub fn serving_certificate(&self) -> Option<(String, &'static [&'static str])> {
+        let directory = self.text_or(&CERT_DIR, layout::KUBELET_PKI_DIR).value;
+        if self.flag_or_field(&SERVER_TLS_BOOTSTRAP) == Some(true) {
+            return Some((directory, &["kubelet-server-current.pem"]));
+        }
+        let named = [&TLS_CERT_FILE, &TLS_PRIVATE_KEY_FILE];
+        let own = named.iter().all(|setting| self.text(setting).is_none());
+        own.then_some((directory, &["kubelet.crt", "kubelet.key"]))
+    }
+
+    /// The directory in which the kubelet keeps its state.
+    #[must_use]
+    pub fn root_directory(&self) -> String {
+        self.text_or(&ROOT_DIR, layout::KUBELET_DIR).value
+    }
+
+    /// How the kubelet gives CPUs to containers.
+    #[must_use]
+    pub fn cpu_manager_policy(&self) -> String {
+        self.text_or(&CPU_MANAGER_POLICY, "none").value
+    }
+
+    /// How the kubelet gives memory to containers.
+    #[must_use]
+    pub fn memory_manager_policy(&self) -> String {
+        self.text_or(&MEMORY_MANAGER_POLICY, "None").value
     }
 
     /// Where the plan puts the certificate of the cluster's CA on this node, besides the certificates of a control-plane node:

@@ -62,7 +62,10 @@ fn judge(look: &CheckKind, facts: &HostFacts) -> Option<Answer> {
         | CheckKind::ServerVersion(_)
         | CheckKind::Images(_)
         | CheckKind::SameCluster(_)
-        | CheckKind::NodeCertificate(_) => None,
+        | CheckKind::NodeCertificate(_)
+        | CheckKind::LeftoverFiles(_)
+        | CheckKind::RecordedValue(_)
+        | CheckKind::ServiceFlags(_) => None,
     }
 }
 

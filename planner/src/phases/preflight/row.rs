@@ -30,6 +30,8 @@ pub enum Group {
     Storage,
     /// kubeplan's own.
     Own,
+    /// kubeplan's own, of the first node only.
+    InitOwn,
     /// Images, once everything else is in order.
     Images,
 }

@@ -8,6 +8,10 @@ use super::etcd::{data_dir, external_etcd_files, external_etcd_version};
 use super::files::{
     bootstrap_kubelet_conf, ca_certificate, kubelet_conf, node_certificate, same_cluster,
 };
+use super::leftovers::{
+    bootstrap_kubeconfig, cpu_manager, memory_manager, network_configuration, service_flags,
+    serving_certificate, static_pods,
+};
 use super::machine::{
     image_pull, kubelet_version, kubernetes_version, privileged_user, swap, system,
 };
@@ -99,6 +103,13 @@ pub const CHECKS: &[CheckDef] = &[
 
     row(Group::Own, Error, "SameCluster", "kubeplan's own: certificates and kubeconfigs on the host belong to this cluster; cannot be ignored", same_cluster),
     row(Group::Own, Error, "KubeletClientCertificate", "kubeplan's own: a client certificate that the kubelet finds is this node's, from the CA of this cluster; cannot be ignored", node_certificate),
+    row(Group::Own, Warning, "LeftoverStaticPods", "kubeplan's own: the directory of static Pods has no files but those of the plan", static_pods),
+    row(Group::Own, Warning, "LeftoverServingCertificate", "kubeplan's own: a new node has no certificate that its kubelet would serve with", serving_certificate),
+    row(Group::Own, Warning, "LeftoverNetworkConfiguration", "kubeplan's own: `/etc/cni/net.d` of a new node has no network configuration", network_configuration),
+    row(Group::Own, Warning, "LeftoverCPUManagerState", "kubeplan's own: the kubelet's recorded policy for CPUs is the planned one", cpu_manager),
+    row(Group::Own, Warning, "LeftoverMemoryManagerState", "kubeplan's own: the kubelet's recorded policy for memory is the planned one", memory_manager),
+    row(Group::Own, Warning, "KubeletServiceFlags", "kubeplan's own: neither drop-ins of the kubelet's unit nor files of variables set flags beside the plan", service_flags),
+    row(Group::InitOwn, Warning, "LeftoverBootstrapKubeconfig", "kubeplan's own: there is no `bootstrap-kubelet.conf`", bootstrap_kubeconfig),
 
     row(Group::Images, Error, "ImagePull", "control plane: each image is in the container runtime's store, or is pulled", image_pull),
 ];

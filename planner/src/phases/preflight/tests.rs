@@ -79,7 +79,19 @@ const JOIN: &[&str] = &[
 ];
 
 const IPV4: &str = "FileContent--proc-sys-net-ipv4-ip_forward";
-const OWN: &[&str] = &["SameCluster", "KubeletClientCertificate"];
+const OWN: &[&str] = &[
+    "SameCluster",
+    "KubeletClientCertificate",
+    "LeftoverStaticPods?",
+    "LeftoverServingCertificate?",
+    "LeftoverNetworkConfiguration?",
+    "LeftoverCPUManagerState?",
+    "LeftoverMemoryManagerState?",
+    "KubeletServiceFlags?",
+];
+
+/// kubeadm's own check looks for the bootstrap kubeconfig of a joining node.
+const INIT_OWN: &[&str] = &["LeftoverBootstrapKubeconfig?"];
 const IPV6: &str = "FileContent--proc-sys-net-ipv6-conf-default-forwarding";
 
 fn joined(parts: &[&[&str]]) -> Vec<String> {
@@ -92,7 +104,7 @@ fn init_has_kubeadms_list() {
         lists(&default_config(), Command::INIT),
         [
             joined(&[&["IsPrivilegedUser"]]),
-            joined(&[CONTROL_PLANE, COMMON, &[IPV4], STORAGE, OWN]),
+            joined(&[CONTROL_PLANE, COMMON, &[IPV4], STORAGE, OWN, INIT_OWN]),
             joined(&[&["ImagePull"]]),
         ]
     );
@@ -119,19 +131,15 @@ fn external_etcd_families_and_networks_change_the_list() {
     let has = |name: &str| list.iter().filter(|found| *found == name).count();
     assert_eq!((has("Port-7443"), has("Port-6443")), (1, 0));
     assert_eq!(has("HTTPProxyCIDR?"), 3);
-    assert_eq!(
-        list[list.len() - 8..],
-        [
-            IPV4,
-            IPV6,
-            "ExternalEtcdVersion",
-            "ExternalEtcdClientCertificates",
-            "ExternalEtcdClientCertificates",
-            "ExternalEtcdClientCertificates",
-            "SameCluster",
-            "KubeletClientCertificate",
-        ]
-    );
+    let last = [
+        IPV4,
+        IPV6,
+        "ExternalEtcdVersion",
+        "ExternalEtcdClientCertificates",
+        "ExternalEtcdClientCertificates",
+        "ExternalEtcdClientCertificates",
+    ];
+    assert!(list.ends_with(&joined(&[&last, OWN, INIT_OWN])), "{list:?}");
     assert_eq!(has("Port-2379") + has("DirAvailable--var-lib-etcd"), 0);
     assert_eq!(
         has("FileAvailable--etc-kubernetes-manifests-etcd.yaml"),
@@ -370,4 +378,69 @@ fn checks_follow_the_kubelet_that_is_planned() {
         })
         .collect();
     assert_eq!(authorities, ["/etc/kubernetes/pki/ca.crt", "/a/ca.crt"]);
+}
+
+/// What the kubelet would find depends on where it looks, and on what it is configured to do.
+#[test]
+fn leftovers_are_looked_for_where_the_planned_kubelet_looks() {
+    use crate::config::kubeadm::Arg;
+    use kubeplan_bundle::check::{LeftoverFiles, RecordedValue};
+    let files = |config: &ValidConfig, name: &str| -> Option<LeftoverFiles> {
+        let init = steps(config, Command::INIT).unwrap();
+        let mut checks = init.iter().flat_map(Step::checks);
+        let found = checks.find(|check| check.name.as_str() == name)?;
+        assert_eq!(found.severity, Severity::Warning);
+        match &found.look {
+            CheckKind::LeftoverFiles(look) => Some(look.clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    let value = |config: &ValidConfig, name: &str| -> RecordedValue {
+        let init = steps(config, Command::INIT).unwrap();
+        match look(&init, name) {
+            CheckKind::RecordedValue(look) => look.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let mut config = default_config();
+    let pods = files(&config, "LeftoverStaticPods").unwrap();
+    assert_eq!(pods.directory.as_str(), "/etc/kubernetes/manifests");
+    assert!(!pods.until_installed);
+    let serving = files(&config, "LeftoverServingCertificate").unwrap();
+    assert_eq!(serving.directory.as_str(), "/var/lib/kubelet/pki");
+    assert_eq!(serving.names, ["kubelet.crt", "kubelet.key"]);
+    let cpus = value(&config, "LeftoverCPUManagerState");
+    assert_eq!(cpus.path.as_str(), "/var/lib/kubelet/cpu_manager_state");
+    assert_eq!(
+        (cpus.field.as_str(), cpus.value.as_str()),
+        ("policyName", "none")
+    );
+    assert_eq!(value(&config, "LeftoverMemoryManagerState").value, "None");
+
+    config.kubelet.value["staticPodPath"] = "/pods/./".into();
+    config.kubelet.value["serverTLSBootstrap"] = true.into();
+    config.kubelet.value["cpuManagerPolicy"] = "static".into();
+    config.kubelet.value["memoryManagerPolicy"] = "Static".into();
+    let flags = &mut config.init.node_registration.kubelet_extra_args;
+    for (name, value) in [("root-dir", "/data/kubelet"), ("cert-dir", "/b/")] {
+        flags.push(Arg {
+            name: name.into(),
+            value: value.into(),
+        });
+    }
+    let pods = files(&config, "LeftoverStaticPods").unwrap();
+    assert_eq!(pods.directory.as_str(), "/pods");
+    let serving = files(&config, "LeftoverServingCertificate").unwrap();
+    assert_eq!(serving.directory.as_str(), "/b");
+    assert_eq!(serving.names, ["kubelet-server-current.pem"]);
+    let cpus = value(&config, "LeftoverCPUManagerState");
+    assert_eq!(cpus.path.as_str(), "/data/kubelet/cpu_manager_state");
+    assert_eq!(cpus.value, "static");
+    assert_eq!(value(&config, "LeftoverMemoryManagerState").value, "Static");
+
+    config.kubelet.value["serverTLSBootstrap"] = false.into();
+    config.kubelet.value["tlsCertFile"] = "/own.crt".into();
+    assert_eq!(files(&config, "LeftoverServingCertificate"), None);
+    config.kubelet.value["staticPodPath"] = "".into();
+    assert_eq!(files(&config, "LeftoverStaticPods"), None);
 }

@@ -1,0 +1,472 @@
+//! Flags that reach a service beside the plan: drop-ins of its unit, and files of variables that the unit reads.
+//!
+//! In: the files, which anyone with rights on the host may have written. Out: the names of flags and variables; no value is printed.
+//! Sources: systemd.unit(5), systemd.exec(5) (`Environment=`, `EnvironmentFile=`), systemd.syntax(7).
+
+use std::collections::BTreeSet;
+
+use kubeplan_bundle::check::ServiceFlags;
+use kubeplan_bundle::index::Place;
+use kubeplan_terminal::quote;
+
+use super::kinds::Explained::Never;
+use super::kinds::Needs::Tree;
+use super::kinds::{Looking, Row};
+use super::leftovers::{on_host, removal};
+use super::{Finding, Looked, View};
+use crate::host::{HostError, LinkRefusal, RootPath};
+
+/// Bytes of a drop-in or of a file of variables.
+const LIMIT: u64 = 256 * 1024;
+
+/// How many drop-ins of one directory are read.
+const MAX_FILES: usize = 1000;
+
+/// How many names a finding shows of one kind.
+const SHOWN: usize = 12;
+
+/// How many names are kept of one kind.
+const KEPT: usize = 200;
+
+/// What one file does to the service's command line.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Effects {
+    /// Variables that are set, without those that are empty or hold planned flags alone.
+    variables: Vec<String>,
+    /// Names of flags, with their dashes.
+    flags: Vec<String>,
+    /// The command is set.
+    sets_command: bool,
+    /// Other files are read for variables.
+    reads: Vec<String>,
+}
+
+/// No file gives flags to the service that the plan does not know.
+impl Looking for ServiceFlags {
+    const ROW: Row = Row::new(
+        Tree,
+        Never,
+        "drop-ins of the unit and files of variables below the root; names of flags, no values",
+    );
+
+    fn look(&self, view: &View<'_>) -> Looked {
+        let mut findings = Vec::new();
+        let reload = if view.root.is_live() {
+            " && systemctl daemon-reload"
+        } else {
+            ""
+        };
+        let mut hidden: BTreeSet<String> = BTreeSet::new();
+        for directory in &self.drop_ins {
+            let directory = RootPath::from(directory);
+            // Files of the bundle hide others as if they were there already.
+            let planned: BTreeSet<String> = planned_in(view, &directory);
+            hidden.extend(planned);
+            let Some(opened) = view.root.view(&directory)? else {
+                continue;
+            };
+            let mut counted = 0_usize;
+            let names = opened.names_that(|name| {
+                let counts = name.ends_with(".conf") && !name.starts_with('.');
+                counted += usize::from(counts);
+                counts && counted <= MAX_FILES
+            })?;
+            for name in names {
+                if !hidden.insert(name.clone()) {
+                    continue;
+                }
+                let path = directory.join(&name);
+                let Some(text) = text(view, &path)? else {
+                    continue;
+                };
+                let expected = self.expected.contains(&name);
+                let effects = of_drop_in(self, &text, expected);
+                if let Some(what) = effects.words() {
+                    findings.push(Finding::AsPlanned(format!(
+                        "{path} {what}: {}; if it is not wanted, remove it with `{}{reload}`",
+                        self.consequence,
+                        removal(view.root, std::slice::from_ref(&path))
+                    )));
+                }
+            }
+        }
+        for path in &self.variable_files {
+            let path = RootPath::from(path);
+            let Some(text) = text(view, &path)? else {
+                continue;
+            };
+            let effects = of_variables(self, &text);
+            if let Some(what) = effects.words() {
+                let names: Vec<String> = effects
+                    .variables
+                    .iter()
+                    .map(|name| format!("-e '/^[[:space:]]*{name}=/d'"))
+                    .collect();
+                findings.push(Finding::AsPlanned(format!(
+                    "{path} {what}: {}; if they are not wanted, remove them with `sed -i {} -- {}`",
+                    self.consequence,
+                    names.join(" "),
+                    quote(&on_host(view.root, &path))
+                )));
+            }
+        }
+        Ok(findings)
+    }
+}
+
+/// The text of a file; `None` if there is none, or something that systemd reads as empty, such as a link to /dev/null.
+fn text(view: &View<'_>, path: &RootPath) -> Result<Option<String>, HostError> {
+    match view.root.read(path, LIMIT) {
+        Ok(bytes) => Ok(bytes.map(|bytes| String::from_utf8_lossy(bytes.expose()).into_owned())),
+        Err(
+            HostError::NotAFile { .. }
+            | HostError::Link {
+                reason: LinkRefusal::Dangling { .. },
+                ..
+            },
+        ) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Names of the bundle's files in a directory.
+fn planned_in(view: &View<'_>, directory: &RootPath) -> BTreeSet<String> {
+    let files = view
+        .index
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.place {
+            Place::File(placement) => Some(RootPath::from(&placement.path)),
+            Place::Directory(_) | Place::Object | Place::Payload => None,
+        });
+    files
+        .filter(|path| path.parent() == *directory)
+        .map(|path| path.file_name().to_owned())
+        .collect()
+}
+
+/// Of the lines in a drop-in's section `[Service]`.
+fn of_drop_in(check: &ServiceFlags, text: &str, expected: bool) -> Effects {
+    let mut effects = Effects::default();
+    let mut in_service = false;
+    for line in logical_lines(text) {
+        let line = line.trim();
+        if line.starts_with('[') {
+            in_service = line == "[Service]";
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=').filter(|_| in_service) else {
+            continue;
+        };
+        match key.trim() {
+            "Environment" => {
+                for word in words(value) {
+                    if let Some((name, value)) = word.split_once('=') {
+                        add_variable(check, &mut effects, name, value);
+                    }
+                }
+            }
+            "EnvironmentFile" if !expected => {
+                let path = value.trim().trim_start_matches('-');
+                if !path.is_empty() {
+                    keep(&mut effects.reads, path);
+                }
+            }
+            "ExecStart" => {
+                let words = words(value);
+                effects.sets_command |= !words.is_empty() && !expected;
+                add_flags(check, &mut effects, words.get(1..).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    effects
+}
+
+/// Of the lines `NAME=value` of a file, also if a shell reads it.
+fn of_variables(check: &ServiceFlags, text: &str) -> Effects {
+    let mut effects = Effects::default();
+    for line in logical_lines(text) {
+        let line = line.trim_start();
+        if let Some((name, value)) = line.split_once('=') {
+            let value = words(value).join(" ");
+            add_variable(check, &mut effects, name.trim_end(), &value);
+        }
+    }
+    effects
+}
+
+fn add_variable(check: &ServiceFlags, effects: &mut Effects, name: &str, value: &str) {
+    let is_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let begins = |known: &String| name.starts_with(known.as_str());
+    if !is_name || !check.variables.iter().any(begins) {
+        return;
+    }
+    // The value is split at blanks once more, when the command is made of it.
+    if add_flags(check, effects, &words(value)) {
+        keep(&mut effects.variables, name);
+    }
+}
+
+/// Whether there are flags among the words that the plan does not have.
+fn add_flags(check: &ServiceFlags, effects: &mut Effects, words: &[String]) -> bool {
+    let mut any = false;
+    for (at, word) in words.iter().enumerate() {
+        if !word.starts_with('-') || word.trim_start_matches('-').is_empty() {
+            continue;
+        }
+        let apart = words
+            .get(at + 1)
+            .filter(|next| !next.starts_with('-') && !word.contains('='))
+            .map(|next| format!("{word}={next}"));
+        if check.planned.contains(word) || apart.is_some_and(|flag| check.planned.contains(&flag)) {
+            continue;
+        }
+        any = true;
+        keep(&mut effects.flags, word.split('=').next().unwrap_or(word));
+    }
+    any
+}
+
+/// Keeps a name once, unless there are too many to be told.
+fn keep(names: &mut Vec<String>, name: &str) {
+    if names.len() < KEPT && !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+impl Effects {
+    /// What the file does; `None` if it does nothing of note.
+    fn words(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if self.sets_command {
+            parts.push("sets ExecStart".to_owned());
+        }
+        if !self.flags.is_empty() {
+            let through = match self.variables.as_slice() {
+                [] => String::new(),
+                names => format!(" in {}", shown(names)),
+            };
+            parts.push(format!("sets the flags {}{through}", shown(&self.flags)));
+        }
+        if !self.reads.is_empty() {
+            parts.push(format!("reads variables from {}", shown(&self.reads)));
+        }
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+/// The first names, each cut to a length that a line can hold.
+fn shown(names: &[String]) -> String {
+    let mut texts: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| name.chars().take(80).collect())
+        .collect();
+    if names.len() > SHOWN {
+        texts.push(format!("and {} more", names.len() - SHOWN));
+    }
+    texts.join(", ")
+}
+
+/// The lines of a file, with those joined that end in a backslash, and without comments.
+fn logical_lines(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut open: Option<String> = None;
+    for line in text.lines() {
+        // A comment between continued lines is skipped, as by systemd.
+        if line.trim_start().starts_with(['#', ';']) {
+            continue;
+        }
+        let mut whole = open.take().unwrap_or_default();
+        match line.strip_suffix('\\') {
+            Some(begun) => {
+                whole.push_str(begun);
+                whole.push(' ');
+                open = Some(whole);
+            }
+            None => {
+                whole.push_str(line);
+                lines.push(whole);
+            }
+        }
+    }
+    lines.extend(open);
+    lines
+}
+
+/// The words of a value: quotes hold blanks together and are removed, a backslash keeps the next character.
+fn words(value: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted: Option<char> = None;
+    let mut rest = value.chars();
+    while let Some(c) = rest.next() {
+        match (c, quoted) {
+            ('\\', _) => {
+                let next = rest.next();
+                word.get_or_insert_default().extend(next);
+            }
+            (c, Some(open)) if c == open => quoted = None,
+            ('\'' | '"', None) => {
+                quoted = Some(c);
+                word.get_or_insert_default();
+            }
+            (c, None) if c.is_whitespace() => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use kubeplan_bundle::check::CheckKind;
+
+    use super::super::testing::Host;
+    use super::*;
+
+    const ETC: &str = "/etc/systemd/system/kubelet.service.d";
+    const USR: &str = "/usr/lib/systemd/system/kubelet.service.d";
+
+    /// The drop-in of the package.
+    const PACKAGE: &str = "# Note: This dropin only works with kubeadm\n[Service]\nEnvironment=\"KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/boot.conf --kubeconfig=/kube.conf\"\nEnvironment=\"KUBELET_CONFIG_ARGS=--config=/config.yaml\"\nEnvironmentFile=-/flags.env\nEnvironmentFile=-/etc/default/kubelet\nExecStart=\nExecStart=/usr/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS\n";
+
+    fn check() -> ServiceFlags {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        ServiceFlags {
+            drop_ins: [ETC, USR].map(|path| path.parse().unwrap()).to_vec(),
+            expected: texts(&["10-kubeadm.conf"]),
+            variable_files: ["/etc/default/kubelet", "/etc/conf.d/kubelet"]
+                .map(|path| path.parse().unwrap())
+                .to_vec(),
+            variables: texts(&["KUBELET_", "command_args"]),
+            planned: texts(&[
+                "--bootstrap-kubeconfig=/boot.conf",
+                "--kubeconfig=/kube.conf",
+                "--config=/config.yaml",
+            ]),
+            consequence: "they can win".into(),
+        }
+    }
+
+    fn told(host: &Host) -> Vec<String> {
+        let found = host.look(&CheckKind::from(check())).unwrap();
+        found
+            .into_iter()
+            .map(|finding| match finding {
+                Finding::AsPlanned(message) => message,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_packages_bring_is_no_finding() {
+        let host = Host::new();
+        assert_eq!(told(&host), [""; 0]);
+        host.write(&format!("{USR}/10-kubeadm.conf"), PACKAGE);
+        host.write("/etc/default/kubelet", "# flags\nKUBELET_EXTRA_ARGS=\n");
+        host.write(
+            "/etc/conf.d/kubelet",
+            "command_args=\"--bootstrap-kubeconfig=/boot.conf --kubeconfig /kube.conf --config=/config.yaml\"\n",
+        );
+        host.write(&format!("{ETC}/README"), "ExecStart=/x --y\n");
+        host.write(
+            &format!("{ETC}/50-limits.conf"),
+            "[Service]\nLimitNOFILE=1\nEnvironment=HTTPS_PROXY=--x\n[Unit]\nExecStart=/x --y\n",
+        );
+        host.link(&format!("{ETC}/60-masked.conf"), "/dev/null");
+        host.directory(&format!("{ETC}/70-directory.conf"));
+        assert_eq!(told(&host), [""; 0]);
+    }
+
+    #[test]
+    fn flags_are_named_with_their_file_and_without_their_values() {
+        let host = Host::new();
+        host.write(
+            "/etc/default/kubelet",
+            "KUBELET_EXTRA_ARGS=\"--node-ip=10.9.9.9 \\\n  --container-runtime remote\"\n",
+        );
+        host.write(
+            &format!("{ETC}/20-old.conf"),
+            "[Service]\nEnvironment='KUBELET_KUBEADM_ARGS=--hostname-override=old -v 4' OTHER=--no\n",
+        );
+        host.write(
+            &format!("{ETC}/30-start.conf"),
+            "[Service]\nEnvironmentFile=/secret.env\nExecStart=\nExecStart=/opt/kubelet --v=2 --config=/config.yaml\n",
+        );
+        host.write(
+            &format!("{USR}/10-kubeadm.conf"),
+            &PACKAGE.replace("--config=/config.yaml", "--config=/other.yaml"),
+        );
+        let told = told(&host);
+        let root = host.root().absolute();
+        let expected = [
+            format!(
+                "{ETC}/20-old.conf sets the flags --hostname-override, -v in KUBELET_KUBEADM_ARGS: they can win; if it is not wanted, remove it with `rm -- {root}{ETC}/20-old.conf`"
+            ),
+            format!(
+                "{ETC}/30-start.conf sets ExecStart, sets the flags --v, reads variables from /secret.env: they can win; if it is not wanted, remove it with `rm -- {root}{ETC}/30-start.conf`"
+            ),
+            format!(
+                "{USR}/10-kubeadm.conf sets the flags --config in KUBELET_CONFIG_ARGS: they can win; if it is not wanted, remove it with `rm -- {root}{USR}/10-kubeadm.conf`"
+            ),
+            format!(
+                "/etc/default/kubelet sets the flags --node-ip, --container-runtime in KUBELET_EXTRA_ARGS: they can win; if they are not wanted, remove them with `sed -i -e '/^[[:space:]]*KUBELET_EXTRA_ARGS=/d' -- {root}/etc/default/kubelet`"
+            ),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_file_hides_those_of_its_name_that_systemd_prefers_less() {
+        let mut host = Host::new();
+        let flags = "[Service]\nEnvironment=KUBELET_EXTRA_ARGS=--v=9\n";
+        host.write(&format!("{USR}/10-kubeadm.conf"), flags);
+        assert_eq!(told(&host).len(), 1);
+        host.files
+            .insert(format!("{ETC}/10-kubeadm.conf"), PACKAGE.into());
+        assert_eq!(told(&host), [""; 0], "the plan's own hides it");
+        host.files.clear();
+        host.write(&format!("{ETC}/10-kubeadm.conf"), PACKAGE);
+        assert_eq!(told(&host), [""; 0]);
+        host.write(&format!("{ETC}/10-kubeadm.conf"), flags);
+        assert_eq!(told(&host).len(), 1);
+    }
+
+    #[test]
+    fn foreign_text_is_bounded() {
+        let host = Host::new();
+        let mut text = "[Service]\nExecStart=/x".to_owned();
+        for number in 0..20_000 {
+            text.push_str(&format!(" --f{number}"));
+        }
+        host.write(&format!("{ETC}/a.conf"), &text);
+        let told = told(&host);
+        assert!(told[0].len() < 600, "{}", told[0].len());
+        assert!(told[0].contains("--f11, and 188 more"), "{}", told[0]);
+        host.write(&format!("{ETC}/a.conf"), &"x".repeat(300 * 1024));
+        assert!(host.look(&CheckKind::from(check())).is_err());
+        host.remove(&format!("{ETC}/a.conf"));
+        host.fifo(&format!("{ETC}/a.conf"));
+        assert_eq!(super::super::passed(), host.look(&CheckKind::from(check())));
+    }
+
+    #[test]
+    fn words_and_lines_are_those_of_systemd() {
+        assert_eq!(
+            words(r#" a 'b c' "d 'e" f\ g h"i"j '' "#),
+            ["a", "b c", "d 'e", "f g", "hij", ""]
+        );
+        assert_eq!(words("'open a"), ["open a"]);
+        assert_eq!(
+            logical_lines("a \\\n# comment\n b\n; c\nd\\"),
+            ["a   b", "d "]
+        );
+    }
+}
