@@ -50,6 +50,7 @@ macro_rules! observe {
                     }
                     Change::Removed(at) => log.removed(at.directory, at.name),
                     Change::Written { file, before } => log.written(file, before),
+                    Change::Attributed { file, name } => log.attributed(file, name),
                     Change::FileSynced(file) => log.synced_file(file),
                     Change::DirectorySynced(directory) => log.synced_directory(directory),
                 }

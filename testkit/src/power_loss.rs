@@ -1,7 +1,7 @@
 //! A model of a power failure: undoes the changes that were not synced when the power failed.
 //!
 //! In: each change as it happens, each sync. Out: at the end, the tree as it could be found after the failure. The model is as
-//! harsh as the kernel may be: names are lost unless their directory was synced, bytes unless their file was; of bytes that
+//! harsh as the kernel may be: names are lost unless their directory was synced, bytes and extended attributes unless their file was; of bytes that
 //! were being written, half arrive. A rename counts as durable once one of its two directories was synced, and as a
 //! whole, as on every journaling file system.
 
@@ -11,8 +11,9 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid, fchmod, fchown, fstat,
-    ftruncate, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Stat, Uid, XattrFlags, fchmod, fchown,
+    fgetxattr, flistxattr, fremovexattr, fsetxattr, fstat, ftruncate, mkdirat, openat, renameat,
+    renameat_with, statat, unlinkat,
 };
 
 /// A name in an open directory.
@@ -36,7 +37,7 @@ struct At {
 /// What a name stood for.
 #[derive(Debug)]
 enum Saved {
-    File(Vec<u8>, Stat),
+    File(Vec<u8>, Stat, Vec<(String, Vec<u8>)>),
     Directory(Stat),
 }
 
@@ -47,6 +48,7 @@ enum Change {
     Exchanged(At, At),
     Removed(At, Saved),
     Written(OwnedFd, u64),
+    Attributed(OwnedFd, String),
 }
 
 type Inode = (u64, u64);
@@ -62,7 +64,7 @@ impl At {
 
     fn restore(&self, saved: &Saved) {
         match saved {
-            Saved::File(bytes, stat) => {
+            Saved::File(bytes, stat, attributes) => {
                 let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
                 if let Ok(file) =
                     openat(&self.directory, &self.name, flags, Mode::RUSR | Mode::WUSR)
@@ -72,6 +74,9 @@ impl At {
                     let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
                     let _ = fchown(&file, Some(uid), Some(gid));
                     let _ = fchmod(&file, mode(stat));
+                    for (name, value) in attributes {
+                        let _ = fsetxattr(&file, name.as_str(), value, XattrFlags::empty());
+                    }
                 }
             }
             Saved::Directory(stat) => {
@@ -125,12 +130,19 @@ impl Unsynced {
         self.push(file.map(|file| Change::Written(file, before)));
     }
 
-    /// The bytes of a file were synced.
+    /// A file got an extended attribute that it did not have.
+    pub fn attributed(&self, file: BorrowedFd<'_>, name: &str) {
+        let file = file.try_clone_to_owned().ok();
+        self.push(file.map(|file| Change::Attributed(file, name.to_owned())));
+    }
+
+    /// The bytes and attributes of a file were synced.
     pub fn synced_file(&self, file: BorrowedFd<'_>) {
         let inode = inode_of(file);
-        self.changes.borrow_mut().retain(
-            |change| !matches!(change, Change::Written(other, _) if inode_of(other) == inode),
-        );
+        self.changes.borrow_mut().retain(|change| match change {
+            Change::Written(other, _) | Change::Attributed(other, _) => inode_of(other) != inode,
+            _ => true,
+        });
     }
 
     /// The names in a directory were synced.
@@ -143,7 +155,7 @@ impl Unsynced {
             Change::Moved(one, other, _) | Change::Exchanged(one, other) => {
                 !one.is_in(inode) && !other.is_in(inode)
             }
-            Change::Written(..) => true,
+            Change::Written(..) | Change::Attributed(..) => true,
         });
     }
 
@@ -169,6 +181,7 @@ impl Unsynced {
                     );
                 }
                 Change::Removed(at, saved) => at.restore(&saved),
+                Change::Attributed(file, name) => drop(fremovexattr(&file, name.as_str())),
                 Change::Written(file, before) => {
                     if let Ok(stat) = fstat(&file) {
                         let size = u64::try_from(stat.st_size).unwrap_or_default();
@@ -202,11 +215,31 @@ fn saved(directory: BorrowedFd<'_>, name: &str) -> Option<Saved> {
             let mut file = File::from(openat(directory, name, flags, Mode::empty()).ok()?);
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).ok()?;
-            Some(Saved::File(bytes, stat))
+            let attributes = attributes(file.as_fd());
+            Some(Saved::File(bytes, stat, attributes))
         }
         FileType::Directory => Some(Saved::Directory(stat)),
         _ => None,
     }
+}
+
+/// The extended attributes of a file; none if its file system has none.
+fn attributes(file: BorrowedFd<'_>) -> Vec<(String, Vec<u8>)> {
+    let mut names = vec![0; 64 * 1024];
+    let length = flistxattr(file, names.as_mut_slice()).unwrap_or_default();
+    names.truncate(length);
+    let names = names
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty());
+    names
+        .filter_map(|name| {
+            let name = String::from_utf8(name.to_vec()).ok()?;
+            let mut value = vec![0; 64 * 1024];
+            let length = fgetxattr(file, name.as_str(), value.as_mut_slice()).ok()?;
+            value.truncate(length);
+            Some((name, value))
+        })
+        .collect()
 }
 
 fn inode_of(fd: impl AsFd) -> Option<Inode> {

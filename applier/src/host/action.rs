@@ -19,6 +19,8 @@ pub(crate) enum Action {
     SetOwner,
     /// `fchmod`.
     SetMode,
+    /// `fsetxattr`.
+    SetAttribute,
     /// `fsync` of a file.
     SyncFile,
     /// `rename`.
@@ -51,6 +53,7 @@ impl Action {
             Self::CutRecord => "cut an incomplete record off",
             Self::SetOwner => "set the owner of",
             Self::SetMode => "set the mode of",
+            Self::SetAttribute => "set an attribute of",
             Self::SyncFile => "sync file",
             Self::Rename => "rename to",
             Self::Exchange => "exchange",

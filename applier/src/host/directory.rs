@@ -14,6 +14,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::attributes::Attributes;
 use super::beneath::open_beneath;
 use super::error::{HostError, Refusal};
 use super::inode::Inode;
@@ -257,6 +258,18 @@ impl Directory {
             Err(error) => return Err(error),
         };
         Ok(Some(Content { meta, bytes }))
+    }
+
+    /// The extended attributes of the regular file `name` that outlive a change; none if it does not exist, or is not a regular file.
+    ///
+    /// # Errors
+    /// [`HostError`] if they cannot be read.
+    pub(crate) fn attributes(&self, name: &str) -> Result<Attributes, HostError> {
+        match self.open_file(name) {
+            Ok(Some(file)) => Attributes::read(file, self.path.join(name).as_str()),
+            Ok(None) | Err(HostError::NotAFile { .. }) => Ok(Attributes::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The last bytes of the regular file `name`, at most `limit`; `None` if it does not exist.

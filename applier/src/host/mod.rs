@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`path`], [`beneath`], [`root`] | paths below the root; finding directories there without being led astray by links |
 //! | [`guard`], [`inode`] | what is not a destination, by whatever path it is reached |
+//! | [`attributes`] | extended attributes: which outlive a change |
 //! | [`directory`] | looking at what one directory holds |
 //! | [`ownership`] | directories and files that count only if no other user can change them |
 //! | [`durable`], [`action`] | every change, and its kinds; [`observer`] is the seam at which tests let one fail |
@@ -23,6 +24,7 @@
 //! | [`facts`], [`route`] | what a plan wants to know of the host; its addresses |
 
 mod action;
+mod attributes;
 mod beneath;
 pub mod clock;
 pub(crate) mod directory;
@@ -53,10 +55,11 @@ pub(crate) mod tree;
 pub(crate) use durable::{Actions, AppendFailure, Placing};
 pub(crate) mod system;
 
+pub(crate) use attributes::Attributes;
 pub(crate) use directory::{Content, Directory, FileMeta, Found, Space};
-pub(crate) use error::{HostError, LinkRefusal};
 #[cfg(test)]
 pub(crate) use error::{Exposed, Exposure};
+pub(crate) use error::{HostError, LinkRefusal};
 pub use observer::{Change, Observer, Place, Prevented};
 pub(crate) use owner::Owner;
 pub(crate) use path::RootPath;

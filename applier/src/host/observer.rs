@@ -57,7 +57,14 @@ pub enum Change<'a> {
         /// How many bytes it has.
         before: u64,
     },
-    /// The bytes of a file are durable.
+    /// A file got an extended attribute.
+    Attributed {
+        /// The file.
+        file: BorrowedFd<'a>,
+        /// The attribute.
+        name: &'a str,
+    },
+    /// The bytes and attributes of a file are durable.
     FileSynced(BorrowedFd<'a>),
     /// The names in a directory are durable.
     DirectorySynced(BorrowedFd<'a>),

@@ -4,8 +4,8 @@
 //! order:
 //!
 //! 1. missing directories, outermost first, each complete when it appears;
-//! 2. the old bytes of every file to be replaced are written to the run's `backup` directory and synced;
-//! 3. every new file is staged: created, written, given its owner and mode, synced;
+//! 2. the old bytes and extended attributes of every file to be replaced are written to the run's `backup` directory and synced;
+//! 3. every new file is staged: created, written, given its owner and mode and the attributes of the file that it replaces, synced;
 //! 4. the journal says `prepared`;
 //! 5. every staged file takes its place, in the transaction's order;
 //! 6. every directory that got a file is synced;
@@ -16,6 +16,8 @@
 //! ([`super::undo`]); from 7 on the transaction is there to stay. The next one starts when the one before is durable, so what must come
 //! last is last after a power failure too.
 
+use std::collections::BTreeMap;
+
 use kubeplan_bundle::index::Name;
 use kubeplan_bundle::path::HostPath;
 use kubeplan_terminal::Advice;
@@ -25,7 +27,7 @@ use super::recover::left_note;
 use super::stage::{NewFile, Place, Stage, Swap};
 use super::undo;
 use crate::host::ensure::open;
-use crate::host::{Found, HostError, Owner, RootPath};
+use crate::host::{Attributes, Found, HostError, Owner, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::{Change, PlannedChanges, Record};
 use crate::state::runs::{self, Runs};
@@ -111,9 +113,11 @@ pub(crate) fn commit_own<'a>(
     bundle_directories: &'a [RootPath],
 ) -> Result<(), Stopped> {
     commit_with(place, runs, run, number, bundle_directories, |stage| {
+        let path = RootPath::from(change.path());
+        let attributes = place.attributes(&path)?;
         let expected = match change.before() {
             Some((before, backup)) => {
-                runs::keep_backup(place.root, place.actions, run, backup, old)?;
+                runs::keep_backup(place.root, place.actions, run, backup, old, &attributes)?;
                 runs::sync_backups(place.root, place.actions, run)?;
                 Some(before)
             }
@@ -124,11 +128,12 @@ pub(crate) fn commit_own<'a>(
                 bytes,
                 mode: after.mode.get(),
                 owner: after.owner(),
+                attributes: place.for_other_content(attributes),
             }),
             _ => None,
         };
         stage.add(Swap {
-            path: RootPath::from(change.path()),
+            path,
             expected,
             new,
         })?;
@@ -222,17 +227,19 @@ fn prepare<'a>(
             make_directory(place, &RootPath::from(path), after.mode.get(), owner)?;
         }
     }
-    let mut kept = false;
+    let mut kept: BTreeMap<&HostPath, Attributes> = BTreeMap::new();
     for change in &changes.changes {
         if let Change::Replace { path, backup, .. } = change
             && let Some(old) =
                 find(compared, path).and_then(|item| item.host.as_ref()?.bytes.as_ref())
         {
-            runs::keep_backup(place.root, place.actions, run, *backup, old.expose())?;
-            kept = true;
+            let attributes = place.attributes(&RootPath::from(path))?;
+            let (root, actions) = (place.root, place.actions);
+            runs::keep_backup(root, actions, run, *backup, old.expose(), &attributes)?;
+            kept.insert(path, attributes);
         }
     }
-    if kept {
+    if !kept.is_empty() {
         runs::sync_backups(place.root, place.actions, run)?;
     }
     for change in &changes.changes {
@@ -255,6 +262,7 @@ fn prepare<'a>(
                     bytes: item.planned.bytes,
                     mode: after.mode.get(),
                     owner: after.owner(),
+                    attributes: place.for_other_content(kept.remove(path).unwrap_or_default()),
                 }),
             })?;
         }

@@ -19,7 +19,9 @@ use super::attributes::{LIMIT, owner_fits};
 use crate::host::durable::{is_temporary_name, left_alone, many_left_alone};
 use crate::host::ensure::open;
 use crate::host::path::is_own;
-use crate::host::{Actions, Directory, Found, HostError, Owner, Placing, Root, RootPath};
+use crate::host::{
+    Actions, Attributes, Directory, Found, HostError, Owner, Placing, Root, RootPath,
+};
 use crate::state::StateError;
 use crate::state::journal::record::FileState;
 use crate::state::memory::Memory;
@@ -65,6 +67,8 @@ pub(crate) struct NewFile<'a> {
     pub(crate) mode: u32,
     /// Owner, if it can be chosen.
     pub(crate) owner: Owner,
+    /// Extended attributes besides those that the place gives.
+    pub(crate) attributes: Attributes,
 }
 
 /// The staged files of one transaction.
@@ -109,9 +113,13 @@ impl<'a> Stage<'a> {
         let name = self.files.len().to_string();
         if let (Some(new), Some((_, stage))) = (&swap.new, self.directories.get(&beside)) {
             let owner = self.place.root.is_privileged().then_some(new.owner);
-            self.place
-                .actions
-                .create_file(stage, &name, new.bytes, new.mode, owner)?;
+            self.place.actions.create_with(
+                stage,
+                &name,
+                new.bytes,
+                (new.mode, owner),
+                &new.attributes,
+            )?;
         }
         self.files.push(Staged {
             path: swap.path,
@@ -238,6 +246,26 @@ impl<'a> Stage<'a> {
 }
 
 impl Place<'_> {
+    /// The extended attributes of the file at `path` that outlive a change; none if there is no file.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub(crate) fn attributes(&self, path: &RootPath) -> Result<Attributes, HostError> {
+        match self.root.open_directory(&path.parent())? {
+            Some(directory) => directory.attributes(path.file_name()),
+            None => Ok(Attributes::default()),
+        }
+    }
+
+    /// Those of [`Self::attributes`] that the file has with another content. What is lost is among the remarks.
+    pub(crate) fn for_other_content(&self, old: Attributes) -> Attributes {
+        let (new, remarks) = old.for_other_content();
+        for remark in remarks {
+            self.actions.remark(remark);
+        }
+        new
+    }
+
     /// Whether the file `name` is in this state.
     ///
     /// # Errors
@@ -460,6 +488,7 @@ mod tests {
                     bytes: b"new",
                     mode: 0o600,
                     owner: root.invoker(),
+                    attributes: Attributes::default(),
                 }),
             };
             stage.add(swap).unwrap();

@@ -20,7 +20,7 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 
 use super::stage::{NewFile, Place, Stage, Swap};
-use crate::host::{Found, HostError, RootPath};
+use crate::host::{Attributes, Found, HostError, RootPath};
 use crate::state::StateError;
 use crate::state::journal::record::{Change, FileState, Record};
 use crate::state::journal::{Attempt, Progress, Run};
@@ -169,12 +169,12 @@ fn undo_files(
     undone: &mut Undone,
 ) -> Result<(), StateError> {
     let directories = &run.begin.directories;
-    let mut back: Vec<(&Change, Option<FileState>, Option<SecretBytes>)> = Vec::new();
+    let mut back: Vec<(&Change, Option<FileState>, Option<Old>)> = Vec::new();
     for change in changes.iter().rev() {
         match way(place, change, overwrite)? {
             Way::Nothing => {}
             Way::Leave => undone.left.push(change.path().clone()),
-            Way::Back(found) => back.push((change, found, old_bytes(place, run.number(), change)?)),
+            Way::Back(found) => back.push((change, found, old(place, run.number(), change)?)),
         }
     }
     if back.is_empty() {
@@ -183,12 +183,13 @@ fn undo_files(
     let directories: Vec<RootPath> = directories.iter().map(RootPath::from).collect();
     let mut stage = Stage::new(place, &directories);
     let mut outcome = Ok(());
-    for (change, found, bytes) in &back {
-        let new = match (change.before(), bytes) {
-            (Some((before, _)), Some(bytes)) => Some(NewFile {
-                bytes: bytes.expose(),
+    for (change, found, old) in &back {
+        let new = match (change.before(), old) {
+            (Some((before, _)), Some(old)) => Some(NewFile {
+                bytes: old.bytes.expose(),
                 mode: before.mode.get(),
                 owner: before.owner(),
+                attributes: old.attributes.clone(),
             }),
             _ => None,
         };
@@ -218,12 +219,14 @@ fn undo_files(
     Ok(())
 }
 
-/// The bytes to bring back, if there are any; they must be those that were kept.
-fn old_bytes(
-    place: Place<'_>,
-    run: u32,
-    change: &Change,
-) -> Result<Option<SecretBytes>, StateError> {
+/// What a backup holds of a file.
+struct Old {
+    bytes: SecretBytes,
+    attributes: Attributes,
+}
+
+/// What to bring back, if there is anything; the bytes must be those that were kept.
+fn old(place: Place<'_>, run: u32, change: &Change) -> Result<Option<Old>, StateError> {
     let Some((before, backup)) = change.before() else {
         return Ok(None);
     };
@@ -234,7 +237,8 @@ fn old_bytes(
             of: change.path().clone(),
         });
     }
-    Ok(Some(bytes))
+    let attributes = runs::attributes(place.root, run, backup, change.path())?;
+    Ok(Some(Old { bytes, attributes }))
 }
 
 /// Removes a directory that was made, if nothing is in it.

@@ -10,7 +10,7 @@
 //! | `serials.json` | the highest serial of each cluster ([`serials`]) |
 //! | `policy.json` | the policy that bundles were judged by, so that it is missed when it is gone ([`policy_record`]) |
 //! | `salt` | 32 random bytes, so that the record of a secret file is nothing to guess against ([`salt`]) |
-//! | `runs/<NNNN>/` | journal and backups of a run ([`runs`], [`journal`]) |
+//! | `runs/<NNNN>/` | journal and backups of a run ([`runs`], [`journal`], [`kept_attributes`]) |
 //! | `receipts/` | what the host says it installed, for the author of the plan ([`receipts`]) |
 //! | `reset.json` | that a reset which was stopped may remove etcd's data ([`reset`]) |
 //! | `lock` | empty; locked while a run changes the host |
@@ -21,6 +21,7 @@ mod bits;
 mod document;
 pub(crate) mod installed;
 pub(crate) mod journal;
+mod kept_attributes;
 pub(crate) mod memory;
 pub(crate) mod policy_record;
 pub(crate) mod receipts;

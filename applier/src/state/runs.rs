@@ -4,14 +4,17 @@
 //! or has no complete first record is of a run that never changed anything (or is being forgotten); it is removed
 //! by the next one.
 
+use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::journal::record::{Begin, Record};
 use super::journal::{self, Run, Standing};
-use super::{DIRECTORY, StateError};
+use super::{DIRECTORY, StateError, kept_attributes};
 use crate::host::ownership::Guarded;
-use crate::host::{Actions, AppendFailure, Directory, HostError, Root, RootPath, RunTag};
+use crate::host::{
+    Actions, AppendFailure, Attributes, Directory, HostError, Root, RootPath, RunTag,
+};
 
 const RUNS: &str = "runs";
 const BACKUP: &str = "backup";
@@ -321,26 +324,35 @@ pub(super) fn backup_directories(runs: &Runs) -> Vec<RootPath> {
     numbers.map(|run| path(run).join(BACKUP)).collect()
 }
 
-/// Keeps the old bytes of a file. They are durable when [`sync_backups`] returned.
+/// Keeps the old bytes of a file, and its extended attributes if it has any. They are durable when [`sync_backups`] returned.
 ///
 /// # Errors
-/// [`HostError`].
+/// [`StateError`].
 pub(crate) fn keep_backup(
     root: &Root,
     actions: &Actions,
     run: u32,
     backup: u32,
     bytes: &[u8],
-) -> Result<(), HostError> {
+    attributes: &Attributes,
+) -> Result<(), StateError> {
     let dir = Guarded::must_open(root, &path(run).join(BACKUP))?;
     let dir = dir.directory();
-    // What an attempt before this one may have left under the same name.
-    if dir.inspect(&backup.to_string())? != crate::host::Found::Missing {
-        actions.remove_file(dir, &backup.to_string())?;
+    let beside = kept_attributes::name(backup);
+    // What an attempt before this one may have left under the same names.
+    for name in [&backup.to_string(), &beside] {
+        if dir.inspect(name)? != crate::host::Found::Missing {
+            actions.remove_file(dir, name)?;
+        }
     }
-    actions
-        .create_file(dir, &backup.to_string(), bytes, 0o600, None)
-        .map(drop)
+    if !attributes.values().is_empty() {
+        let path = path(run).join(BACKUP).join(&beside);
+        let bytes = kept_attributes::to_bytes(attributes)
+            .map_err(|source| StateError::Damaged { path, source })?;
+        actions.create_file(dir, &beside, &bytes, 0o600, None)?;
+    }
+    actions.create_file(dir, &backup.to_string(), bytes, 0o600, None)?;
+    Ok(())
 }
 
 /// Makes the names of the backups durable.
@@ -364,6 +376,31 @@ pub(crate) fn backup(root: &Root, run: u32, backup: u32) -> Result<SecretBytes, 
     };
     bytes.ok_or_else(|| StateError::NoBackup {
         path: place.join(&backup.to_string()),
+    })
+}
+
+/// The extended attributes that the file `of` had; none if it had none, or the run is of a version that kept none.
+///
+/// # Errors
+/// [`StateError`] if they are not what was kept.
+pub(crate) fn attributes(
+    root: &Root,
+    run: u32,
+    backup: u32,
+    of: &HostPath,
+) -> Result<Attributes, StateError> {
+    let place = path(run).join(BACKUP);
+    let name = kept_attributes::name(backup);
+    let bytes = match Guarded::open(root, &place)? {
+        Some(dir) => dir.read(&name, kept_attributes::LIMIT)?,
+        None => None,
+    };
+    let Some(bytes) = bytes else {
+        return Ok(Attributes::default());
+    };
+    kept_attributes::from_bytes(of.as_str(), bytes.expose()).ok_or_else(|| StateError::BadBackup {
+        path: place.join(&name),
+        of: of.clone(),
     })
 }
 

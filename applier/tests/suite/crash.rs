@@ -102,6 +102,11 @@ impl Scenario {
         let first = fixture.bundle(Plan::default());
         let second = fixture.write("second", Plan::second(), 2, &[&author]);
         fixture.install(&first, &[]).expect(0);
+        // Kept through updates and rollbacks: part of every comparison of trees.
+        for path in [ADMIN, MANIFEST] {
+            crate::attributes::set(&fixture, path, "user.note", path.as_bytes());
+            crate::attributes::set(&fixture, path, "security.selinux", b"label");
+        }
         (fixture, second)
     }
 

@@ -8,6 +8,7 @@
     reason = "tests build and look at the tree they test"
 )]
 
+mod attributes;
 mod boundaries;
 mod crash;
 mod join;

@@ -18,6 +18,26 @@ pub(crate) struct Node {
     pub(crate) owner: (u32, u32),
     /// Bytes of a file, target of a link.
     pub(crate) content: Option<Vec<u8>>,
+    /// Extended attributes of a file.
+    pub(crate) attributes: BTreeMap<String, Vec<u8>>,
+}
+
+/// The extended attributes of a file; none where the file system has none.
+pub(crate) fn attributes(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut names = vec![0; 64 * 1024];
+    let length = rustix::fs::listxattr(path, names.as_mut_slice()).unwrap_or_default();
+    names.truncate(length);
+    let names = names.split(|byte| *byte == 0);
+    names
+        .filter(|name| !name.is_empty())
+        .map(|name| {
+            let name = String::from_utf8(name.to_vec()).unwrap();
+            let mut value = vec![0; 64 * 1024];
+            let length = rustix::fs::getxattr(path, name.as_str(), value.as_mut_slice()).unwrap();
+            value.truncate(length);
+            (name, value)
+        })
+        .collect()
 }
 
 /// Everything below `directory` except what is below one of the paths in `without`.
@@ -48,6 +68,11 @@ pub(crate) fn read(directory: &Path, without: &[&str]) -> Tree {
             mode: meta.permissions().mode(),
             owner: (meta.uid(), meta.gid()),
             content,
+            attributes: if meta.is_file() {
+                attributes(&path)
+            } else {
+                BTreeMap::new()
+            },
         };
         tree.insert(name, node);
     }
@@ -62,13 +87,14 @@ pub(crate) fn differences(expected: &Tree, found: &Tree) -> Vec<String> {
     let shown = |node: Option<&Node>| match node {
         None => "missing".to_owned(),
         Some(node) => format!(
-            "{:o} {:?} {:?}",
+            "{:o} {:?} {:?} {:?}",
             node.mode,
             node.owner,
             node.content
                 .as_deref()
                 .map(String::from_utf8_lossy)
-                .map(|text| text.chars().take(40).collect::<String>())
+                .map(|text| text.chars().take(40).collect::<String>()),
+            node.attributes
         ),
     };
     names

@@ -3,11 +3,13 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, ResolveFlags, fchmod, fchown, fstat, fsync, ftruncate, openat2,
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fchmod, fchown, fsetxattr, fstat,
+    fsync, ftruncate, openat2,
 };
 use rustix::io::Errno;
 
 use super::{Action, Actions, AppendFailure, Change, at, raw};
+use crate::host::attributes::{self, Attributes};
 use crate::host::beneath::open_beneath;
 use crate::host::directory::{Directory, FileMeta};
 use crate::host::error::HostError;
@@ -94,6 +96,22 @@ impl Actions {
         mode: u32,
         owner: Option<Owner>,
     ) -> Result<FileMeta, HostError> {
+        self.create_with(dir, name, bytes, (mode, owner), &Attributes::default())
+    }
+
+    /// As [`Self::create_file`], with extended attributes. One that this program may not set, or that the file system does not know, is
+    /// named among the remarks.
+    ///
+    /// # Errors
+    /// As for [`Self::create_file`].
+    pub(crate) fn create_with(
+        &self,
+        dir: &Directory,
+        name: &str,
+        bytes: &[u8],
+        (mode, owner): (u32, Option<Owner>),
+        attributes: &Attributes,
+    ) -> Result<FileMeta, HostError> {
         dir.check_name(name)?;
         let path = dir.path().join(name);
         let path = path.as_str();
@@ -121,10 +139,47 @@ impl Actions {
         self.perform(Action::SetMode, path, || {
             fchmod(&file, Mode::from_raw_mode(mode))
         })?;
+        // After the mode: an access control list holds part of it.
+        self.set_attributes(&file, path, attributes)?;
         self.sync_file(&file, path)?;
         fstat(&file)
             .map(FileMeta::from)
             .map_err(|errno| HostError::io("look at", path, errno))
+    }
+
+    fn set_attributes(
+        &self,
+        file: &OwnedFd,
+        path: &str,
+        attributes: &Attributes,
+    ) -> Result<(), HostError> {
+        for (name, wanted) in attributes.values() {
+            let failed = |errno| HostError::io("read an attribute of", path, errno);
+            if attributes::value(file, name).map_err(failed)?.as_ref() == Some(wanted) {
+                continue;
+            }
+            let refused = self.perform(Action::SetAttribute, path, || {
+                match fsetxattr(file, name.as_str(), wanted, XattrFlags::empty()) {
+                    Ok(()) => Ok(None),
+                    // The file system has none; a label needs a right, or is not in the policy that is loaded now.
+                    Err(errno @ (Errno::NOTSUP | Errno::PERM | Errno::ACCESS | Errno::INVAL)) => {
+                        Ok(Some(errno))
+                    }
+                    Err(errno) => Err(errno),
+                }
+            })?;
+            match refused {
+                None => self.changed(Change::Attributed {
+                    file: file.as_fd(),
+                    name,
+                }),
+                Some(errno) => self.remark(format!(
+                    "the extended attribute `{name}` of `{}` is not kept: {errno}",
+                    attributes.path()
+                )),
+            }
+        }
+        Ok(())
     }
 
     /// Replaces the file `name` in `dir` as a whole: afterwards it is the old one or the new one.

@@ -1,0 +1,170 @@
+//! Extended attributes: labels and notes that are on a file stay on it, and a rollback brings back those of before.
+#![expect(clippy::print_stderr, reason = "a part that is left out says so")]
+
+use std::collections::BTreeMap;
+
+use rustix::fs::{XattrFlags, setxattr};
+
+use crate::support::{ADMIN, CA, CONFIG, Fixture, MANIFEST, Plan, Run};
+use crate::tree;
+
+/// Sets an attribute; `false` where that is not possible.
+pub(crate) fn set(fixture: &Fixture, path: &str, name: &str, value: &[u8]) -> bool {
+    let set = setxattr(fixture.host(path), name, value, XattrFlags::empty());
+    if let Err(errno) = set {
+        eprintln!("note: `{name}` cannot be set here ({errno}); that part is left out");
+    }
+    set.is_ok()
+}
+
+fn found(fixture: &Fixture, path: &str) -> BTreeMap<String, Vec<u8>> {
+    tree::attributes(&fixture.host(path))
+}
+
+fn value(fixture: &Fixture, path: &str, name: &str) -> Option<Vec<u8>> {
+    found(fixture, path).remove(name)
+}
+
+fn installed() -> (Fixture, String) {
+    let fixture = Fixture::new();
+    let author = fixture.author.clone();
+    let first = fixture.bundle(Plan::default());
+    let second = fixture.write("second", Plan::second(), 2, &[&author]);
+    fixture.install(&first, &[]).expect(0);
+    (fixture, second)
+}
+
+#[test]
+fn labels_stay_with_an_update_and_a_rollback_brings_back_those_of_before() {
+    for name in ["user.note", "security.selinux"] {
+        let (fixture, second) = installed();
+        let new_file = value(&fixture, CONFIG, name);
+        let label = b"system_u:object_r:container_file_t:s0\0";
+        if !set(&fixture, MANIFEST, name, label) || !set(&fixture, ADMIN, name, b"secret") {
+            continue;
+        }
+        let output = fixture.install(&second, &[]).expect(0);
+        assert!(!output.stdout.contains("not kept"), "{}", output.stdout);
+        assert_eq!(fixture.read(MANIFEST), Plan::second().content(MANIFEST));
+        assert_eq!(value(&fixture, MANIFEST, name).as_deref(), Some(&label[..]));
+        assert_eq!(
+            value(&fixture, ADMIN, name).as_deref(),
+            Some(&b"secret"[..])
+        );
+        assert_eq!(
+            value(&fixture, CONFIG, name),
+            new_file,
+            "it had none of its own"
+        );
+        // What the label became meanwhile is not that of before.
+        assert!(set(&fixture, MANIFEST, name, b"other"));
+        fixture
+            .run(&Run::default(), &["rollback", "--yes"])
+            .expect(0);
+        assert_eq!(fixture.read(MANIFEST), Plan::default().content(MANIFEST));
+        assert_eq!(value(&fixture, MANIFEST, name).as_deref(), Some(&label[..]));
+        assert_eq!(
+            value(&fixture, ADMIN, name).as_deref(),
+            Some(&b"secret"[..])
+        );
+        assert_eq!(value(&fixture, CONFIG, name), new_file);
+    }
+}
+
+#[test]
+fn what_belongs_to_the_bytes_or_to_the_file_system_does_not_follow() {
+    let (fixture, second) = installed();
+    for name in [
+        "trusted.overlay.note",
+        "security.ima",
+        "security.capability",
+    ] {
+        set(&fixture, MANIFEST, name, b"x");
+    }
+    fixture.install(&second, &[]).expect(0);
+    let names: Vec<String> = found(&fixture, MANIFEST).into_keys().collect();
+    for name in ["trusted.overlay.note", "security.capability"] {
+        assert!(!names.iter().any(|found| found == name), "{names:?}");
+    }
+    // The kernel may have made one of its own.
+    assert_ne!(
+        value(&fixture, MANIFEST, "security.ima").as_deref(),
+        Some(&b"x"[..])
+    );
+}
+
+/// `system.posix_acl_access` (linux/posix_acl_xattr.h): version 2, then tag, permissions and id of each entry.
+fn access_list() -> Vec<u8> {
+    const ANY: u32 = u32::MAX;
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    // Owner, user 4242, group, mask, others: with this mask the file has mode 0600.
+    for (tag, permissions, id) in [
+        (1_u16, 6_u16, ANY),
+        (2, 4, 4242),
+        (4, 0, ANY),
+        (0x10, 0, ANY),
+        (0x20, 0, ANY),
+    ] {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(permissions.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn an_access_control_list_is_dropped_by_an_update_and_restored_by_a_rollback() {
+    const NAME: &str = "system.posix_acl_access";
+    let (fixture, second) = installed();
+    if !set(&fixture, MANIFEST, NAME, &access_list()) {
+        return;
+    }
+    assert_eq!(fixture.mode(MANIFEST), 0o600);
+    let output = fixture.install(&second, &[]).expect(0);
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert!(
+        said.contains(&format!(
+            "the access control list of `{MANIFEST}` is not kept"
+        )),
+        "{said}"
+    );
+    assert_eq!(value(&fixture, MANIFEST, NAME), None);
+    assert_eq!(fixture.mode(MANIFEST), 0o600);
+    fixture
+        .run(&Run::default(), &["rollback", "--yes"])
+        .expect(0);
+    assert_eq!(value(&fixture, MANIFEST, NAME), Some(access_list()));
+    assert_eq!(fixture.mode(MANIFEST), 0o600);
+}
+
+#[test]
+fn damaged_attributes_of_a_backup_stop_the_rollback() {
+    let (fixture, second) = installed();
+    if !set(&fixture, CA, "user.note", b"x") {
+        return;
+    }
+    fixture.install(&second, &[]).expect(0);
+    let backup = fixture.host("/var/lib/kubeplan/runs/0002/backup");
+    let mut kept: Vec<_> = std::fs::read_dir(&backup)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with(".attributes"))
+        .collect();
+    let file = kept.pop().unwrap();
+    let before = fixture.tree();
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("user.note", "trusted.note")).unwrap();
+    let output = fixture.run(&Run::default(), &["rollback", "--yes"]);
+    assert_ne!(output.code, 0);
+    assert!(output.stderr.contains("is damaged"), "{}", output.stderr);
+    assert_eq!(fixture.read(CA), Plan::second().content(CA));
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(
+        before[CA.trim_start_matches('/')],
+        fixture.tree()[CA.trim_start_matches('/')]
+    );
+    fixture
+        .run(&Run::default(), &["rollback", "--yes"])
+        .expect(0);
+    assert_eq!(value(&fixture, CA, "user.note").as_deref(), Some(&b"x"[..]));
+}
