@@ -21,6 +21,8 @@ pub struct Case {
     pub host: Host,
     /// The name of the rule that is broken on purpose.
     pub mutation: Option<&'static str>,
+    /// The name of the intended difference that it is drawn for.
+    pub intended: Option<&'static str>,
     /// Text that is used as it is instead of the documents.
     pub text: Option<String>,
 }
@@ -77,13 +79,20 @@ impl Case {
         let host = first
             .strip_prefix(HOST_LINE)
             .with_context(|| format!("the first line does not start with `{HOST_LINE}`"))?;
-        Ok(Self {
+        Ok(Self::of_text(text.to_owned(), serde_json::from_str(host)?))
+    }
+
+    /// The case of a configuration that is there.
+    #[must_use]
+    pub fn of_text(text: String, host: Host) -> Self {
+        Self {
             documents: Vec::new(),
             style: None,
-            host: serde_json::from_str(host)?,
+            host,
             mutation: None,
-            text: Some(text.to_owned()),
-        })
+            intended: None,
+            text: Some(text),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: the planner's schema tables, a source of choices. Out: a document whose values have the right types and nothing
 //! else to recommend them: kubeadm passes them through, and so must the planner.
 
+use kubeplan::kubeadm::layout::MANIFESTS_DIR;
 use kubeplan::kubeadm::releases;
 use kubeplan::schema::{Field, Kind, Object, Type};
 use serde_json::{Map, Value, json};
@@ -40,6 +41,9 @@ fn object(random: &mut Random, object: &Object, percent: usize) -> Map<String, V
             } else if field.name == "registerWithTaints" {
                 // The planner checks these as the kubelet does.
                 json!([{"key": "example.com/a", "effect": "NoExecute"}])
+            } else if field.name == "staticPodPath" {
+                // The planner writes no control plane that its kubelet does not find.
+                json!(random.pick(&[MANIFESTS_DIR, ""]))
             } else {
                 value(random, &field.ty)
             };

@@ -97,6 +97,8 @@ pub const STRICTER: &[Difference] = &[
             "the kubelet exits with the cloud provider",
             "but its credentials are those of node",
             "in node-labels",
+            "the kubelet prints a text and exits",
+            "of one family: the kubelet exits",
         ],
     },
     Difference {
@@ -128,22 +130,22 @@ pub const LAXER: &[Difference] = &[
     },
 ];
 
-/// The row that covers each of `findings`, the first one's if all are covered.
+/// The row of each of `findings`, if rows cover all of them.
 #[must_use]
-pub fn stricter(findings: &[String]) -> Option<&'static str> {
+pub fn stricter(findings: &[String]) -> Option<Vec<&'static str>> {
     let row = |finding: &String| STRICTER.iter().find(|row| row.is_in(finding));
-    let first = row(findings.first()?)?;
     findings
         .iter()
-        .all(|finding| row(finding).is_some())
-        .then_some(first.name)
+        .map(|finding| row(finding).map(|row| row.name))
+        .collect()
 }
 
-/// The row that covers what kubeadm said about `config`.
+/// The rows that cover what kubeadm said about `config`.
 #[must_use]
-pub fn laxer(said: &str, config: &str) -> Option<&'static str> {
+pub fn laxer(said: &str, config: &str) -> Vec<&'static str> {
     LAXER
         .iter()
-        .find(|row| row.is_in(said) || row.is_in(config))
+        .filter(|row| row.is_in(said) || row.is_in(config))
         .map(|row| row.name)
+        .collect()
 }

@@ -1,19 +1,47 @@
 //! Random extra flags of the components and of the kubelet.
 //!
 //! In: a source of choices. Out: `extraArgs` lists: flags kubeadm sets itself, flags its output depends on, others; twice,
-//! empty, long, hostile. Values of flags that kubeadm reads are ones it can read.
+//! empty, long, hostile. Flags that a program reads as a number, a truth value, a duration or an address keep a value that it can
+//! read.
 
 use serde_json::{Value, json};
 
 use super::random::Random;
 use super::words;
 
+/// A flag and its values.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    name: &'static str,
+    values: &'static [&'static str],
+    /// Whether any other text is a value, too.
+    takes_any: bool,
+}
+
+/// A flag with one of these values.
+const fn one_of(name: &'static str, values: &'static [&'static str]) -> Flag {
+    Flag {
+        name,
+        values,
+        takes_any: false,
+    }
+}
+
+/// A flag with one of these values, or any other text.
+const fn any(name: &'static str, values: &'static [&'static str]) -> Flag {
+    Flag {
+        name,
+        values,
+        takes_any: true,
+    }
+}
+
 /// kube-apiserver.
-pub const KUBE_APISERVER: &[(&str, &[&str])] = &[
-    ("advertise-address", &["10.9.9.9", "fd00::9"]),
-    ("secure-port", &["7443", "443"]),
-    ("bind-address", &["0.0.0.0", "10.9.9.9", "::"]),
-    (
+pub const KUBE_APISERVER: &[Flag] = &[
+    one_of("advertise-address", &["10.9.9.9", "fd00::9"]),
+    one_of("secure-port", &["7443", "443"]),
+    one_of("bind-address", &["0.0.0.0", "10.9.9.9", "::"]),
+    any(
         "authorization-mode",
         &[
             "RBAC",
@@ -25,76 +53,78 @@ pub const KUBE_APISERVER: &[(&str, &[&str])] = &[
             "RBAC,RBAC",
         ],
     ),
-    ("authorization-config", &["/etc/kubernetes/authz.yaml"]),
-    ("authorization-policy-file", &["/etc/kubernetes/abac.json"]),
-    (
+    any("authorization-config", &["/etc/kubernetes/authz.yaml"]),
+    any("authorization-policy-file", &["/etc/kubernetes/abac.json"]),
+    any(
         "authorization-webhook-config-file",
         &["/etc/kubernetes/webhook.conf"],
     ),
-    (
+    any(
         "enable-admission-plugins",
         &["NodeRestriction,PodSecurity", ""],
     ),
-    (
+    any(
         "service-account-issuer",
         &[
             "https://issuer.example.com",
             "https://kubernetes.default.svc",
         ],
     ),
-    ("service-cluster-ip-range", &["10.0.0.0/24"]),
-    ("etcd-servers", &["https://etcd.example.com:2379"]),
-    ("etcd-cafile", &["/etc/ca.crt"]),
-    ("allow-privileged", &["false"]),
-    ("tls-cert-file", &["/etc/x.crt"]),
-    ("proxy-client-key-file", &["/etc/x.key"]),
-    ("requestheader-allowed-names", &["", "a,b"]),
-    ("runtime-config", &["api/all=true"]),
-    ("feature-gates", &["A=true,B=false"]),
-    ("profiling", &["false"]),
-    ("audit-log-path", &["-"]),
-    ("zzz", &[]),
-    ("aaa", &[]),
-    ("V", &["5"]),
-    ("anonymous-auth", &["false", "true"]),
+    any("service-cluster-ip-range", &["10.0.0.0/24"]),
+    any("etcd-servers", &["https://etcd.example.com:2379"]),
+    any("etcd-cafile", &["/etc/ca.crt"]),
+    one_of("allow-privileged", &["false"]),
+    any("tls-cert-file", &["/etc/x.crt"]),
+    any("proxy-client-key-file", &["/etc/x.key"]),
+    any("requestheader-allowed-names", &["", "a,b"]),
+    any("runtime-config", &["api/all=true"]),
+    any("feature-gates", &["A=true,B=false"]),
+    one_of("profiling", &["false"]),
+    any("audit-log-path", &["-"]),
+    any("zzz", &[]),
+    any("aaa", &[]),
+    any("V", &["5"]),
+    one_of("anonymous-auth", &["false", "true"]),
+    one_of("audit-log-maxage", &["30", "0x1e"]),
+    one_of("event-ttl", &["1h0m0s", "90m"]),
 ];
 
 /// kube-controller-manager.
-pub const KUBE_CONTROLLER_MANAGER: &[(&str, &[&str])] = &[
-    ("bind-address", &["0.0.0.0", "::", "10.9.9.9", "127.0.0.1"]),
-    ("secure-port", &["10357"]),
-    ("allocate-node-cidrs", &["true", "false"]),
-    ("cluster-cidr", &["10.1.0.0/16"]),
-    ("node-cidr-mask-size-ipv4", &["24", "25", "26"]),
-    ("node-cidr-mask-size-ipv6", &["64", "72"]),
-    ("node-cidr-mask-size", &["25", "x"]),
-    ("service-cluster-ip-range", &["10.0.0.0/24"]),
-    ("cluster-name", &["other"]),
-    ("controllers", &["*", "*,bootstrapsigner,-ttl"]),
-    ("cluster-signing-cert-file", &["/etc/x.crt"]),
-    ("use-service-account-credentials", &["false"]),
-    ("leader-elect", &["false"]),
-    ("flex-volume-plugin-dir", &["/opt/flex"]),
-    ("terminated-pod-gc-threshold", &["50"]),
-    ("zzz", &[]),
-    ("aaa", &[]),
+pub const KUBE_CONTROLLER_MANAGER: &[Flag] = &[
+    one_of("bind-address", &["0.0.0.0", "::", "10.9.9.9", "127.0.0.1"]),
+    one_of("secure-port", &["10357"]),
+    one_of("allocate-node-cidrs", &["true", "false", "True", "0"]),
+    any("cluster-cidr", &["10.1.0.0/16"]),
+    one_of("node-cidr-mask-size-ipv4", &["24", "25", "26"]),
+    one_of("node-cidr-mask-size-ipv6", &["64", "72"]),
+    one_of("node-cidr-mask-size", &["26", "64"]),
+    any("service-cluster-ip-range", &["10.0.0.0/24"]),
+    any("cluster-name", &["other"]),
+    any("controllers", &["*", "*,bootstrapsigner,-ttl"]),
+    any("cluster-signing-cert-file", &["/etc/x.crt"]),
+    one_of("use-service-account-credentials", &["false"]),
+    one_of("leader-elect", &["false"]),
+    any("flex-volume-plugin-dir", &["/opt/flex"]),
+    one_of("terminated-pod-gc-threshold", &["50"]),
+    any("zzz", &[]),
+    any("aaa", &[]),
 ];
 
 /// kube-scheduler.
-pub const KUBE_SCHEDULER: &[(&str, &[&str])] = &[
-    ("bind-address", &["0.0.0.0", "::", "10.9.9.9", "fd00::5"]),
-    ("secure-port", &["10359"]),
-    ("config", &["/etc/kubernetes/scheduler.yaml"]),
-    ("leader-elect", &["false"]),
-    ("kubeconfig", &["/etc/other.conf"]),
-    ("profiling", &["false"]),
-    ("zzz", &[]),
-    ("aaa", &[]),
+pub const KUBE_SCHEDULER: &[Flag] = &[
+    one_of("bind-address", &["0.0.0.0", "::", "10.9.9.9", "fd00::5"]),
+    one_of("secure-port", &["10359"]),
+    any("config", &["/etc/kubernetes/scheduler.yaml"]),
+    one_of("leader-elect", &["false"]),
+    any("kubeconfig", &["/etc/other.conf"]),
+    one_of("profiling", &["false"]),
+    any("zzz", &[]),
+    any("aaa", &[]),
 ];
 
 /// etcd.
-pub const ETCD: &[(&str, &[&str])] = &[
-    (
+pub const ETCD: &[Flag] = &[
+    one_of(
         "listen-metrics-urls",
         &[
             "http://127.0.0.1:2381",
@@ -106,7 +136,7 @@ pub const ETCD: &[(&str, &[&str])] = &[
             "http://[fd00::1]:2381",
         ],
     ),
-    (
+    one_of(
         "advertise-client-urls",
         &[
             "https://10.0.0.9:2379",
@@ -114,81 +144,76 @@ pub const ETCD: &[(&str, &[&str])] = &[
             "https://[fd00::1]:2379",
         ],
     ),
-    (
+    any(
         "listen-client-urls",
         &["https://0.0.0.0:2379", "https://[::]:2379"],
     ),
-    ("listen-peer-urls", &["https://0.0.0.0:2380"]),
-    ("initial-advertise-peer-urls", &["https://10.0.0.9:2380"]),
-    ("initial-cluster", &["a=https://10.0.0.9:2380"]),
-    ("initial-cluster-state", &["existing"]),
-    ("name", &["other"]),
-    ("data-dir", &["/elsewhere"]),
-    ("quota-backend-bytes", &["8589934592"]),
-    ("snapshot-count", &["5000", ""]),
-    ("feature-gates", &["X=true"]),
-    ("client-cert-auth", &["false"]),
-    ("zzz", &[]),
-    ("aaa", &[]),
+    any("listen-peer-urls", &["https://0.0.0.0:2380"]),
+    any("initial-advertise-peer-urls", &["https://10.0.0.9:2380"]),
+    any("initial-cluster", &["a=https://10.0.0.9:2380"]),
+    any("initial-cluster-state", &["existing"]),
+    any("name", &["other"]),
+    any("data-dir", &["/elsewhere"]),
+    any("quota-backend-bytes", &["8589934592"]),
+    any("snapshot-count", &["5000", ""]),
+    any("feature-gates", &["X=true"]),
+    any("client-cert-auth", &["false"]),
+    any("zzz", &[]),
+    any("aaa", &[]),
 ];
 
-const KUBELET: &[(&str, &[&str])] = &[
-    ("node-ip", &["10.9.9.9", "fd00::9"]),
-    ("hostname-override", &[""]),
-    ("node-labels", &["a=b,c=d"]),
-    ("cloud-provider", &["external"]),
-    ("config", &["/etc/other.yaml"]),
-    ("container-runtime-endpoint", &["unix:///x.sock"]),
-    ("v", &["4"]),
-    ("tls-cert-file", &[]),
-    ("address", &[]),
-    // The kubelet does not start with these.
-    ("pod-infra-container-image", &["pause:1"]),
-    ("zzz", &[]),
+const KUBELET: &[Flag] = &[
+    one_of("node-ip", &["10.9.9.9", "fd00::9"]),
+    one_of("node-labels", &["a=b,c=d", "example.com/env=prod", ""]),
+    one_of("cloud-provider", &["external", ""]),
+    any("config", &["/etc/other.yaml"]),
+    any("container-runtime-endpoint", &["unix:///x.sock"]),
+    one_of("v", &["4"]),
+    any("tls-cert-file", &[]),
+    one_of("address", &["0.0.0.0", "::", "10.9.9.9"]),
+    one_of("max-pods", &["110", "0x6e", "-1"]),
+    one_of("fail-swap-on", &["false", "True", "1"]),
+    one_of("sync-frequency", &["1m", "1h0m0.5s"]),
+    one_of("kube-api-qps", &["50"]),
+    one_of("feature-gates", &["A=true,B=false"]),
+    one_of("system_reserved", &["cpu=100m,memory=1Gi"]),
+    one_of("eviction-hard", &["memory.available<5%"]),
+    one_of("register-with-taints", &["a=b:NoSchedule", "a:NoExecute"]),
 ];
 
-/// A list of the kubelet's flags.
-pub fn kubelet(random: &mut Random) -> Value {
-    let some = if random.chance(10) {
-        KUBELET
-    } else {
-        KUBELET.split_at(KUBELET.len() - 2).0
-    };
-    any_of(random, some, words::word)
+/// A list of the kubelet's flags on a node that the API server knows by `name`.
+pub fn kubelet(random: &mut Random, name: &str) -> Value {
+    let mut list = any_of(random, KUBELET, words::word);
+    if let (Value::Array(items), true) = (&mut list, random.chance(10)) {
+        items.push(json!({ "name": "hostname-override", "value": name }));
+    }
+    list
 }
 
 /// A list of some of `flags`.
-pub fn list(random: &mut Random, flags: &[(&str, &[&str])]) -> Value {
+pub fn list(random: &mut Random, flags: &[Flag]) -> Value {
     any_of(random, flags, words::text)
 }
 
 /// A list of some of `flags`; `free` makes values that stand in no row.
-fn any_of(
-    random: &mut Random,
-    flags: &[(&str, &[&str])],
-    free: fn(&mut Random) -> String,
-) -> Value {
+fn any_of(random: &mut Random, flags: &[Flag], free: fn(&mut Random) -> String) -> Value {
     let mut list = Vec::new();
     for _ in 0..random.between(1, 6) {
-        let Some((name, values)) = flags.get(random.below(flags.len())) else {
+        let Some(flag) = flags.get(random.below(flags.len())) else {
             continue;
         };
-        // kubeadm reads addresses and sizes out of some flags: those keep a value it can read.
-        let read = matches!(
-            *name,
-            "listen-metrics-urls"
-                | "advertise-client-urls"
-                | "node-cidr-mask-size-ipv4"
-                | "node-cidr-mask-size-ipv6"
-        );
-        let value = if values.is_empty() || (!read && random.chance(15)) {
-            free(random)
-        } else {
-            random.pick(values).to_owned()
+        let value = |random: &mut Random, percent| {
+            if flag.values.is_empty() || (flag.takes_any && random.chance(percent)) {
+                free(random)
+            } else {
+                random.pick(flag.values).to_owned()
+            }
         };
-        list.push(json!({ "name": name, "value": value }));
-        if !read && random.chance(15) {
-            list.push(json!({ "name": name, "value": words::word(random) }));
+        let first = value(random, 15);
+        list.push(json!({ "name": flag.name, "value": first }));
+        if random.chance(15) {
+            let second = value(random, 90);
+            list.push(json!({ "name": flag.name, "value": second }));
         }
     }
     Value::Array(list)

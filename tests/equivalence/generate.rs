@@ -3,11 +3,22 @@
 use super::case::Case;
 use super::host::Host;
 use super::random::Random;
-use super::{grammar, mutation, patches};
+use super::{grammar, intended, mutation, patches};
 
-/// Case `number` of `seed` on a host like `base`; with `invalid`, one rule is broken.
+/// What a case is drawn for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawn {
+    /// Both programs take it.
+    Valid,
+    /// One rule is broken that both have.
+    Broken,
+    /// One program refuses it, as `docs/differences.md` says.
+    Intended,
+}
+
+/// Case `number` of `seed` on a host like `base`, of which files and variables differ if it can be `varied`.
 #[must_use]
-pub fn case(seed: u64, number: u64, base: &Host, varied: bool, invalid: bool) -> Case {
+pub fn case(seed: u64, number: u64, base: &Host, varied: bool, drawn: Drawn) -> Case {
     let mut random = Random::of_case(seed, number);
     let host = if varied {
         base.varied(&mut random)
@@ -16,7 +27,8 @@ pub fn case(seed: u64, number: u64, base: &Host, varied: bool, invalid: bool) ->
     };
     let mut host = host;
     let mut documents = grammar::documents(&mut random, &host);
-    if varied {
+    // An intended difference that is drawn must not be patched away.
+    if varied && drawn != Drawn::Intended {
         patches::add(&mut random, &mut host, &mut documents);
     }
     host.upload_certs = random.chance(25) && !grammar::has_external_etcd(&documents);
@@ -26,14 +38,18 @@ pub fn case(seed: u64, number: u64, base: &Host, varied: bool, invalid: bool) ->
         style,
         host,
         mutation: None,
+        intended: None,
         text: None,
     };
-    if invalid {
-        mutation::mutate(&mut case, &mut random, number);
-    } else if random.chance(25) {
-        let at = random.below(case.documents.len() + 1);
-        let document = grammar::of_another_command(&mut random);
-        case.documents.insert(at, document);
+    match drawn {
+        Drawn::Broken => mutation::mutate(&mut case, &mut random, number),
+        Drawn::Intended => intended::draw(&mut case, &mut random, number, varied),
+        Drawn::Valid if random.chance(25) => {
+            let at = random.below(case.documents.len() + 1);
+            let document = grammar::of_another_command(&mut random);
+            case.documents.insert(at, document);
+        }
+        Drawn::Valid => {}
     }
     case
 }

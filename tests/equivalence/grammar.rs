@@ -11,6 +11,7 @@ mod etcd;
 mod init;
 mod pods;
 
+use super::flags::Flag;
 use super::host::Host;
 use super::random::Random;
 use super::{component, flags, words};
@@ -137,12 +138,12 @@ fn cluster(random: &mut Random) -> Value {
             json!(service_subnet(random, families)),
         );
     }
-    maybe(&mut networking, random, 45, "podSubnet", |r| {
-        json!(pod_subnet(
-            r,
-            if services { families } else { Families::V4 }
-        ))
-    });
+    let mut pods = None;
+    if random.chance(45) {
+        let families = if services { families } else { Families::V4 };
+        networking.insert("podSubnet".into(), json!(pod_subnet(random, families)));
+        pods = Some(families);
+    }
     maybe(&mut networking, random, 25, "dnsDomain", |r| {
         json!(words::subdomain(r, 80))
     });
@@ -154,7 +155,8 @@ fn cluster(random: &mut Random) -> Value {
     let mut api_server = component_fields(random, flags::KUBE_APISERVER);
     maybe(&mut api_server, random, 35, "certSANs", |r| json!(sans(r)));
     nested(&mut cluster, random, "apiServer", api_server);
-    let manager = component_fields(random, flags::KUBE_CONTROLLER_MANAGER);
+    let mut manager = component_fields(random, flags::KUBE_CONTROLLER_MANAGER);
+    fit_masks(&mut manager, pods);
     nested(&mut cluster, random, "controllerManager", manager);
     let scheduler = component_fields(random, flags::KUBE_SCHEDULER);
     nested(&mut cluster, random, "scheduler", scheduler);
@@ -231,8 +233,8 @@ fn encryption(cluster: &mut Fields, random: &mut Random) {
         maybe(&mut gates, random, 30, "PublicKeysECDSA", |r| {
             json!(r.chance(80))
         });
-        maybe(&mut gates, random, 20, "RootlessControlPlane", |r| {
-            json!(r.chance(10))
+        maybe(&mut gates, random, 20, "RootlessControlPlane", |_| {
+            json!(false)
         });
         cluster.insert("featureGates".into(), Value::Object(gates));
     }
@@ -264,7 +266,8 @@ fn service_subnet(random: &mut Random, families: Families) -> String {
 }
 
 fn pod_subnet(random: &mut Random, families: Families) -> String {
-    let (v4, v6) = (words::cidr4(random, 8, 24), words::cidr6(random, 48, 64));
+    // At most 16 bits shorter than the subnet of a node, whose size flags can set to 26 and 72.
+    let (v4, v6) = (words::cidr4(random, 10, 24), words::cidr6(random, 56, 64));
     // Beside the Services, whose networks begin with 10 by default and here.
     let v4 = v4.replacen("10.", "11.", 1);
     of_families(families, v4, v6)
@@ -338,7 +341,6 @@ fn repository(random: &mut Random) -> String {
             "registry.k8s.io",
             "registry.example.com:5000/k8s",
             "localhost/a__b/c-d",
-            "[fd00::1]:5000/k8s",
             "k8s",
             "Registry.Example.Com/k8s",
             "10.0.0.1:443",
@@ -348,7 +350,33 @@ fn repository(random: &mut Random) -> String {
         .to_owned()
 }
 
-fn component_fields(random: &mut Random, flags: &[(&str, &[&str])]) -> Fields {
+/// Removes the sizes of nodes' subnets with which kube-controller-manager does not start beside Pods of these families.
+fn fit_masks(manager: &mut Fields, pods: Option<Families>) {
+    let (Some(pods), Some(Value::Array(args))) = (pods, manager.get_mut("extraArgs")) else {
+        return;
+    };
+    let is = |arg: &Value, name: &str| arg.get("name").and_then(Value::as_str) == Some(name);
+    let sizes_one_family = args
+        .iter()
+        .any(|arg| is(arg, "node-cidr-mask-size-ipv4") || is(arg, "node-cidr-mask-size-ipv6"));
+    args.retain(|arg| {
+        if is(arg, "node-cidr-mask-size-ipv4") {
+            return !matches!(pods, Families::V6);
+        }
+        if is(arg, "node-cidr-mask-size-ipv6") {
+            return !matches!(pods, Families::V4);
+        }
+        let fitting = match pods {
+            Families::V4 => "26",
+            Families::V6 => "64",
+            Families::V4First | Families::V6First => "",
+        };
+        let fits = arg.get("value").and_then(Value::as_str) == Some(fitting);
+        !is(arg, "node-cidr-mask-size") || (fits && !sizes_one_family)
+    });
+}
+
+fn component_fields(random: &mut Random, flags: &[Flag]) -> Fields {
     let mut fields = Fields::new();
     maybe(&mut fields, random, 40, "extraArgs", |r| {
         flags::list(r, flags)

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,7 +16,7 @@ use kubeplan::kubeadm::layout::{CA_CERTS_DIR, EXTRA_CA_DIRS};
 use kubeplan::yaml::read::{self, Data};
 use tempfile::TempDir;
 
-use super::host::{Host, PATCHES_DIR};
+use super::host::Host;
 use super::{objects, warnings};
 use crate::tree;
 
@@ -61,7 +62,10 @@ impl Kubeadm {
         let scratch = tempfile::tempdir()?;
         let isolated = id()? == "0" && prepare_root(&program, scratch.path()).is_ok();
         let host = if isolated {
-            Host::default()
+            Host {
+                address: Some(ADDRESS),
+                ..Host::default()
+            }
         } else {
             Host {
                 ca_directories: EXTRA_CA_DIRS
@@ -164,11 +168,9 @@ impl Kubeadm {
         if !run.accepted {
             return Ok(run);
         }
-        let mut args = vec!["init", "--dry-run", "--config", &seen];
-        // The flag would replace the list of the file, which names that phase too.
-        if !config.contains("skipPhases") {
-            args.push("--skip-phases=preflight");
-        }
+        // The flag replaces the list of the file.
+        let skipped = format!("--skip-phases={}", skipped_phases(config).join(","));
+        let mut args = vec!["init", "--dry-run", "--config", &seen, &skipped];
         if host.upload_certs {
             args.push("--upload-certs");
         }
@@ -196,7 +198,7 @@ impl Kubeadm {
     }
 
     fn make_patches(&self, host: &Host) -> Result<()> {
-        let directory = self.path(PATCHES_DIR.trim_start_matches('/'));
+        let directory = self.path(host.patches_dir().trim_start_matches('/'));
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
         }
@@ -297,9 +299,16 @@ fn prepare_root(program: &Path, root: &Path) -> Result<()> {
             fs::copy(library, copy)?;
         }
     }
-    for directory in [CA_CERTS_DIR, "/tmp", "/home", "/etc/kubernetes"] {
+    for directory in [
+        CA_CERTS_DIR,
+        "/tmp",
+        "/home",
+        "/etc/kubernetes",
+        "/proc/net",
+    ] {
         fs::create_dir_all(root.join(directory.trim_start_matches('/')))?;
     }
+    fs::write(root.join("proc/net/route"), ROUTE)?;
     let output = isolated(root).arg("version").output()?;
     ensure!(
         output.status.success(),
@@ -308,10 +317,20 @@ fn prepare_root(program: &Path, root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// kubeadm in `root`, without a network: it would ask the internet for a version that is not given.
+/// The address of the host whose root directory kubeadm gets.
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
+
+/// What kubeadm reads to find that address: a default route through the interface that has it.
+const ROUTE: &str = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
+    lo\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n";
+
+/// kubeadm in `root`, without a network but its own address: it would ask the internet for a version that is not given.
 fn isolated(root: &Path) -> Command {
+    let script = format!(
+        "ip link set lo up && ip address add {ADDRESS}/24 dev lo && exec chroot \"$0\" /kubeadm \"$@\""
+    );
     let mut command = Command::new("unshare");
-    command.args(["--net", "chroot"]).arg(root).arg("/kubeadm");
+    command.args(["--net", "sh", "-c", &script]).arg(root);
     command
 }
 
@@ -339,6 +358,24 @@ fn text(output: &Output) -> String {
         String::from_utf8_lossy(&output.stderr),
     );
     format!("{out}{err}")
+}
+
+/// The phases that `config` skips, and `preflight`, which looks at the machine.
+fn skipped_phases(config: &str) -> Vec<String> {
+    let documents = read::read(config).unwrap_or_default();
+    let lists = documents
+        .iter()
+        .filter_map(|document| field(&document.data, "skipPhases"));
+    let mut phases = vec!["preflight".to_owned()];
+    for item in lists.flat_map(|list| match list {
+        Data::Seq(items) => items.as_slice(),
+        _ => &[],
+    }) {
+        if let Data::String(phase) = &item.data {
+            phases.push(phase.clone());
+        }
+    }
+    phases
 }
 
 /// The end of what a program said: its errors.
@@ -384,7 +421,9 @@ fn settings(said: &str) -> BTreeMap<String, String> {
     found
 }
 
-fn field<'a>(data: &'a Data, name: &str) -> Option<&'a Data> {
+/// The field `name` of a mapping.
+#[must_use]
+pub fn field<'a>(data: &'a Data, name: &str) -> Option<&'a Data> {
     match data {
         Data::Map(entries) => entries
             .iter()

@@ -1,7 +1,7 @@
 //! Random patches of every target and type.
 //!
 //! In: a source of choices. Out: files of a directory of patches, and the field that names the directory. Nearly all of them apply; what
-//! does not is refused by both programs.
+//! does not is refused by both programs. [`refused`] makes those after which the kubelet refuses a static Pod.
 
 use serde_json::{Map, Value, json};
 
@@ -26,6 +26,31 @@ pub fn add(random: &mut Random, host: &mut Host, documents: &mut [Value]) {
         let (name, text) = file(random, number);
         host.patches.insert(name, text);
     }
+    name_directory(documents);
+}
+
+/// Gives the host one file, and InitConfiguration the name of its directory.
+pub fn add_file(host: &mut Host, documents: &mut [Value], name: &str, text: String) {
+    host.patches.insert(name.to_owned(), text);
+    name_directory(documents);
+}
+
+/// The name and text of a patch after which the kubelet refuses the static Pod.
+pub fn refused(random: &mut Random) -> (String, String) {
+    // An external etcd is no Pod.
+    let target = random.pick(PODS.split_at(1).1).to_owned();
+    let kind = random.pick(&["", "+merge", "+json"]);
+    let patch = match kind {
+        "+json" => choose(random, json_that_breaks("/spec")),
+        _ => {
+            let spec = specs_that_break(&target, kind == "+merge");
+            json!({ "spec": choose(random, spec) })
+        }
+    };
+    (format!("{target}9{kind}.yaml"), patch.to_string())
+}
+
+fn name_directory(documents: &mut [Value]) {
     let init = documents
         .iter_mut()
         .find(|document| document["kind"] == "InitConfiguration");
@@ -90,7 +115,10 @@ fn merge(random: &mut Random, target: &str, plain: bool) -> Value {
             "kubeletconfiguration" => kubelet(random),
             "corednsdeployment" => deployment(random, plain),
             _ => {
-                let pod = pod_spec(random, target, plain);
+                let pod = {
+                    let specs = pod_specs(random, target, plain);
+                    choose(random, specs)
+                };
                 let metadata = metadata(random);
                 choose(
                     random,
@@ -98,7 +126,11 @@ fn merge(random: &mut Random, target: &str, plain: bool) -> Value {
                 )
             }
         };
-        join(&mut patch, change);
+        // A strategic merge patch cannot set a field beside `$retainKeys` that it does not list.
+        let sets_strategy = |patch: &Value| patch.pointer("/spec/strategy").is_some();
+        if !(sets_strategy(&patch) && sets_strategy(&change)) {
+            join(&mut patch, change);
+        }
     }
     patch
 }
@@ -118,30 +150,34 @@ fn metadata(random: &mut Random) -> Value {
     )
 }
 
-fn pod_spec(random: &mut Random, container: &str, plain: bool) -> Value {
+/// Changes of a Pod's specification that the kubelet takes.
+fn pod_specs(random: &mut Random, container: &str, plain: bool) -> Vec<Value> {
     let text = words::text(random);
     let mut choices = vec![
         json!({"priority": random.below(1000)}),
-        json!({"priorityClassName": text}),
+        json!({"priorityClassName": "system-cluster-critical"}),
         json!({"hostNetwork": null, "dnsPolicy": "ClusterFirstWithHostNet"}),
-        json!({"nodeSelector": {"a": text, "b": ""}}),
+        json!({"nodeSelector": {"a": "x.y", "b": ""}}),
         json!({"tolerations": [{"operator": "Exists"}, {"key": "k", "tolerationSeconds": 5, "effect": "NoExecute"}]}),
         json!({"securityContext": {"runAsUser": 0, "seccompProfile": null, "sysctls": [{"name": "a", "value": "1"}]}}),
         json!({"overhead": {"cpu": 0.5, "memory": "1024Mi"}}),
         json!({"unknownField": {"a": 1}}),
         json!({"terminationGracePeriodSeconds": 0, "enableServiceLinks": false}),
         json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{}]}}}}),
-        json!({"volumes": []}),
+        json!({"hostname": "cp"}),
     ];
     if plain {
-        choices.push(json!({"containers": [{"name": container, "image": text}]}));
-        choices.push(json!({"hostAliases": [{"ip": "1.2.3.4"}], "volumes": null}));
+        choices.push(
+            json!({"containers": [{"name": container, "image": "example.com/a:1", "env": [{"name": "A", "value": text}]}]}),
+        );
+        choices.push(json!({"hostAliases": [{"ip": "1.2.3.4"}]}));
     } else {
         let resources =
             json!({"limits": {"cpu": "1500m", "memory": "0.5Gi"}, "requests": {"cpu": null}});
-        let probe = json!({"httpGet": {"port": "probe-port", "scheme": null}, "periodSeconds": 0, "tcpSocket": {"port": 5}});
+        let probe = json!({"httpGet": {"port": "probe-port", "scheme": null}, "periodSeconds": 0});
         choices.extend([
-            json!({"containers": [{"name": container, "image": text}]}),
+            json!({"volumes": []}),
+            json!({"containers": [{"name": container, "image": "example.com/a:1"}]}),
             json!({"containers": [{"name": container, "resources": resources}]}),
             json!({"containers": [{"name": container, "livenessProbe": probe}]}),
             json!({"containers": [{"name": container, "env": [{"name": "A", "value": text}, {"name": "B"}]}]}),
@@ -151,22 +187,55 @@ fn pod_spec(random: &mut Random, container: &str, plain: bool) -> Value {
             json!({"containers": [{"name": container, "volumeMounts": [{"name": "v", "mountPath": "/v"}]}], "volumes": [{"name": "v", "emptyDir": {"sizeLimit": "1G"}}]}),
             json!({"containers": [{"name": container, "securityContext": {"capabilities": {"drop": ["ALL"]}, "privileged": false}}]}),
             json!({"containers": [{"name": "side", "image": "i", "lifecycle": {"preStop": {"exec": {"command": ["a"]}}}}]}),
-            json!({"containers": [{"name": "gone", "$patch": "delete"}, {"name": "first"}], "$setElementOrder/containers": [{"name": "first"}, {"name": container}]}),
+            json!({"containers": [{"name": "gone", "$patch": "delete"}, {"name": "first", "image": "j"}], "$setElementOrder/containers": [{"name": "first"}, {"name": container}]}),
             json!({"containers": [{"name": container, "startupProbe": {"$patch": "delete"}}]}),
             json!({"containers": [{"name": container, "livenessProbe": {"$patch": "replace", "exec": {"command": ["true"]}}}]}),
-            json!({"volumes": [{"$patch": "replace"}, {"name": "only", "hostPath": {"path": "/only", "type": ""}}]}),
-            json!({"volumes": [{"name": "k8s-certs", "$patch": "delete"}]}),
-            json!({"volumes": [{"name": "k8s-certs", "$retainKeys": ["name", "secret"], "secret": {"secretName": "s"}}]}),
             json!({"initContainers": [{"name": "i", "image": "j", "restartPolicy": "Always"}]}),
-            json!({"hostAliases": [{"ip": "1.2.3.4", "hostnames": ["a"]}], "imagePullSecrets": [{"name": "p"}]}),
+            json!({"hostAliases": [{"ip": "1.2.3.4", "hostnames": ["a"]}]}),
             json!({"securityContext": {"$retainKeys": ["runAsGroup"], "runAsGroup": 5}}),
         ]);
     }
-    choose(random, choices)
+    choices
+}
+
+/// Changes after which the kubelet refuses the static Pod of `container`. A Deployment can have them.
+fn specs_that_break(container: &str, plain: bool) -> Vec<Value> {
+    let mut choices = vec![
+        json!({"priorityClassName": "not a name"}),
+        json!({"nodeSelector": {"a": "not a value"}}),
+        json!({"imagePullSecrets": [{"name": "p"}]}),
+    ];
+    if plain {
+        choices.extend([
+            json!({"volumes": []}),
+            json!({"containers": [{"name": container, "image": "not an image"}]}),
+            json!({"hostAliases": [{"ip": "1.2.3.4"}], "volumes": null}),
+        ]);
+    } else {
+        choices.extend([
+            json!({"containers": [{"name": container, "image": ""}]}),
+            json!({"containers": [{"name": container, "livenessProbe": {"tcpSocket": {"port": 5}}}]}),
+            json!({"containers": [{"name": "first"}]}),
+            json!({"volumes": [{"$patch": "replace"}, {"name": "only", "hostPath": {"path": "/only", "type": ""}}]}),
+            json!({"volumes": [{"name": "secret", "$retainKeys": ["name", "secret"], "secret": {"secretName": "s"}}]}),
+        ]);
+    }
+    choices
+}
+
+/// JSON patches after which the kubelet refuses the static Pod whose specification is at `spec`.
+fn json_that_breaks(spec: &str) -> Vec<Value> {
+    vec![
+        json!([{"op": "add", "path": format!("{spec}/hostname"), "value": "not a label"}]),
+        json!([{"op": "replace", "path": format!("{spec}/containers/0/image"), "value": "not an image"}]),
+        json!([{"op": "remove", "path": format!("{spec}/volumes/0")}]),
+    ]
 }
 
 fn deployment(random: &mut Random, plain: bool) -> Value {
-    let pod = pod_spec(random, "coredns", plain);
+    let mut pods = pod_specs(random, "coredns", plain);
+    pods.extend(specs_that_break("coredns", plain));
+    let pod = choose(random, pods);
     let text = words::text(random);
     let mut choices = vec![
         json!({"spec": {"replicas": random.below(5)}}),
@@ -197,7 +266,7 @@ fn kubelet(random: &mut Random) -> Value {
             json!({"clusterDomain": null}),
             json!({"authentication": {"anonymous": {"enabled": true}, "x509": null}}),
             json!({"evictionHard": {"memory.available": text}, "odd": [1, 2.5, {"a": null}]}),
-            json!({"resolvConf": "", "staticPodPath": "/x"}),
+            json!({"resolvConf": "", "staticPodPath": "/etc/kubernetes/manifests/"}),
             json!({"logging": {"verbosity": 5, "options": {"json": {"infoBufferSize": "1Ki"}}}}),
             json!({"containerRuntimeEndpoint": "unix:///x.sock"}),
         ],
@@ -206,7 +275,7 @@ fn kubelet(random: &mut Random) -> Value {
 
 fn json_patch(random: &mut Random, target: &str) -> Value {
     let text = words::text(random);
-    let (spec, container) = match target {
+    let (spec, kind) = match target {
         "kubeletconfiguration" => {
             return choose(
                 random,
@@ -214,26 +283,27 @@ fn json_patch(random: &mut Random, target: &str) -> Value {
                     json!([{"op": "add", "path": "/maxPods", "value": 7}]),
                     json!([{"op": "replace", "path": "/rotateCertificates", "value": false}, {"op": "add", "path": "/odd~1x", "value": text}]),
                     json!([{"op": "add", "path": "/clusterDNS/-", "value": "1.1.1.1"}, {"op": "remove", "path": "/clusterDNS/0"}]),
-                    json!([{"op": "move", "from": "/staticPodPath", "path": "/moved"}]),
+                    json!([{"op": "copy", "from": "/staticPodPath", "path": "/copied"}]),
                 ],
             );
         }
-        "corednsdeployment" => ("/spec/template/spec", "coredns"),
-        pod => ("/spec", pod),
+        "corednsdeployment" => ("/spec/template/spec", "Deployment"),
+        _ => ("/spec", "Pod"),
     };
     let at = |path: &str| format!("{spec}{path}");
-    choose(
-        random,
-        vec![
-            json!([{"op": "test", "path": at("/containers/0/name"), "value": container}, {"op": "add", "path": at("/hostname"), "value": text}]),
-            json!([{"op": "add", "path": at("/containers/0/env"), "value": [{"name": "E", "value": text}]}]),
-            json!([{"op": "add", "path": at("/containers/-"), "value": {"name": "side"}}, {"op": "copy", "from": at("/containers/0/image"), "path": at("/containers/1/image")}]),
-            json!([{"op": "add", "path": at("/containers/0"), "value": {"name": "before", "image": "b"}}]),
-            json!([{"op": "replace", "path": at("/containers/0/image"), "value": text}]),
-            json!([{"op": "remove", "path": at("/volumes/0")}]),
-            json!([{"op": "add", "path": "/metadata/annotations", "value": {"a~b/c": "d"}}, {"op": "replace", "path": "/metadata/annotations/a~0b~1c", "value": "e"}]),
-            json!([{"op": "move", "from": at("/containers/0/livenessProbe"), "path": at("/containers/0/readinessProbe")}]),
-            json!([{"op": "add", "path": at("/priority"), "value": -5}, {"op": "add", "path": at("/unknown"), "value": {}}]),
-        ],
-    )
+    let mut choices = vec![
+        json!([{"op": "test", "path": "/kind", "value": kind}, {"op": "add", "path": at("/hostname"), "value": "cp"}]),
+        json!([{"op": "add", "path": at("/containers/0/env"), "value": [{"name": "E", "value": text}]}]),
+        json!([{"op": "add", "path": at("/containers/-"), "value": {"name": "side"}}, {"op": "copy", "from": at("/containers/0/image"), "path": at("/containers/1/image")}]),
+        json!([{"op": "add", "path": at("/containers/0"), "value": {"name": "before", "image": "b"}}]),
+        json!([{"op": "replace", "path": at("/containers/0/image"), "value": "example.com/b:2"}]),
+        json!([{"op": "add", "path": "/metadata/annotations", "value": {"b/c": "d"}}, {"op": "replace", "path": "/metadata/annotations/b~1c", "value": "e"}]),
+        json!([{"op": "copy", "from": at("/containers/0/livenessProbe"), "path": at("/containers/0/readinessProbe")}]),
+        json!([{"op": "add", "path": at("/priority"), "value": -5}, {"op": "add", "path": at("/unknown"), "value": {}}]),
+    ];
+    if kind == "Deployment" {
+        choices.extend(json_that_breaks(spec));
+        choices.push(json!([{"op": "add", "path": "/metadata/annotations", "value": {"a~b/c": "d"}}, {"op": "move", "from": "/metadata/annotations/a~0b~1c", "path": "/metadata/annotations/e"}]));
+    }
+    choose(random, choices)
 }

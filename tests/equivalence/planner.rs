@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context as _, Result};
+use kubeplan::config::kubelet::{self, EffectiveKubelet};
 use kubeplan::config::valid::Additions;
 use kubeplan::config::{self, Severity, Source};
 use kubeplan::kubeadm::layout::{self, KUBELET_DIR, KUBERNETES_DIR, MANIFESTS_DIR};
@@ -18,10 +19,11 @@ use kubeplan::pki::test_pki::TestPki;
 use kubeplan::pki::{self, StoreContents};
 use kubeplan::plan::PlannedContent;
 use kubeplan::render::images;
+use kubeplan::yaml::read::{self, Data};
 use kubeplan::yaml::write::to_go_yaml;
 
-use super::host::{Host, PATCHES_DIR};
-use super::kubeadm::{Files, SETTINGS, ended};
+use super::host::Host;
+use super::kubeadm::{Files, SETTINGS, ended, field};
 use super::{objects, warnings};
 use crate::programs::NOW;
 
@@ -68,13 +70,27 @@ pub fn run_with(config: &str, host: &Host, store: StoreContents, keys: &dyn KeyS
     }
 }
 
+/// The directory of patches that a configuration names.
+#[must_use]
+pub fn patches_dir(config: &str) -> Option<String> {
+    let documents = read::read(config).ok()?;
+    let named = documents.iter().find_map(|document| {
+        let patches = field(&document.data, "patches")?;
+        field(patches, "directory")
+    });
+    match named {
+        Some(Data::String(directory)) if !directory.is_empty() => Some(directory.clone()),
+        _ => None,
+    }
+}
+
 fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> Result<Planned> {
     let source = Source {
         name: "config.yaml",
         text,
     };
-    let (config, said) = match config::load(&[source], host.facts()) {
-        Ok(loaded) => (loaded.config, warnings::of_planner(&loaded.warnings)),
+    let (config, warned) = match config::load(&[source], host.facts()) {
+        Ok(loaded) => (loaded.config, loaded.warnings),
         Err(report) => {
             let errors = report
                 .findings()
@@ -89,7 +105,7 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
         ..Additions::default()
     };
     let dir = config.init.patches.as_ref();
-    if dir.is_some_and(|patches| patches.directory == PATCHES_DIR) {
+    if dir.is_some_and(|patches| patches.directory == host.patches_dir()) {
         let mut files = Vec::new();
         for (name, text) in &host.patches {
             files.extend(PatchFile::read(name, text)?.ok());
@@ -97,6 +113,15 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
         additions.patches = Patches::new(files).into();
     }
     let config = config.with(additions);
+    let findings = kubelet::findings(&EffectiveKubelet::of(&config)?);
+    let refused: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| format!("{}: {}", finding.path, finding.message))
+        .collect();
+    if !refused.is_empty() {
+        return Ok(Planned::Refused(refused));
+    }
     let now = NOW.parse().ok().context("the suite's clock")?;
     let material = pki::ensure(&config, store, now, keys, &|_| {})?.material;
     let plan = operations::plan_node(
@@ -141,6 +166,7 @@ fn plan(text: &str, host: &Host, store: StoreContents, keys: &dyn KeySource) -> 
         "images".into(),
         images::list_as_written(&config)?.join("\n") + "\n",
     );
+    let said = warnings::of_planner(&warned, &selection);
     settings.insert("warnings".into(), said);
     settings.insert("node".into(), objects::node_of_plan(&plan));
     for (number, object) in objects::of_plan(&plan, text).into_iter().enumerate() {

@@ -18,10 +18,6 @@ pub fn text(documents: &[Value], random: Option<Random>) -> String {
     for (at, document) in documents.iter().enumerate() {
         if at > 0 || writer.chance(30) {
             writer.out.push_str("---\n");
-            if writer.chance(1) {
-                // A document without content.
-                writer.out.push_str("# nothing\n---\n");
-            }
         }
         writer.comment(0);
         match document {

@@ -17,7 +17,14 @@ pub(super) fn init(random: &mut Random, host: &Host) -> Value {
     } else {
         words::ipv6(random)
     };
-    endpoint.insert("advertiseAddress".into(), json!(address));
+    if host.known && host.address.is_some() && random.chance(15) {
+        // The host's own address.
+        maybe(&mut endpoint, random, 70, "advertiseAddress", |r| {
+            json!(r.pick(&["", "0.0.0.0", "::"]))
+        });
+    } else {
+        endpoint.insert("advertiseAddress".into(), json!(address));
+    }
     maybe(&mut endpoint, random, 30, "bindPort", |r| {
         json!(r.one::<i64>(&[0, 1, 80, 443, 6443, 7443, 10259, 65535]))
     });
@@ -41,7 +48,11 @@ pub(super) fn init(random: &mut Random, host: &Host) -> Value {
             "",
         ]))
     });
-    maybe(&mut node, random, 35, "kubeletExtraArgs", flags::kubelet);
+    let own_name = node.get("name").and_then(Value::as_str);
+    let own_name = own_name.unwrap_or(&host.hostname).trim().to_lowercase();
+    maybe(&mut node, random, 35, "kubeletExtraArgs", |r| {
+        flags::kubelet(r, &own_name)
+    });
     maybe(&mut node, random, 15, "imagePullPolicy", |r| {
         json!(r.pick(&["IfNotPresent", "Always", "Never", ""]))
     });

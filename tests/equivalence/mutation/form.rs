@@ -3,7 +3,7 @@
 use kubeplan::schema::Kind::{Cluster, Init, KubeProxy, Kubelet};
 
 use super::values::{NOT_MAPPING, NOT_TEXT};
-use super::{How, Mutation, set};
+use super::{Change, Mutation, set};
 
 pub(super) const RULES: &[Mutation] = &[
     set(
@@ -76,26 +76,26 @@ pub(super) const RULES: &[Mutation] = &[
     ),
     Mutation {
         name: "no kind",
-        how: How::Remove(Cluster, "kind"),
+        how: Change::Remove(Cluster, "kind"),
     },
     Mutation {
         name: "no API version",
-        how: How::Remove(Init, "apiVersion"),
+        how: Change::Remove(Init, "apiVersion"),
     },
     Mutation {
         name: "kind twice",
-        how: How::Append(&[
+        how: Change::Append(&[
             r#"{"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration"}"#,
             r#"{"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "InitConfiguration"}"#,
         ]),
     },
     Mutation {
         name: "no mapping",
-        how: How::Append(&["[]", r#""text""#, "5"]),
+        how: Change::Append(&["[]", r#""text""#, "5"]),
     },
     Mutation {
         name: "syntax",
-        how: How::Text(
+        how: Change::Text(
             "",
             &[
                 "x: [\n",
@@ -114,7 +114,7 @@ pub(super) const RULES: &[Mutation] = &[
     },
     Mutation {
         name: "field twice",
-        how: How::Text(
+        how: Change::Text(
             "apiVersion:",
             &[
                 "clusterName: a\nclusterName: b\napiVersion:",
@@ -124,6 +124,6 @@ pub(super) const RULES: &[Mutation] = &[
     },
     Mutation {
         name: "indentation",
-        how: How::Text("apiVersion:", &[" apiVersion:", "x:\napiVersion: a\n  y:"]),
+        how: Change::Text("apiVersion:", &[" apiVersion:", "x:\napiVersion: a\n  y:"]),
     },
 ];

@@ -15,12 +15,6 @@ pub(super) const RULES: &[Mutation] = &[
     set("bind port", Init, "localAPIEndpoint.bindPort", PORTS),
     set("node name", Init, "nodeRegistration.name", NAMES),
     set(
-        "CRI socket",
-        Init,
-        "nodeRegistration.criSocket",
-        &[r#""http://x""#, r#""tcp://1.2.3.4:5""#, r#""npipe:////x""#],
-    ),
-    set(
         "pull policy",
         Init,
         "nodeRegistration.imagePullPolicy",
