@@ -102,6 +102,14 @@ pub const STRICTER: &[Difference] = &[
         ],
     },
     Difference {
+        name: "component-flags",
+        said: &[
+            "kube-apiserver of Kubernetes",
+            "kube-controller-manager of Kubernetes",
+            "kube-scheduler of Kubernetes",
+        ],
+    },
+    Difference {
         name: "static-pod-path",
         said: &["of a control-plane node"],
     },

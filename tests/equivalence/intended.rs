@@ -246,8 +246,34 @@ pub const DRAWINGS: &[Drawing] = &[
                 r#"[{"name": "node-ip", "value": "10.0.0.1,10.0.0.2"}]"#,
                 r#"[{"name": "help", "value": "true"}]"#,
                 r#"[{"name": "root-dir", "value": "/mnt/big disk"}]"#,
+                r#"[{"name": "max-pods", "value": "many"}]"#,
+                r#"[{"name": "fail-swap-on", "value": "no"}]"#,
             ],
         )]],
+    },
+    Drawing {
+        difference: "component-flags",
+        ways: &[
+            &[Set(
+                Cluster,
+                "apiServer.extraArgs",
+                &[
+                    r#"[{"name": "profiling", "value": "no"}]"#,
+                    r#"[{"name": "event-ttl", "value": "60"}]"#,
+                    r#"[{"name": "audit-log-maxage", "value": "30d"}]"#,
+                ],
+            )],
+            &[Set(
+                Cluster,
+                "controllerManager.extraArgs",
+                &[r#"[{"name": "allocate-node-cidrs", "value": "no"}]"#],
+            )],
+            &[Set(
+                Cluster,
+                "scheduler.extraArgs",
+                &[r#"[{"name": "leader-elect", "value": ""}]"#],
+            )],
+        ],
     },
     Drawing {
         difference: "static-pod-path",

@@ -352,6 +352,17 @@ impl Draft {
         self.report.findings().iter().any(known)
     }
 
+    /// Whether an error about the field, or anything below it, was reported already.
+    pub(super) fn is_wrong_below(&self, kind: Kind, path: &str) -> bool {
+        let path = format!("{}.{path}", kind.name());
+        let is_below = |finding: &Finding| {
+            let rest = finding.path.strip_prefix(&path);
+            finding.severity == Severity::Error
+                && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.report.findings().iter().any(is_below)
+    }
+
     /// Reports what is wrong with the host at `path`, if anything.
     pub(super) fn fault(&mut self, kind: Kind, path: &str, fault: Option<Fault>) {
         let Some(fault) = fault else { return };

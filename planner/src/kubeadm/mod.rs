@@ -3,10 +3,10 @@
 //! | module | fact |
 //! |---|---|
 //! | [`duration`] | durations as Go reads and prints them |
+//! | [`flags`] | the components' flags in each release, and how they are read |
 //! | [`go_types`] | Kubernetes' types as tables, and how Go reads and prints them |
 //! | [`image_reference`] | the grammar of image references |
 //! | [`key_algorithm`] | kubeadm's names of key algorithms |
-//! | [`kubelet_flags`] | the flags of the kubelet in each release |
 //! | [`labels`] | labels that kubeadm sets |
 //! | [`layout`] | host paths and modes |
 //! | [`phase_tree`] | the phases of `kubeadm init` and `kubeadm join` |
@@ -16,10 +16,10 @@
 //! | [`truth_value`] | truth values of flags |
 
 pub mod duration;
+pub mod flags;
 pub mod go_types;
 pub mod image_reference;
 pub mod key_algorithm;
-pub mod kubelet_flags;
 pub mod labels;
 pub mod layout;
 pub mod phase_tree;

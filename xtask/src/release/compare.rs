@@ -6,9 +6,11 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use kubeplan::kubeadm::releases;
 
-use super::source::{self, Flags};
 use crate::repository;
-use crate::tables::modules::{KUBEADM_APIS, KUBERNETES, Sources};
+use crate::tables::modules::{
+    APISERVER, CLOUD_PROVIDER, CONTROLLER_MANAGER, KUBEADM_APIS, KUBERNETES, Sources,
+};
+use crate::tables::source::{self, Flags};
 use crate::tables::{self, types::Row};
 
 const KUBEADM: &str = "cmd/kubeadm/app";
@@ -32,13 +34,6 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("kube-proxy", KUBERNETES, "cmd/kube-proxy"),
     ("every component", "k8s.io/component-base", ""),
 ];
-
-const APISERVER: &str = "k8s.io/apiserver";
-const CLOUD_PROVIDER: &str = "k8s.io/cloud-provider";
-const CONTROLLER_MANAGER: &str = "k8s.io/controller-manager";
-
-/// Modules with flags and feature gates, beside those with types.
-pub const MODULES: &[&str] = &[APISERVER, CLOUD_PROVIDER, CONTROLLER_MANAGER];
 
 /// Where feature gates are declared.
 const GATES: &[(&str, &str)] = &[
@@ -223,7 +218,8 @@ fn flags(old: &Sources, new: &Sources, text: &mut String) -> Result<()> {
     for (component, before) in &before {
         let after = after.remove(component).unwrap_or_default();
         let what = format!("{component} flag");
-        changes(text, &what, &before.names, &after.names, mark)?;
+        let names = |flags: &Flags| flags.names.keys().cloned().collect();
+        changes(text, &what, &names(before), &names(&after), mark)?;
         let what = format!("{component} flag with a computed name");
         changes(text, &what, &before.computed, &after.computed, |_| "")?;
     }

@@ -2,13 +2,12 @@
 
 mod checklist;
 mod compare;
-mod source;
 
 use anyhow::{Context as _, Result, ensure};
 use kubeplan::kubeadm::releases;
 
 use self::checklist::CHECKLIST;
-use crate::tables::modules::{Newest, Sources};
+use crate::tables::modules::{Newest, Sources, WITH_FLAGS};
 
 /// Options of `cargo xtask release`.
 #[derive(clap::Args)]
@@ -34,7 +33,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let hint = "the checklist above is complete; `--offline` prints it alone";
     let fetch = |minor| {
-        Sources::fetch(minor, Newest::OrBefore, compare::MODULES)
+        Sources::fetch(minor, Newest::OrBefore, WITH_FLAGS)
             .with_context(|| format!("reading the modules of 1.{minor} ({hint})"))
     };
     print!("\n{}", compare::compare(&fetch(old)?, &fetch(new)?)?);

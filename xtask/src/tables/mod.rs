@@ -1,4 +1,5 @@
-//! Tables of Go's struct types: read from the source of Kubernetes' modules, kept as text, and made Rust source.
+//! Tables of Go's struct types, and of the components' flags: read from the source of Kubernetes' modules, kept as text, and made
+//! Rust source.
 //!
 //! ```text
 //! k8s.io/… of each minor ──xtask/types (Go)──▶ one list per release ──merge──▶ xtask/types/types.txt ──rust──▶ planner/src/kubeadm/go_types/tables/
@@ -6,9 +7,11 @@
 //! ```
 
 pub mod exceptions;
+mod flags;
 mod merge;
 pub mod modules;
 mod rust;
+pub mod source;
 mod swagger;
 pub mod types;
 
@@ -18,12 +21,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 use kubeplan::kubeadm::releases;
 
-use self::modules::{KUBERNETES, Newest, Sources};
+use self::modules::{KUBERNETES, Newest, Sources, WITH_FLAGS};
 use self::types::Types;
 use crate::repository;
 
 /// The table of all releases, below the repository's root.
 pub const TYPES: &str = "xtask/types/types.txt";
+
+/// What stands above it.
+const ABOUT_TYPES: &str = "\
+# Go's struct types: what their tags say, and the releases that have a field. Written by `cargo xtask tables` from
+# the source of the modules below; `cargo xtask generate` makes planner/src/kubeadm/go_types/tables/ of it.
+";
 
 /// Where the Rust source goes.
 pub const RUST: &str = "planner/src/kubeadm/go_types/tables";
@@ -46,11 +55,11 @@ const KUBEADM_ROOTS: &[&str] = &[
     "JoinConfiguration",
 ];
 
-/// Reads the types of every supported release and writes [`TYPES`] and the Rust source.
+/// Reads types and flags of every supported release, and writes [`TYPES`], [`flags::TEXT`] and the Rust source.
 pub fn run() -> Result<()> {
-    let mut printed = Vec::new();
+    let (mut printed, mut flags) = (Vec::new(), Vec::new());
     for minor in supported() {
-        let sources = Sources::fetch(minor, Newest::Released, &[])?;
+        let sources = Sources::fetch(minor, Newest::Released, WITH_FLAGS)?;
         let (types, compared) = compared(&sources)?;
         println!(
             "1.{minor}: {} structs of {}; {compared} agree with its OpenAPI document",
@@ -58,10 +67,18 @@ pub fn run() -> Result<()> {
             sources.version()
         );
         printed.push(print(&sources)?);
+        flags.push(flags::print(&sources)?);
     }
-    let types = merge::merge(&printed)?;
-    let path = repository::root()?.join(TYPES);
-    fs::write(&path, types.to_string()).with_context(|| format!("writing {}", path.display()))?;
+    for (name, about, printed) in [
+        (TYPES, ABOUT_TYPES, printed),
+        (flags::TEXT, flags::ABOUT, flags),
+    ] {
+        let mut types = merge::merge(&printed)?;
+        types.about = about.to_owned();
+        let path = repository::root()?.join(name);
+        fs::write(&path, types.to_string())
+            .with_context(|| format!("writing {}", path.display()))?;
+    }
     for name in stale(true)? {
         println!("wrote {name}");
     }
@@ -95,18 +112,22 @@ fn print(sources: &Sources) -> Result<merge::Printed> {
     sources.print(&roots)
 }
 
-/// The checked-in table.
+/// The checked-in table of types.
 pub fn checked_in() -> Result<Types> {
-    let path = repository::root()?.join(TYPES);
+    checked_in_as(TYPES)
+}
+
+fn checked_in_as(name: &str) -> Result<Types> {
+    let path = repository::root()?.join(name);
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let types = Types::parse(&text).with_context(|| path.display().to_string())?;
     ensure!(
         types.to_string() == text,
-        "{TYPES} is not as `cargo xtask tables` writes it"
+        "{name} is not as `cargo xtask tables` writes it"
     );
     ensure!(
         types.releases.keys().copied().eq(supported()),
-        "{TYPES} is not of the supported releases: run `cargo xtask tables`"
+        "{name} is not of the supported releases: run `cargo xtask tables`"
     );
     Ok(types)
 }
@@ -116,6 +137,14 @@ pub fn stale(write: bool) -> Result<Vec<String>> {
     let files = rust::files(&checked_in()?)?;
     let directory = repository::root()?.join(RUST);
     let mut stale = Vec::new();
+    let path = repository::root()?.join(flags::RUST);
+    let text = flags::rust(&checked_in_as(flags::TEXT)?)?;
+    if fs::read_to_string(&path).unwrap_or_default() != text {
+        stale.push(flags::RUST.to_owned());
+        if write {
+            fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        }
+    }
     for (name, text) in &files {
         let path = directory.join(name);
         if fs::read_to_string(&path).unwrap_or_default() == *text {

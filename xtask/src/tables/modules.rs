@@ -26,6 +26,16 @@ const MODULES: &[&str] = &[
 /// The module with kubeadm.
 pub const KUBERNETES: &str = "k8s.io/kubernetes";
 
+/// A module with flags and feature gates.
+pub const APISERVER: &str = "k8s.io/apiserver";
+/// A module with flags of kube-controller-manager.
+pub const CLOUD_PROVIDER: &str = "k8s.io/cloud-provider";
+/// A module with flags of kube-controller-manager.
+pub const CONTROLLER_MANAGER: &str = "k8s.io/controller-manager";
+
+/// Modules with flags and feature gates, beside those with types.
+pub const WITH_FLAGS: &[&str] = &[APISERVER, CLOUD_PROVIDER, CONTROLLER_MANAGER];
+
 /// Whether a release that is not out yet will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Newest {
@@ -98,6 +108,7 @@ impl Sources {
         }
         args.extend(roots.iter().map(|&root| root.to_owned()));
         let modules = self.modules.iter();
+        let modules = modules.filter(|(path, _)| MODULES.contains(path));
         Ok(Printed {
             minor: self.minor,
             modules: modules

@@ -8,9 +8,11 @@ use std::fmt;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// Struct types and the releases that they were read from.
+/// Struct types and the releases that they were read from. The flags of a component are kept as the fields of a struct.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Types {
+    /// What stands above it all: lines that begin with `#`.
+    pub about: String,
     /// The minors, oldest first, each with the modules that it was read from and their versions.
     pub releases: BTreeMap<u64, Vec<(String, String)>>,
     /// Import paths by the short names that types are written with, such as `core_v1`.
@@ -124,7 +126,11 @@ impl Types {
     ) -> Result<()> {
         let span = Minors::parse(&mut words)?;
         match words.as_slice() {
-            [] | ["#", ..] => {}
+            [] => {}
+            ["#", ..] => {
+                self.about.push_str(line);
+                self.about.push('\n');
+            }
             [name, ty, options @ ..] if line.starts_with(' ') => {
                 let structure = current.as_ref().and_then(|name| self.structs.get_mut(name));
                 structure.context("a field of no type")?.rows.push(Row {
@@ -165,11 +171,7 @@ impl Types {
 
 impl fmt::Display for Types {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "# Go's struct types: what their tags say, and the releases that have a field. Written by `cargo xtask tables` from\n\
-             # the source of the modules below; `cargo xtask generate` makes planner/src/kubeadm/go_types/tables/ of it."
-        )?;
+        f.write_str(&self.about)?;
         for (minor, modules) in &self.releases {
             write!(f, "release 1.{minor}")?;
             for (module, version) in modules {

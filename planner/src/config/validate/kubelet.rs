@@ -13,7 +13,7 @@ use super::super::kubelet::normalised;
 use super::super::kubelet::word::{is_changed, unquoted};
 use super::super::labels::{is_qualified_name, is_value, kubelet_may_set};
 use super::super::valid::HostFacts;
-use crate::kubeadm::kubelet_flags::{Presence, common, presence};
+use crate::kubeadm::flags::{Component, Presence, common, presence};
 use crate::kubeadm::releases::{self, Release};
 use crate::kubeadm::truth_value;
 use crate::schema::Kind;
@@ -36,6 +36,8 @@ struct Flag {
 /// Checks every flag, and the node's address against the host that `facts` are of.
 pub(super) fn check(draft: &mut Draft, facts: &HostFacts) {
     let release = kubelets_release(draft, facts);
+    // What could not be decoded has no value here.
+    let is_decoded = !draft.is_wrong_below(Kind::Init, ARGS);
     let flags: Vec<Flag> = draft
         .items(Kind::Init, ARGS)
         .into_iter()
@@ -51,7 +53,10 @@ pub(super) fn check(draft: &mut Draft, facts: &HostFacts) {
         })
         .collect();
     for flag in flags.iter().filter(|flag| !flag.name.is_empty()) {
-        if is_one_word(draft, flag) && is_known(draft, flag, release) {
+        if is_one_word(draft, flag)
+            && is_known(draft, flag, release)
+            && (!is_decoded || is_read(draft, flag, release))
+        {
             match flag.name.as_str() {
                 "cloud-provider" => cloud_provider(draft, flag),
                 "hostname-override" => host_name(draft, facts, flag),
@@ -129,6 +134,26 @@ fn is_known(draft: &mut Draft, flag: &Flag, release: Option<&'static Release>) -
         ),
     };
     draft.error(Kind::Init, &format!("{}.name", flag.path), message, &hint);
+    false
+}
+
+/// The kubelet exits if it cannot read a value.
+fn is_read(draft: &mut Draft, flag: &Flag, release: Option<&'static Release>) -> bool {
+    let Some(release) = release else {
+        return true;
+    };
+    let ty = Component::Kubelet.type_of(&flag.name, release);
+    let Some(ty) = ty.filter(|ty| !ty.reads(&flag.value)) else {
+        return true;
+    };
+    let message = format!(
+        "the kubelet of Kubernetes 1.{} exits because of `--{}={}`",
+        release.minor,
+        flag.name,
+        flag.value.escape_debug()
+    );
+    let hint = format!("write {}", ty.expected());
+    draft.error(Kind::Init, &format!("{}.value", flag.path), message, &hint);
     false
 }
 

@@ -5,6 +5,7 @@
 //! does not support yet. A field that is set and would have no effect is an error.
 
 mod api_server;
+mod component_flags;
 mod etcd;
 mod feature_gates;
 mod fields;
@@ -71,6 +72,7 @@ pub(super) fn check_first_control_plane(
     if !draft.joins {
         api_server::warn(draft);
     }
+    component_flags::check(draft);
     fields::check(draft);
     merge_keys::check(draft);
     skip_phases::check(draft);

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::super::address::{parse_cidr, parse_ip};
 use super::super::draft::Draft;
 use super::super::kubelet::normalised;
+use crate::kubeadm::flags::Type;
 use crate::kubeadm::truth_value;
 use crate::schema::Kind;
 
@@ -131,8 +132,10 @@ pub(super) fn pod_subnet(draft: &mut Draft) -> Vec<IpNet> {
             None => default,
             Some(value) => match value.parse::<i64>() {
                 Ok(mask) => mask,
+                // An error of the flag itself, unless only kubeadm cannot read it: it reads decimal numbers.
+                Err(_) if !Type::Int(32).reads(&value) => continue,
                 Err(_) => {
-                    let message = format!("`{value}` of the flag {flag} is not an integer");
+                    let message = format!("`{value}` of the flag {flag} is not a decimal number");
                     draft.error(Kind::Cluster, CONTROLLER_ARGS, message, "");
                     continue;
                 }
@@ -183,13 +186,8 @@ fn node_masks(draft: &mut Draft, pods: &[IpNet]) {
             format!("remove {MASK}"),
         ),
         (Some(text), net, _) => match text.parse::<i64>() {
-            Err(_) => (
-                format!(
-                    "`{}` of the flag {MASK} is not an integer: kube-controller-manager does not start",
-                    text.escape_debug()
-                ),
-                String::new(),
-            ),
+            // An error of the flag itself.
+            Err(_) => return,
             Ok(mask) if mask < net.prefix_len().into() => (
                 format!(
                     "{net}, the network of the Pods, is smaller than the subnet of one node, /{mask}: kube-controller-manager does not start"

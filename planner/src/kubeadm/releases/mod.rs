@@ -156,6 +156,14 @@ impl Span {
         }
     }
 
+    /// The minor that the row no longer applies to, if `release` is that or later.
+    #[must_use]
+    pub fn ended_in(self, release: &Release) -> Option<u64> {
+        self.until
+            .filter(|until| release.minor > *until)
+            .map(|until| until + 1)
+    }
+
     /// Whether the row applies to `release`.
     #[must_use]
     pub fn contains(self, release: &Release) -> bool {

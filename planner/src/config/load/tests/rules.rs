@@ -153,7 +153,27 @@ fn cluster_rules_are_kubeadms() {
         ),
         (
             "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size-ipv4, value: x}]}",
-            "is not an integer",
+            "exits because of `--node-cidr-mask-size-ipv4=x`",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size-ipv4, value: '0x18'}]}",
+            "is not a decimal number",
+        ),
+        (
+            "networking: {podSubnet: 10.244.0.0/16}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: maybe}]}",
+            "kube-controller-manager of Kubernetes 1.36 exits because of `--allocate-node-cidrs=maybe`",
+        ),
+        (
+            "controllerManager: {extraArgs: [{name: concurrent_job_syncs, value: '0x5'}]}\nscheduler: {extraArgs: [{name: leader-elect-lease-duration, value: 15s}]}",
+            "",
+        ),
+        (
+            "scheduler: {extraArgs: [{name: leader-elect-lease-duration, value: '15'}]}",
+            "kube-scheduler of Kubernetes 1.36 exits because of `--leader-elect-lease-duration=15`",
+        ),
+        (
+            "apiServer: {extraArgs: [{name: bind-address, value: '10.0.0.256'}]}",
+            "kube-apiserver of Kubernetes 1.36 exits because of `--bind-address=10.0.0.256`",
         ),
         (
             "networking: {podSubnet: 10.244.0.0/24}\ncontrollerManager: {extraArgs: [{name: allocate-node-cidrs, value: 'False'}]}",
@@ -193,7 +213,7 @@ fn cluster_rules_are_kubeadms() {
         ),
         (
             "networking: {podSubnet: 10.244.0.0/24}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: 'x'}]}",
-            "is not an integer",
+            "exits because of `--node-cidr-mask-size=x`",
         ),
         (
             "networking: {podSubnet: '10.244.0.0/16,fd00::/48', serviceSubnet: '10.96.0.0/16,fd01::/112'}\ncontrollerManager: {extraArgs: [{name: node-cidr-mask-size, value: '24'}]}",

@@ -51,6 +51,31 @@ fn a_flag_with_which_the_kubelet_exits_is_an_error() {
         ("v1.36.2", "{name: node_ip, value: 10.0.0.1}", "", ""),
         ("v1.36.2", "{name: cloud-provider, value: external}", "", ""),
         ("v1.36.2", "{name: cloud-provider, value: ''}", "", ""),
+        ("v1.36.2", "{name: max_pods, value: '0x6e'}", "", ""),
+        (
+            "v1.36.2",
+            "{name: max_pods, value: many}",
+            VALUE,
+            "the kubelet of Kubernetes 1.36 exits because of `--max-pods=many`",
+        ),
+        (
+            "v1.36.2",
+            "{name: fail-swap-on, value: 'no'}",
+            VALUE,
+            "the kubelet of Kubernetes 1.36 exits because of `--fail-swap-on=no`",
+        ),
+        (
+            "v1.36.2",
+            "{name: sync-frequency, value: '60'}",
+            VALUE,
+            "the kubelet of Kubernetes 1.36 exits because of `--sync-frequency=60`",
+        ),
+        (
+            "v1.36.2",
+            "{name: feature-gates, value: 'A=true,B'}",
+            VALUE,
+            "the kubelet of Kubernetes 1.36 exits because of `--feature-gates=A=true,B`",
+        ),
         ("v1.36.2", "{name: hostname-override, value: CP1}", "", ""),
         ("v1.36.2", "{name: hostname-override, value: ''}", "", ""),
         (

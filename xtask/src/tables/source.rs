@@ -46,8 +46,9 @@ pub fn constants(text: &str) -> BTreeMap<String, String> {
 /// Flags that source registers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Flags {
-    /// Their names.
-    pub names: BTreeSet<String>,
+    /// Their names, each with the ways it is registered: `Bool` for `BoolVar`, what makes the value for `Var`, and nothing for flags
+    /// that are taken over from a library.
+    pub names: BTreeMap<String, BTreeSet<String>>,
     /// What stands for the name, where it is neither a text nor a constant: `prefix + "x"`.
     pub computed: BTreeSet<String>,
 }
@@ -84,7 +85,12 @@ impl Flags {
                 {
                     // The kubelet registers flags of cAdvisor with hyphens.
                     Some(flag) if is_flag(&flag.replace('_', "-")) => {
-                        self.names.insert(flag.replace('_', "-"));
+                        let before = text.get(..at).unwrap_or_default();
+                        let value = arguments.first().copied().unwrap_or_default();
+                        self.names
+                            .entry(flag.replace('_', "-"))
+                            .or_default()
+                            .insert(way(before, call, value));
                     }
                     Some(_) => {}
                     // The declaration of such a function: its parameters have a name and a type.
@@ -97,6 +103,27 @@ impl Flags {
             }
         }
     }
+}
+
+/// How a flag is registered by a `call` with the first argument `value`, behind the text `before`.
+fn way(before: &str, call: &str, value: &str) -> String {
+    if !call.starts_with("Var") {
+        return String::new();
+    }
+    let is_letter = |c: char| c.is_ascii_alphanumeric();
+    let method = before
+        .rfind(|c| !is_letter(c))
+        .map_or(before, |at| before.get(at + 1..).unwrap_or_default());
+    if !method.is_empty() {
+        return method.to_owned();
+    }
+    // `cliflag.NewMapStringBool(&x)`, `&utilflag.IPVar{Val: &x}` or a variable.
+    let end = value.find(['(', '{']).unwrap_or_default();
+    let made = value.get(..end).unwrap_or_default();
+    made.rsplit(['.', '&'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn is_flag(name: &str) -> bool {
@@ -229,8 +256,30 @@ mod tests {
             ),
         ] {
             let found = flags(text);
-            assert_eq!(found.names.iter().collect::<Vec<_>>(), [name], "{text}");
+            assert_eq!(found.names.keys().collect::<Vec<_>>(), [name], "{text}");
             assert_eq!(found.computed, BTreeSet::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_type_of_a_flag_is_the_way_it_is_registered() {
+        for (text, expected) in [
+            ("fs.BoolVar(&o.A, \"a\", o.A, \"help\")", "Bool"),
+            ("\tfs.Int32VarP(&o.A, \"a\", \"b\", o.A, \"help\")", "Int32"),
+            (
+                "fs.Var(cliflag.NewMapStringBool(&x), \"a\", \"h\")",
+                "NewMapStringBool",
+            ),
+            ("fs.Var(&utilflag.IPVar{Val: &x}, \"a\", \"h\")", "IPVar"),
+            (
+                "fs.VarP(VerbosityLevelPflag(&c.Verbosity), \"a\", \"v\", \"h\")",
+                "VerbosityLevelPflag",
+            ),
+            ("fs.Var(&labels, \"a\", \"h\")", ""),
+            ("registerDeprecated(global, local, \"a\", deprecated)", ""),
+        ] {
+            let ways = &flags(text).names["a"];
+            assert_eq!(ways.iter().collect::<Vec<_>>(), [expected], "{text}");
         }
     }
 
@@ -238,7 +287,7 @@ mod tests {
     fn a_name_that_the_source_computes_is_shown_as_it_is_written() {
         let found =
             flags("fs.DurationVar(&d, prefix+\"-age\", 0, h)\nfs.Var(f.Value, f.Name, f.Usage)");
-        assert_eq!(found.names, BTreeSet::new());
+        assert_eq!(found.names, BTreeMap::new());
         assert_eq!(
             found.computed.iter().collect::<Vec<_>>(),
             ["f.Name", "prefix+\"-age\""]
