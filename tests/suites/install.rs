@@ -58,10 +58,10 @@ fn property() -> Result<()> {
             let service = if ipv6 { "fd00:10:96::/112" } else { "10.96.0.0/12" };
             let config = format!(
                 "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: {{advertiseAddress: {}, bindPort: {port}}}\n\
-                 nodeRegistration: {{name: {node}}}\n---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
+                 nodeRegistration: {{name: {}}}\n---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n\
                  kubernetesVersion: v1.36.2\nencryptionAlgorithm: ECDSA-P256\nnetworking: {{serviceSubnet: {}}}\n\
                  scheduler:\n  extraArgs: [{{name: x, value: {}}}]\n  extraEnvs: [{{name: VALUE, value: {}}}]\n",
-                json(&address), json(service), json(&flag), json(&env)
+                json(&address), json(&node), json(service), json(&flag), json(&env)
             );
             round_trip(&config).map_err(|error| TestCaseError::fail(format!("{error:#}\n{config}")))
         })
