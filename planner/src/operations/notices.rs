@@ -2,7 +2,7 @@
 
 use super::live::LivePart;
 use super::{Operation, live};
-use crate::config::ValidConfig;
+use crate::config::{ValidConfig, kubelet};
 use crate::patches::Target;
 use crate::phases::{PhaseContext, PlanError};
 use crate::pki::MaterialSource;
@@ -60,7 +60,15 @@ pub(super) fn of_patches(
                 };
                 pod.unknown.iter().map(String::as_str).collect()
             }
-            Target::KubeletConfiguration => continue,
+            Target::KubeletConfiguration => {
+                let patched = kubelet::document(config)?;
+                notices.extend(patched.unknown.iter().map(|path| {
+                    format!(
+                        "{files}: KubeletConfiguration has no field {path}; the kubelet ignores it"
+                    )
+                }));
+                continue;
+            }
             Target::CoreDnsDeployment if config.cluster.dns.disabled => {
                 notices.push(format!(
                     "{files}: CoreDNS is disabled, so there is nothing to patch"

@@ -8,7 +8,7 @@
 mod document;
 pub mod file_name;
 pub mod json;
-mod provenance;
+pub(crate) mod provenance;
 pub mod strategic;
 
 use kubeplan_bundle::yaml_budget::{Budget, OverBudget};
@@ -174,6 +174,8 @@ pub struct Patched {
     pub document: Value,
     /// Where its values come from.
     pub sources: Vec<ValueSource>,
+    /// Which patches removed values. Later patches may have set them again.
+    pub removed: Vec<ValueSource>,
     /// Fields in patches that Kubernetes does not have, and that are dropped.
     pub unknown: Vec<String>,
 }
@@ -185,6 +187,7 @@ impl Patched {
         Self {
             document,
             sources,
+            removed: Vec::new(),
             unknown: Vec::new(),
         }
     }
@@ -245,6 +248,14 @@ impl Patches {
         self.files.iter().filter(move |file| file.target == target)
     }
 
+    /// The names of the files that patch `target`, in the order in which they apply.
+    #[must_use]
+    pub fn names(&self, target: Target) -> Vec<&str> {
+        self.for_target(target)
+            .map(|file| file.name.as_str())
+            .collect()
+    }
+
     /// Applies the patches to a static Pod or to CoreDNS's Deployment, as kubeadm of `release` does. Fields that Kubernetes of
     /// `release` does not have are dropped and listed in [`Patched::unknown`].
     ///
@@ -256,10 +267,7 @@ impl Patches {
         target: Target,
         rendered: Patched,
     ) -> Result<Patched, PatchError> {
-        let files: Vec<&str> = self
-            .for_target(target)
-            .map(|file| file.name.as_str())
-            .collect();
+        let files = self.names(target);
         if files.is_empty() {
             return Ok(rendered);
         }
@@ -308,7 +316,8 @@ impl Patches {
         Ok(patched)
     }
 
-    /// Applies the patches to the kubelet's configuration, which is not checked against its type, as in kubeadm.
+    /// Applies the patches to the kubelet's configuration, which is not checked against its type, as in kubeadm. Fields that the kubelet
+    /// of `release` does not have stay in it, and are listed in [`Patched::unknown`].
     ///
     /// # Errors
     /// [`PatchError`] if a patch does not apply.
@@ -317,12 +326,23 @@ impl Patches {
         release: &'static Release,
         config: Patched,
     ) -> Result<Patched, PatchError> {
-        self.apply(
-            Target::KubeletConfiguration,
-            Schema::Object(Kind::Kubelet.object(), release),
-            config,
-            &Value::clone,
-        )
+        let target = Target::KubeletConfiguration;
+        if self.for_target(target).next().is_none() {
+            return Ok(config);
+        }
+        let object = Kind::Kubelet.object();
+        let unknown = |document: &Value| {
+            let fields = document.as_object();
+            let normal =
+                fields.and_then(|fields| go_types::normalise(object, fields, release).ok());
+            normal.map_or_else(Vec::new, |normal| normal.unknown)
+        };
+        let before = unknown(&config.document);
+        let schema = Schema::Object(object, release);
+        let mut patched = self.apply(target, schema, config, &Value::clone)?;
+        patched.unknown = unknown(&patched.document);
+        patched.unknown.retain(|field| !before.contains(field));
+        Ok(patched)
     }
 
     /// Applies every patch of `target`. `seen` converts a document to the form in which provenance compares it.
@@ -348,9 +368,9 @@ impl Patches {
                 let document = &mut patched.document;
                 apply_one(file, position + 1, patch, schema, document, &mut budget)?;
             }
-            let from = format!("patch {}", file.name);
             let after = seen(&patched.document);
-            provenance::record(&before, &after, &from, &mut patched.sources);
+            let (sources, removed) = (&mut patched.sources, &mut patched.removed);
+            provenance::record(&before, &after, &file.name, sources, removed);
         }
         Ok(patched)
     }

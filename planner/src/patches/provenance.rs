@@ -12,24 +12,41 @@ use serde_json::Value;
 
 use crate::plan::ValueSource;
 
-/// Records that `from` turned `before` into `after`.
-pub(super) fn record(before: &Value, after: &Value, from: &str, sources: &mut Vec<ValueSource>) {
+/// What the source of a value begins with that a patch set; the name of its file follows.
+pub(crate) const PATCH: &str = "patch ";
+
+/// Records that the patch file `file` turned `before` into `after`: in `sources` for values that are there, in `removed` for others.
+pub(super) fn record(
+    before: &Value,
+    after: &Value,
+    file: &str,
+    sources: &mut Vec<ValueSource>,
+    removed: &mut Vec<ValueSource>,
+) {
+    let from = format!("{PATCH}{file}");
     let changes = Changes::between(before, after);
-    rename(sources, before, |label| {
+    let name = |label: &str| {
         let (_, containers) = containers(before);
         let container = containers.get(label.parse::<usize>().ok()?)?;
         container.get("name")?.as_str().map(str::to_owned)
-    });
+    };
+    rename(sources, before, name);
+    rename(removed, before, name);
+    removed.extend(changes.gone.iter().map(|value| ValueSource {
+        value: value.clone(),
+        from: from.clone(),
+    }));
     sources.retain(|known| {
         !is_below_one_of(&changes.set, &known.value)
             && !is_below_one_of(&changes.gone, &known.value)
     });
     sources.extend(changes.set.into_iter().map(|value| ValueSource {
         value,
-        from: from.to_owned(),
+        from: from.clone(),
     }));
     let positions = positions(after);
     rename(sources, after, |label| positions.get(label).cloned());
+    rename(removed, after, |label| positions.get(label).cloned());
 }
 
 /// Whether `known` is one of `paths`, or a path below one.
@@ -74,7 +91,7 @@ pub(super) fn forget_unchanged(before: &Value, after: &Value, sources: &mut Vec<
     let positions = positions(after);
     rename(&mut changed, after, |label| positions.get(label).cloned());
     let changed: BTreeSet<String> = changed.into_iter().map(|row| row.value).collect();
-    sources.retain(|known| !known.from.starts_with("patch ") || changed.contains(&known.value));
+    sources.retain(|known| !known.from.starts_with(PATCH) || changed.contains(&known.value));
 }
 
 /// The containers of a Pod, or of a Pod template, and their path.
@@ -177,11 +194,11 @@ impl Changes {
     fn items(&mut self, before: &[Value], after: &[Value], path: &str) {
         let mut known = BTreeMap::new();
         for (position, item) in before.iter().enumerate() {
-            known.entry(label(item, position)).or_insert(item);
+            known.entry(item_label(item, position)).or_insert(item);
         }
         let mut left = BTreeSet::new();
         for (position, item) in after.iter().enumerate() {
-            let label = label(item, position);
+            let label = item_label(item, position);
             let path = format!("{path}[{label}]");
             match known.get(&label) {
                 Some(before) => self.compare(before, item, &path),
@@ -230,7 +247,7 @@ impl Changes {
             }
             Value::Array(items) if !items.is_empty() => {
                 for (position, item) in items.iter().enumerate() {
-                    self.leaves(item, &format!("{path}[{}]", label(item, position)));
+                    self.leaves(item, &format!("{path}[{}]", item_label(item, position)));
                 }
             }
             _ => {
@@ -241,7 +258,7 @@ impl Changes {
 }
 
 /// `spec.priority`; annotations and labels in brackets, because their names have dots.
-fn member(path: &str, key: &str) -> String {
+pub(crate) fn member(path: &str, key: &str) -> String {
     if path.is_empty() {
         key.to_owned()
     } else if key.contains(['.', '/']) {
@@ -251,11 +268,14 @@ fn member(path: &str, key: &str) -> String {
     }
 }
 
-/// The label of a list item: its name, its mount path, or its position.
-fn label(item: &Value, position: usize) -> String {
-    let named = ["mountPath", "name"]
-        .into_iter()
-        .find_map(|key| item.get(key)?.as_str());
+/// The label of a list item: its mount path, its name, or its position. A container's port goes by its position, because its name
+/// is optional.
+pub(crate) fn item_label(item: &Value, position: usize) -> String {
+    let keys: &[&str] = match item.get("containerPort") {
+        Some(_) => &[],
+        None => &["mountPath", "name"],
+    };
+    let named = keys.iter().find_map(|key| item.get(*key)?.as_str());
     named.map_or_else(|| position.to_string(), str::to_owned)
 }
 
@@ -295,7 +315,7 @@ mod tests {
             ("spec.volumes[w]", "W"),
             ("metadata.annotations[a.b/c]", "N"),
         ]);
-        record(&before, &after, "patch f", &mut sources);
+        record(&before, &after, "f", &mut sources, &mut Vec::new());
         assert_eq!(
             sources,
             rows(&[
@@ -342,7 +362,7 @@ mod tests {
         let before = json!({"spec": {"containers": [{"name": "x", "image": "i", "command": ["x", "--a=1"]}]}});
         let after = json!({"spec": {"containers": [{"name": "log", "image": "l"}, {"name": "x", "image": "i", "command": ["x", "--a=2"]}]}});
         let mut sources = rows(&[("--a", "A"), ("spec.containers[0].image", "I")]);
-        record(&before, &after, "patch f", &mut sources);
+        record(&before, &after, "f", &mut sources, &mut Vec::new());
         forget_unchanged(&before, &after, &mut sources);
         assert_eq!(
             sources,

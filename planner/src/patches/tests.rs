@@ -144,6 +144,7 @@ fn the_patched_kubelet_configuration_is_not_normalised() {
         patched.document,
         json!({"clusterDNS": ["10.0.0.1"], "kind": "KubeletConfiguration", "maxPods": 50, "odd": 1})
     );
+    assert_eq!(patched.unknown, ["odd"]);
 }
 
 fn deployment() -> Patched {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::patches::{PatchError, Patched, Target};
 use crate::plan::ValueSource;
-use crate::render::pod_validation::{self, RefusedPod};
+use crate::render::pod_validation::{self, RefusedPod, Sources};
 use crate::render::static_pod::{
     PodContext, StaticPod, StaticPodError, etcd, kube_apiserver, kube_controller_manager,
     kube_scheduler,
@@ -96,12 +96,13 @@ impl<'a> Pods<'a> {
         let pod = pod()?;
         let rendered = Patched::of(pod.document()?, pod.sources);
         let patched = config.patches.typed(config.release, target, rendered)?;
-        let refused = pod_validation::check(
-            pod.component,
-            &patched.document,
-            &patched.sources,
-            &config.provenance,
-        );
+        let sources = Sources {
+            rows: &patched.sources,
+            removed: &patched.removed,
+            patches: &config.patches.names(target),
+            provenance: &config.provenance,
+        };
+        let refused = pod_validation::check(pod.component, &patched.document, sources);
         Ok(Some(cell.get_or_init(|| RenderedPod {
             component: pod.component,
             document: patched.document,

@@ -117,6 +117,7 @@ fn patched_deployment(
         mut document,
         sources,
         unknown,
+        removed: _,
     } = config.patches.typed(
         config.release,
         Target::CoreDnsDeployment,

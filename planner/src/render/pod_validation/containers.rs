@@ -1,23 +1,16 @@
 //! Containers: names, images, ports, resources.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::place::{Findings, Place};
+use super::place::{Around, Findings, Place};
 use super::values::{in_range, is_label, is_port_name, items, keys, one_of, quoted, set, text};
 use super::{environment, mounts, probes, security};
 use crate::config::labels::is_qualified_name;
 use crate::kubeadm::image_reference::is_reference;
 use crate::kubeadm::quantity::nanos;
-
-/// The Pod around a container.
-#[derive(Clone, Copy)]
-pub(super) struct Around<'a> {
-    pub(super) spec: &'a Value,
-    /// The names of the Pod's volumes.
-    pub(super) volumes: &'a BTreeSet<&'a str>,
-}
 
 /// Checks the containers and the init containers.
 pub(super) fn check(found: &mut Findings<'_>, place: &Place, around: Around<'_>) {
@@ -26,11 +19,14 @@ pub(super) fn check(found: &mut Findings<'_>, place: &Place, around: Around<'_>)
         found.say(place, "containers", "", "it is empty");
     }
     let mut names = BTreeSet::new();
-    let mut host_ports = BTreeSet::new();
+    let mut host_ports = BTreeMap::new();
     for list in ["containers", "initContainers"] {
-        let place = place.field(list);
+        let all = place.field(list);
         for (position, container) in items(spec, list).iter().enumerate() {
-            let place = place.at(position);
+            let place = match list {
+                "containers" => all.container(position),
+                _ => all.item(position, container),
+            };
             let name = text(container, "name");
             if !is_label(name) {
                 let why = format!(
@@ -41,16 +37,20 @@ pub(super) fn check(found: &mut Findings<'_>, place: &Place, around: Around<'_>)
             }
             if !names.insert(name) {
                 let why = format!("a second container {}", quoted(name));
-                found.say(&place, "name", "", &why);
+                // Rows of provenance tell containers by their names, so what a patch added may be in those of the first.
+                let same = |other: &Value| text(other, "name") == name;
+                let first = items(spec, list).iter().position(same);
+                let others = first.map(|first| all.container(first));
+                found.by_patches(&place, "name", others.as_slice(), &why);
             }
             one(found, &place, container, around);
             // Init containers run one after the other, so they may use the same port.
-            let mut own = BTreeSet::new();
+            let mut own = BTreeMap::new();
             let used = match list {
                 "containers" => &mut host_ports,
                 _ => &mut own,
             };
-            ports(found, &place, container, spec, used);
+            ports(found, &place, container, around, used);
             let starts_once =
                 list == "initContainers" && text(container, "restartPolicy") != "Always";
             probes::of_container(found, &place, container, spec, starts_once);
@@ -79,21 +79,21 @@ fn one(found: &mut Findings<'_>, place: &Place, container: &Value, around: Aroun
     if let Some(wanted) = set(container, "resources") {
         resources(found, &place.field("resources"), wanted);
     }
-    security::of_container(found, place, container, around.spec);
+    security::of_container(found, place, container, around);
 }
 
 fn ports<'a>(
     found: &mut Findings<'_>,
     place: &Place,
     container: &'a Value,
-    spec: &Value,
-    used: &mut BTreeSet<(&'a str, &'a str, i64)>,
+    around: Around<'_>,
+    used: &mut BTreeMap<(&'a str, &'a str, i64), Place>,
 ) {
-    let host_network = spec.get("hostNetwork") == Some(&Value::Bool(true));
+    let host_network = around.spec.get("hostNetwork") == Some(&Value::Bool(true));
     let list = place.field("ports");
     let mut names = BTreeSet::new();
     for (position, port) in items(container, "ports").iter().enumerate() {
-        let place = list.at(position);
+        let place = list.item(position, port);
         let name = text(port, "name");
         if !name.is_empty() {
             if !is_port_name(name) {
@@ -103,8 +103,7 @@ fn ports<'a>(
                 );
                 found.say(&place, "name", "", &why);
             } else if !names.insert(name) {
-                let why = format!("a second port {}", quoted(name));
-                found.say(&place, "name", "", &why);
+                found.duplicate(&place, &format!("a second port {}", quoted(name)));
             }
         }
         let number = |field: &str| set(port, field).and_then(Value::as_i64).unwrap_or_default();
@@ -116,7 +115,11 @@ fn ports<'a>(
         in_range(found, &place, port, "hostPort", (0, 65535));
         if host_network && outside != 0 && outside != inside {
             let why = "with `hostNetwork`, it is the `containerPort`";
-            found.say(&place, "hostPort", "", why);
+            let others = [
+                place.field("containerPort"),
+                around.place.field("hostNetwork"),
+            ];
+            found.contradiction(&place, "hostPort", &others, why);
         }
         one_of(found, &place, port, "protocol", &["SCTP", "TCP", "UDP"]);
         let protocol = match text(port, "protocol") {
@@ -129,18 +132,26 @@ fn ports<'a>(
         } else {
             outside
         };
-        if outside != 0 && !used.insert((protocol, text(port, "hostIP"), outside)) {
-            let why = format!("the host's port {outside} ({protocol}) is used twice");
-            found.say(
-                &place,
-                if host_network {
-                    "containerPort"
-                } else {
-                    "hostPort"
-                },
-                "",
-                &why,
-            );
+        let field = if host_network {
+            "containerPort"
+        } else {
+            "hostPort"
+        };
+        if outside == 0 {
+            continue;
+        }
+        match used.entry((protocol, text(port, "hostIP"), outside)) {
+            Entry::Vacant(free) => {
+                free.insert(place);
+            }
+            Entry::Occupied(first) => {
+                let first = first.get();
+                let why = format!(
+                    "the host's port {outside} ({protocol}) is used twice, first by {first}"
+                );
+                let others = [first.field(field), first.clone()];
+                found.by_patches(&place, field, &others, &why);
+            }
         }
     }
 }
@@ -169,19 +180,17 @@ fn resources(found: &mut Findings<'_>, place: &Place, resources: &Value) {
         }
     }
     for name in keys(resources, "requests") {
+        let others = [place.field("limits").field(name)];
         let place = place.field("requests").field(name);
         let (request, limit) = (value("requests", name), value("limits", name));
         let shared = !name.contains('/') && !name.starts_with("hugepages-");
-        match limit {
-            None if !shared => found.say(&place, "", "", "it has no limit"),
-            Some(limit) if !shared && request != Some(limit) => {
-                found.say(&place, "", "", "it differs from its limit");
-            }
-            Some(limit) if request > Some(limit) => {
-                found.say(&place, "", "", "it is greater than its limit");
-            }
-            _ => {}
-        }
+        let why = match limit {
+            None if !shared => "it has no limit",
+            Some(limit) if !shared && request != Some(limit) => "it differs from its limit",
+            Some(limit) if request > Some(limit) => "it is greater than its limit",
+            _ => continue,
+        };
+        found.contradiction(&place, "", &others, why);
     }
 }
 

@@ -29,9 +29,9 @@ mod values;
 
 use serde_json::Value;
 
-use crate::config::provenance::Provenance;
-use crate::plan::ValueSource;
 use place::{Findings, Place};
+
+pub use place::Sources;
 
 /// Why the kubelet would refuse a static Pod.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,18 +43,12 @@ pub struct RefusedPod {
     pub findings: Vec<String>,
 }
 
-/// Checks the Pod of `component`. `sources` says where values of the Pod come from, `provenance` where the fields of the configuration
-/// were written.
+/// Checks the Pod of `component`. Every finding names where the value comes from: a field of the configuration, a flag or a patch.
 ///
 /// # Errors
 /// [`RefusedPod`] with every finding.
-pub fn check(
-    component: &'static str,
-    pod: &Value,
-    sources: &[ValueSource],
-    provenance: &Provenance,
-) -> Result<(), RefusedPod> {
-    let mut found = Findings::new(sources, provenance);
+pub fn check(component: &'static str, pod: &Value, sources: Sources<'_>) -> Result<(), RefusedPod> {
+    let mut found = Findings::new(sources);
     spec::metadata(&mut found, pod);
     let place = Place::root("spec");
     match pod.get("spec") {

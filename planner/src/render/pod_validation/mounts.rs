@@ -52,8 +52,7 @@ pub(super) fn volumes<'a>(
             found.say(&place, "name", "name", &why);
         }
         if !names.insert(name) {
-            let why = format!("a second volume {}", quoted(name));
-            found.say(&place, "name", "name", &why);
+            found.duplicate(&place, &format!("a second volume {}", quoted(name)));
         }
         kind(found, &place, volume);
     }
@@ -118,8 +117,8 @@ pub(super) fn of_container(
             (list.item(position, mount).set_with(volume), mount)
         })
         .collect();
-    for (place, mount) in &mounts {
-        one(found, place, mount, container, volumes);
+    for (own, mount) in &mounts {
+        one(found, own, mount, (place, container), volumes);
     }
     twice(found, &mounts);
     if !items(container, "volumeDevices").is_empty() {
@@ -131,7 +130,7 @@ fn one(
     found: &mut Findings<'_>,
     place: &Place,
     mount: &Value,
-    container: &Value,
+    (of, container): (&Place, &Value),
     volumes: &BTreeSet<&str>,
 ) {
     let name = text(mount, "name");
@@ -158,7 +157,8 @@ fn one(
     let privileged = container.pointer("/securityContext/privileged") == Some(&true.into());
     if text(mount, "mountPropagation") == "Bidirectional" && !privileged {
         let why = "only a privileged container can have `Bidirectional`";
-        found.say(place, "mountPropagation", "", why);
+        let others = [of.field("securityContext").field("privileged")];
+        found.contradiction(place, "mountPropagation", &others, why);
     }
     recursive_read_only(found, place, mount);
 }
@@ -214,7 +214,7 @@ fn twice(found: &mut Findings<'_>, mounts: &[(Place, &Value)]) {
             .map(|(_, mount)| quoted(text(mount, "name")))
             .collect();
         let replaceable =
-            found.is_added(&users.0) && others.iter().all(|(place, _)| !found.is_added(place));
+            found.is_extra(&users.0) && others.iter().all(|(place, _)| !found.is_added(place));
         let instead = match replaceable {
             true => "; a volume with that name replaces it",
             false => "",

@@ -34,8 +34,9 @@ pub(super) fn of_container(
             found.say(place, name, "", "an init container that ends has no probes");
             continue;
         }
+        let ports = place.field("ports");
         let place = place.field(name);
-        handler(found, &place, probe, container, None);
+        handler(found, &place, probe, (&ports, container), None);
         for field in [
             "initialDelaySeconds",
             "timeoutSeconds",
@@ -68,22 +69,24 @@ pub(super) fn of_container(
         found.say(place, "lifecycle", "", why);
         return;
     }
+    let ports = place.field("ports");
     let place = place.field("lifecycle");
     let grace = set(spec, "terminationGracePeriodSeconds").and_then(Value::as_i64);
     let grace = grace.unwrap_or(DEFAULT_GRACE_PERIOD);
     for name in ["postStart", "preStop"] {
         if let Some(action) = set(lifecycle, name) {
-            handler(found, &place.field(name), action, container, Some(grace));
+            let place = place.field(name);
+            handler(found, &place, action, (&ports, container), Some(grace));
         }
     }
 }
 
-/// Checks what a probe or a handler does. `grace` is the longest sleep; probes cannot sleep.
+/// Checks what a probe or a handler does. `container` has the place of its ports. `grace` is the longest sleep; probes cannot sleep.
 fn handler(
     found: &mut Findings<'_>,
     place: &Place,
     value: &Value,
-    container: &Value,
+    container: (&Place, &Value),
     grace: Option<i64>,
 ) {
     let kinds: Vec<&str> = HANDLERS
@@ -112,7 +115,7 @@ fn handler(
     }
 }
 
-fn http_get(found: &mut Findings<'_>, place: &Place, action: &Value, container: &Value) {
+fn http_get(found: &mut Findings<'_>, place: &Place, action: &Value, container: (&Place, &Value)) {
     port(found, place, action, container);
     one_of(found, place, action, "scheme", &["HTTP", "HTTPS"]);
     let list = place.field("httpHeaders");

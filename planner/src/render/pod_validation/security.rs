@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::place::{Findings, Place};
+use super::place::{Around, Findings, Place};
 use super::values::{in_range, is_descending, items, one_of, quoted, set, text};
 
 /// The range of the ids of users and groups.
@@ -23,7 +23,7 @@ pub(super) fn of_pod(found: &mut Findings<'_>, spec: &Place, pod: &Value) {
             .as_i64()
             .is_some_and(|id| !(IDS.0..=IDS.1).contains(&id))
         {
-            let place = place.field("supplementalGroups").at(position);
+            let place = place.field("supplementalGroups").item(position, group);
             let why = format!("{group} is not between {} and {}", IDS.0, IDS.1);
             found.say(&place, "", "", &why);
         }
@@ -48,7 +48,8 @@ pub(super) fn of_pod(found: &mut Findings<'_>, spec: &Place, pod: &Value) {
         ] {
             if name.starts_with(prefix) && is_true(pod, field) {
                 let why = format!("{} cannot be set while `{field}` is true", quoted(&name));
-                found.say(&list.item(position, sysctl), "name", "", &why);
+                let place = list.item(position, sysctl);
+                found.contradiction(&place, "name", &[spec.field(field)], &why);
             }
         }
     }
@@ -63,12 +64,14 @@ fn host_namespaces(found: &mut Findings<'_>, spec: &Place, pod: &Value) {
         for field in ["hostNetwork", "hostPID", "hostIPC"] {
             if is_true(pod, field) {
                 let why = format!("a Pod with `{field}` cannot have users of its own");
-                found.say(spec, "hostUsers", "", &why);
+                found.contradiction(spec, "hostUsers", &[spec.field(field)], &why);
             }
         }
     }
     if is_true(pod, "shareProcessNamespace") && is_true(pod, "hostPID") {
-        found.say(spec, "shareProcessNamespace", "", "`hostPID` is true, too");
+        let others = [spec.field("hostPID")];
+        let why = "`hostPID` is true, too";
+        found.contradiction(spec, "shareProcessNamespace", &others, why);
     }
 }
 
@@ -88,7 +91,8 @@ fn profiles(found: &mut Findings<'_>, place: &Place, context: &Value) {
         let local = set(profile, "localhostProfile").and_then(Value::as_str);
         match (kind, local) {
             ("Localhost", None | Some("")) => {
-                found.say(&place, "localhostProfile", "", "it is empty");
+                let others = [place.field("type")];
+                found.contradiction(&place, "localhostProfile", &others, "it is empty");
             }
             ("Localhost", Some(path)) if field == "seccompProfile" && !is_descending(path) => {
                 let why = format!(
@@ -104,7 +108,8 @@ fn profiles(found: &mut Findings<'_>, place: &Place, context: &Value) {
             ("Localhost", _) | (_, None) => {}
             (_, Some(_)) => {
                 let why = "only a profile of type `Localhost` has it";
-                found.say(&place, "localhostProfile", "", why);
+                let others = [place.field("type")];
+                found.contradiction(&place, "localhostProfile", &others, why);
             }
         }
     }
@@ -115,9 +120,10 @@ pub(super) fn of_container(
     found: &mut Findings<'_>,
     place: &Place,
     container: &Value,
-    pod: &Value,
+    around: Around<'_>,
 ) {
     let none = Value::Null;
+    let (pod, spec) = (around.spec, around.place);
     let of_pod = set(pod, "securityContext").unwrap_or(&none);
     let context = set(container, "securityContext").unwrap_or(&none);
     let place = place.field("securityContext");
@@ -134,27 +140,19 @@ pub(super) fn of_container(
     );
     let own_users = pod.get("hostUsers") == Some(&Value::Bool(false));
     if text(context, "procMount") == "Unmasked" && !own_users {
-        found.say(
-            &place,
-            "procMount",
-            "",
-            "`Unmasked` needs `hostUsers: false`",
-        );
+        let why = "`Unmasked` needs `hostUsers: false`";
+        found.contradiction(&place, "procMount", &[spec.field("hostUsers")], why);
     }
     if context.get("allowPrivilegeEscalation") == Some(&Value::Bool(false)) {
         let field = "allowPrivilegeEscalation";
         if is_true(context, "privileged") {
-            found.say(
-                &place,
-                field,
-                "",
-                "a privileged container cannot set it to false",
-            );
+            let why = "a privileged container cannot set it to false";
+            found.contradiction(&place, field, &[place.field("privileged")], why);
         }
         let add = context.get("capabilities").unwrap_or(&none);
         if items(add, "add").contains(&Value::from("CAP_SYS_ADMIN")) {
             let why = "a container with the capability CAP_SYS_ADMIN cannot set it to false";
-            found.say(&place, field, "", why);
+            found.contradiction(&place, field, &[place.field("capabilities")], why);
         }
     }
     // The kubelet checks this when it starts the container (pkg/kubelet/kuberuntime/security_context.go).
@@ -162,6 +160,12 @@ pub(super) fn of_container(
     if effective("runAsNonRoot") == Some(&Value::Bool(true))
         && effective("runAsUser") == Some(&Value::from(0))
     {
-        found.say(&place, "runAsNonRoot", "", "`runAsUser` is 0");
+        let of_pod = spec.field("securityContext");
+        let others = [
+            place.field("runAsUser"),
+            of_pod.field("runAsNonRoot"),
+            of_pod.field("runAsUser"),
+        ];
+        found.contradiction(&place, "runAsNonRoot", &others, "`runAsUser` is 0");
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::containers::{self, Around};
+use super::containers;
 use super::mounts::{self, NO_API_OBJECT};
-use super::place::{Findings, Place};
+use super::place::{Around, Findings, Place};
 use super::security;
 use super::values::{in_range, is_label, items, one_of, quoted, set, text};
 use crate::config::address::{is_subdomain, parse_ip};
@@ -35,7 +35,7 @@ pub(super) fn metadata(found: &mut Findings<'_>, pod: &Value) {
         size += key.len() + value.as_str().map_or(0, str::len);
         if !is_qualified_name(&key.to_lowercase()) {
             let why = format!("{} is not a valid key", quoted(key));
-            found.say(&place, "annotations", "", &why);
+            found.say(&place.field("annotations"), key, "", &why);
         }
     }
     if size > MAX_ANNOTATIONS {
@@ -47,15 +47,16 @@ pub(super) fn metadata(found: &mut Findings<'_>, pod: &Value) {
 /// Checks a mapping of labels.
 fn labels(found: &mut Findings<'_>, place: &Place, value: &Value, field: &str) {
     let labels = value.get(field).and_then(Value::as_object);
+    let place = place.field(field);
     for (key, value) in labels.into_iter().flatten() {
         if !is_qualified_name(key) {
             let why = format!("{} is not a valid key", quoted(key));
-            found.say(place, field, "", &why);
+            found.say(&place, key, "", &why);
         }
         let value = value.as_str().unwrap_or_default();
         if !is_value(value) {
             let why = format!("{} is not a valid value", quoted(value));
-            found.say(place, field, "", &why);
+            found.say(&place, key, "", &why);
         }
     }
 }
@@ -64,6 +65,7 @@ fn labels(found: &mut Findings<'_>, place: &Place, value: &Value, field: &str) {
 pub(super) fn check(found: &mut Findings<'_>, place: &Place, spec: &Value) {
     let volumes = mounts::volumes(found, place, spec);
     let around = Around {
+        place,
         spec,
         volumes: &volumes,
     };
@@ -130,7 +132,7 @@ fn not_in_files(found: &mut Findings<'_>, place: &Place, spec: &Value) {
 fn tolerations(found: &mut Findings<'_>, place: &Place, spec: &Value) {
     let list = place.field("tolerations");
     for (position, toleration) in items(spec, "tolerations").iter().enumerate() {
-        let place = list.at(position);
+        let place = list.item(position, toleration);
         one_of(found, &place, toleration, "operator", &["Equal", "Exists"]);
         one_of(
             found,
@@ -165,17 +167,18 @@ fn tolerations(found: &mut Findings<'_>, place: &Place, spec: &Value) {
 fn host_aliases(found: &mut Findings<'_>, place: &Place, spec: &Value) {
     let list = place.field("hostAliases");
     for (position, alias) in items(spec, "hostAliases").iter().enumerate() {
-        let place = list.at(position);
+        let place = list.item(position, alias);
         let address = text(alias, "ip");
         if parse_ip(address).is_none() {
             let why = format!("{} is not a valid IP address", quoted(address));
             found.say(&place, "ip", "", &why);
         }
-        for (position, name) in items(alias, "hostnames").iter().enumerate() {
-            let name = name.as_str().unwrap_or_default();
+        for (position, item) in items(alias, "hostnames").iter().enumerate() {
+            let name = item.as_str().unwrap_or_default();
             if !is_subdomain(name) {
                 let why = format!("{} is not a valid DNS name", quoted(name));
-                found.say(&place.field("hostnames").at(position), "", "", &why);
+                let place = place.field("hostnames").item(position, item);
+                found.say(&place, "", "", &why);
             }
         }
     }

@@ -104,8 +104,13 @@ pub(super) fn in_range(
     }
 }
 
-/// Reports a port that is neither a number from 1 to 65535 nor one of the container's named ports.
-pub(super) fn port(found: &mut Findings<'_>, place: &Place, value: &Value, container: &Value) {
+/// Reports a port that is neither a number from 1 to 65535 nor one of the container's named ports, which are at `ports`.
+pub(super) fn port(
+    found: &mut Findings<'_>,
+    place: &Place,
+    value: &Value,
+    (ports, container): (&Place, &Value),
+) {
     let why = match set(value, "port") {
         Some(Value::String(name)) if !is_port_name(name) => {
             format!(
@@ -118,7 +123,8 @@ pub(super) fn port(found: &mut Findings<'_>, place: &Place, value: &Value, conta
                 .iter()
                 .all(|port| text(port, "name") != name) =>
         {
-            format!("the container has no port {}", quoted(name))
+            let why = format!("the container has no port {}", quoted(name));
+            return found.contradiction(place, "port", std::slice::from_ref(ports), &why);
         }
         Some(Value::String(_)) => return,
         other => {
