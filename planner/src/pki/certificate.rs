@@ -14,6 +14,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
+use super::go_rules;
 use super::name_constraints::NameConstraints;
 use crate::plan::CertificateRow;
 
@@ -26,6 +27,19 @@ pub enum CertificateError {
     /// A block that is not a certificate.
     #[error("certificate {0} of the file is not valid X.509 DER")]
     NotX509(usize),
+    /// A certificate that Go's parser refuses.
+    #[error(
+        "certificate {position} of the file (`{subject}`) cannot be used: {reason}; every Kubernetes component would refuse to read it, so \
+         have it issued again without that"
+    )]
+    Refused {
+        /// Its position in the file, from 1.
+        position: usize,
+        /// Its subject.
+        subject: String,
+        /// What Go refuses.
+        reason: String,
+    },
     /// A certificate that is not a CA's, where all must be.
     #[error(
         "certificate {position} of the file (`{subject}`, sha256:{spki}) is not a CA's: {reason}"
@@ -80,7 +94,7 @@ pub struct CertificateFacts {
     pub may_sign: bool,
     /// The names that certificates below it may have, if the extension limits them.
     pub name_constraints: Option<NameConstraints>,
-    /// Object identifiers of critical extensions that Go does not know: it refuses the certificate and what is below it.
+    /// Critical extensions that Go does not know, most by object identifier: it refuses the certificate and what is below it.
     pub unknown_critical: Vec<String>,
     /// The algorithm of its signature, if Go refuses it as insecure: `MD5` or `SHA-1`.
     pub weak_signature: Option<&'static str>,
@@ -113,9 +127,7 @@ impl Certificate {
             .into_iter()
             .filter(|block| block.tag() == "CERTIFICATE")
             .enumerate()
-            .map(|(position, block)| {
-                Self::from_der(block.into_contents()).ok_or(CertificateError::NotX509(position + 1))
-            });
+            .map(|(position, block)| Self::read(block.into_contents(), position + 1));
         let mut first = certificates.next().ok_or(CertificateError::NoPem)??;
         first.intermediates = certificates.collect::<Result<_, _>>()?;
         Ok(first)
@@ -175,11 +187,21 @@ impl Certificate {
         }
     }
 
-    /// Reads one certificate; `None` if `der` is not exactly one.
+    /// Reads one certificate; `None` if `der` is not exactly one that Go reads.
     #[must_use]
     pub fn from_der(der: Vec<u8>) -> Option<Self> {
-        let facts = facts(&parse(&der)?)?;
-        Some(Self {
+        Self::read(der, 1).ok()
+    }
+
+    /// Reads the certificate at `position` of a file, from 1.
+    fn read(der: Vec<u8>, position: usize) -> Result<Self, CertificateError> {
+        let parsed = parse(&der).ok_or(CertificateError::NotX509(position))?;
+        let facts = facts(&parsed).map_err(|reason| CertificateError::Refused {
+            position,
+            subject: name_text(parsed.subject()),
+            reason,
+        })?;
+        Ok(Self {
             der,
             facts,
             intermediates: Vec::new(),
@@ -282,7 +304,11 @@ fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
     }
 }
 
-fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
+/// The values of a certificate; the error says what Go refuses.
+fn facts(certificate: &X509Certificate<'_>) -> Result<CertificateFacts, String> {
+    if let Some(reason) = go_rules::refused(certificate) {
+        return Err(reason);
+    }
     let mut facts = CertificateFacts {
         subject: name_text(certificate.subject()),
         issuer: name_text(certificate.issuer()),
@@ -322,7 +348,8 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
             ParsedExtension::NameConstraints(parsed) => {
                 let constraints = NameConstraints::of(parsed)?;
                 if extension.critical && constraints.other_kinds {
-                    facts.unknown_critical.push(extension.oid.to_id_string());
+                    let what = "nameConstraints for other names than DNS, IP, mail and URI";
+                    facts.unknown_critical.push(what.to_owned());
                 }
                 facts.name_constraints = Some(constraints);
             }
@@ -355,13 +382,24 @@ fn facts(certificate: &X509Certificate<'_>) -> Option<CertificateFacts> {
                         _ => {}
                     }
                 }
+                let read = |name: &GeneralName<'_>| {
+                    matches!(
+                        name,
+                        GeneralName::DNSName(_)
+                            | GeneralName::IPAddress(_)
+                            | GeneralName::RFC822Name(_)
+                            | GeneralName::URI(_)
+                    )
+                };
+                if extension.critical && !names.general_names.iter().any(read) {
+                    let what = "subjectAltName without a name of DNS, IP, mail or URI";
+                    facts.unknown_critical.push(what.to_owned());
+                }
             }
-            // An extension of a known kind that cannot be parsed.
-            ParsedExtension::ParseError { .. } => return None,
             _ => {}
         }
     }
-    Some(facts)
+    Ok(facts)
 }
 
 /// Extensions that Go reads (crypto/x509, parser.go): those of RFC 5280 for certificates.

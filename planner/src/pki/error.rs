@@ -88,6 +88,19 @@ pub enum PkiError {
         /// The certificates, each with what is excluded of it.
         excluded: Vec<String>,
     },
+    /// A CA with critical extensions that Go does not know.
+    #[error(
+        "the CA `{authority}` ({subject}) has critical extensions that Go does not know: {extensions}; every Kubernetes component would \
+         refuse every certificate below this CA, so use a CA certificate without them"
+    )]
+    UnknownCritical {
+        /// Path of the CA's certificate.
+        authority: String,
+        /// Its subject.
+        subject: String,
+        /// The extensions.
+        extensions: String,
+    },
     /// The certificates that control-plane nodes share cannot be uploaded.
     #[error(
         "`--upload-certs` uploads the keys of the CAs, but the key of `{authority}` is not in the key store: omit the flag \
@@ -256,7 +269,12 @@ impl PkiError {
         match self {
             Self::External { .. } => true,
             Self::Several { all, .. } => {
-                let restricted = |error: &Self| matches!(error, Self::Restricted { .. });
+                let restricted = |error: &Self| {
+                    matches!(
+                        error,
+                        Self::Restricted { .. } | Self::UnknownCritical { .. }
+                    )
+                };
                 all.iter().any(Self::awaits_external_ca) && !all.iter().any(restricted)
             }
             _ => false,

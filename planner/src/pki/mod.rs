@@ -26,6 +26,7 @@ pub mod ensure;
 #[cfg(test)]
 mod ensure_tests;
 pub mod error;
+mod go_rules;
 pub mod import;
 pub mod issue;
 mod issuing;

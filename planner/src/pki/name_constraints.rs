@@ -9,6 +9,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use x509_parser::extensions::{GeneralName, GeneralSubtree, NameConstraints as Parsed};
 
+use super::go_rules::is_domain_constraint;
+
 /// The name constraints of a CA certificate, as far as names in a cluster's certificates go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameConstraints {
@@ -27,13 +29,20 @@ struct Subtrees {
 }
 
 impl NameConstraints {
-    /// Reads the extension; `None` if Go cannot read it.
-    pub(super) fn of(parsed: &Parsed<'_>) -> Option<Self> {
+    /// Reads the extension.
+    ///
+    /// # Errors
+    /// What Go refuses in it.
+    pub(super) fn of(parsed: &Parsed<'_>) -> Result<Self, String> {
+        let none = |subtrees: &Option<Vec<_>>| subtrees.as_ref().is_none_or(Vec::is_empty);
+        if none(&parsed.permitted_subtrees) && none(&parsed.excluded_subtrees) {
+            return Err("its nameConstraints are empty".to_owned());
+        }
         let mut other_kinds = false;
         let mut subtrees = |of: &Option<Vec<GeneralSubtree<'_>>>| {
             Subtrees::of(of.as_deref().unwrap_or_default(), &mut other_kinds)
         };
-        Some(Self {
+        Ok(Self {
             permitted: subtrees(&parsed.permitted_subtrees)?,
             excluded: subtrees(&parsed.excluded_subtrees)?,
             other_kinds,
@@ -79,39 +88,67 @@ impl NameConstraints {
 }
 
 impl Subtrees {
-    fn of(subtrees: &[GeneralSubtree<'_>], other_kinds: &mut bool) -> Option<Self> {
+    fn of(subtrees: &[GeneralSubtree<'_>], other_kinds: &mut bool) -> Result<Self, String> {
         let mut found = Self::default();
         for subtree in subtrees {
             match &subtree.base {
-                GeneralName::DNSName(name) => found.dns.push((*name).to_owned()),
+                GeneralName::DNSName(name) => {
+                    found.dns.push(domain("DNS name", name)?.to_owned());
+                }
                 GeneralName::IPAddress(bytes) => found.networks.push(network(bytes)?),
-                // Go checks them, but no certificate of a cluster has such names.
-                GeneralName::RFC822Name(_) | GeneralName::URI(_) => {}
+                // Go checks them, but no certificate of a cluster has such names. Go's rules for mailboxes are left to Go.
+                GeneralName::RFC822Name(name) if !name.contains('@') => {
+                    domain("mail host", name)?;
+                }
+                GeneralName::RFC822Name(_) => {}
+                GeneralName::URI(host) if host.parse::<IpAddr>().is_ok() => {
+                    return Err(format!(
+                        "its nameConstraints have the address `{host}` as a host of URIs"
+                    ));
+                }
+                GeneralName::URI(host) => {
+                    domain("host of URIs", host)?;
+                }
                 _ => *other_kinds = true,
             }
         }
-        Some(found)
+        Ok(found)
+    }
+}
+
+/// A name, if Go reads it as a constraint.
+fn domain<'a>(kind: &str, name: &'a str) -> Result<&'a str, String> {
+    match is_domain_constraint(name) {
+        true => Ok(name),
+        false => Err(format!(
+            "its nameConstraints have the {kind} `{name}`, which is not a valid domain"
+        )),
     }
 }
 
 /// An address and its mask.
-fn network(bytes: &[u8]) -> Option<IpNet> {
-    let (address, mask): (IpAddr, IpAddr) = match bytes.len() {
-        8 => {
-            let (address, mask) = bytes.split_at(4);
-            let of = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
-            (of(address)?, of(mask)?)
-        }
-        32 => {
-            let (address, mask) = bytes.split_at(16);
-            let of = |bytes: &[u8]| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
-            (of(address)?, of(mask)?)
-        }
-        _ => return None,
+fn network(bytes: &[u8]) -> Result<IpNet, String> {
+    let v4 = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
+    let v6 = |bytes: &[u8]| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from);
+    let (address, mask) = bytes.split_at(bytes.len() / 2);
+    let parts = match bytes.len() {
+        8 => v4(address).zip(v4(mask)),
+        32 => v6(address).zip(v6(mask)),
+        _ => None,
+    };
+    let Some((address, mask)) = parts else {
+        return Err(format!(
+            "its nameConstraints have an address with its mask in {} bytes instead of 8 or 32",
+            bytes.len()
+        ));
     };
     IpNet::with_netmask(address, mask)
-        .ok()
         .map(|net| net.trunc())
+        .map_err(|_| {
+            format!(
+                "its nameConstraints have the address {address} with the mask {mask}, whose ones do not all come before its zeros"
+            )
+        })
 }
 
 /// Whether `name` is `constraint` or below it; only below if it begins with a dot. Letter case does not count.
@@ -222,10 +259,18 @@ mod tests {
         }
         assert_eq!(
             network(&[10, 1, 2, 3, 255, 0, 0, 0]),
-            Some("10.0.0.0/8".parse().unwrap())
+            Ok("10.0.0.0/8".parse().unwrap())
         );
-        for wrong in [&[10, 0, 0, 0, 255, 0, 255, 0][..], &[10, 0, 0, 0], &[]] {
-            assert_eq!(network(wrong), None);
+        for (wrong, why) in [
+            (
+                &[10, 0, 0, 0, 255, 0, 255, 0][..],
+                "its nameConstraints have the address 10.0.0.0 with the mask 255.0.255.0, whose ones do not all come before its zeros",
+            ),
+            (&[10, 0, 0, 0], "in 4 bytes instead of 8 or 32"),
+            (&[], "in 0 bytes instead of 8 or 32"),
+        ] {
+            let refused = network(wrong).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a CA excludes of the certificates below it: by name constraints, extended key usages, critical extensions.
+//! What a CA excludes of the certificates below it: by name constraints and extended key usages, or all of them by a critical extension.
 //!
 //! In: a CA certificate, and the names and usages of a leaf. Out: every [`Restriction`] that excludes something of the leaf. The programs
 //! of a cluster are written in Go, and Go applies these to every CA of a chain, the root included. kubeadm does not check them, so
@@ -30,13 +30,6 @@ pub(super) fn restrictions(
     usages: &[&str],
 ) -> Vec<Restriction> {
     let mut found = Vec::new();
-    if !ca.unknown_critical.is_empty() {
-        found.push(Restriction {
-            field: "critical extensions",
-            says: ca.unknown_critical.join(", "),
-            excludes: "every certificate, because Go does not know them".to_owned(),
-        });
-    }
     if let Some(constraints) = &ca.name_constraints {
         let dns = dns.iter().filter(|name| !constraints.allows_dns(name));
         let addresses = addresses
@@ -77,6 +70,7 @@ pub(super) fn restrictions(
 }
 
 /// Adds what `authority` excludes of the certificate at `file` to `refused`: to the error about the same restriction, if there is one.
+/// A critical extension excludes every certificate, so it is added once.
 pub(super) fn refuse(
     refused: &mut Vec<PkiError>,
     authority: &Certificate,
@@ -91,6 +85,18 @@ pub(super) fn refuse(
         &usages,
     );
     let ca = format!("{}.crt", profile.signer_base_name);
+    let unknown = &authority.facts.unknown_critical;
+    if !unknown.is_empty() {
+        let error = PkiError::UnknownCritical {
+            authority: ca.clone(),
+            subject: authority.facts.subject.clone(),
+            extensions: unknown.join(", "),
+        };
+        let said = |known: &PkiError| known.to_string() == error.to_string();
+        if !refused.iter().any(said) {
+            refused.push(error);
+        }
+    }
     for restriction in found {
         let needs = format!("`{file}` needs {}", restriction.excludes);
         let known = refused.iter_mut().find_map(|error| match error {

@@ -156,16 +156,13 @@ fn excluded(
         .collect();
     let usages: Vec<&str> = profile.usages.iter().map(|usage| usage.as_str()).collect();
     let chain = certificate.chain_to(signer, ChainRules::at(now));
-    let intermediates = chain.into_iter().flatten().map(|ca| {
+    let intermediates = chain.into_iter().flatten();
+    let unknown = intermediates.clone().filter_map(unknown_critical);
+    let intermediates = intermediates.map(|ca| {
         let found = restrictions(&ca.facts, &facts.dns_sans, &facts.ip_sans, &usages);
         (ca, found)
     });
     let of_signer = restrictions(&signer.facts, &more, &more_addresses, &[]);
-    // Critical extensions of the CA are reported with the profile.
-    let of_signer = of_signer
-        .into_iter()
-        .filter(|restriction| restriction.field == "nameConstraints")
-        .collect();
     intermediates
         .chain([(signer, of_signer)])
         .flat_map(|(ca, found)| {
@@ -177,10 +174,20 @@ fn excluded(
                 Misfit::new(restriction.field, restriction.excludes, expected)
             })
         })
+        .chain(unknown)
         .collect()
 }
 
-/// Signatures and extensions of the leaf and its intermediates that Go refuses.
+/// Critical extensions that Go does not know.
+fn unknown_critical(certificate: &Certificate) -> Option<Misfit> {
+    let facts = &certificate.facts;
+    let found = format!("{} ({})", facts.unknown_critical.join(", "), facts.subject);
+    let expected = "none that Go does not know";
+    (!facts.unknown_critical.is_empty())
+        .then(|| Misfit::new("critical extensions", found, expected))
+}
+
+/// Signatures of the leaf and its intermediates, and extensions of the leaf, that Go refuses.
 fn weak(certificate: &Certificate) -> Vec<Misfit> {
     let weak = certificate.all().filter_map(|certificate| {
         let found = certificate.facts.weak_signature?;
@@ -191,12 +198,7 @@ fn weak(certificate: &Certificate) -> Vec<Misfit> {
             "SHA-256 or better",
         ))
     });
-    let own = &certificate.facts.unknown_critical;
-    let unknown = (!own.is_empty()).then(|| {
-        let expected = "none that Go does not know";
-        Misfit::new("critical extensions", own.join(", "), expected)
-    });
-    weak.chain(unknown).collect()
+    weak.chain(unknown_critical(certificate)).collect()
 }
 
 fn usages(profile: &CertificateProfile, facts: &CertificateFacts) -> Option<Misfit> {

@@ -138,8 +138,7 @@ const CASES: &[(&str, Change, &[&str])] = &[
             ca.custom_extensions.push(extension);
         },
         &[
-            "has critical extensions `1.2.3.4`",
-            "every certificate, because Go does not know them",
+            "the CA `ca.crt` (CN = Root) has critical extensions that Go does not know: 1.2.3.4; every Kubernetes component would refuse every certificate below this CA, so use a CA certificate without them",
         ],
     ),
     (
@@ -285,7 +284,17 @@ fn every_ca_of_a_chain_must_allow_the_certificate() {
                 extension.set_criticality(true);
                 leaf.custom_extensions.push(extension);
             },
-            "critical extensions is `1.2.3.4`, expected `none that Go does not know`",
+            "critical extensions is `1.2.3.4 (CN = rcgen self signed cert)`, expected `none that Go does not know`",
+        ),
+        (
+            |_| {},
+            |middle| {
+                let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+                extension.set_criticality(true);
+                middle.custom_extensions.push(extension);
+            },
+            |_| {},
+            "critical extensions is `1.2.3.4 (CN = Middle)`, expected `none that Go does not know`",
         ),
     ];
     for (root, middle, leaf, expected) in cases {
