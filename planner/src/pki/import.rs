@@ -10,7 +10,7 @@ use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 
 use super::PkiError;
-use super::certificate::{Certificate, CertificateError};
+use super::certificate::{Certificate, CertificateError, ChainRules};
 use super::keys::{KeyError, PrivateKey};
 use super::slot::{other_key, read_certificate, read_key};
 use super::store::{StoreContents, is_certificate};
@@ -80,6 +80,23 @@ pub enum ImportError {
     /// The key store has another file of that name.
     #[error("the key store has another `{0}` already, which is not overwritten")]
     Other(String),
+    /// A CA of the key store did not sign what the directory has from this CA.
+    #[error(
+        "the key store has another CA `{authority}` than this cluster: `{file}` of the directory is signed by `{issuer}`, not by it"
+    )]
+    OtherAuthority {
+        /// The CA's certificate.
+        authority: String,
+        /// The certificate in the directory.
+        file: String,
+        /// Who signed that.
+        issuer: String,
+    },
+    /// The key store has public test keys.
+    #[error(
+        "the key store was made with public test keys, and real keys must not be mixed with them"
+    )]
+    TestKeys,
     /// The key store has keys, but none of this cluster.
     #[error(
         "the key store has `{0}`, the directory has no such pair, and nothing shows that both are of the same cluster"
@@ -125,10 +142,35 @@ pub struct Imported {
     pub added: Vec<String>,
     /// Paths of the files that the key store had already, sorted.
     pub present: Vec<String>,
+    /// Those of them that have the same CA certificate as the directory's, and other certificates after it.
+    pub other_chain: Vec<String>,
+    /// Base names of CAs that only the key store has, and of which nothing in the directory shows that they are of this cluster.
+    pub unproven: Vec<&'static str>,
     /// The CAs of the store.
     pub authorities: Vec<ImportedAuthority>,
     /// What a plan will make, because the store does not have it: base names of CAs, and `sa` for the service account key.
     pub missing: Vec<&'static str>,
+}
+
+/// The certificates of a node that each CA signs, by base name: they show which CA a cluster has.
+const WITNESSES: [(&str, &[&str]); 3] = [
+    ("ca", &["apiserver.crt", "apiserver-kubelet-client.crt"]),
+    ("front-proxy-ca", &["front-proxy-client.crt"]),
+    (
+        "etcd/ca",
+        &[
+            "etcd/server.crt",
+            "etcd/peer.crt",
+            "etcd/healthcheck-client.crt",
+            "apiserver-etcd-client.crt",
+        ],
+    ),
+];
+
+/// Whether the file at `path` of a `pki` directory shows which CA signed it.
+#[must_use]
+pub fn is_witness(path: &str) -> bool {
+    WITNESSES.iter().any(|(_, files)| files.contains(&path))
 }
 
 /// Whether a key store needs the file at `path` of a `pki` directory.
@@ -175,20 +217,37 @@ pub fn import(
     Ok(contents.files)
 }
 
-/// Adds `files`, which [`import`] returned, to a key store, and checks the pairs of what comes out.
+/// Adds `files`, which [`import`] returned, to a key store, and checks the pairs of what comes out. `witnesses` are the directory's
+/// files for which [`is_witness`] is true.
 ///
 /// # Errors
-/// [`ImportError::Other`] for each file of the store that would be overwritten, [`ImportError::Foreign`] for each pair of a store that
-/// has none of the directory's, or every [`ImportError`] of the pairs.
+/// [`ImportError::TestKeys`] for a store of test keys, [`ImportError::Other`] for each file of the store that would be overwritten,
+/// [`ImportError::OtherAuthority`] for each CA of the store that is not the directory's, [`ImportError::Foreign`] for each pair of a
+/// store that has none of the directory's, or every [`ImportError`] of the pairs.
 pub fn add(
     mut store: StoreContents,
     files: BTreeMap<String, SecretBytes>,
+    witnesses: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Imported, Vec<ImportError>> {
+    if store.index.as_ref().is_some_and(|index| index.test_only) {
+        return Err(vec![ImportError::TestKeys]);
+    }
     let mut errors = foreign(&store, &files);
-    let (mut added, mut present) = (Vec::new(), Vec::new());
+    let unproven = match errors.is_empty() {
+        true => only_in_store(&store, &files, witnesses, &mut errors),
+        false => Vec::new(),
+    };
+    let (mut added, mut present, mut other_chain) = (Vec::new(), Vec::new(), Vec::new());
     for (path, bytes) in files {
         match store.files.get(&path) {
-            Some(old) if !is_same(&path, old, &bytes) => errors.push(ImportError::Other(path)),
+            Some(old) if !is_same(&path, old, &bytes) => {
+                if is_same_ca(&path, old, &bytes) {
+                    other_chain.push(path.clone());
+                    present.push(path);
+                } else {
+                    errors.push(ImportError::Other(path));
+                }
+            }
             Some(_) => present.push(path),
             None => {
                 added.push(path.clone());
@@ -204,6 +263,8 @@ pub fn add(
         store,
         added,
         present,
+        other_chain,
+        unproven,
         authorities,
         missing,
     })
@@ -222,6 +283,57 @@ fn foreign(store: &StoreContents, files: &BTreeMap<String, SecretBytes>) -> Vec<
         return Vec::new();
     }
     theirs.into_iter().map(ImportError::Foreign).collect()
+}
+
+/// The CAs that the store has and the directory does not, and that no certificate of the directory shows to be this cluster's. Adds an
+/// error for each that did not sign such a certificate.
+fn only_in_store(
+    store: &StoreContents,
+    files: &BTreeMap<String, SecretBytes>,
+    witnesses: &BTreeMap<String, Vec<u8>>,
+    errors: &mut Vec<ImportError>,
+) -> Vec<&'static str> {
+    let mut unproven = Vec::new();
+    for (base, names) in WITNESSES {
+        let path = format!("{base}.crt");
+        let held = store
+            .files
+            .get(&path)
+            .filter(|_| !files.contains_key(&path));
+        // A store whose CA cannot be read is refused for that.
+        let Some(held) = held.and_then(|held| Certificate::from_pem(held.expose()).ok()) else {
+            continue;
+        };
+        let leaves = names.iter().filter_map(|name| {
+            let bytes = witnesses.get(*name)?;
+            Some((*name, Certificate::from_pem(bytes).ok()?))
+        });
+        let mut proven = false;
+        for (name, leaf) in leaves {
+            let rules = ChainRules::at_any_time();
+            if held.all().any(|ca| leaf.chain_to(ca, rules).is_some()) {
+                proven = true;
+            } else {
+                errors.push(ImportError::OtherAuthority {
+                    authority: path.clone(),
+                    file: name.to_owned(),
+                    issuer: leaf.facts.issuer,
+                });
+                proven = true;
+                break;
+            }
+        }
+        if !proven {
+            unproven.push(base);
+        }
+    }
+    unproven
+}
+
+/// Whether two files at `path` begin with the same certificate.
+fn is_same_ca(path: &str, old: &SecretBytes, new: &SecretBytes) -> bool {
+    let first = |bytes: &SecretBytes| Some(Certificate::from_pem(bytes.expose()).ok()?.der);
+    is_certificate(path) && first(old).is_some_and(|old| first(new) == Some(old))
 }
 
 /// Whether two files at `path` are the same certificates or the same key, whatever the text around them and their form.

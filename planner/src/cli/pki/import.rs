@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::cli::certs::store_error;
 use crate::cli::reading::{count, read_limited, read_secret};
 use crate::files::{Directory, Exposed};
-use crate::pki::import::{self, ImportError, ImportedAuthority, is_shared, purpose};
+use crate::pki::import::{self, ImportError, ImportedAuthority, is_shared, is_witness, purpose};
 use crate::pki::key_source::{KeySource as _, RandomSource};
 use crate::pki::store::{StoreIndex, is_certificate};
 use crate::pki::store_dir::StoreDir;
@@ -55,12 +55,17 @@ struct Document<'a> {
 }
 
 pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
-    let (found, left_out) = read(&args.from)?;
+    let Found {
+        shared: found,
+        witnesses,
+        left_out,
+    } = read(&args.from)?;
     let files = import::import(found).map_err(|errors| unusable(&args.from, &errors))?;
     let store = StoreDir::open_or_create(&args.pki).map_err(store_error)?;
     let lock = store.lock().map_err(store_error)?;
     let before = lock.load().map_err(store_error)?;
-    let mut imported = import::add(before.clone(), files).map_err(|errors| unfit(args, &errors))?;
+    let imported = import::add(before.clone(), files, &witnesses);
+    let mut imported = imported.map_err(|errors| unfit(args, &errors))?;
     if imported.store.index.is_none() {
         let salt = RandomSource.salt();
         let salt =
@@ -78,6 +83,19 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
     match args.format {
         Format::Json => io.document("pki import", 1, &document)?,
         Format::Text => io.print(&text(&document, &imported.authorities))?,
+    }
+    for path in &imported.other_chain {
+        io.say(format_args!(
+            "warning: {path} of the key store has the same CA as the directory's, and other certificates after it: it is kept as it is"
+        ));
+    }
+    for base in &imported.unproven {
+        io.say(format_args!(
+            "warning: {base}.crt is only in the key store, and nothing in {} is signed by a CA for {}: check that it is of the same \
+             cluster, or move it and its key out of the key store",
+            args.from.display(),
+            purpose(base)
+        ));
     }
     for base in &imported.missing {
         // Without `etcd/ca.crt` it is unknown whether the cluster's etcd is external.
@@ -143,8 +161,18 @@ fn open_etcd(path: &Path) -> Result<Directory, CliError> {
     })
 }
 
-/// The files of the directory and of `etcd/` in it that a key store needs, and the paths of all others.
-fn read(directory: &Path) -> Result<(BTreeMap<String, SecretBytes>, Vec<String>), CliError> {
+/// What a directory has.
+struct Found {
+    /// The files that a key store needs.
+    shared: BTreeMap<String, SecretBytes>,
+    /// Certificates of the node that show which CAs the cluster has.
+    witnesses: BTreeMap<String, Vec<u8>>,
+    /// The paths of all files that are not imported.
+    left_out: Vec<String>,
+}
+
+/// The files of the directory and of `etcd/` in it.
+fn read(directory: &Path) -> Result<Found, CliError> {
     let failed = |error: io::Error| {
         let hint = Exposed::hint_if_denied(&error, directory);
         let doing = format!("reading {}", directory.display());
@@ -152,7 +180,7 @@ fn read(directory: &Path) -> Result<(BTreeMap<String, SecretBytes>, Vec<String>)
         hint.into_iter().fold(failed, CliError::hint)
     };
     let opened = Directory::open(directory).map_err(failed)?;
-    let (mut found, mut left_out) = (BTreeMap::new(), Vec::new());
+    let (mut shared, mut left_out) = (BTreeMap::new(), Vec::new());
     for (name, _) in opened.entries().map_err(failed)? {
         let name = name.to_string_lossy().into_owned();
         if name == "etcd" {
@@ -179,9 +207,18 @@ fn read(directory: &Path) -> Result<(BTreeMap<String, SecretBytes>, Vec<String>)
         } else {
             read_secret(&file, "the private key")?
         };
-        found.insert(path, bytes);
+        shared.insert(path, bytes);
     }
-    Ok((found, left_out))
+    let mut witnesses = BTreeMap::new();
+    for path in left_out.iter().filter(|path| is_witness(path)) {
+        let bytes = read_limited(&directory.join(path), "the file", MAX_CERTIFICATE)?;
+        witnesses.insert(path.clone(), bytes);
+    }
+    Ok(Found {
+        shared,
+        witnesses,
+        left_out,
+    })
 }
 
 fn text(document: &Document<'_>, authorities: &[ImportedAuthority]) -> Text {

@@ -1,7 +1,8 @@
 use super::*;
 use crate::pki::KeyAlgorithm;
 use crate::pki::ensure::ensure;
-use crate::pki::key_source::RandomSource;
+use crate::pki::key_source::{KeySource as _, RandomSource};
+use crate::pki::store::StoreIndex;
 use crate::pki::testing::{config, now};
 
 const SHARED: [&str; 8] = [
@@ -44,6 +45,11 @@ fn only(files: &BTreeMap<String, SecretBytes>, paths: &[&str]) -> BTreeMap<Strin
     files
 }
 
+/// No certificates of the directory besides those of CAs.
+fn none() -> BTreeMap<String, Vec<u8>> {
+    BTreeMap::new()
+}
+
 fn store(files: BTreeMap<String, SecretBytes>) -> StoreContents {
     StoreContents { files, index: None }
 }
@@ -51,7 +57,12 @@ fn store(files: BTreeMap<String, SecretBytes>) -> StoreContents {
 #[test]
 fn what_all_nodes_share_is_taken_over() {
     let found = kubeadms();
-    let imported = add(StoreContents::default(), import(found.clone()).unwrap()).unwrap();
+    let imported = add(
+        StoreContents::default(),
+        import(found.clone()).unwrap(),
+        &none(),
+    )
+    .unwrap();
     assert_eq!(imported.added, SHARED);
     assert!(imported.present.is_empty() && imported.missing.is_empty());
     assert_eq!(imported.authorities.len(), 3);
@@ -137,7 +148,7 @@ fn what_is_missing_is_not_made() {
     for path in ["ca.key", "etcd/ca.crt", "etcd/ca.key", "sa.key", "sa.pub"] {
         files.remove(path);
     }
-    let imported = add(StoreContents::default(), import(files).unwrap()).unwrap();
+    let imported = add(StoreContents::default(), import(files).unwrap(), &none()).unwrap();
     assert_eq!(imported.missing, ["etcd/ca", "sa"]);
     assert_eq!(imported.store.files.len(), 3);
     assert!(!imported.authorities[0].has_key);
@@ -218,7 +229,7 @@ fn a_store_and_a_directory_must_fit_together() {
     for (directory, owner, paths, expected) in cases {
         let files = import(only(&ours, directory)).unwrap();
         let before = store(only(owner, paths));
-        match (add(before.clone(), files), expected) {
+        match (add(before.clone(), files, &none()), expected) {
             (Ok(imported), Ok(missing)) => {
                 assert_eq!(imported.missing, missing);
                 let added = imported.added.len();
@@ -252,11 +263,11 @@ fn the_same_certificate_or_key_with_other_text_is_the_same() {
         .map(|(path, bytes)| (path.clone(), texts(bytes)))
         .collect();
     let before = store(with_text);
-    let imported = add(before.clone(), files.clone()).unwrap();
+    let imported = add(before.clone(), files.clone(), &none()).unwrap();
     assert_eq!(imported.present, SHARED);
     assert!(imported.added.is_empty());
     assert_eq!(imported.store, before);
-    // One more certificate makes it another file.
+    // The same CA with one more certificate after it is the same CA; the key store keeps its file.
     let chain = [
         files["ca.crt"].expose(),
         files["front-proxy-ca.crt"].expose(),
@@ -265,7 +276,68 @@ fn the_same_certificate_or_key_with_other_text_is_the_same() {
     other
         .files
         .insert("ca.crt".into(), SecretBytes::new(chain.concat()));
-    let errors = add(other, files).unwrap_err();
+    let imported = add(other.clone(), files.clone(), &none()).unwrap();
+    assert_eq!(imported.other_chain, ["ca.crt"]);
+    assert_eq!(imported.present, SHARED);
+    assert_eq!(imported.store, other);
+    // Another first certificate makes it another file.
+    let turned = [
+        files["front-proxy-ca.crt"].expose(),
+        files["ca.crt"].expose(),
+    ];
+    let turned = SecretBytes::new(turned.concat());
+    other.files.insert("ca.crt".into(), turned);
+    let errors = add(other, files, &none()).unwrap_err();
     assert_eq!(errors.len(), 1);
     assert!(errors[0].to_string().contains("another `ca.crt` already"));
+}
+
+/// A store that has the directory's CA, and an etcd CA that the directory does not have.
+#[test]
+fn a_ca_that_only_the_store_has_must_have_signed_the_directorys_certificates() {
+    let (ours, theirs) = (kubeadms(), kubeadms());
+    let without_etcd: Vec<&str> = SHARED
+        .into_iter()
+        .filter(|path| !path.starts_with("etcd/"))
+        .collect();
+    let etcd = ["etcd/ca.crt", "etcd/ca.key"];
+    let leaves = |names: &[&str]| -> BTreeMap<String, Vec<u8>> {
+        let leaf = |name: &&str| ((*name).to_owned(), ours[*name].expose().to_vec());
+        names.iter().map(leaf).collect()
+    };
+    let attempt = |owner: &BTreeMap<_, _>, names: &[&str]| {
+        let mut held = only(&ours, &["ca.crt", "ca.key"]);
+        held.extend(only(owner, &etcd));
+        let files = import(only(&ours, &without_etcd)).unwrap();
+        add(store(held), files, &leaves(names))
+    };
+    for name in ["etcd/server.crt", "apiserver-etcd-client.crt"] {
+        assert!(is_witness(name));
+        let same = attempt(&ours, &[name]).unwrap();
+        assert!(same.unproven.is_empty(), "{:?}", same.unproven);
+        let errors = attempt(&theirs, &[name, "apiserver.crt"]).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let said = errors[0].to_string();
+        let expected = format!("another CA `etcd/ca.crt` than this cluster: `{name}`");
+        assert!(said.contains(&expected), "{said}");
+    }
+    // Nothing of the directory is signed by an etcd CA.
+    let unknown = attempt(&theirs, &["apiserver.crt"]).unwrap();
+    assert_eq!(unknown.unproven, ["etcd/ca"]);
+}
+
+#[test]
+fn real_keys_do_not_go_into_a_store_of_test_keys() {
+    let files = import(kubeadms()).unwrap();
+    let salt = RandomSource.salt().unwrap();
+    let with = |test_only| StoreContents {
+        files: BTreeMap::new(),
+        index: Some(StoreIndex::new(&salt, test_only)),
+    };
+    let errors = add(with(true), files.clone(), &none()).unwrap_err();
+    assert!(
+        matches!(errors.as_slice(), [ImportError::TestKeys]),
+        "{errors:?}"
+    );
+    assert!(add(with(false), files, &none()).is_ok());
 }
