@@ -130,7 +130,7 @@ impl Bundle<Unverified> {
     pub fn open<R: Read + Seek + Send + 'static>(source: R) -> Result<Self, VerifyError> {
         let mut source: Box<dyn Source> = Box::new(source);
         source.seek(SeekFrom::Start(0)).map_err(VerifyError::Read)?;
-        let member = FirstMember::read(&mut source).map_err(VerifyError::FirstMember)?;
+        let member = FirstMember::read(&mut source).map_err(VerifyError::of_first_member)?;
         let size = source.stream_position().map_err(VerifyError::Read)?;
         let mut signatures = Vec::with_capacity(member.signatures.len());
         for (hex, armored) in &member.signatures {

@@ -5,6 +5,7 @@ use std::io;
 use crate::approval::ApprovalError;
 use crate::digest::Sha256Digest;
 use crate::frame::first::FirstMemberError;
+use crate::frame::stored::StoredError;
 use crate::frame::walk::WalkError;
 use crate::index::{EntryName, IndexError, SizeError};
 use crate::payload::PayloadReadError;
@@ -24,6 +25,9 @@ pub enum VerifyError {
     /// The file does not start with the first member of a bundle.
     #[error("the file is not a kubeplan bundle")]
     FirstMember(#[source] FirstMemberError),
+    /// The first member begins as that of a bundle, and ends early or does not have its checksum.
+    #[error("the bundle is damaged")]
+    Damaged(#[source] FirstMemberError),
     /// A signature that is malformed or does not verify.
     #[error("the signature `{name}` is refused")]
     Signature {
@@ -198,4 +202,35 @@ pub enum VerifyError {
         #[source]
         source: SpkiError,
     },
+}
+
+impl VerifyError {
+    /// The refusal of a file whose first member cannot be read.
+    pub(crate) fn of_first_member(error: FirstMemberError) -> Self {
+        use FirstMemberError::Gzip;
+        match error {
+            Gzip(StoredError::Read(error)) => Self::Read(error),
+            Gzip(StoredError::Truncated | StoredError::Checksum | StoredError::Block) => {
+                Self::Damaged(error)
+            }
+            error => Self::FirstMember(error),
+        }
+    }
+
+    /// Whether an incomplete copy or a damaged medium can be the reason. A bundle that someone altered on purpose can look the same.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged(_)
+                | Self::Truncated { .. }
+                | Self::TrailingData { .. }
+                | Self::MemberDigest { .. }
+                | Self::Payload(
+                    PayloadReadError::Member { .. }
+                        | PayloadReadError::Chunk { .. }
+                        | PayloadReadError::Trailing(_)
+                )
+        )
+    }
 }

@@ -8,12 +8,15 @@
 //! | [`Standing`] | UNSIGNED, UNTRUSTED or TRUSTED, and why |
 //! | [`View`] | the content of a bundle: `show` |
 //! | [`Verdict`] | whether a bundle is intact and trusted: `verify` |
+//! | [`copy_again`] | the next step when a bundle is damaged |
 
+mod damage;
 mod facts;
 mod standing;
 mod verdict;
 mod view;
 
+pub use damage::copy_again;
 pub use facts::shown_recipient;
 pub use standing::{Judgement, Level, Standing, in_short};
 pub use verdict::Verdict;

@@ -12,7 +12,7 @@ use kubeplan_terminal::{CliError, Io, with_causes};
 
 use super::{FormatArgs, PolicyArgs, RootArgs};
 use crate::host::{Root, Surroundings, local};
-use crate::install::BundleError;
+use crate::install::refuse;
 use crate::trust;
 
 /// Show what a bundle holds and what it would do
@@ -50,12 +50,7 @@ pub(super) fn run(args: &ShowArgs, around: &Surroundings, io: &mut Io) -> Result
     let file = local::open(&args.bundle).map_err(CliError::refused)?;
     let bundle = Bundle::open(file)
         .and_then(Bundle::into_intact)
-        .map_err(|source| {
-            CliError::refused(BundleError {
-                path: args.bundle.display().to_string(),
-                source,
-            })
-        })?;
+        .map_err(|error| refuse(&args.bundle, error))?;
     let options = args.policy.options();
     let judged = trust::load(&root, &options)
         .map_err(|error| Untrusted::NotJudged(error.into()))

@@ -10,6 +10,7 @@ use kubeplan_bundle::seal::{Identities, Recipient};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::unseal::Unsealed;
 use kubeplan_bundle::verify::VerifyError;
+use kubeplan_review::copy_again;
 use kubeplan_terminal::{Advice, with_causes};
 
 use super::error::{BundleError, InstallError};
@@ -44,10 +45,11 @@ pub(crate) fn open_trusted(
 }
 
 /// The refusal of the bundle at `path`.
-pub(crate) fn refuse(path: &Path, source: VerifyError) -> BundleError {
+pub(crate) fn refuse(path: &Path, error: VerifyError) -> BundleError {
+    let hint = copy_again(&error, path);
     BundleError {
         path: path.display().to_string(),
-        source,
+        source: hint.into_iter().fold(Advice::because(error), Advice::and),
     }
 }
 

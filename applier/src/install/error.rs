@@ -6,7 +6,6 @@ use kubeplan_bundle::index::EntryName;
 use kubeplan_bundle::path::{HostPath, ParsePathError};
 use kubeplan_bundle::seal::IdentityError;
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_bundle::verify::VerifyError;
 use kubeplan_terminal::Advice;
 
 use crate::admission::Refused;
@@ -224,7 +223,7 @@ impl From<BundleError> for InstallError {
 pub(crate) struct BundleError {
     /// The file.
     pub(crate) path: String,
-    /// Why.
+    /// Why, and what to do about it.
     #[source]
-    pub(crate) source: VerifyError,
+    pub(crate) source: Advice,
 }

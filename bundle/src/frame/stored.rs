@@ -64,9 +64,7 @@ pub fn encode(plain: &[u8]) -> Vec<u8> {
 /// # Errors
 /// [`StoredError`] if it is not what [`encode`] writes, or `reader` fails.
 pub fn decode(reader: &mut dyn Read, limit: u64) -> Result<Vec<u8>, StoredError> {
-    if read_array::<10>(reader)? != GZIP_HEADER {
-        return Err(StoredError::Header);
-    }
+    header(reader)?;
     let mut plain = Vec::new();
     loop {
         let [last, l0, l1, n0, n1] = read_array(reader)?;
@@ -100,6 +98,20 @@ pub fn decode(reader: &mut dyn Read, limit: u64) -> Result<Vec<u8>, StoredError>
         return Err(StoredError::Checksum);
     }
     Ok(plain)
+}
+
+/// Reads the header. Fewer bytes that do not begin it are another file, not a truncated member.
+fn header(reader: &mut dyn Read) -> Result<(), StoredError> {
+    let mut start = Vec::with_capacity(GZIP_HEADER.len());
+    reader
+        .take(GZIP_HEADER.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(StoredError::Read)?;
+    match start {
+        start if start == GZIP_HEADER => Ok(()),
+        start if GZIP_HEADER.starts_with(&start) => Err(StoredError::Truncated),
+        _ => Err(StoredError::Header),
+    }
 }
 
 /// CRC-32 and size modulo 2^32, as RFC 1952 ends a member.
@@ -206,6 +218,21 @@ mod tests {
                 decode(&mut &other[..], LIMIT),
                 Err(StoredError::Block)
             ));
+        }
+    }
+
+    #[test]
+    fn a_short_file_is_truncated_only_if_it_begins_as_a_member() {
+        for (bytes, is_truncated) in [
+            (&b""[..], true),
+            (b"\x1f\x8b", true),
+            (b"PK", false),
+            (b"hello", false),
+        ] {
+            let error = decode(&mut &bytes[..], LIMIT).unwrap_err();
+            let found = matches!(error, StoredError::Truncated);
+            assert_eq!(found, is_truncated, "{bytes:?}");
+            assert_eq!(matches!(error, StoredError::Header), !is_truncated);
         }
     }
 

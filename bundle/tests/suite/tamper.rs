@@ -215,6 +215,48 @@ fn the_refusal_names_what_is_wrong_before_anything_is_inflated() {
 }
 
 #[test]
+fn a_damaged_copy_is_told_from_another_file() {
+    let (file, second, third) = with_payload();
+    let first = file.len() - third - second;
+    let refusal = |bad: Vec<u8>| {
+        let mut bundle = Bundle::open(std::io::Cursor::new(bad))?.into_intact()?;
+        bundle.check_payloads()
+    };
+    assert!(refusal(file.clone()).is_ok());
+    let mut damaged: Vec<(String, Vec<u8>)> = Vec::new();
+    for length in [
+        0,
+        5,
+        10,
+        11,
+        first / 2,
+        first - 1,
+        first,
+        first + 1,
+        file.len() - 1,
+    ] {
+        damaged.push((format!("{length} bytes"), file[..length].to_vec()));
+    }
+    // The checksum of the first member covers its bytes; the digests in the index cover all that follow.
+    for at in [12, 20, first / 2, first - 1, first + 30, file.len() - 30] {
+        let mut bad = file.clone();
+        bad[at] ^= 4;
+        damaged.push((format!("byte {at}"), bad));
+    }
+    damaged.push(("longer".to_owned(), [&file[..], b"x"].concat()));
+    for (what, bad) in damaged {
+        let error = refusal(bad).unwrap_err();
+        assert!(error.is_damage(), "{what}: {error:?}");
+    }
+    let zip = b"PK\x03\x04 and more than ten bytes".to_vec();
+    for other in [zip, b"hi\n".to_vec(), [b"x", &file[..]].concat()] {
+        let error = refusal(other).unwrap_err();
+        assert!(matches!(error, VerifyError::FirstMember(_)), "{error:?}");
+        assert!(!error.is_damage());
+    }
+}
+
+#[test]
 fn a_bundle_that_changes_while_it_is_copied_is_noticed() {
     let (bytes, _, third) = with_payload();
     let signature = |bundle: &Bundle<Intact>| {

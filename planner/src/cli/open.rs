@@ -9,7 +9,8 @@ use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::policy::{Policy, TrustError, TrustPolicy};
 use kubeplan_bundle::reader::{Bundle, Intact, Unverified};
 use kubeplan_bundle::timestamp::Timestamp;
-use kubeplan_review::{Judgement, Standing, in_short};
+use kubeplan_bundle::verify::VerifyError;
+use kubeplan_review::{Judgement, Standing, copy_again, in_short};
 use kubeplan_terminal::{CliError, Io, with_causes};
 
 use super::reading::{MAX_INPUT, checked_text, read_trusted};
@@ -46,7 +47,7 @@ impl BundleFile {
             file.rewind()?;
             Ok(file)
         });
-        let handle = handle.map_err(|error| self.refused(error))?;
+        let handle = handle.map_err(|error| self.refused(VerifyError::Read(error)))?;
         Bundle::open(handle).map_err(|error| self.refused(error))
     }
 
@@ -57,26 +58,17 @@ impl BundleFile {
     }
 
     /// The error for this bundle when it is refused because of `error`.
-    pub(super) fn refused(
-        &self,
-        error: impl std::error::Error + Send + Sync + 'static,
-    ) -> CliError {
-        refused(&self.path, error)
+    pub(super) fn refused(&self, error: VerifyError) -> CliError {
+        let hint = copy_again(&error, &self.path);
+        let what = format!("bundle {} is refused", self.path.display());
+        let refused = CliError::caused(Exit::Refused, what, error);
+        hint.into_iter().fold(refused, CliError::hint)
     }
 }
 
 /// Opens the bundle at `path` and checks the digests of its content; signed by any key or none.
 pub(super) fn open_intact(path: &Path) -> Result<Bundle<Intact>, CliError> {
     BundleFile::open(path)?.intact()
-}
-
-/// The error for the bundle at `path` when it is refused because of `error`.
-fn refused(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> CliError {
-    CliError::caused(
-        Exit::Refused,
-        format!("bundle {} is refused", path.display()),
-        error,
-    )
 }
 
 /// Arguments that name trusted keys and how many signatures and approvals they must have made.
@@ -87,10 +79,10 @@ pub(super) struct TrustArgs {
     #[arg(long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
     /// Number of distinct authors who must have signed the bundle
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=32))]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "allowed_signers", value_parser = clap::value_parser!(u32).range(1..=32))]
     require_authors: u32,
     /// Number of distinct reviewers who must have approved the bundle
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=32))]
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "allowed_signers", value_parser = clap::value_parser!(u32).range(0..=32))]
     require_approvals: u32,
 }
 
