@@ -56,14 +56,14 @@ pub const ORDERS: &[Order] = &[
     Order {
         directory: "terminal/src",
         modules: &[
-            "lib", "usage", "report", "progress", "io", "error", "advice", "table", "text",
-            "shell", "json", "escape",
+            "lib", "usage", "version", "habits", "report", "progress", "io", "error", "advice",
+            "table", "text", "shell", "json", "escape",
         ],
         upwards: &[],
     },
     Order {
         directory: "review/src",
-        modules: &["lib", "verdict", "view", "facts", "standing"],
+        modules: &["lib", "damage", "verdict", "view", "facts", "standing"],
         upwards: &[],
     },
     Order {

@@ -97,7 +97,7 @@ fn run_kubeplan<T: Into<OsString> + Clone>(
     let mut io = Io::new(input, streams.0, streams.1, terminals);
     let around = kubeplan::Surroundings {
         clock: || NOW.parse::<Timestamp>().ok(),
-        source_date_epoch: None,
+        source_date_epoch: kubeplan::Epoch::Unset,
     };
     let code = kubeplan::run(named("kubeplan", args), &around, &mut io);
     Run {

@@ -37,4 +37,4 @@ mod suggest;
 mod testing;
 pub mod yaml;
 
-pub use cli::{Surroundings, run};
+pub use cli::{Epoch, Surroundings, run};

@@ -18,6 +18,7 @@
 mod advice;
 mod error;
 mod escape;
+mod habits;
 mod io;
 mod json;
 mod progress;
@@ -26,10 +27,12 @@ mod shell;
 mod table;
 mod text;
 mod usage;
+mod version;
 
 pub use advice::{Advice, Hint, causes, details, hints, innermost, list, with_causes};
 pub use error::CliError;
 pub use escape::{Escaped, escape, escape_content};
+pub use habits::{HABITS, Habit};
 pub use io::{Buffer, Io, Stream, Terminals};
 pub use json::escape_json;
 pub use progress::Progress;
@@ -37,3 +40,4 @@ pub use report::{Format, Report};
 pub use shell::quote;
 pub use table::{MAX_CELL, cell, table, table_with_open_end};
 pub use text::Text;
+pub use version::long_version;

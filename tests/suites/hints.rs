@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use kubeplan::config::flags::FLAGS;
+use kubeplan_terminal::{HABITS, Habit};
 use kubeplan_testsuite::planned::text;
-use kubeplan_testsuite::programs::{kubeplan, repository};
+use kubeplan_testsuite::programs::{Run, kubeapply, kubeplan, repository};
 use libtest_mimic::Trial;
 
 use super::case;
@@ -21,6 +22,14 @@ pub fn cases() -> Vec<Trial> {
         case(
             "hints::a_hint_names_only_flags_that_its_command_takes",
             flags_of_hints,
+        ),
+        case(
+            "hints::what_users_of_kubeadm_type_gets_a_command_that_parses",
+            habits,
+        ),
+        case(
+            "hints::a_file_without_its_flag_gets_the_flag",
+            files_without_flag,
         ),
     ]
 }
@@ -242,5 +251,112 @@ fn flags_of_hints() -> Result<()> {
         }
     }
     ensure!(named > 20, "only {named} flags were named");
+    Ok(())
+}
+
+/// Whether a command line that stands in a hint parses. Words in capitals stand for values.
+fn parses(line: &str) -> Result<()> {
+    let value = |word: &str| match word {
+        "HOST:PORT" => "10.0.0.1:6443".to_owned(),
+        word => word.to_lowercase(),
+    };
+    let is_placeholder = |word: &str| word.chars().all(|c| c.is_ascii_uppercase() || c == ':');
+    let words: Vec<String> = line
+        .split_whitespace()
+        .map(|word| match is_placeholder(word) {
+            true => value(word),
+            false => word.to_owned(),
+        })
+        .collect();
+    let command = match words.first().map(String::as_str) {
+        Some("kubeplan") => kubeplan::cli::command(),
+        Some("kubeapply") => kubeapply::command(),
+        other => anyhow::bail!("{other:?} is not a program"),
+    };
+    match command.try_get_matches_from(&words) {
+        Err(error) if error.exit_code() != 0 => {
+            anyhow::bail!("`{line}` does not parse: {error}")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Runs what is typed, by the program's name.
+fn typed(program: &str, words: &[&str]) -> Run {
+    match program {
+        "kubeplan" => kubeplan(words),
+        _ => kubeapply(words),
+    }
+}
+
+/// Whether one of the programs answers what `habit` is about with its hint.
+fn is_answered(habit: &Habit) -> bool {
+    let words: Vec<&str> = habit.typed.split_whitespace().collect();
+    let (flags, command): (Vec<&str>, Vec<&str>) =
+        words.iter().partition(|word| word.starts_with('-'));
+    // A flag can be typed to the command of the same name, and to those that do what it is about.
+    let mut commands = vec![command];
+    if !flags.is_empty() {
+        for instead in habit.instead {
+            let words = instead.split_whitespace().skip(1);
+            commands.push(
+                words
+                    .take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+                    .collect(),
+            );
+        }
+        commands.push(vec!["plan"]);
+        commands.push(vec!["install"]);
+    }
+    ["kubeplan", "kubeapply"].into_iter().any(|program| {
+        commands.iter().any(|command| {
+            let run = typed(program, &[command.as_slice(), &flags, &["x"]].concat());
+            run.code == 2 && run.err.contains(&format!("  hint: {}\n", habit.hint()))
+        })
+    })
+}
+
+fn habits() -> Result<()> {
+    let (mut commands, mut wrong) = (0, Vec::new());
+    for habit in HABITS {
+        for instead in habit.instead {
+            wrong.extend(
+                parses(instead)
+                    .err()
+                    .map(|error| format!("{}: {error}", habit.typed)),
+            );
+            commands += 1;
+        }
+        if !is_answered(habit) {
+            wrong.push(format!("`{}` never gets its hint", habit.typed));
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ensure!(commands > 40, "only {commands} commands");
+    ensure!(parses("kubeplan plan --old-config FILE").is_err());
+    Ok(())
+}
+
+fn files_without_flag() -> Result<()> {
+    for command in [
+        &["plan"][..],
+        &["validate"],
+        &["render"],
+        &["preflight"],
+        &["certs", "list"],
+        &["config", "migrate"],
+        &["config", "images", "list"],
+    ] {
+        let run = kubeplan(&[command, &["a file.yaml"]].concat());
+        let expected = format!(
+            "  hint: name a configuration file with -f: `kubeplan {} -f 'a file.yaml'`\n",
+            command.join(" ")
+        );
+        ensure!(
+            run.code == 2 && run.err.contains(&expected),
+            "{command:?}: {}",
+            run.err
+        );
+    }
     Ok(())
 }

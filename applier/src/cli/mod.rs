@@ -20,6 +20,7 @@ mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use kubeplan_bundle::timestamp::Timestamp;
@@ -29,11 +30,15 @@ use crate::preflight::Ignored;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_terminal::{CliError, Format, Io};
 
+/// What `--version` says.
+static LONG_VERSION: LazyLock<String> =
+    LazyLock::new(|| kubeplan_terminal::long_version(env!("CARGO_PKG_VERSION")));
+
 /// Verify and install the bundles that kubeplan makes
 #[derive(Debug, Parser)]
 // Not the name it was started by, which another program chooses.
 #[command(name = "kubeapply", bin_name = "kubeapply")]
-#[command(version, max_term_width = 80, term_width = 80)]
+#[command(version, long_version = LONG_VERSION.as_str(), max_term_width = 80, term_width = 80)]
 #[command(
     help_expected = true,
     subcommand_required = true,
@@ -146,9 +151,10 @@ pub(crate) fn run(
     around: &Surroundings,
     io: &mut Io,
 ) -> Exit {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return io.usage(&error),
+        Err(error) => return io.usage(&error, &command(), &args),
     };
     let outcome = match cli.command {
         Command::Facts(args) => facts::run(&args, io),

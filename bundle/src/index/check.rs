@@ -20,7 +20,8 @@ impl Index {
                 at: at.to_string(),
             })
         };
-        check_head(&self.format, &self.requires)?;
+        let planner = (self.planner.name.as_str(), self.planner.version.as_str());
+        check_head(&self.format, &self.requires, Some(planner))?;
         counts(self)?;
         if !self.requires.is_sorted_by(|a, b| a < b) {
             return broken("requires is sorted and holds nothing twice", &"requires");
@@ -485,9 +486,19 @@ mod tests {
         value["requires"] = serde_json::json!(["step:commit-transaction/1", "step:fly/1"]);
         let error = Index::parse(&crate::canonical::to_vec(&value).unwrap()).unwrap_err();
         assert!(
-            matches!(&error, IndexError::Feature(name) if name == "step:fly/1"),
+            matches!(&error, IndexError::Feature { missing, .. } if missing == "`step:fly/1`"),
             "{error}"
         );
+        // All of them, and the planner, also of a later version that says more of itself.
+        let many = (1..=8).map(|at| format!("step:fly/{at}"));
+        value["requires"] = many.collect::<Vec<_>>().into();
+        value["planner"] = serde_json::json!({"name": "kubeplan", "version": "9.1.0", "more": 1});
+        let error = Index::parse(&crate::canonical::to_vec(&value).unwrap()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the bundle requires `step:fly/1`, `step:fly/2`, `step:fly/3`, `step:fly/4`, `step:fly/5` and 3 more, which this program does not have (`--version` lists what it has); kubeplan 9.1.0 planned it: use the version that belongs to that one, or a later one"
+        );
+        value["planner"] = serde_json::to_value(sample().planner).unwrap();
         value["requires"] = serde_json::json!(["step:commit-transaction/1"]);
         let error = Index::parse(&crate::canonical::to_vec(&value).unwrap()).unwrap_err();
         assert!(matches!(error, IndexError::Canonical(_)), "{error}");

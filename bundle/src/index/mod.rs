@@ -267,11 +267,17 @@ pub enum IndexError {
     /// Another format.
     #[error("the bundle has the format `{0}`; this program reads `{FORMAT}`")]
     Format(String),
-    /// A feature this program lacks.
+    /// Features that this program lacks.
     #[error(
-        "the bundle requires `{0}`, which this version does not have; use the version that planned it"
+        "the bundle requires {missing}, which this program does not have (`--version` lists what it has); {planner} planned it: use \
+         the version that belongs to that one, or a later one"
     )]
-    Feature(String),
+    Feature {
+        /// The features.
+        missing: String,
+        /// The program that wrote the bundle, with its version.
+        planner: String,
+    },
     /// A part is over its limit.
     #[error("the index is refused: {0}")]
     Limit(#[from] LimitError),
@@ -299,29 +305,65 @@ pub enum IndexError {
 struct Head {
     format: String,
     requires: Vec<String>,
+    planner: Option<HeadTool>,
+}
+
+/// As [`Tool`], of which a later version may have more.
+#[derive(Deserialize)]
+struct HeadTool {
+    name: String,
+    version: String,
 }
 
 impl Head {
     fn check(bytes: &[u8]) -> Result<(), IndexError> {
         let head: Self = serde_json::from_slice(bytes).map_err(CanonicalError::from)?;
-        check_head(&head.format, &head.requires)
+        let planner = head.planner.as_ref();
+        let planner = planner.map(|tool| (tool.name.as_str(), tool.version.as_str()));
+        check_head(&head.format, &head.requires, planner)
     }
 }
 
-/// Whether this crate can read an index of `format` that requires these features.
-fn check_head(format: &str, requires: &[String]) -> Result<(), IndexError> {
+/// The most missing features that an error names.
+const NAMED: usize = 5;
+
+/// A text of a bundle that is not checked, short and on one line.
+fn cited(text: &str) -> String {
+    text.escape_debug().take(80).collect()
+}
+
+/// Whether this crate can read an index of `format` that requires these features. `planner` has name and version of the program that
+/// wrote it.
+fn check_head(
+    format: &str,
+    requires: &[String],
+    planner: Option<(&str, &str)>,
+) -> Result<(), IndexError> {
     if format != FORMAT {
-        return Err(IndexError::Format(format.escape_debug().take(80).collect()));
+        return Err(IndexError::Format(cited(format)));
     }
-    match requires
+    let missing: Vec<&String> = requires
         .iter()
-        .find(|feature| !features().any(|known| known == feature.as_str()))
-    {
-        Some(unknown) => Err(IndexError::Feature(
-            unknown.escape_debug().take(80).collect(),
-        )),
-        None => Ok(()),
+        .filter(|feature| !features().any(|known| known == feature.as_str()))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
     }
+    let named = missing.iter().take(NAMED);
+    let mut text = named
+        .map(|feature| format!("`{}`", cited(feature)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let more @ 1.. = missing.len().saturating_sub(NAMED) {
+        text.push_str(&format!(" and {more} more"));
+    }
+    Err(IndexError::Feature {
+        missing: text,
+        planner: planner.map_or_else(
+            || "an unnamed program".to_owned(),
+            |(name, version)| format!("{} {}", cited(name), cited(version)),
+        ),
+    })
 }
 
 impl Index {

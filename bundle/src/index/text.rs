@@ -47,7 +47,8 @@ impl IndexText {
 
     /// The canonical bytes of `index`, if a reader would accept their size.
     pub(crate) fn checked_bytes(&mut self, index: &Index) -> Result<Vec<u8>, IndexError> {
-        check_head(&index.format, &index.requires)?;
+        let planner = (index.planner.name.as_str(), index.planner.version.as_str());
+        check_head(&index.format, &index.requires, Some(planner))?;
         // Within the budget of a document, or they are not written.
         let bytes = self.bytes_of(index)?;
         limits::at_most(

@@ -13,6 +13,7 @@ use super::failed::failed;
 use super::init_flags::InitFlags;
 use super::patches::Directories;
 use super::reading::{MAX_INPUT, checked_text, read_text};
+use super::surroundings::Epoch;
 use crate::config::{Host, Options, Source};
 use crate::engine::discovered::Discovered;
 use crate::engine::{Choices, Session};
@@ -179,10 +180,16 @@ impl Now {
         around: &Surroundings,
         epoch_counts: bool,
     ) -> Result<Timestamp, CliError> {
-        let epoch = around
-            .source_date_epoch
-            .filter(|_| epoch_counts)
-            .and_then(Timestamp::from_unix_seconds);
+        let epoch = match around.source_date_epoch {
+            Epoch::At(time) if epoch_counts => Some(time),
+            Epoch::Invalid if epoch_counts && self.now.is_none() => {
+                let why = "SOURCE_DATE_EPOCH is not a number of seconds from 1970 to 9999";
+                return Err(CliError::usage(why).hint(
+                    "set it to the output of `date +%s`, unset it, or set the time with --now",
+                ));
+            }
+            _ => None,
+        };
         self.now.or(epoch).or_else(around.clock).ok_or_else(|| {
             CliError::usage("the system's clock is outside the years 1970 to 9999")
                 .hint("set the time with --now")

@@ -34,11 +34,16 @@ mod verify;
 mod workspace;
 
 use std::ffi::OsString;
+use std::sync::LazyLock;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use kubeplan_terminal::Io;
 
-pub use surroundings::Surroundings;
+pub use surroundings::{Epoch, Surroundings};
+
+/// What `--version` says.
+static LONG_VERSION: LazyLock<String> =
+    LazyLock::new(|| kubeplan_terminal::long_version(env!("CARGO_PKG_VERSION")));
 
 /// Plan Kubernetes nodes offline, with the files and steps of kubeadm
 ///
@@ -51,6 +56,7 @@ pub use surroundings::Surroundings;
     // Not `argv[0]`: the program that starts kubeplan chooses that text.
     bin_name = "kubeplan",
     version,
+    long_version = LONG_VERSION.as_str(),
     max_term_width = 80,
     term_width = 80,
     after_help = "Exit codes: 0 done, 1 failed, 2 bad usage or configuration,\n\
@@ -85,9 +91,10 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return io.usage(&error).code(),
+        Err(error) => return io.usage(&error, &command(), &args).code(),
     };
     let outcome = match cli.command {
         Command::Plan(args) => plan::run(&args, around, io),

@@ -1,3 +1,5 @@
+use std::ffi::OsString;
+
 use serde::Serialize;
 
 use super::*;
@@ -125,20 +127,18 @@ fn arguments_are_cited_on_one_line() {
         || clap::Command::new("program").arg(clap::arg!(--"mode" <MODE>).value_parser(["a", "b"]));
     for argument in [HOSTILE.to_owned(), format!("--mode={HOSTILE}")] {
         let (_, err) = written(true, |io| {
-            let error = command()
-                .try_get_matches_from(["program", &argument])
-                .unwrap_err();
-            assert_eq!(io.usage(&error), Exit::Usage);
+            let args = ["program", &argument].map(OsString::from);
+            let error = command().try_get_matches_from(&args).unwrap_err();
+            assert_eq!(io.usage(&error, &command(), &args), Exit::Usage);
         });
         assert!(err.contains("x\\nhint: run this\\r\\u{1b}[2J"), "{err}");
         assert!(!err.contains("\nhint:"), "{err}");
         expect_shown(&err);
     }
     let (out, err) = written(true, |io| {
-        let error = command()
-            .try_get_matches_from(["program", "--help"])
-            .unwrap_err();
-        assert_eq!(io.usage(&error), Exit::Done);
+        let args = ["program", "--help"].map(OsString::from);
+        let error = command().try_get_matches_from(&args).unwrap_err();
+        assert_eq!(io.usage(&error, &command(), &args), Exit::Done);
     });
     assert!(out.contains("--mode") && err.is_empty(), "{out}{err}");
 }
