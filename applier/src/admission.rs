@@ -96,6 +96,8 @@ pub(crate) enum Refusal {
         serial: u64,
         /// The highest one seen.
         highest: u64,
+        /// Whether the bundle's plan is the one that is installed now, such as after a rollback.
+        is_installed: bool,
     },
     /// Another plan with the same serial was installed before.
     SameSerial {
@@ -171,7 +173,9 @@ impl fmt::Display for Refusal {
                 f,
                 "the bundle is for node {node}; this host is node {installed} of this cluster"
             ),
-            Self::OlderSerial { serial, highest } => write!(
+            Self::OlderSerial {
+                serial, highest, ..
+            } => write!(
                 f,
                 "the bundle has serial {serial}, and serial {highest} of this cluster was installed here"
             ),
@@ -209,8 +213,20 @@ impl Refusal {
                     "install the bundle of {installed}; if this host is to become {node}, use --as-node {node}"
                 );
             }
-            Self::OlderSerial { .. } => {
-                "install the newest bundle; to return to an older plan, use --allow-older-serial"
+            Self::OlderSerial {
+                serial,
+                highest,
+                is_installed: true,
+            } => {
+                return format!(
+                    "serial {serial} is the plan that this host has now; to install it again, add --allow-older-serial, or install the \
+                     bundle of serial {highest} or later"
+                );
+            }
+            Self::OlderSerial { highest, .. } => {
+                return format!(
+                    "install the bundle of serial {highest} or later; to return to an older plan, add --allow-older-serial"
+                );
             }
             Self::SameSerial { .. } => {
                 "two workspaces planned this cluster: find out which is right, then use --allow-older-serial"
@@ -287,14 +303,18 @@ pub(crate) fn check_records(
         {
             None
         }
-        _ => check_serial(index, highest, allowed),
+        _ => {
+            let is_installed = of_cluster().any(|node| node.plan_digest == Some(index.plan_digest));
+            check_serial(index, highest, is_installed, allowed)
+        }
     }
 }
 
-/// Whether the serial speaks against installing the bundle.
-pub(crate) fn check_serial(
+/// Whether the serial speaks against installing the bundle. `is_installed` says that the host has its plan now.
+fn check_serial(
     index: &Index,
     highest: Option<HighestSerial>,
+    is_installed: bool,
     allowed: &Allowances,
 ) -> Option<Refusal> {
     let highest = highest?;
@@ -305,6 +325,7 @@ pub(crate) fn check_serial(
         return Some(Refusal::OlderSerial {
             serial: index.serial,
             highest: highest.serial,
+            is_installed,
         });
     }
     (index.serial == highest.serial && index.plan_digest != highest.plan_digest).then_some(

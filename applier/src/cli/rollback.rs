@@ -176,7 +176,7 @@ fn roll_back(
     }
     let run = memory.runs.current().ok_or_else(nothing)?.clone();
     let number = run.number();
-    refuse(&run)?;
+    refuse(&run, root)?;
     let overwrite: BTreeSet<HostPath> = args.overwrite_drift.iter().cloned().collect();
     for path in &overwrite {
         if !run.changes().any(|change| change.path() == path) {
@@ -215,6 +215,8 @@ fn roll_back(
     outcome.left.extend(done.left);
     supervise::disarm(root, number);
     notes.extend(actions.take_remarks());
+    let node = memory.installed.node(&run.begin.cluster, &run.begin.node);
+    notes.extend(node.and_then(|node| next::older_plan(root, &memory, node)));
     Ok(Some(report(args, root, &run, outcome, notes)))
 }
 
@@ -302,7 +304,7 @@ fn lock(args: &RollbackArgs, root: &Root) -> Result<Option<crate::host::lock::Lo
     }
 }
 
-fn refuse(run: &Run) -> Result<(), CliError> {
+fn refuse(run: &Run, root: &Root) -> Result<(), CliError> {
     let number = run.number();
     let reason = if let Standing::RolledBack(time) = run.standing {
         format!("run {number} was rolled back at {time} already")
@@ -313,8 +315,11 @@ fn refuse(run: &Run) -> Result<(), CliError> {
     } else {
         return Ok(());
     };
-    Err(CliError::new(Exit::Failed, reason)
-        .hint("to go back to an older plan, install its bundle with --allow-older-serial; to remove the node, use `kubeapply reset`"))
+    Err(CliError::new(Exit::Failed, reason).hint(format!(
+        "to go back to an older plan: `{}`; to remove the node: `{}`",
+        next::command(root, &["install", "BUNDLE", "--allow-older-serial"]),
+        next::command(root, &["reset"])
+    )))
 }
 
 fn ask(run: &Run, preview: &[Preview], root: &Root, io: &mut Io) -> Result<bool, CliError> {

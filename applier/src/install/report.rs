@@ -47,6 +47,9 @@ pub(crate) struct InstallReport {
     remaining: Vec<RemainingStep>,
     notes: Vec<String>,
     next: Vec<String>,
+    /// Whether a refusal lists what is not in the way, too.
+    #[serde(skip)]
+    lists_all: bool,
 }
 
 /// What came of an installation.
@@ -167,10 +170,16 @@ impl InstallReport {
             remaining: planned::remaining(index, in_place),
             notes: Vec::new(),
             next: Vec::new(),
+            lists_all: false,
         };
         report.add_notes(root, comparison);
         report.add_next(root);
         report
+    }
+
+    /// Lists everything, also if the installation would be refused: what a dry run is asked for.
+    pub(super) const fn list_all(&mut self) {
+        self.lists_all = true;
     }
 
     /// Says what live steps wrote, how the operator can go back, and until when.
@@ -280,19 +289,7 @@ impl InstallReport {
             return;
         }
         let live = self.remaining.iter().any(|step| step.step.is_live());
-        match (root.is_live(), live) {
-            (true, true) => self
-                .next
-                .push("run the live steps: the same install with --live-only".to_owned()),
-            (true, false) => {}
-            (false, true) => self.next.push(format!(
-                "once the tree {} runs as a system, install the same bundle there with --live-only",
-                root.shown()
-            )),
-            (false, false) => self
-                .next
-                .push(format!("the tree {} is ready", root.shown())),
-        }
+        self.next.extend(super::next::remaining(root, live));
     }
 }
 
@@ -362,7 +359,7 @@ impl Report for InstallReport {
         }
         text.blank();
         let complete = self.result == InstallResult::DryRun;
-        let refused = self.result == InstallResult::Refused;
+        let refused = self.result == InstallResult::Refused && !self.lists_all;
         for path in self.parents.iter().filter(|_| !refused) {
             text.line(format_args!("{:<10} 0755 {:>7}  {path}/", "create", ""));
         }

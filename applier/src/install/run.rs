@@ -109,6 +109,9 @@ fn pipeline(
     let report = |result| {
         let mut report =
             InstallReport::new(result, root, index, bundle.trust(), &comparison, &in_place);
+        if request.dry_run {
+            report.list_all();
+        }
         for note in &notes {
             report.note(note.clone());
         }

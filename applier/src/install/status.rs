@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::attributes::LIMIT;
 use super::attributes::owner_fits;
 use super::drift::{self, Suspect};
-use super::next::command;
+use super::next::{again, command, older_plan, remaining};
 use crate::host::{HostError, Root, RootPath};
 use crate::state::StateError;
 use crate::state::installed::InstalledNode;
@@ -146,8 +146,16 @@ pub(crate) fn look(root: &Root, now: Timestamp) -> Result<StatusReport, StateErr
             what: step.what.clone(),
         })
         .collect();
-    let mut next = next(root, state, current, Changed::of(&drift));
-    let mut notes = Vec::new();
+    let mut next = next(root, state, &memory, Changed::of(&drift));
+    let mut notes: Vec<String> = match state {
+        State::Installed => {
+            let nodes = memory.installed.nodes().iter();
+            nodes
+                .filter_map(|node| older_plan(root, &memory, node))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
     match trust::policy_memory::is_missed(root) {
         Ok(false) => {}
         Ok(true) => {
@@ -249,22 +257,23 @@ impl Changed {
     }
 }
 
-fn next(root: &Root, state: State, run: Option<&Run>, changed: Changed) -> Vec<String> {
+fn next(root: &Root, state: State, memory: &Memory, changed: Changed) -> Vec<String> {
     match state {
         State::NothingInstalled => vec![command(root, &["install", "BUNDLE"])],
         State::Installed => {
-            let install = |words: &[&'static str]| {
-                run.map(|run| {
-                    let more = install_words(run);
-                    let more = more.iter().map(String::as_str);
-                    command(root, &words.iter().copied().chain(more).collect::<Vec<_>>())
-                })
+            let nodes = memory.installed.nodes();
+            let install = |flags: &[&str]| {
+                let commands = nodes.iter().map(|node| again(root, memory, node, flags));
+                commands.collect::<Vec<String>>()
             };
             match changed {
-                Changed::Nothing => Vec::new(),
-                Changed::Some => install(&["install", "--dry-run"]).into_iter().collect(),
+                Changed::Nothing => {
+                    let remains = nodes.iter().any(|node| !node.remaining.is_empty());
+                    remaining(root, remains)
+                }
+                Changed::Some => install(&["--dry-run"]),
                 // To have the node again, or to forget that it was here.
-                Changed::All => install(&["install"])
+                Changed::All => install(&[])
                     .into_iter()
                     .chain([command(root, &["reset", "--yes"])])
                     .collect(),
@@ -281,32 +290,6 @@ fn next(root: &Root, state: State, run: Option<&Run>, changed: Changed) -> Vec<S
         ],
         State::RollbackInterrupted => vec![command(root, &["rollback", "--yes"])],
     }
-}
-
-/// What a run was asked for, without the command.
-fn install_words(run: &Run) -> Vec<String> {
-    let request = &run.begin.request;
-    let mut words = vec![request.bundle.clone()];
-    for identity in &request.identities {
-        words.extend(["--identity".to_owned(), identity.clone()]);
-    }
-    if let Some(signers) = &request.allowed_signers {
-        words.extend(["--allowed-signers".to_owned(), signers.clone()]);
-    }
-    if let Some(node) = &request.as_node {
-        words.extend(["--as-node".to_owned(), node.clone()]);
-    }
-    if request.older_serial {
-        words.push("--allow-older-serial".to_owned());
-    }
-    if request.test_only {
-        words.push("--allow-test-only".to_owned());
-    }
-    if !request.ignored.is_empty() {
-        let ignored = request.ignored.join(",");
-        words.extend(["--ignore-preflight-errors".to_owned(), ignored]);
-    }
-    words
 }
 
 /// What others changed since.

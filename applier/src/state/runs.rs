@@ -8,6 +8,7 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 
+use super::installed::InstalledNode;
 use super::journal::record::{Begin, Record};
 use super::journal::{self, Run, Standing};
 use super::{DIRECTORY, StateError, kept_attributes};
@@ -113,6 +114,17 @@ impl Runs {
             run.is_some_and(|run| matches!(run.standing, Standing::Superseded(_)))
         });
         Some(interrupted.unwrap_or(newest))
+    }
+
+    /// The newest run that installed the node's plan and was not rolled back.
+    pub(crate) fn of_plan(&self, node: &InstalledNode) -> Option<&Run> {
+        let is_of = |run: &&Run| {
+            run.begin.cluster.id == node.cluster_id
+                && run.begin.node == node.node
+                && node.plan_digest == Some(run.begin.plan_digest)
+                && !matches!(run.standing, Standing::RolledBack(_))
+        };
+        self.runs.iter().rev().find(is_of)
     }
 
     /// The run that was stopped before its end, if that is how the host stands.

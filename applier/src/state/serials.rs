@@ -8,6 +8,7 @@ use kubeplan_bundle::index::Index;
 use serde::{Deserialize, Serialize};
 
 use super::document::{self, Document, StateError};
+use super::installed::InstalledNode;
 use crate::host::{Actions, Root};
 
 /// The highest serials.
@@ -67,6 +68,12 @@ impl Serials {
     /// The highest serial of the bundle's cluster.
     pub(crate) fn highest(&self, index: &Index) -> Option<HighestSerial> {
         self.clusters.get(&index.cluster.id).copied()
+    }
+
+    /// Whether a plan with a higher serial than the node's was installed here.
+    pub(crate) fn are_above(&self, node: &InstalledNode) -> bool {
+        let highest = self.clusters.get(&node.cluster_id);
+        highest.is_some_and(|highest| node.serial.is_some_and(|serial| serial < highest.serial))
     }
 
     /// Remembers that the bundle was installed. A lower serial changes nothing.

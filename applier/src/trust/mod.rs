@@ -84,12 +84,13 @@ pub(crate) fn load(root: &Root, options: &TrustOptions<'_>) -> Result<TrustPolic
     })
 }
 
-/// Whether the operator, or a list on the host that may not even be usable, names trusted keys or asks for any.
+/// Whether the operator, or a list or a policy on the host that may not even be usable, names trusted keys or asks for any.
 pub(crate) fn is_configured(root: &Root, options: &TrustOptions<'_>) -> bool {
     options.allowed_signers.is_some()
         || options.require_authors.is_some()
         || options.require_approvals.is_some()
         || !matches!(signers::load(root), Ok(None))
+        || !matches!(policy::load(root), Ok(None))
 }
 
 /// ` --root DIR` for a command line in a hint, if this is not the running system.

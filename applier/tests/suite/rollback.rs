@@ -49,7 +49,11 @@ fn a_host_tells_where_it_stands() {
     assert_eq!(report["installed"][0]["node"], "cp-0");
     assert_eq!(report["installed"][0]["serial"], 1);
     assert_eq!(report["drift"], json!([]));
-    assert_eq!(report["next"], json!([]));
+    let next = report["next"][0].as_str().unwrap();
+    assert!(
+        next.ends_with("install the same bundle there with --live-only"),
+        "{next}"
+    );
     assert_eq!(report["remaining"].as_array().unwrap().len(), 2);
     fs::write(fixture.host(CONFIG), "changed\n").unwrap();
     fs::write(fixture.host(HANDOFF), "rotated\n").unwrap();
@@ -88,6 +92,76 @@ fn the_next_command_works() {
         assert_eq!(report["state"], "installed");
         assert_eq!(report["installed"][0]["serial"], 2 - next);
     }
+}
+
+/// After a rollback the host has an older plan than the newest it ever had. What status, rollback and a refusal say about that
+/// plan works.
+#[test]
+fn the_plan_that_a_rollback_restored_can_be_installed_again() {
+    let (fixture, second) = installed();
+    let first = fixture.path("bundle.tar.gz").display().to_string();
+    fixture.install(&second, &[]).expect(0);
+    let note = "a newer plan than serial 1 was installed here";
+    let command = |text: &str| -> Vec<String> {
+        let (_, rest) = text.split_once("to install serial 1 again: `").unwrap();
+        let (command, _) = rest.split_once('`').unwrap();
+        command.split(' ').skip(1).map(str::to_owned).collect()
+    };
+    // As long as the newest plan is installed there is nothing to say.
+    let before = run(&fixture, &["status"]).expect(0);
+    assert!(!before.stderr.contains(note), "{}", before.stderr);
+    let rolled = run(&fixture, &["rollback", "--yes"]).expect(0);
+    let report = run(&fixture, &["status"]).expect(0);
+    for output in [&rolled, &report] {
+        assert!(
+            output.stderr.contains(note),
+            "{}{}",
+            output.stdout,
+            output.stderr
+        );
+    }
+    assert_eq!(command(&rolled.stderr), command(&report.stderr));
+    let refused = fixture.install(&first, &[]).expect(4);
+    assert!(
+        refused.stderr.contains("serial 1 is the plan that this host has now; to install it again, add --allow-older-serial"),
+        "{}",
+        refused.stderr
+    );
+    let words = command(&report.stderr);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    Run::default().run(&words).expect(0);
+    assert_eq!(status(&fixture)["installed"][0]["serial"], 1);
+    fixture.install(&second, &[]).expect(0);
+    assert_eq!(status(&fixture)["installed"][0]["serial"], 2);
+}
+
+/// The command that status names after a rollback is about the plan that is installed, not about the one that was rolled back.
+#[test]
+fn after_a_rollback_a_changed_file_is_compared_with_the_restored_plan() {
+    let (fixture, second) = installed();
+    fixture.install(&second, &[]).expect(0);
+    run(&fixture, &["rollback", "--yes"]).expect(0);
+    fs::write(fixture.host(CONFIG), "changed by hand\n").unwrap();
+    let report = status(&fixture);
+    let next = report["next"][0].as_str().unwrap();
+    assert!(
+        next.contains("--dry-run") && next.contains("--allow-older-serial"),
+        "{next}"
+    );
+    let words: Vec<&str> = next.split(' ').skip(1).collect();
+    let output = Run::default().run(&words).expect(0);
+    assert!(output.stdout.contains("serial 1"), "{}", output.stdout);
+}
+
+#[test]
+fn a_tree_that_is_installed_names_what_to_do_with_it() {
+    let (fixture, _) = installed();
+    let report = status(&fixture);
+    let next = report["next"].as_array().unwrap();
+    let texts: Vec<&str> = next.iter().filter_map(Value::as_str).collect();
+    let root = fixture.root();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].contains(&root), "{texts:?}");
 }
 
 #[test]

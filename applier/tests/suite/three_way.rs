@@ -163,6 +163,39 @@ fn foreign_files_are_refused_all_at_once_and_equal_ones_adopted() {
     assert_eq!(fixture.read(ADMIN), Plan::second().content(ADMIN));
 }
 
+/// A refusal is what there is to read: the files that could be written are not listed around it, as a dry run does.
+#[test]
+fn a_refusal_is_not_buried_in_the_files_that_could_be_written() {
+    let fixture = Fixture::new();
+    let bundle = fixture.bundle(Plan::default());
+    fs::create_dir_all(fixture.host("/etc/app/pki")).unwrap();
+    fs::write(fixture.host(CA), "another program's\n").unwrap();
+    let dry = fixture.install(&bundle, &["--dry-run"]);
+    assert!(
+        dry.stdout.contains(ADMIN) && dry.stdout.contains(CA),
+        "{}",
+        dry.stdout
+    );
+    let refused = fixture.install(&bundle, &[]).expect(5);
+    assert!(!refused.stdout.contains(ADMIN), "{}", refused.stdout);
+    let others = "8 other files and directories are not in the way; --dry-run lists them\n";
+    assert!(refused.stdout.contains(others), "{}", refused.stdout);
+    let lines: Vec<&str> = refused.stderr.lines().collect();
+    assert!(lines.len() <= 4, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains(CA) && !refused.stderr.contains(ADMIN),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.trim_start().starts_with("hint: ")),
+        "{}",
+        refused.stderr
+    );
+}
+
 #[test]
 fn files_of_another_cluster_are_foreign() {
     let fixture = Fixture::new();
