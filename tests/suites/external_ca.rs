@@ -649,7 +649,7 @@ fn listed() -> Result<()> {
     let text = kubeplan(&args).expect(0)?.text();
     ensure!(
         text.contains("EXTERNALLY MANAGED")
-            && text.contains("nodes/cp1/apiserver.crt")
+            && text.contains("apiserver                 cp1   CN = kube-apiserver")
             && text.contains("1y"),
         "{text}"
     );

@@ -76,6 +76,9 @@ fn read_directory(directory: &Path) -> Result<Vec<Facts>, CliError> {
         let message = format!("reading facts in {}", directory.display());
         CliError::caused(Exit::Usage, message, error)
     };
+    if directory.is_file() {
+        return Err(one_file(directory));
+    }
     let mut paths = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -101,6 +104,22 @@ fn read_directory(directory: &Path) -> Result<Vec<Facts>, CliError> {
         );
     }
     paths.iter().map(|path| read_file(path)).collect()
+}
+
+/// The error for a file in place of the directory: names the host in it and where the file belongs.
+fn one_file(path: &Path) -> CliError {
+    let shown = path.display();
+    match read_found(path, "facts", MAX_SIZE as u64).map(|bytes| Facts::parse(&bytes)) {
+        Ok(Ok(facts)) => CliError::usage(format!(
+            "{shown} is a file with the facts of host `{}`, and --facts takes the directory of such files",
+            facts.hostname
+        ))
+        .hint(format!(
+            "put it into a directory as {}.json, and name the directory",
+            facts.hostname
+        )),
+        _ => CliError::usage(format!("{shown} is not a directory with facts")),
+    }
 }
 
 fn read_file(path: &Path) -> Result<Facts, CliError> {

@@ -1,5 +1,6 @@
 //! Reads and makes the keys that commands sign with.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
@@ -8,6 +9,7 @@ use kubeplan_bundle::signature::{KeyError, PrivateKey};
 use kubeplan_terminal::{CliError, Io};
 
 use super::reading::{ask_passphrase, passphrase_in, read_secret};
+use crate::files;
 use crate::output;
 
 /// Reads the OpenSSH private key in `path`. If the key is encrypted, takes its passphrase from a file or the terminal.
@@ -17,6 +19,15 @@ pub(super) fn read_private_key(
     io: &mut Io,
 ) -> Result<PrivateKey, CliError> {
     let shown = path.display();
+    // Before the mode is judged: the mode of a public key does not matter, and another one would not help.
+    if is_public(path) {
+        let error = CliError::usage(format!("{shown} is a public key, which cannot sign"));
+        let private = path.with_extension("");
+        return Err(match path.extension().is_some_and(|end| end == "pub") {
+            true => error.hint(format!("name the private key: {}", private.display())),
+            false => error.hint("name the file of the private key"),
+        });
+    }
     let pem = read_secret(path, "signing key")?;
     let failed = |error: KeyError| {
         CliError::caused(Exit::Failed, format!("reading signing key {shown}"), error)
@@ -31,6 +42,13 @@ pub(super) fn read_private_key(
         }
         other => other.map_err(failed),
     }
+}
+
+/// Whether the file begins as a public key of OpenSSH. Reads so little that no part of a private key gets into memory.
+fn is_public(path: &Path) -> bool {
+    let mut start = [0; 4];
+    let read = files::open_regular(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && [*b"ssh-", *b"ecds", *b"sk-s", *b"sk-e"].contains(&start)
 }
 
 /// A new key pair that is not written yet.

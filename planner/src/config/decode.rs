@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::provenance::{Origin, Provenance};
 use super::report::{Finding, Report, Severity};
 use crate::kubeadm::go_types::scalar::{self, Scalar, Wrong};
+use crate::kubeadm::releases::{self, RELEASES, Release};
 use crate::schema::{Kind, Object, Type, places_of};
 use crate::suggest::nearest;
 use crate::yaml::read::{Data, Entry, Node, Position};
@@ -345,6 +346,7 @@ impl Decoder<'_> {
             (Type::String | Type::SecretString | Type::Token, Data::Bool(_)) => {
                 Some("quote it: unquoted `yes`, `no`, `on`, `off`, `y`, `n` are booleans in YAML".to_owned())
             }
+            (Type::String, Data::Int(_) | Data::Float(_)) if path.ends_with(".kubernetesVersion") => Some(version_hint(&node.data)),
             (Type::String | Type::SecretString | Type::Token, Data::Int(_) | Data::Float(_)) => Some("quote it".to_owned()),
             (Type::Bool | Type::Int32 | Type::Int64 | Type::Uint32 | Type::Float32 | Type::Float64, Data::String(_)) => {
                 Some("remove the quotes".to_owned())
@@ -366,6 +368,25 @@ impl Decoder<'_> {
             hint,
         );
     }
+}
+
+/// What to write instead of a number such as `1.36` as version: it has no patch release.
+fn version_hint(number: &Data) -> String {
+    let minor = match number {
+        Data::Float(number) => number
+            .to_string()
+            .strip_prefix("1.")
+            .and_then(|minor| minor.parse().ok()),
+        _ => None,
+    };
+    let example = minor
+        .and_then(releases::find)
+        .or_else(|| RELEASES.last())
+        .map(Release::example);
+    format!(
+        "write an exact version with its patch release, such as `{}`",
+        example.unwrap_or_default()
+    )
 }
 
 /// The name of a type whose values have a form of their own, and a hint how to write one.

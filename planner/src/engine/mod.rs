@@ -21,6 +21,7 @@ pub mod bundles;
 pub mod checks;
 pub mod discovered;
 pub mod error;
+mod ignored;
 mod join;
 mod kept;
 pub mod keys;

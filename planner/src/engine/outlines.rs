@@ -6,6 +6,8 @@
 //!
 //! The bundle crate's own checks decide what is refused: every outline is filled with a [`StandIn`] of the keys and checked as a bundle.
 
+use std::collections::BTreeSet;
+
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::seal::CommitSalt;
 use kubeplan_bundle::secret::SecretBytes;
@@ -15,6 +17,7 @@ use kubeplan_terminal::with_causes;
 use serde_json::Value;
 
 use super::error::{EngineError, NodeError, NodeFailures};
+use super::ignored::{KnownChecks, check_names};
 use super::notice::Notice;
 use super::notices::Notices;
 use super::session::Session;
@@ -51,6 +54,8 @@ struct Outlined {
     empty: bool,
     /// Warnings and notes about it.
     notices: Vec<Notice>,
+    /// The names of its checks.
+    checks: BTreeSet<String>,
     /// Its outline, if it is a control-plane node.
     kept: Option<Outline>,
 }
@@ -67,14 +72,22 @@ impl Session {
             let material = stand_in.material(config, prospect.held);
             let plan = fill(outline, config, MaterialSource::Issued(&material))?;
             let empty = plan.is_empty();
+            let checks = check_names(&plan.preflight);
             if !empty {
                 check(config, plan, prospect.now)?;
             }
-            Ok(empty)
+            Ok((empty, checks))
         })?;
         let mut notices = Notices::default();
-        for (name, outlined) in self.names().zip(&mut outlined) {
-            notices.add(Some(name), outlined.notices.drain(..));
+        let checks = outlined.iter_mut();
+        let checks = checks.flat_map(|outlined| std::mem::take(&mut outlined.checks));
+        let known = KnownChecks::new(checks.collect());
+        let ignored = self.each(|_, config| {
+            let registration = &config.init.node_registration;
+            Ok::<_, NodeError>(known.notices(&registration.ignore_preflight_errors))
+        })?;
+        for ((name, outlined), ignored) in self.names().zip(&mut outlined).zip(ignored) {
+            notices.add(Some(name), outlined.notices.drain(..).chain(ignored));
         }
         if outlined.iter().all(|outlined| outlined.empty) {
             let named = !self.first()?.only_phases.is_empty();
@@ -95,14 +108,14 @@ impl Session {
         Ok(())
     }
 
-    /// Outlines all nodes. `is_empty` fills and checks one outline, and says whether nothing is planned.
+    /// Outlines all nodes. `judge` fills and checks one outline, and says whether nothing is planned, and the names of its checks.
     fn outlined(
         &self,
-        is_empty: impl Fn(&Outline, &ValidConfig) -> Result<bool, NodeError> + Sync,
+        judge: impl Fn(&Outline, &ValidConfig) -> Result<(bool, BTreeSet<String>), NodeError> + Sync,
     ) -> Result<Vec<Outlined>, NodeFailures<NodeError>> {
         self.each(|_, config| {
             let outline = self.outline(config, false)?;
-            let empty = is_empty(&outline, config)?;
+            let (empty, checks) = judge(&outline, config)?;
             let mut notices = patch_notices(&outline);
             if empty {
                 let plan = fill(&outline, config, MaterialSource::None)?;
@@ -111,6 +124,7 @@ impl Session {
             Ok(Outlined {
                 empty,
                 notices,
+                checks,
                 kept: config.is_control_plane().then_some(outline),
             })
         })

@@ -26,9 +26,10 @@ use crate::config::{
 };
 use crate::kubeadm::phase_tree::to_run;
 use crate::operations;
-use crate::patches::{Ignored, Patches};
+use crate::patches::{Ignored, Patches, Target};
 use crate::render::images;
 use crate::selection::in_spite_of_file;
+use crate::suggest::nearest;
 
 /// What a command chooses besides documents.
 #[derive(Clone, Debug, Default)]
@@ -267,8 +268,7 @@ impl Session {
                 continue;
             };
             let read = directories.read(dir, &mut |file, why| {
-                let text = format!("patch file `{file}` is ignored: {why}");
-                observer.notice(&Notice::Note(text));
+                observer.notice(&ignored_patch(file, why));
             });
             match read {
                 Ok(read) => drop(patches.insert(dir.to_owned(), read.into())),
@@ -410,6 +410,29 @@ fn choose(nodes: Vec<ValidConfig>, wanted: &[String]) -> Result<Vec<ValidConfig>
     Ok(nodes.into_iter().filter(is_wanted).collect())
 }
 
+/// What to say of a file in the directory of patches that is not a patch: kubeadm only prints that it is ignored, and the user may have
+/// meant it as one.
+fn ignored_patch(file: &str, why: Ignored) -> Notice {
+    let text = format!("patch file `{file}` is ignored: {why}");
+    let base = file.rsplit('/').next().unwrap_or(file);
+    let targets = || Target::ALL.into_iter().map(Target::as_str);
+    match why {
+        Ignored::Target => {
+            let stem = base.split(['.', '+']).next().unwrap_or(base);
+            let stem = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+            let meant = nearest(stem, targets());
+            Notice::Warning(meant.map_or_else(
+                || text.clone(),
+                |meant| format!("{text}; did you mean `{meant}`?"),
+            ))
+        }
+        Ignored::Extension if targets().any(|target| base.starts_with(target)) => {
+            Notice::Warning(text)
+        }
+        Ignored::Extension | Ignored::Empty => Notice::Note(text),
+    }
+}
+
 /// The patch directory that `config` names.
 fn patch_directory(config: &ValidConfig) -> Option<&str> {
     let configured = config.init.patches.as_ref();
@@ -436,6 +459,40 @@ mod tests {
             ..Options::default()
         };
         Session::look(&sources, options, &Choices::default(), &mut Silent)
+    }
+
+    #[test]
+    fn a_file_that_may_be_meant_as_a_patch_is_warned_of() {
+        let said = |file: &str| {
+            let read = crate::patches::PatchFile::read(file, " ").unwrap();
+            ignored_patch(file, read.unwrap_err()).to_string()
+        };
+        for (file, start, end) in [
+            (
+                "kube-apiservr.yaml",
+                "warning: patch file `kube-apiservr.yaml` is ignored: the name does not begin with etcd,",
+                "; did you mean `kube-apiserver`?",
+            ),
+            (
+                "a/kubeletconfig0+merge.json",
+                "warning:",
+                "; did you mean `kubeletconfiguration`?",
+            ),
+            ("10-limits.yaml", "warning:", "or corednsdeployment"),
+            (
+                "etcd.yml",
+                "warning:",
+                "the extension is neither `json` nor `yaml`",
+            ),
+            (
+                "README.md",
+                "note:",
+                "the extension is neither `json` nor `yaml`",
+            ),
+        ] {
+            let said = said(file);
+            assert!(said.starts_with(start) && said.ends_with(end), "{said}");
+        }
     }
 
     #[test]

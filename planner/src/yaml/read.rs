@@ -176,6 +176,35 @@ pub fn read_within(text: &str, budget: &mut Budget) -> Result<Vec<Node>, ReadErr
         return Err(ReadError::TooLarge(text.len()));
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    read_documents(text, budget).map_err(|error| named_tab(text, error))
+}
+
+/// How many lines away from a tab the parser may notice that it is wrong.
+const TAB_REACH: u64 = 2;
+
+/// The error, at the tab that explains it: the parser reads a tab in an indentation as part of the line before, and names another line.
+fn named_tab(text: &str, error: ReadError) -> ReadError {
+    let ReadError::Syntax { position, .. } = &error else {
+        return error;
+    };
+    let tabs = (1..).zip(text.lines()).filter_map(|(line, content)| {
+        let rest = content.trim_start_matches([' ', '\t']);
+        let indent = content.strip_suffix(rest).filter(|_| !rest.is_empty())?;
+        let spaces = indent.find('\t')?;
+        let column = u64::try_from(spaces).unwrap_or_default() + 1;
+        Some(Position { line, column })
+    });
+    let distance = |tab: &Position| tab.line.abs_diff(position.line);
+    let near = tabs
+        .filter(|tab| distance(tab) <= TAB_REACH)
+        .min_by_key(distance);
+    near.map_or(error, |position| ReadError::Syntax {
+        position,
+        message: "the line is indented with a tab; use spaces".to_owned(),
+    })
+}
+
+fn read_documents(text: &str, budget: &mut Budget) -> Result<Vec<Node>, ReadError> {
     let mut reader = Reader {
         events: Box::new(Parser::new_from_str(text)),
         anchors: HashMap::new(),

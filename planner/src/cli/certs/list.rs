@@ -77,12 +77,13 @@ fn text(certificates: &[StoredCertificate]) -> Text {
             .iter()
             .filter(|row| row.is_authority() == authorities)
             .map(|row| {
-                let mut cells = vec![
-                    row.path.clone(),
+                let mut cells = vec![row.name.clone()];
+                cells.extend(row.node.clone());
+                cells.extend([
                     row.subject.clone(),
                     row.not_after.to_string(),
                     short_duration(row.residual_seconds),
-                ];
+                ]);
                 if !authorities {
                     cells.push(row.authority.clone());
                 }
@@ -95,6 +96,7 @@ fn text(certificates: &[StoredCertificate]) -> Text {
     let mut text = table(
         &[
             "CERTIFICATE",
+            "NODE",
             "SUBJECT",
             "EXPIRES",
             "RESIDUAL TIME",

@@ -10,6 +10,7 @@ use kubeplan_bundle::index::{Content, EntryName, Place};
 use kubeplan_bundle::reader::{Bundle, Intact};
 
 use crate::pki::certificate::{Certificate, CertificateFacts};
+use crate::pki::certlist::known;
 use crate::plan::CertificateRow;
 
 /// The largest file that is read, in bytes: a kubeconfig or a chain of certificates has a few KiB.
@@ -73,18 +74,14 @@ impl Certificates {
             if facts.is_authority {
                 authorities
                     .entry(facts.subject_der.clone())
-                    .or_insert_with(|| path.to_owned());
+                    .or_insert_with(|| name(path, true));
             }
             let issuer = facts.issuer_der.clone();
             found.push((row(path, facts), issuer));
         }
         let rows = found.into_iter().map(|(mut row, issuer)| {
             if let Some(signer) = authorities.get(&issuer) {
-                row.signer = if *signer == row.path {
-                    row.name.clone()
-                } else {
-                    signer.rsplit("/pki/").next().unwrap_or_default().to_owned()
-                };
+                row.signer.clone_from(signer);
             }
             row
         });
@@ -105,7 +102,7 @@ fn candidate(bytes: &[u8]) -> Option<&str> {
 fn row(path: &str, facts: CertificateFacts) -> CertificateRow {
     let addresses = facts.ip_sans.iter().map(ToString::to_string);
     CertificateRow {
-        name: path.rsplit('/').next().unwrap_or_default().to_owned(),
+        name: name(path, facts.is_authority),
         path: path.to_owned(),
         subject: facts.subject,
         signer: facts.issuer,
@@ -117,6 +114,18 @@ fn row(path: &str, facts: CertificateFacts) -> CertificateRow {
         spki: facts.spki,
         user_supplied: false,
     }
+}
+
+/// kubeadm's name of the certificate in the file, which ends with that of its directory if it is etcd's; else the file's name.
+fn name(path: &str, authority: bool) -> String {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let of_etcd = path.ends_with(&format!("/etcd/{file}"));
+    let base = file.strip_suffix(".crt").unwrap_or(file);
+    let base = match of_etcd {
+        true => format!("etcd/{base}"),
+        false => base.to_owned(),
+    };
+    known(&base, authority).map_or_else(|| file.to_owned(), |known| known.name.to_owned())
 }
 
 /// The client certificate in a kubeconfig.
@@ -142,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn signers_are_named_by_their_file_or_their_subject() {
+    fn signers_are_named_as_in_kubeadm_or_by_their_subject() {
         let (ca_key, leaf_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let mut ca_params = params("own");
         ca_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -167,13 +176,31 @@ mod tests {
         assert_eq!(
             shown,
             [
-                ("leaf.crt", "CN = leaf", "etcd/ca.crt"),
-                ("ca.crt", "CN = own", "ca.crt"),
-                ("admin.conf", "CN = leaf", "etcd/ca.crt"),
+                ("leaf.crt", "CN = leaf", "etcd-ca"),
+                ("etcd-ca", "CN = own", "etcd-ca"),
+                ("admin.conf", "CN = leaf", "etcd-ca"),
             ]
         );
         let alone = Certificates::of_files(files.into_iter().take(1)).rows;
         assert_eq!(alone[0].signer, "CN = own");
+    }
+
+    #[test]
+    fn a_certificate_has_kubeadms_name_in_any_directory() {
+        for (path, authority, expected) in [
+            ("/etc/kubernetes/pki/ca.crt", true, "ca"),
+            ("/etc/kubernetes/ssl/apiserver.crt", false, "apiserver"),
+            ("/etc/kubernetes/pki/etcd/server.crt", false, "etcd-server"),
+            (
+                "/etc/kubernetes/pki/apiserver-etcd-client.crt",
+                false,
+                "apiserver-etcd-client",
+            ),
+            ("/etc/kubernetes/kubelet.conf", false, "kubelet.conf"),
+            ("/srv/server.crt", false, "server.crt"),
+        ] {
+            assert_eq!(name(path, authority), expected, "{path}");
+        }
     }
 
     #[test]

@@ -129,12 +129,16 @@ fn agree(draft: &mut Draft, field: &str, to: &str, comparable: &dyn Fn(&str) -> 
         let full = draft.full_path(KIND, &from);
         let (file, line) = draft.place_of(&full);
         let place = line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
-        draft.error(
-            Kind::Init,
-            to,
-            format!("`{kubeadms}` contradicts `{ours}` of {full} at {place}"),
-            "set one of the two fields, or both to the same value",
-        );
+        let hint = match draft.provenance.at(&draft.full_path(Kind::Init, to)) {
+            Some(Origin::Flag { name }) => {
+                format!(
+                    "omit --{name}, or set {full} to `{kubeadms}`: the entries of the inventory are the nodes"
+                )
+            }
+            _ => "set one of the two fields, or both to the same value".to_owned(),
+        };
+        let message = format!("`{kubeadms}` contradicts `{ours}` of {full} at {place}");
+        draft.error(Kind::Init, to, message, &hint);
     }
 }
 

@@ -17,6 +17,7 @@ use super::super::valid::{Assumption, HostFacts};
 use super::super::version::is_semantic_version;
 use super::warn_of_unset;
 use crate::kubeadm::go_types::tables::kubeadm_v1beta4::EXTERNAL_ETCD;
+use crate::kubeadm::releases;
 use crate::schema::Kind;
 
 /// The socket that kubeadm uses if it finds none on the host.
@@ -176,11 +177,18 @@ pub(super) fn apply_to_convert(draft: &mut Draft) {
     }
     control_plane_endpoint(draft);
     lower_case_names(draft);
+    for token in draft.items(Kind::Init, "bootstrapTokens") {
+        let path = format!("{token}.token");
+        if draft.text(Kind::Init, &path).is_empty() {
+            warn_of_unset(draft, Kind::Init, &path, "generate one");
+        }
+    }
     if unset(draft, Kind::Cluster, "kubernetesVersion") {
         let source = "ask the internet for `stable-1`";
         warn_of_unset(draft, Kind::Cluster, "kubernetesVersion", source);
     } else {
         apply_version(draft);
+        warn_of_unsupported(draft);
     }
 }
 
@@ -432,17 +440,51 @@ pub(super) fn control_plane_endpoint(draft: &mut Draft) {
     }
 }
 
+/// Warns of a release that `kubeplan validate` will refuse, if the version itself is valid.
+fn warn_of_unsupported(draft: &mut Draft) {
+    let path = "kubernetesVersion";
+    let written = draft.text(Kind::Cluster, path);
+    let plain = written.strip_prefix('v').unwrap_or(&written);
+    if is_semantic_version(plain) && draft.release().is_none() {
+        let message =
+            format!("Kubernetes {plain} is not supported, so the result cannot be planned");
+        draft.warn(Kind::Cluster, path, message, &supported_hint());
+    }
+}
+
+/// Which versions can be planned.
+pub(in super::super) fn supported_hint() -> String {
+    let examples = releases::supported();
+    let newest = releases::RELEASES.last().map(|release| release.example());
+    format!(
+        "use a version of one of the supported releases {}, such as `{}`",
+        examples.join(", "),
+        newest.unwrap_or_default()
+    )
+}
+
 /// Turns `kubernetesVersion` into `vX.Y.Z`, as kubeadm does for an exact version.
 pub(super) fn apply_version(draft: &mut Draft) {
     let path = "kubernetesVersion";
     let written = draft.text(Kind::Cluster, path);
-    let hint = "kubeplan works offline: set an exact version such as `v1.36.2`";
+    let plain = written.strip_prefix('v').unwrap_or(&written);
+    let minor = plain
+        .strip_prefix("1.")
+        .and_then(|minor| minor.parse().ok());
+    let hint = match minor.map(releases::find) {
+        Some(Some(release)) => format!(
+            "kubeplan works offline: set the exact version with its patch release, such as `{}`",
+            release.example()
+        ),
+        Some(None) => supported_hint(),
+        None => "kubeplan works offline: set an exact version such as `v1.36.2`".to_owned(),
+    };
+    let hint = hint.as_str();
     if written.is_empty() {
         let message = "no version is set; kubeadm would ask the internet for `stable-1`";
         draft.error(Kind::Cluster, path, message, hint);
         return;
     }
-    let plain = written.strip_prefix('v').unwrap_or(&written);
     if is_semantic_version(plain) {
         draft.set(Kind::Cluster, path, format!("v{plain}").into());
         return;

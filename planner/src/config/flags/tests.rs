@@ -149,6 +149,27 @@ fn the_token_has_a_description_only_without_a_file() {
 }
 
 #[test]
+fn a_flag_that_contradicts_the_inventory_gets_a_way_out() {
+    let text = "apiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nmetadata: {name: a}\nnodes: [{name: cp1, role: control-plane, address: 10.0.0.1}]\n---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\n";
+    let source = Source {
+        name: "c.yaml",
+        text,
+    };
+    let report = load(&[source], &[("node-name", "cp9")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        report.contains("hint: omit --node-name, or set Cluster.nodes[0].name to `cp9`"),
+        "{report}"
+    );
+    let source = Source {
+        name: "c.yaml",
+        text,
+    };
+    assert!(load(&[source], &[("node-name", "cp1")]).is_ok());
+}
+
+#[test]
 fn the_node_name_is_not_lower_cased() {
     let report = enough_and(&[("node-name", "NODE-A")])
         .unwrap_err()

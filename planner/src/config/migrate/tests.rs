@@ -75,7 +75,11 @@ fn what_kubeadm_would_read_from_the_host_stays_unset() {
     assert!(init["bootstrapTokens"][0].get("token").is_none());
     assert!(cluster.get("kubernetesVersion").is_none());
     let warnings = migrated.warnings.to_string();
-    assert_eq!(warnings.matches("it stays unset").count(), 3, "{warnings}");
+    assert_eq!(warnings.matches("it stays unset").count(), 4, "{warnings}");
+    assert!(
+        warnings.contains("bootstrapTokens[0].token: it stays unset"),
+        "{warnings}"
+    );
 }
 
 #[test]
@@ -114,4 +118,23 @@ fn kubeadms_rules_hold_and_lenient_forgives_fields_only() {
         json!(true)
     );
     assert_eq!(migrated.warnings.findings().len(), 1);
+}
+
+#[test]
+fn a_release_that_cannot_be_planned_is_warned_of() {
+    let with = |version: &str| {
+        let text = format!(
+            "apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\nkubernetesVersion: {version}\n"
+        );
+        migrate_one(&text).unwrap().warnings.to_string()
+    };
+    let warnings = with("v1.28.3");
+    assert!(
+        warnings.contains(
+            "kubernetesVersion: Kubernetes 1.28.3 is not supported, so the result cannot be planned"
+        ),
+        "{warnings}"
+    );
+    assert!(warnings.contains("1.36"), "{warnings}");
+    assert!(!with("v1.36.2").contains("not supported"));
 }

@@ -117,6 +117,12 @@ pub struct Gate {
 }
 
 impl Release {
+    /// A version of the row, such as `v1.36.1`: an example for messages.
+    #[must_use]
+    pub fn example(&self) -> String {
+        format!("v1.{}.{}", self.minor, self.since_patch)
+    }
+
     /// The gate called `name`, if kubeadm of this release has it.
     #[must_use]
     pub fn gate(&self, name: &str) -> Option<&'static Gate> {

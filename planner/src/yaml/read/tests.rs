@@ -220,3 +220,31 @@ fn a_plain_value_in_braces_does_not_start_with_a_colon() {
         assert!(read(text).is_ok(), "{text}");
     }
 }
+
+#[test]
+fn a_tab_is_named_where_it_is() {
+    for (text, line, column) in [
+        ("a:\n\tb: 1\n", 2, 1),
+        ("a: 1\nb:\n  c: 1\n\td: 2\ne: 3\n", 4, 1),
+        ("a:\n- b: 1\n \tc: 2\n", 3, 2),
+        ("x: 1\na:\n\t- b\n\t- c\n", 3, 1),
+    ] {
+        match read(text) {
+            Err(ReadError::Syntax { position, message }) => {
+                assert_eq!((position.line, position.column), (line, column), "{text:?}");
+                assert!(message.contains("tab"), "{message}");
+            }
+            other => panic!("{text:?}: {other:?}"),
+        }
+    }
+    // A tab elsewhere is not the reason, and one in a block of text is content.
+    let far = format!(
+        "a: |\n  x\n  \ty\n{}b: [\n",
+        "c: 1\n".repeat(5).replace('c', "k")
+    );
+    let Err(error) = read(&far) else {
+        panic!("accepted");
+    };
+    assert!(!error.to_string().contains("tab"), "{error}");
+    assert!(read("a: |\n  x\n  \ty\n").is_ok());
+}
