@@ -32,6 +32,7 @@ pub fn cases() -> Vec<Trial> {
         case("refusals::foreign_files_fail_preflight", foreign),
         case("refusals::a_link_out_of_the_root", link_out),
         case("refusals::not_a_bundle_at_all", not_a_bundle),
+        case("refusals::a_bundle_that_does_not_exist", missing),
     ];
     let changes: &[(&str, Change)] = &[
         ("empty", |_| Vec::new()),
@@ -98,10 +99,31 @@ fn changed(change: Change) -> Result<()> {
     let planned = ecdsa()?;
     let copy = planned.path("changed.tar.gz");
     fs::write(&copy, change(fs::read(&planned.bundle)?))?;
-    refused(&planned, 4, || {
+    let run = refused(&planned, 4, || {
         Ok(kubeapply(&planned.install_args(&copy, &[])?))
     })?;
+    // Whoever carried the file can mend that, so both programs say how.
+    let next = "compare its SHA-256 (`sha256sum ";
+    ensure!(run.err.contains(next), "{}", run.err);
+    let shown = kubeplan(&["show", text(&copy)?]).expect(4)?;
+    ensure!(shown.err.contains(next), "{}", shown.err);
     planned.install(&[])?.expect(0)?;
+    Ok(())
+}
+
+/// A bundle that does not exist ends every command with the same code.
+fn missing() -> Result<()> {
+    let planned = ecdsa()?;
+    let absent = planned.path("absent.tar.gz");
+    let run = refused(&planned, 4, || {
+        Ok(kubeapply(&planned.install_args(&absent, &[])?))
+    })?;
+    ensure!(run.err.contains("absent.tar.gz"), "{}", run.err);
+    for command in ["show", "verify"] {
+        let run = kubeplan(&[command, text(&absent)?]).expect(4)?;
+        ensure!(run.err.contains("absent.tar.gz"), "{}", run.err);
+        kubeapply(&[command, text(&absent)?, "--root", text(&planned.root())?]).expect(4)?;
+    }
     Ok(())
 }
 
