@@ -61,8 +61,6 @@ pub(super) struct Draft {
     pub(super) host: Host,
     /// What can set values that kubeadm would read from the host.
     pub(super) means: Means,
-    /// Maps the full path of a field that a value was copied to, to the full path of the field that the user wrote.
-    pub(super) aliases: Vec<(String, String)>,
 }
 
 /// The path of the node's entry in a [`Draft`].
@@ -239,28 +237,13 @@ impl Draft {
         }
     }
 
-    /// The field in which the user wrote the value at `full_path`.
-    fn known_as(&self, full_path: String) -> String {
-        let below = |from: &str| {
-            full_path
-                .strip_prefix(from)
-                .filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        self.aliases
-            .iter()
-            .filter_map(|(from, to)| Some((from.len(), to, below(from)?)))
-            .max_by_key(|(length, ..)| *length)
-            .map(|(_, to, rest)| format!("{to}{rest}"))
-            .unwrap_or(full_path)
-    }
-
     /// Records that the value at `to` was written in the inventory's field `from`.
     pub(super) fn alias(&mut self, to: (Kind, &str), from: &str) {
-        let names = (
+        let (to, from) = (
             self.full_path(to.0, to.1),
             self.full_path(Kind::Inventory, from),
         );
-        self.aliases.push(names);
+        self.provenance.record_name(to, from);
     }
 
     /// Sets the value at `path` and records where it comes from.
@@ -310,7 +293,7 @@ impl Draft {
         message: String,
         hint: Option<String>,
     ) {
-        let path = self.known_as(self.full_path(kind, path));
+        let path = self.provenance.written_as(&self.full_path(kind, path));
         let (file, line) = self.place_of(&path);
         self.adopt(Finding {
             severity,

@@ -60,7 +60,7 @@ pub(super) fn hand_on(draft: &mut Draft) {
         for (path, origin) in records {
             draft.provenance.record(path, origin);
         }
-        draft.aliases.push(names);
+        draft.provenance.record_name(names.0, names.1);
         if let Some(value) = draft.get(Kind::Join, from).cloned() {
             draft.set(Kind::Init, to, value);
         }

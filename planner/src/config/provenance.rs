@@ -1,7 +1,7 @@
 //! Records where the value of every field of the configuration comes from.
 //!
-//! In: decoding, flags and defaulting record one [`Origin`] per field. Out: lookups by path. A path without a record has no
-//! origin.
+//! In: decoding, flags and defaulting record one [`Origin`] per field, and the field that a value was copied from. Out: lookups by
+//! path. A path without a record has no origin.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -38,23 +38,29 @@ pub enum Origin {
 
 /// Origins by field path, such as `ClusterConfiguration.networking.serviceSubnet`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Provenance(BTreeMap<String, Origin>);
+#[serde(transparent)]
+pub struct Provenance {
+    records: BTreeMap<String, Origin>,
+    /// Maps the path of a field that a value was copied to, to the path of the field that the user wrote.
+    #[serde(skip)]
+    names: Vec<(String, String)>,
+}
 
 impl Provenance {
     /// Records where the value at `path` comes from; a later record replaces an earlier one.
     pub fn record(&mut self, path: impl Into<String>, origin: Origin) {
-        self.0.insert(path.into(), origin);
+        self.records.insert(path.into(), origin);
     }
 
     /// Removes the origin recorded for exactly `path`, and returns it.
     pub fn remove(&mut self, path: &str) -> Option<Origin> {
-        self.0.remove(path)
+        self.records.remove(path)
     }
 
     /// The origin recorded for exactly `path`.
     #[must_use]
     pub fn at(&self, path: &str) -> Option<&Origin> {
-        self.0.get(path)
+        self.records.get(path)
     }
 
     /// The origin of `path`, or of the nearest field above it.
@@ -62,16 +68,40 @@ impl Provenance {
     pub fn of(&self, path: &str) -> Option<&Origin> {
         let mut path = path;
         loop {
-            if let Some(origin) = self.0.get(path) {
+            if let Some(origin) = self.records.get(path) {
                 return Some(origin);
             }
             path = path.get(..path.rfind(['.', '['])?)?;
         }
     }
 
+    /// Records that the value at `to` was written in the field `from`; a later record replaces an earlier one.
+    pub fn record_name(&mut self, to: impl Into<String>, from: impl Into<String>) {
+        self.names.push((to.into(), from.into()));
+    }
+
+    /// The path of the field that the user wrote for `path`.
+    #[must_use]
+    pub fn written_as(&self, path: &str) -> String {
+        let below = |from: &str| {
+            path.strip_prefix(from)
+                .filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.names
+            .iter()
+            .filter_map(|(from, to)| Some((from.len(), to, below(from)?)))
+            .max_by_key(|(length, ..)| *length)
+            .map_or_else(|| path.to_owned(), |(_, to, rest)| format!("{to}{rest}"))
+    }
+
+    /// Keeps the names of fields for which `is_kept` returns true.
+    pub fn keep_names(&mut self, mut is_kept: impl FnMut(&str) -> bool) {
+        self.names.retain(|(to, _)| is_kept(to));
+    }
+
     /// The records of `path` and of every field below it.
     pub fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a Origin)> {
-        self.0
+        self.records
             .range::<str, _>((Bound::Included(path), Bound::Unbounded))
             .take_while(move |(known, _)| known.starts_with(path))
             .filter(move |(known, _)| {
@@ -83,21 +113,27 @@ impl Provenance {
 
     /// Adds the records of `other`; they replace records of the same paths.
     pub fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.records.extend(other.records);
+        self.names.extend(other.names);
     }
 
     /// Removes the records for which `apart` returns true, and returns them.
     pub fn take_out(&mut self, mut apart: impl FnMut(&str) -> bool) -> Self {
-        let (out, kept) = std::mem::take(&mut self.0)
+        let (out, kept) = std::mem::take(&mut self.records)
             .into_iter()
             .partition(|(path, _)| apart(path));
-        self.0 = kept;
-        Self(out)
+        self.records = kept;
+        Self {
+            records: out,
+            names: Vec::new(),
+        }
     }
 
     /// All records, sorted by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Origin)> {
-        self.0.iter().map(|(path, origin)| (path.as_str(), origin))
+        self.records
+            .iter()
+            .map(|(path, origin)| (path.as_str(), origin))
     }
 }
 
@@ -106,7 +142,7 @@ impl IntoIterator for Provenance {
     type IntoIter = std::collections::btree_map::IntoIter<String, Origin>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.records.into_iter()
     }
 }
 
@@ -127,5 +163,23 @@ mod tests {
             Some(&written)
         );
         assert_eq!(provenance.of("ClusterConfiguration.scheduler"), None);
+    }
+
+    #[test]
+    fn a_field_has_the_name_under_which_it_was_written() {
+        let mut provenance = Provenance::default();
+        provenance.record_name("A.b", "C.d");
+        provenance.record_name("A.b[1]", "E");
+        for (path, expected) in [
+            ("A.b", "C.d"),
+            ("A.b[0].x", "C.d[0].x"),
+            ("A.b[1].x", "E.x"),
+            ("A.bc", "A.bc"),
+            ("A", "A"),
+        ] {
+            assert_eq!(provenance.written_as(path), expected);
+        }
+        provenance.keep_names(|to| to == "A.b");
+        assert_eq!(provenance.written_as("A.b[1].x"), "C.d[1].x");
     }
 }

@@ -17,6 +17,7 @@ use super::draft::Draft;
 use super::draft::Host;
 use super::facts::{self, FactsSource};
 use super::flags::{self, Given};
+use super::kubelet::EXTRA_ARGS;
 use super::means::Means;
 use super::options::{Options, Origins};
 use super::provenance::{Origin, Provenance};
@@ -211,6 +212,7 @@ fn of_cluster(all: &Provenance, kubelet: &SharedKubelet) -> Provenance {
     ];
     let mut provenance = all.clone();
     provenance.take_out(|path| of_node.iter().any(|prefix| path.starts_with(prefix)));
+    provenance.keep_names(|_| false);
     provenance.extend(kubelet.provenance.clone());
     provenance
 }
@@ -307,7 +309,14 @@ impl Joining<'_> {
                 parts.provenance.extend(own);
             }
             Origins::OfCluster => {
-                own.take_out(|path| !ASKED.contains(&path) && !path.ends_with(PATCHES));
+                let is_of_kubelet =
+                    |path: &str| path.starts_with(EXTRA_ARGS) || path.contains(KUBELET);
+                own.take_out(|path| {
+                    !ASKED.contains(&path) && !path.ends_with(PATCHES) && !is_of_kubelet(path)
+                });
+                own.keep_names(|to| {
+                    to.starts_with(EXTRA_ARGS) || to.starts_with(Kind::Kubelet.name())
+                });
                 for path in ASKED {
                     if let Some(origin) = self.provenance.at(path) {
                         own.record(path, origin.clone());
@@ -349,6 +358,9 @@ const ASKED: [&str; 3] = [
     "ClusterConfiguration.dns.disabled",
     "ClusterConfiguration.proxy.disabled",
 ];
+
+/// The entry's fields about its kubelet: what does not fit the plan is found when all nodes are known.
+const KUBELET: &str = "].kubelet.";
 
 /// The fields that name a node's directory of patches: messages about it name the field and its line.
 const PATCHES: &str = ".patches.directory";

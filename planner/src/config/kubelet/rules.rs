@@ -142,8 +142,14 @@ fn finding<T>(
         field.clone_into(&mut path);
     } else if setting.from.starts_with("default: ") {
         path = format!("KubeletConfiguration.{field}");
-    } else if let Some((written, at)) = place(&kubelet.config.provenance, &path) {
-        (file, line) = (written, Some(at));
+    } else {
+        let provenance = &kubelet.config.provenance;
+        let known_as = provenance.written_as(&path);
+        let found = place(provenance, &known_as).or_else(|| place(provenance, &path));
+        if let Some((written, at)) = found {
+            (file, line) = (written, Some(at));
+        }
+        path = known_as;
     }
     Finding {
         severity,

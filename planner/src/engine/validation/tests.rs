@@ -269,6 +269,34 @@ fn what_the_writer_refuses_of_an_inventory_is_not_valid() {
 }
 
 #[test]
+fn what_does_not_fit_a_kubelet_is_found_where_it_was_written() {
+    let nodes = "nodes:\n- {name: cp1, role: control-plane, address: 10.0.0.11}\n- name: cp2\n  role: control-plane\n  address: 10.0.0.12\n  kubelet:\n    \
+        kubeletExtraArgs: [{name: pod-manifest-path, value: /srv/manifests}]\n- name: w1\n  role: worker\n  kubelet:\n    \
+        kubeletExtraArgs: [{name: v, value: '2'}, {name: config, value: /srv/kubelet.yaml}]\n- name: cp3\n  role: control-plane\n  address: 10.0.0.13\n  kubelet:\n    \
+        config: {staticPodPath: /srv/pods}\n";
+    let text = format!("{NODE}{CLUSTER}controlPlaneEndpoint: api.example.com\n{INVENTORY}{nodes}");
+    let report = verdict(&text).report;
+    for (path, value) in [
+        (
+            "Cluster.nodes[1].kubelet.kubeletExtraArgs[0]",
+            "/srv/manifests",
+        ),
+        (
+            "Cluster.nodes[2].kubelet.kubeletExtraArgs[1]",
+            "/srv/kubelet.yaml",
+        ),
+        ("Cluster.nodes[3].kubelet.config.staticPodPath", "/srv/pods"),
+    ] {
+        let line = text.lines().position(|line| line.contains(value)).unwrap() + 1;
+        let found = report.findings().iter().find(|finding| {
+            finding.path == path && finding.line == Some(u64::try_from(line).unwrap())
+        });
+        let found = found.unwrap_or_else(|| panic!("{path} in line {line}: {report:#?}"));
+        assert!(found.message.contains(value), "{found:?}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_a_bundle_is_not_valid() {
     let tokens = |count: usize| {
         let token = |at: usize| format!("- {{token: '{at:06}.0123456789abcdef'}}\n");
