@@ -39,6 +39,8 @@ struct Effects {
     sets_command: bool,
     /// Other files are read for variables.
     reads: Vec<String>,
+    /// A variable holds planned flags, too, or goes on in the next line: its line cannot go as a whole.
+    entangled: bool,
 }
 
 /// No file gives flags to the service that the plan does not know.
@@ -97,21 +99,27 @@ impl Looking for ServiceFlags {
             };
             let effects = of_variables(self, &text);
             if let Some(what) = effects.words() {
-                let names: Vec<String> = effects
-                    .variables
-                    .iter()
-                    .map(|name| format!("-e '/^[[:space:]]*{name}=/d'"))
-                    .collect();
                 findings.push(Finding::AsPlanned(format!(
-                    "{path} {what}: {}; if they are not wanted, remove them with `sed -i {} -- {}`",
+                    "{path} {what}: {}; if they are not wanted, remove them {}",
                     self.consequence,
-                    names.join(" "),
-                    quote(&on_host(view.root, &path))
+                    way_out(&effects, &quote(&on_host(view.root, &path)))
                 )));
             }
         }
         Ok(findings)
     }
+}
+
+/// How to remove what a file of variables sets: the command, if each variable is a line of its own that has nothing else.
+fn way_out(effects: &Effects, file: &str) -> String {
+    if effects.entangled {
+        return format!("in {file} with an editor, and leave the rest of their lines");
+    }
+    let variables = effects.variables.iter();
+    let lines: Vec<String> = variables
+        .map(|name| format!("-e '/^[[:space:]]*{name}=/d'"))
+        .collect();
+    format!("with `sed -i {} -- {file}`", lines.join(" "))
 }
 
 /// The text of a file; `None` if there is none, or something that systemd reads as empty, such as a link to /dev/null.
@@ -193,6 +201,13 @@ fn of_variables(check: &ServiceFlags, text: &str) -> Effects {
             add_variable(check, &mut effects, name.trim_end(), &value);
         }
     }
+    // A shell lets a quoted value go on in the next line.
+    effects.entangled |= text.lines().any(|line| {
+        line.ends_with('\\')
+            || ['"', '\'']
+                .iter()
+                .any(|quote| line.matches(*quote).count() % 2 == 1)
+    });
     effects
 }
 
@@ -213,7 +228,7 @@ fn add_variable(check: &ServiceFlags, effects: &mut Effects, name: &str, value: 
 
 /// Whether there are flags among the words that the plan does not have.
 fn add_flags(check: &ServiceFlags, effects: &mut Effects, words: &[String]) -> bool {
-    let mut any = false;
+    let (mut any, mut planned) = (false, false);
     for (at, word) in words.iter().enumerate() {
         if !word.starts_with('-') || word.trim_start_matches('-').is_empty() {
             continue;
@@ -223,11 +238,13 @@ fn add_flags(check: &ServiceFlags, effects: &mut Effects, words: &[String]) -> b
             .filter(|next| !next.starts_with('-') && !word.contains('='))
             .map(|next| format!("{word}={next}"));
         if check.planned.contains(word) || apart.is_some_and(|flag| check.planned.contains(&flag)) {
+            planned = true;
             continue;
         }
         any = true;
         keep(&mut effects.flags, word.split('=').next().unwrap_or(word));
     }
+    effects.entangled |= any && planned;
     any
 }
 
@@ -417,10 +434,32 @@ mod tests {
                 "{USR}/10-kubeadm.conf sets the flags --config in KUBELET_CONFIG_ARGS: they can win; if it is not wanted, remove it with `rm -- {root}{USR}/10-kubeadm.conf`"
             ),
             format!(
-                "/etc/default/kubelet sets the flags --node-ip, --container-runtime in KUBELET_EXTRA_ARGS: they can win; if they are not wanted, remove them with `sed -i -e '/^[[:space:]]*KUBELET_EXTRA_ARGS=/d' -- {root}/etc/default/kubelet`"
+                "/etc/default/kubelet sets the flags --node-ip, --container-runtime in KUBELET_EXTRA_ARGS: they can win; if they are not wanted, remove them in {root}/etc/default/kubelet with an editor, and leave the rest of their lines"
             ),
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_variable_is_removed_by_command_only_if_its_line_has_nothing_else() {
+        let with_command = "remove them with `sed -i -e '/^[[:space:]]*KUBELET_EXTRA_ARGS=/d' -- ";
+        let with_editor = " with an editor, and leave the rest of their lines";
+        for (text, way) in [
+            ("KUBELET_EXTRA_ARGS=--node-ip=10.9.9.9\n", with_command),
+            ("KUBELET_EXTRA_ARGS='--v=9'\nOTHER=\"--x\"\n", with_command),
+            ("KUBELET_EXTRA_ARGS=\"--v=9 \\\n --x\"\n", with_editor),
+            ("KUBELET_EXTRA_ARGS=\"--v=9\n --x\"\n", with_editor),
+            (
+                "KUBELET_EXTRA_ARGS='--config=/config.yaml --v=9'\n",
+                with_editor,
+            ),
+        ] {
+            let host = Host::new();
+            host.write("/etc/default/kubelet", text);
+            let told = told(&host);
+            assert_eq!(told.len(), 1, "{text}: {told:?}");
+            assert!(told[0].contains(way), "{text}: {told:?}");
+        }
     }
 
     #[test]
