@@ -170,7 +170,7 @@ pub(crate) fn default_config() -> ValidConfig {
         advertise_address: "192.168.10.11".parse().unwrap(),
         bind_port: 6443,
         timeouts: crate::config::timeouts::Timeouts::default(),
-        facts: HostFacts::default(),
+        facts: HostFacts::default().into(),
         assumptions: Vec::new(),
         provenance: Provenance::default(),
     })

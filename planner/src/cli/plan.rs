@@ -232,19 +232,14 @@ impl Planned<'_> {
             (taken.recipients, (taken.identity, taken.new))
         };
         let author = signer.key().public();
-        let keep = |config: &ValidConfig, bundle: Written, sealed: Option<_>| {
+        let keep = |config: &ValidConfig, mut bundle: Written, sealed: Option<_>| {
             let path = output.join(&bundle.file);
             let (identity, new) = sealed.unwrap_or_default();
+            let replaced = Replaced::at(&path, &author);
             Kept {
-                node: NodeSummary::new(
-                    config,
-                    &bundle,
-                    &path,
-                    identity,
-                    Replaced::at(&path, &author),
-                ),
-                record: bundle.record,
-                notices: bundle.notices,
+                record: bundle.record.take(),
+                notices: std::mem::take(&mut bundle.notices),
+                node: NodeSummary::new(config, bundle, &path, identity, replaced),
                 identity: new,
             }
         };
@@ -256,12 +251,15 @@ impl Planned<'_> {
         let mut summary = summary(&keys).map_err(|error| failed(error, io))?;
         let mut records = Vec::with_capacity(written.len());
         let mut identities = Vec::new();
-        for (name, kept) in session.names().zip(written) {
-            notices.add(Some(name), kept.notices);
+        let mut names = session.names();
+        // Reuses the memory of `written`: the summaries of thousands of nodes would otherwise be there twice.
+        let nodes = written.into_iter().map(|kept| {
+            notices.add(names.next(), kept.notices);
             records.extend(kept.record);
             identities.extend(kept.identity);
-            summary.nodes.push(kept.node);
-        }
+            kept.node
+        });
+        summary.nodes = nodes.collect();
         notices.say(session.several(), io);
         // Everything was checked: results get their names from here on.
         save(&keys.into_store(records))?;

@@ -210,12 +210,12 @@ impl NodeSummary {
     /// What there is to say of a bundle that is written, in the place of another.
     pub(super) fn new(
         config: &ValidConfig,
-        written: &Written,
+        written: Written,
         bundle: &Path,
         identity: Option<Identity>,
         replaced: Option<Replaced>,
     ) -> Self {
-        let index = &written.index;
+        let index = written.index;
         let recipients = index.sealed.iter().flat_map(|sealed| &sealed.recipients);
         let mut node = Self {
             node: index.node.name.to_string(),
@@ -234,8 +234,8 @@ impl NodeSummary {
             public_objects: 0,
             sealed_objects: 0,
             live_steps: index.steps.iter().filter(|step| step.is_live()).count(),
-            left_out_phases: written.left_out.clone(),
-            certificates: written.certificates.clone(),
+            left_out_phases: written.left_out,
+            certificates: written.certificates,
             secrets: Vec::new(),
             recipients: recipients.map(|text| shown_recipient(text)).collect(),
             identity,

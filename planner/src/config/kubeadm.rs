@@ -30,6 +30,45 @@ pub struct InitConfiguration {
     pub timeouts: Timeouts,
 }
 
+impl InitConfiguration {
+    /// Whether the configurations are equal apart from the node's name and address.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            bootstrap_tokens,
+            dry_run,
+            node_registration,
+            local_api_endpoint,
+            certificate_key,
+            skip_phases,
+            patches,
+            timeouts,
+        } = self;
+        let NodeRegistration {
+            name: _,
+            cri_socket,
+            taints,
+            kubelet_extra_args,
+            ignore_preflight_errors,
+            image_pull_policy,
+            image_pull_serial,
+        } = node_registration;
+        let registration = &other.node_registration;
+        *bootstrap_tokens == other.bootstrap_tokens
+            && *dry_run == other.dry_run
+            && *cri_socket == registration.cri_socket
+            && *taints == registration.taints
+            && *kubelet_extra_args == registration.kubelet_extra_args
+            && *ignore_preflight_errors == registration.ignore_preflight_errors
+            && *image_pull_policy == registration.image_pull_policy
+            && *image_pull_serial == registration.image_pull_serial
+            && local_api_endpoint.bind_port == other.local_api_endpoint.bind_port
+            && *certificate_key == other.certificate_key
+            && *skip_phases == other.skip_phases
+            && *patches == other.patches
+            && *timeouts == other.timeouts
+    }
+}
+
 /// ClusterConfiguration: what all nodes share.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -83,7 +83,7 @@ pub struct NodeConfig {
     /// Parsed `timeouts`.
     pub timeouts: Timeouts,
     /// What kubeadm would have read from the live host.
-    pub facts: HostFacts,
+    pub facts: Shared<HostFacts>,
     /// What the plan assumes because neither the configuration nor facts say it, for the summary.
     pub assumptions: Vec<Assumption>,
     /// The origins of values; those of a joining node only if [`super::Options`] asks for them.
@@ -151,7 +151,7 @@ pub(crate) struct NodeParts {
     pub(crate) advertise_address: IpAddr,
     pub(crate) bind_port: u16,
     pub(crate) timeouts: Timeouts,
-    pub(crate) facts: HostFacts,
+    pub(crate) facts: Shared<HostFacts>,
     pub(crate) assumptions: Vec<Assumption>,
     pub(crate) provenance: Provenance,
 }
@@ -218,6 +218,57 @@ impl ValidConfig {
             }
             .into(),
         )
+    }
+
+    /// Whether the nodes have the same settings, apart from what is always a node's own: its name, addresses, recipients, host and
+    /// assumptions.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let NodeConfig {
+            shared,
+            init,
+            kubelet,
+            node,
+            membership,
+            advertise_address,
+            bind_port,
+            timeouts,
+            facts,
+            assumptions: _,
+            provenance: _,
+            patches,
+            upload_certs,
+            only_phases,
+        } = &*self.0;
+        let NodeSettings {
+            name: _,
+            role,
+            addresses: _,
+            marks,
+            recipients: _,
+            host_match: _,
+            platform,
+            ca_cert_path,
+            kubelet_drop_in,
+            system_ids,
+        } = node;
+        shared.is(&other.shared)
+            && kubelet.is(&other.kubelet)
+            && patches.is(&other.patches)
+            && init.is_like(&other.init)
+            && *role == other.node.role
+            && *marks == other.node.marks
+            && *platform == other.node.platform
+            && *ca_cert_path == other.node.ca_cert_path
+            && *kubelet_drop_in == other.node.kubelet_drop_in
+            && *system_ids == other.node.system_ids
+            && *membership == other.membership
+            && *advertise_address == other.advertise_address
+            && *bind_port == other.bind_port
+            && *timeouts == other.timeouts
+            && *facts == other.facts
+            && *upload_certs == other.upload_certs
+            && *only_phases == other.only_phases
     }
 
     /// Returns the same node as one that joins a running cluster, and so plans no bootstrap token.

@@ -19,7 +19,7 @@ use super::keys::Keys;
 use super::notice::Notice;
 use super::notices::listed;
 use super::observer::Observer;
-use super::outlines::nothing_rendered;
+use super::outlines::{nothing_rendered, unfit};
 use super::session::Session;
 use crate::assemble::{self, Circumstances};
 use crate::config::ValidConfig;
@@ -310,7 +310,7 @@ impl<'a> Bundles<'a> {
         let prepared = assemble::draft(config, plan, circumstances)
             .map_err(NodeError::Window)?
             .prepare()
-            .map_err(NodeError::Prepare)?;
+            .map_err(|source| unfit(config, source))?;
         let name = &config.node.name;
         let (serial, record) = self.keys.number(name, prepared.plan_digest(), self.now);
         let recipients = if prepared.has_secrets() {

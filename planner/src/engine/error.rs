@@ -127,9 +127,6 @@ pub enum NodeError {
         #[source]
         source: Box<WriteError>,
     },
-    /// Its bundle cannot be prepared.
-    #[error("preparing the bundle")]
-    Prepare(#[source] WriteError),
     /// Its bundle cannot be written.
     #[error("writing the bundle")]
     Write(#[source] WriteError),
@@ -161,11 +158,7 @@ impl NodeError {
             | Self::Window(_)
             | Self::Unfit { .. } => true,
             Self::Plan(error) => error.is_of_configuration(),
-            Self::Render(_)
-            | Self::Prepare(_)
-            | Self::Write(_)
-            | Self::Output(_)
-            | Self::Missing(_) => false,
+            Self::Render(_) | Self::Write(_) | Self::Output(_) | Self::Missing(_) => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The outlines that a session keeps until the nodes are planned.
 
+use std::collections::BTreeMap;
+
 use crate::operations::Outline;
 use crate::render::kubelet::KubeletTexts;
 
@@ -8,6 +10,6 @@ use crate::render::kubelet::KubeletTexts;
 pub(super) struct Outlines {
     /// What thousands of workers share.
     pub(super) texts: KubeletTexts,
-    /// By position of the node; empty until the nodes are outlined.
-    pub(super) kept: Vec<Option<Outline>>,
+    /// Those of control-plane nodes, by position of the node; empty until the nodes are outlined.
+    pub(super) kept: BTreeMap<usize, Outline>,
 }

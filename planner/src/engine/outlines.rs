@@ -4,7 +4,8 @@
 //! control-plane node are rendered here once, and kept until its plan is made. A worker has neither, and shares its largest text
 //! ([`KubeletTexts`]): making thousands of such outlines again costs less than keeping them.
 //!
-//! The bundle crate's own checks decide what is refused: every outline is filled with a [`StandIn`] of the keys and checked as a bundle.
+//! The bundle crate's own checks decide what is refused: outlines are filled with a [`StandIn`] of the keys and checked as bundles. Of
+//! workers that are alike the first one stands for all; each is checked itself when its bundle is prepared.
 
 use std::collections::BTreeSet;
 
@@ -54,10 +55,10 @@ struct Outlined {
     empty: bool,
     /// Warnings and notes about it.
     notices: Vec<Notice>,
-    /// The names of its checks.
+    /// The names of its checks; none if an earlier node has the same.
     checks: BTreeSet<String>,
     /// Its outline, if it is a control-plane node.
-    kept: Option<Outline>,
+    kept: Option<Box<Outline>>,
 }
 
 impl Session {
@@ -68,10 +69,14 @@ impl Session {
     /// [`EngineError::Nodes`] with every node that cannot be planned, [`EngineError::NothingLeft`] if nothing is planned for any.
     pub fn refuse_unplannable(&mut self, prospect: Prospect<'_>) -> Result<Notices, EngineError> {
         let stand_in = StandIn::new(self.first()?, prospect.now).map_err(EngineError::StandIn)?;
-        let mut outlined = self.outlined(|outline, config| {
+        let alike = like_an_earlier_one(self.nodes());
+        let mut outlined = self.outlined(|at, outline, config| {
             let material = stand_in.material(config, prospect.held);
             let plan = fill(outline, config, MaterialSource::Issued(&material))?;
             let empty = plan.is_empty();
+            if alike.contains(&at) {
+                return Ok((empty, BTreeSet::new()));
+            }
             let checks = check_names(&plan.preflight);
             if !empty {
                 check(config, plan, prospect.now)?;
@@ -95,7 +100,10 @@ impl Session {
         }
         self.retain(|at| outlined.get(at).is_none_or(|outlined| !outlined.empty));
         let kept = outlined.into_iter().filter(|outlined| !outlined.empty);
-        self.outlines.kept = kept.map(|outlined| outlined.kept).collect();
+        let by_position = kept.map(|outlined| outlined.kept).enumerate();
+        self.outlines.kept = by_position
+            .filter_map(|(at, kept)| Some((at, *kept?)))
+            .collect();
         Ok(notices)
     }
 
@@ -111,11 +119,12 @@ impl Session {
     /// Outlines all nodes. `judge` fills and checks one outline, and says whether nothing is planned, and the names of its checks.
     fn outlined(
         &self,
-        judge: impl Fn(&Outline, &ValidConfig) -> Result<(bool, BTreeSet<String>), NodeError> + Sync,
+        judge: impl Fn(usize, &Outline, &ValidConfig) -> Result<(bool, BTreeSet<String>), NodeError>
+        + Sync,
     ) -> Result<Vec<Outlined>, NodeFailures<NodeError>> {
-        self.each(|_, config| {
+        self.each(|at, config| {
             let outline = self.outline(config, false)?;
-            let (empty, checks) = judge(&outline, config)?;
+            let (empty, checks) = judge(at, &outline, config)?;
             let mut notices = patch_notices(&outline);
             if empty {
                 let plan = fill(&outline, config, MaterialSource::None)?;
@@ -125,7 +134,7 @@ impl Session {
                 empty,
                 notices,
                 checks,
-                kept: config.is_control_plane().then_some(outline),
+                kept: config.is_control_plane().then(|| Box::new(outline)),
             })
         })
     }
@@ -157,7 +166,7 @@ impl Session {
         material: MaterialSource<'_>,
     ) -> Result<NodePlan, NodeError> {
         let external_ca = material.external_ca();
-        let kept = self.outlines.kept.get(at).and_then(Option::as_ref);
+        let kept = self.outlines.kept.get(&at);
         match kept.filter(|outline| outline.external_ca() == external_ca) {
             Some(outline) => fill(outline, config, material),
             None => fill(&self.outline(config, external_ca)?, config, material),
@@ -184,10 +193,35 @@ fn check(config: &ValidConfig, plan: NodePlan, now: Timestamp) -> Result<(), Nod
         salt: salt.map_err(|_| NodeError::Missing("there is no salt"))?,
     };
     let draft = assemble::draft(config, plan, circumstances).map_err(NodeError::Window)?;
-    draft.check().map_err(|source| NodeError::Unfit {
+    draft.check().map_err(|source| unfit(config, source))
+}
+
+/// The error for a plan that cannot be a bundle.
+pub(super) fn unfit(config: &ValidConfig, source: WriteError) -> NodeError {
+    NodeError::Unfit {
         field: field_of(config, &source),
         source: Box::new(source),
-    })
+    }
+}
+
+/// How many kinds of workers are told apart.
+const KINDS: usize = 32;
+
+/// The positions of workers that have the settings of an earlier one.
+fn like_an_earlier_one(nodes: &[ValidConfig]) -> BTreeSet<usize> {
+    let mut kinds: Vec<&ValidConfig> = Vec::new();
+    let mut alike = BTreeSet::new();
+    for (at, config) in nodes.iter().enumerate() {
+        if config.is_control_plane() {
+            continue;
+        }
+        if kinds.iter().any(|kind| config.is_like(kind)) {
+            alike.insert(at);
+        } else if kinds.len() < KINDS {
+            kinds.push(config);
+        }
+    }
+    alike
 }
 
 /// Finds the field of the configuration that `error` is about: the one whose value is in its text.
@@ -246,4 +280,57 @@ pub(super) fn nothing_rendered(
         .into_iter()
         .map(Notice::Note)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::observer::Silent;
+    use super::super::testing::Directories;
+    use super::super::{Choices, Session};
+    use super::like_an_earlier_one;
+    use crate::config::{Options, Source};
+
+    /// Whether the worker w2 with these settings is like w1, which has `first`.
+    fn alike(first: &str, second: &str) -> bool {
+        let text = format!(
+            "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.36.2\ncontrolPlaneEndpoint: api.example.com:6443\n---\napiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nnodes:\n- {{name: cp1, role: control-plane, address: 10.0.0.11}}\n- {{name: cp2, role: control-plane, address: 10.0.0.12}}\n- {{name: w1, role: worker, {first}}}\n- {{name: w2, role: worker, {second}}}\n"
+        );
+        let sources = [Source {
+            name: "c.yaml",
+            text: &text,
+        }];
+        let directories = Directories([("p", vec![])].into());
+        let session = Session::open(
+            &sources,
+            Options::default(),
+            &Choices::default(),
+            &directories,
+            &mut Silent,
+        );
+        let alike = like_an_earlier_one(session.unwrap().nodes());
+        assert!(alike.is_empty() || alike == [3].into(), "{alike:?}");
+        !alike.is_empty()
+    }
+
+    #[test]
+    fn workers_are_alike_that_differ_only_in_what_names_their_host() {
+        let recipient =
+            "recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p]";
+        assert!(alike("address: 10.0.0.21", "address: 10.0.0.22"));
+        assert!(alike(recipient, "match: {hostname: w2}"));
+        for own in [
+            "labels: {a: b}",
+            "taints: [{key: a, effect: NoSchedule}]",
+            "platform: {arch: arm64}",
+            "caCertPath: /etc/kubernetes/pki/other.crt",
+            "patches: {directory: p}",
+            "kubelet: {config: {maxPods: 50}}",
+            "kubelet: {kubeletExtraArgs: [{name: v, value: '4'}]}",
+            "kubeletDropIn: true",
+        ] {
+            assert!(!alike("address: 10.0.0.21", own), "{own}");
+        }
+        let same = "labels: {a: b}, taints: [{key: a, effect: NoSchedule}]";
+        assert!(alike(same, same));
+    }
 }

@@ -144,12 +144,13 @@ impl Session {
         session.warn_of_idle_certificate_key(choices.upload_certs, observer)?;
         let only_phases = session.phases(&choices.phases, observer)?;
         let patches = session.patches(directories, observer)?;
+        let none = Shared::default();
         let nodes = session.nodes.into_iter().map(|node| {
             let patches = patch_directory(&node).and_then(|dir| patches.get(dir));
             let additions = Additions {
                 upload_certs: choices.upload_certs.unwrap_or(false),
                 only_phases: only_phases.clone(),
-                patches: patches.cloned().unwrap_or_default(),
+                patches: patches.unwrap_or(&none).clone(),
             };
             node.with(additions)
         });
@@ -349,19 +350,17 @@ impl Session {
     ) -> Result<Vec<T>, NodeFailures<E>> {
         let nodes = self.nodes.par_iter().enumerate();
         let outcomes: Vec<Result<T, E>> = nodes.map(|(at, config)| work(at, config)).collect();
-        let mut done = Vec::with_capacity(outcomes.len());
-        let mut failed = Vec::new();
-        for (name, outcome) in self.names().zip(outcomes) {
-            match outcome {
-                Ok(value) => done.push(value),
-                Err(error) => failed.push((self.several.then(|| name.clone()), error)),
-            }
+        if outcomes.iter().all(Result::is_ok) {
+            // Reuses the memory of `outcomes`: the results of thousands of nodes would otherwise be there twice.
+            return Ok(outcomes.into_iter().filter_map(Result::ok).collect());
         }
-        if failed.is_empty() {
-            return Ok(done);
-        }
+        let named = self.names().zip(outcomes);
+        let failed = named.filter_map(|(name, outcome)| {
+            let error = outcome.err()?;
+            Some((self.several.then(|| name.clone()), error))
+        });
         Err(NodeFailures {
-            failed,
+            failed: failed.collect(),
             total: self.count(),
         })
     }

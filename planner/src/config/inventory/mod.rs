@@ -23,7 +23,7 @@ use super::options::{Options, Origins};
 use super::provenance::{Origin, Provenance};
 use super::report::Report;
 use super::unreadable::wrong_values;
-use super::valid::{Assumption, HostFacts, NodeParts, ValidConfig};
+use super::valid::{Assumption, HostFacts, NodeParts, Shared, ValidConfig};
 use super::validate::inventory::JoinBy;
 use super::validate::member;
 use super::validate::{self, FirstControlPlane};
@@ -279,13 +279,14 @@ impl Joining<'_> {
             self.kubelet.complete(supplied)
         });
         let mut nodes = Vec::new();
+        let no_facts = Shared::<HostFacts>::default();
         for entry in entries
             .iter()
             .filter(|entry| entry.position != first_control_plane)
         {
             let (mut draft, facts, assumptions) = self.draft(entry, report);
             members.note_facts(entry.position, facts.is_some() || self.hosts.is_empty());
-            let facts = facts.unwrap_or_default();
+            let facts = facts.map_or_else(|| no_facts.clone(), Shared::from);
             let checked = member::check(&mut draft, &facts, &self.kubelet, &service_cidrs);
             members.add(entry.position, checked.node.clone());
             if let (Some(first), Some(kubelet), false) =

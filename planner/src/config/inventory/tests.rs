@@ -299,7 +299,7 @@ fn a_node_has_the_facts_of_its_own_host() {
     let loaded = load(vec![named("cp1"), named("host-2"), named("other")]).unwrap();
     let nodes = nodes(&loaded);
     assert_eq!(nodes[0].advertise_address.to_string(), "192.168.10.11");
-    assert_eq!(nodes[1].facts, HostFacts::default());
+    assert_eq!(nodes[1].facts, HostFacts::default().into());
     assert_eq!(nodes[2].facts.hostname.as_deref(), Some("host-2"));
     assert_eq!(nodes[2].node.platform.arch, "arm64");
     // Only hosts whose facts say so run systemd-resolved.

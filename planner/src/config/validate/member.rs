@@ -27,7 +27,7 @@ use crate::schema::Kind;
 pub(in super::super) fn joining(
     draft: &mut Draft,
     checked: Checked,
-    facts: HostFacts,
+    facts: Shared<HostFacts>,
     assumptions: Vec<Assumption>,
     shared_kubelet: &Shared<ComponentConfig>,
     first: &FirstControlPlane,

@@ -141,7 +141,7 @@ pub(super) fn first_control_plane(
         membership: Membership::Creates,
         bind_port: rules.bind_port?,
         timeouts: checked.timeouts,
-        facts,
+        facts: facts.into(),
         assumptions: assumptions.into_iter().chain(external_etcd).collect(),
         provenance: std::mem::take(&mut draft.provenance),
     };
