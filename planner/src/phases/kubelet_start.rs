@@ -58,8 +58,19 @@ fn joining_files(
         phase.kubernetes_directory()?,
         credentials(phase, context, joining)?,
     ];
-    entries.extend(authority(phase, context)?);
-    entries.push(phase.directory(Kind::ClosedDirectory, layout::KUBELET_DIR, KUBEADM_DEFAULT)?);
+    let mut own =
+        vec![phase.directory(Kind::ClosedDirectory, layout::KUBELET_DIR, KUBEADM_DEFAULT)?];
+    let authority = authority(phase, context)?;
+    // The CA can lie in the kubelet's directory, which then comes first.
+    let in_own = format!("{}/", layout::KUBELET_DIR);
+    let lies_in_own = |entry: &OutlinedEntry| entry.placement.path.as_str().starts_with(&in_own);
+    if authority.iter().any(lies_in_own) {
+        own.extend(authority);
+        entries.extend(own);
+    } else {
+        entries.extend(authority);
+        entries.append(&mut own);
+    }
     entries.extend(instance_config(phase, config)?);
     entries.push(configuration(phase, context)?);
     entries.push(flags(phase, config)?);
@@ -98,7 +109,9 @@ fn authority(phase: &Part, context: &PhaseContext<'_>) -> Result<Vec<OutlinedEnt
     }
     let mut entries = Vec::new();
     let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-    if directory != layout::KUBERNETES_DIR {
+    // A directory above /etc/kubernetes is there, and could not be placed after it.
+    let is_there = format!("{}/", layout::KUBERNETES_DIR).starts_with(&format!("{directory}/"));
+    if !is_there && directory != layout::KUBELET_DIR {
         let from = if directory == certificates_dir {
             CERTIFICATES_DIR
         } else {

@@ -297,6 +297,26 @@ fn what_does_not_fit_a_kubelet_is_found_where_it_was_written() {
 }
 
 #[test]
+fn a_workers_ca_can_lie_in_any_directory() {
+    for path in [
+        "/ca.crt",
+        "/etc/ca.crt",
+        "/etc/kubernetes/ca.crt",
+        "/etc/kubernetes/ssl/ca.crt",
+        "/var/lib/ca.crt",
+        "/var/lib/kubelet/ca.crt",
+        "/var/lib/kubelet/own/ca.crt",
+    ] {
+        let text = format!(
+            "{NODE}{CLUSTER}controlPlaneEndpoint: api.example.com\n{INVENTORY}nodes:\n- {{name: cp1, role: control-plane, address: 10.0.0.11}}\n\
+             - {{name: w1, role: worker, kubelet: {{config: {{authentication: {{x509: {{clientCAFile: {path}}}}}}}}}}}\n"
+        );
+        let verdict = verdict(&text);
+        assert!(verdict.is_valid(), "{path}: {:#?}", verdict.report);
+    }
+}
+
+#[test]
 fn what_does_not_fit_a_bundle_is_not_valid() {
     let tokens = |count: usize| {
         let token = |at: usize| format!("- {{token: '{at:06}.0123456789abcdef'}}\n");
