@@ -4,9 +4,9 @@
 //!
 //! | attribute | when another content takes the file's place | when a rollback brings the old content back |
 //! |---|---|---|
-//! | `security.selinux`, `security.SMACK64…`, `user.…` | kept: they are about the file's place | restored |
-//! | `system.posix_acl_access` | dropped, and said so: the plan's mode and owner say who may open the file, and a list would open it to more | restored: part of the old mode's bits is its mask |
-//! | `security.ima`, `security.evm`, `security.capability` | dropped: a signature or a right of the old bytes | not restored: the kernel makes the first two itself, and the last needs a program |
+//! | `security.selinux`, `security.SMACK64`, `user.…` | kept: they are about the file's place | restored |
+//! | `system.posix_acl_access` | dropped, and said so: mode and owner alone say who may open the file | not restored: who owns a directory can lay a file with a list of theirs there for a moment, and it would open another content |
+//! | `security.ima`, `security.evm`, `security.capability`, `security.SMACK64EXEC` | dropped: a signature or a right of the old bytes | not restored: the kernel makes the first two itself, and the others need a program |
 //! | `trusted.…`, other `system.…` | dropped: file systems keep their own records there (overlayfs, GlusterFS), which hold for one inode | not restored |
 
 use std::collections::BTreeMap;
@@ -37,23 +37,21 @@ pub(crate) struct Attributes {
     values: BTreeMap<String, Vec<u8>>,
     /// There were more than are kept.
     incomplete: bool,
+    /// There is an access control list.
+    listed: bool,
 }
 
-/// When an attribute is set on the file that follows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    Always,
-    WithTheOldContent,
-    Never,
-}
-
-fn kept(name: &str) -> Kept {
+/// Whether an attribute is set on the file that follows.
+fn is_kept(name: &str) -> bool {
     match name {
-        "security.selinux" => Kept::Always,
-        ACCESS_LIST => Kept::WithTheOldContent,
-        name if name.starts_with("user.") || name.starts_with("security.SMACK64") => Kept::Always,
-        _ => Kept::Never,
+        "security.selinux" | "security.SMACK64" => true,
+        name => name.starts_with("user.") && is_recordable(name),
     }
+}
+
+/// Whether a name can be a key of a record, which is canonical JSON.
+fn is_recordable(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 impl Attributes {
@@ -79,14 +77,18 @@ impl Attributes {
         };
         let mut bytes = 0_usize;
         let names = names.get(..length).unwrap_or_default();
-        for name in names.split(|byte| *byte == 0) {
-            // Every name that is kept is text.
-            let Ok(name) = std::str::from_utf8(name) else {
-                continue;
-            };
-            if kept(name) == Kept::Never {
-                continue;
-            }
+        let names = names.split(|byte| *byte == 0);
+        found.listed = names.clone().any(|name| name == ACCESS_LIST.as_bytes());
+        // A name that is no text is a user's.
+        let is_lost = |name: &[u8]| {
+            name.starts_with(b"user.") && !std::str::from_utf8(name).is_ok_and(is_recordable)
+        };
+        found.incomplete = names.clone().any(is_lost);
+        let known = names.filter_map(|name| std::str::from_utf8(name).ok());
+        let mut known: Vec<&str> = known.filter(|name| is_kept(name)).collect();
+        // Labels first: those of users must not push them out.
+        known.sort_by_key(|name| !name.starts_with("security."));
+        for name in known {
             let Some(value) = value(&file, name).map_err(failed)? else {
                 continue;
             };
@@ -102,18 +104,18 @@ impl Attributes {
 
     /// Those that were kept of the file `path`; `None` if one of them is not kept by this program.
     pub(crate) fn known(path: &str, values: BTreeMap<String, Vec<u8>>) -> Option<Self> {
-        let ours = values.keys().all(|name| kept(name) != Kept::Never);
+        let ours = values.keys().all(|name| is_kept(name));
         ours.then(|| Self {
             path: path.to_owned(),
             values,
-            incomplete: false,
+            ..Self::default()
         })
     }
 
     /// Those that the file has with another content, and what the operator should know of the others.
-    pub(crate) fn for_other_content(mut self) -> (Self, Vec<String>) {
+    pub(crate) fn for_other_content(self) -> (Self, Vec<String>) {
         let mut remarks = Vec::new();
-        if self.values.remove(ACCESS_LIST).is_some() {
+        if self.listed {
             remarks.push(format!(
                 "the access control list of `{}` is not kept: the plan's mode says who may open the file",
                 self.path
@@ -121,7 +123,7 @@ impl Attributes {
         }
         if self.incomplete {
             remarks.push(format!(
-                "`{}` has more extended attributes than kubeapply keeps ({MAX_COUNT}, {} KiB); some are lost",
+                "`{}` has extended attributes that kubeapply does not keep (more than {MAX_COUNT} or {} KiB, or names that are not printable ASCII); they are lost",
                 self.path,
                 LIMIT / 1024
             ));
@@ -169,9 +171,11 @@ mod tests {
         for (name, expected) in [
             ("security.selinux", true),
             ("security.SMACK64", true),
-            ("security.SMACK64EXEC", true),
+            ("security.SMACK64EXEC", false),
             ("user.note", true),
-            ("system.posix_acl_access", true),
+            ("user.größe", false),
+            ("user.a b", false),
+            ("system.posix_acl_access", false),
             ("security.ima", false),
             ("security.evm", false),
             ("security.capability", false),
@@ -190,13 +194,54 @@ mod tests {
     }
 
     #[test]
-    fn another_content_does_not_get_the_old_access_control_list() {
-        let names = ["system.posix_acl_access", "user.note"];
-        let values = names.map(|name| (name.to_owned(), b"x".to_vec()));
-        let old = Attributes::known("/etc/f", values.into()).unwrap();
-        let (new, remarks) = old.for_other_content();
-        assert_eq!(format!("{new:?}"), r#"{"user.note"}"#);
-        assert!(matches!(remarks.as_slice(), [one] if one.contains("/etc/f")));
+    fn an_access_control_list_is_named_and_not_kept() {
+        // Version 2: user::rw-, user:65534:rw-, group::r--, mask::rw-, other::---.
+        let entry = |tag: u16, permissions: u16, id: u32| {
+            let words = [tag.to_le_bytes(), permissions.to_le_bytes()].concat();
+            [words, id.to_le_bytes().to_vec()].concat()
+        };
+        let none = u32::MAX;
+        let list = [
+            2_u32.to_le_bytes().to_vec(),
+            entry(1, 6, none),
+            entry(2, 6, 65534),
+            entry(4, 4, none),
+            entry(16, 6, none),
+            entry(32, 0, none),
+        ]
+        .concat();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let flags = rustix::fs::XattrFlags::empty();
+        if rustix::fs::fsetxattr(&file, ACCESS_LIST, &list, flags).is_err() {
+            // A file system without such lists.
+            return;
+        }
+        let (kept, remarks) = Attributes::read(&file, "/etc/f")
+            .unwrap()
+            .for_other_content();
+        assert_eq!(kept.values().len(), 0);
+        assert!(
+            matches!(remarks.as_slice(), [one] if one.contains("access control list of `/etc/f`")),
+            "{remarks:?}"
+        );
+    }
+
+    #[test]
+    fn names_that_no_record_can_have_are_lost_and_labels_are_read_first() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let set =
+            |name: &str| rustix::fs::fsetxattr(&file, name, b"x", rustix::fs::XattrFlags::empty());
+        if set("user.größe").is_err() {
+            // A file system without such attributes.
+            return;
+        }
+        set("user.tab\t").unwrap();
+        set("user.note").unwrap();
+        let (kept, remarks) = Attributes::read(&file, "/etc/f")
+            .unwrap()
+            .for_other_content();
+        assert_eq!(format!("{kept:?}"), r#"{"user.note"}"#);
+        assert!(matches!(remarks.as_slice(), [one] if one.contains("they are lost")));
     }
 
     #[test]

@@ -112,8 +112,9 @@ fn access_list() -> Vec<u8> {
     bytes
 }
 
+/// A list that a directory's owner lays in the way must not open what a run or its undoing writes.
 #[test]
-fn an_access_control_list_is_dropped_by_an_update_and_restored_by_a_rollback() {
+fn an_access_control_list_reaches_neither_new_content_nor_what_a_rollback_brings_back() {
     const NAME: &str = "system.posix_acl_access";
     let (fixture, second) = installed();
     if !set(&fixture, MANIFEST, NAME, &access_list()) {
@@ -133,8 +134,28 @@ fn an_access_control_list_is_dropped_by_an_update_and_restored_by_a_rollback() {
     fixture
         .run(&Run::default(), &["rollback", "--yes"])
         .expect(0);
-    assert_eq!(value(&fixture, MANIFEST, NAME), Some(access_list()));
+    assert_eq!(value(&fixture, MANIFEST, NAME), None);
     assert_eq!(fixture.mode(MANIFEST), 0o600);
+}
+
+/// Attributes that cannot be kept never stop a run: an owner of the file could block every update with one.
+#[test]
+fn names_that_no_record_can_have_and_values_without_room_stop_no_run() {
+    let (fixture, second) = installed();
+    if !set(&fixture, MANIFEST, "user.größe", b"1") {
+        return;
+    }
+    set(&fixture, CA, "user.note", &[b'x'; 3900]);
+    let output = fixture.install(&second, &[]).expect(0);
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert!(
+        said.contains(&format!("`{MANIFEST}` has extended attributes")),
+        "{said}"
+    );
+    assert_eq!(value(&fixture, MANIFEST, "user.größe"), None);
+    fixture
+        .run(&Run::default(), &["rollback", "--yes"])
+        .expect(0);
 }
 
 #[test]

@@ -139,7 +139,6 @@ impl Actions {
         self.perform(Action::SetMode, path, || {
             fchmod(&file, Mode::from_raw_mode(mode))
         })?;
-        // After the mode: an access control list holds part of it.
         self.set_attributes(&file, path, attributes)?;
         self.sync_file(&file, path)?;
         fstat(&file)
@@ -161,10 +160,18 @@ impl Actions {
             let refused = self.perform(Action::SetAttribute, path, || {
                 match fsetxattr(file, name.as_str(), wanted, XattrFlags::empty()) {
                     Ok(()) => Ok(None),
-                    // The file system has none; a label needs a right, or is not in the policy that is loaded now.
-                    Err(errno @ (Errno::NOTSUP | Errno::PERM | Errno::ACCESS | Errno::INVAL)) => {
-                        Ok(Some(errno))
-                    }
+                    // The file system has none, or no room for this one: an inherited access control list takes some. A label needs
+                    // a right, or is not in the policy that is loaded now.
+                    Err(
+                        errno @ (Errno::NOTSUP
+                        | Errno::PERM
+                        | Errno::ACCESS
+                        | Errno::INVAL
+                        | Errno::NOSPC
+                        | Errno::DQUOT
+                        | Errno::TOOBIG
+                        | Errno::RANGE),
+                    ) => Ok(Some(errno)),
                     Err(errno) => Err(errno),
                 }
             })?;
