@@ -346,6 +346,25 @@ impl Directory {
         Ok(names)
     }
 
+    /// How many `wanted` names in this directory are not UTF-8: no list of names has them, but other programs read such files.
+    ///
+    /// # Errors
+    /// [`HostError::Io`] if the directory cannot be listed.
+    pub(crate) fn names_without_text(
+        &self,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<usize, HostError> {
+        let failed = |errno: Errno| HostError::io("list", self.path.as_str(), errno);
+        let readable = self.readable()?;
+        let mut count = 0_usize;
+        for entry in Dir::read_from(&readable).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            count += usize::from(name.to_str().is_err() && wanted(name.to_bytes()));
+        }
+        Ok(count)
+    }
+
     /// Whether it is as a stage is: closed to all users but `owner`, with nothing in it but regular files that are numbered as
     /// [`crate::install`] numbers them.
     ///
@@ -439,6 +458,17 @@ impl View {
         wanted: impl FnMut(&str) -> bool,
     ) -> Result<Vec<String>, HostError> {
         self.0.names_that(wanted)
+    }
+
+    /// As [`Directory::names_without_text`].
+    ///
+    /// # Errors
+    /// As for [`Directory::names_without_text`].
+    pub(crate) fn names_without_text(
+        &self,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<usize, HostError> {
+        self.0.names_without_text(wanted)
     }
 
     /// The directory `name` in this one; `None` if it does not exist.

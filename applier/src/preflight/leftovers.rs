@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::kinds::Explained::Never;
 use super::kinds::Needs::Tree;
 use super::kinds::{Looking, Row};
-use super::{Looked, View, found, passed};
+use super::{Finding, Looked, View, found, passed};
 use crate::host::{Found, HostError, LinkRefusal, Root, RootPath};
 
 /// Bytes of a document with recorded values; the kubelet's grow with the Pods of a node.
@@ -54,8 +54,22 @@ impl Looking for LeftoverFiles {
                 paths.push(directory.join(&name));
             }
         }
+        let mut findings = Vec::new();
+        let unnamed = opened.names_without_text(|name| {
+            let ending = |ending: &String| name.ends_with(ending.as_bytes());
+            self.names.is_empty()
+                && !name.starts_with(b".")
+                && (self.endings.is_empty() || self.endings.iter().any(ending))
+        })?;
+        if unnamed > 0 {
+            findings.push(Finding::AsPlanned(format!(
+                "{directory} has {unnamed} files whose names are not UTF-8: {}; list them with `ls -lb -- {}`, and remove what nothing needs",
+                self.consequence,
+                quote(&on_host(view.root, &directory))
+            )));
+        }
         if paths.is_empty() {
-            return passed();
+            return Ok(findings);
         }
         let shown: Vec<RootPath> = paths.iter().take(SHOWN).cloned().collect();
         let texts: Vec<&str> = shown.iter().map(RootPath::as_str).collect();
@@ -68,12 +82,13 @@ impl Looking for LeftoverFiles {
         } else {
             ("them", "were")
         };
-        found(format!(
+        findings.push(Finding::AsPlanned(format!(
             "{}{more} {were} not installed by kubeapply: {}; if nothing needs {them}, remove {them} with `{}`",
             texts.join(", "),
             self.consequence,
             removal(view.root, &shown)
-        ))
+        )));
+        Ok(findings)
     }
 }
 
@@ -191,7 +206,6 @@ mod tests {
     use kubeplan_bundle::check::{Check, PathAbsent, Severity};
     use kubeplan_bundle::step::{Preflight, Step};
 
-    use super::super::Finding;
     use super::super::testing::Host;
     use super::*;
     use crate::state::installed::InstalledNode;
@@ -213,6 +227,38 @@ mod tests {
             [Finding::AsPlanned(message)] => Some(message.clone()),
             more => panic!("{more:?}"),
         }
+    }
+
+    #[test]
+    fn files_whose_names_are_no_text_are_counted() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let host = Host::new();
+        host.directory("/m");
+        let place = |name: &[u8]| {
+            std::path::PathBuf::from(host.root().absolute())
+                .join("m")
+                .join(OsStr::from_bytes(name))
+        };
+        std::fs::write(place(b".\xff"), "").unwrap();
+        assert_eq!(
+            told(&host, files("/m")),
+            None,
+            "a name with a dot at its start"
+        );
+        std::fs::write(place(b"\xff.yaml"), "").unwrap();
+        let said = told(&host, files("/m")).unwrap();
+        assert!(
+            said.contains("/m has 1 files whose names are not UTF-8: they are used")
+                && said.contains("`ls -lb -- "),
+            "{said}"
+        );
+        let conf = LeftoverFiles {
+            endings: vec![".conf".into()],
+            ..files("/m")
+        };
+        assert_eq!(told(&host, conf), None);
     }
 
     fn record(host: &Host, paths: &[&str]) -> InstalledNode {

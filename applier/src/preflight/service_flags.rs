@@ -35,6 +35,8 @@ struct Effects {
     variables: Vec<String>,
     /// Names of flags, with their dashes.
     flags: Vec<String>,
+    /// There are other words that begin with a dash.
+    others: bool,
     /// The command is set.
     sets_command: bool,
     /// Other files are read for variables.
@@ -73,6 +75,15 @@ impl Looking for ServiceFlags {
                 counted += usize::from(counts);
                 counts && counted <= MAX_FILES
             })?;
+            let unnamed = opened
+                .names_without_text(|name| name.ends_with(b".conf") && !name.starts_with(b"."))?;
+            if unnamed > 0 {
+                findings.push(Finding::AsPlanned(format!(
+                    "{directory} has {unnamed} drop-ins whose names are not UTF-8: {}; list them with `ls -lb -- {}`",
+                    self.consequence,
+                    quote(&on_host(view.root, &directory))
+                )));
+            }
             for name in names {
                 if !hidden.insert(name.clone()) {
                     continue;
@@ -242,10 +253,30 @@ fn add_flags(check: &ServiceFlags, effects: &mut Effects, words: &[String]) -> b
             continue;
         }
         any = true;
-        keep(&mut effects.flags, word.split('=').next().unwrap_or(word));
+        let name = word.split('=').next().unwrap_or(word);
+        // A word with one dash can be the value of the word before it, such as a token.
+        if is_flag_name(name) {
+            keep(&mut effects.flags, name);
+        } else {
+            effects.others = true;
+        }
     }
     effects.entangled |= any && planned;
     any
+}
+
+/// Whether a word is the name of a flag and nothing that must not be shown: two dashes and small letters, or one dash and one letter.
+fn is_flag_name(word: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    match word.strip_prefix("--") {
+        Some(name) => name.len() <= 80 && name.bytes().all(is_part),
+        None => {
+            word.len() == 2
+                && word
+                    .bytes()
+                    .all(|byte| byte == b'-' || byte.is_ascii_alphabetic())
+        }
+    }
 }
 
 /// Keeps a name once, unless there are too many to be told.
@@ -262,12 +293,17 @@ impl Effects {
         if self.sets_command {
             parts.push("sets ExecStart".to_owned());
         }
-        if !self.flags.is_empty() {
+        if !self.flags.is_empty() || self.others {
             let through = match self.variables.as_slice() {
                 [] => String::new(),
                 names => format!(" in {}", shown(names)),
             };
-            parts.push(format!("sets the flags {}{through}", shown(&self.flags)));
+            let flags = match (self.flags.is_empty(), self.others) {
+                (true, _) => "flags".to_owned(),
+                (false, false) => format!("the flags {}", shown(&self.flags)),
+                (false, true) => format!("the flags {} and others", shown(&self.flags)),
+            };
+            parts.push(format!("sets {flags}{through}"));
         }
         if !self.reads.is_empty() {
             parts.push(format!("reads variables from {}", shown(&self.reads)));
@@ -438,6 +474,25 @@ mod tests {
             ),
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_word_that_may_be_a_value_is_not_shown() {
+        for (text, shown) in [
+            (
+                "KUBELET_TOKEN='--bearer -s3cr3t'\n",
+                "sets the flags --bearer and others in",
+            ),
+            ("KUBELET_TOKEN=-s3cr3t\n", "sets flags in KUBELET_TOKEN"),
+            ("KUBELET_TOKEN=--S3cr3t\n", "sets flags in KUBELET_TOKEN"),
+            ("KUBELET_EXTRA_ARGS='-v 4'\n", "sets the flags -v in"),
+        ] {
+            let host = Host::new();
+            host.write("/etc/default/kubelet", text);
+            let told = told(&host).join("\n");
+            assert!(told.contains(shown), "{text}: {told}");
+            assert!(!told.to_lowercase().contains("s3cr3t"), "{text}: {told}");
+        }
     }
 
     #[test]

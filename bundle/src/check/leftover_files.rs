@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Broken, Look, LookPath, broken, check_consequence};
+use super::{Broken, Look, LookPath, broken, check_consequence, check_lists};
 use crate::access::{MayBe, Role, StepPath};
 
 /// A directory holds no files that an earlier cluster, or an editor, may have left there and that the plan's components would use.
@@ -38,6 +38,7 @@ impl Look for LeftoverFiles {
     }
 
     fn check_destinations(&self) -> Result<(), Broken> {
+        check_lists(&[&self.names, &self.endings])?;
         for name in self.names.iter().chain(&self.endings) {
             if name.is_empty() || name.contains(['/', '\0']) {
                 return broken(

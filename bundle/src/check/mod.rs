@@ -135,6 +135,23 @@ pub(crate) fn broken(rule: &'static str, at: &dyn fmt::Display) -> Result<(), Br
 /// The longest text that says what a finding leads to, in bytes.
 const MAX_CONSEQUENCE: usize = 500;
 
+/// How many entries a list of a check has at most.
+const MAX_LISTED: usize = 1000;
+
+/// Bytes of an entry of such a list: what Linux allows for one argument of a program (MAX_ARG_STRLEN).
+const MAX_LISTED_SIZE: usize = 128 * 1024;
+
+/// Refuses lists that make a check slow.
+fn check_lists(lists: &[&[String]]) -> Result<(), Broken> {
+    let too_long = |list: &&[String]| {
+        list.len() > MAX_LISTED || list.iter().any(|entry| entry.len() > MAX_LISTED_SIZE)
+    };
+    if lists.iter().any(too_long) {
+        return broken("lists of a check have at most 1000 entries of 128 KiB", &"");
+    }
+    Ok(())
+}
+
 /// Checks a text that says what a finding leads to: one line for people.
 fn check_consequence(text: &str) -> Result<(), Broken> {
     if text.is_empty() || text.len() > MAX_CONSEQUENCE || text.contains(char::is_control) {

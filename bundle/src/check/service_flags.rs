@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Broken, Look, LookPath, broken, check_consequence};
+use super::{Broken, Look, LookPath, broken, check_consequence, check_lists};
 use crate::access::{MayBe, Role, StepPath};
 
 /// Directories of drop-ins that a check may read: of the kubelet's unit, where systemd looks for them (systemd.unit(5)).
@@ -57,9 +57,33 @@ impl Look for ServiceFlags {
     }
 
     fn check_destinations(&self) -> Result<(), Broken> {
+        check_lists(&[&self.expected, &self.variables, &self.planned])?;
         if self.variables.iter().any(String::is_empty) {
             return broken("a check names the variables that it reads", &"");
         }
         check_consequence(&self.consequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_that_make_a_check_slow_are_refused() {
+        let check = |planned: Vec<String>| ServiceFlags {
+            drop_ins: vec![],
+            expected: vec![],
+            variable_files: vec![],
+            variables: vec!["KUBELET_".to_owned()],
+            planned,
+            consequence: "they win".to_owned(),
+        };
+        let flags = |count: usize| (0..count).map(|at| format!("--f={at}")).collect();
+        assert!(check(flags(1000)).check_destinations().is_ok());
+        assert!(check(flags(1001)).check_destinations().is_err());
+        let long = |size: usize| vec!["x".repeat(size)];
+        assert!(check(long(128 * 1024)).check_destinations().is_ok());
+        assert!(check(long(128 * 1024 + 1)).check_destinations().is_err());
     }
 }
