@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kubeplan_bundle::index::FORMAT;
 use kubeplan_bundle::step::features;
 
-/// The commit of the source, if whoever built the program said so in the environment variable `KUBEPLAN_COMMIT`. The build itself asks
+/// The commit of the source, if the build was given it in the environment variable `KUBEPLAN_COMMIT`. The build itself asks
 /// no version control, so that it gives the same bytes from an archive of the source.
 const COMMIT: Option<&str> = option_env!("KUBEPLAN_COMMIT");
 

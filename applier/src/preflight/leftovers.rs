@@ -231,23 +231,14 @@ mod tests {
 
     #[test]
     fn files_whose_names_are_no_text_are_counted() {
-        use std::ffi::OsStr;
-        use std::os::unix::ffi::OsStrExt as _;
-
         let host = Host::new();
-        host.directory("/m");
-        let place = |name: &[u8]| {
-            std::path::PathBuf::from(host.root().absolute())
-                .join("m")
-                .join(OsStr::from_bytes(name))
-        };
-        std::fs::write(place(b".\xff"), "").unwrap();
+        host.name("/m", b".\xff");
         assert_eq!(
             told(&host, files("/m")),
             None,
             "a name with a dot at its start"
         );
-        std::fs::write(place(b"\xff.yaml"), "").unwrap();
+        host.name("/m", b"\xff.yaml");
         let said = told(&host, files("/m")).unwrap();
         assert!(
             said.contains("/m has 1 files whose names are not UTF-8: they are used")

@@ -300,6 +300,15 @@ impl Host {
         fs::write(at, bytes).unwrap();
     }
 
+    /// An empty file whose name need not be text.
+    pub(super) fn name(&self, directory: &str, name: &[u8]) {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let directory = self.at(directory);
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(std::ffi::OsStr::from_bytes(name)), "").unwrap();
+    }
+
     pub(super) fn program(&self, path: &str, mode: u32) {
         self.write(path, "#!");
         fs::set_permissions(self.at(path), fs::Permissions::from_mode(mode)).unwrap();
