@@ -50,7 +50,7 @@ pub(super) fn serving_certificate(row: &Row<'_>) -> Made {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         endings: Vec::new(),
         until_installed: true,
-        consequence: "the kubelet serves with it, whatever names it has and whoever holds a copy of its key, and makes none for this node".to_owned(),
+        consequence: "the kubelet serves with it, with the names that it has and a key that others may have copied, and makes none for this node".to_owned(),
     })
 }
 
