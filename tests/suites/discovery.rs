@@ -36,12 +36,7 @@ pub fn cases() -> Vec<Trial> {
     ];
     cases
         .into_iter()
-        .map(|(name, run)| {
-            case_with_programs(&format!("discovery::{name}"), move |programs| {
-                programs.check(&["kubeadm"])?;
-                run(programs)
-            })
-        })
+        .map(|(name, run)| case_with_programs(&format!("discovery::{name}"), &["kubeadm"], run))
         .collect()
 }
 

@@ -34,7 +34,7 @@ const FIXTURES: &[&str] = &[
 pub fn cases() -> Vec<Trial> {
     let of_fixtures = FIXTURES.iter().map(|name| {
         let case = format!("real_api::every_object_of_{name}_is_taken_and_kept_as_planned");
-        case_with_programs(&case, |programs| objects(&fixture(name)?, programs))
+        case_with_programs(&case, &[], |programs| objects(&fixture(name)?, programs))
     });
     let others: [(&str, Run); 4] = [
         (
@@ -53,23 +53,28 @@ pub fn cases() -> Vec<Trial> {
     ];
     let others = others
         .into_iter()
-        .map(|(name, run)| case_with_programs(&format!("real_api::{name}"), run));
+        .map(|(name, run)| case_with_programs(&format!("real_api::{name}"), &[], run));
     of_fixtures.chain(others).collect()
 }
 
 /// What a case does with the programs.
 pub(super) type Run = fn(&Programs) -> Result<()>;
 
-/// A case that runs the real programs; ignored, with a line that says why, where that is not possible.
+/// A case that runs the programs of a control plane, and `more`; ignored, with a line that says why, where one is missing or none
+/// can be run.
 pub(super) fn case_with_programs(
     name: &str,
+    more: &[&str],
     run: impl FnOnce(&Programs) -> Result<()> + Send + 'static,
 ) -> Trial {
     let programs = Programs::find();
     let usable = programs
         .as_ref()
         .map_err(|error| error.to_string())
-        .and_then(|programs| programs.check(PROGRAMS).map_err(|error| error.to_string()))
+        .and_then(|programs| {
+            let all = programs.check(PROGRAMS).and_then(|()| programs.check(more));
+            all.map_err(|error| error.to_string())
+        })
         .and_then(|()| sandbox::check().map_err(|error| error.to_string()));
     if let Err(obstacle) = &usable {
         eprintln!("ignored: {name} needs real programs in a sandbox: {obstacle}");

@@ -102,7 +102,7 @@ fn changed(change: Change) -> Result<()> {
     let run = refused(&planned, 4, || {
         Ok(kubeapply(&planned.install_args(&copy, &[])?))
     })?;
-    // Whoever carried the file can mend that, so both programs say how.
+    // Another copy mends that, so both programs say how.
     let next = "compare its SHA-256 (`sha256sum ";
     ensure!(run.err.contains(next), "{}", run.err);
     let shown = kubeplan(&["show", text(&copy)?]).expect(4)?;

@@ -34,7 +34,7 @@ pub fn cases() -> Vec<Trial> {
     ];
     cases
         .into_iter()
-        .map(|(name, run)| case_with_programs(&format!("etcd_join::{name}"), run))
+        .map(|(name, run)| case_with_programs(&format!("etcd_join::{name}"), &["etcdctl"], run))
         .collect()
 }
 
