@@ -63,7 +63,6 @@ const fn habit(typed: &'static str, instead: &'static [&'static str], why: &'sta
 const PLAN: &str = "kubeplan plan -f FILE -o DIR";
 const INSTALL: &str = "kubeapply install BUNDLE";
 const JOIN: &str = "kubeapply join HOST:PORT --token-file FILE --discovery-token-ca-cert-hash PIN";
-const LATER: &str = "kubeplan does not do this yet";
 const IN_FILE: &str = "set this in a ClusterConfiguration in FILE";
 
 /// Every habit. A command stands before its flags and after the longer commands that begin with it.
@@ -108,7 +107,6 @@ pub static HABITS: &[Habit] = &[
     habit("reset", &["kubeapply reset"], "kubeapply works on the host"),
     habit("reset --ignore-preflight-errors", &["kubeapply reset"], "reset has no check that could be ignored"),
     habit("version", &["kubeplan --version", "kubeapply --version"], ""),
-    habit("alpha", &[PLAN], LATER),
     habit("--v", &[], "omit it: the programs always print what they do"),
     habit("-v", &[], "omit it: the programs always print what they do"),
     habit("--skip-preflight-checks", &["kubeapply install BUNDLE --ignore-preflight-errors NAMES"], ""),

@@ -63,7 +63,7 @@ impl Looking for LeftoverFiles {
         })?;
         if unnamed > 0 {
             findings.push(Finding::AsPlanned(format!(
-                "{directory} has {unnamed} files whose names are not UTF-8: {}; list them with `ls -lb -- {}`, and remove what nothing needs",
+                "{directory} has files whose names are not UTF-8 ({unnamed}): {}; list them with `ls -lb -- {}`, and remove what nothing needs",
                 self.consequence,
                 quote(&on_host(view.root, &directory))
             )));
@@ -241,7 +241,7 @@ mod tests {
         host.name("/m", b"\xff.yaml");
         let said = told(&host, files("/m")).unwrap();
         assert!(
-            said.contains("/m has 1 files whose names are not UTF-8: they are used")
+            said.contains("/m has files whose names are not UTF-8 (1): they are used")
                 && said.contains("`ls -lb -- "),
             "{said}"
         );

@@ -79,7 +79,7 @@ impl Looking for ServiceFlags {
                 .names_without_text(|name| name.ends_with(b".conf") && !name.starts_with(b"."))?;
             if unnamed > 0 {
                 findings.push(Finding::AsPlanned(format!(
-                    "{directory} has {unnamed} drop-ins whose names are not UTF-8: {}; list them with `ls -lb -- {}`",
+                    "{directory} has drop-ins whose names are not UTF-8 ({unnamed}): {}; list them with `ls -lb -- {}`, and remove what is not wanted",
                     self.consequence,
                     quote(&on_host(view.root, &directory))
                 )));

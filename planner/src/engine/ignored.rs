@@ -18,8 +18,13 @@ const MAX_WARNED: usize = 20;
 /// The name that stands for every check.
 const ALL: &str = "all";
 
-/// The names of checks, as they are written.
-pub(super) struct KnownChecks(BTreeSet<String>);
+/// The names of checks.
+pub(super) struct KnownChecks {
+    /// As they are written, for suggestions.
+    written: BTreeSet<String>,
+    /// In lower case, as kubeadm compares them.
+    lower: BTreeSet<String>,
+}
 
 /// The names of the checks in `steps`.
 pub(super) fn check_names(steps: &[Step]) -> BTreeSet<String> {
@@ -37,7 +42,10 @@ impl KnownChecks {
     pub(super) fn new(mut planned: BTreeSet<String>) -> Self {
         let fixed = CHECKS.iter().map(|row| row.name);
         planned.extend(fixed.filter(|name| !name.contains('<')).map(str::to_owned));
-        Self(planned)
+        Self {
+            lower: planned.iter().map(|name| name.to_lowercase()).collect(),
+            written: planned,
+        }
     }
 
     /// Warnings about names in `ignored`, which kubeadm compares in lower case.
@@ -46,7 +54,7 @@ impl KnownChecks {
         unknown
             .take(MAX_WARNED)
             .map(|name| {
-                let meant = nearest(name, self.0.iter().map(String::as_str));
+                let meant = nearest(name, self.written.iter().map(String::as_str));
                 let meant = meant.map_or_else(
                     || "remove it, or look up the names with `kubeplan preflight`".to_owned(),
                     |meant| format!("did you mean `{meant}`?"),
@@ -67,7 +75,7 @@ impl KnownChecks {
         lower == ALL
             // Nodes that are not planned now may have other ports.
             || is_port(&lower)
-            || self.0.iter().any(|known| known.to_lowercase() == lower)
+            || self.lower.contains(&lower)
     }
 }
 

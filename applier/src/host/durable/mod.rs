@@ -11,9 +11,9 @@
 //! | [`names`] | files that get another name |
 //!
 //! A file is replaced in this order: create a temporary file that only its owner can open → write → set
-//! owner → set mode → sync it → rename it over the old one → sync the directory. The umask has no say: modes are
-//! set on the open temporary file, and with them its extended attributes ([`super::attributes`]), before anything has its final name. A new directory is made under a
-//! temporary name too, so that it never exists with another mode.
+//! owner → set mode and extended attributes ([`super::attributes`]) → sync it → rename it over the old one → sync the
+//! directory. The umask has no say: modes are set on the open temporary file, before anything has its final name. A new
+//! directory is made under a temporary name too, so that it never exists with another mode.
 //!
 //! Modes and owners are set on handles only, never by name: in a directory that another user may write to, a name can stand for
 //! something else the moment after it was looked at. A directory that was made is opened without following a link, and must be
