@@ -158,7 +158,7 @@ fn of_cluster(
         keys,
         now,
     };
-    let summary = |keys: &Keys| PlanSummary::of_cluster(first, keys, &session);
+    let summary = |keys: &mut Keys| PlanSummary::of_cluster(first, keys, &session);
     plan.write(
         signing,
         |at| {
@@ -211,7 +211,7 @@ impl Planned<'_> {
         self,
         signing: SigningKey,
         recipients: impl Fn(usize) -> TakenRecipients + Sync,
-        summary: impl FnOnce(&Keys) -> Result<PlanSummary, EngineError>,
+        summary: impl FnOnce(&mut Keys) -> Result<PlanSummary, EngineError>,
         save: impl FnOnce(&StoreContents) -> Result<(), CliError>,
         io: &mut Io,
     ) -> Result<Exit, CliError> {
@@ -219,11 +219,12 @@ impl Planned<'_> {
             args,
             session,
             first,
-            keys,
+            mut keys,
             now,
         } = self;
         let output = &args.output;
         let signer = signing.take(&first.bundle_cluster_name)?;
+        let own = keys.take_own(session);
         let bundles = Bundles::new(session, &keys, signer.key(), now);
         let bundles = bundles.map_err(|error| failed(error, io))?;
         let stage = Stage::of(output).map_err(io_error("creating output directory", output))?;
@@ -244,11 +245,11 @@ impl Planned<'_> {
             }
         };
         let written = bundles
-            .write_all(&Staged(&stage), seal, keep, io)
+            .write_all(own, &Staged(&stage), seal, keep, io)
             .map_err(|error| failed(error, io))?;
 
         let mut notices = Notices::default();
-        let mut summary = summary(&keys).map_err(|error| failed(error, io))?;
+        let mut summary = summary(&mut keys).map_err(|error| failed(error, io))?;
         let mut records = Vec::with_capacity(written.len());
         let mut identities = Vec::new();
         let mut names = session.names();

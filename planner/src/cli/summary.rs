@@ -8,7 +8,9 @@ mod text;
 
 use std::path::Path;
 
-use kubeplan_bundle::index::{Content, Entry, Place, SecretClass};
+use kubeplan_bundle::digest::Sha256Digest;
+use kubeplan_bundle::index::{Content, Entry, Name, NodeRole, Place, SecretClass};
+use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_review::shown_recipient;
 use kubeplan_terminal::Text;
 use serde::Serialize;
@@ -71,19 +73,19 @@ struct ByToken {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct NodeSummary {
-    pub(super) node: String,
-    role: String,
+    pub(super) node: Name,
+    role: NodeRole,
     /// It joins a cluster; otherwise it makes one.
     joins: bool,
     pub(super) bundle: String,
     /// What the bundle had that was in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) replaced: Option<Replaced>,
-    plan_digest: String,
+    plan_digest: Sha256Digest,
     serial: u64,
-    created: String,
-    apply_after: String,
-    apply_before: String,
+    created: Timestamp,
+    apply_after: Timestamp,
+    apply_before: Timestamp,
     public_files: usize,
     sealed_files: usize,
     directories: usize,
@@ -143,7 +145,7 @@ impl PlanSummary {
     /// [`EngineError`] if the keys have no CA.
     pub(super) fn of_cluster(
         config: &ValidConfig,
-        keys: &Keys,
+        keys: &mut Keys,
         session: &Session,
     ) -> Result<Self, EngineError> {
         let external = keys.external_authorities().into_iter();
@@ -156,7 +158,7 @@ impl PlanSummary {
             test_only: keys.test_only(),
             external_authorities: external.map(str::to_owned).collect(),
             signer: None,
-            store_changes: keys.changes().to_vec(),
+            store_changes: keys.take_changes(),
             warnings: session.warnings().findings().to_vec(),
             nodes: Vec::new(),
             join_by_token: session
@@ -178,7 +180,7 @@ impl PlanSummary {
     /// As for [`PlanSummary::of_cluster`].
     pub(super) fn of_join(
         config: &ValidConfig,
-        keys: &Keys,
+        keys: &mut Keys,
         session: &Session,
         found: (&Certificate, bool),
     ) -> Result<Self, EngineError> {
@@ -218,16 +220,16 @@ impl NodeSummary {
         let index = written.index;
         let recipients = index.sealed.iter().flat_map(|sealed| &sealed.recipients);
         let mut node = Self {
-            node: index.node.name.to_string(),
-            role: index.node.role.to_string(),
+            node: index.node.name,
+            role: index.node.role,
             joins: !config.membership.makes_cluster(),
             bundle: bundle.display().to_string(),
             replaced,
-            plan_digest: index.plan_digest.to_string(),
+            plan_digest: index.plan_digest,
             serial: index.serial,
-            created: index.created.to_string(),
-            apply_after: index.apply_after.to_string(),
-            apply_before: index.apply_before.to_string(),
+            created: index.created,
+            apply_after: index.apply_after,
+            apply_before: index.apply_before,
             public_files: 0,
             sealed_files: 0,
             directories: 0,

@@ -26,6 +26,7 @@ use crate::config::ValidConfig;
 use crate::kubeadm::layout::CERTIFICATE_FILES;
 use crate::pki::MaterialSource;
 use crate::pki::key_source::KeySource;
+use crate::pki::materials::NodeMaterial;
 use crate::pki::requests::{self, Requests};
 use crate::pki::store::NodeRecord;
 use crate::pki::{self, Material, StoreChange, StoreContents};
@@ -103,13 +104,25 @@ impl Keys {
         }
     }
 
-    /// What was issued, in the order of issue.
+    /// Takes out what was issued, in the order of issue.
     #[must_use]
-    pub fn changes(&self) -> &[StoreChange] {
+    pub fn take_changes(&mut self) -> Vec<StoreChange> {
         match self {
-            Self::Store(ensured) => &ensured.changes,
-            Self::Joining(keys) => keys.changes(),
+            Self::Store(ensured) => std::mem::take(&mut ensured.changes),
+            Self::Joining(keys) => keys.take_changes(),
         }
+    }
+
+    /// Takes out what each node of `session` has of its own, for [`Bundles::write_all`].
+    #[must_use]
+    pub fn take_own(&mut self, session: &Session) -> Vec<OwnKeys> {
+        let nodes = match self {
+            Self::Store(ensured) => ensured.materials.take_nodes(),
+            Self::Joining(_) => Vec::new(),
+        };
+        let mut own: Vec<_> = nodes.into_iter().map(|node| OwnKeys(Some(node))).collect();
+        own.resize_with(session.count(), || OwnKeys(None));
+        own
     }
 
     /// Whether the keys are public test keys.
@@ -151,10 +164,13 @@ impl Keys {
         }
     }
 
-    /// The keys of the node at this position; `None` if the key store lacks some of them.
-    fn of(&self, at: usize) -> Option<NodeKeys<'_>> {
+    /// The keys of the node that has `own`; `None` if the key store lacks some of them.
+    fn of(&self, own: &OwnKeys) -> Option<NodeKeys<'_>> {
         match self {
-            Self::Store(ensured) => ensured.materials.of(at).map(Box::new).map(NodeKeys::Own),
+            Self::Store(ensured) => {
+                let material = ensured.materials.with(own.0.as_ref()?)?;
+                Some(NodeKeys::Own(Box::new(material)))
+            }
             Self::Joining(keys) => Some(NodeKeys::Shared(keys.source())),
         }
     }
@@ -181,6 +197,10 @@ impl Keys {
 fn serial(now: Timestamp) -> u64 {
     u64::try_from(now.unix_seconds()).unwrap_or(0).max(1)
 }
+
+/// What one node has of its own: certificates and keys of the key store, nothing if it joins a running cluster.
+#[derive(Debug)]
+pub struct OwnKeys(Option<NodeMaterial>);
 
 /// The keys of one node.
 enum NodeKeys<'a> {
@@ -257,13 +277,14 @@ impl<'a> Bundles<'a> {
         })
     }
 
-    /// Writes every node's bundle to `output`. `seal` returns the recipients of a bundle that has secrets, `keep` what is kept of a
-    /// bundle.
+    /// Writes every node's bundle to `output`, with what [`Keys::take_own`] took out. `seal` returns the recipients of a bundle that
+    /// has secrets, `keep` what is kept of a bundle.
     ///
     /// # Errors
     /// [`EngineError::Nodes`] with every node whose bundle cannot be made or written.
     pub fn write_all<S, T: Send>(
         &self,
+        own: Vec<OwnKeys>,
         output: &dyn BundleOutput,
         seal: impl Fn(usize) -> (Vec<Recipient>, S) + Sync,
         keep: impl Fn(&ValidConfig, Written, Option<S>) -> T + Sync,
@@ -272,9 +293,9 @@ impl<'a> Bundles<'a> {
         let progress = observer.progress("writing bundles");
         let total = self.session.count();
         let done = AtomicUsize::new(0);
-        let written = self.session.each(|at, config| {
+        let written = self.session.each_with(own, |at, config, own| {
             let mut sealed = None;
-            let written = self.write(at, config, output, || {
+            let written = self.write(at, config, own, output, || {
                 let (recipients, for_whom) = seal(at);
                 sealed = Some(for_whom);
                 recipients
@@ -289,12 +310,14 @@ impl<'a> Bundles<'a> {
         &self,
         at: usize,
         config: &ValidConfig,
+        own: OwnKeys,
         output: &dyn BundleOutput,
         recipients: impl FnOnce() -> Vec<Recipient>,
     ) -> Result<Written, NodeError> {
-        let keys = self.keys.of(at).ok_or(NodeError::Missing(
+        let keys = self.keys.of(&own).ok_or(NodeError::Missing(
             "the key store lacks what the node needs",
         ))?;
+        drop(own);
         let plan = self.session.plan(at, config, keys.source())?;
         let mut notices = nothing_rendered(config, keys.source(), &plan);
         notices.extend(outliving(&plan));

@@ -42,10 +42,10 @@ impl JoiningKeys {
         }
     }
 
-    pub(super) fn changes(&self) -> &[StoreChange] {
-        match &self.node {
-            NodeKeys::Worker(_) => &[],
-            NodeKeys::ControlPlane { changes, .. } => changes,
+    pub(super) fn take_changes(&mut self) -> Vec<StoreChange> {
+        match &mut self.node {
+            NodeKeys::Worker(_) => Vec::new(),
+            NodeKeys::ControlPlane { changes, .. } => std::mem::take(changes),
         }
     }
 

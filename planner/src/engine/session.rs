@@ -348,8 +348,22 @@ impl Session {
         &self,
         work: impl Fn(usize, &ValidConfig) -> Result<T, E> + Sync,
     ) -> Result<Vec<T>, NodeFailures<E>> {
-        let nodes = self.nodes.par_iter().enumerate();
-        let outcomes: Vec<Result<T, E>> = nodes.map(|(at, config)| work(at, config)).collect();
+        self.each_with(vec![(); self.count()], |at, config, ()| work(at, config))
+    }
+
+    /// Does `work` for every node with the node's own item, on all cores. `items` has one item for each node, in their order.
+    ///
+    /// # Errors
+    /// [`NodeFailures`] with every node for which `work` fails.
+    pub fn each_with<I: Send, T: Send, E: Send>(
+        &self,
+        items: Vec<I>,
+        work: impl Fn(usize, &ValidConfig, I) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>, NodeFailures<E>> {
+        let nodes = self.nodes.par_iter().zip_eq(items).enumerate();
+        let outcomes: Vec<Result<T, E>> = nodes
+            .map(|(at, (config, item))| work(at, config, item))
+            .collect();
         if outcomes.iter().all(Result::is_ok) {
             // Reuses the memory of `outcomes`: the results of thousands of nodes would otherwise be there twice.
             return Ok(outcomes.into_iter().filter_map(Result::ok).collect());

@@ -96,7 +96,7 @@ pub(super) fn complete(
         changes.push(StoreChange {
             path: INDEX_FILE.to_owned(),
             kind: StoreChangeKind::Issued,
-            why: format!("{what}: not in the key store yet"),
+            why: format!("{what}: not in the key store yet").into(),
         });
     };
     while index.bootstrap_tokens.len() < missing_tokens(config) {

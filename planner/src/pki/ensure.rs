@@ -346,7 +346,7 @@ fn settle_service_account(
                 changes.push(StoreChange {
                     path: "sa.pub".to_owned(),
                     kind: StoreChangeKind::Derived,
-                    why: "not in the key store; computed from `sa.key`".to_owned(),
+                    why: "not in the key store; computed from `sa.key`".into(),
                 });
             }
             (*key, public_missing)
@@ -361,7 +361,7 @@ fn settle_service_account(
             changes.push(StoreChange {
                 path: "sa.key".to_owned(),
                 kind: StoreChangeKind::Issued,
-                why: "not in the key store yet".to_owned(),
+                why: "not in the key store yet".into(),
             });
             (key, true)
         }

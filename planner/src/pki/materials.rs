@@ -26,14 +26,14 @@ pub struct Materials {
 
 /// What one node has of its own.
 #[derive(Debug)]
-pub(super) struct NodeMaterial {
-    pub name: Name,
-    pub control_plane: bool,
+pub struct NodeMaterial {
+    pub(super) name: Name,
+    pub(super) control_plane: bool,
     /// Names of the CAs whose certificates it gets.
-    pub authorities: BTreeSet<&'static str>,
+    pub(super) authorities: BTreeSet<&'static str>,
     /// Its leaves; `None` if some are missing and nothing was made.
-    pub leaves: Option<Vec<Settled>>,
-    pub credentials: Credentials,
+    pub(super) leaves: Option<Vec<Settled>>,
+    pub(super) credentials: Credentials,
 }
 
 /// A certificate and its key until their bundle is written. Thousands wait at a time, so there is no PEM and nothing that signs or was parsed.
@@ -109,7 +109,18 @@ impl Materials {
     /// The material of the node at `position`; `None` after the last node, and if the node lacks certificates.
     #[must_use]
     pub fn of(&self, position: usize) -> Option<Material> {
-        let node = self.nodes.get(position)?;
+        self.with(self.nodes.get(position)?)
+    }
+
+    /// Takes out what each node has of its own, in the order of the nodes. Thousands of nodes then give their memory back one by one.
+    #[must_use]
+    pub fn take_nodes(&mut self) -> Vec<NodeMaterial> {
+        std::mem::take(&mut self.nodes)
+    }
+
+    /// The material of a node: what all nodes share and what it has of its own; `None` if it lacks certificates.
+    #[must_use]
+    pub fn with(&self, node: &NodeMaterial) -> Option<Material> {
         let leaves = node.leaves.as_ref()?;
         let shared = self
             .shared

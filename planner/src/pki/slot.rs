@@ -6,6 +6,7 @@
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
+use std::borrow::Cow;
 
 use super::PkiError;
 use super::certificate::Certificate;
@@ -97,7 +98,7 @@ impl<'a> Slot<'a> {
         format!("{}.key", self.base)
     }
 
-    fn issue(&self, why: impl Into<String>) -> Verdict {
+    fn issue(&self, why: impl Into<Cow<'static, str>>) -> Verdict {
         Verdict::Issue(Wanted {
             why: why.into(),
             replaces: self.certificate.is_some(),

@@ -1,5 +1,6 @@
 //! What happened to the files of the key store.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// One change of the store.
@@ -11,7 +12,7 @@ pub struct StoreChange {
     /// What happened.
     pub kind: StoreChangeKind,
     /// Why.
-    pub why: String,
+    pub why: Cow<'static, str>,
 }
 
 /// What happened to a file of the store.

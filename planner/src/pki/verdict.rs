@@ -1,5 +1,7 @@
 //! What to do about one certificate of the key store.
 
+use std::borrow::Cow;
+
 use super::certificate::Certificate;
 use super::keys::PrivateKey;
 
@@ -18,7 +20,7 @@ pub struct Kept {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Why, for the summary.
-    pub why: String,
+    pub why: Cow<'static, str>,
     /// Whether it replaces an earlier one.
     pub replaces: bool,
 }

@@ -79,22 +79,22 @@ fn many(plan: &PlanSummary, nodes: &[NodeSummary]) -> Text {
         "  apply        after {}, before {}",
         nodes
             .iter()
-            .map(|node| node.apply_after.as_str())
+            .map(|node| node.apply_after)
             .max()
-            .unwrap_or_default(),
+            .map_or_else(String::new, |time| time.to_string()),
         nodes
             .iter()
-            .map(|node| node.apply_before.as_str())
+            .map(|node| node.apply_before)
             .min()
-            .unwrap_or_default()
+            .map_or_else(String::new, |time| time.to_string())
     ));
     text.append(&of_all(plan));
     text.blank();
     text.line(format_args!("Nodes ({})", nodes.len()));
     let rows = nodes.iter().map(|node| {
         vec![
-            node.node.clone(),
-            node.role.clone(),
+            node.node.to_string(),
+            node.role.to_string(),
             if node.joins { "joins" } else { "makes it" }.to_owned(),
             node.serial.to_string(),
             (node.public_files + node.sealed_files).to_string(),
@@ -122,7 +122,7 @@ fn many(plan: &PlanSummary, nodes: &[NodeSummary]) -> Text {
     let mut left_out: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for node in nodes.iter().filter(|node| !node.left_out_phases.is_empty()) {
         let phases = node.left_out_phases.join(", ");
-        left_out.entry(phases).or_default().push(&node.node);
+        left_out.entry(phases).or_default().push(node.node.as_str());
     }
     let left_out = left_out.into_iter();
     section(
@@ -199,8 +199,8 @@ fn secrets(nodes: &[NodeSummary]) -> Vec<String> {
     for node in nodes {
         let text = secrets_of(node);
         match lines.iter_mut().find(|(known, _)| *known == text) {
-            Some((_, nodes)) => nodes.push(&node.node),
-            None => lines.push((text, vec![&node.node])),
+            Some((_, nodes)) => nodes.push(node.node.as_str()),
+            None => lines.push((text, vec![node.node.as_str()])),
         }
     }
     lines
@@ -310,8 +310,8 @@ fn assumptions(nodes: &[NodeSummary]) -> Vec<String> {
                 assumption.about, assumption.assumed, assumption.instead
             );
             match lines.iter_mut().find(|(known, _)| *known == text) {
-                Some((_, nodes)) => nodes.push(&node.node),
-                None => lines.push((text, vec![&node.node])),
+                Some((_, nodes)) => nodes.push(node.node.as_str()),
+                None => lines.push((text, vec![node.node.as_str()])),
             }
         }
     }

@@ -90,11 +90,13 @@ fn verdict(text: &str) -> Verdict {
 }
 
 /// Writes the bundles of all nodes; how many there are.
-fn write(session: &Session, keys: &Keys) -> Result<usize, EngineError> {
+fn write(session: &Session, keys: &mut Keys) -> Result<usize, EngineError> {
     let author = PrivateKey::generate_ed25519("author").unwrap();
     let (_, recipient) = Identities::generate();
     let shelf = Shelf::default();
+    let own = keys.take_own(session);
     Bundles::new(session, keys, &author, now())?.write_all(
+        own,
         &shelf,
         |_| (vec![recipient.clone()], ()),
         |_, _, _| (),
@@ -110,8 +112,8 @@ fn plan(text: &str, checked: bool) -> Result<usize, EngineError> {
         session.refuse_unplannable(Prospect::of_new_keys(now()))?;
     }
     let store = StoreContents::default();
-    let keys = session.issue(store, now(), &TestPki::new("1"), &mut Silent)?;
-    write(&session, &keys)
+    let mut keys = session.issue(store, now(), &TestPki::new("1"), &mut Silent)?;
+    write(&session, &mut keys)
 }
 
 /// Whose answer is asked for besides that of `validate` and `plan`.
@@ -432,7 +434,7 @@ fn what_the_writer_refuses_of_a_node_that_joins_is_refused_before() {
         let session = open().unwrap();
         let source = TestPki::new("1");
         let keys = session.issue_joining(&discovered, now(), &source, &mut Silent);
-        let written = write(&session, &keys.unwrap());
+        let written = write(&session, &mut keys.unwrap());
         assert_eq!(
             checked.is_ok(),
             written.is_ok(),
