@@ -1,5 +1,5 @@
-//! How thorough the sweeps are: every test run meets every durable action, the whole form meets it with every fault and every way to
-//! go on.
+//! How thorough the sweeps are: every test run meets every durable action with one kind of end, the whole form with every fault and
+//! every way to go on.
 
 /// The variable that asks for the whole form, by the value `whole`.
 pub const SWEEPS: &str = "KUBEPLAN_SWEEPS";
@@ -20,9 +20,26 @@ pub fn met_with<T: Copy>(number: u64, all: &[T]) -> Vec<T> {
     all.get(turn).copied().into_iter().collect()
 }
 
+/// How many sweeps over the same actions share them in the short form.
+pub const SHARES: u64 = 3;
+
+/// Whether a sweep meets action `number`: each in the whole form, else every third, from `share` on.
+#[must_use]
+pub fn meets(number: u64, share: u64) -> bool {
+    whole() || number % SHARES == share % SHARES
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn three_sweeps_meet_every_action() {
+        for number in 0..9 {
+            let met = (0..SHARES).filter(|share| meets(number, *share)).count();
+            assert_eq!(met, if whole() { 3 } else { 1 }, "{number}");
+        }
+    }
 
     #[test]
     fn neighbours_are_met_with_different_things() {

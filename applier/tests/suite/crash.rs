@@ -2,8 +2,8 @@
 //!
 //! A scenario is a host and a command. For every action of the command, and for every way it can end there, the command is run until
 //! then on a copy of the host. Then a run that only recovers has to find every transaction as before or as after and leave nothing
-//! temporary, and each way to go on has to come to exactly the end it promises. Without `KUBEPLAN_SWEEPS=whole` every action is met
-//! once by each test: the ways to go on, and the errors, take turns.
+//! temporary, and each way to go on has to come to exactly the end it promises. Without `KUBEPLAN_SWEEPS=whole` the kinds
+//! of end (killed, without power, failing) share the actions, and the ways to go on, and the errors, take turns.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -150,14 +150,15 @@ impl Scenario {
         }
     }
 
-    /// Runs the command with each fault in turn until one is never reached; returns how many were.
+    /// Runs the command with each fault of its `share` in turn until one is never reached; returns the number of that one.
     fn every(
         &self,
+        share: u64,
         fault: impl Fn(u64) -> Fault,
         ways: impl Fn(u64) -> Vec<Command>,
         check: impl Fn(&Output, &str),
     ) -> u64 {
-        for number in 0..MANY {
+        for number in (0..MANY).filter(|number| sweeps::meets(*number, share)) {
             for way in ways(number) {
                 self.fixture.restore("template");
                 let fault = fault(number);
@@ -261,8 +262,9 @@ impl Scenario {
     /// As if killed after every action.
     fn killed(&self) -> u64 {
         self.every(
+            0,
             Fault::StopAfter,
-            |number| sweeps::met_with(number, &WAYS),
+            |number| sweeps::met_with(turn(number), &WAYS),
             |_, _| {},
         )
     }
@@ -270,8 +272,9 @@ impl Scenario {
     /// As if the power failed after every action.
     fn powerless(&self) -> u64 {
         self.every(
+            1,
             Fault::LoseUnsynced,
-            |number| sweeps::met_with(number + 1, &WAYS),
+            |number| sweeps::met_with(turn(number), &WAYS),
             |_, _| {},
         )
     }
@@ -280,8 +283,9 @@ impl Scenario {
     fn failing(&self) -> u64 {
         let count = |how: &dyn Fn(u64) -> Failure| {
             self.every(
+                2,
                 |number| Fault::FailWith(number, how(number)),
-                |number| vec![WAYS[(number % 3) as usize]],
+                |number| vec![WAYS[(turn(number) % 3) as usize]],
                 |stopped, name| {
                     // A rollback is a row of transactions that goes on, it does not go back.
                     if self.command != Command::Rollback {
@@ -303,11 +307,17 @@ impl Scenario {
     /// Every action fails, and all that come after it.
     fn broken(&self) -> u64 {
         self.every(
+            0,
             |number| Fault::FailFrom(number, in_turns(number)),
-            |number| vec![WAYS[(number % 3) as usize]],
+            |number| vec![WAYS[(turn(number) % 3) as usize]],
             |_, _| {},
         )
     }
+}
+
+/// Which way to go on is whose turn at this action: neighbours that one sweep meets differ in it.
+fn turn(number: u64) -> u64 {
+    number / sweeps::SHARES + number
 }
 
 /// Neighbouring actions fail in different ways.

@@ -51,6 +51,13 @@ fn every_flipped_bit_is_refused() {
     every_bit_counts(&file, &identities, &bits);
 }
 
+/// Whether a sweep over a file of `size` bytes meets this one: with `KUBEPLAN_SWEEPS=whole` each, else every seventh, and each at the
+/// file's ends.
+fn is_met(at: usize, size: usize) -> bool {
+    let whole = std::env::var_os("KUBEPLAN_SWEEPS").is_some_and(|value| value == "whole");
+    whole || at.is_multiple_of(7) || at < 64 || at + 64 > size
+}
+
 /// Every bit of the first member and of the second one's ends; of the rest, which looks random without the key, one
 /// bit of each byte.
 #[test]
@@ -60,7 +67,7 @@ fn every_changed_byte_of_a_sealed_bundle_is_refused() {
     let second = file.len() - written.index.members[0].size as usize;
     let is_edge = |byte: usize| byte < second + 64 || byte >= file.len() - 64;
     let bits: Vec<usize> = (0..file.len() * 8)
-        .filter(|bit| is_edge(bit / 8) || bit / 8 % 8 == bit % 8)
+        .filter(|bit| is_edge(bit / 8) || (bit / 8 % 8 == bit % 8 && is_met(bit / 8, file.len())))
         .collect();
     every_bit_counts(&file, &identities, &bits);
 }
@@ -105,7 +112,9 @@ fn every_truncation_and_every_extension_is_refused() {
     for file in [&file, &sealed] {
         assert!(admit(file, &identities).is_ok());
         for_each(file.len(), |length| {
-            assert!(admit(&file[..length], &identities).is_err(), "{length}");
+            if is_met(length, file.len()) {
+                assert!(admit(&file[..length], &identities).is_err(), "{length}");
+            }
         });
     }
     for_each(file.len(), |length| {
