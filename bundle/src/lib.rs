@@ -39,7 +39,7 @@
 //! | [`facts`] | facts about a host |
 //! | [`join_facts`] | what a joining host discovered about the running cluster |
 //! | [`receipt`] | a host's account of what it installed |
-//! | [`spki`] | the public half of a private key |
+//! | [`spki`], [`ecdsa`] | the public half of a private key; ECDSA signatures of certificates |
 //! | [`yaml_budget`] | limits of a YAML text with its aliases replaced |
 //! | [`name`], [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
 
@@ -53,6 +53,7 @@ pub mod authority;
 pub mod canonical;
 pub mod check;
 pub mod digest;
+pub mod ecdsa;
 pub mod exit;
 pub mod facts;
 pub mod frame;

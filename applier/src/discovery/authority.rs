@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use kubeplan_bundle::ecdsa::EcdsaSignature;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use x509_parser::certificate::X509Certificate;
@@ -152,10 +153,29 @@ fn flaw(certificate: &X509Certificate<'_>) -> Option<&'static str> {
         return Some("it has no basic constraint CA:TRUE");
     }
     let own_issuer = certificate.subject().as_raw() == certificate.issuer().as_raw();
-    if own_issuer && certificate.verify_signature(None).is_err() {
+    if own_issuer && !is_signed_by_itself(certificate) {
         return Some("it names itself as its issuer, and its key did not sign it");
     }
     None
+}
+
+/// Whether the certificate's own key signed it.
+fn is_signed_by_itself(certificate: &X509Certificate<'_>) -> bool {
+    let key = certificate.public_key();
+    let curve = key.algorithm.parameters.as_ref();
+    let curve = curve.and_then(|curve| curve.as_oid().ok());
+    let ecdsa = curve.and_then(|curve| {
+        let signature = EcdsaSignature {
+            algorithm: certificate.signature_algorithm.algorithm.as_bytes(),
+            curve: curve.as_bytes(),
+            point: &key.subject_public_key.data,
+            signed: certificate.tbs_certificate.as_ref(),
+            signature: &certificate.signature_value.data,
+        };
+        signature.holds()
+    });
+    // Other kinds are known to the parser's library.
+    ecdsa.unwrap_or_else(|| certificate.verify_signature(None).is_ok())
 }
 
 fn encode(der: &[u8]) -> String {
@@ -232,6 +252,21 @@ mod tests {
         let mut der = authority("one").der().to_vec();
         *der.last_mut().unwrap() ^= 1;
         assert!(reason(&encode(&der)).contains("its key did not sign it"));
+    }
+
+    #[test]
+    fn ca_certificates_of_every_curve_of_kubernetes_are_read() {
+        for ca in [
+            include_bytes!("../../../fixtures/go-x509/p256-ca.der").as_slice(),
+            include_bytes!("../../../fixtures/go-x509/p384-ca.der"),
+            include_bytes!("../../../fixtures/go-x509/p521-ca.der"),
+        ] {
+            let found = Authorities::parse(encode(ca).as_bytes()).unwrap();
+            assert_eq!(found.pins().count(), 1);
+            let mut forged = ca.to_vec();
+            *forged.last_mut().unwrap() ^= 1;
+            assert!(reason(&encode(&forged)).contains("its key did not sign it"));
+        }
     }
 
     #[test]

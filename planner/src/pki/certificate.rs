@@ -15,7 +15,9 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
 use super::go_rules;
+use super::key_kind::KeyKind;
 use super::name_constraints::NameConstraints;
+use super::signed::Signed;
 use crate::plan::CertificateRow;
 
 /// Why a certificate cannot be used.
@@ -220,9 +222,14 @@ impl Certificate {
         let verify = || {
             let own = parse(&self.der)?;
             let signer = parse(&authority.der)?;
-            own.verify_signature(Some(signer.public_key())).ok()
+            let signed = Signed {
+                algorithm: &own.signature_algorithm,
+                signature: &own.signature_value,
+                content: own.tbs_certificate.as_ref(),
+            };
+            Some(signed.is_by(signer.public_key()))
         };
-        self.facts.issuer_der == authority.facts.subject_der && verify().is_some()
+        self.facts.issuer_der == authority.facts.subject_der && verify() == Some(true)
     }
 
     /// The intermediates of a chain from this certificate to `authority`, from the bottom to the top; `None` if there is none. As in Go,
@@ -483,10 +490,10 @@ fn key_text(certificate: &X509Certificate<'_>) -> String {
     let key = certificate.public_key();
     match key.parsed() {
         Ok(PublicKey::RSA(rsa)) => {
-            let leading = rsa.modulus.iter().take_while(|byte| **byte == 0).count();
-            format!("RSA-{}", (rsa.modulus.len() - leading) * 8)
+            format!("RSA-{}", KeyKind::bits(rsa.modulus).unwrap_or_default())
         }
-        Ok(PublicKey::EC(point)) => format!("ECDSA-P{}", point.key_size()),
+        // A point of P-521 has two coordinates of 66 bytes.
+        Ok(PublicKey::EC(point)) => format!("ECDSA-P{}", point.key_size().min(521)),
         _ => key.algorithm.algorithm.to_id_string(),
     }
 }

@@ -355,7 +355,7 @@ fn settle_service_account(
             let key = keys.next().ok_or(MISSING_KEY)?;
             store.files.insert("sa.key".to_owned(), key.pem());
             index.service_account = Some(KeyRecord {
-                key_algorithm: key.algorithm().as_str().to_owned(),
+                key_algorithm: key.scheme().to_string(),
                 spki: key.spki_digest(),
             });
             changes.push(StoreChange {

@@ -273,7 +273,9 @@ mod tests {
     use std::time::Duration;
 
     use super::super::KeyAlgorithm;
+    use super::super::keys::KeyScheme;
     use super::super::profile::{CertificateKind, ExtendedKeyUsage};
+    use super::super::signed::Signed;
     use super::*;
 
     /// What is signed, for certificates whose signatures are random.
@@ -364,6 +366,12 @@ mod tests {
                 go!("p384-leaf.der"),
                 go!("p384-client.der"),
             ),
+            (
+                go!("p521.key"),
+                go!("p521-ca.der"),
+                go!("p521-leaf.der"),
+                go!("p521-client.der"),
+            ),
         ];
         for (key, go_ca, go_leaf, go_client) in cases {
             let key = PrivateKey::from_pem(key).unwrap();
@@ -394,7 +402,7 @@ mod tests {
             for (made, go) in [(ca, go_ca), (leaf, go_leaf), (client, go_client)] {
                 assert_eq!(to_be_signed(&made.der), to_be_signed(go));
                 // ECDSA signatures are random; RSA ones are not.
-                if key.algorithm() == KeyAlgorithm::Rsa2048 {
+                if matches!(key.scheme(), KeyScheme::Rsa(_)) {
                     assert_eq!(made.der, go);
                 }
             }
@@ -419,6 +427,11 @@ mod tests {
                 go!("p384-leaf.csr.der"),
                 go!("p384-client.csr.der"),
             ),
+            (
+                go!("p521.key"),
+                go!("p521-leaf.csr.der"),
+                go!("p521-client.csr.der"),
+            ),
         ];
         for (key, go_leaf, go_client) in cases {
             let key = PrivateKey::from_pem(key).unwrap();
@@ -426,7 +439,7 @@ mod tests {
                 let made = request(&profile, &key).unwrap();
                 let (made_frame, go_frame) = (csr_content(&made), csr_content(go));
                 assert_eq!(made_frame, go_frame);
-                if key.algorithm() == KeyAlgorithm::Rsa2048 {
+                if matches!(key.scheme(), KeyScheme::Rsa(_)) {
                     assert_eq!(made, go);
                 }
             }
@@ -438,8 +451,14 @@ mod tests {
         use x509_parser::prelude::FromDer as _;
         type Csr<'a> = x509_parser::certification_request::X509CertificationRequest<'a>;
         let (rest, csr) = Csr::from_der(der).unwrap();
-        assert!(rest.is_empty() && csr.verify_signature().is_ok());
-        csr.certification_request_info.raw.to_vec()
+        let info = &csr.certification_request_info;
+        let signed = Signed {
+            algorithm: &csr.signature_algorithm,
+            signature: &csr.signature_value,
+            content: info.raw,
+        };
+        assert!(rest.is_empty() && signed.is_by(&info.subject_pki));
+        info.raw.to_vec()
     }
 
     #[test]

@@ -22,11 +22,11 @@ impl fmt::Display for KeyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // A valid RSA key of an accepted length would have been read.
-            Self::Rsa(bits @ (2048 | 3072 | 4096)) => {
+            Self::Rsa(bits @ MIN_RSA..=MAX_RSA) => {
                 write!(f, "a damaged RSA key with {bits} bits")
             }
             Self::Rsa(bits) => write!(f, "RSA with {bits} bits"),
-            Self::Ecdsa(curve @ ("P-256" | "P-384")) => {
+            Self::Ecdsa(curve @ ("P-256" | "P-384" | "P-521")) => {
                 write!(
                     f,
                     "damaged, or ECDSA with curve {curve} in a block with another name"
@@ -38,6 +38,11 @@ impl fmt::Display for KeyKind {
         }
     }
 }
+
+/// The shortest RSA key that is used, in bits.
+pub(super) const MIN_RSA: usize = 2048;
+/// The longest: Go verifies no longer one in a TLS handshake (crypto/tls, `maxRSAKeySize`).
+pub(super) const MAX_RSA: usize = 8192;
 
 /// The object identifier of RSA keys (RFC 8017), contents only.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
@@ -96,10 +101,15 @@ impl KeyKind {
         }
         // PKCS#1: the modulus.
         let (modulus, _) = element(fields, INTEGER)?;
+        Self::bits(modulus).map(Self::Rsa)
+    }
+
+    /// The length in bits of a modulus, big-endian; `None` if it is 0.
+    pub(super) fn bits(modulus: &[u8]) -> Option<usize> {
         let start = modulus.iter().position(|byte| *byte != 0)?;
         let modulus = modulus.get(start..)?;
         let unused = modulus.first()?.leading_zeros();
-        Some(Self::Rsa(modulus.len() * 8 - usize::try_from(unused).ok()?))
+        Some(modulus.len() * 8 - usize::try_from(unused).ok()?)
     }
 }
 
@@ -150,18 +160,7 @@ mod tests {
                 KeyKind::Rsa(1024),
             ),
             ("genrsa -traditional 1024", KeyKind::Rsa(1024)),
-            (
-                "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2050",
-                KeyKind::Rsa(2050),
-            ),
-            (
-                "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521",
-                KeyKind::Ecdsa("P-521"),
-            ),
-            (
-                "ecparam -name secp521r1 -genkey -noout",
-                KeyKind::Ecdsa("P-521"),
-            ),
+            ("genrsa -traditional 2040", KeyKind::Rsa(2040)),
             (
                 "ecparam -name secp256k1 -genkey -noout",
                 KeyKind::Ecdsa("secp256k1"),
@@ -180,6 +179,30 @@ mod tests {
             };
             let error = PrivateKey::from_pem(&pem).unwrap_err();
             assert_eq!(error, KeyError::Unsupported(expected), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_the_keys_that_kubeadm_reads_is_read() {
+        for (arguments, expected) in [
+            ("genrsa -traditional 2050", "RSA-2050"),
+            (
+                "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3000",
+                "RSA-3000",
+            ),
+            (
+                "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521",
+                "ECDSA-P521",
+            ),
+            ("ecparam -name secp521r1 -genkey", "ECDSA-P521"),
+            ("ecparam -name secp384r1 -genkey -noout", "ECDSA-P384"),
+        ] {
+            let arguments: Vec<&str> = arguments.split(' ').collect();
+            let Some(pem) = made(&arguments) else {
+                continue;
+            };
+            let key = PrivateKey::from_pem(&pem).unwrap();
+            assert_eq!(key.scheme().to_string(), expected, "{arguments:?}");
         }
     }
 

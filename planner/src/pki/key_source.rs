@@ -164,8 +164,11 @@ mod tests {
             seen.lock().unwrap().push((p.done, p.total));
         })
         .unwrap();
-        let made: Vec<_> = keys.iter().map(PrivateKey::algorithm).collect();
-        assert_eq!(made, requests.map(|request| request.algorithm));
+        let made: Vec<_> = keys.iter().map(|key| key.scheme().to_string()).collect();
+        assert_eq!(
+            made,
+            requests.map(|request| request.algorithm.as_str().to_owned())
+        );
         let mut seen = seen.into_inner().unwrap();
         seen.sort_unstable();
         assert_eq!(seen, [(0, 3), (1, 3), (2, 3), (3, 3)]);

@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use super::KeyAlgorithm;
 pub use super::key_kind::KeyKind;
+use super::key_kind::{MAX_RSA, MIN_RSA};
 
 /// Why a private key cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -41,12 +42,57 @@ pub enum KeyError {
     Encrypted,
     /// Not a key of a supported kind; what it is.
     #[error(
-        "the private key is {0}; kubeplan uses RSA keys with 2048, 3072 or 4096 bits, and ECDSA keys with curve P-256 or P-384"
+        "the private key is {0}; kubeplan uses RSA keys with {MIN_RSA} to {MAX_RSA} bits, and ECDSA keys with curve P-256, P-384 or P-521"
     )]
     Unsupported(KeyKind),
     /// The crypto library failed.
     #[error("the crypto library could not {0}")]
     Crypto(&'static str),
+}
+
+/// What a private key that kubeplan uses is: one that it makes itself, or another that kubeadm reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyScheme {
+    /// RSA, with the length of the modulus in bits.
+    Rsa(usize),
+    /// ECDSA.
+    Ecdsa(Curve),
+}
+
+/// A curve of ECDSA keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Curve {
+    /// P-256.
+    P256,
+    /// P-384.
+    P384,
+    /// P-521, which kubeadm does not make, but reads.
+    P521,
+}
+
+impl fmt::Display for KeyScheme {
+    /// In the form of kubeadm's names of algorithms: `RSA-2048`, `ECDSA-P521`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rsa(bits) => write!(f, "RSA-{bits}"),
+            Self::Ecdsa(Curve::P256) => f.write_str("ECDSA-P256"),
+            Self::Ecdsa(Curve::P384) => f.write_str("ECDSA-P384"),
+            Self::Ecdsa(Curve::P521) => f.write_str("ECDSA-P521"),
+        }
+    }
+}
+
+impl Curve {
+    const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+
+    /// How a key of this curve signs: with the hash that Go takes (crypto/x509, signingParamsForKey).
+    const fn signing(self) -> &'static EcdsaSigningAlgorithm {
+        match self {
+            Self::P256 => &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
+            Self::P384 => &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
+            Self::P521 => &signature::ECDSA_P521_SHA512_ASN1_SIGNING,
+        }
+    }
 }
 
 /// What signs.
@@ -61,7 +107,7 @@ enum Signer {
 
 /// A private key in DER, which can be written in kubeadm's form but not sign.
 pub struct EncodedKey {
-    algorithm: KeyAlgorithm,
+    scheme: KeyScheme,
     /// PKCS#1 or SEC1.
     der: Zeroizing<Vec<u8>>,
 }
@@ -76,13 +122,13 @@ pub struct PrivateKey {
 
 impl fmt::Debug for EncodedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EncodedKey({}, <redacted>)", self.algorithm.as_str())
+        write!(f, "EncodedKey({}, <redacted>)", self.scheme)
     }
 }
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PrivateKey({}, <redacted>)", self.algorithm().as_str())
+        write!(f, "PrivateKey({}, <redacted>)", self.scheme())
     }
 }
 
@@ -90,11 +136,9 @@ impl EncodedKey {
     /// The key in kubeadm's PEM form.
     #[must_use]
     pub fn pem(&self) -> SecretBytes {
-        let label = match self.algorithm {
-            KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
-                "RSA PRIVATE KEY"
-            }
-            KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384 => "EC PRIVATE KEY",
+        let label = match self.scheme {
+            KeyScheme::Rsa(_) => "RSA PRIVATE KEY",
+            KeyScheme::Ecdsa(_) => "EC PRIVATE KEY",
         };
         SecretBytes::new(encode_pem(label, &self.der))
     }
@@ -107,20 +151,19 @@ impl PrivateKey {
     /// [`KeyError::Crypto`] if the library fails.
     pub fn generate(algorithm: KeyAlgorithm) -> Result<Self, KeyError> {
         let failed = |_| KeyError::Crypto("make a private key");
+        let rsa = |size| Self::rsa(RsaKeyPair::generate(size).map_err(failed)?);
+        let ecdsa = |curve: Curve| {
+            Self::ecdsa(
+                curve,
+                EcdsaKeyPair::generate(curve.signing()).map_err(failed)?,
+            )
+        };
         match algorithm {
-            KeyAlgorithm::Rsa2048 => {
-                Self::rsa(RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?)
-            }
-            KeyAlgorithm::Rsa3072 => {
-                Self::rsa(RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?)
-            }
-            KeyAlgorithm::Rsa4096 => {
-                Self::rsa(RsaKeyPair::generate(KeySize::Rsa4096).map_err(failed)?)
-            }
-            KeyAlgorithm::EcdsaP256 | KeyAlgorithm::EcdsaP384 => Self::ecdsa(
-                algorithm,
-                EcdsaKeyPair::generate(ecdsa_signing(algorithm)).map_err(failed)?,
-            ),
+            KeyAlgorithm::Rsa2048 => rsa(KeySize::Rsa2048),
+            KeyAlgorithm::Rsa3072 => rsa(KeySize::Rsa3072),
+            KeyAlgorithm::Rsa4096 => rsa(KeySize::Rsa4096),
+            KeyAlgorithm::EcdsaP256 => ecdsa(Curve::P256),
+            KeyAlgorithm::EcdsaP384 => ecdsa(Curve::P384),
         }
     }
 
@@ -135,16 +178,16 @@ impl PrivateKey {
             "RSA PRIVATE KEY" => {
                 RsaKeyPair::from_der(&der).map_or_else(|_| unsupported(&der), Self::rsa)
             }
-            "EC PRIVATE KEY" => Self::ecdsa_from(|algorithm| {
-                EcdsaKeyPair::from_private_key_der(ecdsa_signing(algorithm), &der).ok()
+            "EC PRIVATE KEY" => Self::ecdsa_from(|curve| {
+                EcdsaKeyPair::from_private_key_der(curve.signing(), &der).ok()
             })
             .unwrap_or_else(|| unsupported(&der)),
             _ => match RsaKeyPair::from_pkcs8(&der) {
                 Ok(pair) => Self::rsa(pair),
-                Err(_) => Self::ecdsa_from(|algorithm| {
-                    EcdsaKeyPair::from_pkcs8(ecdsa_signing(algorithm), &der).ok()
-                })
-                .unwrap_or_else(|| unsupported(&der)),
+                Err(_) => {
+                    Self::ecdsa_from(|curve| EcdsaKeyPair::from_pkcs8(curve.signing(), &der).ok())
+                        .unwrap_or_else(|| unsupported(&der))
+                }
             },
         }
     }
@@ -152,50 +195,49 @@ impl PrivateKey {
     /// The ECDSA key with the big-endian private scalar `scalar`; `None` if it is zero, too long or not
     /// below the curve's order.
     pub(super) fn from_scalar(algorithm: KeyAlgorithm, scalar: &[u8]) -> Option<Self> {
-        let public = match algorithm {
-            KeyAlgorithm::EcdsaP256 => p256::SecretKey::from_slice(scalar)
-                .ok()?
-                .public_key()
-                .to_sec1_bytes(),
-            KeyAlgorithm::EcdsaP384 => p384::SecretKey::from_slice(scalar)
-                .ok()?
-                .public_key()
-                .to_sec1_bytes(),
+        let (curve, public) = match algorithm {
+            KeyAlgorithm::EcdsaP256 => {
+                let key = p256::SecretKey::from_slice(scalar).ok()?;
+                (Curve::P256, key.public_key().to_sec1_bytes())
+            }
+            KeyAlgorithm::EcdsaP384 => {
+                let key = p384::SecretKey::from_slice(scalar).ok()?;
+                (Curve::P384, key.public_key().to_sec1_bytes())
+            }
             KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => return None,
         };
-        let pair = EcdsaKeyPair::from_private_key_and_public_key(
-            ecdsa_signing(algorithm),
-            scalar,
-            &public,
-        );
-        Self::ecdsa(algorithm, pair.ok()?).ok()
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(curve.signing(), scalar, &public);
+        Self::ecdsa(curve, pair.ok()?).ok()
     }
 
     /// The same key with signatures that depend on the message alone (RFC 6979; RSA PKCS#1 v1.5 is so
     /// anyway). For public test keys: the implementation behind it is not the one real keys are trusted to.
     ///
     /// # Errors
-    /// [`KeyError::Crypto`] if the key cannot be converted.
+    /// [`KeyError::Crypto`] if the key cannot be converted, or is of curve P-521, of which there are no test keys.
     pub fn with_deterministic_signatures(self) -> Result<Self, KeyError> {
         let failed = || KeyError::Crypto("convert the private key");
         let Signer::Ecdsa(pair) = &self.signer else {
             return Ok(self);
         };
         let scalar = pair.private_key().as_be_bytes().map_err(|_| failed())?;
-        let signer = if self.algorithm() == KeyAlgorithm::EcdsaP256 {
-            let key = p256::ecdsa::SigningKey::from_slice(scalar.as_ref()).map_err(|_| failed())?;
-            Signer::DeterministicP256(key)
-        } else {
-            let key = p384::ecdsa::SigningKey::from_slice(scalar.as_ref()).map_err(|_| failed())?;
-            Signer::DeterministicP384(key)
+        let scalar = scalar.as_ref();
+        let signer = match self.scheme() {
+            KeyScheme::Ecdsa(Curve::P256) => p256::ecdsa::SigningKey::from_slice(scalar)
+                .map(Signer::DeterministicP256)
+                .map_err(|_| failed())?,
+            KeyScheme::Ecdsa(Curve::P384) => p384::ecdsa::SigningKey::from_slice(scalar)
+                .map(Signer::DeterministicP384)
+                .map_err(|_| failed())?,
+            KeyScheme::Ecdsa(Curve::P521) | KeyScheme::Rsa(_) => return Err(failed()),
         };
         Ok(Self { signer, ..self })
     }
 
-    /// The key's algorithm.
+    /// What the key is.
     #[must_use]
-    pub const fn algorithm(&self) -> KeyAlgorithm {
-        self.encoded.algorithm
+    pub const fn scheme(&self) -> KeyScheme {
+        self.encoded.scheme
     }
 
     /// Drops the part that signs.
@@ -233,17 +275,15 @@ impl PrivateKey {
         let pkcs8 = pair
             .as_der()
             .map_err(|_| KeyError::Crypto("encode the private key"))?;
-        let algorithm = match KeyKind::of(pkcs8.as_ref()) {
-            KeyKind::Rsa(2041..=2048) => KeyAlgorithm::Rsa2048,
-            KeyKind::Rsa(3065..=3072) => KeyAlgorithm::Rsa3072,
-            KeyKind::Rsa(4089..=4096) => KeyAlgorithm::Rsa4096,
+        let scheme = match KeyKind::of(pkcs8.as_ref()) {
+            KeyKind::Rsa(bits @ MIN_RSA..=MAX_RSA) => KeyScheme::Rsa(bits),
             other => return Err(KeyError::Unsupported(other)),
         };
         let info = p256::pkcs8::PrivateKeyInfo::try_from(pkcs8.as_ref())
             .map_err(|_| KeyError::Crypto("encode the private key"))?;
         Ok(Self {
             encoded: EncodedKey {
-                algorithm,
+                scheme,
                 der: Zeroizing::new(info.private_key.to_vec()),
             },
             public: pair.public_key().as_ref().to_vec(),
@@ -251,7 +291,7 @@ impl PrivateKey {
         })
     }
 
-    fn ecdsa(algorithm: KeyAlgorithm, pair: EcdsaKeyPair) -> Result<Self, KeyError> {
+    fn ecdsa(curve: Curve, pair: EcdsaKeyPair) -> Result<Self, KeyError> {
         // The library zeroises this buffer when it is dropped.
         let sec1 = pair
             .private_key()
@@ -259,7 +299,7 @@ impl PrivateKey {
             .map_err(|_| KeyError::Crypto("encode the private key"))?;
         Ok(Self {
             encoded: EncodedKey {
-                algorithm,
+                scheme: KeyScheme::Ecdsa(curve),
                 der: Zeroizing::new(sec1.as_ref().to_vec()),
             },
             public: pair.public_key().as_ref().to_vec(),
@@ -268,25 +308,15 @@ impl PrivateKey {
     }
 
     /// The key that `read` reads as one of a curve; `None` if it is of none.
-    fn ecdsa_from(
-        read: impl Fn(KeyAlgorithm) -> Option<EcdsaKeyPair>,
-    ) -> Option<Result<Self, KeyError>> {
-        [KeyAlgorithm::EcdsaP256, KeyAlgorithm::EcdsaP384]
+    fn ecdsa_from(read: impl Fn(Curve) -> Option<EcdsaKeyPair>) -> Option<Result<Self, KeyError>> {
+        Curve::ALL
             .into_iter()
-            .find_map(|algorithm| Some(Self::ecdsa(algorithm, read(algorithm)?)))
+            .find_map(|curve| Some(Self::ecdsa(curve, read(curve)?)))
     }
 }
 
 fn unsupported(der: &[u8]) -> Result<PrivateKey, KeyError> {
     Err(KeyError::Unsupported(KeyKind::of(der)))
-}
-
-fn ecdsa_signing(algorithm: KeyAlgorithm) -> &'static EcdsaSigningAlgorithm {
-    if algorithm == KeyAlgorithm::EcdsaP384 {
-        &signature::ECDSA_P384_SHA384_ASN1_SIGNING
-    } else {
-        &signature::ECDSA_P256_SHA256_ASN1_SIGNING
-    }
 }
 
 impl PublicKeyData for PrivateKey {
@@ -295,12 +325,11 @@ impl PublicKeyData for PrivateKey {
     }
 
     fn algorithm(&self) -> &'static SignatureAlgorithm {
-        match self.encoded.algorithm {
-            KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => {
-                &rcgen::PKCS_RSA_SHA256
-            }
-            KeyAlgorithm::EcdsaP256 => &rcgen::PKCS_ECDSA_P256_SHA256,
-            KeyAlgorithm::EcdsaP384 => &rcgen::PKCS_ECDSA_P384_SHA384,
+        match self.encoded.scheme {
+            KeyScheme::Rsa(_) => &rcgen::PKCS_RSA_SHA256,
+            KeyScheme::Ecdsa(Curve::P256) => &rcgen::PKCS_ECDSA_P256_SHA256,
+            KeyScheme::Ecdsa(Curve::P384) => &rcgen::PKCS_ECDSA_P384_SHA384,
+            KeyScheme::Ecdsa(Curve::P521) => &rcgen::PKCS_ECDSA_P521_SHA512,
         }
     }
 }
@@ -441,7 +470,7 @@ mod tests {
                 pkcs8(&key),
             ] {
                 let again = PrivateKey::from_pem(&form).unwrap();
-                assert_eq!(again.algorithm(), algorithm);
+                assert_eq!(again.scheme().to_string(), algorithm.as_str());
                 assert_eq!(text(&again), pem);
                 assert_eq!(again.spki_digest(), key.spki_digest());
             }
@@ -454,6 +483,7 @@ mod tests {
             include_str!("../../../fixtures/go-x509/rsa.key"),
             include_str!("../../../fixtures/go-x509/p256.key"),
             include_str!("../../../fixtures/go-x509/p384.key"),
+            include_str!("../../../fixtures/go-x509/p521.key"),
         ] {
             assert_eq!(text(&PrivateKey::from_pem(pem.as_bytes()).unwrap()), pem);
         }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`certlist`], [`profile`] | the certificates of a cluster, and what each says |
 //! | [`keys`], `key_kind`, [`key_source`], [`test_pki`] | private keys: forms, generation, public test keys |
-//! | [`certificate`], [`issue`] | reading certificates, making them |
+//! | [`certificate`], `signed`, [`issue`] | reading certificates, who signed them, making them |
 //! | [`name_constraints`], [`restrictions`] | what a CA excludes of the certificates below it |
 //! | [`credentials`] | bootstrap tokens and the certificate key |
 //! | [`store`], [`assess`], [`mod@ensure`], [`store_change`] | the key store: its content, comparing it with the configuration, completing it, what changed |
@@ -38,6 +38,7 @@ mod name_constraints;
 pub mod profile;
 pub mod requests;
 mod restrictions;
+mod signed;
 mod slot;
 pub mod stand_in;
 pub mod store;

@@ -22,6 +22,7 @@ use super::key_source::{KeyRequest, KeySource, ProgressFn, make_keys};
 use super::keys::PrivateKey;
 use super::profile::CertificateProfile;
 use super::restrictions::refuse;
+use super::signed::Signed;
 use super::slot::{Slot, belong};
 use super::store::{StoreContents, StoreIndex};
 use super::supplied::misfits;
@@ -74,8 +75,13 @@ impl Request {
         let content = |pem: &[u8]| {
             let block = ::pem::parse(pem).ok()?;
             let (rest, request) = X509CertificationRequest::from_der(block.contents()).ok()?;
-            (rest.is_empty() && request.verify_signature().is_ok())
-                .then(|| request.certification_request_info.raw.to_vec())
+            let info = &request.certification_request_info;
+            let signed = Signed {
+                algorithm: &request.signature_algorithm,
+                signature: &request.signature_value,
+                content: info.raw,
+            };
+            (rest.is_empty() && signed.is_by(&info.subject_pki)).then(|| info.raw.to_vec())
         };
         let found = content(pem);
         found.is_some() && found == content(self.pem.as_bytes())

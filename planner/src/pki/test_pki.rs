@@ -172,7 +172,7 @@ mod tests {
             let mut digests = BTreeSet::new();
             for block in &blocks {
                 let key = PrivateKey::from_pem(block.as_bytes()).unwrap();
-                assert_eq!(key.algorithm(), algorithm);
+                assert_eq!(key.scheme().to_string(), algorithm.as_str());
                 digests.insert(key.spki_digest());
             }
             assert_eq!((blocks.len(), digests.len()), (POOL, POOL));

@@ -1,8 +1,8 @@
 //! What the user put into the store: checked, never overwritten.
 
 use kubeplan_bundle::secret::SecretBytes;
+use rustls_pki_types::{CertificateDer, UnixTime};
 
-use crate::pki::KeyAlgorithm;
 use crate::pki::StoreChangeKind;
 use crate::pki::certificate::Certificate;
 use crate::pki::issue::{Stamp, issue_authority, issue_leaf};
@@ -10,6 +10,7 @@ use crate::pki::keys::PrivateKey;
 use crate::pki::profile::{CertificateProfile, ExtendedKeyUsage};
 use crate::pki::store::StoreContents;
 use crate::pki::testing::now;
+use crate::pki::{KeyAlgorithm, profiles};
 
 use super::{DAY, Duration, Timestamp, error, fast, find, fresh, made, run};
 
@@ -74,6 +75,68 @@ fn a_users_ca_is_used_and_never_overwritten() {
         ("O = Example, CN = corporate-kubernetes-ca", "ECDSA-P384")
     );
     assert!(!ensured.material.certificates["apiserver"].row.user_supplied);
+}
+
+#[test]
+fn keys_of_a_curve_that_kubeadm_reads_and_does_not_make_sign_and_are_kept() {
+    const KIND: &str = "ECDSA-P521";
+    let key = include_bytes!("../../../../fixtures/go-x509/p521.key");
+    let key = PrivateKey::from_pem(key).unwrap();
+    let mut store = StoreContents::default();
+    for name in ["ca", "front-proxy-ca", "etcd-ca"] {
+        let profile = find(&fast(), name);
+        let ca = issue_authority(&profile, &key, stamp(now(), DAY * 365)).unwrap();
+        let base = profile.base_name;
+        put(&mut store, &format!("{base}.crt"), ca.pem());
+        put(&mut store, &format!("{base}.key"), key.pem().expose());
+    }
+    put(&mut store, "sa.key", key.pem().expose());
+    let ensured = run(&fast(), store).unwrap();
+    let all = &ensured.material.certificates;
+    let mut leaves = 0;
+    for profile in profiles(&fast()).iter().filter(|p| !p.is_authority()) {
+        let ca = &all[profile.signer];
+        assert_eq!(ca.row.key, KIND);
+        let ca = CertificateDer::from(ca.certificate_der.as_slice());
+        let anchors = [webpki::anchor_from_trusted_cert(&ca).unwrap()];
+        let der = CertificateDer::from(all[profile.name].certificate_der.as_slice());
+        let at = u64::try_from(now().unix_seconds()).unwrap();
+        let usage = if profile.usages.contains(&ExtendedKeyUsage::ServerAuth) {
+            webpki::KeyUsage::server_auth()
+        } else {
+            webpki::KeyUsage::client_auth()
+        };
+        webpki::EndEntityCert::try_from(&der)
+            .unwrap()
+            .verify_for_usage(
+                webpki::ALL_VERIFICATION_ALGS,
+                &anchors,
+                &[],
+                UnixTime::since_unix_epoch(Duration::from_secs(at)),
+                usage,
+                None,
+                None,
+            )
+            .unwrap();
+        leaves += 1;
+    }
+    assert!(leaves > 5);
+    // A leaf of the user with such a key.
+    let mut store = ensured.store;
+    let ca = read(&store, "ca.crt");
+    let leaf = issue_leaf(
+        &find(&fast(), "apiserver"),
+        &key,
+        &ca,
+        &key,
+        year_before_now(),
+    );
+    put(&mut store, "nodes/cp1/apiserver.crt", leaf.unwrap().pem());
+    put(&mut store, "nodes/cp1/apiserver.key", key.pem().expose());
+    let ensured = run(&fast(), store).unwrap();
+    let row = &ensured.material.certificates["apiserver"].row;
+    assert!(row.user_supplied);
+    assert_eq!(row.key, KIND);
 }
 
 #[test]
