@@ -21,6 +21,8 @@ pub(crate) enum Action {
     SetMode,
     /// `fsetxattr`.
     SetAttribute,
+    /// `fremovexattr`.
+    RemoveAttribute,
     /// `fsync` of a file.
     SyncFile,
     /// `rename`.
@@ -54,6 +56,7 @@ impl Action {
             Self::SetOwner => "set the owner of",
             Self::SetMode => "set the mode of",
             Self::SetAttribute => "set an attribute of",
+            Self::RemoveAttribute => "remove an attribute of",
             Self::SyncFile => "sync file",
             Self::Rename => "rename to",
             Self::Exchange => "exchange",

@@ -248,28 +248,24 @@ impl Directory {
         let Some(file) = self.open_file(name)? else {
             return Ok(None);
         };
-        let path = self.path.join(name);
-        let meta = fstat(&file)
-            .map(FileMeta::from)
-            .map_err(|errno| HostError::io("look at", path.as_str(), errno))?;
-        let bytes = match read_open_file(file, path.as_str(), limit) {
-            Ok(bytes) => Some(bytes),
-            Err(HostError::TooLarge { .. }) => None,
-            Err(error) => return Err(error),
-        };
-        Ok(Some(Content { meta, bytes }))
+        content_of(file, self.path.join(name).as_str(), limit).map(Some)
     }
 
-    /// The extended attributes of the regular file `name` that outlive a change; none if it does not exist, or is not a regular file.
+    /// As [`Self::content`], with the extended attributes of the same file that outlive a change.
     ///
     /// # Errors
-    /// [`HostError`] if they cannot be read.
-    pub(crate) fn attributes(&self, name: &str) -> Result<Attributes, HostError> {
-        match self.open_file(name) {
-            Ok(Some(file)) => Attributes::read(file, self.path.join(name).as_str()),
-            Ok(None) | Err(HostError::NotAFile { .. }) => Ok(Attributes::default()),
-            Err(error) => Err(error),
-        }
+    /// As for [`Self::content`].
+    pub(crate) fn content_and_attributes(
+        &self,
+        name: &str,
+        limit: u64,
+    ) -> Result<Option<(Content, Attributes)>, HostError> {
+        let Some(file) = self.open_file(name)? else {
+            return Ok(None);
+        };
+        let path = self.path.join(name);
+        let attributes = Attributes::read(&file, path.as_str())?;
+        content_of(file, path.as_str(), limit).map(|content| Some((content, attributes)))
     }
 
     /// The last bytes of the regular file `name`, at most `limit`; `None` if it does not exist.
@@ -494,6 +490,19 @@ impl AsFd for Directory {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// The content of an open file, with its mode and owner.
+fn content_of(file: File, path: &str, limit: u64) -> Result<Content, HostError> {
+    let meta = fstat(&file)
+        .map(FileMeta::from)
+        .map_err(|errno| HostError::io("look at", path, errno))?;
+    let bytes = match read_open_file(file, path, limit) {
+        Ok(bytes) => Some(bytes),
+        Err(HostError::TooLarge { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Content { meta, bytes })
 }
 
 /// Reads an open file to its end; only a regular one, and at most `limit` bytes.

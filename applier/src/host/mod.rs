@@ -55,7 +55,7 @@ pub(crate) mod tree;
 pub(crate) use durable::{Actions, AppendFailure, Placing};
 pub(crate) mod system;
 
-pub(crate) use attributes::Attributes;
+pub(crate) use attributes::{Attributes, GROUP_BITS};
 pub(crate) use directory::{Content, Directory, FileMeta, Found, Space};
 #[cfg(test)]
 pub(crate) use error::{Exposed, Exposure};

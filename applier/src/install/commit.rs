@@ -114,9 +114,10 @@ pub(crate) fn commit_own<'a>(
 ) -> Result<(), Stopped> {
     commit_with(place, runs, run, number, bundle_directories, |stage| {
         let path = RootPath::from(change.path());
-        let attributes = place.attributes(&path)?;
+        let mut attributes = Attributes::default();
         let expected = match change.before() {
             Some((before, backup)) => {
+                attributes = place.attributes(&path, before)?;
                 runs::keep_backup(place.root, place.actions, run, backup, old, &attributes)?;
                 runs::sync_backups(place.root, place.actions, run)?;
                 Some(before)
@@ -229,11 +230,16 @@ fn prepare<'a>(
     }
     let mut kept: BTreeMap<&HostPath, Attributes> = BTreeMap::new();
     for change in &changes.changes {
-        if let Change::Replace { path, backup, .. } = change
+        if let Change::Replace {
+            path,
+            before,
+            backup,
+            ..
+        } = change
             && let Some(old) =
                 find(compared, path).and_then(|item| item.host.as_ref()?.bytes.as_ref())
         {
-            let attributes = place.attributes(&RootPath::from(path))?;
+            let attributes = place.attributes(&RootPath::from(path), before)?;
             let (root, actions) = (place.root, place.actions);
             runs::keep_backup(root, actions, run, *backup, old.expose(), &attributes)?;
             kept.insert(path, attributes);

@@ -139,15 +139,19 @@ impl Recorder<'_, '_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let meta = match directory.inspect(path.file_name())? {
+        match directory.inspect(path.file_name())? {
             Found::Missing => return Ok(There::Missing),
-            Found::File(meta) => meta,
+            Found::File(_) => {}
             Found::Directory(_) | Found::Link | Found::Special(_) => return Ok(There::Other),
+        }
+        // Mode, owner and bytes are those of one file, whatever becomes of its name.
+        let Some(found) = directory.content(path.file_name(), LIMIT)? else {
+            return Ok(There::Missing);
         };
-        Ok(match directory.read(path.file_name(), LIMIT)? {
-            Some(bytes) => There::File(meta, bytes),
-            None => There::Missing,
-        })
+        let bytes = found
+            .bytes
+            .ok_or("it is larger than any file of a bundle")?;
+        Ok(There::File(found.meta, bytes))
     }
 
     /// Makes the key of recorded digests if there is none, and says how the next backup is called.

@@ -20,7 +20,7 @@ use crate::host::durable::{is_temporary_name, left_alone, many_left_alone};
 use crate::host::ensure::open;
 use crate::host::path::is_own;
 use crate::host::{
-    Actions, Attributes, Directory, Found, HostError, Owner, Placing, Root, RootPath,
+    Actions, Attributes, Content, Directory, Found, HostError, Owner, Placing, Root, RootPath,
 };
 use crate::state::StateError;
 use crate::state::journal::record::FileState;
@@ -246,14 +246,23 @@ impl<'a> Stage<'a> {
 }
 
 impl Place<'_> {
-    /// The extended attributes of the file at `path` that outlive a change; none if there is no file.
+    /// The extended attributes of the file at `path` that outlive a change; none if the file is not in this state any more, which the exchange
+    /// of names finds. They are those of the file that was compared, whatever becomes of its name.
     ///
     /// # Errors
-    /// [`HostError`].
-    pub(crate) fn attributes(&self, path: &RootPath) -> Result<Attributes, HostError> {
-        match self.root.open_directory(&path.parent())? {
-            Some(directory) => directory.attributes(path.file_name()),
-            None => Ok(Attributes::default()),
+    /// [`StateError`] if it cannot be looked at.
+    pub(crate) fn attributes(
+        &self,
+        path: &RootPath,
+        state: &FileState,
+    ) -> Result<Attributes, StateError> {
+        let Some(directory) = self.root.open_directory(&path.parent())? else {
+            return Ok(Attributes::default());
+        };
+        match directory.content_and_attributes(path.file_name(), LIMIT) {
+            Ok(Some((found, attributes))) if self.fits(&found, state)? => Ok(attributes),
+            Ok(_) | Err(HostError::NotAFile { .. }) => Ok(Attributes::default()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -282,11 +291,15 @@ impl Place<'_> {
             Ok(Some(found)) => found,
             Err(error) => return Err(error.into()),
         };
+        self.fits(&found, state)
+    }
+
+    fn fits(&self, found: &Content, state: &FileState) -> Result<bool, StateError> {
         let meta = found.meta;
         if meta.mode != state.mode.get() || !owner_fits(self.root, meta.owner, state.owner()) {
             return Ok(false);
         }
-        match found.bytes {
+        match &found.bytes {
             Some(bytes) => state.digest.matches(bytes.expose(), self.salt),
             None => Ok(false),
         }

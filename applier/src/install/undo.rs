@@ -20,9 +20,9 @@ use kubeplan_bundle::path::HostPath;
 use kubeplan_bundle::secret::SecretBytes;
 
 use super::stage::{NewFile, Place, Stage, Swap};
-use crate::host::{Attributes, Found, HostError, RootPath};
+use crate::host::{Attributes, Found, GROUP_BITS, HostError, RootPath};
 use crate::state::StateError;
-use crate::state::journal::record::{Change, FileState, Record};
+use crate::state::journal::record::{Bits, Change, FileState, Record};
 use crate::state::journal::{Attempt, Progress, Run};
 use crate::state::runs::{self, Runs};
 
@@ -145,6 +145,19 @@ pub(crate) fn way(
         }
         _ => {}
     }
+    // A file that had an access control list comes back without it, with fewer rights for its group.
+    if let (Found::File(meta), Some(before)) = (found, before)
+        && meta.mode & !before.mode.get() & GROUP_BITS == 0
+    {
+        let group = meta.mode & GROUP_BITS;
+        let without_list = FileState {
+            mode: Bits::new(before.mode.get() & !GROUP_BITS | group),
+            ..before.clone()
+        };
+        if place.is_as(&directory, name, &without_list)? {
+            return Ok(Way::Nothing);
+        }
+    }
     if !overwrite.contains(path) {
         return Ok(Way::Leave);
     }
@@ -187,7 +200,7 @@ fn undo_files(
         let new = match (change.before(), old) {
             (Some((before, _)), Some(old)) => Some(NewFile {
                 bytes: old.bytes.expose(),
-                mode: before.mode.get(),
+                mode: old.attributes.mode_without_list(before.mode.get()),
                 owner: before.owner(),
                 attributes: old.attributes.clone(),
             }),

@@ -24,6 +24,9 @@ struct Document {
     format: String,
     /// Values by name, in base64.
     attributes: BTreeMap<String, String>,
+    /// The bits of the file's group, if the file had an access control list; the mode had the list's mask in their place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<u32>,
 }
 
 /// The name of the file beside the copy `backup`.
@@ -42,6 +45,7 @@ pub(super) fn to_bytes(attributes: &Attributes) -> Result<Vec<u8>, CanonicalErro
         attributes: values
             .map(|(name, value)| (name.clone(), STANDARD.encode(value)))
             .collect(),
+        group: attributes.group(),
     })
 }
 
@@ -53,7 +57,7 @@ pub(super) fn from_bytes(path: &str, bytes: &[u8]) -> Option<Attributes> {
         .map(|(name, value)| Some((name, STANDARD.decode(value).ok()?)))
         .collect::<Option<_>>()?;
     (document.format == FORMAT)
-        .then(|| Attributes::known(path, values))
+        .then(|| Attributes::known(path, values, document.group))
         .flatten()
 }
 
@@ -70,7 +74,11 @@ mod tests {
             ),
             ("user.note".to_owned(), vec![0, 0xff]),
         ]);
-        let kept = Attributes::known("/f", values).unwrap();
+        let plain = Attributes::known("/f", values.clone(), None).unwrap();
+        let bytes = to_bytes(&plain).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("group"));
+        assert_eq!(from_bytes("/f", &bytes), Some(plain));
+        let kept = Attributes::known("/f", values, Some(4)).unwrap();
         let bytes = to_bytes(&kept).unwrap();
         assert_eq!(from_bytes("/f", &bytes), Some(kept));
         let text = String::from_utf8(bytes).unwrap();
@@ -78,6 +86,7 @@ mod tests {
             ("attributes/1", "attributes/2"),
             ("user.note", "trusted.note"),
             ("AP8=", "AP8"),
+            (r#""group":4"#, r#""group":8"#),
             ("{", "{ "),
         ] {
             let changed = text.replacen(old, new, 1);

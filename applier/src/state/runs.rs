@@ -357,7 +357,7 @@ pub(crate) fn keep_backup(
             actions.remove_file(dir, name)?;
         }
     }
-    if !attributes.values().is_empty() {
+    if !attributes.is_empty() {
         let path = path(run).join(BACKUP).join(&beside);
         let bytes = kept_attributes::to_bytes(attributes)
             .map_err(|source| StateError::Damaged { path, source })?;

@@ -94,15 +94,15 @@ fn what_belongs_to_the_bytes_or_to_the_file_system_does_not_follow() {
 }
 
 /// `system.posix_acl_access` (linux/posix_acl_xattr.h): version 2, then tag, permissions and id of each entry.
-fn access_list() -> Vec<u8> {
+fn access_list(group: u16, mask: u16) -> Vec<u8> {
     const ANY: u32 = u32::MAX;
     let mut bytes = 2_u32.to_le_bytes().to_vec();
-    // Owner, user 4242, group, mask, others: with this mask the file has mode 0600.
+    // Owner, user 4242, group, mask, others. The file's mode has the mask in the place of the group.
     for (tag, permissions, id) in [
         (1_u16, 6_u16, ANY),
         (2, 4, 4242),
-        (4, 0, ANY),
-        (0x10, 0, ANY),
+        (4, group, ANY),
+        (0x10, mask, ANY),
         (0x20, 0, ANY),
     ] {
         bytes.extend(tag.to_le_bytes());
@@ -112,12 +112,69 @@ fn access_list() -> Vec<u8> {
     bytes
 }
 
+const ACCESS_LIST: &str = "system.posix_acl_access";
+
+/// The mask of a list is where the group's bits of a mode are; without the list it must not open the file to the group.
+#[test]
+fn a_rollback_gives_a_group_what_the_access_control_list_gave_it_and_no_more() {
+    for (group, mask, mode) in [(0, 6, 0o600), (6, 4, 0o640), (4, 6, 0o640)] {
+        let (fixture, second) = installed();
+        if !set(&fixture, MANIFEST, ACCESS_LIST, &access_list(group, mask)) {
+            return;
+        }
+        assert_eq!(fixture.mode(MANIFEST), 0o600 | u32::from(mask) << 3);
+        let overwrite = format!("--overwrite-drift={MANIFEST}");
+        fixture.install(&second, &[&overwrite]).expect(0);
+        assert_eq!(fixture.mode(MANIFEST), 0o600);
+        fixture
+            .run(&Run::default(), &["rollback", "--yes"])
+            .expect(0);
+        assert_eq!(fixture.read(MANIFEST), Plan::default().content(MANIFEST));
+        assert_eq!(value(&fixture, MANIFEST, ACCESS_LIST), None);
+        assert_eq!(fixture.mode(MANIFEST), mode, "{group} {mask}");
+    }
+}
+
+/// A directory's default list would give every staged file one of its own.
+#[test]
+fn files_get_no_access_control_list_from_the_directory() {
+    let (fixture, second) = installed();
+    let directories = [MANIFEST, CONFIG, CA].map(|path| path.rsplit_once('/').unwrap().0);
+    for directory in directories {
+        let list = access_list(6, 6);
+        if !set(&fixture, directory, "system.posix_acl_default", &list) {
+            return;
+        }
+    }
+    std::fs::write(fixture.host(directories[0]).join("control"), "").unwrap();
+    let control = format!("{}/control", directories[0]);
+    assert!(
+        value(&fixture, &control, ACCESS_LIST).is_some(),
+        "the list is given to files"
+    );
+    std::fs::remove_file(fixture.host(&control)).unwrap();
+    fixture.install(&second, &[]).expect(0);
+    let check = |plan: &Plan| {
+        for path in [MANIFEST, CONFIG, CA] {
+            assert_eq!(fixture.read(path), plan.content(path));
+            assert_eq!(value(&fixture, path, ACCESS_LIST), None, "{path}");
+        }
+    };
+    check(&Plan::second());
+    assert_eq!(fixture.mode(MANIFEST), 0o600);
+    fixture
+        .run(&Run::default(), &["rollback", "--yes"])
+        .expect(0);
+    for path in [MANIFEST, CA] {
+        assert_eq!(value(&fixture, path, ACCESS_LIST), None, "{path}");
+    }
+}
+
 /// A list that a directory's owner lays in the way must not open what a run or its undoing writes.
 #[test]
 fn an_access_control_list_reaches_neither_new_content_nor_what_a_rollback_brings_back() {
-    const NAME: &str = "system.posix_acl_access";
     let (fixture, second) = installed();
-    if !set(&fixture, MANIFEST, NAME, &access_list()) {
+    if !set(&fixture, MANIFEST, ACCESS_LIST, &access_list(0, 0)) {
         return;
     }
     assert_eq!(fixture.mode(MANIFEST), 0o600);
@@ -129,12 +186,12 @@ fn an_access_control_list_reaches_neither_new_content_nor_what_a_rollback_brings
         )),
         "{said}"
     );
-    assert_eq!(value(&fixture, MANIFEST, NAME), None);
+    assert_eq!(value(&fixture, MANIFEST, ACCESS_LIST), None);
     assert_eq!(fixture.mode(MANIFEST), 0o600);
     fixture
         .run(&Run::default(), &["rollback", "--yes"])
         .expect(0);
-    assert_eq!(value(&fixture, MANIFEST, NAME), None);
+    assert_eq!(value(&fixture, MANIFEST, ACCESS_LIST), None);
     assert_eq!(fixture.mode(MANIFEST), 0o600);
 }
 

@@ -3,13 +3,13 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fchmod, fchown, fsetxattr, fstat,
-    fsync, ftruncate, openat2,
+    AtFlags, FileType, Mode, OFlags, ResolveFlags, XattrFlags, fchmod, fchown, fremovexattr,
+    fsetxattr, fstat, fsync, ftruncate, openat2,
 };
 use rustix::io::Errno;
 
 use super::{Action, Actions, AppendFailure, Change, at, raw};
-use crate::host::attributes::{self, Attributes};
+use crate::host::attributes::{self, ACCESS_LIST, Attributes};
 use crate::host::beneath::open_beneath;
 use crate::host::directory::{Directory, FileMeta};
 use crate::host::error::HostError;
@@ -126,6 +126,7 @@ impl Actions {
             )
         })?;
         self.changed(Change::Created(at(dir, name)));
+        self.remove_access_list(&file, path)?;
         self.changed(Change::Written {
             file: file.as_fd(),
             before: 0,
@@ -146,6 +147,23 @@ impl Actions {
             .map_err(|errno| HostError::io("look at", path, errno))
     }
 
+    /// Removes the access control list that the directory's default one gives to a new file: mode and owner alone say who may open it.
+    fn remove_access_list(&self, file: &OwnedFd, path: &str) -> Result<(), HostError> {
+        let failed = |errno| HostError::io("read an attribute of", path, errno);
+        if attributes::value(file, ACCESS_LIST)
+            .map_err(failed)?
+            .is_none()
+        {
+            return Ok(());
+        }
+        self.perform(Action::RemoveAttribute, path, || {
+            match fremovexattr(file, ACCESS_LIST) {
+                Ok(()) | Err(Errno::NODATA) => Ok(()),
+                Err(errno) => Err(errno),
+            }
+        })
+    }
+
     fn set_attributes(
         &self,
         file: &OwnedFd,
@@ -154,14 +172,15 @@ impl Actions {
     ) -> Result<(), HostError> {
         for (name, wanted) in attributes.values() {
             let failed = |errno| HostError::io("read an attribute of", path, errno);
-            if attributes::value(file, name).map_err(failed)?.as_ref() == Some(wanted) {
-                continue;
+            match attributes::value(file, name) {
+                Ok(Some(found)) if found == *wanted => continue,
+                Ok(_) | Err(Errno::TOOBIG | Errno::RANGE) => {}
+                Err(errno) => return Err(failed(errno)),
             }
             let refused = self.perform(Action::SetAttribute, path, || {
                 match fsetxattr(file, name.as_str(), wanted, XattrFlags::empty()) {
                     Ok(()) => Ok(None),
-                    // The file system has none, or no room for this one: an inherited access control list takes some. A label needs
-                    // a right, or is not in the policy that is loaded now.
+                    // The file system has none, or no room for this one. A label needs a right, or is not in the policy that is loaded now.
                     Err(
                         errno @ (Errno::NOTSUP
                         | Errno::PERM
