@@ -82,6 +82,7 @@ pub const ORDERS: &[Order] = &[
             "pki",
             "config",
             "patches",
+            "payload",
             "schema",
             "kubeadm",
             "suggest",

@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use kubeplan_terminal::quote;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
@@ -320,6 +320,21 @@ impl Directory {
             name,
             READ,
             Mode::empty(),
+        )?))
+    }
+
+    /// Opens the regular file `path` below this directory for reading. Follows links that stay below it.
+    ///
+    /// # Errors
+    /// As for [`open_regular`]; `EXDEV` if the path or a link leads out of the directory.
+    pub(crate) fn file_beneath(&self, path: &str) -> io::Result<File> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        regular(File::from(rustix::fs::openat2(
+            &self.handle,
+            path,
+            READ,
+            Mode::empty(),
+            resolve,
         )?))
     }
 

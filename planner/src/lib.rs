@@ -2,7 +2,7 @@
 //! bundle per node.
 //!
 //! In: configuration text, a key store, the clock. Out: bundles, or plain trees for review. The planner is
-//! pure inside: only `cli`, `files`, `durable`, `output` and `pki::store_dir` touch the disk or read the clock, and nothing here ever contacts
+//! pure inside: only `cli`, `files`, `durable`, `output`, `payload::open` and `pki::store_dir` touch the disk or read the clock, and nothing here ever contacts
 //! a network.
 
 pub mod assemble;
@@ -25,6 +25,7 @@ pub mod operations;
 #[expect(clippy::disallowed_methods, reason = "the edge: writes results")]
 pub mod output;
 pub mod patches;
+pub mod payload;
 pub mod phases;
 pub mod pki;
 pub mod plain_files;
