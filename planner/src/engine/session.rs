@@ -21,8 +21,8 @@ use crate::config::flags::{self, Given};
 use crate::config::kubelet::EffectiveKubelet;
 use crate::config::valid::{Additions, Shared};
 use crate::config::{
-    self, Finding, JoinsByToken, LoadedCluster, Options, Origins, Report, Severity, Source,
-    ValidConfig,
+    self, Finding, JoinsByToken, LoadedCluster, NamedDirectory, Naming, Options, Origins, Report,
+    Severity, Source, ValidConfig,
 };
 use crate::kubeadm::phase_tree::to_run;
 use crate::operations;
@@ -84,7 +84,12 @@ impl Session {
             origins: Origins::OfCluster,
             ..options
         };
-        let cluster = config::load_cluster(sources, options).map_err(EngineError::Invalid)?;
+        let naming = Naming::of(&options);
+        let cluster = config::load_cluster(sources, options).map_err(|mut report| {
+            let named = naming.of_cluster(sources, &choices.nodes);
+            report.extend(wrong_patches(&named, directories, observer));
+            EngineError::Invalid(report)
+        })?;
         observer.findings(&cluster.warnings);
         Self::of(cluster, choices, directories, observer)
     }
@@ -127,8 +132,15 @@ impl Session {
         }
         options.flags = flags;
         let running = discovered.cluster(file);
-        let cluster =
-            config::load_join(sources, options, &running).map_err(EngineError::Invalid)?;
+        let naming = Naming::of(&options);
+        let cluster = config::load_join(sources, options, &running).map_err(|mut report| {
+            report.extend(wrong_patches(
+                &naming.of_join(sources),
+                directories,
+                observer,
+            ));
+            EngineError::Invalid(report)
+        })?;
         observer.findings(&cluster.warnings);
         discovered.require_configured(&cluster.ca_cert_hashes)?;
         Self::of(cluster, choices, directories, observer)
@@ -143,10 +155,11 @@ impl Session {
         let mut session = Self::choose(cluster, choices)?;
         session.warn_of_idle_certificate_key(choices.upload_certs, observer)?;
         let only_phases = session.phases(&choices.phases, observer)?;
-        let patches = session.patches(directories, observer)?;
+        let named = session.nodes.iter().filter_map(places::patch_directory);
+        let read = PatchesRead::of(named, directories, observer);
         let none = Shared::default();
         let nodes = session.nodes.into_iter().map(|node| {
-            let patches = patch_directory(&node).and_then(|dir| patches.get(dir));
+            let patches = patch_directory(&node).and_then(|dir| read.patches.get(dir));
             let additions = Additions {
                 upload_certs: choices.upload_certs.unwrap_or(false),
                 only_phases: only_phases.clone(),
@@ -155,17 +168,21 @@ impl Session {
             node.with(additions)
         });
         session.nodes = nodes.collect();
-        session.check_kubelets(observer)?;
-        Ok(session)
+        let errors = session.check_kubelets(&read, observer);
+        match read.refuse(errors) {
+            Some(error) => Err(error),
+            None => Ok(session),
+        }
     }
 
-    /// Reports settings of kubelets that do not fit what the plan installs, each once for all of its nodes.
-    ///
-    /// # Errors
-    /// [`EngineError::Invalid`] if one of them is an error.
-    fn check_kubelets(&self, observer: &mut dyn Observer) -> Result<(), EngineError> {
+    /// Reports settings of kubelets that do not fit what the plan installs, each once for all of its nodes. Nodes whose patches could not
+    /// be read are left out. Returns the errors.
+    fn check_kubelets(&self, read: &PatchesRead, observer: &mut dyn Observer) -> Report {
         let mut found: Vec<(Finding, Vec<&str>)> = Vec::new();
-        for config in &self.nodes {
+        let is_complete = |config: &&ValidConfig| {
+            patch_directory(config).is_none_or(|dir| read.patches.contains_key(dir))
+        };
+        for config in self.nodes.iter().filter(is_complete) {
             // A patch that does not apply is reported with the other patches.
             let Ok(kubelet) = EffectiveKubelet::of(config) else {
                 continue;
@@ -191,11 +208,7 @@ impl Session {
         if !warnings.is_empty() {
             observer.findings(&warnings);
         }
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(EngineError::Invalid(errors))
-        }
+        errors
     }
 
     /// Keeps the chosen nodes.
@@ -254,32 +267,6 @@ impl Session {
             )));
         }
         Ok(only_phases)
-    }
-
-    /// Reads every patch directory that a node's configuration names, once.
-    fn patches(
-        &self,
-        directories: &dyn PatchDirectories,
-        observer: &mut dyn Observer,
-    ) -> Result<BTreeMap<String, Shared<Patches>>, EngineError> {
-        let mut patches = BTreeMap::new();
-        let (mut seen, mut wrong) = (BTreeSet::new(), Report::default());
-        for node in &self.nodes {
-            let Some(dir) = patch_directory(node).filter(|dir| seen.insert(*dir)) else {
-                continue;
-            };
-            let read = directories.read(dir, &mut |file, why| {
-                observer.notice(&ignored_patch(file, why));
-            });
-            match read {
-                Ok(read) => drop(patches.insert(dir.to_owned(), read.into())),
-                Err(error) => wrong.extend(places::patch_directory(node, error)?),
-            }
-        }
-        match wrong.is_empty() {
-            true => Ok(patches),
-            false => Err(EngineError::Invalid(wrong)),
-        }
     }
 
     /// Keeps the nodes at the positions for which `keep` returns true.
@@ -396,6 +383,65 @@ impl Session {
     }
 }
 
+/// The patches of directories, each read once, and what is wrong with the others.
+#[derive(Default)]
+struct PatchesRead {
+    patches: BTreeMap<String, Shared<Patches>>,
+    wrong: Vec<(NamedDirectory, PatchDirectoryError)>,
+}
+
+impl PatchesRead {
+    fn of(
+        named: impl Iterator<Item = NamedDirectory>,
+        directories: &dyn PatchDirectories,
+        observer: &mut dyn Observer,
+    ) -> Self {
+        let (mut found, mut seen) = (Self::default(), BTreeSet::new());
+        for named in named {
+            if !seen.insert(named.directory.clone()) {
+                continue;
+            }
+            let read = directories.read(&named.directory, &mut |file, why| {
+                observer.notice(&ignored_patch(file, why));
+            });
+            match read {
+                Ok(read) => drop(found.patches.insert(named.directory, read.into())),
+                Err(error) => found.wrong.push((named, error)),
+            }
+        }
+        found
+    }
+
+    /// What is wrong with directories and their files, after the errors of `report`.
+    fn findings(&self, mut report: Report) -> Report {
+        for (named, error) in &self.wrong {
+            report.push(places::unread(named, error));
+        }
+        report
+    }
+
+    /// Everything that is wrong; `None` if nothing is. An error of a file alone stays what it is.
+    fn refuse(mut self, errors: Report) -> Option<EngineError> {
+        if errors.is_empty()
+            && let [(_, error)] = self.wrong.as_slice()
+            && places::is_about_a_file(error)
+        {
+            return self.wrong.pop().map(|(_, error)| error.into());
+        }
+        let errors = self.findings(errors);
+        (!errors.is_empty()).then_some(EngineError::Invalid(errors))
+    }
+}
+
+/// What is wrong with directories of patches that documents name which are not valid.
+fn wrong_patches(
+    named: &[NamedDirectory],
+    directories: &dyn PatchDirectories,
+    observer: &mut dyn Observer,
+) -> Report {
+    PatchesRead::of(named.iter().cloned(), directories, observer).findings(Report::default())
+}
+
 /// Translates flags to those of `kubeadm join`. Also returns the names of flags that have no effect on a worker.
 pub(super) fn flags_of_join(
     given: &[Given],
@@ -505,6 +551,95 @@ mod tests {
         ] {
             let said = said(file);
             assert!(said.starts_with(start) && said.ends_with(end), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_patches_is_reported_with_what_is_wrong_with_documents() {
+        let init = |rest: &str| {
+            format!(
+                "{CLUSTER}{rest}---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: {{advertiseAddress: 10.0.0.11}}\nnodeRegistration: {{name: a}}\npatches: {{directory: absent}}\n"
+            )
+        };
+        let inventory = |first: &str, second: &str| {
+            format!(
+                "{CLUSTER}controlPlaneEndpoint: api.example.com:6443\n---\napiVersion: kubeplan.io/v1alpha1\nkind: Cluster\nnodes:\n- {{name: a, role: control-plane, address: 10.0.0.11{first}}}\n- {{name: w, role: worker{second}}}\n"
+            )
+        };
+        let absent = "`absent` is not a directory of this machine";
+        for (text, wanted, expected) in [
+            // Wrong documents, and a directory that is not there.
+            (
+                init("networking: {serviceSubnet: x}\n"),
+                &[][..],
+                &["x", absent][..],
+            ),
+            (
+                init("etcd: {nothing: 1}\n"),
+                &[],
+                &["unknown field", absent],
+            ),
+            // A file in it that is wrong.
+            (
+                inventory(", patches: {directory: wrong}", ", labels: {'a b': c}"),
+                &[],
+                &["a b", "reading patches: "],
+            ),
+            (
+                inventory(", patches: {directory: absent}", ", labels: {'a b': c}"),
+                &["w"],
+                &["a b"],
+            ),
+            // Valid documents, a kubelet that does not fit, and a directory that is not there.
+            (
+                inventory(
+                    ", patches: {directory: kubelet}",
+                    ", patches: {directory: absent}",
+                ),
+                &[],
+                &["staticPodPath", absent],
+            ),
+            (
+                inventory(
+                    ", patches: {directory: wrong}",
+                    ", patches: {directory: absent}",
+                ),
+                &[],
+                &["reading patches: ", absent],
+            ),
+        ] {
+            let sources = [Source {
+                name: "c.yaml",
+                text: &text,
+            }];
+            let directories = Directories(
+                [
+                    ("wrong", vec![("etcd.json", "{")]),
+                    (
+                        "kubelet",
+                        vec![("kubeletconfiguration.yaml", "staticPodPath: /elsewhere")],
+                    ),
+                ]
+                .into(),
+            );
+            let choices = Choices {
+                nodes: wanted.iter().map(|&name| name.to_owned()).collect(),
+                ..Choices::default()
+            };
+            let options = Options::default();
+            let opened = Session::open(&sources, options, &choices, &directories, &mut Silent);
+            let Err(EngineError::Invalid(report)) = opened else {
+                panic!("{text}: {opened:?}");
+            };
+            let said: Vec<String> = report
+                .findings()
+                .iter()
+                .map(|finding| format!("{}: {}", finding.path, finding.message))
+                .collect();
+            for part in expected {
+                assert!(said.iter().any(|said| said.contains(part)), "{said:#?}");
+            }
+            assert_eq!(said.len(), expected.len(), "{said:#?}");
         }
     }
 
