@@ -90,6 +90,14 @@ impl Sources {
             .map_or("", |module| &module.version)
     }
 
+    /// Where the source of a module that has versions of its own lies; it is fetched if it is not there.
+    ///
+    /// # Errors
+    /// If Go is missing or the module proxy does not answer.
+    pub fn of_version(module: &str, version: &str) -> Result<PathBuf> {
+        download(&format!("{module}@{version}"))
+    }
+
     /// Where the source of a module lies.
     pub fn directory(&self, module: &str) -> Result<&Path> {
         let found = self.modules.get(module);

@@ -58,6 +58,7 @@ const CALLS: &[(&str, usize)] = &[
     ("Var(", 1),
     ("VarP(", 1),
     ("VarPF(", 1),
+    ("globalflag.Register(", 1),
     ("register(", 2),
     ("registerDeprecated(", 2),
 ];
@@ -103,6 +104,15 @@ impl Flags {
             }
         }
     }
+}
+
+/// Every text in double quotes that may be the name of a flag of several words: more than the flags.
+pub fn words_with_hyphens(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .flat_map(|line| line.split('"').skip(1).step_by(2))
+        .filter(|word| is_flag(word) && word.contains('-') && !word.starts_with('-'))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// How a flag is registered by a `call` with the first argument `value`, behind the text `before`.
@@ -235,6 +245,10 @@ mod tests {
                 "storage-driver",
             ),
             (
+                "globalflag.Register(fs, \"default-toleration\")",
+                "default-toleration",
+            ),
+            (
                 "fs.Var(New(&a, \"x,y\"), \"after-a-call\", \"h\")",
                 "after-a-call",
             ),
@@ -292,6 +306,13 @@ mod tests {
             found.computed.iter().collect::<Vec<_>>(),
             ["f.Name", "prefix+\"-age\""]
         );
+    }
+
+    #[test]
+    fn words_with_hyphens_are_found_between_quotes() {
+        let found =
+            words_with_hyphens("a := []string{\"old-flag\", \"one\"}\nb(\"x y\", \"new-flag\")");
+        assert_eq!(found.iter().collect::<Vec<_>>(), ["new-flag", "old-flag"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which flags the kubelet has in which release, and when it lost those that people still use.
 
 use super::table::KUBELET;
+use super::{Component, Presence};
 use crate::kubeadm::releases::{RELEASES, Release};
 
 /// Flags that no supported release has, with the minor that removed them (CHANGELOG-1.24.md to CHANGELOG-1.31.md).
@@ -23,29 +24,13 @@ const REMOVED: &[(&str, u64)] = &[
     ("non-masquerade-cidr", 24),
 ];
 
-/// Whether the kubelet of a release has a flag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// It has the flag.
-    Has,
-    /// It lost the flag with `1.<minor>`.
-    RemovedIn(u64),
-    /// No supported release had the flag.
-    Unknown,
-}
-
 /// Whether the kubelet of `release` has the flag `name`, written with `-` and without leading dashes.
 #[must_use]
 pub fn presence(name: &str, release: &Release) -> Presence {
-    let rows = || KUBELET.iter().filter(|row| row.name == name);
-    if rows().any(|row| row.releases.contains(release)) {
-        return Presence::Has;
-    }
-    let lost = rows().find_map(|row| row.releases.ended_in(release));
     let removed = REMOVED.iter().find(|(known, _)| *known == name);
-    match lost.or(removed.map(|(_, minor)| *minor)) {
-        Some(minor) => Presence::RemovedIn(minor),
-        None => Presence::Unknown,
+    match (Component::Kubelet.presence(name, release), removed) {
+        (Presence::Unknown, Some((_, minor))) => Presence::RemovedIn(*minor),
+        (presence, _) => presence,
     }
 }
 

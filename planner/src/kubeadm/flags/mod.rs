@@ -1,6 +1,6 @@
-//! Flags of the components: their types, and which the kubelet has in which release.
+//! Flags of the components: their types, and which of them a release has.
 //!
-//! A component exits if it cannot read the value of a flag, and a kubelet exits if it does not know a flag; kubeadm passes on
+//! A component exits if it cannot read the value of a flag, or does not know a flag; kubeadm passes on
 //! whatever the configuration says. The table is generated from the components' source (`cargo xtask tables`).
 //! Sources of how values are read: k8s.io/component-base v0.36.2 (cli/flag, logs/api/v1/pflags.go), github.com/spf13/pflag,
 //! Kubernetes v1.36.2, pkg/util/flag.
@@ -11,7 +11,7 @@ mod table;
 
 use std::net::IpAddr;
 
-pub use kubelet::{Presence, common, presence};
+pub use kubelet::{common, presence};
 
 use super::duration::GoDuration;
 use super::releases::{Release, Span};
@@ -167,20 +167,59 @@ pub enum Component {
     Scheduler,
     /// The kubelet.
     Kubelet,
+    /// etcd. Its releases are its own: the table has the flags of all that kubeadm uses, without types.
+    Etcd,
+}
+
+/// Whether a component of a release has a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It has the flag.
+    Has,
+    /// It lost the flag with `1.<minor>`.
+    RemovedIn(u64),
+    /// No supported release had the flag.
+    Unknown,
 }
 
 impl Component {
-    /// The type of its flag `name`, written with `-` and without dashes in front, in `release`; `None` if it does not have the flag
-    /// or the flag's values have no form.
-    #[must_use]
-    pub fn type_of(self, name: &str, release: &Release) -> Option<Type> {
-        let table = match self {
+    const fn table(self) -> &'static [Flag] {
+        match self {
             Self::ApiServer => table::KUBE_APISERVER,
             Self::ControllerManager => table::KUBE_CONTROLLER_MANAGER,
             Self::Scheduler => table::KUBE_SCHEDULER,
             Self::Kubelet => table::KUBELET,
-        };
-        let row = table
+            Self::Etcd => table::ETCD,
+        }
+    }
+
+    /// Whether it has the flag `name`, written with `-` and without dashes in front, in `release`. Flags that it does not have may be
+    /// in the tables of components other than the kubelet.
+    #[must_use]
+    pub fn presence(self, name: &str, release: &Release) -> Presence {
+        let rows = || self.table().iter().filter(|row| row.name == name);
+        if rows().any(|row| row.releases.contains(release)) {
+            return Presence::Has;
+        }
+        match rows().find_map(|row| row.releases.ended_in(release)) {
+            Some(minor) => Presence::RemovedIn(minor),
+            None => Presence::Unknown,
+        }
+    }
+
+    /// The names of its flags in `release`.
+    pub fn names(self, release: &Release) -> impl Iterator<Item = &'static str> {
+        let rows = self.table().iter();
+        rows.filter(|row| row.releases.contains(release))
+            .map(|row| row.name)
+    }
+
+    /// The type of its flag `name`, written with `-` and without dashes in front, in `release`; `None` if it does not have the flag
+    /// or the flag's values have no form.
+    #[must_use]
+    pub fn type_of(self, name: &str, release: &Release) -> Option<Type> {
+        let row = self
+            .table()
             .iter()
             .find(|row| row.name == name && row.releases.contains(release))?;
         (row.ty != Type::Text).then_some(row.ty)
@@ -272,6 +311,42 @@ mod tests {
             }
             for value in refused {
                 assert!(!ty.reads(value), "{ty:?} {value:?}");
+            }
+        }
+    }
+
+    /// What `--help` of the programs of Kubernetes v1.36.2 and of etcd 3.6.8 lists.
+    const HELP: [(Component, &str); 4] = [
+        (
+            Component::ApiServer,
+            include_str!("../../../../fixtures/component-flags/kube-apiserver.txt"),
+        ),
+        (
+            Component::ControllerManager,
+            include_str!("../../../../fixtures/component-flags/kube-controller-manager.txt"),
+        ),
+        (
+            Component::Scheduler,
+            include_str!("../../../../fixtures/component-flags/kube-scheduler.txt"),
+        ),
+        (
+            Component::Etcd,
+            include_str!("../../../../fixtures/component-flags/etcd.txt"),
+        ),
+    ];
+
+    #[test]
+    fn the_tables_have_every_flag_that_the_programs_list() {
+        let release = find(36).unwrap();
+        for (component, help) in HELP {
+            assert!(help.lines().count() > 50, "{component:?}");
+            for name in help.lines() {
+                let presence = component.presence(name, release);
+                assert_eq!(presence, Presence::Has, "{component:?} {name}");
+            }
+            for name in ["no-such-flag", "", "bind-adress"] {
+                let presence = component.presence(name, release);
+                assert_eq!(presence, Presence::Unknown, "{component:?} {name}");
             }
         }
     }
