@@ -15,6 +15,7 @@ use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::signature::PrivateKey;
+use kubeplan_bundle::sources::Sources;
 use kubeplan_bundle::writer::{Draft, DraftContent, DraftEntry};
 
 use crate::planned::Planned;
@@ -82,6 +83,8 @@ impl Forge {
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
             draft: Draft {
+                operation: index.operation,
+                sources: bundle.sources().map(Sources::parse).transpose()?,
                 cluster: index.cluster,
                 node: index.node,
                 target: index.target,

@@ -17,6 +17,7 @@ pub const ORDERS: &[Order] = &[
         modules: &[
             "lib",
             "writer",
+            "sources",
             "unseal",
             "verify",
             "reader",

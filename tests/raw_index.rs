@@ -46,8 +46,7 @@ pub fn with_text(
     change: impl FnOnce(&str) -> String,
 ) -> Result<PathBuf> {
     let file = fs::read(&planned.bundle)?;
-    let mut rest = file.as_slice();
-    stored::decode(&mut rest, limits::FIRST_MEMBER)?;
+    let rest = after_first(&file)?;
     let intact = Bundle::open(Cursor::new(file.clone()))?.into_intact()?;
     let index = change(std::str::from_utf8(intact.index_bytes())?);
     let mut first = Vec::new();
@@ -55,6 +54,16 @@ pub fn with_text(
     let path = planned.path(name);
     fs::write(&path, [stored::encode(&first).as_slice(), rest].concat())?;
     Ok(path)
+}
+
+/// What follows the first member of a bundle.
+///
+/// # Errors
+/// If the file does not begin with one.
+pub fn after_first(file: &[u8]) -> Result<&[u8]> {
+    let mut rest = file;
+    stored::decode(&mut rest, limits::FIRST_MEMBER)?;
+    Ok(rest)
 }
 
 /// The bundle `file` with an index that `change` has changed, signed by `author` alone.
@@ -66,8 +75,7 @@ pub fn rewrite(
     author: Option<&PrivateKey>,
     change: impl FnOnce(&mut Value) -> Result<()>,
 ) -> Result<Vec<u8>> {
-    let mut rest = file;
-    stored::decode(&mut rest, limits::FIRST_MEMBER)?;
+    let rest = after_first(file)?;
     let intact = Bundle::open(Cursor::new(file.to_vec()))?.into_intact()?;
     let mut index: Value = serde_json::from_slice(intact.index_bytes())?;
     change(&mut index)?;
@@ -78,6 +86,7 @@ pub fn rewrite(
         "created",
         "planDigest",
         "sealed",
+        "sources",
         "members",
         "planner",
     ] {

@@ -124,11 +124,6 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kind(kind) => {
-                let kind = match kind {
-                    BundleKind::Node => "node",
-                    BundleKind::Payload => "payload",
-                    BundleKind::Trust => "trust",
-                };
                 write!(f, "a bundle of kind `{kind}` cannot be installed on a node")
             }
             Self::Platform { planned, host } => write!(

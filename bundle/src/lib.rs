@@ -10,17 +10,20 @@
 //!
 //! 1. `kubeplan.json` (the [`index`]), signatures, approvals. Stored, in one byte form for each content. This member has no
 //!    digest anywhere; the reader builds it again from its content and compares, and the author signs the index in it;
-//! 2. public files, objects and redacted twins, bytewise by name, then `sealed.age`;
-//! 3. one member for each payload item, in the index's order.
+//! 2. public files, objects and redacted twins, bytewise by name, then `sources.json`. Compressed;
+//! 3. `sealed.age`. A bundle without this member is a public part: it verifies, and cannot be installed;
+//! 4. one member for each payload item, in the index's order;
+//! 5. the end of the archive.
 //!
-//! The index names size and SHA-256 of the compressed bytes of each member after the first, and size and SHA-256 (or a
-//! commitment) of every content. So every bit of the file is covered, adding a signature rewrites the first member only, and
-//! nothing is inflated or parsed that was not verified: [`verify`] has the order, [`limits`] the bounds.
+//! Every member but the second one is stored, in one byte form for each content. The index names size and SHA-256 of the compressed
+//! bytes of the second member, and size and SHA-256 (or a commitment) of every content; of payload, the SHA-256 of each chunk. So every
+//! bit of the file is covered, adding a signature rewrites the first member only, and nothing is inflated or parsed that was not
+//! verified: [`verify`] has the order, [`limits`] the bounds.
 //!
 //! # Reading
-//! [`reader::Bundle`] is a typestate: `Unverified → Intact → Trusted`. An unverified bundle has no
-//! accessor for content at all, an intact one (its digests hold) can be looked at, and only a trusted
-//! one can be unsealed and installed.
+//! [`reader::Bundle`] is a typestate: `Unverified → Public → Intact → Trusted`. An unverified bundle has no accessor for content at
+//! all. One whose public part is verified can be looked at, an intact one is also whole, and only a trusted one can be unsealed and
+//! installed.
 //!
 //! # Writing
 //! [`writer::Draft`] → [`writer::Prepared`] (plan digest, twins, commitments: the same on every machine) → a file.
@@ -39,6 +42,7 @@
 //! | [`facts`] | facts about a host |
 //! | [`join_facts`] | what a joining host discovered about the running cluster |
 //! | [`receipt`] | a host's account of what it installed |
+//! | [`sources`] | where each rendered value came from |
 //! | [`spki`], [`ecdsa`] | the public half of a private key; ECDSA signatures of certificates |
 //! | [`yaml_budget`] | limits of a YAML text with its aliases replaced |
 //! | [`name`], [`path`], [`mode`], [`digest`], [`timestamp`], [`secret`] | values that are valid once they exist |
@@ -72,6 +76,7 @@ pub mod seal;
 pub mod secret;
 pub mod service;
 pub mod signature;
+pub mod sources;
 pub mod spki;
 pub mod step;
 pub mod timestamp;

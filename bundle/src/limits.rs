@@ -43,7 +43,10 @@ pub const NAME: usize = 255;
 /// Bytes of one public file, object or redacted twin (sealed entries: [`crate::seal::MAX_ENTRY_SIZE`]).
 pub const SMALL_ENTRY: u64 = 16 * 1024 * 1024;
 
-/// Plain bytes of the second member (headers, padding and the sealed part included); a reader holds them in memory.
+/// Bytes of `sources.json`.
+pub const SOURCES: u64 = 16 * 1024 * 1024;
+
+/// Plain bytes of the second member (headers and padding included); a reader holds them in memory.
 pub const SMALL_MEMBER: u64 = 128 * 1024 * 1024;
 
 /// Bytes of `sealed.age`.

@@ -1,9 +1,9 @@
 //! Reads a bundle as a typestate, so that content cannot be used before it is checked.
 //!
 //! In: the bytes of a bundle. Out: [`Bundle<Unverified>`], which has no accessor for content at all; from it, through
-//! [`crate::verify`], [`Bundle<Intact>`] (every digest holds and every signature verifies, but whether the
-//! signers are trusted is not known: programs may show it, marked UNSIGNED or UNTRUSTED) and [`Bundle<Trusted>`], the only one that can be
-//! unsealed and installed.
+//! [`crate::verify`], [`Bundle<Public>`] (every digest holds and every signature verifies, but the sealed part may have been left out, and
+//! whether the signers are trusted is not known: programs may show it, marked UNSIGNED or UNTRUSTED), [`Bundle<Intact>`] (the same, and
+//! nothing is left out) and [`Bundle<Trusted>`], the only one that can be unsealed and installed.
 //!
 //! Small contents are held in memory, bounded by [`crate::limits`]; payload is read from the source chunk by chunk.
 //!
@@ -39,17 +39,17 @@
 //! ```
 
 use std::fmt;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
 use crate::approval::Approval;
 use crate::frame::first::FirstMember;
 use crate::index::{Blob, Content, EntryName, Index};
-use crate::payload::{PayloadReadError, PayloadReader, Source};
+use crate::payload::{PayloadReader, Source};
 use crate::policy::Trust;
 use crate::signature::Signature;
 use crate::verify_error::VerifyError;
 
-/// A bundle in one of the states [`Unverified`], [`Intact`] and [`Trusted`].
+/// A bundle in one of the states [`Unverified`], [`Public`], [`Intact`] and [`Trusted`].
 pub struct Bundle<S> {
     pub(crate) source: Box<dyn Source>,
     pub(crate) first: First,
@@ -61,7 +61,12 @@ pub struct Unverified {
     pub(crate) _private: (),
 }
 
-/// Every digest holds and every signature verifies; whether a signer is trusted is not known.
+/// Every digest holds and every signature verifies; whether a signer is trusted is not known. The sealed part may be left out.
+pub struct Public {
+    pub(crate) contents: contents::Contents,
+}
+
+/// As [`Public`], and nothing is left out.
 pub struct Intact {
     pub(crate) contents: contents::Contents,
 }
@@ -81,9 +86,10 @@ pub(crate) struct First {
     pub(crate) approvals: Vec<Approval>,
 }
 
-/// The states in which content may be looked at: [`Intact`] and [`Trusted`].
+/// The states in which content may be looked at: [`Public`], [`Intact`] and [`Trusted`].
 pub trait Readable: contents::HasContents {}
 
+impl Readable for Public {}
 impl Readable for Intact {}
 impl Readable for Trusted {}
 
@@ -104,9 +110,24 @@ pub(crate) mod contents {
     pub struct Contents {
         pub(crate) index: Index,
         pub(crate) public: BTreeMap<EntryName, Vec<u8>>,
+        pub(crate) sources: Option<Vec<u8>>,
+        /// `None` if there is none, or it is left out.
         pub(crate) sealed: Option<Vec<u8>>,
         /// Where each payload's member starts in the file.
         pub(crate) payload_offsets: Vec<u64>,
+    }
+
+    impl Contents {
+        /// Whether the index names a sealed part that the file does not have.
+        pub(crate) fn lacks_sealed(&self) -> bool {
+            self.index.sealed.is_some() && self.sealed.is_none()
+        }
+    }
+
+    impl HasContents for super::Public {
+        fn contents(&self) -> &Contents {
+            &self.contents
+        }
     }
 
     impl HasContents for super::Intact {
@@ -205,6 +226,18 @@ impl<S: Readable> Bundle<S> {
         &self.first.approvals
     }
 
+    /// The bytes of `sources.json`, if the bundle has one; [`Sources::parse`](crate::sources::Sources::parse) reads them.
+    #[must_use]
+    pub fn sources(&self) -> Option<&[u8]> {
+        self.state.contents().sources.as_deref()
+    }
+
+    /// Whether the sealed part is left out: the bundle can be looked at, signed and approved, and not installed.
+    #[must_use]
+    pub fn is_public_part(&self) -> bool {
+        self.state.contents().lacks_sealed()
+    }
+
     /// The age file.
     #[must_use]
     pub fn sealed(&self) -> Option<&[u8]> {
@@ -225,48 +258,17 @@ impl<S: Readable> Bundle<S> {
             .position(|payload| payload.name == *name)
             .ok_or_else(missing)?;
         let payload = index.payloads.get(position).ok_or_else(missing)?;
-        let member = index.members.get(position + 1).ok_or_else(missing)?;
         let offset = *contents.payload_offsets.get(position).ok_or_else(missing)?;
-        let Some(Content::Public(Blob { size, sha256 })) =
+        let Some(Content::Public(Blob { size, .. })) =
             index.entry(name).map(|entry| &entry.content)
         else {
             return Err(missing());
         };
-        let blob = Blob {
-            size: *size,
-            sha256: *sha256,
-        };
-        let is_last = position + 1 == index.payloads.len();
+        let size = *size;
         self.source
             .seek(SeekFrom::Start(offset))
             .map_err(VerifyError::Read)?;
-        PayloadReader::new(
-            payload.clone(),
-            blob,
-            is_last,
-            &mut *self.source,
-            member.size,
-        )
-        .map_err(VerifyError::Payload)
-    }
-
-    /// Reads every payload item to its end, so that each of its chunks is checked. For programs that verify a bundle without
-    /// using its payload; [`Bundle::payload`] checks while it reads.
-    ///
-    /// # Errors
-    /// [`VerifyError`] naming the item.
-    pub fn check_payloads(&mut self) -> Result<(), VerifyError> {
-        let payloads = &self.state.contents().index.payloads;
-        let names: Vec<EntryName> = payloads.iter().map(|item| item.name.clone()).collect();
-        for name in &names {
-            let mut item = self.payload(name)?;
-            io::copy(&mut item, &mut io::sink()).map_err(|error| {
-                error
-                    .downcast::<PayloadReadError>()
-                    .map_or_else(VerifyError::Read, VerifyError::Payload)
-            })?;
-        }
-        Ok(())
+        PayloadReader::new(payload.clone(), size, &mut *self.source).map_err(VerifyError::Payload)
     }
 }
 

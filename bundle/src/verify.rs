@@ -1,28 +1,31 @@
 //! Verifies a bundle, in an order in which each part is checked before it is used.
 //!
-//! In: [`Bundle<Unverified>`]. Out: [`Bundle<Trusted>`] or [`Bundle<Intact>`], or a [`VerifyError`]. The order:
+//! In: [`Bundle<Unverified>`]. Out: [`Bundle<Trusted>`], [`Bundle<Intact>`] or [`Bundle<Public>`], or a [`VerifyError`]. The order:
 //!
 //! 1. the frame of the first member (when the bundle is opened): fixed gzip header, stored blocks, tar headers;
 //! 2. every signature over the raw bytes of the index, every approval, and the policy. Up to here no JSON is parsed;
 //! 3. the index: canonical, known features, consistent, plan digest recomputed, sizes within [`crate::limits`];
-//! 4. the members fill the file exactly, and each has its digest. Up to here nothing is inflated;
+//! 4. the members fill the file exactly, with the sealed part or without it, and the second one has its digest. Up to here nothing is
+//!    inflated;
 //! 5. the second member is inflated, no further than the index says, and each entry's header, size, digest and padding
-//!    is what the index says.
+//!    is what the index says;
+//! 6. the sealed part has its digest, each chunk of the payload has its own, and every byte around them is the one that it must be.
 //!
-//! [`Bundle::into_intact`] skips the policy of step 2. No other check can be skipped.
+//! [`Bundle::into_public`] skips the policy of step 2. No other check can be skipped.
 
 use std::collections::BTreeMap;
 use std::io::{Read, SeekFrom};
 
 use crate::digest::Sha256Digest;
 use crate::frame::gzip::Decoder;
-use crate::frame::tar::Standing;
+use crate::frame::tar::{self, Standing};
 use crate::frame::walk::{Walk, WalkError};
-use crate::index::{Blob, EntryName, Index, member_sizes};
-use crate::payload::Source;
+use crate::frame::{single, stored};
+use crate::index::{Content, EntryName, Index, Layout, SealedPart, layout, small_entries};
+use crate::payload::{self, CheckError, Located, Source};
 use crate::policy::{Trust, TrustPolicy};
 use crate::reader::contents::Contents;
-use crate::reader::{Bundle, First, Intact, Trusted, Unverified};
+use crate::reader::{Bundle, First, Intact, Public, Trusted, Unverified};
 use crate::signature::Namespace;
 use crate::timestamp::Timestamp;
 
@@ -32,11 +35,12 @@ pub use crate::verify_error::VerifyError;
 pub const SEALED_NAME: &str = "sealed.age";
 
 impl Bundle<Unverified> {
-    /// Verifies everything but whether a signer is trusted. A bundle without any signature passes.
+    /// Verifies everything but whether a signer is trusted. A bundle without any signature passes, and so does one whose sealed part is
+    /// left out.
     ///
     /// # Errors
     /// [`VerifyError`] naming what is wrong.
-    pub fn into_intact(mut self) -> Result<Bundle<Intact>, VerifyError> {
+    pub fn into_public(mut self) -> Result<Bundle<Public>, VerifyError> {
         for signature in &self.first.signatures {
             signature
                 .verify(Namespace::Bundle, &self.first.index)
@@ -69,46 +73,72 @@ impl Bundle<Unverified> {
         Ok(Bundle {
             source: self.source,
             first: self.first,
-            state: Intact { contents },
+            state: Public { contents },
         })
     }
 
-    /// Verifies that `policy` trusts the bundle at `now`, then everything else.
+    /// As [`Bundle::into_public`], of a whole bundle.
+    ///
+    /// # Errors
+    /// [`VerifyError`] naming what is wrong.
+    pub fn into_intact(self) -> Result<Bundle<Intact>, VerifyError> {
+        self.into_public()?.into_whole()
+    }
+
+    /// Verifies that `policy` trusts the bundle at `now`, then everything else. The bundle must be whole.
     ///
     /// # Errors
     /// [`VerifyError`] naming what is wrong.
     pub fn into_trusted(
-        mut self,
-        policy: &TrustPolicy,
-        now: Timestamp,
-    ) -> Result<Bundle<Trusted>, VerifyError> {
-        let trust = judge(&self.first, policy, now)?;
-        let contents = read_contents(&mut *self.source, &self.first)?;
-        Ok(Bundle {
-            source: self.source,
-            first: self.first,
-            state: Trusted { contents, trust },
-        })
-    }
-}
-
-impl Bundle<Intact> {
-    /// Asks `policy` whether it trusts the bundle at `now`; everything else was verified before.
-    ///
-    /// # Errors
-    /// [`VerifyError::Untrusted`].
-    pub fn trusted_by(
         self,
         policy: &TrustPolicy,
         now: Timestamp,
     ) -> Result<Bundle<Trusted>, VerifyError> {
+        let (bundle, trust) = self.into_judged(policy, now)?;
+        let Bundle {
+            source,
+            first,
+            state,
+        } = bundle.into_whole()?;
+        Ok(Bundle {
+            source,
+            first,
+            state: Trusted {
+                contents: state.contents,
+                trust,
+            },
+        })
+    }
+
+    /// Verifies that `policy` trusts the bundle at `now`, then everything else. The sealed part may be left out: for programs that
+    /// verify and do not install.
+    ///
+    /// # Errors
+    /// [`VerifyError`] naming what is wrong.
+    pub fn into_judged(
+        self,
+        policy: &TrustPolicy,
+        now: Timestamp,
+    ) -> Result<(Bundle<Public>, Trust), VerifyError> {
         let trust = judge(&self.first, policy, now)?;
+        Ok((self.into_public()?, trust))
+    }
+}
+
+impl Bundle<Public> {
+    /// The same bundle, which must be whole.
+    ///
+    /// # Errors
+    /// [`VerifyError::PublicPart`] if its sealed part is left out.
+    pub fn into_whole(self) -> Result<Bundle<Intact>, VerifyError> {
+        if self.state.contents.lacks_sealed() {
+            return Err(VerifyError::PublicPart);
+        }
         Ok(Bundle {
             source: self.source,
             first: self.first,
-            state: Trusted {
+            state: Intact {
                 contents: self.state.contents,
-                trust,
             },
         })
     }
@@ -120,7 +150,7 @@ fn judge(first: &First, policy: &TrustPolicy, now: Timestamp) -> Result<Trust, V
         .map_err(VerifyError::Untrusted)
 }
 
-/// Steps 3 to 5 of the module's order.
+/// Steps 3 to 6 of the module's order.
 fn read_contents(source: &mut dyn Source, first: &First) -> Result<Contents, VerifyError> {
     let index = Index::parse(&first.index).map_err(VerifyError::Index)?;
     let computed = index.compute_plan_digest().map_err(VerifyError::Index)?;
@@ -130,54 +160,117 @@ fn read_contents(source: &mut dyn Source, first: &First) -> Result<Contents, Ver
             computed,
         });
     }
-    member_sizes(&index).map_err(VerifyError::Size)?;
-    check_length(source, first.size, &index)?;
+    let layout = layout(&index).map_err(VerifyError::Size)?;
+    let has_sealed = find_length(source, first.size, &layout)?;
 
     source
         .seek(SeekFrom::Start(first.size))
         .map_err(VerifyError::Read)?;
-    let mut offset = first.size;
-    let mut small = Vec::new();
+    let compressed = taken(source, layout.small)?;
+    let digest = Sha256Digest::of(&compressed);
+    if index.members.iter().any(|member| member.sha256 != digest) {
+        return Err(VerifyError::MemberDigest { member: SMALL });
+    }
+    let (public, sources) = read_small(&compressed, &index)?;
+    drop(compressed);
+    let mut offset = first.size + layout.small;
+    let sealed = match (&index.sealed, layout.sealed) {
+        (Some(part), Some(size)) if has_sealed => {
+            offset += size;
+            Some(read_sealed(source, part, size)?)
+        }
+        _ => None,
+    };
     let mut payload_offsets = Vec::with_capacity(index.payloads.len());
-    for (position, member) in index.members.iter().enumerate() {
-        let mut limited = (&mut *source).take(member.size);
-        let (sha256, size) = if position == 0 {
-            limited.read_to_end(&mut small).map_err(VerifyError::Read)?;
-            (Sha256Digest::of(&small), small.len() as u64)
-        } else {
-            payload_offsets.push(offset);
-            Sha256Digest::of_reader(&mut limited).map_err(VerifyError::Read)?
-        };
-        // The length was checked before; the file may have been cut since.
-        if size != member.size {
-            return Err(VerifyError::Truncated {
-                missing: member.size - size,
-            });
-        }
-        if sha256 != member.sha256 {
-            return Err(VerifyError::MemberDigest {
-                member: position + 2,
-            });
-        }
+    for size in &layout.payloads {
+        payload_offsets.push(offset);
         offset += size;
     }
-    let (public, sealed) = read_small(&small, &index)?;
+    let located = located(&index, &payload_offsets);
+    payload::check(source, &located).map_err(|error| match error {
+        CheckError::Read(error) => VerifyError::Read(error),
+        CheckError::Item(error) => VerifyError::Payload(error),
+    })?;
+    source
+        .seek(SeekFrom::Start(offset))
+        .map_err(VerifyError::Read)?;
+    if !single::is_end(source).map_err(VerifyError::Read)? {
+        return Err(VerifyError::End);
+    }
     Ok(Contents {
         index,
         public,
+        sources,
         sealed,
         payload_offsets,
     })
 }
 
-/// The members that the index names fill the file from `start` exactly.
-fn check_length(source: &mut dyn Source, start: u64, index: &Index) -> Result<(), VerifyError> {
+/// The number of the member of the small public entries, from 1.
+const SMALL: usize = 2;
+
+/// The payload items and where they are.
+fn located<'a>(index: &'a Index, offsets: &[u64]) -> Vec<Located<'a>> {
+    let items = index.payloads.iter().zip(offsets);
+    items
+        .filter_map(|(payload, offset)| {
+            let entry = index.entry(&payload.name)?;
+            let Content::Public(blob) = &entry.content else {
+                return None;
+            };
+            Some(Located {
+                payload,
+                size: blob.size,
+                offset: *offset,
+            })
+        })
+        .collect()
+}
+
+/// Reads exactly this many bytes. Their number was compared with the length of the file before; it may have been cut since.
+fn taken(source: &mut dyn Source, size: u64) -> Result<Vec<u8>, VerifyError> {
+    let mut bytes = Vec::new();
+    let read = { source }.take(size).read_to_end(&mut bytes);
+    read.map_err(VerifyError::Read)?;
+    match size - bytes.len() as u64 {
+        0 => Ok(bytes),
+        missing => Err(VerifyError::Truncated { missing }),
+    }
+}
+
+/// Reads the member of the sealed part.
+fn read_sealed(
+    source: &mut dyn Source,
+    part: &SealedPart,
+    member: u64,
+) -> Result<Vec<u8>, VerifyError> {
+    let found = taken(source, member)?;
+    let plain = stored::decode(&mut found.as_slice(), tar::entry_size(part.size));
+    let plain = plain.map_err(|source| VerifyError::SealedFrame(Some(source)))?;
+    let content = plain
+        .get(tar::BLOCK as usize..)
+        .and_then(|rest| rest.get(..usize::try_from(part.size).ok()?))
+        .ok_or(VerifyError::SealedFrame(None))?
+        .to_vec();
+    if Sha256Digest::of(&content) != part.sha256 {
+        return Err(VerifyError::EntryDigest {
+            name: SEALED_NAME.to_owned(),
+        });
+    }
+    match single::member(SEALED_NAME, &content) {
+        Ok(again) if again == found => Ok(content),
+        _ => Err(VerifyError::SealedFrame(None)),
+    }
+}
+
+/// Whether the file has the sealed part. The members that the index names fill it from `start` exactly, with that part or without.
+fn find_length(source: &mut dyn Source, start: u64, layout: &Layout) -> Result<bool, VerifyError> {
     let end = source.seek(SeekFrom::End(0)).map_err(VerifyError::Read)?;
     let found = end.saturating_sub(start);
-    let expected = index
-        .members
-        .iter()
-        .fold(0_u64, |sum, member| sum.saturating_add(member.size));
+    let expected = layout.total(true);
+    if layout.sealed.is_some() && found == layout.total(false) {
+        return Ok(false);
+    }
     if found < expected {
         return Err(VerifyError::Truncated {
             missing: expected - found,
@@ -188,27 +281,21 @@ fn check_length(source: &mut dyn Source, start: u64, index: &Index) -> Result<()
             extra: found - expected,
         });
     }
-    Ok(())
+    Ok(true)
 }
 
 type SmallContents = (BTreeMap<EntryName, Vec<u8>>, Option<Vec<u8>>);
 
-/// Inflates the second member and takes it apart.
+/// Inflates the second member and takes it apart: the public entries, and `sources.json`.
 fn read_small(compressed: &[u8], index: &Index) -> Result<SmallContents, VerifyError> {
-    const MEMBER: usize = 2;
     let wrong = |source| VerifyError::Member {
-        member: MEMBER,
+        member: SMALL,
         source,
     };
-    let blobs = index.public_blobs();
-    let names: Vec<&str> = blobs
-        .keys()
-        .map(EntryName::as_str)
-        .chain(index.sealed.iter().map(|_| SEALED_NAME))
-        .collect();
+    let blobs = small_entries(index);
     let standing = |at: usize| {
-        let names = &names;
-        move |found: &str| match names.iter().position(|name| *name == found) {
+        let blobs = &blobs;
+        move |found: &str| match blobs.iter().position(|(name, _)| *name == found) {
             None => Standing::Unknown,
             Some(position) if position < at => Standing::Before,
             Some(position) if position == at => Standing::Expected,
@@ -217,39 +304,26 @@ fn read_small(compressed: &[u8], index: &Index) -> Result<SmallContents, VerifyE
     };
     let decoder = Decoder::new(compressed).map_err(|error| wrong(WalkError::Inflate(error)))?;
     let mut walk = Walk::new(decoder);
-    let mut entry = |at: usize, name: &str, blob: &Blob| {
+    let mut public = BTreeMap::new();
+    let mut sources = None;
+    for (at, (name, blob)) in blobs.iter().enumerate() {
         walk.header(name, blob.size, standing(at)).map_err(wrong)?;
         // Bounded: the sizes in the index were checked against the limits.
         let mut content = vec![0; blob.size as usize];
         walk.content(name, &mut content).map_err(wrong)?;
         if Sha256Digest::of(&content) != blob.sha256 {
-            return Err(VerifyError::EntryDigest {
-                name: name.to_owned(),
-            });
+            return Err(VerifyError::EntryDigest { name: name.clone() });
         }
         walk.padding(name, blob.size).map_err(wrong)?;
-        Ok(content)
-    };
-    let mut public = BTreeMap::new();
-    for (at, (name, blob)) in blobs.iter().enumerate() {
-        public.insert(name.clone(), entry(at, name.as_str(), blob)?);
-    }
-    let sealed = match &index.sealed {
-        None => None,
-        Some(part) => {
-            let blob = Blob {
-                size: part.size,
-                sha256: part.sha256,
-            };
-            Some(entry(blobs.len(), SEALED_NAME, &blob)?)
+        match name.parse::<EntryName>() {
+            Ok(name) => drop(public.insert(name, content)),
+            Err(_) => sources = Some(content),
         }
-    };
-    let decoder = walk
-        .finish(index.payloads.is_empty(), standing(names.len()))
-        .map_err(wrong)?;
+    }
+    let decoder = walk.finish(standing(blobs.len())).map_err(wrong)?;
     match decoder.all_used() {
-        Ok(true) => Ok((public, sealed)),
-        Ok(false) => Err(VerifyError::MemberTrailing { member: MEMBER }),
+        Ok(true) => Ok((public, sources)),
+        Ok(false) => Err(VerifyError::MemberTrailing { member: SMALL }),
         Err(error) => Err(wrong(WalkError::Inflate(error))),
     }
 }

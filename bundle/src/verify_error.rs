@@ -124,6 +124,18 @@ pub enum VerifyError {
         /// The entry.
         name: String,
     },
+    /// The sealed part is not framed as it must be.
+    #[error("the member of the sealed part is not in the canonical form")]
+    SealedFrame(#[source] Option<StoredError>),
+    /// The file does not end as a bundle does.
+    #[error("the file does not end with the end of an archive")]
+    End,
+    /// A public part, where a whole bundle is needed.
+    #[error(
+        "this is the public part of a bundle (`kubeplan public`): its sealed part is left out, so it can be reviewed, signed and approved, \
+         and not installed"
+    )]
+    PublicPart,
     /// There is no payload item of this name.
     #[error("the bundle has no payload `{name}`")]
     NoPayload {
@@ -229,8 +241,10 @@ impl VerifyError {
                 | Self::Payload(
                     PayloadReadError::Member { .. }
                         | PayloadReadError::Chunk { .. }
-                        | PayloadReadError::Trailing(_)
+                        | PayloadReadError::End { .. }
                 )
+                | Self::SealedFrame(_)
+                | Self::End
         )
     }
 }

@@ -3,11 +3,13 @@
 //! In: the plan, the configuration it was made from, the clock, the store's salt. Out: a [`Draft`] that the
 //! bundle crate turns into bytes. Pure: the same input gives the same plan digest.
 
+mod sources;
+
 use std::collections::BTreeMap;
 
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    ClusterRef, EntryName, LEFT_OUT_PHASES, NodeRef, Place, Target, Tool, Transaction,
+    ClusterRef, EntryName, LEFT_OUT_PHASES, NodeRef, Operation, Place, Target, Tool, Transaction,
     TransactionName,
 };
 use kubeplan_bundle::seal::CommitSalt;
@@ -126,6 +128,8 @@ pub struct Circumstances {
     pub test_only: bool,
     /// The store's salt, which commitments to secrets are made with.
     pub salt: CommitSalt,
+    /// The first configuration file, as the user named it, if the bundle is to tell where its values came from.
+    pub first_file: Option<String>,
 }
 
 /// Turns `plan` into a draft.
@@ -141,6 +145,8 @@ pub fn draft(
         apply_after,
         apply_before,
     } = window(config, &plan.all_certificates, circumstances.now)?;
+    let sources = circumstances.first_file.as_ref();
+    let sources = sources.map(|first| sources::sources(config, &plan, first));
     let annotations = if plan.left_out.is_empty() {
         BTreeMap::new()
     } else {
@@ -216,6 +222,11 @@ pub fn draft(
         .chain(plan.live.objects.into_iter().map(object))
         .collect();
     Ok(Draft {
+        operation: match config.membership.makes_cluster() {
+            true => Operation::Init,
+            false => Operation::Join,
+        },
+        sources,
         cluster: ClusterRef {
             name: config.bundle_cluster_name.clone(),
             id: circumstances.cluster_id,

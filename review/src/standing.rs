@@ -36,6 +36,9 @@ pub enum Level {
 pub struct Standing {
     trust: Level,
     trusted: bool,
+    /// The sealed part of the bundle is left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    public_part_only: bool,
     /// The level and the reason in one line.
     standing: String,
     /// Why it is not trusted.
@@ -85,6 +88,7 @@ impl Standing {
         Self {
             trust,
             trusted: trust == Level::Trusted,
+            public_part_only: false,
             standing,
             reason,
             signed_by,
@@ -101,6 +105,18 @@ impl Standing {
         let why = format!("signed by {keys}, not compared with a list of trusted keys");
         let judgement = Judgement::Untrusted { why, reason: None };
         Self::new(signatures, approvals, judgement)
+    }
+
+    /// Notes whether the sealed part of the bundle is left out.
+    #[must_use]
+    pub fn of_public_part(mut self, is_public_part: bool) -> Self {
+        self.public_part_only = is_public_part;
+        if is_public_part {
+            self.standing.push_str(
+                "; PUBLIC PART ONLY: the sealed part is left out, so it cannot be installed",
+            );
+        }
+        self
     }
 
     /// The level.

@@ -21,6 +21,7 @@ mod phases;
 mod pki;
 mod pki_import;
 mod preflight;
+mod public_part;
 mod real_api;
 mod real_hosts;
 mod receipt;
@@ -65,6 +66,7 @@ pub fn all() -> Vec<Trial> {
         attacks::cases(),
         secrecy::cases(),
         equivalence::cases(),
+        public_part::cases(),
         real_api::cases(),
         etcd_join::cases(),
         discovery::cases(),

@@ -10,6 +10,7 @@ use kubeplan_bundle::reader::Bundle;
 use kubeplan_testkit::sweeps;
 use kubeplan_testsuite::planned::Planned;
 use kubeplan_testsuite::programs::{NOW, kubeapply};
+use kubeplan_testsuite::raw_index::after_first;
 use kubeplan_testsuite::tree;
 use libtest_mimic::Trial;
 
@@ -98,18 +99,8 @@ fn through_the_program() -> Result<()> {
 /// The bundle with its first member written again without signatures: by hand, as an attacker would.
 pub fn without_signatures(bundle: &[u8]) -> Result<Vec<u8>> {
     let intact = Bundle::open(Cursor::new(bundle.to_vec()))?.into_intact()?;
-    let later: u64 = intact
-        .index()
-        .members
-        .iter()
-        .map(|member| member.size)
-        .sum();
-    let later = bundle
-        .len()
-        .checked_sub(usize::try_from(later)?)
-        .context("members are larger than the file")?;
     let first = stored_member(&tar_entry("kubeplan.json", intact.index_bytes())?)?;
-    Ok([first.as_slice(), bundle.get(later..).unwrap_or_default()].concat())
+    Ok([first.as_slice(), after_first(bundle)?].concat())
 }
 
 /// One ustar entry, padded to whole blocks.

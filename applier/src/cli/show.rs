@@ -49,7 +49,7 @@ pub(super) fn run(args: &ShowArgs, around: &Surroundings, io: &mut Io) -> Result
     let now = super::now(around)?;
     let file = local::open(&args.bundle).map_err(CliError::refused)?;
     let bundle = Bundle::open(file)
-        .and_then(Bundle::into_intact)
+        .and_then(Bundle::into_public)
         .map_err(|error| refuse(&args.bundle, error))?;
     let options = args.policy.options();
     let judged = trust::load(&root, &options)
@@ -60,7 +60,10 @@ pub(super) fn run(args: &ShowArgs, around: &Surroundings, io: &mut Io) -> Result
                 .judge(now, index, bundle.signatures(), approvals)
                 .map_err(|error| Untrusted::Judged(VerifyError::Untrusted(error)))
         });
-    let standing = |judgement| Standing::new(bundle.signatures(), bundle.approvals(), judgement);
+    let standing = |judgement| {
+        Standing::new(bundle.signatures(), bundle.approvals(), judgement)
+            .of_public_part(bundle.is_public_part())
+    };
     let view = |judgement| View::new(bundle.index(), standing(judgement), Nothing {});
     let untrusted = match judged {
         Ok(trust) => {

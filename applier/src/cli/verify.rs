@@ -8,7 +8,7 @@ use kubeplan_terminal::{CliError, Io};
 
 use super::{FormatArgs, PolicyArgs, RootArgs};
 use crate::host::Surroundings;
-use crate::install::{open_trusted, refuse};
+use crate::install::open_judged;
 
 /// Check that a bundle is intact and trusted here
 ///
@@ -35,17 +35,15 @@ pub(super) struct VerifyArgs {
 /// [`CliError`].
 pub(super) fn run(args: &VerifyArgs, around: &Surroundings, io: &mut Io) -> Result<(), CliError> {
     let root = args.root.open()?;
-    let mut bundle = open_trusted(
+    let (bundle, trust) = open_judged(
         &args.bundle,
         &root,
         &args.policy.options(),
         super::now(around)?,
     )?;
-    bundle
-        .check_payloads()
-        .map_err(|error| refuse(&args.bundle, error))?;
-    let judgement = Judgement::Trusted(bundle.trust());
-    let standing = Standing::new(bundle.signatures(), bundle.approvals(), judgement);
+    let judgement = Judgement::Trusted(&trust);
+    let standing = Standing::new(bundle.signatures(), bundle.approvals(), judgement)
+        .of_public_part(bundle.is_public_part());
     let report = Verdict::new(bundle.index(), bundle.index_bytes(), standing, Nothing {});
     io.report(args.format.format, &report)
 }

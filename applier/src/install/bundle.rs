@@ -5,7 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use kubeplan_bundle::reader::{Bundle, Trusted};
+use kubeplan_bundle::policy::Trust;
+use kubeplan_bundle::reader::{Bundle, Public, Trusted, Unverified};
 use kubeplan_bundle::seal::{Identities, Recipient};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::unseal::Unsealed;
@@ -34,14 +35,33 @@ pub(crate) fn open_trusted(
     now: Timestamp,
 ) -> Result<Bundle<Trusted>, InstallError> {
     let policy = trust::load(root, options)?;
-    let file = local::open(path).map_err(InstallError::Unreadable)?;
-    let bundle = Bundle::open(file)
-        .and_then(|bundle| bundle.into_trusted(&policy, now))
+    let bundle = open(path)?
+        .into_trusted(&policy, now)
         .map_err(|error| refuse(path, error))?;
     if let Some(own) = options.own_plan {
         own.require(bundle.index())?;
     }
     Ok(bundle)
+}
+
+/// Opens a bundle and judges it by the host's trust policy, for a command that installs nothing: its sealed part may be left out.
+///
+/// # Errors
+/// As for [`open_trusted`].
+pub(crate) fn open_judged(
+    path: &Path,
+    root: &Root,
+    options: &TrustOptions<'_>,
+    now: Timestamp,
+) -> Result<(Bundle<Public>, Trust), InstallError> {
+    let policy = trust::load(root, options)?;
+    let judged = open(path)?.into_judged(&policy, now);
+    Ok(judged.map_err(|error| refuse(path, error))?)
+}
+
+fn open(path: &Path) -> Result<Bundle<Unverified>, InstallError> {
+    let file = local::open(path).map_err(InstallError::Unreadable)?;
+    Ok(Bundle::open(file).map_err(|error| refuse(path, error))?)
 }
 
 /// The refusal of the bundle at `path`.

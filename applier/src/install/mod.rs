@@ -51,7 +51,7 @@ mod undo;
 mod write;
 mod writing;
 
-pub(crate) use bundle::{SSH_HOST_KEY, open_trusted, refuse};
+pub(crate) use bundle::{SSH_HOST_KEY, open_judged, open_trusted, refuse};
 pub(crate) use error::{BundleError, InstallError};
 pub(crate) use means::{Means, Operator};
 pub(crate) use request::{Request, Steps};

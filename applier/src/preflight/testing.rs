@@ -11,7 +11,7 @@ use kubeplan_bundle::check::{CgroupRequirements, KernelOption, Severity, SystemR
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
     Blob, BundleKind, ClusterRef, Content, Entry, EntryName, HostMatch, Index, NodeRef, NodeRole,
-    Place, Placement, Platform, Target, Tool,
+    Operation, Place, Placement, Platform, Target, Tool,
 };
 use kubeplan_bundle::step::Step;
 use kubeplan_bundle::timestamp::Timestamp;
@@ -398,6 +398,8 @@ pub(super) fn index(cluster: Sha256Digest, steps: Vec<Step>) -> Index {
     Index {
         format: kubeplan_bundle::index::FORMAT.into(),
         kind: BundleKind::Node,
+        operation: Operation::Init,
+        sources: None,
         requires: vec![],
         cluster: ClusterRef {
             name: "test".parse().unwrap(),

@@ -13,8 +13,8 @@ use kubeapply::host::durable::Actions;
 use kubeplan_bundle::check::Check;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    Api, ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Placement, Platform, SecretClass, Target,
-    Tool, Transaction,
+    Api, ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Operation, Placement, Platform,
+    SecretClass, Target, Tool, Transaction,
 };
 use kubeplan_bundle::seal::{CommitSalt, Identities, Recipient};
 use kubeplan_bundle::secret::SecretBytes;
@@ -482,6 +482,8 @@ impl Plan {
             steps.extend(live);
         }
         Draft {
+            operation: Operation::Init,
+            sources: None,
             cluster: ClusterRef {
                 name: "test".parse().unwrap(),
                 id: self.cluster_id,

@@ -1,52 +1,21 @@
-//! Gzip members with compression: all but the first.
+//! The gzip member with compression: the second one.
 //!
 //! In: plain bytes to write, or compressed bytes whose digest was checked. Out: the member, or a reader of its plain
-//! bytes. The header is fixed but for the byte in which zlib notes its fastest levels, and a member has nothing after
-//! its trailer.
+//! bytes. The header is fixed, and the member has nothing after its trailer.
 
 use std::cell::RefCell;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
-use flate2::write::GzEncoder;
-use flate2::{Compress, Compression, Crc, FlushCompress, GzBuilder, Status};
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 use super::stored::GZIP_HEADER;
 
 /// Bytes of a gzip header without optional fields.
-pub(crate) const HEADER_SIZE: usize = GZIP_HEADER.len();
+const HEADER_SIZE: usize = GZIP_HEADER.len();
 
-/// The value of the header's extra flags for the fastest algorithms (RFC 1952, section 2.3.1).
-const FASTEST: u8 = 4;
-
-/// How much work compressing a member is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effort {
-    /// Small texts.
-    Small,
-    /// Large plain items.
-    Fast,
-    /// Items that are compressed already.
-    Store,
-}
-
-impl Effort {
-    const fn level(self) -> Compression {
-        Compression::new(match self {
-            Self::Small => 6,
-            Self::Fast => 1,
-            Self::Store => 0,
-        })
-    }
-}
-
-/// A writer whose plain bytes reach `out` as one member; `finish` it.
-pub(crate) fn encoder<W: Write>(out: W, effort: Effort) -> GzEncoder<W> {
-    GzBuilder::new()
-        .mtime(0)
-        .operating_system(0xff)
-        .write(out, effort.level())
-}
+/// How much work compressing small texts is worth.
+const LEVEL: u32 = 6;
 
 /// How much room compressed bytes get at a time.
 const ROOM: usize = 32 * 1024;
@@ -54,10 +23,10 @@ const ROOM: usize = 32 * 1024;
 thread_local! {
     /// A compressor holds a quarter of a MiB. One for each of a thousand bundles takes time to make and, between what is kept of
     /// each bundle, leaves the heap full of holes.
-    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Effort::Small.level(), false));
+    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Compression::new(LEVEL), false));
 }
 
-/// The member of `plain`, byte for byte as [`encoder`] writes it with [`Effort::Small`].
+/// The member of `plain`.
 pub(crate) fn small_member(plain: &[u8]) -> io::Result<Vec<u8>> {
     COMPRESSOR.with_borrow_mut(|compressor| {
         compressor.reset();
@@ -89,15 +58,6 @@ pub(crate) const fn compressed_bound(plain: u64) -> u64 {
     plain.saturating_add(plain / 8).saturating_add(4096)
 }
 
-/// Whether a member may start with these bytes.
-pub(crate) fn is_fixed_header(header: &[u8; HEADER_SIZE]) -> bool {
-    let mut plain = *header;
-    if plain[8] == FASTEST {
-        plain[8] = 0;
-    }
-    plain == GZIP_HEADER
-}
-
 /// A reader of one member's plain bytes. `compressed` must yield that member and nothing else.
 pub(crate) struct Decoder<R> {
     inner: GzDecoder<io::Chain<io::Cursor<[u8; HEADER_SIZE]>, R>>,
@@ -108,7 +68,7 @@ impl<R: BufRead> Decoder<R> {
     pub(crate) fn new(mut compressed: R) -> io::Result<Self> {
         let mut header = [0; HEADER_SIZE];
         compressed.read_exact(&mut header)?;
-        if !is_fixed_header(&header) {
+        if header != GZIP_HEADER {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "a gzip member does not start with the fixed header",
@@ -134,10 +94,18 @@ impl<R: BufRead> Read for Decoder<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
+    use flate2::GzBuilder;
+
     use super::*;
 
-    fn member(plain: &[u8], effort: Effort) -> Vec<u8> {
-        let mut encoder = encoder(Vec::new(), effort);
+    /// As the library's own encoder writes it.
+    fn member(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = GzBuilder::new()
+            .mtime(0)
+            .operating_system(0xff)
+            .write(Vec::new(), Compression::new(LEVEL));
         encoder.write_all(plain).unwrap();
         encoder.finish().unwrap()
     }
@@ -150,31 +118,18 @@ mod tests {
     }
 
     #[test]
-    fn every_effort_reads_back_and_has_the_fixed_header() {
-        let plain: Vec<u8> = (0..300_000_u32)
-            .map(|n| (n.wrapping_mul(n) >> 7) as u8)
-            .collect();
-        for effort in [Effort::Small, Effort::Fast, Effort::Store] {
-            let bytes = member(&plain, effort);
-            assert!(is_fixed_header(bytes.first_chunk().unwrap()));
-            assert_eq!(read(&bytes).unwrap(), (plain.clone(), true));
-            assert!(bytes.len() as u64 <= compressed_bound(plain.len() as u64));
-        }
-    }
-
-    #[test]
     fn a_compressor_that_is_used_again_writes_the_same_bytes() {
         let text = "apiVersion: v1\nkind: Pod\n".repeat(20_000);
         let mixed: Vec<u8> = (0..200_000_u32)
             .map(|n| (n.wrapping_mul(n) >> 9) as u8)
             .collect();
         for plain in [&b""[..], b"abc", text.as_bytes(), &mixed, text.as_bytes()] {
-            assert_eq!(small_member(plain).unwrap(), member(plain, Effort::Small));
+            assert_eq!(small_member(plain).unwrap(), member(plain));
         }
     }
 
     #[test]
-    fn noise_stays_below_the_bound_at_every_effort() {
+    fn noise_stays_below_the_bound() {
         let mut state = 1_u64;
         let noise: Vec<u8> = std::iter::repeat_with(|| {
             state = state
@@ -184,20 +139,13 @@ mod tests {
         })
         .take(3_000_000)
         .collect();
-        for effort in [Effort::Small, Effort::Fast, Effort::Store] {
-            // In small writes, as a copy through a buffer makes them.
-            let mut encoder = encoder(Vec::new(), effort);
-            noise
-                .chunks(1000)
-                .for_each(|part| encoder.write_all(part).unwrap());
-            let size = encoder.finish().unwrap().len() as u64;
-            assert!(size <= compressed_bound(noise.len() as u64));
-        }
+        let size = small_member(&noise).unwrap().len() as u64;
+        assert!(size <= compressed_bound(noise.len() as u64));
     }
 
     #[test]
     fn trailing_bytes_a_second_member_and_optional_fields_are_noticed() {
-        let good = member(b"abc", Effort::Small);
+        let good = member(b"abc");
         let mut trailing = good.clone();
         trailing.push(0);
         assert!(!read(&trailing).unwrap().1);

@@ -8,15 +8,17 @@
 //! | member | holds | written as |
 //! |---|---|---|
 //! | first ([`first`]) | `kubeplan.json`, `signatures/<hex>.sig`, `approvals/<hex>.json` and `.sig`, each sorted | [`stored`]: one canonical byte form |
-//! | second (`gzip`) | public files, objects and twins by name, then `sealed.age` | DEFLATE level 6 |
-//! | one per payload | the payload item | DEFLATE level 1, or 0 when it is compressed already |
+//! | second (`gzip`) | public files, objects and twins by name, then `sources.json` | DEFLATE level 6 |
+//! | the sealed part (`single`) | `sealed.age`; left out of a public part | [`stored`] |
+//! | one per payload item (`single`) | the item | [`stored`] |
+//! | last (`single`) | the two zero blocks that end an archive | [`stored`] |
 //!
-//! The two zero blocks that end an archive are at the end of the last member. Every tar header ([`tar`]) is regular
-//! file, mode 0644, mtime 0, uid and gid 0, without names. Every gzip header is the same ten bytes, but for the
-//! byte in which zlib notes its fastest levels.
+//! Every tar header ([`tar`]) is regular file, mode 0644, mtime 0, uid and gid 0, without names. Every gzip header is the same ten
+//! bytes. Of all members only the second one is inflated, and its compressed bytes have a digest in the index.
 
 pub mod first;
 pub(crate) mod gzip;
+pub(crate) mod single;
 pub mod stored;
 pub mod tar;
 pub mod walk;

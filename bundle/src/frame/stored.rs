@@ -2,9 +2,10 @@
 //!
 //! In: plain bytes. Out: a gzip member of stored DEFLATE blocks, each of 65535 bytes but the last, and the way back.
 //! [`decode`] accepts nothing but what [`encode`] writes, so every bit of such a member is fixed by its content. Therefore
-//! the first member of a bundle needs no digest of itself. Its bytes do not pass through an inflater.
+//! such a member needs no digest of itself. Its bytes do not pass through an inflater. [`StoredWriter`] and `StoredReader` do the
+//! same for contents of a known size that are too large for memory.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use flate2::Crc;
 
@@ -13,6 +14,9 @@ pub const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// The most a stored block holds (RFC 1951, section 3.2.4).
 const BLOCK: usize = 65_535;
+
+/// Bytes before each block: whether it is the last, its length, and the complement of that.
+const HEAD: usize = 5;
 
 /// Why bytes are not a canonical stored member.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +50,7 @@ pub fn encode(plain: &[u8]) -> Vec<u8> {
     loop {
         let (block, after) = rest.split_at(rest.len().min(BLOCK));
         rest = after;
-        let length = block.len() as u16;
-        out.push(u8::from(rest.is_empty()));
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(&(!length).to_le_bytes());
+        out.extend_from_slice(&head(block.len() as u16, rest.is_empty()));
         out.extend_from_slice(block);
         if rest.is_empty() {
             break;
@@ -57,6 +58,163 @@ pub fn encode(plain: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(&trailer(plain));
     out
+}
+
+/// The bytes of the member that holds this many plain bytes.
+#[must_use]
+pub const fn member_size(plain: u64) -> u64 {
+    let blocks = if plain == 0 {
+        1
+    } else {
+        plain.div_ceil(BLOCK as u64)
+    };
+    let frame = blocks.saturating_mul(HEAD as u64).saturating_add(18);
+    plain.saturating_add(frame)
+}
+
+/// The bytes that introduce a block of `length` bytes.
+fn head(length: u16, is_last: bool) -> [u8; HEAD] {
+    let [l0, l1] = length.to_le_bytes();
+    [u8::from(is_last), l0, l1, !l0, !l1]
+}
+
+/// How far into a content of known size a member is.
+#[derive(Debug)]
+struct Progress {
+    /// Plain bytes of the blocks that have not begun.
+    remaining: u64,
+    /// Plain bytes of the current block that are still to come.
+    in_block: usize,
+    sum: Crc,
+}
+
+impl Progress {
+    fn new(plain: u64) -> Self {
+        Self {
+            remaining: plain,
+            in_block: 0,
+            sum: Crc::new(),
+        }
+    }
+
+    /// Begins the next block: the bytes that introduce it.
+    fn next_block(&mut self) -> [u8; HEAD] {
+        let length = u16::try_from(self.remaining).unwrap_or(u16::MAX);
+        self.remaining -= u64::from(length);
+        self.in_block = usize::from(length);
+        head(length, self.remaining == 0)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.remaining == 0 && self.in_block == 0
+    }
+}
+
+/// Writes the member of a content whose size is known, as [`encode`] does; [`finish`](Self::finish) it.
+pub(crate) struct StoredWriter<W> {
+    out: W,
+    progress: Progress,
+}
+
+impl<W: Write> StoredWriter<W> {
+    /// Begins the member of `plain` bytes.
+    pub(crate) fn new(mut out: W, plain: u64) -> io::Result<Self> {
+        out.write_all(&GZIP_HEADER)?;
+        let mut progress = Progress::new(plain);
+        if plain == 0 {
+            out.write_all(&progress.next_block())?;
+        }
+        Ok(Self { out, progress })
+    }
+
+    /// Ends the member. Fails if fewer bytes were written than announced.
+    pub(crate) fn finish(mut self) -> io::Result<W> {
+        if !self.progress.is_complete() {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        self.out.write_all(&trailer_of(&self.progress.sum))?;
+        Ok(self.out)
+    }
+}
+
+impl<W: Write> Write for StoredWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        if self.progress.in_block == 0 {
+            if self.progress.remaining == 0 {
+                return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+            }
+            let head = self.progress.next_block();
+            self.out.write_all(&head)?;
+        }
+        let part = bytes.get(..self.progress.in_block).unwrap_or(bytes);
+        self.out.write_all(part)?;
+        self.progress.sum.update(part);
+        self.progress.in_block -= part.len();
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Reads the plain bytes of a member whose content has a known size. Every byte of its frame must be as [`StoredWriter`] writes it;
+/// an error carries a [`StoredError`].
+pub(crate) struct StoredReader<R> {
+    reader: R,
+    progress: Progress,
+}
+
+impl<R: Read> StoredReader<R> {
+    /// Reads the header of the member of `plain` bytes.
+    pub(crate) fn new(mut reader: R, plain: u64) -> Result<Self, StoredError> {
+        header(&mut reader)?;
+        let mut progress = Progress::new(plain);
+        if plain == 0 && read_array(&mut reader)? != progress.next_block() {
+            return Err(StoredError::Block);
+        }
+        Ok(Self { reader, progress })
+    }
+
+    /// Reads the end of the member, after all of its plain bytes.
+    pub(crate) fn finish(mut self) -> Result<(), StoredError> {
+        if !self.progress.is_complete() {
+            return Err(StoredError::Truncated);
+        }
+        if read_array::<8>(&mut self.reader)? != trailer_of(&self.progress.sum) {
+            return Err(StoredError::Checksum);
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, StoredError> {
+        if self.progress.is_complete() || buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.progress.in_block == 0
+            && read_array(&mut self.reader)? != self.progress.next_block()
+        {
+            return Err(StoredError::Block);
+        }
+        let room = buffer.len().min(self.progress.in_block);
+        let part = buffer.get_mut(..room).unwrap_or_default();
+        exactly(&mut self.reader, part)?;
+        self.progress.sum.update(part);
+        self.progress.in_block -= room;
+        Ok(room)
+    }
+}
+
+impl<R: Read> Read for StoredReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.fill(buffer).map_err(|error| match error {
+            StoredError::Read(error) => error,
+            error => io::Error::new(io::ErrorKind::InvalidData, error),
+        })
+    }
 }
 
 /// Reads one member from `reader`, at most `limit` plain bytes of it, and not a byte beyond its end.
@@ -118,6 +276,10 @@ fn header(reader: &mut dyn Read) -> Result<(), StoredError> {
 fn trailer(plain: &[u8]) -> [u8; 8] {
     let mut crc = Crc::new();
     crc.update(plain);
+    trailer_of(&crc)
+}
+
+fn trailer_of(crc: &Crc) -> [u8; 8] {
     let mut bytes = [0; 8];
     let (sum, size) = bytes.split_at_mut(4);
     sum.copy_from_slice(&crc.sum().to_le_bytes());
@@ -127,8 +289,13 @@ fn trailer(plain: &[u8]) -> [u8; 8] {
 
 fn read_array<const N: usize>(reader: &mut dyn Read) -> Result<[u8; N], StoredError> {
     let mut bytes = [0; N];
-    match reader.read_exact(&mut bytes) {
-        Ok(()) => Ok(bytes),
+    exactly(reader, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn exactly(reader: &mut dyn Read, bytes: &mut [u8]) -> Result<(), StoredError> {
+    match reader.read_exact(bytes) {
+        Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(StoredError::Truncated),
         Err(error) => Err(StoredError::Read(error)),
     }
@@ -156,6 +323,62 @@ mod tests {
             assert_eq!(decode(&mut reader, LIMIT).unwrap(), plain);
             assert_eq!(reader, b"next");
         }
+    }
+
+    /// Writes `plain` in pieces of this size.
+    fn streamed(plain: &[u8], piece: usize) -> Vec<u8> {
+        let mut writer = StoredWriter::new(Vec::new(), plain.len() as u64).unwrap();
+        for part in plain.chunks(piece) {
+            writer.write_all(part).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    fn streamed_back(member: &[u8], plain: u64) -> Result<Vec<u8>, String> {
+        let mut reader = StoredReader::new(member, plain).map_err(|error| error.to_string())?;
+        let mut out = Vec::new();
+        reader
+            .read_to_end(&mut out)
+            .map_err(|error| error.to_string())?;
+        reader.finish().map_err(|error| error.to_string())?;
+        Ok(out)
+    }
+
+    #[test]
+    fn a_stream_has_the_same_bytes_and_the_size_that_was_computed() {
+        for plain in contents() {
+            let member = encode(&plain);
+            assert_eq!(member_size(plain.len() as u64), member.len() as u64);
+            for piece in [1000, 65_535, 1 << 20] {
+                assert!(streamed(&plain, piece) == member, "{}", plain.len());
+            }
+            assert!(streamed_back(&member, plain.len() as u64).unwrap() == plain);
+            for other in [plain.len() as u64 + 1, (plain.len() as u64).wrapping_sub(1)] {
+                assert!(streamed_back(&member, other).is_err(), "{other}");
+            }
+        }
+        let short = StoredWriter::new(Vec::new(), 3).unwrap();
+        assert!(short.finish().is_err());
+        let mut long = StoredWriter::new(Vec::new(), 3).unwrap();
+        assert!(long.write_all(b"abcd").is_err());
+    }
+
+    #[test]
+    fn every_changed_bit_of_a_stream_is_refused_or_changes_the_content() {
+        let plain: Vec<u8> = (0..70_000_u32).map(|i| (i % 251) as u8).collect();
+        let good = encode(&plain);
+        let edges = (0..40)
+            .chain(65_540..65_560)
+            .chain(good.len() - 20..good.len());
+        for position in edges {
+            for bit in 0..8 {
+                let mut bad = good.clone();
+                bad[position] ^= 1 << bit;
+                let read = streamed_back(&bad, plain.len() as u64);
+                assert!(read.is_err(), "byte {position} bit {bit}");
+            }
+        }
+        assert!(streamed_back(&good[..good.len() - 1], plain.len() as u64).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read};
 
+use super::stored::StoredError;
 use super::tar::{self, HeaderError, HeaderProblem, Standing};
 
 /// Why the plain bytes of a member are refused.
@@ -27,15 +28,25 @@ pub enum WalkError {
     /// Something after the last entry.
     #[error("after its last entry, {0}")]
     After(HeaderProblem),
-    /// The archive is not ended by exactly two zero blocks.
-    #[error("the archive does not end with exactly two blocks of zeros")]
-    End,
+    /// A stored member has another frame.
+    #[error("it is not stored in the canonical form")]
+    Stored(#[source] StoredError),
     /// The name does not fit a header at all.
     #[error(transparent)]
     Header(#[from] HeaderError),
     /// The bytes cannot be read or inflated.
     #[error("it cannot be inflated")]
     Inflate(#[source] io::Error),
+}
+
+impl WalkError {
+    /// The error of the reader below.
+    fn of(error: io::Error) -> Self {
+        match error.downcast::<StoredError>() {
+            Ok(error) => Self::Stored(error),
+            Err(error) => Self::Inflate(error),
+        }
+    }
 }
 
 /// A walk over one member.
@@ -91,32 +102,21 @@ impl<R: Read> Walk<R> {
         }
     }
 
-    /// Reads the end of the member: nothing, or the end of the archive when it is the last one.
+    /// Reads the end of the member: nothing comes after its last entry.
     pub(crate) fn finish(
         mut self,
-        is_last: bool,
         standing: impl FnOnce(&str) -> Standing,
     ) -> Result<R, WalkError> {
         let mut block = [0; tar::BLOCK as usize];
-        let first = self.fill(&mut block)?;
-        if first == 0 && !is_last {
-            return Ok(self.reader);
+        match self.fill(&mut block)? {
+            0 => Ok(self.reader),
+            _ => Err(WalkError::After(tar::problem(&block, standing))),
         }
-        let zeros = block.iter().all(|byte| *byte == 0);
-        if first == block.len() && !zeros {
-            return Err(WalkError::After(tar::problem(&block, standing)));
-        }
-        if !(is_last && first == block.len()) {
-            return Err(WalkError::End);
-        }
-        let second = self.fill(&mut block)?;
-        if second < block.len() || block.iter().any(|byte| *byte != 0) {
-            return Err(WalkError::End);
-        }
-        if self.fill(&mut [0])? != 0 {
-            return Err(WalkError::End);
-        }
-        Ok(self.reader)
+    }
+
+    /// The reader below, wherever it is.
+    pub(crate) fn into_reader(self) -> R {
+        self.reader
     }
 
     /// Reads until `buffer` is full or the member ends; says how much that was.
@@ -127,7 +127,7 @@ impl<R: Read> Walk<R> {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(WalkError::Inflate(error)),
+                Err(error) => return Err(WalkError::of(error)),
             }
         }
         Ok(filled)
@@ -148,7 +148,7 @@ mod tests {
     }
 
     /// Walks `files/a` with `abc` as the only entry.
-    fn walk(plain: &[u8], is_last: bool) -> Result<(), WalkError> {
+    fn walk(plain: &[u8]) -> Result<(), WalkError> {
         let standing = |name: &str| match name {
             "files/a" => Standing::Expected,
             _ => Standing::Unknown,
@@ -159,7 +159,7 @@ mod tests {
         walk.content("files/a", &mut content)?;
         assert_eq!(&content, b"abc");
         walk.padding("files/a", 3)?;
-        walk.finish(is_last, |name| match name {
+        walk.finish(|name| match name {
             "files/a" => Standing::Before,
             _ => Standing::Unknown,
         })?;
@@ -168,9 +168,7 @@ mod tests {
 
     #[test]
     fn exactly_the_expected_bytes_pass() {
-        let one = &[("files/a", &b"abc"[..])];
-        walk(&archive(one, &[]), false).unwrap();
-        walk(&archive(one, &tar::END), true).unwrap();
+        walk(&archive(&[("files/a", b"abc")], &[])).unwrap();
     }
 
     #[test]
@@ -180,40 +178,31 @@ mod tests {
         *dirty.last_mut().unwrap() = 1;
         let mut cut = archive(one, &[]);
         cut.pop();
-        let cases: &[(Vec<u8>, bool, &str)] = &[
-            (archive(&[], &[]), false, "missing"),
-            (archive(&[], &tar::END), true, "missing"),
+        let cases: &[(Vec<u8>, &str)] = &[
+            (archive(&[], &[]), "missing"),
+            (archive(&[], &tar::END), "missing"),
             (
                 archive(&[("files/b", b"abc")], &[]),
-                false,
                 "`files/b`, which is not in the index",
             ),
-            (
-                archive(&[("files/a", b"abcd")], &[]),
-                false,
-                "declares 4 bytes",
-            ),
-            (dirty, false, "padding"),
-            (cut, false, "ends inside"),
-            (archive(one, &tar::END), false, "exactly two blocks"),
-            (archive(one, &[]), true, "exactly two blocks"),
-            (archive(one, &tar::END[..1023]), true, "exactly two blocks"),
-            (archive(one, &[0; 1025]), true, "exactly two blocks"),
-            (archive(one, &[0; 1536]), true, "exactly two blocks"),
-            (archive(one, b"x"), false, "exactly two blocks"),
+            (archive(&[("files/a", b"abcd")], &[]), "declares 4 bytes"),
+            (dirty, "padding"),
+            (cut, "ends inside"),
+            (archive(one, &tar::END), "after its last entry"),
+            (archive(one, &[0; 1]), "after its last entry"),
+            (archive(one, b"x"), "after its last entry"),
             (
                 archive(&[one[0], ("files/b", b"")], &[]),
-                false,
                 "`files/b`, which is not in the index",
             ),
-            (archive(&[one[0], one[0]], &tar::END), true, "second time"),
+            (archive(&[one[0], one[0]], &[]), "second time"),
         ];
-        for (plain, is_last, expected) in cases {
-            let error = walk(plain, *is_last).unwrap_err().to_string();
+        for (plain, expected) in cases {
+            let error = walk(plain).unwrap_err().to_string();
             assert!(error.contains(expected), "{expected}: {error}");
         }
-        for length in 0..archive(one, &tar::END).len() {
-            assert!(walk(&archive(one, &tar::END)[..length], true).is_err());
+        for length in 0..archive(one, &[]).len() {
+            assert!(walk(&archive(one, &[])[..length]).is_err());
         }
     }
 }

@@ -103,11 +103,8 @@ impl Index {
                 &"payloads",
             );
         }
-        if self.members.len() != 1 + self.payloads.len() {
-            return broken(
-                "there is one member for the small entries and one for each payload",
-                &"members",
-            );
+        if self.members.len() != 1 {
+            return broken("there is one member for the small entries", &"members");
         }
         if !payloads.is_empty()
             && !self
@@ -284,6 +281,7 @@ mod tests {
             annotations: BTreeMap::from([("a".into(), "b".into())]),
         }));
         index.requires = [
+            PARTS_FEATURE,
             "hole:owner-uid/1",
             "hole:token-expiry/1",
             "step:annotate-node/1",
@@ -338,8 +336,8 @@ mod tests {
                 i.entries[3].phase = "addon".parse().unwrap()
             }),
             ("before what it owns", |i| applied(i).reverse()),
-            ("feature of every hole", |i| drop(i.requires.remove(0))),
-            ("feature of every step", |i| drop(i.requires.remove(2))),
+            ("feature of every hole", |i| drop(i.requires.remove(1))),
+            ("feature of every step", |i| drop(i.requires.remove(3))),
             ("own node", |i| {
                 let Step::LabelAndTaintNode(LabelAndTaintNode { node, .. }) = &mut i.steps[2]
                 else {
@@ -483,7 +481,8 @@ mod tests {
     fn a_later_program_is_named_before_its_unknown_steps_are_met() {
         let mut value = serde_json::to_value(sample()).unwrap();
         value["steps"][0] = serde_json::json!({"do": "fly", "phase": "certs"});
-        value["requires"] = serde_json::json!(["step:commit-transaction/1", "step:fly/1"]);
+        value["requires"] =
+            serde_json::json!([PARTS_FEATURE, "step:commit-transaction/1", "step:fly/1"]);
         let error = Index::parse(&crate::canonical::to_vec(&value).unwrap()).unwrap_err();
         assert!(
             matches!(&error, IndexError::Feature { missing, .. } if missing == "`step:fly/1`"),
@@ -491,6 +490,7 @@ mod tests {
         );
         // All of them, and the planner, also of a later version that says more of itself.
         let many = (1..=8).map(|at| format!("step:fly/{at}"));
+        let many = std::iter::once(PARTS_FEATURE.to_owned()).chain(many);
         value["requires"] = many.collect::<Vec<_>>().into();
         value["planner"] = serde_json::json!({"name": "kubeplan", "version": "9.1.0", "more": 1});
         let error = Index::parse(&crate::canonical::to_vec(&value).unwrap()).unwrap_err();
@@ -499,7 +499,7 @@ mod tests {
             "the bundle requires `step:fly/1`, `step:fly/2`, `step:fly/3`, `step:fly/4`, `step:fly/5` and 3 more, which this program does not have (`--version` lists what it has); kubeplan 9.1.0 planned it: use the version that belongs to that one, or a later one"
         );
         value["planner"] = serde_json::to_value(sample().planner).unwrap();
-        value["requires"] = serde_json::json!(["step:commit-transaction/1"]);
+        value["requires"] = serde_json::json!([PARTS_FEATURE, "step:commit-transaction/1"]);
         let error = Index::parse(&crate::canonical::to_vec(&value).unwrap()).unwrap_err();
         assert!(matches!(error, IndexError::Canonical(_)), "{error}");
     }
@@ -528,7 +528,7 @@ mod tests {
         type Break = fn(&mut Index);
         let cases: &[(&str, Break)] = &[
             ("format", |i| i.format = "kubeplan.io/bundle/2".into()),
-            ("requires `x`", |i| i.requires.insert(1, "x".into())),
+            ("requires `x`", |i| i.requires.push("x".into())),
             ("serial starts", |i| i.serial = 0),
             ("applyAfter", |i| i.apply_before = i.apply_after),
             ("name is unique", |i| {
@@ -549,7 +549,8 @@ mod tests {
             }),
             ("needs a sealed part", |i| i.sealed = None),
             ("one member", |i| i.members.clear()),
-            ("feature of every step", |i| i.requires.clear()),
+            ("feature of every step", |i| i.requires.truncate(1)),
+            ("earlier layout", |i| i.requires.clear()),
             ("below a file", |i| {
                 let Place::File(p) = &mut i.entries[1].place else {
                     panic!()

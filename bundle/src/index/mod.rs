@@ -36,7 +36,7 @@ pub use entries::Entries;
 pub use entry::{Blob, Content, Entry, Place, Placement, SealedContent, SecretClass, Twin};
 pub use hole::Hole;
 pub use sizes::SizeError;
-pub(crate) use sizes::member_sizes;
+pub(crate) use sizes::{Layout, layout, small_entries};
 pub(crate) use text::IndexText;
 
 /// The annotation that lists the phases which a partial bundle skips. For readers only, like every annotation.
@@ -44,6 +44,13 @@ pub const LEFT_OUT_PHASES: &str = "kubeplan.io/left-out-phases";
 
 /// The format this crate reads and writes.
 pub const FORMAT: &str = "kubeplan.io/bundle/1";
+
+/// The feature of every index: the sealed part, the payload items and the sources are parts of their own. Bundles that were written
+/// before it have another layout and are not read.
+pub const PARTS_FEATURE: &str = "format:parts/1";
+
+/// The name in the archive of the entry that [`Index::sources`] describes.
+pub const SOURCES_NAME: &str = "sources.json";
 
 /// Size of the chunks whose digests protect a payload, in bytes (the last may be shorter).
 pub const CHUNK_SIZE: u64 = 4 * 1024 * 1024;
@@ -56,6 +63,8 @@ pub struct Index {
     pub format: String,
     /// What kind of bundle this is.
     pub kind: BundleKind,
+    /// What the bundle does to its node.
+    pub operation: Operation,
     /// Features the applier must have (see [`crate::step::features`]), sorted.
     pub requires: Vec<String>,
     /// Which cluster.
@@ -83,8 +92,11 @@ pub struct Index {
     /// The sealed part; absent when no entry is sealed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealed: Option<SealedPart>,
-    /// The gzip members after the first, in file order.
+    /// The gzip member of the small public entries: the only one with compression. The others follow from sizes in this index.
     pub members: Vec<Member>,
+    /// Where each rendered value came from ([`crate::sources`]), `sources.json`; not covered by the plan digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Blob>,
     /// Chunk digests of the payload entries, in file order.
     pub payloads: Vec<Payload>,
     /// Groups of files that are installed together.
@@ -106,8 +118,34 @@ pub enum BundleKind {
     Node,
     /// Large items for several nodes.
     Payload,
-    /// A change of the keys that hosts trust.
-    Trust,
+}
+
+impl fmt::Display for BundleKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Node => "node",
+            Self::Payload => "payload",
+        })
+    }
+}
+
+/// What a bundle does to its node, in kubeadm's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Operation {
+    /// Makes the cluster on its first control-plane node.
+    Init,
+    /// Adds the node to a cluster.
+    Join,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Init => "init",
+            Self::Join => "join",
+        })
+    }
 }
 
 /// The cluster a bundle belongs to.
@@ -264,6 +302,15 @@ pub enum IndexError {
     /// Not canonical JSON of the expected shape.
     #[error("the index is not a canonical document of format {FORMAT}")]
     Canonical(#[from] CanonicalError),
+    /// A layout that is not read any more.
+    #[error(
+        "the bundle was written by {planner} in an earlier layout, which is not read any more: plan its node again, with the same \
+         configuration and key store (certificates and keys stay as they are)"
+    )]
+    Older {
+        /// The program that wrote the bundle, with its version.
+        planner: String,
+    },
     /// Another format.
     #[error("the bundle has the format `{0}`; this program reads `{FORMAT}`")]
     Format(String),
@@ -342,6 +389,15 @@ fn check_head(
     if format != FORMAT {
         return Err(IndexError::Format(cited(format)));
     }
+    let planner = || {
+        planner.map_or_else(
+            || "an unnamed program".to_owned(),
+            |(name, version)| format!("{} {}", cited(name), cited(version)),
+        )
+    };
+    if !requires.iter().any(|feature| feature == PARTS_FEATURE) {
+        return Err(IndexError::Older { planner: planner() });
+    }
     let missing: Vec<&String> = requires
         .iter()
         .filter(|feature| !features().any(|known| known == feature.as_str()))
@@ -359,10 +415,7 @@ fn check_head(
     }
     Err(IndexError::Feature {
         missing: text,
-        planner: planner.map_or_else(
-            || "an unnamed program".to_owned(),
-            |(name, version)| format!("{} {}", cited(name), cited(version)),
-        ),
+        planner: planner(),
     })
 }
 
@@ -391,7 +444,7 @@ impl Index {
     }
 
     /// SHA-256 over `kubeplan-plan/1`, a zero byte and the canonical index without what differs between two
-    /// bundles of one plan: serial, created, planDigest, sealed, members, planner.
+    /// bundles of one plan: serial, created, planDigest, sealed, sources, members, planner.
     ///
     /// # Errors
     /// [`IndexError`] if the index has no canonical form.
@@ -405,7 +458,7 @@ impl Index {
         self.entries.find(name)
     }
 
-    /// Names, sizes and digests of everything in the second member before `sealed.age`, in file order (bytewise).
+    /// Names, sizes and digests of the public files, objects and twins in the second member, in file order (bytewise).
     #[must_use]
     pub fn public_blobs(&self) -> BTreeMap<EntryName, Blob> {
         self.entries

@@ -59,7 +59,8 @@ pub(crate) fn sample() -> Index {
     let mut index = Index {
         format: FORMAT.into(),
         kind: BundleKind::Node,
-        requires: vec!["step:commit-transaction/1".into()],
+        operation: Operation::Init,
+        requires: vec![PARTS_FEATURE.into(), "step:commit-transaction/1".into()],
         cluster: ClusterRef {
             name: "c".parse().unwrap(),
             id: Sha256Digest::of(b"ca"),
@@ -98,6 +99,7 @@ pub(crate) fn sample() -> Index {
             size: 1,
             sha256: Sha256Digest::of(b"m"),
         }],
+        sources: None,
         payloads: vec![],
         transactions: vec![transaction],
         steps: vec![Step::CommitTransaction(CommitTransaction {

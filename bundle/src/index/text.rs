@@ -10,11 +10,12 @@ use crate::limits;
 use super::{Index, IndexError, check_head};
 
 /// What differs between two bundles of one plan; the plan digest does not cover it.
-const OF_A_BUNDLE: [&str; 6] = [
+const OF_A_BUNDLE: [&str; 7] = [
     "serial",
     "created",
     "planDigest",
     "sealed",
+    "sources",
     "members",
     "planner",
 ];
@@ -40,6 +41,7 @@ impl IndexText {
         fields.set("created", Some(&index.created))?;
         fields.set("planDigest", Some(&index.plan_digest))?;
         fields.set("sealed", index.sealed.as_ref())?;
+        fields.set("sources", index.sources.as_ref())?;
         fields.set("members", Some(&index.members))?;
         fields.set("planner", Some(&index.planner))?;
         Ok(fields.to_vec(&[])?)
@@ -91,6 +93,7 @@ mod tests {
         other.members[0].size = 77;
         other.planner.version = "9".into();
         other.sealed.as_mut().unwrap().size = 99;
+        other.sources = Some(super::super::Blob::of(b"s"));
         assert_eq!(text.bytes_of(&other).unwrap(), other.to_bytes().unwrap());
         assert_eq!(text.plan_digest().unwrap(), index.plan_digest);
         text.read_back(&other).unwrap();

@@ -2,30 +2,32 @@
 //!
 //! In: a source that can be opened more than once, or a member of a bundle. Out: chunk digests and the member, or a
 //! reader that checks each chunk before it hands out its first byte. Nothing here knows what the bytes mean.
+//!
+//! The index names two digests of each byte: that of its chunk, which a host checks, and that of the whole item, by which a container
+//! runtime or a step knows the item. The writer computes both.
 
+mod check;
 mod read;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
+use std::sync::mpsc;
 
+use flate2::Crc;
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Sha256Digest;
-use crate::frame::gzip::{self, Effort};
-use crate::frame::tar;
+use crate::frame::{single, tar};
 use crate::index::{Blob, CHUNK_SIZE, EntryName};
 use crate::limits::{self, LimitError};
 
+pub(crate) use check::{CheckError, Located, check};
 pub use read::{PayloadReadError, PayloadReader, Source};
 
-/// The first bytes of formats that are compressed already: gzip, zstd, xz.
-const COMPRESSED: &[&[u8]] = &[
-    &[0x1f, 0x8b],
-    &[0x28, 0xb5, 0x2f, 0xfd],
-    &[0xfd, b'7', b'z', b'X', b'Z', 0],
-];
+/// How much is copied at a time, in bytes.
+const PIECE: usize = 256 * 1024;
 
 /// Where the bytes of a payload item come from.
 pub trait PayloadSource: Send + Sync {
@@ -78,29 +80,64 @@ pub(crate) struct Survey {
     pub(crate) blob: Blob,
     /// Digests of its chunks.
     pub(crate) chunks: Vec<Sha256Digest>,
-    /// Whether the item is compressed already, so that the writer only stores it.
-    pub(crate) effort: Effort,
+    /// CRC-32 of the whole: tells whether the source gives other bytes the second time. A source that someone changes on purpose
+    /// makes a bundle that hosts refuse, for its chunks do not have their digests.
+    sum: u32,
 }
 
-/// Reads the item once.
+/// Reads the item once: the whole is hashed here, its chunks meanwhile on another core.
 pub(crate) fn survey(name: &EntryName, source: &dyn PayloadSource) -> Result<Survey, PayloadError> {
-    let mut head = Vec::new();
-    let (blob, chunks) = pass(name, source, &mut |part| {
-        if head.len() < 6 {
-            head.extend(part.iter().take(6));
-        }
-        Ok(())
-    })?;
-    let compressed = COMPRESSED.iter().any(|magic| head.starts_with(magic));
-    let effort = if compressed {
-        Effort::Store
-    } else {
-        Effort::Fast
+    let copy = |source| PayloadError::Copy {
+        name: name.clone(),
+        source,
     };
-    Ok(Survey {
-        blob,
-        chunks,
-        effort,
+    let mut reader = source.open().map_err(copy)?;
+    std::thread::scope(|scope| {
+        let (send, receive) = mpsc::sync_channel::<Arc<Vec<u8>>>(1);
+        let chunks = scope.spawn(move || {
+            receive
+                .into_iter()
+                .map(|chunk| Sha256Digest::of(&chunk))
+                .collect::<Vec<_>>()
+        });
+        let mut whole = Sha256::new();
+        let mut sum = Crc::new();
+        let mut size = 0;
+        loop {
+            let mut chunk = Vec::with_capacity(CHUNK_SIZE as usize);
+            let limited = (&mut reader).take(CHUNK_SIZE);
+            { limited }.read_to_end(&mut chunk).map_err(copy)?;
+            let length = chunk.len() as u64;
+            if length == 0 {
+                break;
+            }
+            size += length;
+            limits::at_most(
+                || format!("the size of `{name}` in bytes"),
+                size,
+                limits::PAYLOAD,
+            )?;
+            let chunk = Arc::new(chunk);
+            // The other end is there until this one is dropped.
+            let _ = send.send(Arc::clone(&chunk));
+            whole.update(chunk.as_slice());
+            sum.update(&chunk);
+            if length < CHUNK_SIZE {
+                break;
+            }
+        }
+        drop(send);
+        let chunks = chunks
+            .join()
+            .map_err(|_| copy(io::Error::other("hashing was interrupted")))?;
+        Ok(Survey {
+            blob: Blob {
+                size,
+                sha256: Sha256Digest::from_bytes(whole.finalize().into()),
+            },
+            chunks,
+            sum: sum.sum(),
+        })
     })
 }
 
@@ -109,79 +146,37 @@ pub(crate) fn write_member(
     name: &EntryName,
     source: &dyn PayloadSource,
     survey: &Survey,
-    is_last: bool,
     out: &mut dyn Write,
 ) -> Result<(), PayloadError> {
     let copy = |source| PayloadError::Copy {
         name: name.clone(),
         source,
     };
+    let changed = || PayloadError::Changed(name.clone());
     let size = survey.blob.size;
     let header = tar::header(name.as_str(), size)?;
-    let mut encoder = gzip::encoder(out, survey.effort);
-    encoder.write_all(&header).map_err(copy)?;
-    let (blob, chunks) = pass(name, source, &mut |part| encoder.write_all(part))?;
-    if blob != survey.blob || chunks != survey.chunks {
-        return Err(PayloadError::Changed(name.clone()));
-    }
-    let mut tail = vec![0; tar::padding(size) as usize];
-    if is_last {
-        tail.extend_from_slice(&tar::END);
-    }
-    encoder.write_all(&tail).map_err(copy)?;
-    encoder.finish().map_err(copy)?;
-    Ok(())
-}
-
-/// Reads the item from its start to its end: size and digests, and every part of it through `each`.
-fn pass(
-    name: &EntryName,
-    source: &dyn PayloadSource,
-    each: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-) -> Result<(Blob, Vec<Sha256Digest>), PayloadError> {
-    let copy = |source| PayloadError::Copy {
-        name: name.clone(),
-        source,
-    };
+    let out = BufWriter::with_capacity(PIECE, out);
+    let mut member = single::writer(out, &header, size).map_err(copy)?;
     let mut reader = source.open().map_err(copy)?;
-    let mut whole = Sha256::new();
-    let mut chunks = Vec::new();
-    let mut size = 0;
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; PIECE];
+    let mut sum = Crc::new();
+    let mut remaining = size;
     loop {
-        let mut chunk = Sha256::new();
-        let mut chunk_size = 0;
-        let mut limited = (&mut reader).take(CHUNK_SIZE);
-        loop {
-            let count = match limited.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(copy(error)),
-            };
-            let part = buffer.get(..count).unwrap_or_default();
-            chunk.update(part);
-            whole.update(part);
-            each(part).map_err(copy)?;
-            chunk_size += count as u64;
-        }
-        if chunk_size == 0 {
-            break;
-        }
-        size += chunk_size;
-        limits::at_most(
-            || format!("the size of `{name}` in bytes"),
-            size,
-            limits::PAYLOAD,
-        )?;
-        chunks.push(Sha256Digest::from_bytes(chunk.finalize().into()));
-        if chunk_size < CHUNK_SIZE {
-            break;
-        }
+        let part = match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => buffer.get(..count).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(copy(error)),
+        };
+        remaining = remaining
+            .checked_sub(part.len() as u64)
+            .ok_or_else(changed)?;
+        sum.update(part);
+        member.write_all(part).map_err(copy)?;
     }
-    let blob = Blob {
-        size,
-        sha256: Sha256Digest::from_bytes(whole.finalize().into()),
-    };
-    Ok((blob, chunks))
+    if remaining != 0 || sum.sum() != survey.sum {
+        return Err(changed());
+    }
+    let mut out = single::finish(member, size).map_err(copy)?;
+    out.flush().map_err(copy)
 }

@@ -3,15 +3,13 @@
 //! In: the bundle's bytes at the item's member, and what the index says about it. Out: plain bytes, none of them before its
 //! chunk was checked. One chunk is in memory.
 
-use std::io::{self, BufReader, Read, Seek, Take};
-
-use sha2::{Digest as _, Sha256};
+use std::io::{self, BufReader, Read, Seek};
 
 use crate::digest::Sha256Digest;
-use crate::frame::gzip::Decoder;
-use crate::frame::tar::Standing;
+use crate::frame::stored::{StoredError, StoredReader};
+use crate::frame::tar::{self, Standing};
 use crate::frame::walk::{Walk, WalkError};
-use crate::index::{Blob, CHUNK_SIZE, EntryName, Payload};
+use crate::index::{CHUNK_SIZE, EntryName, Payload};
 
 /// Why the bytes of a payload item are refused while they are read.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +31,15 @@ pub enum PayloadReadError {
         /// Which chunk, from 0.
         chunk: usize,
     },
-    /// Each chunk has its digest, but the whole does not: the digests in the index contradict each other.
-    #[error("payload `{0}` does not have the digest that its entry in the index names")]
-    Whole(EntryName),
-    /// The member has bytes after its end.
-    #[error("the member of payload `{0}` has bytes after its end")]
-    Trailing(EntryName),
+    /// The frame around the item is not the one that its content has.
+    #[error("the end of payload `{name}` is malformed")]
+    End {
+        /// Which item.
+        name: EntryName,
+        /// What differs.
+        #[source]
+        source: StoredError,
+    },
 }
 
 /// The bytes a bundle is read from.
@@ -46,18 +47,71 @@ pub trait Source: Read + Seek + Send {}
 
 impl<T: Read + Seek + Send> Source for T {}
 
-/// The compressed bytes of one member.
-type MemberReader<'a> = BufReader<Take<&'a mut dyn Source>>;
+/// The plain bytes of one member.
+type Member<'a> = StoredReader<BufReader<&'a mut dyn Source>>;
+
+/// The walk over a payload item's member: from its header to its end.
+pub(super) struct Item<'a> {
+    name: EntryName,
+    size: u64,
+    walk: Walk<Member<'a>>,
+}
+
+impl<'a> Item<'a> {
+    /// Reads the member's header. `source` must stand at the member's first byte.
+    pub(super) fn begin(
+        name: &EntryName,
+        size: u64,
+        source: &'a mut dyn Source,
+    ) -> Result<Self, PayloadReadError> {
+        let wrong = |source| PayloadReadError::Member {
+            name: name.clone(),
+            source,
+        };
+        let source = BufReader::with_capacity(super::PIECE, source);
+        let member = StoredReader::new(source, tar::entry_size(size));
+        let member = member.map_err(|source| wrong(WalkError::Stored(source)))?;
+        let mut walk = Walk::new(member);
+        walk.header(name.as_str(), size, |found| standing(found, name))
+            .map_err(wrong)?;
+        Ok(Self {
+            name: name.clone(),
+            size,
+            walk,
+        })
+    }
+
+    /// Fills `chunk` with the content that comes next.
+    pub(super) fn content(&mut self, chunk: &mut [u8]) -> Result<(), PayloadReadError> {
+        let content = self.walk.content(self.name.as_str(), chunk);
+        content.map_err(|source| PayloadReadError::Member {
+            name: self.name.clone(),
+            source,
+        })
+    }
+
+    /// Reads the padding and the end of the member.
+    pub(super) fn end(mut self) -> Result<(), PayloadReadError> {
+        let name = self.name;
+        let padding = self.walk.padding(name.as_str(), self.size);
+        if let Err(source) = padding {
+            return Err(PayloadReadError::Member { name, source });
+        }
+        let end = self.walk.into_reader().finish();
+        end.map_err(|source| PayloadReadError::End { name, source })
+    }
+}
 
 /// Reads one payload item. Each chunk is checked before its first byte is handed out, and the end of the member
 /// before the last chunk's; an error is final and carries a [`PayloadReadError`].
+///
+/// The digest of the whole item is not computed: the author of the index vouches for it, and what takes the item (a container
+/// runtime, a file's transaction) compares it.
 pub struct PayloadReader<'a> {
     payload: Payload,
-    blob: Blob,
-    is_last: bool,
-    whole: Sha256,
+    size: u64,
     /// `None` when the member was read to its end, or something was wrong.
-    walk: Option<Walk<Decoder<MemberReader<'a>>>>,
+    item: Option<Item<'a>>,
     next_chunk: usize,
     remaining: u64,
     chunk: Vec<u8>,
@@ -69,28 +123,15 @@ impl<'a> PayloadReader<'a> {
     /// Starts reading at the member's header. `source` must stand at the member's first byte.
     pub(crate) fn new(
         payload: Payload,
-        blob: Blob,
-        is_last: bool,
+        size: u64,
         source: &'a mut dyn Source,
-        member_size: u64,
     ) -> Result<Self, PayloadReadError> {
-        let name = payload.name.clone();
-        let wrong = |source| PayloadReadError::Member {
-            name: name.clone(),
-            source,
-        };
-        let compressed = BufReader::with_capacity(64 * 1024, source.take(member_size));
-        let decoder = Decoder::new(compressed).map_err(|error| wrong(WalkError::Inflate(error)))?;
-        let mut walk = Walk::new(decoder);
-        walk.header(name.as_str(), blob.size, |found| standing(found, &name))
-            .map_err(wrong)?;
+        let item = Item::begin(&payload.name, size, source)?;
         let mut reader = Self {
-            remaining: blob.size,
+            remaining: size,
             payload,
-            blob,
-            is_last,
-            whole: Sha256::new(),
-            walk: Some(walk),
+            size,
+            item: Some(item),
             next_chunk: 0,
             chunk: Vec::new(),
             at: 0,
@@ -111,31 +152,23 @@ impl<'a> PayloadReader<'a> {
     /// The item's size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.blob.size
+        self.size
     }
 
     fn load(&mut self) -> Result<(), PayloadReadError> {
-        let Self { payload, walk, .. } = self;
-        let name = &payload.name;
         let number = self.next_chunk;
         let mismatch = || PayloadReadError::Chunk {
-            name: name.clone(),
+            name: self.payload.name.clone(),
             chunk: number,
         };
-        let expected = *payload.chunks.get(number).ok_or_else(mismatch)?;
+        let expected = *self.payload.chunks.get(number).ok_or_else(mismatch)?;
         let size = self.remaining.min(CHUNK_SIZE);
         self.chunk.resize(size as usize, 0);
-        walk.as_mut()
-            .ok_or_else(mismatch)?
-            .content(name.as_str(), &mut self.chunk)
-            .map_err(|source| PayloadReadError::Member {
-                name: name.clone(),
-                source,
-            })?;
+        let item = self.item.as_mut().ok_or_else(mismatch)?;
+        item.content(&mut self.chunk)?;
         if Sha256Digest::of(&self.chunk) != expected {
             return Err(mismatch());
         }
-        self.whole.update(&self.chunk);
         self.next_chunk += 1;
         self.remaining -= size;
         self.at = 0;
@@ -145,32 +178,9 @@ impl<'a> PayloadReader<'a> {
         Ok(())
     }
 
-    /// Digest of the whole, padding, end of the archive where it belongs, end of the member.
+    /// Padding and end of the member.
     fn finish(&mut self) -> Result<(), PayloadReadError> {
-        let Some(mut walk) = self.walk.take() else {
-            return Ok(());
-        };
-        let name = &self.payload.name;
-        let wrong = |source| PayloadReadError::Member {
-            name: name.clone(),
-            source,
-        };
-        let whole = std::mem::take(&mut self.whole).finalize();
-        if Sha256Digest::from_bytes(whole.into()) != self.blob.sha256 {
-            return Err(PayloadReadError::Whole(name.clone()));
-        }
-        walk.padding(name.as_str(), self.blob.size).map_err(wrong)?;
-        let decoder = walk
-            .finish(self.is_last, |found| match standing(found, name) {
-                Standing::Expected => Standing::Before,
-                other => other,
-            })
-            .map_err(wrong)?;
-        match decoder.all_used() {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(PayloadReadError::Trailing(name.clone())),
-            Err(error) => Err(wrong(WalkError::Inflate(error))),
-        }
+        self.item.take().map_or(Ok(()), Item::end)
     }
 }
 
@@ -195,7 +205,7 @@ impl Read for PayloadReader<'_> {
             && let Err(error) = self.load()
         {
             self.failed = true;
-            self.walk = None;
+            self.item = None;
             self.chunk = Vec::new();
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }

@@ -108,6 +108,7 @@ kinds! {
         "hole:token-expiry/1";
         "hole:owner-uid/1";
         "hole:etcd-initial-cluster/1";
+        "format:parts/1";
         "payload:chunks/1";
     }
 }

@@ -1,18 +1,19 @@
-//! Adds a signature or an approval to a bundle.
+//! Adds a signature or an approval to a bundle, and makes public parts.
 //!
-//! In: an intact bundle and what is added. Out: the same bundle with another first member; every later member is
-//! copied byte for byte, and its digest checked on the way.
+//! In: a verified bundle and what is added. Out: the same bundle with another first member; every later member is
+//! the same byte for byte, and its digests are checked on the way. [`public_part`] leaves the sealed part out.
 
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
-
-use sha2::{Digest as _, Sha256};
 
 use super::WriteError;
 use crate::approval::Approval;
 use crate::digest::Sha256Digest;
 use crate::frame::first::{FirstMember, RawApproval};
-use crate::reader::{Bundle, Intact};
+use crate::frame::{single, tar};
+use crate::index::{EntryName, layout};
+use crate::reader::{Bundle, Public};
 use crate::signature::{Namespace, Signature};
+use crate::verify::SEALED_NAME;
 
 /// Writes `bundle` with an additional author signature.
 ///
@@ -20,7 +21,7 @@ use crate::signature::{Namespace, Signature};
 /// [`WriteError`] if the signature is not one over this bundle's index, its key has signed already, there are too many,
 /// or reading and writing fails.
 pub fn with_signature(
-    bundle: Bundle<Intact>,
+    bundle: Bundle<Public>,
     signature: Signature,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
@@ -49,7 +50,7 @@ pub fn with_signature(
 /// [`WriteError`] if the approval is not one of this bundle's index, its key has approved already, there are too many,
 /// or reading and writing fails.
 pub fn with_approval(
-    bundle: Bundle<Intact>,
+    bundle: Bundle<Public>,
     approval: Approval,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
@@ -86,7 +87,7 @@ fn raw(approval: &Approval) -> RawApproval {
     }
 }
 
-fn first_member(bundle: &Bundle<Intact>) -> FirstMember {
+fn first_member(bundle: &Bundle<Public>) -> FirstMember {
     let key = |signature: &Signature| signature.public_key().fingerprint().hex();
     FirstMember {
         index: bundle.index_bytes().to_vec(),
@@ -103,39 +104,82 @@ fn first_member(bundle: &Bundle<Intact>) -> FirstMember {
     }
 }
 
+/// Writes `bundle` without its sealed part, or as it is if it has none.
+///
+/// # Errors
+/// [`WriteError`] if reading and writing fails.
+pub fn public_part(bundle: Bundle<Public>, out: &mut dyn Write) -> Result<(), WriteError> {
+    let first = first_member(&bundle);
+    rewrite(bundle, &first, false, out)
+}
+
 fn copy(
-    bundle: Bundle<Intact>,
+    bundle: Bundle<Public>,
     first: &FirstMember,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
+    rewrite(bundle, first, true, out)
+}
+
+/// Writes the bundle with another first member. What was verified is compared again on the way: the file may have changed since.
+fn rewrite(
+    mut bundle: Bundle<Public>,
+    first: &FirstMember,
+    with_sealed: bool,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    let layout = layout(bundle.index()).map_err(WriteError::Size)?;
     let member = first.to_bytes().map_err(WriteError::FirstMember)?;
     out.write_all(&member).map_err(WriteError::Write)?;
-    let members = bundle.index().members.clone();
-    let mut source = bundle.source;
-    source
+    bundle
+        .source
         .seek(SeekFrom::Start(bundle.first.size))
         .map_err(WriteError::Read)?;
-    let mut buffer = vec![0; 64 * 1024];
-    for member in members {
-        let mut hasher = Sha256::new();
-        let mut limited = (&mut source).take(member.size);
-        let mut copied = 0;
-        loop {
-            let count = match limited.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(WriteError::Read(error)),
-            };
-            let part = buffer.get(..count).unwrap_or_default();
-            hasher.update(part);
-            out.write_all(part).map_err(WriteError::Write)?;
-            copied += count as u64;
-        }
-        let digest = Sha256Digest::from_bytes(hasher.finalize().into());
-        if copied != member.size || digest != member.sha256 {
-            return Err(WriteError::SourceChanged);
-        }
+    let mut small = Vec::new();
+    (&mut bundle.source)
+        .take(layout.small)
+        .read_to_end(&mut small)
+        .map_err(WriteError::Read)?;
+    let digest = Sha256Digest::of(&small);
+    let members = &bundle.index().members;
+    if members.iter().any(|member| member.sha256 != digest) {
+        return Err(WriteError::SourceChanged);
     }
+    out.write_all(&small).map_err(WriteError::Write)?;
+    if let Some(sealed) = bundle.sealed().filter(|_| with_sealed) {
+        out.write_all(&single::member(SEALED_NAME, sealed)?)
+            .map_err(WriteError::Write)?;
+    }
+    let items: Vec<_> = bundle.index().payloads.clone();
+    for item in items {
+        copy_payload(&mut bundle, &item.name, out)?;
+    }
+    out.write_all(&single::end()).map_err(WriteError::Write)?;
     out.flush().map_err(WriteError::Write)
+}
+
+/// Writes the member of a payload item, each chunk of which is checked again.
+fn copy_payload(
+    bundle: &mut Bundle<Public>,
+    name: &EntryName,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    let mut item = bundle
+        .payload(name)
+        .map_err(|_| WriteError::SourceChanged)?;
+    let size = item.size();
+    let header = tar::header(name.as_str(), size)?;
+    let mut member = single::writer(out, &header, size).map_err(WriteError::Write)?;
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let part = match item.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => buffer.get(..count).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return Err(WriteError::SourceChanged),
+        };
+        member.write_all(part).map_err(WriteError::Write)?;
+    }
+    single::finish(member, size).map_err(WriteError::Write)?;
+    Ok(())
 }

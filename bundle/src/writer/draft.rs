@@ -9,13 +9,15 @@ use super::{Contents, Prepared, WriteError, seal_input};
 use crate::digest::Sha256Digest;
 use crate::index::{
     Api, Blob, BundleKind, CHUNK_SIZE, ClusterRef, Content, Entries, Entry, EntryName, FORMAT,
-    Hole, Index, IndexError, IndexText, Member, NodeRef, Payload, Place, Placement, SealedContent,
-    SealedPart, SecretClass, Target, Tool, Transaction, Twin, hole, member_sizes,
+    Hole, Index, IndexError, IndexText, Member, NodeRef, Operation, PARTS_FEATURE, Payload, Place,
+    Placement, SealedContent, SealedPart, SecretClass, Target, Tool, Transaction, Twin, hole,
+    layout,
 };
 use crate::payload::{self, PayloadSource};
 use crate::redact;
 use crate::seal::{self, CommitSalt};
 use crate::secret::SecretBytes;
+use crate::sources::Sources;
 use crate::spki;
 use crate::step::{PhaseName, Step};
 use crate::timestamp::Timestamp;
@@ -29,6 +31,8 @@ const PAYLOAD_FEATURE: &str = "payload:chunks/1";
 
 /// Everything a plan says about one node.
 pub struct Draft {
+    /// What the bundle does to its node.
+    pub operation: Operation,
     /// The cluster.
     pub cluster: ClusterRef,
     /// The node.
@@ -57,6 +61,8 @@ pub struct Draft {
     pub api: Option<Api>,
     /// The key store's salt for the commitments to secrets.
     pub commit_salt: CommitSalt,
+    /// Where the values came from, if that is told.
+    pub sources: Option<Sources>,
 }
 
 /// One entry and its content.
@@ -181,6 +187,7 @@ impl Draft {
             index: Index {
                 format: FORMAT.to_owned(),
                 kind: BundleKind::Node,
+                operation: self.operation,
                 requires: vec![],
                 cluster: self.cluster,
                 node: self.node,
@@ -195,6 +202,7 @@ impl Draft {
                 entries: Entries::default(),
                 sealed: None,
                 members: vec![],
+                sources: None,
                 payloads: vec![],
                 transactions: self.transactions,
                 steps: self.steps,
@@ -202,14 +210,21 @@ impl Draft {
                 annotations: self.annotations,
             },
             public: BTreeMap::new(),
+            sources: None,
             secrets: vec![],
             payloads: vec![],
         };
+        if let Some(sources) = self.sources {
+            let bytes = sources.to_bytes().map_err(WriteError::Sources)?;
+            prepared.index.sources = Some(Blob::of(&bytes));
+            prepared.sources = Some(bytes);
+        }
         for entry in self.entries {
             prepared.add(entry, &self.commit_salt)?;
         }
         let index = &mut prepared.index;
         let mut requires: BTreeSet<&str> = index.steps.iter().flat_map(Step::features).collect();
+        requires.insert(PARTS_FEATURE);
         let holes = index.entries.iter().flat_map(|entry| &entry.holes);
         requires.extend(holes.map(Hole::feature));
         if !index.payloads.is_empty() {
@@ -359,10 +374,10 @@ impl Contents {
                 size: nothing.size,
                 sha256: nothing.sha256,
             };
-            1 + self.payloads.len()
+            1
         ];
         look(index).map_err(WriteError::Index)?;
-        member_sizes(index).map_err(WriteError::Size)?;
+        layout(index).map_err(WriteError::Size)?;
         index.sealed = None;
         index.members = Vec::new();
         Ok(())

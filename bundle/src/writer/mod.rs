@@ -12,24 +12,26 @@ mod add;
 mod draft;
 
 use std::collections::BTreeMap;
-use std::io::{self, Seek as _, SeekFrom, Write};
+use std::io::{self, Write};
 
-pub use add::{with_approval, with_signature};
+pub use add::{public_part, with_approval, with_signature};
 pub use draft::{Draft, DraftContent, DraftEntry};
 
 use crate::approval::ApprovalError;
 use crate::digest::Sha256Digest;
 use crate::frame::first::{FirstMember, FirstMemberError};
-use crate::frame::gzip;
 use crate::frame::tar::{self, HeaderError};
+use crate::frame::{gzip, single};
 use crate::index::{
-    Entry, EntryName, Index, IndexError, IndexText, Member, SealedPart, SizeError, member_sizes,
+    Entry, EntryName, Index, IndexError, IndexText, Member, SOURCES_NAME, SealedPart, SizeError,
+    layout,
 };
 use crate::payload::{self, PayloadError, PayloadSource, Survey};
 use crate::redact::RedactError;
 use crate::seal::{self, CommitKey, Recipient, SealError, SealInput};
 use crate::secret::SecretBytes;
 use crate::signature::{Fingerprint, KeyError, Namespace, PrivateKey, SignatureError};
+use crate::sources::SourcesError;
 use crate::spki::SpkiError;
 use crate::verify::SEALED_NAME;
 
@@ -78,6 +80,9 @@ pub enum WriteError {
         /// Which entry.
         name: EntryName,
     },
+    /// Where the values came from.
+    #[error("`{SOURCES_NAME}` cannot be written")]
+    Sources(#[source] SourcesError),
     /// A payload item.
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -129,9 +134,6 @@ pub enum WriteError {
     /// The bundle changed between reading and copying.
     #[error("the bundle changed while it was copied")]
     SourceChanged,
-    /// A temporary file for a payload item.
-    #[error("a temporary file cannot be used")]
-    Temporary(#[source] io::Error),
     /// The bundle that is copied.
     #[error("the bundle cannot be read")]
     Read(#[source] io::Error),
@@ -152,6 +154,8 @@ struct Contents {
     /// Complete but for serial, sealed part and members.
     index: Index,
     public: BTreeMap<EntryName, Vec<u8>>,
+    /// The bytes of `sources.json`.
+    sources: Option<Vec<u8>>,
     secrets: Vec<(EntryName, SecretBytes, CommitKey)>,
     payloads: Vec<(EntryName, Box<dyn PayloadSource>, Survey)>,
 }
@@ -206,32 +210,18 @@ impl Prepared {
         let Contents {
             mut index,
             public,
+            sources,
             secrets,
             payloads,
         } = contents;
         index.serial = serial;
         let sealed = seal_all(&mut index, &secrets, recipients)?;
-        let small = small_member(&public, sealed.as_deref(), payloads.is_empty())?;
+        let small = small_member(&public, sources.as_deref())?;
         index.members = vec![Member {
             size: small.len() as u64,
             sha256: Sha256Digest::of(&small),
         }];
-        let mut files = Vec::with_capacity(payloads.len());
-        for (position, (name, source, survey)) in payloads.iter().enumerate() {
-            let is_last = position + 1 == payloads.len();
-            // Not the output: the index, which comes first, names the digest of what is written here.
-            let mut file = tempfile::tempfile().map_err(WriteError::Temporary)?;
-            payload::write_member(name, &**source, survey, is_last, &mut file)?;
-            file.seek(SeekFrom::Start(0))
-                .map_err(WriteError::Temporary)?;
-            let (sha256, size) =
-                Sha256Digest::of_reader(&mut file).map_err(WriteError::Temporary)?;
-            file.seek(SeekFrom::Start(0))
-                .map_err(WriteError::Temporary)?;
-            index.members.push(Member { size, sha256 });
-            files.push(file);
-        }
-        member_sizes(&index).map_err(WriteError::Size)?;
+        layout(&index).map_err(WriteError::Size)?;
         index.check().map_err(WriteError::Index)?;
         let index_bytes = text.bytes_of(&index).map_err(WriteError::Index)?;
         let mut first = FirstMember {
@@ -255,9 +245,14 @@ impl Prepared {
         let member = first.to_bytes().map_err(WriteError::FirstMember)?;
         out.write_all(&member).map_err(WriteError::Write)?;
         out.write_all(&small).map_err(WriteError::Write)?;
-        for mut file in files {
-            io::copy(&mut file, out).map_err(WriteError::Write)?;
+        if let Some(sealed) = sealed {
+            let member = single::member(SEALED_NAME, &sealed)?;
+            out.write_all(&member).map_err(WriteError::Write)?;
         }
+        for (name, source, survey) in &payloads {
+            payload::write_member(name, &**source, survey, out)?;
+        }
+        out.write_all(&single::end()).map_err(WriteError::Write)?;
         out.flush().map_err(WriteError::Write)?;
         Ok(WrittenBundle {
             index,
@@ -302,21 +297,17 @@ fn seal_all(
     Ok(Some(sealed))
 }
 
-/// The second member: public contents by name, then the sealed part.
+/// The second member: public contents by name, then `sources.json`.
 fn small_member(
     public: &BTreeMap<EntryName, Vec<u8>>,
-    sealed: Option<&[u8]>,
-    is_last: bool,
+    sources: Option<&[u8]>,
 ) -> Result<Vec<u8>, WriteError> {
     let mut plain = Vec::new();
     for (name, content) in public {
         tar::append(&mut plain, name.as_str(), content)?;
     }
-    if let Some(sealed) = sealed {
-        tar::append(&mut plain, SEALED_NAME, sealed)?;
-    }
-    if is_last {
-        plain.extend_from_slice(&tar::END);
+    if let Some(sources) = sources {
+        tar::append(&mut plain, SOURCES_NAME, sources)?;
     }
     gzip::small_member(&plain).map_err(WriteError::Write)
 }

@@ -92,40 +92,72 @@ pub(crate) fn stored(plain: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The parts of a bundle that has no payload, or of which the payload members are kept as they are.
+/// The gzip members of a file, in its order: first, small entries, sealed part if there is one, payload items, end.
+pub(crate) fn members(file: &[u8]) -> Vec<&[u8]> {
+    let mut members = Vec::new();
+    let mut rest = file;
+    while !rest.is_empty() {
+        let mut decoder = flate2::bufread::GzDecoder::new(rest);
+        decoder.read_to_end(&mut Vec::new()).unwrap();
+        let after = decoder.into_inner();
+        let (member, after) = rest.split_at(rest.len() - after.len());
+        members.push(member);
+        rest = after;
+    }
+    members
+}
+
+/// The entries in the plain bytes of a member.
+fn items(member: &[u8]) -> Vec<Item> {
+    let mut inflated = Vec::new();
+    flate2::bufread::GzDecoder::new(member)
+        .read_to_end(&mut inflated)
+        .unwrap();
+    let mut items = Vec::new();
+    for entry in tar::Archive::new(&inflated[..]).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let header = entry.header().clone();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        items.push(Item {
+            header,
+            content,
+            padding: 0,
+        });
+    }
+    items
+}
+
+/// The parts of a bundle that has no payload.
 #[derive(Clone)]
 pub(crate) struct Raw {
     pub(crate) index: Index,
     /// The entries of the second member.
     pub(crate) items: Vec<Item>,
-    /// What follows them, before compression.
+    /// What follows them, before compression: nothing.
     pub(crate) end: Vec<u8>,
+    /// The entries of the member of the sealed part; none if it is left out.
+    pub(crate) sealed: Vec<Item>,
+    /// What follows them.
+    pub(crate) sealed_end: Vec<u8>,
+    /// The plain bytes of the last member.
+    pub(crate) last: Vec<u8>,
 }
 
 impl Raw {
     /// Takes a bundle without payload apart.
     pub(crate) fn from_bundle(file: &[u8], index: &Index) -> Self {
-        let size = index.members[0].size as usize;
-        let mut inflated = Vec::new();
-        flate2::bufread::GzDecoder::new(&file[file.len() - size..])
-            .read_to_end(&mut inflated)
-            .unwrap();
-        let mut items = Vec::new();
-        for entry in tar::Archive::new(&inflated[..]).entries().unwrap() {
-            let mut entry = entry.unwrap();
-            let header = entry.header().clone();
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content).unwrap();
-            items.push(Item {
-                header,
-                content,
-                padding: 0,
-            });
-        }
+        let members = members(file);
         Self {
             index: index.clone(),
-            items,
-            end: END.to_vec(),
+            items: items(members[1]),
+            end: Vec::new(),
+            sealed: match members.len() {
+                4 => items(members[2]),
+                _ => Vec::new(),
+            },
+            sealed_end: Vec::new(),
+            last: END.to_vec(),
         }
     }
 
@@ -146,6 +178,15 @@ impl Raw {
         gzip(&[plain(&self.items), self.end.clone()].concat())
     }
 
+    /// The members after the second one.
+    pub(crate) fn later(&self) -> Vec<u8> {
+        let sealed = match self.sealed.is_empty() && self.sealed_end.is_empty() {
+            true => Vec::new(),
+            false => stored(&[plain(&self.sealed), self.sealed_end.clone()].concat()),
+        };
+        [sealed, stored(&self.last)].concat()
+    }
+
     /// The bundle with this second member, its digest in the index, signed.
     pub(crate) fn build_with(&self, member: &[u8], signers: &[&PrivateKey]) -> Vec<u8> {
         let mut index = self.index.clone();
@@ -155,7 +196,7 @@ impl Raw {
         };
         index.plan_digest = index.compute_plan_digest().unwrap();
         let bytes = kubeplan_bundle::canonical::to_vec(&index).unwrap();
-        assemble(&bytes, signers, &[member])
+        assemble(&bytes, signers, &[member, &self.later()])
     }
 
     /// The bundle, signed.

@@ -10,9 +10,10 @@ use kubeplan_bundle::signature::Namespace;
 use kubeplan_bundle::step::{ApplyObjects, Step};
 use kubeplan_bundle::verify::VerifyError;
 use kubeplan_bundle::writer::{
-    Draft, DraftContent, DraftEntry, WriteError, with_approval, with_signature,
+    Draft, DraftContent, DraftEntry, WriteError, public_part, with_approval, with_signature,
 };
 
+use crate::raw;
 use crate::support::{
     CA_KEY, CERTIFICATE, KEY, OTHER_KEY, TOKEN, TOKEN_TEXT, admit, author, chain, draft, identity,
     now, phase, placement, policy, policy_with, secret, write,
@@ -126,10 +127,11 @@ fn everything_that_is_written_is_read() {
     let (mut bundle, unsealed) = admit(&file, &identities).unwrap();
     assert_eq!(*bundle.index(), written.index);
     assert_eq!(bundle.index_bytes(), written.index_bytes);
-    assert_eq!(bundle.index().members.len(), 3);
+    assert_eq!(bundle.index().members.len(), 1);
     assert_eq!(
         bundle.index().requires,
         [
+            "format:parts/1",
             "hole:token-expiry/1",
             "payload:chunks/1",
             "step:apply-objects/1",
@@ -314,7 +316,7 @@ fn an_unsigned_bundle_can_be_looked_at_and_is_not_trusted() {
     assert!(intact.signatures().is_empty());
     assert_eq!(intact.index().serial, 7);
     assert!(matches!(
-        intact.trusted_by(&policy(), now()),
+        open().into_judged(&policy(), now()),
         Err(VerifyError::Untrusted(_))
     ));
     assert!(matches!(
@@ -333,10 +335,10 @@ fn signatures_and_approvals_are_added_and_the_rest_is_copied() {
         Box::new(payload(100_000)),
     ));
     let (file, written) = write(draft, &[recipient]);
-    let intact = |file: &[u8]| {
+    let readable = |file: &[u8]| {
         Bundle::open(Cursor::new(file.to_vec()))
             .unwrap()
-            .into_intact()
+            .into_public()
             .unwrap()
     };
     let signature = |seed: u8| {
@@ -345,16 +347,15 @@ fn signatures_and_approvals_are_added_and_the_rest_is_copied() {
             .unwrap()
     };
     let mut signed = Vec::new();
-    with_signature(intact(&file), signature(2), &mut signed).unwrap();
-    let later: u64 = written.index.members.iter().map(|member| member.size).sum();
-    let tail = |file: &[u8]| file[file.len() - later as usize..].to_vec();
-    assert_eq!(tail(&signed), tail(&file));
-    assert_eq!(intact(&signed).signatures().len(), 2);
+    with_signature(readable(&file), signature(2), &mut signed).unwrap();
+    let later = |file: &[u8]| raw::members(file)[1..].concat();
+    assert_eq!(later(&signed), later(&file));
+    assert_eq!(readable(&signed).signatures().len(), 2);
 
     let statement = ApprovalStatement::new(&written.index_bytes, "fine", now()).unwrap();
     let approval = || Approval::sign(&statement, &author(9)).unwrap();
     let mut approved = Vec::new();
-    with_approval(intact(&signed), approval(), &mut approved).unwrap();
+    with_approval(readable(&signed), approval(), &mut approved).unwrap();
     let open = |file: &[u8]| Bundle::open(Cursor::new(file.to_vec())).unwrap();
     let strict = policy_with(2, 1);
     let trusted = open(&approved).into_trusted(&strict, now()).unwrap();
@@ -368,35 +369,130 @@ fn signatures_and_approvals_are_added_and_the_rest_is_copied() {
 
     let mut out = Vec::new();
     assert!(matches!(
-        with_signature(intact(&file), signature(1), &mut out),
+        with_signature(readable(&file), signature(1), &mut out),
         Err(WriteError::AlreadySigned(_))
     ));
     let foreign = author(2).sign(Namespace::Bundle, b"other").unwrap();
     assert!(matches!(
-        with_signature(intact(&file), foreign, &mut out),
+        with_signature(readable(&file), foreign, &mut out),
         Err(WriteError::Signature { .. })
     ));
     let other_namespace = author(2)
         .sign(Namespace::Approval, &written.index_bytes)
         .unwrap();
     assert!(matches!(
-        with_signature(intact(&file), other_namespace, &mut out),
+        with_signature(readable(&file), other_namespace, &mut out),
         Err(WriteError::Signature { .. })
     ));
     assert!(matches!(
-        with_approval(intact(&approved), approval(), &mut out),
+        with_approval(readable(&approved), approval(), &mut out),
         Err(WriteError::AlreadyApproved(_))
     ));
     let other = ApprovalStatement::new(b"other", "fine", now()).unwrap();
     assert!(matches!(
         with_approval(
-            intact(&file),
+            readable(&file),
             Approval::sign(&other, &author(9)).unwrap(),
             &mut out
         ),
         Err(WriteError::OtherApproval { .. })
     ));
     assert!(out.is_empty());
+}
+
+#[test]
+fn a_public_part_holds_everything_but_the_seal_and_cannot_be_trusted() {
+    let (identities, recipient) = identity();
+    let mut draft = draft(true);
+    draft.entries.push(DraftEntry::payload(
+        phase(),
+        name("payload/a"),
+        Box::new(payload(100_000)),
+    ));
+    let (file, written) = write(draft, &[recipient]);
+    let open = |file: &[u8]| Bundle::open(Cursor::new(file.to_vec())).unwrap();
+    let whole = open(&file).into_public().unwrap();
+    assert!(!whole.is_public_part());
+    let mut part = Vec::new();
+    public_part(whole, &mut part).unwrap();
+    let members = raw::members(&file);
+    let [first, small, sealed, item, end] = members[..] else {
+        panic!("{} members", members.len());
+    };
+    assert_eq!(part, [first, small, item, end].concat());
+    assert_eq!(part.len() + sealed.len(), file.len());
+
+    let (mut public, trust) = open(&part).into_judged(&policy(), now()).unwrap();
+    assert!(public.is_public_part() && public.sealed().is_none());
+    assert_eq!(trust.authors[0].principal, "alice");
+    assert_eq!(*public.index(), written.index);
+    assert!(public.public(&name(CERTIFICATE)).is_some());
+    let mut out = Vec::new();
+    let mut reader = public.payload(&name("payload/a")).unwrap();
+    reader.read_to_end(&mut out).unwrap();
+    assert!(out == payload(100_000));
+    for refused in [
+        open(&part).into_trusted(&policy(), now()).map(|_| ()),
+        open(&part).into_intact().map(|_| ()),
+    ] {
+        assert!(matches!(refused, Err(VerifyError::PublicPart)));
+    }
+    // What is signed or approved without the seal counts for the whole bundle, whose index it is about.
+    let statement = ApprovalStatement::new(&written.index_bytes, "fine", now()).unwrap();
+    let approval = Approval::sign(&statement, &author(9)).unwrap();
+    let mut approved = Vec::new();
+    with_approval(public, approval.clone(), &mut approved).unwrap();
+    assert_eq!(raw::members(&approved).len(), 4);
+    assert!(open(&approved).into_public().unwrap().is_public_part());
+    let mut again = Vec::new();
+    with_approval(open(&file).into_public().unwrap(), approval, &mut again).unwrap();
+    admit(&again, &identities).unwrap();
+    // The public part of a public part, and of a bundle without secrets, is the same file.
+    let mut same = Vec::new();
+    public_part(open(&part).into_public().unwrap(), &mut same).unwrap();
+    assert_eq!(same, part);
+    let (plain, _) = write(crate::support::draft(false), &[]);
+    let mut same = Vec::new();
+    public_part(open(&plain).into_public().unwrap(), &mut same).unwrap();
+    assert_eq!(same, plain);
+    assert!(!open(&plain).into_public().unwrap().is_public_part());
+}
+
+#[test]
+fn sources_are_signed_and_change_no_plan() {
+    let with = |line: u32| {
+        let origin = kubeplan_bundle::sources::Origin {
+            value: "--secure-port".into(),
+            from: "InitConfiguration.localAPIEndpoint.bindPort".into(),
+            file: Some(0),
+            line: Some(line),
+        };
+        let mut draft = draft(false);
+        draft.sources = Some(kubeplan_bundle::sources::Sources {
+            format: kubeplan_bundle::sources::FORMAT.into(),
+            files: vec![format!("cluster-{line}.yaml")],
+            entries: [(name(CERTIFICATE), vec![origin])].into(),
+        });
+        draft
+    };
+    let digest = |draft: Draft| draft.prepare().unwrap().plan_digest();
+    assert_eq!(digest(with(1)), digest(with(2)));
+    assert_eq!(digest(with(1)), digest(draft(false)));
+    let (identities, _) = identity();
+    let (file, _) = write(with(7), &[]);
+    let (bundle, _) = admit(&file, &identities).unwrap();
+    let sources = kubeplan_bundle::sources::Sources::parse(bundle.sources().unwrap()).unwrap();
+    assert_eq!(sources.files, ["cluster-7.yaml"]);
+    assert_eq!(sources.entries[&name(CERTIFICATE)][0].line, Some(7));
+    let (without, _) = write(draft(false), &[]);
+    assert!(admit(&without, &identities).unwrap().0.sources().is_none());
+    let mut raw = raw::Raw::from_bundle(&file, bundle.index());
+    assert_eq!(raw.build(&[&author(1)]), file);
+    raw.item("sources.json").content[20] ^= 1;
+    let Err(error) = admit(&raw.build(&[&author(1)]), &identities) else {
+        panic!("accepted");
+    };
+    assert!(chain(&error).contains("`sources.json` does not have the digest"));
 }
 
 #[test]

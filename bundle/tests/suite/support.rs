@@ -7,8 +7,8 @@ use std::io::Cursor;
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::index::{
-    ClusterRef, HostMatch, NodeRef, NodeRole, Placement, Platform, SecretClass, Target, Tool,
-    Transaction,
+    ClusterRef, HostMatch, NodeRef, NodeRole, Operation, Placement, Platform, SecretClass, Target,
+    Tool, Transaction,
 };
 use kubeplan_bundle::mode::FileMode;
 use kubeplan_bundle::policy::{Policy, TrustPolicy};
@@ -117,6 +117,8 @@ pub(crate) fn draft(secrets: bool) -> Draft {
         ));
     }
     Draft {
+        operation: Operation::Init,
+        sources: None,
         cluster: ClusterRef {
             name: "c".parse().unwrap(),
             id: Sha256Digest::of(b"ca"),

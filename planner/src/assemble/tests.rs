@@ -118,6 +118,7 @@ fn whatever_joins_makes_an_index_that_holds_together() {
             now: at("2026-11-20T10:23:25Z"),
             test_only: true,
             salt: CommitSalt::new(SecretBytes::new(vec![7; 32])).unwrap(),
+            first_file: None,
         };
         let draft = draft(&config, plan, circumstances).unwrap();
         let committed: Vec<&TransactionName> =

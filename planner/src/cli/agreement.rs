@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Index};
-use kubeplan_bundle::reader::{Bundle, Intact};
+use kubeplan_bundle::reader::{Bundle, Public};
 use kubeplan_bundle::signature::Fingerprint;
 use kubeplan_bundle::writer::WriteError;
 use kubeplan_review::{Standing, shown_recipient};
@@ -73,20 +73,20 @@ pub(super) struct Reviewed {
     file: BundleFile,
     seen: Seen,
     path: PathBuf,
-    bundle: Bundle<Intact>,
+    bundle: Bundle<Public>,
 }
 
 impl Reviewed {
     /// Reads the bundle at `path`, once.
     ///
     /// # Errors
-    /// [`CliError`] of kind `Refused` if the file is not an intact bundle.
+    /// [`CliError`] of kind `Refused` if the file is not a bundle, or is damaged.
     pub(super) fn open(path: &Path) -> Result<Self, CliError> {
         let file = BundleFile::open(path)?;
         let metadata = file.file().metadata();
         let seen = Seen::of(&metadata.map_err(io_error("inspecting bundle", path))?);
         Ok(Self {
-            bundle: file.intact()?,
+            bundle: file.readable()?,
             file,
             seen,
             path: path.to_owned(),
@@ -167,7 +167,8 @@ impl Reviewed {
     /// What a signer needs to know about the bundle, one fact per line.
     fn summary(&self) -> Vec<String> {
         let index = self.bundle.index();
-        let standing = Standing::unjudged(self.bundle.signatures(), self.bundle.approvals());
+        let standing = Standing::unjudged(self.bundle.signatures(), self.bundle.approvals())
+            .of_public_part(self.bundle.is_public_part());
         let sealed = |index: &Index| {
             let entries = index.entries.iter();
             entries
@@ -218,7 +219,7 @@ impl Reviewed {
     pub(super) fn write(
         self,
         output: Option<&Path>,
-        add: impl FnOnce(Bundle<Intact>, &mut dyn Write) -> Result<(), CliError>,
+        add: impl FnOnce(Bundle<Public>, &mut dyn Write) -> Result<(), CliError>,
     ) -> Result<Signed, CliError> {
         let Self {
             file,

@@ -20,6 +20,7 @@ mod phases;
 mod pki;
 mod plan;
 mod preflight;
+mod public;
 mod reading;
 mod receipt;
 mod render;
@@ -80,6 +81,7 @@ enum Command {
     Pki(pki::Args),
     Show(show::Args),
     Verify(verify::Args),
+    Public(public::Args),
     Sign(sign::Args),
     Approve(approve::Args),
     Keygen(keygen::Args),
@@ -106,6 +108,7 @@ where
         Command::Pki(args) => pki::run(&args, io),
         Command::Show(args) => show::run(&args, around, io),
         Command::Verify(args) => verify::run(&args, around, io),
+        Command::Public(args) => public::run(&args, io),
         Command::Sign(args) => sign::run(&args, io),
         Command::Approve(args) => approve::run(&args, around, io),
         Command::Keygen(args) => keygen::run(&args, io),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kubeplan_bundle::allowed_signers::AllowedSigners;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::policy::{Policy, TrustError, TrustPolicy};
-use kubeplan_bundle::reader::{Bundle, Intact, Unverified};
+use kubeplan_bundle::reader::{Bundle, Public, Unverified};
 use kubeplan_bundle::timestamp::Timestamp;
 use kubeplan_bundle::verify::VerifyError;
 use kubeplan_review::{Judgement, Standing, copy_again, in_short};
@@ -51,9 +51,9 @@ impl BundleFile {
         Bundle::open(handle).map_err(|error| self.refused(error))
     }
 
-    /// Reads the file and checks the digests of its content; signed by any key or none.
-    pub(super) fn intact(&self) -> Result<Bundle<Intact>, CliError> {
-        let bundle = self.unverified()?.into_intact();
+    /// Reads the file and checks the digests of its content; signed by any key or none. Its sealed part may be left out.
+    pub(super) fn readable(&self) -> Result<Bundle<Public>, CliError> {
+        let bundle = self.unverified()?.into_public();
         bundle.map_err(|error| self.refused(error))
     }
 
@@ -66,9 +66,9 @@ impl BundleFile {
     }
 }
 
-/// Opens the bundle at `path` and checks the digests of its content; signed by any key or none.
-pub(super) fn open_intact(path: &Path) -> Result<Bundle<Intact>, CliError> {
-    BundleFile::open(path)?.intact()
+/// Opens the bundle at `path` and checks the digests of its content; signed by any key or none. Its sealed part may be left out.
+pub(super) fn open_readable(path: &Path) -> Result<Bundle<Public>, CliError> {
+    BundleFile::open(path)?.readable()
 }
 
 /// Arguments that name trusted keys and how many signatures and approvals they must have made.
@@ -110,19 +110,21 @@ impl TrustArgs {
 
 /// Judges a bundle: its standing, and why it does not satisfy the policy if there is one.
 pub(super) fn standing(
-    bundle: &Bundle<Intact>,
+    bundle: &Bundle<Public>,
     trust: &TrustArgs,
     policy: Option<&TrustPolicy>,
     now: Timestamp,
 ) -> (Standing, Option<TrustError>) {
     let (signatures, approvals) = (bundle.signatures(), bundle.approvals());
+    let whole = |standing: Standing| standing.of_public_part(bundle.is_public_part());
     let Some(policy) = policy else {
-        return (Standing::unjudged(signatures, approvals), None);
+        return (whole(Standing::unjudged(signatures, approvals)), None);
     };
     match policy.judge(now, bundle.index_bytes(), signatures, approvals) {
         Ok(trust) => {
             let judgement = Judgement::Trusted(&trust);
-            (Standing::new(signatures, approvals, judgement), None)
+            let standing = Standing::new(signatures, approvals, judgement);
+            (whole(standing), None)
         }
         Err(error) => {
             let list = trust.allowed_signers.as_deref().unwrap_or(Path::new("-"));
@@ -131,7 +133,7 @@ pub(super) fn standing(
                 reason: Some(with_causes(&error)),
             };
             let standing = Standing::new(signatures, approvals, judgement);
-            (standing, Some(error))
+            (whole(standing), Some(error))
         }
     }
 }

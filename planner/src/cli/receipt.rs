@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::Index;
-use kubeplan_bundle::reader::{Bundle, Intact};
+use kubeplan_bundle::reader::{Bundle, Public};
 use kubeplan_bundle::receipt::{EntryState, MAX_SIZE, Receipt};
 use kubeplan_bundle::seal::Recipient;
 use kubeplan_bundle::signature::{MAX_ARMOR_SIZE, PublicKey, Signature};
@@ -56,7 +56,7 @@ impl ReceiptArgs {
     /// # Errors
     /// [`CliError`] of kind `Usage` if a file cannot be read, `Refused` if the signature is not valid or the receipt is
     /// about another bundle.
-    pub(super) fn check(&self, bundle: &Bundle<Intact>) -> Result<Option<Checked>, CliError> {
+    pub(super) fn check(&self, bundle: &Bundle<Public>) -> Result<Option<Checked>, CliError> {
         let Some(path) = &self.receipt else {
             return Ok(None);
         };

@@ -8,7 +8,7 @@ use std::path::Path;
 use kubeplan_bundle::signature::PublicKey;
 use serde::Serialize;
 
-use super::open::open_intact;
+use super::open::open_readable;
 use super::reading::count;
 
 /// Approvals and signatures that are lost because a bundle is replaced.
@@ -23,7 +23,7 @@ impl Replaced {
     /// Counts what is lost when a bundle that only `signer` signed replaces the one at `path`; `None` if nothing is lost, or if
     /// there is no intact bundle.
     pub(super) fn at(path: &Path, signer: &PublicKey) -> Option<Self> {
-        let bundle = open_intact(path).ok()?;
+        let bundle = open_readable(path).ok()?;
         let others = bundle
             .signatures()
             .iter()

@@ -10,14 +10,14 @@ use certificates::Certificates;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, EntryName, Index};
 use kubeplan_bundle::policy::TrustError;
-use kubeplan_bundle::reader::{Bundle, Intact};
+use kubeplan_bundle::reader::{Bundle, Public};
 use kubeplan_review::{Level, More, View};
 use kubeplan_terminal::{CliError, Format, Io, Text, quote};
 use serde::Serialize;
 
 use super::Surroundings;
 use super::input::Now;
-use super::open::{TrustArgs, open_intact, standing};
+use super::open::{TrustArgs, open_readable, standing};
 use super::reading::count;
 use super::table;
 use crate::plan::CertificateRow;
@@ -55,7 +55,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exit, CliError> {
     let now = args.now.instant(around, false)?;
     let policy = args.trust.policy(io)?;
-    let bundle = open_intact(&args.bundle)?;
+    let bundle = open_readable(&args.bundle)?;
     let (standing, lacks) = standing(&bundle, &args.trust, policy.as_ref(), now);
     if let Some(wanted) = &args.entry {
         let bytes = find(&bundle, wanted).ok_or_else(|| {
@@ -111,7 +111,7 @@ const fn is_zero(number: &usize) -> bool {
 }
 
 /// Finds the public bytes of an entry by its host path or its name in the archive.
-fn find<'a>(bundle: &'a Bundle<Intact>, wanted: &str) -> Option<&'a [u8]> {
+fn find<'a>(bundle: &'a Bundle<Public>, wanted: &str) -> Option<&'a [u8]> {
     let name: EntryName = match wanted.parse() {
         Ok(path) => EntryName::file(&path),
         Err(_) => wanted.parse().ok()?,

@@ -46,13 +46,10 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     if let Some(policy) = &policy {
         // Check trust first: the content of an untrusted bundle is not interpreted.
         file.unverified()?
-            .into_trusted(policy, now)
+            .into_judged(policy, now)
             .map_err(|error| file.refused(error))?;
     }
-    let mut bundle = file.intact()?;
-    bundle
-        .check_payloads()
-        .map_err(|error| file.refused(error))?;
+    let bundle = file.readable()?;
     let receipt = args.receipt.check(&bundle)?;
     let (standing, _) = standing(&bundle, &args.trust, policy.as_ref(), now);
     let is_trusted = standing.level() == Level::Trusted;

@@ -329,6 +329,7 @@ impl<'a> Bundles<'a> {
             now: self.now,
             test_only: self.keys.test_only(),
             salt: salt.map_err(|_| NodeError::Missing(UNUSABLE_SALT))?,
+            first_file: Some(self.session.first_file().to_owned()),
         };
         let prepared = assemble::draft(config, plan, circumstances)
             .map_err(NodeError::Window)?

@@ -191,6 +191,7 @@ fn check(config: &ValidConfig, plan: NodePlan, now: Timestamp) -> Result<(), Nod
         now,
         test_only: true,
         salt: salt.map_err(|_| NodeError::Missing("there is no salt"))?,
+        first_file: None,
     };
     let draft = assemble::draft(config, plan, circumstances).map_err(NodeError::Window)?;
     draft.check().map_err(|source| unfit(config, source))

@@ -66,6 +66,8 @@ pub struct Session {
     warnings: Report,
     /// Whether the configuration has several nodes, chosen or not.
     several: bool,
+    /// The first configuration file, as the user named it; empty if there is none.
+    first_file: String,
 }
 
 impl Session {
@@ -91,7 +93,7 @@ impl Session {
             EngineError::Invalid(report)
         })?;
         observer.findings(&cluster.warnings);
-        Self::of(cluster, choices, directories, observer)
+        Self::of(cluster, sources, choices, directories, observer)
     }
 
     /// Like [`Session::open`], without patches, for commands that patches do not affect: documents, images, certificates.
@@ -106,7 +108,7 @@ impl Session {
     ) -> Result<Self, EngineError> {
         let cluster = config::load_cluster(sources, options).map_err(EngineError::Invalid)?;
         observer.findings(&cluster.warnings);
-        Self::choose(cluster, choices)
+        Self::choose(cluster, sources, choices)
     }
 
     /// Like [`Session::open`], for a node that joins the discovered cluster. Findings in documents of the cluster name `file`.
@@ -143,16 +145,17 @@ impl Session {
         })?;
         observer.findings(&cluster.warnings);
         discovered.require_configured(&cluster.ca_cert_hashes)?;
-        Self::of(cluster, choices, directories, observer)
+        Self::of(cluster, sources, choices, directories, observer)
     }
 
     fn of(
         cluster: LoadedCluster,
+        sources: &[Source<'_>],
         choices: &Choices,
         directories: &dyn PatchDirectories,
         observer: &mut dyn Observer,
     ) -> Result<Self, EngineError> {
-        let mut session = Self::choose(cluster, choices)?;
+        let mut session = Self::choose(cluster, sources, choices)?;
         session.warn_of_idle_certificate_key(choices.upload_certs, observer)?;
         let only_phases = session.phases(&choices.phases, observer)?;
         let named = session.nodes.iter().filter_map(places::patch_directory);
@@ -212,8 +215,14 @@ impl Session {
     }
 
     /// Keeps the chosen nodes.
-    fn choose(cluster: LoadedCluster, choices: &Choices) -> Result<Self, EngineError> {
+    fn choose(
+        cluster: LoadedCluster,
+        sources: &[Source<'_>],
+        choices: &Choices,
+    ) -> Result<Self, EngineError> {
+        let first = sources.first();
         Ok(Self {
+            first_file: first.map_or_else(String::new, |source| source.name.to_owned()),
             several: cluster.nodes.len() > 1,
             nodes: choose(cluster.nodes, &choices.nodes)?,
             outlines: Outlines::default(),
@@ -296,6 +305,12 @@ impl Session {
     #[must_use]
     pub fn ca_cert_hashes(&self) -> &[String] {
         &self.ca_cert_hashes
+    }
+
+    /// The first configuration file, as the user named it; empty if there is none.
+    #[must_use]
+    pub fn first_file(&self) -> &str {
+        &self.first_file
     }
 
     /// The warnings about the configuration.

@@ -23,6 +23,7 @@ use kubeplan_terminal::escape;
 use kubeplan_testkit::Fault;
 use kubeplan_testsuite::planned::{Planned, text};
 use kubeplan_testsuite::programs::{NOW, Run, Setting, kubeapply};
+use kubeplan_testsuite::raw_index::after_first;
 use libtest_mimic::Trial;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -111,16 +112,10 @@ impl Attacker {
         let planned = Planned::fixture("single-node-ecdsa")?;
         let bytes = fs::read(&planned.bundle)?;
         let intact = Bundle::open(Cursor::new(bytes.clone()))?.into_intact()?;
-        let members = intact.index().members.iter();
-        let later = usize::try_from(members.map(|member| member.size).sum::<u64>())?;
-        let start = bytes
-            .len()
-            .checked_sub(later)
-            .context("the file is whole")?;
         let author = fs::read(planned.path("author"))?;
         Ok(Self {
             index: serde_json::from_slice(intact.index_bytes())?,
-            later: bytes.get(start..).unwrap_or_default().to_vec(),
+            later: after_first(&bytes)?.to_vec(),
             author: PrivateKey::parse(&SecretBytes::new(author), None)?,
             roots: tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?,
             planned,
@@ -152,7 +147,7 @@ impl Attacker {
         let mut plain = Vec::new();
         tar::append(&mut plain, "kubeplan.json", &bytes)?;
         let unsigned = [stored::encode(&plain), self.later.clone()].concat();
-        let intact = Bundle::open(Cursor::new(unsigned.clone())).and_then(Bundle::into_intact);
+        let intact = Bundle::open(Cursor::new(unsigned.clone())).and_then(Bundle::into_public);
         let Ok(intact) = intact else {
             return Ok(None);
         };

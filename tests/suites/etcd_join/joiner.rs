@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use kubeplan_bundle::index::{
-    Api, ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Placement, Platform, Target, Tool,
-    Transaction,
+    Api, ClusterRef, Hole, HostMatch, NodeRef, NodeRole, Operation, Placement, Platform, Target,
+    Tool, Transaction,
 };
 use kubeplan_bundle::seal::CommitSalt;
 use kubeplan_bundle::secret::SecretBytes;
@@ -196,6 +196,8 @@ impl<'s> Joiner<'s> {
         let now = i64::try_from(std::time::UNIX_EPOCH.elapsed()?.as_secs())?;
         let time = |seconds| Timestamp::from_unix_seconds(seconds).context("the clock");
         Ok(Draft {
+            operation: Operation::Join,
+            sources: None,
             cluster: ClusterRef {
                 name: "test".parse()?,
                 id: kubeplan_bundle::digest::Sha256Digest::of(b"cluster"),

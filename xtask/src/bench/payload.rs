@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use kubeplan_bundle::digest::Sha256Digest;
-use kubeplan_bundle::index::{ClusterRef, HostMatch, NodeRef, NodeRole, Platform, Target, Tool};
+use kubeplan_bundle::index::{
+    ClusterRef, HostMatch, NodeRef, NodeRole, Operation, Platform, Target, Tool,
+};
 use kubeplan_bundle::payload::PayloadSource;
 use kubeplan_bundle::reader::Bundle;
 use kubeplan_bundle::seal::CommitSalt;
@@ -74,6 +76,8 @@ pub fn read(directory: &Path) -> Result<Figures> {
 fn draft(directory: &Path) -> Result<Draft> {
     let item = Box::new(Item(directory.join("item.bin")));
     Ok(Draft {
+        operation: Operation::Join,
+        sources: None,
         cluster: ClusterRef {
             name: "bench".parse()?,
             id: Sha256Digest::of(b"bench"),

@@ -124,9 +124,9 @@ fn hostile_archives_are_refused() {
         }),
         (
             "duplicate entry at the end",
-            "`sealed.age` a second time",
+            "`redacted/files/etc/kubernetes/config.json` a second time",
             |r| {
-                let again = r.item("sealed.age").clone();
+                let again = r.items.last().unwrap().clone();
                 r.items.push(again);
             },
         ),
@@ -134,13 +134,9 @@ fn hostile_archives_are_refused() {
             let at = r.position(CERTIFICATE);
             r.items.remove(at);
         }),
-        (
-            "missing last entry",
-            "`sealed.age` is expected, it is missing",
-            |r| {
-                r.items.pop();
-            },
-        ),
+        ("missing last entry", "` is expected, it is missing", |r| {
+            r.items.pop();
+        }),
         ("no entries at all", "it is missing", |r| r.items.clear()),
         ("wrong order", "out of order", |r| r.items.swap(0, 1)),
         ("size in the header", "its header declares 15 bytes", |r| {
@@ -153,10 +149,50 @@ fn hostile_archives_are_refused() {
         (
             "sealed part",
             "`sealed.age` does not have the digest",
+            |r| r.sealed[0].content[100] ^= 1,
+        ),
+        (
+            "sealed part under another name",
+            "the sealed part is not in the canonical form",
             |r| {
-                r.item("sealed.age").content[100] ^= 1;
+                let content = r.sealed[0].content.clone();
+                r.sealed[0] = Item::new("sealed.ago", &content);
             },
         ),
+        (
+            "owner of the sealed part",
+            "the sealed part is not in the canonical form",
+            |r| {
+                let item = r.sealed[0].clone();
+                r.sealed[0] = item.with(|header| header.set_uid(1000));
+            },
+        ),
+        (
+            "padding of the sealed part",
+            "the sealed part is not in the canonical form",
+            |r| {
+                // Its size is no multiple of a block, or there is nothing to change.
+                assert_ne!(r.sealed[0].content.len() % 512, 0);
+                r.sealed[0].padding = 1;
+            },
+        ),
+        ("second sealed part", "bytes after the end", |r| {
+            let again = r.sealed[0].clone();
+            r.sealed.push(again);
+        }),
+        ("bytes after the sealed part", "bytes after the end", |r| {
+            r.sealed_end.push(0);
+        }),
+        (
+            "sealed part among the small entries",
+            "after its last entry, found `sealed.age`",
+            |r| {
+                r.items.push(Item::new("sealed.age", b"age"));
+            },
+        ),
+        ("sealed part left out", "its sealed part is left out", |r| {
+            r.sealed.clear();
+        }),
         ("padding", "padding after", |r| {
             r.item(CERTIFICATE).padding = 1
         }),
@@ -202,27 +238,29 @@ fn hostile_archives_are_refused() {
         ("checksum", "no tar header", |r| {
             r.item(CERTIFICATE).header.as_mut_bytes()[148] ^= 1;
         }),
-        (
-            "no end of the archive",
-            "exactly two blocks of zeros",
-            |r| r.end.clear(),
-        ),
-        (
-            "short end of the archive",
-            "exactly two blocks of zeros",
-            |r| {
-                r.end.pop();
-            },
-        ),
-        ("bytes after the end", "exactly two blocks of zeros", |r| {
-            r.end.push(0);
+        ("no end of the archive", "truncated", |r| r.last.clear()),
+        ("short end of the archive", "truncated", |r| {
+            r.last.pop();
+        }),
+        ("bytes after the end", "bytes after the end", |r| {
+            r.last.push(0);
         }),
         (
-            "archive after the end",
-            "exactly two blocks of zeros",
+            "another end",
+            "does not end with the end of an archive",
             |r| {
-                r.end.extend(plain(&[Item::new("files/etc/other", b"x")]));
+                r.last[7] = 1;
             },
+        ),
+        (
+            "end of the archive among the small entries",
+            "after its last entry",
+            |r| r.end = END.to_vec(),
+        ),
+        (
+            "archive after the end of the small entries",
+            "after its last entry",
+            |r| r.end = plain(&[Item::new("files/etc/other", b"x")]),
         ),
         ("early end of the archive", "it is missing", |r| {
             let at = r.position(CERTIFICATE);
@@ -249,7 +287,7 @@ fn hostile_archives_are_refused() {
 fn hostile_members_are_refused() {
     let world = World::new();
     let good = world.raw.member();
-    let inside = [plain(&world.raw.items), END.to_vec()].concat();
+    let inside = plain(&world.raw.items);
     let with_name = {
         let mut encoder = flate2::GzBuilder::new()
             .filename("x")
@@ -304,7 +342,7 @@ fn hostile_members_are_refused() {
         ("cut", good[..good.len() - 1].to_vec(), "cannot be inflated"),
         ("no gzip", b"no gzip at all".to_vec(), "cannot be inflated"),
         ("empty", vec![], "cannot be inflated"),
-        ("bomb of zeros", gzip(&zeros), "exactly two blocks of zeros"),
+        ("bomb of zeros", gzip(&zeros), "after its last entry"),
         (
             "larger bomb of zeros",
             gzip(&more_zeros),

@@ -178,7 +178,7 @@ fn hostile_indexes_are_refused() {
             "needs a sealed part",
             |i| i.sealed = None,
         ),
-        ("second member missing", "one member", |i| {
+        ("a digest for a third member", "one member", |i| {
             i.members.push(i.members[0].clone());
         }),
         (
@@ -279,14 +279,14 @@ fn too_many_small_entries_are_refused_by_their_sum() {
 #[test]
 fn hostile_index_bytes_are_refused() {
     let world = World::new();
-    let member = world.raw.member();
+    let (member, later) = (world.raw.member(), world.raw.later());
     let mut index = world.raw.index.clone();
     index.members = vec![Member {
         size: member.len() as u64,
         sha256: Sha256Digest::of(&member),
     }];
     let good = String::from_utf8(index.to_bytes().unwrap()).unwrap();
-    let file = |text: &str| assemble(text.as_bytes(), &[&author(1)], &[&member]);
+    let file = |text: &str| assemble(text.as_bytes(), &[&author(1)], &[&member, &later]);
     assert!(admit(&file(&good), &world.identities).is_ok());
     let wrong_digest = {
         let mut other = index.clone();

@@ -57,7 +57,7 @@ fn with_sealed(raw: &Raw, sealed: &[u8]) -> Raw {
         sha256: Sha256Digest::of(sealed),
         recipients,
     });
-    *raw.item("sealed.age") = Item::new("sealed.age", sealed);
+    raw.sealed = vec![Item::new("sealed.age", sealed)];
     raw
 }
 

@@ -14,7 +14,7 @@ use crate::support::{admit, author};
 fn hostile_signatures_are_refused() {
     let world = World::new();
     let raw = &world.raw;
-    let member = raw.member();
+    let (member, later) = (raw.member(), raw.later());
     let mut index = raw.index.clone();
     index.members[0] = Member {
         size: member.len() as u64,
@@ -24,7 +24,7 @@ fn hostile_signatures_are_refused() {
     let file_of = |items: &[Item]| {
         let index = Item::new("kubeplan.json", &bytes);
         let all = [&[index], items].concat();
-        [stored(&plain(&all)), member.clone()].concat()
+        [stored(&plain(&all)), member.clone(), later.clone()].concat()
     };
     let signature = |seed: u8, namespace, message: &[u8]| {
         let signature = author(seed).sign(namespace, message).unwrap();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use kubeplan_bundle::index::{Content, EntryName, Place};
-use kubeplan_bundle::reader::{Bundle, Intact};
+use kubeplan_bundle::reader::{Bundle, Public};
 
 use crate::pki::certificate::{Certificate, CertificateFacts};
 use crate::pki::certlist::known;
@@ -36,7 +36,7 @@ pub(super) struct Certificates {
 
 impl Certificates {
     /// Reads the certificates of `bundle`.
-    pub(super) fn of(bundle: &Bundle<Intact>) -> Self {
+    pub(super) fn of(bundle: &Bundle<Public>) -> Self {
         let entries = bundle.index().entries.iter();
         let files = entries.filter_map(|entry| {
             let Place::File(placement) = &entry.place else {
