@@ -12,6 +12,7 @@
 //! | [`validation`] | finds everything that is wrong with documents |
 //! | [`bundles`] | plans, drafts, seals and writes bundles |
 //! | [`rendering`] | writes the same plan as plain files |
+//! | [`images`] | the images that a plan needs |
 //! | [`checks`] | answers preflight checks from facts |
 //! | [`keys`], `join` | the certificates and keys of the nodes; those of a node that joins a running cluster |
 //! | [`discovered`] | what a host learnt about a running cluster, and whether it is the one that is meant |
@@ -22,6 +23,7 @@ pub mod checks;
 pub mod discovered;
 pub mod error;
 mod ignored;
+pub mod images;
 mod join;
 mod kept;
 pub mod keys;

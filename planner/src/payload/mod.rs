@@ -12,6 +12,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`open`](mod@open), `spool` | the edge: opens files and directories, decompresses a whole archive into a private temporary file |
+//! | [`uses`], [`completeness`] | the images that objects use; what sources lack of what is needed |
 //! | [`contents`] | reads sources, merges what they have, gives names to nameless images |
 //! | `layout`, `docker` | the two ways to describe images in a tree of files |
 //! | `source` | one source while it is read |
@@ -29,6 +30,7 @@
 
 mod archive;
 mod check;
+pub mod completeness;
 mod compression;
 pub mod contents;
 mod docker;
@@ -49,6 +51,7 @@ mod spool;
 )]
 mod tests;
 pub mod tree;
+pub mod uses;
 
 pub use contents::{Contents, Given};
 pub use image::{Blob, Descriptor, Image, Skipped, Variant};

@@ -36,6 +36,12 @@ pub fn list_as_written(config: &ValidConfig) -> Result<Vec<String>, StaticPodErr
     )
 }
 
+/// The image of the sandbox of every Pod, which the container runtime has to be configured with.
+#[must_use]
+pub fn sandbox(config: &ValidConfig) -> String {
+    images::pause(config).value
+}
+
 fn list_with(
     config: &ValidConfig,
     kube_proxy: bool,
