@@ -84,6 +84,13 @@ impl Looking for ServiceFlags {
                     quote(&on_host(view.root, &directory))
                 )));
             }
+            if counted > MAX_FILES {
+                findings.push(Finding::AsPlanned(format!(
+                    "{directory} has {counted} drop-ins, of which {MAX_FILES} were looked at: {}; list those that set flags with `grep -rlE '^[[:space:]]*(Environment|EnvironmentFile|ExecStart)[[:space:]]*=' -- {}`, and remove what is not wanted",
+                    self.consequence,
+                    quote(&on_host(view.root, &directory))
+                )));
+            }
             for name in names {
                 if !hidden.insert(name.clone()) {
                     continue;
@@ -108,7 +115,7 @@ impl Looking for ServiceFlags {
             let Some(text) = text(view, &path)? else {
                 continue;
             };
-            let effects = of_variables(self, &text);
+            let effects = of_variables(self, &text, is_shells(&path));
             if let Some(what) = effects.words() {
                 findings.push(Finding::AsPlanned(format!(
                     "{path} {what}: {}; if they are not wanted, remove them {}",
@@ -119,6 +126,11 @@ impl Looking for ServiceFlags {
         }
         Ok(findings)
     }
+}
+
+/// Whether a shell reads the file: OpenRC's `openrc-run` sources `/etc/conf.d`. systemd takes lines with `export` for invalid.
+fn is_shells(path: &RootPath) -> bool {
+    path.as_str().starts_with("/etc/conf.d/")
 }
 
 /// How to remove what a file of variables sets: the command, if each variable is a line of its own that has nothing else.
@@ -179,7 +191,7 @@ fn of_drop_in(check: &ServiceFlags, text: &str, expected: bool) -> Effects {
         };
         match key.trim() {
             "Environment" => {
-                for word in words(value) {
+                for word in words(value, Escapes::OfC) {
                     if let Some((name, value)) = word.split_once('=') {
                         add_variable(check, &mut effects, name, value);
                     }
@@ -192,7 +204,7 @@ fn of_drop_in(check: &ServiceFlags, text: &str, expected: bool) -> Effects {
                 }
             }
             "ExecStart" => {
-                let words = words(value);
+                let words = words(value, Escapes::OfC);
                 effects.sets_command |= !words.is_empty() && !expected;
                 add_flags(check, &mut effects, words.get(1..).unwrap_or_default());
             }
@@ -202,13 +214,22 @@ fn of_drop_in(check: &ServiceFlags, text: &str, expected: bool) -> Effects {
     effects
 }
 
-/// Of the lines `NAME=value` of a file, also if a shell reads it.
-fn of_variables(check: &ServiceFlags, text: &str) -> Effects {
+/// Of the lines `NAME=value` of a file, and of `export NAME=value …` if a shell reads it.
+fn of_variables(check: &ServiceFlags, text: &str, shell: bool) -> Effects {
     let mut effects = Effects::default();
     for line in logical_lines(text) {
         let line = line.trim_start();
-        if let Some((name, value)) = line.split_once('=') {
-            let value = words(value).join(" ");
+        let exported = line.strip_prefix("export").filter(|_| shell);
+        if let Some(exported) = exported.filter(|rest| rest.starts_with([' ', '\t'])) {
+            for word in words(exported, Escapes::Plain) {
+                if let Some((name, value)) = word.split_once('=') {
+                    add_variable(check, &mut effects, name, value);
+                }
+            }
+            // The command that removes lines does not know these.
+            effects.entangled = true;
+        } else if let Some((name, value)) = line.split_once('=') {
+            let value = words(value, Escapes::Plain).join(" ");
             add_variable(check, &mut effects, name.trim_end(), &value);
         }
     }
@@ -232,7 +253,7 @@ fn add_variable(check: &ServiceFlags, effects: &mut Effects, name: &str, value: 
         return;
     }
     // The value is split at blanks once more, when the command is made of it.
-    if add_flags(check, effects, &words(value)) {
+    if add_flags(check, effects, &words(value, Escapes::Plain)) {
         keep(&mut effects.variables, name);
     }
 }
@@ -351,8 +372,53 @@ fn logical_lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// The words of a value: quotes hold blanks together and are removed, a backslash keeps the next character.
-fn words(value: &str) -> Vec<String> {
+/// What a backslash does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escapes {
+    /// It keeps the next character: in files of variables.
+    Plain,
+    /// It begins an escape of C, or `\s` for a blank: in units (systemd.syntax(7), "Quoting").
+    OfC,
+}
+
+/// The character that an escape of C stands for, behind its backslash; `None` if there is none, and then nothing is taken of `rest`.
+fn escaped(rest: &mut std::str::Chars<'_>) -> Option<char> {
+    let mut ahead = rest.clone();
+    let (digits, radix) = match ahead.next()? {
+        'a' => return taken(rest, '\x07'),
+        'b' => return taken(rest, '\x08'),
+        'f' => return taken(rest, '\x0c'),
+        'n' => return taken(rest, '\n'),
+        'r' => return taken(rest, '\r'),
+        't' => return taken(rest, '\t'),
+        'v' => return taken(rest, '\x0b'),
+        's' => return taken(rest, ' '),
+        'x' => (2, 16),
+        'u' => (4, 16),
+        'U' => (8, 16),
+        '0'..='7' => {
+            ahead = rest.clone();
+            (3, 8)
+        }
+        _ => return None,
+    };
+    let mut code = 0;
+    for _ in 0..digits {
+        code = code * radix + ahead.next()?.to_digit(radix)?;
+    }
+    // A number below 256 is a byte; flags have none beyond ASCII.
+    let found = char::from_u32(code)?;
+    *rest = ahead;
+    Some(found)
+}
+
+fn taken(rest: &mut std::str::Chars<'_>, found: char) -> Option<char> {
+    rest.next();
+    Some(found)
+}
+
+/// The words of a value: quotes hold blanks together and are removed, a backslash begins an escape or keeps the next character.
+fn words(value: &str, escapes: Escapes) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quoted: Option<char> = None;
@@ -360,7 +426,11 @@ fn words(value: &str) -> Vec<String> {
     while let Some(c) = rest.next() {
         match (c, quoted) {
             ('\\', _) => {
-                let next = rest.next();
+                let found = match escapes {
+                    Escapes::OfC => escaped(&mut rest),
+                    Escapes::Plain => None,
+                };
+                let next = found.or_else(|| rest.next());
                 word.get_or_insert_default().extend(next);
             }
             (c, Some(open)) if c == open => quoted = None,
@@ -534,6 +604,45 @@ mod tests {
     }
 
     #[test]
+    fn flags_in_escapes_of_systemd_and_in_exports_of_a_shell_are_found() {
+        let host = Host::new();
+        host.write(
+            &format!("{ETC}/20-escapes.conf"),
+            "[Service]\nEnvironment=\"KUBELET_EXTRA_ARGS=\\x2d\\x2dnode-ip=10.9.9.9\\s--v=9\"\n",
+        );
+        let exported = "export OTHER=1 KUBELET_EXTRA_ARGS='--max-pods=5 --v=9' command_args=\n";
+        host.write("/etc/conf.d/kubelet", exported);
+        // systemd does not know `export`.
+        host.write("/etc/default/kubelet", exported);
+        let told = told(&host);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("the flags --node-ip, --v in KUBELET_EXTRA_ARGS"));
+        assert!(
+            told[1].starts_with(
+                "/etc/conf.d/kubelet sets the flags --max-pods, --v in KUBELET_EXTRA_ARGS"
+            ) && told[1].contains("with an editor"),
+            "{}",
+            told[1]
+        );
+    }
+
+    #[test]
+    fn more_drop_ins_than_are_read_are_told() {
+        let host = Host::new();
+        for number in 0..MAX_FILES {
+            host.write(&format!("{ETC}/{number:04}.conf"), "");
+        }
+        assert_eq!(told(&host), [""; 0]);
+        host.write(&format!("{ETC}/more.conf"), "");
+        let told = told(&host);
+        let [told] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        let start = format!("{ETC} has 1001 drop-ins, of which 1000 were looked at: they can win;");
+        assert!(told.starts_with(&start), "{told}");
+    }
+
+    #[test]
     fn foreign_text_is_bounded() {
         let host = Host::new();
         let mut text = "[Service]\nExecStart=/x".to_owned();
@@ -554,10 +663,25 @@ mod tests {
     #[test]
     fn words_and_lines_are_those_of_systemd() {
         assert_eq!(
-            words(r#" a 'b c' "d 'e" f\ g h"i"j '' "#),
+            words(r#" a 'b c' "d 'e" f\ g h"i"j '' "#, Escapes::Plain),
             ["a", "b c", "d 'e", "f g", "hij", ""]
         );
-        assert_eq!(words("'open a"), ["open a"]);
+        assert_eq!(words("'open a", Escapes::Plain), ["open a"]);
+        for (text, of_c, plain) in [
+            (
+                r"\x2d\055\u002dv\U0000003d9",
+                "---v=9",
+                "x2d055u002dvU0000003d9",
+            ),
+            (r"a\sb\tc", "a b\tc", "asbtc"),
+            // What is not an escape keeps the next character.
+            (r"\x2 \q\", "x2", "x2"),
+            (r"\'a\\", r"'a\", r"'a\"),
+            (r"\UFFFFFFFF", "UFFFFFFFF", "UFFFFFFFF"),
+        ] {
+            assert_eq!(words(text, Escapes::OfC)[0], of_c, "{text}");
+            assert_eq!(words(text, Escapes::Plain)[0], plain, "{text}");
+        }
         assert_eq!(
             logical_lines("a \\\n# comment\n b\n; c\nd\\"),
             ["a   b", "d "]

@@ -5,13 +5,19 @@ use serde::{Deserialize, Serialize};
 use super::{Broken, Look, LookPath, broken, check_consequence, check_lists};
 use crate::access::{MayBe, Role, StepPath};
 
-/// Directories of drop-ins that a check may read: of the kubelet's unit, where systemd looks for them (systemd.unit(5)).
+/// Directories of drop-ins that a check may read: of the kubelet's unit, and of every service, where systemd looks for them
+/// (systemd.unit(5)).
 const DROP_INS: &[&str] = &[
     "/etc/systemd/system/kubelet.service.d",
     "/run/systemd/system/kubelet.service.d",
     "/usr/local/lib/systemd/system/kubelet.service.d",
     "/usr/lib/systemd/system/kubelet.service.d",
     "/lib/systemd/system/kubelet.service.d",
+    "/etc/systemd/system/service.d",
+    "/run/systemd/system/service.d",
+    "/usr/local/lib/systemd/system/service.d",
+    "/usr/lib/systemd/system/service.d",
+    "/lib/systemd/system/service.d",
 ];
 
 /// Files of variables that a check may read: of the kubelet's packages for systemd, and of OpenRC.

@@ -39,13 +39,18 @@ pub const BOOTSTRAP_KUBELET_CONF: &str = "/etc/kubernetes/bootstrap-kubelet.conf
 pub const KUBELET_DROP_IN_DIR: &str = "/etc/systemd/system/kubelet.service.d";
 /// The drop-in with which the kubelet reads the files above.
 pub const KUBELET_DROP_IN: &str = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf";
-/// Where systemd looks for drop-ins of the kubelet's unit, those that it prefers first (systemd.unit(5)).
+/// Where systemd looks for drop-ins of the kubelet's unit, those that it prefers first; last those of every service (systemd.unit(5)).
 pub const KUBELET_DROP_IN_DIRS: &[&str] = &[
     KUBELET_DROP_IN_DIR,
     "/run/systemd/system/kubelet.service.d",
     "/usr/local/lib/systemd/system/kubelet.service.d",
     "/usr/lib/systemd/system/kubelet.service.d",
     "/lib/systemd/system/kubelet.service.d",
+    "/etc/systemd/system/service.d",
+    "/run/systemd/system/service.d",
+    "/usr/local/lib/systemd/system/service.d",
+    "/usr/lib/systemd/system/service.d",
+    "/lib/systemd/system/service.d",
 ];
 /// Files from which the kubelet's unit or script reads variables: of kubeadm's packages for Debian, for Red Hat, and of OpenRC.
 pub const KUBELET_VARIABLE_FILES: &[&str] = &[
