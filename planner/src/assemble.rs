@@ -25,7 +25,7 @@ use crate::plan::{CertificateRow, NodePlan, PlannedContent, PlannedObject};
 pub struct Window {
     /// Latest notBefore of the bundle's certificates.
     pub apply_after: Timestamp,
-    /// Earliest notAfter minus `credentials.minRemaining`.
+    /// Earliest notAfter minus `credentials.minRemaining`; earliest notAfter itself if less than that is left.
     pub apply_before: Timestamp,
 }
 
@@ -54,8 +54,12 @@ pub enum WindowError {
     /// The window is in the past.
     #[error(
         "certificate `{name}` ends {not_after}; less `Cluster.credentials.minRemaining` that is {apply_before}, which is past: the bundle \
-         could never be installed; renew the certificate{}, or set a shorter `minRemaining`",
-        if *.authority { " (a CA: everything it signed has to be issued again)" } else { "" }
+         could never be installed; {}",
+        if *.authority {
+            "renew the certificate (a CA: everything it signed has to be issued again), or set a shorter `minRemaining`"
+        } else {
+            "plan with `--renew` to issue it again"
+        }
     )]
     Over {
         /// The certificate that ends first.
@@ -104,6 +108,11 @@ pub fn window(
             authority,
         });
     }
+    // A leaf of a node that was planned before is kept until it ends (`plan` warns of it): its bundle must not be impossible to write.
+    let apply_before = match apply_before <= now && first.not_after > now && !authority {
+        true => first.not_after,
+        false => apply_before,
+    };
     if apply_before <= now {
         return Err(WindowError::Over {
             name: first.name.clone(),

@@ -27,6 +27,7 @@ mod real_hosts;
 mod receipt;
 mod reference;
 mod refusals;
+mod renew;
 mod secrecy;
 mod stock_tools;
 mod tamper;
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Trial> {
         stock_tools::cases(),
         tamper::cases(),
         attacks::cases(),
+        renew::cases(),
         secrecy::cases(),
         equivalence::cases(),
         public_part::cases(),

@@ -69,6 +69,21 @@ fn a_window_that_is_over_is_an_error_that_names_the_certificate() {
          shorter `minRemaining`"
     );
     assert!(window(&config, &rows, at("2026-01-01T23:59:59Z")).is_ok());
+    // A leaf that was kept can be installed until it ends, and not after that.
+    let kept = [row(
+        "admin.conf",
+        "ca",
+        "2026-01-02T00:00:00Z",
+        "2026-07-02T00:00:00Z",
+    )];
+    let late = window(&config, &kept, at("2026-06-20T00:00:00Z")).unwrap();
+    assert_eq!(late.apply_before, at("2026-07-02T00:00:00Z"));
+    let found = window(&config, &kept, at("2026-07-03T00:00:00Z")).unwrap_err();
+    assert!(
+        found
+            .to_string()
+            .ends_with("plan with `--renew` to issue it again")
+    );
     let fresh = [row(
         "admin.conf",
         "ca",

@@ -82,6 +82,10 @@ pub(super) struct Args {
     /// for `kubeadm join --certificate-key`
     #[arg(long)]
     upload_certs: bool,
+    /// Issue certificates again that ended or end soon, also those of nodes
+    /// that were planned before
+    #[arg(long)]
+    renew: bool,
     /// Output format of the summary
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -110,6 +114,7 @@ fn of_cluster(
         nodes: args.nodes.clone(),
         phases: args.phases.names(),
         upload_certs: Some(args.upload_certs),
+        renew: args.renew,
     };
     let mut session = args.config.open(&choices, io)?;
     let first = session.first().map_err(|error| failed(error, io))?;

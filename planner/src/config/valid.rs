@@ -95,6 +95,8 @@ pub struct NodeConfig {
     pub upload_certs: bool,
     /// The only phases of kubeadm to plan, as `kubeadm init phase` would run them; empty to plan every phase.
     pub only_phases: Vec<&'static str>,
+    /// Whether to issue certificates again that end soon, also if the node was planned before.
+    pub renew: bool,
 }
 
 /// What all nodes of a cluster share.
@@ -139,6 +141,8 @@ pub struct Additions {
     pub only_phases: Vec<&'static str>,
     /// The patches in the node's directory of patches.
     pub patches: Shared<Patches>,
+    /// Issue certificates again that end soon, also if the node was planned before.
+    pub renew: bool,
 }
 
 /// The parts of a [`ValidConfig`], with the names of [`NodeConfig`]'s fields.
@@ -184,6 +188,7 @@ impl ValidConfig {
             upload_certs,
             only_phases,
             patches,
+            renew,
         } = Additions::default();
         let node = NodeConfig {
             shared,
@@ -200,6 +205,7 @@ impl ValidConfig {
             patches,
             upload_certs,
             only_phases,
+            renew,
         };
         Self(node.into())
     }
@@ -214,6 +220,7 @@ impl ValidConfig {
                 upload_certs: additions.upload_certs && makes_cluster,
                 only_phases: additions.only_phases,
                 patches: additions.patches,
+                renew: additions.renew,
                 ..node
             }
             .into(),
@@ -239,6 +246,7 @@ impl ValidConfig {
             patches,
             upload_certs,
             only_phases,
+            renew,
         } = &*self.0;
         let NodeSettings {
             name: _,
@@ -269,6 +277,7 @@ impl ValidConfig {
             && *facts == other.facts
             && *upload_certs == other.upload_certs
             && *only_phases == other.only_phases
+            && *renew == other.renew
     }
 
     /// Returns the same node as one that joins a running cluster, and so plans no bootstrap token.

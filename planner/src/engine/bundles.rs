@@ -321,6 +321,7 @@ impl<'a> Bundles<'a> {
         let plan = self.session.plan(at, config, keys.source())?;
         let mut notices = nothing_rendered(config, keys.source(), &plan);
         notices.extend(outliving(&plan));
+        notices.extend(due(config, &plan, self.now));
         let certificates = plan.certificates.clone();
         let left_out = plan.left_out.clone();
         let salt = CommitSalt::new(self.salt.clone());
@@ -373,6 +374,19 @@ fn outliving(plan: &NodePlan) -> impl Iterator<Item = Notice> {
             row.name, row.not_after, signer.name, signer.not_after
         ))
     })
+}
+
+/// Warns of certificates that were kept although less than `minRemaining` of them is left.
+fn due(config: &ValidConfig, plan: &NodePlan, now: Timestamp) -> impl Iterator<Item = Notice> {
+    let needed = now.saturating_add(config.credentials.min_remaining);
+    let rows = plan.certificates.iter();
+    rows.filter(move |row| row.not_after < needed && row.signer != row.name)
+        .map(|row| {
+            Notice::Warning(format!(
+                "certificate {} ends {}: it is kept, because the node was planned before; to issue it again, plan with `--renew`",
+                row.name, row.not_after
+            ))
+        })
 }
 
 /// The warning about files of a key store that nothing uses.

@@ -40,6 +40,8 @@ pub struct Choices {
     pub phases: Vec<String>,
     /// Whether to upload the certificates that control-plane nodes share; `None` if the command does not take that choice.
     pub upload_certs: Option<bool>,
+    /// Whether to issue certificates again that end soon, also those of nodes that were planned before.
+    pub renew: bool,
 }
 
 /// Reads the patch directories that configurations name.
@@ -165,6 +167,7 @@ impl Session {
             let patches = patch_directory(&node).and_then(|dir| read.patches.get(dir));
             let additions = Additions {
                 upload_certs: choices.upload_certs.unwrap_or(false),
+                renew: choices.renew,
                 only_phases: only_phases.clone(),
                 patches: patches.unwrap_or(&none).clone(),
             };

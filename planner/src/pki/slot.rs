@@ -31,6 +31,8 @@ pub(super) struct Slot<'a> {
     issued: bool,
     /// Whether a run was interrupted while writing the pair.
     interrupted: bool,
+    /// Whether its node was planned before: a bundle with the certificate may be on a host.
+    planned: bool,
 }
 
 impl<'a> Slot<'a> {
@@ -63,6 +65,7 @@ impl<'a> Slot<'a> {
             key,
             record,
             issued,
+            planned: index.is_some_and(|index| index.nodes.contains_key(&config.node.name)),
         })
     }
 
@@ -341,6 +344,11 @@ impl<'a> Slot<'a> {
         }
         if facts.not_before > now {
             return Some(format!("not valid before {}", facts.not_before));
+        }
+        // Of a node that was planned before: the host may have the certificate, and a plan that is made for another reason changes nothing
+        // that it was not asked to change.
+        if self.planned && !config.renew {
+            return None;
         }
         if facts.not_after < now {
             return Some(format!("expired at {}", facts.not_after));

@@ -39,7 +39,7 @@ pub(super) struct JoinArgs {
     #[arg(
         long,
         value_name = "FACTS",
-        conflicts_with_all = ["pki", "identity_out", "upload_certs", "nodes"]
+        conflicts_with_all = ["pki", "identity_out", "upload_certs", "nodes", "renew"]
     )]
     join: Option<PathBuf>,
     /// Refuse join facts of a worker

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::secret::SecretBytes;
 use kubeplan_bundle::timestamp::Timestamp;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::config::ValidConfig;
+use crate::config::valid::Additions;
 use crate::pki::StoreChangeKind;
 use crate::pki::ensure::{Ensured, ensure, read_existing};
 use crate::pki::key_source::{KeyRequest, KeySource, RandomSource};
@@ -326,6 +328,31 @@ fn a_leaf_that_expired_or_soon_will_is_reissued() {
         let ensured = run_at(&fast(), fresh(), now().saturating_add(later)).unwrap();
         assert_eq!(ensured.changes.len(), changes);
         assert!(ensured.changes.iter().all(|change| change.why == why));
+    }
+}
+
+#[test]
+fn a_leaf_of_a_node_that_was_planned_is_reissued_only_when_asked() {
+    let mut planned = fresh();
+    let index = planned.index.as_mut().unwrap();
+    let name = fast().node.name.clone();
+    let record = index.next_record(&name, Sha256Digest::of(b"plan"));
+    index.nodes.insert(name, record);
+    for later in [DAY * 336, DAY * 400] {
+        let clock = now().saturating_add(later);
+        let ensured = run_at(&fast(), planned.clone(), clock).unwrap();
+        assert!(ensured.changes.is_empty(), "{:?}", ensured.changes);
+        let renew = fast().with(Additions {
+            renew: true,
+            ..Additions::default()
+        });
+        assert_eq!(
+            run_at(&renew, planned.clone(), clock)
+                .unwrap()
+                .changes
+                .len(),
+            12
+        );
     }
 }
 
