@@ -17,6 +17,7 @@ mod hints;
 mod install;
 mod join_plan;
 mod many_nodes;
+mod payload;
 mod phases;
 mod pki;
 mod pki_import;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<Trial> {
         configuration::cases(),
         install::cases(),
         many_nodes::cases(),
+        payload::cases(),
         join_plan::cases(),
         phases::cases(),
         refusals::cases(),

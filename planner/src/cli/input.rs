@@ -52,6 +52,11 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
+    /// Whether files or flags give a configuration.
+    pub(super) fn is_given(&self) -> bool {
+        !self.files.is_empty() || !self.flags.is_empty()
+    }
+
     /// Opens a session with the cluster's nodes. Prints warnings, and reports all errors at once.
     pub(super) fn open(&self, choices: &Choices, io: &mut Io) -> Result<Session, CliError> {
         let (texts, options) = self.read(false, io)?;

@@ -16,6 +16,7 @@ mod keygen;
 mod keys;
 mod open;
 mod patches;
+mod payload;
 mod phases;
 mod pki;
 mod plan;
@@ -76,6 +77,7 @@ enum Command {
     Render(render::Args),
     Validate(validate::Args),
     Preflight(preflight::Args),
+    Payload(payload::Args),
     Config(config::Args),
     Certs(certs::Args),
     Pki(pki::Args),
@@ -103,6 +105,7 @@ where
         Command::Render(args) => render::run(&args, around, io),
         Command::Validate(args) => validate::run(&args, around, io),
         Command::Preflight(args) => preflight::run(&args, io),
+        Command::Payload(args) => payload::run(&args, around, io),
         Command::Config(args) => config::run(&args, io),
         Command::Certs(args) => certs::run(&args, around, io),
         Command::Pki(args) => pki::run(&args, io),
