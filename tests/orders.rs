@@ -17,11 +17,11 @@ pub const ORDERS: &[Order] = &[
         modules: &[
             "lib",
             "writer",
-            "sources",
             "unseal",
             "verify",
             "reader",
             "verify_error",
+            "sources",
             "payload",
             "receipt",
             "facts",

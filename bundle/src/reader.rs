@@ -43,7 +43,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use crate::approval::Approval;
 use crate::frame::first::FirstMember;
-use crate::index::{Blob, Content, EntryName, Index};
+use crate::index::{Content, EntryName, Index};
 use crate::payload::{PayloadReader, Source};
 use crate::policy::Trust;
 use crate::signature::Signature;
@@ -259,16 +259,14 @@ impl<S: Readable> Bundle<S> {
             .ok_or_else(missing)?;
         let payload = index.payloads.get(position).ok_or_else(missing)?;
         let offset = *contents.payload_offsets.get(position).ok_or_else(missing)?;
-        let Some(Content::Public(Blob { size, .. })) =
-            index.entry(name).map(|entry| &entry.content)
-        else {
+        let Some(Content::Public(blob)) = index.entry(name).map(|entry| &entry.content) else {
             return Err(missing());
         };
-        let size = *size;
+        let blob = blob.clone();
         self.source
             .seek(SeekFrom::Start(offset))
             .map_err(VerifyError::Read)?;
-        PayloadReader::new(payload.clone(), size, &mut *self.source).map_err(VerifyError::Payload)
+        PayloadReader::new(payload.clone(), blob, &mut *self.source).map_err(VerifyError::Payload)
     }
 }
 

@@ -124,9 +124,16 @@ impl Sources {
     }
 }
 
-/// Whether the path says nothing of directories above the configuration's.
+/// Whether the path says nothing of directories above the configuration's, and has no character that is not shown as it is.
 fn is_relative(path: &str) -> bool {
-    !path.is_empty() && !path.starts_with('/') && !path.split('/').any(|part| part == "..")
+    let is_plain = |c: char| {
+        !c.is_control()
+            && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    !path.is_empty()
+        && !path.starts_with('/')
+        && !path.split('/').any(|part| part == "..")
+        && path.chars().all(is_plain)
 }
 
 #[cfg(test)]
@@ -174,6 +181,8 @@ mod tests {
                 s.files[0] = "../a/cluster.yaml".into()
             }),
             ("not a relative path", |s| s.files[0] = String::new()),
+            ("not a relative path", |s| s.files[0] = "a\u{1b}[2K".into()),
+            ("not a relative path", |s| s.files[0] = "a\u{202e}b".into()),
         ];
         for (expected, change) in cases {
             let mut sources = sample();

@@ -27,6 +27,7 @@ use crate::policy::{Trust, TrustPolicy};
 use crate::reader::contents::Contents;
 use crate::reader::{Bundle, First, Intact, Public, Trusted, Unverified};
 use crate::signature::Namespace;
+use crate::sources::Sources;
 use crate::timestamp::Timestamp;
 
 pub use crate::verify_error::VerifyError;
@@ -172,6 +173,9 @@ fn read_contents(source: &mut dyn Source, first: &First) -> Result<Contents, Ver
         return Err(VerifyError::MemberDigest { member: SMALL });
     }
     let (public, sources) = read_small(&compressed, &index)?;
+    if let Some(bytes) = &sources {
+        Sources::parse(bytes).map_err(VerifyError::Sources)?;
+    }
     drop(compressed);
     let mut offset = first.size + layout.small;
     let sealed = match (&index.sealed, layout.sealed) {

@@ -13,6 +13,7 @@ use crate::policy::TrustError;
 use crate::redact::RedactError;
 use crate::seal::SealError;
 use crate::signature::{Fingerprint, SignatureError};
+use crate::sources::SourcesError;
 use crate::spki::SpkiError;
 
 /// Why a bundle is refused. Every variant is a refusal of the whole bundle.
@@ -136,6 +137,9 @@ pub enum VerifyError {
          and not installed"
     )]
     PublicPart,
+    /// `sources.json` has its digest, and is not a valid document.
+    #[error("where the values came from is refused")]
+    Sources(#[source] SourcesError),
     /// There is no payload item of this name.
     #[error("the bundle has no payload `{name}`")]
     NoPayload {

@@ -100,7 +100,9 @@ pub fn window(
         .not_after
         .saturating_sub(config.credentials.min_remaining);
     let authority = certificates.iter().any(|row| row.signer == first.name);
-    if apply_before <= apply_after {
+    // It ends soon because it is old, not because it lives shorter than `minRemaining`.
+    let is_kept = !authority && apply_before <= now && apply_before > first.not_before;
+    if apply_before <= apply_after && !is_kept {
         return Err(WindowError::Empty {
             name: first.name.clone(),
             not_after: first.not_after,
@@ -109,7 +111,7 @@ pub fn window(
         });
     }
     // A leaf of a node that was planned before is kept until it ends (`plan` warns of it): its bundle must not be impossible to write.
-    let apply_before = match apply_before <= now && first.not_after > now && !authority {
+    let apply_before = match is_kept && first.not_after > now {
         true => first.not_after,
         false => apply_before,
     };

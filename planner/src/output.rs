@@ -221,6 +221,7 @@ pub fn replace_if<E: From<io::Error>>(
     write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
     still: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
+    replaceable(path)?;
     let directory = parent(path);
     let mut file = tempfile::Builder::new()
         .prefix(".kubeplan-")
@@ -231,6 +232,27 @@ pub fn replace_if<E: From<io::Error>>(
     still()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(sync_directory(directory)?)
+}
+
+/// Refuses to replace what is not a regular file: a device would be gone for the whole machine, and behind a link the file that is meant
+/// would stay as it is.
+fn replaceable(path: &Path) -> io::Result<()> {
+    let kind = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let what = if kind.is_file() {
+        return Ok(());
+    } else if kind.is_symlink() {
+        "a symbolic link: name the file that it leads to"
+    } else {
+        "not a regular file: name another one"
+    };
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("`{}` is {what}", path.display()),
+    ))
 }
 
 /// Replaces `path` with `bytes`, in one rename.

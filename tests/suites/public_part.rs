@@ -35,6 +35,10 @@ pub fn cases() -> Vec<Trial> {
             "public_part::an_earlier_layout_is_explained",
             earlier_layout,
         ),
+        case(
+            "public_part::results_replace_regular_files_alone",
+            regular_files_alone,
+        ),
     ]
 }
 
@@ -142,6 +146,26 @@ fn reviewed() -> Result<()> {
     .expect(0)?;
     let signed = Bundle::open(fs::File::open(&part)?)?.into_public()?;
     ensure!(signed.signatures().len() == 2);
+    // Not in the place of the whole bundle.
+    let author = planned.path("author");
+    let onto = ["approve", "--key", text(&author)?, "--plan-digest", &digest];
+    let said = kubeplan(&[&onto[..], &["-o", whole, public]].concat());
+    let said = said.expect(2)?.err;
+    ensure!(said.contains("approve --add"), "{said}");
+    ensure!(fs::read(whole)? == all, "the whole bundle was overwritten");
+    let add = ["approve", "--add", public, whole];
+    kubeplan(&add).expect(0)?;
+    let whole_again = Bundle::open(fs::File::open(whole)?)?.into_intact()?;
+    ensure!(whole_again.approvals().len() == 1);
+    let said = kubeplan(&add).expect(2)?.err;
+    ensure!(said.contains("has no approval that"), "{said}");
+    let other = Planned::fixture("single-node-defaults")?;
+    let said = kubeplan(&["approve", "--add", public, text(&other.bundle)?]);
+    ensure!(
+        said.clone().expect(4)?.err.contains("another index"),
+        "{}",
+        said.err
+    );
     kubeapply(&planned.install_args(&planned.bundle, &[])?).expect(0)?;
     Ok(())
 }
@@ -159,6 +183,11 @@ fn never_in_place() -> Result<()> {
         ensure!(said.contains("is the bundle itself"), "{said}");
         ensure!(fs::read(&planned.bundle)? == whole);
     }
+    let taken = planned.path("taken");
+    fs::write(&taken, "a key")?;
+    let said = kubeplan(&["public", text(&planned.bundle)?, "-o", text(&taken)?]);
+    ensure!(said.expect(2)?.err.contains("exists already"));
+    ensure!(fs::read(&taken)? == b"a key");
     let mut damaged = whole.clone();
     *damaged.last_mut().context("it has bytes")? ^= 1;
     let bad = planned.path("bad.tar.gz");
@@ -241,5 +270,36 @@ fn earlier_layout() -> Result<()> {
         said.contains("in an earlier layout") && said.contains("plan its node again"),
         "{said}"
     );
+    Ok(())
+}
+
+/// A device or a link that a result is written to stays what it is.
+fn regular_files_alone() -> Result<()> {
+    let planned = Planned::fixture("single-node-ecdsa")?;
+    let key = planned.path("rita");
+    kubeplan(&["keygen", "-o", text(&key)?]).expect(0)?;
+    let digest = planned.digest()?;
+    let socket = planned.path("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket)?;
+    let link = planned.path("link");
+    std::os::unix::fs::symlink(planned.path("nowhere"), &link)?;
+    let whole = text(&planned.bundle)?;
+    for output in [&socket, &link] {
+        let before = fs::symlink_metadata(output)?.file_type();
+        let output = text(output)?;
+        let approve = ["approve", "--key", text(&key)?, "--plan-digest", &digest];
+        for args in [
+            vec!["public", whole, "-o", output],
+            [&approve[..], &["-o", output, whole]].concat(),
+        ] {
+            let run = kubeplan(&args);
+            ensure!(run.code != 0, "{args:?} wrote to {output}");
+        }
+        ensure!(
+            fs::symlink_metadata(output)?.file_type() == before,
+            "{output}"
+        );
+    }
+    ensure!(!planned.path("nowhere").exists());
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::counts::counts;
 use super::{CHUNK_SIZE, Content, Entry, EntryName, Index, IndexError, Place, check_head};
+use crate::digest::Sha256Digest;
 use crate::path::HostPath;
 use crate::step::Step;
 
@@ -126,6 +127,18 @@ impl Index {
                 || payload.chunks.len() as u64 != blob.size.div_ceil(CHUNK_SIZE)
             {
                 return broken("a payload has one digest for every 4 MiB", &payload.name);
+            }
+            // Of an item with several chunks that is found when it is read to its end.
+            let whole = match payload.chunks.as_slice() {
+                [] => Some(Sha256Digest::of(b"")),
+                [only] => Some(*only),
+                _ => None,
+            };
+            if whole.is_some_and(|whole| whole != blob.sha256) {
+                return broken(
+                    "the digests of a payload do not contradict each other",
+                    &payload.name,
+                );
             }
         }
         Ok(())

@@ -66,10 +66,11 @@ pub(crate) fn check(source: &mut dyn Source, items: &[Located<'_>]) -> Result<()
         }
         let taken = Arc::new(Mutex::new(taken));
         let (worst, stop) = (&worst, &stop);
+        let mut started = 0;
         for _ in 0..threads {
             let spare = spare.clone();
             let taken = Arc::clone(&taken);
-            scope.spawn(move || {
+            let work = move || {
                 loop {
                     let job = taken.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(job) = job else { break };
@@ -84,9 +85,16 @@ pub(crate) fn check(source: &mut dyn Source, items: &[Located<'_>]) -> Result<()
                     }
                     let _ = spare.send(job.content);
                 }
-            });
+            };
+            // A host may allow no more threads: those that there are do the work.
+            if thread::Builder::new().spawn_scoped(scope, work).is_ok() {
+                started += 1;
+            }
         }
         drop(spare);
+        if started == 0 {
+            return alone(source, items);
+        }
         feed(source, items, stop, &jobs, &buffers)
     });
     let worst = worst.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -94,6 +102,32 @@ pub(crate) fn check(source: &mut dyn Source, items: &[Located<'_>]) -> Result<()
         Some((_, error)) => Err(CheckError::Item(error)),
         None => read,
     }
+}
+
+/// Reads and hashes the items on this thread.
+fn alone(source: &mut dyn Source, items: &[Located<'_>]) -> Result<(), CheckError> {
+    for located in items {
+        source
+            .seek(SeekFrom::Start(located.offset))
+            .map_err(CheckError::Read)?;
+        let name = &located.payload.name;
+        let mut item = Item::begin(name, located.size, source).map_err(CheckError::Item)?;
+        let mut remaining = located.size;
+        let mut content = Vec::new();
+        for (number, digest) in located.payload.chunks.iter().enumerate() {
+            content.resize(remaining.min(CHUNK_SIZE) as usize, 0);
+            item.content(&mut content).map_err(CheckError::Item)?;
+            remaining -= content.len() as u64;
+            if *digest != Sha256Digest::of(&content) {
+                return Err(CheckError::Item(PayloadReadError::Chunk {
+                    name: name.clone(),
+                    chunk: number,
+                }));
+            }
+        }
+        item.end().map_err(CheckError::Item)?;
+    }
+    Ok(())
 }
 
 /// Reads the items and passes their chunks on, until one differs.

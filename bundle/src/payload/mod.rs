@@ -94,12 +94,15 @@ pub(crate) fn survey(name: &EntryName, source: &dyn PayloadSource) -> Result<Sur
     let mut reader = source.open().map_err(copy)?;
     std::thread::scope(|scope| {
         let (send, receive) = mpsc::sync_channel::<Arc<Vec<u8>>>(1);
-        let chunks = scope.spawn(move || {
-            receive
-                .into_iter()
+        let hash_all = move || {
+            let received = receive.into_iter();
+            received
                 .map(|chunk| Sha256Digest::of(&chunk))
                 .collect::<Vec<_>>()
-        });
+        };
+        let chunks = std::thread::Builder::new()
+            .spawn_scoped(scope, hash_all)
+            .map_err(copy)?;
         let mut whole = Sha256::new();
         let mut sum = Crc::new();
         let mut size = 0;

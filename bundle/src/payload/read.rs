@@ -5,11 +5,13 @@
 
 use std::io::{self, BufReader, Read, Seek};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::digest::Sha256Digest;
 use crate::frame::stored::{StoredError, StoredReader};
 use crate::frame::tar::{self, Standing};
 use crate::frame::walk::{Walk, WalkError};
-use crate::index::{CHUNK_SIZE, EntryName, Payload};
+use crate::index::{Blob, CHUNK_SIZE, EntryName, Payload};
 
 /// Why the bytes of a payload item are refused while they are read.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +33,9 @@ pub enum PayloadReadError {
         /// Which chunk, from 0.
         chunk: usize,
     },
+    /// Each chunk has its digest, but the whole does not: the digests in the index contradict each other.
+    #[error("payload `{0}` does not have the digest that its entry in the index names")]
+    Whole(EntryName),
     /// The frame around the item is not the one that its content has.
     #[error("the end of payload `{name}` is malformed")]
     End {
@@ -105,11 +110,12 @@ impl<'a> Item<'a> {
 /// Reads one payload item. Each chunk is checked before its first byte is handed out, and the end of the member
 /// before the last chunk's; an error is final and carries a [`PayloadReadError`].
 ///
-/// The digest of the whole item is not computed: the author of the index vouches for it, and what takes the item (a container
-/// runtime, a file's transaction) compares it.
+/// The digest of the whole item is compared before the last chunk is handed out: a bundle whose index contradicts itself is never used to
+/// its end. Verifying a bundle compares chunks alone, each byte once.
 pub struct PayloadReader<'a> {
     payload: Payload,
-    size: u64,
+    blob: Blob,
+    whole: Sha256,
     /// `None` when the member was read to its end, or something was wrong.
     item: Option<Item<'a>>,
     next_chunk: usize,
@@ -123,14 +129,15 @@ impl<'a> PayloadReader<'a> {
     /// Starts reading at the member's header. `source` must stand at the member's first byte.
     pub(crate) fn new(
         payload: Payload,
-        size: u64,
+        blob: Blob,
         source: &'a mut dyn Source,
     ) -> Result<Self, PayloadReadError> {
-        let item = Item::begin(&payload.name, size, source)?;
+        let item = Item::begin(&payload.name, blob.size, source)?;
         let mut reader = Self {
-            remaining: size,
+            remaining: blob.size,
             payload,
-            size,
+            blob,
+            whole: Sha256::new(),
             item: Some(item),
             next_chunk: 0,
             chunk: Vec::new(),
@@ -152,7 +159,7 @@ impl<'a> PayloadReader<'a> {
     /// The item's size in bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.size
+        self.blob.size
     }
 
     fn load(&mut self) -> Result<(), PayloadReadError> {
@@ -169,6 +176,7 @@ impl<'a> PayloadReader<'a> {
         if Sha256Digest::of(&self.chunk) != expected {
             return Err(mismatch());
         }
+        self.whole.update(&self.chunk);
         self.next_chunk += 1;
         self.remaining -= size;
         self.at = 0;
@@ -178,8 +186,12 @@ impl<'a> PayloadReader<'a> {
         Ok(())
     }
 
-    /// Padding and end of the member.
+    /// Digest of the whole, padding and end of the member.
     fn finish(&mut self) -> Result<(), PayloadReadError> {
+        let whole = std::mem::take(&mut self.whole).finalize();
+        if Sha256Digest::from_bytes(whole.into()) != self.blob.sha256 {
+            return Err(PayloadReadError::Whole(self.payload.name.clone()));
+        }
         self.item.take().map_or(Ok(()), Item::end)
     }
 }

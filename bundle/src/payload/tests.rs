@@ -63,7 +63,7 @@ impl Case {
     fn read(&self) -> (Vec<u8>, Result<(), String>) {
         let mut out = Vec::new();
         let mut file = Cursor::new(self.member.clone());
-        let opened = PayloadReader::new(self.payload.clone(), self.blob.size, &mut file);
+        let opened = PayloadReader::new(self.payload.clone(), self.blob.clone(), &mut file);
         let mut reader = match opened {
             Ok(reader) => reader,
             Err(error) => return (out, Err(with_causes(&error))),
@@ -206,6 +206,20 @@ fn the_end_is_checked_before_the_last_chunk_is_handed_out() {
         let error = case.check().unwrap_err();
         assert!(error.contains(expected), "{expected}: {error}");
     }
+}
+
+#[test]
+fn an_item_without_the_digest_of_its_entry_is_not_read_to_its_end() {
+    let plain = noise(CHUNK + 7);
+    let mut bad = case(&plain);
+    bad.blob.sha256 = Sha256Digest::of(b"other");
+    let (out, result) = bad.read();
+    assert!(
+        result
+            .unwrap_err()
+            .contains("that its entry in the index names")
+    );
+    assert!(out == plain[..CHUNK]);
 }
 
 #[test]

@@ -54,6 +54,26 @@ pub fn with_approval(
     approval: Approval,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
+    with_approvals(bundle, vec![approval], out)
+}
+
+/// Writes `bundle` with additional approvals.
+///
+/// # Errors
+/// As for [`with_approval`].
+pub fn with_approvals(
+    bundle: Bundle<Public>,
+    approvals: Vec<Approval>,
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
+    let mut first = first_member(&bundle);
+    for approval in &approvals {
+        add(&mut first, approval)?;
+    }
+    copy(bundle, &first, out)
+}
+
+fn add(first: &mut FirstMember, approval: &Approval) -> Result<(), WriteError> {
     let fingerprint = approval.fingerprint();
     let statement = approval
         .statement()
@@ -61,7 +81,7 @@ pub fn with_approval(
             fingerprint,
             source: Box::new(source),
         })?;
-    let index = Sha256Digest::of(bundle.index_bytes());
+    let index = Sha256Digest::of(&first.index);
     if statement.index_sha256 != index {
         return Err(WriteError::OtherApproval {
             fingerprint,
@@ -69,15 +89,10 @@ pub fn with_approval(
             index,
         });
     }
-    let mut first = first_member(&bundle);
-    if first
-        .approvals
-        .insert(fingerprint.hex(), raw(&approval))
-        .is_some()
-    {
-        return Err(WriteError::AlreadyApproved(fingerprint));
+    match first.approvals.insert(fingerprint.hex(), raw(approval)) {
+        None => Ok(()),
+        Some(_) => Err(WriteError::AlreadyApproved(fingerprint)),
     }
-    copy(bundle, &first, out)
 }
 
 fn raw(approval: &Approval) -> RawApproval {

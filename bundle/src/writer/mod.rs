@@ -14,7 +14,7 @@ mod draft;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-pub use add::{public_part, with_approval, with_signature};
+pub use add::{public_part, with_approval, with_approvals, with_signature};
 pub use draft::{Draft, DraftContent, DraftEntry};
 
 use crate::approval::ApprovalError;

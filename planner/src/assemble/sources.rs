@@ -65,26 +65,39 @@ fn origin(config: &ValidConfig, value: &ValueSource, files: &mut Files) -> Value
 
 /// The files that values came from, each once.
 struct Files {
-    /// The directory of the first configuration file, with the `/` at its end; empty for the working directory.
-    directory: String,
+    /// The directory of the first configuration file, normalised; empty for the working directory.
+    directory: Vec<String>,
+    /// The normalised path of each file, in the order of `names`.
+    paths: Vec<String>,
     names: Vec<String>,
 }
 
 impl Files {
     fn below(first: &str) -> Self {
-        let directory = first.rfind('/').and_then(|end| first.get(..=end));
+        let mut directory = parts(first);
+        directory.pop();
         Self {
-            directory: directory.unwrap_or_default().to_owned(),
+            directory,
+            paths: Vec::new(),
             names: Vec::new(),
         }
     }
 
     /// The position of `file` in the list, to which it is added.
     fn position(&mut self, file: &str) -> u32 {
-        let name = self.name(file);
-        let known = self.names.iter().position(|known| *known == name);
+        let path = match file {
+            "-" => STDIN.to_owned(),
+            file => parts(file).join("/"),
+        };
+        let known = self.paths.iter().position(|known| *known == path);
         let at = known.unwrap_or_else(|| {
-            self.names.push(name);
+            let name = self.name(file);
+            // Another file of the same name: told apart by a number, since the directories are not told.
+            let numbers = (2..).map(|number| format!("{name} ({number})"));
+            let mut free = std::iter::once(name.clone()).chain(numbers);
+            let free = free.find(|free| !self.names.contains(free));
+            self.names.push(free.unwrap_or(name));
+            self.paths.push(path);
             self.names.len() - 1
         });
         u32::try_from(at).unwrap_or(u32::MAX)
@@ -94,21 +107,56 @@ impl Files {
         if file == "-" {
             return STDIN.to_owned();
         }
-        let below = file
-            .strip_prefix(self.directory.as_str())
-            .map(|rest| rest.trim_start_matches("./"));
-        let is_below =
-            |rest: &&str| !rest.starts_with('/') && !rest.split('/').any(|part| part == "..");
-        let name = below.filter(is_below);
-        let last = || {
-            file.rsplit('/')
-                .find(|part| !part.is_empty() && *part != "..")
+        let path = parts(file);
+        let below = path.strip_prefix(self.directory.as_slice());
+        // Below the root of the file system everything is; that tells the directories of the machine.
+        let is_root = self.directory.len() == 1 && self.directory.concat().is_empty();
+        let below = below.filter(|rest| {
+            !is_root
+                && !rest.iter().any(|part| part == "..")
+                && rest.first().is_some_and(|part| !part.is_empty())
+        });
+        let name = match below {
+            Some(rest) => rest.join("/"),
+            None => path.last().cloned().unwrap_or_default(),
         };
-        name.filter(|name| !name.is_empty())
-            .or_else(last)
-            .unwrap_or(STDIN)
-            .to_owned()
+        let shown: String = name
+            .chars()
+            .map(|c| if is_shown(c) { c } else { '\u{fffd}' })
+            .collect();
+        match shown.as_str() {
+            "" | ".." => STDIN.to_owned(),
+            _ => shown,
+        }
     }
+}
+
+/// The parts of a path without `.` and doubled slashes, and with `..` resolved where the part before it is known; the first one is empty
+/// for an absolute path.
+fn parts(path: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    if path.starts_with('/') {
+        parts.push(String::new());
+    }
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts
+                .last()
+                .is_some_and(|last| !last.is_empty() && last != "..") =>
+            {
+                parts.pop();
+            }
+            part => parts.push(part.to_owned()),
+        }
+    }
+    parts
+}
+
+/// Whether the format of `sources.json` takes the character in a file's name.
+fn is_shown(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -136,8 +184,30 @@ mod tests {
             ("cluster.yaml", "/etc/other.yaml", "other.yaml"),
             ("-", "-", "<stdin>"),
             ("cluster.yaml", "-", "<stdin>"),
+            ("./cluster.yaml", "bob/node.yaml", "bob/node.yaml"),
+            ("/cluster.yaml", "/home/bob/node.yaml", "node.yaml"),
+            ("c/./cluster.yaml", "c//node.yaml", "node.yaml"),
+            (
+                "cluster.yaml",
+                "a\u{202e}b\u{1b}.yaml",
+                "a\u{fffd}b\u{fffd}.yaml",
+            ),
         ] {
             assert_eq!(Files::below(first).name(file), expected, "{first} {file}");
         }
+    }
+
+    #[test]
+    fn files_of_one_name_are_told_apart() {
+        let mut files = Files::below("c/cluster.yaml");
+        let positions = [
+            "/a/node.yaml",
+            "/b/node.yaml",
+            "/a/./node.yaml",
+            "c/node.yaml",
+        ]
+        .map(|file| files.position(file));
+        assert_eq!(positions, [0, 1, 0, 2]);
+        assert_eq!(files.names, ["node.yaml", "node.yaml (2)", "node.yaml (3)"]);
     }
 }

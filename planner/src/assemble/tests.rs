@@ -78,6 +78,17 @@ fn a_window_that_is_over_is_an_error_that_names_the_certificate() {
     )];
     let late = window(&config, &kept, at("2026-06-20T00:00:00Z")).unwrap();
     assert_eq!(late.apply_before, at("2026-07-02T00:00:00Z"));
+    // Also beside a leaf that was issued just now, for other names.
+    let [old] = kept.clone();
+    let new = row(
+        "apiserver",
+        "ca",
+        "2026-06-20T00:00:00Z",
+        "2027-06-20T00:00:00Z",
+    );
+    let mixed = window(&config, &[old, new], at("2026-06-20T00:00:00Z")).unwrap();
+    assert_eq!(mixed.apply_after, at("2026-06-20T00:00:00Z"));
+    assert_eq!(mixed.apply_before, at("2026-07-02T00:00:00Z"));
     let found = window(&config, &kept, at("2026-07-03T00:00:00Z")).unwrap_err();
     assert!(
         found

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use kubeplan_bundle::approval::Approval;
 use kubeplan_bundle::digest::Sha256Digest;
 use kubeplan_bundle::exit::Exit;
 use kubeplan_bundle::index::{Content, Index};
@@ -19,7 +20,7 @@ use kubeplan_terminal::{CliError, Format, Io, quote};
 use serde_json::json;
 
 use super::error::io_error;
-use super::open::BundleFile;
+use super::open::{BundleFile, open_readable};
 use super::reading::count;
 use crate::output;
 
@@ -102,6 +103,11 @@ impl Reviewed {
     pub(super) fn signers(&self) -> impl Iterator<Item = Fingerprint> {
         let signatures = self.bundle.signatures().iter();
         signatures.map(|signature| signature.public_key().fingerprint())
+    }
+
+    /// Fingerprints of the keys that approved the bundle.
+    pub(super) fn approvers(&self) -> impl Iterator<Item = Fingerprint> {
+        self.bundle.approvals().iter().map(Approval::fingerprint)
     }
 
     /// Shows the bundle, then asks on the terminal whether to `verb` it or compares its plan digest with `--plan-digest`.
@@ -227,6 +233,17 @@ impl Reviewed {
             path,
             bundle,
         } = self;
+        if let Some(output) = output
+            && bundle.is_public_part()
+            && open_readable(output).is_ok_and(|there| !there.is_public_part())
+        {
+            return Err(CliError::usage(format!(
+                "{} is a whole bundle, and {} is a public part: without its sealed part it could not be installed any more",
+                output.display(),
+                path.display()
+            ))
+            .hint("name another file with --output; `kubeplan approve --add COPY BUNDLE` adds the approvals of a copy to the whole bundle"));
+        }
         let index = bundle.index();
         let signed = Signed {
             bundle: output.unwrap_or(&path).to_owned(),

@@ -32,6 +32,12 @@ pub(super) fn run(args: &Args, io: &mut Io) -> Result<Exit, CliError> {
         ))
         .hint("name another file with --output"));
     }
+    if args.output.symlink_metadata().is_ok() {
+        return Err(
+            CliError::usage(format!("{} exists already", args.output.display()))
+                .hint("name a new file with --output"),
+        );
+    }
     let has_sealed = bundle.sealed().is_some();
     output::replace_if(
         &args.output,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use certificates::Certificates;
 use kubeplan_bundle::exit::Exit;
-use kubeplan_bundle::index::{Content, EntryName, Index};
+use kubeplan_bundle::index::{Content, EntryName, Index, SOURCES_NAME};
 use kubeplan_bundle::policy::TrustError;
 use kubeplan_bundle::reader::{Bundle, Public};
 use kubeplan_review::{Level, More, View};
@@ -112,6 +112,9 @@ const fn is_zero(number: &usize) -> bool {
 
 /// Finds the public bytes of an entry by its host path or its name in the archive.
 fn find<'a>(bundle: &'a Bundle<Public>, wanted: &str) -> Option<&'a [u8]> {
+    if wanted == SOURCES_NAME {
+        return bundle.sources();
+    }
     let name: EntryName = match wanted.parse() {
         Ok(path) => EntryName::file(&path),
         Err(_) => wanted.parse().ok()?,

@@ -43,13 +43,14 @@ pub(super) fn run(args: &Args, around: &Surroundings, io: &mut Io) -> Result<Exi
     let now = args.now.instant(around, false)?;
     let policy = args.trust.policy(io)?;
     let file = BundleFile::open(&args.bundle)?;
-    if let Some(policy) = &policy {
+    let bundle = match &policy {
         // Check trust first: the content of an untrusted bundle is not interpreted.
-        file.unverified()?
-            .into_judged(policy, now)
-            .map_err(|error| file.refused(error))?;
-    }
-    let bundle = file.readable()?;
+        Some(policy) => {
+            let judged = file.unverified()?.into_judged(policy, now);
+            judged.map_err(|error| file.refused(error))?.0
+        }
+        None => file.readable()?,
+    };
     let receipt = args.receipt.check(&bundle)?;
     let (standing, _) = standing(&bundle, &args.trust, policy.as_ref(), now);
     let is_trusted = standing.level() == Level::Trusted;

@@ -342,13 +342,13 @@ impl<'a> Slot<'a> {
         if !signer.is_some_and(|signer| certificate.is_signed_by(signer)) {
             return Some(format!("not signed by the present CA `{}`", profile.signer));
         }
-        if facts.not_before > now {
-            return Some(format!("not valid before {}", facts.not_before));
-        }
         // Of a node that was planned before: the host may have the certificate, and a plan that is made for another reason changes nothing
         // that it was not asked to change.
         if self.planned && !config.renew {
             return None;
+        }
+        if facts.not_before > now {
+            return Some(format!("not valid before {}", facts.not_before));
         }
         if facts.not_after < now {
             return Some(format!("expired at {}", facts.not_after));
