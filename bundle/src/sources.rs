@@ -126,14 +126,17 @@ impl Sources {
 
 /// Whether the path says nothing of directories above the configuration's, and has no character that is not shown as it is.
 fn is_relative(path: &str) -> bool {
-    let is_plain = |c: char| {
-        !c.is_control()
-            && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     !path.is_empty()
         && !path.starts_with('/')
         && !path.split('/').any(|part| part == "..")
-        && path.chars().all(is_plain)
+        && path.chars().all(is_shown)
+}
+
+/// Whether a file's name may have the character: it is shown as it is, and changes nothing around it.
+#[must_use]
+pub fn is_shown(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

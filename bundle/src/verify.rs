@@ -14,13 +14,14 @@
 //! [`Bundle::into_public`] skips the policy of step 2. No other check can be skipped.
 
 use std::collections::BTreeMap;
-use std::io::{Read, SeekFrom};
+use std::io::{BufReader, Read as _, SeekFrom};
 
 use crate::digest::Sha256Digest;
 use crate::frame::gzip::Decoder;
+use crate::frame::single;
+use crate::frame::stored::StoredReader;
 use crate::frame::tar::{self, Standing};
 use crate::frame::walk::{Walk, WalkError};
-use crate::frame::{single, stored};
 use crate::index::{Content, EntryName, Index, Layout, SealedPart, layout, small_entries};
 use crate::payload::{self, CheckError, Located, Source};
 use crate::policy::{Trust, TrustPolicy};
@@ -181,7 +182,7 @@ fn read_contents(source: &mut dyn Source, first: &First) -> Result<Contents, Ver
     let sealed = match (&index.sealed, layout.sealed) {
         (Some(part), Some(size)) if has_sealed => {
             offset += size;
-            Some(read_sealed(source, part, size)?)
+            Some(read_sealed(source, part)?)
         }
         _ => None,
     };
@@ -242,28 +243,26 @@ fn taken(source: &mut dyn Source, size: u64) -> Result<Vec<u8>, VerifyError> {
     }
 }
 
-/// Reads the member of the sealed part.
-fn read_sealed(
-    source: &mut dyn Source,
-    part: &SealedPart,
-    member: u64,
-) -> Result<Vec<u8>, VerifyError> {
-    let found = taken(source, member)?;
-    let plain = stored::decode(&mut found.as_slice(), tar::entry_size(part.size));
-    let plain = plain.map_err(|source| VerifyError::SealedFrame(Some(source)))?;
-    let content = plain
-        .get(tar::BLOCK as usize..)
-        .and_then(|rest| rest.get(..usize::try_from(part.size).ok()?))
-        .ok_or(VerifyError::SealedFrame(None))?
-        .to_vec();
-    if Sha256Digest::of(&content) != part.sha256 {
-        return Err(VerifyError::EntryDigest {
+/// Reads the member of the sealed part. Each byte around the content follows from its size.
+fn read_sealed(source: &mut dyn Source, part: &SealedPart) -> Result<Vec<u8>, VerifyError> {
+    let wrong = VerifyError::SealedFrame;
+    let reader = BufReader::new(source);
+    let member = StoredReader::new(reader, tar::entry_size(part.size));
+    let mut walk = Walk::new(member.map_err(|error| wrong(WalkError::Stored(error)))?);
+    let unexpected = |_: &str| Standing::Unknown;
+    walk.header(SEALED_NAME, part.size, unexpected)
+        .map_err(wrong)?;
+    // Bounded: the size in the index was compared with its limit.
+    let mut content = vec![0; part.size as usize];
+    walk.content(SEALED_NAME, &mut content).map_err(wrong)?;
+    walk.padding(SEALED_NAME, part.size).map_err(wrong)?;
+    let end = walk.into_reader().finish();
+    end.map_err(|error| wrong(WalkError::Stored(error)))?;
+    match Sha256Digest::of(&content) == part.sha256 {
+        true => Ok(content),
+        false => Err(VerifyError::EntryDigest {
             name: SEALED_NAME.to_owned(),
-        });
-    }
-    match single::member(SEALED_NAME, &content) {
-        Ok(again) if again == found => Ok(content),
-        _ => Err(VerifyError::SealedFrame(None)),
+        }),
     }
 }
 

@@ -127,7 +127,7 @@ pub enum VerifyError {
     },
     /// The sealed part is not framed as it must be.
     #[error("the member of the sealed part is not in the canonical form")]
-    SealedFrame(#[source] Option<StoredError>),
+    SealedFrame(#[source] WalkError),
     /// The file does not end as a bundle does.
     #[error("the file does not end with the end of an archive")]
     End,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use kubeplan_bundle::index::EntryName;
-use kubeplan_bundle::sources::{FORMAT, Origin as ValueOrigin, Sources};
+use kubeplan_bundle::sources::{FORMAT, Origin as ValueOrigin, Sources, is_shown};
 
 use crate::config::ValidConfig;
 use crate::config::provenance::Origin;
@@ -151,12 +151,6 @@ fn parts(path: &str) -> Vec<String> {
         }
     }
     parts
-}
-
-/// Whether the format of `sources.json` takes the character in a file's name.
-fn is_shown(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
