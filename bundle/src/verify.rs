@@ -225,7 +225,7 @@ fn located<'a>(index: &'a Index, offsets: &[u64]) -> Vec<Located<'a>> {
             };
             Some(Located {
                 payload,
-                size: blob.size,
+                blob,
                 offset: *offset,
             })
         })

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 use super::read::Item;
-use super::{PayloadReadError, Source};
+use super::{PayloadReadError, PayloadReader, Source};
 use crate::digest::Sha256Digest;
-use crate::index::{CHUNK_SIZE, Payload};
+use crate::index::{Blob, CHUNK_SIZE, Payload};
 
 /// The most threads that hash, and so half the number of chunks in memory.
 const THREADS: usize = 6;
@@ -21,8 +21,8 @@ const THREADS: usize = 6;
 /// A payload item and where its member is in the file.
 pub(crate) struct Located<'a> {
     pub(crate) payload: &'a Payload,
-    /// Plain bytes of the item.
-    pub(crate) size: u64,
+    /// Size and digest of the item.
+    pub(crate) blob: &'a Blob,
     /// Where its member starts.
     pub(crate) offset: u64,
 }
@@ -104,28 +104,19 @@ pub(crate) fn check(source: &mut dyn Source, items: &[Located<'_>]) -> Result<()
     }
 }
 
-/// Reads and hashes the items on this thread.
-fn alone(source: &mut dyn Source, items: &[Located<'_>]) -> Result<(), CheckError> {
+/// Reads and hashes the items on this thread, as a reader of each does.
+pub(super) fn alone(source: &mut dyn Source, items: &[Located<'_>]) -> Result<(), CheckError> {
     for located in items {
         source
             .seek(SeekFrom::Start(located.offset))
             .map_err(CheckError::Read)?;
-        let name = &located.payload.name;
-        let mut item = Item::begin(name, located.size, source).map_err(CheckError::Item)?;
-        let mut remaining = located.size;
-        let mut content = Vec::new();
-        for (number, digest) in located.payload.chunks.iter().enumerate() {
-            content.resize(remaining.min(CHUNK_SIZE) as usize, 0);
-            item.content(&mut content).map_err(CheckError::Item)?;
-            remaining -= content.len() as u64;
-            if *digest != Sha256Digest::of(&content) {
-                return Err(CheckError::Item(PayloadReadError::Chunk {
-                    name: name.clone(),
-                    chunk: number,
-                }));
-            }
-        }
-        item.end().map_err(CheckError::Item)?;
+        let (payload, blob) = (located.payload.clone(), located.blob.clone());
+        let mut item = PayloadReader::new(payload, blob, source).map_err(CheckError::Item)?;
+        io::copy(&mut item, &mut io::sink()).map_err(|error| {
+            error
+                .downcast::<PayloadReadError>()
+                .map_or_else(CheckError::Read, CheckError::Item)
+        })?;
     }
     Ok(())
 }
@@ -144,8 +135,8 @@ fn feed<'a>(
             .seek(SeekFrom::Start(located.offset))
             .map_err(CheckError::Read)?;
         let name = &located.payload.name;
-        let mut item = Item::begin(name, located.size, source).map_err(CheckError::Item)?;
-        let mut remaining = located.size;
+        let mut item = Item::begin(name, located.blob.size, source).map_err(CheckError::Item)?;
+        let mut remaining = located.blob.size;
         let mut number = 0;
         while remaining > 0 {
             if stop.load(Ordering::Relaxed) {

@@ -84,10 +84,14 @@ impl Case {
         let mut file = Cursor::new(self.member.clone());
         let item = Located {
             payload: &self.payload,
-            size: self.blob.size,
+            blob: &self.blob,
             offset: 0,
         };
-        check(&mut file, &[item]).map_err(|error| match error {
+        let found = check(&mut file, std::slice::from_ref(&item));
+        // The answer without other threads is the same.
+        let alone = check::alone(&mut file, std::slice::from_ref(&item));
+        assert_eq!(found.is_ok(), alone.is_ok());
+        found.map_err(|error| match error {
             CheckError::Read(error) => with_causes(&error),
             CheckError::Item(error) => with_causes(&error),
         })
@@ -154,7 +158,7 @@ fn items_are_checked_one_after_another_from_where_they_are() {
     let check_at = |file: &mut Cursor<Vec<u8>>, second: u64| {
         let items = [(&one, 6), (&two, second)].map(|(case, offset)| Located {
             payload: &case.payload,
-            size: case.blob.size,
+            blob: &case.blob,
             offset,
         });
         check(file, &items)
